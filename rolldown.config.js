@@ -6,16 +6,17 @@ import { Visitor } from "rolldown/utils"
 
 const entries = globSync([
   "src/*.ts",
-  "src/{stores,serializers,locks}/*.ts",
+  "src/serializers/*.ts",
+  "src/drivers/*/{index,Memory*,Process*,Sqlite*,Files*,IndexedDb*,Redis*}.ts",
   "src/testing/index.ts",
   // imported by the names of `imports` in package.json
   // and a part that only what is loaded later has
   "src/internal/eviction/{adaptive,adaptiveElsewhere,nodes}.ts",
-  "src/internal/engine/{flight/dependencies,flight/resource,memory/{dependents,entries}}{,Elsewhere}.ts",
-  "src/internal/{key/site,store/dependsOn}{,Elsewhere}.ts",
+  "src/internal/engine/{derived/dependencies,load/resource,memory/{dependents,entries}}{,Elsewhere}.ts",
+  "src/internal/{key/site,store/markers/dependsOn}{,Elsewhere}.ts",
   "src/internal/noNode.ts",
-  "src/internal/sqlClient.ts",
-  "src/stores/internal/redisParts.ts"
+  "src/internal/sql/sqlClient.ts",
+  "src/drivers/redis/parts.ts"
 ]).filter((file) => file !== "src/index.ts")
 
 /**

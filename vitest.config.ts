@@ -11,12 +11,11 @@ const real = [
   "consistency",
   "deliberateFaults",
   "docs",
+  "drivers",
   "examples",
   "lint",
-  "locks",
   "pack",
   "processes",
-  "stores",
   "types"
 ]
 const filesOf = (folders: ReadonlyArray<string>): Array<string> =>

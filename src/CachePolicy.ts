@@ -22,10 +22,10 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { CacheConfigError, type SerializerError, type StoreError } from "./CacheError.ts"
-import * as Policy from "./internal/engine/flight/callPolicy.ts"
 import * as KeepAlive from "./internal/engine/flight/waitUntil.ts"
+import * as Policy from "./internal/engine/request/callPolicy.ts"
 import { surfacing } from "./internal/engine/storeTier/strict.ts"
-import { positiveMillis } from "./internal/options.ts"
+import { positiveMillis } from "./internal/options/options.ts"
 import type * as Ttl from "./Ttl.ts"
 
 const under = <A, E, R>(

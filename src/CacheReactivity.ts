@@ -10,9 +10,9 @@ import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import * as Caching from "./Caching.ts"
-import { type Cache, cacheOf, type Operation } from "./internal/engine/cache.ts"
-import * as Policy from "./internal/engine/flight/callPolicy.ts"
-import { invalidateTags } from "./internal/engine/operations.ts"
+import { type Cache, cacheOf, type Operation } from "./internal/engine/boundCache.ts"
+import { invalidateTags } from "./internal/engine/operationTable.ts"
+import * as Policy from "./internal/engine/request/callPolicy.ts"
 import { escapeTag } from "./internal/key/ofKey.ts"
 
 /**

@@ -5,16 +5,6 @@
  * @since 0.1.0
  */
 export * from "./cached/bulk.ts"
-export type { Combinator } from "./cached/combinator.ts"
-export * from "./cached/combinators.ts"
-export * from "./cached/counters.ts"
-export * from "./cached/duringLoad.ts"
-export { detect, detectWith, events, eventsWith, onRemoval, type ValueOptions } from "./cached/events.ts"
-export * from "./cached/functions.ts"
-export * from "./cached/inspect.ts"
-export * from "./cached/invalidation.ts"
-export * from "./cached/logEvents.ts"
-export * from "./cached/matching.ts"
 export {
   expiresIn,
   type FoundEntry,
@@ -26,7 +16,17 @@ export {
   type SetCondition,
   type SetOptions,
   touch
-} from "./cached/operations.ts"
+} from "./cached/byHand.ts"
+export type { Combinator } from "./cached/combinator.ts"
+export * from "./cached/combinators.ts"
+export * from "./cached/counters.ts"
+export * from "./cached/duringLoad.ts"
+export { detect, detectWith, events, eventsWith, onRemoval, type ValueOptions } from "./cached/events.ts"
+export * from "./cached/functions.ts"
+export * from "./cached/inspect.ts"
+export * from "./cached/invalidation.ts"
+export * from "./cached/logEvents.ts"
+export * from "./cached/matching.ts"
 export type {
   FallbackOptions,
   Inherit,

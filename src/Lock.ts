@@ -22,7 +22,7 @@ export type { Acquired, AcquireOptions, Backend, Lease } from "./ports/lock.ts"
 export type Lock = Port.Lock
 
 /**
- * The lock in use: a reference whose default excludes callers of this process (`effect-cached/locks/ProcessLock`).
+ * The lock in use: a reference whose default excludes callers of this process (`ProcessLock` of `effect-cached/memory`).
  *
  * **When to use**
  *

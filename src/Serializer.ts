@@ -9,7 +9,7 @@ import { CacheConfigError } from "./CacheError.ts"
 import { json } from "./internal/codec/json.ts"
 import { structured } from "./internal/codec/structured.ts"
 import * as throughSchema from "./internal/codec/throughSchema.ts"
-import { refuseUnknown, requireType } from "./internal/options.ts"
+import { refuseUnknown, requireType } from "./internal/options/options.ts"
 import type * as Port from "./ports/serializer.ts"
 
 export type { Codec } from "./ports/serializer.ts"
@@ -36,7 +36,7 @@ export type Serializer = Port.Serializer
  * import { Effect, Layer } from "effect"
  * import { Cached, CacheLayer, Serializer } from "effect-cached"
  * import { Json } from "effect-cached/serializers/Json"
- * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ * import { MemoryStore } from "effect-cached/memory"
  *
  * const cache = CacheLayer.layer.pipe(
  *   Layer.provide(MemoryStore.layer),

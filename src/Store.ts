@@ -122,7 +122,7 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  * ```ts
  * import { Effect, Stream } from "effect"
  * import { Store } from "effect-cached"
- * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ * import { MemoryStore } from "effect-cached/memory"
  *
  * // a store that refuses what is long, one at a time or many
  * const inner = MemoryStore.make()
@@ -149,7 +149,7 @@ export const complete: (core: StoreCore) => Store = completion.complete
  * ```ts
  * import { Effect, Layer } from "effect"
  * import { Cached, CacheLayer, Store } from "effect-cached"
- * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ * import { MemoryStore } from "effect-cached/memory"
  *
  * // what the store needs is opened, and closed with the layer
  * const store = Store.layer(Effect.acquireRelease(Effect.sync(MemoryStore.make), () => Effect.log("closed")))

@@ -9,8 +9,16 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type { Timing } from "./CacheEntry.ts"
 import { CacheConfigError } from "./CacheError.ts"
-import * as Defaults from "./internal/defaults.ts"
-import { answerOf, inCall, isListOfText, nearest, noOption, requireObject, unknownOf } from "./internal/options.ts"
+import * as Defaults from "./internal/defaults/options.ts"
+import {
+  answerOf,
+  inCall,
+  isListOfText,
+  nearest,
+  noOption,
+  requireObject,
+  unknownOf
+} from "./internal/options/options.ts"
 import type * as Ttl from "./Ttl.ts"
 import { toMillis } from "./Ttl.ts"
 

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { CacheConfigError } from "./CacheError.ts"
-import { estimate } from "./internal/estimate.ts"
+import { estimate } from "./internal/text/estimate.ts"
 import type { Weigher } from "./ports/weigher.ts"
 
 export type * from "./ports/weigher.ts"

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Option } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, counting, fakeStore, over, start } from "./promises/caches.ts"
+import { caches, counting, fakeStore, over, start } from "./support/caches.ts"
 
 type Policy = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 

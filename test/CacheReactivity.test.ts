@@ -3,11 +3,11 @@ import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Hash, Layer, Queue, type Scope, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
 import * as CacheReactivity from "effect-cached/CacheReactivity"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { withTimePassing } from "effect-cached/testing"
 import { Reactivity } from "effect/reactivity"
-import { type Cache, cacheOf } from "../src/internal/engine/cache.ts"
-import { invalidateTags } from "../src/internal/engine/operations.ts"
+import { type Cache, cacheOf } from "../src/internal/engine/boundCache.ts"
+import { invalidateTags } from "../src/internal/engine/operationTable.ts"
 
 /** A source and what is cached of it, in two calls that can be told apart. */
 const source = (tags: ReadonlyArray<string>, key = "value") => {

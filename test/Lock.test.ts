@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { CacheError, Lock } from "effect-cached"
-import * as ProcessLock from "effect-cached/locks/ProcessLock"
+import { ProcessLock } from "effect-cached/memory"
 import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import * as processLocks from "../src/internal/lock/process.ts"

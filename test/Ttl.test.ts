@@ -2,9 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Schema } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, Strategy, Ttl } from "effect-cached"
-import * as ProcessLock from "effect-cached/locks/ProcessLock"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
-import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { MemoryStore, ProcessLock } from "effect-cached/memory"
+import { SqliteStore } from "effect-cached/sqlite"
 import { ChaosStore, withTimePassing } from "effect-cached/testing"
 
 describe("parse", () => {

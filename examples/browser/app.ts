@@ -1,7 +1,7 @@
 /** The page: reads through a cache in the browser, and says where each answer came from. */
 import { Effect, Layer, ManagedRuntime, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
-import * as IndexedDbStore from "effect-cached/stores/IndexedDbStore"
+import { IndexedDbStore } from "effect-cached/indexedDb"
 
 const Report = Schema.Struct({ celsius: Schema.Finite, text: Schema.String })
 

@@ -5,7 +5,15 @@ import type * as CacheKey from "../CacheKey.ts"
 import { isKey } from "../internal/key/isKey.ts"
 import { idOf, type Key } from "../internal/key/ofKey.ts"
 import { optionsOfClass } from "../internal/key/optionsOfClass.ts"
-import { checkGiven, type Checks, inCall, namesIn, noOption, requireObject, unknownOf } from "../internal/options.ts"
+import {
+  checkGiven,
+  type Checks,
+  inCall,
+  namesIn,
+  noOption,
+  requireObject,
+  unknownOf
+} from "../internal/options/options.ts"
 import { checkJitter, fallingBack, type Kind, strategiesWith, type Strategy, validate } from "../Strategy.ts"
 import { toMillis } from "../Ttl.ts"
 import { type AnyReadOptions, fallbackOptions, readOptions } from "./options.ts"

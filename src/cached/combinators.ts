@@ -7,7 +7,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Any, CacheKey } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
-import { refreshLoad } from "../internal/engine/flight/refreshLoad.ts"
+import { refreshLoad } from "../internal/engine/load/refreshLoad.ts"
 import {
   failoverKind,
   maxHitsKind,

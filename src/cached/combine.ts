@@ -5,13 +5,13 @@
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type * as CacheKey from "../CacheKey.ts"
-import { checkedCalls } from "../internal/defaults.ts"
-import type { Cache } from "../internal/engine/cache.ts"
-import type { Batch, LoadAll } from "../internal/engine/flight/batch.ts"
-import * as Policy from "../internal/engine/flight/callPolicy.ts"
-import { refreshLoad } from "../internal/engine/flight/refreshLoad.ts"
-import type { Request } from "../internal/engine/flight/request.ts"
-import * as Operations from "../internal/engine/operations.ts"
+import { checkedCalls } from "../internal/defaults/bounds.ts"
+import type { Batch, LoadAll } from "../internal/engine/batch/batch.ts"
+import type { Cache } from "../internal/engine/boundCache.ts"
+import { refreshLoad } from "../internal/engine/load/refreshLoad.ts"
+import * as Operations from "../internal/engine/operationTable.ts"
+import * as Policy from "../internal/engine/request/callPolicy.ts"
+import type { Request } from "../internal/engine/request/request.ts"
 import {
   constant,
   constantOf,

@@ -13,13 +13,13 @@ import * as Stream from "effect/Stream"
 import { CacheConfigError } from "../CacheError.ts"
 import type { CacheEvent, Detected, DetectedValue, Removal, ValueEvent } from "../CacheEvent.ts"
 import { Caching } from "../Caching.ts"
-import { waitingEvents } from "../internal/defaults.ts"
-import { type Cache, cacheOf } from "../internal/engine/cache.ts"
-import { Current } from "../internal/engine/flight/callPolicy.ts"
-import * as Operations from "../internal/engine/operations.ts"
+import { waitingEvents } from "../internal/defaults/bounds.ts"
+import { type Cache, cacheOf } from "../internal/engine/boundCache.ts"
+import * as Operations from "../internal/engine/operationTable.ts"
+import { Current } from "../internal/engine/request/callPolicy.ts"
 import type { Detector } from "../internal/engine/telemetry/detect.ts"
 import type { EventListener } from "../internal/engine/telemetry/telemetry.ts"
-import { refuseUnknown, requireObject } from "../internal/options.ts"
+import { refuseUnknown, requireObject } from "../internal/options/options.ts"
 
 const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.Stream<A, never, Caching> =>
   Stream.callback<A, never, Caching>(

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { CacheConfigError, type StoreError } from "../CacheError.ts"
 import type { Caching, Curve, Known, Stats } from "../Caching.ts"
-import * as Operations from "../internal/engine/operations.ts"
+import * as Operations from "../internal/engine/operationTable.ts"
 import { globOf } from "./targets.ts"
 import { streamWithCaching, withCaching } from "./withCaching.ts"
 

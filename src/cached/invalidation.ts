@@ -10,11 +10,11 @@ import * as Stream from "effect/Stream"
 import { CacheConfigError, type StoreError } from "../CacheError.ts"
 import type { AnyClass } from "../CacheKey.ts"
 import type { Caching, Progress } from "../Caching.ts"
-import { Current } from "../internal/engine/flight/callPolicy.ts"
 import { invalidateIds } from "../internal/engine/invalidation/invalidate.ts"
-import * as Operations from "../internal/engine/operations.ts"
-import { checkOptions, type Checks, optional } from "../internal/options.ts"
-import { afterCommit } from "../internal/sqlTransaction.ts"
+import * as Operations from "../internal/engine/operationTable.ts"
+import { Current } from "../internal/engine/request/callPolicy.ts"
+import { checkOptions, type Checks, optional } from "../internal/options/options.ts"
+import { afterCommit } from "../internal/sql/sqlTransaction.ts"
 import {
   globOf,
   indexTag,

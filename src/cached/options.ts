@@ -9,7 +9,7 @@
 import type * as Cause from "effect/Cause"
 import { CacheConfigError, type LoadTimeout } from "../CacheError.ts"
 import type * as CacheKey from "../CacheKey.ts"
-import { type Checks, isListOfText, optional } from "../internal/options.ts"
+import { type Checks, isListOfText, optional } from "../internal/options/options.ts"
 import type * as Strategy from "../Strategy.ts"
 import { checkJitter } from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"

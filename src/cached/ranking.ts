@@ -7,8 +7,8 @@ import type * as Effect from "effect/Effect"
 import type { InMemory } from "../CacheEntry.ts"
 import { CacheConfigError } from "../CacheError.ts"
 import type { Caching } from "../Caching.ts"
-import { ranked as defaults } from "../internal/defaults.ts"
-import * as Operations from "../internal/engine/operations.ts"
+import { ranked as defaults } from "../internal/defaults/options.ts"
+import * as Operations from "../internal/engine/operationTable.ts"
 import { withCaching } from "./withCaching.ts"
 
 const ranked = (

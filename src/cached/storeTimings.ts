@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { StoreError } from "../CacheError.ts"
-import { monotonicMillis } from "../internal/monotonic.ts"
+import { monotonicMillis } from "../internal/time/monotonic.ts"
 import type { StoreCall } from "./tapStore.ts"
 
 /**
@@ -55,7 +55,7 @@ export interface StoreTimings {
  * ```ts
  * import { Effect, Layer } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
- * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ * import { MemoryStore } from "effect-cached/memory"
  *
  * const timings = Cached.storeTimings()
  * const store = MemoryStore.layer.pipe(Cached.tapStore({ around: timings.around }))

@@ -10,10 +10,10 @@ import * as Stream from "effect/Stream"
 import { CacheConfigError, type StreamCut, type StreamLagged } from "../CacheError.ts"
 import type { CacheKey } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
-import { streams } from "../internal/defaults.ts"
-import * as Operations from "../internal/engine/operations.ts"
+import { streams } from "../internal/defaults/options.ts"
+import * as Operations from "../internal/engine/operationTable.ts"
 import type { Ended, Streaming } from "../internal/engine/streams/request.ts"
-import { sizeAboveZero } from "../internal/folder.ts"
+import { sizeAboveZero } from "../internal/options/folder.ts"
 import {
   checkGiven,
   type Checks,
@@ -23,7 +23,7 @@ import {
   positiveMillis,
   refuseUnknown,
   requireObject
-} from "../internal/options.ts"
+} from "../internal/options/options.ts"
 import * as Strategy from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 import {

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { CacheConfigError, type StoreError } from "../CacheError.ts"
-import { checkOptions, type Checks, optional } from "../internal/options.ts"
+import { checkOptions, type Checks, optional } from "../internal/options/options.ts"
 import * as Tapped from "../internal/store/tap.ts"
 import { Store } from "../ports/store.ts"
 
@@ -98,7 +98,7 @@ export interface TapStoreOptions<R> {
  * ```ts
  * import { Effect, Layer } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
- * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ * import { MemoryStore } from "effect-cached/memory"
  *
  * const calls: Array<string> = []
  * const store = MemoryStore.layer.pipe(Cached.tapStore({

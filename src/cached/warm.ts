@@ -11,9 +11,9 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { CacheClosed, CacheConfigError } from "../CacheError.ts"
 import type { Any } from "../CacheKey.ts"
-import * as Defaults from "../internal/defaults.ts"
+import * as Defaults from "../internal/defaults/options.ts"
 import { idOf } from "../internal/key/ofKey.ts"
-import { checkOptions, type Checks, optional } from "../internal/options.ts"
+import { checkOptions, type Checks, optional } from "../internal/options/options.ts"
 import { isMany } from "./combine.ts"
 
 /** A function made by `Cached.fn`, `Cached.recursive` or `Cached.many`. */

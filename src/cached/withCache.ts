@@ -10,7 +10,7 @@ import * as Stream from "effect/Stream"
 import { CacheConfigError } from "../CacheError.ts"
 import type { AnyClass } from "../CacheKey.ts"
 import { Caching, type Shape } from "../Caching.ts"
-import { cacheOf } from "../internal/engine/cache.ts"
+import { cacheOf } from "../internal/engine/boundCache.ts"
 
 /**
  * The type of an effect, a stream or a function after {@link withCache}: it needs that cache in place of `Caching`.

@@ -8,9 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { CacheConfigError, type LockError } from "../CacheError.ts"
-import * as Defaults from "../internal/defaults.ts"
+import * as GuardsDefaults from "../internal/defaults/guards.ts"
+import * as OptionsDefaults from "../internal/defaults/options.ts"
 import { during } from "../internal/lock/fromBackend.ts"
-import { checkOptions, type Checks, optional } from "../internal/options.ts"
+import { checkOptions, type Checks, optional } from "../internal/options/options.ts"
 import { Lock } from "../Lock.ts"
 import type { Lease } from "../ports/lock.ts"
 import type * as Ttl from "../Ttl.ts"
@@ -62,8 +63,8 @@ const check = (options: LockedOptions): Checked => {
   checkOptions("Guard.locked", options, checks)
   return {
     name: nameOf(options.key),
-    leaseMillis: toMillis(options.lease ?? Defaults.layer.leaseMillis),
-    waitMillis: toMillis(options.wait ?? Defaults.guard.waitMillis)
+    leaseMillis: toMillis(options.lease ?? OptionsDefaults.layer.leaseMillis),
+    waitMillis: toMillis(options.wait ?? GuardsDefaults.guard.waitMillis)
   }
 }
 

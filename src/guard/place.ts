@@ -11,13 +11,14 @@ import type * as Fiber from "effect/Fiber"
 import { CacheConfigError, StoreError } from "../CacheError.ts"
 import { Caching, disabled } from "../Caching.ts"
 import { GuardStore } from "../GuardStore.ts"
-import * as Defaults from "../internal/defaults.ts"
-import { cacheOf } from "../internal/engine/cache.ts"
-import * as Policy from "../internal/engine/flight/callPolicy.ts"
-import { noteGuardFault } from "../internal/engine/operations.ts"
+import * as GuardsDefaults from "../internal/defaults/guards.ts"
+import * as OptionsDefaults from "../internal/defaults/options.ts"
+import { cacheOf } from "../internal/engine/boundCache.ts"
+import { noteGuardFault } from "../internal/engine/operationTable.ts"
+import * as Policy from "../internal/engine/request/callPolicy.ts"
 import { strictly } from "../internal/engine/storeTier/strict.ts"
 import * as memory from "../internal/guard/memory.ts"
-import { monotonicMillis } from "../internal/monotonic.ts"
+import { monotonicMillis } from "../internal/time/monotonic.ts"
 import type * as Port from "../ports/guardStore.ts"
 
 /**
@@ -195,7 +196,7 @@ const ask = <A>(
   const because = (reason: StoreError["reason"], cause?: unknown) =>
     new StoreError({ store: place.name, operation, reason, ...cause === undefined ? {} : { cause } })
   const within = Effect.timeoutOrElse(run, {
-    duration: storeTimeoutMillis ?? Defaults.layer.storeTimeoutMillis,
+    duration: storeTimeoutMillis ?? OptionsDefaults.layer.storeTimeoutMillis,
     orElse: () => Effect.fail(because("Timeout"))
   })
   return Effect.matchCauseEffect(within, {
@@ -220,7 +221,7 @@ const failed = (
   const cache = Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching)
   if (cache !== undefined) cacheOf(cache).perform(noteGuardFault, error.operation, error.reason)
   if (!failing.has(place)) log(fiber, Effect.logWarning(`${error.message}; guards do without it, as onStoreError says`))
-  failing.set(place, millisOf(fiber) + Defaults.guards.restMillis)
+  failing.set(place, millisOf(fiber) + GuardsDefaults.guards.restMillis)
   return Effect.fail(error)
 }
 

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
-import { folders } from "../internal/defaults.ts"
+import { folders } from "../internal/defaults/options.ts"
 import { folderOptions, storeOptions } from "./folder.ts"
 import { folderParts } from "./folderParts.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
@@ -89,7 +89,7 @@ export const disk = (options: DiskOptions): Layer.Layer<Caching.Caching, StoreEr
   const store = Layer.unwrap(
     Effect.map(
       Effect.tryPromise({
-        try: () => import("#node/stores/SqliteStore"),
+        try: () => import("#node/drivers/sqlite/SqliteStore"),
         catch: (cause) => new StoreError({ store: "sqlite", operation: "open", reason: "Unsupported", cause })
       }),
       (SqliteStore) =>

@@ -8,8 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { CacheConfigError, StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
-import { folders } from "../internal/defaults.ts"
-import { optional } from "../internal/options.ts"
+import { folders } from "../internal/defaults/options.ts"
+import { optional } from "../internal/options/options.ts"
 import { Serializer } from "../Serializer.ts"
 import { folderOptions, storeOptions } from "./folder.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
@@ -105,7 +105,7 @@ export const files = (options: FilesOptions): Layer.Layer<Caching.Caching, Store
   return Layer.unwrap(Effect.gen(function*() {
     const { FilesStore, IndentedJson } = yield* Effect.tryPromise({
       try: async () => ({
-        FilesStore: await import("#node/stores/FilesStore"),
+        FilesStore: await import("#node/drivers/files/FilesStore"),
         ...await import("#node/serializers/IndentedJson")
       }),
       catch: (cause) => new StoreError({ store: "files", operation: "open", reason: "Unsupported", cause })

@@ -1,7 +1,7 @@
 /** The options of all layers in a folder. */
 import type * as ByteSize from "effect/ByteSize"
-import { checkDirectory, sizesOf, trustOf } from "../internal/folder.ts"
-import type { Checks } from "../internal/options.ts"
+import { checkDirectory, sizesOf, trustOf } from "../internal/options/folder.ts"
+import type { Checks } from "../internal/options/options.ts"
 
 interface FolderOptions {
   readonly directory: string

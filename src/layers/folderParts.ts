@@ -55,12 +55,12 @@ const onFirstUse = <A, E>(open: Effect.Effect<A, E, Scope.Scope>, scope: Scope.S
 }
 
 const lock = Effect.fnUntraced(function*(folder: Folder) {
-  const { make } = yield* load(() => import("#node/locks/SqliteLock"))
+  const { make } = yield* load(() => import("#node/drivers/sqlite/SqliteLock"))
   return lazily("sqlite", onFirstUse(make(options(folder)), yield* Effect.scope))
 })
 
 const guards = Effect.fnUntraced(function*(folder: Folder) {
-  const { make } = yield* load(() => import("#node/stores/SqliteGuardStore"))
+  const { make } = yield* load(() => import("#node/drivers/sqlite/SqliteGuardStore"))
   const store = onFirstUse(make(options(folder)), yield* Effect.scope)
   return {
     name: "sqlite",

@@ -5,7 +5,7 @@
  */
 import * as Layer from "effect/Layer"
 import * as Caching from "../Caching.ts"
-import { makeInMemory } from "../internal/engine/cache.ts"
+import { makeInMemory } from "../internal/engine/boundCache.ts"
 import { checkMemory, type MemoryOptions } from "./options.ts"
 
 /**

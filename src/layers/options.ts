@@ -9,7 +9,13 @@ import { checkStrategy } from "../cached/checkCall.ts"
 import { checkInherit, type Inherit, type ReadDefaults, readDefaults } from "../cached/options.ts"
 import { CacheConfigError } from "../CacheError.ts"
 import * as Caching from "../Caching.ts"
-import { checkAll, type Checks, inCall, positiveMillis as positive, refuseUnknown } from "../internal/options.ts"
+import {
+  checkAll,
+  type Checks,
+  inCall,
+  positiveMillis as positive,
+  refuseUnknown
+} from "../internal/options/options.ts"
 import type { Eviction } from "../ports/eviction.ts"
 import type { Weigher } from "../ports/weigher.ts"
 import type { Strategy } from "../Strategy.ts"

@@ -7,11 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
+import type { Config } from "../drivers/redis/options.ts"
 import { GuardStore } from "../GuardStore.ts"
-import type { Checks } from "../internal/options.ts"
+import type { Checks } from "../internal/options/options.ts"
 import { Lock } from "../Lock.ts"
 import { Store } from "../ports/store.ts"
-import type { Config } from "../stores/internal/redisOptions.ts"
 import { overStore } from "./overStore.ts"
 
 /** Names options that are checked together, elsewhere. */
@@ -19,7 +19,7 @@ export const unchecked = <O>(names: ReadonlyArray<string>): Checks<O> =>
   Object.fromEntries(names.map((name) => [name, () => {}])) as unknown as Checks<O>
 
 const load = Effect.tryPromise({
-  try: () => import("#node/stores/internal/redisParts"),
+  try: () => import("#node/drivers/redis/parts"),
   catch: (cause) => new StoreError({ store: "redis", operation: "open", reason: "Unsupported", cause })
 })
 

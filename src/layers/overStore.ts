@@ -24,7 +24,7 @@ import { checkLayer, type LayerOptions } from "./options.ts"
  * ```ts
  * import { Effect, Layer } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
- * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ * import { MemoryStore } from "effect-cached/memory"
  *
  * const cache = CacheLayer.layerWith({ memory: false, storeTimeout: "1 second" }).pipe(Layer.provide(MemoryStore.layer))
  *
@@ -68,7 +68,7 @@ export const overStore = (checked: Caching.MakeOptions): Layer.Layer<Caching.Cac
  * ```ts
  * import { Effect, Layer } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
- * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ * import { MemoryStore } from "effect-cached/memory"
  *
  * const program = Effect.andThen(Cached.set("answer", 42), Cached.has("answer"))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer), Effect.provide(MemoryStore.layer))) // => true

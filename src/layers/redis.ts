@@ -6,7 +6,7 @@
 import type * as Layer from "effect/Layer"
 import type { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
-import { configOf, type ServerOptions, serverOptions } from "../stores/internal/redisOptions.ts"
+import { configOf, type ServerOptions, serverOptions } from "../drivers/redis/options.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
 import { overRedis, unchecked } from "./overRedis.ts"
 

@@ -6,7 +6,7 @@
 import type * as Layer from "effect/Layer"
 import type { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
-import { clusterConfigOf, type ClusterOptions, clusterOptions } from "../stores/internal/redisOptions.ts"
+import { clusterConfigOf, type ClusterOptions, clusterOptions } from "../drivers/redis/options.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
 import { overRedis, unchecked } from "./overRedis.ts"
 

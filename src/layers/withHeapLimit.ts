@@ -9,10 +9,10 @@ import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import { CacheConfigError } from "../CacheError.ts"
 import * as Caching from "../Caching.ts"
-import { heap as defaults } from "../internal/defaults.ts"
-import { cacheOf } from "../internal/engine/cache.ts"
-import * as Operations from "../internal/engine/operations.ts"
-import { refuseUnknown } from "../internal/options.ts"
+import { heap as defaults } from "../internal/defaults/options.ts"
+import { cacheOf } from "../internal/engine/boundCache.ts"
+import * as Operations from "../internal/engine/operationTable.ts"
+import { refuseUnknown } from "../internal/options/options.ts"
 
 /**
  * Options of `CacheLayer.withHeapLimit`.
@@ -81,7 +81,7 @@ export const withHeapLimit: {
     return Layer.tap(
       cache as Layer.Layer<Out | Caching.Caching, E, R>,
       Effect.fnUntraced(function*(context: Context.Context<Caching.Caching>) {
-        const { watchHeap } = yield* Effect.promise(() => import("#node/stores/internal/heap"))
+        const { watchHeap } = yield* Effect.promise(() => import("#node/drivers/memory/heap"))
         const listener = cacheOf(Context.get(context, Caching.Caching)).perform(Operations.pressureOn, above)
         yield* Effect.acquireRelease(Effect.sync(() => watchHeap(listener)), (stop) => Effect.sync(stop))
       })

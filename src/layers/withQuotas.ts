@@ -9,8 +9,8 @@ import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import { CacheConfigError } from "../CacheError.ts"
 import * as Caching from "../Caching.ts"
-import { cacheOf } from "../internal/engine/cache.ts"
-import * as Operations from "../internal/engine/operations.ts"
+import { cacheOf } from "../internal/engine/boundCache.ts"
+import * as Operations from "../internal/engine/operationTable.ts"
 
 /**
  * What the entries of key classes may take of memory at most, by the name of the class: so many entries, or so much weight

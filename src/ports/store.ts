@@ -392,7 +392,7 @@ export interface Scanned {
  * ```ts
  * import { Effect } from "effect"
  * import { Store } from "effect-cached"
- * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ * import { MemoryStore } from "effect-cached/memory"
  *
  * const program = Effect.gen(function*() {
  *   const store = yield* Store.Store

@@ -11,8 +11,8 @@ import * as Latch from "effect/Latch"
 import type * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import { CacheConfigError, StoreError } from "../CacheError.ts"
-import * as Defaults from "../internal/defaults.ts"
-import { refuseUnknown, requireObject } from "../internal/options.ts"
+import * as Defaults from "../internal/defaults/options.ts"
+import { refuseUnknown, requireObject } from "../internal/options/options.ts"
 import type { Store, TransactRequest } from "../ports/store.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
@@ -120,7 +120,7 @@ export interface ChaosStore {
  * ```ts
  * import { Effect } from "effect"
  * import { ChaosStore } from "effect-cached/testing"
- * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ * import { MemoryStore } from "effect-cached/memory"
  *
  * const chaos = ChaosStore.make(MemoryStore.make(), { seed: 1, failRate: 1 })
  * const program = Effect.gen(function*() {

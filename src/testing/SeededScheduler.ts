@@ -13,8 +13,8 @@ import * as Metric from "effect/Metric"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import { CacheConfigError } from "../CacheError.ts"
-import * as Defaults from "../internal/defaults.ts"
-import { checkOptions, type Checks, optional } from "../internal/options.ts"
+import * as Defaults from "../internal/defaults/options.ts"
+import { checkOptions, type Checks, optional } from "../internal/options/options.ts"
 import * as Tokens from "../internal/token.ts"
 
 /**

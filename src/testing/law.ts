@@ -14,7 +14,7 @@ import * as Effect from "effect/Effect"
  * ```ts
  * import { Effect } from "effect"
  * import { storeLaws } from "effect-cached/testing"
- * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ * import { MemoryStore } from "effect-cached/memory"
  *
  * const laws = storeLaws(Effect.sync(() => MemoryStore.make()))
  * await Effect.runPromise(laws[0]!.run)

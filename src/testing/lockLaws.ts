@@ -28,7 +28,7 @@ import { type Law, same } from "./law.ts"
  *
  * ```ts
  * import { Effect } from "effect"
- * import * as ProcessLock from "effect-cached/locks/ProcessLock"
+ * import { ProcessLock } from "effect-cached/memory"
  * import { lockLaws } from "effect-cached/testing"
  *
  * const laws = lockLaws(Effect.sync(() => {

@@ -33,7 +33,7 @@ import { type Law, same } from "./law.ts"
  *
  * ```ts
  * import { Effect } from "effect"
- * import * as SqliteStore from "effect-cached/stores/SqliteStore"
+ * import { SqliteStore } from "effect-cached/sqlite"
  * import { sharedStoreLaws } from "effect-cached/testing"
  * import { mkdtempSync } from "node:fs"
  * import { tmpdir } from "node:os"

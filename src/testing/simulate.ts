@@ -8,10 +8,10 @@ import * as Stream from "effect/Stream"
 import { CacheConfigError } from "../CacheError.ts"
 import type { CacheEvent } from "../CacheEvent.ts"
 import * as Eviction from "../Eviction.ts"
-import { simulation } from "../internal/defaults.ts"
-import { checkAll, type Checks, refuseUnknown } from "../internal/options.ts"
+import { simulation } from "../internal/defaults/options.ts"
+import { checkAll, type Checks, refuseUnknown } from "../internal/options/options.ts"
+import { forEach } from "../internal/time/turns.ts"
 import * as Tokens from "../internal/token.ts"
-import { forEach } from "../internal/turns.ts"
 import { chart } from "./internal/chart.ts"
 
 /**

@@ -47,7 +47,7 @@ import { type Law, same } from "./law.ts"
  *
  * ```ts
  * import { Effect } from "effect"
- * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ * import { MemoryStore } from "effect-cached/memory"
  * import { storeLaws } from "effect-cached/testing"
  *
  * const laws = storeLaws(Effect.sync(() => MemoryStore.make()))

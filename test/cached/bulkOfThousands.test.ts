@@ -3,7 +3,7 @@ import { expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Schema, Semaphore } from "effect"
 import { Cached, CacheKey, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { type FakeStore, fakeStore, over, start } from "../promises/caches.ts"
+import { type FakeStore, fakeStore, over, start } from "../support/caches.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
 

@@ -2,10 +2,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Layer, type Scope } from "effect"
 import { Cached, CacheLayer, Caching, Eviction, Store } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { many } from "../../src/internal/defaults.ts"
-import { caches, settle, start } from "../promises/caches.ts"
+import { many } from "../../src/internal/defaults/bounds.ts"
+import { caches, settle, start } from "../support/caches.ts"
 import { impatient } from "../support/impatient.ts"
 import { listenersOf } from "../support/listeners.ts"
 

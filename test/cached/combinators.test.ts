@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { settle } from "../promises/caches.ts"
+import { settle } from "../support/caches.ts"
 
 const counter = (delay: number) => {
   const state = { loads: 0, interrupted: 0 }

@@ -2,9 +2,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Option, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { caches, fakeStore, over } from "../promises/caches.ts"
+import { caches, fakeStore, over } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const listed = (pattern?: string) =>

@@ -4,7 +4,7 @@ import { Effect, Exit, Layer } from "effect"
 import { Cached, CacheLayer, Caching, Eviction } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { drawWith, Seed } from "../../src/internal/token.ts"
-import { caches } from "../promises/caches.ts"
+import { caches } from "../support/caches.ts"
 import { randomOf } from "../support/random.ts"
 import { lruRatios, ratioAt } from "../support/stackDistances.ts"
 

@@ -2,9 +2,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Random, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { caches, counting, ended, settle, start } from "../promises/caches.ts"
+import { caches, counting, ended, settle, start } from "../support/caches.ts"
 
 class NotFound extends Schema.TaggedError<NotFound>()("NotFound", {}) {}
 class Down extends Schema.TaggedError<Down>()("Down", {}) {}

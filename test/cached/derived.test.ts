@@ -12,9 +12,9 @@ import {
   Strategy,
   Transaction
 } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { fakeStore, over, settle, start } from "../promises/caches.ts"
+import { fakeStore, over, settle, start } from "../support/caches.ts"
 
 class User extends CacheKey.Class<User>()("User", {
   payload: { id: Schema.Int },

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Schema } from "effect"
 import { Cached, type CacheEvent, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, counting, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 
 const hour = 3_600_000
 const minute = 60_000

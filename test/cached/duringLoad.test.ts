@@ -12,7 +12,7 @@ import {
   Strategy
 } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, settle, start, within } from "../promises/caches.ts"
+import { caches, settle, start, within } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
 
 class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.String }) {}

@@ -5,11 +5,11 @@ import { Cached, type CacheEvent, CacheKey, CacheLayer, Caching, Strategy } from
 import { StoreError } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
-import { type Cache, cacheOf } from "../../src/internal/engine/cache.ts"
+import { type Cache, cacheOf } from "../../src/internal/engine/boundCache.ts"
 import type { Engine } from "../../src/internal/engine/engine.ts"
 import { listen, onRemoval } from "../../src/internal/engine/memory/removals.ts"
-import * as Operations from "../../src/internal/engine/operations.ts"
-import { caches, counting, fakeStore, over, settle, start } from "../promises/caches.ts"
+import * as Operations from "../../src/internal/engine/operationTable.ts"
+import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
 
 class Weather extends CacheKey.Class<Weather>()("Weather", {

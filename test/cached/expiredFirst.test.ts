@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { type Duration, Effect } from "effect"
 import { Cached, CacheLayer, CachePolicy, Eviction, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches } from "../promises/caches.ts"
+import { caches } from "../support/caches.ts"
 
 const read = (key: string, ttl: Duration.Input = "1 hour") => Cached.ttl(Effect.succeed(key), { key, ttl })
 

@@ -3,11 +3,11 @@ import { describe, expect, it, vi } from "@effect/vitest"
 import { Clock, type Duration, Effect, Fiber, Layer, Option, Stream } from "effect"
 import { Cached, CacheLayer, Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { enteringDeadlines, many } from "../../src/internal/defaults.ts"
-import { cacheOf } from "../../src/internal/engine/cache.ts"
+import { enteringDeadlines, many } from "../../src/internal/defaults/bounds.ts"
+import { cacheOf } from "../../src/internal/engine/boundCache.ts"
 import type { Engine } from "../../src/internal/engine/engine.ts"
 import { Entry } from "../../src/internal/engine/memory/entry.ts"
-import { caches } from "../promises/caches.ts"
+import { caches } from "../support/caches.ts"
 
 const read = (key: string, ttl: Duration.Input) => Cached.ttl(Effect.succeed(key), { key, ttl })
 

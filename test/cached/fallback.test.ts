@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Logger, Option, Schedule, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, ended, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { caches, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 
 class Down extends Schema.TaggedError<Down>()("Down", {}) {}
 class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}

@@ -4,7 +4,7 @@ import { Cause, Context, Effect, Exit, Fiber, Option, Schema, type Tracer, TxRef
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
-import { caches, counting, ended, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 
 class Settings extends CacheKey.Class<Settings>()("Settings", { success: Schema.Number }) {}
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option } from "effect"
 import { Cached, type CacheEvent, Caching, Eviction } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, counting, settle, start } from "../promises/caches.ts"
+import { caches, counting, settle, start } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
 import { randomOf } from "../support/random.ts"
 

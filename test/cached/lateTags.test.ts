@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Layer, Option, Schema, type Scope } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, fakeStore, over, settle, start, within } from "../promises/caches.ts"
+import { caches, fakeStore, over, settle, start, within } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.String }) {}

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule, Stream } from "effect"
 import { Cached, CacheLayer, type Caching, Transaction } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, start } from "../promises/caches.ts"
+import { caches, start } from "../support/caches.ts"
 import { impatient } from "../support/impatient.ts"
 
 const size = 2560

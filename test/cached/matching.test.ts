@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, fakeStore, over } from "../promises/caches.ts"
+import { caches, fakeStore, over } from "../support/caches.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
 

@@ -2,10 +2,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
-import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { MemoryStore } from "effect-cached/memory"
+import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
-import { caches, counting, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const hits = (load: Effect.Effect<number>, hits: number, refreshAfter?: number) =>

@@ -14,14 +14,14 @@ import {
   Strategy,
   Ttl
 } from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
 import { Json } from "effect-cached/serializers/Json"
 import { Structured } from "effect-cached/serializers/Structured"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { ChaosStore } from "effect-cached/testing"
 import { combinator } from "../../src/cached/combine.ts"
 import { fallbackOptions, readOptions } from "../../src/cached/options.ts"
 import { maxHitsKind, ttlKind, untilInvalidatedKind } from "../../src/Strategy.ts"
-import { fakeStore } from "../promises/caches.ts"
+import { fakeStore } from "../support/caches.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
 class Items extends CacheKey.Class<Items>()("Items", {

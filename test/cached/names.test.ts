@@ -2,8 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Schema, SchemaGetter } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Strategy } from "effect-cached"
-import { checkGiven } from "../../src/internal/options.ts"
-import { caches, counting } from "../promises/caches.ts"
+import { checkGiven } from "../../src/internal/options/options.ts"
+import { caches, counting } from "../support/caches.ts"
 
 const names = ["constructor", "toString", "__proto__", "hasOwnProperty", "valueOf"]
 

@@ -16,9 +16,9 @@ import {
 } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { over, start as startEngine } from "../../src/internal/engine/cache.ts"
-import { caches, counting, ended, fakeStore, settle, start } from "../promises/caches.ts"
+import { over, start as startEngine } from "../../src/internal/engine/boundCache.ts"
 import { sizesOf } from "../soak/sizes.ts"
+import { caches, counting, ended, fakeStore, settle, start } from "../support/caches.ts"
 
 /** Keeps what it is handed, and runs it as a platform does. */
 const platform = () => {

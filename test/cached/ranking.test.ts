@@ -3,8 +3,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Stream } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { many, ranked } from "../../src/internal/defaults.ts"
-import { caches } from "../promises/caches.ts"
+import { many } from "../../src/internal/defaults/bounds.ts"
+import { ranked } from "../../src/internal/defaults/options.ts"
+import { caches } from "../support/caches.ts"
 import { randomOf } from "../support/random.ts"
 
 const read = (key: string, ttl: "1 hour" | "1 minute" = "1 hour") =>

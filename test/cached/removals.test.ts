@@ -2,9 +2,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Schema, Scope } from "effect"
 import { Cached, type CacheEvent, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { caches, settle, start, within } from "../promises/caches.ts"
+import { caches, settle, start, within } from "../support/caches.ts"
 
 class User extends CacheKey.Class<User>()("User", {
   payload: { id: Schema.Int },

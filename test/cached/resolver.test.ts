@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, RequestResolver, Schema, Scope } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, ended, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { caches, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 
 class GetUser extends CacheKey.Class<GetUser>()("GetUser", {
   payload: { id: Schema.Int },

@@ -17,7 +17,7 @@ import {
 } from "effect"
 import { Cached, CacheKey, CachePolicy, type Caching, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, settle } from "../promises/caches.ts"
+import { caches, settle } from "../support/caches.ts"
 
 class Connection {
   isOpen = true

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Logger, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 
 const fields = { payload: { n: Schema.Number }, success: Schema.String }
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Layer, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, ended, settle, start } from "../promises/caches.ts"
+import { caches, ended, settle, start } from "../support/caches.ts"
 
 class Plain {
   readonly id = 1

@@ -2,9 +2,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Option, Schema } from "effect"
 import { Cached, CacheKey, type CacheLayer, type Caching, Store, Strategy } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { caches, counting, fakeStore, over, settle } from "../promises/caches.ts"
+import { caches, counting, fakeStore, over, settle } from "../support/caches.ts"
 
 class Row extends CacheKey.Class<Row>()("Row", { payload: { id: Schema.Int }, success: Schema.Int }) {}
 

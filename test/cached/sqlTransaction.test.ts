@@ -4,7 +4,7 @@ import { Context, Deferred, Effect, Exit, Fiber, Layer, Logger, References, Requ
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
 import type { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
-import { fakeStore, over, settle, start } from "../promises/caches.ts"
+import { fakeStore, over, settle, start } from "../support/caches.ts"
 import { provideSql, sqlClient } from "../support/sqlClient.ts"
 
 /** A table of one user, and the reads and writes of a program. */

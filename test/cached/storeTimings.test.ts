@@ -2,9 +2,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schema, SchemaGetter } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Store } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { fakeStore, settle, start } from "../promises/caches.ts"
+import { fakeStore, settle, start } from "../support/caches.ts"
 
 const over = (store: Layer.Layer<Store.Store>, timings: Cached.StoreTimings) =>
   CacheLayer.layer.pipe(Layer.provide(Cached.tapStore({ around: timings.around })(store)))

@@ -2,9 +2,9 @@
 import { assert, describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Queue, Schema, Scope, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Eviction, Store, Strategy } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { caches, ended, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { caches, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 
 interface Counts {
   runs: number

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
-import { caches, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
 
 class Items extends CacheKey.Class<Items>()("Items", {
   payload: { page: Schema.Int, lang: Schema.String },

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Logger, Option, References, Schema, Tracer } from "effect"
 import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
 

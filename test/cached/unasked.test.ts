@@ -2,9 +2,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { caches, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 class User extends CacheKey.Class<User>()("User", {

@@ -6,7 +6,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, type Fiber, Layer, Logger, RequestResolver, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Eviction, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { type Cache, caches, counting, ended, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { type Cache, caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
 
 const mistake = new Error("a mistake")

@@ -16,7 +16,7 @@ import {
 } from "effect"
 import { Cached, type CacheEvent, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, settle, start } from "../promises/caches.ts"
+import { caches, settle, start } from "../support/caches.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
 

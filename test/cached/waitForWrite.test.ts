@@ -3,8 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { writesBehind } from "../../src/internal/defaults.ts"
-import { caches, counting, ended, fakeStore, over, settle, start, within } from "../promises/caches.ts"
+import { writesBehind } from "../../src/internal/defaults/bounds.ts"
+import { caches, counting, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { id: Schema.Int },

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Logger, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Caching, Eviction, Weigher } from "effect-cached"
-import { caches } from "../promises/caches.ts"
+import { caches } from "../support/caches.ts"
 
 const read = (key: string, value: unknown = key) => Cached.ttl(Effect.succeed(value), { key, ttl: "1 hour" })
 const byLength: Weigher.Weigher = (value: string) => value.length

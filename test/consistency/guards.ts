@@ -1,10 +1,8 @@
 /** What a process of the check does with guards: calls under limits, and a lock that is held by one at a time. */
 import { Effect } from "effect"
 import { Guard, GuardStore, Lock } from "effect-cached"
-import * as RedisLock from "effect-cached/locks/RedisLock"
-import * as SqliteLock from "effect-cached/locks/SqliteLock"
-import * as RedisGuardStore from "effect-cached/stores/RedisGuardStore"
-import * as SqliteGuardStore from "effect-cached/stores/SqliteGuardStore"
+import { RedisGuardStore, RedisLock } from "effect-cached/redis"
+import { SqliteGuardStore, SqliteLock } from "effect-cached/sqlite"
 import { clock, type Recorder } from "../processes/recording.ts"
 import { leaseMillis, limits, type Plan, prefix, windowMillis } from "./plan.ts"
 import type { Dice } from "./random.ts"

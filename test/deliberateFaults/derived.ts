@@ -310,7 +310,7 @@ export const unitFaults: ReadonlyArray<UnitFault> = [
     in: "tags",
     find: "changes.markersDropped(forget.all(kept).map(({ tag }) => fromColumn(tag)))",
     replace: "forget.all(kept)",
-    by: "test/stores/SqliteBounds.test.ts"
+    by: "test/drivers/sqlite/SqliteBounds.test.ts"
   },
   {
     name: "what was read is known by the epoch of the load's start",

@@ -238,14 +238,14 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "folderParts",
     find: "Context.getOrUndefined(surrounding, GuardStore) === undefined",
     replace: "Context.getOrUndefined(surrounding, GuardStore) !== undefined",
-    by: "test/stores/SqliteGuardStore.test.ts"
+    by: "test/drivers/sqlite/SqliteGuardStore.test.ts"
   },
   {
     name: "what has expired stays in the file",
     in: "over",
     find: "if (++steps % tidyEvery === 0) tables.tidy.run(now)",
     replace: "",
-    by: "test/stores/SqliteGuardStore.test.ts"
+    by: "test/drivers/sqlite/SqliteGuardStore.test.ts"
   },
   {
     name: "Retry-After is too early",

@@ -93,7 +93,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "idsHere",
     find: "InTurns.each(Entries.ids(self.memory.entries))",
     replace: "Stream.fromArray(Array.from(Entries.ids(self.memory.entries)))",
-    by: "test/internal/turns.test.ts"
+    by: "test/internal/time/turns.test.ts"
   },
   {
     name: "an id that comes again while memory is listed has another place",
@@ -817,7 +817,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "make",
     find: "let listening = run(() => start(tables()))",
     replace: "let listening = start(tables())",
-    by: "test/stores/SqliteDamage.test.ts"
+    by: "test/drivers/sqlite/SqliteDamage.test.ts"
   },
   {
     name: "a clock that was set back keeps those who look for what is due for ever",
@@ -838,35 +838,35 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "inTurns",
     find: "monotonicMillis(clock) - beganAt < turnMillis",
     replace: "true",
-    by: "test/internal/turns.test.ts"
+    by: "test/internal/time/turns.test.ts"
   },
   {
     name: "the locks of many keys hold the event loop",
     in: "forEachEffect",
     find: "monotonicMillis(clock) - beganAt >= turns.millis",
     replace: "false",
-    by: "test/internal/turns.test.ts"
+    by: "test/internal/time/turns.test.ts"
   },
   {
     name: "many keys are looked up in one step",
     in: "inParts",
     find: "items.length <= size",
     replace: "true",
-    by: "test/internal/turns.test.ts"
+    by: "test/internal/time/turns.test.ts"
   },
   {
     name: "each lock on disk goes through all that are held",
     in: "acquire",
     find: "pruning.dueAt = monotonicMillis(clock) + lockLifeMillis",
     replace: "",
-    by: "test/locks/SqliteLock.test.ts"
+    by: "test/drivers/sqlite/SqliteLock.test.ts"
   },
   {
     name: "a map of many answers holds the event loop",
     in: "turnOf",
     find: "monotonicMillis(clock) - beganAt >= turns.millis",
     replace: "false",
-    by: "test/internal/turns.test.ts"
+    by: "test/internal/time/turns.test.ts"
   },
   {
     name: "a line of the log has what a value leaves out of its text",
@@ -1379,7 +1379,7 @@ try {
     in: "joinAll",
     find: "if (isLeft) return",
     replace: "",
-    by: "test/internal/turns.test.ts"
+    by: "test/internal/time/turns.test.ts"
   },
   {
     // one schedule of 18,000 finds it
@@ -1564,21 +1564,21 @@ const winner = undefined as string | undefined`,
     in: "make",
     find: "if (!hasWritten || !leaveFormer(of.isFollowed !== true)) {",
     replace: "if (true) {",
-    by: "test/stores/SqliteReplaced.test.ts"
+    by: "test/drivers/sqlite/SqliteReplaced.test.ts"
   },
   {
     name: "who cannot start the next database comes back to the former one",
     in: "make",
     find: `if (of.look() !== "replaced") throw thrown`,
     replace: "",
-    by: "test/stores/SqliteReplaced.test.ts"
+    by: "test/drivers/sqlite/SqliteReplaced.test.ts"
   },
   {
     name: "locks and guards do not open again what is removed while it is opened",
     in: "make",
     find: "if (!isDetached(thrown) || reasonOf(thrown, \"open\") === \"Full\" || opens === mostOpens) throw thrown",
     replace: "throw thrown",
-    by: "test/stores/SqliteDamage.test.ts"
+    by: "test/drivers/sqlite/SqliteDamage.test.ts"
   },
   {
     name: "what waits for a busy program times out, although its store does nothing",
@@ -1599,28 +1599,28 @@ const winner = undefined as string | undefined`,
     in: "afterProgramMillis",
     find: "isReal(clock)",
     replace: "false",
-    by: "test/internal/programTime.test.ts"
+    by: "test/internal/time/programTime.test.ts"
   },
   {
     name: "a long step counts whole, of the time that a store may take",
     in: "counted",
     find: "return Math.min(limits.mostMillis, rested === 0 ? least : Math.max(least, limits.lateMillis + rested))",
     replace: "return tookMillis",
-    by: "test/internal/programTime.test.ts"
+    by: "test/internal/time/programTime.test.ts"
   },
   {
     name: "under faked timers a store never times out",
     in: "isReal",
     find: "&& timers() === realTimers",
     replace: "",
-    by: "test/internal/programTime.test.ts"
+    by: "test/internal/time/programTime.test.ts"
   },
   {
     name: "once timers were faked, time does not go on any more",
     in: "looking",
     find: "&& timers() === realTimers",
     replace: "",
-    by: "test/internal/programTime.test.ts"
+    by: "test/internal/time/programTime.test.ts"
   },
   {
     name: "what waits by a clock of its own keeps the process alive",
@@ -1634,133 +1634,133 @@ const winner = undefined as string | undefined`,
     in: "make",
     find: "lead(find(id, asked[1]), id, ...asked)",
     replace: "lead(looked, id, ...asked)",
-    by: "test/stores/SqliteShared.test.ts"
+    by: "test/drivers/sqlite/SqliteShared.test.ts"
   },
   {
     name: "what waits for the lock of another program has all the time of the world",
     in: "make",
     find: "slowMillis + gates.lock.waitedMillis() + gates.values.waitedMillis()",
     replace: "slowMillis",
-    by: "test/stores/SqliteTogether.test.ts"
+    by: "test/drivers/sqlite/transactions/batch.test.ts"
   },
   {
     name: "thousands of operations at once count as a slow store",
     in: "make",
     find: "- operations.length * Defaults.sqliteTurns.ordinaryMillis",
     replace: "",
-    by: "test/stores/SqliteTogether.test.ts"
+    by: "test/drivers/sqlite/transactions/batch.test.ts"
   },
   {
     name: "loads that have a lease end behind those that want one",
     in: "make",
     find: "goesFirst(operation) ? first : others",
     replace: "others",
-    by: "test/stores/internal/sqliteTurns.test.ts"
+    by: "test/drivers/sqlite/transactions/queue.test.ts"
   },
   {
     name: "reads of one step go on in a snapshot that is long over",
     in: "make",
     find: "if (at - beganAt < limits.longestMillis && bornIn === operations) return",
     replace: "if (bornIn === operations) return",
-    by: "test/stores/SqliteSnapshot.test.ts"
+    by: "test/drivers/sqlite/transactions/snapshot.test.ts"
   },
   {
     name: "reads of one step miss what another store of this process has written",
     in: "make",
     find: "if (at - beganAt < limits.longestMillis && bornIn === operations) return",
     replace: "if (at - beganAt < limits.longestMillis) return",
-    by: "test/stores/SqliteSnapshot.test.ts"
+    by: "test/drivers/sqlite/transactions/snapshot.test.ts"
   },
   {
     name: "programs that go on for long after their reads have snapshots, too",
     in: "make",
     find: "if (!isTrusted) return",
     replace: "",
-    by: "test/stores/SqliteSnapshot.test.ts"
+    by: "test/drivers/sqlite/transactions/snapshot.test.ts"
   },
   {
     name: "what reads in pages goes on in a snapshot",
     in: "make",
     find: "      endSnapshot()\n      const next",
     replace: "      const next",
-    by: "test/stores/SqliteSnapshot.test.ts"
+    by: "test/drivers/sqlite/transactions/snapshot.test.ts"
   },
   {
     name: "a snapshot goes on under a lock that was just taken over",
     in: "make",
     find: " finally {\n        countOperation()\n      }",
     replace: "",
-    by: "test/stores/SqliteSnapshot.test.ts"
+    by: "test/drivers/sqlite/transactions/snapshot.test.ts"
   },
   {
     name: "a snapshot outlives the step that reads it",
     in: "make",
     find: "void now.then(endOfStep)",
     replace: "setTimeout(endOfStep, 100)",
-    by: "test/stores/SqliteSnapshot.test.ts"
+    by: "test/drivers/sqlite/transactions/snapshot.test.ts"
   },
   {
     name: "a log that was removed is not missed",
     in: "make",
     find: `if (!isSame(now, marks.log) || !isSame(statOf(index), marks.index)) return "split"`,
     replace: "",
-    by: "test/stores/SqliteReplaced.test.ts"
+    by: "test/drivers/sqlite/SqliteReplaced.test.ts"
   },
   {
     name: "a folder in which nothing has changed for long is not asked again",
     in: "make",
     find: "known !== undefined && isUnchanged(statOf(directory), known)",
     replace: "known !== undefined",
-    by: "test/stores/internal/sqliteLook.test.ts"
+    by: "test/drivers/sqlite/file/inUse.test.ts"
   },
   {
     name: "a folder that has just changed is believed to change no more",
     in: "make",
     find: "Math.max(folder.mtimeMs, folder.ctimeMs) + sameMillis",
     replace: "Math.max(folder.mtimeMs, folder.ctimeMs)",
-    by: "test/stores/internal/sqliteLook.test.ts"
+    by: "test/drivers/sqlite/file/inUse.test.ts"
   },
   {
     name: "a folder that got its former time back has not changed",
     in: "isUnchanged",
     find: " && a!.ctimeMs === b.ctimeMs",
     replace: "",
-    by: "test/stores/internal/sqliteLook.test.ts"
+    by: "test/drivers/sqlite/file/inUse.test.ts"
   },
   {
     name: "who has looked waits like one who was refused, because another has stored since",
     in: "make",
     find: "if (hasLooked && isBusy(thrown)) return afterwards()",
     replace: "",
-    by: "test/stores/SqliteShared.test.ts"
+    by: "test/drivers/sqlite/SqliteShared.test.ts"
   },
   {
     name: "a lease is granted as if another had not stored since the look",
     in: "make",
     find: "const afterwards = () => atomic(() => steps(false))",
     replace: "const afterwards = () => atomic(() => steps(true))",
-    by: "test/stores/SqliteShared.test.ts"
+    by: "test/drivers/sqlite/SqliteShared.test.ts"
   },
   {
     name: "what was invalidated comes back with an older copy",
     in: "make",
     find: "invalidateAgain(made)",
     replace: "",
-    by: "test/stores/SqliteReplaced.test.ts"
+    by: "test/drivers/sqlite/SqliteReplaced.test.ts"
   },
   {
     name: "a database cut to nothing is a new one",
     in: "wasCut",
     find: "?.size === 0",
     replace: "?.size === -1",
-    by: "test/stores/SqliteReplaced.test.ts"
+    by: "test/drivers/sqlite/SqliteReplaced.test.ts"
   },
   {
     name: "all who wait for the lock ask for it",
     in: "make",
     find: "if (leftMillis() > 0) throw last",
     replace: "",
-    by: "test/stores/SqliteShared.test.ts"
+    by: "test/drivers/sqlite/SqliteShared.test.ts"
   },
   {
     name: "values are stored however large the log is",
@@ -1774,35 +1774,35 @@ const winner = undefined as string | undefined`,
     in: "make",
     find: "return hasWaiting() || hasTaken(limits.aloneMillis) ? later(operation) : run([operation])[0]!",
     replace: "return run([operation])[0]!",
-    by: "test/stores/internal/sqliteTurns.test.ts"
+    by: "test/drivers/sqlite/transactions/queue.test.ts"
   },
   {
     name: "groups of writes go on however long their turn has taken",
     in: "make",
     find: "while (hasWaiting() && !hasTaken(limits.turnMillis))",
     replace: "while (hasWaiting())",
-    by: "test/stores/internal/sqliteTurns.test.ts"
+    by: "test/drivers/sqlite/transactions/queue.test.ts"
   },
   {
     name: "what an operation has written before it failed stays, because others were in its transaction",
     in: "partly",
     find: `if (database.isTransaction) database.exec("ROLLBACK TO part; RELEASE part")`,
     replace: "",
-    by: "test/stores/SqliteTogether.test.ts"
+    by: "test/drivers/sqlite/transactions/batch.test.ts"
   },
   {
     name: "who only reads waits for a writer, because others write in the same turn",
     in: "make",
     find: "begun = undefined",
     replace: "begun = undefined\n      begin()",
-    by: "test/stores/SqliteTogether.test.ts"
+    by: "test/drivers/sqlite/transactions/batch.test.ts"
   },
   {
     name: "one operation that finds no room takes all others with it",
     in: "runAll",
     find: "return alone()\n  }\n}",
     replace: `return operations.map(({ name }) => Exit.fail(toStoreError(name, "together")))\n  }\n}`,
-    by: "test/stores/SqliteTogether.test.ts"
+    by: "test/drivers/sqlite/transactions/batch.test.ts"
   },
   {
     name: "values are stored before there is room again for removing",
@@ -1837,28 +1837,28 @@ const winner = undefined as string | undefined`,
     in: "make",
     find: "if (spared.length === 0 && freePages() === before) dropOthers(Math.ceil((size + slack) / pageSize))",
     replace: "",
-    by: "test/stores/SqliteBounds.test.ts"
+    by: "test/drivers/sqlite/SqliteBounds.test.ts"
   },
   {
     name: "nobody is told of a marker that has given way",
     in: "dropping",
     find: `if (table === "marker") changes.markersDropped(dropped.map(({ name }) => fromColumn(name)))`,
     replace: "",
-    by: "test/stores/SqliteBounds.test.ts"
+    by: "test/drivers/sqlite/SqliteBounds.test.ts"
   },
   {
     name: "a relative directory goes where the program goes",
     in: "absolute",
     find: "path.resolve(directory)",
     replace: "directory",
-    by: "test/stores/directories.test.ts"
+    by: "test/drivers/directories.test.ts"
   },
   {
     name: "many ids are one step",
     in: "inSteps",
     find: "if (items.length <= many.firstSteps)",
     replace: "if (items.length > 0)",
-    by: "test/stores/SqliteBounds.test.ts"
+    by: "test/drivers/sqlite/SqliteBounds.test.ts"
   },
   {
     name: "all threads of a process write one draft",
@@ -1872,21 +1872,21 @@ const winner = undefined as string | undefined`,
     in: "requirePlainFile",
     find: "if (!stat.isFile()) throw refused(`${file} is refused because it is no plain file`)",
     replace: "",
-    by: "test/stores/sharedFolders.test.ts"
+    by: "test/drivers/sharedFolders.test.ts"
   },
   {
     name: "new folders are for everybody who may read",
     in: "makeFolder",
     find: "mode: 0o700",
     replace: "mode: 0o755",
-    by: "test/stores/sharedFolders.test.ts"
+    by: "test/drivers/sharedFolders.test.ts"
   },
   {
     name: "a value of any size is stored",
     in: "make",
     find: "if (size > maxValue) {",
     replace: "if (size < 0) {",
-    by: "test/stores/SqliteBounds.test.ts"
+    by: "test/drivers/sqlite/SqliteBounds.test.ts"
   },
   {
     name: "under a folder locks are those of the process",
@@ -1900,14 +1900,14 @@ const winner = undefined as string | undefined`,
     in: "make",
     find: "if (scan !== undefined) step(scan, filesMeasured.ofStep)",
     replace: "if (scan !== undefined) step(scan, Infinity)",
-    by: "test/stores/internal/filesRoom.test.ts"
+    by: "test/drivers/files/room.test.ts"
   },
   {
     name: "what is known of a database that is gone counts until the next one can be opened",
     in: "make",
     find: "if (isClosed || known === left) throw thrown",
     replace: "throw thrown",
-    by: "test/stores/SqliteDamage.test.ts"
+    by: "test/drivers/sqlite/SqliteDamage.test.ts"
   },
   {
     name: "on a full disk a program cannot start",
@@ -1921,35 +1921,35 @@ const winner = undefined as string | undefined`,
     in: "isDetached",
     find: `field(thrown, "code") === "ENOENT" ||`,
     replace: "",
-    by: "test/stores/SqliteDamage.test.ts"
+    by: "test/drivers/sqlite/SqliteDamage.test.ts"
   },
   {
     name: "the counter of invalidations may be missing",
     in: "tags",
     find: `if (typeof value !== "number") throw damage("The counter of invalidations is missing")`,
     replace: "",
-    by: "test/stores/SqliteBounds.test.ts"
+    by: "test/drivers/sqlite/SqliteBounds.test.ts"
   },
   {
     name: "tags may have any length in a frame",
     in: "tagsOf",
     find: "if (tagsEnd > end) return undefined",
     replace: "",
-    by: "test/stores/SqliteBounds.test.ts"
+    by: "test/drivers/sqlite/SqliteBounds.test.ts"
   },
   {
     name: "a database stays as large as it was",
     in: "make",
     find: "isDue = above() > 0 return {",
     replace: "return {",
-    by: "test/stores/SqliteBounds.test.ts"
+    by: "test/drivers/sqlite/SqliteBounds.test.ts"
   },
   {
     name: "everybody may put values into the folder",
     in: "othersOf",
     find: `if ((mode & everybody) !== 0) return "everybody"`,
     replace: "",
-    by: "test/stores/sharedFolders.test.ts"
+    by: "test/drivers/sharedFolders.test.ts"
   },
   {
     name: "who was stopped serves what was invalidated meanwhile",

@@ -17,10 +17,11 @@ const root = resolve(import.meta.dirname, "../..")
 export const folder = join(root, "docs/api")
 
 const entryPoints = (): ReadonlyArray<string> =>
-  [...globSync(["*.ts", "{stores,serializers,locks}/*.ts"], { cwd: join(root, "src") }), "testing/index.ts"].toSorted()
+  globSync(["*.ts", "serializers/*.ts", "drivers/*/index.ts", "testing/index.ts"], { cwd: join(root, "src") })
+    .toSorted()
 
 const fileOf = (entryPoint: string): string =>
-  entryPoint === "testing/index.ts" ? "testing.txt" : entryPoint.replace(/ts$/, "txt")
+  `${/^(?:drivers\/)?(.*?)(?:\/index)?\.ts$/.exec(entryPoint)![1] || "index"}.txt`
 
 /** A declaration, and the helpers that are not exported and that it needs. */
 type Declared = ReadonlyArray<readonly [name: string, text: string]>

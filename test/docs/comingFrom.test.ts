@@ -14,7 +14,7 @@ import {
 } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { createHmac, timingSafeEqual } from "node:crypto"
-import { counting, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { counting, fakeStore, over, settle, start } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const provided = Effect.provide(CacheLayer.memory())

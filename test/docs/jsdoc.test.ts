@@ -8,7 +8,7 @@ const read = (file: string): string => readFileSync(join(root, file), "utf8")
 
 /** The files whose exports are public: those of the package's paths, and what `Cached` passes on as a whole. */
 const modules = [
-  ...globSync(["src/*.ts", "src/{stores,serializers,locks,testing}/*.ts"], { cwd: root }),
+  ...globSync(["src/*.ts", "src/{serializers,testing}/*.ts", "src/drivers/*/[A-Z]*.ts"], { cwd: root }),
   ...Array.from(read("src/Cached.ts").matchAll(/^export \* from "\.\/(.+)"$/gm), ([, file]) => `src/${file}`)
 ].toSorted()
 

@@ -2,7 +2,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { globSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
-import * as Defaults from "../../src/internal/defaults.ts"
+import * as BoundsDefaults from "../../src/internal/defaults/bounds.ts"
+import * as GuardsDefaults from "../../src/internal/defaults/guards.ts"
+import * as OptionsDefaults from "../../src/internal/defaults/options.ts"
+import * as ProcessesDefaults from "../../src/internal/defaults/processes.ts"
+import * as RedisDefaults from "../../src/internal/defaults/redis.ts"
 import { fill, listsOf, llms, membersOf, optionListsOf, pages } from "./tables.ts"
 
 const root = resolve(import.meta.dirname, "../..")
@@ -75,33 +79,35 @@ const numbersIn = (text: string): ReadonlyArray<number> =>
     ([, number, unit]) => Number(number!.replaceAll(",", "")) * (unit === undefined ? 1 : units[unit]!)
   )
 
-const { guard, layer, refresh, refreshRetries, testing, transaction, warm } = Defaults
+const { layer, refresh, refreshRetries, testing, warm } = OptionsDefaults
+const { guard } = GuardsDefaults
+const { transaction } = BoundsDefaults
 
-/** What each default with a number in it is in the sources; what stands in no table of `defaults.ts` is "nothing": 0. */
+/** What each default with a number in it is in the sources; what stands in no table of `defaults/` is "nothing": 0. */
 const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "MemoryOptions.capacity": [layer.capacity],
   "MemoryOptions.shutdownTimeout": [layer.shutdownMillis],
   "RefreshOptions.concurrency": [refresh.concurrency],
   "RefreshOptions.timeout": [refresh.timeoutMillis],
   "RefreshOptions.retry": [refreshRetries.times, refreshRetries.firstMillis],
-  "HeapLimitOptions.above": [Defaults.heap.above],
+  "HeapLimitOptions.above": [OptionsDefaults.heap.above],
   "LayerOptions.storeTimeout": [layer.storeTimeoutMillis],
   "LayerOptions.lease": [layer.leaseMillis],
   "LayerOptions.maxLoad": [layer.maxLoadMillis],
   "LayerOptions.maxStaleness": [layer.maxStalenessMillis],
-  "DiskOptions.maxSize": [Defaults.maxSize],
-  "DiskOptions.maxValue": [Defaults.maxValue],
-  "FilesOptions.maxSize": [Defaults.maxSize],
-  "FilesOptions.maxValue": [Defaults.maxValue],
-  "ReadOptions.retryAfter": [Defaults.retryAfterMillis, Defaults.retryAfterOfFailoverMillis],
+  "DiskOptions.maxSize": [OptionsDefaults.maxSize],
+  "DiskOptions.maxValue": [OptionsDefaults.maxValue],
+  "FilesOptions.maxSize": [OptionsDefaults.maxSize],
+  "FilesOptions.maxValue": [OptionsDefaults.maxValue],
+  "ReadOptions.retryAfter": [OptionsDefaults.retryAfterMillis, OptionsDefaults.retryAfterOfFailoverMillis],
   "Options.jitter": [0],
-  "ProbabilisticOptions.beta": [Defaults.beta],
-  "IncrementOptions.by": [Defaults.incrementBy],
-  "SimulateOptions.capacities": Defaults.simulation.shares.map((share) => 100 * share),
-  "SimulateOptions.seed": [Defaults.simulation.seed],
-  "StreamOptions.maxBytes": [Defaults.streams.maxBytes],
-  "StreamOptions.maxRun": [Defaults.streams.maxRunMillis],
-  "StreamOptions.maxTtl": [Defaults.streams.maxTtlMillis],
+  "ProbabilisticOptions.beta": [OptionsDefaults.beta],
+  "IncrementOptions.by": [OptionsDefaults.incrementBy],
+  "SimulateOptions.capacities": OptionsDefaults.simulation.shares.map((share) => 100 * share),
+  "SimulateOptions.seed": [OptionsDefaults.simulation.seed],
+  "StreamOptions.maxBytes": [OptionsDefaults.streams.maxBytes],
+  "StreamOptions.maxRun": [OptionsDefaults.streams.maxRunMillis],
+  "StreamOptions.maxTtl": [OptionsDefaults.streams.maxTtlMillis],
   "WarmOptions.concurrency": [warm.concurrency],
   "WarmOptions.chunk": [warm.chunk],
   "TapStoreOptions.minSize": [0],
@@ -115,8 +121,8 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "Options.maxTasks": [testing.maxTasks],
   "TimeOptions.step": [testing.stepMillis],
   "TimeOptions.atMost": [testing.atMostMillis],
-  "CommonOptions.maxValue": [Defaults.redisMaxValue],
-  "CommonOptions.replicas": [Defaults.redisReplicas],
+  "CommonOptions.maxValue": [RedisDefaults.redisMaxValue],
+  "CommonOptions.replicas": [RedisDefaults.redisReplicas],
   "LockedOptions.lease": [layer.leaseMillis],
   "CircuitBreakerOptions.failures": [guard.failures],
   "CircuitBreakerOptions.window": [guard.windowMillis],
@@ -127,7 +133,7 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
 }
 
 describe("the numbers of docs/options.md, docs/guards.md, docs/memory.md and docs/testing.md", () => {
-  it("are those of src/internal/defaults.ts", () => {
+  it("are those of src/internal/defaults/", () => {
     const told = lists.filter(([, name]) => name !== "*").flatMap(([file, name]) =>
       membersOf(file, name).flatMap((member) => {
         const numbers = numbersIn(member.otherwise ?? "")
@@ -144,7 +150,7 @@ describe("the numbers of docs/options.md, docs/guards.md, docs/memory.md and doc
   })
 
   it("keep the order that polling needs", () => {
-    const { lateMillis, pollMillis } = Defaults.polling
+    const { lateMillis, pollMillis } = ProcessesDefaults.polling
     expect(pollMillis).toBeLessThan(lateMillis)
   })
 })

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Stream } from "effect"
 import { CacheError, CacheLayer, CachePolicy, Guard, GuardStore } from "effect-cached"
-import * as SqliteGuardStore from "effect-cached/stores/SqliteGuardStore"
+import { SqliteGuardStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { tempDirectory } from "../support/tempDirectory.ts"
 import { places } from "./places.ts"

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, Guard, Lock } from "effect-cached"
-import * as ProcessLock from "effect-cached/locks/ProcessLock"
+import { ProcessLock } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 
 const isHeld = Effect.flatMap(Lock.Lock, (lock) => lock.isLocked("door"))

@@ -2,11 +2,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Random } from "effect"
 import { Cached, CacheLayer, Store } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import * as Tokens from "../../src/internal/token.ts"
-import { caches, counting, fakeStore, start } from "../promises/caches.ts"
+import { caches, counting, fakeStore, start } from "../support/caches.ts"
 import { slowStore } from "../support/slowStore.ts"
 
 const seeded = <A, E, R>(effect: Effect.Effect<A, E, R>) => effect.pipe(Random.withSeed("one seed for all"))

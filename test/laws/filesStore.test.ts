@@ -1,7 +1,7 @@
 /** The laws of stores hold for files. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as FilesStore from "effect-cached/stores/FilesStore"
+import { FilesStore } from "effect-cached/files"
 import { storeLaws, withTimePassing } from "effect-cached/testing"
 import * as fs from "node:fs"
 import { tempDirectory } from "../support/tempDirectory.ts"

@@ -1,8 +1,8 @@
 /** The laws of storages that outlive their process hold for maps, files and databases. */
 import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as FilesStore from "effect-cached/stores/FilesStore"
-import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { FilesStore } from "effect-cached/files"
+import { SqliteStore } from "effect-cached/sqlite"
 import { lastingStoreLaws, sharedStoreLaws, storeLaws, withTimePassing } from "effect-cached/testing"
 import { mapAsync, mapSync, plainFiles } from "../support/lastingStorages.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"

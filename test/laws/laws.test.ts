@@ -2,8 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Stream } from "effect"
 import type { Serializer, Store } from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
 import { Structured } from "effect-cached/serializers/Structured"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { isSame, type Law, serializerLaws, storeLaws, withTimePassing } from "effect-cached/testing"
 import { entry } from "../support/stored.ts"
 

@@ -2,8 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import { Lock } from "effect-cached"
-import * as ProcessLock from "effect-cached/locks/ProcessLock"
-import * as SqliteLock from "effect-cached/locks/SqliteLock"
+import { ProcessLock } from "effect-cached/memory"
+import { SqliteLock } from "effect-cached/sqlite"
 import { lockLaws, withTimePassing } from "effect-cached/testing"
 import { tempDirectory } from "../support/tempDirectory.ts"
 

@@ -1,8 +1,8 @@
 /** The laws of stores hold for memory, SQLite and stores made from few operations. */
 import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
-import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { MemoryStore } from "effect-cached/memory"
+import { SqliteStore } from "effect-cached/sqlite"
 import { sharedStoreLaws, storeLaws, withTimePassing } from "effect-cached/testing"
 import { slowStore } from "../support/slowStore.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"

@@ -2,8 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { CacheLayer, Lock } from "effect-cached"
-import * as ProcessLock from "effect-cached/locks/ProcessLock"
-import * as SqliteLock from "effect-cached/locks/SqliteLock"
+import { ProcessLock } from "effect-cached/memory"
+import { SqliteLock } from "effect-cached/sqlite"
 import { readdirSync } from "node:fs"
 import { tempDirectory } from "../support/tempDirectory.ts"
 

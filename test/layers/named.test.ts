@@ -2,11 +2,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime, Option, Schema, Scope, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { RecordingCache } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
-import { cacheOf } from "../../src/internal/engine/cache.ts"
-import { type Cache, caches, counting, ended, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { cacheOf } from "../../src/internal/engine/boundCache.ts"
+import { type Cache, caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 
 class A extends Context.Service<A, Caching.Shape>()("A") {}
 class B extends Context.Service<B, Caching.Shape>()("B") {}

@@ -2,9 +2,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import { Cached, CacheError, CacheLayer, Caching } from "effect-cached"
-import { cacheOf } from "../../src/internal/engine/cache.ts"
-import * as Operations from "../../src/internal/engine/operations.ts"
-import { caches } from "../promises/caches.ts"
+import { cacheOf } from "../../src/internal/engine/boundCache.ts"
+import * as Operations from "../../src/internal/engine/operationTable.ts"
+import { caches } from "../support/caches.ts"
 
 /** Tells memory, and waits until it has done what it does. */
 const pressure = Effect.map(Caching.Caching, (caching) => {

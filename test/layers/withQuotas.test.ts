@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Exit, Layer, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Caching, Eviction, type Weigher } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches } from "../promises/caches.ts"
+import { caches } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
 import { randomOf } from "../support/random.ts"
 

@@ -5,7 +5,7 @@ import { parseSync } from "rolldown/utils"
 
 /** what a program can import: all that these export is read */
 const isEntry = (file: string): boolean =>
-  /^src\/((stores|serializers|locks)\/)?\w+\.ts$|^src\/testing\/index\.ts$/.test(file)
+  /^src\/(serializers\/)?\w+\.ts$|^src\/drivers\/\w+\/[A-Z]\w+\.ts$|^src\/(testing|drivers\/\w+)\/index\.ts$/.test(file)
 
 /** The exports below `src` that nothing there or in the tests reads, as `file: name`. */
 export const needlessExports = (root: string): ReadonlyArray<string> => {

@@ -20,13 +20,11 @@ const floors = [
   },
   {
     name: "2 (adapters)",
-    files: /^(stores|serializers|locks)\//,
+    files: /^(drivers\/\w+|serializers)\//,
     packages: [...vocabulary, node, /^(idb|redis)$/],
-    // an adapter imports no other: only what those of its folder share, and what all share that use SQLite, Redis, or a
-    // folder
+    // a driver is one folder: it imports itself and `drivers/shared`, never another one
     shared: (from, to) =>
-      to.startsWith(`${from.split("/")[0]}/internal/`) || /^stores\/internal\/(sqlite|redis)/.test(to) ||
-      to === "stores/internal/trust.ts"
+      to.startsWith("drivers/shared/") || (/^drivers\/\w+\//.exec(from)?.[0] ?? "") === /^drivers\/\w+\//.exec(to)?.[0]
   },
   { name: "3 (engine)", files: /^(Caching|Eviction)\.ts$|^internal\/engine\//, packages: [effect] },
   { name: "4 (language)", files: /^(CachePolicy|Cached|Guard|Transaction)\.ts$|^(cached|guard)\//, packages: [effect] },
@@ -39,13 +37,17 @@ const rooms = [
   ["telemetry"],
   ["memory"],
   ["storeTier"],
+  ["state.ts"],
+  ["request"],
+  ["derived"],
   ["flight"],
-  ["invalidation"],
+  ["load"],
+  ["lease", "invalidation"],
   ["engine.ts"],
   ["read", "operations"],
-  ["streams"],
-  ["cache.ts"],
-  ["operations.ts", "overStore.ts"],
+  ["batch", "streams"],
+  ["boundCache.ts"],
+  ["operationTable.ts", "overStore.ts"],
   ["transaction"]
 ]
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Exit, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheLayer, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches } from "../promises/caches.ts"
+import { caches } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const keys = ["a", "b", "c"] as const

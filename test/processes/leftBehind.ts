@@ -1,7 +1,7 @@
 /** Leaves a read behind that waits for a store, by a clock that stands. */
 import { Effect, Layer } from "effect"
 import { Cached, CacheLayer, Store } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 
 const silent = Store.complete({

@@ -1,8 +1,8 @@
 /** A process that uses a cache as its parent tells it to: see `processes.ts`. */
 import { Cause, Effect, Layer, ManagedRuntime, Stream } from "effect"
 import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
-import * as RedisStore from "effect-cached/stores/RedisStore"
-import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { RedisStore } from "effect-cached/redis"
+import { SqliteStore } from "effect-cached/sqlite"
 import type { Answers, Load, Message, OpenOptions } from "./processes.ts"
 import { clock, recorded, type Recorder, recorder } from "./recording.ts"
 

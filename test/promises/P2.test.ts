@@ -2,9 +2,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Eviction, Store } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { caches, counting, ended, fakeStore, over, settle, start } from "./caches.ts"
+import { caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 
 type Invalidation = readonly [name: string, invalidate: Effect.Effect<unknown, never, Caching.Caching>]
 

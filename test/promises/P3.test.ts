@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber } from "effect"
 import { Cached, CacheError } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, counting, ended, settle, start } from "./caches.ts"
+import { caches, counting, ended, settle, start } from "../support/caches.ts"
 
 describe("P3 · no reader is interrupted, delayed or failed because another was", () => {
   describe.each(caches)("over $name", (cache) => {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Schema } from "effect"
 import { Cached, CacheKey, CachePolicy } from "effect-cached"
-import { caches, counting, fakeStore, over } from "./caches.ts"
+import { caches, counting, fakeStore, over } from "../support/caches.ts"
 
 class Down extends Schema.TaggedError<Down>()("Down", { code: Schema.Number }) {}
 class Described extends CacheKey.Class<Described>()("Described", { success: Schema.Number, error: Down }) {}

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option, Schema } from "effect"
 import { Cached, CacheKey, CachePolicy, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, counting, ended, fakeStore, over, settle, start } from "./caches.ts"
+import { caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 
 class Described extends CacheKey.Class<Described>()("Described", { success: Schema.String, error: Schema.String }) {}
 

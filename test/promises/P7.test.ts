@@ -4,7 +4,7 @@ import { Cause, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
 import * as TagEpochs from "../../src/internal/engine/memory/tagEpochs.ts"
-import { caches, counting, ended, fakeStore, over, settle, start } from "./caches.ts"
+import { caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 
 const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
 

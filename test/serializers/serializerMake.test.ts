@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, References, Schema } from "effect"
 import { Cached, type CacheEntry, CacheKey, CacheLayer, Serializer, Store, Strategy } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { createHmac } from "node:crypto"
 
 const sign = (text: string, id: string) => createHmac("sha256", "secret").update(`${id}\n${text}`).digest("hex")

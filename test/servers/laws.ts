@@ -3,11 +3,9 @@
  * any runtime, without a test framework.
  */
 import { Cause, Effect, Exit } from "effect"
-import * as ProcessLock from "effect-cached/locks/ProcessLock"
-import * as SqliteLock from "effect-cached/locks/SqliteLock"
-import * as FilesStore from "effect-cached/stores/FilesStore"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
-import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { FilesStore } from "effect-cached/files"
+import { MemoryStore, ProcessLock } from "effect-cached/memory"
+import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
 import {
   lastingStoreLaws,
   type Law,

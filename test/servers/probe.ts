@@ -1,7 +1,7 @@
 /** Tries each layer where it runs, whatever that is: what the table of `docs/where-it-runs.md` says. */
 import { Effect, Layer } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
-import * as IndexedDbStore from "effect-cached/stores/IndexedDbStore"
+import { IndexedDbStore } from "effect-cached/indexedDb"
 
 type Cache = Layer.Layer<Caching.Caching, unknown>
 

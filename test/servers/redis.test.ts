@@ -2,11 +2,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, Redacted, Schedule, Schema, Scope, Stream } from "effect"
 import { Cached, type CacheEntry, CacheKey, CacheLayer, Lock, type Store, Strategy } from "effect-cached"
-import * as RedisLock from "effect-cached/locks/RedisLock"
-import * as RedisStore from "effect-cached/stores/RedisStore"
+import { RedisLock, RedisStore } from "effect-cached/redis"
 import { readFileSync } from "node:fs"
 import { createClient } from "redis"
-import { hashOf, slotOf } from "../../src/stores/internal/redisKeys.ts"
+import { hashOf, slotOf } from "../../src/drivers/redis/protocol/keys.ts"
 import { isMissing } from "../support/needs.ts"
 import {
   certificates,

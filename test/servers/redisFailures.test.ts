@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
 import { Cached, CacheLayer, type Caching, Lock } from "effect-cached"
-import * as RedisStore from "effect-cached/stores/RedisStore"
+import { RedisStore } from "effect-cached/redis"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
 import { freePorts, freshPrefix, program, type Server, startServer } from "../support/redis.ts"

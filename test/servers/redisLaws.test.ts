@@ -2,8 +2,7 @@
 import { afterAll, beforeAll, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Store } from "effect-cached"
-import * as RedisLock from "effect-cached/locks/RedisLock"
-import * as RedisStore from "effect-cached/stores/RedisStore"
+import { RedisLock, RedisStore } from "effect-cached/redis"
 import { lockLaws, sharedStoreLaws, storeLaws } from "effect-cached/testing"
 import { isMissing } from "../support/needs.ts"
 import {

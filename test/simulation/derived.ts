@@ -35,9 +35,9 @@ import {
   Strategy,
   Transaction
 } from "effect-cached"
-import * as ProcessLock from "effect-cached/locks/ProcessLock"
+import { ProcessLock } from "effect-cached/memory"
 import * as Leases from "../../src/internal/store/leases.ts"
-import * as Markers from "../../src/internal/store/markers.ts"
+import * as Markers from "../../src/internal/store/markers/markers.ts"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 import { type Dice, diceOf } from "./plan.ts"
 import { withShortTurns } from "./shortTurns.ts"

@@ -1,9 +1,9 @@
 /** One storage with a clock of its own, and each process's view of it. */
 import { Deferred, Effect, Exit, Queue, Stream } from "effect"
 import { type CacheEntry, CacheError, Store } from "effect-cached"
-import { leaseLife, sharedFailureMillis } from "../../src/internal/defaults.ts"
+import { leaseLife, sharedFailureMillis } from "../../src/internal/defaults/processes.ts"
 import * as Leases from "../../src/internal/store/leases.ts"
-import * as Markers from "../../src/internal/store/markers.ts"
+import * as Markers from "../../src/internal/store/markers/markers.ts"
 import type { Extras } from "./features.ts"
 import { joinsAfter, longestWait } from "./fleetModel.ts"
 import {

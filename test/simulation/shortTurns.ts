@@ -1,6 +1,6 @@
 /** Long lists are in turns, which programs of a few ids never see: some schedules make each item a turn. */
-import { groups } from "../../src/internal/defaults.ts"
-import { turns } from "../../src/internal/turns.ts"
+import { groups } from "../../src/internal/defaults/bounds.ts"
+import { turns } from "../../src/internal/time/turns.ts"
 
 const usual = { groups: { ...groups }, turns: { ...turns } }
 

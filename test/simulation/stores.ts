@@ -1,7 +1,7 @@
 /** Stores that go wrong: they fail, hang, answer late, lose what they were given, and apply in another order than asked. */
 import { type Context, Effect, Exit } from "effect"
 import { type CacheEntry, CacheError, type Serializer, Store } from "effect-cached"
-import * as Markers from "../../src/internal/store/markers.ts"
+import * as Markers from "../../src/internal/store/markers/markers.ts"
 import type { SeededScheduler } from "../../src/testing/SeededScheduler.ts"
 import type { Extras } from "./features.ts"
 import { orLie, orThrow } from "./lies.ts"

@@ -2,8 +2,9 @@
 import { Clock, Effect, Fiber, References } from "effect"
 import { Caching, Eviction } from "effect-cached"
 import { defaults } from "../../src/Caching.ts"
-import * as Defaults from "../../src/internal/defaults.ts"
-import { over } from "../../src/internal/engine/cache.ts"
+import * as BoundsDefaults from "../../src/internal/defaults/bounds.ts"
+import * as StoresDefaults from "../../src/internal/defaults/stores.ts"
+import { over } from "../../src/internal/engine/boundCache.ts"
 import * as Quotas from "../../src/internal/engine/memory/quotas.ts"
 import { startOver } from "../../src/internal/engine/overStore.ts"
 import { Serializer } from "../../src/Serializer.ts"
@@ -63,12 +64,12 @@ interface Halves {
 const readers = 200
 /** The largest table that the engine may have is one of these, and each reader has a load of its own at most. */
 export const largest = Math.max(
-  Defaults.tagEpochs,
-  Defaults.throttledIds,
-  Defaults.answeredIds,
-  Defaults.pendingInvalidations,
-  Defaults.knownTagVersions,
-  Defaults.onceWarnings
+  BoundsDefaults.tagEpochs,
+  BoundsDefaults.throttledIds,
+  BoundsDefaults.answeredIds,
+  StoresDefaults.pendingInvalidations,
+  BoundsDefaults.knownTagVersions,
+  BoundsDefaults.onceWarnings
 ) + capacity + readers
 /** in virtual milliseconds; the longest that an operation may take is the timeout of a refresh */
 const stuckAfter = 60_000

@@ -1,6 +1,6 @@
 /** A process of its own that writes entries to a folder: `filesWriter.ts <folder> <entries> <rounds> <offset>`. */
 import { Effect } from "effect"
-import * as FilesStore from "effect-cached/stores/FilesStore"
+import { FilesStore } from "effect-cached/files"
 
 const [directory, ids, rounds, offset] = process.argv.slice(2) as [string, string, string, string]
 

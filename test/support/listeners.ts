@@ -1,7 +1,7 @@
 /** Listeners of a cache, which are told in the step in which something happens: the language has streams of it. */
 import type { Caching } from "effect-cached"
-import { cacheOf } from "../../src/internal/engine/cache.ts"
-import * as Operations from "../../src/internal/engine/operations.ts"
+import { cacheOf } from "../../src/internal/engine/boundCache.ts"
+import * as Operations from "../../src/internal/engine/operationTable.ts"
 
 type Listener<O extends { readonly over: (...args: ReadonlyArray<never>) => unknown }> = Parameters<O["over"]>[1]
 

@@ -1,7 +1,7 @@
 /** A thread that opens stores in folders as it is told: `[kind, folder]`. Answers with what went wrong, if anything did. */
 import { Effect, Exit } from "effect"
-import * as FilesStore from "effect-cached/stores/FilesStore"
-import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { FilesStore } from "effect-cached/files"
+import { SqliteStore } from "effect-cached/sqlite"
 import { parentPort } from "node:worker_threads"
 
 const stores = { disk: SqliteStore.make, files: FilesStore.make }

@@ -1,7 +1,7 @@
 /** What the tests of SQLite share. */
 import { Effect } from "effect"
 import type { CacheEntry } from "effect-cached"
-import type * as SqliteStore from "effect-cached/stores/SqliteStore"
+import type { SqliteStore } from "effect-cached/sqlite"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 

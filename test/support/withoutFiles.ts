@@ -1,6 +1,6 @@
 /** A process that may open no more files just when the log of its database was removed: `SqliteReplaced.test.ts`. */
 import { Effect } from "effect"
-import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { fork } from "node:child_process"
 import * as fs from "node:fs"

@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import { createClient } from "redis"
-import { slotOf } from "../../src/stores/internal/redisKeys.ts"
+import { slotOf } from "../../src/drivers/redis/protocol/keys.ts"
 import { clock, type Recorder } from "../processes/recording.ts"
 
 interface Options {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, Store } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { ChaosStore, SeededScheduler, storeLaws, withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { entry } from "../support/stored.ts"

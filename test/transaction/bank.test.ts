@@ -8,7 +8,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Option, Schedule } from "effect"
 import { Cached, type CacheEntry, CacheLayer, type Caching, Store, Transaction } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { SeededScheduler } from "effect-cached/testing"
 
 const accounts = ["a", "b", "c"]

@@ -2,10 +2,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Option, Schedule, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Lock, Store, Transaction } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
-import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { MemoryStore } from "effect-cached/memory"
+import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
-import { over, settle, start } from "../promises/caches.ts"
+import { over, settle, start } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const value = (key: string) => Effect.map(Cached.getOption(key), Option.getOrUndefined)

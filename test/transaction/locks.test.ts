@@ -2,9 +2,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { Cached, CacheLayer, Lock, Transaction } from "effect-cached"
-import * as SqliteLock from "effect-cached/locks/SqliteLock"
+import { SqliteLock } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
-import { start } from "../promises/caches.ts"
+import { start } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 /** Where locks are kept, and what was asked of it. */

@@ -7,7 +7,7 @@ import { Cause, Duration, Effect, Exit, Option, Schedule, Stream } from "effect"
 import { Cached, type CacheError, type Caching, Transaction } from "effect-cached"
 import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
-import { caches } from "../promises/caches.ts"
+import { caches } from "../support/caches.ts"
 
 const keys = ["u:1", "u:2", "v:1", "w"] as const
 const names = ["n", "m"] as const

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Layer, Option, Schedule, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CachePolicy, type Caching, Store, Strategy, Transaction } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
 
 class User extends CacheKey.Class<User>()("User", {
   payload: { id: Schema.Int },

@@ -4,7 +4,7 @@ import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Option } from "eff
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Transaction } from "effect-cached"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
-import { fakeStore, over, settle, start } from "../promises/caches.ts"
+import { fakeStore, over, settle, start } from "../support/caches.ts"
 import { sqlClient } from "../support/sqlClient.ts"
 
 const table = "cache_outbox"

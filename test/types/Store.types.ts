@@ -1,9 +1,9 @@
 /** What the compiler must infer from stores and what taps them; checked by `tsc`, not run. */
 import { Context, Effect, Layer, type Scope, Stream } from "effect"
 import { Cached, type CacheEntry, CacheError, Store } from "effect-cached"
-import * as FilesStore from "effect-cached/stores/FilesStore"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
-import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { FilesStore } from "effect-cached/files"
+import { MemoryStore } from "effect-cached/memory"
+import { SqliteStore } from "effect-cached/sqlite"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}

@@ -1,12 +1,12 @@
 /** What the compiler must infer from serializers, locks and evictions; checked by `tsc`, not run. */
 import { Context, Effect, Layer, Schema, type Scope } from "effect"
 import { type CacheError, CacheLayer, Eviction, Lock, Serializer } from "effect-cached"
-import * as ProcessLock from "effect-cached/locks/ProcessLock"
-import * as SqliteLock from "effect-cached/locks/SqliteLock"
+import { ProcessLock } from "effect-cached/memory"
 import { Binary } from "effect-cached/serializers/Binary"
 import { IndentedJson } from "effect-cached/serializers/IndentedJson"
 import { Json } from "effect-cached/serializers/Json"
 import { Structured } from "effect-cached/serializers/Structured"
+import { SqliteLock } from "effect-cached/sqlite"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}

@@ -4,7 +4,7 @@
  * nobody can craft items that collide.
  */
 import { sha256 } from "@noble/hashes/sha2.js"
-import { filters } from "../defaults.ts"
+import { filters } from "../defaults/guards.ts"
 
 /** How many items a filter is made for, and which share of others it may take for them. */
 export interface Size {

@@ -2,8 +2,8 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { GuardStore } from "../../ports/guardStore.ts"
-import { guards } from "../defaults.ts"
-import { monotonicMillis } from "../monotonic.ts"
+import { guards } from "../defaults/guards.ts"
+import { monotonicMillis } from "../time/monotonic.ts"
 
 interface Kept {
   readonly state: unknown

@@ -12,7 +12,7 @@ import * as SchemaParser from "effect/SchemaParser"
 import type * as SchemaRepresentation from "effect/SchemaRepresentation"
 import type * as SchemaTransformation from "effect/SchemaTransformation"
 import { toBase64Url } from "../codec/bytes.ts"
-import * as EffectTypes from "../effectTypes.ts"
+import * as EffectTypes from "../effect.ts"
 import { type Canonical, type Compile, Mismatch, Refused, string, word } from "./text.ts"
 
 type Make = (parameters: ReadonlyArray<Canonical>, ast: SchemaAST.Declaration) => Canonical

@@ -1,7 +1,7 @@
 /** Ids from texts: ids of the library begin with `~`, and a text that is long or has no UTF-8 form is hashed. */
 import { _SHA256 as Sha256 } from "@noble/hashes/sha2.js"
 import { isWellFormed, toBase64Url } from "../codec/bytes.ts"
-import { longTexts } from "../defaults.ts"
+import { longTexts } from "../defaults/bounds.ts"
 
 const maxBytes = 200
 

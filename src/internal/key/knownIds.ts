@@ -1,5 +1,5 @@
 /** Remembers the ids of a key class whose fields are primitives. */
-import { knownIds } from "../defaults.ts"
+import { knownIds } from "../defaults/bounds.ts"
 import type { Fields, Property } from "./canonical.ts"
 
 /** A longer text is not remembered. */

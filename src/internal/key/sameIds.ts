@@ -2,7 +2,7 @@
  * Whether two key classes of this program have the same ids. While none have, which is nearly always, a hit need not look
  * at the class of its key.
  */
-import { keyClasses } from "../defaults.ts"
+import { keyClasses } from "../defaults/bounds.ts"
 import type { KeyInfo } from "./info.ts"
 
 export const sameIds = { exist: false }

@@ -10,8 +10,8 @@ import * as Scope from "effect/Scope"
 import { CacheConfigError, LockError } from "../../CacheError.ts"
 import type { AcquireOptions, Backend, Lease, Lock } from "../../ports/lock.ts"
 import { toMillis } from "../../Ttl.ts"
-import { chunk, many } from "../defaults.ts"
-import { refuseUnknown, requireType } from "../options.ts"
+import { chunk, many } from "../defaults/bounds.ts"
+import { refuseUnknown, requireType } from "../options/options.ts"
 
 /** The fibers that wait for one name, in the order in which they came, each at a latch of its own. */
 type Line = Set<Latch.Latch>

@@ -1,7 +1,7 @@
 /** Conditions on a stored entry: of `set`, of `touch`, and of `acquire` with a rejected entry. */
 import type { Stored } from "../../CacheEntry.ts"
 import type { SetCondition, TouchOptions } from "../../ports/store.ts"
-import { noneIsGone, type TagTable } from "./markers.ts"
+import { noneIsGone, type TagTable } from "./markers/markers.ts"
 
 /** An entry counts as present unless it has expired or a tag of it was invalidated hard. A stale one is present. */
 const isLive = (entry: Stored | undefined, now: number, tags: Pick<TagTable, "version">): entry is Stored =>

@@ -23,19 +23,20 @@ import type {
   Transacted,
   TransactRequest
 } from "../../ports/store.ts"
-import * as Defaults from "../defaults.ts"
+import * as BoundsDefaults from "../defaults/bounds.ts"
+import * as ProcessesDefaults from "../defaults/processes.ts"
 import * as Tokens from "../token.ts"
 import { holds, isOtherWrite, touched } from "./conditions.ts"
 import * as Counters from "./counters.ts"
-import { tagsOfId } from "./idTags.ts"
 import * as Lasting from "./lasting.ts"
 import * as Leases from "./leases.ts"
 import { inSteps } from "./many.ts"
-import * as MarkerEntries from "./markerEntries.ts"
-import * as Markers from "./markers.ts"
+import { tagsOfId } from "./markers/idTags.ts"
+import * as MarkerEntries from "./markers/markerEntries.ts"
+import * as Markers from "./markers/markers.ts"
+import * as StoredMarkers from "./markers/storedMarkersSync.ts"
 import { isPage } from "./pageIds.ts"
 import * as Parts from "./parts.ts"
-import * as StoredMarkers from "./storedMarkersSync.ts"
 import * as Transact from "./transact.ts"
 
 const parts: Parts.Parts<SyncStorage> = {
@@ -72,7 +73,7 @@ const neededOfCounters = ["get", "set", "remove", "clear"] as const
 
 const page = <A>(rest: Iterator<A>): readonly [ReadonlyArray<A>, Option.Option<Iterator<A>>] => {
   const items: Array<A> = []
-  while (items.length < Defaults.chunk) {
+  while (items.length < BoundsDefaults.chunk) {
     const next = rest.next()
     if (next.done === true) return [items, Option.none()]
     items.push(next.value)
@@ -87,7 +88,7 @@ const polling = (listen: () => () => ReadonlyArray<Change>): Stream.Stream<Chang
     Stream.concat(
       coherent,
       Stream.flatMap(
-        Stream.fromEffectSchedule(tried(read), Schedule.spaced(Defaults.polling.pollMillis)),
+        Stream.fromEffectSchedule(tried(read), Schedule.spaced(ProcessesDefaults.polling.pollMillis)),
         Stream.fromIterable
       )
     )

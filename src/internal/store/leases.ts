@@ -4,7 +4,7 @@
  */
 import type { SyncLeases } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions, Failures, Join } from "../../ports/store.ts"
-import { leaseLife, sharedFailureMillis } from "../defaults.ts"
+import { leaseLife, sharedFailureMillis } from "../defaults/processes.ts"
 import type { Tokens } from "../token.ts"
 
 /** The part of a lease that the rules need. */

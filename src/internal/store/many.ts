@@ -1,8 +1,8 @@
 /** Operations on many ids. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { many, turnMillis } from "../defaults.ts"
-import { monotonicMillis } from "../monotonic.ts"
+import { many, turnMillis } from "../defaults/bounds.ts"
+import { monotonicMillis } from "../time/monotonic.ts"
 
 /**
  * Runs synchronous steps in groups, and yields to other fibers in between. Large values make steps slow, and groups small.

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { CacheConfigError } from "../../CacheError.ts"
-import { refuseUnknown, requireObject } from "../options.ts"
+import { refuseUnknown, requireObject } from "../options/options.ts"
 
 const kinds = {
   "a string": (part: unknown) => typeof part === "string",

@@ -1,7 +1,7 @@
 /** Several who ask one store what others changed: each is told all of it, whoever asks first. */
 import { StoreError } from "../../CacheError.ts"
 import type { Change } from "../../ports/store.ts"
-import { changesKept } from "../defaults.ts"
+import { changesKept } from "../defaults/stores.ts"
 
 type Read = () => ReadonlyArray<Change>
 

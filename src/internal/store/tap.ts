@@ -19,9 +19,9 @@ import type {
   TransactRequest,
   TransactStep
 } from "../../ports/store.ts"
-import { leasesRemembered, sweepMillis } from "../defaults.ts"
+import { leasesRemembered, sweepMillis } from "../defaults/stores.ts"
 import * as Tokens from "../token.ts"
-import * as Markers from "./markers.ts"
+import * as Markers from "./markers/markers.ts"
 import { pageByPage } from "./pages.ts"
 import { reader } from "./readers.ts"
 import { tooLarge } from "./tooLarge.ts"

@@ -1,7 +1,7 @@
 /** Checks and steps of `transact`, over the parts of any store. */
 import { StoreError } from "../../CacheError.ts"
 import type { Counter, TransactCheck, Transacted, TransactRequest, TransactStep } from "../../ports/store.ts"
-import { transaction } from "../defaults.ts"
+import { transaction } from "../defaults/bounds.ts"
 
 /** How large a transaction is: its steps, and the bytes of all values together. */
 interface Size {

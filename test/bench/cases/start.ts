@@ -1,6 +1,6 @@
 /** Opening a folder with a million entries, and the first hit there, beside `node:sqlite` doing the same. */
 import { Effect } from "effect"
-import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { SqliteStore } from "effect-cached/sqlite"
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

@@ -4,7 +4,7 @@
  */
 import { Effect } from "effect"
 import type { CacheEntry } from "effect-cached"
-import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { SqliteStore } from "effect-cached/sqlite"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

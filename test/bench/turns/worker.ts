@@ -1,6 +1,6 @@
 /** Writes as fast as it can for some seconds, and says how long its turns were. */
 import { Effect } from "effect"
-import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { SqliteStore } from "effect-cached/sqlite"
 import { statSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"

@@ -1,5 +1,5 @@
 /** The store of a process, in a folder. */
-import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { SqliteStore } from "effect-cached/sqlite"
 
 export const storeOf = (where: { readonly directory: string; readonly maxSize: string }) =>
   SqliteStore.make(where as SqliteStore.Options)

@@ -1,7 +1,7 @@
 /** What happens to folders, as attacks on `CacheLayer.disk`. */
 import { Effect } from "effect"
 import type { CacheEntry } from "effect-cached"
-import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { SqliteStore } from "effect-cached/sqlite"
 import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, truncateSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

@@ -1,6 +1,6 @@
 /** The store of a process, on a server or a cluster. */
 import { Effect } from "effect"
-import * as RedisStore from "effect-cached/stores/RedisStore"
+import { RedisStore } from "effect-cached/redis"
 import type { Recorder } from "../../processes/recording.ts"
 import { witness } from "../../support/witness.ts"
 

@@ -1,8 +1,8 @@
 /** What happens to Redis servers and clusters, as attacks on `CacheLayer.redis`. */
 import { Effect, type Scope } from "effect"
 import type { CacheEntry, Store } from "effect-cached"
-import * as RedisStore from "effect-cached/stores/RedisStore"
-import { hashOf, slotOf } from "../../../src/stores/internal/redisKeys.ts"
+import { RedisStore } from "effect-cached/redis"
+import { hashOf, slotOf } from "../../../src/drivers/redis/protocol/keys.ts"
 import { ids } from "../../consistency/plan.ts"
 import type { Dice } from "../../consistency/random.ts"
 import { clock } from "../../processes/recording.ts"

@@ -2,10 +2,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Schedule, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Caching, Store, Strategy } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { jobsOfTurn } from "../../../src/internal/defaults.ts"
-import { caches, ended, settle, start, within } from "../../promises/caches.ts"
+import { jobsOfTurn } from "../../../src/internal/defaults/bounds.ts"
+import { caches, ended, settle, start, within } from "../../support/caches.ts"
 import { listenersOf } from "../../support/listeners.ts"
 
 const cache = Effect.map(Caching.Caching, listenersOf)

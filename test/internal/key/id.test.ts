@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer } from "effect-cached"
-import { longTexts } from "../../../src/internal/defaults.ts"
+import { longTexts } from "../../../src/internal/defaults/bounds.ts"
 import { idOfString, remembered } from "../../../src/internal/key/id.ts"
 
 const long = (n: number, length = 1_000_000): string => `${n} `.padEnd(length, "x")

@@ -1,7 +1,7 @@
 /** The ids of keys that are made again and again are remembered. */
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
-import { knownIds } from "../../../src/internal/defaults.ts"
+import { knownIds } from "../../../src/internal/defaults/bounds.ts"
 import { type Fields, join } from "../../../src/internal/key/canonical.ts"
 import { remembering } from "../../../src/internal/key/knownIds.ts"
 import { compileFields } from "../../../src/internal/key/payload.ts"

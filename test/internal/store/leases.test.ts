@@ -4,7 +4,7 @@ import { Effect, Fiber } from "effect"
 import * as Counters from "../../../src/internal/store/counters.ts"
 import * as Leases from "../../../src/internal/store/leases.ts"
 import * as Lines from "../../../src/internal/store/lines.ts"
-import * as Markers from "../../../src/internal/store/markers.ts"
+import * as Markers from "../../../src/internal/store/markers/markers.ts"
 
 const newGeneration = () => "generation"
 

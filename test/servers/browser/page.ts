@@ -1,7 +1,7 @@
 /** What a page of the tests can do, in the browser: `globalThis.run(name, ...arguments)`. */
 import { Cause, Effect, Exit, Fiber, Layer, ManagedRuntime, Scope } from "effect"
 import { Cached, CacheLayer, type Caching, Strategy, type Ttl } from "effect-cached"
-import * as IndexedDbStore from "effect-cached/stores/IndexedDbStore"
+import { IndexedDbStore } from "effect-cached/indexedDb"
 import { lastingStoreLaws, type Law, sharedStoreLaws, storeLaws } from "effect-cached/testing"
 import { probe } from "../probe.ts"
 

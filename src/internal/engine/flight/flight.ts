@@ -1,21 +1,21 @@
 /** A flight: one load of one id, shared by all who wait for it. Its phases, and the steps from one to the next. */
-import { derives, hold, release } from "#platform/engine/flight/dependencies"
+import { derives, hold, release } from "#platform/engine/derived/dependencies"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { TagVersion } from "../../../CacheEntry.ts"
 import type { Entry } from "../memory/entry.ts"
+import { type Attempt, endAttempt, makeAttempt } from "../request/attempt.ts"
+import type { Policy } from "../request/callPolicy.ts"
+import { noContext, type ReadContext } from "../request/context.ts"
+import type { Request } from "../request/request.ts"
 import type { Worker } from "../storeTier/background.ts"
 import type { Fault } from "../storeTier/storeTier.ts"
-import { type Counters, countersOf } from "../telemetry/counters.ts"
 import { linkTo, type Trace } from "../telemetry/spans.ts"
-import { type Attempt, endAttempt, makeAttempt } from "./attempt.ts"
+import { type Counters, countersOf } from "../telemetry/stats.ts"
 import { Callers } from "./callerList.ts"
-import type { Policy } from "./callPolicy.ts"
-import { noContext, type ReadContext } from "./context.ts"
 import type { Flights } from "./flights.ts"
 import type { Unit } from "./refreshing.ts"
-import type { Request } from "./request.ts"
 
 export type Resume = (effect: Effect.Effect<unknown, unknown, any>) => void
 

@@ -3,8 +3,8 @@
  * no flight, no fiber and no timer of its own.
  */
 import type * as Clock from "effect/Clock"
+import type { Reader } from "../request/reader.ts"
 import type { Resume } from "./flight.ts"
-import type { Reader } from "./reader.ts"
 import type { Watch } from "./watches.ts"
 
 /** A reader that waits for an answer. */

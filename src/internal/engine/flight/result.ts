@@ -1,5 +1,5 @@
 /** The result of a load: its outcome, and the entry that it becomes. */
-import { land } from "#platform/engine/flight/dependencies"
+import { land } from "#platform/engine/derived/dependencies"
 import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
@@ -9,14 +9,14 @@ import { toMillis } from "../../../Ttl.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
+import { copyOf } from "../request/copy.ts"
+import { isCacheable } from "../request/failures.ts"
+import { inherited } from "../request/inherit.ts"
+import { tagsOfResult } from "../request/requestTags.ts"
+import { lifetimeOf, notStored, optionOf, rulesOf } from "../request/rules.ts"
 import { emitOf } from "../telemetry/events.ts"
-import { copyOf } from "./copy.ts"
-import { isCacheable } from "./failures.ts"
 import type { Flight } from "./flight.ts"
 import type { Flights } from "./flights.ts"
-import { inherited } from "./inherit.ts"
-import { tagsOfResult } from "./requestTags.ts"
-import { lifetimeOf, notStored, optionOf, rulesOf } from "./rules.ts"
 
 /** Whether the load ended by declaring the previous value still valid. Such a load interrupts itself. */
 export const isRenewed = (flight: Flight): boolean => flight.attempt.renewed && !flight.abandoned

@@ -1,5 +1,5 @@
 /** The wait graph: which flight waits for which. Finds cycles. */
-import type { Attempt } from "./attempt.ts"
+import type { Attempt } from "../request/attempt.ts"
 import type { Flight } from "./flight.ts"
 
 /** One more caller inside the load `from` waits for `to`. A load that has ended waits for nothing. */

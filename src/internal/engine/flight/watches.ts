@@ -3,7 +3,7 @@
  * flight of them that would be told. All calls share one list: a list for each would grow with their number, and every
  * change would be noted in each of them.
  */
-import { watchedIds } from "../../defaults.ts"
+import { watchedIds } from "../../defaults/bounds.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flight } from "./flight.ts"
 import type { Flights } from "./flights.ts"

@@ -3,12 +3,12 @@
  * loop. Deep loads would otherwise nest run loops without bound, and a chain of loads that end at once would keep every
  * other fiber and timer waiting: after a budget of jobs the loop goes on from the scheduler.
  */
-import { releaseAll } from "#platform/engine/flight/dependencies"
+import { releaseAll } from "#platform/engine/derived/dependencies"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Scheduler from "effect/Scheduler"
-import { jobsOfTurn } from "../../defaults.ts"
-import { lastingDispatcher } from "../../lastingDispatcher.ts"
+import { jobsOfTurn } from "../../defaults/bounds.ts"
+import { lastingDispatcher } from "../../time/lastingDispatcher.ts"
 import type { Caller, Flight } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 

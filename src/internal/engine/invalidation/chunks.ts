@@ -1,5 +1,5 @@
 /** Long lists of ids are worked on in chunks, with a turn for others between them. */
-import { chunk } from "../../defaults.ts"
+import { chunk } from "../../defaults/bounds.ts"
 
 /** Where the chunks of a list begin. */
 export const startsOf = (list: ReadonlyArray<unknown>): ReadonlyArray<number> =>

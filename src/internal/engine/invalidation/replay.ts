@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Store } from "../../../ports/store.ts"
-import * as Defaults from "../../defaults.ts"
+import * as BoundsDefaults from "../../defaults/bounds.ts"
+import * as StoresDefaults from "../../defaults/stores.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { ask, within } from "../storeTier/ask.ts"
 import * as Background from "../storeTier/background.ts"
@@ -18,7 +19,7 @@ export const markUnsent = (tier: StoreTier, item: Pending.Item): void => {
   tier.replay = Background.supervise(tier.background, {
     name: "sends invalidations again",
     context: tier.front.context,
-    run: replayUntilDone(tier, Defaults.replay.firstMillis)
+    run: replayUntilDone(tier, StoresDefaults.replay.firstMillis)
   })
 }
 
@@ -39,8 +40,11 @@ const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier, firstMillis
   // the pause first: a replay that ended at once would end before `tier.replay` is set
   do {
     yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
-    if (yield* replay(tier)) pauseMillis = Defaults.replay.firstMillis
-    else pauseMillis = Math.min(Defaults.replay.longestMillis, Math.max(Defaults.replay.firstMillis, pauseMillis * 2))
+    if (yield* replay(tier)) pauseMillis = StoresDefaults.replay.firstMillis
+    else {pauseMillis = Math.min(
+        StoresDefaults.replay.longestMillis,
+        Math.max(StoresDefaults.replay.firstMillis, pauseMillis * 2)
+      )}
   } while (tier.pending.unsent.size > 0)
   tier.replay = undefined
 })
@@ -53,7 +57,7 @@ export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget,
   const { storeTimeoutMillis, pending, store } = tier
   for (const [i, item] of (items ?? Array.from(pending.unsent)).entries()) {
     // a synchronous store answers within this turn
-    if (i > 0 && i % Defaults.many.steps === 0) yield* Effect.yieldNow
+    if (i > 0 && i % BoundsDefaults.many.steps === 0) yield* Effect.yieldNow
     const budget: Budget = all ?? { leftMillis: storeTimeoutMillis }
     const { target } = item
     const { effect, operation } = sendingOf(store, target)

@@ -4,8 +4,8 @@
  * the entries leave all at once when memory is emptied.
  */
 import * as Effect from "effect/Effect"
-import { keptDependencies } from "../../defaults.ts"
-import { groupOf, groupTag, idTag, isInherited } from "../../store/idTags.ts"
+import { keptDependencies } from "../../defaults/bounds.ts"
+import { groupOf, groupTag, idTag, isInherited } from "../../store/markers/idTags.ts"
 import type { Entry } from "./entry.ts"
 import * as TagEpochs from "./tagEpochs.ts"
 

@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Outcome, TagVersion, Timing } from "../../../CacheEntry.ts"
 import type { Node } from "../../../ports/eviction.ts"
-import type { Counters } from "../telemetry/counters.ts"
+import type { Counters } from "../telemetry/stats.ts"
 import type { Due } from "./deadlines.ts"
 import { ownTerms, type Terms, termsOf, type TermsOptions } from "./terms.ts"
 

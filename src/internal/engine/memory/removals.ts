@@ -1,8 +1,8 @@
 /** Listeners to events, and to entries that leave memory. */
 import type { Removal } from "../../../CacheEvent.ts"
 import { isPage } from "../../store/pageIds.ts"
-import { classOf } from "../telemetry/counters.ts"
 import { isolated, without } from "../telemetry/events.ts"
+import { classOf } from "../telemetry/stats.ts"
 import type { EventListener } from "../telemetry/telemetry.ts"
 import type { MemoryTier, RemovalListener } from "./memory.ts"
 

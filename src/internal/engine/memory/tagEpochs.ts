@@ -2,7 +2,7 @@
  * Tag epochs: one counter that only grows (the epoch), and for each tag the epoch of its last invalidation. No clock
  * takes part, so two events in one millisecond keep their order.
  */
-import * as Defaults from "../../defaults.ts"
+import * as Defaults from "../../defaults/bounds.ts"
 
 export interface TagEpochs {
   /** moves with every invalidation of a tag: an entry checked in this epoch needs no second check */

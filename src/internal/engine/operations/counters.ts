@@ -4,7 +4,7 @@ import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Counter, NamedCounter } from "../../../ports/store.ts"
 import * as Counters from "../../store/counters.ts"
-import * as InTurns from "../../streamsInTurns.ts"
+import * as InTurns from "../../time/streamsInTurns.ts"
 import type { Engine } from "../engine.ts"
 import { asked, askedPages } from "./inspect.ts"
 

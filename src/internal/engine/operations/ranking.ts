@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { InMemory } from "../../../CacheEntry.ts"
 import { isPage } from "../../store/pageIds.ts"
-import { forEach } from "../../turns.ts"
+import { forEach } from "../../time/turns.ts"
 import type { Engine } from "../engine.ts"
 import type { Entry } from "../memory/entry.ts"
 import { knownOf, liveEntry } from "./inspect.ts"

@@ -1,6 +1,6 @@
 /** Another capacity of memory: `Cached.resize`. */
 import * as Effect from "effect/Effect"
-import { chunk } from "../../defaults.ts"
+import { chunk } from "../../defaults/bounds.ts"
 import type { Engine } from "../engine.ts"
 import * as Memory from "../memory/memory.ts"
 

@@ -1,5 +1,5 @@
 /** One read: memory, then the store, then a flight. */
-import { hasMoved, isCompared } from "#platform/engine/flight/dependencies"
+import { hasMoved, isCompared } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -7,21 +7,8 @@ import { CacheClosed, CacheCycle } from "../../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { idOf } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
-import { aside, Within } from "../flight/attempt.ts"
+import { recordServed } from "../derived/recorder.ts"
 import { interruptible, wait } from "../flight/callers.ts"
-import * as Policy from "../flight/callPolicy.ts"
-import { nowOf, readContextOf } from "../flight/context.ts"
-import { copied } from "../flight/copy.ts"
-import {
-  decideInMemory,
-  isBeforeDeadlines,
-  isDueAgain,
-  isFreshAt,
-  nowFor,
-  rejectedOf,
-  servedAs,
-  trustsMemory
-} from "../flight/decide.ts"
 import { detach, startAfter } from "../flight/ending.ts"
 import {
   type Flight,
@@ -34,23 +21,36 @@ import {
   type Resume
 } from "../flight/flight.ts"
 import type { Flights } from "../flight/flights.ts"
-import { limit } from "../flight/limit.ts"
-import { launch } from "../flight/load.ts"
 import { isLimited } from "../flight/outcome.ts"
-import type { Joining, Reader } from "../flight/reader.ts"
-import { recordServed } from "../flight/recorder.ts"
 import { promote, refresh, startAll } from "../flight/refreshing.ts"
-import type { Request } from "../flight/request.ts"
-import { declaredTags } from "../flight/requestTags.ts"
-import { askTimeouts, optionOf } from "../flight/rules.ts"
-import { slide } from "../flight/sliding.ts"
-import { standsIn } from "../flight/throttle.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
 import { noteChange } from "../flight/watches.ts"
 import { answerIfBehind, startLater } from "../flight/work.ts"
+import { launch } from "../load/load.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
+import { aside, Within } from "../request/attempt.ts"
+import * as Policy from "../request/callPolicy.ts"
+import { nowOf, readContextOf } from "../request/context.ts"
+import { copied } from "../request/copy.ts"
+import {
+  decideInMemory,
+  isBeforeDeadlines,
+  isDueAgain,
+  isFreshAt,
+  nowFor,
+  rejectedOf,
+  servedAs,
+  trustsMemory
+} from "../request/decide.ts"
+import { limit } from "../request/limit.ts"
+import type { Joining, Reader } from "../request/reader.ts"
+import type { Request } from "../request/request.ts"
+import { declaredTags } from "../request/requestTags.ts"
+import { askTimeouts, optionOf } from "../request/rules.ts"
+import { slide } from "../request/sliding.ts"
+import { standsIn } from "../request/throttle.ts"
 import { detect, type Detector } from "../telemetry/detect.ts"
 import { emitHit, emitOf, joined, noteMiss } from "../telemetry/events.ts"
 import { meet } from "../telemetry/keyClasses.ts"

@@ -1,12 +1,12 @@
 /** Serves an entry. */
 import type * as Exit from "effect/Exit"
-import { nowOf, readContextOf } from "../flight/context.ts"
-import type { Served } from "../flight/decide.ts"
-import type { Reader } from "../flight/reader.ts"
-import { recordServed } from "../flight/recorder.ts"
-import { slide } from "../flight/sliding.ts"
+import { recordServed } from "../derived/recorder.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
+import { nowOf, readContextOf } from "../request/context.ts"
+import type { Served } from "../request/decide.ts"
+import type { Reader } from "../request/reader.ts"
+import { slide } from "../request/sliding.ts"
 import { detect } from "../telemetry/detect.ts"
 import { emitHit, emitValue } from "../telemetry/events.ts"
 

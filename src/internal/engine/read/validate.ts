@@ -1,12 +1,12 @@
 /** Checks a read before its load starts. */
-import { requireDependencies } from "#platform/engine/flight/dependencies"
+import { requireDependencies } from "#platform/engine/derived/dependencies"
 import { CacheConfigError } from "../../../CacheError.ts"
 import { fallsBack } from "../../../Strategy.ts"
 import { idOf } from "../../key/ofKey.ts"
 import type { Flights } from "../flight/flights.ts"
-import type { Request } from "../flight/request.ts"
-import { declaredTags } from "../flight/requestTags.ts"
-import { rulesOf, thrownBy } from "../flight/rules.ts"
+import type { Request } from "../request/request.ts"
+import { declaredTags } from "../request/requestTags.ts"
+import { rulesOf, thrownBy } from "../request/rules.ts"
 import * as Log from "../telemetry/log.ts"
 
 /** What a read dies with whose options, strategy or schema cannot work with this cache. */

@@ -2,7 +2,7 @@
  * The circuit breaker of a store. After three timeouts in a row the store is skipped: for one second, and twice as long
  * after each probe that times out. After that time one operation at a time is let through, as a probe.
  */
-import { circuit } from "../../defaults.ts"
+import { circuit } from "../../defaults/stores.ts"
 
 export interface Circuit {
   /** timeouts in a row */

@@ -9,7 +9,7 @@ import type { Codec } from "../../../ports/serializer.ts"
 import { maxTags } from "../../codec/frame.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import { Entry, keepVersions } from "../memory/entry.ts"
-import { countersOf } from "../telemetry/counters.ts"
+import { countersOf } from "../telemetry/stats.ts"
 import { noteMisfit } from "./faults.ts"
 import type { Codecs, Fault, StoreTier } from "./storeTier.ts"
 

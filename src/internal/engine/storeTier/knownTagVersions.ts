@@ -1,5 +1,6 @@
 /** Known tag versions: read from the store since the last poll of its changes. */
-import * as Defaults from "../../defaults.ts"
+import * as BoundsDefaults from "../../defaults/bounds.ts"
+import * as ProcessesDefaults from "../../defaults/processes.ts"
 import type { StoreTier } from "./storeTier.ts"
 
 /**
@@ -23,7 +24,7 @@ export const forget = (self: KnownTagVersions): void => self.byTags.clear()
 // only while tracking: otherwise a change is not seen. Only a frozen array, which keys share: another one is never met
 // again
 const isUseful = ({ untracked, tracker, polledAt }: StoreTier, tags: ReadonlyArray<string>, now: number): boolean =>
-  tracker !== undefined && !untracked && now >= polledAt && now - polledAt < Defaults.polling.lateMillis &&
+  tracker !== undefined && !untracked && now >= polledAt && now - polledAt < ProcessesDefaults.polling.lateMillis &&
   Object.isFrozen(tags)
 
 /** The versions of the tags, where they are known. */
@@ -44,7 +45,7 @@ export const remember = (
 ): void => {
   if (tags.length === 0 || !isUseful(tier, tags, now)) return
   const { front: { tagEpochs: { epoch } }, knownTagVersions } = tier
-  if (knownTagVersions.epoch !== epoch || knownTagVersions.byTags.size >= Defaults.knownTagVersions) {
+  if (knownTagVersions.epoch !== epoch || knownTagVersions.byTags.size >= BoundsDefaults.knownTagVersions) {
     forget(knownTagVersions)
   }
   knownTagVersions.epoch = epoch

@@ -1,5 +1,5 @@
 /** Makes a store tier. */
-import { unansweredCommits } from "../../defaults.ts"
+import { unansweredCommits } from "../../defaults/stores.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import * as Background from "./background.ts"
 import * as Circuit from "./circuit.ts"

@@ -1,6 +1,6 @@
 /** Pending invalidations: those that the store has not acknowledged. */
-import { pendingInvalidations } from "../../defaults.ts"
-import { groupOf, groupTag, idOfTag, isInherited } from "../../store/idTags.ts"
+import { pendingInvalidations } from "../../defaults/stores.ts"
+import { groupOf, groupTag, idOfTag, isInherited } from "../../store/markers/idTags.ts"
 import type { Mode } from "../memory/tagEpochs.ts"
 
 /**

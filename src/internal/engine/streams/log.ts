@@ -6,8 +6,8 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import { streams } from "../../defaults.ts"
-import { monotonicMillis } from "../../monotonic.ts"
+import { streams } from "../../defaults/options.ts"
+import { monotonicMillis } from "../../time/monotonic.ts"
 
 interface Page {
   readonly elements: Array<unknown>

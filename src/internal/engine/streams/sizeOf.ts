@@ -1,5 +1,5 @@
 /** About how many bytes a value takes in memory, where no codec says it. */
-import { previewedParts } from "../../defaults.ts"
+import { previewedParts } from "../../defaults/bounds.ts"
 
 const ofObject = 32
 

@@ -1,5 +1,5 @@
 /** Detectors: they collect how single reads were answered. */
-import { dependsOnOf } from "#platform/store/dependsOn"
+import { dependsOnOf } from "#platform/store/markers/dependsOn"
 import type * as Exit from "effect/Exit"
 import type { Timing } from "../../../CacheEntry.ts"
 import type { Detected, DetectedValue, Source } from "../../../CacheEvent.ts"

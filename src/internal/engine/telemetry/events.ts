@@ -3,8 +3,8 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type { CacheEvent, Valued } from "../../../CacheEvent.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
-import { countersOf } from "./counters.ts"
 import * as Log from "./log.ts"
+import { countersOf } from "./stats.ts"
 import type { Telemetry } from "./telemetry.ts"
 
 type Some = ReadonlyArray<unknown>

@@ -6,7 +6,7 @@
  * definition, evaluated again, are two only if the older one is used again.
  */
 import { mayBeOne, siteOf, textOf } from "#platform/key/site"
-import { keyClasses } from "../../defaults.ts"
+import { keyClasses } from "../../defaults/bounds.ts"
 import type { KeyInfo } from "../../key/info.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import * as Log from "./log.ts"

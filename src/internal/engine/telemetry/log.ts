@@ -1,7 +1,7 @@
 /** Logs of the engine, annotated with the key they are about. */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import { onceWarnings } from "../../defaults.ts"
+import { onceWarnings } from "../../defaults/bounds.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import type { Telemetry } from "./telemetry.ts"
 

@@ -1,7 +1,7 @@
 /** The span of a load, linked to the spans of its callers. */
 import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
-import { spanLinks } from "../../defaults.ts"
+import { spanLinks } from "../../defaults/bounds.ts"
 
 /** The span of a load. */
 export interface Trace {

@@ -2,8 +2,8 @@
 import type * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
 import type { CacheEvent } from "../../../CacheEvent.ts"
-import type { Counters } from "./counters.ts"
 import type { KeyClasses } from "./keyClasses.ts"
+import type { Counters } from "./stats.ts"
 
 /** Gets an event, and the value that it is about: what it does not keep, nobody keeps. */
 export type EventListener = (event: CacheEvent, exit: Exit.Exit<unknown, unknown> | undefined) => void

@@ -18,14 +18,14 @@ import {
 } from "../../../CacheError.ts"
 import type { Lock } from "../../../ports/lock.ts"
 import { together } from "../../lock/fromBackend.ts"
-import { monotonicMillis } from "../../monotonic.ts"
-import type { Cache } from "../cache.ts"
+import { monotonicMillis } from "../../time/monotonic.ts"
+import type { Cache } from "../boundCache.ts"
 import * as Engine from "../engine.ts"
 import * as Watches from "../flight/watches.ts"
-import { make as cacheOver } from "./cache.ts"
 import { commit, validate } from "./commit.ts"
 import { surfacing } from "./locks.ts"
 import * as Overlay from "./overlay.ts"
+import { make as cacheOver } from "./transactionCache.ts"
 import { merge } from "./writes.ts"
 
 export type Failure = TransactionConflict | TransactionTimeout | StoreError | SerializerError | LockError

@@ -3,8 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { Within } from "../../../../src/internal/engine/flight/attempt.ts"
-import { caches, ended, settle, start } from "../../../promises/caches.ts"
+import { Within } from "../../../../src/internal/engine/request/attempt.ts"
+import { caches, ended, settle, start } from "../../../support/caches.ts"
 
 /** an origin whose value changes, and a load that takes a second to answer what it was when the load began */
 const origin = () => {

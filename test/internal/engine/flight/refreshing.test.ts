@@ -3,10 +3,10 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { queuedRefreshes } from "../../../../src/internal/defaults.ts"
-import { Within } from "../../../../src/internal/engine/flight/attempt.ts"
+import { queuedRefreshes } from "../../../../src/internal/defaults/bounds.ts"
 import type { Flights } from "../../../../src/internal/engine/flight/flights.ts"
-import { settle, start } from "../../../promises/caches.ts"
+import { Within } from "../../../../src/internal/engine/request/attempt.ts"
+import { settle, start } from "../../../support/caches.ts"
 
 /** the engine of the cache in use */
 const engine: Effect.Effect<Flights, never, any> = Effect.map(Within, (within) => within!.flight!.engine).pipe(

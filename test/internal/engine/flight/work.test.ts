@@ -3,8 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { jobsOfTurn } from "../../../../src/internal/defaults.ts"
-import { caches, settle, start } from "../../../promises/caches.ts"
+import { jobsOfTurn } from "../../../../src/internal/defaults/bounds.ts"
+import { caches, settle, start } from "../../../support/caches.ts"
 
 /** how many turns another fiber gets while an effect runs */
 const turnsBeside = <A, E, R>(self: Effect.Effect<A, E, R>) =>

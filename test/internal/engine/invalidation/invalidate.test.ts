@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, References } from "effect"
 import { Cached, CacheLayer, CachePolicy, Store } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 
 const ids = (count: number): ReadonlyArray<string> => Array.from({ length: count }, (_, i) => `id ${i}`)

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Clock, Context, Effect, Exit, Fiber, Layer, Logger, Option } from "effect"
 import { Cached, type CacheEntry, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { tempDirectory } from "../../../support/tempDirectory.ts"
 

@@ -1,7 +1,7 @@
 /** Deadlines against a list that is searched, through random programs. */
 import { describe, expect, it } from "@effect/vitest"
 import { Exit } from "effect"
-import { enteringDeadlines } from "../../../../src/internal/defaults.ts"
+import { enteringDeadlines } from "../../../../src/internal/defaults/bounds.ts"
 import * as Deadlines from "../../../../src/internal/engine/memory/deadlines.ts"
 import { Entry } from "../../../../src/internal/engine/memory/entry.ts"
 import { randomOf } from "../../../support/random.ts"

@@ -1,6 +1,6 @@
 /** Who depends on an id: only then does a change of it move the epoch, after which every entry is looked at again. */
 import { describe, expect, it } from "@effect/vitest"
-import { keptDependencies } from "../../../../src/internal/defaults.ts"
+import { keptDependencies } from "../../../../src/internal/defaults/bounds.ts"
 import * as Dependents from "../../../../src/internal/engine/memory/dependents.ts"
 import * as TagEpochs from "../../../../src/internal/engine/memory/tagEpochs.ts"
 

@@ -1,7 +1,7 @@
 /** Tags in memory: what was invalidated since an entry was last known to be right. */
 import { describe, expect, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { tagEpochs as limit } from "../../../../src/internal/defaults.ts"
+import { tagEpochs as limit } from "../../../../src/internal/defaults/bounds.ts"
 import * as TagEpochs from "../../../../src/internal/engine/memory/tagEpochs.ts"
 
 const Tag = Schema.Literals(["a", "b", "c", "d"])

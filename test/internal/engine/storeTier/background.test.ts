@@ -2,11 +2,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Clock, Context, Effect, Exit, Layer, Logger, Random, Schema, Scope, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, Caching, Serializer, Store, Strategy } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import * as Background from "../../../../src/internal/engine/storeTier/background.ts"
-import { counting, ended, fakeStore, over, settle, start } from "../../../promises/caches.ts"
+import { counting, ended, fakeStore, over, settle, start } from "../../../support/caches.ts"
 import { listenersOf } from "../../../support/listeners.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>

@@ -1,7 +1,7 @@
 /** The circuit: when a store that does not answer is asked no more, and when it is tried again. */
 import { describe, expect, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { circuit as limits } from "../../../../src/internal/defaults.ts"
+import { circuit as limits } from "../../../../src/internal/defaults/stores.ts"
 import * as Circuit from "../../../../src/internal/engine/storeTier/circuit.ts"
 
 /** open since `now`, after as many timeouts as it takes */

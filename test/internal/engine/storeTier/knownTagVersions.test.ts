@@ -1,6 +1,7 @@
 /** The versions of tags that the store has told: when they are good for not asking again. */
 import { describe, expect, it } from "@effect/vitest"
-import { knownTagVersions as limit, polling } from "../../../../src/internal/defaults.ts"
+import { knownTagVersions as limit } from "../../../../src/internal/defaults/bounds.ts"
+import { polling } from "../../../../src/internal/defaults/processes.ts"
 import * as TagEpochs from "../../../../src/internal/engine/memory/tagEpochs.ts"
 import * as Known from "../../../../src/internal/engine/storeTier/knownTagVersions.ts"
 import type { StoreTier } from "../../../../src/internal/engine/storeTier/storeTier.ts"

@@ -3,10 +3,10 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Logger, Option, Stream } from "effect"
 import { Cached, CacheLayer, Caching, Store } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { believedLeaders } from "../../../../src/internal/defaults.ts"
-import { counting, ended, settle, start } from "../../../promises/caches.ts"
+import { believedLeaders } from "../../../../src/internal/defaults/processes.ts"
+import { counting, ended, settle, start } from "../../../support/caches.ts"
 import { entry } from "../../../support/stored.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>

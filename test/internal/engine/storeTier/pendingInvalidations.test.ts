@@ -1,7 +1,7 @@
 /** Invalidations that the store has not acknowledged: what they make unbelievable, and until when. */
 import { describe, expect, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { pendingInvalidations as limit } from "../../../../src/internal/defaults.ts"
+import { pendingInvalidations as limit } from "../../../../src/internal/defaults/stores.ts"
 import * as Pending from "../../../../src/internal/engine/storeTier/pendingInvalidations.ts"
 
 const idOf = (id: string) => ({ _tag: "Id", id }) as const

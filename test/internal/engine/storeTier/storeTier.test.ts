@@ -2,12 +2,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Serializer, Store } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { counting, fakeStore, over, settle, start, within } from "../../../promises/caches.ts"
+import { counting, fakeStore, over, settle, start, within } from "../../../support/caches.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { n: Schema.Number },

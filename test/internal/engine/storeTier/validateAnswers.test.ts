@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Store } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { validateAnswers } from "../../../../src/internal/engine/storeTier/validateAnswers.ts"
 import { entry } from "../../../support/stored.ts"
 

@@ -2,9 +2,9 @@
 import { expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer } from "effect"
 import { Cached, CacheLayer, Store } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { start } from "../../../promises/caches.ts"
+import { start } from "../../../support/caches.ts"
 
 /** A store whose commits wait for their turn, and the time that it says it has worked for. */
 const make = (workedMillis?: () => number) => {

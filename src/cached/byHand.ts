@@ -1,0 +1,427 @@
+/**
+ * Reading and writing entries by hand, without a load.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import { CacheConfigError, type StoreError } from "../CacheError.ts"
+import type { Caching, Known } from "../Caching.ts"
+import type { Cache } from "../internal/engine/boundCache.ts"
+import { knownOf } from "../internal/engine/operations/inspect.ts"
+import * as Operations from "../internal/engine/operationTable.ts"
+import { copyOf } from "../internal/engine/request/copy.ts"
+import { inCall, refuseUnknown } from "../internal/options/options.ts"
+import type { SetCondition as StoreCondition } from "../ports/store.ts"
+import type * as Ttl from "../Ttl.ts"
+import { toMillis } from "../Ttl.ts"
+import { type AnyReadOptions, readOptions } from "./options.ts"
+import {
+  type AnyKey,
+  checked,
+  type CodecsOf,
+  idOf,
+  tagsOf,
+  valueFor,
+  type ValueOf,
+  withCaching
+} from "./withCaching.ts"
+
+/**
+ * Gets the cached value of a key, if there is one within its `ttl`, and loads nothing.
+ *
+ * **Details**
+ *
+ * A cached failure gives `Option.none()`.
+ *
+ * **Example** (Reading without a load)
+ *
+ * ```ts
+ * import { Effect, Option } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Cached.set("answer", 42)
+ *   return [yield* Cached.getOption("answer"), yield* Cached.getOption("question")]
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [Option.some(42), Option.none()]
+ * ```
+ *
+ * @see {@link getEntry} for the value with its metadata
+ * @see {@link has} for cached failures too
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const getOption = <K extends AnyKey>(
+  key: K
+): Effect.Effect<Option.Option<ValueOf<K>>, never, CodecsOf<K> | Caching> =>
+  withCaching((caching) =>
+    Effect.map(
+      caching.perform(Operations.lookup, checked(key)),
+      (entry) =>
+        entry !== undefined && Exit.isSuccess(entry.exit)
+          ? Option.some(valueFor(caching, key, entry.exit.value))
+          : Option.none()
+    )
+  )
+
+/**
+ * Options for `Cached.set` and `Cached.setMany`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface SetOptions<out A = unknown> {
+  /**
+   * how long the value is served; zero or negative removes the entry
+   *
+   * @default for ever
+   */
+  readonly ttl?: Ttl.Input | undefined
+  /**
+   * tags of the entry, in place of the `tags` of its key class
+   *
+   * @default those of the key
+   */
+  readonly tags?: ReadonlyArray<string> | undefined
+  /**
+   * whether the value gets the expiry of the entry that it replaces, if there is one
+   *
+   * @default `false`
+   */
+  readonly keepTtl?: boolean | undefined
+  /** the origin's name for this version of the value, for `Cached.previous` */
+  readonly etag?: string | undefined
+  /**
+   * how the value is copied, so that it may be changed afterwards: `"structured"` for plain data, or a function.
+   * `"freeze"` freezes its plain objects and arrays in place
+   *
+   * @default the value itself
+   */
+  // a method: the value of a string key is `unknown`, and a function may say what it takes
+  readonly copy?: "structured" | "freeze" | { copy(value: A): A }["copy"] | undefined
+}
+
+/**
+ * A condition of `Cached.set`: the value is stored only where it holds.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export type SetCondition =
+  | {
+    /** there is no entry; an expired or invalidated one is none */
+    readonly ifAbsent: true
+  }
+  | {
+    /** there is an entry, be it stale, `undefined` or a failure */
+    readonly ifPresent: true
+  }
+  | {
+    /** the entry has this `writeId`, from `getEntry`: nobody has written since */
+    readonly ifUnchanged: string
+  }
+
+/**
+ * Stores a value in place of the entry of a key, and answers whether it did.
+ *
+ * **Details**
+ *
+ * - It answers `false` where its condition does not hold, and where the policy does not write.
+ * - The result of a load that is running is not stored: the value that was set stays.
+ * - A condition is checked and the value stored in one atomic step, across processes too where they share the store.
+ *   Only the store knows whether the condition holds, so a store that fails fails the caller (`StoreError`). Without a
+ *   condition a failure of the store is logged and counted.
+ *
+ * **Example** (Storing only where nothing is stored)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.all([
+ *   Cached.set("leader", "a", { ttl: "1 minute", ifAbsent: true }),
+ *   Cached.set("leader", "b", { ttl: "1 minute", ifAbsent: true })
+ * ])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false]
+ * ```
+ *
+ * @see {@link touch} for a new lifetime of the same value
+ *
+ * @category mutations
+ * @since 0.1.0
+ */
+export const set: {
+  <K extends AnyKey>(
+    key: K,
+    value: ValueOf<K>,
+    options: SetOptions<ValueOf<K>> & SetCondition
+  ): Effect.Effect<boolean, StoreError, CodecsOf<K> | Caching>
+  <K extends AnyKey>(
+    key: K,
+    value: ValueOf<K>,
+    options?: SetOptions<ValueOf<K>>
+  ): Effect.Effect<boolean, never, CodecsOf<K> | Caching>
+} = <K extends AnyKey>(
+  key: K,
+  value: ValueOf<K>,
+  options?: SetOptions & Partial<Conditions>
+): Effect.Effect<boolean, never, CodecsOf<K> | Caching> =>
+  // a store fails the caller only under a condition, and then the type has the error
+  withCaching((caching, policy) =>
+    !policy.writes || policy.disabled.has("set")
+      ? Effect.succeed(false)
+      : setOne(caching, [key, value], setOptions(options ?? {})) as Effect.Effect<boolean>
+  )
+
+interface Conditions {
+  readonly ifAbsent: boolean
+  readonly ifPresent: boolean
+  readonly ifUnchanged: string
+}
+
+const optionsOfSet = {
+  ttl: true,
+  tags: true,
+  keepTtl: true,
+  etag: true,
+  copy: true,
+  ifAbsent: true,
+  ifPresent: true,
+  ifUnchanged: true
+} satisfies { readonly [Name in keyof SetOptions | keyof Conditions]: true }
+
+/** The options of `set` as the engine takes them, and how it copies a value. */
+interface Setting extends EngineOptions {
+  readonly copy: AnyReadOptions["copy"]
+}
+
+type EngineOptions = Parameters<typeof Operations.set.over>[3]
+
+/** The options of `set`, parsed. */
+export const setOptions = (options: SetOptions & Partial<Conditions>): Setting => {
+  refuseUnknown("Cached.set", options, Object.keys(optionsOfSet))
+  try {
+    readOptions.copy(options.copy, "Cached.set")
+  } catch (thrown) {
+    throw inCall("Cached.set", thrown)
+  }
+  return {
+    copy: options.copy,
+    ttlMillis: options.ttl === undefined ? Infinity : toMillis(options.ttl, "ttl of Cached.set"),
+    tags: options.tags === undefined ? undefined : tagsOf(options.tags),
+    keepTtl: options.keepTtl === true,
+    etag: options.etag,
+    condition: conditionOf(options)
+  }
+}
+
+/** Sets one value, copied at once: the store may take its time. */
+export const setOne = (
+  caching: Cache,
+  [key, value]: readonly [key: AnyKey, value: unknown],
+  { copy, ...options }: Setting
+): ReturnType<typeof Operations.set.over> => {
+  checked(key)
+  const copied = copy === undefined ? valueFor(caching, key, value) : copyOf<unknown>(copy, key)(value)
+  return caching.perform(Operations.set, key, copied, options)
+}
+
+const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined => {
+  const { ifAbsent = false, ifPresent = false, ifUnchanged } = options
+  // a condition that is wrong must not become no condition
+  if (typeof ifAbsent !== "boolean" || typeof ifPresent !== "boolean") {
+    throw new CacheConfigError({
+      message: "The condition of Cached.set cannot be used: pass true as ifAbsent or ifPresent, or leave it out"
+    })
+  }
+  if (typeof ifUnchanged !== "string" && "ifUnchanged" in options) {
+    throw new CacheConfigError({
+      message:
+        "The ifUnchanged of Cached.set is no writeId: pass that of Cached.getEntry, or ifAbsent where it finds nothing"
+    })
+  }
+  const conditions: Array<StoreCondition> = []
+  if (ifAbsent) conditions.push({ _tag: "IfAbsent" })
+  if (ifPresent) conditions.push({ _tag: "IfPresent" })
+  if (ifUnchanged !== undefined) conditions.push({ _tag: "IfUnchanged", writeId: ifUnchanged })
+  if (conditions.length <= 1) return conditions[0]
+  throw new CacheConfigError({
+    message: "Cached.set got several conditions: pass one of ifAbsent, ifPresent and ifUnchanged"
+  })
+}
+
+/**
+ * A cached value with its metadata, as {@link getEntry} gives it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FoundEntry<A> extends Known {
+  readonly value: A
+  /** identifies the write of this value, for `ifUnchanged` */
+  readonly writeId: string
+}
+
+/**
+ * Gets the cached value of a key with its metadata, if there is one within its `ttl`, and loads nothing.
+ *
+ * **Details**
+ *
+ * With `writeId` as the condition `ifUnchanged`, {@link set} stores only if nobody has written since (compare and set).
+ *
+ * **Example** (Comparing and setting)
+ *
+ * ```ts
+ * import { Effect, Option } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Cached.set("answer", 41, { tags: ["numbers"] })
+ *   const { tags, value, writeId } = Option.getOrThrow(yield* Cached.getEntry("answer"))
+ *   const first = yield* Cached.set("answer", 42, { ifUnchanged: writeId })
+ *   const late = yield* Cached.set("answer", 43, { ifUnchanged: writeId })
+ *   return { tags, value, first, late }
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => { tags: ["numbers"], value: 41, first: true, late: false }
+ * ```
+ *
+ * @see {@link getOption} for the value alone
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const getEntry = <K extends AnyKey>(
+  key: K
+): Effect.Effect<Option.Option<FoundEntry<ValueOf<K>>>, never, CodecsOf<K> | Caching> =>
+  withCaching((caching) =>
+    Effect.map(caching.perform(Operations.find, checked(key)), (found) => {
+      if (found === undefined || Exit.isFailure(found.exit)) return Option.none()
+      return Option.some({
+        ...knownOf(found),
+        writeId: found.writeId!,
+        value: valueFor(caching, key, found.exit.value)
+      })
+    })
+  )
+
+/**
+ * Gives the entry of a key a new lifetime from now on, and answers whether there was one.
+ *
+ * **Details**
+ *
+ * Zero or negative removes the entry. With `Infinity` it lives until it is invalidated.
+ *
+ * **Example** (Keeping an entry until it is invalidated)
+ *
+ * ```ts
+ * import { Duration, Effect, Option } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Cached.set("answer", 42)
+ *   yield* Cached.touch("answer", Infinity) // => true
+ *   yield* Cached.touch("question", "1 hour") // => false
+ *   return yield* Cached.expiresIn("answer")
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(Duration.infinity)
+ * ```
+ *
+ * @category mutations
+ * @since 0.1.0
+ */
+export const touch = (key: AnyKey, ttl: Ttl.Input): Effect.Effect<boolean, never, Caching> =>
+  withCaching((caching, policy) =>
+    !policy.writes || policy.disabled.has("set")
+      ? Effect.succeed(false)
+      : caching.perform(Operations.touch, checked(key), toMillis(ttl, "ttl of Cached.touch"))
+  )
+
+/**
+ * Checks whether a key has an entry within its `ttl`, a cached failure included.
+ *
+ * **Example** (Checking for an entry)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.andThen(Cached.set("answer", 42), Effect.all([Cached.has("answer"), Cached.has("question")]))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false]
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, CodecsOf<K> | Caching> =>
+  withCaching((caching) => Effect.map(caching.perform(Operations.lookup, checked(key)), (entry) => entry !== undefined))
+
+/**
+ * Gets how long the entry of a key is served at most, from now.
+ *
+ * **Details**
+ *
+ * It is `Option.none()` without an entry, and `Duration.infinity` for an entry that does not expire.
+ *
+ * **Example** (Reading the remaining lifetime)
+ *
+ * ```ts
+ * import { Duration, Effect, Option } from "effect"
+ * import { TestClock } from "effect/testing"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Cached.set("answer", 42, { ttl: "1 hour" })
+ *   yield* TestClock.adjust("20 minutes")
+ *   return yield* Cached.expiresIn("answer")
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => Option.some(Duration.minutes(40))
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const expiresIn = <K extends AnyKey>(
+  key: K
+): Effect.Effect<Option.Option<Duration.Duration>, never, CodecsOf<K> | Caching> =>
+  withCaching((caching) =>
+    Effect.clockWith((clock) =>
+      Effect.map(
+        caching.perform(Operations.lookup, checked(key)),
+        Option.liftNullishOr((entry) =>
+          entry === undefined ? undefined : Duration.millis(entry.expiresAt - clock.currentTimeMillisUnsafe())
+        )
+      )
+    )
+  )
+
+/**
+ * Removes the entry of a key, and answers whether there was one.
+ *
+ * **Details**
+ *
+ * It does what `Cached.invalidate` does. A store may count an expired entry that it has not cleaned up.
+ *
+ * **Example** (Removing an entry)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.andThen(Cached.set("answer", 42), Effect.all([Cached.remove("answer"), Cached.remove("answer")]))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false]
+ * ```
+ *
+ * @category mutations
+ * @since 0.1.0
+ */
+export const remove = (key: AnyKey): Effect.Effect<boolean, never, Caching> =>
+  withCaching((caching, policy) =>
+    policy.disabled.has("remove")
+      ? Effect.succeed(false)
+      : Effect.map(caching.perform(Operations.invalidate, [idOf(key)]), (removed) => removed > 0)
+  )

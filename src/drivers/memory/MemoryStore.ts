@@ -1,0 +1,79 @@
+/**
+ * A store of bytes in this process: the reference for other stores, and their stand-in in tests. It keeps an entry
+ * until it is removed; a cache in memory alone is `CacheLayer.memory`.
+ *
+ * @since 0.1.0
+ */
+import * as Layer from "effect/Layer"
+import type { Meta, Stored } from "../../CacheEntry.ts"
+import { isPage } from "../../internal/store/pageIds.ts"
+import * as Store from "../../Store.ts"
+
+const copyMeta = (meta: Meta): Meta => ({ ...meta, tags: meta.tags.map((tag) => ({ ...tag })) })
+
+const copy = (entry: Stored): Stored => ({ meta: copyMeta(entry.meta), payload: entry.payload.slice() })
+
+/**
+ * Makes an empty store.
+ *
+ * **Example** (Counting entries)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { MemoryStore } from "effect-cached/memory"
+ *
+ * const store = MemoryStore.make()
+ * Effect.runSync(store.size) // => 0
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = () => {
+  const entries = new Map<string, Stored>()
+  return Store.makeSync({
+    name: "memory",
+    // Copies both ways: neither the writer nor a reader of an entry can change the stored one.
+    get(id) {
+      const entry = entries.get(id)
+      return entry === undefined ? undefined : copy(entry)
+    },
+    set(id, entry) {
+      entries.set(id, copy(entry))
+    },
+    remove: (id) => entries.delete(id),
+    *scan(prefix) {
+      // a list of its own: who scans may remove what is told, and write it again
+      for (const id of Array.from(entries.keys())) {
+        const entry = id.startsWith(prefix) ? entries.get(id) : undefined
+        if (entry !== undefined) yield { id, meta: copyMeta(entry.meta) }
+      }
+    },
+    size: () => {
+      let size = 0
+      for (const id of entries.keys()) if (!isPage(id)) size++
+      return size
+    },
+    clear: () => entries.clear()
+  })
+}
+
+/**
+ * A layer with an empty store of its own.
+ *
+ * **Example** (Caching over a store in memory)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { MemoryStore } from "effect-cached/memory"
+ *
+ * const cache = CacheLayer.layer.pipe(Layer.provide(MemoryStore.layer))
+ * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
+ * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 1
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<Store.Store> = Layer.sync(Store.Store, make)

@@ -1,0 +1,59 @@
+/**
+ * Locks inside this process: the default lock, and a lock of its own for a test.
+ *
+ * They exclude only callers of the same `Lock` value. A holder lives as long as its scope is open, so a lease ends
+ * early only if the event loop stands still for longer than the lease.
+ *
+ * @since 0.1.0
+ */
+import * as Layer from "effect/Layer"
+import * as processLocks from "../../internal/lock/process.ts"
+import * as Lock from "../../Lock.ts"
+
+/**
+ * Makes a lock that shares nothing with another.
+ *
+ * **Example** (Excluding a second holder)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { ProcessLock } from "effect-cached/memory"
+ *
+ * const lock = ProcessLock.make()
+ *
+ * const both = Effect.gen(function*() {
+ *   yield* lock.acquire("door", { lease: "10 seconds", wait: 0 })
+ *   return yield* Effect.flip(lock.acquire("door", { lease: "10 seconds", wait: 0 }))
+ * })
+ * const error = await Effect.runPromise(Effect.scoped(both))
+ * error.message // => 'The lock "door" could not be held: Timeout'
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (): Lock.Lock => Lock.make(processLocks.make())
+
+/**
+ * A layer with a lock of its own.
+ *
+ * **Example** (Reading growing tokens)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Lock } from "effect-cached"
+ * import { ProcessLock } from "effect-cached/memory"
+ *
+ * const held = Effect.gen(function*() {
+ *   const lock = yield* Lock.Lock
+ *   const { token } = yield* lock.acquire("report", { lease: "5 seconds", wait: "10 seconds" })
+ *   return token
+ * })
+ * const program = Effect.zipWith(Effect.scoped(held), Effect.scoped(held), (first, second) => second > first)
+ * await Effect.runPromise(program.pipe(Effect.provide(ProcessLock.layer))) // => true
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<never> = Layer.sync(Lock.Lock, make)

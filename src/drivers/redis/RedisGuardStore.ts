@@ -1,0 +1,115 @@
+/**
+ * State of guards that all processes share which reach one Redis server or cluster.
+ *
+ * Needs the package `redis` (node-redis) beside this one, and Redis 7.0 or newer.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { StoreError } from "../../CacheError.ts"
+import * as GuardStore from "../../GuardStore.ts"
+import { refuseUnknown } from "../../internal/options/options.ts"
+import { storeError } from "./fault.ts"
+import { guardsOver } from "./guards/guards.ts"
+import * as Open from "./open.ts"
+import * as Config from "./options.ts"
+
+/**
+ * Where the server is: the options of `RedisStore.make`, but for those of values.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replicas"> {}
+
+/**
+ * Where the cluster is: the options of `RedisStore.makeCluster`, but for those of values.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" | "replicas"> {}
+
+/**
+ * The state of guards on a server, closed with its scope. All who use the same server and prefix have one state.
+ *
+ * **When to use**
+ *
+ * `CacheLayer.redis` provides one for its server and prefix. Use this one where limits belong on another server, or where
+ * there is no such cache.
+ *
+ * **Details**
+ *
+ * - A step is one script on the server, in the server's time, for all guards but filters.
+ * - A server that cannot be reached is tried again, and guards do meanwhile what their `onStoreError` says. What waiting does
+ *   not mend (a wrong password, a server that is too old) fails here. Throws a `CacheConfigError` for options that make no
+ *   sense.
+ *
+ * **Gotchas**
+ *
+ * A server that fails may have told nobody of its last steps: the replica that takes its place may let some calls through
+ * again.
+ *
+ * **Example** (One limit for all machines)
+ *
+ * ```ts no-run
+ * import { Effect } from "effect"
+ * import { Guard } from "effect-cached"
+ * import { RedisGuardStore } from "effect-cached/redis"
+ *
+ * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 100, window: "1 minute" }))
+ * const guards = RedisGuardStore.layer({ url: "redis://127.0.0.1:6379" })
+ * await Effect.runPromise(call.pipe(Effect.provide(guards))) // => "called"
+ * ```
+ *
+ * @see {@link makeCluster} for a cluster
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options = {}): Effect.Effect<GuardStore.GuardStore, StoreError, Scope.Scope> => {
+  refuseUnknown("RedisGuardStore.make", options, Config.serverOptions.filter(Config.isOfConnection))
+  return open(Config.configOf("RedisGuardStore.make", options))
+}
+
+/**
+ * The state of guards on a Redis cluster, closed with its scope.
+ *
+ * @see {@link make} for what it promises
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeCluster = (
+  options: ClusterOptions
+): Effect.Effect<GuardStore.GuardStore, StoreError, Scope.Scope> => {
+  refuseUnknown("RedisGuardStore.makeCluster", options, Config.clusterOptions.filter(Config.isOfConnection))
+  return open(Config.clusterConfigOf("RedisGuardStore.makeCluster", options))
+}
+
+/**
+ * The layer of the state of guards on a server.
+ *
+ * @see {@link make} for an example
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options = {}): Layer.Layer<never, StoreError> =>
+  Layer.effect(GuardStore.GuardStore, make(options))
+
+/**
+ * The layer of the state of guards on a Redis cluster.
+ *
+ * @see {@link make} for an example
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerCluster = (options: ClusterOptions): Layer.Layer<never, StoreError> =>
+  Layer.effect(GuardStore.GuardStore, makeCluster(options))
+
+const open = (config: Config.Config): Effect.Effect<GuardStore.GuardStore, StoreError, Scope.Scope> =>
+  Effect.map(Effect.mapError(Open.open(config), (fault) => storeError("open", fault)), (opened) => guardsOver(opened))

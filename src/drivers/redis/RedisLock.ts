@@ -1,0 +1,148 @@
+/**
+ * Locks among all processes that reach one Redis server or cluster.
+ *
+ * Needs the package `redis` (node-redis) beside this one, and Redis 7.0 or newer.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { LockError } from "../../CacheError.ts"
+import { refuseUnknown } from "../../internal/options/options.ts"
+import * as Lock from "../../Lock.ts"
+import { lockError, lockOver } from "./locks.ts"
+import * as Open from "./open.ts"
+import * as Config from "./options.ts"
+
+/**
+ * Where the server is: the options of `RedisStore.make`, but for those of values.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replicas"> {}
+
+/**
+ * Where the cluster is: the options of `RedisStore.makeCluster`, but for those of values.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" | "replicas"> {}
+
+/**
+ * A lock on a server, closed with its scope. All who use the same server and prefix exclude each other.
+ *
+ * **Details**
+ *
+ * - Who waits is woken by a message when the lock is released, and looks every 250 ms too.
+ * - The server's clock counts for leases. Fencing tokens grow although the server loses what it has stored, as long as its
+ *   clock is not set back.
+ * - A server that cannot be reached is tried again; `acquire` fails meanwhile with reason `Unavailable`. What waiting does
+ *   not mend (a wrong password, a server that is too old) fails here. Throws a `CacheConfigError` for options that make no
+ *   sense.
+ *
+ * **Gotchas**
+ *
+ * A server that fails may have told nobody of a lock that it granted: the replica that takes its place may grant it again.
+ * Where that must do no harm, let the protected resource refuse the smaller token.
+ *
+ * **Example** (Locking on a server)
+ *
+ * ```ts no-run
+ * import { Effect } from "effect"
+ * import { RedisLock } from "effect-cached/redis"
+ *
+ * const program = Effect.gen(function*() {
+ *   const lock = yield* RedisLock.make({ url: "redis://127.0.0.1:6379" })
+ *   const { token } = yield* lock.acquire("report", { lease: "5 seconds", wait: "10 seconds" })
+ *   return token > 0n
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => true
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options = {}): Effect.Effect<Lock.Lock, LockError, Scope.Scope> => {
+  refuseUnknown("RedisLock.make", options, Config.serverOptions.filter(Config.isOfConnection))
+  return open(Config.configOf("RedisLock.make", options))
+}
+
+/**
+ * A lock on a Redis cluster, closed with its scope.
+ *
+ * **Example** (Locking on a cluster)
+ *
+ * ```ts no-run
+ * import { Effect } from "effect"
+ * import { RedisLock } from "effect-cached/redis"
+ *
+ * const program = Effect.gen(function*() {
+ *   const lock = yield* RedisLock.makeCluster({ nodes: ["redis://10.0.0.1:6379"] })
+ *   yield* lock.acquire("report", { lease: "5 seconds", wait: "10 seconds" })
+ * })
+ * await Effect.runPromise(Effect.scoped(program))
+ * ```
+ *
+ * @see {@link make} for what the lock promises
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeCluster = (options: ClusterOptions): Effect.Effect<Lock.Lock, LockError, Scope.Scope> => {
+  refuseUnknown("RedisLock.makeCluster", options, Config.clusterOptions.filter(Config.isOfConnection))
+  return open(Config.clusterConfigOf("RedisLock.makeCluster", options))
+}
+
+/**
+ * The layer of the lock on a server.
+ *
+ * **Example** (Running one report at a time, on any machine)
+ *
+ * ```ts no-run
+ * import { Effect } from "effect"
+ * import { Lock } from "effect-cached"
+ * import { RedisLock } from "effect-cached/redis"
+ *
+ * const report = Effect.gen(function*() {
+ *   const lock = yield* Lock.Lock
+ *   yield* lock.acquire("report", { lease: "10 seconds", wait: "1 minute" })
+ *   return "written"
+ * })
+ * await Effect.runPromise(Effect.scoped(report).pipe(Effect.provide(RedisLock.layer()))) // => "written"
+ * ```
+ *
+ * @see {@link make} for what the lock promises
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options = {}): Layer.Layer<never, LockError> => Layer.effect(Lock.Lock, make(options))
+
+/**
+ * The layer of the lock on a Redis cluster.
+ *
+ * **Example** (Locking on a cluster)
+ *
+ * ```ts no-run
+ * import { Effect } from "effect"
+ * import { Lock } from "effect-cached"
+ * import { RedisLock } from "effect-cached/redis"
+ *
+ * const isLocked = Effect.flatMap(Lock.Lock, (lock) => lock.isLocked("report"))
+ * const lock = RedisLock.layerCluster({ nodes: ["redis://10.0.0.1:6379"] })
+ * await Effect.runPromise(isLocked.pipe(Effect.provide(lock))) // => false
+ * ```
+ *
+ * @see {@link make} for what the lock promises
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerCluster = (options: ClusterOptions): Layer.Layer<never, LockError> =>
+  Layer.effect(Lock.Lock, makeCluster(options))
+
+const open = (config: Config.Config): Effect.Effect<Lock.Lock, LockError, Scope.Scope> =>
+  Effect.flatMap(Effect.mapError(Open.open(config), (fault) => lockError(config.name, fault)), lockOver)

@@ -1,0 +1,166 @@
+/**
+ * A store on a Redis server: many processes on many machines share it. One of them loads what the others wait for, and
+ * entries, tags and counters outlive all of them.
+ *
+ * Needs the package `redis` (node-redis) beside this one, and Redis 7.0 or newer.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { StoreError } from "../../CacheError.ts"
+import { refuseUnknown } from "../../internal/options/options.ts"
+import * as Store from "../../Store.ts"
+import type * as Ttl from "../../Ttl.ts"
+import { storeError } from "./fault.ts"
+import * as Open from "./open.ts"
+import * as Config from "./options.ts"
+import { storeOver } from "./store/operations.ts"
+
+/**
+ * Where the server is, and how it is used.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options extends Config.ServerOptions {
+  /**
+   * how long a command may take; a connection that does not answer for twice that time is thrown away
+   *
+   * @default 500 ms
+   */
+  readonly storeTimeout?: Ttl.Input | undefined
+}
+
+/**
+ * Where the cluster is, and how it is used.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface ClusterOptions extends Config.ClusterOptions {
+  /**
+   * how long a command may take; a connection that does not answer for twice that time is thrown away
+   *
+   * @default 500 ms
+   */
+  readonly storeTimeout?: Ttl.Input | undefined
+}
+
+/**
+ * Opens the store on a server, until the scope closes.
+ *
+ * **Details**
+ *
+ * - A server that cannot be reached is tried again, with growing pauses; meanwhile every operation fails at once. With
+ *   `connect: "required"` it is a `StoreError`.
+ * - What waiting does not mend is a `StoreError` in any case: a wrong password, a user who may not (reason `Denied`), TLS
+ *   that does not fit, a server that is too old, a replica, a node of a cluster, the package `redis` missing (reason
+ *   `Unsupported`). Throws a `CacheConfigError` for options that make no sense.
+ * - Every operation on one id is one script on the server, in the server's time. All reads of one turn are one command.
+ * - Values above `maxValue` are refused (reason `TooLarge`).
+ * - What another program, or a newer release of this one, has stored under a key is a miss, and is not written over.
+ *
+ * **Example** (Counting on a server)
+ *
+ * ```ts no-run
+ * import { Effect } from "effect"
+ * import { RedisStore } from "effect-cached/redis"
+ *
+ * const program = Effect.flatMap(
+ *   RedisStore.make({ url: "redis://127.0.0.1:6379", prefix: "shop" }),
+ *   (store) => store.increment("visits", 1)
+ * )
+ * await Effect.runPromise(Effect.scoped(program))
+ * ```
+ *
+ * @see {@link makeCluster} for a cluster
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreError, Scope.Scope> => {
+  refuseUnknown("RedisStore.make", options, [...Config.serverOptions, "storeTimeout"])
+  return open(Config.configOf("RedisStore.make", options))
+}
+
+/**
+ * Opens the store on a Redis cluster, until the scope closes.
+ *
+ * **Details**
+ *
+ * - All keys of one id are in one slot. Masters are found from any node; slots that move and masters that are replaced are
+ *   followed.
+ * - Operations on many ids go to all masters at once.
+ *
+ * **Example** (Opening a cluster)
+ *
+ * ```ts no-run
+ * import { Effect } from "effect"
+ * import { RedisStore } from "effect-cached/redis"
+ *
+ * const program = Effect.flatMap(
+ *   RedisStore.makeCluster({ nodes: ["redis://10.0.0.1:6379", "redis://10.0.0.2:6379"] }),
+ *   (store) => store.increment("visits", 1)
+ * )
+ * await Effect.runPromise(Effect.scoped(program))
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeCluster = (options: ClusterOptions): Effect.Effect<Store.Store, StoreError, Scope.Scope> => {
+  refuseUnknown("RedisStore.makeCluster", options, [...Config.clusterOptions, "storeTimeout"])
+  return open(Config.clusterConfigOf("RedisStore.makeCluster", options))
+}
+
+/**
+ * The layer of the store on a server.
+ *
+ * **Example** (Caching on a server)
+ *
+ * ```ts no-run
+ * import { Effect, Layer } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { RedisStore } from "effect-cached/redis"
+ *
+ * const cache = CacheLayer.layer.pipe(Layer.provide(RedisStore.layer({ url: "redis://127.0.0.1:6379" })))
+ *
+ * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 42
+ * ```
+ *
+ * @see {@link make} for what the store promises
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options = {}): Layer.Layer<Store.Store, StoreError> => Store.layer(make(options))
+
+/**
+ * The layer of the store on a Redis cluster.
+ *
+ * **Example** (Caching on a cluster)
+ *
+ * ```ts no-run
+ * import { Effect, Layer } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { RedisStore } from "effect-cached/redis"
+ *
+ * const store = RedisStore.layerCluster({ nodes: ["redis://10.0.0.1:6379"] })
+ *
+ * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store))))) // => 42
+ * ```
+ *
+ * @see {@link makeCluster} for what the store promises
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerCluster = (options: ClusterOptions): Layer.Layer<Store.Store, StoreError> =>
+  Store.layer(makeCluster(options))
+
+const open = (config: Config.Config): Effect.Effect<Store.Store, StoreError, Scope.Scope> =>
+  Effect.flatMap(Effect.mapError(Open.open(config), (fault) => storeError("open", fault)), storeOver)

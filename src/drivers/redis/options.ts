@@ -1,0 +1,394 @@
+/** The options that the store, the lock and the layers of Redis share. */
+import * as ByteSize from "effect/ByteSize"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { CacheConfigError } from "../../CacheError.ts"
+import * as OptionsDefaults from "../../internal/defaults/options.ts"
+import * as RedisDefaults from "../../internal/defaults/redis.ts"
+import { positiveMillis, requireObject } from "../../internal/options/options.ts"
+import type * as Ttl from "../../Ttl.ts"
+import type { Address, Client, Settings } from "./connection/client.ts"
+import { type Scrub, scrubbing } from "./fault.ts"
+
+/** What every kind of server is given. */
+interface CommonOptions {
+  /**
+   * begins the name of every key, so that programs may share a server
+   *
+   * @default `"effect-cached"`
+   */
+  readonly prefix?: string | undefined
+  /**
+   * the user (ACL), where it is not in the URL
+   *
+   * @default none: the server's default user
+   */
+  readonly username?: string | undefined
+  /**
+   * the password, where it is not in the URL
+   *
+   * @default none
+   */
+  readonly password?: Redacted.Redacted<string> | undefined
+  /**
+   * `true`, or options of `node:tls` (`ca`, `cert`, `key`, `servername`); a URL with `rediss:` says `true`
+   *
+   * @default `false`
+   */
+  readonly tls?: boolean | Readonly<Record<string, unknown>> | undefined
+  /**
+   * `"required"`: a server that cannot be reached is an error of the layer. `"eventually"`: the cache works without it
+   * until it can be reached
+   *
+   * @default `"eventually"`
+   */
+  readonly connect?: "required" | "eventually" | undefined
+  /**
+   * the largest value that is stored; others wait behind it on the connection
+   *
+   * @default 1 MiB
+   */
+  readonly maxValue?: ByteSize.Input | undefined
+  /**
+   * how many replicas must have a write before it counts as done (`WAIT`)
+   *
+   * @default 0
+   */
+  readonly replicas?: number | undefined
+}
+
+/** Where a single server is. */
+export interface ServerOptions extends CommonOptions {
+  /**
+   * where the server is: `redis://user:password@host:6379/0`, or `rediss:` for TLS
+   *
+   * @default the port of Redis on this machine
+   */
+  readonly url?: string | Redacted.Redacted<string> | undefined
+  /**
+   * the number of the database
+   *
+   * @default that of the URL
+   */
+  readonly database?: number | undefined
+  /**
+   * asks Sentinels where the master is: `name`, their `nodes` (`"host:26379"`), and how to log in to them
+   *
+   * @default none: the server of `url`
+   */
+  readonly sentinel?: SentinelOptions | undefined
+  /**
+   * makes a client of the package `redis`, in place of `url`. The store connects copies of it (`duplicate`), with its
+   * settings
+   *
+   * @default none
+   */
+  readonly client?: (() => Client) | undefined
+}
+
+/** The Sentinels that know a master. */
+interface SentinelOptions {
+  /** the name under which they know it */
+  readonly name: string
+  /** `"host:26379"` of some of them */
+  readonly nodes: ReadonlyArray<string>
+  /**
+   * the user of the Sentinels
+   *
+   * @default none
+   */
+  readonly username?: string | undefined
+  /**
+   * the password of the Sentinels
+   *
+   * @default none
+   */
+  readonly password?: Redacted.Redacted<string> | undefined
+  /**
+   * `true`, or options of `node:tls`, for the connections to the Sentinels
+   *
+   * @default `false`
+   */
+  readonly tls?: boolean | Readonly<Record<string, unknown>> | undefined
+}
+
+/** Where a cluster is. */
+export interface ClusterOptions extends CommonOptions {
+  /** URLs of some of its nodes: the others are found. User, password and TLS are those of the first */
+  readonly nodes: ReadonlyArray<string | Redacted.Redacted<string>>
+}
+
+/** What the options have come to. */
+export interface Config {
+  readonly prefix: string
+  /** where the servers are, without secrets */
+  readonly name: string
+  readonly settings: Settings
+  readonly addresses: ReadonlyArray<Address>
+  readonly isCluster: boolean
+  readonly sentinel:
+    | { readonly name: string; readonly addresses: ReadonlyArray<Address>; readonly settings: Settings }
+    | undefined
+  readonly client: (() => Client) | undefined
+  readonly isRequired: boolean
+  readonly maxValue: number
+  readonly replicas: number
+  readonly commandMillis: number
+  readonly scrub: Scrub
+}
+
+const common = ["prefix", "username", "password", "tls", "connect", "maxValue", "replicas"] as const
+
+/** The names of the options of a server. */
+export const serverOptions: ReadonlyArray<string> = ["url", "database", "sentinel", "client", ...common]
+
+/** The names of the options of a cluster. */
+export const clusterOptions: ReadonlyArray<string> = ["nodes", ...common]
+
+interface Timed {
+  readonly storeTimeout?: Ttl.Input | undefined
+}
+
+export const configOf = (what: string, options: ServerOptions & Timed): Config => {
+  requireObject(what, options, `where the server is, like { url: "redis://127.0.0.1:6379" }`)
+  const { client, sentinel, url } = options
+  if (client !== undefined) {
+    if (typeof client !== "function") {
+      refuse(what, "\"client\" is a function that makes a client: () => createClient(…)")
+    }
+    for (const other of ["url", "sentinel", "username", "password", "tls", "database"] as const) {
+      if (options[other] !== undefined) refuse(what, `"client" has its own "${other}"`)
+    }
+  }
+  if (sentinel !== undefined && url !== undefined) refuse(what, "\"sentinel\" finds the server, so there is no \"url\"")
+  const server = parse(what, "url", url ?? "redis://127.0.0.1:6379")
+  const database = databaseOf(what, options.database, server.database)
+  const settings = settingsOf(what, options, server, database)
+  const sentinels = sentinel === undefined ? undefined : sentinelsOf(what, sentinel)
+  return {
+    ...shared(what, options, [settings, sentinels?.settings]),
+    name: client !== undefined
+      ? "Redis"
+      : sentinels === undefined
+      ? nameOf(server.address)
+      : `the master "${sentinels.name}"`,
+    settings,
+    addresses: [server.address],
+    isCluster: false,
+    sentinel: sentinels,
+    client: client && (() => checkedClient(what, client()))
+  }
+}
+
+const databaseOf = (what: string, given: number | undefined, ofUrl: number | undefined): number => {
+  if (given !== undefined && (!Number.isInteger(given) || given < 0)) {
+    refuse(what, "\"database\" is a number, from 0 on")
+  }
+  if (given !== undefined && ofUrl !== undefined && ofUrl !== 0 && given !== ofUrl) {
+    refuse(what, `"database" is ${given}, and the path of "url" says ${ofUrl}: leave one of them out`)
+  }
+  return given ?? ofUrl ?? 0
+}
+
+/** What is used of a client, by which one of another library, or of an older release, is found out. */
+const functionsOfClient = ["connect", "destroy", "duplicate", "on", "pSubscribe", "sendCommand", "subscribe"] as const
+
+const checkedClient = (what: string, made: unknown): Client => {
+  const isPromise = made instanceof Promise
+  // nobody waits for it
+  if (isPromise) made.catch(() => {})
+  const missing = functionsOfClient.find((name) =>
+    typeof (made as Partial<Client> | null | undefined)?.[name] !== "function"
+  )
+  if (missing === undefined) return made as Client
+  return refuse(
+    what,
+    "\"client\" answers a client of the package redis, at once: () => createClient(…). It has answered " +
+      (isPromise
+        ? "a Promise: make it no async function, the store connects by itself"
+        : `${made === null ? "null" : `a value of type ${typeof made}`}, which has no function "${missing}"`)
+  )
+}
+
+export const clusterConfigOf = (what: string, options: ClusterOptions & Timed): Config => {
+  requireObject(what, options, `where the cluster is, like { nodes: ["redis://127.0.0.1:7000"] }`)
+  const { nodes } = options
+  if (!Array.isArray(nodes) || nodes.length === 0) refuse(what, "\"nodes\" is a list of URLs, at least one")
+  const servers = nodes.map((url) => parse(what, "nodes", url))
+  const first = servers[0]!
+  if (servers.some(({ database = 0 }) => database !== 0)) refuse(what, "a cluster has no databases but 0")
+  const settings = settingsOf(what, options, first, 0)
+  return {
+    ...shared(what, options, [settings]),
+    name: `the cluster of ${nameOf(first.address)}`,
+    settings,
+    addresses: servers.map(({ address }) => address),
+    isCluster: true,
+    sentinel: undefined,
+    client: undefined
+  }
+}
+
+const shared = (what: string, options: CommonOptions & Timed, all: ReadonlyArray<Settings | undefined>) => {
+  const { connect, prefix, replicas } = options
+  if (connect !== undefined && connect !== "required" && connect !== "eventually") {
+    refuse(what, "\"connect\" is \"required\" or \"eventually\"")
+  }
+  if (replicas !== undefined && (!Number.isInteger(replicas) || replicas < 0)) {
+    refuse(what, "\"replicas\" is a whole number, from 0 on")
+  }
+  return {
+    prefix: prefixOf(what, prefix),
+    isRequired: (connect ?? RedisDefaults.redisConnect) === "required",
+    maxValue: bytesOf(what, options.maxValue),
+    replicas: replicas ?? RedisDefaults.redisReplicas,
+    commandMillis: Math.min(
+      longestMillis,
+      positiveMillis(`storeTimeout of ${what}`, options.storeTimeout ?? OptionsDefaults.layer.storeTimeoutMillis)
+    ),
+    scrub: scrubbing(all.flatMap((settings) => settings?.password === undefined ? [] : secretsOf(settings.password)))
+  }
+}
+
+/** Timers go no further. */
+const longestMillis = 2 ** 30
+
+const secretsOf = (password: string): ReadonlyArray<string> => [password, encodeURIComponent(password)]
+
+const longestPrefix = 200
+
+const prefixOf = (what: string, prefix: unknown = RedisDefaults.redisPrefix): string => {
+  if (typeof prefix !== "string" || prefix === "") {
+    refuse(what, "\"prefix\" is a text, and not empty: without one, the keys would be among all others")
+  }
+  // eslint-disable-next-line no-control-regex
+  if (prefix.length > longestPrefix || /[\u0000-\u001f]|\p{Surrogate}/u.test(prefix)) {
+    refuse(what, `"prefix" has at most ${longestPrefix} characters, and no control characters`)
+  }
+  return prefix
+}
+
+const bytesOf = (what: string, given: ByteSize.Input | undefined): number => {
+  if (given === undefined) return RedisDefaults.redisMaxValue
+  const size = ByteSize.fromInput(given)
+  if (Option.isSome(size) && size.value !== ByteSize.zero) return Number(size.value)
+  return refuse(what, `"maxValue" is a size above zero, not ${shown(given)}: ${sizes}`)
+}
+
+const sizes = "a number of bytes, or one with a unit (B, kB, MB, GB, KiB, MiB, GiB), like \"100 kB\""
+
+const shown = (given: unknown): string =>
+  typeof given === "string"
+    ? JSON.stringify(given.slice(0, 50))
+    : typeof given === "object" && given !== null
+    ? "an object"
+    : String(given)
+
+interface Parsed {
+  readonly address: Address
+  readonly username: string | undefined
+  readonly password: string | undefined
+  /** `undefined`: the URL has no path */
+  readonly database: number | undefined
+  readonly isTls: boolean
+}
+
+/** Parses a URL. What is thrown does not repeat it: there may be a password in it. */
+const parse = (what: string, option: string, given: unknown): Parsed => {
+  const text = Redacted.isRedacted(given) ? Redacted.value(given) : given
+  const form = `"${option}" of ${what} is no URL like redis://user:password@host:6379/0 (or rediss: for TLS)`
+  if (typeof text !== "string") return refuse(what, form)
+  // the host would end there, in the middle of the password
+  if (/^rediss?:\/\/[^]*[/?#][^]*@/.test(text)) {
+    refuse(
+      what,
+      `"${option}" has a user or password with a /, ? or # that is not encoded: encodeURIComponent(password)`
+    )
+  }
+  if (!URL.canParse(text)) return refuse(what, form)
+  const { hash, hostname, password, pathname, port, protocol, search, username } = new URL(text)
+  if ((protocol !== "redis:" && protocol !== "rediss:") || hostname === "") return refuse(what, form)
+  if (search !== "" || hash !== "") {
+    const database = option === "url"
+      ? "the number of the database is \"database\", or the path (/3)"
+      : "there are options"
+    refuse(what, `"${option}" has a ${search === "" ? "#" : "?"}, and what is after it means nothing here: ${database}`)
+  }
+  const database = pathname === "" || pathname === "/" ? undefined : Number(pathname.slice(1))
+  if (database !== undefined && (!Number.isInteger(database) || database < 0)) {
+    refuse(what, `the path of "${option}" is the number of a database`)
+  }
+  return {
+    address: { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 6379 : Number(port) },
+    username: username === "" ? undefined : decode(what, option, username),
+    password: password === "" ? undefined : decode(what, option, password),
+    database,
+    isTls: protocol === "rediss:"
+  }
+}
+
+const decode = (what: string, option: string, text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return refuse(
+      what,
+      `"${option}" has a user or password with a % that is not encoded: encodeURIComponent(password)`
+    )
+  }
+}
+
+const settingsOf = (what: string, options: CommonOptions, server: Parsed, database: number): Settings => {
+  const { password, tls, username } = options
+  if (password !== undefined && !Redacted.isRedacted(password)) {
+    refuse(what, "\"password\" is redacted: Redacted.make(…), or Config.redacted(…)")
+  }
+  if (username !== undefined && typeof username !== "string") refuse(what, "\"username\" is a text")
+  return {
+    username: username ?? server.username,
+    password: password === undefined ? server.password : Redacted.value(password),
+    database,
+    tls: tlsOf(what, tls, server.isTls)
+  }
+}
+
+const tlsOf = (what: string, tls: CommonOptions["tls"], isTls: boolean): Settings["tls"] => {
+  if (tls !== undefined && typeof tls !== "boolean" && (typeof tls !== "object" || tls === null)) {
+    refuse(what, "\"tls\" is true, false, or options of node:tls")
+  }
+  if (tls === false && isTls) {
+    refuse(what, "\"tls\" is false, and the URL begins with rediss:, which says true: leave \"tls\" out, or use redis:")
+  }
+  if (typeof tls === "object") return tls
+  return tls ?? isTls ? {} : undefined
+}
+
+const sentinelsOf = (what: string, options: SentinelOptions): NonNullable<Config["sentinel"]> => {
+  const of = `sentinel of ${what}`
+  requireObject(of, options)
+  if (typeof options.name !== "string" || options.name === "") refuse(of, "\"name\" is the name of the master")
+  if (!Array.isArray(options.nodes) || options.nodes.length === 0) {
+    refuse(of, "\"nodes\" is a list of \"host:26379\", at least one")
+  }
+  const nodes = options.nodes.map((node: unknown) => {
+    // it is not repeated: there may be a password in it
+    if (typeof node !== "string" || !/^[^\s/?#]+$/.test(node) || !URL.canParse(`redis://${node}`)) {
+      return refuse(of, "each of \"nodes\" is \"host:26379\", without redis:// before it or a path behind it")
+    }
+    return parse(of, "nodes", `redis://${node}`)
+  })
+  return {
+    name: options.name,
+    addresses: nodes.map(({ address }) => ({ host: address.host, port: address.port })),
+    settings: settingsOf(of, options, nodes[0]!, 0)
+  }
+}
+
+export const nameOf = ({ host, port }: Address): string => `${host.includes(":") ? `[${host}]` : host}:${port}`
+
+const refuse: (what: string, message: string) => never = (what, message) => {
+  throw new CacheConfigError({ message: message.includes(what) ? message : `${what}: ${message}` })
+}
+
+/** Whether an option is of the connection, and not of values: locks and guards have none. */
+export const isOfConnection = (option: string): boolean => option !== "maxValue" && option !== "replicas"

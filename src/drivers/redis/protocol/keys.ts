@@ -1,0 +1,162 @@
+/** The names of the keys on a server: prefix, kind, era and a hash tag, which keeps the keys of one id in one slot. */
+import { crc32 } from "node:zlib"
+import { groupOf, groupTag, idOfTag } from "../../../internal/store/markers/idTags.ts"
+
+/**
+ * v an entry, l its lease, f the failure note of its last leader, d the marker of its id, t the marker of a tag, n a
+ * counter.
+ */
+export type Kind = "v" | "l" | "f" | "d" | "t" | "n"
+
+/** A key by what it is and what it is of. */
+export type Named = readonly [kind: Kind, text: string]
+
+/** The marker of a tag. That of an id is in the slot of the id. */
+export const markerOf = (tag: string): Named => {
+  const id = idOfTag(tag)
+  return id === undefined ? ["t", tag] : ["d", id]
+}
+
+/** What a write of an entry changes: the entry itself, its lease and note, and the markers of its id. */
+export const keysOfWrite = (id: string, isCluster: boolean): ReadonlyArray<Named> =>
+  // on a cluster the marker of its group would be in another slot
+  isCluster
+    ? [["v", id], ["l", id], ["f", id], ["d", id]]
+    : [["v", id], ["l", id], ["f", id], ["d", id], markerOf(groupTag(groupOf(id)))]
+
+const special = /[%:{}*?[\]\\]/g
+
+/** A prefix without the characters that have a meaning in keys and patterns: two prefixes never share a key. */
+const encodePrefix = (prefix: string): string =>
+  prefix.replace(special, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+
+const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+/** What decides where a text is: what it begins with in braces, as in `{cart:7}:items`, or all of it. */
+const placeOf = (text: string): string => {
+  const end = text.startsWith("{") ? text.indexOf("}") : 0
+  return end > 1 ? text.slice(1, end) : text
+}
+
+/** The hash tag of an id: six letters. Ids themselves would not do, since `}` ends a hash tag, and an empty one is none. */
+export const hashOf = (text: string): string => {
+  const sum = crc32(placeOf(text))
+  return letters[sum & 63]! + letters[sum >>> 6 & 63]! + letters[sum >>> 12 & 63]! + letters[sum >>> 18 & 63]! +
+    letters[sum >>> 24 & 63]! + letters[sum >>> 30]!
+}
+
+const hashSize = 6
+
+const unusual = /[\0\ud800-\udfff]/
+const escaped = /\0|[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]/g
+
+/** A text whose UTF-8 form is its own: lone surrogates, which have none, and NUL, which stands before them, are escaped. */
+const escape = (text: string): string =>
+  unusual.test(text)
+    ? text.replace(escaped, (part) =>
+      part.length === 2 ? part : part === "\0" ? "\u00000" : `\0${part.charCodeAt(0).toString(16)}`)
+    : text
+
+/** The text that was escaped. */
+const unescape = (text: string): string =>
+  text.includes("\0")
+    ? text.replace(/\0(0|d[89a-f][0-9a-f]{2})/g, (_, code: string) =>
+      code === "0" ? "\0" : String.fromCharCode(Number.parseInt(code, 16)))
+    : text
+
+/** The names of the keys of one prefix. */
+export interface Keys {
+  readonly prefix: string
+  /** the era of all keys: `clear` begins another one */
+  readonly era: string
+  /** counts the invalidations of tags */
+  readonly sequence: string
+  /** a time that was written in a run of the server */
+  readonly timeOf: (run: string) => string
+  /** the text whose hash is the slot of those two */
+  readonly controlTag: string
+  readonly of: (kind: Kind, era: string, text: string) => string
+  /** a pattern for the keys of a kind in an era whose texts begin with a prefix, and perhaps others */
+  readonly pattern: (kind: Kind, era: string, prefix: string) => string
+  /** what a key consists of; `undefined` for one that none of these names is */
+  readonly partsOf: (key: string) => KeyParts | undefined
+  /** a lock, and the last token of its holders: of no era */
+  readonly lock: (name: string) => string
+  readonly lockToken: (name: string) => string
+  /** the state of a guard, of a kind: of no era */
+  readonly guard: (kind: string, name: string) => string
+  /** what is followed begins with one of these: entries, failure notes, markers, the era, and whether others are deaf */
+  readonly tracked: ReadonlyArray<string>
+  /** it is there while a process may not follow what the servers tell: the others then publish what they change */
+  readonly deaf: string
+  /** the channel on which they do */
+  readonly changes: string
+  /** a pattern for all channels: an ACL that allows just these allows to listen to this very pattern, and to no narrower one */
+  readonly allChannels: string
+  /** a pattern for the keys of all eras */
+  readonly allEras: string
+}
+
+interface KeyParts {
+  readonly kind: Kind
+  readonly era: string
+  readonly text: string
+}
+
+const glob = /[*?[\]\\^-]/g
+
+export const make = (given: string): Keys => {
+  const prefix = encodePrefix(given)
+  const headOf = (kind: Kind, era: string) => `${prefix}:${kind}:${era}:{`
+  const parts = new RegExp(`^${prefix.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}:([vlfdtn]):(\\d+):\\{.{${hashSize}}\\}`)
+  return {
+    prefix,
+    era: `${prefix}:e:{${prefix}}`,
+    sequence: `${prefix}:s:{${prefix}}`,
+    timeOf: (run) => `${prefix}:r:{${prefix}}${run}`,
+    controlTag: prefix,
+    of: (kind, era, text) => `${headOf(kind, era)}${hashOf(text)}}${escape(text)}`,
+    pattern: (kind, era, text) =>
+      // a lone surrogate at its end may be half of a character in a longer text
+      `${headOf(kind, era)}??????}${unusual.test(text) ? "" : text.replace(glob, "\\$&")}*`,
+    partsOf(key) {
+      const found = parts.exec(key)
+      if (found === null) return undefined
+      const [head, kind, era] = found as unknown as readonly [string, Kind, string]
+      return { kind, era, text: unescape(key.slice(head.length)) }
+    },
+    lock: (name) => `${prefix}:k:{${hashOf(name)}}${escape(name)}`,
+    lockToken: (name) => `${prefix}:i:{${hashOf(name)}}${escape(name)}`,
+    guard: (kind, name) => `${prefix}:g:${kind}:{${hashOf(name)}}${escape(name)}`,
+    tracked: ["v", "f", "d", "t", "e", "m"].map((kind) => `${prefix}:${kind}:`),
+    deaf: `${prefix}:m:{${prefix}}`,
+    changes: `${prefix}:m`,
+    allChannels: `${prefix}:*`,
+    allEras: `${prefix}:[vlfdtn]:*`
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// slots
+// ---------------------------------------------------------------------------------------------------------------------
+
+const slots = 16_384
+
+/** The table of CRC-16 (XMODEM), which Redis takes for its slots. */
+const table = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let sum = byte << 8
+  for (let bit = 0; bit < 8; bit++) sum = (sum & 0x8000) === 0 ? sum << 1 : (sum << 1) ^ 0x1021
+  return sum & 0xffff
+})
+
+const sumOf = (bytes: Uint8Array): number => {
+  let sum = 0
+  for (const byte of bytes) sum = (sum << 8 & 0xffff) ^ table[(sum >>> 8) ^ byte]!
+  return sum
+}
+
+/** The slot of what is between the braces of a key. */
+export const slotOf = (tag: string): number => sumOf(Buffer.from(tag)) % slots
+
+/** The slot of a key. */
+export const slotOfKey = ([, text]: Named): number => slotOf(hashOf(text))

@@ -1,0 +1,210 @@
+/** What servers answer, checked: `undefined` or a fault for what is no answer. Nothing here throws. */
+import { crc32 } from "node:zlib"
+import type { Stored } from "../../../CacheEntry.ts"
+import { toHex } from "../../../internal/codec/bytes.ts"
+import * as Frame from "../../../internal/codec/frame.ts"
+import type { Counter, Failures, Marker } from "../../../ports/store.ts"
+import type { Address } from "../connection/client.ts"
+
+// ---------------------------------------------------------------------------------------------------------------------
+// entries
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** An entry with the times of a clock that is `offset` milliseconds ahead of ours: as theirs, or as ours. */
+const shifted = ({ meta, payload }: Stored, offset: number): Stored => ({
+  meta: {
+    ...meta,
+    createdAt: meta.createdAt + offset,
+    softExpiresAt: meta.softExpiresAt + offset,
+    expiresAt: meta.expiresAt + offset
+  },
+  payload
+})
+
+/** The bytes of an entry, in the time of the server. */
+export const toFrame = (id: string, entry: Stored, offset: number): Buffer => {
+  const frame = Frame.encode(id, offset === 0 ? entry : shifted(entry, offset), crc32)
+  return Buffer.from(frame.buffer, frame.byteOffset, frame.length)
+}
+
+interface Read {
+  readonly entry: Stored | undefined
+  /** it is a frame of ours, with a byte that is not */
+  readonly isDamaged: boolean
+}
+
+const missing: Read = { entry: undefined, isDamaged: false }
+
+/** What is under the key of an id. A frame of another release is a miss, and so is what another program wrote. */
+export const toEntry = (id: string, answer: unknown, offset: number): Read => {
+  if (!Buffer.isBuffer(answer) || !isOurs(answer)) return missing
+  const entry = Frame.decode(id, answer, crc32)
+  if (entry === undefined) return { entry, isDamaged: true }
+  return { entry: offset === 0 ? entry : shifted(entry, -offset), isDamaged: false }
+}
+
+/**
+ * What stands for a value that the server has not taken, and that stays in the memory of the process that has it: a frame of a
+ * release that never was, so a miss for everybody, with a text by which that process knows it again.
+ */
+export const toMark = (text: string): Buffer => Buffer.from(`ec\0${text}`, "latin1")
+
+const isOurs = (frame: Buffer): boolean => frame[0] === 0x65 && frame[1] === 0x63 && frame[2] === Frame.format
+
+/** The `writeId` in a frame, damaged or not, as bytes. */
+export const rawWriteId = (frame: Buffer): Buffer => frame.subarray(4, 20)
+
+/** A `writeId` as bytes. */
+export const toRaw = (hex: string): Buffer => Buffer.from(hex, "hex")
+
+// ---------------------------------------------------------------------------------------------------------------------
+// leases
+// ---------------------------------------------------------------------------------------------------------------------
+
+type Lease =
+  | { readonly _tag: "Stored"; readonly frame: Buffer }
+  | { readonly _tag: "Wait"; readonly leftMillis: number }
+  | {
+    readonly _tag: "Granted"
+    readonly generation: string
+    readonly failures: Failures | undefined
+    readonly seq: number | undefined
+  }
+
+/** The answer to `acquire`. */
+export const toLease = (answer: unknown): Lease | undefined => {
+  if (Buffer.isBuffer(answer)) return { _tag: "Stored", frame: answer }
+  if (typeof answer === "number") return answer > 0 ? { _tag: "Wait", leftMillis: answer } : undefined
+  if (!Array.isArray(answer)) return undefined
+  const [generation, note, seq] = answer as ReadonlyArray<unknown>
+  if (!Buffer.isBuffer(generation) || generation.length === 0) return undefined
+  const count = toCount(seq)
+  return {
+    _tag: "Granted",
+    generation: generation.toString("latin1"),
+    failures: Buffer.isBuffer(note) ? toFailures(note) : undefined,
+    seq: count
+  }
+}
+
+const space = 32
+
+/** A failure note: how many, a space, and the note. */
+const toFailures = (bytes: Buffer): Failures | undefined => {
+  const end = bytes.indexOf(space)
+  const count = end <= 0 ? NaN : Number(bytes.toString("latin1", 0, end))
+  return Number.isSafeInteger(count) && count > 0
+    ? { count, note: Uint8Array.from(bytes.subarray(end + 1)) }
+    : undefined
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// tags
+// ---------------------------------------------------------------------------------------------------------------------
+
+const versionSize = 12
+
+/** A version of a tag; `undefined` where there is none. */
+export const toVersion = (answer: unknown): string | undefined =>
+  Buffer.isBuffer(answer) && answer.length > versionSize ? toHex(answer, 0, versionSize) : undefined
+
+/** A marker: the version, and its place among the invalidations. */
+export const toMarker = (answer: unknown): Marker | undefined => {
+  const version = toVersion(answer)
+  const seq = version === undefined ? undefined : toCount((answer as Buffer).subarray(versionSize))
+  return version === undefined || seq === undefined ? undefined : { version, seq }
+}
+
+/** A safe integer from 0 on. */
+export const toCount = (answer: unknown): number | undefined => {
+  const text = toText(answer)
+  return text !== undefined && /^\d{1,16}$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined
+}
+
+/** The name of an era: such digits. */
+export const toEra = (answer: unknown): string | undefined => toCount(answer) === undefined ? undefined : toText(answer)
+
+/** A bulk string as a text. */
+export const toText = (answer: unknown): string | undefined => Buffer.isBuffer(answer) ? answer.toString() : undefined
+
+// ---------------------------------------------------------------------------------------------------------------------
+// counters
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** A safe integer. */
+export const toInteger = (answer: unknown): number | undefined => {
+  const text = toText(answer)
+  return text !== undefined && /^-?\d{1,16}$/.test(text) && Number.isSafeInteger(Number(text))
+    ? Number(text)
+    : undefined
+}
+
+/** The value of a counter and when it expires, in epoch milliseconds of the server; -1: never, -2: there is none. */
+export const toCounter = (value: unknown, expires: unknown, offset: number): Counter | undefined => {
+  const number = toInteger(value)
+  if (number === undefined || typeof expires !== "number" || expires === -2) return undefined
+  return { value: number, expiresAt: expires < 0 ? Infinity : expires - offset }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// listings
+// ---------------------------------------------------------------------------------------------------------------------
+
+interface Page {
+  readonly cursor: string
+  readonly keys: ReadonlyArray<Buffer>
+}
+
+/** The answer to `SCAN`. */
+export const toPage = (answer: unknown): Page | undefined => {
+  if (!Array.isArray(answer) || !Array.isArray(answer[1])) return undefined
+  const cursor = String(answer[0])
+  return /^\d+$/.test(cursor) ? { cursor, keys: (answer[1] as Array<unknown>).filter(Buffer.isBuffer) } : undefined
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// clusters
+// ---------------------------------------------------------------------------------------------------------------------
+
+export interface SlotRange {
+  readonly from: number
+  readonly to: number
+  readonly address: Address
+}
+
+const slotCount = 16_384
+
+/** The answer to `CLUSTER SLOTS`, if it has a master for every slot. `host` is that of the node which was asked. */
+export const slots = (answer: unknown, host: string): ReadonlyArray<SlotRange> | undefined => {
+  if (!Array.isArray(answer)) return undefined
+  const ranges: Array<SlotRange> = []
+  let covered = 0
+  for (const row of answer as Array<unknown>) {
+    if (!Array.isArray(row) || !Array.isArray(row[2])) return undefined
+    const [from, to, [at, port]] = row as [unknown, unknown, ReadonlyArray<unknown>]
+    const named = at === null || at === undefined ? "" : String(at)
+    if (!isSlot(from) || !isSlot(to) || from > to || !isPort(port)) return undefined
+    covered += to - from + 1
+    // a node that does not know its own name is where it was found
+    ranges.push({ from, to, address: { host: named === "" || named === "?" ? host : named, port } })
+  }
+  return covered === slotCount ? ranges : undefined
+}
+
+const isSlot = (value: unknown): value is number =>
+  typeof value === "number" && Number.isInteger(value) && value >= 0 && value < slotCount
+
+const isPort = (value: unknown): value is number =>
+  typeof value === "number" && Number.isInteger(value) && value > 0 && value < 65_536
+
+interface Redirection extends Address {
+  readonly kind: "MOVED" | "ASK"
+}
+
+/** Where a command belongs: `MOVED 3999 127.0.0.1:6381`. */
+export const redirection = (message: string): Redirection | undefined => {
+  const match = /^(MOVED|ASK) \d+ (\S*):(\d{1,5})$/.exec(message)
+  return match === null || !isPort(Number(match[3]))
+    ? undefined
+    : { kind: match[1] as "MOVED" | "ASK", host: match[2]!.replace(/^\[|\]$/g, ""), port: Number(match[3]) }
+}

@@ -1,0 +1,184 @@
+/**
+ * State of guards that all processes of one machine share, in a directory of its local disk (SQLite, as Node has it). Not
+ * for network file systems.
+ *
+ * @since 0.1.0
+ */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { DatabaseSync } from "node:sqlite"
+import { StoreError } from "../../CacheError.ts"
+import * as GuardStore from "../../GuardStore.ts"
+import { busy } from "../../internal/defaults/folders.ts"
+import { merge } from "../../internal/guard/memory.ts"
+import { trustOf } from "../../internal/options/folder.ts"
+import { refuseUnknown } from "../../internal/options/options.ts"
+import { monotonicMillis } from "../../internal/time/monotonic.ts"
+import { isBusy, reasonOf } from "./fault.ts"
+import { directoryOf } from "./file/path.ts"
+import { atomically } from "./file/schema.ts"
+import * as SideFile from "./sideFile.ts"
+import { toColumn } from "./tables/text.ts"
+import * as Gate from "./transactions/backoff.ts"
+import * as Busy from "./transactions/busy.ts"
+
+/**
+ * The directory of the state.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options {
+  /** the directory; made if it does not exist. The directory of a `SqliteStore` will do */
+  readonly directory: string
+  /**
+   * accepts a folder that other users can write to. What is in it is taken for what the program has stored
+   *
+   * @default `false`
+   */
+  readonly trustFolder?: boolean | undefined
+}
+
+/**
+ * The state of guards in a directory, closed with its scope. All who name the same directory have one state.
+ *
+ * **When to use**
+ *
+ * `CacheLayer.disk` provides one for its folder. Use this one where limits belong in another folder, or where there is no
+ * such cache.
+ *
+ * **Details**
+ *
+ * - A step is one transaction: a limit holds for all processes together, also while some of them are killed.
+ * - Fails with a `StoreError` if the directory cannot be used. Throws a `CacheConfigError` for options that make no sense.
+ * - A damaged file is not replaced, because others may use it: delete it. Guards go on as their `onStoreError` says.
+ *
+ * **Example** (One limit for all processes of a machine)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Guard } from "effect-cached"
+ * import { SqliteGuardStore } from "effect-cached/sqlite"
+ * import { mkdtempSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ *
+ * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "limits")
+ *
+ * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 100, window: "1 minute" }))
+ * await Effect.runPromise(call.pipe(Effect.provide(SqliteGuardStore.layer({ directory })))) // => "called"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): Effect.Effect<GuardStore.GuardStore, StoreError, Scope.Scope> => {
+  const what = "SqliteGuardStore.make"
+  refuseUnknown(what, options, ["directory", "trustFolder"])
+  const directory = directoryOf(what, options)
+  const trustFolder = trustOf(what, options.trustFolder)
+  return Effect.clockWith((clock) => {
+    const file = SideFile.make({ directory, trustFolder, name: "guards", format: 1, schema, prepare })
+    const gate = Gate.make(() => monotonicMillis(clock))
+    const opened = Effect.acquireRelease(
+      attempt("open", gate, () => file.run(() => {})),
+      () => Effect.sync(file.close)
+    )
+    return Effect.as(opened, over(file, gate))
+  })
+}
+
+/**
+ * The layer of the state of guards in a directory.
+ *
+ * @see {@link make} for an example
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options): Layer.Layer<never, StoreError> =>
+  Layer.effect(GuardStore.GuardStore, make(options))
+
+// ---------------------------------------------------------------------------------------------------------------------
+// steps
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** How many steps there are between two removals of what has expired. */
+const tidyEvery = 1024
+
+const over = (file: SideFile.SideFile<Tables>, gate: Gate.Gate): GuardStore.GuardStore => {
+  let steps = 0
+  const run = <A>(operation: string, change: (tables: Tables, clock: Clock.Clock) => A): Effect.Effect<A, StoreError> =>
+    Effect.clockWith((clock) =>
+      attempt(
+        operation,
+        gate,
+        () => file.run((tables, database) => gate.pass(() => atomically(database, () => change(tables, clock))))
+      )
+    )
+  return {
+    name: "sqlite",
+    run: (kind, name, input) =>
+      run(kind.name, (tables, clock) => {
+        const now = clock.currentTimeMillisUnsafe()
+        const row = tables.get.get(kind.name, toColumn(name))
+        const before = row === undefined || Number(row["expires_at"]) <= now
+          ? undefined
+          : JSON.parse(String(row["state"])) as Parameters<typeof kind.step>[0]
+        const { answer, expiresAt, state } = kind.step(before, now, input)
+        if (state !== undefined) {
+          if (++steps % tidyEvery === 0) tables.tidy.run(now)
+          tables.set.run(kind.name, toColumn(name), JSON.stringify(state), expiresAt)
+        }
+        return answer
+      }),
+    readBits: (filter, numbers) => run("readBits", (tables) => numbers.map((number) => bitsOf(tables, filter, number))),
+    mergeBits: (filter, blocks) =>
+      run("mergeBits", (tables) =>
+        blocks.map(({ bytes, number }) => {
+          const merged = merge(bitsOf(tables, filter, number), bytes)
+          tables.setBits.run(toColumn(filter), number, merged)
+          return merged
+        })),
+    removeBits: (filter) => run("removeBits", (tables) => void tables.removeBits.run(toColumn(filter)))
+  }
+}
+
+const bitsOf = (tables: Tables, filter: string, number: number): Uint8Array | undefined =>
+  tables.getBits.get(toColumn(filter), number)?.["bits"] as Uint8Array | undefined
+
+/** Tries, and tries again while another process writes. A step that was refused has changed nothing. */
+const attempt = <A>(operation: string, gate: Gate.Gate, run: () => A): Effect.Effect<A, StoreError> => {
+  const once = Effect.try({
+    try: run,
+    catch: (cause) => new StoreError({ store: "sqlite", operation, reason: reasonOf(cause, operation), cause })
+  })
+  return Busy.trying(once, {
+    millis: busy.lockMillis,
+    refusedBy: ({ cause }) => isBusy(cause) ? { gate, thrown: cause } : undefined
+  })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// the file
+// ---------------------------------------------------------------------------------------------------------------------
+
+const schema = `
+  CREATE TABLE guard (kind TEXT NOT NULL, name NOT NULL, state TEXT NOT NULL, expires_at REAL NOT NULL,
+    PRIMARY KEY (kind, name)) WITHOUT ROWID;
+  CREATE INDEX guard_expires_at ON guard (expires_at);
+  CREATE TABLE filter (name NOT NULL, number INTEGER NOT NULL, bits BLOB NOT NULL, PRIMARY KEY (name, number));
+`
+
+type Tables = ReturnType<typeof prepare>
+
+const prepare = (database: DatabaseSync) => ({
+  get: database.prepare("SELECT state, expires_at FROM guard WHERE kind = ? AND name = ?"),
+  set: database.prepare("INSERT OR REPLACE INTO guard VALUES (?, ?, ?, ?)"),
+  tidy: database.prepare("DELETE FROM guard WHERE expires_at <= ?"),
+  getBits: database.prepare("SELECT bits FROM filter WHERE name = ? AND number = ?"),
+  setBits: database.prepare("INSERT OR REPLACE INTO filter VALUES (?, ?, ?)"),
+  removeBits: database.prepare("DELETE FROM filter WHERE name = ?")
+})

@@ -1,0 +1,271 @@
+/**
+ * Locks between the processes of one machine, in a directory of its local disk (SQLite, as Node has it). Not for
+ * network file systems.
+ *
+ * @since 0.1.0
+ */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { DatabaseSync } from "node:sqlite"
+import { LockError } from "../../CacheError.ts"
+import { busy } from "../../internal/defaults/folders.ts"
+import { lockLifeMillis, lockPollMillis } from "../../internal/defaults/processes.ts"
+import { nextToken } from "../../internal/lock/token.ts"
+import { trustOf } from "../../internal/options/folder.ts"
+import { refuseUnknown } from "../../internal/options/options.ts"
+import { monotonicMillis } from "../../internal/time/monotonic.ts"
+import * as Lock from "../../Lock.ts"
+import { isBusy } from "./fault.ts"
+import { directoryOf } from "./file/path.ts"
+import { atomically } from "./file/schema.ts"
+import * as SideFile from "./sideFile.ts"
+import { toColumn } from "./tables/text.ts"
+import * as Gate from "./transactions/backoff.ts"
+import * as Busy from "./transactions/busy.ts"
+
+/**
+ * The directory of the locks.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options {
+  /** the directory; made if it does not exist. The directory of a `SqliteStore` will do */
+  readonly directory: string
+  /**
+   * accepts a folder that other users can write to. What is in it is taken for what the program has stored
+   *
+   * @default `false`
+   */
+  readonly trustFolder?: boolean | undefined
+}
+
+/**
+ * A lock in a directory, closed with its scope. All who name the same directory exclude each other.
+ *
+ * **Details**
+ *
+ * - A waiting caller looks every 50 ms, and when the holder's lease ends.
+ * - Fencing tokens survive restarts.
+ * - Fails with a `LockError` (reason `Unavailable`) if the directory cannot be used: `name` is the directory, `cause`
+ *   says why. Throws a `CacheConfigError` for options that make no sense.
+ *
+ * **Gotchas**
+ *
+ * - A lock that is closed while it is held stays held until its lease ends.
+ * - A damaged file is not replaced, because others may use it: delete it.
+ *
+ * **Example** (Locking in a directory)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { SqliteLock } from "effect-cached/sqlite"
+ * import { mkdtempSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ *
+ * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "locks")
+ *
+ * const program = Effect.gen(function*() {
+ *   const lock = yield* SqliteLock.make({ directory })
+ *   const { token } = yield* lock.acquire("report", { lease: "5 seconds", wait: "10 seconds" })
+ *   return token > 0n
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => true
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scope.Scope> => {
+  const config = validate(options)
+  const { directory } = config
+  return Effect.clockWith((clock) => {
+    const file = fileOf(config)
+    const gate = Gate.make(() => monotonicMillis(clock))
+    const opened = Effect.acquireRelease(
+      attempt(directory, gate, () => file.run(() => {})),
+      () => Effect.sync(file.close)
+    )
+    return Effect.as(opened, Lock.make(over(file, gate)))
+  })
+}
+
+/**
+ * The layer of the lock in a directory.
+ *
+ * **Example** (Reading growing tokens)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Lock } from "effect-cached"
+ * import { SqliteLock } from "effect-cached/sqlite"
+ * import { mkdtempSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ *
+ * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "locks")
+ *
+ * const held = Effect.gen(function*() {
+ *   const lock = yield* Lock.Lock
+ *   const { token } = yield* lock.acquire("report", { lease: "5 seconds", wait: "10 seconds" })
+ *   return token
+ * })
+ * const program = Effect.zipWith(Effect.scoped(held), Effect.scoped(held), (first, second) => second > first)
+ * await Effect.runPromise(program.pipe(Effect.provide(SqliteLock.layer({ directory })))) // => true
+ * ```
+ *
+ * @see {@link make} for what the lock promises
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options): Layer.Layer<never, LockError> => {
+  const lock = make(options)
+  return Layer.effect(Lock.Lock, lock)
+}
+
+interface Config {
+  readonly directory: string
+  readonly trustFolder: boolean
+}
+
+const validate = (options: Options): Config => {
+  refuseUnknown("SqliteLock.make", options, ["directory", "trustFolder"])
+  return {
+    directory: directoryOf("SqliteLock.make", options),
+    trustFolder: trustOf("SqliteLock.make", options.trustFolder)
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// operations
+// ---------------------------------------------------------------------------------------------------------------------
+
+const over = (file: SideFile.SideFile<Tables>, gate: Gate.Gate): Lock.Backend => {
+  const pruning: Pruning = { dueAt: -Infinity }
+  const run = <A>(name: string, operation: (tables: Tables, clock: Clock.Clock) => A): Effect.Effect<A, LockError> =>
+    Effect.clockWith((clock) => attempt(name, gate, () => file.run((tables) => operation(tables, clock))))
+  return {
+    name: "sqlite",
+    pollMillis: lockPollMillis,
+    tryAcquire: (name, leaseMillis) =>
+      run(name, (tables, clock) => acquire(tables, { gate, pruning, name: toColumn(name), leaseMillis, clock })),
+    renew: (name, token, leaseMillis) =>
+      run(name, (tables, clock) => {
+        const until = clock.currentTimeMillisUnsafe() + leaseMillis
+        return Number(tables.renew.run(leaseMillis, until, toColumn(name), token).changes) > 0
+      }),
+    release: (name, token) => run(name, (tables) => release(tables, { name, token })),
+    releaseMany: (held) =>
+      run(held[0]?.name ?? "", (tables) => {
+        gate.pass(() => atomically(tables.database, () => held.forEach((one) => release(tables, one))))
+      }),
+    isHeld: (name) =>
+      run(name, (tables, clock) => {
+        const row = look(tables, toColumn(name))
+        return row !== undefined && isHeld(row, clock.currentTimeMillisUnsafe())
+      })
+  }
+}
+
+const release = (tables: Tables, { name, token }: { readonly name: string; readonly token: bigint }): void =>
+  void tables.release.run(toColumn(name), token)
+
+/** What holders have left that have died is looked for now and then: each look goes through all locks that are held. */
+interface Pruning {
+  /** on the monotonic clock */
+  dueAt: number
+}
+
+interface Acquiring {
+  readonly gate: Gate.Gate
+  readonly pruning: Pruning
+  readonly name: string | Uint8Array
+  readonly leaseMillis: number
+  readonly clock: Clock.Clock
+}
+
+const acquire = (tables: Tables, { clock, gate, leaseMillis, name, pruning }: Acquiring): Lock.Acquired => {
+  const now = clock.currentTimeMillisUnsafe()
+  // A look first: a waiting caller does not keep others from writing.
+  const seen = look(tables, name)
+  if (seen !== undefined && isHeld(seen, now) && !isAhead(seen, now)) return waitOf(seen, now)
+  const steps = (): Lock.Acquired => {
+    const row = look(tables, name)
+    if (row !== undefined && isHeld(row, now)) {
+      // The clock was set back: the lease starts again, or a dead holder would have the lock for longer.
+      if (isAhead(row, now)) tables.restart.run(now + row.millis, name)
+      return waitOf(row, now)
+    }
+    const token = nextToken((tables.last.get() as { readonly token: bigint }).token, clock)
+    if (monotonicMillis(clock) >= pruning.dueAt) {
+      tables.prune.run(now - lockLifeMillis)
+      pruning.dueAt = monotonicMillis(clock) + lockLifeMillis
+    }
+    tables.count.run(token)
+    tables.insert.run(name, token, leaseMillis, now + leaseMillis)
+    return { _tag: "Held", token }
+  }
+  return gate.pass(() => atomically(tables.database, steps))
+}
+
+const look = (tables: Tables, name: string | Uint8Array): Row | undefined =>
+  tables.look.get(name) as unknown as Row | undefined
+
+interface Row {
+  readonly millis: number
+  readonly until: number
+}
+
+const isHeld = ({ until }: Row, now: number): boolean => until > now
+
+const isAhead = ({ millis, until }: Row, now: number): boolean => until - now > millis
+
+const waitOf = ({ millis, until }: Row, now: number): Lock.Acquired => ({
+  _tag: "Wait",
+  leftMillis: Math.min(until - now, millis)
+})
+
+/** Tries, and tries again while another process writes. Every operation can be run twice. */
+const attempt = <A>(name: string, gate: Gate.Gate, run: () => A): Effect.Effect<A, LockError> => {
+  const once = Effect.try({ try: run, catch: (cause) => new LockError({ name, reason: "Unavailable", cause }) })
+  return Busy.trying(once, {
+    millis: busy.lockMillis,
+    refusedBy: ({ cause }) => isBusy(cause) ? { gate, thrown: cause } : undefined
+  })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// the file
+// ---------------------------------------------------------------------------------------------------------------------
+
+// Tokens are counted for all names together: a name that nobody holds leaves nothing behind.
+const schema = `
+  CREATE TABLE lock (name PRIMARY KEY, token INTEGER NOT NULL, millis REAL NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
+  CREATE TABLE last (token INTEGER NOT NULL);
+  INSERT INTO last VALUES (0);
+`
+
+const prepare = (database: DatabaseSync) => {
+  const last = database.prepare("SELECT token FROM last")
+  last.setReadBigInts(true)
+  return {
+    database,
+    last,
+    count: database.prepare("UPDATE last SET token = ?"),
+    look: database.prepare("SELECT millis, until FROM lock WHERE name = ?"),
+    prune: database.prepare("DELETE FROM lock WHERE until <= ?"),
+    insert: database.prepare("INSERT OR REPLACE INTO lock VALUES (?, ?, ?, ?)"),
+    renew: database.prepare("UPDATE lock SET millis = ?, until = ? WHERE name = ? AND token = ?"),
+    restart: database.prepare("UPDATE lock SET until = ? WHERE name = ?"),
+    release: database.prepare("DELETE FROM lock WHERE name = ? AND token = ?")
+  }
+}
+
+type Tables = ReturnType<typeof prepare>
+
+const fileOf = (config: Config): SideFile.SideFile<Tables> =>
+  SideFile.make({ ...config, name: "locks", format: 1, schema, prepare })

@@ -1,0 +1,31 @@
+/**
+ * What gives way in a full database where no entry is left: markers, leases and counters, or it would be full of them for
+ * ever. None of them costs more than a load, and a counter that ends soonest goes last of all.
+ */
+import type { DatabaseSync } from "node:sqlite"
+import { pragma } from "../file/schema.ts"
+import type { Changes } from "./changes.ts"
+import { fromColumn } from "./text.ts"
+
+const tables = [
+  { table: "marker", name: "tag", order: "seq" },
+  { table: "lease", name: "id", order: "dies" },
+  { table: "counter", name: "name", order: "expires_at" }
+]
+
+/** Frees so many pages, if there are so many: within a transaction. */
+export const dropping = (database: DatabaseSync, changes: Changes): (pages: number) => void => {
+  /** An eighth of a table, the oldest or the first to end. */
+  const dropSome = ({ name, order, table }: typeof tables[number]): boolean => {
+    const some = `SELECT ${name} FROM ${table} ORDER BY ${order} LIMIT (SELECT max(64, count(*) / 8) FROM ${table})`
+    const dropped = database.prepare(`DELETE FROM ${table} WHERE ${name} IN (${some}) RETURNING ${name} AS name`).all()
+    if (table === "marker") changes.markersDropped(dropped.map(({ name }) => fromColumn(name)))
+    return dropped.length > 0
+  }
+
+  return (pages) => {
+    for (const table of tables) {
+      while (pragma(database, "freelist_count") < pages) if (!dropSome(table)) break
+    }
+  }
+}

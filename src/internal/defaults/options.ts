@@ -1,0 +1,125 @@
+/** Defaults and limits of options, which `docs/options.md` has in words. Times are in milliseconds. */
+
+/**
+ * The length of a lease, which is renewed while the load runs: after it another process may take over from a dead one.
+ */
+const leaseMillis = 5000
+
+/** The options for all reads of a layer that says none. */
+export const noReadDefaults = {}
+
+/** Options of layers. */
+export const layer = {
+  /** entries in memory */
+  capacity: 10_000,
+  /** no curve of hit ratios is drawn */
+  curve: false,
+  /** each entry counts as one */
+  weigher: undefined,
+  /** the budget: all store steps of one read together */
+  storeTimeoutMillis: 500,
+  leaseMillis,
+  /** none: a load waits for another process as long as that renews its lease */
+  waitMillis: undefined,
+  /** how long a load renews its lease: after that another process may load beside one that hangs */
+  maxLoadMillis: 600_000,
+  /** how long memory is used while changes by other processes cannot be read */
+  maxStalenessMillis: 10_000,
+  /** what entries take over from values that caches served inside their loads */
+  inherit: "age" as const,
+  /** how long closing waits for loads with callers */
+  shutdownMillis: 5000,
+  /** who may wait for a load */
+  flights: "shared" as const
+}
+
+/** Streams. */
+export const streams = {
+  /** how large a stored stream may be, in bytes: 16 MiB */
+  maxBytes: 16_777_216,
+  /** in a folder: the share of its `maxSize` */
+  shareOfMaxSize: 0.125,
+  /** how long a run may take whose stream is stored */
+  maxRunMillis: 3_600_000,
+  /** the longest `ttl` that a function may give */
+  maxTtlMillis: 86_400_000,
+  /** where a page is cut, in bytes */
+  pageBytes: 64 * 1024,
+  /** the pages that a run keeps for who is behind, where it is not stored */
+  windowPages: 16,
+  /** the pages of a store that are read before a consumer asks for them */
+  pagesAhead: 2,
+  /** how long a consumer that is behind them may hold others up */
+  lagMillis: 5000,
+  /** up to so many bytes the pages of a stream are in memory beside its manifest */
+  decodedBytes: 1_048_576,
+  /** how long the pages of a run are kept that another one has replaced, for its readers */
+  replacedMillis: 60_000,
+  /** so many such runs are remembered; the pages of others expire */
+  replacedRuns: 1000
+}
+
+/** Refreshes in the background. */
+export const refresh = {
+  concurrency: 16,
+  /** one refresh, retries included */
+  timeoutMillis: 60_000
+}
+
+/** `simulate` of `effect-cached/testing`: the seed, and the capacities as shares of the ids. */
+export const simulation = { seed: 1, shares: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5] }
+
+/** `CacheLayer.withHeapLimit`: the share of the heap above which memory shrinks. */
+export const heap = { above: 0.8 }
+
+/** `Cached.hottest` and `Cached.coldest`: how many entries, and how many at most. */
+export const ranked = { count: 10, most: 1000 }
+
+/** Retries of a failed refresh, with exponential backoff and jitter. */
+export const refreshRetries = { times: 2, firstMillis: 100 }
+
+/** The size of the folders of `CacheLayer.disk` and `files`, in bytes: 1 GiB. */
+export const maxSize = 1_073_741_824
+
+/** The largest value in those folders, in bytes: 8 MiB. */
+export const maxValue = 8_388_608
+
+/**
+ * The limits of those options: the smallest `maxSize` in bytes, and the share of it that one value may take. In a
+ * database the log, and what is kept for a full disk, are parts of it.
+ */
+export const folders = {
+  disk: { leastMaxSize: 1_048_576, valueShare: 0.25 },
+  files: { leastMaxSize: 1, valueShare: 1 }
+}
+
+/** A database of a browser: `maxSize` in bytes, the limits of its options, and how long the browser may take to open it. */
+export const browser = { maxSize: 104_857_600, leastMaxSize: 64 * 1024, valueShare: 0.25, openMillis: 10_000 }
+
+/** How long a stale value is served without another load, after a load failed. */
+export const retryAfterMillis = 5000
+
+/** `retryAfter` of `failover`: every read loads. */
+export const retryAfterOfFailoverMillis = 0
+
+/** `beta` of `probabilistic`: the optimum of the paper. */
+export const beta = 1
+
+/** Options of `Strategy.dynamic`. */
+export const dynamic = { hits: 3, refreshAfter: 1, ttl: "24 hours" } as const
+
+/** `Cached.increment` */
+export const incrementBy = 1
+
+/** `Cached.warm`; of a chunk so many failed keys are named in the log */
+export const warm = { concurrency: 16, chunk: 100, named: 10 }
+
+/** `ChaosStore` and `SeededScheduler` */
+export const testing = {
+  lateMillis: 1000,
+  yieldChance: 0.1,
+  maxTasks: 1_000_000,
+  /** how far `withTimePassing` moves the clock at once, and how far in all */
+  stepMillis: 50,
+  atMostMillis: 24 * 60 * 60 * 1000
+}

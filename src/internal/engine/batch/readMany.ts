@@ -1,0 +1,518 @@
+/** A read of many keys: cached ones are answered at once, and the rest is one load. */
+import { derives, isCompared } from "#platform/engine/derived/dependencies"
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import { CacheClosed, CacheConfigError, CacheCycle } from "../../../CacheError.ts"
+import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
+import { idOf, type Key } from "../../key/ofKey.ts"
+import { sameIds } from "../../key/sameIds.ts"
+import * as Turns from "../../time/turns.ts"
+import { putInMemory } from "../flight/complete.ts"
+import type { Resume } from "../flight/flight.ts"
+import type { Flights } from "../flight/flights.ts"
+import { isLimited } from "../flight/outcome.ts"
+import { enqueue, makeUnit, offer } from "../flight/refreshing.ts"
+import { invalidateIds } from "../invalidation/invalidate.ts"
+import { inTheWay, sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
+import { retryOf } from "../load/refreshLoad.ts"
+import { Entry } from "../memory/entry.ts"
+import * as Memory from "../memory/memory.ts"
+import { joinOrStart } from "../read/read.ts"
+import { answerWith, recordAnswer, serve, tellAnswer } from "../read/serve.ts"
+import { refusal } from "../read/validate.ts"
+import { aside, type Attempt } from "../request/attempt.ts"
+import * as Policy from "../request/callPolicy.ts"
+import { nowOf, readContextOf } from "../request/context.ts"
+import { copyOf } from "../request/copy.ts"
+import {
+  decide,
+  decideOrDefect,
+  diceOf,
+  isFreshAt,
+  isPastMemoryTtl,
+  rejectedOf,
+  type Served,
+  servedAs,
+  trustsMemory
+} from "../request/decide.ts"
+import { limit } from "../request/limit.ts"
+import type { Joining, Reader } from "../request/reader.ts"
+import type { Request } from "../request/request.ts"
+import { declaredTags } from "../request/requestTags.ts"
+import { answerOrDefect, defectOf, optionOf } from "../request/rules.ts"
+import { slide } from "../request/sliding.ts"
+import { standsIn } from "../request/throttle.ts"
+import { budgetOf } from "../storeTier/ask.ts"
+import { isFault } from "../storeTier/faults.ts"
+import { fetchMany } from "../storeTier/fetchMany.ts"
+import type { Item } from "../storeTier/pendingInvalidations.ts"
+import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
+import { StrictFault } from "../storeTier/strict.ts"
+import { meet } from "../telemetry/keyClasses.ts"
+import * as Batch from "./batch.ts"
+
+/** A read of many keys at once. */
+export interface ManyRequest {
+  readonly keys: ReadonlyArray<Key>
+  /** the request without a key: strategy and options */
+  readonly template: Request
+  /** the request of one key, in a batch */
+  readonly requestOf: (key: Key, batch: Batch.Batch) => Request
+  readonly loadAll: Batch.LoadAll
+  /**
+   * each key has a reader of its own (a resolver): a refusal or a failed call is an answer of its key, not of the read
+   */
+  readonly isPerKey: boolean
+}
+
+type Exits = ReadonlyArray<Exit.Exit<unknown, unknown>>
+
+/** A key that memory does not answer, with all its places in the list. */
+interface Missing {
+  readonly key: Key
+  readonly id: string
+  readonly places: Array<number>
+  /** the entry in memory that was rejected */
+  readonly former: Entry | undefined
+  stale: Entry | undefined
+  rejectedWriteId: string | undefined
+  /** the store was asked, or need not be */
+  asked: boolean
+}
+
+/**
+ * Reads many keys. Cached ones are answered at once; each other key has a flight of its own, and all loads are one
+ * call.
+ */
+export const readMany = (
+  self: Flights,
+  fiber: Fiber.Fiber<any, any>,
+  many: ManyRequest
+): Effect.Effect<Exits, unknown, any> => {
+  const context = readContextOf(self, fiber)
+  const { policy, within } = context
+  const captured = within === undefined || policy.bypass ? undefined : captureFirst(self, { policy, within }, many)
+  if (captured !== undefined) return captured
+  const copy = optionOf(self, many.template, "copy")
+  if (policy.bypass) return loadWithoutCache(many)
+  if (policy.invalidate !== undefined) {
+    const rest = Effect.withFiber((fiber) => readMany(self, fiber, many))
+    return Effect.flatMap(
+      invalidateIds(self, Array.from(new Set(many.keys.map(idOf)))),
+      () => Effect.provideService(rest, Policy.Current, { ...policy, invalidate: undefined })
+    )
+  }
+  const exits = policy.strict ? readStrictly(self, fiber, many, policy) : readTogether(self, fiber, many, policy)
+  return copy === undefined
+    ? exits
+    : Effect.map(
+      exits,
+      (exits) => exits.map((exit, i) => answerOrDefect(() => Exit.map(exit, copyOf(copy, many.keys[i]!))))
+    )
+}
+
+/** Inside a load, after the store was asked what it has to tell before. The timeouts of the keys include this step. */
+const captureFirst = (
+  self: Flights,
+  reading: { readonly policy: Policy.Policy; readonly within: Attempt },
+  many: ManyRequest
+): Effect.Effect<Exits, unknown, any> | undefined => {
+  const requests = isLimited(self, many.template)
+    ? () => many.keys.map((key) => many.requestOf(key, noBatch))
+    : undefined
+  const captured = self.storeReads?.captureMany(self, reading, requests, many.keys.map(idOf))
+  return captured && Effect.flatMap(captured, ({ policy, shortened }) => {
+    const requestOf: ManyRequest["requestOf"] = (key, batch) => shortened(many.requestOf(key, batch))
+    const rest = Effect.withFiber((fiber) => readMany(self, fiber, { ...many, requestOf }))
+    return Effect.provideService(rest, Policy.Current, policy)
+  })
+}
+
+/** Sends the invalidations in its way again, before it reads. */
+const readStrictly = (
+  self: Flights,
+  fiber: Fiber.Fiber<any, any>,
+  many: ManyRequest,
+  policy: Policy.Policy
+): Effect.Effect<Exits, unknown, any> => {
+  const unsent = new Set(many.keys.flatMap((key) => {
+    const items = inTheWayOf(self, many, policy, key)
+    return Exit.isExit(items) ? [] : items
+  }))
+  return unsent.size === 0
+    ? readTogether(self, fiber, many, policy)
+    : Effect.flatMap(
+      sendAgain(self.storeTier!, policy, Array.from(unsent)),
+      (left) => Effect.withFiber((fiber) => readTogether(self, fiber, many, left))
+    )
+}
+
+const readTogether = (
+  self: Flights,
+  fiber: Fiber.Fiber<any, any>,
+  many: ManyRequest,
+  policy: Policy.Policy
+): Effect.Effect<Exits, unknown, any> => {
+  const { keys } = many
+  const exits = new Array<Exit.Exit<unknown, unknown>>(keys.length)
+  const { mutations } = self
+  const budget = self.storeTier && budgetOf(self.storeTier, policy)
+  const reading: Reading = {
+    exits,
+    missing: new Map(),
+    due: new Map(),
+    served: [],
+    fiber,
+    many,
+    policy,
+    mutations,
+    budget
+  }
+  const { within } = readContextOf(self, fiber)
+  const usesMemory = Policy.readsNormally(policy) && trustsMemory(self, policy)
+  // one time for all keys, in one step
+  const now = nowOf(fiber)
+  const dice = diceOf(fiber)
+  const isObserved = self.listeners.events !== undefined || policy !== Policy.standard
+  const { servesFresh, slides } = many.template
+  let isBroken = false
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i]!
+    const id = idOf(key)
+    const refused = policy.strict ? refusedStrictly(self, reading, key) : undefined
+    if (refused !== undefined) {
+      exits[i] = refused
+      isBroken = true
+      continue
+    }
+    const entry = usesMemory && !isCompared(self, within, id) ? Memory.peek(self.memory, self.tagEpochs, id) : undefined
+    if (entry !== undefined) limit(self, many.template, entry, now)
+    const decision = entry === undefined
+      ? Load
+      : servesFresh && isFreshAt(entry, now)
+      ? Serve
+      : isPastMemoryTtl(self, many.template, entry, now)
+      ? Load
+      : decideOrDefect(many.template, entry, now, dice)
+    if (decision === Serve) {
+      entry!.counters.hits++
+      entry!.reads++
+      if (sameIds.exist) meet(self, key)
+      self.memory.policy.read(entry!)
+      if (slides && policy.writes) slide(self, many.template, entry!, now)
+      if (isObserved) reading.served.push({ key, entry: entry!, source: "memory" })
+      exits[i] = entry!.exit
+    } else if (Exit.isExit(decision)) {
+      exits[i] = decision
+      isBroken = true
+    } else {
+      const found: Found = { place: i, key, entry, decision, source: "memory" }
+      if (!isServed(self, reading, found)) miss(self, reading, found)
+    }
+  }
+  tellServed(self, reading)
+  refreshDue(self, reading)
+  if (reading.missing.size === 0) return isBroken ? conclude(reading, []) : Exit.succeed(exits)
+  const missing = Array.from(reading.missing.values())
+  if (self.storeTier === undefined || !Policy.readsNormally(policy)) return joinAll(self, reading, missing)
+  return Effect.andThen(
+    askStore(self, self.storeTier, reading, missing),
+    Effect.suspend(() => {
+      tellServed(self, reading)
+      refreshDue(self, reading)
+      const rest = missing.filter(({ places: [place] }) => exits[place!] === undefined)
+      return rest.length === 0 ? conclude(reading, []) : joinAll(self, reading, rest)
+    })
+  )
+}
+
+/** What keeps a strict read from the answer of one key; what is thrown about it is its answer. */
+const inTheWayOf = (
+  self: Flights,
+  many: ManyRequest,
+  policy: Policy.Policy,
+  key: Key
+): ReadonlyArray<Item> | Exit.Exit<never> =>
+  answerOrDefect(() =>
+    inTheWay(self.storeTier, policy, { id: idOf(key), tags: () => declaredTags(self, many.requestOf(key, noBatch)) })
+  )
+
+/** The answer of a key that a strict read cannot have. */
+const refusedStrictly = (self: Flights, { many, policy }: Reading, key: Key): Exit.Exit<never> | undefined => {
+  const unsent = inTheWayOf(self, many, policy, key)
+  if (Exit.isExit(unsent)) return unsent
+  return unsent.length === 0 ? undefined : Exit.die(new StrictFault(unacknowledged(self.storeTier!)))
+}
+
+interface Reading {
+  readonly exits: Array<Exit.Exit<unknown, unknown>>
+  readonly missing: Map<string, Missing>
+  /** entries that are served and due for a refresh */
+  readonly due: Map<string, { readonly key: Key; readonly entry: Entry }>
+  /** entries that are served, and of which nobody is told yet: see `tellServed` */
+  readonly served: Array<{ readonly key: Key; readonly entry: Entry; readonly source: Served }>
+  readonly fiber: Fiber.Fiber<any, any>
+  readonly many: ManyRequest
+  readonly policy: Policy.Policy
+  /** the engine's `mutations` when the read began */
+  readonly mutations: number
+  /** for all store steps of this read; `undefined` without a store */
+  readonly budget: Budget | undefined
+}
+
+/** The entry of one key, and the decision about it. */
+interface Found {
+  readonly place: number
+  readonly key: Key
+  readonly entry: Entry | undefined
+  readonly decision: Decision
+  readonly source: "memory" | "store"
+}
+
+/** A reader of one key, for `serve` and `noteServed`. */
+const readerOf = (engine: Flights, { fiber, many, policy }: Reading, key: Key): Reader => ({
+  engine,
+  fiber,
+  policy,
+  id: idOf(key),
+  request: many.requestOf(key, noBatch)
+})
+const noBatch = Batch.make({ loadAll: () => Effect.succeed([]) })
+
+/** Serves an entry that is due for a refresh, or stale within `retryAfter`. Answers whether it did. */
+const isServed = (self: Flights, reading: Reading, { decision, entry, key, place, source }: Found): boolean => {
+  const { fiber, many } = reading
+  const isDue = decision === ServeAndRefresh
+  if (!isDue && !(decision === LoadOrStale && standsIn(self, many.template, entry!, nowOf(fiber)))) return false
+  if (isDue) reading.due.set(entry!.id, { key, entry: entry! })
+  const served = servedAs(entry!, decision, nowOf(fiber), source)
+  reading.exits[place] = answerWith(readerOf(self, reading, key), entry!, served)
+  reading.served.push({ key, entry: entry!, source: served })
+  return true
+}
+
+/** After the last of them: a listener may invalidate a key that is in the list twice, and both get one answer. */
+const tellServed = (self: Flights, reading: Reading): void => {
+  const served = reading.served.splice(0)
+  if (readContextOf(self, reading.fiber).within !== undefined) {
+    for (const { entry, key, source } of served) recordAnswer(readerOf(self, reading, key), entry, source)
+  }
+  for (const { entry, key, source } of served) tellAnswer(readerOf(self, reading, key), entry, source)
+}
+
+const miss = (self: Flights, reading: Reading, { decision, entry, key, place }: Found): void => {
+  const id = idOf(key)
+  const known = reading.missing.get(id)
+  if (known !== undefined) return void known.places.push(place)
+  const isStale = decision === LoadOrStale
+  reading.missing.set(id, {
+    key,
+    id,
+    places: [place],
+    former: entry,
+    stale: isStale ? entry : undefined,
+    rejectedWriteId: rejectedOf(self, reading.fiber, reading.many.template, entry),
+    asked: isStale
+  })
+}
+
+/** Refreshes all entries that are due, as one batch. */
+const refreshDue = (self: Flights, { due, fiber, many, mutations, policy }: Reading): void => {
+  if (due.size === 0) return
+  const entries = Array.from(due.values())
+  due.clear()
+  if (!policy.writes) return
+  const starter = readContextOf(self, fiber)
+  const batch = Batch.make({ ...loadOf(many), retry: retryOf(self) })
+  const unit = makeUnit()
+  for (const { entry, key } of entries) {
+    const request = many.requestOf(key, batch)
+    if (refusal(self, request) !== undefined) continue
+    enqueue(self, { starter, request, id: entry.id, entry, mutations, now: nowOf(fiber) }, unit)
+  }
+  offer(self, unit, fiber.currentDispatcher)
+  batch.close()
+}
+
+/** Asks the store for all missing keys at once. */
+const askStore = (
+  self: Flights,
+  tier: StoreTier,
+  reading: Reading,
+  missing: ReadonlyArray<Missing>
+): Effect.Effect<void, never, any> => {
+  const { budget, fiber, mutations, policy } = reading
+  const toAsk = missing.filter(({ asked }) => !asked)
+  if (toAsk.length === 0) return Effect.void
+  const asking = fetchMany(tier, budget!, toAsk.map(({ key }) => key), toAsk.map(({ id }) => id))
+  return Effect.flatMap(asking, (found) => {
+    const now = nowOf(fiber)
+    const take = (i: number): void => {
+      const one = toAsk[i]!
+      const answer = found[i]
+      // a store that has failed is not asked for each of them again
+      one.asked = true
+      if (isFault(answer)) {
+        if (policy.strict) refuse(reading, one, Exit.die(new StrictFault(answer)))
+        return
+      }
+      // what it derives from was not known meanwhile, so any change may have been one of that: a flight asks again
+      if (answer instanceof Entry && self.mutations !== mutations && derives(answer)) return void (one.asked = false)
+      if (!(answer instanceof Entry) || answer.writeId === one.rejectedWriteId) {
+        one.rejectedWriteId = answer instanceof Entry ? answer.writeId : answer ?? one.rejectedWriteId
+        return
+      }
+      const decision = decide(self, fiber, reading.many.template, answer)
+      if (decision === Load) one.rejectedWriteId = answer.writeId
+      // into memory only if nothing was invalidated while the store was asked, no flight of the id runs, and memory
+      // still has the entry that it had; otherwise this answer may be older. The reader gets it all the same
+      else if (
+        self.mutations === mutations && policy.writes && !self.flights.has(one.id) &&
+        self.memory.entries.get(one.id) === one.former
+      ) {
+        putInMemory(self, reading.many.template, answer, now)
+      }
+      if (decision === Serve) {
+        const exit = serve(readerOf(self, reading, one.key), answer, "store")
+        for (const place of one.places) reading.exits[place] = exit
+      } else if (decision !== Load) {
+        for (const place of one.places) {
+          if (isServed(self, reading, { place, key: one.key, entry: answer, decision, source: "store" })) continue
+          one.stale = answer
+          one.rejectedWriteId = answer.writeId
+        }
+      }
+    }
+    let at = 0
+    return Turns.forEach(toAsk, (one) => {
+      const defect = defectOf(take, at++)
+      if (defect !== undefined) refuse(reading, one, defect)
+    })
+  })
+}
+
+/** What a batch needs to load. A resolver answers each request by itself, and nothing beyond. */
+const loadOf = ({ isPerKey, loadAll, requestOf }: ManyRequest) => ({
+  loadAll,
+  requestOf: isPerKey ? undefined : requestOf
+})
+
+const refuse = ({ exits }: Reading, { places }: Missing, exit: Exit.Exit<never>): void => {
+  for (const place of places) exits[place] = exit
+}
+
+/** Joins the flights that run, and loads the other keys in one call. */
+const joinAll = (
+  self: Flights,
+  reading: Reading,
+  missing: ReadonlyArray<Missing>
+): Effect.Effect<Exits, unknown, any> =>
+  Effect.callback<Exits, unknown>((resume) => {
+    const { budget, exits, fiber, many, mutations, policy } = reading
+    const batch = Batch.make({ ...loadOf(many), leftMillis: budget?.leftMillis })
+    // this read's own batch, and those of the flights that it joins: a failed call of any may fail the read
+    const batches = new Set([batch])
+    const cleanups: Array<Effect.Effect<void>> = []
+    let left = missing.length
+    const answer = ({ places }: Missing, exit: Exit.Exit<unknown, unknown>): void => {
+      for (const place of places) exits[place] = exit
+      if (--left === 0) resume(conclude(reading, batches))
+    }
+    const joinOne = (one: Missing): void => {
+      const { asked, id, key, rejectedWriteId, stale } = one
+      const running = self.flights.get(id)?.request.batch
+      if (running !== undefined) batches.add(running)
+      const joining: Joining = {
+        readsStore: Policy.readsNormally(policy) && self.storeTier !== undefined && !asked,
+        stale,
+        rejectedWriteId: rejectedWriteId ?? stale?.writeId ?? toReplace(self, policy, id),
+        mutations
+      }
+      const resumeOne: Resume = (effect) => {
+        if (Exit.isExit(effect)) return answer(one, effect)
+        // not an exit but another read
+        const asking = Effect.runForkWith(fiber.context as Context.Context<any>)(effect)
+        cleanups.push(Effect.sync(() => asking.interruptUnsafe()))
+        asking.addObserver((exit) => answer(one, exit))
+      }
+      const cleanup = joinOrStart(
+        { engine: self, fiber, policy, id, request: many.requestOf(key, batch) },
+        joining,
+        resumeOne
+      )
+      if (cleanup !== undefined) cleanups.push(cleanup)
+    }
+    let isLeft = false
+    const turning = { clock: readContextOf(self, fiber).clock, dispatcher: fiber.currentDispatcher }
+    const join = (one: Missing): void => {
+      if (isLeft) return
+      const defect = defectOf(joinOne, one)
+      if (defect !== undefined) answer(one, defect)
+    }
+    // whatever was thrown about a key, and whoever has left: others may have joined, and wait for `close`
+    batch.inGroups(missing, turning, join, batch.close)
+    return Effect.suspend(() => {
+      isLeft = true
+      return Effect.forEach(cleanups, (cleanup) => cleanup, { concurrency: "unbounded", discard: true })
+    })
+  })
+
+/** The answer of the read: a refusal, or a failed call that a caller sees, fails it as a whole. */
+const conclude = ({ exits, many }: Reading, batches: Iterable<Batch.Batch>): Exit.Exit<Exits, unknown> => {
+  if (many.isPerKey) return Exit.succeed(exits)
+  const refused = exits.find(isRefusal)
+  if (refused !== undefined) return refused as Exit.Exit<never, unknown>
+  for (const { failed } of batches) {
+    if (failed !== undefined && isShown(failed, exits)) return Exit.failCause(failed)
+  }
+  return Exit.succeed(exits)
+}
+
+/** Under a policy that does not read: the `writeId` of the entry in memory, which the load replaces. */
+const toReplace = (self: Flights, policy: Policy.Policy, id: string): string | undefined =>
+  Policy.readsNormally(policy) ? undefined : Memory.peek(self.memory, self.tagEpochs, id)?.writeId
+
+/** Whether an exit is an error of the read itself, not an outcome of a load. */
+const isRefusal = (exit: Exit.Exit<unknown, unknown>): boolean =>
+  Exit.isFailure(exit) &&
+  exit.cause.reasons.some((reason) =>
+    Cause.isDieReason(reason) && refusals.some((refusal) => reason.defect instanceof refusal)
+  )
+
+const refusals = [CacheClosed, CacheConfigError, CacheCycle, StrictFault]
+
+/** Whether a failed call is among the answers. It is not where every key fell back on a stale value. */
+const isShown = (failed: Cause.Cause<unknown>, exits: Exits): boolean =>
+  exits.some((exit) => Exit.isFailure(exit) && (exit.cause === failed || sameReasons(exit.cause, failed)))
+
+const sameReasons = (one: Cause.Cause<unknown>, other: Cause.Cause<unknown>): boolean =>
+  one.reasons.length === other.reasons.length &&
+  one.reasons.every((reason, i) => {
+    const against = other.reasons[i]!
+    return reason._tag === "Fail" && against._tag === "Fail"
+      ? reason.error === against.error
+      : reason._tag === "Die" && against._tag === "Die"
+      ? reason.defect === against.defect
+      : reason._tag === against._tag
+  })
+
+/** Without a cache: loads each key once, in one call. */
+export const loadWithoutCache = ({ keys, loadAll }: ManyRequest): Effect.Effect<Exits, unknown, any> => {
+  const places = new Map<string, number>()
+  const once: Array<Key> = []
+  for (const key of keys) {
+    const id = idOf(key)
+    if (places.has(id)) continue
+    places.set(id, once.length)
+    once.push(key)
+  }
+  if (once.length === 0) return Exit.succeed([])
+  return Effect.map(
+    // the call is no part of the load of a cached effect around it
+    Batch.checked(once, aside(Effect.scoped(Batch.inOrder(once, loadAll)))),
+    (exits) => keys.map((key) => exits[places.get(idOf(key))!]!)
+  )
+}

@@ -1,0 +1,85 @@
+/**
+ * Asks the store for the markers of ids before a load reads them that takes over what it reads (`inherit: "changes"`): what
+ * changes them from then on ends the marker, and with it what is made of the load.
+ */
+import { beginCapture, captured, endCapture } from "#platform/engine/derived/dependencies"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
+import * as Option from "effect/Option"
+import { idOf } from "../../key/ofKey.ts"
+import type { Flights } from "../flight/flights.ts"
+import { shortened } from "../flight/outcome.ts"
+import type { Attempt } from "../request/attempt.ts"
+import type { Policy } from "../request/callPolicy.ts"
+import { nowOf } from "../request/context.ts"
+import type { StoreReads } from "../request/reader.ts"
+import type { Request } from "../request/request.ts"
+import { answerOrDefect, askTimeouts, rulesOf, withRules } from "../request/rules.ts"
+import { ask, budgetOf } from "../storeTier/ask.ts"
+import { isFault } from "../storeTier/faults.ts"
+
+/** A question in the time that there is for it; `undefined` where there was not enough. */
+type InTime = <A>(question: Effect.Effect<A>) => Effect.Effect<A | undefined>
+
+const whole: InTime = (question) => question
+
+/** The policy for the rest of the read, which has what is left of the budget; `undefined`: there is nothing to ask. */
+export const captureFirst = (
+  self: Flights,
+  { policy, within }: { readonly policy: Policy; readonly within: Attempt },
+  ids: ReadonlyArray<string>,
+  inTime: InTime = whole
+): Effect.Effect<Policy> | undefined => {
+  const capture = beginCapture(self, within, ids)
+  if (capture === undefined) return undefined
+  const tier = self.storeTier!
+  const budget = budgetOf(tier, policy)
+  const { leftMillis } = budget
+  const question = ask(tier, budget, "markers", tier.store.markers(capture.tags))
+  const asked = Effect.map(inTime(question), (answer): Policy => {
+    const isTold = answer !== undefined && !isFault(answer)
+    captured(capture, isTold ? answer.markers.map(({ version }) => version) : undefined)
+    return budget.leftMillis === leftMillis ? policy : { ...policy, storeTimeoutMillis: Math.max(0, budget.leftMillis) }
+  })
+  return Effect.ensuring(asked, Effect.sync(() => endCapture(capture)))
+}
+
+/** Whose time is over first has no answer then; the question goes on for the longest. */
+export const captureMany: StoreReads["captureMany"] = (self, reading, requests, ids) => {
+  if (requests === undefined) {
+    const captured = captureFirst(self, reading, ids)
+    return captured && Effect.map(captured, (policy) => ({ policy, shortened: identity }))
+  }
+  const asked = new Map<string, Request>()
+  const captured = captureFirst(self, reading, ids, (question) =>
+    Effect.suspend(() => {
+      let longest = 0
+      for (const given of requests()) {
+        const limit = answerOrDefect(() => {
+          const request = askTimeouts(self, given)
+          if (Exit.isExit(request)) return request
+          asked.set(idOf(given.key), request)
+          return rulesOf(self, request).timeoutMillis ?? Infinity
+        })
+        // what is thrown is the answer of its key, which is read after this
+        if (!Exit.isExit(limit)) longest = Math.max(longest, limit)
+      }
+      return longest === Infinity
+        ? question
+        : Effect.map(Effect.timeoutOption(question, longest), Option.getOrUndefined)
+    }))
+  return captured && Effect.withFiber((fiber) => {
+    const since = nowOf(fiber)
+    return Effect.map(captured, (policy) => {
+      const millis = nowOf(fiber) - since
+      return {
+        policy,
+        shortened: (request) => {
+          const known = asked.get(idOf(request.key))
+          return known === undefined ? request : withRules(request, rulesOf(self, shortened(self, known, millis)))
+        }
+      }
+    })
+  })
+}

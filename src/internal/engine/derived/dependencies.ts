@@ -1,0 +1,415 @@
+/**
+ * What a load has read through the cache (`inherit: "changes"`), as tags: those of the entries, and one for each id. Its
+ * entry carries them, so that an invalidation of any of it ends the entry too.
+ *
+ * The tag of an id is noted before the id is read (`capture`), with the epoch of that moment, and counts among the
+ * dependents from then on: whatever changes the id after that moves the tag.
+ */
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type { TagVersion } from "../../../CacheEntry.ts"
+import { CacheConfigError } from "../../../CacheError.ts"
+import { dependencies as limits } from "../../defaults/bounds.ts"
+import { idOf, type Key } from "../../key/ofKey.ts"
+import { groupOf, groupTag, idOfTag, idTag, isInherited, unverified } from "../../store/markers/idTags.ts"
+import type { Flight } from "../flight/flight.ts"
+import type { Flights } from "../flight/flights.ts"
+import * as Dependents from "../memory/dependents.ts"
+import { type Entry, versionsOf } from "../memory/entry.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
+import type { Attempt } from "../request/attempt.ts"
+import * as Policy from "../request/callPolicy.ts"
+import type { ReadContext } from "../request/context.ts"
+import { inheritOf } from "../request/inherit.ts"
+import { declaredTags, tagsOfResult } from "../request/requestTags.ts"
+import * as Log from "../telemetry/log.ts"
+
+/** A tag that a load has taken over. */
+interface Dependency {
+  /** the tag epoch from before what has the tag was looked at: a later invalidation ends what is made of it */
+  epoch: number
+  /** of its marker in the store, from before too; `undefined` without a store, and where that did not tell once */
+  version: string | undefined
+  /** of the tag of an id: what answers for the id has to be of after that many captures of the store's markers */
+  readonly since: number
+}
+
+export interface Dependencies {
+  readonly engine: Flights
+  /** the flight of the load */
+  readonly flight: Flight
+  readonly tags: Map<string, Dependency>
+  /** how many ids of a group are among them; `undefined` as long as there are too few for any limit */
+  groups: Map<string, number> | undefined
+  /** what it read may be older than a change of it: the result is stored nowhere, nor what is made of it */
+  isTainted: boolean
+  /** the tags that the result has of its own, once that is known */
+  own: ReadonlyArray<string> | undefined
+  /** its tags count among the dependents */
+  isRegistered: boolean
+  /** what was noted last: an id is noted before it is read, and looked for again with the answer */
+  lastId: string | undefined
+  last: Dependency | undefined
+}
+
+/** Throws where a store has no markers of ids, so that nobody would find out what an entry was made of. */
+export const requireDependencies = ({ storeTier }: Flights): void => {
+  if (storeTier === undefined || Boolean(storeTier.store.capabilities.dependencies)) return
+  throw new CacheConfigError({
+    message:
+      `inherit: "changes" cannot be used with the store "${storeTier.store.name}", which keeps no markers of ids ` +
+      `(capabilities.dependencies): use inherit: "life", or a cache in memory, over SQLite or Redis`
+  })
+}
+
+const make = (flight: Flight): Dependencies => ({
+  engine: flight.engine,
+  flight,
+  tags: new Map(),
+  groups: undefined,
+  isTainted: false,
+  own: undefined,
+  isRegistered: true,
+  lastId: undefined,
+  last: undefined
+})
+
+/** The dependencies of a try of a load; `undefined` where it takes none over, or has ended. */
+export const dependenciesOf = (within: Attempt): Dependencies | undefined => {
+  const { flight } = within
+  if (flight === undefined) return undefined
+  if (within.dependencies !== undefined) return within.dependencies
+  return inheritOf(flight) === "changes" ? within.dependencies = make(flight) : undefined
+}
+
+/** Before an id is read inside a load, where no store was asked for its marker. Of one that is read again the first time counts. */
+export const capture = (self: Flights, within: Attempt | undefined, id: string): void => {
+  const dependencies = within && dependenciesOf(within)
+  if (dependencies !== undefined && isOfThisCache(self, dependencies, id)) noteId(dependencies, id)
+}
+
+/** The dependency on an id, which counts from here on if it did not before. */
+const noteId = (dependencies: Dependencies, id: string): Dependency => {
+  if (dependencies.lastId === id) return dependencies.last!
+  const tag = tagFor(dependencies, groupsWith(dependencies, 1), id)
+  const known = dependencies.tags.get(tag)
+  const dependency = known ?? { epoch: dependencies.engine.tagEpochs.epoch, version: undefined, since: 0 }
+  if (known === undefined) {
+    // the store was not asked: what it would have told of others is missing
+    if (dependencies.engine.storeTier !== undefined) noteUnverified(dependencies)
+    noteNewTag(dependencies, tag, dependency)
+  }
+  dependencies.lastId = id
+  dependencies.last = dependency
+  return dependency
+}
+
+/** What the groups count that so many ids more may belong to. */
+const groupsWith = (dependencies: Dependencies, more: number): Map<string, number> | undefined => {
+  const { groups, tags } = dependencies
+  if (groups !== undefined || tags.size + more <= limits.idsOfGroup) return groups
+  const counted = dependencies.groups = new Map<string, number>()
+  for (const tag of tags.keys()) countId(counted, tag)
+  return counted
+}
+
+const countId = (groups: Map<string, number>, tag: string): void => {
+  const id = idOfTag(tag)
+  if (id === undefined) return
+  const group = groupOf(id)
+  groups.set(group, (groups.get(group) ?? 0) + 1)
+}
+
+/** The tag by which a load knows an id: its own, or that of its group where there are too many. */
+const tagFor = (
+  { engine, tags }: Dependencies,
+  groups: ReadonlyMap<string, number> | undefined,
+  id: string
+): string => {
+  const tag = idTag(id)
+  if (groups === undefined || tags.has(tag) || engine.storeTier?.store.capabilities.dependencies === "ids") return tag
+  const group = groupOf(id)
+  return (groups.get(group) ?? 0) < limits.idsOfGroup ? tag : groupTag(group)
+}
+
+const noteTag = (dependencies: Dependencies, tag: string, dependency: Dependency): void => {
+  if (!dependencies.tags.has(tag)) noteNewTag(dependencies, tag, dependency)
+}
+
+/** As `noteTag`, for one that is not known yet. */
+const noteNewTag = (dependencies: Dependencies, tag: string, dependency: Dependency): void => {
+  const { groups } = dependencies
+  if (groups !== undefined) countId(groups, tag)
+  addNew(dependencies, tag, dependency)
+}
+
+/** What was made without asking the store ends when the store is heard again. */
+const noteUnverified = (dependencies: Dependencies): void =>
+  add(dependencies, unverified, { epoch: dependencies.engine.tagEpochs.epoch, version: undefined, since: 0 })
+
+/** A question for markers. What moves their tags from here on counts, though their versions are not known yet. */
+interface Capture {
+  readonly dependencies: Dependencies
+  readonly tags: ReadonlyArray<string>
+  readonly epoch: number
+}
+
+/** Begins to ask for the markers that have to be known before these ids are read inside a load; `undefined`: for none. */
+export const beginCapture = (self: Flights, within: Attempt, ids: ReadonlyArray<string>): Capture | undefined => {
+  const dependencies = dependenciesOf(within)
+  if (dependencies === undefined || dependencies.engine !== self) return undefined
+  const counted = groupsWith(dependencies, ids.length)
+  const groups = counted && new Map(counted)
+  const tags = new Set<string>()
+  for (const id of ids) {
+    const tag = tagFor(dependencies, groups, id)
+    if (dependencies.tags.has(tag) || tags.has(tag)) continue
+    tags.add(tag)
+    if (groups !== undefined) countId(groups, tag)
+  }
+  if (tags.size === 0) return undefined
+  for (const tag of tags) Dependents.add(self.memory.dependents, tag)
+  return { dependencies, tags: Array.from(tags), epoch: TagEpochs.epochNow(self.tagEpochs) }
+}
+
+/** The store has answered with the markers; `undefined`: it has not. */
+export const captured = (
+  { dependencies, epoch, tags }: Capture,
+  versions: ReadonlyArray<string> | undefined
+): void => {
+  const { storeTier } = dependencies.engine
+  if (versions === undefined) noteUnverified(dependencies)
+  const since = versions === undefined ? 0 : ++storeTier!.captures
+  tags.forEach((tag, i) => noteTag(dependencies, tag, { epoch, version: versions?.[i], since }))
+}
+
+/** Nobody waits for the markers any more. */
+export const endCapture = ({ dependencies, tags }: Capture): void => leave(dependencies.engine, tags)
+
+/** Whether a copy in memory will not do inside a load: others may have changed it before its marker was asked for. */
+export const isCompared = (self: Flights, within: Attempt | undefined, id: string): boolean => {
+  const dependencies = within?.dependencies
+  if (dependencies === undefined || self.storeTier === undefined) return false
+  return dependencies.tags.get(tagFor(dependencies, dependencies.groups, id))?.version !== undefined
+}
+
+/** A read after the store was asked what it has to tell before; `undefined`: there is nothing to ask. */
+export const capturedFirst = <A, E, R>(
+  self: Flights,
+  { policy, within }: Pick<ReadContext, "policy" | "within">,
+  keys: ReadonlyArray<Key>,
+  rest: (fiber: Fiber.Fiber<any, any>) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> | undefined => {
+  if (within === undefined || self.storeReads === undefined || policy.bypass) return undefined
+  const asked = self.storeReads.captureFirst(self, { policy, within }, keys.map(idOf))
+  return asked && Effect.flatMap(asked, (left) => {
+    const read = Effect.withFiber(rest)
+    return left === policy ? read : Effect.provideService(read, Policy.Current, left)
+  })
+}
+
+/** A cache has answered with an entry; `asOf`: how many captures there had been when the store was asked for it. */
+export const addServed = (self: Flights, dependencies: Dependencies, entry: Entry, asOf: number): void => {
+  const { checkedAt, id, tags } = entry
+  if (!isOfThisCache(self, dependencies, id)) return
+  answered(dependencies, id, asOf)
+  if (tags.length > 0) addTags(dependencies, tags, checkedAt, versionsOf(entry))
+}
+
+/** A load has answered. */
+export const addLoaded = (dependencies: Dependencies, flight: Flight): void => {
+  const { asOf, attempt: { dependencies: inner }, bornAt, engine, id } = flight
+  if (!isOfThisCache(engine, dependencies, id)) return
+  answered(dependencies, id, engine.storeTier === undefined ? Infinity : asOf)
+  if (inner !== undefined) addAll(dependencies, inner)
+  const tags = ownTags(flight)
+  if (tags === undefined) taint(dependencies)
+  else addTags(dependencies, tags, bornAt, flight.versions)
+}
+
+/** What answers for an id has to be of after its capture: others may have changed it before. */
+const answered = (dependencies: Dependencies, id: string, asOf: number): void => {
+  if (asOf < noteId(dependencies, id).since) taint(dependencies)
+}
+
+/**
+ * What it has read may be older than a change of it. Who has joined, or joins yet, may have heard of that before: they read
+ * again, in whatever epoch that was. Who has started the load has heard of nothing before it.
+ */
+const taint = (dependencies: Dependencies): void => {
+  const { flight } = dependencies
+  if (dependencies.isTainted) return
+  dependencies.isTainted = true
+  for (const caller of flight.callers) if (!caller.joined && caller.joinedAt === flight.bornAt) caller.joinedAt = -1
+  flight.bornAt = -1
+}
+
+/** All that another load has read is in this result too. */
+export const addAll = (dependencies: Dependencies, inner: Dependencies): void => {
+  if (inner.isTainted) taint(dependencies)
+  for (const [tag, dependency] of inner.tags) add(dependencies, tag, { ...dependency, since: 0 })
+}
+
+const addTags = (
+  dependencies: Dependencies,
+  tags: ReadonlyArray<string>,
+  epoch: number,
+  versions: ReadonlyArray<TagVersion> | undefined
+): void => {
+  for (const tag of tags) {
+    const version = versions?.find((one) => one.tag === tag)?.version
+    add(dependencies, tag, { epoch, version, since: 0 })
+  }
+}
+
+const add = (dependencies: Dependencies, tag: string, dependency: Dependency): void => {
+  const known = dependencies.tags.get(tag)
+  if (known !== undefined) {
+    if (dependency.epoch < known.epoch) known.epoch = dependency.epoch
+    // two answers of the store about one tag: what was read is of two times
+    const isOther = known.version !== undefined && dependency.version !== undefined &&
+      known.version !== dependency.version
+    if (isOther) taint(dependencies)
+    // what says nothing of it may be of another time too, and no store can find that out
+    if (dependency.version === undefined) known.version = undefined
+    return
+  }
+  addNew(dependencies, tag, dependency)
+}
+
+const addNew = ({ engine, isRegistered, tags }: Dependencies, tag: string, dependency: Dependency): void => {
+  tags.set(isRegistered && isInherited(tag) ? Dependents.add(engine.memory.dependents, tag) : tag, dependency)
+}
+
+/** What another cache invalidates is not heard of here. */
+const isOfThisCache = (self: Flights, dependencies: Dependencies, id: string): boolean => {
+  if (self === dependencies.engine) return true
+  if (!dependencies.isTainted) {
+    Log.warnOnce(
+      dependencies.engine,
+      "another cache",
+      `A load with inherit: "changes" read "${id}" of another cache: its result is not cached, because nobody hears of ` +
+        `what changes there. Read it with inherit: "life", or from one cache (logged once)`
+    )
+  }
+  taint(dependencies)
+  return false
+}
+
+/** The tags of a result that is not stored, too; `undefined`: they cannot be known. */
+const ownTags = (flight: Flight): ReadonlyArray<string> | undefined => {
+  const { attempt: { annotations, dependencies, previous, renewed }, engine, entry, exit, request } = flight
+  const known = dependencies?.own ?? entry?.tags
+  if (known !== undefined) return known
+  try {
+    const tags = exit === undefined ? declaredTags(engine, request) : tagsOfResult(engine, request, exit)
+    return [...tags, ...annotations?.tags ?? (renewed ? previous!.tags : [])]
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether something that the load has read was invalidated since. */
+export const hasMoved = ({ engine: { tagEpochs }, tags }: Dependencies): boolean => {
+  for (const [tag, { epoch }] of tags) if (TagEpochs.changedSince(tagEpochs, [tag], epoch)) return true
+  return false
+}
+
+const isSoftened = ({ engine: { tagEpochs }, tags }: Dependencies): boolean => {
+  for (const [tag, { epoch }] of tags) if (TagEpochs.softenedSince(tagEpochs, [tag], epoch)) return true
+  return false
+}
+
+/** Whether who joined late must read again: the result is of before a change that came first. */
+export const isOlderThanJoining = (dependencies: Dependencies, flight: Flight): boolean =>
+  dependencies.isTainted || hasMoved(dependencies) || isSoftened(dependencies) ||
+  TagEpochs.movedSince(dependencies.engine.tagEpochs, dependencies.own ?? [], flight.bornAt)
+
+/** How a result lands that is made of what was read. */
+interface Landing {
+  readonly tags: ReadonlyArray<string>
+  /** the epoch in which all of its tags were looked at */
+  readonly bornAt: number
+  readonly isSoftened: boolean
+}
+
+/**
+ * Takes what was read over into a result: each dependency is compared with its own epoch, because one that is invalidated
+ * often would keep the result out for ever otherwise. `undefined`: something has changed, and the result is not stored.
+ */
+export const land = (dependencies: Dependencies, flight: Flight, own: ReadonlyArray<string>): Landing | undefined => {
+  const { isTainted, tags, engine: { tagEpochs } } = dependencies
+  dependencies.own = own
+  if (isTainted || hasMoved(dependencies) || TagEpochs.changedSince(tagEpochs, own, flight.bornAt)) return undefined
+  return {
+    tags: own.length === 0 ? Array.from(tags.keys()) : Array.from(new Set([...own, ...tags.keys()])),
+    bornAt: tagEpochs.epoch,
+    isSoftened: isSoftened(dependencies) || TagEpochs.softenedSince(tagEpochs, own, flight.bornAt)
+  }
+}
+
+/** Whether a store may have the result: the versions of all its tags are known, and they are not too many. */
+export const fitsStore = (
+  self: Flights,
+  { id, request: { key } }: Flight,
+  of: Dependencies,
+  { tags }: Entry
+): boolean => {
+  for (const { version } of of.tags.values()) if (version === undefined) return false
+  if (tags.length <= limits.tags) return true
+  const about: Log.About = { id, key }
+  Log.warnOnce(
+    self,
+    `dependencies ${Log.topicOf(about)}`,
+    `The result of "${id}" stays in memory, and is not stored: it derives from so much that it has ${tags.length} tags, and ` +
+      `a store takes ${limits.tags} (logged once a key class or string key)`,
+    { about }
+  )
+  return false
+}
+
+/** The versions of a result's own tags and of what it has read; `undefined`: one tag has two of them. */
+export const withDependencies = (
+  { tags }: Dependencies,
+  own: ReadonlyArray<TagVersion>
+): ReadonlyArray<TagVersion> | undefined => {
+  const all = new Map(own.map(({ tag, version }) => [tag, version]))
+  for (const [tag, { version }] of tags) {
+    const known = all.get(tag)
+    if (known !== undefined && known !== version) return undefined
+    all.set(tag, version!)
+  }
+  return Array.from(all, ([tag, version]) => ({ tag, version }))
+}
+
+/** Nobody asks for the result of a try any more: from here on the entries alone depend on what it has read. */
+export const release = ({ dependencies }: Attempt): void => {
+  if (dependencies?.isRegistered !== true) return
+  dependencies.isRegistered = false
+  leave(dependencies.engine, dependencies.tags.keys())
+}
+
+const leave = ({ memory: { dependents } }: Flights, tags: Iterable<string>): void => {
+  for (const tag of tags) if (isInherited(tag)) Dependents.remove(dependents, tag)
+}
+
+/** Whether an entry carries what its load has read. */
+export const derives = ({ tags }: Pick<Entry, "tags">): boolean => tags.some(isInherited)
+
+/** What a flight has found and memory may not have: what it derives from counts among the dependents. */
+export const hold = (flight: Flight, tags: ReadonlyArray<string>): void => {
+  const more = tags.filter(isInherited)
+  if (more.length === 0) return
+  for (const tag of more) Dependents.add(flight.engine.memory.dependents, tag)
+  flight.held = flight.held === undefined ? more : [...flight.held, ...more]
+}
+
+/** All callers of a flight are answered. */
+export const releaseAll = (flight: Flight): void => {
+  const { attempt, engine, held, request: { batch } } = flight
+  // a call that goes on for other keys is inside this try still
+  if (batch?.isLedBy(flight) !== true) release(attempt)
+  if (held === undefined) return
+  flight.held = undefined
+  leave(engine, held)
+}

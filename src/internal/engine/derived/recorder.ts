@@ -1,0 +1,61 @@
+/**
+ * The recorder of a load: what caches served inside it. It is made with the first such answer, so a load that reads
+ * nothing through a cache has none.
+ *
+ * Every answer of a cache passes here with its entry, whose deadlines and tags an entry may inherit later too.
+ */
+import { addAll, addLoaded, addServed, dependenciesOf } from "#platform/engine/derived/dependencies"
+import type { Flight } from "../flight/flight.ts"
+import type { Flights } from "../flight/flights.ts"
+import type { Entry } from "../memory/entry.ts"
+import type { Attempt } from "../request/attempt.ts"
+import { inheritOf, isLimitedByInner } from "../request/inherit.ts"
+
+export interface Recorder {
+  /** when the oldest value that was served was made, in epoch milliseconds; `Infinity`: none was served */
+  oldestAt: number
+  /** the id of that value */
+  oldestId: string
+  /** the first end of all that was read, in epoch milliseconds */
+  endsAt: number
+}
+
+/** A cache has served an entry inside a load. */
+export const recordServed = (self: Flights, within: Attempt, entry: Entry, asOf = Infinity): void => {
+  const { createdAt, expiresAt, id } = entry
+  record(within, { oldestAt: createdAt, oldestId: id, endsAt: expiresAt })
+  const dependencies = dependenciesOf(within)
+  if (dependencies !== undefined) addServed(self, dependencies, entry, asOf)
+}
+
+/** The result of another load: what caches served inside that one is in it too, unless it does not inherit. */
+export const recordLoaded = (within: Attempt, flight: Flight): void => {
+  const { attempt: { recorder }, entry } = flight
+  if (recorder !== undefined && inheritOf(flight) !== false) record(within, recorder)
+  // what was loaded just now is of no age, and has an end all the same
+  if (entry !== undefined && within.flight !== undefined && isLimitedByInner(within.flight)) {
+    record(within, { oldestAt: Infinity, oldestId: flight.id, endsAt: entry.expiresAt })
+  }
+  const dependencies = dependenciesOf(within)
+  if (dependencies !== undefined) addLoaded(dependencies, flight)
+}
+
+/** The results of one call are of one load. */
+export const recordShared = (of: Attempt, { dependencies, recorder }: Attempt): void => {
+  if (recorder !== undefined) record(of, recorder)
+  const own = dependencies && dependenciesOf(of)
+  if (own !== undefined) addAll(own, dependencies!)
+}
+
+const record = (within: Attempt, { endsAt, oldestAt, oldestId }: Readonly<Recorder>): void => {
+  const { recorder } = within
+  if (recorder === undefined) {
+    within.recorder = { oldestAt, oldestId, endsAt }
+    return
+  }
+  if (oldestAt < recorder.oldestAt) {
+    recorder.oldestAt = oldestAt
+    recorder.oldestId = oldestId
+  }
+  if (endsAt < recorder.endsAt) recorder.endsAt = endsAt
+}

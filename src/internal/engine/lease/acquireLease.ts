@@ -1,0 +1,206 @@
+/** The lease of a flight: acquired before the load, waited for while another process has it, renewed while it loads. */
+import { hold } from "#platform/engine/derived/dependencies"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type { Stored, TagVersion } from "../../../CacheEntry.ts"
+import type { Markers } from "../../../ports/store.ts"
+import * as Defaults from "../../defaults/processes.ts"
+import { noneIsGone } from "../../store/markers/markers.ts"
+import { failStrict } from "../flight/callers.ts"
+import { beginAsking, type Flight, type Lease } from "../flight/flight.ts"
+import type { Flights } from "../flight/flights.ts"
+import { releaseLease } from "../flight/releaseLease.ts"
+import { Entry } from "../memory/entry.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
+import { declaredTags } from "../request/requestTags.ts"
+import { optionOf } from "../request/rules.ts"
+import { ask, type Asking } from "../storeTier/ask.ts"
+import { spawn, supervise, type Worker } from "../storeTier/background.ts"
+import { isFault } from "../storeTier/faults.ts"
+import { fetch, reviveNow } from "../storeTier/fetch.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
+import { decode, encode } from "../storeTier/sharedFailure.ts"
+import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
+import { type Answer, isLate, waitForLease } from "./leaseWaits.ts"
+
+/** What a load needs to store its result: the generation, and the markers of its tags from before the load. */
+export interface Guard {
+  readonly generation: string
+  /** `undefined`: no tag was declared before the load, and the store answered neither markers nor its `seq` */
+  readonly markers: Markers | undefined
+}
+
+/** Another process has the lease, and this flight is a refresh without callers: it need not load. */
+export const LeasedElsewhere = Symbol("Elsewhere")
+
+/**
+ * Acquires the lease, and looks at the stored entry once more in the same step. While another process has the lease
+ * and renews it, this one waits.
+ *
+ * Answers with
+ * - a guard: the load may start;
+ * - an entry that another process stored meanwhile, and that `serves` accepts;
+ * - a failure: several leaders in a row failed while this process waited, the last of them with this failure;
+ * - `LeasedElsewhere`;
+ * - `undefined`: the load may start, and its result is not stored, because the store cannot be used.
+ */
+export const acquireLease = Effect.fnUntraced(function*(
+  self: Flights,
+  flight: Flight,
+  { budget, tier }: Asking,
+  serves: (entry: Entry) => boolean
+): Effect.fn.Return<Guard | Entry | Exit.Failure<unknown, unknown> | typeof LeasedElsewhere | undefined, never, any> {
+  const { pending, leaseMillis, store } = tier
+  const { id, request } = flight
+  const failWith = (fault: Fault): undefined => void failStrict(self, flight, fault)
+  // the result enters memory even where the store is not asked: changes by other processes must be tracked from here on
+  self.tagEpochs.ensureTracking?.()
+  if (Pending.isPending(pending, id)) return undefined
+  const declared = declaredTags(self, request)
+  let markers: Markers | undefined
+  if (declared.length > 0 || typeof request.options.tags === "function") {
+    const answer = yield* ask(tier, budget, "markers", store.markers(declared))
+    if (!isFault(answer)) markers = answer
+    // for tags that only the load names the `seq` of `acquire` will do
+    else if (declared.length > 0) return failWith(answer)
+  }
+  const owner = self.tokens.next(8)
+  const isExclusive = !self.isPrivate && (optionOf(self, request, "lease") ?? store.capabilities.shared)
+  let rejected = 0
+  let waited = false
+  while (rejected < Defaults.leaseAttempts) {
+    // before the answer: a flight that is interrupted meanwhile may have been granted the lease, and must release it. One
+    // that waits for nobody may have it too, where nobody had it before
+    if (isExclusive || store.capabilities.shared) flight.lease = leaseOf(tier, owner)
+    beginAsking(flight)
+    const isSent = budget.leftMillis > 0
+    const asked = yield* ask(
+      tier,
+      budget,
+      "acquire",
+      store.acquire(id, { owner, leaseMillis, rejectedWriteId: flight.rejectedWriteId, join: !isExclusive })
+    )
+    // it may be carried out late: the release follows it
+    if (isSent && isLate(asked)) releaseLease(flight)
+    if (isFault(asked) || asked._tag !== "Granted") flight.lease = undefined
+    if (isFault(asked)) return failWith(asked)
+    let acquired: Answer
+    if (asked._tag === "Wait") {
+      if (flight.refresh && flight.callers.size === 0 && flight.stale !== undefined) return LeasedElsewhere
+      waited = true
+      acquired = yield* waitForLease(self, tier, { flight, owner, leftMillis: asked.leftMillis })
+      // the budget limits a slow store, not the wait for another process
+      budget.leftMillis = flight.policy.storeTimeoutMillis ?? tier.storeTimeoutMillis
+      if (isFault(acquired)) return failWith(acquired)
+      if (acquired._tag === "Granted") flight.lease = leaseOf(tier, owner)
+    } else acquired = asked
+    if (acquired._tag === "Granted") {
+      if (waited && acquired.failures !== undefined && acquired.failures.count >= Defaults.sharedFailures) {
+        const { note } = acquired.failures
+        const failure = yield* decode(tier, request.key, note)
+        if (failure !== undefined) {
+          // leaves the note again, for the next process that waits
+          yield* ask(tier, budget, "release", store.release(id, owner, note))
+          flight.lease = undefined
+          return failure
+        }
+      }
+      if (isExclusive) flight.lease = renewing(tier, flight, owner)
+      // what others changed before the lease is older than this load: heard later, it would end it
+      self.tagEpochs.look?.()
+      // its result will not be stored: other processes need not wait for it
+      if (!flight.storable) releaseLease(flight)
+      // without declared tags `seq` is enough: it shows whether a tag that only the load names was invalidated since
+      const { generation, seq } = acquired
+      return { generation, markers: markers ?? (seq === undefined ? undefined : { seq, markers: [] }) }
+    }
+    rejected++
+    if (!flight.policy.readsStore) {
+      // this read replaces the stored entry, whatever it is
+      const { expiresAt, outcome, tags, writeId } = acquired.entry.meta
+      flight.rejectedWriteId = writeId
+      if (outcome === "success" && isGood(tags, declared, markers)) flight.protectedUntil = expiresAt
+      continue
+    }
+    // another entry than the rejected one: it may be usable
+    const found = yield* declared.length === 0 && isWhole(flight, acquired.entry)
+      ? reviveAcquired(tier, flight, acquired.entry)
+      : fetchAcquired(tier, budget, flight, declared)
+    if (isFault(found)) return failWith(found)
+    if (flight.changedWhileAsked) continue
+    if (found instanceof Entry && serves(found)) return found
+    flight.rejectedWriteId = found instanceof Entry ? found.writeId : found ?? acquired.entry.meta.writeId
+  }
+  return undefined
+})
+
+/**
+ * Whether the answer to `acquire` has all that a reader needs: an entry without tags is ended by what is told of it alone.
+ */
+const isWhole = ({ changedWhileAsked }: Flight, { meta }: Stored): boolean =>
+  meta.tags.length === 0 && !changedWhileAsked
+
+const reviveAcquired = (tier: StoreTier, { id, request: { key } }: Flight, stored: Stored) =>
+  Effect.clockWith((clock) =>
+    reviveNow(tier, {
+      key,
+      id,
+      stored,
+      bornAt: TagEpochs.epochNow(tier.front.tagEpochs),
+      now: clock.currentTimeMillisUnsafe(),
+      tags: [],
+      versions: []
+    })
+  )
+
+const fetchAcquired = (tier: StoreTier, budget: Budget, flight: Flight, tags: ReadonlyArray<string>) => {
+  beginAsking(flight)
+  const { id, request: { key } } = flight
+  return fetch(tier, budget, { key, id, tags, hold: (tags) => hold(flight, tags) })
+}
+
+/** Whether none of the declared tags was invalidated hard. Tags without a marker here count as valid. */
+const isGood = (
+  tags: ReadonlyArray<TagVersion>,
+  declared: ReadonlyArray<string>,
+  markers: Markers | undefined
+): boolean =>
+  noneIsGone(
+    { version: (tag) => markers?.markers[declared.indexOf(tag)]?.version },
+    tags.filter(({ tag }) => declared.includes(tag))
+  )
+
+/**
+ * Renews the lease every third of its length, until it is interrupted or another owner has the lease, and for `maxLoad`
+ * at most: a load that hangs must not keep its id from all other processes.
+ */
+const renewing = (tier: StoreTier, flight: Flight, owner: string): Lease => {
+  const { leaseMillis, maxLoadMillis, store } = tier
+  const pauseMillis = leaseMillis / 3
+  let leftMillis = flight.request.maxLoadMillis ?? maxLoadMillis
+  const renew: Effect.Effect<void> = Effect.flatMap(
+    Effect.suspend(() => ask(tier, { leftMillis: leaseMillis }, "renew", store.renew(flight.id, owner, leaseMillis))),
+    (renewed) => renewed === false ? Effect.void : later
+  )
+  const later: Effect.Effect<void> = Effect.flatMap(Effect.sleep(pauseMillis), () => {
+    leftMillis -= pauseMillis
+    return leftMillis > 0 ? renew : Effect.void
+  })
+  const work = { name: `renews the lease of "${flight.id}"`, context: flight.starter.context, run: later }
+  return leaseOf(tier, owner, supervise(tier.background, work))
+}
+
+const leaseOf = (tier: StoreTier, owner: string, renewal?: Worker): Lease => ({
+  owner,
+  renewal,
+  release: ({ id, request: { key }, starter }, failure) => {
+    const { background, store, storeTimeoutMillis } = tier
+    const release = Effect.flatMap(
+      failure === undefined ? Effect.undefined : encode(tier, key, failure),
+      (note) => ask(tier, { leftMillis: storeTimeoutMillis }, "release", store.release(id, owner, note))
+    )
+    // the services of the codec are in the context of the fiber that started the flight
+    spawn(background, starter.context, release)
+  },
+  isStored: false
+})

@@ -1,0 +1,234 @@
+/**
+ * Loads that wait for a lease of another process. One question asks for all of them: often at first, then more rarely,
+ * because what the other process stores is reported by its changes, which wake the load at once.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { Acquired, AcquireRequest, Join } from "../../../ports/store.ts"
+import { believedLeaders, leasePoll } from "../../defaults/processes.ts"
+import { monotonicMillis } from "../../time/monotonic.ts"
+import { beginAsking, type Flight } from "../flight/flight.ts"
+import type { Flights } from "../flight/flights.ts"
+import { ask } from "../storeTier/ask.ts"
+import { spawn, supervise, type Worker } from "../storeTier/background.ts"
+import { isFault } from "../storeTier/faults.ts"
+import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
+
+export type Answer = Exclude<Acquired, { readonly _tag: "Wait" }> | Fault
+
+/** Whether an `acquire` was not answered in time: the store may grant it all the same, and nobody would know. */
+export const isLate = (answer: Acquired | Fault): boolean => isFault(answer) && answer.reason === "Timeout"
+
+interface Waiting {
+  readonly flight: Flight
+  readonly owner: string
+  /** when it began to wait, and when it is asked for again, in monotonic milliseconds */
+  readonly since: number
+  dueAt: number
+  /** its flight was interrupted */
+  isGone: boolean
+  readonly resume: (answer: Answer) => void
+}
+
+export interface LeaseWaits {
+  /** by id: a change of one wakes only its own, of thousands */
+  readonly waiting: Map<string, Set<Waiting>>
+  /** sleeps until the next question */
+  timer: { readonly at: number; readonly worker: Worker } | undefined
+  isAsking: boolean
+}
+
+export const make = (): LeaseWaits => ({ waiting: new Map(), timer: undefined, isAsking: false })
+
+interface WaitOptions {
+  readonly flight: Flight
+  readonly owner: string
+  /** the rest of the lease */
+  readonly leftMillis: number
+}
+
+/** Waits until `acquire` answers otherwise than `Wait`. */
+export const waitForLease = (
+  self: Flights,
+  tier: StoreTier,
+  { flight, leftMillis, owner }: WaitOptions
+): Effect.Effect<Answer> =>
+  Effect.callback<Answer>((resume) => {
+    const now = nowOf(self)
+    const waiting: Waiting = {
+      flight,
+      owner,
+      since: now,
+      dueAt: 0,
+      isGone: false,
+      resume: (answer) => resume(Effect.succeed(answer))
+    }
+    waiting.dueAt = nextOf(tier, waiting, { now, leftMillis })
+    add(self.leaseWaits, waiting)
+    // the call of its batch does not wait for it
+    flight.request.batch?.dropOut(flight)
+    setTimer(self, tier, waiting.dueAt)
+    return Effect.sync(() => {
+      waiting.isGone = true
+      remove(self.leaseWaits, waiting)
+      if (self.leaseWaits.waiting.size === 0 && !self.leaseWaits.isAsking) stopTimer(self)
+    })
+  })
+
+const add = ({ waiting }: LeaseWaits, one: Waiting): void => {
+  const { id } = one.flight
+  const ofId = waiting.get(id)
+  if (ofId === undefined) waiting.set(id, new Set([one]))
+  else ofId.add(one)
+}
+
+const remove = ({ waiting }: LeaseWaits, one: Waiting): void => {
+  const { id } = one.flight
+  const ofId = waiting.get(id)
+  if (ofId?.delete(one) && ofId.size === 0) waiting.delete(id)
+}
+
+/** The stored entry of an id has changed: those who wait for its lease ask at once. Without an id: all. */
+export const wake = (self: Flights, tier: StoreTier, id?: string): void => {
+  const { waiting } = self.leaseWaits
+  const woken = id === undefined ? Array.from(waiting.values()) : [waiting.get(id)]
+  for (const ofId of woken) for (const one of ofId ?? []) one.dueAt = -Infinity
+  if (woken[0] !== undefined) setTimer(self, tier, -Infinity)
+}
+
+/** Often at first, then after a quarter of the time that it has waited; no later than the lease ends, or `wait`. */
+const nextOf = (
+  { waitMillis = Infinity }: StoreTier,
+  { since }: Waiting,
+  { leftMillis, now }: { readonly leftMillis: number; readonly now: number }
+): number => {
+  const waited = now - since
+  const pauseMillis = Math.min(
+    Math.max(leasePoll.firstMillis, waited / 4),
+    leasePoll.longestMillis,
+    leftMillis + leasePoll.afterEndMillis,
+    waited < waitMillis ? waitMillis - waited : Infinity
+  )
+  return now + Math.max(1, pauseMillis)
+}
+
+/** Asks at `at`, unless it asks before anyway. */
+const setTimer = (self: Flights, tier: StoreTier, at: number): void => {
+  const { leaseWaits } = self
+  if (leaseWaits.isAsking || leaseWaits.waiting.size === 0) return
+  if (leaseWaits.timer !== undefined && leaseWaits.timer.at <= at) return
+  stopTimer(self)
+  const sleep = Effect.suspend(() => {
+    const millis = at - nowOf(self)
+    // a clock may end a sleep of nothing at once, and then it would have asked before the timer is known
+    return millis > 0 ? Effect.sleep(millis) : Effect.yieldNow
+  })
+  const worker = supervise(tier.background, {
+    name: "asks for leases",
+    context: self.context,
+    run: Effect.andThen(sleep, askAll(self, tier)),
+    onDeath: () => {
+      leaseWaits.isAsking = false
+    }
+  })
+  leaseWaits.timer = { at, worker }
+}
+
+const stopTimer = ({ leaseWaits }: Flights): void => {
+  leaseWaits.timer?.worker.interruptUnsafe()
+  leaseWaits.timer = undefined
+}
+
+/** Asks for all leases that are due, in one question. */
+const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { leaseWaits } = self
+    const now = nowOf(self)
+    const due: Array<Waiting> = []
+    for (const ofId of leaseWaits.waiting.values()) {
+      for (const one of ofId) if (one.dueAt <= now + leasePoll.togetherMillis) due.push(one)
+    }
+    leaseWaits.isAsking = true
+    // what wakes one of them meanwhile must not be forgotten with the answer
+    for (const waiting of due) {
+      waiting.dueAt = Infinity
+      beginAsking(waiting.flight)
+    }
+    const asking = ask(
+      tier,
+      { leftMillis: tier.storeTimeoutMillis },
+      "acquire",
+      tier.store.acquireMany(due.map((waiting) => requestOf(tier, waiting, now)))
+    )
+    return Effect.map(asking, (answers) => {
+      leaseWaits.isAsking = false
+      leaseWaits.timer = undefined
+      deliver(self, tier, due.map((waiting, i) => ({ waiting, answer: isFault(answers) ? answers : answers[i]! })))
+      setTimer(self, tier, nextDue(leaseWaits))
+    })
+  })
+
+const nextDue = ({ waiting }: LeaseWaits): number => {
+  let next = Infinity
+  for (const ofId of waiting.values()) for (const { dueAt } of ofId) next = Math.min(next, dueAt)
+  return next
+}
+
+const requestOf = (
+  tier: StoreTier,
+  { flight: { id, rejectedWriteId }, owner, since }: Waiting,
+  now: number
+): AcquireRequest => ({
+  id,
+  owner,
+  leaseMillis: tier.leaseMillis,
+  rejectedWriteId,
+  join: joinOf(tier, now - since)
+})
+
+/**
+ * Past `wait` one of all that wait leads beside the holder. Nobody renews a lease for longer than `maxLoad`, but the next
+ * leader has as long: a store is not believed any more only after the time of several, or all who wait for a load that
+ * hangs in each process would lead at once.
+ */
+const joinOf = ({ leaseMillis, maxLoadMillis, waitMillis }: StoreTier, waitedMillis: number): Join =>
+  waitedMillis >= believedLeaders * (maxLoadMillis + leaseMillis + (waitMillis ?? 0))
+    ? true
+    : waitMillis !== undefined && waitedMillis >= waitMillis
+    ? { afterMillis: waitMillis }
+    : false
+
+interface Delivery {
+  readonly waiting: Waiting
+  readonly answer: Acquired | Fault
+}
+
+const deliver = (self: Flights, tier: StoreTier, deliveries: ReadonlyArray<Delivery>): void => {
+  const now = nowOf(self)
+  const ready: Array<{ readonly waiting: Waiting; readonly answer: Answer }> = []
+  for (const { answer, waiting } of deliveries) {
+    if (!isFault(answer) && answer._tag === "Wait") {
+      if (waiting.dueAt === Infinity) waiting.dueAt = nextOf(tier, waiting, { now, leftMillis: answer.leftMillis })
+      continue
+    }
+    remove(self.leaseWaits, waiting)
+    ready.push({ waiting, answer })
+  }
+  // before the first goes on: the keys of one batch that come back together get one call
+  for (const { waiting: { flight, isGone } } of ready) if (!isGone) flight.request.batch?.rejoin(flight)
+  for (const { answer, waiting } of ready) {
+    if (!waiting.isGone) waiting.resume(answer)
+    // nobody will load under this lease
+    if (isLate(answer) || waiting.isGone && !isFault(answer) && answer._tag === "Granted") giveBack(tier, waiting)
+  }
+}
+
+const giveBack = (tier: StoreTier, { flight: { id }, owner }: Waiting): void =>
+  spawn(
+    tier.background,
+    tier.front.context,
+    ask(tier, { leftMillis: tier.storeTimeoutMillis }, "release", tier.store.release(id, owner))
+  )
+
+const nowOf = (self: Flights): number => monotonicMillis(Context.get(self.context, Clock.Clock))

@@ -1,0 +1,199 @@
+/** The steps of a flight where there is a store: fetch, acquire the lease, load, commit. */
+import { fitsStore, hold, withDependencies } from "#platform/engine/derived/dependencies"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Random from "effect/Random"
+import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
+import { leftToOthersMillis } from "../../defaults/processes.ts"
+import { failStrict, serveStaleToLate } from "../flight/callers.ts"
+import { beginAsking, type Flight, loadEnded } from "../flight/flight.ts"
+import type { Flights } from "../flight/flights.ts"
+import { exitOf, toEntry } from "../flight/result.ts"
+import { isStorable } from "../flight/watches.ts"
+import { answerBehind } from "../flight/work.ts"
+import { counted } from "../load/load.ts"
+import { Entry, protectedUntilOf } from "../memory/entry.ts"
+import { decideAt, servedAs } from "../request/decide.ts"
+import { limit } from "../request/limit.ts"
+import { declaredTags } from "../request/requestTags.ts"
+import { decisionOfFlight } from "../request/rules.ts"
+import { holdOff, standsIn } from "../request/throttle.ts"
+import { ask, type Asking } from "../storeTier/ask.ts"
+import { encode } from "../storeTier/codec.ts"
+import { isFault } from "../storeTier/faults.ts"
+import { fetch } from "../storeTier/fetch.ts"
+import { addUnanswered } from "../storeTier/makeStoreTier.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
+import type { Budget } from "../storeTier/storeTier.ts"
+import { versionsOf } from "../storeTier/tagVersions.ts"
+import { noteMiss } from "../telemetry/events.ts"
+import { acquireLease, type Guard, LeasedElsewhere } from "./acquireLease.ts"
+
+/** Fetch, acquire, load, commit: the steps of a flight where there is a store. */
+export const throughStore = Effect.fnUntraced(function*(
+  self: Flights,
+  flight: Flight,
+  load: Effect.Effect<unknown, unknown, any>
+): Effect.fn.Return<unknown, unknown, any> {
+  const tier = self.storeTier!
+  const clock = yield* Clock.Clock
+  const random = yield* Random.Random
+  const budget: Budget = {
+    leftMillis: flight.storeMillis ?? flight.request.batch?.options.leftMillis ?? flight.policy.storeTimeoutMillis ??
+      tier.storeTimeoutMillis
+  }
+  if (flight.readsStore) {
+    const rejected = flight.rejectedWriteId
+    beginAsking(flight)
+    const found = yield* fetch(tier, budget, {
+      key: flight.request.key,
+      id: flight.id,
+      tags: declaredTags(self, flight.request),
+      hold: (tags) => hold(flight, tags)
+    })
+    if (isFault(found)) {
+      missed(self, flight)
+      failStrict(self, flight, found)
+    } else if (flight.changedWhileAsked) flight.rejectedWriteId = undefined
+    else if (typeof found === "string") flight.rejectedWriteId = found
+    else if (
+      found !== undefined && found.writeId !== rejected &&
+      serves(self, flight, found, { clock, random })
+    ) {
+      return yield* found.exit
+    }
+    missed(self, flight)
+  }
+  if (!flight.policy.writes) return yield* counted(flight, load)
+  const guard = yield* acquireLease(
+    self,
+    flight,
+    { tier, budget },
+    (found) => serves(self, flight, found, { clock, random })
+  )
+  if (guard instanceof Entry) return yield* guard.exit
+  if (Exit.isExit(guard)) return yield* guard
+  if (guard === LeasedElsewhere) return yield* leaveToOthers(self, flight, clock.currentTimeMillisUnsafe())
+  flight.conclude = (exit) => conclude(self, flight, guard && { ...guard, tier, budget }, exit)
+  return yield* Effect.flatMap(Effect.exit(counted(flight, load)), flight.conclude)
+})
+
+/** What `write` needs beside the entry. */
+interface Writing extends Guard, Asking {}
+
+/** Makes the entry of a load's outcome, and writes it. */
+const conclude = Effect.fnUntraced(function*(
+  self: Flights,
+  flight: Flight,
+  writing: Writing | undefined,
+  exit: Exit.Exit<unknown, unknown>
+): Effect.fn.Return<unknown, unknown, any> {
+  loadEnded(flight)
+  const outcome = exitOf(flight, exit)
+  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  flight.entry = toEntry(self, flight, outcome, now)
+  if (flight.entry !== undefined && writing !== undefined) {
+    if (Exit.isSuccess(outcome)) {
+      flight.loaded = outcome
+      flight.endedAt = now
+      answerBehind(self, flight)
+    }
+    yield* write(self, flight, flight.entry, writing)
+  }
+  return yield* outcome
+})
+
+/** Serves the stale value for a moment: by then the other process has stored a new one, or this one tries again. */
+const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
+  const entry = flight.stale!
+  flight.found = { entry, isStale: true, insteadOfLoad: false, refreshDue: false }
+  holdOff(self, flight.id, now, leftToOthersMillis)
+  return entry.exit
+}
+
+/** The store has no usable entry: counts a miss for each caller. */
+const missed = (self: Flights, flight: Flight): void => {
+  if (flight.phase !== "AskingStore") return
+  flight.phase = "AwaitingLease"
+  // as many as there are now: a listener that is told may join
+  for (const { request } of Array.from(flight.callers)) noteMiss(self, request.key, flight.id)
+}
+
+/** Whether an entry of the store ends the flight. If not, it may become the stale value to fall back on. */
+const serves = (
+  self: Flights,
+  flight: Flight,
+  found: Entry,
+  { clock, random }: { readonly clock: Clock.Clock; readonly random: Random.Random }
+): boolean => {
+  const { request } = flight
+  const now = clock.currentTimeMillisUnsafe()
+  const decision = decisionOfFlight(request, () => {
+    limit(self, request, found, now)
+    return decideAt(request, found, now, () => random.nextDoubleUnsafe())
+  })
+  flight.rejectedWriteId = found.writeId
+  if (decision === Load) {
+    flight.protectedUntil = protectedUntilOf(found)
+    return false
+  }
+  if (decision === LoadOrStale && !standsIn(self, request, found, now)) {
+    flight.stale = found
+    hold(flight, found.tags)
+    missed(self, flight)
+    serveStaleToLate(self, flight, now)
+    return false
+  }
+  flight.entry = found
+  flight.found = {
+    entry: found,
+    isStale: decision !== Serve && servedAs(found, decision, now) !== "memory",
+    insteadOfLoad: decision === LoadOrStale,
+    refreshDue: decision === ServeAndRefresh
+  }
+  return true
+}
+
+/** Commits an entry to the store, if its tags are still valid there and the generation has not ended. */
+const write = Effect.fnUntraced(function*(
+  self: Flights,
+  flight: Flight,
+  entry: Entry,
+  asking: Writing
+): Effect.fn.Return<void, never, any> {
+  const { budget, generation, markers, tier } = asking
+  const { pending, store } = tier
+  const { id, request } = flight
+  if (!isStorable(self, flight)) return
+  if (Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) return
+  const { dependencies } = flight.attempt
+  // the entry may still enter memory, which checks tags by their epochs
+  if (dependencies !== undefined && !fitsStore(self, flight, dependencies, entry)) return
+  const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)
+  if (isFault(own)) return failStrict(self, flight, own)
+  if (own === undefined) return
+  const tags = dependencies === undefined ? own : withDependencies(dependencies, own)
+  if (tags === undefined) {
+    // what it read is of two times
+    flight.storable = false
+    return
+  }
+  const stored = yield* encode(tier, request.key, entry, tags)
+  if (isFault(stored)) return failStrict(self, flight, stored)
+  if (stored === undefined || !flight.storable) return
+  addUnanswered(tier, id)
+  // a marker that the store tells until it answers may be of after another's removal, which came after the write
+  const { captures } = tier
+  const accepted = yield* ask(tier, budget, "commit", store.commit(id, generation, stored))
+  if (isFault(accepted)) return failStrict(self, flight, accepted)
+  tier.unanswered.delete(id)
+  // the generation has ended: this result must not hide a newer one, in memory neither
+  if (!accepted) {
+    flight.storable = false
+    return
+  }
+  flight.versions = tags
+  flight.asOf = captures
+  if (flight.lease !== undefined) flight.lease.isStored = true
+})

@@ -1,0 +1,88 @@
+/** Starts the load of a flight: by itself, or (`throughStore.ts`) between the steps of a store. */
+import { warnOfResource } from "#platform/engine/load/resource"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+import type * as Exit from "effect/Exit"
+import { withPrototype } from "../../effect.ts"
+import { complete } from "../flight/complete.ts"
+import { begin, beginLoading, type Flight } from "../flight/flight.ts"
+import type { Flights } from "../flight/flights.ts"
+import { isRenewed } from "../flight/result.ts"
+import { traced } from "../telemetry/spans.ts"
+import { loadContext } from "./loadContext.ts"
+import { inScope } from "./loadScope.ts"
+
+/** Starts a flight's fiber, and ends the flight with it. */
+export const launch = (self: Flights, flight: Flight, load: Effect.Effect<unknown, unknown, any>): void => {
+  begin(flight)
+  if (!self.isPrivate) self.running.add(flight)
+  // what the load needs is in the starter's context; its types end at the combinator
+  const inside = loadContext(flight) as Context.Context<any>
+  const body = self.throughStore === undefined || !usesStore(flight)
+    ? counted(flight, load)
+    : self.throughStore(self, flight, load)
+  // starting inline nests run loops: every 32nd level starts from the scheduler, so recursion cannot overflow the stack
+  run(self, flight, inside, flight.depth % 32 === 0 ? Effect.andThen(Effect.yieldNow, body) : body)
+}
+
+const run = (
+  self: Flights,
+  flight: Flight,
+  context: Context.Context<any>,
+  body: Effect.Effect<unknown, unknown, any>
+): void => {
+  const child = Effect.runForkWith(context)(body)
+  flight.fiber = child
+  const exit = child.pollUnsafe()
+  // many loads end at once
+  if (exit !== undefined) return end(self, flight, context, exit)
+  child.addObserver((exit) => end(self, flight, context, exit))
+  // it was abandoned while it started
+  if (flight.abandoned) child.interruptUnsafe()
+}
+
+const end = (
+  self: Flights,
+  flight: Flight,
+  context: Context.Context<any>,
+  exit: Exit.Exit<unknown, unknown>
+): void => {
+  const { conclude } = flight
+  if (conclude === undefined || !isRenewed(flight)) return complete(self, flight, exit)
+  flight.conclude = undefined
+  run(self, flight, context, conclude(exit))
+}
+
+const usesStore = (flight: Flight): boolean => flight.readsStore || flight.policy.writes
+
+/** The load, with a scope and a span of its own. One object: every miss makes one. */
+interface Counted extends Effect.Effect<unknown, unknown, any> {
+  readonly flight: Flight
+  readonly load: Effect.Effect<unknown, unknown, any>
+}
+
+const Counted = withPrototype<new(flight: Flight, load: Effect.Effect<unknown, unknown, any>) => Counted>(
+  function(this: { flight: unknown; load: unknown }, flight: unknown, load: unknown) {
+    this.flight = flight
+    this.load = load
+  },
+  Effectable.Prototype<Counted>({
+    label: "Load",
+    evaluate(fiber): Effect.Effect<unknown, unknown, any> {
+      const { flight, load } = this
+      // its interruption waits for its turn: a load that ignores interruptions must not begin
+      if (flight.abandoned) return Effect.interrupt
+      flight.counters.loads++
+      // the load may interrupt itself (`renewed`) before `run` has its fiber
+      flight.fiber ??= fiber
+      beginLoading(flight, flight.starter.clock.currentTimeMillisUnsafe())
+      return inScope(fiber, traced(flight, load), warnOfResource, flight)
+    }
+  })
+)
+
+export const counted = (
+  flight: Flight,
+  load: Effect.Effect<unknown, unknown, any>
+): Effect.Effect<unknown, unknown, any> => new Counted(flight, load)

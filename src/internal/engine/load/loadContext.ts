@@ -1,0 +1,57 @@
+/** What a load sees of the fiber that started it: everything, but for the references here. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { CurrentLogAnnotations } from "effect/References"
+import type { Flight } from "../flight/flight.ts"
+import { Within } from "../request/attempt.ts"
+import * as Policy from "../request/callPolicy.ts"
+import type { ReadContext, Shared } from "../request/context.ts"
+import { annotationsOf } from "../telemetry/log.ts"
+
+/**
+ * The context of a load: the starter's, with these changes.
+ *
+ * | reference | in a load |
+ * |---|---|
+ * | `Within` | this load |
+ * | `CachePolicy` | the standard one, because the result is for all; detectors stay |
+ * | `Effect.Transaction` | none: other callers wait for this load, and a transaction of one of them may be rolled back |
+ * | log annotations | those of this key |
+ * | `Scope` | its own, closed when it ends (`inScope`) |
+ * | the parent span | a root span, linked to the callers' (`traced`) |
+ *
+ * An open SQL transaction never gets here: every read inside it bypasses the cache.
+ */
+export const loadContext = ({ attempt, id, request: { key }, starter }: Flight): Context.Context<never> => {
+  const { annotations, context } = starter.shared ??= shared(starter)
+  const about = annotationsOf({ id, key })
+  return Context.add(
+    Context.add(context, CurrentLogAnnotations, annotations === undefined ? about : { ...annotations, ...about }),
+    Within,
+    attempt
+  )
+}
+
+const shared = ({ context }: ReadContext): Shared => {
+  const { "cache.class": _, "cache.key": __, ...annotations } = Context.get(context, CurrentLogAnnotations)
+  return {
+    context: withoutTransaction(withStandardPolicy(context)),
+    annotations: Object.keys(annotations).length === 0 ? undefined : annotations
+  }
+}
+
+// of the fiber that started it: a refresh has the standard policy, but its starter may have another
+const withStandardPolicy = (context: Context.Context<never>): Context.Context<never> => {
+  const policy = Context.get(context, Policy.Current)
+  if (policy === Policy.standard) return context
+  return Context.add(
+    context,
+    Policy.Current,
+    policy.detector === undefined ? Policy.standard : Policy.detecting(policy)
+  )
+}
+
+const withoutTransaction = (context: Context.Context<never>): Context.Context<never> =>
+  Context.getOrUndefined(context as Context.Context<Effect.Transaction>, Effect.Transaction) === undefined
+    ? context
+    : Context.omit(Effect.Transaction)(context) as Context.Context<never>

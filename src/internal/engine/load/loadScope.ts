@@ -1,0 +1,28 @@
+/** The scope of a load: it closes when the load ends. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import type { Flight } from "../flight/flight.ts"
+
+/**
+ * As `Effect.scoped`, for the effect that a step of this fiber goes on with. `onRelease` is told how the load ended where
+ * its scope has something to release. One frame and no other object: every load has a scope.
+ */
+export const inScope = <A, E, R, F extends Flight | undefined>(
+  fiber: Fiber.Fiber<any, any>,
+  load: Effect.Effect<A, E, R>,
+  onRelease: (flight: F, exit: Exit.Exit<A, E>) => void,
+  flight: F
+): Effect.Effect<A, E, R> => {
+  const around = fiber.context
+  const scope = Scope.makeUnsafe()
+  fiber.setContext(Context.add(around, Scope.Scope, scope))
+  return Effect.onExitPrimitive(load, (exit) => {
+    fiber.setContext(around)
+    if (scope.state._tag === "Empty") return undefined
+    onRelease(flight, exit)
+    return Scope.close(scope, exit)
+  })
+}

@@ -1,0 +1,49 @@
+/** The previous value of a load: the one it replaces. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { isStorable } from "../flight/watches.ts"
+import { Entry } from "../memory/entry.ts"
+import * as Memory from "../memory/memory.ts"
+import { isOfStream } from "../memory/streamed.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
+import type { Attempt } from "../request/attempt.ts"
+import { declaredTags } from "../request/requestTags.ts"
+import { budgetOf } from "../storeTier/ask.ts"
+import { fetch } from "../storeTier/fetch.ts"
+
+/**
+ * The value that a load replaces, where it may still be served. A load gets the same one each time it asks: it has
+ * asked the origin about that very value. An invalidation meanwhile keeps the result out of the cache.
+ */
+export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, never, any> => {
+  const { flight } = attempt
+  if (attempt.previous !== undefined || flight === undefined) return Effect.succeed(attempt.previous)
+  const { engine, id, policy, request } = flight
+  // the elements of a stream are no value
+  const hasNone = request.batch !== undefined || request.settled !== undefined
+  if (hasNone || policy.disabled.has("get")) return Effect.undefined
+  return Effect.flatMap(Clock.Clock, (clock) => {
+    const usable = (entry: Entry | undefined): Entry | undefined =>
+      // not storable: its id was invalidated or set since the load began, so there is no value to replace
+      isStorable(engine, flight) && entry !== undefined && entry.outcome === "success" &&
+        !isOfStream(entry) &&
+        clock.currentTimeMillisUnsafe() < entry.expiresAt &&
+        !TagEpochs.changedSince(engine.tagEpochs, entry.tags, entry.checkedAt)
+        ? entry
+        : undefined
+    const known = usable(flight.stale) ?? usable(Memory.peek(engine.memory, engine.tagEpochs, id))
+    // the store may have another entry than memory, or one that was rejected though it has not expired
+    const isNewest = flight.rejectedWriteId === undefined
+      ? policy.readsStore
+      : known?.writeId === flight.rejectedWriteId
+    if (engine.storeTier === undefined || isNewest) return Effect.succeed(attempt.previous ??= known)
+    return Effect.map(
+      fetch(engine.storeTier, budgetOf(engine.storeTier, policy), {
+        key: request.key,
+        id,
+        tags: declaredTags(engine, request)
+      }),
+      (found) => attempt.previous ??= found instanceof Entry ? usable(found) : undefined
+    )
+  })
+}

@@ -1,0 +1,27 @@
+/** The load of a refresh. Combinators whose strategy never refreshes do not load this. */
+import { warnOfResource } from "#platform/engine/load/resource"
+import type * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import { refreshRetries } from "../../defaults/options.ts"
+import type { Flight } from "../flight/flight.ts"
+import type { Flights } from "../flight/flights.ts"
+import { retried } from "./retried.ts"
+
+const standard: Schedule.Schedule<unknown, unknown> = Schedule.exponential(refreshRetries.firstMillis).pipe(
+  Schedule.jittered,
+  Schedule.upTo({ times: refreshRetries.times })
+)
+
+/** When the refreshes of a cache are retried. */
+export const retryOf = ({ refreshing }: Flights): Schedule.Schedule<unknown, unknown> => refreshing.retry ?? standard
+
+/** The load of a flight, retried when it fails. */
+export const refreshLoad = (self: Flights, flight: Flight): Effect.Effect<unknown, unknown, any> => {
+  const { batch, load } = flight.request
+  // a batch is retried as a whole
+  if (batch?.options.retry !== undefined) return load
+  return retried(flight, load, {
+    schedule: retryOf(self),
+    onRelease: (exit) => warnOfResource(flight, exit)
+  })
+}

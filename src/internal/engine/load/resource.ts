@@ -1,0 +1,118 @@
+/** A resource must not be cached: its load's scope releases it before a caller has it. Warns where that can be seen. */
+import * as Equal from "effect/Equal"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import { lookedAtParts } from "../../defaults/bounds.ts"
+import * as EffectTypes from "../../effect.ts"
+import { infoOf, type Key } from "../../key/ofKey.ts"
+import type { Flight } from "../flight/flight.ts"
+import * as Log from "../telemetry/log.ts"
+
+/** Warns if a load whose scope releases something has answered what it may have acquired. */
+export const warnOfResource = (
+  { engine, id, request: { key } }: Flight,
+  exit: Exit.Exit<unknown, unknown>
+): void => {
+  if (Exit.isFailure(exit) || !isUndescribed(key) || !holdsResource(exit.value)) return
+  const about: Log.About = { id, key }
+  Log.warnOnce(
+    engine,
+    `resource ${Log.topicOf(about)}`,
+    `The load of "${about.id}" has a scope that is released when the load ends, and its value may be a resource of that ` +
+      "scope: then it is closed before a caller has it. Share resources with RcMap, or acquire them without a scope and " +
+      "close them in Cached.onRemoval (logged once a key class or string key)",
+    { about }
+  )
+}
+
+/** Whether nothing says what the value is: a string key, or a schema with a part that accepts more than data. */
+const isUndescribed = (key: Key): boolean => infoOf(key)?.isUndescribed() ?? true
+
+/** Whether a function, or an instance with a method of its own, is among the first parts of a value. */
+const holdsResource = (root: unknown): boolean => {
+  const waiting = [root]
+  try {
+    for (let seen = 0; waiting.length > 0 && seen < lookedAtParts; seen++) {
+      const value = waiting.pop()
+      if (typeof value === "function") return true
+      if (typeof value !== "object" || value === null) continue
+      const content = contentOf(value)
+      if (content !== undefined) {
+        pushAll(waiting, content)
+        continue
+      }
+      if (isKnownData(value)) continue
+      if (hasMethod(value)) return true
+      addParts(waiting, value)
+    }
+  } catch {
+    // a proxy of the user's: nobody knows what it is
+  }
+  return false
+}
+
+const valuesOf = function*(map: Iterable<readonly [unknown, unknown]>): Generator<unknown> {
+  for (const [, value] of map) yield value
+}
+
+/** What a container of Effect's holds, which is compared by content too; `undefined` for every other value. */
+const contentOf = (value: object): Iterable<unknown> | undefined => {
+  if (Option.isOption(value)) return Option.toArray(value)
+  if (Result.isResult(value)) return [Result.isSuccess(value) ? value.success : value.failure]
+  if (Exit.isExit(value)) return Exit.isSuccess(value) ? [value.value] : []
+  if (EffectTypes.isChunk(value) || EffectTypes.isHashSet(value)) return value
+  return EffectTypes.isHashMap(value) ? valuesOf(value) : undefined
+}
+
+/** Data with methods: values of Effect that are compared by content, and what JavaScript brings. */
+const isKnownData = (value: object): boolean =>
+  Equal.isEqual(value) || value instanceof Date || value instanceof RegExp || value instanceof Error ||
+  value instanceof URL || ArrayBuffer.isView(value) || value instanceof ArrayBuffer
+
+const containers: ReadonlySet<unknown> = new Set([
+  Object.prototype,
+  Array.prototype,
+  Map.prototype,
+  Set.prototype,
+  null
+])
+
+/** What classes of data have too: those of `Schema.Class` and `Data` inherit it. */
+const ordinary: ReadonlySet<PropertyKey> = new Set(["constructor", "pipe", "toJSON", "toString", "valueOf"])
+
+/** Whether a class between the object and the containers defines a method; getters are not called. */
+const hasMethod = (value: object): boolean => {
+  for (
+    let prototype: unknown = Object.getPrototypeOf(value);
+    !containers.has(prototype);
+    prototype = Object.getPrototypeOf(prototype)
+  ) {
+    for (const name of Reflect.ownKeys(prototype as object)) {
+      if (isTelling(name) && typeof Object.getOwnPropertyDescriptor(prototype, name)!.value === "function") return true
+    }
+  }
+  return false
+}
+
+/** Names of Effect's protocols begin with a tilde, and symbols are those of other protocols. */
+const isTelling = (name: PropertyKey): boolean =>
+  typeof name === "symbol" ? disposers.has(name) : !ordinary.has(name) && !String(name).startsWith("~")
+
+const disposers: ReadonlySet<symbol> = new Set([Symbol.dispose, Symbol.asyncDispose])
+
+/** Adds what the object holds, as far as will be looked at. */
+const addParts = (waiting: Array<unknown>, value: object): void => {
+  const isContainer = value instanceof Map || value instanceof Set || Array.isArray(value)
+  pushAll(waiting, isContainer ? value.values() : fieldsOf(value))
+}
+
+const pushAll = (waiting: Array<unknown>, parts: Iterable<unknown>): void => {
+  for (const part of parts) {
+    if (waiting.push(part) >= lookedAtParts) return
+  }
+}
+
+const fieldsOf = function*(value: object): Generator<unknown> {
+  for (const name of Reflect.ownKeys(value)) yield Object.getOwnPropertyDescriptor(value, name)!.value
+}

@@ -1,0 +1,52 @@
+/** The load of a refresh, retried when it fails. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Schedule from "effect/Schedule"
+import { type Flight, nextAttempt } from "../flight/flight.ts"
+import { isStorable } from "../flight/watches.ts"
+import { Aside, Within } from "../request/attempt.ts"
+import { nowOf } from "../request/context.ts"
+import { failedTyped } from "../request/failures.ts"
+import { inScope } from "./loadScope.ts"
+
+/**
+ * Retries typed failures, each time as a new try of the flight. As `Effect.retry`, which does not keep a cause with more
+ * than one reason as it is.
+ */
+export const retried = <A>(
+  flight: Flight,
+  load: Effect.Effect<A, unknown, any>,
+  { onRelease, schedule }: {
+    readonly schedule: Schedule.Schedule<unknown, unknown>
+    /** each try has a scope of its own */
+    readonly onRelease: (exit: Exit.Exit<A, unknown>) => void
+  }
+): Effect.Effect<A, unknown, any> =>
+  Effect.suspend(() => {
+    let last: Exit.Exit<A, unknown> | undefined
+    const once = Effect.suspend(() => last === undefined ? load : again(flight, load))
+    const scoped = Effect.withFiber<A, unknown, any>((fiber) =>
+      inScope(fiber, once, (_, exit) => onRelease(exit), undefined)
+    )
+    const noted = Effect.flatMap(Effect.exit(scoped), (exit) => {
+      last = exit
+      return Exit.isFailure(exit) && failedTyped(exit.cause) && isWanted(flight)
+        ? Effect.fail(Cause.squash(exit.cause))
+        : Effect.void
+    })
+    return Effect.flatMap(Effect.exit(Effect.retry(noted, schedule)), (): Effect.Effect<A, unknown> => last!)
+  })
+
+/** Whether a result would be stored, or somebody waits for it. */
+const isWanted = (flight: Flight): boolean =>
+  isStorable(flight.engine, flight) || flight.callers.size > 0 || flight.request.batch !== undefined
+
+const again = <A>(flight: Flight, load: Effect.Effect<A, unknown, any>): Effect.Effect<A, unknown, any> =>
+  Effect.withFiber((fiber) => {
+    const isAside = fiber.getRef(Aside) === fiber.getRef(Within)
+    const attempt = nextAttempt(flight, nowOf(fiber))
+    const within = Effect.provideService(load, Within, attempt)
+    // the call of a batch is the load of no single key
+    return isAside ? Effect.provideService(within, Aside, attempt) : within
+  })

@@ -1,0 +1,24 @@
+/** Starts a queued flight. */
+import * as Effect from "effect/Effect"
+import { CacheClosed } from "../../../CacheError.ts"
+import { answerNow } from "../flight/callers.ts"
+import { limitUnattended } from "../flight/ending.ts"
+import type { Flight } from "../flight/flight.ts"
+import type { Flights } from "../flight/flights.ts"
+import { dropFlight } from "../flight/refreshing.ts"
+import { launch } from "./load.ts"
+
+/** Starts a flight that was queued: a refresh, or one that another flight of its id, or the scheduler, held up. */
+export const start = (self: Flights, flight: Flight): void => {
+  if (self.closed) return refuse(self, flight)
+  flight.request.batch?.rejoin(flight)
+  if (!flight.refresh) return launch(self, flight, flight.request.load)
+  launch(self, flight, flight.request.refreshLoad?.(self, flight) ?? flight.request.load)
+  limitUnattended(self, flight)
+}
+
+/** The cache was closed while it was queued. */
+const refuse = (self: Flights, flight: Flight): void => {
+  dropFlight(self, flight)
+  for (const caller of flight.callers) answerNow(caller, Effect.die(new CacheClosed({ key: flight.id })))
+}

@@ -1,0 +1,224 @@
+/** The operations of a cache: `perform` takes them. */
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import type { InMemory, Known } from "../../CacheEntry.ts"
+import type { CacheConfigError, StoreError, StoreErrorReason } from "../../CacheError.ts"
+import type { Progress, Removal } from "../../CacheEvent.ts"
+import type { Counter, NamedCounter } from "../../ports/store.ts"
+import type { Key } from "../key/ofKey.ts"
+import type { Glob } from "../text/glob.ts"
+import * as Many from "./batch/readMany.ts"
+import type { Operation } from "./boundCache.ts"
+import type { Engine } from "./engine.ts"
+import * as Invalidate from "./invalidation/invalidate.ts"
+import { sweep } from "./memory/expiry.ts"
+import { noRemovals } from "./memory/memory.ts"
+import * as Quotas from "./memory/quotas.ts"
+import * as Removals from "./memory/removals.ts"
+import * as ByPattern from "./operations/byPattern.ts"
+import * as Counters from "./operations/counters.ts"
+import * as Curve from "./operations/curve.ts"
+import { guardFault } from "./operations/guardFault.ts"
+import * as Inspect from "./operations/inspect.ts"
+import * as Lookup from "./operations/lookup.ts"
+import * as Pressure from "./operations/pressure.ts"
+import * as Ranking from "./operations/ranking.ts"
+import * as Resize from "./operations/resize.ts"
+import * as Entries from "./operations/set.ts"
+import * as Touch from "./operations/touch.ts"
+import { consume } from "./streams/consume.ts"
+import type { Streaming } from "./streams/request.ts"
+import * as Log from "./telemetry/log.ts"
+import { noCounters, total, withRatios } from "./telemetry/stats.ts"
+import type { EventListener } from "./telemetry/telemetry.ts"
+
+/** A cached result and its metadata. */
+interface Found extends Known {
+  readonly exit: Exit.Exit<unknown, unknown>
+}
+
+export const readMany: Operation<
+  [fiber: Fiber.Fiber<any, any>, many: Many.ManyRequest],
+  Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, unknown, any>
+> = {
+  over: Many.readMany,
+  without: (_, many) => Many.loadWithoutCache(many)
+}
+
+export const lookup: Operation<[key: Key], Effect.Effect<Found | undefined, never, any>> = {
+  over: Lookup.lookup,
+  without: () => Effect.undefined
+}
+
+/** As `lookup`; the entry has a `writeId`. */
+export const find: Operation<[key: Key], Effect.Effect<Found | undefined, never, any>> = {
+  over: Lookup.find,
+  without: () => Effect.undefined
+}
+
+export const lookupMany: Operation<
+  [keys: ReadonlyArray<Key>],
+  Effect.Effect<ReadonlyArray<Found | undefined>, never, any>
+> = {
+  over: Lookup.lookupMany,
+  without: (keys) => Effect.succeed(keys.map(() => undefined))
+}
+
+export const set: Operation<
+  [key: Key, value: unknown, options: Entries.SetOptions],
+  Effect.Effect<boolean, StoreError, any>
+> = {
+  over: Entries.set,
+  without: () => Effect.succeed(false)
+}
+
+export const touch: Operation<[key: Key, ttlMillis: number], Effect.Effect<boolean>> = {
+  over: Touch.touch,
+  without: () => Effect.succeed(false)
+}
+
+export const increment: Operation<[name: string, by: number, ttlMillis: number], Effect.Effect<number, StoreError>> = {
+  over: Counters.increment,
+  without: (_, by) => Effect.succeed(by)
+}
+
+export const counter: Operation<[name: string], Effect.Effect<Counter | undefined, StoreError>> = {
+  over: Counters.counter,
+  without: () => Effect.undefined
+}
+
+export const touchCounter: Operation<[name: string, ttlMillis: number], Effect.Effect<boolean, StoreError>> = {
+  over: Counters.touchCounter,
+  without: () => Effect.succeed(false)
+}
+
+export const removeCounter: Operation<[name: string], Effect.Effect<boolean, StoreError>> = {
+  over: Counters.removeCounter,
+  without: () => Effect.succeed(false)
+}
+
+export const counters: Operation<[prefix: string], Stream.Stream<NamedCounter, StoreError>> = {
+  over: Counters.counters,
+  without: () => Stream.empty
+}
+
+export const invalidate: Operation<[ids: ReadonlyArray<string>], Effect.Effect<number>> = {
+  over: Invalidate.invalidateIds,
+  without: () => Effect.succeed(0)
+}
+
+export const invalidateTags: Operation<[tags: ReadonlyArray<string>, mode?: "hard" | "soft"], Effect.Effect<void>> = {
+  over: Invalidate.invalidateTags,
+  without: () => Effect.void
+}
+
+export const invalidateMatching: Operation<[glob: Glob], Stream.Stream<Progress, StoreError>> = {
+  over: ByPattern.invalidateMatching,
+  without: () => Stream.empty
+}
+
+export const clear: Operation<[], Effect.Effect<void>> = {
+  over: Invalidate.clear,
+  without: () => Effect.void
+}
+
+export const entries: Operation<[prefix: string], Stream.Stream<Known, StoreError>> = {
+  over: Inspect.entries,
+  without: () => Stream.empty
+}
+
+export const size: Operation<[], Effect.Effect<number, StoreError>> = {
+  over: Inspect.size,
+  without: () => Effect.succeed(0)
+}
+
+export const ranked: Operation<
+  [ranking: Ranking.Ranking, count: number],
+  Effect.Effect<ReadonlyArray<InMemory>>
+> = {
+  over: Ranking.ranked,
+  without: () => Effect.succeed([])
+}
+
+export const ping: Operation<[], Effect.Effect<void, StoreError>> = {
+  over: Inspect.ping,
+  without: () => Effect.void
+}
+
+export const stream: Operation<[streaming: Streaming], Stream.Stream<unknown, unknown, any>> = {
+  over: consume,
+  without: ({ origin }) => origin
+}
+
+export const resize: Operation<[capacity: number], Effect.Effect<void>> = {
+  over: Resize.resize,
+  without: () => Effect.void
+}
+
+/** Bounds the entries of key classes. */
+export const enforceQuotas: Operation<[quotas: Quotas.Quotas], void> = {
+  over: Quotas.enforce,
+  without: () => {}
+}
+
+/** Is told how full the heap is, and lets memory shrink. */
+export const pressureOn: Operation<[most: number], (share: number) => void> = {
+  over: Pressure.pressureOn,
+  without: () => () => {}
+}
+
+export const curve: Operation<[], Effect.Effect<Curve.Curve, CacheConfigError>> = {
+  over: Curve.curve,
+  without: () => Effect.succeed({ capacity: 0, reads: 0, share: 0, points: [] })
+}
+
+/** All counters, in total and by key class. */
+const counted = (engine: Engine) => ({
+  ...withRatios(total(engine)),
+  evictions: engine.memory.removals.evicted,
+  evictedWeight: engine.memory.evictedWeight,
+  removals: { ...engine.memory.removals },
+  size: engine.memory.entries.size,
+  weight: engine.memory.weight,
+  classes: Object.fromEntries(Array.from(engine.classes, ([name, counters]) => [name, withRatios(counters)]))
+})
+
+export const stats: Operation<[], Effect.Effect<ReturnType<typeof counted>>> = {
+  over: (engine) => Effect.map(sweep(engine), () => counted(engine)),
+  without: () =>
+    Effect.sync(() => ({
+      ...withRatios(noCounters),
+      evictions: 0,
+      evictedWeight: 0,
+      removals: { ...noRemovals },
+      size: 0,
+      weight: 0,
+      classes: {}
+    }))
+}
+
+/** Logs a warning, once a topic. */
+export const warnOnce: Operation<[topic: string, message: string], void> = {
+  over: Log.warnOnce,
+  without: () => {}
+}
+
+/** Calls the listener for every event, until the returned function is called. */
+export const listen: Operation<[listener: EventListener], () => void> = {
+  over: Removals.listen,
+  without: () => () => {}
+}
+
+/** Calls the listener for every entry that leaves memory, until the returned function is called. */
+export const onRemoval: Operation<[listener: (removal: Removal) => void], () => void> = {
+  over: Removals.onRemoval,
+  without: () => () => {}
+}
+
+/** A place where guards keep their state has failed. */
+export const noteGuardFault: Operation<[operation: string, reason: StoreErrorReason], void> = {
+  over: guardFault,
+  without: () => {}
+}

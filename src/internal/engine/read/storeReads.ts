@@ -1,0 +1,142 @@
+/** What a read does where there is a store. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import { Load, Serve } from "../../../Strategy.ts"
+import { idOf } from "../../key/ofKey.ts"
+import { captureFirst, captureMany } from "../derived/capture.ts"
+import type { Flights } from "../flight/flights.ts"
+import { shortened } from "../flight/outcome.ts"
+import { inTheWay, isStuck, sendAgain, unacknowledged, type Wanted } from "../invalidation/strictReads.ts"
+import { Entry } from "../memory/entry.ts"
+import * as Policy from "../request/callPolicy.ts"
+import { nowOf } from "../request/context.ts"
+import { decide } from "../request/decide.ts"
+import type { Joining, Reader, StoreReads } from "../request/reader.ts"
+import type { Request } from "../request/request.ts"
+import { declaredTags } from "../request/requestTags.ts"
+import { askTimeouts, rulesOf } from "../request/rules.ts"
+import { budgetOf } from "../storeTier/ask.ts"
+import { isFault } from "../storeTier/faults.ts"
+import { fetch, readNow } from "../storeTier/fetch.ts"
+import type { Item } from "../storeTier/pendingInvalidations.ts"
+import { type Fault, type Found, NeedsEffect } from "../storeTier/storeTier.ts"
+import { strictly } from "../storeTier/strict.ts"
+import { noteMiss } from "../telemetry/events.ts"
+import { askStore, mayAsk } from "./askStore.ts"
+import { join, read, serveDue } from "./read.ts"
+import { serve } from "./serve.ts"
+import { useFound } from "./useFound.ts"
+import { invalidity } from "./validate.ts"
+
+const wantedBy = (self: Flights, request: Request): Wanted => ({
+  id: idOf(request.key),
+  tags: () => declaredTags(self, request)
+})
+
+/** A strict read after the invalidations in its way. */
+const readAfter = <A, E>(
+  self: Flights,
+  policy: Policy.Policy,
+  given: Request<A, E>,
+  unsent: ReadonlyArray<Item>
+): Effect.Effect<A, E> =>
+  Effect.withFiber((fiber) => {
+    const request = askTimeouts(self, given)
+    if (Exit.isExit(request)) return request
+    const tier = self.storeTier!
+    const since = nowOf(fiber)
+    // the `timeout` of the read includes this step
+    return Effect.flatMap(limited(self, request, sendAgain(tier, policy, unsent)), (left = policy) => {
+      if (!isStuck(unsent, inTheWay(tier, policy, wantedBy(self, request)))) {
+        const rest = Effect.withFiber<A, E>((fiber) =>
+          read(self, fiber, shortened(self, request, nowOf(fiber) - since) as Request<A, E>)
+        )
+        return Effect.provideService(rest, Policy.Current, left)
+      }
+      noteMiss(self, request.key, idOf(request.key))
+      return strictly(unacknowledged(tier))
+    })
+  })
+
+const afterUnsent: StoreReads["afterUnsent"] = (self, policy, request) => {
+  const unsent = inTheWay(self.storeTier, policy, wantedBy(self, request))
+  return unsent.length === 0 ? undefined : readAfter(self, policy, request, unsent)
+}
+
+const afterCapture: StoreReads["afterCapture"] = (self, policy, within, given) => {
+  let request = given
+  const captured = captureFirst(self, { policy, within }, [idOf(given.key)], (question) =>
+    Effect.suspend(() => {
+      const asked = askTimeouts(self, given)
+      // what it throws the read itself dies with
+      if (Exit.isExit(asked)) return question
+      request = asked
+      return limited(self, request, question)
+    }))
+  return captured && Effect.withFiber((fiber) => {
+    const since = nowOf(fiber)
+    // the `timeout` of the read includes this step
+    return Effect.flatMap(captured, (left) =>
+      Effect.provideService(
+        Effect.withFiber((fiber) => read(self, fiber, shortened(self, request, nowOf(fiber) - since) as typeof given)),
+        Policy.Current,
+        left
+      ))
+  })
+}
+
+const absent: StoreReads["absent"] = (reader, rejected) => {
+  const { engine, fiber, id, request } = reader
+  const tier = engine.storeTier!
+  if (tier.store.getUnsafe === undefined || engine.closed) {
+    return mayAsk(reader) ? askStore(reader, rejected) : useFound(reader, rejected, NeedsEffect)
+  }
+  const invalid = invalidity(engine, request)
+  if (invalid !== undefined) return Effect.die(invalid)
+  return useFound(reader, rejected, readNow(tier, request.key, id, nowOf(fiber)))
+}
+
+/** The time that the `timeout` of the read leaves for a step of the store. */
+const limited = <A>(self: Flights, request: Request, effect: Effect.Effect<A>): Effect.Effect<A | undefined> => {
+  const { timeoutMillis } = rulesOf(self, request)
+  return timeoutMillis === undefined
+    ? effect
+    : Effect.map(Effect.timeoutOption(effect, timeoutMillis), Option.getOrUndefined)
+}
+
+/** Asks the store before joining a load that has not done so. */
+const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E> =>
+  Effect.withFiber((fiber) => {
+    const { engine, id, policy, request } = reader
+    const tier = engine.storeTier!
+    const { mutations } = engine
+    const fetched = fetch(tier, budgetOf(tier, policy), {
+      key: request.key,
+      id,
+      tags: declaredTags(engine, request)
+    })
+    const since = nowOf(fiber)
+    // the `timeout` of the read includes this step: past it, joining fails at once
+    return Effect.flatMap(limited(engine, request, fetched as Effect.Effect<Found | Fault>), (found) => {
+      if (isFault(found) && policy.strict) return strictly(found)
+      // an entry from before an invalidation meanwhile is neither served nor fallen back on
+      const entry = found instanceof Entry && engine.mutations === mutations ? found : undefined
+      const rest: Reader<A, E> = {
+        ...reader,
+        fiber,
+        request: shortened(engine, request, nowOf(fiber) - since) as Request<A, E>
+      }
+      const decision = entry === undefined ? Load : decide(engine, fiber, request, entry)
+      if (decision === Load) {
+        const rejectedWriteId = typeof found === "string" ? found : entry?.writeId
+        return join(rest, { ...joining, readsStore: false, rejectedWriteId })
+      }
+      // not put in memory: the load that runs will do that
+      return decision === Serve
+        ? serve(rest, entry!, "store")
+        : serveDue(rest, { entry: entry!, decision, source: "store", mutations })
+    })
+  })
+
+export const storeReads: StoreReads = { afterUnsent, afterCapture, absent, askThenJoin, captureFirst, captureMany }

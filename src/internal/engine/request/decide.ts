@@ -1,0 +1,129 @@
+/** Decisions about an entry, by the strategy of a request. */
+import type * as Clock from "effect/Clock"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
+import type { Timing } from "../../../CacheEntry.ts"
+import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
+import type { Flights } from "../flight/flights.ts"
+import type { Entry } from "../memory/entry.ts"
+import { isOfStream } from "../memory/streamed.ts"
+import type * as Policy from "./callPolicy.ts"
+import { nowOf, readContextOf } from "./context.ts"
+import { isOfOther, limit } from "./limit.ts"
+import type { Request } from "./request.ts"
+import { answerOrDefect, checkDecision, optionOf } from "./rules.ts"
+
+/** The decision of a request's strategy about an entry. Throws what the strategy throws: a defect of the caller. */
+export const decideAt = (request: Request, entry: Entry, now: number, random: () => number): Decision =>
+  entry.softExpiresAt === -Infinity
+    ? decideSoftened(request, entry, now, random())
+    : ask(request, entry, now, random)
+
+const ask = ({ strategy }: Request, entry: Timing, now: number, random: () => number): Decision =>
+  checkDecision(strategy, strategy.decide(entry, now, random))
+
+/**
+ * The decision about an entry that a soft invalidation made stale. It is served only where the strategy serves it for
+ * being stale: `Serve`, and a refresh that the strategy would ask for with a fresh entry too, become `Load`.
+ */
+const decideSoftened = (request: Request, entry: Entry, now: number, die: number): Decision => {
+  const decision = ask(request, entry, now, () => die)
+  if (decision === Serve) return Load
+  if (decision !== ServeAndRefresh) return decision
+  const { createdAt, expiresAt, loadMillis, outcome, reads } = entry
+  const fresh = { createdAt, softExpiresAt: Infinity, expiresAt, loadMillis, outcome, reads }
+  return ask(request, fresh, now, () => die) === ServeAndRefresh ? Load : decision
+}
+
+/** As `decideAt`, for one of many keys: what is thrown about it is the answer of that key. */
+export const decideOrDefect = (
+  request: Request,
+  entry: Entry,
+  now: number,
+  random: () => number
+): Decision | Exit.Exit<never> => answerOrDefect(() => decideAt(request, entry, now, random))
+
+/** As `decideAt`, for the fiber that reads, and an entry of the store. */
+export const decide = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Decision => {
+  const { clock } = readContextOf(self, fiber)
+  const isOther = isOfOther(request, entry)
+  const now = isOther ? clock.currentTimeMillisUnsafe() : nowFor(request, entry, clock)
+  if (isOther) limit(self, request, entry, now)
+  return decideAt(request, entry, now, diceFor(fiber, request))
+}
+
+/** The time for a decision. 0 where only deadlines count and the entry has none: then the clock is not read. */
+export const nowFor = (request: Request, entry: Entry, clock: Clock.Clock): number =>
+  entry.softExpiresAt === Infinity && entry.expiresAt === Infinity && request.deadlinesOnly
+    ? 0
+    : clock.currentTimeMillisUnsafe()
+
+const diceFor = (fiber: Fiber.Fiber<any, any>, request: Request): () => number =>
+  request.deadlinesOnly ? noDice : diceOf(fiber)
+
+const noDice = (): number => 0
+
+// one function for all reads, so that none allocates a closure: `decide` is synchronous, so `player` is the reading
+// fiber
+let player: Fiber.Fiber<any, any> | undefined
+const dice = (): number => player!.getRef(Random.Random).nextDoubleUnsafe()
+export const diceOf = (fiber: Fiber.Fiber<any, any>): () => number => {
+  player = fiber
+  return dice
+}
+
+/** As `decide`, for an entry in memory, unless `isDueAgain`. */
+export const decideInMemory = (fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry, now: number): Decision =>
+  decideAt(request, entry, now, diceFor(fiber, request))
+
+/** As `isPastMemoryTtl`, for the fiber that reads: the clock is read only where that matters. */
+export const isDueAgain = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): boolean =>
+  entry.memoryExpiresAt !== undefined && isPastMemoryTtl(self, request, entry, nowOf(fiber))
+
+/** Whether `memoryTtl` has passed, so that the store has to be asked again. */
+export const isPastMemoryTtl = (self: Flights, request: Request, entry: Entry, now: number): boolean => {
+  if (entry.memoryExpiresAt === undefined) return false
+  if (isOfStream(entry) !== (request.followed !== undefined)) return true
+  if (entry.memoryExpiresAt !== -Infinity) return now >= entry.memoryExpiresAt
+  if (optionOf(self, request, "memoryTtl") !== undefined) return true
+  entry.memoryExpiresAt = undefined
+  return false
+}
+
+/** How an entry is served. `Due`: past its soft deadline, but not in place of a load. */
+export type Served = "memory" | "store" | "memoryDue" | "storeDue" | "stale"
+
+/** How a decision other than `Load` serves an entry. */
+export const servedAs = (
+  entry: Entry,
+  decision: Decision,
+  now: number,
+  source: "memory" | "store" = "memory"
+): Served => decision === LoadOrStale ? "stale" : now >= entry.softExpiresAt ? `${source}Due` : source
+
+/** Whether an entry is before both deadlines and not limited by `memoryTtl`. One that was made stale never is. */
+export const isFreshAt = (entry: Entry, now: number): boolean =>
+  entry.memoryExpiresAt === undefined && isBeforeDeadlines(entry, now)
+
+export const isBeforeDeadlines = (entry: Entry, now: number): boolean =>
+  now < entry.softExpiresAt && now < entry.expiresAt
+
+/**
+ * The `writeId` of a rejected entry, unless it was rejected for its hard deadline or its `memoryTtl`: in the store the
+ * same write may have other deadlines.
+ */
+export const rejectedOf = (
+  self: Flights,
+  fiber: Fiber.Fiber<any, any>,
+  request: Request,
+  former: Entry | undefined
+): string | undefined => {
+  if (former === undefined) return undefined
+  const now = nowOf(fiber)
+  return now >= former.expiresAt || isPastMemoryTtl(self, request, former, now) ? undefined : former.writeId
+}
+
+/** Whether memory may be used: always, but for strict reads while untracked. */
+export const trustsMemory = (self: Flights, policy: Policy.Policy): boolean =>
+  !policy.strict || self.storeTier === undefined || !self.storeTier.untracked

@@ -1,0 +1,62 @@
+/** What a result takes over from the values that caches served inside its load: the option `inherit`. */
+import type { Inherit } from "../../../cached/options.ts"
+import type { Timing } from "../../../CacheEntry.ts"
+import type { Recorder } from "../derived/recorder.ts"
+import type { Flight } from "../flight/flight.ts"
+import * as Log from "../telemetry/log.ts"
+import { rulesOf } from "./rules.ts"
+
+/** As the read says it, or else the layer. */
+export const inheritOf = ({ engine, request }: Flight): Inherit => rulesOf(engine, request).inherit ?? engine.inherit
+
+/** Whether a result ends with what its load has read. */
+export const isLimitedByInner = (flight: Flight): boolean => {
+  const inherit = inheritOf(flight)
+  return inherit === "life" || inherit === "changes"
+}
+
+type Life = Pick<Timing, "createdAt" | "softExpiresAt" | "expiresAt">
+
+/**
+ * The life of a result that is made of what caches served, or `"skip"` where it is not stored for that. `undefined`: it
+ * takes nothing over, and has the life that it has without that.
+ */
+export const inherited = (flight: Flight, recorder: Recorder, life: Life): Life | "skip" | undefined => {
+  const inherit = inheritOf(flight)
+  if (isLimitedByInner(flight)) return endingWith(recorder, life)
+  const { oldestAt, oldestId } = recorder
+  if (oldestAt === Infinity) return undefined
+  if (inherit === "refuse") return "skip"
+  const age = life.createdAt - oldestAt
+  if (inherit === false || age <= 0) return undefined
+  const { softExpiresAt, expiresAt, createdAt } = life
+  // of a sliding entry the soft deadline is the last end, and the hard one moves up to it
+  const end = (flight.request.slides ? softExpiresAt : expiresAt) - age
+  if (end <= createdAt) {
+    if (flight.policy.writes) warnOfAge(flight, oldestId)
+    return "skip"
+  }
+  return flight.request.slides
+    ? { createdAt: oldestAt, softExpiresAt: end, expiresAt: Math.min(expiresAt, end) }
+    : { createdAt: oldestAt, softExpiresAt: Math.min(softExpiresAt, end), expiresAt: end }
+}
+
+/** A life that ends with the first end of what was read. */
+const endingWith = ({ endsAt }: Recorder, { createdAt, expiresAt, softExpiresAt }: Life): Life | "skip" | undefined => {
+  if (endsAt >= expiresAt && endsAt >= softExpiresAt) return undefined
+  if (endsAt <= createdAt) return "skip"
+  return { createdAt, softExpiresAt: Math.min(softExpiresAt, endsAt), expiresAt: Math.min(expiresAt, endsAt) }
+}
+
+/** Says once a key class or string key that results are not stored for their age: nobody would find that out. */
+const warnOfAge = ({ engine, id, request: { key } }: Flight, oldestId: string): void => {
+  const about: Log.About = { id, key }
+  Log.warnOnce(
+    engine,
+    `age ${Log.topicOf(about)}`,
+    `The result of "${id}" is not cached: its load was served "${oldestId}", which is older than the ttl of the result. ` +
+      `Give "${oldestId}" a shorter ttl, or the read of "${id}" inherit: false, so that its ttl counts from the end of its ` +
+      "load (logged once a key class or string key)",
+    { about }
+  )
+}

@@ -1,0 +1,28 @@
+/** The tags of a request, before its load and of its result. */
+import type * as Exit from "effect/Exit"
+import { escapeTag, tagsOf, tagsWith } from "../../key/ofKey.ts"
+import type { Flights } from "../flight/flights.ts"
+import type { Request } from "./request.ts"
+import { rulesOf } from "./rules.ts"
+
+/**
+ * The tags that are known before a load. `tags` of the key class is called once a request, before a flight of it starts:
+ * what it throws there is a defect of the caller.
+ */
+export const declaredTags = (self: Flights, request: Request): ReadonlyArray<string> => {
+  const rules = rulesOf(self, request)
+  return rules.tags ??= knownTags(request)
+}
+
+const knownTags = ({ key, options: { tags } }: Request): ReadonlyArray<string> =>
+  tags === undefined || typeof tags === "function" ? tagsOf(key) : tagsWith(key, tags.map(escapeTag))
+
+/** The tags of a load's result. Throws where a function of the user does, or gives no list of text. */
+export const tagsOfResult = (
+  self: Flights,
+  request: Request,
+  exit: Exit.Exit<unknown, unknown>
+): ReadonlyArray<string> => {
+  const { key, options: { tags } } = request
+  return typeof tags === "function" ? tagsWith(key, tags(exit, key).map(escapeTag)) : declaredTags(self, request)
+}

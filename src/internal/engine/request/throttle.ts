@@ -1,0 +1,43 @@
+/** Ids whose load failed within `retryAfter`: a stale value of them is served without another load. */
+import { throttledIds } from "../../defaults/bounds.ts"
+import type { Flights } from "../flight/flights.ts"
+import type { Entry } from "../memory/entry.ts"
+import { isAnswered } from "./answers.ts"
+import type { Request } from "./request.ts"
+import { rulesOf } from "./rules.ts"
+
+/** Throttles an id for a time. An id that is not read again would stay for ever, so the table is bounded. */
+export const holdOff = (self: Pick<Flights, "retryAt">, id: string, now: number, millis: number): void => {
+  self.retryAt.set(id, { until: now + millis, millis })
+  for (const oldest of self.retryAt.keys()) {
+    if (self.retryAt.size <= throttledIds) break
+    self.retryAt.delete(oldest)
+  }
+}
+
+/** Whether a load failed within `retryAfter`: then none begins behind a stale value. */
+export const isThrottled = (
+  self: Pick<Flights, "retryAt" | "readDefaults">,
+  request: Request,
+  id: string,
+  now: number
+): boolean => {
+  const retryAt = self.retryAt.get(id)
+  if (retryAt === undefined) return false
+  const leftMillis = retryAt.until - now
+  // more than the whole pause: the clock was set back
+  if (leftMillis <= 0 || leftMillis > retryAt.millis) {
+    self.retryAt.delete(id)
+    return false
+  }
+  // a read with `retryAfter: 0` loads; the pause stays for the other reads
+  return rulesOf(self, request).retryAfterMillis > 0
+}
+
+/** Whether a stale entry is served without a load: the last one failed within `retryAfter`, and was no answer. */
+export const standsIn = (
+  self: Pick<Flights, "retryAt" | "answered" | "readDefaults">,
+  request: Request,
+  entry: Entry,
+  now: number
+): boolean => isThrottled(self, request, entry.id, now) && !isAnswered(self, entry)

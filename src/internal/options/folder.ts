@@ -1,0 +1,70 @@
+/** The options that stores and layers in a folder share. `what` is what has them, in errors. */
+import * as ByteSize from "effect/ByteSize"
+import * as Option from "effect/Option"
+import { CacheConfigError } from "../../CacheError.ts"
+import * as Defaults from "../defaults/options.ts"
+import { inCall } from "./options.ts"
+
+export const checkDirectory = (what: string, directory: unknown): void => {
+  if (typeof directory !== "string" || directory === "") {
+    throw new CacheConfigError({ message: `${what} needs "directory", the path of a folder` })
+  }
+  if (!/^file:/i.test(directory)) return
+  throw new CacheConfigError({
+    message: `${what}: "directory" is a path, not a URL like "${directory}": use fileURLToPath of node:url`
+  })
+}
+
+/** The option `trustFolder`. */
+export const trustOf = (what: string, given: boolean | undefined): boolean => {
+  if (given === undefined || typeof given === "boolean") return given === true
+  throw new CacheConfigError({ message: `${what}: "trustFolder" is true or false` })
+}
+
+interface Sizes {
+  readonly maxSize?: ByteSize.Input | undefined
+  readonly maxValue?: ByteSize.Input | undefined
+}
+
+interface Limits {
+  readonly leastMaxSize: number
+  readonly valueShare: number
+  /** the default; else that of folders */
+  readonly maxSize?: number
+}
+
+/** `maxSize` and `maxValue` in bytes, within the limits of one kind of store. */
+export const sizesOf = (
+  what: string,
+  given: Sizes,
+  { leastMaxSize, maxSize: usual = Defaults.maxSize, valueShare }: Limits
+): { readonly maxSize: number; readonly maxValue: number } => {
+  const maxSize = bytes(what, "maxSize", given.maxSize) ?? usual
+  if (maxSize < leastMaxSize) {
+    throw new CacheConfigError({ message: `${what}: "maxSize" is at least ${leastMaxSize} bytes, not ${maxSize}` })
+  }
+  const most = Math.floor(maxSize * valueShare)
+  const maxValue = bytes(what, "maxValue", given.maxValue) ?? Math.min(Defaults.maxValue, most)
+  if (maxValue > most) {
+    throw new CacheConfigError({
+      message: `${what}: "maxValue" is at most ${most} bytes where "maxSize" is ${maxSize}, not ${maxValue}`
+    })
+  }
+  return { maxSize, maxValue }
+}
+
+const bytes = (what: string, name: string, given: ByteSize.Input | undefined): number | undefined => {
+  if (given === undefined) return undefined
+  try {
+    return sizeAboveZero(name, given)
+  } catch (thrown) {
+    throw inCall(what, thrown)
+  }
+}
+
+/** A size in bytes. */
+export const sizeAboveZero = (name: string, given: ByteSize.Input): number => {
+  const size = ByteSize.fromInput(given)
+  if (Option.isSome(size) && size.value !== ByteSize.zero) return Number(size.value)
+  throw new CacheConfigError({ message: `"${name}" is not a size above zero` })
+}

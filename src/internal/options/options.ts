@@ -1,0 +1,154 @@
+/** Checks of options. */
+import { CacheConfigError } from "../../CacheError.ts"
+import type * as Ttl from "../../Ttl.ts"
+import { toMillis } from "../../Ttl.ts"
+
+/** Throws for options that are missing, or are no object. */
+export const requireObject = (what: string, options: unknown, example = "an object"): void => {
+  if (typeof options === "object" && options !== null && !Array.isArray(options)) return
+  throw new CacheConfigError({ message: `${what} got no options: pass ${example}` })
+}
+
+/** A duration above zero, in milliseconds. */
+export const positiveMillis = (name: string, input: Ttl.Input): number => {
+  const millis = toMillis(input, name)
+  if (millis > 0) return millis
+  throw new CacheConfigError({ message: `${name} is longer than nothing, not ${millis} ms` })
+}
+
+/** Throws for what is no list. A string is iterable too, but its letters are not what was meant. */
+export const requireList = (what: string, given: unknown, element: string): void => {
+  if (typeof given === "object" && given !== null && Symbol.iterator in given) return
+  throw new CacheConfigError({ message: `${what} got no list: for one ${element} pass [${element}]` })
+}
+
+/** What is thrown about options, with the call that was given them. */
+export const inCall = (call: string, thrown: unknown): unknown =>
+  thrown instanceof CacheConfigError ? new CacheConfigError({ message: `${call}: ${thrown.message}` }) : thrown
+
+/** The names of several lists. A call and no spread: bundlers leave out a call whose result is not used. */
+export const namesIn = (...lists: ReadonlyArray<Iterable<string>>): ReadonlySet<string> =>
+  new Set(lists.flatMap((list) => Array.from(list)))
+
+/** Throws for the first option that is not in `known`: a misspelt option must not be ignored in silence. */
+export const refuseUnknown = (
+  what: string,
+  options: object,
+  known: ReadonlySet<string> | ReadonlyArray<string>
+): void => {
+  requireObject(what, options)
+  const unknown = unknownOf(options, known)
+  if (unknown !== undefined) throw new CacheConfigError({ message: `${what} has ${noOption(unknown, known)}` })
+}
+
+/** The first option that is not in `known`. */
+export const unknownOf = (options: object, known: ReadonlySet<string> | ReadonlyArray<string>): string | undefined =>
+  Object.keys(options).find((option) => !("has" in known ? known.has(option) : known.includes(option)))
+
+/** Says that there is no such option; `home`: where there is one. */
+export const noOption = (
+  option: string,
+  known: ReadonlySet<string> | ReadonlyArray<string>,
+  home?: string | undefined
+): string => {
+  const names = Array.from(known)
+  const near = nearest(option, names)
+  const hint = home ?? (near && `did you mean "${near}"?`)
+  return `no option "${option}": ${hint === undefined ? "it" : `${hint} It`} knows ${names.join(", ")}`
+}
+
+/** The name that was probably meant: at most every third letter is wrong, missing or too many. */
+export const nearest = (given: string, names: ReadonlyArray<string>): string | undefined => {
+  let best: string | undefined
+  let least = Math.floor(given.length / 3) + 1
+  for (const name of names) {
+    const distance = distanceOf(given.toLowerCase(), name.toLowerCase())
+    if (distance < least) [best, least] = [name, distance]
+  }
+  return best
+}
+
+/** How many letters must be added, removed, replaced or exchanged with the next one (optimal string alignment). */
+const distanceOf = (a: string, b: string): number => {
+  const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)]
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1
+      row[j] = Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, rows[i - 1]![j - 1]! + same)
+      const exchanged = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      if (exchanged) row[j] = Math.min(row[j]!, rows[i - 2]![j - 2]! + 1)
+    }
+    rows.push(row)
+  }
+  return rows[a.length]![b.length]!
+}
+
+/** Whether a value is a list of strings: a string alone is none, though it has letters. */
+export const isListOfText = (value: unknown): value is ReadonlyArray<string> =>
+  Array.isArray(value) && value.every((one) => typeof one === "string")
+
+/** Throws a `CacheConfigError` for a wrong value of an option; `of` names the function or layer that was given it. */
+type Check<A> = (given: A, of: string) => void
+
+/** A check for each option of a type: an option without its check does not compile, nor a check without its option. */
+export type Checks<O> = { readonly [Name in keyof O]-?: Check<O[Name]> }
+
+/** A check that accepts a missing option. */
+export const optional = <A>(check: Check<A>): Check<A | undefined> => (given, of) => {
+  if (given !== undefined) check(given, of)
+}
+
+/** Checks all options of one list. */
+export const checkAll = <O extends object>(of: string, options: O, checks: Checks<O>): void => {
+  for (const name of Object.keys(checks) as Array<keyof O>) checks[name](options[name], of)
+}
+
+/** As `checkAll`, of a list that may be missing: only what is given is looked at, because every miss is checked. */
+export const checkGiven = <O extends object>(
+  of: string,
+  options: O,
+  checks: { readonly [Name in keyof O]?: Check<O[Name]> }
+): void => {
+  // own checks only: every object has a `constructor`, and some programs add to `Object.prototype`
+  for (const name in options) if (Object.hasOwn(checks, name)) checks[name]!(options[name], of)
+}
+
+// guards are made for each call
+const namesOfChecks = new WeakMap<object, ReadonlySet<string>>()
+
+const namesOf = (checks: object): ReadonlySet<string> => {
+  const names = namesOfChecks.get(checks) ?? new Set(Object.keys(checks))
+  namesOfChecks.set(checks, names)
+  return names
+}
+
+/** As `checkAll`, where the list is all that may be given. */
+export const checkOptions = <O extends object>(of: string, options: O, checks: Checks<O>): void => {
+  refuseUnknown(of, options, namesOf(checks))
+  checkAll(of, options, checks)
+}
+
+/** The answer of a condition of the user's. A promise of one is true whatever it promises, and is not what was meant. */
+export const answerOf = (name: string, answer: unknown): boolean => {
+  if (typeof answer === "boolean") return answer
+  throw new CacheConfigError({
+    message: `${name} answered ${
+      answer instanceof Promise ? "a Promise" : answer === undefined ? "nothing" : `a value of type ${typeof answer}`
+    }: give true or false`
+  })
+}
+
+/** Throws where a required option is missing or of another type. */
+export const requireType = (
+  what: string,
+  options: object,
+  names: ReadonlyArray<string>,
+  type: "string" | "function"
+): void => {
+  requireObject(what, options)
+  for (const name of names) {
+    if (typeof (options as Record<string, unknown>)[name] === type) continue
+    throw new CacheConfigError({ message: `${what} needs "${name}", a ${type}` })
+  }
+}

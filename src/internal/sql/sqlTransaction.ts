@@ -1,0 +1,79 @@
+/**
+ * The open SQL transaction of `effect/sql`, and what is to happen after its commit.
+ *
+ * Services of `effect/sql` are named here instead of imported: a program without SQL loads none of it.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type { SqlClient, TransactionConnection } from "effect/sql/SqlClient"
+import { repeatsOfFiber } from "../defaults/bounds.ts"
+
+type Service = Context.Service<TransactionConnection, TransactionConnection.Service>
+
+/** The service of the innermost transaction. */
+const CurrentService = Context.Reference<Service | undefined>("effect/sql/CurrentTransactionService", {
+  defaultValue: () => undefined
+})
+
+/** The client of a program. */
+export const Client = Context.Service<SqlClient>("effect/sql/SqlClient")
+
+/**
+ * The open transaction, or savepoint, of a context. What runs after its commit still has the name of the service,
+ * but not the service itself.
+ */
+export const openTransaction = (context: Context.Context<never>): object | undefined => {
+  const service = Context.get(context, CurrentService)
+  return service === undefined ? undefined : Context.getOrUndefined(context as Context.Context<any>, service)
+}
+
+/**
+ * Runs an effect after the commit of the open transaction, and not at all where that is rolled back; at once where none
+ * is open.
+ *
+ * A transaction that does not say when it is committed is not waited for: the effect runs at once, for what has been
+ * read before, and again when the fiber ends, for what others have read until then.
+ */
+export const afterCommit = <R>(effect: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> =>
+  Effect.withFiber((fiber) => {
+    const context = fiber.context as Context.Context<any>
+    if (openTransaction(context) === undefined) return effect
+    let ran = false
+    const run = Effect.suspend(() => {
+      ran = true
+      return effect
+    })
+    const registered = Effect.flatMap(clientOf(context), (client) => client.afterCommit(run))
+    return Effect.flatMap(Effect.exit(registered), (exit) => {
+      if (Exit.isSuccess(exit) && !ran) return Effect.void
+      repeatAtEnd(fiber, effect)
+      return ran ? Effect.void : effect
+    })
+  })
+
+/** The client whose transaction is open. */
+const clientOf = (context: Context.Context<any>): Effect.Effect<SqlClient> => {
+  const service = Context.get(context, CurrentService)!
+  const client = Context.getOrUndefined(context, Client)
+  return client?.transactionService === service ? Effect.succeed(client) : makeClient(service)
+}
+
+/**
+ * A client of the same transactions. Without Node there is none: what is bundled for browsers is not to have a database
+ * client in it.
+ */
+const makeClient = (service: Service): Effect.Effect<SqlClient> =>
+  Effect.flatMap(Effect.promise(() => import("#node/internal/sql/sqlClient")), ({ makeClient }) => makeClient(service))
+
+/** How many effects are repeated at the end of a fiber: bounded, because it may live as long as the program. */
+const repeats = new WeakMap<Fiber.Fiber<any, any>, number>()
+
+const repeatAtEnd = (fiber: Fiber.Fiber<any, any>, effect: Effect.Effect<void, never, any>): void => {
+  const count = repeats.get(fiber) ?? 0
+  if (count === repeatsOfFiber) return
+  repeats.set(fiber, count + 1)
+  const run = Effect.runForkWith(fiber.context as Context.Context<any>)
+  fiber.addObserver(() => void run(effect))
+}

@@ -1,0 +1,74 @@
+/**
+ * Markers as entries of a storage, under ids that no key has: no id and no tag of the library begins with `~:`, and a
+ * string key that begins with `~` gets another one.
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Stored } from "../../../CacheEntry.ts"
+import type { Storage } from "../../../ports/storage.ts"
+import type { Change } from "../../../ports/store.ts"
+
+/** What the ids of all markers begin with. */
+export const prefix = "~:t:"
+
+export const idOf = (tag: string): string => prefix + tag
+
+/**
+ * Where the last hard invalidation of a tag left its version, in a storage of several processes. A soft invalidation reads
+ * a marker and writes it, and looks here afterwards: if another process has invalidated the tag hard in between, the
+ * marker has its former hard half back. No tag begins with `~:`.
+ */
+export const hardIdOf = (tag: string): string => hardPrefix + tag
+
+const hardPrefix = `${prefix}~:`
+
+export const isMarker = ({ id }: { readonly id: string }): boolean => id.startsWith(prefix)
+
+/** What a storage reports of a marker is a change of its tag. */
+export const toChange = (change: Change): Change =>
+  change?._tag === "Changed" && typeof change.id === "string" && isMarker(change)
+    ? { _tag: "TagChanged", tag: tagOf(change.id) }
+    : change
+
+const tagOf = (id: string): string => id.slice(id.startsWith(hardPrefix) ? hardPrefix.length : prefix.length)
+
+/** What an asynchronous storage lists, counts and reports, without the markers in it. */
+export const hiddenIn = (
+  { changes, scan, size }: Pick<Storage, "scan" | "size" | "changes">
+): Pick<Storage, "scan" | "size" | "changes"> => {
+  const visible: Storage["scan"] = scan && ((options) => Stream.filter(scan(options), (one) => !isMarker(one)))
+  const count = scan && Stream.runCount(Stream.filter(Stream.suspend(() => scan({ prefix })), isMarker))
+  return {
+    scan: visible,
+    // without `scan` nobody knows how many of all are markers: then the size is that of no `scan`, unsupported
+    size: size && count && Effect.zipWith(size, count, (all, markers) => all - markers),
+    changes: changes && Stream.map(changes, toChange)
+  }
+}
+
+/** The entry of a marker. It has no deadline, so that no storage removes it as expired. */
+export const toStored = (version: string, now: number): Stored => ({
+  meta: {
+    createdAt: now,
+    softExpiresAt: Infinity,
+    expiresAt: Infinity,
+    loadMillis: 0,
+    outcome: "success",
+    tags: [],
+    // as long as a `writeId` has to be: versions never repeat, so neither does it
+    writeId: version + version.slice(0, 8),
+    serializer: 1
+  },
+  payload: new TextEncoder().encode(JSON.stringify(version))
+})
+
+/** The version in the entry of a marker. What cannot be read counts as missing. */
+export const versionOf = (stored: Stored | undefined): string | undefined => {
+  const payload: unknown = stored?.payload
+  if (!(payload instanceof Uint8Array) || payload.length !== length) return undefined
+  return written.exec(new TextDecoder().decode(payload))?.[1]
+}
+
+const written = /^"([0-9a-f]{24})"$/
+
+const length = 26

@@ -1,0 +1,92 @@
+/**
+ * Markers inside one process, and the rules that every table of markers shares. A marker that was removed comes back
+ * with another version: that costs a load, never a stale read.
+ */
+import type { TagVersion } from "../../../CacheEntry.ts"
+import type { SyncTags } from "../../../ports/storage.ts"
+import type { Acquired, InvalidationMode, Marker, Markers } from "../../../ports/store.ts"
+import { markersKept } from "../../defaults/stores.ts"
+import type { Tokens } from "../../token.ts"
+
+/** `SyncTags`, told the time: what writes markers as entries needs it. */
+export interface TagTable extends Pick<SyncTags, "version" | "remove"> {
+  readonly markers: (tags: ReadonlyArray<string>, newVersion: () => string, now: number) => Markers
+  readonly invalidate: (
+    tags: ReadonlyArray<string>,
+    newVersion: () => string,
+    mode: InvalidationMode | undefined,
+    now: number
+  ) => void
+}
+
+export const noVersions: ReadonlyArray<undefined> = []
+
+/** The versions of tags; `undefined` for a tag without a marker. */
+export const versionsOf = (
+  table: Pick<TagTable, "version">,
+  tags: ReadonlyArray<string>
+): ReadonlyArray<string | undefined> => tags.length === 0 ? noVersions : tags.map(table.version)
+
+/** Where the soft half of a version begins: see `Marker`. */
+const softAt = 12
+
+const hardHalf = (version: string | undefined): string | undefined => version?.slice(0, softAt)
+
+/** Whether none of the tags was invalidated hard: at worst the entry is stale. */
+export const noneIsGone = (table: Pick<TagTable, "version">, tags: ReadonlyArray<TagVersion>): boolean =>
+  tags.every(({ tag, version }) => hardHalf(table.version(tag)) === hardHalf(version))
+
+/** Whether there were only soft invalidations between the two versions of a marker, and at least one. */
+export const isSoftened = (before: string, now: string): boolean => before !== now && hardHalf(before) === hardHalf(now)
+
+/** Whether the marker of a tag was softened while another process invalidated the tag hard, and undid that. */
+export const hasUndone = (softened: string, hard: string | undefined): boolean =>
+  hard !== undefined && hardHalf(hard) !== hardHalf(softened)
+
+const noTags: ReadonlyArray<string> = []
+
+/** The present `seq`: to ask for no markers makes none. */
+export const seqOf = (table: Pick<TagTable, "markers">): number => table.markers(noTags, () => "", 0).seq
+
+/** Adds the present `seq` to `Granted`. */
+export const withSeq = <A extends Acquired>(seq: () => number, acquired: A): A =>
+  acquired._tag === "Granted" ? { ...acquired, seq: seq() } : acquired
+
+export const newVersion = (tokens: Tokens): string => tokens.next(12)
+
+/** The version of a marker after an invalidation. A missing marker gets another hard half, whatever the mode. */
+export const nextVersion = (
+  before: string | undefined,
+  mode: InvalidationMode | undefined,
+  newVersion: () => string
+): string => {
+  const fresh = newVersion()
+  return mode === "soft" && before !== undefined ? before.slice(0, softAt) + fresh.slice(softAt) : fresh
+}
+
+export const make = (capacity = markersKept): SyncTags => {
+  const table = new Map<string, Marker>()
+  let seq = 0
+
+  const write = (tag: string, marker: Marker): Marker => {
+    table.delete(tag)
+    table.set(tag, marker)
+    if (table.size > capacity) table.delete(table.keys().next().value!)
+    return marker
+  }
+
+  return {
+    version: (tag) => table.get(tag)?.version,
+    markers: (tags, newVersion) => ({
+      seq,
+      markers: tags.map((tag) => write(tag, table.get(tag) ?? { version: newVersion(), seq }))
+    }),
+    invalidate(tags, newVersion, mode) {
+      seq++
+      for (const tag of tags) write(tag, { version: nextVersion(table.get(tag)?.version, mode, newVersion), seq })
+    },
+    remove(tags) {
+      for (const tag of tags) table.delete(tag)
+    }
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * What this process knows of markers that a storage keeps. Nobody counts the invalidations of a storage that several
+ * processes use, so the `seq` of a marker is counted here: it is the moment at which this process saw its version.
+ *
+ * A version never comes back. So a marker that has the same version before and after a load was not invalidated in
+ * between, whichever process might have done it. A marker that this process did not know before the load proves nothing,
+ * and gets a `seq` that is later than the load.
+ */
+import type { Marker } from "../../../ports/store.ts"
+import { markersKept } from "../../defaults/stores.ts"
+
+interface Seen {
+  /** how many markers were seen for the first time, or changed */
+  readonly seq: () => number
+  /** whether the marker is known with this version */
+  readonly isKnown: (tag: string, version: string | undefined) => boolean
+  /** the marker of a tag, as the storage has it */
+  readonly found: (tag: string, version: string) => Marker
+  /** the marker of a tag that had none */
+  readonly made: (tag: string, version: string) => Marker
+  /** the tags will have other versions: until `changed` says so, whatever the storage has is new */
+  readonly changing: (tags: ReadonlyArray<string>) => void
+  /** the tags have these versions now */
+  readonly changed: (versions: Iterable<readonly [tag: string, version: string]>) => void
+}
+
+/** No marker has it. */
+const unknown = ""
+
+/** `isShared`: other processes change markers too. If not, a marker that is found was there all the time. */
+export const make = ({ isShared }: { readonly isShared: boolean }, capacity = markersKept): Seen => {
+  const table = new Map<string, Marker>()
+  let seq = 0
+  // what is no longer known may have changed as late as this
+  let forgotten = 0
+
+  const write = (tag: string, version: string, seq: number): Marker => {
+    const marker: Marker = { version, seq }
+    table.delete(tag)
+    table.set(tag, marker)
+    if (table.size > capacity) {
+      const [oldest, { seq }] = table.entries().next().value!
+      forgotten = Math.max(forgotten, seq)
+      table.delete(oldest)
+    }
+    return marker
+  }
+
+  return {
+    seq: () => seq,
+    isKnown: (tag, version) => version !== undefined && table.get(tag)?.version === version,
+    found(tag, version) {
+      const known = table.get(tag)
+      if (known?.version === version) return write(tag, version, known.seq)
+      const wasThere = known === undefined && !isShared
+      return write(tag, version, wasThere ? forgotten : ++seq)
+    },
+    made: (tag, version) => write(tag, version, ++seq),
+    changing(tags) {
+      seq++
+      for (const tag of tags) write(tag, unknown, seq)
+    },
+    changed(versions) {
+      seq++
+      for (const [tag, version] of versions) write(tag, version, seq)
+    }
+  }
+}

@@ -1,0 +1,36 @@
+/** The tags of a store over an asynchronous storage. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Stored } from "../../../CacheEntry.ts"
+import type { StoreError } from "../../../CacheError.ts"
+import type { Storage } from "../../../ports/storage.ts"
+import type { Answer, InvalidationMode, Markers as Answered } from "../../../ports/store.ts"
+import * as Markers from "./markers.ts"
+
+export interface Tags {
+  /** the present `seq`: see `Markers` */
+  readonly seq: () => number
+  /** an entry and the versions of tags, in one step */
+  readonly get: (id: string, tags: ReadonlyArray<string>) => Effect.Effect<Answer, StoreError>
+  /** the present versions of the tags of an entry */
+  readonly of: (entry: Stored | undefined) => Effect.Effect<Pick<Markers.TagTable, "version">, StoreError>
+  readonly markers: (tags: ReadonlyArray<string>, newVersion: () => string) => Effect.Effect<Answered, StoreError>
+  readonly invalidate: (
+    tags: ReadonlyArray<string>,
+    newVersion: () => string,
+    mode: InvalidationMode | undefined
+  ) => Effect.Effect<void, StoreError>
+}
+
+/** Tags whose markers this process keeps. */
+export const ofProcess = (storage: Pick<Storage, "get">): Tags => {
+  const table = Markers.make()
+  const seq = () => Markers.seqOf(table)
+  return {
+    seq,
+    get: (id, tags) => Effect.map(storage.get(id), (entry) => ({ entry, versions: Markers.versionsOf(table, tags) })),
+    of: () => Exit.succeed(table),
+    markers: (tags, newVersion) => Effect.sync(() => table.markers(tags, newVersion)),
+    invalidate: (tags, newVersion, mode) => Effect.sync(() => table.invalidate(tags, newVersion, mode))
+  }
+}

@@ -1,0 +1,31 @@
+/** Long streams in turns: other fibers and timers have theirs in between. */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { chunk, turnMillis } from "../defaults/bounds.ts"
+import { monotonicMillis } from "./monotonic.ts"
+
+/**
+ * Ends the turn before the next part of a stream, where this one has taken its time. Effect counts the steps of a fiber,
+ * and each may take long.
+ */
+const inTurns = <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
+  Stream.transformPull(self, (pull) =>
+    Effect.clockWith((clock) => {
+      let beganAt = monotonicMillis(clock)
+      const inNextTurn = Effect.flatMap(Effect.yieldNow, () => {
+        beganAt = monotonicMillis(clock)
+        return pull
+      })
+      return Effect.succeed(
+        Effect.suspend(() => monotonicMillis(clock) - beganAt < turnMillis ? pull : inNextTurn)
+      )
+    }))
+
+/** Streams what may be many, without holding the event loop. */
+export const each = <A>(items: Iterable<A>): Stream.Stream<A> =>
+  inTurns(Stream.fromIterable(items, { chunkSize: chunk }))
+
+/** Groups for steps that each take some time. */
+export const inChunks = <A, E, R>(
+  self: Stream.Stream<A, E, R>
+): Stream.Stream<readonly [A, ...Array<A>], E, R> => inTurns(Stream.grouped(self, chunk))

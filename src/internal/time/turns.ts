@@ -1,0 +1,93 @@
+/** Long lists in turns: other fibers and timers have theirs in between. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { SchedulerDispatcher } from "effect/Scheduler"
+import { chunk, many, turnMillis } from "../defaults/bounds.ts"
+import { monotonicMillis } from "./monotonic.ts"
+
+/** How long a turn may take: it is looked at after so many steps. Seeded schedules make it shorter. */
+export const turns = { steps: many.steps, millis: turnMillis }
+
+/** As `for`, without holding the event loop. */
+export const forEach = <A>(items: Iterable<A>, step: (item: A) => void): Effect.Effect<void> =>
+  Effect.clockWith((clock) => {
+    const iterator = items[Symbol.iterator]()
+    const turn = (): Effect.Effect<void> =>
+      turnOf(iterator, clock, step) === "done" ? Effect.void : Effect.flatMap(Effect.yieldNow, turn)
+    return Effect.suspend(turn)
+  })
+
+/** The clock, and what runs in a later turn. */
+export interface Turning {
+  readonly clock: Clock.Clock
+  readonly dispatcher: SchedulerDispatcher
+}
+
+/**
+ * As `forEach`, outside of a fiber: what is not done in this turn is done in later ones, and then `end`. A step that
+ * answers `false` is the last one until the returned function is called.
+ */
+export const forEachUnsafe = <A>(
+  items: Iterable<A>,
+  { clock, dispatcher }: Turning,
+  step: (item: A) => boolean | void,
+  end: () => void
+): () => void => {
+  const iterator = items[Symbol.iterator]()
+  const turn = (): void => {
+    const ended = turnOf(iterator, clock, step)
+    if (ended === "done") end()
+    else if (ended === "late") later()
+  }
+  const later = () => dispatcher.scheduleTask(turn, 0)
+  turn()
+  return later
+}
+
+const turnOf = <A>(
+  iterator: Iterator<A>,
+  clock: Clock.Clock,
+  step: (item: A) => boolean | void
+): "done" | "late" | "paused" => {
+  const beganAt = monotonicMillis(clock)
+  for (let steps = 1;; steps++) {
+    const next = iterator.next()
+    if (next.done === true) return "done"
+    if (step(next.value) === false) return "paused"
+    // the clock costs more than a step
+    if (steps % turns.steps === 0 && monotonicMillis(clock) - beganAt >= turns.millis) return "late"
+  }
+}
+
+/** As `forEach`, for steps that each take some time, one after the other. One that is done at once answers nothing. */
+export const forEachEffect: <A, E, R>(
+  items: Iterable<A>,
+  step: (item: A) => Effect.Effect<unknown, E, R> | undefined
+) => Effect.Effect<void, E, R> = Effect.fnUntraced(function*(items, step) {
+  const clock = yield* Clock.Clock
+  let beganAt = monotonicMillis(clock)
+  for (const item of items) {
+    if (monotonicMillis(clock) - beganAt >= turns.millis) {
+      yield* Effect.yieldNow
+      beganAt = monotonicMillis(clock)
+    }
+    const rest = step(item)
+    if (rest !== undefined) yield* rest
+  }
+})
+
+/** One question for many items, in parts where they are more than belong into one turn. Answers in the order of the items. */
+export const inParts = <A, B, E, R>(
+  items: ReadonlyArray<A>,
+  ask: (part: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E, R>,
+  size = chunk
+): Effect.Effect<ReadonlyArray<B>, E, R> => {
+  if (items.length <= size) return ask(items)
+  const answers: Array<B> = []
+  const parts = Array.from({ length: Math.ceil(items.length / size) }, (_, i) => i * size)
+  const each = forEachEffect(
+    parts,
+    (from) => Effect.map(ask(items.slice(from, from + size)), (some) => void answers.push(...some))
+  )
+  return Effect.as(each, answers)
+}

@@ -1,9 +1,0 @@
-/** The directory of a store. */
-import * as path from "node:path"
-import { checkDirectory } from "../../internal/folder.ts"
-
-/** The option `directory` as an absolute path: it stays where it is when the program changes its working directory. */
-export const absolute = (what: string, { directory }: { readonly directory: string }): string => {
-  checkDirectory(what, directory)
-  return path.resolve(directory)
-}

@@ -1,0 +1,73 @@
+/** The option `directory` of the stores and locks in a folder. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { CacheLayer } from "effect-cached"
+import { FilesStore } from "effect-cached/files"
+import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
+import * as fs from "node:fs"
+import { join } from "node:path"
+import { entry } from "../support/sqlite.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+/** Changes the working directory, until the scope closes. */
+const chdir = (directory: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const before = process.cwd()
+      process.chdir(directory)
+      return before
+    }),
+    (before) => Effect.sync(() => process.chdir(before))
+  )
+
+describe("a relative directory", () => {
+  for (const [name, make] of [["disk", SqliteStore.make], ["files", FilesStore.make]] as const) {
+    it.effect(`stays where it is when the program goes elsewhere (${name})`, () =>
+      Effect.gen(function*() {
+        const [here, there] = [yield* tempDirectory, yield* tempDirectory]
+        yield* chdir(here)
+        const made = make({ directory: "cache" })
+        process.chdir(there)
+        const store = yield* made
+        yield* store.set("id", entry(1))
+        process.chdir(here)
+        store.changesUnsafe?.()
+        yield* store.set("id", entry(2))
+        fs.rmSync(join(here, "cache"), { recursive: true })
+        process.chdir(there)
+        store.changesUnsafe?.()
+        yield* store.set("id", entry(3))
+        expect(fs.readdirSync(here)).toEqual(["cache"])
+        expect(fs.readdirSync(there)).toEqual([])
+      }))
+  }
+})
+
+describe("a path that cannot be one", () => {
+  const makers = [SqliteStore.make, FilesStore.make, SqliteLock.make, CacheLayer.disk, CacheLayer.files]
+
+  it("a URL as a text says what to do", () => {
+    for (const make of makers) {
+      expect(() => make({ directory: "file:///tmp/cache" })).toThrow(/is a path, not a URL .*fileURLToPath/)
+    }
+  })
+
+  it("one that SQLite cannot open is refused at once, and one that it can is opened", () => {
+    const long = `/tmp/${"x".repeat(200)}/${"y".repeat(200)}/`
+    for (const make of [SqliteStore.make, SqliteLock.make]) {
+      expect(() => make({ directory: long + "z".repeat(200) })).toThrow(
+        /"directory" is \d+ bytes too long for SQLite, which opens paths of 512 bytes at most/
+      )
+    }
+  })
+
+  it.effect("at the limit works", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* tempDirectory, "x".repeat(200), "y".repeat(200))
+      const rest = 512 - 8 - Buffer.byteLength(join(directory, "z", "cache.v99.999999999.db")) + 1
+      const longest = join(directory, "z".repeat(rest))
+      const store = yield* SqliteStore.make({ directory: longest })
+      yield* store.set("id", entry(1))
+      expect(() => SqliteStore.make({ directory: `${longest}z` })).toThrow(/1 bytes too long/)
+    }))
+})

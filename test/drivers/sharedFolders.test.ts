@@ -1,0 +1,156 @@
+/** Folders that others can write to, and what others put there. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, type Scope } from "effect"
+import { CacheLayer } from "effect-cached"
+import type { LockError, StoreError } from "effect-cached/CacheError"
+import { FilesStore } from "effect-cached/files"
+import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
+import { execFileSync } from "node:child_process"
+import * as fs from "node:fs"
+import { join } from "node:path"
+import { networkOf } from "../../src/drivers/shared/folderTrust.ts"
+import { entry } from "../support/sqlite.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+type Make = (options: SqliteLock.Options) => Effect.Effect<unknown, StoreError | LockError, Scope.Scope>
+
+const makers: Record<string, Make> = { disk: SqliteStore.make, files: FilesStore.make, lock: SqliteLock.make }
+
+const modeOf = (path: string) => fs.statSync(path).mode & 0o777
+
+/** What others could use to lead a program elsewhere, or to stop it. */
+const traps: Record<string, (path: string, victim: string) => void> = {
+  "a link to a file of the victim": (path, victim) => fs.symlinkSync(victim, path),
+  "a link to nothing": (path) => fs.symlinkSync("/nowhere/at/all", path),
+  "a pipe": (path) => void execFileSync("mkfifo", [path])
+}
+
+for (const [kind, make] of Object.entries(makers)) {
+  describe(`the folder of ${kind}`, () => {
+    it.effect("is for its owner alone where it is made", () =>
+      Effect.gen(function*() {
+        const parent = join(yield* tempDirectory, "made")
+        yield* make({ directory: join(parent, "cache") })
+        expect([modeOf(parent), modeOf(join(parent, "cache"))]).toEqual([0o700, 0o700])
+      }))
+
+    it.effect("is refused where everybody can write to it, unless it is trusted", () =>
+      Effect.gen(function*() {
+        const directory = yield* tempDirectory
+        for (const mode of [0o777, 0o1777, 0o702]) {
+          fs.chmodSync(directory, mode)
+          const error = yield* Effect.flip(make({ directory }))
+          expect(String(error.cause)).toMatch(/is refused because everybody can write to it: .*trustFolder: true/)
+          yield* make({ directory, trustFolder: true })
+        }
+      }))
+
+    it.effect("is refused where another group can write to it, and not where the own one can", () =>
+      Effect.gen(function*() {
+        const directory = yield* tempDirectory
+        fs.chmodSync(directory, 0o770)
+        yield* make({ directory })
+        // only the superuser may give it to another group
+        if (process.getuid?.() !== 0) return
+        fs.chownSync(directory, 0, 54_321)
+        const error = yield* Effect.flip(make({ directory }))
+        expect(String(error.cause)).toMatch(/the group 54321/)
+        yield* make({ directory, trustFolder: true })
+      }))
+
+    it("takes no other trustFolder than true and false", () => {
+      expect(() => make({ directory: "x", trustFolder: "yes" as never })).toThrow(/"trustFolder" is true or false/)
+    })
+  })
+}
+
+describe("what others put into a folder", () => {
+  for (const [what, set] of Object.entries(traps)) {
+    it.effect(`${what} is no database, and no lock`, () =>
+      Effect.gen(function*() {
+        const directory = yield* tempDirectory
+        const victim = join(yield* tempDirectory, "victim")
+        fs.writeFileSync(victim, "precious")
+        for (const name of ["cache.v2.1.db", "locks.v1.db"]) set(join(directory, name), victim)
+        for (const make of [makers["disk"]!, makers["lock"]!]) {
+          const error = yield* Effect.flip(Effect.scoped(make({ directory })))
+          expect(String(error.cause)).toMatch(/is refused because it is no plain file/)
+        }
+        expect(fs.readFileSync(victim, "utf8")).toBe("precious")
+      }))
+
+    it.effect(`${what} is not written to, nor waited for, under a name that can be guessed (disk)`, () =>
+      Effect.gen(function*() {
+        const directory = yield* tempDirectory
+        const victim = join(yield* tempDirectory, "victim")
+        fs.writeFileSync(victim, "precious")
+        for (const name of ["cache.v2.current", `cache.v2.current.${process.pid}`, "cache.v2.reserve"]) {
+          set(join(directory, name), victim)
+        }
+        const store = yield* SqliteStore.make({ directory, storeTimeout: 10 })
+        yield* store.remove("id")
+        expect(fs.readFileSync(victim, "utf8")).toBe("precious")
+      }))
+
+    it.effect(`${what} is not written to, nor waited for, under a name that can be guessed (files)`, () =>
+      Effect.gen(function*() {
+        const directory = yield* tempDirectory
+        const victim = join(yield* tempDirectory, "victim")
+        fs.writeFileSync(victim, "precious")
+        const names = yield* Effect.scoped(Effect.gen(function*() {
+          const first = yield* tempDirectory
+          const store = yield* FilesStore.make({ directory: first })
+          yield* store.set("id", entry(1))
+          yield* store.invalidateTags(["tag"])
+          yield* store.increment("n", 1)
+          return fs.readdirSync(first, { recursive: true }).map(String)
+            .filter((name) => fs.statSync(join(first, name)).isFile())
+        }))
+        for (const folder of ["tags", "counters"]) fs.mkdirSync(join(directory, folder))
+        for (const name of names) set(join(directory, name), victim)
+        const store = yield* FilesStore.make({ directory })
+        expect((yield* store.get("id", ["tag"])).entry).toBeUndefined()
+        yield* store.set("id", entry(2))
+        expect((yield* store.get("id", [])).entry).toBeDefined()
+        yield* Effect.exit(store.invalidateTags(["tag"]))
+        yield* Effect.exit(store.increment("n", 1))
+        expect(fs.readFileSync(victim, "utf8")).toBe("precious")
+      }))
+  }
+
+  it.effect("a database that everybody can write to is refused", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* Effect.scoped(SqliteStore.make({ directory }))
+      fs.chmodSync(join(directory, "cache.v2.1.db"), 0o666)
+      const error = yield* Effect.flip(Effect.scoped(SqliteStore.make({ directory })))
+      expect(error).toMatchObject({ _tag: "StoreError", reason: "Denied" })
+      yield* Effect.scoped(SqliteStore.make({ directory, trustFolder: true }))
+    }))
+})
+
+describe("the layers", () => {
+  it.effect("pass trustFolder on", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      fs.chmodSync(directory, 0o777)
+      for (const layer of [CacheLayer.disk, CacheLayer.files]) {
+        expect(yield* Effect.flip(Effect.provide(Effect.void, layer({ directory })))).toMatchObject({
+          reason: "Denied"
+        })
+        yield* Effect.provide(Effect.void, layer({ directory, trustFolder: true }))
+      }
+    }))
+})
+
+describe("a network file system", () => {
+  it("is known by its type", () => {
+    expect([0x6969, 0xff53_4d42, -0xac_b2be, 0xef53, 0x0102_1994].map(networkOf)).toEqual([
+      "NFS",
+      "CIFS",
+      "CIFS",
+      undefined,
+      undefined
+    ])
+  })
+})

@@ -1,0 +1,256 @@
+/** What fills a SQLite database, what makes room, and what is refused. */
+import { describe, expect, it, vi } from "@effect/vitest"
+import { Effect, Fiber, Stream } from "effect"
+import { SqliteStore } from "effect-cached/sqlite"
+import { TestClock } from "effect/testing"
+import * as fs from "node:fs"
+import { changesOf, connection, entry, fileOf, read } from "../../support/sqlite.ts"
+import { tempDirectory } from "../../support/tempDirectory.ts"
+
+// a small database empties its log often, and each time waits for the disk
+vi.setConfig({ testTimeout: 30_000 })
+
+const range = (n: number) => Array.from({ length: n }, (_, i) => i)
+
+const asking = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
+
+describe("a smaller maxSize", () => {
+  const filled = Effect.gen(function*() {
+    const directory = yield* tempDirectory
+    yield* Effect.scoped(Effect.gen(function*() {
+      const store = yield* SqliteStore.make({ directory, maxSize: "16 MiB" })
+      for (const i of range(100)) yield* store.set(`id ${i}`, entry(i, 100_000))
+    }))
+    expect(fs.statSync(fileOf(directory)).size).toBeGreaterThan(9_000_000)
+    return directory
+  })
+
+  it.effect(
+    "shrinks a database in small steps after it is opened, the oldest entries first",
+    () =>
+      Effect.gen(function*() {
+        const directory = yield* filled
+        yield* Effect.scoped(
+          Effect.gen(function*() {
+            const store = yield* SqliteStore.make({ directory, maxSize: "2 MiB" })
+            yield* TestClock.adjust("100 millis")
+            expect(read(store, "id 99")).toBeDefined()
+            expect(yield* store.size).toBeGreaterThan(80)
+            yield* TestClock.adjust("5 seconds")
+            expect(read(store, "id 99")).toBeDefined()
+            expect(read(store, "id 0")).toBeUndefined()
+            expect(yield* store.size).toBeGreaterThan(10)
+          })
+        )
+        expect(fs.statSync(fileOf(directory)).size).toBeLessThanOrEqual(2 * 1024 ** 2)
+      }),
+    30_000
+  )
+
+  it.effect("holds for who writes meanwhile, and in every process that has it", () =>
+    Effect.gen(function*() {
+      const directory = yield* filled
+      yield* Effect.scoped(
+        Effect.gen(function*() {
+          const a = yield* SqliteStore.make({ directory, maxSize: "2 MiB" })
+          const b = yield* SqliteStore.make({ directory, maxSize: "2 MiB" })
+          yield* TestClock.adjust("5 seconds")
+          for (const i of range(200)) yield* (i % 2 === 0 ? a : b).set(`new ${i}`, entry(i, 100_000))
+          yield* TestClock.adjust("5 seconds")
+        })
+      )
+      expect(fs.statSync(fileOf(directory)).size).toBeLessThanOrEqual(2 * 1024 ** 2)
+    }), 30_000)
+
+  it("below 1 MiB is a mistake that is named", () => {
+    const make = (maxSize: number | string) => () => SqliteStore.make({ directory: "x", maxSize: maxSize as never })
+    expect(make(1024 ** 2 - 1)).toThrow(/"maxSize" is at least 1048576 bytes, not 1048575/)
+    expect(make("500 kB")).toThrow(/"maxSize"/)
+    expect(make(1024 ** 2)).not.toThrow()
+  })
+})
+
+describe("markers, leases and counters", () => {
+  it.effect("of very many tags leave room for entries, and for invalidations", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const store = yield* SqliteStore.make({ directory, maxSize: "2 MiB" })
+      for (const i of range(300)) yield* store.markers(range(100).map((n) => `a tag with a long name ${i} ${n}`))
+      for (const i of range(20)) yield* store.set(`id ${i}`, entry(i, 30_000))
+      expect(read(store, "id 19")).toBeDefined()
+      expect(read(store, "id 5")).toBeDefined()
+      for (const i of range(50)) yield* store.invalidateTags([`other ${i}`])
+    }), 30_000)
+
+  it.effect("of very long names too", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const store = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
+      for (const i of range(2000)) yield* store.markers([`${"x".repeat(2000)} ${i}`])
+      for (const i of range(50)) yield* store.invalidateTags([`${"y".repeat(2000)} ${i}`])
+      yield* store.set("id", entry(1, 50_000))
+      expect(read(store, "id")).toBeDefined()
+    }), 30_000)
+
+  it.effect("leases and counters give way too", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const store = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
+      for (const i of range(6000)) yield* store.acquire(`${"x".repeat(200)} ${i}`, asking)
+      yield* store.set("id", entry(1, 50_000))
+      for (const i of range(6000)) yield* store.increment(`${"x".repeat(200)} ${i}`, 1)
+      yield* store.set("id", entry(2, 50_000))
+      expect(read(store, "id")).toBeDefined()
+      yield* store.invalidateTags(["tag"])
+    }), 30_000)
+
+  it.effect("a marker that gives way is told to others as a change of its tag", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const a = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
+      const b = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
+      yield* a.markers(["first"])
+      changesOf(b)
+      const told = new Set<string>()
+      for (const i of range(3000)) {
+        yield* a.markers([`tag ${i}`])
+        for (const change of changesOf(b)) told.add(change._tag === "TagChanged" ? change.tag : change._tag)
+      }
+      expect(told.has("Gap") || told.has("first")).toBe(true)
+      const database = yield* connection(directory)
+      expect(database.prepare("SELECT count(*) AS n FROM marker").get()!["n"]).toBeLessThan(1500)
+    }), 30_000)
+})
+
+describe("a marker that gives way to entries", () => {
+  it.effect("is told to others as a change of its tag", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const a = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
+      const b = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
+      const names = range(350).map((i) => `${"x".repeat(2000)} ${i}`)
+      for (const name of names) yield* a.markers([name])
+      changesOf(b)
+      yield* a.set("id", entry(1, 200_000))
+      const database = yield* connection(directory)
+      const left = Number(database.prepare("SELECT count(*) AS n FROM marker").get()!["n"])
+      expect(left).toBeLessThan(names.length)
+      // names of that length are told as a gap
+      expect(changesOf(b).map(({ _tag }) => _tag)).toContain("Gap")
+    }), 30_000)
+})
+
+describe("a value", () => {
+  it.effect("larger than maxValue is refused before it is written, and the reason names it", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const store = yield* SqliteStore.make({ directory, maxValue: "10 kB" })
+      yield* store.set("id", entry(1, 10_000))
+      const error = yield* Effect.flip(store.set("id", entry(2, 10_001)))
+      expect(error).toMatchObject({ reason: "TooLarge" })
+      expect(String(error.cause)).toBe("Error: The value of \"id\" has 10001 bytes, and maxValue is 10000")
+      expect(read(store, "id")).toEqual(entry(1, 10_000))
+    }))
+
+  it.effect("may have 8 MiB, or a quarter of maxSize", () =>
+    Effect.gen(function*() {
+      const large = yield* SqliteStore.make({ directory: yield* tempDirectory })
+      yield* large.set("id", entry(1, 8 * 1024 ** 2))
+      expect(yield* Effect.flip(large.set("id", entry(1, 8 * 1024 ** 2 + 1)))).toMatchObject({ reason: "TooLarge" })
+      const small = yield* SqliteStore.make({ directory: yield* tempDirectory, maxSize: "1 MiB" })
+      yield* small.set("id", entry(1, 1024 ** 2 / 4))
+      expect(yield* Effect.flip(small.set("id", entry(1, 1024 ** 2 / 4 + 1)))).toMatchObject({ reason: "TooLarge" })
+    }))
+
+  it("maxValue above a quarter of maxSize is a mistake", () => {
+    expect(() => SqliteStore.make({ directory: "x", maxSize: "4 MiB", maxValue: "2 MiB" })).toThrow(
+      /"maxValue" is at most 1048576 bytes where "maxSize" is 4194304, not 2097152/
+    )
+    expect(() => SqliteStore.make({ directory: "x", maxValue: 0 })).toThrow(/"maxValue"/)
+  })
+})
+
+describe("operations on very many ids", () => {
+  it.live("leave turns to everybody else", () =>
+    Effect.gen(function*() {
+      const store = yield* SqliteStore.make({ directory: yield* tempDirectory })
+      const ids = range(5000).map((i) => `id ${i}`)
+      const turnsOf = Effect.fnUntraced(function*<A, E>(operation: Effect.Effect<A, E>) {
+        let turns = 0
+        let next = setImmediate(function count() {
+          turns++
+          next = setImmediate(count)
+        })
+        const answer = yield* operation
+        clearImmediate(next)
+        expect(turns).toBeGreaterThan(ids.length / 256)
+        return answer
+      })
+      yield* turnsOf(store.setMany(ids.map((id) => ({ id, entry: entry(1) }))))
+      expect((yield* turnsOf(store.removeMany(ids))).every((was) => was)).toBe(true)
+      const granted = yield* turnsOf(store.acquireMany(ids.map((id) => ({ ...asking, id, leaseMillis: 60_000 }))))
+      const commits = ids.map((id, i) => {
+        const acquired = granted[i]!
+        return { id, entry: entry(2), generation: acquired._tag === "Granted" ? acquired.generation : "" }
+      })
+      expect((yield* turnsOf(store.commitMany(commits))).every((accepted) => accepted)).toBe(true)
+    }))
+})
+
+describe("hundreds who write at once", () => {
+  it.live("are all stored, and let invalidations pass", () =>
+    Effect.gen(function*() {
+      const store = yield* SqliteStore.make({ directory: yield* tempDirectory })
+      yield* store.set("removed", entry(1))
+      const one = (i: number) => store.set(`id ${i}`, entry(i & 255, 20_000))
+      const all = yield* Effect.forkChild(Effect.forEach(range(400), one, { concurrency: "unbounded" }))
+      yield* Effect.yieldNow
+      // in the same step: others wait for a later turn
+      expect(Effect.runSyncExit(store.remove("removed"))._tag).toBe("Success")
+      yield* Fiber.join(all)
+      for (const i of range(400)) expect(read(store, `id ${i}`)).toEqual(entry(i & 255, 20_000))
+    }))
+})
+
+describe("damage that SQLite does not see", () => {
+  it.effect("a counter of invalidations that was deleted: the next database is started", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const store = yield* SqliteStore.make({ directory })
+      const database = yield* connection(directory)
+      for (const use of [store.markers(["new"]), store.invalidateTags(["tag"])]) {
+        database.exec("DELETE FROM sequence")
+        yield* use
+        const { markers, seq } = yield* store.markers(["other"])
+        expect(Number.isInteger(seq)).toBe(true)
+        expect(Number.isInteger(markers[0]!.seq)).toBe(true)
+      }
+      expect(fs.existsSync(fileOf(directory, 2))).toBe(true)
+    }))
+
+  it.effect("a frame whose lengths lead out of it is a miss that the next write replaces, and no end of a scan", () =>
+    Effect.gen(function*() {
+      const { crc32 } = yield* Effect.promise(() => import("node:zlib"))
+      const directory = yield* tempDirectory
+      const store = yield* SqliteStore.make({ directory })
+      const database = yield* connection(directory)
+      const tags = [{ tag: "tag", version: "00".repeat(12) }]
+      const lengths = [0x7fff_ffff, 0xffff_ffff, 1000, 0x8000_1000]
+      yield* store.set("other", entry(1))
+      for (const [field, meta] of [[51, { tags }], [51, { etag: "etag" }], [49, { tags }]] as const) {
+        for (const length of lengths) {
+          yield* store.set("id", entry(1, 20, meta))
+          const { frame } = database.prepare("SELECT frame FROM entry WHERE id = 'id'").get() as { frame: Uint8Array }
+          const crafted = Buffer.from(frame)
+          if (field === 49) crafted.writeUInt16BE(length & 0xffff, field)
+          else crafted.writeUInt32BE(length, field)
+          crafted.writeUInt32LE(crc32(crafted.subarray(0, -4), crc32("id")), crafted.length - 4)
+          database.prepare("UPDATE entry SET frame = ? WHERE id = 'id'").run(crafted)
+          expect(read(store, "id")).toBeUndefined()
+          expect((yield* Stream.runCollect(store.scan())).map(({ id }) => id)).toEqual(["other"])
+          yield* store.set("id", entry(3))
+          expect(read(store, "id")).toEqual(entry(3))
+        }
+      }
+    }))
+})

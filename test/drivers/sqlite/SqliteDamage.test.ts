@@ -1,0 +1,413 @@
+/** SQLite files that are cut off, damaged, deleted or full. */
+import { describe, expect, it, vi } from "@effect/vitest"
+import { Effect, Exit, Scope, Stream } from "effect"
+import { SqliteGuardStore, SqliteLock, SqliteStore } from "effect-cached/sqlite"
+import { TestClock } from "effect/testing"
+import * as fs from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync, type StatementSync } from "node:sqlite"
+import * as Connection from "../../../src/drivers/sqlite/connection.ts"
+import * as Gate from "../../../src/drivers/sqlite/transactions/backoff.ts"
+import { changesOf, connection, entry, fileOf, read, type SqliteStoreType } from "../../support/sqlite.ts"
+import { tempDirectory } from "../../support/tempDirectory.ts"
+
+// a small database empties its log often, and each time waits for the disk
+vi.setConfig({ testTimeout: 30_000 })
+
+const gap = [{ _tag: "Gap" }]
+
+const names = Array.from({ length: 30 }, (_, i) => `id ${i}`)
+
+const fill = (store: SqliteStoreType) => Effect.forEach(names, (id, i) => store.set(id, entry(i, i * 50)))
+
+/** A directory with entries in one file and no log beside it. */
+const filled = Effect.gen(function*() {
+  const directory = yield* tempDirectory
+  yield* Effect.scoped(Effect.flatMap(SqliteStore.make({ directory }), fill))
+  return directory
+})
+
+/** Whatever happened: each entry is what was set, or missing, and the store can be used. */
+const isUsable = Effect.fnUntraced(function*(store: SqliteStoreType) {
+  for (const [i, id] of names.entries()) {
+    const { entry: found } = yield* store.get(id, [])
+    if (found !== undefined) expect(Uint8Array.from(found.payload)).toEqual(entry(i, i * 50).payload)
+  }
+  yield* store.set("new", entry(1, 5000))
+  expect(read(store, "new")).toEqual(entry(1, 5000))
+})
+
+const dropTables = (directory: string) =>
+  Effect.runSync(Effect.scoped(Effect.map(connection(directory), (database) => {
+    database.exec("DROP TABLE entry; DROP TABLE lease; DROP TABLE change; DROP TABLE marker; DROP TABLE counter")
+  })))
+
+const files = (directory: string) => fs.readdirSync(directory).toSorted()
+
+describe("a file cut off", () => {
+  it.effect("at any page is no reason to fail, nor to answer what was not set", () =>
+    Effect.gen(function*() {
+      const directory = yield* filled
+      const bytes = fs.readFileSync(fileOf(directory))
+      expect(bytes.length / 4096).toBeGreaterThan(12)
+      for (let length = 0; length <= bytes.length; length += 4096) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const copy = yield* tempDirectory
+          fs.writeFileSync(fileOf(copy), bytes.subarray(0, length))
+          yield* isUsable(yield* SqliteStore.make({ directory: copy }))
+        }))
+      }
+    }), 30_000)
+
+  it.effect("at any page while two have it open is followed by both", () =>
+    Effect.gen(function*() {
+      const directory = yield* filled
+      const bytes = fs.readFileSync(fileOf(directory))
+      for (let length = 0; length < bytes.length; length += 4096) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const copy = yield* tempDirectory
+          fs.writeFileSync(fileOf(copy), bytes)
+          const a = yield* SqliteStore.make({ directory: copy })
+          const b = yield* SqliteStore.make({ directory: copy })
+          fs.truncateSync(fileOf(copy), length)
+          yield* isUsable(a)
+          yield* isUsable(b)
+          expect(changesOf(a)).not.toEqual([])
+          expect(changesOf(b)).not.toEqual([])
+          yield* a.set("shared", entry(7))
+          expect(read(b, "shared")).toEqual(entry(7))
+        }))
+      }
+    }), 30_000)
+})
+
+describe("a log cut off", () => {
+  it.effect("while two have it open is left for the next file by both", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const a = yield* SqliteStore.make({ directory })
+      const b = yield* SqliteStore.make({ directory })
+      yield* fill(a)
+      fs.truncateSync(`${fileOf(directory)}-wal`, 4096)
+      yield* isUsable(b)
+      expect(changesOf(a)).toEqual(gap)
+      expect(read(a, "new")).toEqual(entry(1, 5000))
+    }))
+})
+
+describe("a file that is damaged while the program runs", () => {
+  const damages: Record<string, (directory: string) => void> = {
+    "overwritten with noise": (directory) =>
+      fs.writeFileSync(fileOf(directory), Buffer.alloc(fs.statSync(fileOf(directory)).size, 0xa5)),
+    "overwritten behind its head": (directory) => {
+      const size = fs.statSync(fileOf(directory)).size
+      const file = fs.openSync(fileOf(directory), "r+")
+      fs.writeSync(file, Buffer.alloc(size - 4096, 0xa5), 0, size - 4096, 4096)
+      fs.closeSync(file)
+    },
+    "without its tables": dropTables
+  }
+
+  for (const [how, damage] of Object.entries(damages)) {
+    it.effect(`(${how}) is left for the next one, by all who use it`, () =>
+      Effect.gen(function*() {
+        const directory = yield* filled
+        const a = yield* SqliteStore.make({ directory })
+        const b = yield* SqliteStore.make({ directory })
+        damage(directory)
+        yield* isUsable(a)
+        expect(files(directory)).toContain("cache.v2.2.db")
+        expect(fs.readFileSync(join(directory, "cache.v2.current"), "utf8")).toBe("2\n")
+        // The other has met no error yet: it follows when it asks what has changed.
+        expect(changesOf(b)).toEqual(gap)
+        expect(read(b, "new")).toEqual(entry(1, 5000))
+        expect(changesOf(a)).toEqual(gap)
+        expect(changesOf(a)).toEqual([])
+        yield* b.remove("new")
+        expect(changesOf(a)).toEqual([{ _tag: "Changed", id: "new" }])
+      }))
+
+    it.effect(`(${how}) is found out also by who asks what has changed, takes, or writes`, () =>
+      Effect.gen(function*() {
+        const options = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
+        const asks = [
+          (store: SqliteStoreType) => store.acquire("new", options),
+          (store: SqliteStoreType) => store.set("new", entry(1)),
+          (store: SqliteStoreType) => store.remove("new"),
+          (store: SqliteStoreType) => store.invalidateTags(["tag"]),
+          (store: SqliteStoreType) => store.markers(["tag"]),
+          (store: SqliteStoreType) => Effect.sync(() => changesOf(store)),
+          (store: SqliteStoreType) => Stream.runHead(store.changes)
+        ]
+        for (const ask of asks) {
+          yield* Effect.scoped(Effect.gen(function*() {
+            const directory = yield* filled
+            const store = yield* SqliteStore.make({ directory })
+            damage(directory)
+            yield* ask(store)
+            yield* isUsable(store)
+          }))
+        }
+      }))
+  }
+})
+
+describe("a frame", () => {
+  it.effect("of which any byte was changed is a miss", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const store = yield* SqliteStore.make({ directory })
+      const tags = [{ tag: "tag", version: "00".repeat(12) }]
+      yield* store.set("id", entry(1, 20, { tags }))
+      const database = yield* connection(directory)
+      const frame = database.prepare("SELECT frame FROM entry").get()!["frame"] as Uint8Array
+      const damage = database.prepare("UPDATE entry SET frame = ?")
+      for (const [at, byte] of frame.entries()) {
+        for (const other of [byte ^ 1, byte ^ 0x80, byte ^ 0xff]) {
+          damage.run(frame.with(at, other))
+          expect(read(store, "id")).toBeUndefined()
+        }
+      }
+      damage.run(frame)
+      expect(read(store, "id")).toEqual(entry(1, 20, { tags }))
+    }))
+})
+
+describe("a connection whose disk failed", () => {
+  it.effect("is left for another to the same file", () =>
+    Effect.gen(function*() {
+      const directory = yield* filled
+      const now = () => 0
+      const opened = Effect.sync(() =>
+        Connection.make({
+          directory,
+          maxSize: 1_000_000,
+          maxValue: 100_000,
+          trustFolder: false,
+          now,
+          newVersion: () => "",
+          gates: { lock: Gate.make(now), values: Gate.make(now) },
+          wallNow: now
+        })
+      )
+      const connection = yield* Effect.acquireRelease(opened, ({ close }) => Effect.sync(close))
+      const polled = connection.listen()
+      const failed = connection.tables()
+      const answer = connection.run(() => {
+        if (connection.tables() === failed) throw Object.assign(new Error("disk I/O error"), { errcode: 10 | 3 << 8 })
+        return connection.tables().entries.get("id 1")
+      })
+      expect(answer).toMatchObject({ meta: entry(1).meta })
+      expect(polled()).toEqual(gap)
+      expect(files(directory)).toContain("cache.v2.1.db")
+      expect(files(directory)).not.toContain("cache.v2.2.db")
+    }))
+})
+
+describe("a directory that is deleted while the program runs", () => {
+  it.effect("is made again, and shared again by all", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* tempDirectory, "cache")
+      const a = yield* SqliteStore.make({ directory })
+      const b = yield* SqliteStore.make({ directory })
+      yield* fill(a)
+      changesOf(b)
+      fs.rmSync(directory, { recursive: true })
+      expect(changesOf(a)).toEqual(gap)
+      yield* isUsable(a)
+      expect(changesOf(b)).toEqual(gap)
+      expect(read(b, "new")).toEqual(entry(1, 5000))
+      expect(read(b, "id 1")).toBeUndefined()
+      yield* b.remove("new")
+      expect(read(a, "new")).toBeUndefined()
+    }))
+
+  it.effect("after a generation that was damaged begins again, too", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* tempDirectory, "cache")
+      const a = yield* SqliteStore.make({ directory })
+      dropTables(directory)
+      yield* isUsable(a)
+      expect(files(directory)).toContain("cache.v2.2.db")
+      expect(changesOf(a)).toEqual(gap)
+      fs.rmSync(directory, { recursive: true })
+      const b = yield* SqliteStore.make({ directory })
+      expect(changesOf(a)).toEqual(gap)
+      yield* a.set("id", entry(1))
+      expect(read(b, "id")).toEqual(entry(1))
+      expect(files(directory).filter((name) => name.endsWith(".db"))).toEqual(["cache.v2.1.db"])
+    }))
+
+  it.effect("and cannot be made again is a typed failure until it can", () =>
+    Effect.gen(function*() {
+      const parent = yield* tempDirectory
+      const directory = join(parent, "cache")
+      const store = yield* SqliteStore.make({ directory })
+      fs.rmSync(directory, { recursive: true })
+      fs.writeFileSync(directory, "in the way")
+      // at once: nobody may use what is known of the one that is gone
+      expect(changesOf(store)).toEqual(gap)
+      expect(() => changesOf(store)).toThrow(/"sqlite" failed to listen: Unavailable/)
+      expect(yield* Effect.flip(store.set("id", entry(1)))).toMatchObject({ _tag: "StoreError", operation: "set" })
+      fs.rmSync(directory)
+      expect(changesOf(store)).toEqual(gap)
+      yield* isUsable(store)
+    }))
+})
+
+describe("a directory that is deleted while it is opened", () => {
+  /** Deletes it at one step after the other. */
+  const deletedAt = Effect.fnUntraced(function*(directory: string, steps: ReadonlyArray<string>) {
+    const prepare: (this: DatabaseSync, sql: string) => StatementSync = DatabaseSync.prototype.prepare
+    const left = [...steps]
+    const spied = vi.spyOn(DatabaseSync.prototype, "prepare").mockImplementation(function(this: DatabaseSync, sql) {
+      if (sql === left[0]) {
+        left.shift()
+        fs.rmSync(directory, { recursive: true })
+      }
+      return prepare.call(this, sql)
+    })
+    yield* Effect.addFinalizer(() => Effect.sync(() => spied.mockRestore()))
+    return left
+  })
+
+  it.effect("is made again", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* tempDirectory, "cache")
+      const left = yield* deletedAt(directory, ["PRAGMA user_version", "SELECT max(seq) FROM entry"])
+      const store = yield* SqliteStore.make({ directory })
+      expect(left).toEqual([])
+      yield* isUsable(store)
+    }))
+
+  const others = {
+    "a lock": (directory: string) =>
+      Effect.flatMap(SqliteLock.make({ directory }), (lock) => lock.acquire("name", { lease: "1 second", wait: 0 })),
+    guards: (directory: string) =>
+      Effect.flatMap(SqliteGuardStore.make({ directory }), (guards) => guards.readBits("filter", [0]))
+  }
+
+  for (const [name, use] of Object.entries(others)) {
+    it.effect(`is made again by ${name}, too`, () =>
+      Effect.gen(function*() {
+        const directory = join(yield* tempDirectory, "cache")
+        const left = yield* deletedAt(directory, ["PRAGMA user_version", "PRAGMA user_version"])
+        yield* use(directory)
+        expect(left).toEqual([])
+      }))
+  }
+})
+
+describe("two releases on one directory", () => {
+  it.effect("have files of their own, and touch none of the other", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const others = ["cache.v3.1.db", "cache.v3.1.db-wal", "cache.v3.9.db", "cache.v0.1.db", "cache.v3.current"]
+      for (const name of others) fs.writeFileSync(join(directory, name), "theirs")
+      fs.writeFileSync(fileOf(directory, 1), "not a database".repeat(100))
+      fs.writeFileSync(fileOf(directory, 3), "not a database".repeat(100))
+      const store = yield* SqliteStore.make({ directory })
+      yield* isUsable(store)
+      for (const name of others) expect(fs.readFileSync(join(directory, name), "utf8")).toBe("theirs")
+      expect(fs.existsSync(fileOf(directory, 1))).toBe(false)
+      expect(fs.existsSync(fileOf(directory, 4))).toBe(true)
+    }))
+})
+
+describe("a disk that is full", () => {
+  it.effect("and stays full drops writes, and answers reads and invalidations", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const store = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
+      yield* store.set("id", entry(1))
+      // What somebody else needs the room for cannot be dropped.
+      const database = yield* connection(directory)
+      const size = 1024 * 1024 - fs.statSync(fileOf(directory)).size - 12 * 4096
+      database.exec(`CREATE TABLE other AS SELECT zeroblob(${Math.max(0, size)}) AS bytes`)
+      expect(yield* Effect.flip(store.set("large", entry(2, 200_000)))).toMatchObject({ reason: "Full" })
+      yield* store.invalidateTags(["tag"])
+      yield* store.remove("id")
+      expect(read(store, "id")).toBeUndefined()
+      yield* store.set("small", entry(3))
+      expect(read(store, "small")).toEqual(entry(3))
+    }))
+
+  it.effect("no more leads keep others from writing: room is made for a lease", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const store = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
+      for (let i = 0; i < 100; i++) yield* store.set(`id ${i}`, entry(1, 12_000))
+      for (let i = 0; i < 500; i++) {
+        const acquired = yield* store.acquire(`lease ${i}`, {
+          owner: "a",
+          leaseMillis: 1000,
+          rejectedWriteId: undefined,
+          join: false
+        })
+        expect(acquired._tag).toBe("Granted")
+      }
+    }))
+})
+
+describe("room that is no longer needed", () => {
+  it.effect("is given back in small steps while nobody writes, and then nothing runs any more", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const store = yield* SqliteStore.make({ directory })
+      for (let i = 0; i < 1000; i++) yield* store.set(`id ${i}`, entry(1, 5000))
+      const pages = Effect.scoped(Effect.map(connection(directory), (database) => {
+        return database.prepare("PRAGMA page_count").get()!["page_count"] as number
+      }))
+      const before = yield* pages
+      yield* store.clear
+      expect(yield* pages).toBe(before)
+      yield* TestClock.adjust("100 millis")
+      expect(yield* pages).toBeGreaterThan(before - 250)
+      expect(yield* pages).toBeLessThan(before - 150)
+      yield* TestClock.adjust("5 seconds")
+      expect(yield* pages).toBeLessThan(50)
+      yield* store.clear
+      yield* TestClock.adjust("5 seconds")
+      yield* isUsable(store)
+    }))
+
+  it.effect("is left where the store is closed meanwhile", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* Effect.scoped(Effect.gen(function*() {
+        const store = yield* SqliteStore.make({ directory })
+        yield* fill(store)
+        yield* store.clear
+      }))
+      yield* TestClock.adjust("5 seconds")
+      expect(files(directory)).toEqual(["cache.v2.1.db", "cache.v2.current", "cache.v2.reserve"])
+    }))
+})
+
+describe("a store that is closed", () => {
+  it.effect("fails typed, and makes nothing again", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* tempDirectory, "cache")
+      const scope = yield* Scope.make()
+      const store = yield* Scope.provide(SqliteStore.make({ directory }), scope)
+      yield* Scope.close(scope, Exit.void)
+      fs.rmSync(directory, { recursive: true })
+      expect(yield* Effect.flip(store.set("id", entry(1)))).toMatchObject({ reason: "Unavailable" })
+      expect(() => store.getUnsafe("id", [])).toThrow(/Unavailable/)
+      expect(() => changesOf(store)).toThrow(/Unavailable/)
+      expect(fs.existsSync(directory)).toBe(false)
+    }))
+})
+
+describe("a directory that refuses to be written", () => {
+  it.effect("is a typed failure: Denied", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      fs.chmodSync(directory, 0o500)
+      // The superuser may write everywhere but here.
+      const refused = process.getuid?.() === 0 ? "/sys/kernel/cache" : directory
+      const error = yield* Effect.flip(Effect.scoped(SqliteStore.make({ directory: refused })))
+      expect(error).toMatchObject({ _tag: "StoreError", reason: "Denied", operation: "open" })
+      fs.chmodSync(directory, 0o700)
+    }))
+})

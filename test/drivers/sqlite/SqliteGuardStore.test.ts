@@ -1,0 +1,143 @@
+/** The state of guards in a folder: shared, kept, tidied, and what happens when it cannot be used. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Layer } from "effect"
+import { CacheError, CacheLayer, Guard, GuardStore } from "effect-cached"
+import { SqliteGuardStore } from "effect-cached/sqlite"
+import { TestClock } from "effect/testing"
+import { readdirSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { tempDirectory } from "../../support/tempDirectory.ts"
+
+const call = Effect.as(Effect.void, "ok").pipe(
+  Guard.rateLimit({ key: "api", limit: 2, window: "1 minute", onStoreError: "fail" }),
+  Effect.catchTag("RateLimitExceeded", () => Effect.succeed("refused"))
+)
+
+const fileIn = (directory: string) => join(directory, "guards.v1.db")
+
+describe("the state of guards under CacheLayer.disk", () => {
+  it.effect("is the folder's, also after a restart; its file is made with the first step", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const cache = () => CacheLayer.disk({ directory })
+      yield* Effect.provide(Effect.void, cache())
+      expect(readdirSync(directory).filter((name) => name.startsWith("guards"))).toEqual([])
+      yield* Effect.gen(function*() {
+        expect(yield* call).toBe("ok")
+        expect(yield* call.pipe(Effect.provide(cache(), { local: true }))).toBe("ok")
+        expect(yield* call).toBe("refused")
+      }).pipe(Effect.provide(cache()))
+      expect(yield* call.pipe(Effect.provide(cache()))).toBe("refused")
+      expect(readdirSync(directory)).toContain("guards.v1.db")
+      // a folder of its own, and a place of the program's own
+      const other = yield* tempDirectory
+      expect(yield* call.pipe(Effect.provide(CacheLayer.disk({ directory: other })))).toBe("ok")
+      expect(yield* call.pipe(Effect.provide(cache()), Effect.provide(GuardStore.layerMemory))).toBe("ok")
+      const own = cache().pipe(Layer.provideMerge(GuardStore.layerMemory))
+      expect(yield* call.pipe(Effect.provide(own))).toBe("ok")
+    }))
+
+  it.effect("is left alone by what else is in the folder: two kinds, and names that are no UTF-8", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const names = ["a", "a\0", "\ud800", "\ud801", "é", "", "~"]
+      const calls = names.map((key) =>
+        Effect.void.pipe(
+          Guard.slidingRateLimit({ key, limit: 1, window: "1 minute", onStoreError: "fail" }),
+          Effect.exit
+        )
+      )
+      const provided = Effect.provide(CacheLayer.disk({ directory }))
+      expect((yield* provided(Effect.all(calls))).map(({ _tag }) => _tag)).toEqual(names.map(() => "Success"))
+      expect((yield* provided(Effect.all(calls))).map(({ _tag }) => _tag)).toEqual(names.map(() => "Failure"))
+    }))
+})
+
+describe("the file", () => {
+  it.effect("what has expired leaves while there are steps", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const store = yield* SqliteGuardStore.make({ directory })
+      const limited = (key: string) =>
+        Effect.void.pipe(
+          Guard.rateLimit({ key, limit: 1, window: "1 second", onStoreError: "fail" }),
+          Effect.provideService(GuardStore.GuardStore, store)
+        )
+      for (let i = 0; i < 1500; i++) {
+        yield* limited(`name ${i}`)
+        if (i === 1000) yield* TestClock.adjust("10 seconds")
+      }
+      const database = new DatabaseSync(fileIn(directory))
+      expect(Number(database.prepare("SELECT count(*) AS count FROM guard").get()!["count"])).toBeLessThan(600)
+      database.close()
+    }))
+
+  it.effect("that is removed is made again", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const provided = Effect.provideService(GuardStore.GuardStore, yield* SqliteGuardStore.make({ directory }))
+      expect(yield* Effect.all([call, call, call]).pipe(provided)).toEqual(["ok", "ok", "refused"])
+      for (const end of ["", "-wal", "-shm"]) rmSync(fileIn(directory) + end, { force: true })
+      expect(yield* call.pipe(provided)).toBe("ok")
+    }))
+
+  it.effect("that is damaged, or of another program, is left alone: limits go on in this process", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      writeFileSync(fileIn(directory), "no database at all, but long enough to look like one ".repeat(100))
+      expect(yield* Effect.flip(Effect.scoped(SqliteGuardStore.make({ directory })))).toMatchObject({
+        _tag: "StoreError",
+        store: "sqlite"
+      })
+      const local = Effect.as(Effect.void, "ok").pipe(
+        Guard.rateLimit({ key: "api", limit: 2, window: "1 minute" }),
+        Effect.catch(() => Effect.succeed("refused"))
+      )
+      expect(yield* Effect.all([local, local, local]).pipe(Effect.provide(CacheLayer.disk({ directory })))).toEqual([
+        "ok",
+        "ok",
+        "refused"
+      ])
+      expect(yield* Effect.flip(call.pipe(Effect.provide(CacheLayer.disk({ directory }))))).toMatchObject({
+        _tag: "StoreError"
+      })
+    }))
+
+  it.live("that another process holds is waited for, within the store budget", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const store = yield* SqliteGuardStore.make({ directory })
+      const other = new DatabaseSync(fileIn(directory))
+      other.exec("BEGIN IMMEDIATE")
+      const waiting = yield* Effect.forkChild(
+        Effect.provideService(call, GuardStore.GuardStore, store).pipe(Effect.flip),
+        { startImmediately: true }
+      )
+      expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "StoreError", reason: "Timeout" })
+      other.exec("ROLLBACK")
+      other.close()
+      // the pause after the last attempt
+      yield* Effect.sleep("200 millis")
+      expect(yield* Effect.provideService(call, GuardStore.GuardStore, store)).toBe("ok")
+    }))
+
+  it.effect("that is closed refuses", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const store = yield* Effect.scoped(SqliteGuardStore.make({ directory }))
+      expect(yield* Effect.flip(Effect.provideService(call, GuardStore.GuardStore, store))).toMatchObject({
+        _tag: "StoreError",
+        cause: { message: "The file of guards is closed" }
+      })
+    }))
+
+  it("bad options are a CacheConfigError", () => {
+    expect(() => SqliteGuardStore.make({} as never)).toThrow(CacheError.CacheConfigError)
+    expect(() => SqliteGuardStore.make({ directory: "" })).toThrow(CacheError.CacheConfigError)
+    expect(() => SqliteGuardStore.make({ directory: "a", maxSize: 1 } as never)).toThrow(/no option "maxSize"/)
+    expect(() => SqliteGuardStore.layer({ directory: "a", trustFolder: 1 as never })).toThrow(
+      CacheError.CacheConfigError
+    )
+  })
+})

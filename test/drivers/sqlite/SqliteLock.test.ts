@@ -1,0 +1,241 @@
+/** Locks in a SQLite file: directories, tokens, damage, clocks, processes. */
+import { describe, expect, it } from "@effect/vitest"
+import { Duration, Effect, Exit, Fiber, Scope } from "effect"
+import { CacheError, Lock, Store } from "effect-cached"
+import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
+import { withTimePassing } from "effect-cached/testing"
+import { TestClock } from "effect/testing"
+import { type ChildProcess, spawn } from "node:child_process"
+import * as fs from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { tempDirectory } from "../../support/tempDirectory.ts"
+
+const options = { lease: "3 seconds", wait: "1 minute" } as const
+const once = { lease: "3 seconds", wait: 0 } as const
+
+const tokenOf = (lock: Lock.Lock) => Effect.map(Effect.scoped(lock.acquire("name", options)), ({ token }) => token)
+
+describe("a directory", () => {
+  it("is needed", () => {
+    expect(() => SqliteLock.make({ directory: "" })).toThrow(CacheError.CacheConfigError)
+    expect(() => SqliteLock.layer({} as SqliteLock.Options)).toThrow("directory")
+    expect(() => SqliteLock.make({ directory: ".", lease: 1 } as SqliteLock.Options)).toThrow("no option \"lease\"")
+  })
+
+  it.effect("is made, and may be that of a store", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* tempDirectory, "made", "for", "it")
+      const program = Effect.gen(function*() {
+        yield* (yield* Lock.Lock).acquire("name", options)
+        return yield* (yield* Store.Store).size
+      })
+      const size = yield* Effect.scoped(program).pipe(
+        Effect.provide(SqliteLock.layer({ directory })),
+        Effect.provide(SqliteStore.layer({ directory }))
+      )
+      expect(size).toBe(0)
+      expect(fs.readdirSync(directory)).toContain("locks.v1.db")
+    }))
+
+  it.effect("that cannot be used fails the layer", () =>
+    Effect.gen(function*() {
+      const file = join(yield* tempDirectory, "file")
+      fs.writeFileSync(file, "")
+      const error = yield* Effect.flip(SqliteLock.make({ directory: join(file, "below") }))
+      expect(error).toMatchObject({ _tag: "LockError", reason: "Unavailable", name: join(file, "below") })
+      expect(error.cause).toMatchObject({ code: "ENOTDIR" })
+    }))
+})
+
+describe("tokens", () => {
+  it.effect("grow over restarts", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const restarted = Effect.scoped(Effect.flatMap(SqliteLock.make({ directory }), tokenOf))
+      expect(yield* restarted).toBe(1n)
+      expect(yield* restarted).toBe(2n)
+      yield* TestClock.setTime(1_700_000_000_000)
+      expect(yield* restarted).toBe(1_700_000_000_000_000n)
+      yield* TestClock.setTime(1000)
+      expect(yield* restarted).toBe(1_700_000_000_000_001n)
+    }))
+
+  it.effect("grow though the file is deleted, also under one who has it open", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const lock = yield* SqliteLock.make({ directory })
+      yield* TestClock.setTime(1_700_000_000_000)
+      const before = yield* tokenOf(lock)
+      fs.rmSync(directory, { recursive: true })
+      yield* TestClock.adjust(1)
+      const after = yield* tokenOf(lock)
+      expect(after).toBeGreaterThan(before)
+      const other = yield* SqliteLock.make({ directory })
+      expect(yield* tokenOf(other)).toBeGreaterThan(after)
+    }))
+})
+
+describe("a file", () => {
+  it.effect("keeps no row of a name that nobody holds", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const lock = yield* SqliteLock.make({ directory })
+      for (let i = 0; i < 100; i++) yield* Effect.scoped(lock.acquire(`name ${i}`, options))
+      const database = new DatabaseSync(join(directory, "locks.v1.db"))
+      const rows = () => database.prepare("SELECT count(*) AS rows FROM lock").get()
+      expect(rows()).toEqual({ rows: 0 })
+      // What a process that was killed has left.
+      database.exec("INSERT INTO lock VALUES ('dead', 1, 3000, 3000)")
+      yield* TestClock.adjust("2 days")
+      yield* lock.acquire("other", options)
+      expect(rows()).toEqual({ rows: 1 })
+      database.close()
+    }))
+
+  it.effect("is searched for what the dead have left once a day: each search goes through all that is held", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const lock = yield* SqliteLock.make({ directory })
+      yield* Effect.scoped(lock.acquire("first", options))
+      const database = new DatabaseSync(join(directory, "locks.v1.db"))
+      database.exec("INSERT INTO lock VALUES ('dead', 1, 3000, -100000000)")
+      const rows = () => database.prepare("SELECT count(*) AS rows FROM lock").get()
+      yield* Effect.scoped(lock.acquire("second", options))
+      expect(rows()).toEqual({ rows: 1 })
+      yield* TestClock.adjust("1 day")
+      yield* Effect.scoped(lock.acquire("third", options))
+      expect(rows()).toEqual({ rows: 0 })
+      database.close()
+    }))
+
+  it.effect("that is damaged is unavailable until it is deleted", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const file = join(directory, "locks.v1.db")
+      fs.writeFileSync(file, "not a database, but long enough to be taken for one".repeat(100))
+      const error = yield* Effect.flip(SqliteLock.make({ directory }))
+      expect(error.reason).toBe("Unavailable")
+      expect(fs.readFileSync(file, "utf8")).toContain("not a database")
+      fs.rmSync(file)
+      expect(yield* tokenOf(yield* SqliteLock.make({ directory }))).toBe(1n)
+    }))
+
+  it.effect("of another release is left alone", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const database = new DatabaseSync(join(directory, "locks.v1.db"))
+      database.exec("PRAGMA user_version = 7")
+      database.close()
+      const error = yield* Effect.flip(SqliteLock.make({ directory }))
+      expect(String(error.cause)).toContain("another release")
+    }))
+
+  it.live("that another process writes to is waited for", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const lock = yield* SqliteLock.make({ directory })
+      const database = new DatabaseSync(join(directory, "locks.v1.db"))
+      database.exec("BEGIN IMMEDIATE")
+      const fiber = yield* Effect.forkChild(Effect.scoped(lock.acquire("name", once)), { startImmediately: true })
+      yield* Effect.sleep("100 millis")
+      expect(fiber.pollUnsafe()).toBeUndefined()
+      database.exec("COMMIT")
+      expect((yield* Fiber.join(fiber)).token).toBeGreaterThan(0n)
+      database.exec("BEGIN IMMEDIATE")
+      const error = yield* Effect.flip(Effect.scoped(lock.acquire("name", once)))
+      expect(error.reason).toBe("Unavailable")
+      database.close()
+    }))
+})
+
+describe("a clock that is set back", () => {
+  it.effect("holds a lock for its lease at most", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* TestClock.setTime(1_700_000_000_000)
+      const holder = yield* SqliteLock.make({ directory })
+      yield* holder.acquire("mine", options)
+      const database = new DatabaseSync(join(directory, "locks.v1.db"))
+      database.exec("INSERT INTO lock VALUES ('dead', 1, 3000, 1700000003000)")
+      database.close()
+      yield* TestClock.setTime(1_600_000_000_000)
+      const lock = yield* SqliteLock.make({ directory })
+      const waiting = yield* Effect.forkChild(Effect.exit(lock.acquire("dead", { ...options, wait: "10 seconds" })))
+      yield* TestClock.adjust("10 seconds")
+      expect(Exit.isSuccess(yield* Fiber.join(waiting))).toBe(true)
+    }))
+})
+
+describe("a lock that is closed", () => {
+  it.effect("is of no use, and what it held is free at the lease's end", () =>
+    withTimePassing(Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const scope = yield* Scope.make()
+      const lock = yield* Scope.provide(SqliteLock.make({ directory }), scope)
+      const { lost } = yield* lock.acquire("name", once)
+      yield* Scope.close(scope, Exit.void)
+      expect((yield* Effect.flip(lock.acquire("other", once))).reason).toBe("Unavailable")
+      const other = yield* SqliteLock.make({ directory })
+      expect((yield* Effect.flip(other.acquire("name", once))).reason).toBe("Timeout")
+      yield* other.acquire("name", options)
+      expect((yield* Effect.flip(lost)).reason).toBe("Lost")
+    })))
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+// processes
+// ---------------------------------------------------------------------------------------------------------------------
+
+const worker = (...args: ReadonlyArray<string>) =>
+  Effect.acquireRelease(
+    Effect.sync(() =>
+      spawn(process.execPath, [
+        "--conditions=effect-cached-source",
+        join(import.meta.dirname, "worker.ts"),
+        ...args
+      ], { stdio: ["ignore", "pipe", "inherit"] })
+    ),
+    (child) => Effect.sync(() => child.kill("SIGKILL"))
+  )
+
+const ended = (child: ChildProcess) =>
+  Effect.callback<number | null>((resume) => void child.once("exit", (code) => resume(Effect.succeed(code))))
+
+const said = (child: ChildProcess) =>
+  Effect.callback<string>((resume) => void child.stdout!.once("data", (bytes) => resume(Effect.succeed(String(bytes)))))
+
+describe("processes", () => {
+  it.live("exclude each other, each with a larger token", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const file = join(directory, "number")
+      const rounds = 25
+      const workers = yield* Effect.forEach(Array.from({ length: 8 }), () =>
+        worker(directory, "count", file, `${rounds}`))
+      expect(yield* Effect.forEach(workers, ended, { concurrency: "unbounded" })).toEqual(workers.map(() =>
+        0
+      ))
+      expect(fs.readFileSync(file, "utf8")).toBe(String(8 * rounds))
+      const tokens = fs.readFileSync(`${file}.tokens`, "utf8").trim().split("\n").map(BigInt)
+      expect(tokens.length).toBe(8 * rounds)
+      for (const [i, token] of tokens.entries()) expect(token > (tokens[i - 1] ?? 0n)).toBe(true)
+    }), 60_000)
+
+  it.live("take over from one that was killed, at the end of its lease", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const lock = yield* SqliteLock.make({ directory })
+      const holder = yield* worker(directory, "hold", "1500")
+      const token = BigInt(yield* said(holder))
+      // It lives: it keeps the lock for longer than the lease.
+      const options = { lease: "3 seconds", wait: "2500 millis" } as const
+      expect((yield* Effect.flip(lock.acquire("counter", options))).reason).toBe("Timeout")
+      holder.kill("SIGKILL")
+      const [duration, lease] = yield* Effect.timed(lock.acquire("counter", options))
+      expect(lease.token).toBeGreaterThan(token)
+      // It had prolonged it up to 500 ms before.
+      expect(Duration.toMillis(duration)).toBeGreaterThan(900)
+      expect(Duration.toMillis(duration)).toBeLessThan(2500)
+    }), 60_000)
+})

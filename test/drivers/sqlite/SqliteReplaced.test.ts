@@ -1,0 +1,272 @@
+/** A SQLite database that is replaced while programs use it: what they write must not be lost in the former one. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { SqliteStore } from "effect-cached/sqlite"
+import { TestClock } from "effect/testing"
+import { execFile } from "node:child_process"
+import * as fs from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { promisify } from "node:util"
+import { changesOf, entry, fileOf, read, type SqliteStoreType } from "../../support/sqlite.ts"
+import { tempDirectory } from "../../support/tempDirectory.ts"
+
+const asking = (owner: string) => ({ owner, leaseMillis: 5000, rejectedWriteId: undefined, join: false })
+
+const versions = [{ tag: "tag", version: "00".repeat(12) }]
+
+/** Removes the folder, and another program makes a new database there before `a` has noticed. */
+const replace = Effect.fnUntraced(function*(directory: string) {
+  fs.rmSync(directory, { recursive: true })
+  return yield* SqliteStore.make({ directory })
+})
+
+/** Two programs that have met; then the folder is replaced under the first. */
+const replaced = Effect.gen(function*() {
+  const directory = join(yield* tempDirectory, "cache")
+  const a = yield* SqliteStore.make({ directory })
+  yield* a.set("id", entry(1))
+  yield* a.markers(["tag"])
+  const b = yield* replace(directory)
+  return { a, b, directory }
+})
+
+const held = Effect.fnUntraced(function*(store: SqliteStoreType, owner: string) {
+  const acquired = yield* store.acquire("id", asking(owner))
+  return acquired._tag === "Granted" ? acquired.generation : ""
+})
+
+describe("a database that was deleted and made again", () => {
+  it.effect("loses no removal that was acknowledged", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* replaced
+      yield* b.set("id", entry(1))
+      yield* a.remove("id")
+      expect(read(b, "id")).toBeUndefined()
+    }))
+
+  it.effect("loses no removal of many ids", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* replaced
+      yield* b.set("id", entry(1))
+      yield* a.removeMany(["other", "id"])
+      expect(read(b, "id")).toBeUndefined()
+    }))
+
+  it.effect("loses no invalidation of tags", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* replaced
+      const before = yield* b.markers(["tag"])
+      yield* a.invalidateTags(["tag"])
+      expect((yield* b.markers(["tag"])).markers[0]!.version).not.toBe(before.markers[0]!.version)
+    }))
+
+  it.effect("loses no clear", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* replaced
+      yield* b.set("id", entry(1))
+      yield* a.clear
+      expect(yield* b.size).toBe(0)
+    }))
+
+  it.effect("loses no set, and a condition counts as it is there", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* replaced
+      yield* a.set("id", entry(2))
+      expect(read(b, "id")).toEqual(entry(2))
+    }))
+
+  it.effect("judges a condition by what is there", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* replaced
+      yield* b.set("new", entry(1))
+      expect(yield* a.set("new", entry(2), { _tag: "IfAbsent" })).toBe(false)
+      expect(read(b, "new")).toEqual(entry(1))
+    }))
+
+  it.effect("starts its counters there", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* tempDirectory, "cache")
+      const a = yield* SqliteStore.make({ directory })
+      yield* a.increment("n", 41)
+      const b = yield* replace(directory)
+      expect(yield* a.increment("n", 1)).toBe(1)
+      expect(yield* b.counter("n")).toMatchObject({ value: 1 })
+    }))
+
+  it.effect("refuses what was loaded under a lease of before", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* tempDirectory, "cache")
+      const a = yield* SqliteStore.make({ directory })
+      const generation = yield* held(a, "a")
+      const b = yield* replace(directory)
+      expect(yield* a.commit("id", generation, entry(1))).toBe(false)
+      expect(read(b, "id")).toBeUndefined()
+    }))
+
+  it.effect("grants leases that count there", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* replaced
+      yield* b.remove("id")
+      expect(yield* a.acquire("free", asking("a"))).toMatchObject({ _tag: "Granted" })
+      expect(yield* b.acquire("free", asking("b"))).toMatchObject({ _tag: "Wait" })
+    }))
+
+  it.effect("creates markers that count there", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* replaced
+      expect((yield* a.markers(["new"])).markers).toEqual((yield* b.markers(["new"])).markers)
+    }))
+})
+
+describe("an older copy of the folder that takes its place", () => {
+  /** `b` opens what was copied before `a` did something. */
+  const restored = (act: (a: SqliteStoreType) => Effect.Effect<unknown, unknown>, later = 0) =>
+    Effect.gen(function*() {
+      const parent = yield* tempDirectory
+      const directory = join(parent, "cache")
+      const a = yield* SqliteStore.make({ directory })
+      yield* a.set("id", entry(1))
+      yield* a.set("tagged", entry(1, 10, { tags: versions }))
+      const before = yield* a.markers(["tag"])
+      fs.cpSync(directory, join(parent, "copy"), { recursive: true })
+      yield* act(a)
+      yield* TestClock.adjust(later)
+      fs.rmSync(directory, { recursive: true })
+      fs.renameSync(join(parent, "copy"), directory)
+      const b = yield* SqliteStore.make({ directory })
+      expect(changesOf(a)).toEqual([{ _tag: "Gap" }])
+      return { a, b, before }
+    })
+
+  it.effect("does not bring back what was removed in the last ten seconds", () =>
+    Effect.gen(function*() {
+      const { b } = yield* restored((a) => a.remove("id"), 9900)
+      expect(read(b, "id")).toBeUndefined()
+      expect(changesOf(b)).toContainEqual({ _tag: "Changed", id: "id" })
+    }))
+
+  it.effect("brings it back when that is longer ago", () =>
+    Effect.gen(function*() {
+      const { b } = yield* restored((a) => a.remove("id"), 10_100)
+      expect(read(b, "id")).toEqual(entry(1))
+    }))
+
+  it.effect("does not bring back what was set otherwise, nor the version of a tag", () =>
+    Effect.gen(function*() {
+      const { b, before } = yield* restored((a) => Effect.andThen(a.set("id", entry(2)), a.invalidateTags(["tag"])))
+      expect(read(b, "id")).toBeUndefined()
+      expect((yield* b.markers(["tag"])).markers[0]!.version).not.toBe(before.markers[0]!.version)
+    }))
+
+  it.effect("nor what was cleared, by one call or by very many", () =>
+    Effect.gen(function*() {
+      const cleared = yield* restored((a) => a.clear)
+      expect(yield* cleared.b.size).toBe(0)
+      const ids = Array.from({ length: 20_000 }, (_, i) => `id ${i}`)
+      const many = yield* restored((a) => a.removeMany(["id", ...ids]))
+      expect(read(many.b, "id")).toBeUndefined()
+    }))
+
+  it.effect("nor what was removed from a database of a lower number", () =>
+    Effect.gen(function*() {
+      const parent = yield* tempDirectory
+      const directory = join(parent, "cache")
+      yield* Effect.scoped(SqliteStore.make({ directory }))
+      fs.writeFileSync(fileOf(directory), "damaged")
+      yield* Effect.scoped(Effect.flatMap(SqliteStore.make({ directory }), (second) => second.set("id", entry(1))))
+      fs.renameSync(directory, join(parent, "copy"))
+      const first = yield* SqliteStore.make({ directory })
+      yield* first.remove("id")
+      fs.rmSync(directory, { recursive: true })
+      fs.renameSync(join(parent, "copy"), directory)
+      expect(changesOf(first)).toEqual([{ _tag: "Gap" }])
+      expect(read(yield* SqliteStore.make({ directory }), "id")).toBeUndefined()
+    }))
+})
+
+describe("a log or an index beside the database that is removed", () => {
+  for (const suffixes of [["-wal"], ["-shm"], ["-wal", "-shm"]]) {
+    it.effect(`(${suffixes.join(", ")}) separates nobody: all meet in the next database`, () =>
+      Effect.gen(function*() {
+        const directory = yield* tempDirectory
+        const a = yield* SqliteStore.make({ directory })
+        const b = yield* SqliteStore.make({ directory })
+        yield* a.set("id", entry(1))
+        changesOf(b)
+        for (const suffix of suffixes) fs.rmSync(`${fileOf(directory)}${suffix}`)
+        const c = yield* SqliteStore.make({ directory })
+        yield* c.set("id", entry(1))
+        yield* a.remove("id")
+        expect(changesOf(b)).toEqual([{ _tag: "Gap" }])
+        expect(changesOf(c)).not.toEqual([])
+        for (const store of [a, b, c]) expect(read(store, "id")).toBeUndefined()
+        yield* c.set("id", entry(3))
+        for (const store of [a, b, c]) expect(read(store, "id")).toEqual(entry(3))
+        // nobody takes up the former one, and who comes later neither
+        const d = yield* SqliteStore.make({ directory })
+        expect(read(d, "id")).toEqual(entry(3))
+        expect(fs.existsSync(fileOf(directory, 2))).toBe(true)
+        expect(fs.existsSync(fileOf(directory, 3))).toBe(false)
+      }))
+
+    it.effect(`(${suffixes.join(", ")}) is noticed by who only asks what has changed`, () =>
+      Effect.gen(function*() {
+        const directory = yield* tempDirectory
+        const a = yield* SqliteStore.make({ directory })
+        for (const suffix of suffixes) fs.rmSync(`${fileOf(directory)}${suffix}`)
+        expect(changesOf(a)).toEqual([{ _tag: "Gap" }])
+        expect(changesOf(a)).toEqual([])
+      }))
+  }
+
+  it.skipIf(process.platform === "win32")(
+    "brings nothing back, although there are no files left for the next one",
+    async () => {
+      const program = join(import.meta.dirname, "../../support/withoutFiles.ts")
+      const args = [
+        "-c",
+        `ulimit -n 64 && exec "$0" "$@"`,
+        process.execPath,
+        "--conditions=effect-cached-source",
+        program
+      ]
+      const { stdout } = await promisify(execFile)("sh", args)
+      expect(JSON.parse(stdout)).toEqual({ meanwhile: "Failure", isBack: false, hasNext: true })
+    }
+  )
+
+  it.effect("leaves a database of newcomers sound", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const a = yield* SqliteStore.make({ directory })
+      for (let i = 0; i < 100; i++) yield* a.set(`id ${i}`, entry(i, 3000))
+      fs.rmSync(`${fileOf(directory)}-wal`)
+      fs.rmSync(`${fileOf(directory)}-shm`)
+      const c = yield* SqliteStore.make({ directory })
+      for (let i = 0; i < 100; i++) yield* c.set(`id ${i}`, entry(i + 100, 3000))
+      expect(changesOf(a)).toEqual([{ _tag: "Gap" }])
+      for (let i = 0; i < 100; i++) {
+        const found = read(c, `id ${i}`)
+        if (found !== undefined) expect(found).toEqual(entry(i + 100, 3000))
+      }
+      const database = new DatabaseSync(fileOf(directory))
+      expect(database.prepare("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" })
+      database.close()
+    }))
+})
+
+describe("a database cut to zero bytes while it is in use", () => {
+  it.effect("keeps nobody from opening the folder, and all meet in the next one", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const a = yield* SqliteStore.make({ directory })
+      yield* a.set("id", entry(1))
+      fs.truncateSync(fileOf(directory), 0)
+      const b = yield* SqliteStore.make({ directory })
+      yield* b.set("new", entry(2))
+      changesOf(a)
+      expect(read(a, "new")).toEqual(entry(2))
+      expect(read(a, "id")).toBeUndefined()
+    }))
+})

@@ -1,0 +1,319 @@
+/** One SQLite file in two processes: leases, changes, locks. */
+import { describe, expect, it } from "@effect/vitest"
+import { Clock, Effect, Exit, Fiber, Stream } from "effect"
+import type { Store } from "effect-cached"
+import { SqliteStore } from "effect-cached/sqlite"
+import { TestClock } from "effect/testing"
+import { changesOf, connection, entry, read } from "../../support/sqlite.ts"
+import { tempDirectory } from "../../support/tempDirectory.ts"
+
+const asking = (owner: string) => ({ owner, leaseMillis: 1000, rejectedWriteId: undefined, join: false })
+
+/** Two stores on one directory, as two processes would have them. */
+const twoStores = (options?: Partial<SqliteStore.Options>) =>
+  Effect.gen(function*() {
+    const directory = yield* tempDirectory
+    const a = yield* SqliteStore.make({ directory, ...options })
+    const b = yield* SqliteStore.make({ directory, ...options })
+    return { a, b, directory }
+  })
+
+describe("a lease between processes", () => {
+  it.effect("is not frozen by a clock that was set back", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores()
+      yield* TestClock.setTime(10_000_000)
+      yield* a.acquire("id", asking("a"))
+      yield* TestClock.setTime(1000)
+      expect(yield* b.acquire("id", asking("b"))).toEqual({ _tag: "Wait", leftMillis: 1000 })
+      yield* TestClock.adjust("400 millis")
+      expect(yield* b.acquire("id", asking("b"))).toEqual({ _tag: "Wait", leftMillis: 600 })
+      yield* TestClock.adjust("600 millis")
+      expect(yield* b.acquire("id", asking("b"))).toMatchObject({ _tag: "Granted" })
+    }))
+
+  it.effect("who led beside the holder is not put into the future by a clock that was set back", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores()
+      const beside = (owner: string) => ({ ...asking(owner), leaseMillis: 900_000, join: { afterMillis: 200 } })
+      yield* TestClock.setTime(10_000_000)
+      yield* a.acquire("id", { ...asking("a"), leaseMillis: 900_000 })
+      yield* a.acquire("id", beside("b"))
+      yield* TestClock.setTime(1000)
+      expect(yield* b.acquire("id", beside("c"))).toEqual({ _tag: "Wait", leftMillis: 200 })
+      yield* TestClock.adjust("200 millis")
+      expect(yield* b.acquire("id", beside("c"))).toMatchObject({ _tag: "Granted" })
+    }))
+
+  it.effect.each([10_000, 3_600_000])(
+    "is taken for ended by a process whose clock is %i ms ahead: two load, one is stored",
+    (millis) =>
+      Effect.gen(function*() {
+        const { a, b } = yield* twoStores()
+        const clock = yield* Clock.Clock
+        const currentTimeMillisUnsafe = () => clock.currentTimeMillisUnsafe() + millis
+        const ahead: Clock.Clock = {
+          ...clock,
+          currentTimeMillisUnsafe,
+          currentTimeMillis: Effect.sync(currentTimeMillisUnsafe),
+          sleep: (duration) => clock.sleep(duration),
+          monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe()
+        }
+        const inFuture = Effect.provideService(Clock.Clock, ahead)
+        const generationOf = (acquired: Store.Acquired) =>
+          acquired._tag === "Granted" ? acquired.generation : acquired._tag
+        const first = generationOf(yield* a.acquire("id", asking("a")))
+        const second = generationOf(yield* inFuture(b.acquire("id", asking("b"))))
+        expect(yield* inFuture(b.commit("id", second, entry(2)))).toBe(true)
+        expect(yield* a.commit("id", first, entry(1))).toBe(false)
+        expect(read(a, "id")).toEqual(entry(2))
+        // and what is invalidated meanwhile is stored by neither
+        const third = generationOf(yield* a.acquire("other", asking("a")))
+        const fourth = generationOf(yield* inFuture(b.acquire("other", asking("b"))))
+        yield* a.remove("other")
+        expect(yield* inFuture(b.commit("other", fourth, entry(1)))).toBe(false)
+        expect(yield* a.commit("other", third, entry(1))).toBe(false)
+      })
+  )
+
+  it.effect("remembers a failure for 999 milliseconds, and none from a future", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores()
+      const fail = Effect.andThen(a.acquire("id", asking("a")), a.release("id", "a", Uint8Array.of(1)))
+      yield* fail
+      yield* TestClock.adjust("999 millis")
+      yield* fail
+      yield* TestClock.adjust("999 millis")
+      expect(yield* b.acquire("id", asking("b"))).toMatchObject({ failures: { count: 2, note: Uint8Array.of(1) } })
+      yield* TestClock.adjust("1 millis")
+      expect(yield* b.acquire("id", asking("b"))).not.toHaveProperty("failures")
+      yield* b.release("id", "b", Uint8Array.of(2))
+      expect(yield* a.acquire("id", asking("a"))).toMatchObject({ failures: { count: 1 } })
+      yield* TestClock.setTime(0)
+      expect(yield* a.acquire("id", asking("a"))).not.toHaveProperty("failures")
+    }))
+
+  it.effect("dies with its generation: what was loaded too long is refused, and the row goes", () =>
+    Effect.gen(function*() {
+      const { a, b, directory } = yield* twoStores()
+      const first = yield* a.acquire("id", asking("a"))
+      for (let i = 0; i < 500; i++) yield* a.acquire(`id ${i}`, asking("a"))
+      yield* TestClock.adjust("1 hour")
+      expect(yield* a.commit("id", (first as { generation: string }).generation, entry(1))).toBe(false)
+      const next = yield* b.acquire("id", asking("b"))
+      expect(next).toMatchObject({ _tag: "Granted" })
+      expect(next).not.toEqual(first)
+      for (let i = 0; i < 1024; i++) yield* a.acquire("same", asking("a"))
+      const database = yield* connection(directory)
+      expect(database.prepare("SELECT id FROM lease ORDER BY id").all()).toEqual([{ id: "id" }, { id: "same" }])
+    }))
+
+  it.effect("a hit, and having to wait, ask for no lock: another may be writing", () =>
+    Effect.gen(function*() {
+      const { a, b, directory } = yield* twoStores()
+      yield* a.set("hit", entry(1))
+      yield* a.acquire("taken", asking("a"))
+      const database = yield* connection(directory)
+      database.exec("BEGIN IMMEDIATE")
+      expect(yield* b.acquire("hit", asking("b"))).toMatchObject({ _tag: "Hit" })
+      expect(yield* b.acquire("taken", asking("b"))).toMatchObject({ _tag: "Wait" })
+      const leading = yield* Effect.forkChild(Effect.flip(b.acquire("free", asking("b"))), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(leading)).toMatchObject({ reason: "Timeout", operation: "acquire" })
+    }))
+
+  it.effect("is not granted, and nobody waits, where another has stored since the look", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores()
+      // read when the lease is written
+      const meanwhile = {
+        ...asking("a"),
+        get leaseMillis() {
+          Effect.runSync(b.set("id", entry(1)))
+          return 5000
+        }
+      }
+      const acquiring = yield* Effect.forkChild(a.acquire("id", meanwhile), { startImmediately: true })
+      expect(acquiring.pollUnsafe()).toMatchObject(Exit.succeed({ _tag: "Hit" }))
+    }))
+
+  it.effect("is not granted where another has got a lease since the look", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores()
+      const meanwhile = {
+        ...asking("a"),
+        get leaseMillis() {
+          Effect.runSync(b.acquire("id", asking("b")))
+          return 5000
+        }
+      }
+      expect(yield* a.acquire("id", meanwhile)).toMatchObject({ _tag: "Wait" })
+    }))
+
+  it.effect("nobody reads an older state of the database after a hit: the log can be emptied", () =>
+    Effect.gen(function*() {
+      const { a, b, directory } = yield* twoStores()
+      yield* a.set("hit", entry(1))
+      expect(yield* b.acquire("hit", asking("b"))).toMatchObject({ _tag: "Hit" })
+      yield* a.set("hit", entry(2))
+      const database = yield* connection(directory)
+      expect(database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()).toMatchObject({ busy: 0 })
+    }))
+})
+
+describe("changes", () => {
+  it.effect("are told once, in order, to the others alone", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores()
+      yield* a.set("before", entry(1))
+      expect(changesOf(b)).toEqual([{ _tag: "Changed", id: "before" }])
+      yield* a.set("1", entry(1))
+      yield* b.set("own", entry(1))
+      yield* a.remove("2")
+      yield* a.invalidateTags(["3", "4"])
+      yield* a.clear
+      expect(changesOf(b)).toEqual([
+        { _tag: "Changed", id: "1" },
+        { _tag: "Changed", id: "2" },
+        { _tag: "TagChanged", tag: "3" },
+        { _tag: "TagChanged", tag: "4" },
+        { _tag: "AllChanged" }
+      ])
+      expect(changesOf(b)).toEqual([])
+      expect(changesOf(a)).toEqual([{ _tag: "Changed", id: "own" }])
+    }))
+
+  it.effect("arrive within 100 ms where they are listened to", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores()
+      const listening = yield* Effect.forkChild(Stream.runCollect(Stream.take(b.changes, 3)), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("10 seconds")
+      yield* a.set("1", entry(1))
+      // Who asks at once takes nothing away from who listens.
+      expect(changesOf(b)).toHaveLength(1)
+      yield* TestClock.adjust("100 millis")
+      yield* a.set("2", entry(1))
+      yield* TestClock.adjust("100 millis")
+      expect(listening.pollUnsafe()).toBeDefined()
+      expect(yield* Fiber.join(listening)).toEqual([
+        { _tag: "Coherent" },
+        { _tag: "Changed", id: "1" },
+        { _tag: "Changed", id: "2" }
+      ])
+    }))
+
+  it.effect("that are no longer kept are a gap, and what came after them is told", () =>
+    Effect.gen(function*() {
+      const { a, b, directory } = yield* twoStores({ maxSize: "1 MiB" })
+      for (let i = 0; i < 2000; i++) yield* a.remove(`id ${i}`)
+      const changes = changesOf(b)
+      expect(changes[0]).toEqual({ _tag: "Gap" })
+      expect(changes.at(-1)).toEqual({ _tag: "Changed", id: "id 1999" })
+      yield* a.remove("next")
+      expect(changesOf(b)).toEqual([{ _tag: "Changed", id: "next" }])
+      const database = yield* connection(directory)
+      expect(database.prepare("SELECT count(*) AS n FROM change").get()!["n"]).toBeLessThanOrEqual(256 + 256)
+    }))
+
+  it.effect("of ten thousand are kept", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores()
+      const tags = Array.from({ length: 9000 }, (_, i) => `tag ${i}`)
+      yield* a.invalidateTags(tags)
+      for (let i = 0; i < 900; i++) yield* a.remove(`id ${i}`)
+      const changes = changesOf(b)
+      expect(changes).toHaveLength(9900)
+      expect(changes).not.toContainEqual({ _tag: "Gap" })
+      yield* a.invalidateTags([...tags, ...tags])
+      expect(changesOf(b)).toEqual([{ _tag: "Gap" }])
+    }))
+
+  it.effect("of a very long id are a gap", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores()
+      yield* a.remove("x".repeat(100_000))
+      expect(changesOf(b)).toEqual([{ _tag: "Gap" }])
+    }))
+
+  it.effect("are not told of what failed", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores({ maxSize: "1 MiB" })
+      yield* a.set("id", entry(1))
+      expect(changesOf(b)).toHaveLength(1)
+      yield* Effect.flip(a.set("id", entry(2, 1_000_000)))
+      expect(changesOf(b)).toEqual([])
+      expect(read(b, "id")).toEqual(entry(1))
+    }))
+})
+
+describe("a lock that another process holds", () => {
+  const locked = Effect.gen(function*() {
+    const { a, directory } = yield* twoStores()
+    const database = yield* connection(directory)
+    database.exec("BEGIN IMMEDIATE")
+    return { a, database }
+  })
+
+  const inMillis = <A>(effect: Effect.Effect<A>) => {
+    const start = performance.now()
+    return Effect.map(effect, (answer) => [performance.now() - start, answer] as const)
+  }
+
+  it.effect("blocks the event loop for some 5 ms at a time", () =>
+    Effect.gen(function*() {
+      const { a } = yield* locked
+      const first: Array<number> = []
+      const later: Array<number> = []
+      // The shortest of many: other programs use the processor too.
+      for (let i = 0; i < 20; i++) {
+        yield* TestClock.adjust("1 second")
+        const [millis, set] = yield* inMillis(Effect.forkChild(a.set("id", entry(1)), { startImmediately: true }))
+        first.push(millis)
+        yield* TestClock.adjust("1 millis")
+        const [again] = yield* inMillis(TestClock.adjust("2 millis"))
+        later.push(again)
+        yield* Fiber.interrupt(set)
+      }
+      for (const millis of [Math.min(...first), Math.min(...later)]) {
+        expect(millis).toBeGreaterThan(4)
+        expect(millis).toBeLessThan(9)
+      }
+    }))
+
+  it.effect("is asked for by one of all who wait: two thousand block no longer than one", () =>
+    Effect.gen(function*() {
+      const { a, database } = yield* locked
+      const begin = inMillis(Effect.forEach(
+        Array.from({ length: 2000 }, (_, i) => i),
+        (i) => Effect.forkChild(a.set(`id ${i}`, entry(1)), { startImmediately: true })
+      ))
+      const [first, fibers] = yield* begin
+      // ten seconds, where each asked for itself
+      expect(first).toBeLessThan(1000)
+      const [waiting] = yield* inMillis(TestClock.adjust("100 millis"))
+      expect(waiting).toBeLessThan(2000)
+      database.exec("ROLLBACK")
+      yield* TestClock.adjust("200 millis")
+      for (const fiber of fibers) expect(yield* Fiber.join(fiber)).toBe(true)
+    }))
+
+  it.effect("for longer than the budget is waited for by nobody, until somebody gets it", () =>
+    Effect.gen(function*() {
+      const { a, database } = yield* locked
+      const first = yield* Effect.forkChild(Effect.flip(a.set("id", entry(1))), { startImmediately: true })
+      yield* TestClock.adjust("600 millis")
+      expect(yield* Fiber.join(first)).toMatchObject({ reason: "Timeout" })
+      expect(yield* Effect.flip(a.set("id", entry(1)))).toMatchObject({ reason: "Timeout" })
+      database.exec("ROLLBACK")
+      yield* TestClock.adjust("50 millis")
+      expect(yield* a.set("id", entry(1))).toBe(true)
+      database.exec("BEGIN IMMEDIATE")
+      const next = yield* Effect.forkChild(a.set("id", entry(2)), { startImmediately: true })
+      yield* TestClock.adjust("100 millis")
+      database.exec("ROLLBACK")
+      yield* TestClock.adjust("100 millis")
+      expect(yield* Fiber.join(next)).toBe(true)
+    }))
+})

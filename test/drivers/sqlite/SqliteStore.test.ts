@@ -1,0 +1,427 @@
+/** The SQLite store: restarts, unusable files, its size, other writers. */
+import { describe, expect, it, vi } from "@effect/vitest"
+import { Effect, Fiber, Stream } from "effect"
+import { CacheError } from "effect-cached"
+import { SqliteStore } from "effect-cached/sqlite"
+import { TestClock } from "effect/testing"
+import * as fs from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { entry, fileOf, read, type SqliteStoreType } from "../../support/sqlite.ts"
+import { tempDirectory } from "../../support/tempDirectory.ts"
+
+// a small database empties its log often, and each time waits for the disk
+vi.setConfig({ testTimeout: 30_000 })
+
+/** The store of a directory, opened and closed once. */
+const using = <A, E>(
+  directory: string,
+  use: (store: SqliteStoreType) => Effect.Effect<A, E>,
+  options?: Partial<SqliteStore.Options>
+) => Effect.scoped(Effect.flatMap(SqliteStore.make({ directory, ...options }), use))
+
+const files = (directory: string) => fs.readdirSync(directory).toSorted()
+
+describe("a restart", () => {
+  it.effect("keeps entries, tag invalidations and numbers", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* tempDirectory, "made", "for", "it")
+      const before = yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          yield* store.set("id", entry(1))
+          yield* store.increment("n", 41)
+          yield* store.markers(["a"])
+          yield* store.invalidateTags(["a"])
+          return yield* store.markers(["a"])
+        }))
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          expect(read(store, "id")).toEqual(entry(1))
+          expect(yield* store.increment("n", 1)).toBe(42)
+          expect(yield* store.markers(["a"])).toEqual(before)
+        }))
+    }))
+
+  it.effect("finds one file, no log beside it, whose free pages can be given back", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) => store.set("id", entry(1)))
+      expect(files(directory)).toEqual(["cache.v2.1.db", "cache.v2.current", "cache.v2.reserve"])
+      const database = new DatabaseSync(fileOf(directory))
+      expect(database.prepare("PRAGMA auto_vacuum").get()).toEqual({ auto_vacuum: 2 })
+      expect(database.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" })
+      database.close()
+    }))
+})
+
+describe("a file that cannot be used", () => {
+  const unusable: Record<string, (file: string) => void> = {
+    "is no database": (file) =>
+      fs.writeFileSync(file, "not a database, but long enough to be taken for one".repeat(100)),
+    "is noise": (file) => fs.writeFileSync(file, Buffer.alloc(8192, 0xa5)),
+    "belongs to another release": (file) => {
+      const database = new DatabaseSync(file)
+      database.exec("CREATE TABLE entry (x); PRAGMA user_version = 77")
+      database.close()
+    },
+    "belongs to another program": (file) => {
+      const database = new DatabaseSync(file)
+      database.exec("CREATE TABLE invoices (x)")
+      database.close()
+    },
+    "lacks a column": (file) => {
+      const database = new DatabaseSync(file)
+      database.exec("ALTER TABLE lease DROP COLUMN failures")
+      database.close()
+    },
+    "has noise in its pages": (file) => {
+      const bytes = fs.readFileSync(file)
+      fs.writeFileSync(file, bytes.fill(0xa5, 4096))
+    },
+    "lost its pages": (file) => fs.truncateSync(file, 4096)
+  }
+
+  for (const [what, damage] of Object.entries(unusable)) {
+    it.effect(`because it ${what} is left as it is, and a new one is started beside it`, () =>
+      Effect.gen(function*() {
+        const directory = yield* tempDirectory
+        const bad = fileOf(directory)
+        yield* using(directory, (store) => store.set("id", entry(1)))
+        if (what.startsWith("belongs")) fs.rmSync(bad)
+        damage(bad)
+        const bytes = fs.readFileSync(bad)
+        yield* using(directory, (store) =>
+          Effect.gen(function*() {
+            expect(read(store, "id")).toBeUndefined()
+            yield* store.set("id", entry(2))
+          }))
+        expect(fs.readFileSync(bad)).toEqual(bytes)
+        expect(fs.readFileSync(join(directory, "cache.v2.current"), "utf8").trim()).toBe("2")
+        yield* using(directory, (store) => Effect.sync(() => expect(read(store, "id")).toEqual(entry(2))))
+      }))
+  }
+
+  it.effect("is kept for one generation, not longer", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      for (const n of [1, 2, 3]) {
+        fs.writeFileSync(join(directory, `cache.v2.${n}.db`), "not a database".repeat(100))
+        yield* using(directory, () => Effect.void)
+      }
+      expect(files(directory)).toEqual(["cache.v2.3.db", "cache.v2.4.db", "cache.v2.current", "cache.v2.reserve"])
+    }))
+
+  it.effect("is not one of no bytes: that is a fresh one", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      fs.writeFileSync(fileOf(directory), "")
+      yield* using(directory, (store) => store.set("id", entry(1)))
+      expect(files(directory)).toEqual(["cache.v2.1.db", "cache.v2.current", "cache.v2.reserve"])
+    }))
+
+  it.effect("is not looked for where the pointer is damaged or lost: the newest file is taken", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) => store.set("id", entry(1)))
+      fs.renameSync(fileOf(directory), join(directory, "cache.v2.7.db"))
+      for (const pointer of ["", "seven", "-1", "1e9"]) {
+        fs.writeFileSync(join(directory, "cache.v2.current"), pointer)
+        yield* using(directory, (store) => Effect.sync(() => expect(read(store, "id")).toEqual(entry(1))))
+      }
+    }))
+})
+
+describe("a damaged frame", () => {
+  it.effect("is a miss, and the next write replaces it", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          yield* store.set("id", entry(1))
+          yield* store.set("other", entry(2))
+          const database = new DatabaseSync(fileOf(directory))
+          const frame = database.prepare("SELECT frame FROM entry WHERE id = 'id'").get()!["frame"] as Uint8Array
+          const damage = database.prepare("UPDATE entry SET frame = ? WHERE id = 'id'")
+          for (const bytes of [frame.with(60, 0), frame.slice(0, 40), new Uint8Array(0), "text", 1]) {
+            damage.run(bytes)
+            expect(read(store, "id")).toBeUndefined()
+          }
+          // The frame of another id.
+          database.exec("UPDATE entry SET frame = (SELECT frame FROM entry WHERE id = 'other') WHERE id = 'id'")
+          expect(read(store, "id")).toBeUndefined()
+          database.close()
+          yield* store.set("id", entry(3))
+          expect(read(store, "id")).toEqual(entry(3))
+        }))
+    }))
+})
+
+describe("maxSize", () => {
+  it.effect("has room for many at once as for each alone", () =>
+    Effect.gen(function*() {
+      yield* using(yield* tempDirectory, (store) =>
+        Effect.gen(function*() {
+          for (let i = 0; i < 60; i++) yield* store.set(`old ${i}`, entry(i, 20_000))
+          const ids = Array.from({ length: 30 }, (_, i) => `new ${i}`)
+          yield* store.setMany(ids.map((id, i) => ({ id, entry: entry(i, 20_000) })))
+          expect(read(store, "new 29")).toBeDefined()
+          const asking = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
+          const granted = yield* store.acquireMany(ids.map((id) => ({ ...asking, id: `loaded ${id}` })))
+          const commits = granted.map((acquired, i) => ({
+            id: `loaded ${ids[i]!}`,
+            generation: acquired._tag === "Granted" ? acquired.generation : "",
+            entry: entry(i, 20_000)
+          }))
+          expect((yield* store.commitMany(commits)).every((accepted) => accepted)).toBe(true)
+        }), { maxSize: "1 MiB" })
+    }))
+
+  /** How many entries have ids that begin so and end there, without reading them. */
+  const sizeIn = (store: SqliteStoreType, id: string) =>
+    Effect.map(Stream.runCollect(store.scan({ prefix: id })), (all) => all.filter((found) => found.id === id).length)
+
+  const sizeOf = (directory: string) => fs.statSync(fileOf(directory)).size
+
+  it.effect("measures the content: the file stays within it, whatever is written (F21)", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.forEach(
+          Array.from({ length: 2000 }, (_, i) => i),
+          (i) => store.set(`id ${i}`, entry(i % 256, (i * 7919) % 12_000))
+        ), { maxSize: "1 MiB" })
+      expect(sizeOf(directory)).toBeLessThanOrEqual(1024 * 1024)
+      expect(sizeOf(directory)).toBeGreaterThan(600 * 1024)
+    }), 30_000)
+
+  it.effect("drops what has expired first, then what was written longest ago", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          yield* TestClock.adjust("1 hour")
+          yield* store.set("first", entry(1, 1000))
+          // Fewer writes than make the store look for what has expired by itself.
+          for (let i = 0; i < 20; i++) yield* store.set(`expired ${i}`, entry(2, 30_000, { expiresAt: 1000 }))
+          yield* store.set("kept", entry(3, 1000))
+          for (let i = 0; i < 20; i++) yield* store.set(`later ${i}`, entry(4, 30_000))
+          expect(read(store, "first")).toBeDefined()
+          expect(read(store, "expired 0")).toBeUndefined()
+          yield* store.set("first", entry(5, 1000))
+          for (let i = 0; i < 20; i++) yield* store.set(`last ${i}`, entry(6, 30_000))
+          expect(read(store, "kept")).toBeUndefined()
+          expect(read(store, "first")).toEqual(entry(5, 1000))
+          expect(read(store, "last 19")).toBeDefined()
+        }), { maxSize: "1 MiB" })
+    }))
+
+  const range = (n: number) => Array.from({ length: n }, (_, i) => i)
+
+  it.effect("what is read goes after what is not, however long ago it was written (PE-12)", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          yield* store.set("read", entry(1, 20_000))
+          yield* store.set("unread", entry(2, 20_000))
+          yield* store.set("looked at by a scan", entry(3, 20_000))
+          for (const i of range(300)) {
+            yield* store.set(`id ${i}`, entry(i & 255, 20_000))
+            expect(read(store, "read")).toEqual(entry(1, 20_000))
+            if (i < 50) yield* Stream.runDrain(store.scan())
+          }
+          for (const id of ["unread", "looked at by a scan", "id 200"]) expect(read(store, id)).toBeUndefined()
+          expect(read(store, "id 299")).toBeDefined()
+          expect(read(store, "id 280")).toBeDefined()
+        }), { maxSize: "1 MiB" })
+    }))
+
+  it.effect("what is no longer read goes when it has had its chance (PE-12)", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          yield* store.set("id", entry(1, 20_000))
+          expect(read(store, "id")).toBeDefined()
+          for (const i of range(60)) yield* store.set(`id ${i}`, entry(2, 20_000))
+          expect(yield* sizeIn(store, "id 0")).toBe(0)
+          expect(yield* sizeIn(store, "id")).toBe(1)
+          for (const i of range(120)) yield* store.set(`later ${i}`, entry(3, 20_000))
+          expect(yield* sizeIn(store, "id")).toBe(0)
+        }), { maxSize: "1 MiB" })
+    }))
+
+  it.effect("what is written anew has to be read anew (PE-12)", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          yield* store.set("id", entry(1, 20_000))
+          expect(read(store, "id")).toBeDefined()
+          yield* store.set("id", entry(2, 20_000))
+          for (const i of range(60)) yield* store.set(`id ${i}`, entry(3, 20_000))
+          expect(yield* sizeIn(store, "id")).toBe(0)
+        }), { maxSize: "1 MiB" })
+    }))
+
+  it.effect("room is made also where everything was read, and the oldest goes (PE-12)", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          const ids = range(30).map((i) => `id ${i}`)
+          for (const id of ids) yield* store.set(id, entry(1, 20_000))
+          for (const i of range(100)) {
+            for (const id of ids) read(store, id)
+            for (const n of range(100)) read(store, `later ${n}`)
+            expect(yield* store.set(`later ${i}`, entry(2, 20_000))).toBe(true)
+          }
+          expect(yield* sizeIn(store, "later 99")).toBe(1)
+          expect(yield* sizeIn(store, "id 0")).toBe(0)
+          expect(yield* store.size).toBeGreaterThan(20)
+        }), { maxSize: "1 MiB" })
+    }))
+
+  it.effect("small entries that were all read make room too (PE-12)", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          for (const i of range(5000)) {
+            expect(yield* store.set(`id ${i}`, entry(i & 255, 200))).toBe(true)
+            expect(read(store, `id ${i}`)).toBeDefined()
+          }
+          expect(yield* store.size).toBeGreaterThan(200)
+        }), { maxSize: "1 MiB" })
+      expect(sizeOf(directory)).toBeLessThanOrEqual(1024 * 1024)
+    }), 30_000)
+
+  it.effect("a value larger than all of it is refused, and nothing is dropped for it", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          yield* store.set("id", entry(1))
+          const error = yield* Effect.flip(store.set("large", entry(2, 2_000_000)))
+          expect(error).toMatchObject({ _tag: "StoreError", reason: "TooLarge" })
+          expect(read(store, "id")).toEqual(entry(1))
+        }), { maxSize: "1 MiB" })
+    }))
+
+  it.effect("a full store still takes invalidations (F28)", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          for (let i = 0; i < 100; i++) yield* store.set(`id ${i}`, entry(1, 12_000))
+          const tags = Array.from({ length: 1000 }, (_, i) => `tag ${i}`)
+          const before = yield* store.markers(tags)
+          yield* store.invalidateTags(tags)
+          const after = yield* store.markers(tags)
+          expect(after.markers.every(({ version }, i) => version !== before.markers[i]!.version)).toBe(true)
+          yield* store.remove("id 99")
+        }), { maxSize: "1 MiB" })
+    }))
+
+  it.effect("what has expired goes in time, also where there is room", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          for (let i = 0; i < 1000; i++) yield* store.set(`id ${i}`, entry(1, 8, { expiresAt: 1000 }))
+          yield* TestClock.adjust("1 hour")
+          for (let i = 0; i < 1000; i++) yield* store.set("same", entry(1))
+          expect(yield* store.size).toBe(1)
+        }))
+    }))
+})
+
+describe("another process that writes", () => {
+  /** A transaction of somebody else, who holds the lock until told otherwise. */
+  const writing = (directory: string) =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const database = new DatabaseSync(fileOf(directory))
+        database.exec("BEGIN IMMEDIATE")
+        return database
+      }),
+      (database) => Effect.sync(() => database.close())
+    )
+
+  it.effect("delays a write, which is done when the other has ended", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.scoped(Effect.gen(function*() {
+          const other = yield* writing(directory)
+          const set = yield* Effect.forkChild(store.set("id", entry(1)), { startImmediately: true })
+          yield* TestClock.adjust("100 millis")
+          expect(set.pollUnsafe()).toBeUndefined()
+          other.exec("COMMIT")
+          yield* TestClock.adjust("100 millis")
+          expect(yield* Fiber.join(set)).toBe(true)
+        })))
+    }))
+
+  it.effect("delays no read", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.scoped(Effect.gen(function*() {
+          yield* store.set("id", entry(1))
+          yield* writing(directory)
+          expect(read(store, "id")).toEqual(entry(1))
+        })))
+    }))
+
+  it.effect("and never ends fails a write after storeTimeout", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.scoped(Effect.gen(function*() {
+          yield* writing(directory)
+          const set = yield* Effect.forkChild(Effect.flip(store.set("id", entry(1))), { startImmediately: true })
+          yield* TestClock.adjust("900 millis")
+          expect(set.pollUnsafe()).toBeUndefined()
+          yield* TestClock.adjust("300 millis")
+          expect(yield* Fiber.join(set)).toMatchObject({ reason: "Timeout", operation: "set", store: "sqlite" })
+        })), { storeTimeout: "1 second" })
+    }))
+
+  it.effect("sees what this one wrote, and this one sees what it wrote", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (a) =>
+        using(directory, (b) =>
+          Effect.gen(function*() {
+            yield* a.set("id", entry(1))
+            expect(read(b, "id")).toEqual(entry(1))
+            const before = yield* a.markers(["tag"])
+            yield* b.invalidateTags(["tag"])
+            expect(a.getUnsafe("id", ["tag"]).versions[0]).not.toBe(before.markers[0]!.version)
+            yield* b.remove("id")
+            expect(read(a, "id")).toBeUndefined()
+          })))
+    }))
+})
+
+describe("SqliteStore.make", () => {
+  it.effect("fails with a StoreError where the directory cannot be written", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      fs.writeFileSync(join(directory, "file"), "")
+      const error = yield* Effect.flip(Effect.scoped(SqliteStore.make({ directory: join(directory, "file", "cache") })))
+      expect(error).toMatchObject({ _tag: "StoreError", reason: "Unavailable", operation: "open", store: "sqlite" })
+    }))
+
+  it("refuses options that make no sense", () => {
+    const make = (options: object) => () => SqliteStore.make({ directory: "never made", ...options })
+    expect(make({ dir: "x" })).toThrow(/no option "dir"/)
+    expect(make({ directory: 1 })).toThrow(CacheError.CacheConfigError)
+    expect(make({ directory: "" })).toThrow(CacheError.CacheConfigError)
+    expect(make({ maxSize: "lots" })).toThrow(/"maxSize"/)
+    expect(make({ maxSize: 0 })).toThrow(/"maxSize"/)
+    expect(make({ storeTimeout: "soon" })).toThrow(/"storeTimeout"/)
+    expect(fs.existsSync("never made")).toBe(false)
+  })
+})

@@ -1,0 +1,180 @@
+/** Operations that come at once and run as one transaction: each succeeds or fails as if it were alone. */
+import { describe, expect, it } from "@effect/vitest"
+import { Clock, Effect, Exit, Fiber } from "effect"
+import { Cached, type CacheEntry, CacheLayer } from "effect-cached"
+import { SqliteStore } from "effect-cached/sqlite"
+import { TestClock } from "effect/testing"
+import * as fs from "node:fs"
+import { join } from "node:path"
+import { connection, entry, read, type SqliteStoreType } from "../../../support/sqlite.ts"
+import { tempDirectory } from "../../../support/tempDirectory.ts"
+
+const asking = (owner: string) => ({ owner, leaseMillis: 60_000, rejectedWriteId: undefined, join: false })
+
+/** A clock on which each look takes some time. At a millisecond few operations fit into a turn. */
+const slowly = (lookMillis: number) =>
+  Effect.map(Clock.Clock, (clock): Clock.Clock => {
+    let passed = 0n
+    return {
+      ...clock,
+      currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
+      currentTimeMillis: clock.currentTimeMillis,
+      sleep: (duration) => clock.sleep(duration),
+      monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe() + (passed += BigInt(lookMillis * 1e6))
+    }
+  })
+
+const open = (
+  directory: string,
+  { lookMillis = 1, ...options }: Partial<SqliteStore.Options> & { readonly lookMillis?: number } = {}
+) =>
+  Effect.flatMap(
+    slowly(lookMillis),
+    (clock) => Effect.provideService(SqliteStore.make({ directory, ...options }), Clock.Clock, clock)
+  )
+
+const fresh = (lookMillis = 1) =>
+  Effect.gen(function*() {
+    const directory = join(yield* tempDirectory, "cache")
+    return { directory, store: yield* open(directory, { lookMillis }) }
+  })
+
+const one = fresh()
+
+const range = (n: number) => Array.from({ length: n }, (_, i) => i)
+
+const atOnce = <A, E>(n: number, each: (i: number) => Effect.Effect<A, E>) =>
+  Effect.forEach(range(n), (i) => Effect.exit(each(i)), { concurrency: "unbounded" })
+
+const stored = (store: SqliteStoreType, n: number) => range(n).map((i) => read(store, `${i}`))
+
+/** As they are read: each with its own number. */
+const numbered = (n: number): ReadonlyArray<CacheEntry.Stored> => range(n).map((i) => entry(i))
+
+/** Reads that load, all at once, of a cache on disk. */
+const readAtOnce = (keys: number) =>
+  Effect.gen(function*() {
+    const directory = yield* tempDirectory
+    const read = (i: number) => Effect.succeed(i).pipe(Cached.ttl({ key: `k${i}`, ttl: "1 hour" }))
+    const ids = Array.from({ length: keys }, (_, i) => i)
+    return yield* Effect.gen(function*() {
+      yield* Effect.forEach(ids, read, { concurrency: "unbounded", discard: true })
+      return { failures: (yield* Cached.stats).storeFailures, size: yield* Cached.size }
+    }).pipe(Effect.provide(CacheLayer.disk({ directory, memory: false })))
+  })
+
+describe("while another program holds the lock", () => {
+  it.effect("the time counts as if the store had worked", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const store = yield* SqliteStore.make({ directory })
+      const other = yield* connection(directory)
+      expect(store.workedMillis!()).toBe(0)
+      other.exec("BEGIN IMMEDIATE")
+      const writing = yield* Effect.forkChild(store.set("id", entry(1)), { startImmediately: true })
+      yield* Effect.yieldNow
+      yield* TestClock.adjust("300 millis")
+      expect(store.workedMillis!()).toBe(300)
+      other.exec("COMMIT")
+      yield* TestClock.adjust("100 millis")
+      yield* Fiber.join(writing)
+      const after = store.workedMillis!()
+      yield* TestClock.adjust("1 minute")
+      expect(store.workedMillis!()).toBe(after)
+    }))
+})
+
+describe("what operations take counts for `storeTimeout`", () => {
+  const workedAfter = (sets: number, lookMillis: number) =>
+    Effect.gen(function*() {
+      const { store } = yield* fresh(lookMillis)
+      yield* atOnce(sets, (i) => store.set(`${i}`, entry(i)))
+      return store.workedMillis!()
+    })
+
+  it.effect("not where they are many, and short", () =>
+    Effect.gen(function*() {
+      expect(yield* workedAfter(2000, 0.1)).toBe(0)
+    }))
+
+  it.effect("where they are long", () =>
+    Effect.gen(function*() {
+      // the first one alone, and four together
+      expect(yield* workedAfter(5, 100)).toBe(200 - 5 * 0.5)
+    }))
+})
+
+describe("thousands of loads at once", () => {
+  it.live("are all stored, however long the program takes for them", () =>
+    Effect.gen(function*() {
+      expect(yield* readAtOnce(10_000)).toEqual({ failures: 0, size: 10_000 })
+    }))
+})
+
+describe("operations that come at once", () => {
+  it.effect("are all done, and seen by others", () =>
+    Effect.gen(function*() {
+      const { directory, store } = yield* one
+      const exits = yield* atOnce(200, (i) => store.set(`${i}`, entry(i)))
+      expect(exits.every(Exit.isSuccess)).toBe(true)
+      expect(stored(yield* open(directory), 200)).toEqual(numbered(200))
+    }))
+
+  it.effect("get one lease each, and the same one twice", () =>
+    Effect.gen(function*() {
+      const { store } = yield* one
+      const acquired = yield* Effect.forEach(
+        range(200),
+        (i) => store.acquire(`${i % 100}`, asking(i < 100 ? "a" : "b")),
+        { concurrency: "unbounded" }
+      )
+      expect(acquired.map(({ _tag }) => _tag)).toEqual(range(200).map((i) => i < 100 ? "Granted" : "Wait"))
+    }))
+
+  it.effect("do not fail with one of them, of which nothing stays", () =>
+    Effect.gen(function*() {
+      const { store } = yield* one
+      const acquired = yield* store.acquire("77", asking("a"))
+      const exits = yield* atOnce(100, (i) => store.set(`${i}`, entry(i, i === 77 ? 9 * 1024 ** 2 : 8)))
+      expect(exits.flatMap((exit, i) => Exit.isFailure(exit) ? [i] : [])).toEqual([77])
+      expect(stored(store, 100).flatMap((entry, i) => entry === undefined ? [i] : [])).toEqual([77])
+      // what the failed one has written before it failed: the end of the lease
+      const generation = acquired._tag === "Granted" ? acquired.generation : ""
+      expect(yield* store.commit("77", generation, entry(1))).toBe(true)
+    }))
+
+  it.effect("that only read wait for no writer of another process", () =>
+    Effect.gen(function*() {
+      const { directory, store } = yield* one
+      yield* store.acquire("led", asking("b"))
+      const foreign = yield* connection(directory)
+      foreign.exec("BEGIN IMMEDIATE")
+      const writing = yield* Effect.forkChild(atOnce(50, (i) => store.acquire(`${i}`, asking("a"))))
+      const reading = yield* Effect.forkChild(atOnce(50, () => store.acquire("led", asking("a"))))
+      const led = yield* Fiber.join(reading)
+      expect(led.every((exit) => Exit.isSuccess(exit) && exit.value._tag === "Wait")).toBe(true)
+      foreign.exec("COMMIT")
+      yield* TestClock.adjust("2 seconds")
+      const exits = yield* Fiber.join(writing)
+      expect(exits.every((exit) => Exit.isSuccess(exit) && exit.value._tag === "Granted")).toBe(true)
+    }))
+
+  it.effect("are all done again where the database has been replaced", () =>
+    Effect.gen(function*() {
+      const { directory, store } = yield* one
+      yield* store.set("before", entry(1))
+      fs.rmSync(directory, { recursive: true })
+      const other = yield* open(directory)
+      yield* atOnce(100, (i) => store.set(`${i}`, entry(i)))
+      expect(stored(other, 100)).toEqual(numbered(100))
+    }))
+
+  it.effect("that need more room than there is get it one by one", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* tempDirectory, "cache")
+      const store = yield* open(directory, { maxSize: "2 MB" })
+      const exits = yield* atOnce(200, (i) => store.set(`${i}`, entry(i, 20_000)))
+      expect(exits.filter(Exit.isFailure)).toEqual([])
+      expect(read(store, "199")).toEqual(entry(199, 20_000))
+    }))
+})

@@ -1,0 +1,101 @@
+/** Writes that come at once share the turns of the event loop. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Fiber } from "effect"
+import * as Turns from "../../../../src/drivers/sqlite/transactions/queue.ts"
+import { sqliteTurns as limits } from "../../../../src/internal/defaults/folders.ts"
+
+/** A loop whose turns come when they are told to, and a clock that goes on by a millisecond with each run. */
+const make = () => {
+  let now = 0
+  let tasks: Array<() => void> = []
+  const dispatcher = { scheduleTask: (task: () => void) => void tasks.push(task), flush() {} }
+  const runs: Array<ReadonlyArray<number>> = []
+  const { share } = Turns.make({
+    now: () => now,
+    dispatcher,
+    goesFirst: (operation: number) => operation >= 10_000,
+    run: (operations: ReadonlyArray<number>) => {
+      now++
+      runs.push(operations)
+      return operations.map((i) => i % 100 === 99 ? Exit.fail(i) : Exit.succeed(i))
+    }
+  })
+  return {
+    runs,
+    write: share,
+    nextTurn() {
+      const due = tasks
+      tasks = []
+      for (const task of due) task()
+    }
+  }
+}
+
+const range = (n: number, from = 0) => Array.from({ length: n }, (_, i) => from + i)
+
+const alone = limits.aloneMillis
+const inOneTurn = alone + limits.turnMillis * limits.together
+
+describe("writes that come at once", () => {
+  it.effect("are one by one, until a turn has taken some time: then in groups, in the order in which they came", () =>
+    Effect.gen(function*() {
+      const { nextTurn, runs, write } = make()
+      const n = alone + limits.together + 3
+      const all = yield* Effect.forkChild(
+        Effect.forEach(range(n), (i) => Effect.exit(write(i)), { concurrency: "unbounded" })
+      )
+      yield* Effect.yieldNow
+      expect(runs).toEqual(range(alone).map((i) => [i]))
+      nextTurn()
+      expect(runs.slice(alone)).toEqual([range(limits.together, alone), range(3, n - 3)])
+      expect(yield* Fiber.join(all)).toEqual(range(n).map((i) => i === 99 ? Exit.fail(i) : Exit.succeed(i)))
+    }))
+
+  it.effect("go in front of others that wait, if they end what has waited before", () =>
+    Effect.gen(function*() {
+      const { nextTurn, runs, write } = make()
+      const n = alone + limits.together
+      const last = range(3, 10_000)
+      const asked = [...range(n), ...last]
+      const all = yield* Effect.forkChild(Effect.forEach(asked, write, { concurrency: "unbounded" }))
+      yield* Effect.yieldNow
+      nextTurn()
+      expect(runs.slice(alone)).toEqual([[...last, ...range(limits.together - 3, alone)], range(3, n - 3)])
+      expect(yield* Fiber.join(all)).toEqual(asked)
+    }))
+
+  it.effect("are as many a turn as fit into it, and the others are in the next ones", () =>
+    Effect.gen(function*() {
+      const { nextTurn, runs, write } = make()
+      const n = inOneTurn + 10
+      yield* Effect.forkChild(Effect.forEach(range(n), (i) => Effect.exit(write(i)), { concurrency: "unbounded" }))
+      yield* Effect.yieldNow
+      nextTurn()
+      expect(runs.flat()).toEqual(range(inOneTurn))
+      nextTurn()
+      expect(runs.flat()).toEqual(range(n))
+    }))
+
+  it.effect("that are left hold up nobody", () =>
+    Effect.gen(function*() {
+      const { nextTurn, runs, write } = make()
+      const first = yield* Effect.forkChild(Effect.forEach(range(6), write, { concurrency: "unbounded" }))
+      yield* Effect.yieldNow
+      const last = yield* Effect.forkChild(write(6))
+      yield* Effect.yieldNow
+      yield* Fiber.interrupt(first)
+      nextTurn()
+      expect(runs.flat()).toEqual([...range(alone), 6])
+      yield* Fiber.join(last)
+    }))
+
+  it.effect("do not wait where a turn has just begun", () =>
+    Effect.gen(function*() {
+      const { nextTurn, runs, write } = make()
+      yield* write(0)
+      nextTurn()
+      nextTurn()
+      yield* write(1)
+      expect(runs).toEqual([[0], [1]])
+    }))
+})

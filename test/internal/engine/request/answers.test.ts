@@ -1,0 +1,21 @@
+/** Ids whose load has answered with a failure. */
+import { expect, it } from "@effect/vitest"
+import type { Flight } from "../../../../src/internal/engine/flight/flight.ts"
+import type { Flights } from "../../../../src/internal/engine/flight/flights.ts"
+import { endFallback } from "../../../../src/internal/engine/request/answers.ts"
+
+it("P7 · ids whose load has answered, and that are not loaded again, are bounded, the oldest forgotten first", () => {
+  const self = { answered: new Map<string, string>() } as unknown as Flights
+  for (let i = 0; i < 10_010; i++) {
+    const flight: Partial<Flight> = {
+      id: `id ${i}`,
+      rejectedWriteId: `write ${i}`,
+      storable: true,
+      policy: { writes: true } as Flight["policy"]
+    }
+    endFallback(self, flight as Flight)
+  }
+  expect(self.answered.size).toBe(10_000)
+  expect(self.answered.has("id 9")).toBe(false)
+  expect(self.answered.get("id 10009")).toBe("write 10009")
+})

@@ -1,0 +1,143 @@
+/** Long lists do not hold the event loop: other fibers have turns in between. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Schema, Stream } from "effect"
+import { Cached, CacheKey, CacheLayer, type Caching, Strategy, Transaction } from "effect-cached"
+import { many } from "../../../src/internal/defaults/bounds.ts"
+import * as InTurns from "../../../src/internal/time/streamsInTurns.ts"
+import * as Turns from "../../../src/internal/time/turns.ts"
+import { caches } from "../../support/caches.ts"
+import { impatient } from "../../support/impatient.ts"
+
+const size = 2560
+const chunks = size / 256
+
+/** How many turns another fiber has while an effect runs. */
+const turnsOf = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<A, E, R>) {
+  let turns = 0
+  const counting = Effect.gen(function*() {
+    for (;; turns++) yield* Effect.yieldNow
+  })
+  const other = yield* Effect.forkChild(counting)
+  yield* impatient(effect)
+  yield* Fiber.interrupt(other)
+  return turns
+})
+
+describe.each(caches)("over $name", (cache) => {
+  const filled = Effect.suspend(() => Cached.setMany(pairs))
+  const pairs = Array.from({ length: size }, (_, i) => [`k:${i}`, i] as const)
+  const operations: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Caching.Caching>]> = [
+    ["setMany", Cached.setMany(pairs)],
+    ["removeMatching", Cached.removeMatching("k:*")],
+    ["invalidate by pattern", Cached.invalidate({ matching: "k:*" })],
+    ["getMatching", Stream.runDrain(Cached.getMatching("k:*"))],
+    ["entries", Stream.runDrain(Cached.entries("k:*"))]
+  ]
+  it.effect.each(operations)("%s", ([, operation]) =>
+    Effect.gen(function*() {
+      yield* filled
+      expect(yield* turnsOf(operation)).toBeGreaterThanOrEqual(chunks - 1)
+    }).pipe(Effect.provide(cache.layer({ capacity: size }))))
+})
+
+describe.each(caches.filter(({ memory }) => memory))("what is in memory, over $name", (cache) => {
+  const ids = Array.from({ length: size }, (_, i) => `k:${i}`)
+  const none = Stream.runDrain(Cached.entries("none:*"))
+  const operations: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Caching.Caching>]> = [
+    ["entries of which there are none", none],
+    ["a pattern that none matches", Cached.removeMatching("none:*")],
+    ["entries, in a transaction", Transaction.run(none)],
+    ["a pattern, in a transaction", Transaction.run(Cached.removeMatching("none:*"))],
+    ...cache.store ? [] : [
+      ["size", Cached.size] as const,
+      ["size, in a transaction", Transaction.run(Cached.size)] as const,
+      ["entries, in a serializable transaction", Transaction.run(none, { isolation: "serializable" })] as const
+    ]
+  ]
+  it.effect.each(operations)("%s", ([, operation]) =>
+    Effect.gen(function*() {
+      yield* Cached.setMany(ids.map((id, i) => [id, i] as const))
+      expect(yield* turnsOf(operation)).toBeGreaterThanOrEqual(chunks - 1)
+    }).pipe(Effect.provide(cache.layer({ capacity: size }))))
+})
+
+describe.each(caches)("a transaction over $name", (cache) => {
+  const keys = Array.from({ length: size }, (_, i) => `k:${i}`)
+  const reading = (isolation: "fast" | "locked") =>
+    turnsOf(Transaction.run(Cached.getMany(keys), { isolation, timeout: "1 day" }))
+  it.effect("many keys", () =>
+    Effect.gen(function*() {
+      expect(yield* reading("fast")).toBeGreaterThanOrEqual(chunks - 1)
+      // each lock takes some time
+      expect(yield* reading("locked")).toBeGreaterThanOrEqual(size)
+    }).pipe(Effect.provide(cache.layer({ capacity: size }))))
+})
+
+describe.each(caches)("Cached.many over $name", (cache) => {
+  class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
+  const payloads = Array.from({ length: size }, (_, id) => ({ id }))
+  const make = () => {
+    const calls: Array<number> = []
+    const users = Cached.many(User, {
+      lookup: (keys) =>
+        Effect.sync(() => {
+          calls.push(keys.length)
+          return keys.map(({ id }) => Exit.succeed(id))
+        }),
+      strategy: Strategy.ttl({ ttl: "1 hour" })
+    })
+    return { calls, users }
+  }
+
+  it.effect("one load for all", () =>
+    Effect.gen(function*() {
+      const { calls, users } = make()
+      const read = Effect.map(users(payloads), (exits) =>
+        expect(exits).toEqual(payloads.map(({ id }) => Exit.succeed(id))))
+      // when they join, when they begin to wait for one call, and when it has answered
+      expect(yield* turnsOf(read)).toBeGreaterThanOrEqual(3 * (size / many.steps - 1))
+      expect(calls).toEqual([size])
+    }).pipe(Effect.provide(cache.layer({ capacity: size }))))
+
+  it.effect("who has joined gets an answer where the reader is interrupted before all are under way", () =>
+    Effect.gen(function*() {
+      const { calls, users } = make()
+      const reader = yield* Effect.forkChild(impatient(users(payloads)), { startImmediately: true })
+      for (let i = 0; i < 8; i++) yield* Effect.yieldNow
+      const other = yield* Effect.forkChild(users([{ id: 0 }]), { startImmediately: true })
+      yield* Fiber.interrupt(reader)
+      expect(yield* Fiber.join(other)).toEqual([Exit.succeed(0)])
+      expect(calls).toEqual([1])
+    }).pipe(Effect.provide(cache.layer({ capacity: size }))))
+})
+
+it.effect("counters", () =>
+  Effect.gen(function*() {
+    yield* Effect.forEach(Array.from({ length: size }, (_, i) => i), (i) => Cached.increment(`c:${i}`), {
+      discard: true
+    })
+    expect(yield* turnsOf(Stream.runDrain(Cached.counters()))).toBeGreaterThanOrEqual(chunks - 1)
+  }).pipe(Effect.provide(CacheLayer.memory())))
+
+it.effect("a Map of many answers, of which one was asked for", () =>
+  Effect.gen(function*() {
+    class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
+    const answers = new Map(Array.from({ length: size }, (_, id) => [new User({ id }), Exit.succeed(id)]))
+    const users = Cached.many(User, {
+      lookup: () => Effect.succeed(answers),
+      strategy: Strategy.ttl({ ttl: "1 hour" })
+    })
+    expect(yield* turnsOf(users([{ id: size - 1 }]))).toBeGreaterThanOrEqual(size / many.steps - 1)
+    expect(yield* users([{ id: size - 1 }])).toEqual([Exit.succeed(size - 1)])
+  }).pipe(Effect.provide(CacheLayer.memory())))
+
+it.effect("what is quick stays in one turn", () =>
+  Effect.gen(function*() {
+    const seen: Array<number> = []
+    yield* Turns.forEach([1, 2, 3], (n) => seen.push(n))
+    const streamed = yield* Stream.runCollect(InTurns.inChunks(InTurns.each([1, 2, 3])))
+    const double = (some: ReadonlyArray<number>) => Effect.succeed(some.map((n) => 2 * n))
+    const doubled = yield* Effect.all([Turns.inParts([1, 2, 3], double), Turns.inParts([1, 2, 3], double, 2)])
+    expect([seen, streamed]).toEqual([[1, 2, 3], [[1, 2, 3]]])
+    expect(doubled).toEqual([[2, 4, 6], [2, 4, 6]])
+  }))

@@ -1,0 +1,126 @@
+/** What the tests of the engine are made of: caches over every kind of store, loads that count themselves. */
+import { Effect, type Exit, Fiber, Layer, Scope, Stream } from "effect"
+import { type CacheEntry, CacheLayer, type Caching, Store } from "effect-cached"
+import type { StoreError } from "effect-cached/CacheError"
+import { MemoryStore } from "effect-cached/memory"
+import { TestClock } from "effect/testing"
+
+/** What one operation of a fake store does before and after it touches what is stored. */
+export interface Behaviour {
+  readonly before?: Effect.Effect<unknown, StoreError>
+  readonly after?: Effect.Effect<unknown, StoreError>
+}
+
+export type Operation = "get" | "set" | "remove" | "clear" | "scan"
+
+/** An asynchronous store whose operations can be delayed, failed, hung, and answered late. */
+export const fakeStore = () => {
+  const entries = new Map<string, CacheEntry.Stored>()
+  const calls: Array<string> = []
+  const fake = {
+    entries,
+    calls,
+    /** how many of one operation were asked */
+    count: (operation: Operation) => calls.filter((call) => call.startsWith(`${operation} `)).length,
+    behave: (_operation: Operation, _id: string): Behaviour => ({}),
+    store: undefined as unknown as Store.Store,
+    layer: undefined as unknown as Layer.Layer<Store.Store>
+  }
+  const step = <A>(operation: Operation, id: string, run: () => A): Effect.Effect<A, StoreError> =>
+    Effect.suspend(() => {
+      calls.push(`${operation} ${id}`)
+      const { after = Effect.void, before = Effect.yieldNow } = fake.behave(operation, id)
+      return before.pipe(Effect.andThen(Effect.sync(run)), Effect.tap(after))
+    })
+  fake.store = Store.make({
+    name: "fake",
+    get: (id) => step("get", id, () => entries.get(id)),
+    set: (id, entry) => step("set", id, () => void entries.set(id, entry)),
+    remove: (id) => step("remove", id, () => entries.delete(id)),
+    scan: () => Stream.fromIterable(Array.from(entries, ([id, { meta }]) => ({ id, meta }))),
+    clear: step("clear", "", () => entries.clear())
+  })
+  fake.layer = Layer.succeed(Store.Store, fake.store)
+  return fake
+}
+
+export type FakeStore = ReturnType<typeof fakeStore>
+
+/** A cache over a fake store. */
+export const over = (
+  fake: { readonly layer: Layer.Layer<Store.Store> },
+  options?: CacheLayer.LayerOptions
+): Layer.Layer<Caching.Caching> => Layer.provide(CacheLayer.layerWith(options), fake.layer)
+
+export interface Cache {
+  readonly name: string
+  /** every entry outlives the memory tier */
+  readonly store: boolean
+  readonly memory: boolean
+  readonly layer: (options?: CacheLayer.MemoryOptions) => Layer.Layer<Caching.Caching>
+}
+
+/** Every kind of cache there is in one process. */
+export const caches: ReadonlyArray<Cache> = [
+  { name: "memory", store: false, memory: true, layer: (options) => CacheLayer.memory(options) },
+  ...[true, false].flatMap((memory) => {
+    const tier = memory ? "with" : "without"
+    return [
+      {
+        name: `a synchronous store, ${tier} memory`,
+        store: true,
+        memory,
+        layer: (options?: CacheLayer.MemoryOptions) =>
+          Layer.provide(CacheLayer.layerWith({ ...options, memory }), MemoryStore.layer)
+      },
+      {
+        name: `an asynchronous store, ${tier} memory`,
+        store: true,
+        memory,
+        layer: (options?: CacheLayer.MemoryOptions) => Layer.suspend(() => over(fakeStore(), { ...options, memory }))
+      }
+    ]
+  })
+]
+
+/** A load that takes its time, counts itself, and gives the number of its run. */
+export const counting = (delayMillis = 0) => {
+  const counts = { started: 0, ended: 0, interrupted: 0 }
+  const run = (): Effect.Effect<number> =>
+    Effect.suspend(() => {
+      const n = ++counts.started
+      const work = delayMillis === 0 ? Effect.void : Effect.sleep(delayMillis)
+      return work.pipe(
+        Effect.map(() => {
+          counts.ended++
+          return n
+        }),
+        Effect.onInterrupt(() => Effect.sync(() => counts.interrupted++))
+      )
+    })
+  return { counts, load: Effect.suspend(run) }
+}
+
+/** Starts a reader at once. */
+export const start = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.forkChild(self, { startImmediately: true })
+
+/** Uses a cache and closes it while the clock moves on: closing tells the store what it has not acknowledged. */
+export const within = <A, E, R>(layer: Layer.Layer<Caching.Caching>, use: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(layer, scope)
+    const exit = yield* Effect.exit(Effect.provide(use, context))
+    const closing = yield* start(Scope.close(scope, exit))
+    yield* TestClock.adjust("1 minute")
+    yield* Fiber.join(closing)
+    return yield* exit
+  })
+
+/** Lets everything run that does not wait for time to pass. */
+export const settle: Effect.Effect<void> = Effect.gen(function*() {
+  for (let i = 0; i < 200; i++) yield* Effect.yieldNow
+})
+
+/** The exits of fibers that must have ended by now: what hangs is a failure of the test, not its end. */
+export const ended = <A, E>(fiber: Fiber.Fiber<A, E>): Exit.Exit<A, E> | "still waiting" =>
+  fiber.pollUnsafe() ?? "still waiting"
