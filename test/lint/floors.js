@@ -29,7 +29,16 @@ const floors = [
   { name: "3 (engine)", files: /^(Caching|Eviction)\.ts$|^internal\/engine\//, packages: [effect] },
   { name: "4 (language)", files: /^(CachePolicy|Cached|Guard|Transaction)\.ts$|^(cached|guard)\//, packages: [effect] },
   { name: "5 (ready-made)", files: /^(CacheLayer|index)\.ts$|^layers\//, packages: [effect] },
-  { name: "6 (surfaces)", files: /^CacheReactivity\.ts$|^testing\//, packages: [effect] }
+  { name: "6 (surfaces)", files: /^CacheReactivity\.ts$|^testing\//, packages: [effect] },
+  {
+    name: "7 (outer surfaces)",
+    // each is a folder that comes with its first file
+    files: /^(http|metrics|explain|config|pipeline|cli|inspector)\//,
+    packages: [effect, node],
+    // they use what a program can use, and what every option needs
+    below: /^[A-Z]\w*\.ts$|^(drivers\/\w+\/index|serializers\/\w+)\.ts$|^internal\/(options|defaults)\//,
+    shared: (from, to) => from.split("/")[0] === to.split("/")[0]
+  }
 ]
 
 /** The rooms of the engine, from the bottom. Those of one line do not know each other. */
@@ -89,7 +98,9 @@ const problemOf = (file, specifier) => {
   if (to === undefined) return "A file of src imports only files of src."
   const above = floorOf(to)
   if (above > floors.indexOf(floor)) return `Floor ${floor.name} does not import floor ${floors[above].name}.`
-  if (floors[above] === floor && floor.shared?.(file, to) === false) return "An adapter does not import another one."
+  if (floors[above] === floor) {
+    if (floor.shared?.(file, to) === false) return `On floor ${floor.name} a folder does not import another one.`
+  } else if (floor.below?.test(to) === false) return `Floor ${floor.name} imports only public modules.`
   const own = roomOf(file)
   const other = roomOf(to)
   if (own === undefined || other === undefined || own.room === other.room) return undefined

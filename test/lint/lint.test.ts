@@ -51,6 +51,12 @@ const cases: ReadonlyArray<Case> = [
   refusedImport("src/CacheLayer.ts", "./testing/index.ts"),
   refusedImport("src/testing/index.ts", "vitest"),
   refusedImport("src/Ttl.ts", "@effect/platform-node"),
+  refusedImport("src/index.ts", "./http/HttpCache.ts"),
+  refusedImport("src/CacheLayer.ts", "./config/url.ts"),
+  refusedImport("src/testing/index.ts", "../metrics/Metrics.ts"),
+  refusedImport("src/http/HttpCache.ts", "../metrics/Metrics.ts"),
+  refusedImport("src/http/HttpCache.ts", "../internal/engine/boundCache.ts"),
+  refusedImport("src/cli/main.ts", "../cached/inspect.ts"),
   // rooms of the engine: upwards and sideways
   refusedImport("src/internal/engine/telemetry/log.ts", "../memory/entry.ts"),
   refusedImport("src/internal/engine/memory/memory.ts", "../storeTier/ask.ts"),
@@ -84,6 +90,10 @@ const cases: ReadonlyArray<Case> = [
   allowedImport("src/Cached.ts", "./Caching.ts"),
   allowedImport("src/CacheLayer.ts", "./Cached.ts"),
   allowedImport("src/testing/index.ts", "../CacheLayer.ts"),
+  allowedImport("src/http/HttpCache.ts", "../Cached.ts"),
+  allowedImport("src/http/HttpCache.ts", "./conditional.ts"),
+  allowedImport("src/config/url.ts", "../drivers/redis/index.ts"),
+  allowedImport("src/config/url.ts", "../internal/options/options.ts"),
   // other ways to import
   {
     file: "src/CacheEntry.ts",
