@@ -1,23 +1,27 @@
 /** A file for each public module and a few that they share: to import the root loads half the files that `src` has. */
 import { MagicString } from "magic-string"
-import { globSync } from "node:fs"
+import { globSync, readFileSync } from "node:fs"
 import { defineConfig } from "rolldown"
 import { Visitor } from "rolldown/utils"
 
-const entries = globSync([
-  "src/*.ts",
-  "src/serializers/*.ts",
-  "src/drivers/*/{index,Memory*,Process*,Sqlite*,Files*,IndexedDb*,Redis*}.ts",
-  "src/testing/index.ts",
-  // imported by the names of `imports` in package.json
-  // and a part that only what is loaded later has
-  "src/internal/eviction/{adaptive,adaptiveElsewhere,nodes}.ts",
-  "src/internal/engine/{derived/dependencies,load/resource,memory/{dependents,entries}}{,Elsewhere}.ts",
-  "src/internal/{key/site,store/markers/dependsOn}{,Elsewhere}.ts",
-  "src/internal/noNode.ts",
-  "src/internal/sql/sqlClient.ts",
-  "src/drivers/redis/parts.ts"
-]).filter((file) => file !== "src/index.ts")
+/** What modules import by the names of `imports` in package.json: the file for Node, and the one for other platforms. */
+const imported = globSync("src/**/*.ts").flatMap((file) =>
+  Array.from(
+    readFileSync(file, "utf8").matchAll(/(?:from |import\()"#(node|platform)\/([^"]+)"/g),
+    ([, kind, module]) =>
+      kind === "node" ? [`src/${module}.ts`] : ["", "Elsewhere"].map((end) => `src/internal/${module}${end}.ts`)
+  ).flat()
+)
+
+const entries = [
+  ...new Set([
+    ...globSync(["src/*.ts", "src/serializers/*.ts", "src/drivers/*/{index,[A-Z]*}.ts", "src/testing/index.ts"]),
+    ...imported,
+    "src/internal/noNode.ts",
+    // a part that only what is loaded later has
+    "src/internal/eviction/nodes.ts"
+  ])
+].filter((file) => file !== "src/index.ts")
 
 /**
  * Marks the calls that make the constants of a module as pure: bundlers of users then leave out the constants that are

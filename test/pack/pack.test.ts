@@ -71,10 +71,24 @@ beforeAll(() => {
 }, 300_000)
 
 /** Modules that `exports` does not give to users: what is internal, and the parts of `effect-cached/testing`. */
-const hidden = ["**/internal/**/*.ts", "{cached,guard,layers,ports}/**/*.ts", "testing/!(index).ts"]
+const hidden = ["**/internal/**/*.ts", "{cached,drivers,guard,layers,ports}/**/*.ts", "testing/!(index).ts"]
 
-const specifiers = globSync("**/*.ts", { cwd: join(root, "src"), exclude: hidden }).toSorted()
-  .map((file) => `effect-cached/${file.slice(0, -3)}`.replace(/\/index$/, ""))
+const specifiers = [
+  ...globSync("**/*.ts", { cwd: join(root, "src"), exclude: hidden }).map((file) => file.slice(0, -3)),
+  ...globSync("*/index.ts", { cwd: join(root, "src/drivers") }).map((file) => dirname(file))
+].toSorted().map((module) => `effect-cached/${module}`.replace(/\/index$/, ""))
+
+/** The names that modules of the package have for each other: see "imports" of `package.json`. */
+const namesInside = [
+  ...new Set(
+    globSync("src/**/*.ts", { cwd: root }).flatMap((file) =>
+      Array.from(
+        readFileSync(join(root, file), "utf8").matchAll(/(?:from |import\()"(#[^"]+)"/g),
+        ([, specifier]) => specifier!
+      )
+    )
+  )
+].toSorted()
 
 interface Ran {
   readonly status: number
@@ -129,6 +143,25 @@ describe.concurrent("the packed package", { timeout: 300_000 }, () => {
     expect(files).toContain("dist/index.js")
     const expected = /^(dist\/.*\.(js|d\.ts)(\.map)?|src\/.*\.ts|docs\/.*\.md|docs\/images\/.*\.svg)$/
     expect(files.filter((file) => file.includes("/") && !expected.test(file))).toEqual([])
+  })
+
+  it("has a file for each name that its modules have for each other, on every platform", () => {
+    expect(namesInside.length).toBeGreaterThan(10)
+    const inside = join(unpacked, "dist/names.mjs")
+    const { imports } = JSON.parse(readFileSync(join(unpacked, "package.json"), "utf8")) as {
+      readonly imports: { readonly [pattern: string]: { readonly default: { readonly default: string } } }
+    }
+    const missing = namesInside.filter((name) => {
+      const [, folder, module] = /^(#\w+\/)(.+)$/.exec(name)!
+      return !existsSync(join(unpacked, imports[`${folder}*`]!.default.default.replace("*", module!)))
+    })
+    expect(missing).toEqual([])
+    try {
+      writeFileSync(inside, namesInside.map((name) => `await import(${JSON.stringify(name)})\n`).join(""))
+      execFileSync(process.execPath, [inside], { cwd: unpacked })
+    } finally {
+      rmSync(inside)
+    }
   })
 
   it("has every page and file that its pages link to", () => {
