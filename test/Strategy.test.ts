@@ -1,8 +1,7 @@
 /** What a strategy decides about an entry of any age, and how long it lets a result live. */
 import { describe, expect, it } from "@effect/vitest"
 import { Exit, Schema } from "effect"
-import { CacheError, Strategy } from "effect-cached"
-import type { CacheEntry } from "effect-cached"
+import { type CacheEntry, CacheError, Strategy } from "effect-cached"
 
 const { Load, LoadOrStale, Serve, ServeAndRefresh } = Strategy
 

@@ -6,12 +6,11 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type * as CacheKey from "../CacheKey.ts"
 import { checkedCalls } from "../internal/defaults/bounds.ts"
-import type { Batch, LoadAll } from "../internal/engine/batch/batch.ts"
 import type { Cache } from "../internal/engine/boundCache.ts"
 import { refreshLoad } from "../internal/engine/load/refreshLoad.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import * as Policy from "../internal/engine/request/callPolicy.ts"
-import type { Request } from "../internal/engine/request/request.ts"
+import type { Batch, LoadAll, Request } from "../internal/engine/state.ts"
 import {
   constant,
   constantOf,

@@ -7,8 +7,15 @@ import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Key from "../CacheKey.ts"
-import type { AnyClass, Arguments, Error as KeyError, Input, Services, Success } from "../CacheKey.ts"
-import { codeOf } from "../CacheKey.ts"
+import {
+  type AnyClass,
+  type Arguments,
+  codeOf,
+  type Error as KeyError,
+  type Input,
+  type Services,
+  type Success
+} from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
 import { define } from "../internal/key/define.ts"
 import type { Strategy } from "../Strategy.ts"

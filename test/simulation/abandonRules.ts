@@ -1,5 +1,5 @@
 /** P1: what runs on when its last caller has left keeps its id, for a while. */
-import type { Flight } from "../../src/internal/engine/flight/flight.ts"
+import type { Flight } from "../../src/internal/engine/state.ts"
 import { isKept } from "./features.ts"
 import type { Load } from "./model.ts"
 import { covers, readerOf, uninterruptible, violate, type World } from "./state.ts"

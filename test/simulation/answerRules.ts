@@ -1,6 +1,6 @@
 /** After an answer of the origin a stale value is no fallback any more. */
 import { Cause, Exit } from "effect"
-import type { Flight } from "../../src/internal/engine/flight/flight.ts"
+import type { Flight } from "../../src/internal/engine/state.ts"
 import type { Load, Origin, Read, Spec } from "./model.ts"
 import { ttlOf, violate, type World } from "./state.ts"
 

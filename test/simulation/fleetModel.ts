@@ -1,5 +1,5 @@
 /** Several processes on one store: what a run is made of, drawn from dice. */
-import type { Flight } from "../../src/internal/engine/flight/flight.ts"
+import type { Flight } from "../../src/internal/engine/state.ts"
 import type { Extras, Feature } from "./features.ts"
 import type { Dice } from "./plan.ts"
 

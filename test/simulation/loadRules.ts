@@ -1,6 +1,6 @@
 /** What must hold when a load begins or ends. */
 import { Cause, Exit } from "effect"
-import type { Flight } from "../../src/internal/engine/flight/flight.ts"
+import type { Flight } from "../../src/internal/engine/state.ts"
 import { hasAnswered, mayBeAnswer } from "./answerRules.ts"
 import type { Load, Read } from "./model.ts"
 import { until } from "./originRules.ts"

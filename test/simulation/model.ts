@@ -1,7 +1,7 @@
 /** What a simulated program is made of, and what is remembered of its run. */
 import type { Exit } from "effect"
 import type { Cached } from "effect-cached"
-import type { Flight } from "../../src/internal/engine/flight/flight.ts"
+import type { Flight } from "../../src/internal/engine/state.ts"
 import type { Feature } from "./features.ts"
 
 export const kinds = [

@@ -1,7 +1,6 @@
 /** Draws programs from dice. */
 import type { Extras } from "./features.ts"
-import type { Config, Kind, PolicyName, Spec } from "./model.ts"
-import { kinds } from "./model.ts"
+import { type Config, type Kind, kinds, type PolicyName, type Spec } from "./model.ts"
 
 export interface Dice {
   readonly chance: (share: number) => boolean

@@ -1,6 +1,6 @@
 /** What is known of a run so far, and what follows from it. */
 import { Cause, Exit, type Fiber } from "effect"
-import type { Caller, Flight } from "../../src/internal/engine/flight/flight.ts"
+import type { Caller, Flight } from "../../src/internal/engine/state.ts"
 import {
   Bug,
   type Config,

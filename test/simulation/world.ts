@@ -1,6 +1,6 @@
 /** Notes what happens in a run, and has it checked against the promises P1 to P7. */
 import { Cause, Exit } from "effect"
-import type { Flight } from "../../src/internal/engine/flight/flight.ts"
+import type { Flight } from "../../src/internal/engine/state.ts"
 import { checkAbandoned } from "./abandonRules.ts"
 import { checkFailure } from "./failureRules.ts"
 import { heldOf, isHeld } from "./held.ts"

@@ -1,6 +1,5 @@
 /** A database of the browser: opened when it is needed, and again after it was closed by somebody else. */
-import type { DBSchema, IDBPDatabase, IDBPTransaction } from "idb"
-import { openDB } from "idb"
+import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from "idb"
 import type { Meta } from "../../CacheEntry.ts"
 import type { StoreErrorReason } from "../../CacheError.ts"
 import type { Lease } from "../../internal/store/leases.ts"

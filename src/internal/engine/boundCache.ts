@@ -6,7 +6,7 @@ import type { AnyReadOptions } from "../../cached/options.ts"
 import { Load, type Strategy } from "../../Strategy.ts"
 import * as Engine from "./engine.ts"
 import * as Read from "./read/read.ts"
-import type { Request } from "./request/request.ts"
+import type { Request } from "./state.ts"
 
 export const TypeId = "~effect-cached/Caching"
 

@@ -14,13 +14,11 @@ import * as Counters from "../store/counters.ts"
 import * as Tokens from "../token.ts"
 import { answerNow, isBehind, respond } from "./flight/callers.ts"
 import { detach, startNext, unregister } from "./flight/ending.ts"
-import type { Flight } from "./flight/flight.ts"
-import type { Flights } from "./flight/flights.ts"
-import { FlightsById } from "./flight/flightsById.ts"
+import { FlightIndex } from "./flight/flightsById.ts"
 import * as Questions from "./flight/questions.ts"
 import { forgetRefresh } from "./flight/refreshing.ts"
 import { releaseLease } from "./flight/releaseLease.ts"
-import { Running } from "./flight/running.ts"
+import { RunningList } from "./flight/running.ts"
 import * as Watches from "./flight/watches.ts"
 import { abandon, makeWork } from "./flight/work.ts"
 import * as LeaseWaits from "./lease/leaseWaits.ts"
@@ -29,12 +27,12 @@ import type { MakeCurve } from "./memory/curve.ts"
 import { makeSweeper } from "./memory/expiry.ts"
 import * as Memory from "./memory/memory.ts"
 import * as TagEpochs from "./memory/tagEpochs.ts"
-import type { StoreReads } from "./request/reader.ts"
+import type { Flight, Flights, StoreReads } from "./state.ts"
 import * as Pending from "./storeTier/pendingInvalidations.ts"
 import type { StoreTier, StoreTierLimits } from "./storeTier/storeTier.ts"
 import * as KeyClasses from "./telemetry/keyClasses.ts"
 import * as Log from "./telemetry/log.ts"
-import { noCounters } from "./telemetry/stats.ts"
+import { noCounters } from "./telemetry/telemetry.ts"
 
 /**
  * The state of one cache, as one record: each room sees the part that it declares. Every change of it is synchronous.
@@ -98,8 +96,8 @@ export const make = (
     }),
     tagEpochs: TagEpochs.make(),
     isPrivate: options.flights === "private",
-    flights: new FlightsById(),
-    running: new Running(),
+    flights: new FlightIndex(),
+    running: new RunningList(),
     ending: new Map(),
     endingMillis: options.waitMillis ?? endingLeases * options.leaseMillis,
     work: makeWork({ respond, isBehind, start }, context),

@@ -31,8 +31,8 @@ import * as Touch from "./operations/touch.ts"
 import { consume } from "./streams/consume.ts"
 import type { Streaming } from "./streams/request.ts"
 import * as Log from "./telemetry/log.ts"
-import { noCounters, total, withRatios } from "./telemetry/stats.ts"
-import type { EventListener } from "./telemetry/telemetry.ts"
+import { total, withRatios } from "./telemetry/stats.ts"
+import { type EventListener, noCounters } from "./telemetry/telemetry.ts"
 
 /** A cached result and its metadata. */
 interface Found extends Known {

@@ -1,78 +1,26 @@
 /** One load for many keys, each of which has a flight of its own. */
 import { release } from "#platform/engine/derived/dependencies"
 import { warnOfResource } from "#platform/engine/load/resource"
-import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { CurrentLogAnnotations } from "effect/References"
-import type * as Schedule from "effect/Schedule"
-import type { SchedulerDispatcher } from "effect/Scheduler"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import * as Turns from "../../time/turns.ts"
 import { recordShared } from "../derived/recorder.ts"
-import type { Flight, Resume } from "../flight/flight.ts"
 import { addEdge, removeEdge } from "../flight/waitGraph.ts"
 import * as Watches from "../flight/watches.ts"
 import { inScope } from "../load/loadScope.ts"
 import { retried } from "../load/retried.ts"
 import { Aside, endAttempt, loadingOf } from "../request/attempt.ts"
-import type { Request } from "../request/request.ts"
+import type { Batch, BatchAnswers, BatchOptions, Flight, LoadAll, Resume } from "../state.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import * as Groups from "./groups.ts"
 import { keepUnasked, sortAnswers, type Sorted } from "./unasked.ts"
 
-/**
- * One call that loads many keys. Each key has a flight of its own, with its own callers, lease and write; only the
- * loads of these flights are one call.
- *
- * Fires when every flight has reached its load or dropped out (store hit, or another process holds the lease). A flight
- * that waits for a lease, or for another flight of its id, may come back: those that come back in one step get one more
- * call.
- */
-export interface Batch {
-  /** adds a flight when it is made */
-  readonly add: (flight: Flight) => void
-  /** the flight drops out: the call does not wait for it, unless it comes back */
-  readonly dropOut: (flight: Flight) => void
-  /** as `dropOut`, for a flight that is dropped: within an invalidation, so the call may begin in a later turn only */
-  readonly drop: (flight: Flight, dispatcher: SchedulerDispatcher) => void
-  /** the flight comes back, and the next call waits for it */
-  readonly rejoin: (flight: Flight) => void
-  /** the load of one key */
-  readonly load: (key: Key) => Effect.Effect<unknown, unknown, any>
-  /** the call in which the load of a flight runs now */
-  readonly fiberOf: (flight: Flight) => Fiber.Fiber<unknown, unknown> | undefined
-  /** whether a call runs as a part of the flight: it may go on for the others when the flight has ended */
-  readonly isLedBy: (flight: Flight) => boolean
-  /** begins with each of many keys, some at once */
-  readonly inGroups: Groups.Groups["forEach"]
-  /** every flight has entered */
-  readonly close: () => void
-  readonly options: Options
-  /** why a whole call failed */
-  failed: Cause.Cause<unknown> | undefined
-  /** its failure was logged: once, not for each key */
-  isLogged: boolean
-}
-
-interface Options {
-  readonly loadAll: LoadAll
-  /** the request of one key: without it an answer that nobody asked for is not kept */
-  readonly requestOf?: ((key: Key, batch: Batch) => Request) | undefined
-  /** the rest of the read's store budget, where the read has asked the store already */
-  readonly leftMillis?: number | undefined
-  /** retries the whole call: the single flights do not */
-  readonly retry?: Schedule.Schedule<unknown, unknown> | undefined
-}
-
-type Answers = ReadonlyArray<Exit.Exit<unknown, unknown>>
-
-export type LoadAll = (
-  keys: ReadonlyArray<Key>
-) => Effect.Effect<Answers | ReadonlyMap<Key, Exit.Exit<unknown, unknown>>, unknown, any>
+export type { Batch, LoadAll } from "../state.ts"
 
 interface Item {
   readonly key: Key
@@ -87,7 +35,7 @@ interface Call {
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
-export const make = (options: Options): Batch => {
+export const make = (options: BatchOptions): Batch => {
   const { loadAll, requestOf, retry } = options
   const pending = new Set<Flight>()
   const ready = new Set<Item>()
@@ -142,14 +90,14 @@ export const make = (options: Options): Batch => {
     const callAll = inOrder(keys, loadAll, (answers) => {
       unasked = answers
     })
-    const onRelease = (exits: Exit.Exit<Answers, unknown>): void => {
+    const onRelease = (exits: Exit.Exit<BatchAnswers, unknown>): void => {
       for (const [i, { flight }] of items.entries()) {
         const exit = Exit.isSuccess(exits) ? exits.value?.[i] : undefined
         // what is no list of exits is refused when the call has ended
         if (Exit.isExit(exit)) warnOfResource(flight, exit)
       }
     }
-    const keepOthers = (exits: Exit.Exit<Answers, unknown>, watch: Watches.Watch): void => {
+    const keepOthers = (exits: Exit.Exit<BatchAnswers, unknown>, watch: Watches.Watch): void => {
       if (Exit.isSuccess(exits) && unasked.length > 0) {
         keepUnasked(engine, unasked, {
           flight: first.flight,
@@ -271,14 +219,14 @@ export const inOrder = (
   keys: ReadonlyArray<Key>,
   loadAll: LoadAll,
   onUnasked: (answers: Sorted["unasked"]) => void = () => {}
-): Effect.Effect<Answers, unknown, any> =>
+): Effect.Effect<BatchAnswers, unknown, any> =>
   Effect.flatMap(Effect.suspend(() => loadAll(keys)), (answers) =>
     answers instanceof Map
       ? Effect.map(sortAnswers(keys, answers, nameOf(keys)), ({ exits, unasked }) => {
         onUnasked(unasked)
         return exits
       })
-      : Effect.succeed(answers as Answers))
+      : Effect.succeed(answers as BatchAnswers))
 
 /** For requests whose batch loads nothing more. */
 const makeClosed = (): Batch => {

@@ -6,20 +6,7 @@ import type * as Clock from "effect/Clock"
 import { groups as limits } from "../../defaults/bounds.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import * as Turns from "../../time/turns.ts"
-import type { Flight } from "../flight/flight.ts"
-
-export interface Groups {
-  /** the flight asks the store from here on */
-  readonly entered: (flight: Flight) => void
-  /** the store has answered it, or it waits for something else */
-  readonly left: (flight: Flight) => void
-  /**
-   * Runs a step for each item, which may make a flight enter, and then `end`. Where a group is full, the next one waits
-   * until half of its flights have left. Groups grow while the answers come quickly, once the first one is there: how far
-   * away a store is does not count, because it answers all at once.
-   */
-  readonly forEach: <A>(items: Iterable<A>, turning: Turns.Turning, step: (item: A) => void, end: () => void) => void
-}
+import type { Flight, Groups } from "../state.ts"
 
 /** A call that has items left, and goes on when no more flights than so many are inside. */
 interface Waiting {

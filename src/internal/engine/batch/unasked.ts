@@ -14,14 +14,13 @@ import { idOf, infoOf, type Key } from "../../key/ofKey.ts"
 import * as Turns from "../../time/turns.ts"
 import { recordShared } from "../derived/recorder.ts"
 import { putInMemory } from "../flight/complete.ts"
-import { beginLoading, type Flight, makeFlight } from "../flight/flight.ts"
-import type { Flights } from "../flight/flights.ts"
+import { beginLoading, makeFlight } from "../flight/flight.ts"
 import { toEntry } from "../flight/result.ts"
-import { hasChanged, type Watch } from "../flight/watches.ts"
+import { hasChanged } from "../flight/watches.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
-import type { Request } from "../request/request.ts"
 import { notStored } from "../request/rules.ts"
+import type { Flight, Flights, Request, Watch } from "../state.ts"
 
 type Answer = readonly [key: Key, exit: Exit.Exit<unknown, unknown>]
 

@@ -12,45 +12,14 @@ import { CacheConfigError } from "../../../CacheError.ts"
 import { dependencies as limits } from "../../defaults/bounds.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import { groupOf, groupTag, idOfTag, idTag, isInherited, unverified } from "../../store/markers/idTags.ts"
-import type { Flight } from "../flight/flight.ts"
-import type { Flights } from "../flight/flights.ts"
 import * as Dependents from "../memory/dependents.ts"
 import { type Entry, versionsOf } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
-import type { Attempt } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
-import type { ReadContext } from "../request/context.ts"
 import { inheritOf } from "../request/inherit.ts"
 import { declaredTags, tagsOfResult } from "../request/requestTags.ts"
+import type { Attempt, Dependencies, Dependency, Flight, Flights, ReadContext } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
-
-/** A tag that a load has taken over. */
-interface Dependency {
-  /** the tag epoch from before what has the tag was looked at: a later invalidation ends what is made of it */
-  epoch: number
-  /** of its marker in the store, from before too; `undefined` without a store, and where that did not tell once */
-  version: string | undefined
-  /** of the tag of an id: what answers for the id has to be of after that many captures of the store's markers */
-  readonly since: number
-}
-
-export interface Dependencies {
-  readonly engine: Flights
-  /** the flight of the load */
-  readonly flight: Flight
-  readonly tags: Map<string, Dependency>
-  /** how many ids of a group are among them; `undefined` as long as there are too few for any limit */
-  groups: Map<string, number> | undefined
-  /** what it read may be older than a change of it: the result is stored nowhere, nor what is made of it */
-  isTainted: boolean
-  /** the tags that the result has of its own, once that is known */
-  own: ReadonlyArray<string> | undefined
-  /** its tags count among the dependents */
-  isRegistered: boolean
-  /** what was noted last: an id is noted before it is read, and looked for again with the answer */
-  lastId: string | undefined
-  last: Dependency | undefined
-}
 
 /** Throws where a store has no markers of ids, so that nobody would find out what an entry was made of. */
 export const requireDependencies = ({ storeTier }: Flights): void => {

@@ -5,20 +5,9 @@
  * Every answer of a cache passes here with its entry, whose deadlines and tags an entry may inherit later too.
  */
 import { addAll, addLoaded, addServed, dependenciesOf } from "#platform/engine/derived/dependencies"
-import type { Flight } from "../flight/flight.ts"
-import type { Flights } from "../flight/flights.ts"
 import type { Entry } from "../memory/entry.ts"
-import type { Attempt } from "../request/attempt.ts"
 import { inheritOf, isLimitedByInner } from "../request/inherit.ts"
-
-export interface Recorder {
-  /** when the oldest value that was served was made, in epoch milliseconds; `Infinity`: none was served */
-  oldestAt: number
-  /** the id of that value */
-  oldestId: string
-  /** the first end of all that was read, in epoch milliseconds */
-  endsAt: number
-}
+import type { Attempt, Flight, Flights, Recorder } from "../state.ts"
 
 /** A cache has served an entry inside a load. */
 export const recordServed = (self: Flights, within: Attempt, entry: Entry, asOf = Infinity): void => {

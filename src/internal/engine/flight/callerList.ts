@@ -1,14 +1,14 @@
 /** The callers of one flight. */
-import type { Caller } from "./flight.ts"
+import type { Caller, Callers } from "../state.ts"
 
 const none: Array<Caller | undefined> = []
 
 /**
  * The callers of one flight, in the order in which they joined. A popular key has thousands: a `Set` costs too much.
  */
-export class Callers {
+export class CallerList implements Callers {
   /** see `CallerEffect.one` */
-  static readonly one = new Callers()
+  static readonly one = new CallerList()
   private list: Array<Caller | undefined> = none
   /** `next` has passed those before it */
   private answered = 0

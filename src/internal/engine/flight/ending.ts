@@ -1,7 +1,7 @@
 /** How a flight ends that nobody waits for, or whose time is over: it leaves the flights, and the next one may begin. */
 import * as Effect from "effect/Effect"
-import { type Flight, hasBegun, isToCome } from "./flight.ts"
-import type { Flights } from "./flights.ts"
+import type { Flight, Flights } from "../state.ts"
+import { hasBegun, isToCome } from "./flight.ts"
 import { dropFlight, leaveUnit } from "./refreshing.ts"
 import { releaseLease } from "./releaseLease.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"

@@ -1,11 +1,11 @@
 /** Flights by id. */
-import type { Flight } from "./flight.ts"
+import type { Flight, FlightsById } from "../state.ts"
 
 /**
  * The flights that can be joined, by id. Most loads begin when no other runs, and a `Map` that gets and loses one
  * element again and again makes itself anew each few times: the newest flight is kept beside it.
  */
-export class FlightsById {
+export class FlightIndex implements FlightsById {
   private newest: Flight | undefined = undefined
   private readonly others = new Map<string, Flight>()
 

@@ -10,24 +10,14 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import { endFallback, isAnswered, verdictOf } from "../request/answers.ts"
 import { decideAt } from "../request/decide.ts"
 import { limit } from "../request/limit.ts"
-import type { Request } from "../request/request.ts"
-import { answerOrDefect, optionOf, ownOrAgain, rulesOf, withRules } from "../request/rules.ts"
+import { answerOrDefect, ownOrAgain, shortened } from "../request/rules.ts"
 import { slide } from "../request/sliding.ts"
+import type { Caller, Flight, Flights, FoundEntry, Request } from "../state.ts"
 import { detect } from "../telemetry/detect.ts"
 import { emitHit, emitValue } from "../telemetry/events.ts"
-import type { Caller, Flight, Found } from "./flight.ts"
-import type { Flights } from "./flights.ts"
-
-/** Whether a read has timeouts of its own. */
-export const isLimited = (self: Flights, request: Request): boolean => {
-  const { rules } = request
-  return rules !== undefined && rules.defaults === self.readDefaults && !rules.hasTimeouts
-    ? false
-    : request.options.timeout !== undefined || optionOf(self, request, "softTimeout") !== undefined
-}
 
 interface FoundAt {
-  readonly found: Found
+  readonly found: FoundEntry
   readonly now: number
 }
 
@@ -108,18 +98,6 @@ export const retryRead = (caller: Caller, now: number): Request =>
   caller.since === undefined
     ? caller.request
     : shortened(caller.flight.engine, caller.request, now - caller.since)
-
-/** The same request, after so many milliseconds of its timeouts have passed; none where the clock was set back. */
-export const shortened = (self: Flights, request: Request, millis: number): Request => {
-  if (!isLimited(self, request)) return request
-  const rules = rulesOf(self, request)
-  const left = (limit: number | undefined): number | undefined => limit && Math.max(0, limit - Math.max(0, millis))
-  return withRules(request, {
-    ...rules,
-    timeoutMillis: left(rules.timeoutMillis),
-    softTimeoutMillis: left(rules.softTimeoutMillis)
-  })
-}
 
 /**
  * Whether a caller that joined late must read again: a tag that is known only since the load ended was invalidated

@@ -6,37 +6,18 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import type * as Schedule from "effect/Schedule"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 import { queuedRefreshes } from "../../defaults/bounds.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Policy from "../request/callPolicy.ts"
-import type { ReadContext } from "../request/context.ts"
-import type { Request } from "../request/request.ts"
 import { holdOff, isThrottled } from "../request/throttle.ts"
+import type { Flight, Flights, ReadContext, Request, Unit } from "../state.ts"
 import { emitOf } from "../telemetry/events.ts"
-import { type Flight, makeFlight } from "./flight.ts"
-import type { Flights } from "./flights.ts"
+import { makeFlight } from "./flight.ts"
 import { isKeptAlive, keepAlive } from "./waitUntil.ts"
 import { startLater } from "./work.ts"
 
-/** What takes one slot: a flight, or all flights of a batch. Those that have ended, or were detached, leave it. */
-export interface Unit {
-  readonly flights: Set<Flight>
-}
-
 export const makeUnit = (): Unit => ({ flights: new Set() })
-
-export interface Refreshing {
-  readonly concurrency: number
-  readonly timeoutMillis: number
-  /** `undefined`: as the default says */
-  readonly retry: Schedule.Schedule<unknown, unknown> | undefined
-  /** the units that have a slot */
-  readonly running: Set<Unit>
-  /** the units that wait for one; the last was asked for last */
-  readonly queue: Set<Unit>
-}
 
 interface RefreshOptions {
   /** of the fiber that has found it due */

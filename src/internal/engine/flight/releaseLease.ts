@@ -1,6 +1,6 @@
 /** Releases the lease of a flight. */
 import type * as Exit from "effect/Exit"
-import type { Flight } from "./flight.ts"
+import type { Flight } from "../state.ts"
 
 /**
  * Stops renewing the lease, when the load has ended or its result will not be stored. Without a commit the lease is

@@ -14,9 +14,8 @@ import { isCacheable } from "../request/failures.ts"
 import { inherited } from "../request/inherit.ts"
 import { tagsOfResult } from "../request/requestTags.ts"
 import { lifetimeOf, notStored, optionOf, rulesOf } from "../request/rules.ts"
+import type { Flight, Flights } from "../state.ts"
 import { emitOf } from "../telemetry/events.ts"
-import type { Flight } from "./flight.ts"
-import type { Flights } from "./flights.ts"
 
 /** Whether the load ended by declaring the previous value still valid. Such a load interrupts itself. */
 export const isRenewed = (flight: Flight): boolean => flight.attempt.renewed && !flight.abandoned

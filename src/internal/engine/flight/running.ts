@@ -1,11 +1,11 @@
 /** The flights that have a fiber. */
-import type { Flight } from "./flight.ts"
+import type { Flight, Running } from "../state.ts"
 
 /**
  * The flights that have a fiber, joinable or not. A list whose links are fields of the flights: most loads begin when no
  * other runs, and a `Set` that gets and loses one element again and again makes itself anew each few times.
  */
-export class Running {
+export class RunningList implements Running {
   private newest: Flight | undefined = undefined
   size = 0
 

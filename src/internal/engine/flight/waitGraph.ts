@@ -1,6 +1,5 @@
 /** The wait graph: which flight waits for which. Finds cycles. */
-import type { Attempt } from "../request/attempt.ts"
-import type { Flight } from "./flight.ts"
+import type { Attempt, Flight } from "../state.ts"
 
 /** One more caller inside the load `from` waits for `to`. A load that has ended waits for nothing. */
 export const addEdge = (from: Attempt | undefined, to: Flight): void => {

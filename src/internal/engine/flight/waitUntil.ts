@@ -6,9 +6,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import type { Flight, Flights } from "../state.ts"
 import { warnOnce } from "../telemetry/log.ts"
-import type { Flight } from "./flight.ts"
-import type { Flights } from "./flights.ts"
 import { abandon } from "./work.ts"
 
 /** Keeps a request alive while an effect runs. */

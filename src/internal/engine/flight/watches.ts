@@ -5,26 +5,9 @@
  */
 import { watchedIds } from "../../defaults/bounds.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
-import type { Flight } from "./flight.ts"
-import type { Flights } from "./flights.ts"
+import type { Flight, Flights, Watch, Watches } from "../state.ts"
 
-export interface Watches {
-  /** how many calls watch now */
-  count: number
-  /** moves with every change that is noted */
-  step: number
-  /** the last step in which an id was written, loaded or removed */
-  readonly changedAt: Map<string, number>
-  /** ids that are not in the list count as changed in this step */
-  floor: number
-}
-
-export interface Watch {
-  /** the tag epoch when it began */
-  readonly bornAt: number
-  /** the last step before it */
-  readonly since: number
-}
+export type { Watch } from "../state.ts"
 
 /** `lasting`: what changes is noted all the time, because private flights ask for it. */
 export const make = (lasting = false): Watches => ({ count: lasting ? 1 : 0, step: 0, changedAt: new Map(), floor: 0 })

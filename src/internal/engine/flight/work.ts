@@ -8,76 +8,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Scheduler from "effect/Scheduler"
 import { jobsOfTurn } from "../../defaults/bounds.ts"
+import { Behind, Fifo } from "../../fifo.ts"
 import { lastingDispatcher } from "../../time/lastingDispatcher.ts"
-import type { Caller, Flight } from "./flight.ts"
-import type { Flights } from "./flights.ts"
+import type { Caller, Flight, Flights, Work, WorkActions } from "../state.ts"
 
-/** First in, first out, without moving the rest for each element. */
-class Fifo<A> {
-  private items: Array<A | undefined> = []
-  private head = 0
-  private end = 0
-
-  get size(): number {
-    return this.end - this.head
-  }
-
-  push(item: A): void {
-    this.items[this.end++] = item
-  }
-
-  peek(): A | undefined {
-    return this.items[this.head]
-  }
-
-  shift(): A | undefined {
-    if (this.head === this.end) return undefined
-    const item = this.items[this.head]
-    this.items[this.head++] = undefined
-    if (this.head === this.end) this.restart([])
-    else if (this.head >= 1024 && this.head * 2 >= this.end) this.restart(this.items.slice(this.head, this.end))
-    return item
-  }
-
-  /** a short list is used again: most of the time one element comes and goes */
-  private restart(items: Array<A | undefined>): void {
-    this.head = 0
-    this.end = items.length
-    if (items.length > 0 || this.items.length > 1024) this.items = items
-  }
-}
-
-/** Callers of a flight that writes a value: some of them do not wait for that. */
-class Behind {
-  readonly callers: Iterator<Caller>
-
-  constructor(callers: Iterable<Caller>) {
-    this.callers = callers[Symbol.iterator]()
-  }
-}
-
-/** Passed in, not imported: they work with what ends a flight, which would be a circle. */
-interface Actions {
-  readonly respond: (self: Flights, caller: Caller) => void
-  /** whether a caller of a flight that writes does not wait for that */
-  readonly isBehind: (self: Flights, caller: Caller) => boolean
-  readonly start: (self: Flights, flight: Flight) => void
-}
-
-export interface Work extends Actions {
-  /**
-   * ended flights whose callers wait for their answers, those that write behind callers, and abandoned ones that are to
-   * be interrupted
-   */
-  readonly ended: Fifo<Flight | Behind>
-  /** queued flights that may start */
-  readonly starting: Fifo<Flight>
-  readonly dispatcher: Scheduler.SchedulerDispatcher
-  isWorking: boolean
-  isScheduled: boolean
-}
-
-export const makeWork = (actions: Actions, context: Context.Context<never>): Work => ({
+export const makeWork = (actions: WorkActions, context: Context.Context<never>): Work => ({
   ...actions,
   ended: new Fifo(),
   starting: new Fifo(),
@@ -183,7 +118,7 @@ const endNext = (self: Flights): boolean => {
 }
 
 /** Answers the next caller that does not wait for the write. */
-const answerNextOf = (self: Flights, { callers }: Behind): boolean => {
+const answerNextOf = (self: Flights, { callers }: Behind<Caller>): boolean => {
   for (let step = callers.next(); step.done !== true; step = callers.next()) {
     const caller = step.value
     const { flight } = caller

@@ -7,13 +7,13 @@ import type { Markers } from "../../../ports/store.ts"
 import * as Defaults from "../../defaults/processes.ts"
 import { noneIsGone } from "../../store/markers/markers.ts"
 import { failStrict } from "../flight/callers.ts"
-import { beginAsking, type Flight, type Lease } from "../flight/flight.ts"
-import type { Flights } from "../flight/flights.ts"
+import { beginAsking } from "../flight/flight.ts"
 import { releaseLease } from "../flight/releaseLease.ts"
 import { Entry } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { optionOf } from "../request/rules.ts"
+import type { Flight, FlightLease, Flights, LeaseAnswer } from "../state.ts"
 import { ask, type Asking } from "../storeTier/ask.ts"
 import { spawn, supervise, type Worker } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
@@ -21,7 +21,7 @@ import { fetch, reviveNow } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { decode, encode } from "../storeTier/sharedFailure.ts"
 import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
-import { type Answer, isLate, waitForLease } from "./leaseWaits.ts"
+import { isLate, waitForLease } from "./leaseWaits.ts"
 
 /** What a load needs to store its result: the generation, and the markers of its tags from before the load. */
 export interface Guard {
@@ -84,7 +84,7 @@ export const acquireLease = Effect.fnUntraced(function*(
     if (isSent && isLate(asked)) releaseLease(flight)
     if (isFault(asked) || asked._tag !== "Granted") flight.lease = undefined
     if (isFault(asked)) return failWith(asked)
-    let acquired: Answer
+    let acquired: LeaseAnswer
     if (asked._tag === "Wait") {
       if (flight.refresh && flight.callers.size === 0 && flight.stale !== undefined) return LeasedElsewhere
       waited = true
@@ -174,7 +174,7 @@ const isGood = (
  * Renews the lease every third of its length, until it is interrupted or another owner has the lease, and for `maxLoad`
  * at most: a load that hangs must not keep its id from all other processes.
  */
-const renewing = (tier: StoreTier, flight: Flight, owner: string): Lease => {
+const renewing = (tier: StoreTier, flight: Flight, owner: string): FlightLease => {
   const { leaseMillis, maxLoadMillis, store } = tier
   const pauseMillis = leaseMillis / 3
   let leftMillis = flight.request.maxLoadMillis ?? maxLoadMillis
@@ -190,7 +190,7 @@ const renewing = (tier: StoreTier, flight: Flight, owner: string): Lease => {
   return leaseOf(tier, owner, supervise(tier.background, work))
 }
 
-const leaseOf = (tier: StoreTier, owner: string, renewal?: Worker): Lease => ({
+const leaseOf = (tier: StoreTier, owner: string, renewal?: Worker): FlightLease => ({
   owner,
   renewal,
   release: ({ id, request: { key }, starter }, failure) => {

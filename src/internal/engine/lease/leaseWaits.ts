@@ -8,36 +8,15 @@ import * as Effect from "effect/Effect"
 import type { Acquired, AcquireRequest, Join } from "../../../ports/store.ts"
 import { believedLeaders, leasePoll } from "../../defaults/processes.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
-import { beginAsking, type Flight } from "../flight/flight.ts"
-import type { Flights } from "../flight/flights.ts"
+import { beginAsking } from "../flight/flight.ts"
+import type { Flight, Flights, LeaseAnswer, LeaseWait, LeaseWaits } from "../state.ts"
 import { ask } from "../storeTier/ask.ts"
-import { spawn, supervise, type Worker } from "../storeTier/background.ts"
+import { spawn, supervise } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 
-export type Answer = Exclude<Acquired, { readonly _tag: "Wait" }> | Fault
-
 /** Whether an `acquire` was not answered in time: the store may grant it all the same, and nobody would know. */
 export const isLate = (answer: Acquired | Fault): boolean => isFault(answer) && answer.reason === "Timeout"
-
-interface Waiting {
-  readonly flight: Flight
-  readonly owner: string
-  /** when it began to wait, and when it is asked for again, in monotonic milliseconds */
-  readonly since: number
-  dueAt: number
-  /** its flight was interrupted */
-  isGone: boolean
-  readonly resume: (answer: Answer) => void
-}
-
-export interface LeaseWaits {
-  /** by id: a change of one wakes only its own, of thousands */
-  readonly waiting: Map<string, Set<Waiting>>
-  /** sleeps until the next question */
-  timer: { readonly at: number; readonly worker: Worker } | undefined
-  isAsking: boolean
-}
 
 export const make = (): LeaseWaits => ({ waiting: new Map(), timer: undefined, isAsking: false })
 
@@ -53,10 +32,10 @@ export const waitForLease = (
   self: Flights,
   tier: StoreTier,
   { flight, leftMillis, owner }: WaitOptions
-): Effect.Effect<Answer> =>
-  Effect.callback<Answer>((resume) => {
+): Effect.Effect<LeaseAnswer> =>
+  Effect.callback<LeaseAnswer>((resume) => {
     const now = nowOf(self)
-    const waiting: Waiting = {
+    const waiting: LeaseWait = {
       flight,
       owner,
       since: now,
@@ -76,14 +55,14 @@ export const waitForLease = (
     })
   })
 
-const add = ({ waiting }: LeaseWaits, one: Waiting): void => {
+const add = ({ waiting }: LeaseWaits, one: LeaseWait): void => {
   const { id } = one.flight
   const ofId = waiting.get(id)
   if (ofId === undefined) waiting.set(id, new Set([one]))
   else ofId.add(one)
 }
 
-const remove = ({ waiting }: LeaseWaits, one: Waiting): void => {
+const remove = ({ waiting }: LeaseWaits, one: LeaseWait): void => {
   const { id } = one.flight
   const ofId = waiting.get(id)
   if (ofId?.delete(one) && ofId.size === 0) waiting.delete(id)
@@ -100,7 +79,7 @@ export const wake = (self: Flights, tier: StoreTier, id?: string): void => {
 /** Often at first, then after a quarter of the time that it has waited; no later than the lease ends, or `wait`. */
 const nextOf = (
   { waitMillis = Infinity }: StoreTier,
-  { since }: Waiting,
+  { since }: LeaseWait,
   { leftMillis, now }: { readonly leftMillis: number; readonly now: number }
 ): number => {
   const waited = now - since
@@ -145,7 +124,7 @@ const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { leaseWaits } = self
     const now = nowOf(self)
-    const due: Array<Waiting> = []
+    const due: Array<LeaseWait> = []
     for (const ofId of leaseWaits.waiting.values()) {
       for (const one of ofId) if (one.dueAt <= now + leasePoll.togetherMillis) due.push(one)
     }
@@ -177,7 +156,7 @@ const nextDue = ({ waiting }: LeaseWaits): number => {
 
 const requestOf = (
   tier: StoreTier,
-  { flight: { id, rejectedWriteId }, owner, since }: Waiting,
+  { flight: { id, rejectedWriteId }, owner, since }: LeaseWait,
   now: number
 ): AcquireRequest => ({
   id,
@@ -200,13 +179,13 @@ const joinOf = ({ leaseMillis, maxLoadMillis, waitMillis }: StoreTier, waitedMil
     : false
 
 interface Delivery {
-  readonly waiting: Waiting
+  readonly waiting: LeaseWait
   readonly answer: Acquired | Fault
 }
 
 const deliver = (self: Flights, tier: StoreTier, deliveries: ReadonlyArray<Delivery>): void => {
   const now = nowOf(self)
-  const ready: Array<{ readonly waiting: Waiting; readonly answer: Answer }> = []
+  const ready: Array<{ readonly waiting: LeaseWait; readonly answer: LeaseAnswer }> = []
   for (const { answer, waiting } of deliveries) {
     if (!isFault(answer) && answer._tag === "Wait") {
       if (waiting.dueAt === Infinity) waiting.dueAt = nextOf(tier, waiting, { now, leftMillis: answer.leftMillis })
@@ -224,7 +203,7 @@ const deliver = (self: Flights, tier: StoreTier, deliveries: ReadonlyArray<Deliv
   }
 }
 
-const giveBack = (tier: StoreTier, { flight: { id }, owner }: Waiting): void =>
+const giveBack = (tier: StoreTier, { flight: { id }, owner }: LeaseWait): void =>
   spawn(
     tier.background,
     tier.front.context,

@@ -2,10 +2,9 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { CurrentLogAnnotations } from "effect/References"
-import type { Flight } from "../flight/flight.ts"
 import { Within } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
-import type { ReadContext, Shared } from "../request/context.ts"
+import type { Flight, ReadContext, SharedContext } from "../state.ts"
 import { annotationsOf } from "../telemetry/log.ts"
 
 /**
@@ -32,7 +31,7 @@ export const loadContext = ({ attempt, id, request: { key }, starter }: Flight):
   )
 }
 
-const shared = ({ context }: ReadContext): Shared => {
+const shared = ({ context }: ReadContext): SharedContext => {
   const { "cache.class": _, "cache.key": __, ...annotations } = Context.get(context, CurrentLogAnnotations)
   return {
     context: withoutTransaction(withStandardPolicy(context)),

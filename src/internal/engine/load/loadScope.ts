@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import type { Flight } from "../flight/flight.ts"
+import type { Flight } from "../state.ts"
 
 /**
  * As `Effect.scoped`, for the effect that a step of this fiber goes on with. `onRelease` is told how the load ended where

@@ -3,8 +3,7 @@ import { warnOfResource } from "#platform/engine/load/resource"
 import type * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { refreshRetries } from "../../defaults/options.ts"
-import type { Flight } from "../flight/flight.ts"
-import type { Flights } from "../flight/flights.ts"
+import type { Flight, Flights } from "../state.ts"
 import { retried } from "./retried.ts"
 
 const standard: Schedule.Schedule<unknown, unknown> = Schedule.exponential(refreshRetries.firstMillis).pipe(

@@ -6,7 +6,7 @@ import * as Result from "effect/Result"
 import { lookedAtParts } from "../../defaults/bounds.ts"
 import * as EffectTypes from "../../effect.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
-import type { Flight } from "../flight/flight.ts"
+import type { Flight } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
 
 /** Warns if a load whose scope releases something has answered what it may have acquired. */

@@ -3,11 +3,12 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Schedule from "effect/Schedule"
-import { type Flight, nextAttempt } from "../flight/flight.ts"
+import { nextAttempt } from "../flight/flight.ts"
 import { isStorable } from "../flight/watches.ts"
 import { Aside, Within } from "../request/attempt.ts"
 import { nowOf } from "../request/context.ts"
 import { failedTyped } from "../request/failures.ts"
+import type { Flight } from "../state.ts"
 import { inScope } from "./loadScope.ts"
 
 /**

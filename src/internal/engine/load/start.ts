@@ -3,9 +3,8 @@ import * as Effect from "effect/Effect"
 import { CacheClosed } from "../../../CacheError.ts"
 import { answerNow } from "../flight/callers.ts"
 import { limitUnattended } from "../flight/ending.ts"
-import type { Flight } from "../flight/flight.ts"
-import type { Flights } from "../flight/flights.ts"
 import { dropFlight } from "../flight/refreshing.ts"
+import type { Flight, Flights } from "../state.ts"
 import { launch } from "./load.ts"
 
 /** Starts a flight that was queued: a refresh, or one that another flight of its id, or the scheduler, held up. */

@@ -10,13 +10,7 @@
  * A read that moves the deadline of an entry on does not touch its place: it is filed again when its former time has come.
  */
 import { enteringDeadlines } from "../../defaults/bounds.ts"
-import type { Entry } from "./entry.ts"
-
-/** What has a place in the ring of a bucket: an entry, or the head of the ring. `undefined`: it is in none. */
-export interface Due {
-  previousDue: Due | undefined
-  nextDue: Due | undefined
-}
+import type { Due, Entry } from "./entry.ts"
 
 export interface Deadlines {
   /** of all levels, one after the other */

@@ -7,9 +7,14 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Outcome, TagVersion, Timing } from "../../../CacheEntry.ts"
 import type { Node } from "../../../ports/eviction.ts"
-import type { Counters } from "../telemetry/stats.ts"
-import type { Due } from "./deadlines.ts"
+import type { Counters } from "../telemetry/telemetry.ts"
 import { ownTerms, type Terms, termsOf, type TermsOptions } from "./terms.ts"
+
+/** What has a place in the ring of a bucket: an entry, or the head of the ring. `undefined`: it is in none. */
+export interface Due {
+  previousDue: Due | undefined
+  nextDue: Due | undefined
+}
 
 interface EntryOptions extends TermsOptions {
   readonly id: string

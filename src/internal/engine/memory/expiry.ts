@@ -11,17 +11,6 @@ import { monotonicMillis } from "../../time/monotonic.ts"
 import * as Deadlines from "./deadlines.ts"
 import * as Memory from "./memory.ts"
 
-/** Removes expired entries of one memory tier in time. */
-export interface Sweeper {
-  /** after an entry has come in, at the time of who brought it */
-  readonly noteTime: (now: number) => void
-  /** before an operation on a memory that rests */
-  readonly wake: () => void
-  /** nothing is removed because it has expired any more */
-  readonly stop: () => void
-  readonly isStopped: () => boolean
-}
-
 /** Removes all that has expired, in turns of the event loop. */
 export const sweep = (self: Memory.MemoryTier): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
@@ -41,7 +30,7 @@ export const sweep = (self: Memory.MemoryTier): Effect.Effect<void> =>
     }
   })
 
-export const makeSweeper = (tier: () => Memory.MemoryTier): Sweeper => {
+export const makeSweeper = (tier: () => Memory.MemoryTier): Memory.Sweeper => {
   let fiber: Fiber.Fiber<void> | undefined
   let isStopped = false
 

@@ -13,9 +13,19 @@ import type { Dependents as DependentTags } from "./dependents.ts"
 import type { Entries as EntriesById } from "./entries.ts"
 import type { Entry } from "./entry.ts"
 import { makePolicy } from "./evictionPolicy.ts"
-import type { Sweeper } from "./expiry.ts"
 import * as TagEpochs from "./tagEpochs.ts"
 import { weighWith } from "./weigh.ts"
+
+/** Removes expired entries of one memory tier in time. */
+export interface Sweeper {
+  /** after an entry has come in, at the time of who brought it */
+  readonly noteTime: (now: number) => void
+  /** before an operation on a memory that rests */
+  readonly wake: () => void
+  /** nothing is removed because it has expired any more */
+  readonly stop: () => void
+  readonly isStopped: () => boolean
+}
 
 /** The part of the engine that the memory tier and the store tier need. */
 export interface MemoryTier extends Telemetry {

@@ -4,7 +4,7 @@
  */
 import * as Exit from "effect/Exit"
 import type { Outcome } from "../../../CacheEntry.ts"
-import type { Counters } from "../telemetry/stats.ts"
+import type { Counters } from "../telemetry/telemetry.ts"
 
 export interface TermsOptions {
   readonly exit: Exit.Exit<unknown, unknown>

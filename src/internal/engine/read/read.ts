@@ -10,18 +10,7 @@ import { sameIds } from "../../key/sameIds.ts"
 import { recordServed } from "../derived/recorder.ts"
 import { interruptible, wait } from "../flight/callers.ts"
 import { detach, startAfter } from "../flight/ending.ts"
-import {
-  type Flight,
-  hasBegun,
-  isAskingStore,
-  isBeforeClear,
-  isRefresh,
-  isToCome,
-  makeFlight,
-  type Resume
-} from "../flight/flight.ts"
-import type { Flights } from "../flight/flights.ts"
-import { isLimited } from "../flight/outcome.ts"
+import { hasBegun, isAskingStore, isBeforeClear, isRefresh, isToCome, makeFlight } from "../flight/flight.ts"
 import { promote, refresh, startAll } from "../flight/refreshing.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
 import { noteChange } from "../flight/watches.ts"
@@ -45,12 +34,11 @@ import {
   trustsMemory
 } from "../request/decide.ts"
 import { limit } from "../request/limit.ts"
-import type { Joining, Reader } from "../request/reader.ts"
-import type { Request } from "../request/request.ts"
 import { declaredTags } from "../request/requestTags.ts"
-import { askTimeouts, optionOf } from "../request/rules.ts"
+import { askTimeouts, isLimited, optionOf } from "../request/rules.ts"
 import { slide } from "../request/sliding.ts"
 import { standsIn } from "../request/throttle.ts"
+import type { Flight, Flights, Joining, Reader, Request, Resume } from "../state.ts"
 import { detect, type Detector } from "../telemetry/detect.ts"
 import { emitHit, emitOf, joined, noteMiss } from "../telemetry/events.ts"
 import { meet } from "../telemetry/keyClasses.ts"

@@ -3,10 +3,9 @@ import { requireDependencies } from "#platform/engine/derived/dependencies"
 import { CacheConfigError } from "../../../CacheError.ts"
 import { fallsBack } from "../../../Strategy.ts"
 import { idOf } from "../../key/ofKey.ts"
-import type { Flights } from "../flight/flights.ts"
-import type { Request } from "../request/request.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { rulesOf, thrownBy } from "../request/rules.ts"
+import type { Flights, Request } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
 
 /** What a read dies with whose options, strategy or schema cannot work with this cache. */

@@ -9,12 +9,10 @@ import { LoadTimeout } from "../../../CacheError.ts"
 import { hasTag } from "../../../Strategy.ts"
 import { answeredIds } from "../../defaults/bounds.ts"
 import { answerOf } from "../../options/options.ts"
-import type { Flight } from "../flight/flight.ts"
-import type { Flights } from "../flight/flights.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
+import type { Flight, Flights, Request } from "../state.ts"
 import { failedTyped, isCacheable } from "./failures.ts"
-import type { Request } from "./request.ts"
 import { answerOrDefect, lifetimeOf, notStored, optionOf } from "./rules.ts"
 
 /**

@@ -1,30 +1,8 @@
 /** How the calls inside an effect use the cache. */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
-import type { Flights } from "../flight/flights.ts"
-import type { Detector } from "../telemetry/detect.ts"
+import type { Operation, Policy } from "../state.ts"
 
-/** The operations that `CachePolicy.disable` can switch off. */
-export type Operation = "get" | "set" | "remove" | "invalidate" | "clear"
-
-/** How the calls inside an effect use the cache. The constructors are in `CachePolicy`. */
-export interface Policy {
-  readonly readsMemory: boolean
-  readonly readsStore: boolean
-  readonly joins: "any" | "refresh" | "none"
-  /** a load that starts here can be joined, and its result is stored */
-  readonly writes: boolean
-  /** the effect runs as if it were not wrapped */
-  readonly bypass: boolean
-  /** faults become failures of the caller, and memory is not used while untracked */
-  readonly strict: boolean
-  readonly storeTimeoutMillis: number | undefined
-  readonly disabled: ReadonlySet<Operation>
-  /** what each read invalidates its id with before anything else */
-  readonly invalidate: ((self: Flights, ids: ReadonlyArray<string>) => Effect.Effect<unknown>) | undefined
-  /** collects how reads are answered */
-  readonly detector: Detector | undefined
-}
+export type { Operation, Policy } from "../state.ts"
 
 const nothing: ReadonlySet<Operation> = new Set()
 

@@ -4,31 +4,12 @@ import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 import { openTransaction } from "../../sql/sqlTransaction.ts"
-import type { Flights } from "../flight/flights.ts"
+import type { Attempt, Flights, ReadContext } from "../state.ts"
 import { debug } from "../telemetry/log.ts"
-import { type Attempt, Within } from "./attempt.ts"
+import { Within } from "./attempt.ts"
 import * as Policy from "./callPolicy.ts"
 
 export const nowOf = (fiber: Fiber.Fiber<any, any>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-
-/** What a read needs of its fiber's context. */
-export interface ReadContext {
-  readonly context: Context.Context<never>
-  readonly policy: Policy.Policy
-  readonly clock: Clock.Clock
-  /** the try of a load in which the fiber runs, or ran */
-  readonly within: Attempt | undefined
-  readonly span: Tracer.AnySpan | undefined
-  /** what the loads that start here share, once one has started: see `loadContext` */
-  shared: Shared | undefined
-}
-
-/** What the loads share that start in one context. */
-export interface Shared {
-  readonly context: Context.Context<never>
-  /** log annotations around the load, without those of a load around this one; `undefined`: none */
-  readonly annotations: { readonly [name: string]: unknown } | undefined
-}
 
 /** Of a flight that has ended. */
 export const noContext: ReadContext = {

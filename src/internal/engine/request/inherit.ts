@@ -1,8 +1,7 @@
 /** What a result takes over from the values that caches served inside its load: the option `inherit`. */
 import type { Inherit } from "../../../cached/options.ts"
 import type { Timing } from "../../../CacheEntry.ts"
-import type { Recorder } from "../derived/recorder.ts"
-import type { Flight } from "../flight/flight.ts"
+import type { Flight, Recorder } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
 import { rulesOf } from "./rules.ts"
 

@@ -6,7 +6,7 @@
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import type { MemoryTier } from "../memory/memory.ts"
-import type { Request } from "./request.ts"
+import type { Request } from "../state.ts"
 
 /** Whether the lifetime of an entry is the constant of another strategy than this request's, or of another process. */
 export const isOfOther = (request: Request, entry: Entry): boolean =>

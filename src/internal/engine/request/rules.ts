@@ -12,7 +12,7 @@
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { AnyReadOptions, Inherit, ReadDefaults } from "../../../cached/options.ts"
+import type { AnyReadOptions, ReadDefaults } from "../../../cached/options.ts"
 import { CacheConfigError } from "../../../CacheError.ts"
 import {
   checkJitter,
@@ -29,37 +29,13 @@ import { toMillis } from "../../../Ttl.ts"
 import { noReadDefaults, retryAfterMillis } from "../../defaults/options.ts"
 import { idOf } from "../../key/ofKey.ts"
 import type { Entry } from "../memory/entry.ts"
+import type { Request, Rules } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
-import type { Counters } from "../telemetry/stats.ts"
-import type { Telemetry } from "../telemetry/telemetry.ts"
-import type { Request } from "./request.ts"
+import type { Counters, Telemetry } from "../telemetry/telemetry.ts"
 
 /** The options of reads that do not say otherwise. */
 interface Defaulting {
   readonly readDefaults: ReadDefaults
-}
-
-/** What a request asks for, or else its layer, checked and parsed. */
-export interface Rules {
-  /** those with which they were made: a request may be used with several caches */
-  readonly defaults: ReadDefaults
-  /** both timeouts: `undefined` for a function of the key too, until `askTimeouts` */
-  readonly timeoutMillis: number | undefined
-  readonly softTimeoutMillis: number | undefined
-  /** the functions among them have been asked */
-  readonly isAsked: boolean
-  /** it has one of them, a function of the key included */
-  readonly hasTimeouts: boolean
-  /** 0 or less: a failed load is tried again at once */
-  readonly retryAfterMillis: number
-  readonly memoryTtlMillis: number | undefined
-  readonly minLoadMillis: number | undefined
-  /** `undefined`: as the layer says */
-  readonly inherit: Inherit | undefined
-  /** the share of the lifetime that is taken off at random */
-  readonly jitter: number
-  /** the tags that are known before a load: `declaredTags` */
-  tags: ReadonlyArray<string> | undefined
 }
 
 /** The rules of a request. Throws for a wrong option or strategy. */
@@ -284,4 +260,24 @@ export const movedBy = (self: Telemetry, { key, strategy }: Request, entry: Entr
     )
     return undefined
   }
+}
+
+/** Whether a read has timeouts of its own. */
+export const isLimited = (self: Defaulting, request: Request): boolean => {
+  const { rules } = request
+  return rules !== undefined && rules.defaults === self.readDefaults && !rules.hasTimeouts
+    ? false
+    : request.options.timeout !== undefined || optionOf(self, request, "softTimeout") !== undefined
+}
+
+/** The same request, after so many milliseconds of its timeouts have passed; none where the clock was set back. */
+export const shortened = (self: Defaulting, request: Request, millis: number): Request => {
+  if (!isLimited(self, request)) return request
+  const rules = rulesOf(self, request)
+  const left = (limit: number | undefined): number | undefined => limit && Math.max(0, limit - Math.max(0, millis))
+  return withRules(request, {
+    ...rules,
+    timeoutMillis: left(rules.timeoutMillis),
+    softTimeoutMillis: left(rules.softTimeoutMillis)
+  })
 }

@@ -1,7 +1,6 @@
 /** Sliding expiration: a read that moves the deadline of an entry. */
-import type { Flights } from "../flight/flights.ts"
 import type { Entry } from "../memory/entry.ts"
-import type { Request } from "./request.ts"
+import type { Flights, Request } from "../state.ts"
 import { movedBy } from "./rules.ts"
 
 /**

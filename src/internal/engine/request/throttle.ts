@@ -1,9 +1,8 @@
 /** Ids whose load failed within `retryAfter`: a stale value of them is served without another load. */
 import { throttledIds } from "../../defaults/bounds.ts"
-import type { Flights } from "../flight/flights.ts"
 import type { Entry } from "../memory/entry.ts"
+import type { Flights, Request } from "../state.ts"
 import { isAnswered } from "./answers.ts"
-import type { Request } from "./request.ts"
 import { rulesOf } from "./rules.ts"
 
 /** Throttles an id for a time. An id that is not read again would stay for ever, so the table is bounded. */

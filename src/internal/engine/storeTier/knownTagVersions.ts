@@ -1,21 +1,7 @@
 /** Known tag versions: read from the store since the last poll of its changes. */
 import * as BoundsDefaults from "../../defaults/bounds.ts"
 import * as ProcessesDefaults from "../../defaults/processes.ts"
-import type { StoreTier } from "./storeTier.ts"
-
-/**
- * The versions of a key class's tags, as the store answered them since the last poll of its changes. Every poll, and
- * every invalidation by tag here or in another process, empties them.
- *
- * They save a read of the versions with every read of an entry: equal versions prove that an entry is still valid. They
- * prove nothing else.
- */
-export interface KnownTagVersions {
-  /** by the array itself: all keys of a class without indexes share one */
-  readonly byTags: Map<ReadonlyArray<string>, ReadonlyArray<string | undefined>>
-  /** the tag epoch in which they were read */
-  epoch: number
-}
+import type { KnownTagVersions, StoreTier } from "./storeTier.ts"
 
 export const make = (): KnownTagVersions => ({ byTags: new Map(), epoch: 0 })
 

@@ -8,8 +8,21 @@ import type { Entry } from "../memory/entry.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import type * as Background from "./background.ts"
 import type * as Circuit from "./circuit.ts"
-import type * as KnownTagVersions from "./knownTagVersions.ts"
 import type * as Pending from "./pendingInvalidations.ts"
+
+/**
+ * The versions of a key class's tags, as the store answered them since the last poll of its changes. Every poll, and
+ * every invalidation by tag here or in another process, empties them.
+ *
+ * They save a read of the versions with every read of an entry: equal versions prove that an entry is still valid. They
+ * prove nothing else.
+ */
+export interface KnownTagVersions {
+  /** by the array itself: all keys of a class without indexes share one */
+  readonly byTags: Map<ReadonlyArray<string>, ReadonlyArray<string | undefined>>
+  /** the tag epoch in which they were read */
+  epoch: number
+}
 
 /** The rest of the time that all store steps of one read may take together. */
 export interface Budget {
@@ -92,7 +105,7 @@ export interface StoreTier extends StoreTierOptions {
   polledAt: number
   /** changes cannot be read, now or ever: memory is used for `maxStaleness` at most */
   untracked: boolean
-  readonly knownTagVersions: KnownTagVersions.KnownTagVersions
+  readonly knownTagVersions: KnownTagVersions
   /** how often markers of ids were asked for: what came before an answer may be older than what it says */
   captures: number
   /** how often memory was cleared because `maxStaleness` had passed. Counted: loads may have another clock */

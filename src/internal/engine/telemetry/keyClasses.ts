@@ -10,20 +10,7 @@ import { keyClasses } from "../../defaults/bounds.ts"
 import type { KeyInfo } from "../../key/info.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import * as Log from "./log.ts"
-import type { Telemetry } from "./telemetry.ts"
-
-export interface KeyClasses {
-  /** what a class notes that this cache has met last */
-  readonly mark: number
-  /** by what the ids of a class begin with */
-  readonly byPrefix: Map<string, Met>
-}
-
-interface Met {
-  readonly newest: WeakRef<KeyInfo>
-  /** those in whose place another came */
-  readonly former: WeakSet<KeyInfo>
-}
+import type { KeyClasses, Telemetry } from "./telemetry.ts"
 
 let marks = 0
 

@@ -2,8 +2,66 @@
 import type * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
 import type { CacheEvent } from "../../../CacheEvent.ts"
-import type { KeyClasses } from "./keyClasses.ts"
-import type { Counters } from "./stats.ts"
+import type { KeyInfo } from "../../key/info.ts"
+
+/**
+ * The counters, each declared once: these comments are shown in an editor, and in the documentation (`npm run docs`).
+ * Removals are counted by the memory tier.
+ */
+export const noCounters = {
+  /** reads served from memory */
+  hits: 0,
+  /** reads served from the store */
+  storeHits: 0,
+  /** reads that found no entry to serve at once */
+  misses: 0,
+  /** reads that joined a load, or a request to the store, that another read began */
+  joined: 0,
+  /** reads served with a stale value because the load failed or took too long */
+  stale: 0,
+  /** loads that ran, refreshes among them */
+  loads: 0,
+  /** loads that failed, refreshes among them */
+  loadFailures: 0,
+  /** milliseconds that the loads took that have ended, together */
+  loadMillis: 0,
+  /** refreshes in the background, also those that left the queue without a load */
+  refreshes: 0,
+  /** keys and tags invalidated */
+  invalidations: 0,
+  /** operations that failed in the store, the serializer or its codec */
+  storeFailures: 0,
+  /**
+   * results not cached because their id or tag was invalidated or set during the load, or because they derive from a
+   * stale value
+   */
+  refused: 0,
+  /** results not cached because a function of the strategy or an option threw or returned an invalid value */
+  notStored: 0,
+  /**
+   * calls that threw or answered an invalid value: of a strategy's `touch`, of an eviction policy, of a listener. No read
+   * fails because of one
+   */
+  callbackFailures: 0,
+  /** invalidations that the store had not acknowledged when the layer was closed */
+  lostInvalidations: 0
+}
+
+/** Plain numbers, since the layer was built. */
+export type Counters = typeof noCounters
+
+export interface KeyClasses {
+  /** what a class notes that this cache has met last */
+  readonly mark: number
+  /** by what the ids of a class begin with */
+  readonly byPrefix: Map<string, Met>
+}
+
+export interface Met {
+  readonly newest: WeakRef<KeyInfo>
+  /** those in whose place another came */
+  readonly former: WeakSet<KeyInfo>
+}
 
 /** Gets an event, and the value that it is about: what it does not keep, nobody keeps. */
 export type EventListener = (event: CacheEvent, exit: Exit.Exit<unknown, unknown> | undefined) => void

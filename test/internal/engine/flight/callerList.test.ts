@@ -1,10 +1,10 @@
 /** The list of the callers of a flight. */
 import { describe, expect, it } from "@effect/vitest"
-import { Callers } from "../../../../src/internal/engine/flight/callerList.ts"
-import type { Caller } from "../../../../src/internal/engine/flight/flight.ts"
+import { CallerList } from "../../../../src/internal/engine/flight/callerList.ts"
+import type { Caller } from "../../../../src/internal/engine/state.ts"
 
 const make = (count: number) => {
-  const callers = new Callers()
+  const callers = new CallerList()
   const all = Array.from({ length: count }, () => ({ place: 0 }) as Caller)
   for (const caller of all) callers.add(caller)
   return { callers, all }

@@ -1,9 +1,9 @@
 /** The lists of flights: those that can be joined, by id, and those that run. */
 import { describe, expect, it } from "@effect/vitest"
 import { Schema } from "effect"
-import type { Flight } from "../../../../src/internal/engine/flight/flight.ts"
-import { FlightsById } from "../../../../src/internal/engine/flight/flightsById.ts"
-import { Running } from "../../../../src/internal/engine/flight/running.ts"
+import { FlightIndex } from "../../../../src/internal/engine/flight/flightsById.ts"
+import { RunningList } from "../../../../src/internal/engine/flight/running.ts"
+import type { Flight } from "../../../../src/internal/engine/state.ts"
 
 const flightOf = (id: string) => ({ id, olderRunning: undefined, newerRunning: undefined }) as Flight
 
@@ -18,7 +18,7 @@ const steps = Schema.Array(Schema.Struct({
 
 describe("FlightsById", () => {
   it.prop("is a Map by id whose flights only remove themselves", { steps }, ({ steps }) => {
-    const flights = new FlightsById()
+    const flights = new FlightIndex()
     const model = new Map<string, Flight>()
     const made: Array<Flight> = []
     for (const { id, isAdded, nth } of steps) {
@@ -43,7 +43,7 @@ describe("FlightsById", () => {
 
 describe("Running", () => {
   it.prop("is a list from which each may leave", { steps }, ({ steps }) => {
-    const running = new Running()
+    const running = new RunningList()
     let model: Array<Flight> = []
     for (const { id, isAdded, nth } of steps) {
       if (isAdded) {

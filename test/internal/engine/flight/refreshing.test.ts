@@ -4,8 +4,8 @@ import { Effect, Fiber, Schedule } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { queuedRefreshes } from "../../../../src/internal/defaults/bounds.ts"
-import type { Flights } from "../../../../src/internal/engine/flight/flights.ts"
 import { Within } from "../../../../src/internal/engine/request/attempt.ts"
+import type { Flights } from "../../../../src/internal/engine/state.ts"
 import { settle, start } from "../../../support/caches.ts"
 
 /** the engine of the cache in use */

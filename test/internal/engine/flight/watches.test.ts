@@ -1,9 +1,9 @@
 /** What is noted of changes while calls for many keys run: one list for all of them, of bounded length. */
 import { expect, it } from "@effect/vitest"
 import { watchedIds } from "../../../../src/internal/defaults/bounds.ts"
-import type { Flights } from "../../../../src/internal/engine/flight/flights.ts"
 import * as Watches from "../../../../src/internal/engine/flight/watches.ts"
 import * as TagEpochs from "../../../../src/internal/engine/memory/tagEpochs.ts"
+import type { Flights } from "../../../../src/internal/engine/state.ts"
 
 const engine = (): Flights => ({ tagEpochs: TagEpochs.make(), watches: Watches.make() }) as Flights
 

@@ -1,8 +1,7 @@
 /** Ids whose load has answered with a failure. */
 import { expect, it } from "@effect/vitest"
-import type { Flight } from "../../../../src/internal/engine/flight/flight.ts"
-import type { Flights } from "../../../../src/internal/engine/flight/flights.ts"
 import { endFallback } from "../../../../src/internal/engine/request/answers.ts"
+import type { Flight, Flights } from "../../../../src/internal/engine/state.ts"
 
 it("P7 · ids whose load has answered, and that are not loaded again, are bounded, the oldest forgotten first", () => {
   const self = { answered: new Map<string, string>() } as unknown as Flights

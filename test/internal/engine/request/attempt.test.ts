@@ -3,8 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, type Fiber, Option, Schedule, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import type { Flight } from "../../../../src/internal/engine/flight/flight.ts"
-import { type Attempt, Within } from "../../../../src/internal/engine/request/attempt.ts"
+import { Within } from "../../../../src/internal/engine/request/attempt.ts"
+import type { Attempt, Flight } from "../../../../src/internal/engine/state.ts"
 import { caches, ended, settle, start } from "../../../support/caches.ts"
 
 class Page extends CacheKey.Class<Page>()("Page", {

@@ -1,0 +1,45 @@
+/** The queues of the work loop. */
+
+/** First in, first out, without moving the rest for each element. */
+export class Fifo<A> {
+  private items: Array<A | undefined> = []
+  private head = 0
+  private end = 0
+
+  get size(): number {
+    return this.end - this.head
+  }
+
+  push(item: A): void {
+    this.items[this.end++] = item
+  }
+
+  peek(): A | undefined {
+    return this.items[this.head]
+  }
+
+  shift(): A | undefined {
+    if (this.head === this.end) return undefined
+    const item = this.items[this.head]
+    this.items[this.head++] = undefined
+    if (this.head === this.end) this.restart([])
+    else if (this.head >= 1024 && this.head * 2 >= this.end) this.restart(this.items.slice(this.head, this.end))
+    return item
+  }
+
+  /** a short list is used again: most of the time one element comes and goes */
+  private restart(items: Array<A | undefined>): void {
+    this.head = 0
+    this.end = items.length
+    if (items.length > 0 || this.items.length > 1024) this.items = items
+  }
+}
+
+/** Callers of a flight that writes a value: some of them do not wait for that. */
+export class Behind<Caller> {
+  readonly callers: Iterator<Caller>
+
+  constructor(callers: Iterable<Caller>) {
+    this.callers = callers[Symbol.iterator]()
+  }
+}
