@@ -8,10 +8,10 @@ import { closeStore } from "./invalidation/replay.ts"
 import { track } from "./invalidation/tracking.ts"
 import { throughStore } from "./lease/loadThroughStore.ts"
 import { storeReads } from "./read/storeReads.ts"
+import { touch } from "./storeTier/ask.ts"
 import { codecsOf } from "./storeTier/codec.ts"
 import { makeStoreTier } from "./storeTier/makeStoreTier.ts"
 import type { StoreSteps } from "./storeTier/storeTier.ts"
-import { touch } from "./storeTier/touch.ts"
 
 const steps: StoreSteps = {
   codecsOf,

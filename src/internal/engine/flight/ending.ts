@@ -1,9 +1,9 @@
 /** How a flight ends that nobody waits for, or whose time is over: it leaves the flights, and the next one may begin. */
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type { Flight, Flights } from "../state.ts"
 import { hasBegun, isToCome } from "./flight.ts"
 import { dropFlight, leaveUnit } from "./refreshing.ts"
-import { releaseLease } from "./releaseLease.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
 import { noteChange } from "./watches.ts"
 import { abandon, startLater } from "./work.ts"
@@ -138,3 +138,15 @@ export const limitUnattended = (self: Flights, flight: Flight): void => {
 
 const after = (flight: Flight, millis: number, run: () => void) =>
   Effect.runForkWith(flight.starter.context)(Effect.andThen(Effect.sleep(millis), Effect.sync(run)))
+
+/**
+ * Stops renewing the lease, when the load has ended or its result will not be stored. Without a commit the lease is
+ * released, so that the next process can load at once; with a failure note where the load failed.
+ */
+export const releaseLease = (flight: Flight, failure?: Exit.Failure<unknown, unknown>): void => {
+  const { lease } = flight
+  if (lease === undefined) return
+  flight.lease = undefined
+  lease.renewal?.interruptUnsafe()
+  if (!lease.isStored) lease.release(flight, failure)
+}

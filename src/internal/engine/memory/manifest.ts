@@ -54,3 +54,9 @@ const manifestOf = (value: unknown): Manifest | undefined =>
 /** What an entry is of a stream; `undefined`: it is no stream's. */
 export const manifestIn = ({ exit }: Pick<Entry, "exit">): Manifest | undefined =>
   manifestOf(Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause))
+
+const streamed = new WeakSet<Entry>()
+
+export const markOfStream = (entry: Entry): void => void streamed.add(entry)
+
+export const isOfStream = (entry: Entry): boolean => streamed.has(entry)

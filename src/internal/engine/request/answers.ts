@@ -12,7 +12,6 @@ import { answerOf } from "../../options/options.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import type { Flight, Flights, Request } from "../state.ts"
-import { failedTyped, isCacheable } from "./failures.ts"
 import { answerOrDefect, lifetimeOf, notStored, optionOf } from "./rules.ts"
 
 /**
@@ -101,3 +100,10 @@ const nameOf = (self: Flights, entry: Entry | undefined): string | undefined => 
   if (entry !== undefined) entry.writeId ??= self.tokens.next(16)
   return entry?.writeId
 }
+
+/** Whether a cause is a typed failure, without any defect. */
+export const failedTyped = (cause: Cause.Cause<unknown>): boolean =>
+  Cause.hasFails(cause) && !cause.reasons.some(Cause.isDieReason)
+
+/** Whether a cause may be stored: one typed failure, and nothing beside it. */
+export const isCacheable = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length === 1 && Cause.hasFails(cause)

@@ -4,7 +4,9 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { StoreError } from "../../../CacheError.ts"
+import type { TouchOptions } from "../../../ports/store.ts"
 import { afterProgramMillis, programMillis, untilPassed } from "../../time/programTime.ts"
+import { spawn } from "./background.ts"
 import * as Circuit from "./circuit.ts"
 import { isListing, noteFault, recovered } from "./faults.ts"
 import type { Budget, StoreTier } from "./storeTier.ts"
@@ -115,3 +117,9 @@ export const within = <A, E>(
       })
     })
   )
+
+/** A touch that fails is not repeated: the next one moves the deadline. */
+export const touch = (tier: StoreTier, id: string, touched: TouchOptions): void => {
+  const { background, front, store, storeTimeoutMillis } = tier
+  spawn(background, front.context, ask(tier, { leftMillis: storeTimeoutMillis }, "touch", store.touch(id, touched)))
+}

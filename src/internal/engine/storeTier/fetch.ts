@@ -15,7 +15,6 @@ import { codecFor, codecsOf, decodeNow, none, revive, tagNames } from "./codec.t
 import { damaged, recovered, undecodable } from "./faults.ts"
 import * as KnownTagVersions from "./knownTagVersions.ts"
 import * as Pending from "./pendingInvalidations.ts"
-import { placeOf } from "./placeOf.ts"
 import { type Asked, type Budget, type Fault, type Found, NeedsEffect, type StoreTier } from "./storeTier.ts"
 
 /** Reads a synchronous store, in this step. */
@@ -191,3 +190,6 @@ const revived = (
   Exit.isSuccess(exit)
     ? revive(tier, { key, id, stored, exit, bornAt, softened })
     : undecodable(tier, key, stored, exit.cause)
+
+export const placeOf = (texts: ReadonlyArray<string>, text: string, near: number): number =>
+  texts[near] === text ? near : texts.indexOf(text)

@@ -4,7 +4,7 @@ import type { TagVersion } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
 import type { Markers } from "../../../ports/store.ts"
 import { ask, type Asking } from "./ask.ts"
-import { placeOf } from "./placeOf.ts"
+import { placeOf } from "./fetch.ts"
 
 /**
  * The versions that an entry's tags had before its load began. `undefined` where one is not known or has changed: then
