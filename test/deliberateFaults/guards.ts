@@ -121,8 +121,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a place that hangs holds calls up",
     in: "ask",
-    find: "storeTimeoutMillis ?? Defaults.layer.storeTimeoutMillis",
-    replace: "storeTimeoutMillis === undefined ? Infinity : Infinity",
+    find: "duration: storeTimeoutMillis ??",
+    replace: "duration: Infinity ||",
     by: failures
   },
   {
@@ -238,14 +238,14 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "folderParts",
     find: "Context.getOrUndefined(surrounding, GuardStore) === undefined",
     replace: "Context.getOrUndefined(surrounding, GuardStore) !== undefined",
-    by: "test/drivers/sqlite/SqliteGuardStore.test.ts"
+    by: "test/drivers/sqlite/guards.test.ts"
   },
   {
     name: "what has expired stays in the file",
     in: "over",
     find: "if (++steps % tidyEvery === 0) tables.tidy.run(now)",
     replace: "",
-    by: "test/drivers/sqlite/SqliteGuardStore.test.ts"
+    by: "test/drivers/sqlite/guards.test.ts"
   },
   {
     name: "Retry-After is too early",

@@ -11,8 +11,6 @@ export interface UnitFault extends Fault {
   readonly by: string
 }
 
-const flight = "test/internal/engine/flight"
-const storeTier = "test/internal/engine/storeTier"
 const withinOneStep = "test/internal/engine/withinOneStep.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
@@ -656,7 +654,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "make",
     find: "if (storage.atomic === undefined) undo(steps)",
     replace: "",
-    by: "test/internal/store/transact.test.ts"
+    by: "test/transaction/stores.test.ts"
   },
   {
     name: "an SQL transaction invalidates before its commit",
@@ -740,28 +738,28 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "join",
     find: `lost === ""`,
     replace: `lost !== "0:"`,
-    by: "test/internal/key/template.test.ts"
+    by: "test/keys/template.test.ts"
   },
   {
     name: "a value of a template ends where its text has the separator",
     in: "plain",
     find: "escape(String(value))",
     replace: "String(value)",
-    by: "test/internal/key/template.test.ts"
+    by: "test/keys/template.test.ts"
   },
   {
     name: "a number and its text fill a hole alike",
     in: "plain",
     find: "kinds.size === 1",
     replace: "kinds.size < 9",
-    by: "test/internal/key/template.test.ts"
+    by: "test/keys/template.test.ts"
   },
   {
     name: "a readable id may leave out a field",
     in: "refuseMissing",
     find: "if (missing === undefined) return",
     replace: "if (missing !== null) return",
-    by: "test/internal/key/template.test.ts"
+    by: "test/keys/template.test.ts"
   },
   {
     name: "what is frozen holds what is not",
@@ -810,7 +808,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "conclude",
     find: "Math.max(0, leftMillis(self, question))",
     replace: "self.storeTier!.storeTimeoutMillis",
-    by: "test/internal/engine/read/askStore.test.ts"
+    by: "test/cached/sharedQuestions.test.ts"
   },
   {
     name: "who begins to follow a damaged database fails",
@@ -831,7 +829,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "acquireLease",
     find: "self.tagEpochs.look?.()",
     replace: "",
-    by: "test/internal/engine/invalidation/crossings.test.ts"
+    by: "test/promises/crossings.test.ts"
   },
   {
     name: "a long list holds the event loop",
@@ -1007,7 +1005,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "work",
     find: "while (left > 0 && job(self)) left--",
     replace: "while (left !== Infinity && job(self)) left--",
-    by: `${flight}/work.test.ts`
+    by: "test/internal/engine/flight/fairness.test.ts"
   },
   {
     name: "what ends last is answered first",
@@ -1015,21 +1013,21 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "this.items[this.end++] = item",
     replace: `this.items.splice(this.head, 0, item)
 this.end++`,
-    by: `${flight}/work.test.ts`
+    by: "test/internal/engine/flight/fairness.test.ts"
   },
   {
     name: "refreshes start before answers",
     in: "next",
     find: "endNext(self) || startNext(self)",
     replace: "startNext(self) || endNext(self)",
-    by: `${flight}/work.test.ts`
+    by: "test/internal/engine/flight/fairness.test.ts"
   },
   {
     name: "a due read waits for the synchronous part of its refresh",
     in: "takeSlots",
     find: "startLater(self, flight, dispatcher)",
     replace: "self.work.start(self, flight)",
-    by: `${flight}/work.test.ts`
+    by: "test/internal/engine/flight/fairness.test.ts"
   },
   {
     name: "a load that is not the newest of its id ends a fallback",
@@ -1050,7 +1048,7 @@ this.end++`,
     in: "endFallback",
     find: "if (self.answered.size <= answeredIds) break",
     replace: "if (self.answered.size < Infinity) break",
-    by: `${flight}/answers.test.ts`
+    by: "test/internal/engine/request/answers.test.ts"
   },
   {
     name: "a strict read does not ask what the store was asked in vain to invalidate",
@@ -1071,63 +1069,63 @@ this.end++`,
     in: "offer",
     find: "if (queue.size <= queuedRefreshes) return",
     replace: "if (queue.size < Infinity) return",
-    by: `${flight}/refreshing.test.ts`
+    by: "test/internal/engine/flight/refreshQueue.test.ts"
   },
   {
     name: "what was asked for first is refreshed first",
     in: "newestOf",
     find: "newest = unit",
     replace: "newest ??= unit",
-    by: `${flight}/refreshing.test.ts`
+    by: "test/internal/engine/flight/refreshQueue.test.ts"
   },
   {
     name: "what is queued outlives its entry",
     in: "forgetRefresh",
     find: "dropFlight(self, flight)",
     replace: "",
-    by: `${flight}/refreshing.test.ts`
+    by: "test/internal/engine/flight/refreshQueue.test.ts"
   },
   {
     name: "a detached refresh keeps its slot",
     in: "detach",
     find: "else leaveUnit(self, flight)",
     replace: "",
-    by: `${flight}/refreshing.test.ts`
+    by: "test/internal/engine/flight/refreshQueue.test.ts"
   },
   {
     name: "a refresh keeps its slot past its time",
     in: "limitUnattended",
     find: "leaveUnit(self, flight)",
     replace: "",
-    by: `${flight}/refreshing.test.ts`
+    by: "test/internal/engine/flight/refreshQueue.test.ts"
   },
   {
     name: "a flight keeps its parent",
     in: "letGo",
     find: "flight.parent = undefined",
     replace: "",
-    by: `${flight}/attempt.test.ts`
+    by: "test/internal/engine/request/attempt.test.ts"
   },
   {
     name: "a flight keeps the context of its starter",
     in: "letGo",
     find: "flight.starter = noContext",
     replace: "",
-    by: `${flight}/attempt.test.ts`
+    by: "test/internal/engine/request/attempt.test.ts"
   },
   {
     name: "a try is inside its load for ever",
     in: "endAttempt",
     find: "self.flight = undefined",
     replace: "",
-    by: `${flight}/attempt.test.ts`
+    by: "test/internal/engine/request/attempt.test.ts"
   },
   {
     name: "a second try inherits from the first",
     in: "again",
     find: "nextAttempt(flight, nowOf(fiber))",
     replace: "flight.attempt",
-    by: `${flight}/attempt.test.ts`
+    by: "test/internal/engine/request/attempt.test.ts"
   },
   {
     name: "who waits for a lease asks alone",
@@ -1137,35 +1135,35 @@ this.end++`,
 const { id, ...asking } = requestOf(tier, waiting, now)
 return tier.store.acquire(id, asking)
 })`,
-    by: `${flight}/leaseWaits.test.ts`
+    by: "test/internal/engine/lease/waiting.test.ts"
   },
   {
     name: "an entry that came with the lease is believed whatever was told meanwhile",
     in: "isWhole",
     find: " && !changedWhileAsked",
     replace: "",
-    by: `${flight}/leaseWaits.test.ts`
+    by: "test/internal/engine/lease/waiting.test.ts"
   },
   {
     name: "an entry that came with the lease is read once more",
     in: "acquireLease",
     find: "declared.length === 0 && isWhole(flight, acquired.entry)",
     replace: "false",
-    by: `${flight}/leaseWaits.test.ts`
+    by: "test/internal/engine/lease/waiting.test.ts"
   },
   {
     name: "who waits for a lease asks as often as at first",
     in: "nextOf",
     find: "Math.max(leasePoll.firstMillis, waited / 4)",
     replace: "leasePoll.firstMillis",
-    by: `${flight}/leaseWaits.test.ts`
+    by: "test/internal/engine/lease/waiting.test.ts"
   },
   {
     name: "changes are looked for before the result is in memory",
     in: "complete",
     find: "unregister(self, flight)\n  publish(self, flight)",
     replace: "unregister(self, flight)\n  releaseLease(flight)\n  publish(self, flight)",
-    by: "test/internal/engine/invalidation/tracking.test.ts"
+    by: "test/cached/untracked.test.ts"
   },
   {
     name: "a refresh that somebody joins stays in the queue while listeners are told",
@@ -1260,14 +1258,14 @@ try {
     in: "validateAnswers",
     find: `ask("acquire", () => store.acquire(id, options), isAcquired(options))`,
     replace: `ask("acquire", () => store.acquire(id, options), isAnything)`,
-    by: `${storeTier}/validateAnswers.test.ts`
+    by: "test/internal/engine/storeTier/validateAnswers.test.ts"
   },
   {
     name: "answers of acquire to many are not checked",
     in: "validateAnswers",
     find: "isListOf(requests.length, (acquired, i) => isAcquired(requests[i]!)(acquired))",
     replace: "isListOf(requests.length, isAnything)",
-    by: `${storeTier}/lyingStores.test.ts`
+    by: "test/internal/engine/storeTier/lyingStores.test.ts"
   },
   {
     name: "a change of one entry changes all that were stored alike",
@@ -1351,7 +1349,7 @@ try {
     in: "noteFault",
     find: "now - incident.loggedAt >= incidentMillis",
     replace: "true",
-    by: "test/internal/engine/storeTier/incidents.test.ts"
+    by: "test/cached/incidents.test.ts"
   },
   {
     name: "a store that is far away is asked in small groups",
@@ -1387,7 +1385,7 @@ try {
     in: "markTracked",
     find: "if (hasBegun(flight)) unshare(self, flight)",
     replace: "",
-    by: "test/internal/engine/invalidation/following.test.ts"
+    by: "test/cached/followedStore.test.ts"
   },
   {
     name: "LRU has an entry twice where a policy failed about the one before it",
@@ -1585,42 +1583,42 @@ const winner = undefined as string | undefined`,
     in: "ask",
     find: "workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis)",
     replace: "Effect.sleep(millis)",
-    by: "test/internal/engine/storeTier/workedMillis.test.ts"
+    by: "test/cached/busyProgram.test.ts"
   },
   {
     name: "a store that tells wrongly how long it has worked is waited for without an end",
     in: "untilPassed",
     find: "&& leftMillis > 0",
     replace: "",
-    by: "test/internal/engine/storeTier/workedMillis.test.ts"
+    by: "test/cached/busyProgram.test.ts"
   },
   {
     name: "what is answered during a long step has timed out",
     in: "afterProgramMillis",
     find: "isReal(clock)",
     replace: "false",
-    by: "test/internal/time/programTime.test.ts"
+    by: "test/cached/timeoutsOfStores.test.ts"
   },
   {
     name: "a long step counts whole, of the time that a store may take",
     in: "counted",
     find: "return Math.min(limits.mostMillis, rested === 0 ? least : Math.max(least, limits.lateMillis + rested))",
     replace: "return tookMillis",
-    by: "test/internal/time/programTime.test.ts"
+    by: "test/cached/timeoutsOfStores.test.ts"
   },
   {
     name: "under faked timers a store never times out",
     in: "isReal",
     find: "&& timers() === realTimers",
     replace: "",
-    by: "test/internal/time/programTime.test.ts"
+    by: "test/cached/timeoutsOfStores.test.ts"
   },
   {
     name: "once timers were faked, time does not go on any more",
     in: "looking",
     find: "&& timers() === realTimers",
     replace: "",
-    by: "test/internal/time/programTime.test.ts"
+    by: "test/cached/timeoutsOfStores.test.ts"
   },
   {
     name: "what waits by a clock of its own keeps the process alive",
@@ -1641,14 +1639,14 @@ const winner = undefined as string | undefined`,
     in: "make",
     find: "slowMillis + gates.lock.waitedMillis() + gates.values.waitedMillis()",
     replace: "slowMillis",
-    by: "test/drivers/sqlite/transactions/batch.test.ts"
+    by: "test/drivers/sqlite/transactions/operationsAtOnce.test.ts"
   },
   {
     name: "thousands of operations at once count as a slow store",
     in: "make",
-    find: "- operations.length * Defaults.sqliteTurns.ordinaryMillis",
-    replace: "",
-    by: "test/drivers/sqlite/transactions/batch.test.ts"
+    find: "- operations.length *",
+    replace: "- 0 *",
+    by: "test/drivers/sqlite/transactions/operationsAtOnce.test.ts"
   },
   {
     name: "loads that have a lease end behind those that want one",
@@ -1662,42 +1660,42 @@ const winner = undefined as string | undefined`,
     in: "make",
     find: "if (at - beganAt < limits.longestMillis && bornIn === operations) return",
     replace: "if (bornIn === operations) return",
-    by: "test/drivers/sqlite/transactions/snapshot.test.ts"
+    by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
   },
   {
     name: "reads of one step miss what another store of this process has written",
     in: "make",
     find: "if (at - beganAt < limits.longestMillis && bornIn === operations) return",
     replace: "if (at - beganAt < limits.longestMillis) return",
-    by: "test/drivers/sqlite/transactions/snapshot.test.ts"
+    by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
   },
   {
     name: "programs that go on for long after their reads have snapshots, too",
     in: "make",
     find: "if (!isTrusted) return",
     replace: "",
-    by: "test/drivers/sqlite/transactions/snapshot.test.ts"
+    by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
   },
   {
     name: "what reads in pages goes on in a snapshot",
     in: "make",
     find: "      endSnapshot()\n      const next",
     replace: "      const next",
-    by: "test/drivers/sqlite/transactions/snapshot.test.ts"
+    by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
   },
   {
     name: "a snapshot goes on under a lock that was just taken over",
     in: "make",
     find: " finally {\n        countOperation()\n      }",
     replace: "",
-    by: "test/drivers/sqlite/transactions/snapshot.test.ts"
+    by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
   },
   {
     name: "a snapshot outlives the step that reads it",
     in: "make",
     find: "void now.then(endOfStep)",
     replace: "setTimeout(endOfStep, 100)",
-    by: "test/drivers/sqlite/transactions/snapshot.test.ts"
+    by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
   },
   {
     name: "a log that was removed is not missed",
@@ -1788,21 +1786,21 @@ const winner = undefined as string | undefined`,
     in: "partly",
     find: `if (database.isTransaction) database.exec("ROLLBACK TO part; RELEASE part")`,
     replace: "",
-    by: "test/drivers/sqlite/transactions/batch.test.ts"
+    by: "test/drivers/sqlite/transactions/operationsAtOnce.test.ts"
   },
   {
     name: "who only reads waits for a writer, because others write in the same turn",
     in: "make",
     find: "begun = undefined",
     replace: "begun = undefined\n      begin()",
-    by: "test/drivers/sqlite/transactions/batch.test.ts"
+    by: "test/drivers/sqlite/transactions/operationsAtOnce.test.ts"
   },
   {
     name: "one operation that finds no room takes all others with it",
     in: "runAll",
     find: "return alone()\n  }\n}",
     replace: `return operations.map(({ name }) => Exit.fail(toStoreError(name, "together")))\n  }\n}`,
-    by: "test/drivers/sqlite/transactions/batch.test.ts"
+    by: "test/drivers/sqlite/transactions/operationsAtOnce.test.ts"
   },
   {
     name: "values are stored before there is room again for removing",
@@ -1956,7 +1954,7 @@ const winner = undefined as string | undefined`,
     in: "polled",
     find: "monotonicMillis(clock) - lookedAt <= polling.pollMillis",
     replace: "true",
-    by: "test/internal/engine/invalidation/tracking.test.ts"
+    by: "test/cached/untracked.test.ts"
   },
   {
     name: "closing does not wait for a write whose caller has gone on",
@@ -2013,21 +2011,21 @@ const winner = undefined as string | undefined`,
     in: "acquireLease",
     find: "if (isExclusive || store.capabilities.shared) flight.lease",
     replace: "if (isExclusive) flight.lease",
-    by: "test/internal/engine/flight/leases.test.ts"
+    by: "test/cached/waitForOthers.test.ts"
   },
   {
     name: "loads of before changes were heard are not stored",
     in: "markTracked",
     find: "if (hasBegun(flight)) unshare(self, flight)",
     replace: "if (hasBegun(flight)) detach(self, flight.id)",
-    by: "test/internal/engine/invalidation/following.test.ts"
+    by: "test/cached/followedStore.test.ts"
   },
   {
     name: "a load of before changes were heard is waited for as long as it hangs",
     in: "endIfUnneeded",
     find: " || self.ending.get(flight.id) === flight",
     replace: "",
-    by: "test/internal/engine/invalidation/following.test.ts"
+    by: "test/cached/followedStore.test.ts"
   },
   {
     // F25
@@ -2096,7 +2094,7 @@ const winner = undefined as string | undefined`,
     in: "follow",
     find: "if (!tier.untracked) markUntracked(self, tier) return",
     replace: "return",
-    by: "test/internal/engine/invalidation/following.test.ts"
+    by: "test/cached/followedStore.test.ts"
   },
   {
     name: "a user with the channels of the prefix alone is woken by no lock",
