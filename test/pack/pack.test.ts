@@ -70,11 +70,19 @@ beforeAll(() => {
   declared = linkDependencies()
 }, 300_000)
 
-/** Modules that `exports` does not give to users: what is internal, and the parts of `effect-cached/testing`. */
-const hidden = ["**/internal/**/*.ts", "{cached,guard,layers,ports}/**/*.ts", "testing/!(index).ts"]
+/** Modules that `exports` does not give to users: what is internal, and the parts of sub-paths. */
+const hidden = ["**/internal/**/*.ts", "{cached,drivers,guard,layers,ports}/**/*.ts", "testing/!(index).ts"]
 
-const specifiers = globSync("**/*.ts", { cwd: join(root, "src"), exclude: hidden }).toSorted()
-  .map((file) => `effect-cached/${file.slice(0, -3)}`.replace(/\/index$/, ""))
+const subPaths = Object.keys(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).exports)
+  .filter((path) => /^\.\/[a-z]+[^./*]*$/.test(path) && path !== "./index").map((path) => path.slice(2))
+
+const specifiers = Array.from(
+  new Set([
+    ...globSync("**/*.ts", { cwd: join(root, "src"), exclude: hidden }).map((file) => file.slice(0, -3)),
+    ...subPaths
+  ])
+)
+  .map((name) => `effect-cached/${name}`.replace(/\/index$/, "")).toSorted()
 
 interface Ran {
   readonly status: number
