@@ -31,6 +31,11 @@ export interface Fault extends Edit {
   readonly sought?: "always" | "by hand"
 }
 
+export interface UnitFault extends Fault {
+  /** the file whose tests find it */
+  readonly by: string
+}
+
 /** What this run of the tests looks for. */
 export const soughtOf = <A extends Fault>(faults: ReadonlyArray<A>): ReadonlyArray<A> =>
   faults.filter(({ sought }) => process.env["ALL_FAULTS"] === "1" ? sought !== "by hand" : sought === "always")

@@ -2,8 +2,7 @@
 import { execFile } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { environment, inCopy, withFault } from "./fault.ts"
-import type { UnitFault } from "./units.ts"
+import { environment, inCopy, type UnitFault, withFault } from "./fault.ts"
 
 /** the tests import each other, those who run them read the next two, and those on Redis the rights that a user needs */
 const parts = ["test", "vitest.config.ts", "tsconfig.json", "docs/redis.md"]

@@ -10,7 +10,7 @@ import { soughtOf } from "./fault.ts"
 import { allTimeoutMillis, failedWithoutFault, findFault as findInTests } from "./findInTests.ts"
 import * as processes from "./processes.ts"
 import * as severalEngines from "./severalEngines.ts"
-import * as units from "./units.ts"
+import * as units from "./units/index.ts"
 
 const timeout = 900_000
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Schema } from "effect"
 import { Cached, CacheError, CacheKey, type CacheLayer, type Caching, Strategy } from "effect-cached"
-import { type Cache, caches } from "../../../support/caches.ts"
+import { type Cache, caches } from "../support/caches.ts"
 
 const depth = 10_000
 

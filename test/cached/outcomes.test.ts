@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Option, References, Schema, Stream } from "effect"
 import { Cached, CacheKey, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, settle, start } from "../../../support/caches.ts"
+import { caches, settle, start } from "../support/caches.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: {},

@@ -5,9 +5,9 @@ import { type CacheEntry, CacheError, Store } from "effect-cached"
 import { FilesStore } from "effect-cached/files"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
-import { settle, start } from "../../support/caches.ts"
-import { entry } from "../../support/stored.ts"
-import { tempDirectory } from "../../support/tempDirectory.ts"
+import { settle, start } from "../support/caches.ts"
+import { entry } from "../support/stored.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
 
 const set = (id: string, n: number): Store.TransactStep => ({ _tag: "Set", id, entry: entry(n) })
 

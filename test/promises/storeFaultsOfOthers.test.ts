@@ -7,7 +7,7 @@ import { TestClock } from "effect/testing"
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { counting, fakeStore, over, settle, start, within } from "../../../support/caches.ts"
+import { counting, fakeStore, over, settle, start, within } from "../support/caches.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { n: Schema.Number },

@@ -4,8 +4,8 @@ import { Cause, Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { Within } from "../../../../src/internal/engine/request/attempt.ts"
-import { caches, ended, settle, start, within } from "../../../support/caches.ts"
+import { Within } from "../../src/internal/engine/request/attempt.ts"
+import { caches, ended, settle, start, within } from "../support/caches.ts"
 
 class Square extends CacheKey.Class<Square>()("Square", {
   payload: { n: Schema.Number },

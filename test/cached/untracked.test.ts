@@ -5,7 +5,7 @@ import { Cached, type CacheEntry, CacheLayer, CachePolicy, Caching, Store } from
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { tempDirectory } from "../../../support/tempDirectory.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
 
 const liveClock = Context.get(Context.empty(), Clock.Clock)
 

@@ -4,7 +4,7 @@ import { Clock, type Context, Effect, Exit, Fiber, Layer, Stream } from "effect"
 import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { ended, settle, start } from "../../../support/caches.ts"
+import { ended, settle, start } from "../support/caches.ts"
 
 /** several processes on one store, and when each load of them began */
 const fleet = (count: number, options: CacheLayer.LayerOptions, load: (nth: number) => Effect.Effect<string>) =>

@@ -4,7 +4,7 @@ import { Deferred, Effect, Fiber, Layer } from "effect"
 import { Cached, CacheLayer, Store } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { start } from "../../../support/caches.ts"
+import { start } from "../support/caches.ts"
 
 /** A store whose commits wait for their turn, and the time that it says it has worked for. */
 const make = (workedMillis?: () => number) => {

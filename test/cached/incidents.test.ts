@@ -5,7 +5,7 @@ import { Cached, CacheError, CacheLayer, CachePolicy, Store } from "effect-cache
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
-import { counting, fakeStore, over, start, within } from "../../../support/caches.ts"
+import { counting, fakeStore, over, start, within } from "../support/caches.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
   Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store))

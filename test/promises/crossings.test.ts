@@ -4,8 +4,8 @@ import { Clock, Context, Duration, Effect, Fiber, Layer, Option, References, Sch
 import { Cached, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { caches, counting, ended, settle, start, within } from "../../../support/caches.ts"
-import { tempDirectory } from "../../../support/tempDirectory.ts"
+import { caches, counting, ended, settle, start, within } from "../support/caches.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
 
 class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.Int }) {}
 

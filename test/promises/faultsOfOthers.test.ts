@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option, Schema, Scope } from "effect"
 import { Cached, type CacheError, CacheKey, CachePolicy, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, counting, start } from "../../../support/caches.ts"
+import { caches, counting, start } from "../support/caches.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { n: Schema.Number },

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, TxRef } from "effect"
 import { Cached } from "effect-cached"
-import { caches, ended, settle, start } from "../../../support/caches.ts"
+import { caches, ended, settle, start } from "../support/caches.ts"
 
 describe.each(caches)("over $name", (cache) => {
   it.effect("a value that a transaction has not committed is not cached", () =>

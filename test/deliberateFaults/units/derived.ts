@@ -1,0 +1,191 @@
+/** Deliberate faults of derived entries. */
+import type { UnitFault } from "../fault.ts"
+
+export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "an entry outlives what was loaded for it",
+    in: "recordLoaded",
+    find: "isLimitedByInner(within.flight)",
+    replace: "false",
+    by: "test/cached/inherit.test.ts"
+  },
+  {
+    name: "an entry outlives what a cache served for it",
+    in: "record",
+    find: "if (endsAt < recorder.endsAt) recorder.endsAt = endsAt",
+    replace: "",
+    by: "test/cached/inherit.test.ts"
+  },
+  {
+    name: "the last value that was served counts, not the oldest",
+    in: "record",
+    find: "if (oldestAt < recorder.oldestAt) {",
+    replace: "{",
+    by: "test/cached/inherit.test.ts"
+  },
+  {
+    name: "a read of many inside a load waits for markers for longer than its timeout",
+    in: "captureMany",
+    find: "return longest === Infinity",
+    replace: "return longest > 0",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "in a transaction the cache around it is another one for a load that derives",
+    in: "below",
+    find: "Lookup.storedMany(base",
+    replace: "Lookup.lookupMany(base",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "who joined is answered by a load that nobody can tell the age of",
+    in: "taint",
+    find: "flight.bornAt = -1",
+    replace: "",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "what a look-up finds is of before a change that came while the store was asked",
+    in: "during",
+    find: "inherited.length === 0 ?",
+    replace: "inherited.length >= 0 ?",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "a write counts as made when the store has said so",
+    in: "write",
+    find: "flight.asOf = captures",
+    replace: "flight.asOf = tier.captures",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "what was made without the store is believed when it is back",
+    in: "recovered",
+    find: "if (Dependents.has(dependents, unverified)) TagEpochs.invalidate(tagEpochs, [unverified])",
+    replace: "",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "on disk a removal leaves what others have made of the entry",
+    in: "make",
+    find: "const was = storage.remove(id) endMarkers(id)",
+    replace: "const was = storage.remove(id)",
+    by: "test/processes/page.test.ts"
+  },
+  {
+    name: "on Redis a removal leaves the marker of the id",
+    in: "keysOfWrite",
+    find: `[["v", id], ["l", id], ["f", id], ["d", id], markerOf(groupTag(groupOf(id)))]`,
+    replace: `[["v", id], ["l", id], ["f", id], ["d", "~" + id], markerOf(groupTag(groupOf(id)))]`,
+    by: "test/servers/redisDerived.test.ts"
+  },
+  {
+    name: "on Redis a removal leaves the marker of the group",
+    in: "keysOfWrite",
+    find: `["d", id], markerOf(groupTag(groupOf(id)))]`,
+    replace: `["d", id], ["d", "~" + id]]`,
+    by: "test/servers/redisDerived.test.ts"
+  },
+  {
+    name: "what has a tag without a version is stored",
+    in: "fitsStore",
+    find: "if (version === undefined) return false",
+    replace: "if (version === null) return false",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "of two entries with one tag it is enough that one knows its version",
+    in: "add",
+    find: "if (dependency.version === undefined) known.version = undefined",
+    replace: "",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "the timeout of a read counts from when the store has told its marker",
+    in: "afterCapture",
+    find: "shortened(self, request, nowOf(fiber) - since)",
+    replace: "shortened(self, request, 0 * since)",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "who joined a tainted load is answered by it",
+    in: "isOlderThanJoining",
+    find: "dependencies.isTainted || hasMoved(dependencies) ||",
+    replace: "hasMoved(dependencies) ||",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "taint ends after one level",
+    in: "addAll",
+    find: "if (inner.isTainted) taint(dependencies)",
+    replace: "",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "what was there before its marker was asked for is taken over",
+    in: "answered",
+    find: "asOf < noteId",
+    replace: "asOf < -1 * noteId",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "an answer about many is believed after a change here",
+    // that it counts while the store is asked (`Dependents.during`) hides this one: no schedule is known that needs both
+    sought: "by hand",
+    in: "askStore",
+    find: "answer instanceof Entry && self.mutations !== mutations && derives(answer)",
+    replace: "answer instanceof Entry && mutations < 0 && derives(answer)",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "a look-up is believed after a change here",
+    // that it counts while the store is asked (`Dependents.during`) hides this one: no schedule is known that needs both
+    sought: "by hand",
+    in: "lookupMany",
+    find: "self.mutations === mutations || !derives(entry)",
+    replace: "mutations >= 0 || !derives(entry)",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "each load that is stored ends the marker of its id",
+    in: "make",
+    find: "write(id, entry, now) leases.end(id) return true",
+    replace: "write(id, entry, now); leases.end(id); endMarkers(id); return true",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "each removal moves the epoch",
+    in: "idChanged",
+    find: "if (tags.length > 0) TagEpochs",
+    replace: "if (tags.length >= 0) TagEpochs",
+    by: "test/internal/engine/memory/dependents.test.ts"
+  },
+  {
+    name: "a marker that gives way is not told",
+    in: "tags",
+    find: "changes.markersDropped(forget.all(kept).map(({ tag }) => fromColumn(tag)))",
+    replace: "forget.all(kept)",
+    by: "test/drivers/sqlite/SqliteBounds.test.ts"
+  },
+  {
+    name: "what was read is known by the epoch of the load's start",
+    in: "land",
+    find: "if (isTainted || hasMoved(dependencies) ||",
+    replace: "if (isTainted || TagEpochs.changedSince(tagEpochs, Array.from(tags.keys()), flight.bornAt) ||",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "what another cache has served is taken over",
+    in: "isOfThisCache",
+    find: "taint(dependencies) return false",
+    replace: "return false",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "ids of a group are known one by one without end",
+    in: "tagFor",
+    find: "(groups.get(group) ?? 0) < limits.idsOfGroup ? tag",
+    replace: "(groups.get(group) ?? 0) >= 0 ? tag",
+    by: "test/cached/derived.test.ts"
+  }
+]

@@ -1,0 +1,98 @@
+/** Deliberate faults of keys, serializers and frames. */
+import type { UnitFault } from "../fault.ts"
+
+export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "an entry has the tags of the one that was read before it",
+    in: "hasBytes",
+    find: "if (frame[headSize + i] !== bytes[i]) return false",
+    replace: "",
+    by: "test/internal/codec/frame.test.ts"
+  },
+  {
+    name: "the tags that are known are bytes of a frame that is gone",
+    in: "tagsOf",
+    find: "bytes: new Uint8Array(read.bytes)",
+    replace: "bytes: read.bytes",
+    by: "test/internal/codec/frame.test.ts"
+  },
+  {
+    name: "numbers that JSON has not are stored as JSON",
+    in: "flatten",
+    find: "Number.isFinite(value) ? value : beyondJson(walk, value)",
+    replace: "value",
+    by: "test/serializers/Structured.test.ts"
+  },
+  {
+    name: "what a formatter loses is not in the key",
+    in: "join",
+    find: `lost === ""`,
+    replace: `lost !== "0:"`,
+    by: "test/keys/template.test.ts"
+  },
+  {
+    name: "a value of a template ends where its text has the separator",
+    in: "plain",
+    find: "escape(String(value))",
+    replace: "String(value)",
+    by: "test/keys/template.test.ts"
+  },
+  {
+    name: "a number and its text fill a hole alike",
+    in: "plain",
+    find: "kinds.size === 1",
+    replace: "kinds.size < 9",
+    by: "test/keys/template.test.ts"
+  },
+  {
+    name: "a readable id may leave out a field",
+    in: "refuseMissing",
+    find: "if (missing === undefined) return",
+    replace: "if (missing !== null) return",
+    by: "test/keys/template.test.ts"
+  },
+  {
+    name: "a line of the log has what a value leaves out of its text",
+    in: "beginOf",
+    find: "else if (hasText(value) && isSmall(value)) text += Formatter.format(value)",
+    replace: "",
+    by: "test/cached/values.test.ts"
+  },
+  {
+    name: "text of JSON is made of what is not JSON",
+    in: "checkedLink",
+    find: "[new SchemaAST.Link(SchemaAST.any, onlyJson), link]",
+    replace: "[link]",
+    by: "test/cached/messages.test.ts"
+  },
+  {
+    name: "below Schema.Any anything is JSON",
+    in: "isOpen",
+    find: `_tag === "Any" || _tag === "ObjectKeyword" || _tag === "Unknown"`,
+    replace: `_tag === "ObjectKeyword" || _tag === "Unknown"`,
+    by: "test/serializers/openSchemas.test.ts"
+  },
+  {
+    name: "a store seeds its tokens from the caller's Random",
+    in: "lazily",
+    find: "make(fiber.getRef(Seed))",
+    replace: `make(drawWith(() =>
+  fiber.getRef(Context.Reference("effect/Random", { defaultValue: () => Math })).nextDoubleUnsafe()
+))`,
+    by: "test/internal/token.test.ts"
+  },
+  {
+    name: "classes of a hot reload are two",
+    in: "mayBeOne",
+    find: "(one.position === other.position || one.query !== other.query)",
+    replace: "false",
+    by: "test/cached/sameIds.test.ts"
+  },
+  {
+    name: "tags may have any length in a frame",
+    in: "tagsOf",
+    find: "if (tagsEnd > end) return undefined",
+    replace: "",
+    by: "test/drivers/sqlite/SqliteBounds.test.ts"
+  }
+]

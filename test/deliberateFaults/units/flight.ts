@@ -1,0 +1,290 @@
+/** Deliberate faults of flights, their loads and their leases. */
+import type { UnitFault } from "../fault.ts"
+
+export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "the time of loads is not counted",
+    in: "tellLoad",
+    find: "flight.counters.loadMillis += millis",
+    replace: "",
+    by: "test/cached/stats.test.ts"
+  },
+  {
+    name: "a load is told of a stream as of a value",
+    in: "previousOf",
+    find: "|| request.settled !== undefined",
+    replace: "",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a private load is stored although its key was invalidated meanwhile",
+    in: "complete",
+    find: "flight.storable = isStorable(self, flight)",
+    replace: "",
+    by: "test/cached/privateFlights.test.ts"
+  },
+  {
+    name: "a private flight is kept in a list, where one that is stopped stays",
+    in: "launch",
+    find: "!self.isPrivate",
+    replace: "true",
+    by: "test/cached/privateFlights.test.ts"
+  },
+  {
+    name: "every reader of a due key has it refreshed",
+    in: "handOver",
+    find: "holdOff(self, id, now, self.refreshing.timeoutMillis)",
+    replace: "void [id, now]",
+    by: "test/cached/privateFlights.test.ts"
+  },
+  {
+    name: "a private load past its softTimeout runs on without a platform",
+    in: "serveStale",
+    find: "!self.isPrivate || ",
+    replace: "true || ",
+    by: "test/cached/privateFlights.test.ts"
+  },
+  {
+    name: "what a private reader does waits for the turn of another",
+    in: "work",
+    find: "self.isPrivate ? Infinity : jobsOfTurn",
+    replace: "jobsOfTurn",
+    by: "test/cached/privateFlights.test.ts"
+  },
+  {
+    name: "a load is ended by what others changed before it had its lease",
+    in: "acquireLease",
+    find: "self.tagEpochs.look?.()",
+    replace: "",
+    by: "test/promises/crossings.test.ts"
+  },
+  {
+    name: "an answer that nobody asked for comes back after its key was invalidated",
+    in: "detach",
+    find: "noteChange(self, id)",
+    replace: "",
+    by: "test/cached/unasked.test.ts"
+  },
+  {
+    name: "what caches served inside a load that was joined is forgotten",
+    in: "respond",
+    find: "recordLoaded(caller.within, flight)",
+    replace: "",
+    by: "test/cached/inherit.test.ts"
+  },
+  {
+    name: "a call whose first key was left is inside no load",
+    in: "endFlight",
+    find: "if (flight.request.batch?.isLedBy(flight) !== true) endAttempt(flight.attempt)",
+    replace: "endAttempt(flight.attempt)",
+    by: "test/cached/bulk.test.ts"
+  },
+  {
+    name: "what a touch has made fresh is nothing to fall back on",
+    in: "usableStale",
+    find: "decision === LoadOrStale || (decision !== Load && now < stale.softExpiresAt)",
+    replace: "decision === LoadOrStale",
+    by: "test/promises/P6.test.ts"
+  },
+  {
+    name: "what was made stale is fallen back on as fresh",
+    in: "usableStale",
+    find: "stale.softExpiresAt = -Infinity",
+    replace: "{}",
+    by: "test/promises/P6.test.ts"
+  },
+  {
+    name: "what is stored is the object that the load answered",
+    in: "kept",
+    find: "return copy === undefined || renewed || !policy.writes ? exit : Exit.map(exit, copyOf(copy, request.key))",
+    replace: "return exit",
+    by: "test/cached/copy.test.ts"
+  },
+  {
+    name: "a resource is only found in the value itself",
+    in: "holdsResource",
+    find: "addParts(waiting, value)",
+    replace: "",
+    by: "test/cached/resources.test.ts"
+  },
+  {
+    name: "a resource in an Option is not found",
+    in: "contentOf",
+    find: "if (Option.isOption(value)) return Option.toArray(value)",
+    replace: "",
+    by: "test/cached/resources.test.ts"
+  },
+  {
+    name: "the work loop has no budget",
+    sought: "always",
+    in: "work",
+    find: "while (left > 0 && job(self)) left--",
+    replace: "while (left !== Infinity && job(self)) left--",
+    by: "test/internal/engine/flight/fairness.test.ts"
+  },
+  {
+    name: "what ends last is answered first",
+    in: "Fifo",
+    find: "this.items[this.end++] = item",
+    replace: `this.items.splice(this.head, 0, item)
+this.end++`,
+    by: "test/internal/engine/flight/fairness.test.ts"
+  },
+  {
+    name: "refreshes start before answers",
+    in: "next",
+    find: "endNext(self) || startNext(self)",
+    replace: "startNext(self) || endNext(self)",
+    by: "test/internal/engine/flight/fairness.test.ts"
+  },
+  {
+    name: "a due read waits for the synchronous part of its refresh",
+    in: "takeSlots",
+    find: "startLater(self, flight, dispatcher)",
+    replace: "self.work.start(self, flight)",
+    by: "test/internal/engine/flight/fairness.test.ts"
+  },
+  {
+    name: "the queue of refreshes is not bounded",
+    in: "offer",
+    find: "if (queue.size <= queuedRefreshes) return",
+    replace: "if (queue.size < Infinity) return",
+    by: "test/internal/engine/flight/refreshQueue.test.ts"
+  },
+  {
+    name: "what was asked for first is refreshed first",
+    in: "newestOf",
+    find: "newest = unit",
+    replace: "newest ??= unit",
+    by: "test/internal/engine/flight/refreshQueue.test.ts"
+  },
+  {
+    name: "what is queued outlives its entry",
+    in: "forgetRefresh",
+    find: "dropFlight(self, flight)",
+    replace: "",
+    by: "test/internal/engine/flight/refreshQueue.test.ts"
+  },
+  {
+    name: "a detached refresh keeps its slot",
+    in: "detach",
+    find: "else leaveUnit(self, flight)",
+    replace: "",
+    by: "test/internal/engine/flight/refreshQueue.test.ts"
+  },
+  {
+    name: "a refresh keeps its slot past its time",
+    in: "limitUnattended",
+    find: "leaveUnit(self, flight)",
+    replace: "",
+    by: "test/internal/engine/flight/refreshQueue.test.ts"
+  },
+  {
+    name: "a flight keeps its parent",
+    in: "letGo",
+    find: "flight.parent = undefined",
+    replace: "",
+    by: "test/internal/engine/request/attempt.test.ts"
+  },
+  {
+    name: "a flight keeps the context of its starter",
+    in: "letGo",
+    find: "flight.starter = noContext",
+    replace: "",
+    by: "test/internal/engine/request/attempt.test.ts"
+  },
+  {
+    name: "a second try inherits from the first",
+    in: "again",
+    find: "nextAttempt(flight, nowOf(fiber))",
+    replace: "flight.attempt",
+    by: "test/internal/engine/request/attempt.test.ts"
+  },
+  {
+    name: "who waits for a lease asks alone",
+    in: "askAll",
+    find: "tier.store.acquireMany(due.map((waiting) => requestOf(tier, waiting, now)))",
+    replace: `Effect.forEach(due, (waiting) => {
+const { id, ...asking } = requestOf(tier, waiting, now)
+return tier.store.acquire(id, asking)
+})`,
+    by: "test/internal/engine/lease/waiting.test.ts"
+  },
+  {
+    name: "an entry that came with the lease is believed whatever was told meanwhile",
+    in: "isWhole",
+    find: " && !changedWhileAsked",
+    replace: "",
+    by: "test/internal/engine/lease/waiting.test.ts"
+  },
+  {
+    name: "an entry that came with the lease is read once more",
+    in: "acquireLease",
+    find: "declared.length === 0 && isWhole(flight, acquired.entry)",
+    replace: "false",
+    by: "test/internal/engine/lease/waiting.test.ts"
+  },
+  {
+    name: "who waits for a lease asks as often as at first",
+    in: "nextOf",
+    find: "Math.max(leasePoll.firstMillis, waited / 4)",
+    replace: "leasePoll.firstMillis",
+    by: "test/internal/engine/lease/waiting.test.ts"
+  },
+  {
+    name: "changes are looked for before the result is in memory",
+    in: "complete",
+    find: "unregister(self, flight)\n  publish(self, flight)",
+    replace: "unregister(self, flight)\n  releaseLease(flight)\n  publish(self, flight)",
+    by: "test/cached/untracked.test.ts"
+  },
+  {
+    name: "a refresh that somebody joins stays in the queue while listeners are told",
+    in: "promote",
+    find: "self.refreshing.queue.delete(unit)\n  return Array.from(unit.flights)",
+    replace: "return unit.flights",
+    by: "test/internal/engine/withinOneStep.test.ts"
+  },
+  {
+    name: "what a listener has invalidated is refreshed",
+    in: "enqueue",
+    find: "mutations !== self.mutations",
+    replace: "mutations === undefined",
+    by: "test/internal/engine/withinOneStep.test.ts"
+  },
+  {
+    name: "the name of a write is drawn from the caller's Random",
+    in: "entryOf",
+    find: "self.tokens.next(16)",
+    replace: "String(Context.get(flight.starter.context, Random.Random).nextDoubleUnsafe())",
+    by: "test/internal/token.test.ts"
+  },
+  {
+    name: "any number of writes goes on behind their callers",
+    in: "isBehind",
+    find: "(flight.isBehind || self.behind < writesBehind)",
+    replace: "true",
+    by: "test/cached/waitForWrite.test.ts"
+  },
+  {
+    name: "strict callers do not wait for the write either",
+    in: "isBehind",
+    find: "!policy.strict && ",
+    replace: "",
+    by: "test/cached/waitForWrite.test.ts"
+  },
+  {
+    name: "a load that waits for no other keeps its lease when it has failed",
+    in: "acquireLease",
+    find: "if (isExclusive || store.capabilities.shared) flight.lease",
+    replace: "if (isExclusive) flight.lease",
+    by: "test/cached/waitForOthers.test.ts"
+  },
+  {
+    name: "a load of before changes were heard is waited for as long as it hangs",
+    in: "endIfUnneeded",
+    find: " || self.ending.get(flight.id) === flight",
+    replace: "",
+    by: "test/cached/followedStore.test.ts"
+  }
+]

@@ -1,0 +1,47 @@
+/** Deliberate faults of folders, and stores of files. */
+import type { UnitFault } from "../fault.ts"
+
+export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "a relative directory goes where the program goes",
+    in: "absolute",
+    find: "path.resolve(directory)",
+    replace: "directory",
+    by: "test/drivers/directories.test.ts"
+  },
+  {
+    name: "all threads of a process write one draft",
+    in: "open",
+    find: "`${owner}-${process.pid}-${drafts++}.tmp`",
+    replace: "`${process.pid}.tmp`",
+    by: "test/processes/threads.test.ts"
+  },
+  {
+    name: "what is no plain file is opened",
+    in: "requirePlainFile",
+    find: "if (!stat.isFile()) throw refused(`${file} is refused because it is no plain file`)",
+    replace: "",
+    by: "test/drivers/sharedFolders.test.ts"
+  },
+  {
+    name: "new folders are for everybody who may read",
+    in: "makeFolder",
+    find: "mode: 0o700",
+    replace: "mode: 0o755",
+    by: "test/drivers/sharedFolders.test.ts"
+  },
+  {
+    name: "a folder of files is measured at once",
+    in: "make",
+    find: "if (scan !== undefined) step(scan, filesMeasured.ofStep)",
+    replace: "if (scan !== undefined) step(scan, Infinity)",
+    by: "test/drivers/files/room.test.ts"
+  },
+  {
+    name: "everybody may put values into the folder",
+    in: "othersOf",
+    find: `if ((mode & everybody) !== 0) return "everybody"`,
+    replace: "",
+    by: "test/drivers/sharedFolders.test.ts"
+  }
+]

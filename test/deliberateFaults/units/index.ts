@@ -1,0 +1,42 @@
+/**
+ * Deliberate faults that one file of the tests finds, each a file about the unit that has it: schedules see no order, no
+ * bound and no question that is asked too often. A file a room of `src`.
+ */
+import type { UnitFault } from "../fault.ts"
+import * as derived from "./derived.ts"
+import * as encoding from "./encoding.ts"
+import * as eviction from "./eviction.ts"
+import * as flight from "./flight.ts"
+import * as folders from "./folders.ts"
+import * as guards from "./guards.ts"
+import * as locks from "./locks.ts"
+import * as memory from "./memory.ts"
+import * as redis from "./redis.ts"
+import * as requests from "./requests.ts"
+import * as sqlite from "./sqlite.ts"
+import * as stores from "./stores.ts"
+import * as storeTier from "./storeTier.ts"
+import * as streams from "./streams.ts"
+import * as surface from "./surface.ts"
+import * as time from "./time.ts"
+import * as transaction from "./transaction.ts"
+
+export const faults: ReadonlyArray<UnitFault> = [
+  ...derived.faults,
+  ...encoding.faults,
+  ...eviction.faults,
+  ...flight.faults,
+  ...folders.faults,
+  ...guards.faults,
+  ...locks.faults,
+  ...memory.faults,
+  ...redis.faults,
+  ...requests.faults,
+  ...sqlite.faults,
+  ...storeTier.faults,
+  ...stores.faults,
+  ...streams.faults,
+  ...surface.faults,
+  ...time.faults,
+  ...transaction.faults
+]

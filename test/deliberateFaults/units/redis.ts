@@ -1,0 +1,145 @@
+/** Deliberate faults of stores on Redis. */
+import type { UnitFault } from "../fault.ts"
+
+export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "reads that are sent together all have the markers of the first",
+    in: "make",
+    find: "markers !== lastMarkers",
+    replace: "lastMarkers === undefined",
+    by: "test/servers/redisLaws.test.ts"
+  },
+  {
+    name: "a server that is slow to say whose a write was keeps what others have changed in memory",
+    in: "makeInTime",
+    find: "one.done(false)",
+    replace: "void one.done",
+    by: "test/servers/redisTracking.test.ts"
+  },
+  {
+    // F25
+    name: "a server is told only once to tell of changes, and not asked whether it does",
+    in: "listen",
+    find: `yield* ask("CLIENT", "TRACKING", "ON", "BCAST", ...keys.tracked.flatMap((prefix) => ["PREFIX", prefix]))`,
+    replace: `const told: Set<Keys> = (globalThis as any).told ??= new Set()
+  if (told.has(keys)) return ask
+  told.add(keys)
+  yield* ask("CLIENT", "TRACKING", "ON", "BCAST", ...keys.tracked.flatMap((prefix) => ["PREFIX", prefix]))`,
+    also: [{ in: "watch", find: `.includes("bcast")`, replace: `.includes("flags")` }],
+    by: "test/servers/redisTracking.test.ts"
+  },
+  {
+    // F26
+    name: "a server tells nobody of the removal of what it does not have",
+    in: "all",
+    find: `redis.call("SET", v, "") redis.call("UNLINK", v) return 0`,
+    replace: "return 0",
+    by: "test/servers/redisTracking.test.ts"
+  },
+  {
+    name: "the first marker of a tag counts as an invalidation of what is loaded with it",
+    in: "heard",
+    find: "isInherited(tag) || known.isKnown(tag)",
+    replace: "isInherited(tag)",
+    by: "test/servers/redisTracking.test.ts"
+  },
+  {
+    name: "who may track does not tell those who may not",
+    in: "make",
+    find: "if (!isDeaf && areOthers === false) return",
+    replace: "if (!isDeaf) return",
+    by: "test/servers/redisPublished.test.ts"
+  },
+  {
+    name: "every process publishes what it changes, though nobody listens",
+    in: "make",
+    find: "if (!isDeaf && areOthers === false) return",
+    replace: "",
+    by: "test/servers/redisPublished.test.ts"
+  },
+  {
+    name: "the results of loads are not published",
+    in: "operations",
+    find: `const loadOf = (id: string): Told => ({ _tag: "Load", id })`,
+    replace: `const loadOf = (_: string): Told => ({ _tag: "Load", id: "~" })`,
+    by: "test/servers/redisPublished.test.ts"
+  },
+  {
+    name: "who hears that an entry was set does not end what derives from it",
+    in: "make",
+    find: `for (const tag of tagsOfId(id)) offer({ _tag: "TagChanged", tag })`,
+    replace: "",
+    by: "test/servers/redisPublished.test.ts"
+  },
+  {
+    name: "who was refused once never tries to track again",
+    in: "follow",
+    find: "Effect.sleep(limits.refusedMillis)",
+    replace: "Effect.never",
+    by: "test/servers/redisPublished.test.ts"
+  },
+  {
+    name: "a user with the channels of the prefix alone is woken by no lock",
+    in: "make",
+    find: "allChannels: `${prefix}:*`",
+    replace: "allChannels: `${prefix}:k:*`",
+    by: "test/servers/redis.test.ts"
+  },
+  {
+    name: "a server tells nobody of the removal of what another program has put there",
+    in: "all",
+    find: `\${tell("v")}`,
+    replace: "",
+    by: "test/servers/redisTracking.test.ts"
+  },
+  {
+    name: "a server tells nobody that a transaction removes what another program has put there",
+    in: "transact",
+    find: `\${tell("k")}`,
+    replace: "",
+    by: "test/servers/redisTracking.test.ts"
+  },
+  {
+    name: "what begins with the same in braces is in several slots of a cluster",
+    in: "placeOf",
+    find: "end > 1 ?",
+    replace: "end > Infinity ?",
+    by: "test/servers/redisTransactions.test.ts"
+  },
+  {
+    name: "a transaction on a cluster carries out what is in its first slot, and nothing of another",
+    in: "inOneSlot",
+    find: "if (places.size < 2) continue",
+    replace: "if (places.size < Infinity) continue",
+    by: "test/servers/redisTransactions.test.ts"
+  },
+  {
+    name: "a transaction on a cluster does not look at the tags of what is checked, where they are in another slot",
+    in: "make",
+    find: "if (beyond === undefined || !checked.has(id) ||",
+    replace: "if (beyond !== undefined || !checked.has(id) ||",
+    by: "test/servers/redisTransactions.test.ts"
+  },
+  {
+    name: "a transaction on a cluster loses what was loaded of other slots",
+    in: "make",
+    find: `answer._tag === "Committed" && elsewhere.length > 0`,
+    replace: `answer._tag === "Committed" && elsewhere.length < 0`,
+    by: "test/servers/redisTransactions.test.ts"
+  },
+  {
+    name: "a transaction on a cluster leaves the markers of what it writes",
+    in: "toAsked",
+    find: `step("S", add(...keysOfWrite(one.id, isCluster)), ...write(one.entry, one.id))`,
+    replace:
+      `step("S", add(...keysOfWrite(one.id, isCluster).filter(([kind]) => kind !== "d"), ["v", one.id]), ...write(one.entry, one.id))`,
+    by: "test/servers/redisDerived.test.ts"
+  },
+  {
+    name: "each process clears a server that came back empty, one after the other",
+    in: "make",
+    find: "if (!isCleared || fresh.formerRun === undefined) return",
+    replace: "if (isCleared || fresh.formerRun === undefined) return",
+    by: "test/servers/redisFailures.test.ts"
+  }
+]

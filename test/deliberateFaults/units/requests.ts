@@ -1,0 +1,174 @@
+/** Deliberate faults of requests: reads, operations and batches. */
+import type { UnitFault } from "../fault.ts"
+
+export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "all ids are copied before the first of them is listed",
+    in: "idsHere",
+    find: "InTurns.each(Entries.ids(self.memory.entries))",
+    replace: "Stream.fromArray(Array.from(Entries.ids(self.memory.entries)))",
+    by: "test/internal/time/turns.test.ts"
+  },
+  {
+    name: "a read that the store answers counts twice for the eviction policy",
+    in: "answerWith",
+    find: "!isFromStore(source)",
+    replace: "true",
+    by: "test/cached/curve.test.ts"
+  },
+  {
+    name: "memory never gets back the room that it gave up for the heap",
+    in: "pressureOn",
+    find: "share < most * relaxedAt",
+    replace: "false",
+    by: "test/layers/withHeapLimit.test.ts"
+  },
+  {
+    name: "the coldest entries are told although they may not be served",
+    in: "ranked",
+    find: "liveEntry(self, entry.id, now) === entry",
+    replace: "entry",
+    by: "test/cached/ranking.test.ts"
+  },
+  {
+    name: "what is frozen holds what is not",
+    in: "freeze",
+    find: "waiting.push(Object.getOwnPropertyDescriptor(one, name)!.value)",
+    replace: "void name",
+    by: "test/cached/copy.test.ts"
+  },
+  {
+    name: "what follows a question has the whole time again",
+    in: "conclude",
+    find: "Math.max(0, leftMillis(self, question))",
+    replace: "self.storeTier!.storeTimeoutMillis",
+    by: "test/cached/sharedQuestions.test.ts"
+  },
+  {
+    name: "a counter that has expired is listed",
+    in: "counters",
+    find: "now < expiresAt",
+    replace: "now < expiresAt + 60_000",
+    by: "test/cached/counters.test.ts"
+  },
+  {
+    name: "only the first key of a call inherits what the call was served",
+    in: "make",
+    find: "recordShared(item.flight.attempt, first.flight.attempt)",
+    replace: "",
+    by: "test/cached/inherit.test.ts"
+  },
+  {
+    name: "what is to be refused is stored",
+    in: "inherited",
+    find: `if (inherit === "refuse") return "skip"`,
+    replace: "",
+    by: "test/cached/inherit.test.ts"
+  },
+  {
+    name: "a load that is not the newest of its id ends a fallback",
+    in: "endFallback",
+    find: "if (!isNewest(flight)) return",
+    replace: "",
+    by: "test/cached/fallback.test.ts"
+  },
+  {
+    name: "a stale value is served without a load, though there was an answer",
+    in: "standsIn",
+    find: "&& !isAnswered(self, entry)",
+    replace: "",
+    by: "test/cached/fallback.test.ts"
+  },
+  {
+    name: "ids whose load has answered are not bounded",
+    in: "endFallback",
+    find: "if (self.answered.size <= answeredIds) break",
+    replace: "if (self.answered.size < Infinity) break",
+    by: "test/internal/engine/request/answers.test.ts"
+  },
+  {
+    name: "a strict read does not ask what the store was asked in vain to invalidate",
+    in: "afterUnsent",
+    find: "return unsent.length === 0 ? undefined",
+    replace: "return unsent.length < Infinity ? undefined",
+    by: "test/promises/P4.test.ts"
+  },
+  {
+    name: "a strict read of many does not either",
+    in: "refusedStrictly",
+    find: "return unsent.length === 0 ? undefined",
+    replace: "return unsent.length < Infinity ? undefined",
+    by: "test/promises/P4.test.ts"
+  },
+  {
+    name: "a try is inside its load for ever",
+    in: "endAttempt",
+    find: "self.flight = undefined",
+    replace: "",
+    by: "test/internal/engine/request/attempt.test.ts"
+  },
+  {
+    name: "changes are looked for when a value that was set enters memory",
+    in: "set",
+    find: "self.tagEpochs.ensureTracking?.()",
+    replace: "",
+    by: "test/internal/engine/withinOneStep.test.ts"
+  },
+  {
+    name: "the call of a batch begins within an invalidation",
+    sought: "always",
+    in: "make",
+    find: "dispatcher.scheduleTask(fireIfComplete, 0)",
+    replace: "fireIfComplete()",
+    by: "test/internal/engine/withinOneStep.test.ts"
+  },
+  {
+    name: "a store that is far away is asked in small groups",
+    in: "make",
+    find: "if (one.older-- <= 0) one.firstAt ??=",
+    replace: "one.firstAt ??=",
+    by: "test/cached/bulkOfThousands.test.ts"
+  },
+  {
+    name: "all flights of a call for thousands ask the store at once",
+    in: "make",
+    find: "if (inside.size < size) return true",
+    replace: "return true",
+    by: "test/cached/bulkOfThousands.test.ts"
+  },
+  {
+    name: "a call for thousands is joined for a reader who has left",
+    in: "joinAll",
+    find: "if (isLeft) return",
+    replace: "",
+    by: "test/internal/time/turns.test.ts"
+  },
+  {
+    name: "a hit does not look at the class of its key",
+    in: "find",
+    find: "if (sameIds.exist) meet(self, key)",
+    replace: "",
+    by: "test/cached/sameIds.test.ts"
+  },
+  {
+    name: "limits that are functions of the key are not asked",
+    in: "askTimeouts",
+    find: "timeoutMillis: askTimeout(\"timeout\", request, timeout)",
+    replace: "timeoutMillis: undefined",
+    by: "test/cached/byFunction.test.ts"
+  },
+  {
+    name: "one cache has the defaults of another",
+    in: "rulesOf",
+    find: "rules !== undefined && rules.defaults === self.readDefaults",
+    replace: "rules !== undefined",
+    by: "test/cached/defaults.test.ts"
+  },
+  {
+    name: "who asks while a value is written waits for that",
+    in: "joinOrStart",
+    find: "if (running.loaded !== undefined) answerIfBehind(engine, caller)",
+    replace: "",
+    by: "test/cached/waitForWrite.test.ts"
+  }
+]

@@ -1,0 +1,327 @@
+/** Deliberate faults of stores in SQLite, and SQL in transactions. */
+import type { UnitFault } from "../fault.ts"
+
+export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "who begins to follow a damaged database fails",
+    in: "make",
+    find: "let listening = run(() => start(tables()))",
+    replace: "let listening = start(tables())",
+    by: "test/drivers/sqlite/SqliteDamage.test.ts"
+  },
+  {
+    name: "each lock on disk goes through all that are held",
+    in: "acquire",
+    find: "pruning.dueAt = monotonicMillis(clock) + lockLifeMillis",
+    replace: "",
+    by: "test/drivers/sqlite/SqliteLock.test.ts"
+  },
+  {
+    name: "an invalidation does not wait for the commit",
+    in: "afterCommit",
+    find: "if (openTransaction(context) === undefined) return effect",
+    replace: "return effect",
+    by: "test/cached/sqlTransaction.test.ts"
+  },
+  {
+    name: "only the client of the context tells of its commit",
+    in: "clientOf",
+    find: "Effect.succeed(client) : makeClient(service)",
+    replace: `Effect.succeed(client) : Effect.die("no client")`,
+    by: "test/cached/sqlTransaction.test.ts"
+  },
+  {
+    name: "a fiber keeps all invalidations to repeat",
+    in: "repeatAtEnd",
+    find: "if (count === repeatsOfFiber) return",
+    replace: "",
+    by: "test/cached/sqlTransaction.test.ts"
+  },
+  {
+    name: "what was written into a former database counts",
+    in: "make",
+    find: "if (!hasWritten || !leaveFormer(of.isFollowed !== true)) {",
+    replace: "if (true) {",
+    by: "test/drivers/sqlite/SqliteReplaced.test.ts"
+  },
+  {
+    name: "who cannot start the next database comes back to the former one",
+    in: "make",
+    find: `if (of.look() !== "replaced") throw thrown`,
+    replace: "",
+    by: "test/drivers/sqlite/SqliteReplaced.test.ts"
+  },
+  {
+    name: "locks and guards do not open again what is removed while it is opened",
+    in: "make",
+    find: "if (!isDetached(thrown) || reasonOf(thrown, \"open\") === \"Full\" || opens === mostOpens) throw thrown",
+    replace: "throw thrown",
+    by: "test/drivers/sqlite/SqliteDamage.test.ts"
+  },
+  {
+    name: "a lease that nobody has looked for counts as free",
+    in: "make",
+    find: "lead(find(id, asked[1]), id, ...asked)",
+    replace: "lead(looked, id, ...asked)",
+    by: "test/drivers/sqlite/SqliteShared.test.ts"
+  },
+  {
+    name: "what waits for the lock of another program has all the time of the world",
+    in: "make",
+    find: "slowMillis + gates.lock.waitedMillis() + gates.values.waitedMillis()",
+    replace: "slowMillis",
+    by: "test/drivers/sqlite/transactions/operationsAtOnce.test.ts"
+  },
+  {
+    name: "thousands of operations at once count as a slow store",
+    in: "make",
+    find: "- operations.length *",
+    replace: "- 0 *",
+    by: "test/drivers/sqlite/transactions/operationsAtOnce.test.ts"
+  },
+  {
+    name: "loads that have a lease end behind those that want one",
+    in: "make",
+    find: "goesFirst(operation) ? first : others",
+    replace: "others",
+    by: "test/drivers/sqlite/transactions/queue.test.ts"
+  },
+  {
+    name: "reads of one step go on in a snapshot that is long over",
+    in: "make",
+    find: "if (at - beganAt < limits.longestMillis && bornIn === operations) return",
+    replace: "if (bornIn === operations) return",
+    by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
+  },
+  {
+    name: "reads of one step miss what another store of this process has written",
+    in: "make",
+    find: "if (at - beganAt < limits.longestMillis && bornIn === operations) return",
+    replace: "if (at - beganAt < limits.longestMillis) return",
+    by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
+  },
+  {
+    name: "programs that go on for long after their reads have snapshots, too",
+    in: "make",
+    find: "if (!isTrusted) return",
+    replace: "",
+    by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
+  },
+  {
+    name: "what reads in pages goes on in a snapshot",
+    in: "make",
+    find: "      endSnapshot()\n      const next",
+    replace: "      const next",
+    by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
+  },
+  {
+    name: "a snapshot goes on under a lock that was just taken over",
+    in: "make",
+    find: " finally {\n        countOperation()\n      }",
+    replace: "",
+    by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
+  },
+  {
+    name: "a snapshot outlives the step that reads it",
+    in: "make",
+    find: "void now.then(endOfStep)",
+    replace: "setTimeout(endOfStep, 100)",
+    by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
+  },
+  {
+    name: "a log that was removed is not missed",
+    in: "make",
+    find: `if (!isSame(now, marks.log) || !isSame(statOf(index), marks.index)) return "split"`,
+    replace: "",
+    by: "test/drivers/sqlite/SqliteReplaced.test.ts"
+  },
+  {
+    name: "a folder in which nothing has changed for long is not asked again",
+    in: "make",
+    find: "known !== undefined && isUnchanged(statOf(directory), known)",
+    replace: "known !== undefined",
+    by: "test/drivers/sqlite/file/inUse.test.ts"
+  },
+  {
+    name: "a folder that has just changed is believed to change no more",
+    in: "make",
+    find: "Math.max(folder.mtimeMs, folder.ctimeMs) + sameMillis",
+    replace: "Math.max(folder.mtimeMs, folder.ctimeMs)",
+    by: "test/drivers/sqlite/file/inUse.test.ts"
+  },
+  {
+    name: "a folder that got its former time back has not changed",
+    in: "isUnchanged",
+    find: " && a!.ctimeMs === b.ctimeMs",
+    replace: "",
+    by: "test/drivers/sqlite/file/inUse.test.ts"
+  },
+  {
+    name: "who has looked waits like one who was refused, because another has stored since",
+    in: "make",
+    find: "if (hasLooked && isBusy(thrown)) return afterwards()",
+    replace: "",
+    by: "test/drivers/sqlite/SqliteShared.test.ts"
+  },
+  {
+    name: "a lease is granted as if another had not stored since the look",
+    in: "make",
+    find: "const afterwards = () => atomic(() => steps(false))",
+    replace: "const afterwards = () => atomic(() => steps(true))",
+    by: "test/drivers/sqlite/SqliteShared.test.ts"
+  },
+  {
+    name: "what was invalidated comes back with an older copy",
+    in: "make",
+    find: "invalidateAgain(made)",
+    replace: "",
+    by: "test/drivers/sqlite/SqliteReplaced.test.ts"
+  },
+  {
+    name: "a database cut to nothing is a new one",
+    in: "wasCut",
+    find: "?.size === 0",
+    replace: "?.size === -1",
+    by: "test/drivers/sqlite/SqliteReplaced.test.ts"
+  },
+  {
+    name: "all who wait for the lock ask for it",
+    in: "make",
+    find: "if (leftMillis() > 0) throw last",
+    replace: "",
+    by: "test/drivers/sqlite/SqliteShared.test.ts"
+  },
+  {
+    name: "values are stored however large the log is",
+    in: "make",
+    find: "if (bytes <= bound || empty(database)) return emptied()",
+    replace: "return emptied()",
+    by: "test/processes/fullDisk.test.ts"
+  },
+  {
+    name: "all who write at once write in one turn",
+    in: "make",
+    find: "return hasWaiting() || hasTaken(limits.aloneMillis) ? later(operation) : run([operation])[0]!",
+    replace: "return run([operation])[0]!",
+    by: "test/drivers/sqlite/transactions/queue.test.ts"
+  },
+  {
+    name: "groups of writes go on however long their turn has taken",
+    in: "make",
+    find: "while (hasWaiting() && !hasTaken(limits.turnMillis))",
+    replace: "while (hasWaiting())",
+    by: "test/drivers/sqlite/transactions/queue.test.ts"
+  },
+  {
+    name: "what an operation has written before it failed stays, because others were in its transaction",
+    in: "partly",
+    find: `if (database.isTransaction) database.exec("ROLLBACK TO part; RELEASE part")`,
+    replace: "",
+    by: "test/drivers/sqlite/transactions/operationsAtOnce.test.ts"
+  },
+  {
+    name: "who only reads waits for a writer, because others write in the same turn",
+    in: "make",
+    find: "begun = undefined",
+    replace: "begun = undefined\n      begin()",
+    by: "test/drivers/sqlite/transactions/operationsAtOnce.test.ts"
+  },
+  {
+    name: "one operation that finds no room takes all others with it",
+    in: "runAll",
+    find: "return alone()\n  }\n}",
+    replace: `return operations.map(({ name }) => Exit.fail(toStoreError(name, "together")))\n  }\n}`,
+    by: "test/drivers/sqlite/transactions/operationsAtOnce.test.ts"
+  },
+  {
+    name: "values are stored before there is room again for removing",
+    in: "make",
+    find: "if (!hasReserve && !takeReserve()) throw noRoom()",
+    replace: "",
+    by: "test/processes/fullDisk.test.ts"
+  },
+  {
+    name: "a full disk acknowledges what it has not taken",
+    in: "make",
+    find: "if (!isFull(thrown) || opened === undefined || triesLeft === 0) throw thrown",
+    replace: "if (!isFull(thrown) || opened === undefined) throw thrown; return undefined as A",
+    by: "test/processes/fullDisk.test.ts"
+  },
+  {
+    name: "where others have filled the disk nothing can be removed",
+    in: "make",
+    find: "if (!succeeds(free)) abandon(of)",
+    replace: "free()",
+    by: "test/processes/fullDisk.test.ts"
+  },
+  {
+    name: "who reads for ever keeps the log growing",
+    in: "make",
+    find: `if (state === "current") return log?.isHopeless() === true && abandon(opened)`,
+    replace: `if (state === "current") return false`,
+    by: "test/processes/fullDisk.test.ts"
+  },
+  {
+    name: "markers fill a small database for good",
+    in: "make",
+    find: "if (spared.length === 0 && freePages() === before) dropOthers(Math.ceil((size + slack) / pageSize))",
+    replace: "",
+    by: "test/drivers/sqlite/SqliteBounds.test.ts"
+  },
+  {
+    name: "nobody is told of a marker that has given way",
+    in: "dropping",
+    find: `if (table === "marker") changes.markersDropped(dropped.map(({ name }) => fromColumn(name)))`,
+    replace: "",
+    by: "test/drivers/sqlite/SqliteBounds.test.ts"
+  },
+  {
+    name: "a value of any size is stored",
+    in: "make",
+    find: "if (size > maxValue) {",
+    replace: "if (size < 0) {",
+    by: "test/drivers/sqlite/SqliteBounds.test.ts"
+  },
+  {
+    name: "what is known of a database that is gone counts until the next one can be opened",
+    in: "make",
+    find: "if (isClosed || known === left) throw thrown",
+    replace: "throw thrown",
+    by: "test/drivers/sqlite/SqliteDamage.test.ts"
+  },
+  {
+    name: "on a full disk a program cannot start",
+    in: "make",
+    find: "if (!isWithoutRoom || Reserve.freeBytes(directory) >= bound || !reserve.giveUp()) throw thrown",
+    replace: "throw thrown",
+    by: "test/processes/fullDisk.test.ts"
+  },
+  {
+    name: "a folder that is deleted while it is opened is an error",
+    in: "isDetached",
+    find: `field(thrown, "code") === "ENOENT" ||`,
+    replace: "",
+    by: "test/drivers/sqlite/SqliteDamage.test.ts"
+  },
+  {
+    name: "the counter of invalidations may be missing",
+    in: "tags",
+    find: `if (typeof value !== "number") throw damage("The counter of invalidations is missing")`,
+    replace: "",
+    by: "test/drivers/sqlite/SqliteBounds.test.ts"
+  },
+  {
+    name: "a database stays as large as it was",
+    in: "make",
+    find: "isDue = above() > 0 return {",
+    replace: "return {",
+    by: "test/drivers/sqlite/SqliteBounds.test.ts"
+  },
+  {
+    name: "what has expired stays in the file",
+    in: "over",
+    find: "if (++steps % tidyEvery === 0) tables.tidy.run(now)",
+    replace: "",
+    by: "test/drivers/sqlite/guards.test.ts"
+  }
+]

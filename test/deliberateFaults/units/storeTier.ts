@@ -1,0 +1,102 @@
+/** Deliberate faults of the store as the engine uses it, and invalidations. */
+import type { UnitFault } from "../fault.ts"
+
+export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "a load holds all that was in memory when it was emptied",
+    in: "takeAll",
+    find: "for (const { id } of holders) Memory.remove(memory, id, cause)",
+    replace: "",
+    by: "test/cached/clear.test.ts"
+  },
+  {
+    name: "an answer that nobody asked for comes back after a clear",
+    in: "forgetAll",
+    find: "noteAll(self)",
+    replace: "",
+    by: "test/cached/unasked.test.ts"
+  },
+  {
+    name: "listeners are told of tags before they are pending",
+    in: "invalidateTags",
+    find: "const item = Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode))\n    begin()",
+    replace: "begin()\n    const item = Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode))",
+    by: "test/internal/engine/withinOneStep.test.ts"
+  },
+  {
+    name: "a value that is set enters memory before it is pending",
+    in: "replaceInStore",
+    find: `const item = Pending.add(pending, { _tag: "Id", id })
+    const { clears } = pending
+    replaceHere()`,
+    replace: `replaceHere()
+    const item = Pending.add(pending, { _tag: "Id", id })
+    const { clears } = pending`,
+    by: "test/internal/engine/withinOneStep.test.ts"
+  },
+  {
+    name: "answers of acquire are not checked",
+    in: "validateAnswers",
+    find: `ask("acquire", () => store.acquire(id, options), isAcquired(options))`,
+    replace: `ask("acquire", () => store.acquire(id, options), isAnything)`,
+    by: "test/internal/engine/storeTier/validateAnswers.test.ts"
+  },
+  {
+    name: "answers of acquire to many are not checked",
+    in: "validateAnswers",
+    find: "isListOf(requests.length, (acquired, i) => isAcquired(requests[i]!)(acquired))",
+    replace: "isListOf(requests.length, isAnything)",
+    by: "test/internal/engine/storeTier/lyingStores.test.ts"
+  },
+  {
+    name: "each incident of a store that fails now and then is logged",
+    in: "noteFault",
+    find: "now - incident.loggedAt >= incidentMillis",
+    replace: "true",
+    by: "test/cached/incidents.test.ts"
+  },
+  {
+    // one schedule of 18,000 finds it
+    name: "loads are joined that began before anything was told",
+    in: "markTracked",
+    find: "if (hasBegun(flight)) unshare(self, flight)",
+    replace: "",
+    by: "test/cached/followedStore.test.ts"
+  },
+  {
+    name: "what waits for a busy program times out, although its store does nothing",
+    in: "ask",
+    find: "workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis)",
+    replace: "Effect.sleep(millis)",
+    by: "test/cached/busyProgram.test.ts"
+  },
+  {
+    name: "who was stopped serves what was invalidated meanwhile",
+    in: "polled",
+    find: "monotonicMillis(clock) - lookedAt <= polling.pollMillis",
+    replace: "true",
+    by: "test/cached/untracked.test.ts"
+  },
+  {
+    // F22
+    name: "memory keeps what was changed on a server while the connection was lost",
+    in: "markTracked",
+    find: "if (wasTracked) return void forgetAll(self)",
+    replace: "if (wasTracked) return",
+    by: "test/servers/redisTracking.test.ts"
+  },
+  {
+    name: "loads of before changes were heard are not stored",
+    in: "markTracked",
+    find: "if (hasBegun(flight)) unshare(self, flight)",
+    replace: "if (hasBegun(flight)) detach(self, flight.id)",
+    by: "test/cached/followedStore.test.ts"
+  },
+  {
+    name: "where some changes are missed memory is believed for ever",
+    in: "follow",
+    find: "if (!tier.untracked) markUntracked(self, tier) return",
+    replace: "return",
+    by: "test/cached/followedStore.test.ts"
+  }
+]

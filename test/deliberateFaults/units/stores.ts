@@ -1,0 +1,70 @@
+/** Deliberate faults of what all stores share. */
+import type { UnitFault } from "../fault.ts"
+
+export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "a page of another run is served",
+    in: "pageId",
+    find: "${run}",
+    replace: "run",
+    by: "test/simulation/streams.test.ts"
+  },
+  {
+    name: "a step of a transaction that fails leaves those before it",
+    in: "make",
+    find: "if (storage.atomic === undefined) undo(steps)",
+    replace: "",
+    by: "test/transaction/stores.test.ts"
+  },
+  {
+    name: "a marker that another process has changed counts as an old one",
+    in: "make",
+    find: "wasThere ? forgotten : ++seq",
+    replace: "forgotten",
+    by: "test/lastingStorage.test.ts"
+  },
+  {
+    name: "the marker of another process is written over",
+    in: "make",
+    find: `if (!(yield* writeIfAbsent(tag, fresh))) {
+const winner = yield* versionOf(tag)`,
+    replace: `if (!(yield* writeIfAbsent(tag, fresh))) {
+const winner = undefined as string | undefined`,
+    by: "test/lastingStorage.test.ts"
+  },
+  {
+    name: "a soft invalidation undoes a hard one of another process",
+    in: "hasUndone",
+    find: "hard !== undefined && hardHalf(hard) !== hardHalf(softened)",
+    replace: "hard === \"\" && softened === \"\"",
+    by: "test/lastingStorage.test.ts"
+  },
+  {
+    name: "a storage's own markers are counted as entries",
+    in: "hiddenIn",
+    find: "(all, markers) => all - markers",
+    replace: "(all) => all",
+    by: "test/laws/lastingStores.test.ts"
+  },
+  {
+    name: "many ids are one step",
+    in: "inSteps",
+    find: "if (items.length <= many.firstSteps)",
+    replace: "if (items.length > 0)",
+    by: "test/drivers/sqlite/SqliteBounds.test.ts"
+  },
+  {
+    name: "under a folder locks are those of the process",
+    in: "folderParts",
+    find: "Context.getOrUndefined(surrounding, Lock) === undefined",
+    replace: "Context.getOrUndefined(surrounding, Lock) !== undefined",
+    by: "test/layers/diskLock.test.ts"
+  },
+  {
+    name: "under a folder limits are those of the process",
+    in: "folderParts",
+    find: "Context.getOrUndefined(surrounding, GuardStore) === undefined",
+    replace: "Context.getOrUndefined(surrounding, GuardStore) !== undefined",
+    by: "test/drivers/sqlite/guards.test.ts"
+  }
+]

@@ -1,0 +1,166 @@
+/** Deliberate faults of streams. */
+import type { UnitFault } from "../fault.ts"
+
+export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "a manifest is committed before the last page",
+    in: "pulling",
+    find: "yield* closePage(run)",
+    replace: "yield* Effect.forkDetach(Effect.delay(closePage(run), 10))",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a consumer sleeps through what comes before it waits",
+    in: "waiting",
+    find: "happened(self) !== seen",
+    replace: "seen < 0",
+    by: "test/simulation/streams.test.ts"
+  },
+  {
+    name: "a consumer waits for a run that begins behind its own",
+    in: "follow",
+    find: "return goOnAlone(self)",
+    replace: "return",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a run pulls more than is asked for",
+    in: "isWanted",
+    find: "if ((cursor.isWaiting || cursor.wantsAll) && !except.includes(cursor)) return true",
+    replace: "return !except.includes(cursor)",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "the pages of a run that is not stored stay",
+    in: "disposeIfIdle",
+    find: "dispose()",
+    replace: "void dispose",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a run waits for ever for a slow consumer",
+    in: "lag",
+    find: "cursor.isLagging = true",
+    replace: "",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "the pages of a large stream stay in memory without it",
+    in: "leaveTogether",
+    find: "Memory.remove(memory, pageId(manifest.run, page, entry.id), cause)",
+    replace: "void pageId",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a page that has given way leaves the others behind",
+    in: "leaveTogether",
+    find: "Memory.remove(memory, page.id, cause)",
+    replace: "void cause",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "the pages of an invalidated stream wait for the sweep",
+    in: "removeStored",
+    find: "Pages.removeReplaced(",
+    replace: "void (",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "pages are removed that the store still names",
+    in: "removeUnlessNamed",
+    find: "isNamed === false",
+    replace: "isNamed !== undefined",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "who holds a run up has another 5 seconds with each page",
+    in: "hasRoom",
+    find: "cursor.heldUpMillis += heldUpMillis",
+    replace: "cursor.heldUpMillis = heldUpMillis",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "who consumes a stream alone is too slow",
+    in: "laggards",
+    find: "return isWanted(self, behind) ? behind : []",
+    replace: "return behind",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "who has caught up is still behind",
+    in: "ask",
+    find: "cursor.heldUpMillis = 0",
+    replace: "",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a stream that was cut is cut for all who come",
+    in: "cut",
+    find: "isNamed === true",
+    replace: "isNamed === undefined",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a stored failure whose elements are lost comes alone",
+    in: "nextOfReplay",
+    find: "isNamed === true",
+    replace: "isNamed === undefined",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "who is behind a run is not compared with what it has got",
+    in: "runAside",
+    find: "self.skips = self.pages > 0",
+    replace: "self.skips = false",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a run that is not stored is not compared either",
+    in: "isEncoded",
+    find: "|| log.comparing > 0",
+    replace: "",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "who has lost a page waits for another one who has",
+    in: "again",
+    find: "readAgain(self, loading)",
+    replace: "readAgain(self, (policy) => Policy.refreshing(loading(policy)))",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a page with fewer elements is the end",
+    in: "nextOfReplay",
+    find: "self.elements !== manifest.elements",
+    replace: "self.elements < 0",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "the pages of a replay are read one after the other",
+    in: "readPage",
+    find: "page + streams.pagesAhead",
+    replace: "page",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "all pages of a replay are read at once",
+    in: "readPage",
+    find: "Math.min(end - 1, page + streams.pagesAhead)",
+    replace: "end - 1",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "the softTimeout of a layer ends a run",
+    in: "optionsOf",
+    find: "readDefaults.softTimeout === undefined",
+    replace: "readDefaults !== undefined",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a lost page is made up for from another stream",
+    in: "skip",
+    find: "if (digest !== self.digest) return cut(self)",
+    replace: "",
+    by: "test/cached/stream.test.ts"
+  }
+]

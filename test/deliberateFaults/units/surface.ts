@@ -1,0 +1,135 @@
+/** Deliberate faults of the public functions, telemetry and what tests of users use. */
+import type { UnitFault } from "../fault.ts"
+
+export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "a simulation tells policies of no hit",
+    in: "run",
+    find: "return state.read(known)",
+    replace: "return",
+    by: "test/testing/simulate.test.ts"
+  },
+  {
+    name: "a simulation keeps one entry more than there is room for",
+    in: "run",
+    find: "held.size <= capacity",
+    replace: "held.size <= capacity + 1",
+    by: "test/testing/simulate.test.ts"
+  },
+  {
+    name: "a simulation draws its own dice",
+    in: "run",
+    find: "const { word } = Tokens.make(() => Uint32Array.of(1, seed, 2, 3))",
+    replace: "const word = () => Math.random() * 2 ** 32",
+    by: "test/testing/simulate.test.ts"
+  },
+  {
+    name: "all caches hash with one seed",
+    in: "make",
+    find: "seed: tokens.word",
+    replace: "seed: () => 7",
+    by: "test/internal/eviction/worstCases.test.ts"
+  },
+  {
+    name: "a savepoint's outbox is forgotten",
+    in: "withSql",
+    find: "entered.root.outbox ??= options.outbox",
+    replace: "",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "what is in an SQL transaction may be discarded without its rows",
+    in: "rollback",
+    find: "if (entered.root.bypasses) {",
+    replace: "if (entered === null) {",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "the outbox warns of its own end",
+    in: "outbox",
+    find: "Cause.hasInterruptsOnly(cause)",
+    replace: "Cause.hasInterruptsOnly(cause) && Cause.hasFails(cause)",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "a detector that asks for no values gets them",
+    in: "detect",
+    find: "detector.values",
+    replace: "true",
+    by: "test/cached/values.test.ts"
+  },
+  {
+    name: "a listing of values pushes others out of memory",
+    in: "valuesOf",
+    find: "writes: false",
+    replace: "writes: policy.writes",
+    by: "test/cached/matching.test.ts"
+  },
+  {
+    name: "the stack of a mistake leads nowhere",
+    in: "dual",
+    find: "mistakeIn(called, options)",
+    replace: "undefined",
+    by: "test/cached/messages.test.ts"
+  },
+  {
+    name: "a listener is not isolated",
+    in: "isolated",
+    find: `try {
+listener(...told)
+} catch`,
+    replace: `listener(...told)
+try {
+} catch`,
+    by: "test/cached/events.test.ts"
+  },
+  {
+    name: "a cached function has no options of reads",
+    in: "unchecked",
+    find: "=> true",
+    replace: "=> false",
+    by: "test/cached/shortFunctions.test.ts"
+  },
+  {
+    name: "a class that is used again after another has come is not noticed",
+    in: "meetClass",
+    find: "before.metBy = unknown",
+    replace: "",
+    by: "test/cached/sameIds.test.ts"
+  },
+  {
+    name: "a key that looks like a pattern is not warned of",
+    in: "ofKey",
+    find: `key.includes("*")`,
+    replace: "false",
+    by: "test/cached/targets.test.ts"
+  },
+  {
+    name: "an invalidation by pattern fails the write that it follows",
+    in: "invalidateMatching",
+    find: "if (strict) return strictly(error)",
+    replace: "return strictly(error)",
+    by: "test/cached/targets.test.ts"
+  },
+  {
+    name: "requests of a transaction are answered with those around it",
+    in: "groupsOf",
+    find: ".flatMap((group) => split(group, openTransaction))",
+    replace: "",
+    by: "test/cached/sqlTransaction.test.ts"
+  },
+  {
+    name: "closing does not wait for a write whose caller has gone on",
+    in: "close",
+    find: "flight.callers.size === 0 && !flight.isBehind",
+    replace: "flight.callers.size === 0",
+    by: "test/cached/waitForWrite.test.ts"
+  },
+  {
+    name: "Retry-After is too early",
+    in: "headerOf",
+    find: "Math.ceil(millis / 1000)",
+    replace: "Math.floor(millis / 1000)",
+    by: "test/guard/limits.test.ts"
+  }
+]

@@ -1,0 +1,218 @@
+/** Deliberate faults of transactions. */
+import type { UnitFault } from "../fault.ts"
+
+export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "a serializable transaction is shown what comes and goes",
+    in: "inBase",
+    find: "listed === undefined",
+    replace: "true",
+    by: "test/cached/listing.test.ts"
+  },
+  {
+    name: "what changes while a commit looks for changes is not noticed",
+    in: "whileSame",
+    find: "look.state !== stateOf(base)",
+    replace: "false",
+    by: "test/cached/listing.test.ts"
+  },
+  {
+    name: "a transaction checks nothing at its commit",
+    in: "commit",
+    find: "const asked = [...checks.ids.values(), ...checks.conditions, ...checks.names.values()]",
+    replace: "const asked: Array<TransactCheck> = []",
+    by: "test/transaction/bank.test.ts",
+    sought: "always"
+  },
+  {
+    name: "serializable transactions check explicit reads alone",
+    in: "below",
+    find: `root.isolation === "serializable" ||`,
+    replace: "",
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "after a conflict the next try reads the same old copy",
+    in: "inStore",
+    find: `for (const id of answer.ids) Memory.remove(base.memory, id, "unverified")`,
+    replace: "",
+    by: "test/transaction/failures.test.ts"
+  },
+  {
+    name: "a commit without an answer counts as none",
+    in: "doubt",
+    find: "for (const [item] of sent) markUnsent(tier, item)",
+    replace: "giveBack(tier, sent)",
+    by: "test/transaction/failures.test.ts"
+  },
+  {
+    name: "a ttl counts from the write, not from the commit",
+    in: "committed",
+    find: "const expiresAt = endOf(life, now)",
+    replace: "const expiresAt = entry.expiresAt + 0 * endOf(life, now)",
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "a condition that was told is not checked",
+    in: "rememberCondition",
+    find: `checks.conditions.push({ _tag: "Entry", id, condition: told })`,
+    replace: "void told",
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "a private load of a transaction is stored although its key was invalidated meanwhile",
+    in: "isPublishable",
+    find: "Watches.hasChanged(base, { since }, flight.id)",
+    replace: "Watches.hasChanged(base, { since: Infinity }, flight.id) && since < 0",
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "a transaction locks nothing",
+    in: "lock",
+    find: `if (root.isolation !== "locked") return Effect.void`,
+    replace: `if (root.isolation !== undefined) return Effect.void`,
+    by: "test/transaction/failures.test.ts"
+  },
+  {
+    name: "a savepoint reads past the level around it",
+    in: "below",
+    find: "if (parent !== undefined) {",
+    replace: "if (parent !== undefined && self.isCleared) {",
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "write skew: two that read what the other one writes are both committed",
+    in: "below",
+    find: `root.isolation === "serializable" ||`,
+    replace: "",
+    by: "test/transaction/bank.test.ts"
+  },
+  {
+    name: "half a commit: the last write is left out",
+    in: "inMemory",
+    find: "for (const item of items) applyHere",
+    replace: "for (const item of items.slice(0, Math.max(1, items.length - 1))) applyHere",
+    by: "test/transaction/bank.test.ts"
+  },
+  {
+    name: "dirty reads: memory has what is written before the store has committed it",
+    in: "inStore",
+    find: "const sent = begin(tier, items)",
+    replace: `const sent = begin(tier, items)
+    for (const entry of entries.values()) put(base, copyOf(entry, { bornAt: base.tagEpochs.epoch }), now)`,
+    by: "test/transaction/bank.test.ts"
+  },
+  {
+    name: "of a tag that a transaction invalidates twice the first is taken for another's",
+    in: "begin",
+    find: "item !== undefined && (sent.get(item)?.displaced ?? true)",
+    replace: "item !== undefined",
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "a look-up inside a transaction invalidates at once",
+    in: "lookupMany",
+    find: "if (policy.invalidate !== undefined && !policy.bypass) { return Effect.as( remove(",
+    replace: "if (policy.invalidate !== undefined && policy.bypass) { return Effect.as( remove(",
+    also: [{ in: "below", find: "Policy.readingAll", replace: "(policy) => policy" }],
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "a condition about what a transaction has loaded is checked outside",
+    in: "isWritten",
+    find: "level.isCleared || loadedHere(level, id) !== undefined",
+    replace: "level.isCleared",
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "what was written around a savepoint ages in it",
+    in: "writeSeen",
+    find: "level = level.parent",
+    replace: "level = undefined",
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "additions to a counter that come to nothing leave none",
+    in: "addCount",
+    find: "last.by + count.by !== 0",
+    replace: "last.by + count.by < Infinity",
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "an SQL transaction invalidates before its commit",
+    in: "withSql",
+    find: "const told = Effect.andThen(",
+    replace: "yield* tell(found)\n        const told = Effect.andThen(",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "what an interrupted savepoint has invalidated is lost, and its rows are not",
+    in: "nested",
+    find: "around(ran) as typeof ran",
+    replace: "restore(around(ran)) as typeof ran",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "a client that does not say when it commits is believed",
+    in: "withSql",
+    find: "if (targets !== undefined) return told",
+    replace: "if (targets !== null) return told",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "of a strict program the first invalidation that the store refuses is the last",
+    in: "invalidate",
+    find: "({ ...policy, strict: false })",
+    replace: "policy",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "rows of a later release are removed",
+    in: "replay",
+    find: "if (targets === undefined) foreign.add(id)",
+    replace: "if (targets === undefined) yield* removeRow(sql, table, id)",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "a row of the outbox goes before the store has acknowledged it",
+    in: "withSql",
+    find: "isUnsent(base, found) ?",
+    replace: "isUnsent(undefined, found) ?",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "the replay removes a row before the store has acknowledged it",
+    in: "replay",
+    find: "if (!isUnsent(cache.perform(enter), targets)) yield* removeRow",
+    replace: "yield* removeRow",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "the outbox carries out what is being carried out",
+    in: "replay",
+    find: "now - numbers.olderMillis",
+    replace: "now",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "a transaction reads what derives from what it has written",
+    in: "isEnded",
+    find: "self.writes.size > 0 &&",
+    replace: "self.writes.size < 0 &&",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "a transaction conflicts with what it has ended itself",
+    in: "rememberCondition",
+    find: "ended === undefined ?",
+    replace: "ended !== null ?",
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "a look-up inside a transaction finds nothing where the store does not answer",
+    in: "below",
+    find: `purpose === "cached" || root.bypasses ? undefined`,
+    replace: `purpose !== undefined || root.bypasses ? undefined`,
+    by: "test/transaction/failures.test.ts"
+  }
+]
