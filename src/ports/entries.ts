@@ -51,8 +51,8 @@ export type SetCondition =
  *
  * **Details**
  *
- * Without a `writeId`, a changed soft deadline was set by hand: the entry loses `isConstant`. Reads pass the `writeId` of
- * the entry that they prolong.
+ * Without a `writeId`, a changed soft deadline was set by hand: the entry loses `isConstant`. Reads pass the `writeId`
+ * of the entry that they prolong.
  *
  * @category models
  * @since 0.1.0

@@ -10,8 +10,8 @@
  *
  * **Details**
  *
- * A version is 24 hexadecimal digits: 12 of a hard half and 12 of a soft half. A hard invalidation changes both halves, a
- * soft one the soft half. An entry keeps the versions from the time its load began:
+ * A version is 24 hexadecimal digits: 12 of a hard half and 12 of a soft half. A hard invalidation changes both halves,
+ * a soft one the soft half. An entry keeps the versions from the time its load began:
  *
  * - all versions equal the markers': the entry is valid
  * - only soft halves differ: the entry is stale

@@ -78,7 +78,8 @@ export interface Capabilities {
  *
  * - Every operation on one id is one atomic step. An operation on many ids is one atomic step for each id, not for all
  *   together.
- * - A store may answer an entry past its `expiresAt` or not: the engine checks it. An entry that cannot be read is a miss.
+ * - A store may answer an entry past its `expiresAt` or not: the engine checks it. An entry that cannot be read is a
+ *   miss.
  * - An operation fails with a `StoreError`. The engine works around failures, missing answers and wrong answers.
  * - `storeLaws` of `effect-cached/testing` check an adapter, and `sharedStoreLaws` one that several processes use.
  *
@@ -106,8 +107,8 @@ export interface Store {
   /** The abilities of the store beyond the core. */
   readonly capabilities: Capabilities
   /**
-   * Whether all servers of the store answer. Only for stores with several servers: while one of them does not answer, an
-   * incident lasts although operations on the others succeed. If absent, the first success ends an incident.
+   * Whether all servers of the store answer. Only for stores with several servers: while one of them does not answer,
+   * an incident lasts although operations on the others succeed. If absent, the first success ends an incident.
    */
   readonly isWhole?: (() => boolean) | undefined
   /**
@@ -132,8 +133,8 @@ export interface Store {
   /** The entries of many ids, in their order. */
   readonly getMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Stored | undefined>, StoreError>
   /**
-   * Writes an entry and ends the generation of its id, so that a running load cannot overwrite it. `false`: the condition
-   * does not hold.
+   * Writes an entry and ends the generation of its id, so that a running load cannot overwrite it. `false`: the
+   * condition does not hold.
    */
   readonly set: (id: string, entry: Stored, condition?: SetCondition) => Effect.Effect<boolean, StoreError>
   /** `set` for each, without a condition. If it fails, some entries may have been written. */
@@ -175,8 +176,9 @@ export interface Store {
   /** Removes all entries and all counters, and ends all generations. */
   readonly clear: Effect.Effect<void, StoreError>
   /**
-   * Adds to a counter, which starts at 0, and answers the sum. `expiresAt` counts only when the counter is created. If the
-   * sum is not a safe integer, it fails with reason `OutOfRange` and changes nothing. Adding 0 reads and creates nothing.
+   * Adds to a counter, which starts at 0, and answers the sum. `expiresAt` counts only when the counter is created. If
+   * the sum is not a safe integer, it fails with reason `OutOfRange` and changes nothing. Adding 0 reads and creates
+   * nothing.
    */
   readonly increment: (
     name: string,
@@ -193,26 +195,26 @@ export interface Store {
   readonly scanCounters: (options?: ScanOptions) => Stream.Stream<NamedCounter, StoreError>
   /**
    * Carries out checks and steps on many ids, tags and counters as one atomic step: all of it happens or nothing. If it
-   * fails with a `StoreError` other than `Timeout` and `Unavailable`, nothing has happened. A store without this operation
-   * has no transactions.
+   * fails with a `StoreError` other than `Timeout` and `Unavailable`, nothing has happened. A store without this
+   * operation has no transactions.
    */
   readonly transact?: ((request: TransactRequest) => Effect.Effect<Transacted, StoreError>) | undefined
   /**
-   * The changes that other processes make from now on: without end if `capabilities.changes`, empty otherwise. It begins
-   * with `Coherent` as soon as it listens. If it cannot listen any more it fails or ends; changes until it runs again are
-   * lost.
+   * The changes that other processes make from now on: without end if `capabilities.changes`, empty otherwise. It
+   * begins with `Coherent` as soon as it listens. If it cannot listen any more it fails or ends; changes until it runs
+   * again are lost.
    *
-   * The engine follows it if there is no `changesUnsafe`. Until `Coherent`, and after the stream has ended, the process is
-   * untracked: memory is trusted for `maxStaleness` at most.
+   * The engine follows it if there is no `changesUnsafe`. Until `Coherent`, and after the stream has ended, the process
+   * is untracked: memory is trusted for `maxStaleness` at most.
    */
   readonly changes: Stream.Stream<Change, StoreError>
   /**
-   * The changes that other processes made since the last call (at the first call: since the store was made), in order, and
-   * without the changes of this store. It throws a `StoreError` if it cannot tell now; a later call reports the missing
-   * changes. It has to be cheap if nothing happened.
+   * The changes that other processes made since the last call (at the first call: since the store was made), in order,
+   * and without the changes of this store. It throws a `StoreError` if it cannot tell now; a later call reports the
+   * missing changes. It has to be cheap if nothing happened.
    *
-   * The engine calls it every 50 ms while the cache is used, and before it serves a copy after a pause. It has one reader,
-   * and takes nothing away from `changes`.
+   * The engine calls it every 50 ms while the cache is used, and before it serves a copy after a pause. It has one
+   * reader, and takes nothing away from `changes`.
    */
   readonly changesUnsafe: (() => ReadonlyArray<Change>) | undefined
 }

@@ -121,7 +121,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a place that hangs holds calls up",
     in: "ask",
-    find: "storeTimeoutMillis ?? Defaults.layer.storeTimeoutMillis",
+    find: "storeTimeoutMillis ?? OptionsDefaults.layer.storeTimeoutMillis",
     replace: "storeTimeoutMillis === undefined ? Infinity : Infinity",
     by: failures
   },

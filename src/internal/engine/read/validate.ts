@@ -1,8 +1,8 @@
 /** Checks a read before its load starts. */
 import { requireDependencies } from "#platform/engine/derived/dependencies"
 import { CacheConfigError } from "../../../CacheError.ts"
-import { fallsBack } from "../../../Strategy.ts"
 import { idOf } from "../../key/ofKey.ts"
+import { fallsBack } from "../../strategy/make.ts"
 import type { Flights } from "../flight/flights.ts"
 import type { Request } from "../request/request.ts"
 import { declaredTags } from "../request/requestTags.ts"
