@@ -2,9 +2,9 @@
 import * as Effect from "effect/Effect"
 import { CacheConfigError } from "../CacheError.ts"
 import type * as CacheKey from "../CacheKey.ts"
+import { optionsOfClass } from "../internal/key/info.ts"
 import { isKey } from "../internal/key/isKey.ts"
 import { idOf, type Key } from "../internal/key/ofKey.ts"
-import { optionsOfClass } from "../internal/key/optionsOfClass.ts"
 import {
   checkGiven,
   type Checks,
