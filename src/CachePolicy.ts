@@ -12,7 +12,7 @@
  * | `refresh` | no | no | a `refresh` whose load has not begun | yes | yes |
  * | `readOnly`, `disable("set")` | yes | yes | yes | no | no |
  * | `writeOnly`, `disable("get")` | no | no | no | yes | yes |
- * | `bypass`, `disabled`, `disable("get", "set")` | no | no | no | no | no |
+ * | `bypass`, `disable("get", "set")` | no | no | no | no | no |
  *
  * Invalidations are carried out under every policy, unless `disable` names them. Operations on counters are carried out
  * under every policy.
@@ -139,30 +139,6 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
     joins: "none",
     writes: false
   }))
-
-/**
- * The same as `bypass`, under the name that configuration uses.
- *
- * **Example** (Switching the cache off by configuration)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
- *
- * const isCacheOn: boolean = false
- *
- * let loads = 0
- * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
- *
- * const program = Effect.all([count, count])
- * const configured = isCacheOn ? program : CachePolicy.disabled(program)
- * await Effect.runPromise(configured.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2]
- * ```
- *
- * @category combinators
- * @since 0.1.0
- */
-export const disabled: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = bypass
 
 /**
  * Makes failures of the store and the serializer failures of the effect. Without it they are logged and counted, and the

@@ -34,7 +34,6 @@ const rows: ReadonlyArray<Row> = [
   { name: "readOnly", under: CachePolicy.readOnly, ...all, joined: false, writes: false },
   { name: "writeOnly", under: CachePolicy.writeOnly, ...nothing, joined: true, writes: true },
   { name: "bypass", under: CachePolicy.bypass, ...nothing },
-  { name: "disabled", under: CachePolicy.disabled, ...nothing },
   { name: "disable get", under: CachePolicy.disable("get"), ...nothing, joined: true, writes: true },
   { name: "disable set", under: CachePolicy.disable("set"), ...all, joined: false, writes: false },
   { name: "disable get and set", under: CachePolicy.disable("get", "set"), ...nothing },
@@ -136,7 +135,7 @@ describe.each(rows)("$name", ({ joined, joins, name, readsMemory, readsStore, un
       Effect.gen(function*() {
         yield* Cached.set("inner", "cached")
         const inner = Effect.succeed("loaded").pipe(Cached.ttl({ key: "inner", ttl: "1 hour" }))
-        const bypassed = name === "bypass" || name === "disabled"
+        const bypassed = name === "bypass"
         expect(yield* under(ttl(inner))).toBe(bypassed ? "loaded" : "cached")
       }).pipe(Effect.provide(cache.layer())))
   })

@@ -2,9 +2,9 @@
 import * as Effect from "effect/Effect"
 import { CacheConfigError } from "../CacheError.ts"
 import type * as CacheKey from "../CacheKey.ts"
+import { optionsOfClass } from "../internal/key/info.ts"
 import { isKey } from "../internal/key/isKey.ts"
 import { idOf, type Key } from "../internal/key/ofKey.ts"
-import { optionsOfClass } from "../internal/key/optionsOfClass.ts"
 import {
   checkGiven,
   type Checks,
@@ -14,7 +14,9 @@ import {
   requireObject,
   unknownOf
 } from "../internal/options/options.ts"
-import { checkJitter, fallingBack, type Kind, strategiesWith, type Strategy, validate } from "../Strategy.ts"
+import { fallingBack, type Kind, strategiesWith } from "../internal/strategy/kind.ts"
+import { checkJitter, validate } from "../internal/strategy/validate.ts"
+import type { Strategy } from "../Strategy.ts"
 import { toMillis } from "../Ttl.ts"
 import { type AnyReadOptions, fallbackOptions, readOptions } from "./options.ts"
 
@@ -52,13 +54,13 @@ export interface Called {
   readonly known: ReadonlySet<string>
   readonly homeOf: HomeOf
   /** `undefined`: the strategy is an option */
-  readonly kind: Kind<any> | undefined
+  readonly kind: Kind | undefined
 }
 
 /** Where an option belongs that is given at a wrong place. */
 type HomeOf = (option: string) => string | undefined
 
-export const calledOf = (kind: Kind<any>): Called => ({
+export const calledOf = (kind: Kind): Called => ({
   name: `Cached.${kind.name}`,
   example: `{ key: "answer"${kind.options.has("ttl") ? `, ttl: "1 hour"` : ""} }`,
   known: new Set(["key", ...kind.options, ...namesOfRead, ...kind.fallsBack ? namesOfFallback : []]),

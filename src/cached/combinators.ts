@@ -8,17 +8,8 @@ import type * as Scope from "effect/Scope"
 import type { Any, CacheKey } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
 import { refreshLoad } from "../internal/engine/load/refreshLoad.ts"
-import {
-  failoverKind,
-  maxHitsKind,
-  probabilisticKind,
-  refreshAheadKind,
-  slidingKind,
-  softTtlKind,
-  type Strategy,
-  ttlKind,
-  untilInvalidatedKind
-} from "../Strategy.ts"
+import * as Kinds from "../internal/strategy/kinds.ts"
+import type { Strategy } from "../Strategy.ts"
 import type {
   Beside,
   Combinator,
@@ -67,7 +58,7 @@ import type { ValueOf } from "./withCaching.ts"
  * @category combinators
  * @since 0.1.0
  */
-export const ttl: Combinator<TimedKind> = Combine.combinator(ttlKind)
+export const ttl: Combinator<TimedKind> = Combine.combinator(Kinds.ttl)
 
 /**
  * Caches an effect: loads again after `softTtl`, and serves the stored value until `ttl` if that load fails or takes
@@ -110,7 +101,7 @@ export const ttl: Combinator<TimedKind> = Combine.combinator(ttlKind)
  * @category combinators
  * @since 0.1.0
  */
-export const softTtl: Combinator<FallbackKind, "softTtl"> = Combine.combinator(softTtlKind)
+export const softTtl: Combinator<FallbackKind, "softTtl"> = Combine.combinator(Kinds.softTtl)
 
 /**
  * Caches an effect: serves its value until `ttl`, and refreshes it in the background after `refreshAfter`.
@@ -154,7 +145,7 @@ export const softTtl: Combinator<FallbackKind, "softTtl"> = Combine.combinator(s
  * @category combinators
  * @since 0.1.0
  */
-export const refreshAhead: Combinator<TimedKind, "refreshAhead"> = Combine.combinator(refreshAheadKind, refreshLoad)
+export const refreshAhead: Combinator<TimedKind, "refreshAhead"> = Combine.combinator(Kinds.refreshAhead, refreshLoad)
 
 /**
  * Caches an effect: serves its value until `ttl`, and refreshes it in the background with a probability that grows
@@ -195,7 +186,10 @@ export const refreshAhead: Combinator<TimedKind, "refreshAhead"> = Combine.combi
  * @category combinators
  * @since 0.1.0
  */
-export const probabilistic: Combinator<TimedKind, "probabilistic"> = Combine.combinator(probabilisticKind, refreshLoad)
+export const probabilistic: Combinator<TimedKind, "probabilistic"> = Combine.combinator(
+  Kinds.probabilistic,
+  refreshLoad
+)
 
 /**
  * Caches an effect: serves its value until it was not read for `idle`, and until `ttl` at most.
@@ -225,7 +219,7 @@ export const probabilistic: Combinator<TimedKind, "probabilistic"> = Combine.com
  * @category combinators
  * @since 0.1.0
  */
-export const sliding: Combinator<MaybeTimedKind, "sliding"> = Combine.combinator(slidingKind)
+export const sliding: Combinator<MaybeTimedKind, "sliding"> = Combine.combinator(Kinds.sliding)
 
 /**
  * Caches an effect: serves its value for `hits` reads of this process, until `ttl` at most, then loads again.
@@ -251,7 +245,7 @@ export const sliding: Combinator<MaybeTimedKind, "sliding"> = Combine.combinator
  * @category combinators
  * @since 0.1.0
  */
-export const maxHits: Combinator<TimedKind, "maxHits"> = Combine.combinator(maxHitsKind, refreshLoad)
+export const maxHits: Combinator<TimedKind, "maxHits"> = Combine.combinator(Kinds.maxHits, refreshLoad)
 
 /**
  * Caches an effect: loads on every read, and serves the last good value until `ttl` if the load fails or takes longer
@@ -289,7 +283,7 @@ export const maxHits: Combinator<TimedKind, "maxHits"> = Combine.combinator(maxH
  * @category combinators
  * @since 0.1.0
  */
-export const failover: Combinator<FallbackKind> = Combine.combinator(failoverKind)
+export const failover: Combinator<FallbackKind> = Combine.combinator(Kinds.failover)
 
 /**
  * Caches an effect: serves its value until its key or one of its tags is invalidated.
@@ -314,7 +308,7 @@ export const failover: Combinator<FallbackKind> = Combine.combinator(failoverKin
  * @category combinators
  * @since 0.1.0
  */
-export const untilInvalidated: Combinator<UntimedKind> = Combine.combinator(untilInvalidatedKind)
+export const untilInvalidated: Combinator<UntimedKind> = Combine.combinator(Kinds.untilInvalidated)
 
 /** `Loaded`: what the effect gives. Where that is known, functions of the strategy have it, and not what the key names. */
 interface StrategyOptions<A, E, K, Loaded = A> extends ReadOptions<A, E, K> {

@@ -11,18 +11,10 @@ import { refreshLoad } from "../internal/engine/load/refreshLoad.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import * as Policy from "../internal/engine/request/callPolicy.ts"
 import type { Batch, LoadAll, Request } from "../internal/engine/state.ts"
-import {
-  constant,
-  constantOf,
-  type Decision,
-  fallsBack,
-  isConstant,
-  type Kind,
-  type Lifetime,
-  lifetimeOf,
-  servesFresh,
-  type Strategy
-} from "../Strategy.ts"
+import type { AnyOptions as StrategyOptions, Kind } from "../internal/strategy/kind.ts"
+import { constantOf, isConstant, lifetimeOf } from "../internal/strategy/lifetime.ts"
+import { constant, fallsBack, servesFresh } from "../internal/strategy/make.ts"
+import type { Decision, Lifetime, Strategy } from "../Strategy.ts"
 import {
   type Called,
   calledOf,
@@ -46,13 +38,13 @@ import { cacheOfFiber } from "./withCaching.ts"
  */
 interface Traits {
   /** of a combinator, whose effects are their own strategies */
-  readonly kind: Kind<any> | undefined
+  readonly kind: Kind | undefined
   /** of all others */
   readonly strategy: Strategy<any, any, any> | undefined
   /** of that strategy */
   readonly constant: Lifetime | undefined
   /** the option that gives a lifetime beside `ttl` */
-  readonly beside: keyof CombinatorOptions | undefined
+  readonly beside: Kind["beside"]
   readonly deadlinesOnly: boolean
   readonly servesFresh: boolean
   readonly slides: boolean
@@ -124,10 +116,10 @@ class CachedEffect {
   get constant(): unknown {
     const { options, traits: { constant, kind } } = this
     if (kind === undefined) return constant
-    if (!isConstant(kind, options as never)) return undefined
+    if (!isConstant(kind, options)) return undefined
     const { ttl = Infinity } = options
     if (kind.beside === undefined) return ttl
-    if (!this.isConstant(lastTimes)) lastTimes = new Times(kind, ttl, options[kind.beside as keyof AnyOptions])
+    if (!this.isConstant(lastTimes)) lastTimes = new Times(kind, ttl, options[kind.beside])
     return lastTimes
   }
 
@@ -142,7 +134,7 @@ class CachedEffect {
 
   constantLifetime(): Lifetime {
     const { options, traits: { constant, kind } } = this
-    return kind === undefined ? constant! : constantOf(kind, options as never)
+    return kind === undefined ? constant! : constantOf(kind, options)
   }
 
   validate(): boolean {
@@ -180,7 +172,7 @@ class CachedEffect {
   }
 
   lifetime(exit: never, key: unknown): Lifetime | "skip" {
-    return lifetimeOf(this.traits.kind!, this.options as never, exit, key)
+    return lifetimeOf(this.traits.kind!, this.options, exit, key)
   }
 }
 
@@ -197,18 +189,15 @@ Object.setPrototypeOf(
   })
 )
 
-interface AnyOptions extends CombinatorOptions {
-  readonly ttl?: unknown
-  readonly jitter?: number
-}
+interface AnyOptions extends CombinatorOptions, StrategyOptions {}
 
 /** The constant of a strategy with two times, as they were given. Of one with `ttl` alone it is that. */
 class Times {
-  readonly kind: Kind<any>
+  readonly kind: Kind
   readonly ttl: unknown
   readonly beside: unknown
 
-  constructor(kind: Kind<any>, ttl: unknown, beside: unknown) {
+  constructor(kind: Kind, ttl: unknown, beside: unknown) {
     this.kind = kind
     this.ttl = ttl
     this.beside = beside
@@ -255,14 +244,14 @@ const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never 
   }) as never
 }
 
-export const combinator = (kind: Kind<any>, refreshLoad?: Request["refreshLoad"]): never => {
+export const combinator = (kind: Kind, refreshLoad?: Request["refreshLoad"]): never => {
   const { deadlinesOnly, servesFresh, touch } = kind
   const called = calledOf(kind)
   const traits: Traits = {
     kind,
     strategy: undefined,
     constant: undefined,
-    beside: kind.beside as keyof CombinatorOptions | undefined,
+    beside: kind.beside,
     deadlinesOnly,
     servesFresh,
     slides: touch !== undefined,

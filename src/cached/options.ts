@@ -10,8 +10,8 @@ import type * as Cause from "effect/Cause"
 import { CacheConfigError, type LoadTimeout } from "../CacheError.ts"
 import type * as CacheKey from "../CacheKey.ts"
 import { type Checks, isListOfText, optional } from "../internal/options/options.ts"
+import { checkJitter } from "../internal/strategy/validate.ts"
 import type * as Strategy from "../Strategy.ts"
-import { checkJitter } from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
@@ -100,7 +100,16 @@ export interface ReadOptions<in out A, in E, in K> {
   readonly inherit?: Inherit | undefined
 }
 
-export type { TagOf } from "../Strategy.ts"
+export type {
+  MaxHitsOptions,
+  Options as TtlOptions,
+  ProbabilisticOptions,
+  RefreshAheadOptions,
+  SlidingOptions,
+  SoftTtlOptions,
+  TagOf,
+  UntilInvalidatedOptions as StoreOptions
+} from "../Strategy.ts"
 
 /**
  * Options for strategies that fall back on a stale value. `E`: what the effect may fail with.
@@ -265,74 +274,18 @@ export const readDefaults: Checks<ReadDefaults> = {
 // options of the strategies
 // ---------------------------------------------------------------------------------------------------------------------
 
-/**
- * Options for combinators of every strategy: which outcomes are stored.
- *
- * @category options
- * @since 0.1.0
- */
-export interface StoreOptions<in A, in out E, in K> extends Strategy.UntilInvalidatedOptions<A, E, K> {}
-
-/**
- * Options for combinators of timed strategies: which outcomes are stored, and for how long.
- *
- * @category options
- * @since 0.1.0
- */
-export interface TtlOptions<in A, in out E, in K> extends Strategy.Options<A, E, K> {}
-
 type Own<O> = Omit<O, keyof Strategy.Options<unknown, unknown, unknown>>
 
 /**
- * Options for `Cached.softTtl` alone.
- *
- * @category options
- * @since 0.1.0
- */
-export interface SoftTtlOptions<in A, in out E, in K> extends Own<Strategy.SoftTtlOptions<A, E, K>> {}
-
-/**
- * Options for `Cached.refreshAhead` alone.
- *
- * @category options
- * @since 0.1.0
- */
-export interface RefreshAheadOptions<in A, in E, in K> extends Own<Strategy.RefreshAheadOptions<A, E, K>> {}
-
-/**
- * Options for `Cached.sliding` alone.
- *
- * @category options
- * @since 0.1.0
- */
-export interface SlidingOptions extends Own<Strategy.SlidingOptions<unknown, unknown, unknown>> {}
-
-/**
- * Options for `Cached.maxHits` alone.
- *
- * @category options
- * @since 0.1.0
- */
-export interface MaxHitsOptions extends Own<Strategy.MaxHitsOptions<unknown, unknown, unknown>> {}
-
-/**
- * Options for `Cached.probabilistic` alone.
- *
- * @category options
- * @since 0.1.0
- */
-export interface ProbabilisticOptions extends Own<Strategy.ProbabilisticOptions<unknown, unknown, unknown>> {}
-
-/**
- * The options that one combinator alone has, by its name.
+ * The options that only one combinator has, by its name.
  *
  * @internal
  */
 export interface OwnOptions<A, E, K> {
   readonly none: {}
-  readonly softTtl: SoftTtlOptions<A, E, K>
-  readonly refreshAhead: RefreshAheadOptions<A, E, K>
-  readonly sliding: SlidingOptions
-  readonly maxHits: MaxHitsOptions
-  readonly probabilistic: ProbabilisticOptions
+  readonly softTtl: Own<Strategy.SoftTtlOptions<A, E, K>>
+  readonly refreshAhead: Own<Strategy.RefreshAheadOptions<A, E, K>>
+  readonly sliding: Own<Strategy.SlidingOptions<A, E, K>>
+  readonly maxHits: Own<Strategy.MaxHitsOptions<A, E, K>>
+  readonly probabilistic: Own<Strategy.ProbabilisticOptions<A, E, K>>
 }

@@ -24,6 +24,7 @@ import {
   refuseUnknown,
   requireObject
 } from "../internal/options/options.ts"
+import { fallsBack } from "../internal/strategy/make.ts"
 import * as Strategy from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 import {
@@ -232,7 +233,7 @@ const strategies: ReadonlySet<string> = new Set(["ttl", "softTtl", "untilInvalid
 /** Our own strategies alone: they say of a stale stream what the engine does with one. */
 const checkStrategy = (strategy: unknown): void => {
   const isOwn = (typeof strategy === "object" || typeof strategy === "function") && strategy !== null &&
-    Object.hasOwn(strategy, Strategy.fallsBack)
+    Object.hasOwn(strategy, fallsBack)
   if (isOwn && strategies.has((strategy as Strategy.Strategy).name)) return
   throw new CacheConfigError({
     message: "strategy cannot be used: a stream has Strategy.ttl, Strategy.softTtl or Strategy.untilInvalidated"

@@ -3,8 +3,8 @@ import type * as Effect from "effect/Effect"
 import type { StoreError } from "../CacheError.ts"
 
 /**
- * What a step answers, and the state that it leaves. From `expiresAt` on, which is a time as `now`, the state is as good as
- * none.
+ * What a step answers, and the state that it leaves. From `expiresAt` on, which is a time as `now`, the state is as
+ * good as none.
  *
  * @category models
  * @since 0.1.0
@@ -17,8 +17,8 @@ export interface Step<out State, out Answer> {
 }
 
 /**
- * A kind of state, as a pure function: the time comes from outside, in milliseconds (of the epoch, where processes share the
- * state), and the state before is never changed. A state is a JSON value.
+ * A kind of state, as a pure function: the time comes from outside, in milliseconds (of the epoch, where processes
+ * share the state), and the state before is never changed. A state is a JSON value.
  *
  * @category models
  * @since 0.1.0
@@ -59,8 +59,8 @@ export interface GuardStore {
     input: Input
   ) => Effect.Effect<Answer, StoreError>
   /**
-   * as `run`, at once, and at the given time: in milliseconds that only grow, from any beginning. Only a place in the memory
-   * of this process has it, which neither waits nor fails
+   * as `run`, at once, and at the given time: in milliseconds that only grow, from any beginning. Only a place in the
+   * memory of this process has it, which neither waits nor fails
    */
   readonly runUnsafe?:
     | (<State, Input, Answer>(kind: Kind<State, Input, Answer>, name: string, input: Input, now: number) => Answer)

@@ -25,8 +25,8 @@ export interface Lease {
  */
 export interface AcquireOptions {
   /**
-   * how long the lock is held without renewal. A running holder renews it every third of the lease, so the lease does not
-   * limit the work: it is how long others wait for a holder that was killed or stopped
+   * how long the lock is held without renewal. A running holder renews it every third of the lease, so the lease does
+   * not limit the work: it is how long others wait for a holder that was killed or stopped
    */
   readonly lease: Ttl.Input
   /** how long to wait for another holder before failing with reason `Timeout`; 0 tries once */
@@ -49,8 +49,8 @@ export interface AcquireOptions {
  *
  * - The lock is not reentrant: a holder that acquires the same name again waits for itself.
  * - A holder that was stopped for longer than its lease (a suspended machine, a blocked event loop) notices late that
- *   another holds the lock. Only the token can refuse what it does until then: pass the token to the protected resource,
- *   and race long work with `lost`.
+ *   another holds the lock. Only the token can refuse what it does until then: pass the token to the protected
+ *   resource, and race long work with `lost`.
  *
  * **Example** (Refusing a late holder by its token)
  *
@@ -117,8 +117,8 @@ export interface Backend {
   /** the name of the place, for errors and logs */
   readonly name: string
   /**
-   * how often a waiting caller tries again, in milliseconds. Without it, a caller tries again when the present lease ends
-   * or a caller of the same `Lock` releases: enough for a place that nobody else uses
+   * how often a waiting caller tries again, in milliseconds. Without it, a caller tries again when the present lease
+   * ends or a caller of the same `Lock` releases: enough for a place that nobody else uses
    */
   readonly pollMillis?: number | undefined
   /** acquires the lock unless the lease of another holder still runs. The token is larger than all tokens before */
@@ -132,8 +132,8 @@ export interface Backend {
     | ((held: ReadonlyArray<{ readonly name: string; readonly token: bigint }>) => Effect.Effect<void, LockError>)
     | undefined
   /**
-   * calls `wake` when the lock of a name may have become free, and once when it has begun to listen, until what it answers
-   * is called. A caller that waits tries again then. Without it callers try as `pollMillis` says
+   * calls `wake` when the lock of a name may have become free, and once when it has begun to listen, until what it
+   * answers is called. A caller that waits tries again then. Without it callers try as `pollMillis` says
    */
   readonly watch?: ((name: string, wake: () => void) => () => void) | undefined
   /** whether the lease of a holder runs. Without it `isLocked` fails with reason `Unsupported` */

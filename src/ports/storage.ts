@@ -61,8 +61,8 @@ export interface StorageCapabilities {
   /** other processes may use the same storage (default `false`) */
   readonly shared?: boolean | undefined
   /**
-   * the storage outlives the process: its tags do too (default: `true` where it is shared or has `setIfAbsent`). Without
-   * it every entry with a tag is a miss for the next process, and every entry of a key class has one
+   * the storage outlives the process: its tags do too (default: `true` where it is shared or has `setIfAbsent`).
+   * Without it every entry with a tag is a miss for the next process, and every entry of a key class has one
    */
   readonly lasting?: boolean | undefined
 }
@@ -89,8 +89,8 @@ export interface Storage {
   /** writes an entry */
   readonly set: (id: string, entry: Stored) => Effect.Effect<void, StoreError>
   /**
-   * writes an entry if there is none under the id, and answers whether it did: one step of the storage, for all processes
-   * that use it (default: none; a `shared` storage needs it)
+   * writes an entry if there is none under the id, and answers whether it did: one step of the storage, for all
+   * processes that use it (default: none; a `shared` storage needs it)
    */
   readonly setIfAbsent?: ((id: string, entry: Stored) => Effect.Effect<boolean, StoreError>) | undefined
   /** removes an entry; answers whether there was one */
@@ -139,8 +139,8 @@ export interface SyncStorage {
   /** writes an entry; `now` is in epoch milliseconds */
   readonly set: (id: string, entry: Stored, now: number) => void
   /**
-   * writes an entry if there is none under the id, and answers whether it did: one step of the storage, for all processes
-   * that use it (default: none; a `shared` storage needs it, or `tags`)
+   * writes an entry if there is none under the id, and answers whether it did: one step of the storage, for all
+   * processes that use it (default: none; a `shared` storage needs it, or `tags`)
    */
   readonly setIfAbsent?: ((id: string, entry: Stored, now: number) => boolean) | undefined
   /** removes an entry; answers whether there was one */
@@ -160,24 +160,25 @@ export interface SyncStorage {
   /** leases that the storage keeps (default: leases of this process) */
   readonly leases?: SyncLeases | undefined
   /**
-   * starts to listen, and answers a function that reports what other processes did since its last call (default: nothing
-   * is reported)
+   * starts to listen, and answers a function that reports what other processes did since its last call (default:
+   * nothing is reported)
    */
   readonly changes?: (() => () => ReadonlyArray<Change>) | undefined
   /**
-   * runs several steps as one, against other processes too, and undoes them where one throws: every write of entries, leases
-   * and counters, but not those of `tags` (default: runs the steps as they are; a `shared` storage then has no `transact`)
+   * runs several steps as one, against other processes too, and undoes them where one throws: every write of entries,
+   * leases and counters, but not those of `tags` (default: runs the steps as they are; a `shared` storage then has no
+   * `transact`)
    */
   readonly atomic?: (<A>(steps: () => A) => A) | undefined
   /**
-   * answers what `look` finds, which only reads; where that is `undefined`, runs `steps` as `atomic` does. `isSame` tells
-   * them that nothing has changed since the look. What `look` finds must not wait for a writer (default: `look`, and then
-   * `atomic`)
+   * answers what `look` finds, which only reads; where that is `undefined`, runs `steps` as `atomic` does. `isSame`
+   * tells them that nothing has changed since the look. What `look` finds must not wait for a writer (default: `look`,
+   * and then `atomic`)
    */
   readonly orAtomic?: (<A>(look: () => A | undefined, steps: (isSame: boolean) => A) => A) | undefined
   /**
-   * a text that is another one after every write, removal and invalidation, by other processes too; asked inside `atomic`
-   * (default: counted where no other process uses the storage)
+   * a text that is another one after every write, removal and invalidation, by other processes too; asked inside
+   * `atomic` (default: counted where no other process uses the storage)
    */
   readonly position?: (() => string) | undefined
   /** see `Store.workedMillis` */
@@ -190,8 +191,8 @@ export interface SyncStorage {
 
 /**
  * Tag markers as plain functions, for a storage that has a place of its own for them: `Store.markers` and
- * `Store.invalidateTags` of a `SyncStorage`. Each is an atomic step by itself, and does not run inside `atomic`, but for
- * `invalidate` as a part of `Store.transact`.
+ * `Store.invalidateTags` of a `SyncStorage`. Each is an atomic step by itself, and does not run inside `atomic`, but
+ * for `invalidate` as a part of `Store.transact`.
  *
  * @category models
  * @since 0.1.0
@@ -202,14 +203,14 @@ export interface SyncTags {
   /** the markers of tags; `newVersion` makes the version of a missing one */
   readonly markers: (tags: ReadonlyArray<string>, newVersion: () => string) => Markers
   /**
-   * gives each tag a new version; with `soft` the first 12 digits of its present version stay, and the rest comes from the
-   * new one (default `hard`)
+   * gives each tag a new version; with `soft` the first 12 digits of its present version stay, and the rest comes from
+   * the new one (default `hard`)
    */
   readonly invalidate: (tags: ReadonlyArray<string>, newVersion: () => string, mode?: InvalidationMode) => void
   /**
-   * deletes the markers of tags that stand for ids, as the last step of a removal or a write by hand, inside `atomic`; those
-   * that there were are reported as `TagChanged`, and so is one that gives way for room. Most of the time there are none
-   * (default: none; then there is no `inherit: "changes"` over the storage)
+   * deletes the markers of tags that stand for ids, as the last step of a removal or a write by hand, inside `atomic`;
+   * those that there were are reported as `TagChanged`, and so is one that gives way for room. Most of the time there
+   * are none (default: none; then there is no `inherit: "changes"` over the storage)
    */
   readonly remove?: ((tags: ReadonlyArray<string>) => void) | undefined
 }
@@ -230,13 +231,15 @@ export interface SyncCounters {
   readonly remove: (name: string) => boolean
   /** removes all counters */
   readonly clear: () => void
-  /** the counters whose names begin with a prefix, expired or not, read lazily, 256 in one step (default: unsupported) */
+  /**
+   * the counters whose names begin with a prefix, expired or not, read lazily, 256 in one step (default: unsupported)
+   */
   readonly scan?: ((prefix: string) => Iterable<NamedCounter>) | undefined
 }
 
 /**
- * Leases as plain functions: `acquire`, `commit`, `renew` and `release` of a `SyncStorage`. All but `leftMillis` run inside
- * `atomic`.
+ * Leases as plain functions: `acquire`, `commit`, `renew` and `release` of a `SyncStorage`. All but `leftMillis` run
+ * inside `atomic`.
  *
  * @category models
  * @since 0.1.0

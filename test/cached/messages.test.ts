@@ -20,7 +20,7 @@ import { Structured } from "effect-cached/serializers/Structured"
 import { ChaosStore } from "effect-cached/testing"
 import { combinator } from "../../src/cached/combine.ts"
 import { fallbackOptions, readOptions } from "../../src/cached/options.ts"
-import { maxHitsKind, ttlKind, untilInvalidatedKind } from "../../src/Strategy.ts"
+import * as Kinds from "../../src/internal/strategy/kinds.ts"
 import { fakeStore } from "../support/caches.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
@@ -39,7 +39,7 @@ const hour = Strategy.ttl({ ttl: "1 hour" })
 const advice = `Write it like "10m", "10 minutes", 500 (milliseconds) or Duration.hours(1)`
 
 // what each knows, which is written elsewhere
-const namesOfStrategy = Array.from(ttlKind.options).join(", ")
+const namesOfStrategy = Array.from(Kinds.ttl.options).join(", ")
 const namesOfRead = Object.keys(readOptions).join(", ")
 const namesOfTtl = `key, ${namesOfStrategy}, ${namesOfRead}`
 const namesOfFn = `${namesOfRead}, ${Object.keys(fallbackOptions).join(", ")}, strategy, lookup`
@@ -150,7 +150,7 @@ describe("a combinator names itself and its key, and the stack is the user's", (
 
   it("no options", () => {
     // a combinator of its own: one that was called a thousand times no longer looks
-    const untilInvalidated: any = combinator(untilInvalidatedKind)
+    const untilInvalidated: any = combinator(Kinds.untilInvalidated)
     const message = `Cached.untilInvalidated got no options: pass { key: "answer" }`
     expect(thrown(() => untilInvalidated())).toBe(message)
     expect(thrown(() => untilInvalidated(one))).toBe(message)
@@ -158,7 +158,7 @@ describe("a combinator names itself and its key, and the stack is the user's", (
 
   it.effect("the stack leads to the call", () =>
     Effect.gen(function*() {
-      const ttl: typeof Cached.ttl = combinator(ttlKind)
+      const ttl: typeof Cached.ttl = combinator(Kinds.ttl)
       const myMistake = () => one.pipe(ttl({ key: "a", ttl: "soon" as never }))
       const stackOf = (get: Effect.Effect<unknown, unknown, any>) =>
         Effect.map(Effect.exit(Effect.provide(get, CacheLayer.memory())), (exit) =>
@@ -169,7 +169,7 @@ describe("a combinator names itself and its key, and the stack is the user's", (
 
   it.effect("after the first thousand calls the first load says it", () =>
     Effect.gen(function*() {
-      const maxHits: typeof Cached.maxHits = combinator(maxHitsKind)
+      const maxHits: typeof Cached.maxHits = combinator(Kinds.maxHits)
       for (let i = 0; i < 1000; i++) maxHits({ key: "a", ttl: 5, hits: 1 })
       const get = one.pipe(maxHits({ key: "a", ttl: 5, hits: 0 }))
       expect(yield* defect(get)).toBe(`Cached.maxHits (key "a"): hits cannot be 0: pass a whole number of at least 1`)

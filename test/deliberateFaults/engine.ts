@@ -271,9 +271,9 @@ for (const item of items) Pending.acknowledge(pending, item)`
   },
   {
     name: "reads are not counted",
-    in: "maxHitsKind",
-    find: "if (reads >= options.hits!) return Load",
-    replace: "if (reads > options.hits!) return Load"
+    in: "maxHits",
+    find: "if (reads >= hits!) return Load",
+    replace: "if (reads > hits!) return Load"
   },
   {
     name: "refresh is merged with any load",
@@ -326,19 +326,19 @@ unregister(self, flight)`
   },
   {
     name: "sliding never expires",
-    in: "slidingKind",
+    in: "sliding",
     find: "Math.max(entry.expiresAt, Math.min(now + toMillis(options.idle!), entry.softExpiresAt))",
     replace: "now + toMillis(options.idle!) * 1000 + 0 * entry.softExpiresAt"
   },
   {
     name: "sliding passes its ttl",
-    in: "slidingKind",
+    in: "sliding",
     find: "Math.max(entry.expiresAt, Math.min(now + toMillis(options.idle!), entry.softExpiresAt))",
     replace: "Math.max(entry.expiresAt, now + toMillis(options.idle!))"
   },
   {
     name: "stale is served past its ttl",
-    in: "softTtlKind",
+    in: "softTtl",
     find:
       "decide: (_, entry, now) => isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : LoadOrStale,",
     replace:
@@ -402,7 +402,7 @@ unregister(self, flight)`
   {
     name: "callers are not cleared",
     sought: "always",
-    in: "Callers",
+    in: "CallerList",
     find: "this.delete(caller)",
     replace: "",
     also: [{ in: "endNext", find: "flight.callers.clear()", replace: "" }]

@@ -23,7 +23,6 @@ const policies = [
   CachePolicy.readOnly(load),
   CachePolicy.writeOnly(load),
   CachePolicy.bypass(load),
-  CachePolicy.disabled(load),
   load.pipe(CachePolicy.refresh),
   load.pipe(CachePolicy.storeTimeout("1 second")),
   load.pipe(CachePolicy.disable("get", "set", "remove", "invalidate", "clear"))

@@ -37,5 +37,8 @@ export interface KeyInfo {
   readonly indexTagOf: (where: { readonly [field: string]: unknown }) => string
 }
 
+/** The names of the options of a key class. A cached function that makes its class takes them too. */
+export const optionsOfClass = ["payload", "success", "error", "ignore", "indexes", "version", "tags", "id"]
+
 /** A codec of any type; `any` because only the serializer looks at the encoded side. */
 export type AnyCodec = Schema.Codec<unknown, any, unknown, unknown>

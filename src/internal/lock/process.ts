@@ -2,11 +2,19 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Backend } from "../../ports/lock.ts"
-import { nextToken } from "./token.ts"
 
 interface Held {
   readonly token: bigint
   readonly untilNanos: bigint
+}
+
+/**
+ * A fencing token larger than the last one, and at least the microseconds since 1970. So tokens grow even where the
+ * last one was lost, with the process or with a deleted file, and a resource that remembers it accepts the next.
+ */
+export const nextToken = (last: bigint, clock: Clock.Clock): bigint => {
+  const micros = clock.currentTimeNanosUnsafe() / 1000n
+  return micros > last ? micros : last + 1n
 }
 
 export const make = (): Backend => {

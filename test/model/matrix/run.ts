@@ -146,7 +146,6 @@ const policies: Readonly<
   readOnly: CachePolicy.readOnly,
   writeOnly: CachePolicy.writeOnly,
   bypass: CachePolicy.bypass,
-  disabled: CachePolicy.disabled,
   strict: CachePolicy.strict,
   storeTimeout: CachePolicy.storeTimeout(15),
   disableGet: CachePolicy.disable("get"),

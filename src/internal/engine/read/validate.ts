@@ -1,8 +1,8 @@
 /** Checks a read before its load starts. */
 import { requireDependencies } from "#platform/engine/derived/dependencies"
 import { CacheConfigError } from "../../../CacheError.ts"
-import { fallsBack } from "../../../Strategy.ts"
 import { idOf } from "../../key/ofKey.ts"
+import { fallsBack } from "../../strategy/make.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { rulesOf, thrownBy } from "../request/rules.ts"
 import type { Flights, Request } from "../state.ts"

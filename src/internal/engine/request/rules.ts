@@ -15,7 +15,6 @@ import * as Exit from "effect/Exit"
 import type { AnyReadOptions, ReadDefaults } from "../../../cached/options.ts"
 import { CacheConfigError } from "../../../CacheError.ts"
 import {
-  checkJitter,
   type Decision,
   type Lifetime,
   Load,
@@ -28,6 +27,7 @@ import type * as Ttl from "../../../Ttl.ts"
 import { toMillis } from "../../../Ttl.ts"
 import { noReadDefaults, retryAfterMillis } from "../../defaults/options.ts"
 import { idOf } from "../../key/ofKey.ts"
+import { checkJitter } from "../../strategy/validate.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { Request, Rules } from "../state.ts"
 import * as Log from "../telemetry/log.ts"

@@ -1,0 +1,96 @@
+/** A kind of strategy: how it decides, and which options it has. Strategies and combinators are made of kinds. */
+import type { Timing } from "../../CacheEntry.ts"
+import type { Decision, Lifetime, Of } from "../../ports/strategy.ts"
+import type * as Ttl from "../../Ttl.ts"
+
+/**
+ * The part of a strategy that all its combinators share. Its functions get the options as an argument, so that a
+ * combinator's effect can be its own strategy.
+ */
+export interface Kind {
+  readonly name: Name
+  readonly options: ReadonlySet<string>
+  readonly retryAfter: Ttl.Input | undefined
+  readonly decide: (options: AnyOptions, entry: Timing | undefined, now: number, random: () => number) => Decision
+  /** It decides by the deadlines of the entry alone: no random numbers, and no clock if there is no deadline. */
+  readonly deadlinesOnly: boolean
+  /** It serves every entry before both deadlines, so a hit need not ask it. */
+  readonly servesFresh: boolean
+  /** `beside`: the value of that option, after a function has been called. */
+  readonly lifetime: (options: AnyOptions, ttl: number, beside: unknown) => Lifetime
+  readonly ttl: (options: AnyOptions) => unknown
+  /** Throws for its own options that make no sense. */
+  readonly check: ((options: AnyOptions) => void) | undefined
+  /** The option that gives its lifetime beside `ttl`. */
+  readonly beside: keyof AnyOptions | undefined
+  readonly touch: ((options: AnyOptions, entry: Timing, now: number) => number) | undefined
+  readonly countsReads: boolean
+  /**
+   * A failed load is answered with the stored value: the combinator has the options `fallbackOn` and `fallbackWhen`.
+   */
+  readonly fallsBack: boolean
+}
+
+/** The options of all strategies. */
+export interface AnyOptions {
+  readonly ttl?: Ttl.Input | Of<any, any, any, Ttl.Input> | undefined
+  readonly when?: Of<any, any, any, boolean> | undefined
+  readonly storeIf?: ((value: any, key: any) => boolean) | undefined
+  readonly storeFailures?: ReadonlyArray<string> | undefined
+  readonly jitter?: number | undefined
+  readonly softTtl?: Ttl.Input | Of<any, any, any, Ttl.Input> | undefined
+  /** A time, or (for `maxHits`) a number of reads. */
+  readonly refreshAfter?: Ttl.Input | Of<any, any, any, Ttl.Input> | undefined
+  readonly beta?: number | undefined
+  readonly idle?: Ttl.Input | undefined
+  readonly hits?: number | undefined
+}
+
+const conditions: ReadonlyArray<keyof AnyOptions> = ["when", "storeIf", "storeFailures"]
+const common: ReadonlyArray<keyof AnyOptions> = ["ttl", "jitter", ...conditions]
+
+/**
+ * The options that only some strategies have. Names, and not the kinds themselves, say where a misplaced option
+ * belongs: a program loads only the kinds that it uses.
+ */
+const own = {
+  ttl: [],
+  softTtl: ["softTtl"],
+  refreshAhead: ["refreshAfter"],
+  probabilistic: ["beta"],
+  sliding: ["idle"],
+  maxHits: ["hits", "refreshAfter"],
+  failover: [],
+  untilInvalidated: []
+} as const satisfies { readonly [name: string]: ReadonlyArray<keyof AnyOptions> }
+
+type Name = keyof typeof own
+
+const optionsOf = (name: Name): ReadonlySet<string> =>
+  new Set(name === "untilInvalidated" ? conditions : [...common, ...own[name]])
+
+/** The strategies that fall back on a stale value. */
+export const fallingBack: ReadonlyArray<string> = ["softTtl", "failover"] satisfies ReadonlyArray<Name>
+
+/** The names of the strategies that have an option. */
+export const strategiesWith = (option: string): ReadonlyArray<string> =>
+  (Object.keys(own) as Array<Name>).filter((name) => optionsOf(name).has(option))
+
+export const kind = (name: Name, parts: Pick<Kind, "decide"> & Partial<Kind>): Kind => ({
+  name,
+  options: optionsOf(name),
+  retryAfter: undefined,
+  deadlinesOnly: true,
+  servesFresh: true,
+  lifetime: (_, ttl) => ({ softTtl: ttl, ttl }),
+  ttl: (options) => options.ttl,
+  check: undefined,
+  beside: undefined,
+  touch: undefined,
+  countsReads: false,
+  fallsBack: fallingBack.includes(name),
+  ...parts
+})
+
+/** The value of the option beside `ttl` that gives the lifetime. */
+export const besideOf = ({ beside }: Kind, options: AnyOptions): unknown => beside && options[beside]

@@ -1,0 +1,108 @@
+/** The kinds of strategies, each with the rule by which it decides. */
+import type { Timing } from "../../CacheEntry.ts"
+import { CacheConfigError } from "../../CacheError.ts"
+import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../ports/strategy.ts"
+import type * as Ttl from "../../Ttl.ts"
+import { toMillis } from "../../Ttl.ts"
+import * as Defaults from "../defaults/options.ts"
+import { type AnyOptions, kind } from "./kind.ts"
+
+const isGone = (entry: Timing | undefined, now: number): entry is undefined =>
+  entry === undefined || now >= entry.expiresAt
+
+export const ttl = kind("ttl", {
+  decide: (_, entry, now) => isGone(entry, now) ? Load : Serve
+})
+
+export const softTtl = kind("softTtl", {
+  beside: "softTtl",
+  decide: (_, entry, now) => isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : LoadOrStale,
+  lifetime: (options, ttl, softTtl) => ({ softTtl: within("softTtl", softTtl, options, ttl), ttl })
+})
+
+export const refreshAhead = kind("refreshAhead", {
+  beside: "refreshAfter",
+  decide: (_, entry, now) =>
+    isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : ServeAndRefresh,
+  lifetime: (options, ttl, refreshAfter) => ({ softTtl: within("refreshAfter", refreshAfter, options, ttl), ttl })
+})
+
+export const probabilistic = kind("probabilistic", {
+  check: (options) => checkBeta(options),
+  deadlinesOnly: false,
+  servesFresh: false,
+  decide: (options, entry, now, random) => {
+    if (isGone(entry, now)) return Load
+    // XFetch: the log of a random number is negative; the costlier the load, the earlier it is worth it
+    const ahead = (entry as Timing).loadMillis * (options.beta ?? Defaults.beta)
+    return ahead > 0 && now - ahead * Math.log(random()) >= (entry as Timing).expiresAt ? ServeAndRefresh : Serve
+  }
+})
+
+/** Its reads move `expiresAt`, up to `softExpiresAt`. */
+export const sliding = kind("sliding", {
+  beside: "idle",
+  decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
+  ttl: (options) => options.ttl ?? Infinity,
+  lifetime: (options, ttl) => {
+    const idle = toMillis(options.idle!, "idle")
+    if (idle <= 0) throw new CacheConfigError({ message: `idle cannot be ${idle} ms: pass a duration above zero` })
+    return { softTtl: ttl, ttl: within("idle", idle, options, ttl) }
+  },
+  // never nearer: `Cached.touch` may have given it a longer life
+  touch: (options, entry, now) =>
+    Math.max(entry.expiresAt, Math.min(now + toMillis(options.idle!), entry.softExpiresAt))
+})
+
+export const maxHits = kind("maxHits", {
+  check: (options) => checkHits(options),
+  countsReads: true,
+  servesFresh: false,
+  decide: ({ hits, refreshAfter }, entry, now) => {
+    if (isGone(entry, now)) return Load
+    const { reads = 0 } = entry as Timing
+    if (reads >= hits!) return Load
+    return refreshAfter !== undefined && reads + 1 >= (refreshAfter as number) ? ServeAndRefresh : Serve
+  }
+})
+
+export const failover = kind("failover", {
+  retryAfter: Defaults.retryAfterOfFailoverMillis,
+  servesFresh: false,
+  decide: (_, entry, now) => isGone(entry, now) ? Load : LoadOrStale
+})
+
+export const untilInvalidated = kind("untilInvalidated", {
+  decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
+  ttl: () => Infinity
+})
+
+const within = (name: keyof AnyOptions, soft: unknown, options: AnyOptions, ttl: number): number => {
+  const millis = toMillis(soft as Ttl.Input, name)
+  // the time that a function gives may have passed already
+  if (typeof options[name] === "function") return Math.max(0, Math.min(millis, ttl))
+  // with a fixed ttl a soft deadline behind the hard one is a mistake; with a computed ttl it is just not reached
+  if (millis > ttl && typeof options.ttl !== "function" && ttl > 0) {
+    throw new CacheConfigError({
+      message: `${name} (${millis} ms) is longer than ttl (${ttl} ms): shorten ${name}, or lengthen ttl`
+    })
+  }
+  return Math.min(millis, ttl)
+}
+
+const checkBeta = ({ beta }: AnyOptions): void => {
+  if (beta === undefined || (beta > 0 && beta < Infinity)) return
+  throw new CacheConfigError({ message: `beta cannot be ${beta}: pass a number above 0` })
+}
+
+const checkHits = ({ hits, refreshAfter }: AnyOptions): void => {
+  if (!isCount(hits)) {
+    throw new CacheConfigError({ message: `hits cannot be ${hits}: pass a whole number of at least 1` })
+  }
+  if (refreshAfter === undefined || (isCount(refreshAfter) && refreshAfter <= hits)) return
+  throw new CacheConfigError({
+    message: `refreshAfter cannot be ${String(refreshAfter)}: pass a number of reads from 1 to hits (${hits})`
+  })
+}
+
+const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 1

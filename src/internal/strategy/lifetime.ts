@@ -1,0 +1,47 @@
+/** The lifetime of a result: whether the options store an outcome, and for how long. */
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import type { Lifetime } from "../../ports/strategy.ts"
+import type * as Ttl from "../../Ttl.ts"
+import { toMillis } from "../../Ttl.ts"
+import { answerOf } from "../options/options.ts"
+import { type AnyOptions, besideOf, type Kind } from "./kind.ts"
+
+/** The lifetime of the outcome of a load. Throws if an option is no duration, or if the user's function throws. */
+export const lifetimeOf = (
+  kind: Kind,
+  options: AnyOptions,
+  exit: Exit.Exit<unknown, unknown>,
+  key: unknown
+): Lifetime | "skip" => {
+  if (!isStored(options, exit, key)) return "skip"
+  const given = (input: unknown): unknown => typeof input === "function" ? input(exit, key) : input
+  const ttl = toMillis(given(kind.ttl(options)) as Ttl.Input)
+  return ttl <= 0 ? "skip" : kind.lifetime(options, ttl, given(besideOf(kind, options)))
+}
+
+/** Whether every given condition accepts an outcome. A failure is accepted only by a condition that is given. */
+const isStored = (
+  { storeFailures, storeIf, when }: AnyOptions,
+  exit: Exit.Exit<unknown, unknown>,
+  key: unknown
+): boolean => {
+  if (when !== undefined && !answerOf("when", when(exit, key))) return false
+  if (Exit.isSuccess(exit)) return storeIf === undefined || answerOf("storeIf", storeIf(exit.value, key))
+  if (storeFailures === undefined) return when !== undefined
+  return exit.cause.reasons.every((reason) => Cause.isFailReason(reason) && hasTag(reason.error, storeFailures))
+}
+
+/** Whether a failure has one of the tags. */
+export const hasTag = (error: unknown, tags: ReadonlyArray<string>): boolean =>
+  typeof error === "object" && error !== null && "_tag" in error && tags.includes(error._tag as string)
+
+/** Whether the options give a constant lifetime, without a function. */
+export const isConstant = (kind: Kind, options: AnyOptions): boolean =>
+  typeof kind.ttl(options) !== "function" && typeof besideOf(kind, options) !== "function"
+
+/** The lifetime of a strategy whose options give a constant one. Throws if an option is no duration. */
+export const constantOf = (kind: Kind, options: AnyOptions): Lifetime => {
+  const ttl = toMillis(kind.ttl(options) as Ttl.Input)
+  return kind.lifetime(options, ttl, besideOf(kind, options))
+}

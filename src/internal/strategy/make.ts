@@ -1,0 +1,57 @@
+/** Makes a strategy of its kind and options. */
+import { CacheConfigError } from "../../CacheError.ts"
+import type { Strategy } from "../../ports/strategy.ts"
+import { inCall, nearest, noOption, requireObject, unknownOf } from "../options/options.ts"
+import { type AnyOptions, type Kind, strategiesWith } from "./kind.ts"
+import { constantOf, isConstant, lifetimeOf } from "./lifetime.ts"
+import { validate } from "./validate.ts"
+
+/** The strategy serves every entry before both deadlines. */
+export const servesFresh = "~servesFresh"
+
+/** The strategy answers a failed load with the stored value. */
+export const fallsBack = "~fallsBack"
+
+/** The lifetime of the strategy, if it is constant. */
+export const constant = "~constant"
+
+export const make = (kind: Kind, options: AnyOptions): Strategy<any, any, any> => {
+  checkOptions(kind, options)
+  const strategy: Strategy<any, any, any> = {
+    name: kind.name,
+    jitter: options.jitter,
+    retryAfter: kind.retryAfter,
+    countsReads: kind.countsReads,
+    touch: kind.touch && ((entry, now) => kind.touch!(options, entry, now)),
+    decide: (entry, now, random) => kind.decide(options, entry, now, random),
+    lifetime: (exit, key) => lifetimeOf(kind, options, exit, key)
+  }
+  // not enumerable, so that a strategy made by spreading this one does not get it
+  return Object.defineProperties(strategy, {
+    [servesFresh]: { value: kind.servesFresh },
+    [fallsBack]: { value: kind.fallsBack },
+    [constant]: { value: isConstant(kind, options) ? constantOf(kind, options) : undefined }
+  })
+}
+
+const checkOptions = (kind: Kind, options: AnyOptions): void => {
+  const call = `Strategy.${kind.name}`
+  requireObject(call, options, "{ ttl: \"1 hour\" }")
+  const unknown = unknownOf(options, kind.options)
+  if (unknown !== undefined) {
+    throw new CacheConfigError({ message: `${call} has ${noOption(unknown, kind.options, homeOf(unknown, kind))}` })
+  }
+  try {
+    validate(kind, options)
+  } catch (thrown) {
+    throw inCall(call, thrown)
+  }
+}
+
+/** The place where an option belongs that a strategy does not have. */
+const homeOf = (option: string, { options }: Kind): string | undefined => {
+  const [owner] = strategiesWith(option)
+  if (owner !== undefined) return `it belongs to Strategy.${owner}.`
+  if (nearest(option, Array.from(options)) !== undefined) return undefined
+  return "options of a read stand beside the strategy, in Cached.fn or the combinator."
+}

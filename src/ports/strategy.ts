@@ -1,0 +1,160 @@
+/**
+ * The port to a strategy: its types and decisions. The strategies of the library are in `Strategy`.
+ *
+ * @since 0.1.0
+ */
+import type * as Exit from "effect/Exit"
+import type { Timing } from "../CacheEntry.ts"
+import type * as Ttl from "../Ttl.ts"
+
+/**
+ * The decision to serve the stored value.
+ *
+ * **Example** (Deciding for a fresh entry)
+ *
+ * ```ts
+ * import { Strategy } from "effect-cached"
+ *
+ * const entry = { createdAt: 0, softExpiresAt: 100, expiresAt: 100, loadMillis: 5, outcome: "success" } as const
+ * Strategy.ttl({ ttl: 100 }).decide(entry, 99, () => 0.5) === Strategy.Serve // => true
+ * ```
+ *
+ * @category decisions
+ * @since 0.1.0
+ */
+export const Serve = "Serve"
+
+/**
+ * The decision to serve the stored value, and to load again in the background.
+ *
+ * **Example** (Deciding for an entry that is due for a refresh)
+ *
+ * ```ts
+ * import { Strategy } from "effect-cached"
+ *
+ * const strategy = Strategy.refreshAhead({ ttl: 100, refreshAfter: 60 })
+ * const entry = { createdAt: 0, softExpiresAt: 60, expiresAt: 100, loadMillis: 5, outcome: "success" } as const
+ * strategy.decide(entry, 60, () => 0.5) === Strategy.ServeAndRefresh // => true
+ * ```
+ *
+ * @category decisions
+ * @since 0.1.0
+ */
+export const ServeAndRefresh = "ServeAndRefresh"
+
+/**
+ * The decision to load, and to make no use of the stored value.
+ *
+ * **Example** (Deciding without an entry)
+ *
+ * ```ts
+ * import { Strategy } from "effect-cached"
+ *
+ * Strategy.ttl({ ttl: 100 }).decide(undefined, 0, () => 0.5) === Strategy.Load // => true
+ * ```
+ *
+ * @category decisions
+ * @since 0.1.0
+ */
+export const Load = "Load"
+
+/**
+ * The decision to load, and to serve the stored value if the load fails or takes too long.
+ *
+ * **Example** (Deciding for a stale entry)
+ *
+ * ```ts
+ * import { Strategy } from "effect-cached"
+ *
+ * const strategy = Strategy.softTtl({ ttl: 100, softTtl: 60 })
+ * const entry = { createdAt: 0, softExpiresAt: 60, expiresAt: 100, loadMillis: 5, outcome: "success" } as const
+ * strategy.decide(entry, 60, () => 0.5) === Strategy.LoadOrStale // => true
+ * ```
+ *
+ * @category decisions
+ * @since 0.1.0
+ */
+export const LoadOrStale = "LoadOrStale"
+
+/**
+ * The answer of a strategy about a stored entry.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Decision = typeof Serve | typeof ServeAndRefresh | typeof Load | typeof LoadOrStale
+
+/**
+ * How long a result lives, in milliseconds from the end of its load.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Lifetime {
+  /** From here on it is stale: the strategy decides the consequences. */
+  readonly softTtl: number
+  /** From here on it is never served. */
+  readonly ttl: number
+}
+
+/**
+ * A caching strategy: two pure functions, and some preferences.
+ *
+ * **Details**
+ *
+ * A strategy of your own needs `name`, `decide` and `lifetime`; everything else is optional.
+ *
+ * **Example** (Writing a strategy)
+ *
+ * ```ts
+ * import { Exit } from "effect"
+ * import { Strategy } from "effect-cached"
+ *
+ * const officeHours: Strategy.Strategy = {
+ *   name: "officeHours",
+ *   decide: (entry, now) =>
+ *     entry === undefined || now >= entry.expiresAt ? Strategy.Load : Strategy.Serve,
+ *   lifetime: (exit) => Exit.isSuccess(exit) ? { softTtl: 60_000, ttl: 60_000 } : "skip"
+ * }
+ * officeHours.decide(undefined, 0, () => 0.5) // => "Load"
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
+  /** The name of the strategy. */
+  readonly name: string
+  /** Decides about `entry` at the time `now`. `random` gives numbers from 0 (included) to 1 (excluded). */
+  readonly decide: (entry: Timing | undefined, now: number, random: () => number) => Decision
+  /** How long to keep the outcome of a load. `"skip"`: it is not stored. */
+  readonly lifetime: (exit: Exit.Exit<A, E>, key: K) => Lifetime | "skip"
+  /**
+   * The new `expiresAt` of an entry after a read at `now`. Only for strategies whose reads move the end of an entry.
+   */
+  readonly touch?: ((entry: Timing, now: number) => number) | undefined
+  /** Whether it decides by `entry.reads`, which only memory counts. */
+  readonly countsReads?: boolean | undefined
+  /** The share of the lifetime that is taken off at random, 0 to 1. */
+  readonly jitter?: number | undefined
+  /** How long a stale value is served without another load, after a load has failed. */
+  readonly retryAfter?: Ttl.Input | undefined
+}
+
+/**
+ * A function of the outcome of a load and its key.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Of<in A, in E, in K, out O> = (exit: Exit.Exit<A, E>, key: K) => O
+
+/**
+ * The tags of the failures of an effect: the `_tag` of each member of `E` that has one; any text where `E` is unknown.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TagOf<E> = unknown extends E ? string
+  : E extends { readonly _tag: infer Tag extends string } ? Tag
+  : never

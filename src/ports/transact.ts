@@ -1,0 +1,77 @@
+/**
+ * The transactions of a store: the types of `Store.transact`.
+ *
+ * @since 0.1.0
+ */
+import type { Stored, TagVersion } from "../CacheEntry.ts"
+import type { SetCondition, TouchOptions } from "./entries.ts"
+import type { InvalidationMode } from "./markers.ts"
+
+/**
+ * A check that has to hold for a `transact` to be carried out.
+ *
+ * **Details**
+ *
+ * - `Entry`: the condition holds for the entry of an id
+ * - `Counter`: the counter has this value; `undefined`: there is none
+ * - `Position`: nothing was written or removed since a `transact` answered this position
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TransactCheck =
+  | { readonly _tag: "Entry"; readonly id: string; readonly condition: SetCondition }
+  | { readonly _tag: "Counter"; readonly name: string; readonly value: number | undefined }
+  | { readonly _tag: "Position"; readonly position: string }
+
+/**
+ * A step of a `transact`: it does the same as the operation of that name, including the end of generations and the
+ * reported changes.
+ *
+ * **Details**
+ *
+ * - `Commit` stores nothing if its generation has ended; the other steps are carried out all the same
+ * - `InvalidateTags` comes with the new versions, so that an entry that is set after it can have them. A soft one takes
+ *   the soft half: if another invalidation has changed the hard half of the marker by then, that half stays
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TransactStep =
+  | { readonly _tag: "Set"; readonly id: string; readonly entry: Stored }
+  | { readonly _tag: "Commit"; readonly id: string; readonly generation: string; readonly entry: Stored }
+  | { readonly _tag: "Remove"; readonly id: string }
+  | { readonly _tag: "Touch"; readonly id: string; readonly options: TouchOptions }
+  | { readonly _tag: "InvalidateTags"; readonly tags: ReadonlyArray<TagVersion>; readonly mode: InvalidationMode }
+  | { readonly _tag: "Increment"; readonly name: string; readonly by: number; readonly expiresAt?: number | undefined }
+  | { readonly _tag: "TouchCounter"; readonly name: string; readonly expiresAt: number }
+  | { readonly _tag: "RemoveCounter"; readonly name: string }
+  | { readonly _tag: "Clear" }
+
+/**
+ * The arguments of `transact`. Steps are carried out in their order.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TransactRequest {
+  readonly checks: ReadonlyArray<TransactCheck>
+  readonly steps: ReadonlyArray<TransactStep>
+}
+
+/**
+ * The answer to `transact`.
+ *
+ * **Details**
+ *
+ * - `Committed`: every check held, and every step was carried out. `refused`: the ids of `Commit`s whose generation had
+ *   ended. `position`: the text that a later `Position` check compares with, from a store that has one
+ * - `Conflict`: no step was carried out. `ids` and `names` are those whose check did not hold; both are empty if only a
+ *   `Position` did not
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Transacted =
+  | { readonly _tag: "Committed"; readonly refused: ReadonlyArray<string>; readonly position?: string | undefined }
+  | { readonly _tag: "Conflict"; readonly ids: ReadonlyArray<string>; readonly names: ReadonlyArray<string> }
