@@ -26,7 +26,7 @@ import type { Trace } from "./telemetry/spans.ts"
 import type { Counters } from "./telemetry/telemetry.ts"
 
 /** Until when an id is throttled, in epoch milliseconds, and for how long. */
-export interface Pause {
+interface Pause {
   readonly until: number
   readonly millis: number
 }
@@ -93,7 +93,7 @@ export interface Flights extends MemoryTier {
  * - `Storing`: the load has ended, its result is written
  * - `Ended`: it has an `exit`
  */
-export type Phase = "Queued" | "AskingStore" | "AwaitingLease" | "Loading" | "Storing" | "Ended"
+type Phase = "Queued" | "AskingStore" | "AwaitingLease" | "Loading" | "Storing" | "Ended"
 
 /** One load of one id, shared by all who wait for it. */
 export interface Flight {
@@ -322,7 +322,7 @@ export interface LeaseWait {
 
 export type LeaseAnswer = Exclude<Acquired, { readonly _tag: "Wait" }> | Fault
 
-export interface Refreshing {
+interface Refreshing {
   readonly concurrency: number
   readonly timeoutMillis: number
   /** `undefined`: as the default says */

@@ -57,7 +57,7 @@ export interface KeyClasses {
   readonly byPrefix: Map<string, Met>
 }
 
-export interface Met {
+interface Met {
   readonly newest: WeakRef<KeyInfo>
   /** those in whose place another came */
   readonly former: WeakSet<KeyInfo>
