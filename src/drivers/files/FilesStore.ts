@@ -43,8 +43,8 @@ export interface Options {
   /** the folder; made if it does not exist. It should hold nothing else */
   readonly directory: string
   /**
-   * how large all payloads together may become; the metadata, some 600 bytes an entry, comes on top. If there is no room,
-   * the entry that was used longest ago goes first
+   * how large all payloads together may become; the metadata, some 600 bytes an entry, comes on top. If there is no
+   * room, the entry that was used longest ago goes first
    *
    * @default 1 GiB
    */
@@ -274,8 +274,8 @@ const entries = (folder: Folder.Folder, room: Room.Room, { extension, maxValue }
     return undefined
   }
 
-  // Between the two renames the pair belongs to two writes, which is a miss. It is never the payload of another entry, and
-  // never a payload without metadata, which nobody could recognize as ours.
+  // Between the two renames the pair belongs to two writes, which is a miss. It is never the payload of another entry,
+  // and never a payload without metadata, which nobody could recognize as ours.
   const set = (id: string, entry: Stored, now: number) => {
     const size = entry.payload.length
     if (size > maxValue) throw tooLarge({ store: name, operation: "set", id, size, limit: ["maxValue", maxValue] })
@@ -339,7 +339,9 @@ const all = function*(folder: Folder.Folder): Generator<string, void> {
   }
 }
 
-/** Every `tidyEvery` writes removes the expired entries of one part of the folder; after the last part it starts again. */
+/**
+ * Every `tidyEvery` writes removes the expired entries of one part of the folder; after the last part it starts again.
+ */
 const tidying = (folder: Folder.Folder) => {
   let writes = 0
   let rest = all(folder)

@@ -51,7 +51,9 @@ const noLinks = new Set<unknown>(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "E
 
 const isDraft = (name: string): boolean => /^[0-9a-f]{16}-\d+-\d+\.tmp$/.test(name)
 
-/** The time between two uses of files, in milliseconds: shorter than a use, longer than the precision of file systems. */
+/**
+ * The time between two uses of files, in milliseconds: shorter than a use, longer than the precision of file systems.
+ */
 const step = 0.01
 
 interface Options {
@@ -63,7 +65,8 @@ interface Options {
 }
 
 /**
- * Opens a folder, makes it if it does not exist, and checks that it can be written. Throws the errors of the file system.
+ * Opens a folder, makes it if it does not exist, and checks that it can be written. Throws the errors of the file
+ * system.
  */
 export const open = (directory: string, { owner, subfolders, trustFolder }: Options): Folder => {
   let drafts = 0

@@ -1,8 +1,8 @@
 /**
  * Measures the folder and makes room: the entry that was used longest ago goes first.
  *
- * A folder may have very many files, so it is measured in steps, some with each write. Of what was measured only the sum
- * and the entries that were used longest ago are kept.
+ * A folder may have very many files, so it is measured in steps, some with each write. Of what was measured only the
+ * sum and the entries that were used longest ago are kept.
  */
 import { filesMeasured } from "../../internal/defaults/folders.ts"
 import type { Folder } from "./folder.ts"

@@ -80,13 +80,14 @@ const validate = (options: Options): Config => {
  *
  * **Details**
  *
- * - Needs the package `idb`, and a platform with `IndexedDB`: pages, service workers and other workers of a browser. Where
- *   there is none it fails with a `StoreError` of reason `Unsupported`; where the browser refuses it, `Denied`.
+ * - Needs the package `idb`, and a platform with `IndexedDB`: pages, service workers and other workers of a browser.
+ *   Where there is none it fails with a `StoreError` of reason `Unsupported`; where the browser refuses it, `Denied`.
  * - Each operation is one transaction, so tabs see none half done. A tab that is closed while it loads for others is
  *   replaced by one of them: at once where the page has Web Locks, otherwise when its lease ends.
- * - The tabs tell each other what they change over a `BroadcastChannel`. A page that comes back from a freeze takes everything
- *   for changed.
- * - Without room in the browser, half of the entries leave, and the write is tried once more; then it fails with `Full`.
+ * - The tabs tell each other what they change over a `BroadcastChannel`. A page that comes back from a freeze takes
+ *   everything for changed.
+ * - Without room in the browser, half of the entries leave, and the write is tried once more; then it fails with
+ *   `Full`.
  * - Throws a `CacheConfigError` for an option that it cannot use.
  *
  * **Gotchas**
@@ -463,7 +464,9 @@ const over = ({ channel, config, database, locks, tokens }: Parts): Store.Store 
     changes: channel?.changes
   })
 
-  /** The keys that begin with a prefix, in pages, each a transaction of its own: what is written meanwhile may be in it. */
+  /**
+   * The keys that begin with a prefix, in pages, each a transaction of its own: what is written meanwhile may be in it.
+   */
   function listing<A>(
     operation: string,
     tables: ReadonlyArray<Database.Table>,

@@ -1,8 +1,8 @@
 /**
  * What the tabs of a browser tell each other of a database, over a `BroadcastChannel`.
  *
- * Who writes says so before and after. A tab that is closed in between says nothing after, and its write may count or not:
- * those who heard the first half take it for a change when the second does not come.
+ * Who writes says so before and after. A tab that is closed in between says nothing after, and its write may count or
+ * not: those who heard the first half take it for a change when the second does not come.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

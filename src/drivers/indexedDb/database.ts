@@ -36,8 +36,8 @@ export type Table = "entries" | "payloads" | "leases" | "markers" | "counters" |
 export type Transaction = IDBPTransaction<Schema, Array<Table>, "readwrite">
 
 /**
- * Changes with what is in the database. The number is in its name, not its version: a page of another release, still open
- * in some tab, keeps its own database, and holds nobody up.
+ * Changes with what is in the database. The number is in its name, not its version: a page of another release, still
+ * open in some tab, keeps its own database, and holds nobody up.
  */
 const format = 1
 

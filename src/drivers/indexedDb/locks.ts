@@ -1,6 +1,6 @@
 /**
- * Web Locks beside the leases of a database: who has a lease holds a lock of its owner's name, which the browser takes back
- * when the tab is gone. So nobody waits for the end of a lease that a closed tab has left.
+ * Web Locks beside the leases of a database: who has a lease holds a lock of its owner's name, which the browser takes
+ * back when the tab is gone. So nobody waits for the end of a lease that a closed tab has left.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"

@@ -25,8 +25,8 @@ const limitOf = (): number => {
 }
 
 /**
- * Calls with the share of the heap's limit that is in use, after each collection of all of it: in between, the heap is full of
- * what nobody needs. It holds no timer and keeps no process alive. Until the returned function is called.
+ * Calls with the share of the heap's limit that is in use, after each collection of all of it: in between, the heap is
+ * full of what nobody needs. It holds no timer and keeps no process alive. Until the returned function is called.
  */
 export const watchHeap = (listener: (share: number) => void): () => void => {
   const limit = limitOf()

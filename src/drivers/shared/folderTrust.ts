@@ -18,7 +18,10 @@ const othersOf = ({ gid, mode }: fs.Stats): string | undefined => {
     : undefined
 }
 
-/** Makes a folder for the owner alone if it does not exist, and refuses one that others may write to, unless it is trusted. */
+/**
+ * Makes a folder for the owner alone if it does not exist, and refuses one that others may write to, unless it is
+ * trusted.
+ */
 export const makeFolder = (directory: string, trustFolder: boolean): void => {
   fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
   requireOwn(directory, trustFolder)

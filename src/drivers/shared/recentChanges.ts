@@ -1,7 +1,7 @@
 /**
- * What this process has invalidated or set in the last seconds. It is removed again from a database that takes the place
- * of the one in use, because that may be an older copy: a backup that was played back, a folder that was moved, a server
- * that lost what it had not written to its disk.
+ * What this process has invalidated or set in the last seconds. It is removed again from a database that takes the
+ * place of the one in use, because that may be an older copy: a backup that was played back, a folder that was moved, a
+ * server that lost what it had not written to its disk.
  */
 import { recentInvalidations } from "../../internal/defaults/stores.ts"
 

@@ -513,7 +513,7 @@ describe("a folder that is removed under a running program", () => {
 })
 
 describe("two processes on one folder", () => {
-  const writer = join(import.meta.dirname, "..", "support", "filesWriter.ts")
+  const writer = join(import.meta.dirname, "..", "..", "support", "filesWriter.ts")
 
   const run = (directory: string, offset: number) =>
     Effect.promise(async () => {

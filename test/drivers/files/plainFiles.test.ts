@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { plainFiles } from "../../support/lastingStorages.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
-const program = join(import.meta.dirname, "..", "support", "plainFilesProcess.ts")
+const program = join(import.meta.dirname, "..", "..", "support", "plainFilesProcess.ts")
 
 const run = (directory: string, begin: number) =>
   Effect.promise(() =>
