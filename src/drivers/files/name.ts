@@ -83,3 +83,7 @@ export const parse = (name: string): { readonly stem: string; readonly isMetadat
   const parts = ours.exec(name)
   return parts === null ? undefined : { stem: parts[1]!, isMetadata: parts[2] === metadataExtension }
 }
+
+/** Whether a file is the payload beside the metadata of a stem. */
+export const isPayloadOf = (stem: string, file: string): boolean =>
+  file.startsWith(stem) && /^\.\w+$/.test(file.slice(stem.length))

@@ -14,6 +14,6 @@ const reasons = new Map<unknown, StoreErrorReason>([
 
 export const codeOf = (thrown: unknown): unknown => (thrown as NodeJS.ErrnoException | null | undefined)?.code
 
-/** `undefined` for any other error. */
-export const reasonOf = (thrown: unknown): StoreErrorReason | undefined =>
-  reasons.get(codeOf(thrown)) ?? reasons.get((thrown as Error | null | undefined)?.name)
+/** Why the file system refused. */
+export const reasonOf = (thrown: unknown): StoreErrorReason =>
+  reasons.get(codeOf(thrown)) ?? reasons.get((thrown as Error | null | undefined)?.name) ?? "Unavailable"

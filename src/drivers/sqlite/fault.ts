@@ -33,7 +33,7 @@ const moved = 8 | 4 << 8
  */
 export const reasonOf = (thrown: unknown, operation?: string): StoreErrorReason => {
   if (operation === "open" && code(thrown) === noRoomForIndex) return "Full"
-  return reasons.get(primaryCode(thrown)) ?? FileErrors.reasonOf(thrown) ?? "Unavailable"
+  return reasons.get(primaryCode(thrown)) ?? FileErrors.reasonOf(thrown)
 }
 
 export const isBusy = (thrown: unknown): boolean => reasonOf(thrown) === "Timeout"
