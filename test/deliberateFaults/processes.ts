@@ -131,23 +131,23 @@ export const faults: ReadonlyArray<ProcessFault> = [
     name: "what was invalidated comes back with an older copy of the folder",
     sought: "by hand",
     removes: true,
-    in: "make",
-    find: "invalidateAgain(made)",
+    in: "open",
+    find: "invalidateAgain(self, tables)",
     replace: ""
   },
   {
     name: "a log that was removed separates processes",
     sought: "by hand",
     removes: true,
-    in: "make",
-    find: `if (!isSame(now, marks.log) || !isSame(statOf(index), marks.index)) return "split"`,
+    in: "stateOf",
+    find: `if (!isSame(log, self.log.mark) || !isSame(statOf(self.index.path), self.index.mark)) return "split"`,
     replace: ""
   },
   {
     name: "a step of a guard that another process can step into",
     sought: "by hand",
     in: "over",
-    find: "gate.pass(() => atomically(database, () => change(tables, clock)))",
-    replace: "gate.pass(() => database.isOpen ? change(tables, clock) : change(tables, clock))"
+    find: "SideFile.write(file, () => change(tables, clock.currentTimeMillisUnsafe()))",
+    replace: "change(tables, clock.currentTimeMillisUnsafe())"
   }
 ]

@@ -17,11 +17,11 @@ export const read = (store: SqliteStoreType, id: string): CacheEntry.Stored | un
 /** What others did, as the store tells at once. */
 export const changesOf = (store: SqliteStoreType) => store.changesUnsafe!()
 
-export const fileOf = (directory: string, generation = 1) => join(directory, `cache.v2.${generation}.db`)
+export const fileOf = (directory: string, number = 1) => join(directory, `cache.v2.${number}.db`)
 
 /** A connection past the store: a foreign program, or a look behind the scenes. */
-export const connection = (directory: string, generation = 1) =>
+export const connection = (directory: string, number = 1) =>
   Effect.acquireRelease(
-    Effect.sync(() => new DatabaseSync(fileOf(directory, generation))),
+    Effect.sync(() => new DatabaseSync(fileOf(directory, number))),
     (database) => Effect.sync(() => database.close())
   )

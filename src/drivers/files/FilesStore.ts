@@ -13,25 +13,22 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import type { Stored } from "../../CacheEntry.ts"
-import { StoreError, type StoreErrorReason } from "../../CacheError.ts"
+import { StoreError } from "../../CacheError.ts"
 import * as OptionsDefaults from "../../internal/defaults/options.ts"
-import * as StoresDefaults from "../../internal/defaults/stores.ts"
 import { sizesOf, trustOf } from "../../internal/options/folder.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
-import { isPage } from "../../internal/store/pageIds.ts"
-import { tooLarge } from "../../internal/store/tooLarge.ts"
 import * as Tokens from "../../internal/token.ts"
 import { Serializer } from "../../Serializer.ts"
 import * as Store from "../../Store.ts"
 import { absolute } from "../shared/directory.ts"
+import { reasonOf } from "../shared/fileErrors.ts"
 import { networkOfFolder } from "../shared/folderTrust.ts"
 import * as Counters from "./counters.ts"
+import * as Entries from "./entries.ts"
 import * as Folder from "./folder.ts"
-import * as Metadata from "./metadata.ts"
-import * as Name from "./name.ts"
 import * as Room from "./room.ts"
 import * as Tags from "./tags.ts"
+import * as Tidying from "./tidying.ts"
 
 /**
  * The folder, and how much room its files may take.
@@ -40,23 +37,23 @@ import * as Tags from "./tags.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** the folder; made if it does not exist. It should hold nothing else */
+  /** The folder; made if it does not exist. It should hold nothing else. */
   readonly directory: string
   /**
-   * how large all payloads together may become; the metadata, some 600 bytes an entry, comes on top. If there is no room,
-   * the entry that was used longest ago goes first
+   * How large all payloads together may become; the metadata, some 600 bytes an entry, comes on top. If there is no
+   * room, the entry that was used longest ago goes first.
    *
    * @default 1 GiB
    */
   readonly maxSize?: ByteSize.Input | undefined
   /**
-   * the largest value that is stored, at most `maxSize`: writing a larger one would block the process
+   * The largest value that is stored, at most `maxSize`: writing a larger one would block the process.
    *
    * @default 8 MiB, or `maxSize`
    */
   readonly maxValue?: ByteSize.Input | undefined
   /**
-   * accepts a folder that other users can write to. What is in it is taken for what the program has stored
+   * Accepts a folder that other users can write to. Its content is taken for what the program has stored.
    *
    * @default `false`
    */
@@ -77,7 +74,7 @@ export interface Options {
  *
  * Several processes may use one folder: each finds the entries and tag invalidations of the others, and never half a
  * file. But leases, conditional sets, touches, soft invalidations and increments are atomic inside one process only.
- * Where that matters, use `SqliteStore` of `effect-cached/sqlite`.
+ * If that matters, use `SqliteStore` of `effect-cached/sqlite`.
  *
  * **Example** (Opening a folder)
  *
@@ -99,23 +96,31 @@ export interface Options {
  */
 export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => {
   const config = validate(options)
+  const { directory, maxSize, maxValue, trustFolder } = config
   return Effect.gen(function*() {
     const { extension } = yield* Serializer
     const owner = Tokens.make(yield* Tokens.Seed).next(8)
+    const subfolders = [Tags.subfolder, Counters.subfolder]
     const folder = yield* Effect.try({
-      try: () => Folder.open(config.directory, { subfolders, owner, trustFolder: config.trustFolder }),
-      catch: (cause) => new StoreError({ store: name, operation: "open", reason: reasonOf(cause), cause })
+      try: () => Folder.open({ directory, subfolders, owner, trustFolder }),
+      catch: toError("open")
     })
-    // a store that is made outside a scope has no end
+    // A store that is made outside a scope has no end.
     const scope = yield* Effect.serviceOption(Scope.Scope)
-    if (Option.isSome(scope)) yield* Scope.addFinalizer(scope.value, Effect.sync(folder.close))
-    const network = networkOfFolder(config.directory)
+    if (Option.isSome(scope)) yield* Scope.addFinalizer(scope.value, Effect.sync(() => Folder.close(folder)))
+    const network = networkOfFolder(directory)
     if (network !== undefined) {
       yield* Effect.logWarning(
-        `${config.directory} is on a network file system (${network}): while it stalls, the process stands still`
+        `${directory} is on a network file system (${network}): while it stalls, the process stands still`
       )
     }
-    return fromFolder(folder, { ...config, extension })
+    return over({
+      folder,
+      room: Room.make(folder, maxSize),
+      tidying: Tidying.make(folder),
+      extension,
+      maxValue
+    })
   })
 }
 
@@ -176,197 +181,33 @@ const validate = (options: Options): Config => {
 
 const name = "files"
 
-const reasons = new Map<unknown, StoreErrorReason>([
-  ["EACCES", "Denied"],
-  ["EPERM", "Denied"],
-  ["EROFS", "Denied"],
-  // Deno, without a permission
-  ["NotCapable", "Denied"],
-  ["ENOSPC", "Full"],
-  ["EDQUOT", "Full"],
-  ["EFBIG", "TooLarge"]
-])
+const toError = (operation: string) => (cause: unknown): StoreError =>
+  new StoreError({ store: name, operation, reason: reasonOf(cause), cause })
 
-const reasonOf = (thrown: unknown): StoreErrorReason =>
-  ["code", "name"].map((field) => reasons.get(Reflect.get(Object(thrown), field))).find((reason) =>
-    reason !== undefined
-  ) ??
-    "Unavailable"
-
-interface FolderConfig extends Config {
-  readonly extension: string
-}
-
-const subfolders = ["tags", Counters.subfolder]
-
-const fromFolder = (folder: Folder.Folder, config: FolderConfig): SyncStore => {
-  const room = Room.make(folder, config.maxSize)
-  const tags = Tags.tags(folder)
-  const counters = Counters.make(folder)
+const over = (entries: Entries.Entries): SyncStore => {
+  const { room } = entries
   const store = Store.makeSync({
-    ...entries(folder, room, config),
     name,
-    maxSize: config.maxSize,
+    maxSize: room.maxSize,
     capabilities: { shared: true },
-    tags: {
-      version: tags.version,
-      markers: (names, newVersion) => withRoom(room, 0, () => tags.markers(names, newVersion)),
-      invalidate: (...arguments_) => withRoom(room, 0, () => tags.invalidate(...arguments_)),
-      remove: tags.remove
-    },
-    counters: { ...counters, set: (...arguments_) => withRoom(room, 0, () => counters.set(...arguments_)) },
+    get: (id) => Entries.get(entries, id),
+    set: (id, entry, now) => Entries.set(entries, id, entry, now),
+    remove: (id) => Entries.remove(entries, id),
+    scan: (prefix) => Entries.scan(entries, prefix),
+    size: () => Entries.size(entries),
+    clear: () => void Array.from(Room.clear(room)),
+    tags: Tags.storage(room),
+    counters: Counters.storage(room),
     reasonOf
   })
   // The last step removes what was written meanwhile, and ends the leases, all at once.
-  return { ...store, clear: Effect.andThen(inTurns(store.name, "clear", room.clear), store.clear) }
+  return { ...store, clear: Effect.andThen(clearInTurns(room), store.clear) }
 }
 
-/** Runs steps with other fibers and timers in between. */
-const inTurns = (store: string, operation: string, steps: () => Iterator<void>): Effect.Effect<void, StoreError> =>
+/** Removes all entries, with other fibers and timers in between. */
+const clearInTurns = (room: Room.Room): Effect.Effect<void, StoreError> =>
   Effect.gen(function*() {
-    const left = steps()
-    const next = Effect.try({
-      try: () => left.next().done,
-      catch: (cause) => new StoreError({ store, operation, reason: reasonOf(cause), cause })
-    })
+    const left = Room.clear(room)
+    const next = Effect.try({ try: () => left.next().done, catch: toError("clear") })
     while ((yield* next) !== true) yield* Effect.yieldNow
   })
-
-/** Runs once more after making room on a full disk. */
-const withRoom = <A>(room: Room.Room, size: number, run: () => A): A => {
-  try {
-    return run()
-  } catch (thrown) {
-    if (reasonOf(thrown) !== "Full") throw thrown
-    room.freeOnFullDisk(size)
-    return run()
-  }
-}
-
-const entries = (folder: Folder.Folder, room: Room.Room, { extension, maxValue }: FolderConfig) => {
-  const tidy = tidying(folder)
-
-  const parse = (stem: string, text: string | undefined): Metadata.Metadata | undefined => {
-    const metadata = text === undefined ? undefined : Metadata.parse(text)
-    return metadata !== undefined && isPayloadOf(stem, metadata.file) ? metadata : undefined
-  }
-
-  const readText = (stem: string): string | undefined => folder.read(Name.metadataOf(stem))?.toString()
-
-  const readMetadata = (stem: string): Metadata.Metadata | undefined => parse(stem, readText(stem))
-
-  const get = (id: string): Stored | typeof Store.Damaged | undefined => {
-    const stem = Name.stemOf(id)
-    // Another process may be writing this entry: the second look finds its write.
-    for (let look = 0, seen = ""; look < 2; look++) {
-      const text = readText(stem)
-      const metadata = parse(stem, text)
-      // a metadata file is replaced in one step: one that cannot be read was changed by somebody
-      if (text !== undefined && metadata === undefined) return Store.Damaged
-      if (metadata?.id !== id || metadata.meta.writeId === seen) return undefined
-      const payload = folder.read(metadata.file)
-      if (payload !== undefined && Metadata.fits(metadata, payload)) {
-        folder.touch(Name.metadataOf(stem))
-        return { meta: metadata.meta, payload }
-      }
-      seen = metadata.meta.writeId
-    }
-    return undefined
-  }
-
-  // Between the two renames the pair belongs to two writes, which is a miss. It is never the payload of another entry, and
-  // never a payload without metadata, which nobody could recognize as ours.
-  const set = (id: string, entry: Stored, now: number) => {
-    const size = entry.payload.length
-    if (size > maxValue) throw tooLarge({ store: name, operation: "set", id, size, limit: ["maxValue", maxValue] })
-    const stem = Name.stemOf(id)
-    const file = stem + extension
-    room.reserve(stem, size - (folder.stat(file)?.size ?? 0))
-    const metadata = { name: Name.metadataOf(stem), content: Metadata.render(Metadata.make(id, file, entry)) }
-    withRoom(room, size, () => folder.write([metadata, { name: file, content: entry.payload }]))
-    tidy(now)
-  }
-
-  // The payload first: see `set`.
-  const remove = (id: string): boolean => {
-    const stem = Name.stemOf(id)
-    const files = new Set([readMetadata(stem)?.file ?? stem + extension, stem + extension, Name.metadataOf(stem)])
-    return Array.from(files, folder.remove).includes(true)
-  }
-
-  const scan = function*(prefix: string): Generator<Store.Scanned> {
-    for (const stem of metadataStems(folder.list())) {
-      if (Name.textOf(stem)?.startsWith(prefix) === false) continue
-      const metadata = readMetadata(stem)
-      if (metadata === undefined || Name.stemOf(metadata.id) !== stem || !metadata.id.startsWith(prefix)) continue
-      if (folder.stat(metadata.file)?.size === metadata.bytes) yield { id: metadata.id, meta: metadata.meta }
-    }
-  }
-
-  return {
-    get,
-    set,
-    remove,
-    scan,
-    size: () => metadataStems(folder.list()).filter((stem) => !isPage(Name.textOf(stem) ?? "")).length,
-    clear: () => void Array.from({ [Symbol.iterator]: room.clear })
-  }
-}
-
-const isPayloadOf = (stem: string, file: string): boolean =>
-  file.startsWith(stem) && /^\.\w+$/.test(file.slice(stem.length))
-
-const metadataStems = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
-  names.flatMap((file) => {
-    const parsed = Name.parse(file)
-    return parsed?.isMetadata === true ? [parsed.stem] : []
-  })
-
-/** How many writes there are between two looks for expired entries. */
-const tidyEvery = 64
-
-const isCounter = (file: string): boolean => file.startsWith(`${Counters.subfolder}/`)
-
-/** The names of all entries and counters, read little by little. Markers above their number are removed on the way. */
-const all = function*(folder: Folder.Folder): Generator<string, void> {
-  const inFolder = (below?: string) => ({ [Symbol.iterator]: () => folder.names(below) })
-  yield* inFolder()
-  for (const file of inFolder(Counters.subfolder)) yield `${Counters.subfolder}/${file}`
-  let markers = 0
-  for (const file of inFolder("tags")) {
-    if (Name.parse(file) !== undefined && ++markers > StoresDefaults.markersKept) folder.remove(`tags/${file}`)
-    yield `tags/${file}`
-  }
-}
-
-/** Every `tidyEvery` writes removes the expired entries of one part of the folder; after the last part it starts again. */
-const tidying = (folder: Folder.Folder) => {
-  let writes = 0
-  let rest = all(folder)
-
-  const tidyEntry = (file: string, now: number) => {
-    const metadata = Metadata.parse(folder.read(file)?.toString() ?? "")
-    if (metadata === undefined || metadata.meta.expiresAt > now) return
-    const stem = Name.parse(file)!.stem
-    if (!isPayloadOf(stem, metadata.file)) return
-    folder.remove(metadata.file)
-    folder.remove(file)
-  }
-
-  return (now: number): void => {
-    if (++writes % tidyEvery !== 0) return
-    try {
-      for (let i = 0; i < 4 * tidyEvery; i++) {
-        const { done, value: file } = rest.next()
-        if (done === true) {
-          rest = all(folder)
-          return
-        }
-        if (isCounter(file)) Counters.tidy(folder, file, now)
-        else if (Name.parse(file)?.isMetadata === true) tidyEntry(file, now)
-      }
-    } catch {
-      // The write has succeeded; the next look removes this.
-    }
-  }
-}

@@ -2,27 +2,25 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { draftMillis } from "../../internal/defaults/folders.ts"
+import { codeOf } from "../shared/fileErrors.ts"
 import { makeFolder, plainOnly } from "../shared/folderTrust.ts"
 
-export interface Folder {
-  /** `undefined` where there is no such file */
-  readonly read: (name: string) => Buffer | undefined
-  /** Replaces files in this order; all drafts are written before the first is renamed. */
-  readonly write: (files: ReadonlyArray<File>) => void
-  /** Writes a file unless it exists; `false`: it exists. */
-  readonly create: (file: File) => boolean
-  /** Makes a file longer, to at least a size, and answers its size. */
-  readonly append: (name: string, least: number) => number
-  /** Removes a file, and answers whether it existed. */
-  readonly remove: (name: string) => boolean
-  readonly list: (below?: string) => ReadonlyArray<string>
-  /** The names of the folder, read little by little. Some that come or go meanwhile are missing. */
-  readonly names: (below?: string) => Generator<string>
-  /** Ends the looks that are not at their end. */
-  readonly close: () => void
-  readonly stat: (name: string) => fs.Stats | undefined
-  /** Marks a file as used last. */
-  readonly touch: (name: string) => void
+interface Options {
+  readonly directory: string
+  readonly subfolders: ReadonlyArray<string>
+  /** 16 hexadecimal digits that no other process has. */
+  readonly owner: string
+  /** Others may write to the folder. */
+  readonly trustFolder: boolean
+}
+
+export interface Folder extends Options {
+  /** How many drafts were written. */
+  drafts: number
+  /** The time of the last use, on the clock of the file system: only the order counts. */
+  usedAt: number
+  /** Directories that are being read: one that is not closed is closed by a collection, with a warning. */
+  readonly opened: Set<fs.Dir>
 }
 
 interface File {
@@ -39,216 +37,222 @@ const tag = {
 `
 }
 
-const codeOf = (thrown: unknown): unknown => (thrown as NodeJS.ErrnoException | null)?.code
-
 /** There is no such file. A link and a pipe are none. */
 const missing = new Set<unknown>(["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "EAGAIN"])
 
-const readPlain = { flag: fs.constants.O_RDONLY | plainOnly }
+const isMissing = (thrown: unknown): boolean => missing.has(codeOf(thrown))
 
 /** File systems without hard links. */
 const noLinks = new Set<unknown>(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"])
 
-const isDraft = (name: string): boolean => /^[0-9a-f]{16}-\d+-\d+\.tmp$/.test(name)
+const readPlain = { flag: fs.constants.O_RDONLY | plainOnly }
 
-/** The time between two uses of files, in milliseconds: shorter than a use, longer than the precision of file systems. */
-const step = 0.01
-
-interface Options {
-  readonly subfolders: ReadonlyArray<string>
-  /** 16 hexadecimal digits that no other process has */
-  readonly owner: string
-  /** others may write to the folder */
-  readonly trustFolder: boolean
-}
+const appendPlain = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | plainOnly
 
 /**
- * Opens a folder, makes it if it does not exist, and checks that it can be written. Throws the errors of the file system.
+ * The time between two uses of files, in milliseconds: shorter than a use, longer than the precision of file systems.
  */
-export const open = (directory: string, { owner, subfolders, trustFolder }: Options): Folder => {
-  let drafts = 0
-  // The time of the last use, on the clock of the file system: only the order counts.
-  let usedAt = 0
-  // Looks that are not at their end yet: what is not closed is closed by a collection, with a warning.
-  const opened = new Set<fs.Dir>()
+const step = 0.01
 
-  const at = (name: string) => path.join(directory, name)
-
-  const list = (below = ""): ReadonlyArray<string> => {
-    try {
-      return fs.readdirSync(at(below))
-    } catch (thrown) {
-      if (missing.has(codeOf(thrown))) return []
-      throw thrown
-    }
-  }
-
-  const names = function*(below = ""): Generator<string> {
-    let dir: fs.Dir | undefined
-    try {
-      dir = fs.opendirSync(at(below), { bufferSize: 256 })
-      opened.add(dir)
-      for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) yield entry.name
-    } catch (thrown) {
-      // who was closed meanwhile is at its end
-      if (!missing.has(codeOf(thrown)) && (dir === undefined || opened.has(dir))) throw thrown
-    } finally {
-      if (dir !== undefined && opened.delete(dir)) dir.closeSync()
-    }
-  }
-
-  const close = () => {
-    for (const dir of opened) dir.closeSync()
-    opened.clear()
-  }
-
-  const makeFolders = () => {
-    makeFolder(directory, trustFolder)
-    for (const name of subfolders) makeFolder(at(name), trustFolder)
-    if (stat(tag.name) === undefined) create(tag)
-  }
-
-  /** Runs once more if the folder was removed meanwhile. */
-  const inFolder = <A>(run: () => A): A => {
-    try {
-      return run()
-    } catch (thrown) {
-      if (codeOf(thrown) !== "ENOENT") throw thrown
-      makeFolders()
-      return run()
-    }
-  }
-
-  const discard = (draft: string) => {
-    try {
-      fs.unlinkSync(draft)
-    } catch {
-      // It was renamed, or a program that opens the folder in an hour removes it.
-    }
-  }
-
-  const writeDraft = (content: string | Uint8Array): string => {
-    const draft = at(`${owner}-${process.pid}-${drafts++}.tmp`)
-    try {
-      fs.writeFileSync(draft, content, { flag: "wx" })
-      return draft
-    } catch (thrown) {
-      discard(draft)
-      throw thrown
-    }
-  }
-
-  /** Writes drafts, and discards those that were not renamed when something fails. */
-  const withDrafts = <A>(files: ReadonlyArray<File>, run: (drafts: ReadonlyArray<string>) => A): A => {
-    const written: Array<string> = []
-    try {
-      for (const { content } of files) written.push(writeDraft(content))
-      return run(written)
-    } catch (thrown) {
-      for (const draft of written) discard(draft)
-      throw thrown
-    }
-  }
-
-  const setUsed = (file: string, writtenAt: number) => {
-    usedAt = Math.max(usedAt + step, writtenAt)
-    fs.utimesSync(file, usedAt / 1000, usedAt / 1000)
-  }
-
-  const write = (files: ReadonlyArray<File>) =>
-    inFolder(() =>
-      withDrafts(files, (drafts) => {
-        for (const draft of drafts) setUsed(draft, fs.statSync(draft).mtimeMs)
-        drafts.forEach((draft, i) => fs.renameSync(draft, at(files[i]!.name)))
-      })
-    )
-
-  const create = (file: File): boolean =>
-    inFolder(() =>
-      withDrafts([file], ([draft]) => {
-        const created = link(draft!, at(file.name))
-        discard(draft!)
-        return created
-      })
-    )
-
-  const link = (draft: string, target: string): boolean => {
-    try {
-      fs.linkSync(draft, target)
-    } catch (thrown) {
-      if (codeOf(thrown) === "EEXIST") return false
-      if (!noLinks.has(codeOf(thrown))) throw thrown
-      if (fs.existsSync(target)) return false
-      fs.renameSync(draft, target)
-    }
-    return true
-  }
-
-  const append = (name: string, least: number) =>
-    inFolder(() => {
-      const file = fs.openSync(
-        at(name),
-        fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | plainOnly
-      )
-      try {
-        fs.writeSync(file, ".".repeat(Math.max(1, least - fs.fstatSync(file).size)))
-        return fs.fstatSync(file).size
-      } finally {
-        fs.closeSync(file)
-      }
-    })
-
-  const remove = (name: string): boolean => {
-    try {
-      fs.unlinkSync(at(name))
-      return true
-    } catch (thrown) {
-      if (missing.has(codeOf(thrown))) return false
-      throw thrown
-    }
-  }
-
-  const stat = (name: string): fs.Stats | undefined => {
-    try {
-      return fs.statSync(at(name), { throwIfNoEntry: false })
-    } catch (thrown) {
-      if (missing.has(codeOf(thrown))) return undefined
-      throw thrown
-    }
-  }
-
-  makeFolders()
-  // Also checks that the folder can be written.
-  const probe = writeDraft("")
-  usedAt = fs.statSync(probe).mtimeMs
+/**
+ * Opens a folder, makes it if it does not exist, and checks that it can be written. Throws the errors of the file
+ * system, as all operations do.
+ */
+export const open = (options: Options): Folder => {
+  const self: Folder = { ...options, drafts: 0, usedAt: 0, opened: new Set() }
+  makeFolders(self)
+  // This also checks that the folder can be written.
+  const probe = writeDraft(self, "")
+  self.usedAt = fs.statSync(probe).mtimeMs
   discard(probe)
-  for (const name of list()) {
-    if (isDraft(name) && (stat(name)?.mtimeMs ?? usedAt) < usedAt - draftMillis) remove(name)
+  const { usedAt } = self
+  for (const name of list(self)) {
+    if (isDraft(name) && (stat(self, name)?.mtimeMs ?? usedAt) < usedAt - draftMillis) remove(self, name)
   }
+  return self
+}
 
-  return {
-    read(name) {
-      try {
-        return fs.readFileSync(at(name), readPlain)
-      } catch (thrown) {
-        if (missing.has(codeOf(thrown))) return undefined
-        throw thrown
-      }
-    },
-    write,
-    create,
-    append,
-    remove,
-    list,
-    names,
-    close,
-    stat,
-    touch(name) {
-      try {
-        setUsed(at(name), 0)
-      } catch {
-        // The file was removed, or the folder has become read-only: the read has succeeded all the same.
-      }
-    }
+/** Ends the listings that are not at their end. */
+export const close = ({ opened }: Folder): void => {
+  for (const dir of opened) dir.closeSync()
+  opened.clear()
+}
+
+const makeFolders = (self: Folder): void => {
+  const { directory, subfolders, trustFolder } = self
+  makeFolder(directory, trustFolder)
+  for (const name of subfolders) makeFolder(pathOf(self, name), trustFolder)
+  if (stat(self, tag.name) === undefined) create(self, tag)
+}
+
+const pathOf = ({ directory }: Folder, name: string): string => path.join(directory, name)
+
+// ---------------------------------------------------------------------------------------------------------------------
+// reading
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** `undefined` where there is no such file. */
+export const read = (self: Folder, name: string): Buffer | undefined => {
+  try {
+    return fs.readFileSync(pathOf(self, name), readPlain)
+  } catch (thrown) {
+    if (isMissing(thrown)) return undefined
+    throw thrown
   }
+}
+
+export const stat = (self: Folder, name: string): fs.Stats | undefined => {
+  try {
+    return fs.statSync(pathOf(self, name), { throwIfNoEntry: false })
+  } catch (thrown) {
+    if (isMissing(thrown)) return undefined
+    throw thrown
+  }
+}
+
+export const list = (self: Folder, below = ""): ReadonlyArray<string> => {
+  try {
+    return fs.readdirSync(pathOf(self, below))
+  } catch (thrown) {
+    if (isMissing(thrown)) return []
+    throw thrown
+  }
+}
+
+/** The names of the folder, read little by little. Some that come or go meanwhile are missing. */
+export const names = function*(self: Folder, below = ""): Generator<string, void> {
+  const { opened } = self
+  let dir: fs.Dir | undefined
+  try {
+    dir = fs.opendirSync(pathOf(self, below), { bufferSize: 256 })
+    opened.add(dir)
+    for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) yield entry.name
+  } catch (thrown) {
+    // A listing that was closed meanwhile is at its end.
+    if (!isMissing(thrown) && (dir === undefined || opened.has(dir))) throw thrown
+  } finally {
+    if (dir !== undefined && opened.delete(dir)) dir.closeSync()
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// writing
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Replaces files in this order; all drafts are written before the first is renamed. */
+export const write = (self: Folder, files: ReadonlyArray<File>): void =>
+  inFolder(self, () =>
+    withDrafts(self, files, (drafts) => {
+      for (const draft of drafts) setUsed(self, draft, fs.statSync(draft).mtimeMs)
+      drafts.forEach((draft, i) => fs.renameSync(draft, pathOf(self, files[i]!.name)))
+    }))
+
+/** Writes a file unless it exists; `false`: it exists. */
+export const create = (self: Folder, file: File): boolean =>
+  inFolder(self, () =>
+    withDrafts(self, [file], ([draft]) => {
+      const created = link(draft!, pathOf(self, file.name))
+      discard(draft!)
+      return created
+    }))
+
+/** Makes a file longer, to at least a size, and answers its size. */
+export const append = (self: Folder, name: string, least: number): number =>
+  inFolder(self, () => {
+    const file = fs.openSync(pathOf(self, name), appendPlain)
+    try {
+      fs.writeSync(file, ".".repeat(Math.max(1, least - fs.fstatSync(file).size)))
+      return fs.fstatSync(file).size
+    } finally {
+      fs.closeSync(file)
+    }
+  })
+
+/** Removes a file, and answers whether it existed. */
+export const remove = (self: Folder, name: string): boolean => {
+  try {
+    fs.unlinkSync(pathOf(self, name))
+    return true
+  } catch (thrown) {
+    if (isMissing(thrown)) return false
+    throw thrown
+  }
+}
+
+/** Marks a file as used last. */
+export const touch = (self: Folder, name: string): void => {
+  try {
+    setUsed(self, pathOf(self, name), 0)
+  } catch {
+    // The file was removed, or the folder has become read-only: the read has succeeded all the same.
+  }
+}
+
+const setUsed = (self: Folder, file: string, writtenAt: number): void => {
+  self.usedAt = Math.max(self.usedAt + step, writtenAt)
+  fs.utimesSync(file, self.usedAt / 1000, self.usedAt / 1000)
+}
+
+/** Runs once more if the folder was removed meanwhile. */
+const inFolder = <A>(self: Folder, run: () => A): A => {
+  try {
+    return run()
+  } catch (thrown) {
+    if (codeOf(thrown) !== "ENOENT") throw thrown
+    makeFolders(self)
+    return run()
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// drafts
+// ---------------------------------------------------------------------------------------------------------------------
+
+const isDraft = (name: string): boolean => /^[0-9a-f]{16}-\d+-\d+\.tmp$/.test(name)
+
+/** Writes drafts, and discards those that were not renamed when something fails. */
+const withDrafts = <A>(
+  self: Folder,
+  files: ReadonlyArray<File>,
+  run: (drafts: ReadonlyArray<string>) => A
+): A => {
+  const written: Array<string> = []
+  try {
+    for (const { content } of files) written.push(writeDraft(self, content))
+    return run(written)
+  } catch (thrown) {
+    for (const draft of written) discard(draft)
+    throw thrown
+  }
+}
+
+const writeDraft = (self: Folder, content: string | Uint8Array): string => {
+  const draft = pathOf(self, `${self.owner}-${process.pid}-${self.drafts++}.tmp`)
+  try {
+    fs.writeFileSync(draft, content, { flag: "wx" })
+    return draft
+  } catch (thrown) {
+    discard(draft)
+    throw thrown
+  }
+}
+
+const discard = (draft: string): void => {
+  try {
+    fs.unlinkSync(draft)
+  } catch {
+    // It was renamed, or a program that opens the folder in an hour removes it.
+  }
+}
+
+const link = (draft: string, target: string): boolean => {
+  try {
+    fs.linkSync(draft, target)
+  } catch (thrown) {
+    if (codeOf(thrown) === "EEXIST") return false
+    if (!noLinks.has(codeOf(thrown))) throw thrown
+    if (fs.existsSync(target)) return false
+    fs.renameSync(draft, target)
+  }
+  return true
 }

@@ -6,7 +6,7 @@ import type { Meta, Stored } from "../../CacheEntry.ts"
 /** The metadata of an entry, and the size and hash that its payload must have. */
 export interface Metadata {
   readonly id: string
-  /** the name of the payload's file */
+  /** The name of the payload's file. */
   readonly file: string
   readonly bytes: number
   readonly sha256: string
@@ -38,7 +38,7 @@ export const make = (id: string, file: string, { meta, payload }: Stored): Metad
 export const fits = (metadata: Metadata, payload: Uint8Array): boolean =>
   payload.length === metadata.bytes && sha256(payload) === metadata.sha256
 
-// `Infinity` has no JSON: it is `null`.
+/** `Infinity` has no JSON: it is `null`. */
 const check = ({ bytes, file, id, meta, sha256 }: Metadata): string =>
   crc32(JSON.stringify([format, id, file, bytes, sha256, meta])).toString(16).padStart(8, "0")
 

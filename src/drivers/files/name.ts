@@ -1,10 +1,10 @@
 /**
  * A file's name for any text: readable, the same on every file system, different for different texts.
  *
- * `user:1` is `user=1~…`, `~Weather@MCzotVDh:6:Berlin` is `Weather@MCzotVDh=6=Berlin~…`. Letters, digits and `- _ . ,` stay,
- * `:` becomes `=` and a space `+`; everything else is a `%` and the number of the UTF-16 unit. After the last `~` comes the
- * beginning of the text's SHA-256: it keeps names apart that a file system takes for the same (`A` and `a`, two forms of
- * `é`) or that were cut, and marks the file as ours.
+ * `user:1` is `user=1~…`, `~Weather@MCzotVDh:6:Berlin` is `Weather@MCzotVDh=6=Berlin~…`. Letters, digits and `- _ . ,`
+ * stay, `:` becomes `=` and a space `+`; everything else is a `%` and the number of the UTF-16 unit. After the last `~`
+ * comes the beginning of the text's SHA-256: it keeps names apart that a file system takes for the same (`A` and `a`,
+ * two forms of `é`) or that were cut, and marks the file as ours.
  */
 import { hash } from "node:crypto"
 
@@ -83,3 +83,7 @@ export const parse = (name: string): { readonly stem: string; readonly isMetadat
   const parts = ours.exec(name)
   return parts === null ? undefined : { stem: parts[1]!, isMetadata: parts[2] === metadataExtension }
 }
+
+/** Whether a file is the payload beside the metadata of a stem. */
+export const isPayloadOf = (stem: string, file: string): boolean =>
+  file.startsWith(stem) && /^\.\w+$/.test(file.slice(stem.length))

@@ -1,20 +1,23 @@
 /**
  * Measures the folder and makes room: the entry that was used longest ago goes first.
  *
- * A folder may have very many files, so it is measured in steps, some with each write. Of what was measured only the sum
- * and the entries that were used longest ago are kept.
+ * A folder may have very many files, so it is measured in steps, some with each write. Only the sum and the entries
+ * that were used longest ago are kept.
  */
 import { filesMeasured } from "../../internal/defaults/folders.ts"
-import type { Folder } from "./folder.ts"
+import { reasonOf } from "../shared/fileErrors.ts"
+import * as Folder from "./folder.ts"
 import * as Name from "./name.ts"
 
 export interface Room {
-  /** Makes room for an entry before it grows by some bytes. */
-  readonly reserve: (stem: string, growth: number) => void
-  /** Makes room on a full disk, for a payload of this size and some more. */
-  readonly freeOnFullDisk: (size: number) => void
-  /** Removes all entries, a step at a time: the answer is what is left to do. */
-  readonly clear: () => Iterator<void>
+  readonly folder: Folder.Folder
+  readonly maxSize: number
+  /** The bytes of all payloads. Exact while no other process writes, so they are measured again from time to time. */
+  total: number
+  sinceMeasured: number
+  /** The entries that were used longest ago, as they were measured last. */
+  oldest: Array<Measured>
+  scan: Scan | undefined
 }
 
 /** A payload, and when its entry was used last. */
@@ -30,7 +33,7 @@ interface Scan {
   readonly names: Generator<string>
   readonly oldest: Array<Measured>
   bytes: number
-  /** what was written meanwhile: it may be counted twice, until the next look */
+  /** The bytes that were written meanwhile: they may be counted twice, until the next look. */
   grown: number
 }
 
@@ -39,88 +42,98 @@ const slack = 1 / 16
 
 const byUse = (a: Measured, b: Measured): number => a.usedAt - b.usedAt
 
-export const make = (folder: Folder, maxSize: number): Room => {
-  // Exact while no other process writes, so it is measured again from time to time.
-  let total = 0
-  let sinceMeasured = Infinity
-  let oldest: Array<Measured> = []
-  let scan: Scan | undefined
+export const make = (folder: Folder.Folder, maxSize: number): Room => ({
+  folder,
+  maxSize,
+  total: 0,
+  sinceMeasured: Infinity,
+  oldest: [],
+  scan: undefined
+})
 
-  // A payload without metadata cannot be read, so it counts as never used.
-  const usedAtOf = (stem: string): number => folder.stat(Name.metadataOf(stem))?.mtimeMs ?? 0
+/** Makes room for an entry before it grows by some bytes. */
+export const reserve = (self: Room, stem: string, growth: number): void => {
+  const { maxSize } = self
+  if (self.total + growth > maxSize || self.sinceMeasured > maxSize * slack) beginScan(self)
+  if (self.scan !== undefined) measureSome(self, self.scan, filesMeasured.ofStep)
+  if (self.total + growth > maxSize) shrink(self, maxSize * (1 - slack) - growth, stem)
+  self.total += growth
+  self.sinceMeasured += growth
+  if (self.scan !== undefined) self.scan.grown += growth
+}
 
-  const measure = (name: string, to: Scan) => {
-    const parsed = Name.parse(name)
-    if (parsed === undefined || parsed.isMetadata) return
-    const { stem } = parsed
-    const size = folder.stat(name)?.size ?? 0
-    to.bytes += size
-    to.oldest.push({ name, stem, size, usedAt: usedAtOf(stem) })
-    if (to.oldest.length > 2 * filesMeasured.oldest) to.oldest.sort(byUse).length = filesMeasured.oldest
+/** Runs once more after making room on a full disk, for a payload of this size and some more. */
+export const withRoom = <A>(self: Room, size: number, run: () => A): A => {
+  try {
+    return run()
+  } catch (thrown) {
+    if (reasonOf(thrown) !== "Full") throw thrown
+    measureSome(self, beginScan(self), Infinity)
+    shrink(self, self.total * (1 - slack) - 2 * size, "")
+    return run()
   }
+}
 
-  const begin = (): Scan => scan ??= { names: folder.names(), oldest: [], bytes: 0, grown: 0 }
+/** Removes all entries, a step at a time. */
+export const clear = function*(self: Room): Generator<void, void> {
+  const { folder } = self
+  let i = 0
+  for (const name of Folder.list(folder)) {
+    if (Name.parse(name) === undefined) continue
+    Folder.remove(folder, name)
+    if (++i % filesMeasured.ofStep === 0) yield
+  }
+  self.total = 0
+  self.oldest = []
+  self.scan?.names.return(undefined)
+  self.scan = undefined
+}
 
-  /** Looks at some more files. */
-  const step = (of: Scan, most: number) => {
-    for (let i = 0; i < most; i++) {
-      const next = of.names.next()
-      if (next.done === true) return end(of)
-      measure(next.value, of)
+const beginScan = (self: Room): Scan =>
+  self.scan ??= { names: Folder.names(self.folder), oldest: [], bytes: 0, grown: 0 }
+
+/** Looks at some more files. */
+const measureSome = (self: Room, scan: Scan, most: number): void => {
+  for (let i = 0; i < most; i++) {
+    const next = scan.names.next()
+    if (next.done === true) return endScan(self, scan)
+    measure(self, scan, next.value)
+  }
+}
+
+const measure = (self: Room, scan: Scan, name: string): void => {
+  const parsed = Name.parse(name)
+  if (parsed === undefined || parsed.isMetadata) return
+  const { stem } = parsed
+  const size = Folder.stat(self.folder, name)?.size ?? 0
+  scan.bytes += size
+  scan.oldest.push({ name, stem, size, usedAt: usedAtOf(self, stem) })
+  if (scan.oldest.length > 2 * filesMeasured.oldest) scan.oldest.sort(byUse).length = filesMeasured.oldest
+}
+
+const endScan = (self: Room, { bytes, grown, oldest }: Scan): void => {
+  self.total = bytes + grown
+  self.sinceMeasured = grown
+  self.oldest = oldest.sort(byUse)
+  self.scan = undefined
+}
+
+/** A payload without metadata cannot be read, so it counts as never used. */
+const usedAtOf = ({ folder }: Room, stem: string): number => Folder.stat(folder, Name.metadataOf(stem))?.mtimeMs ?? 0
+
+/** Removes the entries that were used longest ago, as far as is known, but none that was used since it was measured. */
+const shrink = (self: Room, target: number, except: string): void => {
+  const { folder, oldest } = self
+  const spared: Array<Measured> = []
+  let at = 0
+  for (; at < oldest.length && self.total > target; at++) {
+    const item = oldest[at]!
+    if (item.stem === except) spared.push(item)
+    else if (usedAtOf(self, item.stem) <= item.usedAt) {
+      Folder.remove(folder, item.name)
+      Folder.remove(folder, Name.metadataOf(item.stem))
+      self.total -= item.size
     }
   }
-
-  const end = (of: Scan) => {
-    total = of.bytes + of.grown
-    sinceMeasured = of.grown
-    oldest = of.oldest.sort(byUse)
-    scan = undefined
-  }
-
-  const remove = ({ name, stem }: Measured) => {
-    folder.remove(name)
-    folder.remove(Name.metadataOf(stem))
-  }
-
-  /** Removes what was used longest ago, as far as it is known, but not what was used since it was measured. */
-  const shrink = (target: number, except: string) => {
-    const spared: Array<Measured> = []
-    let at = 0
-    for (; at < oldest.length && total > target; at++) {
-      const item = oldest[at]!
-      if (item.stem === except) spared.push(item)
-      else if (usedAtOf(item.stem) <= item.usedAt) {
-        remove(item)
-        total -= item.size
-      }
-    }
-    oldest = [...spared, ...oldest.slice(at)]
-  }
-
-  return {
-    reserve(stem, growth) {
-      if (total + growth > maxSize || sinceMeasured > maxSize * slack) begin()
-      if (scan !== undefined) step(scan, filesMeasured.ofStep)
-      if (total + growth > maxSize) shrink(maxSize * (1 - slack) - growth, stem)
-      total += growth
-      sinceMeasured += growth
-      if (scan !== undefined) scan.grown += growth
-    },
-    freeOnFullDisk(size) {
-      step(begin(), Infinity)
-      shrink(total * (1 - slack) - 2 * size, "")
-    },
-    clear: function*() {
-      let i = 0
-      for (const name of folder.list()) {
-        if (Name.parse(name) === undefined) continue
-        folder.remove(name)
-        if (++i % filesMeasured.ofStep === 0) yield
-      }
-      total = 0
-      oldest = []
-      scan?.names.return(undefined)
-      scan = undefined
-    }
-  }
+  self.oldest = [...spared, ...oldest.slice(at)]
 }

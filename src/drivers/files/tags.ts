@@ -1,67 +1,81 @@
 /** Tag markers, one small file each, so that they survive a restart. */
 import { nextVersion } from "../../internal/store/markers/markers.ts"
 import type { SyncTags } from "../../ports/storage.ts"
-import type { Marker, Markers } from "../../ports/store.ts"
-import type { Folder } from "./folder.ts"
+import type { InvalidationMode, Marker, Markers } from "../../ports/store.ts"
+import * as Folder from "./folder.ts"
 import { stemOf } from "./name.ts"
-import { readRecord, render } from "./record.ts"
+import * as Record from "./record.ts"
+import * as Room from "./room.ts"
 
-const tagFile = (tag: string): string => `tags/${stemOf(tag)}.json`
+interface Tags {
+  readonly folder: Folder.Folder
+  /** If the folder was removed, the counter continues from here: it must not repeat a number. */
+  counted: number
+}
 
-/** Its size is the number of invalidations: appending to it is one atomic step across processes. */
-const counter = "tags/invalidations"
+export const subfolder = "tags"
 
-export const tags = (folder: Folder): SyncTags => {
-  // If the folder was removed, the counter continues from here: it must not repeat a number.
-  let counted = 0
+/** The size of this file is the number of invalidations: to append to it is one atomic step across processes. */
+const counter = `${subfolder}/invalidations`
 
-  const readCounter = (): number => {
-    const size = folder.stat(counter)?.size ?? 0
-    counted = Math.max(counted, size)
-    return size
-  }
-
-  const read = (tag: string): Marker | undefined => {
-    const record = readRecord(folder, tagFile(tag))
-    const { seq, tag: of, version } = record ?? {}
-    return of === tag && typeof version === "string" && /^[0-9a-f]{24}$/.test(version) && Number.isSafeInteger(seq)
-      ? { version, seq: seq as number }
-      : undefined
-  }
-
-  const fileOf = (tag: string, marker: Marker) => ({ name: tagFile(tag), content: render({ tag, ...marker }) })
-
-  const create = (tag: string, marker: Marker): Marker => {
-    if (folder.create(fileOf(tag, marker))) return marker
-    const winner = read(tag)
-    if (winner !== undefined) return winner
-    // There is a file, and it cannot be read.
-    folder.write([fileOf(tag, marker)])
-    return marker
-  }
-
+/** The port over the markers of a folder. */
+export const storage = (room: Room.Room): SyncTags => {
+  const self: Tags = { folder: room.folder, counted: 0 }
   return {
-    version: (tag) => read(tag)?.version,
-    // The counter is read first: a marker written since then has a larger number.
-    markers(tags, newVersion): Markers {
-      const seq = readCounter()
-      return { seq, markers: tags.map((tag) => read(tag) ?? create(tag, { version: newVersion(), seq })) }
-    },
-    invalidate(tags, newVersion, mode) {
-      try {
-        counted = folder.append(counter, counted + 1)
-        for (const tag of tags) {
-          const before = mode === "soft" ? read(tag)?.version : undefined
-          folder.write([fileOf(tag, { version: nextVersion(before, mode, newVersion), seq: counted })])
-        }
-      } catch (thrown) {
-        // A missing marker invalidates too, and removing one needs no room.
-        for (const tag of tags) folder.remove(tagFile(tag))
-        throw thrown
-      }
-    },
-    remove(tags) {
-      for (const tag of tags) folder.remove(tagFile(tag))
-    }
+    version: (tag) => read(self, tag)?.version,
+    markers: (tags, newVersion) => Room.withRoom(room, 0, () => markers(self, tags, newVersion)),
+    invalidate: (tags, newVersion, mode) => Room.withRoom(room, 0, () => invalidate(self, tags, newVersion, mode)),
+    remove: (tags) => remove(self, tags)
   }
 }
+
+const read = ({ folder }: Tags, tag: string): Marker | undefined => {
+  const { seq, tag: of, version } = Record.read(folder, fileOf(tag)) ?? {}
+  return of === tag && typeof version === "string" && /^[0-9a-f]{24}$/.test(version) && Number.isSafeInteger(seq)
+    ? { version, seq: seq as number }
+    : undefined
+}
+
+/** The counter is read first: a marker written since then has a larger number. */
+const markers = (self: Tags, tags: ReadonlyArray<string>, newVersion: () => string): Markers => {
+  const seq = Folder.stat(self.folder, counter)?.size ?? 0
+  self.counted = Math.max(self.counted, seq)
+  return { seq, markers: tags.map((tag) => read(self, tag) ?? create(self, tag, { version: newVersion(), seq })) }
+}
+
+const create = (self: Tags, tag: string, marker: Marker): Marker => {
+  if (Folder.create(self.folder, render(tag, marker))) return marker
+  const winner = read(self, tag)
+  if (winner !== undefined) return winner
+  // There is a file, and it cannot be read.
+  Folder.write(self.folder, [render(tag, marker)])
+  return marker
+}
+
+const invalidate = (
+  self: Tags,
+  tags: ReadonlyArray<string>,
+  newVersion: () => string,
+  mode?: InvalidationMode
+): void => {
+  const { folder } = self
+  try {
+    const seq = self.counted = Folder.append(folder, counter, self.counted + 1)
+    for (const tag of tags) {
+      const before = mode === "soft" ? read(self, tag)?.version : undefined
+      Folder.write(folder, [render(tag, { version: nextVersion(before, mode, newVersion), seq })])
+    }
+  } catch (thrown) {
+    // A missing marker invalidates too, and to remove one needs no room.
+    remove(self, tags)
+    throw thrown
+  }
+}
+
+const remove = ({ folder }: Tags, tags: ReadonlyArray<string>): void => {
+  for (const tag of tags) Folder.remove(folder, fileOf(tag))
+}
+
+const fileOf = (tag: string): string => `${subfolder}/${stemOf(tag)}.json`
+
+const render = (tag: string, marker: Marker) => ({ name: fileOf(tag), content: Record.render({ tag, ...marker }) })

@@ -1,9 +1,11 @@
 /**
- * What the tabs of a browser tell each other of a database, over a `BroadcastChannel`.
+ * Changes of a database that the tabs of a browser tell each other, over a `BroadcastChannel`.
  *
- * Who writes says so before and after. A tab that is closed in between says nothing after, and its write may count or not:
- * those who heard the first half take it for a change when the second does not come.
+ * A tab that writes says so before and after. If it is closed in between, it says nothing after, and its write may
+ * count or not: tabs that heard the first half take it for a change when the second does not come.
  */
+import type * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
@@ -13,129 +15,134 @@ import type { StoreError } from "../../CacheError.ts"
 import { broadcasts } from "../../internal/defaults/stores.ts"
 import type { Change } from "../../ports/store.ts"
 
-/** The first half has what may change, the second what has. `write` is a token. */
+type Changes = ReadonlyArray<Change>
+
+/** The first half has the changes that may follow, the second those that did. `write` is a token. */
 type Message =
-  | { readonly _tag: "Before"; readonly write: string; readonly changes: ReadonlyArray<Change> }
-  | { readonly _tag: "After"; readonly write: string; readonly changes: ReadonlyArray<Change> }
-  /** of a listener to itself: it comes back when the channel is open */
+  | { readonly _tag: "Before"; readonly write: string; readonly changes: Changes }
+  | { readonly _tag: "After"; readonly write: string; readonly changes: Changes }
+  /** From a listener to itself: it comes back when the channel is open. */
   | { readonly _tag: "Echo"; readonly token: string }
 
 export interface Channel {
-  /** tells the other tabs of a write */
-  readonly telling: <A, E>(
-    changes: ReadonlyArray<Change>,
-    write: Effect.Effect<A, E>,
-    /** what has changed, by the answer of the write */
-    changed: (answer: A) => ReadonlyArray<Change>
-  ) => Effect.Effect<A, E>
-  readonly changes: Stream.Stream<Change, StoreError>
+  readonly name: string
+  readonly newToken: () => string
+  readonly broadcast: BroadcastChannel
+  readonly listeners: Set<(message: Message) => void>
 }
+
+const open = (name: string): Effect.Effect<BroadcastChannel, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => new BroadcastChannel(name)),
+    (broadcast) => Effect.sync(() => broadcast.close())
+  )
 
 /** `undefined` where the platform has no such channel. */
 export const make = (
-  name: string,
+  database: string,
   newToken: () => string
 ): Effect.Effect<Channel | undefined, never, Scope.Scope> =>
   Effect.gen(function*() {
     if (typeof BroadcastChannel === "undefined") return undefined
-    const channelName = `effect-cached/${name}`
-    const channel = yield* Effect.acquireRelease(
-      Effect.sync(() => new BroadcastChannel(channelName)),
-      (channel) => Effect.sync(() => channel.close())
-    )
-    const listeners = new Set<(message: Message) => void>()
-    channel.addEventListener("message", ({ data }: MessageEvent<Message>) => {
-      // whoever else uses this name
+    const name = `effect-cached/${database}`
+    const broadcast = yield* open(name)
+    const listeners: Channel["listeners"] = new Set()
+    broadcast.addEventListener("message", ({ data }: MessageEvent<Message>) => {
+      // Another program may use this name.
       if (typeof data === "object" && data !== null) { for (const listener of listeners) listener(data) }
     })
-    const post = (message: Message): void => {
-      try {
-        channel.postMessage(message)
-      } catch {
-        // it is closed, as the store is
-      }
-    }
-    return {
-      telling: (changes, write, changed) =>
-        Effect.suspend(() => {
-          const token = newToken()
-          if (changes.length > 0) post({ _tag: "Before", write: token, changes })
-          const after = (changed: ReadonlyArray<Change>) =>
-            Effect.sync(() => {
-              if (changes.length + changed.length > 0) post({ _tag: "After", write: token, changes: changed })
-            })
-          // whether a write that failed, or was given up, counts is not known
-          return Effect.onExit(write, (exit) => after(Exit.isSuccess(exit) ? changed(exit.value) : changes))
-        }),
-      changes: changesOf(channelName, listeners, newToken)
-    }
+    return { name, newToken, broadcast, listeners }
   })
 
-const changesOf = (
-  channelName: string,
-  listeners: Set<(message: Message) => void>,
-  newToken: () => string
-): Stream.Stream<Change, StoreError> =>
+const post = ({ broadcast }: Channel, message: Message): void => {
+  try {
+    broadcast.postMessage(message)
+  } catch {
+    // It is closed, as the store is.
+  }
+}
+
+/** Tells the other tabs of a write. `changed` answers the changes by the answer of the write. */
+export const telling = <A, E>(
+  self: Channel,
+  changes: Changes,
+  write: Effect.Effect<A, E>,
+  changed: (answer: A) => Changes
+): Effect.Effect<A, E> =>
+  Effect.suspend(() => {
+    const token = self.newToken()
+    if (changes.length > 0) post(self, { _tag: "Before", write: token, changes })
+    const after = (changed: Changes) =>
+      Effect.sync(() => {
+        if (changes.length + changed.length > 0) post(self, { _tag: "After", write: token, changes: changed })
+      })
+    // Whether a write that failed, or was given up, counts is not known.
+    return Effect.onExit(write, (exit) => after(Exit.isSuccess(exit) ? changed(exit.value) : changes))
+  })
+
+/** The changes by other tabs. */
+export const changes = ({ listeners, name, newToken }: Channel): Stream.Stream<Change, StoreError> =>
   Stream.callback<Change, StoreError>((queue) =>
     Effect.gen(function*() {
-      const context = yield* Effect.context<never>()
       const token = newToken()
-      const open = new Map<string, () => void>()
-
-      const offer = (changes: ReadonlyArray<Change>): void => {
-        Queue.offerAllUnsafe(queue, changes)
-        // the reader has fallen behind, or does not run: it looks at everything again when it listens again
-        if (Queue.sizeUnsafe(queue) > broadcasts.kept) Queue.endUnsafe(queue)
+      const self: Listener = { queue, token, context: yield* Effect.context<never>(), unfinished: new Map() }
+      const onMessage = (message: Message) => listen(self, message)
+      const onResumed = (event: Event) => {
+        // A page that was frozen may have missed anything.
+        if (event.type === "resume" || (event as PageTransitionEvent).persisted) offer(self, [{ _tag: "Gap" }])
       }
-
-      const listen = (message: Message): void => {
-        switch (message._tag) {
-          case "Before": {
-            const late = Effect.runForkWith(context)(
-              Effect.delay(
-                Effect.sync(() => {
-                  open.delete(message.write)
-                  offer(message.changes)
-                }),
-                broadcasts.unfinishedMillis
-              )
-            )
-            open.set(message.write, () => late.interruptUnsafe())
-            break
-          }
-          case "After":
-            open.get(message.write)?.()
-            open.delete(message.write)
-            return offer(message.changes)
-          case "Echo":
-            if (message.token === token) offer([{ _tag: "Coherent" }])
-        }
-      }
-
-      const onResumed = (event: Event): void => {
-        // a page that was frozen may have missed anything
-        if (event.type === "resume" || (event as PageTransitionEvent).persisted) offer([{ _tag: "Gap" }])
-      }
-
       yield* Effect.acquireRelease(
         Effect.sync(() => {
-          listeners.add(listen)
+          listeners.add(onMessage)
           globalThis.addEventListener?.("pageshow", onResumed)
           globalThis.document?.addEventListener("resume", onResumed)
         }),
         () =>
           Effect.sync(() => {
-            listeners.delete(listen)
+            listeners.delete(onMessage)
             globalThis.removeEventListener?.("pageshow", onResumed)
             globalThis.document?.removeEventListener("resume", onResumed)
-            for (const stop of open.values()) stop()
+            for (const stop of self.unfinished.values()) stop()
           })
       )
-      // a channel hears everything but itself
-      const other = yield* Effect.acquireRelease(
-        Effect.sync(() => new BroadcastChannel(channelName)),
-        (other) => Effect.sync(() => other.close())
-      )
+      // A channel hears everything but itself.
+      const other = yield* open(name)
       other.postMessage({ _tag: "Echo", token } satisfies Message)
     })
   )
+
+interface Listener {
+  readonly queue: Queue.Queue<Change, StoreError | Cause.Done>
+  readonly token: string
+  readonly context: Context.Context<never>
+  /** Writes whose second half has not come, each with a function that stops the wait for it. */
+  readonly unfinished: Map<string, () => void>
+}
+
+const offer = ({ queue }: Listener, changes: Changes): void => {
+  Queue.offerAllUnsafe(queue, changes)
+  // The reader has fallen behind, or does not run: it looks at everything again when it listens again.
+  if (Queue.sizeUnsafe(queue) > broadcasts.kept) Queue.endUnsafe(queue)
+}
+
+const listen = (self: Listener, message: Message): void => {
+  const { context, token, unfinished } = self
+  switch (message._tag) {
+    case "Before": {
+      const { changes, write } = message
+      const give = Effect.sync(() => {
+        unfinished.delete(write)
+        offer(self, changes)
+      })
+      const late = Effect.runForkWith(context)(Effect.delay(give, broadcasts.unfinishedMillis))
+      unfinished.set(write, () => late.interruptUnsafe())
+      break
+    }
+    case "After":
+      unfinished.get(message.write)?.()
+      unfinished.delete(message.write)
+      return offer(self, message.changes)
+    case "Echo":
+      if (message.token === token) offer(self, [{ _tag: "Coherent" }])
+  }
+}

@@ -1,55 +1,59 @@
 /**
- * Web Locks beside the leases of a database: who has a lease holds a lock of its owner's name, which the browser takes back
- * when the tab is gone. So nobody waits for the end of a lease that a closed tab has left.
+ * Web Locks beside the leases of a database: a tab that has a lease holds a lock of its owner's name, which the browser
+ * takes back when the tab is gone. So no tab waits for the end of a lease that a closed one has left.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
 export interface Locks {
-  /** whether it is held from now on */
-  readonly hold: (owner: string) => Effect.Effect<boolean>
-  readonly letGo: (owner: string) => void
-  /** whether nobody holds the lock of an owner, in no tab */
-  readonly isGone: (owner: string) => Effect.Effect<boolean>
+  readonly name: string
+  readonly manager: LockManager
+  /** The locks that this tab holds: each is let go by its function. */
+  readonly held: Map<string, () => void>
 }
 
 /** `undefined` where the platform has no Web Locks: leases end by their time alone. */
 export const make = (name: string): Effect.Effect<Locks | undefined, never, Scope.Scope> =>
-  Effect.gen(function*() {
-    // an insecure page has none
+  Effect.suspend(() => {
+    // An insecure page has none.
     const manager = (globalThis.navigator as Partial<Navigator> | undefined)?.locks
-    if (manager === undefined) return undefined
-    const nameOf = (owner: string): string => `effect-cached/${name}/${owner}`
-    const held = new Map<string, () => void>()
-    const letGo = (owner: string): void => {
-      held.get(owner)?.()
-      held.delete(owner)
-    }
-    yield* Effect.addFinalizer(() => Effect.sync(() => Array.from(held.keys()).forEach(letGo)))
-    return {
-      hold: (owner) =>
-        Effect.callback((resume) => {
-          if (held.has(owner)) return resume(Effect.succeed(true))
-          let isWanted = true
-          // at once or not at all: nobody else has the name of an owner
-          manager.request(nameOf(owner), { ifAvailable: true }, (lock) => {
-            if (lock === null) return resume(Effect.succeed(false))
-            if (!isWanted) return
-            return new Promise<void>((end) => {
-              held.set(owner, end)
-              resume(Effect.succeed(true))
-            })
-          }).catch(() => resume(Effect.succeed(false)))
-          return Effect.sync(() => {
-            isWanted = false
-            letGo(owner)
-          })
-        }),
-      letGo,
-      isGone: (owner) =>
-        Effect.match(Effect.tryPromise(() => manager.query()), {
-          onFailure: () => false,
-          onSuccess: ({ held = [] }) => held.every((lock) => lock.name !== nameOf(owner))
-        })
-    }
+    if (manager === undefined) return Effect.undefined
+    const self: Locks = { name, manager, held: new Map() }
+    const letAllGo = Effect.sync(() => Array.from(self.held.keys()).forEach((owner) => letGo(self, owner)))
+    return Effect.as(Effect.addFinalizer(() => letAllGo), self)
+  })
+
+const lockOf = ({ name }: Locks, owner: string): string => `effect-cached/${name}/${owner}`
+
+/** Answers whether the lock of an owner is held from now on. */
+export const hold = (self: Locks, owner: string): Effect.Effect<boolean> =>
+  Effect.callback((resume) => {
+    const { held, manager } = self
+    if (held.has(owner)) return resume(Effect.succeed(true))
+    let isWanted = true
+    // At once or not at all: no other tab has the name of an owner.
+    manager.request(lockOf(self, owner), { ifAvailable: true }, (lock) => {
+      if (lock === null) return resume(Effect.succeed(false))
+      if (!isWanted) return
+      return new Promise<void>((end) => {
+        held.set(owner, end)
+        resume(Effect.succeed(true))
+      })
+    }).catch(() => resume(Effect.succeed(false)))
+    return Effect.sync(() => {
+      isWanted = false
+      letGo(self, owner)
+    })
+  })
+
+export const letGo = ({ held }: Locks, owner: string): void => {
+  held.get(owner)?.()
+  held.delete(owner)
+}
+
+/** Whether the lock of an owner is held in no tab. */
+export const isGone = (self: Locks, owner: string): Effect.Effect<boolean> =>
+  Effect.match(Effect.tryPromise(() => self.manager.query()), {
+    onFailure: () => false,
+    onSuccess: ({ held = [] }) => held.every((lock) => lock.name !== lockOf(self, owner))
   })

@@ -43,7 +43,7 @@ export const make = () => {
     },
     remove: (id) => entries.delete(id),
     *scan(prefix) {
-      // a list of its own: who scans may remove what is told, and write it again
+      // A list of its own: a caller may remove entries while it scans, and write them again.
       for (const id of Array.from(entries.keys())) {
         const entry = id.startsWith(prefix) ? entries.get(id) : undefined
         if (entry !== undefined) yield { id, meta: copyMeta(entry.meta) }

@@ -3,19 +3,19 @@ import { constants, type PerformanceEntry, PerformanceObserver } from "node:perf
 import { getHeapStatistics } from "node:v8"
 import { resourceLimits } from "node:worker_threads"
 
-/** What an observer is told of a collection: the types of Node leave out what is particular to it. */
+/** A garbage collection as an observer gets it: the types of Node leave out its kind. */
 interface Collection extends PerformanceEntry {
   readonly detail?: { readonly kind?: number }
 }
 
 const mebibyte = 2 ** 20
 
-/** What the limit of V8 has for new objects beside the room that a cache can fill: three spaces of 64 MiB. */
+/** The part of V8's limit that is for new objects, which a cache cannot fill: three spaces of 64 MiB. */
 const young = 192 * mebibyte
 
 const flag = /--max[-_]old[-_]space[-_]size[= ](\d+)/
 
-/** The room for what lives long, in bytes: V8 tells the sum of that and of the room for new objects only. */
+/** The room for old objects, in bytes: V8 tells only the sum of that and of the room for new ones. */
 const limitOf = (): number => {
   const given = flag.exec([process.env["NODE_OPTIONS"], ...process.execArgv].join(" "))?.[1]
   const megabytes = resourceLimits?.maxOldGenerationSizeMb ?? (given === undefined ? undefined : Number(given))
@@ -25,8 +25,8 @@ const limitOf = (): number => {
 }
 
 /**
- * Calls with the share of the heap's limit that is in use, after each collection of all of it: in between, the heap is full of
- * what nobody needs. It holds no timer and keeps no process alive. Until the returned function is called.
+ * Calls the listener with the share of the heap's limit that is in use, after each collection of all of it (in between,
+ * the heap is full of garbage), until the returned function is called. It holds no timer and keeps no process alive.
  */
 export const watchHeap = (listener: (share: number) => void): () => void => {
   const limit = limitOf()

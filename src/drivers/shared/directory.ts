@@ -1,8 +1,8 @@
-/** The directory of a store. */
+/** The option `directory` of a store, a lock or guards. */
 import * as path from "node:path"
 import { checkDirectory } from "../../internal/options/folder.ts"
 
-/** The option `directory` as an absolute path: it stays where it is when the program changes its working directory. */
+/** Its absolute path: it stays where it is when the program changes its working directory. */
 export const absolute = (what: string, { directory }: { readonly directory: string }): string => {
   checkDirectory(what, directory)
   return path.resolve(directory)

@@ -1,6 +1,6 @@
 /**
- * Whether a folder is only ours. What is read from it becomes the value of an effect, so nobody may put files there who
- * could not change the program as well.
+ * Whether a folder is only ours. Its content becomes the values of effects, so only users who could change the program
+ * as well may put files there.
  */
 import * as fs from "node:fs"
 
@@ -10,7 +10,7 @@ const refused = (message: string): Error => Object.assign(new Error(message), { 
 const everybody = 0o002
 const group = 0o020
 
-/** Who else may write to it, or `undefined`. */
+/** The others who may write to a file, or `undefined`. */
 const othersOf = ({ gid, mode }: fs.Stats): string | undefined => {
   if ((mode & everybody) !== 0) return "everybody"
   return (mode & group) !== 0 && gid !== process.getegid!()
@@ -18,7 +18,10 @@ const othersOf = ({ gid, mode }: fs.Stats): string | undefined => {
     : undefined
 }
 
-/** Makes a folder for the owner alone if it does not exist, and refuses one that others may write to, unless it is trusted. */
+/**
+ * Makes a folder for the owner alone if it does not exist, and refuses one that others may write to, unless it is
+ * trusted.
+ */
 export const makeFolder = (directory: string, trustFolder: boolean): void => {
   fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
   requireOwn(directory, trustFolder)
@@ -32,7 +35,7 @@ const requireOwn = (path: string, trustFolder: boolean): void => {
   throw refused(`${path} is refused because ${others} can write to it: change that, or set trustFolder: true`)
 }
 
-/** Refuses what is no plain file: a link leads elsewhere, and to open a pipe hangs the process. */
+/** Refuses anything but a plain file: a link leads elsewhere, and to open a pipe hangs the process. */
 export const requirePlainFile = (file: string, trustFolder: boolean): void => {
   const stat = fs.lstatSync(file, { throwIfNoEntry: false })
   if (stat === undefined) return

@@ -1,7 +1,7 @@
 /**
- * What this process has invalidated or set in the last seconds. It is removed again from a database that takes the place
- * of the one in use, because that may be an older copy: a backup that was played back, a folder that was moved, a server
- * that lost what it had not written to its disk.
+ * The changes by this process in the last seconds. They are done again in a database that takes the place of the one in
+ * use, because that may be an older copy: a backup that was played back, a folder that was moved, a server that lost
+ * what it had not written to its disk.
  */
 import { recentInvalidations } from "../../internal/defaults/stores.ts"
 
@@ -11,7 +11,7 @@ export type Changed =
   | { readonly _tag: "Tag"; readonly tag: string }
   | { readonly _tag: "All" }
 
-/** What others are told of: results and failures of loads too, which need not be done again. */
+/** A change as other processes hear of it: results and failures of loads too, which need not be done again. */
 export type Told = Changed | { readonly _tag: "Load"; readonly id: string }
 
 export interface Recent {
@@ -19,13 +19,13 @@ export interface Recent {
   readonly note: (changed: Changed) => void
   /** The present operation has ended. `now` is given where what it changed was committed and is to be kept. */
   readonly ended: (now: number | undefined) => void
-  /** What has changed since the given time minus the seconds that count: everything, or these entries and tags. */
+  /** The changes since the given time minus the seconds that count: everything, or these entries and tags. */
   readonly since: (now: number) => { readonly all: boolean; readonly ids: Array<string>; readonly tags: Array<string> }
 }
 
 /** The times are of a monotonic clock. */
 export const make = (): Recent => {
-  // when each was changed last, the oldest first
+  // When each was changed last, the oldest first.
   const ids = new Map<string, number>()
   const tags = new Map<string, number>()
   let allAt = -Infinity
@@ -41,7 +41,7 @@ export const make = (): Recent => {
   }
 
   const keepIn = (times: Map<string, number>, name: string, at: number) => {
-    // to the end
+    // To the end.
     times.delete(name)
     times.set(name, at)
   }

@@ -1,28 +1,21 @@
 /**
- * State of guards that all processes of one machine share, in a directory of its local disk (SQLite, as Node has it). Not
- * for network file systems.
+ * State of guards that all processes of one machine share, in a directory of its local disk (SQLite, as Node has it).
+ * Not for network file systems.
  *
  * @since 0.1.0
  */
-import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { DatabaseSync } from "node:sqlite"
 import { StoreError } from "../../CacheError.ts"
 import * as GuardStore from "../../GuardStore.ts"
-import { busy } from "../../internal/defaults/folders.ts"
 import { merge } from "../../internal/guard/memory.ts"
-import { trustOf } from "../../internal/options/folder.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
-import { monotonicMillis } from "../../internal/time/monotonic.ts"
-import { isBusy, reasonOf } from "./fault.ts"
-import { directoryOf } from "./file/path.ts"
-import { atomically } from "./file/schema.ts"
+import { reasonOf } from "./fault.ts"
+import { toColumn } from "./file/schema.ts"
+import { folderOf } from "./options.ts"
 import * as SideFile from "./sideFile.ts"
-import { toColumn } from "./tables/text.ts"
-import * as Gate from "./transactions/backoff.ts"
-import * as Busy from "./transactions/busy.ts"
 
 /**
  * The directory of the state.
@@ -31,10 +24,10 @@ import * as Busy from "./transactions/busy.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** the directory; made if it does not exist. The directory of a `SqliteStore` will do */
+  /** The directory; made if it does not exist. The directory of a `SqliteStore` will do. */
   readonly directory: string
   /**
-   * accepts a folder that other users can write to. What is in it is taken for what the program has stored
+   * Accepts a folder that other users can write to. Its content is taken for what the program has stored.
    *
    * @default `false`
    */
@@ -42,18 +35,19 @@ export interface Options {
 }
 
 /**
- * The state of guards in a directory, closed with its scope. All who name the same directory have one state.
+ * The state of guards in a directory, closed with its scope. All guard stores in the same directory share it.
  *
  * **When to use**
  *
- * `CacheLayer.disk` provides one for its folder. Use this one where limits belong in another folder, or where there is no
- * such cache.
+ * `CacheLayer.disk` provides one for its folder. Use this one where limits belong in another folder, or where there is
+ * no such cache.
  *
  * **Details**
  *
  * - A step is one transaction: a limit holds for all processes together, also while some of them are killed.
- * - Fails with a `StoreError` if the directory cannot be used. Throws a `CacheConfigError` for options that make no sense.
- * - A damaged file is not replaced, because others may use it: delete it. Guards go on as their `onStoreError` says.
+ * - Fails with a `StoreError` if the directory cannot be used. Throws a `CacheConfigError` for options that make no
+ *   sense.
+ * - A damaged file is not replaced, because others may use it: delete it. Guards then do as their `onStoreError` says.
  *
  * **Example** (One limit for all processes of a machine)
  *
@@ -77,17 +71,8 @@ export interface Options {
 export const make = (options: Options): Effect.Effect<GuardStore.GuardStore, StoreError, Scope.Scope> => {
   const what = "SqliteGuardStore.make"
   refuseUnknown(what, options, ["directory", "trustFolder"])
-  const directory = directoryOf(what, options)
-  const trustFolder = trustOf(what, options.trustFolder)
-  return Effect.clockWith((clock) => {
-    const file = SideFile.make({ directory, trustFolder, name: "guards", format: 1, schema, prepare })
-    const gate = Gate.make(() => monotonicMillis(clock))
-    const opened = Effect.acquireRelease(
-      attempt("open", gate, () => file.run(() => {})),
-      () => Effect.sync(file.close)
-    )
-    return Effect.as(opened, over(file, gate))
-  })
+  const file = { ...folderOf(what, options), name: "guards", format: 1, schema, prepare, toError }
+  return Effect.map(SideFile.make("open", file), over)
 }
 
 /**
@@ -108,21 +93,21 @@ export const layer = (options: Options): Layer.Layer<never, StoreError> =>
 /** How many steps there are between two removals of what has expired. */
 const tidyEvery = 1024
 
-const over = (file: SideFile.SideFile<Tables>, gate: Gate.Gate): GuardStore.GuardStore => {
+const toError = (operation: string, cause: unknown): StoreError =>
+  new StoreError({ store: "sqlite", operation, reason: reasonOf(cause, operation), cause })
+
+const over = (file: SideFile.SideFile<Tables, StoreError>): GuardStore.GuardStore => {
   let steps = 0
-  const run = <A>(operation: string, change: (tables: Tables, clock: Clock.Clock) => A): Effect.Effect<A, StoreError> =>
-    Effect.clockWith((clock) =>
-      attempt(
-        operation,
-        gate,
-        () => file.run((tables, database) => gate.pass(() => atomically(database, () => change(tables, clock))))
-      )
+  const run = <A>(operation: string, change: (tables: Tables, now: number) => A): Effect.Effect<A, StoreError> =>
+    SideFile.attempt(
+      file,
+      operation,
+      (tables, clock) => SideFile.write(file, () => change(tables, clock.currentTimeMillisUnsafe()))
     )
   return {
     name: "sqlite",
     run: (kind, name, input) =>
-      run(kind.name, (tables, clock) => {
-        const now = clock.currentTimeMillisUnsafe()
+      run(kind.name, (tables, now) => {
         const row = tables.get.get(kind.name, toColumn(name))
         const before = row === undefined || Number(row["expires_at"]) <= now
           ? undefined
@@ -148,18 +133,6 @@ const over = (file: SideFile.SideFile<Tables>, gate: Gate.Gate): GuardStore.Guar
 
 const bitsOf = (tables: Tables, filter: string, number: number): Uint8Array | undefined =>
   tables.getBits.get(toColumn(filter), number)?.["bits"] as Uint8Array | undefined
-
-/** Tries, and tries again while another process writes. A step that was refused has changed nothing. */
-const attempt = <A>(operation: string, gate: Gate.Gate, run: () => A): Effect.Effect<A, StoreError> => {
-  const once = Effect.try({
-    try: run,
-    catch: (cause) => new StoreError({ store: "sqlite", operation, reason: reasonOf(cause, operation), cause })
-  })
-  return Busy.trying(once, {
-    millis: busy.lockMillis,
-    refusedBy: ({ cause }) => isBusy(cause) ? { gate, thrown: cause } : undefined
-  })
-}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // the file

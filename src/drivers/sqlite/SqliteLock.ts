@@ -10,20 +10,14 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { DatabaseSync } from "node:sqlite"
 import { LockError } from "../../CacheError.ts"
-import { busy } from "../../internal/defaults/folders.ts"
 import { lockLifeMillis, lockPollMillis } from "../../internal/defaults/processes.ts"
 import { nextToken } from "../../internal/lock/process.ts"
-import { trustOf } from "../../internal/options/folder.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
 import { monotonicMillis } from "../../internal/time/monotonic.ts"
 import * as Lock from "../../Lock.ts"
-import { isBusy } from "./fault.ts"
-import { directoryOf } from "./file/path.ts"
-import { atomically } from "./file/schema.ts"
+import { toColumn } from "./file/schema.ts"
+import { folderOf } from "./options.ts"
 import * as SideFile from "./sideFile.ts"
-import { toColumn } from "./tables/text.ts"
-import * as Gate from "./transactions/backoff.ts"
-import * as Busy from "./transactions/busy.ts"
 
 /**
  * The directory of the locks.
@@ -32,10 +26,10 @@ import * as Busy from "./transactions/busy.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** the directory; made if it does not exist. The directory of a `SqliteStore` will do */
+  /** The directory; made if it does not exist. The directory of a `SqliteStore` will do. */
   readonly directory: string
   /**
-   * accepts a folder that other users can write to. What is in it is taken for what the program has stored
+   * Accepts a folder that other users can write to. Its content is taken for what the program has stored.
    *
    * @default `false`
    */
@@ -43,7 +37,7 @@ export interface Options {
 }
 
 /**
- * A lock in a directory, closed with its scope. All who name the same directory exclude each other.
+ * A lock in a directory, closed with its scope. All locks in the same directory exclude each other.
  *
  * **Details**
  *
@@ -80,17 +74,12 @@ export interface Options {
  * @since 0.1.0
  */
 export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scope.Scope> => {
-  const config = validate(options)
-  const { directory } = config
-  return Effect.clockWith((clock) => {
-    const file = fileOf(config)
-    const gate = Gate.make(() => monotonicMillis(clock))
-    const opened = Effect.acquireRelease(
-      attempt(directory, gate, () => file.run(() => {})),
-      () => Effect.sync(file.close)
-    )
-    return Effect.as(opened, Lock.make(over(file, gate)))
-  })
+  const what = "SqliteLock.make"
+  refuseUnknown(what, options, ["directory", "trustFolder"])
+  const folder = folderOf(what, options)
+  const toError = (name: string, cause: unknown) => new LockError({ name, reason: "Unavailable", cause })
+  const opened = SideFile.make(folder.directory, { ...folder, name: "locks", format: 1, schema, prepare, toError })
+  return Effect.map(opened, (file) => Lock.make(backendOf(file)))
 }
 
 /**
@@ -127,73 +116,63 @@ export const layer = (options: Options): Layer.Layer<never, LockError> => {
   return Layer.effect(Lock.Lock, lock)
 }
 
-interface Config {
-  readonly directory: string
-  readonly trustFolder: boolean
-}
-
-const validate = (options: Options): Config => {
-  refuseUnknown("SqliteLock.make", options, ["directory", "trustFolder"])
-  return {
-    directory: directoryOf("SqliteLock.make", options),
-    trustFolder: trustOf("SqliteLock.make", options.trustFolder)
-  }
-}
-
 // ---------------------------------------------------------------------------------------------------------------------
 // operations
 // ---------------------------------------------------------------------------------------------------------------------
 
-const over = (file: SideFile.SideFile<Tables>, gate: Gate.Gate): Lock.Backend => {
+type File = SideFile.SideFile<Tables, LockError>
+
+const backendOf = (file: File): Lock.Backend => {
   const pruning: Pruning = { dueAt: -Infinity }
-  const run = <A>(name: string, operation: (tables: Tables, clock: Clock.Clock) => A): Effect.Effect<A, LockError> =>
-    Effect.clockWith((clock) => attempt(name, gate, () => file.run((tables) => operation(tables, clock))))
   return {
     name: "sqlite",
     pollMillis: lockPollMillis,
     tryAcquire: (name, leaseMillis) =>
-      run(name, (tables, clock) => acquire(tables, { gate, pruning, name: toColumn(name), leaseMillis, clock })),
+      SideFile.attempt(
+        file,
+        name,
+        (tables, clock) => acquire(tables, { file, pruning, name: toColumn(name), leaseMillis, clock })
+      ),
     renew: (name, token, leaseMillis) =>
-      run(name, (tables, clock) => {
+      SideFile.attempt(file, name, (tables, clock) => {
         const until = clock.currentTimeMillisUnsafe() + leaseMillis
         return Number(tables.renew.run(leaseMillis, until, toColumn(name), token).changes) > 0
       }),
-    release: (name, token) => run(name, (tables) => release(tables, { name, token })),
+    release: (name, token) => SideFile.attempt(file, name, (tables) => release(tables, { name, token })),
     releaseMany: (held) =>
-      run(held[0]?.name ?? "", (tables) => {
-        gate.pass(() => atomically(tables.database, () => held.forEach((one) => release(tables, one))))
-      }),
+      SideFile.attempt(
+        file,
+        held[0]?.name ?? "",
+        (tables) => SideFile.write(file, () => held.forEach((one) => release(tables, one)))
+      ),
     isHeld: (name) =>
-      run(name, (tables, clock) => {
+      SideFile.attempt(file, name, (tables, clock) => {
         const row = look(tables, toColumn(name))
         return row !== undefined && isHeld(row, clock.currentTimeMillisUnsafe())
       })
   }
 }
 
-const release = (tables: Tables, { name, token }: { readonly name: string; readonly token: bigint }): void =>
-  void tables.release.run(toColumn(name), token)
-
-/** What holders have left that have died is looked for now and then: each look goes through all locks that are held. */
+/** Rows of holders that have died are removed now and then: each time that takes a look at all locks that are held. */
 interface Pruning {
-  /** on the monotonic clock */
+  /** On the monotonic clock. */
   dueAt: number
 }
 
 interface Acquiring {
-  readonly gate: Gate.Gate
+  readonly file: File
   readonly pruning: Pruning
   readonly name: string | Uint8Array
   readonly leaseMillis: number
   readonly clock: Clock.Clock
 }
 
-const acquire = (tables: Tables, { clock, gate, leaseMillis, name, pruning }: Acquiring): Lock.Acquired => {
+const acquire = (tables: Tables, { clock, file, leaseMillis, name, pruning }: Acquiring): Lock.Acquired => {
   const now = clock.currentTimeMillisUnsafe()
   // A look first: a waiting caller does not keep others from writing.
   const seen = look(tables, name)
   if (seen !== undefined && isHeld(seen, now) && !isAhead(seen, now)) return waitOf(seen, now)
-  const steps = (): Lock.Acquired => {
+  return SideFile.write(file, () => {
     const row = look(tables, name)
     if (row !== undefined && isHeld(row, now)) {
       // The clock was set back: the lease starts again, or a dead holder would have the lock for longer.
@@ -208,9 +187,11 @@ const acquire = (tables: Tables, { clock, gate, leaseMillis, name, pruning }: Ac
     tables.count.run(token)
     tables.insert.run(name, token, leaseMillis, now + leaseMillis)
     return { _tag: "Held", token }
-  }
-  return gate.pass(() => atomically(tables.database, steps))
+  })
 }
+
+const release = (tables: Tables, { name, token }: { readonly name: string; readonly token: bigint }): void =>
+  void tables.release.run(toColumn(name), token)
 
 const look = (tables: Tables, name: string | Uint8Array): Row | undefined =>
   tables.look.get(name) as unknown as Row | undefined
@@ -229,20 +210,11 @@ const waitOf = ({ millis, until }: Row, now: number): Lock.Acquired => ({
   leftMillis: Math.min(until - now, millis)
 })
 
-/** Tries, and tries again while another process writes. Every operation can be run twice. */
-const attempt = <A>(name: string, gate: Gate.Gate, run: () => A): Effect.Effect<A, LockError> => {
-  const once = Effect.try({ try: run, catch: (cause) => new LockError({ name, reason: "Unavailable", cause }) })
-  return Busy.trying(once, {
-    millis: busy.lockMillis,
-    refusedBy: ({ cause }) => isBusy(cause) ? { gate, thrown: cause } : undefined
-  })
-}
-
 // ---------------------------------------------------------------------------------------------------------------------
 // the file
 // ---------------------------------------------------------------------------------------------------------------------
 
-// Tokens are counted for all names together: a name that nobody holds leaves nothing behind.
+// Tokens are counted for all names together: a name that is not held leaves nothing behind.
 const schema = `
   CREATE TABLE lock (name PRIMARY KEY, token INTEGER NOT NULL, millis REAL NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
   CREATE TABLE last (token INTEGER NOT NULL);
@@ -253,7 +225,6 @@ const prepare = (database: DatabaseSync) => {
   const last = database.prepare("SELECT token FROM last")
   last.setReadBigInts(true)
   return {
-    database,
     last,
     count: database.prepare("UPDATE last SET token = ?"),
     look: database.prepare("SELECT millis, until FROM lock WHERE name = ?"),
@@ -266,6 +237,3 @@ const prepare = (database: DatabaseSync) => {
 }
 
 type Tables = ReturnType<typeof prepare>
-
-const fileOf = (config: Config): SideFile.SideFile<Tables> =>
-  SideFile.make({ ...config, name: "locks", format: 1, schema, prepare })

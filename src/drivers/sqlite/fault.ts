@@ -1,13 +1,12 @@
-/** The errors of SQLite and the file system, and what they mean. */
-import type { StoreErrorReason } from "../../CacheError.ts"
+/** The errors of SQLite and the file system, what they mean, and the errors of values that are not stored now. */
+import { StoreError, type StoreErrorReason } from "../../CacheError.ts"
+import * as FileErrors from "../shared/fileErrors.ts"
 
-const reasons = new Map<unknown, StoreErrorReason>([
-  ["EACCES", "Denied"],
-  ["EPERM", "Denied"],
-  ["EROFS", "Denied"],
-  // Deno, without a permission
-  ["NotCapable", "Denied"],
-  ["ENOSPC", "Full"],
+// ---------------------------------------------------------------------------------------------------------------------
+// errors of SQLite
+// ---------------------------------------------------------------------------------------------------------------------
+
+const reasons = new Map<number | undefined, StoreErrorReason>([
   [3, "Denied"],
   [5, "Timeout"],
   [6, "Timeout"],
@@ -23,14 +22,18 @@ const reasons = new Map<unknown, StoreErrorReason>([
 /** There is no room for the index of the log. */
 const noRoomForIndex = 10 | 19 << 8
 
+const shortRead = 10 | 2 << 8
+
+/** The file cannot be written any more because it is not where it was opened. */
+const moved = 8 | 4 << 8
+
 /**
- * Why the file system (a text) or SQLite (a number) refused. What fails for want of room while it writes may be in the log
- * already, so only an opening counts as `Full` then, which says that nothing has happened.
+ * Why SQLite or the file system refused. What fails for want of room while it writes may be in the log already, so only
+ * an opening counts as `Full` then, which says that nothing has happened.
  */
 export const reasonOf = (thrown: unknown, operation?: string): StoreErrorReason => {
   if (operation === "open" && code(thrown) === noRoomForIndex) return "Full"
-  return reasons.get(primaryCode(thrown) ?? field(thrown, "code")) ?? reasons.get(field(thrown, "name")) ??
-    "Unavailable"
+  return reasons.get(primaryCode(thrown)) ?? FileErrors.reasonOf(thrown)
 }
 
 export const isBusy = (thrown: unknown): boolean => reasonOf(thrown) === "Timeout"
@@ -41,24 +44,19 @@ export const isFull = (thrown: unknown): boolean => primaryCode(thrown) === 13
 export const isDamage = (thrown: unknown): boolean =>
   [11, 26].includes(primaryCode(thrown) ?? 0) ||
   code(thrown) === shortRead ||
-  (primaryCode(thrown) === 1 && /^no such (table|column)/.test(String(field(thrown, "message"))))
+  (primaryCode(thrown) === 1 && /^no such (table|column)/.test(String((thrown as Error).message)))
 
-/** What SQLite would throw if it knew what belongs into the file. */
+/** The error that SQLite would throw if it knew what belongs into the file. */
 export const damage = (message: string): Error => Object.assign(new Error(message), { errcode: 11 })
 
-const shortRead = 10 | 2 << 8
-
-/** It cannot be written any more because it is not where it was opened. */
-const moved = 8 | 4 << 8
-
-/** The file may be sound, but this connection cannot reach it: the disk failed, or it was removed, perhaps with its folder. */
+/** The file may be sound, but this connection cannot reach it: the disk failed, or it or its folder was removed. */
 export const isDetached = (thrown: unknown): boolean =>
-  field(thrown, "code") === "ENOENT" || code(thrown) === moved ||
+  FileErrors.codeOf(thrown) === "ENOENT" || code(thrown) === moved ||
   ([10, 14].includes(primaryCode(thrown) ?? 0) && !isDamage(thrown))
 
 /** SQLite's extended result code, if SQLite threw. */
 const code = (thrown: unknown): number | undefined => {
-  const errcode = field(thrown, "errcode")
+  const errcode = (thrown as { readonly errcode?: unknown } | null | undefined)?.errcode
   return typeof errcode === "number" ? errcode : undefined
 }
 
@@ -67,5 +65,24 @@ const primaryCode = (thrown: unknown): number | undefined => {
   return extended === undefined ? undefined : extended & 0xff
 }
 
-const field = (thrown: unknown, name: "code" | "errcode" | "message" | "name"): unknown =>
-  (thrown as { readonly [name: string]: unknown } | null | undefined)?.[name]
+// ---------------------------------------------------------------------------------------------------------------------
+// values that are not stored now, although the database could be written
+// ---------------------------------------------------------------------------------------------------------------------
+
+const refusals = new WeakSet<StoreError>()
+
+const notStored = (reason: StoreErrorReason, message: string): StoreError =>
+  new StoreError({ store: "sqlite", operation: "set", reason, cause: new Error(message) })
+
+/** The value may be stored in a moment. */
+export const refusal = (message: string): StoreError => {
+  const error = notStored("Unavailable", message)
+  refusals.add(error)
+  return error
+}
+
+export const isRefusal = (error: StoreError): boolean => refusals.has(error)
+
+/** The disk is full, and the room that is kept for removing must stay free. */
+export const noRoom = (): StoreError =>
+  notStored("Full", "The disk is full: nothing is stored before there is room again")

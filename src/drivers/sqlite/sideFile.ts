@@ -1,33 +1,31 @@
 /** A small database beside that of a cache: the file of locks, and the file of guards. */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { backoff as limits } from "../../internal/defaults/folders.ts"
+import { monotonicMillis } from "../../internal/time/monotonic.ts"
 import { makeFolder, requirePlainFile } from "../shared/folderTrust.ts"
-import { isDamage, isDetached, reasonOf } from "./fault.ts"
-import { atomically, pragma } from "./file/schema.ts"
+import { isBusy, isDamage, isDetached, reasonOf } from "./fault.ts"
+import { atomically, busyMillis, pragma } from "./file/schema.ts"
+import type { FolderOptions } from "./options.ts"
+import * as Backoff from "./transactions/backoff.ts"
 import { countOperation } from "./transactions/snapshot.ts"
-
-/** How long SQLite itself waits, in milliseconds. That blocks the process, so a schedule does the rest of the waiting. */
-const busyMillis = 5
 
 /** How often a file is opened that is removed meanwhile, perhaps with its folder. */
 const mostOpens = 8
 
-interface Options<Statements> {
-  readonly directory: string
-  readonly trustFolder: boolean
-  /** the name of the file, without its format */
+interface Options<Statements, E> extends FolderOptions {
+  /** The name of the file, without its format. */
   readonly name: string
-  /** goes up with every change of the schema, and is a part of the name of the file */
+  /** It goes up with every change of the schema, and is a part of the name of the file. */
   readonly format: number
   readonly schema: string
   readonly prepare: (database: DatabaseSync) => Statements
-}
-
-export interface SideFile<Statements> {
-  /** Runs steps on the file in the directory, which is opened if it is not open, or was replaced. Throws what SQLite throws. */
-  readonly run: <A>(steps: (opened: Statements, database: DatabaseSync) => A) => A
-  readonly close: () => void
+  /** The error of an operation. */
+  readonly toError: (operation: string, cause: unknown) => E
 }
 
 interface Opened<Statements> {
@@ -36,55 +34,87 @@ interface Opened<Statements> {
   readonly statements: Statements
 }
 
-export const make = <Statements>(options: Options<Statements>): SideFile<Statements> => {
-  const { directory, format, name, trustFolder } = options
-  const file = path.join(directory, `${name}.v${format}.db`)
-  let opened: Opened<Statements> | undefined
-  let isClosed = false
-  const leave = () => {
-    opened?.database.close()
-    opened = undefined
-  }
-  const current = (): Opened<Statements> => {
-    if (isClosed) throw new Error(`The file of ${name} is closed`)
-    if (opened !== undefined && opened.inode === inodeOf(file)) return opened
-    leave()
-    return opened = openStaying()
-  }
-  const openStaying = (): Opened<Statements> => {
-    for (let opens = 1;; opens++) {
-      try {
-        makeFolder(directory, trustFolder)
-        requirePlainFile(file, trustFolder)
-        return open(file, options)
-      } catch (thrown) {
-        if (!isDetached(thrown) || reasonOf(thrown, "open") === "Full" || opens === mostOpens) throw thrown
-      }
+export interface SideFile<Statements, E = unknown> extends Options<Statements, E> {
+  readonly file: string
+  /** For the lock of SQLite. */
+  readonly backoff: Backoff.Backoff
+  opened: Opened<Statements> | undefined
+  isClosed: boolean
+}
+
+/** The file in the directory, until the scope closes. `operation` is that of the error if it cannot be opened. */
+export const make = <Statements, E extends { readonly cause?: unknown }>(
+  operation: string,
+  options: Options<Statements, E>
+): Effect.Effect<SideFile<Statements, E>, E, Scope.Scope> =>
+  Effect.clockWith((clock) => {
+    const { directory, format, name } = options
+    const self: SideFile<Statements, E> = {
+      ...options,
+      file: path.join(directory, `${name}.v${format}.db`),
+      backoff: Backoff.make(() => monotonicMillis(clock)),
+      opened: undefined,
+      isClosed: false
     }
+    const opened = Effect.as(attempt(self, operation, () => {}), self)
+    return Effect.acquireRelease(opened, () => Effect.sync(() => close(self)))
+  })
+
+/** Tries, and tries again while another process writes: steps that were refused have changed nothing. */
+export const attempt = <Statements, E extends { readonly cause?: unknown }, A>(
+  self: SideFile<Statements, E>,
+  operation: string,
+  steps: (statements: Statements, clock: Clock.Clock) => A
+): Effect.Effect<A, E> =>
+  Effect.clockWith((clock) => {
+    const { backoff, toError } = self
+    const once = Effect.try({
+      try: () => run(self, (statements) => steps(statements, clock)),
+      catch: (cause) => toError(operation, cause)
+    })
+    return Backoff.retrying(once, {
+      millis: limits.sideFileMillis,
+      refusedBy: ({ cause }) => isBusy(cause) ? { backoff, thrown: cause } : undefined
+    })
+  })
+
+/** Within `attempt`: runs steps that write as one. */
+export const write = <Statements, A>({ backoff, opened }: SideFile<Statements>, steps: () => A): A =>
+  Backoff.attempt(backoff, () => atomically(opened!.database, steps))
+
+/** Runs steps on the file in the directory, which is opened if it is not open, or was replaced. */
+const run = <Statements, A>(self: SideFile<Statements>, steps: (statements: Statements) => A): A => {
+  try {
+    return steps(current(self).statements)
+  } catch (thrown) {
+    // The next operation opens it again, and it may have been repaired.
+    if (isDamage(thrown) || isDetached(thrown)) leave(self)
+    throw thrown
+  } finally {
+    countOperation()
   }
-  return {
-    close: () => {
-      isClosed = true
-      leave()
-    },
-    run: (steps) => {
-      try {
-        const { database, statements } = current()
-        return steps(statements, database)
-      } catch (thrown) {
-        // the next operation opens it again, and it may have been repaired
-        if (isDamage(thrown) || isDetached(thrown)) leave()
-        throw thrown
-      } finally {
-        countOperation()
-      }
+}
+
+const current = <Statements>(self: SideFile<Statements>): Opened<Statements> => {
+  if (self.isClosed) throw new Error(`The file of ${self.name} is closed`)
+  if (self.opened !== undefined && self.opened.inode === inodeOf(self.file)) return self.opened
+  leave(self)
+  return self.opened = openStaying(self)
+}
+
+const openStaying = <Statements>(self: SideFile<Statements>): Opened<Statements> => {
+  for (let opens = 1;; opens++) {
+    try {
+      makeFolder(self.directory, self.trustFolder)
+      requirePlainFile(self.file, self.trustFolder)
+      return open(self)
+    } catch (thrown) {
+      if (!isDetached(thrown) || reasonOf(thrown, "open") === "Full" || opens === mostOpens) throw thrown
     }
   }
 }
 
-const inodeOf = (file: string): number | undefined => fs.statSync(file, { throwIfNoEntry: false })?.ino
-
-const open = <Statements>(file: string, { format, prepare, schema }: Options<Statements>): Opened<Statements> => {
+const open = <Statements>({ file, format, prepare, schema }: SideFile<Statements>): Opened<Statements> => {
   const database = new DatabaseSync(file, { timeout: busyMillis })
   try {
     if (pragma(database, "user_version") === 0) {
@@ -100,4 +130,16 @@ const open = <Statements>(file: string, { format, prepare, schema }: Options<Sta
     database.close()
     throw thrown
   }
+}
+
+const inodeOf = (file: string): number | undefined => fs.statSync(file, { throwIfNoEntry: false })?.ino
+
+const leave = <Statements>(self: SideFile<Statements>): void => {
+  self.opened?.database.close()
+  self.opened = undefined
+}
+
+const close = <Statements>(self: SideFile<Statements>): void => {
+  self.isClosed = true
+  leave(self)
 }

@@ -1,33 +1,61 @@
 /** Databases and files in a folder. Times are in milliseconds. */
 
-/**
- * The log beside a database, and the reserve for a full disk, which is as large: so many bytes, and this part of `maxSize`
- * at most. SQLite copies the log into the database at the part `copiedAt` of it, and then writes it from its beginning: so
- * it need not be emptied where one process writes. Who reads for longer than `pinnedMillis` keeps it from being emptied; when it has grown by `hopelessAfter` more
- * bounds since, another database is started.
- */
-export const log = { bytes: 2_097_152, ofMaxSize: 0.125, copiedAt: 0.875, pinnedMillis: 1000, hopelessAfter: 4 }
+/** The log (WAL) beside a database, and the reserve for a full disk, which is as large. */
+export const wal = {
+  /** How large it may become, in bytes. */
+  bytes: 2_097_152,
+  /** How large it may become as a part of `maxSize`, where that is less. */
+  shareOfMaxSize: 0.125,
+  /**
+   * SQLite copies it into the database at this part of its bound, and then writes it from its beginning: so it need not
+   * be emptied where one process writes.
+   */
+  copiedAt: 0.875,
+  /** A program that reads for longer than this keeps it from being emptied. */
+  pinnedMillis: 1000,
+  /** When it has grown by so many more bounds since, another database is started. */
+  hopelessAfter: 4
+}
 
-/** A file that a process has begun to write is nobody's after this time. */
+/** A file that a process began to write is abandoned after this time. */
 export const draftMillis = 3_600_000
 
-/** Pauses between attempts while another process writes to SQLite: they double from the first to the longest. */
-export const busy = { firstMillis: 2, longestMillis: 50, lockMillis: 500 }
+/** Pauses between attempts while another process writes to SQLite. */
+export const backoff = {
+  /** The first pause. Each further one is twice as long. */
+  firstMillis: 2,
+  /** The longest pause. */
+  longestMillis: 50,
+  /** How long a lock or a guard tries. A store tries for its `storeTimeout`. */
+  sideFileMillis: 500
+}
 
-/**
- * Reads of a database that come within `betweenMillis` of one another, in one step of the program, are one transaction for
- * `longestMillis` at most. Where a step goes on for longer than `idleMillis` after a read (others wait for 5 ms) there is
- * none for `mistrust` times as long, and then until a step has ended in time.
- */
-export const snapshot = { betweenMillis: 0.05, longestMillis: 1, idleMillis: 4, mistrust: 10 }
+/** Reads of a database that follow one another in one step of the program are one transaction. */
+export const snapshot = {
+  /** Reads within this time of one another belong together. */
+  betweenMillis: 0.05,
+  /** How long one lasts at most. */
+  longestMillis: 1,
+  /** There is none where a step goes on for longer than this after a read: others wait for 5 ms. */
+  idleMillis: 4,
+  /** That lasts so many times as long as the step went on, and then until a step has ended in time. */
+  mistrust: 10
+}
 
-/**
- * After `aloneMillis` of one turn of the event loop the next writes into a database wait for a later one. There so many run
- * `together`, one such group after the other, until it has taken `turnMillis`. `ordinaryMillis` of each do not count for
- * `storeTimeout`, ten times what one takes: otherwise the last of many thousands would time out, and on a machine that
- * others use of some thousands, although the store is well.
- */
-export const sqliteTurns = { aloneMillis: 2, together: 64, turnMillis: 10, ordinaryMillis: 0.5 }
+/** Writes into a database that come at once share the turns of the event loop. */
+export const writeQueue = {
+  /** After this part of a turn the next writes wait for a later one. */
+  aloneMillis: 2,
+  /** So many of those that have waited run together, one such group after the other. */
+  together: 64,
+  /** A turn in which groups run ends after this time. */
+  turnMillis: 10,
+  /**
+   * This part of each operation does not count for `storeTimeout`, ten times what one takes: otherwise the last of many
+   * thousands would time out, and on a machine that others use of some thousands, although the store is well.
+   */
+  ordinaryMillis: 0.5
+}
 
 /** Markers that a database keeps at most: one for so many bytes of its `maxSize`. A marker takes some 100 bytes. */
 export const markerShare = 1024
@@ -35,5 +63,10 @@ export const markerShare = 1024
 /** Entries of which `CacheLayer.disk` remembers that this process has read them. */
 export const readsRemembered = 10_000
 
-/** `CacheLayer.files`: the files that one write looks at to measure the folder, and the entries that may leave first. */
-export const filesMeasured = { ofStep: 256, oldest: 2048 }
+/** How `CacheLayer.files` measures a folder. */
+export const filesMeasured = {
+  /** How many files one write looks at. */
+  ofStep: 256,
+  /** How many of the entries that were used longest ago are known. */
+  oldest: 2048
+}

@@ -1,4 +1,4 @@
-/** The options that stores and layers in a folder share. `what` is what has them, in errors. */
+/** The options that stores and layers in a folder share. `what` names the function that has them, in errors. */
 import * as ByteSize from "effect/ByteSize"
 import * as Option from "effect/Option"
 import { CacheConfigError } from "../../CacheError.ts"
@@ -29,7 +29,7 @@ interface Sizes {
 interface Limits {
   readonly leastMaxSize: number
   readonly valueShare: number
-  /** the default; else that of folders */
+  /** The default; else that of folders. */
   readonly maxSize?: number
 }
 

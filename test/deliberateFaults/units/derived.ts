@@ -162,8 +162,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a marker that gives way is not told",
-    in: "tags",
-    find: "changes.markersDropped(forget.all(kept).map(({ tag }) => fromColumn(tag)))",
+    in: "countWritten",
+    find: "Changes.markersDropped(changes, forget.all(kept).map(({ tag }) => fromColumn(tag)))",
     replace: "forget.all(kept)",
     by: "test/drivers/sqlite/SqliteBounds.test.ts"
   },

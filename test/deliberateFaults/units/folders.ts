@@ -11,8 +11,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "all threads of a process write one draft",
-    in: "open",
-    find: "`${owner}-${process.pid}-${drafts++}.tmp`",
+    in: "writeDraft",
+    find: "`${self.owner}-${process.pid}-${self.drafts++}.tmp`",
     replace: "`${process.pid}.tmp`",
     by: "test/processes/threads.test.ts"
   },
@@ -32,9 +32,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a folder of files is measured at once",
-    in: "make",
-    find: "if (scan !== undefined) step(scan, filesMeasured.ofStep)",
-    replace: "if (scan !== undefined) step(scan, Infinity)",
+    in: "reserve",
+    find: "if (self.scan !== undefined) measureSome(self, self.scan, filesMeasured.ofStep)",
+    replace: "if (self.scan !== undefined) measureSome(self, self.scan, Infinity)",
     by: "test/drivers/files/room.test.ts"
   },
   {

@@ -4,9 +4,9 @@ import type { UnitFault } from "../fault.ts"
 export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "who begins to follow a damaged database fails",
-    in: "make",
-    find: "let listening = run(() => start(tables()))",
-    replace: "let listening = start(tables())",
+    in: "listen",
+    find: "let listening = run(self, () => start(tables(self)))",
+    replace: "let listening = start(tables(self))",
     by: "test/drivers/sqlite/SqliteDamage.test.ts"
   },
   {
@@ -39,112 +39,112 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "what was written into a former database counts",
-    in: "make",
-    find: "if (!hasWritten || !leaveFormer(of.isFollowed !== true)) {",
+    in: "runNow",
+    find: "if (!self.hasWritten || !leaveFormer(self, kind)) {",
     replace: "if (true) {",
     by: "test/drivers/sqlite/SqliteReplaced.test.ts"
   },
   {
     name: "who cannot start the next database comes back to the former one",
-    in: "make",
-    find: `if (of.look() !== "replaced") throw thrown`,
+    in: "startNext",
+    find: `if (InUse.stateOf(opened.inUse) !== "replaced") throw thrown`,
     replace: "",
     by: "test/drivers/sqlite/SqliteReplaced.test.ts"
   },
   {
     name: "locks and guards do not open again what is removed while it is opened",
-    in: "make",
+    in: "openStaying",
     find: "if (!isDetached(thrown) || reasonOf(thrown, \"open\") === \"Full\" || opens === mostOpens) throw thrown",
     replace: "throw thrown",
     by: "test/drivers/sqlite/SqliteDamage.test.ts"
   },
   {
     name: "a lease that nobody has looked for counts as free",
-    in: "make",
-    find: "lead(find(id, asked[1]), id, ...asked)",
-    replace: "lead(looked, id, ...asked)",
+    in: "storage",
+    find: "lead(self, find(self, id, asked[1]), id, ...asked)",
+    replace: "lead(self, self.looked, id, ...asked)",
     by: "test/drivers/sqlite/SqliteShared.test.ts"
   },
   {
     name: "what waits for the lock of another program has all the time of the world",
-    in: "make",
-    find: "slowMillis + gates.lock.waitedMillis() + gates.values.waitedMillis()",
+    in: "workedMillis",
+    find: "slowMillis + Backoff.allRefusedMillis(lock) + Backoff.allRefusedMillis(values)",
     replace: "slowMillis",
     by: "test/drivers/sqlite/transactions/operationsAtOnce.test.ts"
   },
   {
     name: "thousands of operations at once count as a slow store",
-    in: "make",
-    find: "- operations.length *",
-    replace: "- 0 *",
+    in: "runTimed",
+    find: "- operations.length * writeQueue.ordinaryMillis",
+    replace: "",
     by: "test/drivers/sqlite/transactions/operationsAtOnce.test.ts"
   },
   {
     name: "loads that have a lease end behind those that want one",
-    in: "make",
-    find: "goesFirst(operation) ? first : others",
-    replace: "others",
+    in: "later",
+    find: "self.goesFirst(operation) ? self.first : self.others",
+    replace: "self.others",
     by: "test/drivers/sqlite/transactions/queue.test.ts"
   },
   {
     name: "reads of one step go on in a snapshot that is long over",
-    in: "make",
-    find: "if (at - beganAt < limits.longestMillis && bornIn === operations) return",
-    replace: "if (bornIn === operations) return",
+    in: "reads",
+    find: "if (at - self.beganAt < limits.longestMillis && self.bornIn === operations) return",
+    replace: "if (self.bornIn === operations) return",
     by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
   },
   {
     name: "reads of one step miss what another store of this process has written",
-    in: "make",
-    find: "if (at - beganAt < limits.longestMillis && bornIn === operations) return",
-    replace: "if (at - beganAt < limits.longestMillis) return",
+    in: "reads",
+    find: "if (at - self.beganAt < limits.longestMillis && self.bornIn === operations) return",
+    replace: "if (at - self.beganAt < limits.longestMillis) return",
     by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
   },
   {
     name: "programs that go on for long after their reads have snapshots, too",
-    in: "make",
-    find: "if (!isTrusted) return",
+    in: "reads",
+    find: "if (!self.isTrusted) return",
     replace: "",
     by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
   },
   {
     name: "what reads in pages goes on in a snapshot",
-    in: "make",
-    find: "      endSnapshot()\n      const next",
-    replace: "      const next",
+    in: "inPages",
+    find: "    endSnapshot(self)\n    const next",
+    replace: "    const next",
     by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
   },
   {
     name: "a snapshot goes on under a lock that was just taken over",
-    in: "make",
-    find: " finally {\n        countOperation()\n      }",
+    in: "run",
+    find: " finally {\n    countOperation()\n  }",
     replace: "",
     by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
   },
   {
     name: "a snapshot outlives the step that reads it",
-    in: "make",
-    find: "void now.then(endOfStep)",
-    replace: "setTimeout(endOfStep, 100)",
+    in: "reads",
+    find: "void now.then(self.endOfStep)",
+    replace: "setTimeout(self.endOfStep, 100)",
     by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
   },
   {
     name: "a log that was removed is not missed",
-    in: "make",
-    find: `if (!isSame(now, marks.log) || !isSame(statOf(index), marks.index)) return "split"`,
+    in: "stateOf",
+    find: `if (!isSame(log, self.log.mark) || !isSame(statOf(self.index.path), self.index.mark)) return "split"`,
     replace: "",
     by: "test/drivers/sqlite/SqliteReplaced.test.ts"
   },
   {
     name: "a folder in which nothing has changed for long is not asked again",
-    in: "make",
-    find: "known !== undefined && isUnchanged(statOf(directory), known)",
-    replace: "known !== undefined",
+    in: "stateOf",
+    find: "self.known !== undefined && isUnchanged(statOf(self.directory), self.known)",
+    replace: "self.known !== undefined",
     by: "test/drivers/sqlite/file/inUse.test.ts"
   },
   {
     name: "a folder that has just changed is believed to change no more",
-    in: "make",
+    in: "learn",
     find: "Math.max(folder.mtimeMs, folder.ctimeMs) + sameMillis",
     replace: "Math.max(folder.mtimeMs, folder.ctimeMs)",
     by: "test/drivers/sqlite/file/inUse.test.ts"
@@ -158,22 +158,22 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "who has looked waits like one who was refused, because another has stored since",
-    in: "make",
+    in: "orAtomic",
     find: "if (hasLooked && isBusy(thrown)) return afterwards()",
     replace: "",
     by: "test/drivers/sqlite/SqliteShared.test.ts"
   },
   {
     name: "a lease is granted as if another had not stored since the look",
-    in: "make",
-    find: "const afterwards = () => atomic(() => steps(false))",
-    replace: "const afterwards = () => atomic(() => steps(true))",
+    in: "orAtomic",
+    find: "const afterwards = () => atomic(self, () => steps(false))",
+    replace: "const afterwards = () => atomic(self, () => steps(true))",
     by: "test/drivers/sqlite/SqliteShared.test.ts"
   },
   {
     name: "what was invalidated comes back with an older copy",
-    in: "make",
-    find: "invalidateAgain(made)",
+    in: "open",
+    find: "invalidateAgain(self, tables)",
     replace: "",
     by: "test/drivers/sqlite/SqliteReplaced.test.ts"
   },
@@ -186,30 +186,31 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "all who wait for the lock ask for it",
-    in: "make",
-    find: "if (leftMillis() > 0) throw last",
+    in: "attempt",
+    find: "if (leftMillis(self) > 0) throw self.refusal",
     replace: "",
     by: "test/drivers/sqlite/SqliteShared.test.ts"
   },
   {
     name: "values are stored however large the log is",
-    in: "make",
-    find: "if (bytes <= bound || empty(database)) return emptied()",
-    replace: "return emptied()",
+    in: "admit",
+    find: "if (self.bytes <= bound || empty(database)) return noteEmptied(self)",
+    replace: "return noteEmptied(self)",
     by: "test/processes/fullDisk.test.ts"
   },
   {
     name: "all who write at once write in one turn",
-    in: "make",
-    find: "return hasWaiting() || hasTaken(limits.aloneMillis) ? later(operation) : run([operation])[0]!",
-    replace: "return run([operation])[0]!",
+    in: "run",
+    find:
+      "return hasWaiting(self) || hasTaken(self, limits.aloneMillis) ? later(self, operation) : self.run([operation])[0]!",
+    replace: "return self.run([operation])[0]!",
     by: "test/drivers/sqlite/transactions/queue.test.ts"
   },
   {
     name: "groups of writes go on however long their turn has taken",
-    in: "make",
-    find: "while (hasWaiting() && !hasTaken(limits.turnMillis))",
-    replace: "while (hasWaiting())",
+    in: "endTurn",
+    find: "while (hasWaiting(self) && !hasTaken(self, limits.turnMillis))",
+    replace: "while (hasWaiting(self))",
     by: "test/drivers/sqlite/transactions/queue.test.ts"
   },
   {
@@ -221,9 +222,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "who only reads waits for a writer, because others write in the same turn",
-    in: "make",
-    find: "begun = undefined",
-    replace: "begun = undefined\n      begin()",
+    in: "together",
+    find: "self.begun = undefined",
+    replace: "self.begun = undefined\n  beginTogether(self)",
     by: "test/drivers/sqlite/transactions/operationsAtOnce.test.ts"
   },
   {
@@ -235,77 +236,77 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "values are stored before there is room again for removing",
-    in: "make",
-    find: "if (!hasReserve && !takeReserve()) throw noRoom()",
+    in: "admitted",
+    find: "if (!self.hasReserve && !takeReserve(self)) throw noRoom()",
     replace: "",
     by: "test/processes/fullDisk.test.ts"
   },
   {
     name: "a full disk acknowledges what it has not taken",
-    in: "make",
-    find: "if (!isFull(thrown) || opened === undefined || triesLeft === 0) throw thrown",
-    replace: "if (!isFull(thrown) || opened === undefined) throw thrown; return undefined as A",
+    in: "withRoom",
+    find: "if (!isFull(thrown) || self.opened === undefined || triesLeft === 0) throw thrown",
+    replace: "if (!isFull(thrown) || self.opened === undefined) throw thrown; return undefined as A",
     by: "test/processes/fullDisk.test.ts"
   },
   {
     name: "where others have filled the disk nothing can be removed",
-    in: "make",
-    find: "if (!succeeds(free)) abandon(of)",
-    replace: "free()",
+    in: "makeRoom",
+    find: "if (!succeeds(() => self.hasReserve = FreeDisk.free(options))) abandon(self, opened)",
+    replace: "self.hasReserve = FreeDisk.free(options)",
     by: "test/processes/fullDisk.test.ts"
   },
   {
     name: "who reads for ever keeps the log growing",
-    in: "make",
-    find: `if (state === "current") return log?.isHopeless() === true && abandon(opened)`,
-    replace: `if (state === "current") return false`,
+    in: "leaveFormer",
+    find: "return Wal.isHopeless(wal) && abandon(self, opened)",
+    replace: "return false",
     by: "test/processes/fullDisk.test.ts"
   },
   {
     name: "markers fill a small database for good",
-    in: "make",
-    find: "if (spared.length === 0 && freePages() === before) dropOthers(Math.ceil((size + slack) / pageSize))",
+    in: "free",
+    find: "dropOthers(Math.ceil((size + slack) / pageSize))",
     replace: "",
     by: "test/drivers/sqlite/SqliteBounds.test.ts"
   },
   {
     name: "nobody is told of a marker that has given way",
-    in: "dropping",
-    find: `if (table === "marker") changes.markersDropped(dropped.map(({ name }) => fromColumn(name)))`,
+    in: "dropSome",
+    find: `if (table === "marker") Changes.markersDropped(changes, dropped.map(({ name }) => fromColumn(name)))`,
     replace: "",
     by: "test/drivers/sqlite/SqliteBounds.test.ts"
   },
   {
     name: "a value of any size is stored",
-    in: "make",
+    in: "set",
     find: "if (size > maxValue) {",
     replace: "if (size < 0) {",
     by: "test/drivers/sqlite/SqliteBounds.test.ts"
   },
   {
     name: "what is known of a database that is gone counts until the next one can be opened",
-    in: "make",
-    find: "if (isClosed || known === left) throw thrown",
+    in: "listen",
+    find: "if (self.isClosed || known === self.left) throw thrown",
     replace: "throw thrown",
     by: "test/drivers/sqlite/SqliteDamage.test.ts"
   },
   {
     name: "on a full disk a program cannot start",
-    in: "make",
-    find: "if (!isWithoutRoom || Reserve.freeBytes(directory) >= bound || !reserve.giveUp()) throw thrown",
+    in: "openFile",
+    find: "if (!isWithoutRoom || Reserve.freeBytes(directory) >= bound || !Reserve.giveUp(reserve)) throw thrown",
     replace: "throw thrown",
     by: "test/processes/fullDisk.test.ts"
   },
   {
     name: "a folder that is deleted while it is opened is an error",
     in: "isDetached",
-    find: `field(thrown, "code") === "ENOENT" ||`,
+    find: `FileErrors.codeOf(thrown) === "ENOENT" ||`,
     replace: "",
     by: "test/drivers/sqlite/SqliteDamage.test.ts"
   },
   {
     name: "the counter of invalidations may be missing",
-    in: "tags",
+    in: "count",
     find: `if (typeof value !== "number") throw damage("The counter of invalidations is missing")`,
     replace: "",
     by: "test/drivers/sqlite/SqliteBounds.test.ts"
@@ -313,8 +314,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a database stays as large as it was",
     in: "make",
-    find: "isDue = above() > 0 return {",
-    replace: "return {",
+    find: "self.isDue = pagesAbove(self) > 0",
+    replace: "",
     by: "test/drivers/sqlite/SqliteBounds.test.ts"
   },
   {

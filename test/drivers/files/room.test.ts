@@ -1,10 +1,26 @@
 /** How a folder with very many files is measured, and how room is made in it. */
 import { describe, expect, it } from "@effect/vitest"
+import { vi } from "vitest"
 import type { Folder } from "../../../src/drivers/files/folder.ts"
 import * as Name from "../../../src/drivers/files/name.ts"
 import * as Room from "../../../src/drivers/files/room.ts"
 
 const bytes = 100
+
+interface FakeFolder {
+  readonly files: Map<string, { size: number; mtimeMs: number }>
+  readonly asked: { stats: number }
+}
+
+vi.mock("../../../src/drivers/files/folder.ts", () => ({
+  stat({ asked, files }: FakeFolder, name: string) {
+    asked.stats++
+    return files.get(name)
+  },
+  names: ({ files }: FakeFolder) => files.keys(),
+  list: ({ files }: FakeFolder) => Array.from(files.keys()),
+  remove: ({ files }: FakeFolder, name: string) => files.delete(name)
+}))
 
 /** A folder with so many entries, of which the first was used longest ago. It counts how often it is asked. */
 const folderWith = (entries: number) => {
@@ -17,15 +33,7 @@ const folderWith = (entries: number) => {
     return stem
   }
   for (let i = 0; i < entries; i++) put(i)
-  const folder = {
-    stat(name: string) {
-      asked.stats++
-      return files.get(name)
-    },
-    names: () => files.keys(),
-    list: () => Array.from(files.keys()),
-    remove: (name: string) => files.delete(name)
-  } as unknown as Folder
+  const folder = { files, asked } satisfies FakeFolder as unknown as Folder
   const has = (i: number) => files.has(`${Name.stemOf(`id ${i}`)}.json`)
   return { asked, files, folder, has, put }
 }
@@ -38,7 +46,7 @@ describe("a folder with twenty thousand entries", () => {
     const room = Room.make(folder, 10_000_000)
     for (let i = 20_000; i < 20_400; i++) {
       asked.stats = 0
-      room.reserve(put(i), bytes)
+      Room.reserve(room, put(i), bytes)
       expect(asked.stats).toBeLessThanOrEqual(2 * 256)
     }
   })
@@ -46,7 +54,7 @@ describe("a folder with twenty thousand entries", () => {
   it("comes within its limit when it has been measured, the oldest first", { timeout: millis }, () => {
     const { files, folder, has, put } = folderWith(20_000)
     const room = Room.make(folder, 1_900_000)
-    for (let i = 20_000; i < 20_400; i++) room.reserve(put(i), bytes)
+    for (let i = 20_000; i < 20_400; i++) Room.reserve(room, put(i), bytes)
     expect(files.size / 2 * bytes).toBeLessThanOrEqual(1_900_000)
     expect(files.size / 2 * bytes).toBeGreaterThan(1_700_000)
     expect([has(0), has(500), has(10_000), has(20_399)]).toEqual([false, false, true, true])
@@ -55,15 +63,15 @@ describe("a folder with twenty thousand entries", () => {
   it("does not lose what was used since it was measured", { timeout: millis }, () => {
     const { files, folder, has, put } = folderWith(1000)
     const room = Room.make(folder, 100_000)
-    room.reserve(put(1000), 0)
+    Room.reserve(room, put(1000), 0)
     files.get(Name.metadataOf(Name.stemOf("id 0")))!.mtimeMs = 5000
-    for (let i = 1001; i < 1400; i++) room.reserve(put(i), bytes)
+    for (let i = 1001; i < 1400; i++) Room.reserve(room, put(i), bytes)
     expect([has(0), has(1), has(1399)]).toEqual([true, false, true])
   })
 
   it("is cleared in steps", () => {
     const { files, folder } = folderWith(2000)
-    const steps = Room.make(folder, 1_000_000).clear()
+    const steps = Room.clear(Room.make(folder, 1_000_000))
     let left = files.size
     for (let turns = 0;; turns++) {
       if (steps.next().done === true) {

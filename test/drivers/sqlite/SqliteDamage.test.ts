@@ -7,7 +7,8 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync, type StatementSync } from "node:sqlite"
 import * as Connection from "../../../src/drivers/sqlite/connection.ts"
-import * as Gate from "../../../src/drivers/sqlite/transactions/backoff.ts"
+import * as Entries from "../../../src/drivers/sqlite/tables/entries.ts"
+import * as Backoff from "../../../src/drivers/sqlite/transactions/backoff.ts"
 import { changesOf, connection, entry, fileOf, read, type SqliteStoreType } from "../../support/sqlite.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
@@ -186,16 +187,18 @@ describe("a connection whose disk failed", () => {
           trustFolder: false,
           now,
           newVersion: () => "",
-          gates: { lock: Gate.make(now), values: Gate.make(now) },
+          backoffs: { lock: Backoff.make(now), values: Backoff.make(now) },
           wallNow: now
         })
       )
-      const connection = yield* Effect.acquireRelease(opened, ({ close }) => Effect.sync(close))
-      const polled = connection.listen()
-      const failed = connection.tables()
-      const answer = connection.run(() => {
-        if (connection.tables() === failed) throw Object.assign(new Error("disk I/O error"), { errcode: 10 | 3 << 8 })
-        return connection.tables().entries.get("id 1")
+      const connection = yield* Effect.acquireRelease(opened, (it) => Effect.sync(() => Connection.close(it)))
+      const polled = Connection.listen(connection)
+      const failed = Connection.tables(connection)
+      const answer = Connection.run(connection, () => {
+        if (Connection.tables(connection) === failed) {
+          throw Object.assign(new Error("disk I/O error"), { errcode: 10 | 3 << 8 })
+        }
+        return Entries.get(Connection.tables(connection).entries, "id 1")
       })
       expect(answer).toMatchObject({ meta: entry(1).meta })
       expect(polled()).toEqual(gap)
@@ -222,7 +225,7 @@ describe("a directory that is deleted while the program runs", () => {
       expect(read(a, "new")).toBeUndefined()
     }))
 
-  it.effect("after a generation that was damaged begins again, too", () =>
+  it.effect("after a file that was damaged begins again, too", () =>
     Effect.gen(function*() {
       const directory = join(yield* tempDirectory, "cache")
       const a = yield* SqliteStore.make({ directory })

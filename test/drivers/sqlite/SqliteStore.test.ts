@@ -101,7 +101,7 @@ describe("a file that cannot be used", () => {
       }))
   }
 
-  it.effect("is kept for one generation, not longer", () =>
+  it.effect("is kept until there is a third one, not longer", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       for (const n of [1, 2, 3]) {

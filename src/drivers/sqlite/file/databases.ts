@@ -1,41 +1,43 @@
 /**
- * The databases of a directory: `cache.v<format>.<n>.db`. The one with the highest number is in use. Making a file with the
- * next number takes all processes there: that needs no room on the disk, and nothing that could be half written.
+ * The databases of a directory: `cache.v<format>.<n>.db`. The one with the highest number is in use. Making a file with
+ * the next number takes all processes there: that needs no room on the disk, and nothing that could be half written.
  *
- * A database that nobody may use any more is not renamed, emptied or taken up again while others have it open: the next
- * one is started beside it. Releases of another format have files of their own, so two releases can use one directory.
+ * A database that must not be used any more is not renamed, emptied or taken up again while others have it open: the
+ * next one is started beside it. Releases of another format have files of their own, so two releases can use one
+ * directory.
  *
- * `cache.v<format>.current` has the highest number ever used: if all files but an old one are removed, the old one stays
- * unused. It is a hint; without it the files count.
+ * `cache.v<format>.current` has the highest number ever used: if all files but an old one are removed, the old one
+ * stays unused. It is a hint; without it the files count.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import type { DatabaseSync } from "node:sqlite"
+import { codeOf } from "../../shared/fileErrors.ts"
 import { makeFolder, plainOnly, requirePlainFile } from "../../shared/folderTrust.ts"
 import { damage } from "../fault.ts"
-import * as Look from "./inUse.ts"
+import * as InUse from "./inUse.ts"
 import * as File from "./schema.ts"
-import * as Log from "./wal.ts"
+import * as Wal from "./wal.ts"
 
 /** An open database of a directory. */
 export interface Opened {
   readonly directory: string
   readonly database: DatabaseSync
-  readonly generation: number
-  /** See `sqliteLook.ts`. */
-  readonly look: Look.Look
+  /** It is a part of the name of its file. */
+  readonly number: number
+  readonly inUse: InUse.InUse
 }
 
-const pathOf = (directory: string, generation: number) => path.join(directory, `cache.v${File.format}.${generation}.db`)
+const pathOf = (directory: string, number: number) => path.join(directory, `cache.v${File.format}.${number}.db`)
 
 const pointerOf = (directory: string) => path.join(directory, `cache.v${File.format}.current`)
 
-const generationOf = (name: string): number | undefined => {
+const numberOf = (name: string): number | undefined => {
   const match = /^cache\.v(\d{1,9})\.(\d{1,9})\.db(-wal|-shm)?$/.exec(name)
   return match === null || Number(match[1]) !== File.format ? undefined : Number(match[2])
 }
 
-/** There is no pointer, or what is there is a link or a pipe. */
+/** There is no pointer, or a link or a pipe in its place. */
 const unread = new Set<unknown>(["ENOENT", "ELOOP", "EAGAIN", "EISDIR"])
 
 /** The number in the pointer, and 1 where it has none. */
@@ -45,22 +47,22 @@ const pointed = (directory: string): number => {
       .trim()
     return /^\d{1,9}$/.test(text) ? Number(text) : 1
   } catch (thrown) {
-    if (unread.has((thrown as NodeJS.ErrnoException).code)) return 1
+    if (unread.has(codeOf(thrown))) return 1
     throw thrown
   }
 }
 
 const newest = (directory: string): number =>
-  Math.max(pointed(directory), ...fs.readdirSync(directory).map((name) => generationOf(name) ?? 1))
+  Math.max(pointed(directory), ...fs.readdirSync(directory).map((name) => numberOf(name) ?? 1))
 
 /** Not by rename: half a number is a lower one, and then the files count. */
-const point = (directory: string, generation: number): void => {
-  if (fs.existsSync(pointerOf(directory)) && pointed(directory) >= generation) return
+const point = (directory: string, number: number): void => {
+  if (fs.existsSync(pointerOf(directory)) && pointed(directory) >= number) return
   try {
     const flags = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_TRUNC | plainOnly
     const file = fs.openSync(pointerOf(directory), flags)
     try {
-      fs.writeSync(file, `${generation}\n`)
+      fs.writeSync(file, `${number}\n`)
     } finally {
       fs.closeSync(file)
     }
@@ -70,9 +72,9 @@ const point = (directory: string, generation: number): void => {
 }
 
 /** Keeps the last unusable file: it may show what happened. */
-const removeBefore = (directory: string, generation: number): void => {
+const removeBefore = (directory: string, number: number): void => {
   for (const name of fs.readdirSync(directory)) {
-    if ((generationOf(name) ?? generation) < generation - 1) fs.rmSync(path.join(directory, name), { force: true })
+    if ((numberOf(name) ?? number) < number - 1) fs.rmSync(path.join(directory, name), { force: true })
   }
 }
 
@@ -84,19 +86,19 @@ export const open = (directory: string, maxSize: number, trustFolder = false): O
   makeFolder(directory, trustFolder)
   fs.accessSync(directory, fs.constants.W_OK)
   const first = newest(directory)
-  for (let generation = first; generation < first + skippedAtMost; generation++) {
-    const file = pathOf(directory, generation)
+  for (let number = first; number < first + skippedAtMost; number++) {
+    const file = pathOf(directory, number)
     requirePlainFile(file, trustFolder)
     const database = File.open(file, maxSize)
     if (database === undefined) continue
     try {
-      point(directory, generation)
-      removeBefore(directory, generation)
+      point(directory, number)
+      removeBefore(directory, number)
       return {
         directory,
         database,
-        generation,
-        look: Look.make({ directory, file, next: pathOf(directory, generation + 1) })
+        number,
+        inUse: InUse.make({ directory, file, next: pathOf(directory, number + 1) })
       }
     } catch (thrown) {
       File.close(database)
@@ -106,34 +108,30 @@ export const open = (directory: string, maxSize: number, trustFolder = false): O
   throw damage(`No usable database in ${directory}`)
 }
 
-/** How many bytes the log has. */
-export const logSize = ({ directory, generation }: Opened): number =>
-  fs.statSync(`${pathOf(directory, generation)}-wal`, { throwIfNoEntry: false })?.size ?? 0
-
 /** The file of the reserve, which is that of the directory, whatever database is in use. */
 export const reserveOf = (directory: string): string => path.join(directory, `cache.v${File.format}.reserve`)
 
 /** Takes all processes to the next database. This one is to be closed afterwards: closing it may remove its log. */
-export const startNext = ({ directory, generation }: Opened): void => File.create(pathOf(directory, generation + 1))
+export const startNext = ({ directory, number }: Opened): void => File.create(pathOf(directory, number + 1))
 
 /** Takes all processes to the next database, and removes this one: it is sound, but takes too much room. */
 export const abandon = (opened: Opened): void => {
   startNext(opened)
   File.close(opened.database)
-  const file = pathOf(opened.directory, opened.generation)
+  const file = pathOf(opened.directory, opened.number)
   for (const suffix of ["", "-wal", "-shm"]) fs.rmSync(file + suffix, { force: true })
 }
 
-/** Closes a database, and leaves no log beside it if it is in use and nobody else has it open. */
+/** Closes a database, and leaves no log beside it if it is in use and no other process has it open. */
 export const close = (opened: Opened): void => {
-  // What was written into one that is not in use is none of those who have found another log beside it.
-  if (opened.look() === "current") emptyLog(opened.database)
+  // Others may have found another log beside one that is not in use: this one must not become a part of it.
+  if (InUse.stateOf(opened.inUse) === "current") emptyLog(opened.database)
   File.close(opened.database)
 }
 
 const emptyLog = (database: DatabaseSync): void => {
   try {
-    Log.empty(database)
+    Wal.empty(database)
   } catch {
     // Others use it, and the last one to close it does this; or the file is damaged.
   }

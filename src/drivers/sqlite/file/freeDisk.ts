@@ -1,20 +1,20 @@
 /**
- * A disk that is really full. SQLite writes what it removes into the log first, so without any room it cannot even remove:
- * the reserve is given up, and taken back before anything is stored again.
+ * A disk that is really full. SQLite writes what it removes into the log first, so without any room it cannot even
+ * remove: the reserve is given up, and taken back before anything is stored again.
  */
 import type { DatabaseSync } from "node:sqlite"
-import type { Room } from "../tables/makeRoom.ts"
-import type { Reserve } from "./reserve.ts"
+import * as Room from "../tables/makeRoom.ts"
+import * as Reserve from "./reserve.ts"
 import { pragma } from "./schema.ts"
-import * as Log from "./wal.ts"
+import * as Wal from "./wal.ts"
 
-interface Parts {
+interface Options {
   readonly database: DatabaseSync
-  readonly reserve: Reserve
-  readonly room: Room
-  /** how large the log may become, in bytes */
+  readonly reserve: Reserve.Reserve
+  readonly room: Room.Room
+  /** How large the log may become, in bytes. */
   readonly bound: number
-  /** epoch milliseconds */
+  /** Epoch milliseconds. */
   readonly now: number
 }
 
@@ -25,25 +25,24 @@ const slack = 1 / 16
 const mostSteps = 256
 
 /**
- * Frees room on the disk, and answers whether the reserve is back. Throws what SQLite throws where not even removing is
- * possible.
+ * Frees room on the disk, and answers whether the reserve is back. Throws the errors of SQLite where not even removing
+ * is possible.
  */
-export const free = ({ bound, database, now, reserve, room }: Parts): boolean => {
-  const pageSize = pragma(database, "page_size")
+export const free = ({ bound, database, now, reserve, room }: Options): boolean => {
   const pages = () => pragma(database, "page_count")
   // Each transaction has to fit into the room that the reserve has left.
-  const pagesOfStep = Math.max(4, Math.floor(bound / 4 / pageSize))
-  reserve.giveUp()
-  // Before anything is written: what is in the log already is room to win.
-  Log.empty(database)
+  const pagesOfStep = Math.max(4, Math.floor(bound / 4 / room.pageSize))
+  Reserve.giveUp(reserve)
+  // Before anything is written: the log as it is is room to win.
+  Wal.empty(database)
   const enough = pages() * (1 - slack)
   for (let step = 0; step < mostSteps; step++) {
     const before = pages()
-    if (pragma(database, "freelist_count") < pagesOfStep) room.make(pagesOfStep * pageSize, now)
+    if (pragma(database, "freelist_count") < pagesOfStep) Room.free(room, pagesOfStep * room.pageSize, now)
     database.exec(`PRAGMA incremental_vacuum(${pagesOfStep})`)
-    Log.empty(database)
-    if (pages() <= enough && reserve.take()) return true
-    if (pages() >= before) return reserve.take()
+    Wal.empty(database)
+    if (pages() <= enough && Reserve.take(reserve)) return true
+    if (pages() >= before) break
   }
-  return reserve.take()
+  return Reserve.take(reserve)
 }

@@ -1,24 +1,21 @@
 /**
- * The look whether an open database is still the one that all processes use. SQLite itself does not notice when a file
- * that it has open is removed or made again: it goes on in what nobody else can find.
+ * Whether an open database is still the one that all processes use. SQLite itself does not notice when a file that it
+ * has open is removed or made again: it continues in a file that others cannot find.
  */
 import * as fs from "node:fs"
 
 /**
- * - `current`: all who open the directory use it.
+ * - `current`: all processes that open the directory use it.
  * - `replaced`: others use another one: this one was removed, or there is a next one.
- * - `split`: it is there, but its log or the index of that was removed: who opens it now does not see what those write
- *   who have it open.
+ * - `split`: it is there, but its log or the index of that was removed: a process that opens it now does not see what
+ *   is written by those that have it open.
  */
 export type State = "current" | "replaced" | "split"
-
-/** `seen` is told how many bytes the log has, where the database is current: nobody has to look twice. */
-export type Look = (seen?: (bytes: number) => void) => State
 
 interface Paths {
   readonly directory: string
   readonly file: string
-  /** the file that takes the place of this one, if it exists */
+  /** The file that takes the place of this one, if it exists. */
   readonly next: string
 }
 
@@ -26,6 +23,8 @@ interface Mark {
   readonly dev: number
   readonly ino: number
 }
+
+export type InUse = ReturnType<typeof make>
 
 /**
  * Two changes of a folder within so many milliseconds may have the same time: some file systems count in steps of two
@@ -37,46 +36,57 @@ const sameMillis = 2500
 const hasTimes = process.platform !== "win32"
 
 /**
- * Looks at the files of a database that has been read, so that SQLite has opened them all: nothing else gets their numbers
- * while they are open.
- *
- * No file comes, goes or gets another name without a new time of its folder (unless one is mounted over it, which is not
- * looked for). So where all was in its place in a folder that had not changed for long, a look at the folder does for looks
- * at the files. How long, the time of the log tells, which this process has just written: the clocks of the program and of
- * the file system may differ.
+ * Looks at the files of a database that has been read, so that SQLite has opened them all: no other file gets their
+ * numbers while they are open.
  */
-export const make = ({ directory, file, next }: Paths): Look => {
-  const [log, index] = [`${file}-wal`, `${file}-shm`]
-  const marks = { file: statOf(file), log: statOf(log), index: statOf(index) }
-  /** as the folder was then */
-  let known: fs.Stats | undefined
-  let knownFrom = hasTimes ? -Infinity : Infinity
+export const make = ({ directory, file, next }: Paths) => ({
+  directory,
+  next,
+  file: marked(file),
+  log: marked(`${file}-wal`),
+  index: marked(`${file}-shm`),
+  /** The folder as it was when nothing had changed in it for long. */
+  known: undefined as fs.Stats | undefined,
+  knownFrom: hasTimes ? -Infinity : Infinity,
+  /** How many bytes the log had, if the last look went that far. */
+  logBytes: undefined as number | undefined
+})
 
-  const learn = (writtenAt: number) => {
-    if (writtenAt <= knownFrom) return
-    const folder = statOf(directory)
-    if (folder === undefined) return
-    knownFrom = Math.max(folder.mtimeMs, folder.ctimeMs) + sameMillis
-    if (writtenAt > knownFrom) known = folder
-  }
+/**
+ * No file comes, goes or gets another name without a new time of its folder (unless one is mounted over it, which is
+ * not looked for). So where all was in its place in a folder that had not changed for long, a look at the folder does
+ * for looks at the files.
+ */
+export const stateOf = (self: InUse): State => {
+  self.logBytes = undefined
+  if (self.known !== undefined && isUnchanged(statOf(self.directory), self.known)) return "current"
+  self.known = undefined
+  if (!isSame(statOf(self.file.path), self.file.mark) || statOf(self.next) !== undefined) return "replaced"
+  const log = statOf(self.log.path)
+  if (!isSame(log, self.log.mark) || !isSame(statOf(self.index.path), self.index.mark)) return "split"
+  learn(self, log!.mtimeMs)
+  self.logBytes = log!.size
+  return "current"
+}
 
-  return (seen) => {
-    const isKnown = known !== undefined && isUnchanged(statOf(directory), known)
-    if (isKnown) {
-      seen?.(statOf(log)?.size ?? 0)
-      return "current"
-    }
-    known = undefined
-    if (!isSame(statOf(file), marks.file) || statOf(next) !== undefined) return "replaced"
-    const now = statOf(log)
-    if (!isSame(now, marks.log) || !isSame(statOf(index), marks.index)) return "split"
-    learn(now!.mtimeMs)
-    seen?.(now!.size)
-    return "current"
-  }
+/** How many bytes the log has, after a look that has found `current`: no file is looked at twice. */
+export const logBytes = (self: InUse): number => self.logBytes ?? statOf(self.log.path)?.size ?? 0
+
+/**
+ * Remembers a folder that has not changed for long. How long, the time of the log tells, which this process has just
+ * written: the clocks of the program and of the file system may differ.
+ */
+const learn = (self: InUse, writtenAt: number): void => {
+  if (writtenAt <= self.knownFrom) return
+  const folder = statOf(self.directory)
+  if (folder === undefined) return
+  self.knownFrom = Math.max(folder.mtimeMs, folder.ctimeMs) + sameMillis
+  if (writtenAt > self.knownFrom) self.known = folder
 }
 
 const statOf = (file: string): fs.Stats | undefined => fs.statSync(file, { throwIfNoEntry: false })
+
+const marked = (path: string) => ({ path, mark: statOf(path) })
 
 const isSame = (a: Mark | undefined, b: Mark | undefined): boolean =>
   a !== undefined && a.ino === b?.ino && a.dev === b.dev

@@ -1,17 +1,20 @@
-/** One database file: its schema, opening and closing. */
+/** One database file: its schema and how texts are stored in it, statements that run as one, opening and closing. */
 import * as fs from "node:fs"
 import { DatabaseSync } from "node:sqlite"
+import { fromUtf16, isWellFormed, toUtf16 } from "../../../internal/codec/bytes.ts"
 import { isDamage } from "../fault.ts"
 
 /** Goes up with every change of the schema, or of how processes find the file in use. */
 export const format = 2
 
-/** How long SQLite itself waits, in milliseconds. That blocks the process, so a schedule does the rest of the waiting. */
-const busyMillis = 5
+/**
+ * How long SQLite itself waits, in milliseconds. That blocks the process, so a schedule does the rest of the waiting.
+ */
+export const busyMillis = 5
 
-// `entry.seq` is the order of writing: an entry that is written again gets a new one. Text without UTF-8 is kept as UTF-16
-// bytes, so `id`, `tag`, `name` and `subject` have no type. The newest row of `change` is never deleted, so its `seq` only
-// grows, and without holes.
+// `entry.seq` is the order of writing: an entry that is written again gets a new one. `id`, `tag`, `name` and `subject`
+// have no type, because of `toColumn`. The newest row of `change` is never deleted, so its `seq` only grows, and
+// without holes.
 const schema = `
   CREATE TABLE entry (seq INTEGER PRIMARY KEY, id NOT NULL UNIQUE, frame BLOB NOT NULL, expires_at REAL NOT NULL);
   CREATE INDEX entry_expires_at ON entry (expires_at) WHERE expires_at < 9e999;
@@ -25,6 +28,16 @@ const schema = `
   INSERT INTO sequence VALUES ('invalidations', 0);
   PRAGMA user_version = ${format};
 `
+
+/**
+ * A text as SQLite stores it. Its text is UTF-8, where different texts with lone surrogates would become the same, and
+ * ends with U+0000 for Deno and others that read it. Such texts are stored as bytes.
+ */
+export const toColumn = (text: string): string | Uint8Array =>
+  isWellFormed(text) && !text.includes("\u0000") ? text : toUtf16(text)
+
+export const fromColumn = (column: unknown): string =>
+  typeof column === "string" ? column : fromUtf16(column as Uint8Array)
 
 export const pragma = (database: DatabaseSync, name: string): number =>
   Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0] as number
@@ -66,7 +79,7 @@ const adopt = (database: DatabaseSync): boolean => {
       if (isUntouched(database)) database.exec(schema)
     })
   }
-  // another process may have made it ours between any two of these steps
+  // Another process may have made it ours between any two of these steps.
   return pragma(database, "user_version") === format
 }
 
@@ -81,8 +94,8 @@ const configure = (database: DatabaseSync, maxSize: number): void => {
 }
 
 /**
- * The database of a file, which is made if it does not exist. `undefined` for a file that cannot be used. Throws the errors
- * of SQLite and the file system.
+ * The database of a file, which is made if it does not exist. `undefined` for a file that cannot be used. Throws the
+ * errors of SQLite and the file system.
  */
 export const open = (file: string, maxSize: number): DatabaseSync | undefined => {
   if (wasCut(file)) return undefined
@@ -103,8 +116,8 @@ export const open = (file: string, maxSize: number): DatabaseSync | undefined =>
 }
 
 /**
- * Whether a file without a byte is no new one: SQLite makes no log before the first page. The log is looked for first, or
- * a file that is just being made would count as cut.
+ * Whether a file without a byte is no new one: SQLite makes no log before the first page. The log is looked for first,
+ * or a file that is just being made would count as cut.
  */
 const wasCut = (file: string): boolean =>
   fs.existsSync(`${file}-wal`) && fs.statSync(file, { throwIfNoEntry: false })?.size === 0

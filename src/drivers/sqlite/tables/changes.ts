@@ -1,27 +1,17 @@
 /**
- * The log of changes to the database, for the other processes. A row costs a few bytes and is written in the transaction
- * of its change. A process that has fallen behind the rows that are kept gets a `Gap`.
+ * The log of changes to the database, for the other processes. A row costs a few bytes and is written in the
+ * transaction of its change. A process that has fallen behind the rows that are kept gets a `Gap`.
  */
 import type { DatabaseSync } from "node:sqlite"
 import { changesKept } from "../../../internal/defaults/stores.ts"
 import type { Change } from "../../../ports/store.ts"
 import type { Changed } from "../../shared/recentChanges.ts"
-import { fromColumn, toColumn } from "./text.ts"
+import { fromColumn, toColumn } from "../file/schema.ts"
 
-export interface Changes {
-  readonly changed: (id: string) => void
-  readonly tagsChanged: (tags: ReadonlyArray<string>) => void
-  /** Room was made: nobody may use what is known of these tags. */
-  readonly markersDropped: (tags: ReadonlyArray<string>) => void
-  readonly allChanged: () => void
-  /** The present end of the log, which moves with every change, also of this process. */
-  readonly position: () => string
-  /** Starts at the present end of the log. */
-  readonly listen: () => () => ReadonlyArray<Change>
-}
+export type Changes = ReturnType<typeof make>
 
-/** No connection has it. */
-const nobody = -1
+/** The origin of rows that every connection reports. */
+const noOrigin = -1
 
 const kinds = { changed: 0, tagChanged: 1, allChanged: 2, gap: 3 }
 
@@ -34,57 +24,66 @@ const longest = 512
 /** How many rows are written between two prunings of the log. */
 const pruneEvery = 256
 
-/** `note` is told what this process itself changes. */
-export const make = (database: DatabaseSync, maxPages: number, note: (changed: Changed) => void): Changes => {
-  // Marks the rows of this connection, which it does not report. SQLite's dice, not Effect's: two programs with one seed
-  // must differ.
-  const origin = Number(database.prepare("SELECT random() & 0x1fffffffffffff AS origin").get()?.["origin"])
-  const insert = database.prepare("INSERT INTO change (origin, kind, subject) VALUES (?, ?, ?)")
-  const select = database.prepare("SELECT seq, origin, kind, subject FROM change WHERE seq > ? ORDER BY seq")
-  const last = database.prepare("SELECT max(seq) AS seq FROM change")
-  const prune = database.prepare("DELETE FROM change WHERE seq <= (SELECT max(seq) FROM change) - ?")
-  const kept = Math.min(changesKept, Math.max(64, maxPages))
-  let written = 0
+/** `note` is called with the changes by this process itself. */
+export const make = (database: DatabaseSync, maxPages: number, note: (changed: Changed) => void) => ({
+  note,
+  // Marks the rows of this connection, which it does not report. SQLite's random numbers, not Effect's: those of two
+  // programs with one seed must differ.
+  origin: Number(database.prepare("SELECT random() & 0x1fffffffffffff AS origin").get()?.["origin"]),
+  kept: Math.min(changesKept, Math.max(64, maxPages)),
+  insert: database.prepare("INSERT INTO change (origin, kind, subject) VALUES (?, ?, ?)"),
+  select: database.prepare("SELECT seq, origin, kind, subject FROM change WHERE seq > ? ORDER BY seq"),
+  last: database.prepare("SELECT max(seq) AS seq FROM change"),
+  prune: database.prepare("DELETE FROM change WHERE seq <= (SELECT max(seq) FROM change) - ?"),
+  written: 0
+})
 
-  const record = (kind: number, subject: string | undefined, by = origin) => {
-    if (subject !== undefined && subject.length > longest) insert.run(by, kinds.gap, null)
-    else insert.run(by, kind, subject === undefined ? null : toColumn(subject))
-    if (++written % pruneEvery === 0) prune.run(kept)
-  }
+export const changed = (self: Changes, id: string): void => {
+  self.note({ _tag: "Entry", id })
+  record(self, kinds.changed, id)
+}
 
-  const recordTags = (tags: ReadonlyArray<string>, by = origin) => {
-    if (tags.length >= kept) record(kinds.gap, undefined, by)
-    else for (const tag of tags) record(kinds.tagChanged, tag, by)
-  }
+export const tagsChanged = (self: Changes, tags: ReadonlyArray<string>): void => {
+  for (const tag of tags) self.note({ _tag: "Tag", tag })
+  recordTags(self, tags)
+}
 
-  return {
-    changed(id) {
-      note({ _tag: "Entry", id })
-      record(kinds.changed, id)
-    },
-    tagsChanged(tags) {
-      for (const tag of tags) note({ _tag: "Tag", tag })
-      recordTags(tags)
-    },
-    // of nobody: this process too must not rely on being told of what would have ended the marker of an id
-    markersDropped: (tags) => recordTags(tags, nobody),
-    allChanged() {
-      note({ _tag: "All" })
-      record(kinds.allChanged, undefined)
-    },
-    position: () => String(last.get()?.["seq"] ?? 0),
-    listen() {
-      let seen = Number(last.get()?.["seq"] ?? 0)
-      return () => {
-        const rows = select.all(seen)
-        if (rows.length === 0) return nothing
-        const isMissing = Number(rows[0]!["seq"]) !== seen + 1
-        seen = Number(rows[rows.length - 1]!["seq"])
-        const changes = rows.filter((row) => row["origin"] !== origin).map(toChange)
-        return isMissing ? [gap, ...changes] : changes
-      }
-    }
+/**
+ * Room was made: known versions of these tags must not be used any more. This process reports it too: it must not rely
+ * on a report of the change that would have ended the marker of an id.
+ */
+export const markersDropped = (self: Changes, tags: ReadonlyArray<string>): void => recordTags(self, tags, noOrigin)
+
+export const allChanged = (self: Changes): void => {
+  self.note({ _tag: "All" })
+  record(self, kinds.allChanged, undefined)
+}
+
+/** The present end of the log, which moves with every change, also of this process. */
+export const position = ({ last }: Changes): string => String(last.get()?.["seq"] ?? 0)
+
+/** Starts at the present end of the log. The answer reads the changes by others since its last call. */
+export const listen = (self: Changes): () => ReadonlyArray<Change> => {
+  let seen = Number(position(self))
+  return () => {
+    const rows = self.select.all(seen)
+    if (rows.length === 0) return nothing
+    const isMissing = Number(rows[0]!["seq"]) !== seen + 1
+    seen = Number(rows[rows.length - 1]!["seq"])
+    const changes = rows.filter((row) => row["origin"] !== self.origin).map(toChange)
+    return isMissing ? [gap, ...changes] : changes
   }
+}
+
+const record = (self: Changes, kind: number, subject: string | undefined, by = self.origin): void => {
+  if (subject !== undefined && subject.length > longest) self.insert.run(by, kinds.gap, null)
+  else self.insert.run(by, kind, subject === undefined ? null : toColumn(subject))
+  if (++self.written % pruneEvery === 0) self.prune.run(self.kept)
+}
+
+const recordTags = (self: Changes, tags: ReadonlyArray<string>, by = self.origin): void => {
+  if (tags.length >= self.kept) record(self, kinds.gap, undefined, by)
+  else for (const tag of tags) record(self, kinds.tagChanged, tag, by)
 }
 
 const toChange = ({ kind, subject }: Record<string, unknown>): Change => {

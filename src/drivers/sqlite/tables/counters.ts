@@ -2,45 +2,54 @@
 import type { DatabaseSync } from "node:sqlite"
 import { chunk } from "../../../internal/defaults/bounds.ts"
 import type { SyncCounters } from "../../../ports/storage.ts"
-import type { Counter } from "../../../ports/store.ts"
-import { fromColumn, toColumn } from "./text.ts"
+import type { Counter, NamedCounter } from "../../../ports/store.ts"
+import { fromColumn, toColumn } from "../file/schema.ts"
+
+export type Counters = ReturnType<typeof make>
 
 /** How many writes there are between two removals of expired counters. */
 const tidyEvery = 1024
+
+const rows = "SELECT name, value, expires_at FROM counter"
+
+export const make = (database: DatabaseSync) => ({
+  select: database.prepare("SELECT value, expires_at FROM counter WHERE name = ?"),
+  write: database.prepare("INSERT OR REPLACE INTO counter VALUES (?, ?, ?)"),
+  delete: database.prepare("DELETE FROM counter WHERE name = ?"),
+  deleteAll: database.prepare("DELETE FROM counter"),
+  dropExpired: database.prepare("DELETE FROM counter WHERE expires_at <= ?"),
+  firstPage: database.prepare(`${rows} ORDER BY name LIMIT ${chunk}`),
+  nextPage: database.prepare(`${rows} WHERE name > ? ORDER BY name LIMIT ${chunk}`),
+  writes: 0
+})
+
+/** The port over the counters of the database in use, whichever that is. `scan` is not a step of the store. */
+export const storage = (current: () => Counters): Omit<SyncCounters, "scan"> => ({
+  get(name) {
+    const row = current().select.get(toColumn(name))
+    return row === undefined ? undefined : counterOf(row)
+  },
+  set(name, { expiresAt, value }, now) {
+    const self = current()
+    if (++self.writes % tidyEvery === 0) self.dropExpired.run(now)
+    self.write.run(toColumn(name), value, expiresAt)
+  },
+  remove: (name) => Number(current().delete.run(toColumn(name)).changes) > 0,
+  clear: () => clear(current())
+})
+
+export const clear = (self: Counters): void => void self.deleteAll.run()
+
+export const scan = function*({ firstPage, nextPage }: Counters, prefix: string): Generator<NamedCounter> {
+  for (let page = firstPage.all(); page.length > 0; page = nextPage.all(page.at(-1)!["name"]!)) {
+    for (const row of page) {
+      const name = fromColumn(row["name"])
+      if (name.startsWith(prefix)) yield { name, ...counterOf(row) }
+    }
+  }
+}
 
 const counterOf = (row: Record<string, unknown>): Counter => ({
   value: Number(row["value"]),
   expiresAt: Number(row["expires_at"])
 })
-
-export const make = (database: DatabaseSync): SyncCounters => {
-  const select = database.prepare("SELECT value, expires_at FROM counter WHERE name = ?")
-  const write = database.prepare("INSERT OR REPLACE INTO counter VALUES (?, ?, ?)")
-  const remove = database.prepare("DELETE FROM counter WHERE name = ?")
-  const removeAll = database.prepare("DELETE FROM counter")
-  const dropExpired = database.prepare("DELETE FROM counter WHERE expires_at <= ?")
-  const rows = "SELECT name, value, expires_at FROM counter"
-  const firstPage = database.prepare(`${rows} ORDER BY name LIMIT ${chunk}`)
-  const nextPage = database.prepare(`${rows} WHERE name > ? ORDER BY name LIMIT ${chunk}`)
-  let writes = 0
-  return {
-    get(name) {
-      const row = select.get(toColumn(name))
-      return row === undefined ? undefined : counterOf(row)
-    },
-    set(name, { expiresAt, value }, now) {
-      if (++writes % tidyEvery === 0) dropExpired.run(now)
-      write.run(toColumn(name), value, expiresAt)
-    },
-    remove: (name) => Number(remove.run(toColumn(name)).changes) > 0,
-    clear: () => void removeAll.run(),
-    *scan(prefix) {
-      for (let page = firstPage.all(); page.length > 0; page = nextPage.all(page.at(-1)!["name"]!)) {
-        for (const row of page) {
-          const name = fromColumn(row["name"])
-          if (name.startsWith(prefix)) yield { name, ...counterOf(row) }
-        }
-      }
-    }
-  }
-}

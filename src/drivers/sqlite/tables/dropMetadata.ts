@@ -1,11 +1,10 @@
 /**
- * What gives way in a full database where no entry is left: markers, leases and counters, or it would be full of them for
- * ever. None of them costs more than a load, and a counter that ends soonest goes last of all.
+ * Frees pages of a full database where no entry is left: markers, leases and counters give way, or it would be full of
+ * them for ever. None of them costs more than a load, and a counter that ends soonest goes last of all.
  */
 import type { DatabaseSync } from "node:sqlite"
-import { pragma } from "../file/schema.ts"
-import type { Changes } from "./changes.ts"
-import { fromColumn } from "./text.ts"
+import { fromColumn, pragma } from "../file/schema.ts"
+import * as Changes from "./changes.ts"
 
 const tables = [
   { table: "marker", name: "tag", order: "seq" },
@@ -14,18 +13,20 @@ const tables = [
 ]
 
 /** Frees so many pages, if there are so many: within a transaction. */
-export const dropping = (database: DatabaseSync, changes: Changes): (pages: number) => void => {
-  /** An eighth of a table, the oldest or the first to end. */
-  const dropSome = ({ name, order, table }: typeof tables[number]): boolean => {
-    const some = `SELECT ${name} FROM ${table} ORDER BY ${order} LIMIT (SELECT max(64, count(*) / 8) FROM ${table})`
-    const dropped = database.prepare(`DELETE FROM ${table} WHERE ${name} IN (${some}) RETURNING ${name} AS name`).all()
-    if (table === "marker") changes.markersDropped(dropped.map(({ name }) => fromColumn(name)))
-    return dropped.length > 0
+export const dropMetadata = (database: DatabaseSync, changes: Changes.Changes, pages: number): void => {
+  for (const table of tables) {
+    while (pragma(database, "freelist_count") < pages) if (!dropSome(database, changes, table)) break
   }
+}
 
-  return (pages) => {
-    for (const table of tables) {
-      while (pragma(database, "freelist_count") < pages) if (!dropSome(table)) break
-    }
-  }
+/** Drops an eighth of a table, the oldest or the first to end. */
+const dropSome = (
+  database: DatabaseSync,
+  changes: Changes.Changes,
+  { name, order, table }: typeof tables[number]
+): boolean => {
+  const some = `SELECT ${name} FROM ${table} ORDER BY ${order} LIMIT (SELECT max(64, count(*) / 8) FROM ${table})`
+  const dropped = database.prepare(`DELETE FROM ${table} WHERE ${name} IN (${some}) RETURNING ${name} AS name`).all()
+  if (table === "marker") Changes.markersDropped(changes, dropped.map(({ name }) => fromColumn(name)))
+  return dropped.length > 0
 }

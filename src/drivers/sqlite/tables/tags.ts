@@ -1,91 +1,108 @@
 /** The tag markers of a database. */
-import type { DatabaseSync } from "node:sqlite"
+import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { markerShare } from "../../../internal/defaults/folders.ts"
 import { markersKept } from "../../../internal/defaults/stores.ts"
 import { ofGroup } from "../../../internal/store/markers/idTags.ts"
 import { nextVersion } from "../../../internal/store/markers/markers.ts"
 import type { SyncTags } from "../../../ports/storage.ts"
-import type { Marker, Markers } from "../../../ports/store.ts"
+import type { InvalidationMode, Marker, Markers } from "../../../ports/store.ts"
 import { damage } from "../fault.ts"
-import type { Changes } from "./changes.ts"
-import { fromColumn, toColumn } from "./text.ts"
+import { fromColumn, toColumn } from "../file/schema.ts"
+import * as Batch from "../transactions/batch.ts"
+import * as Changes from "./changes.ts"
 
-interface Parts {
+interface Options {
   readonly maxSize: number
-  /** runs several steps as one */
-  readonly atomic: <A>(steps: () => A) => A
-  readonly changes: Changes
+  readonly batch: Batch.Batch
+  readonly changes: Changes.Changes
 }
 
-export const tags = (database: DatabaseSync, { atomic, changes, maxSize }: Parts): SyncTags => {
-  const select = database.prepare("SELECT version, seq FROM marker WHERE tag = ?")
-  const insert = database.prepare("INSERT INTO marker VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
-  const replace = database.prepare("INSERT OR REPLACE INTO marker VALUES (?, ?, ?)")
-  const readCount = database.prepare("SELECT value FROM sequence WHERE name = 'invalidations'")
-  const nextCount = database.prepare(
-    "UPDATE sequence SET value = value + 1 WHERE name = 'invalidations' RETURNING value"
-  )
-  const forget = database.prepare(
+export type Tags = ReturnType<typeof make>
+
+export const make = (database: DatabaseSync, options: Options) => ({
+  ...options,
+  /** How many markers are kept. */
+  kept: Math.min(markersKept, Math.floor(options.maxSize / markerShare)),
+  select: database.prepare("SELECT version, seq FROM marker WHERE tag = ?"),
+  insert: database.prepare("INSERT INTO marker VALUES (?, ?, ?) ON CONFLICT DO NOTHING"),
+  replace: database.prepare("INSERT OR REPLACE INTO marker VALUES (?, ?, ?)"),
+  readCount: database.prepare("SELECT value FROM sequence WHERE name = 'invalidations'"),
+  nextCount: database.prepare("UPDATE sequence SET value = value + 1 WHERE name = 'invalidations' RETURNING value"),
+  forget: database.prepare(
     "DELETE FROM marker WHERE tag IN (SELECT tag FROM marker ORDER BY seq DESC LIMIT -1 OFFSET ?) RETURNING tag"
-  )
+  ),
   // Tags of ids are behind nearly all others, so that one look says where nothing depends on any id.
-  const someOfIds = database.prepare(`SELECT 1 FROM marker WHERE tag >= '${ofGroup}' LIMIT 1`)
-  const end = database.prepare("DELETE FROM marker WHERE tag = ? OR tag = ?")
-  const kept = Math.min(markersKept, Math.floor(maxSize / markerShare))
+  someOfIds: database.prepare(`SELECT 1 FROM marker WHERE tag >= '${ofGroup}' LIMIT 1`),
+  delete: database.prepare("DELETE FROM marker WHERE tag = ? OR tag = ?"),
+  written: 0
+})
+
+/** The port over the markers of the database in use, whichever that is. */
+export const storage = (current: () => Tags): SyncTags => ({
+  version: (tag) => read(current(), tag)?.version,
+  markers: (names, newVersion) => markers(current(), names, newVersion),
+  invalidate: (names, newVersion, mode) => invalidate(current(), names, newVersion, mode),
+  remove: (names) => remove(current(), names)
+})
+
+const read = ({ select }: Tags, tag: string): Marker | undefined => {
+  const row = select.get(toColumn(tag))
+  return row === undefined ? undefined : { version: String(row["version"]), seq: Number(row["seq"]) }
+}
+
+/** The counter is read first: a marker written since then has a larger number. */
+const markers = (self: Tags, names: ReadonlyArray<string>, newVersion: () => string): Markers => {
+  const seq = count(self.readCount)
+  const markers = names.map((tag) => read(self, tag))
+  return markers.every((marker) => marker !== undefined) ? { seq, markers } : create(self, names, newVersion)
+}
+
+const create = (self: Tags, names: ReadonlyArray<string>, newVersion: () => string): Markers =>
+  Batch.atomic(self.batch, () => {
+    const seq = count(self.readCount)
+    for (const tag of names) self.insert.run(toColumn(tag), newVersion(), seq)
+    const markers = names.map((tag) => read(self, tag)!)
+    countWritten(self, names.length)
+    return { seq, markers }
+  })
+
+export const invalidate = (
+  self: Tags,
+  names: ReadonlyArray<string>,
+  newVersion: () => string,
+  mode?: InvalidationMode
+): void =>
+  Batch.atomic(self.batch, () => {
+    const seq = count(self.nextCount)
+    for (const tag of names) {
+      const before = mode === "soft" ? read(self, tag)?.version : undefined
+      self.replace.run(toColumn(tag), nextVersion(before, mode, newVersion), seq)
+    }
+    Changes.tagsChanged(self.changes, names)
+    countWritten(self, names.length)
+  })
+
+/** Removes the tags of an id and of its group. */
+export const remove = (self: Tags, names: ReadonlyArray<string>): void => {
+  if (self.someOfIds.get() === undefined) return
+  const [id, group] = names as [string, string]
+  if (Number(self.delete.run(toColumn(id), toColumn(group)).changes) > 0) Changes.tagsChanged(self.changes, names)
+}
+
+/** The counter of invalidations: without it every marker would look as if it were older than all loads. */
+const count = (statement: StatementSync): number => {
+  const value = statement.get()?.["value"]
+  if (typeof value !== "number") throw damage("The counter of invalidations is missing")
+  return value
+}
+
+/** Removes the oldest markers now and then. */
+const countWritten = (self: Tags, by: number): void => {
+  const { changes, forget, kept } = self
   const forgetEvery = Math.ceil(kept / 4)
-  let written = 0
-
-  const read = (tag: string): Marker | undefined => {
-    const row = select.get(toColumn(tag))
-    return row === undefined ? undefined : { version: String(row["version"]), seq: Number(row["seq"]) }
-  }
-
-  /** The counter of invalidations: without it every marker would look as if it were older than all loads. */
-  const count = (statement: typeof readCount): number => {
-    const value = statement.get()?.["value"]
-    if (typeof value !== "number") throw damage("The counter of invalidations is missing")
-    return value
-  }
-
-  const countWritten = (by: number) => {
-    const before = Math.floor(written / forgetEvery)
-    written += by
-    if (Math.floor(written / forgetEvery) > before) {
-      changes.markersDropped(forget.all(kept).map(({ tag }) => fromColumn(tag)))
-    }
-  }
-
-  const create = (names: ReadonlyArray<string>, newVersion: () => string): Markers =>
-    atomic(() => {
-      const seq = count(readCount)
-      for (const tag of names) insert.run(toColumn(tag), newVersion(), seq)
-      const markers = names.map((tag) => read(tag)!)
-      countWritten(names.length)
-      return { seq, markers }
-    })
-
-  return {
-    version: (tag) => read(tag)?.version,
-    // The counter is read first: a marker written since then has a larger number.
-    markers(names, newVersion) {
-      const seq = count(readCount)
-      const markers = names.map(read)
-      return markers.every((marker) => marker !== undefined) ? { seq, markers } : create(names, newVersion)
-    },
-    invalidate: (names, newVersion, mode) =>
-      atomic(() => {
-        const seq = count(nextCount)
-        for (const tag of names) {
-          const before = mode === "soft" ? read(tag)?.version : undefined
-          replace.run(toColumn(tag), nextVersion(before, mode, newVersion), seq)
-        }
-        changes.tagsChanged(names)
-        countWritten(names.length)
-      }),
-    remove(names) {
-      if (someOfIds.get() === undefined) return
-      const [id, group] = names as [string, string]
-      if (Number(end.run(toColumn(id), toColumn(group)).changes) > 0) changes.tagsChanged(names)
-    }
+  const before = Math.floor(self.written / forgetEvery)
+  self.written += by
+  if (Math.floor(self.written / forgetEvery) > before) {
+    Changes.markersDropped(changes, forget.all(kept).map(({ tag }) => fromColumn(tag)))
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Operations that come at once are one transaction: to begin and to commit one takes longer than a small operation does.
- * Each of them succeeds or fails by itself.
+ * Operations that come at once are one transaction: to begin and to commit one takes longer than a small operation
+ * does. Each of them succeeds or fails by itself.
  */
 import * as Result from "effect/Result"
 import type { DatabaseSync, StatementSync } from "node:sqlite"
@@ -8,96 +8,97 @@ import { StoreError } from "../../../CacheError.ts"
 import { isBusy } from "../fault.ts"
 import { partly } from "../file/schema.ts"
 
-/** Runs several steps as one. */
-type Atomic = <A>(steps: () => A) => A
-
-/** What an operation has answered, or thrown. */
-type Ended = Result.Result<unknown, unknown>
-
-interface Together {
-  /** A transaction of its own, or a part of that of all operations that run together. */
-  readonly atomic: Atomic
-  /**
-   * Answers what is found, and asks for no lock then; otherwise runs the steps. In one transaction, as long as nobody else
-   * writes: to begin and to end one takes longer than to look. `isSame` tells the steps whether it is the one of the look.
-   */
-  readonly orAtomic: <A>(look: () => A | undefined, steps: (isSame: boolean) => A) => A
-  /** Throws if the database failed: then none of the operations has changed anything. */
-  readonly all: (operations: ReadonlyArray<() => unknown>) => ReadonlyArray<Ended>
-}
+export type Batch = ReturnType<typeof make>
 
 /** `admitted` runs what takes the lock of the database, or throws instead. */
-export const make = (database: DatabaseSync, admitted: Atomic): Together => {
-  const begins = { reading: database.prepare("BEGIN"), writing: database.prepare("BEGIN IMMEDIATE") }
-  const commit = database.prepare("COMMIT")
-  let isTogether = false
-  /** what began the transaction of all, or was refused it */
-  let begun: Result.Result<void, unknown> | undefined
+export const make = (database: DatabaseSync, admitted: <A>(steps: () => A) => A) => ({
+  database,
+  admitted,
+  beginReading: database.prepare("BEGIN"),
+  beginWriting: database.prepare("BEGIN IMMEDIATE"),
+  commit: database.prepare("COMMIT"),
+  /** Operations run together. */
+  isTogether: false,
+  /** The answer of the `BEGIN` of those that run together, if one of them has written. */
+  begun: undefined as Result.Result<void, unknown> | undefined
+})
 
-  // Not before an operation writes: those that only read wait for no writer of another process.
-  const begin = () => {
-    begun ??= tried(() => admitted(() => database.exec("BEGIN IMMEDIATE")))
-    Result.getOrThrowWith(begun, (thrown) => thrown)
+/** Runs several steps as one: a transaction of its own, or a part of that of all operations that run together. */
+export const atomic = <A>(self: Batch, steps: () => A): A => {
+  const { admitted, database } = self
+  if (self.isTogether) {
+    beginTogether(self)
+    return partly(database, steps)
   }
+  return database.isTransaction ? steps() : admitted(() => transaction(self, self.beginWriting, steps))
+}
 
-  /** As `atomically`, with statements that are prepared once. */
-  const whole = <A>(begin: StatementSync, steps: () => A): A => {
-    begin.run()
-    try {
-      const result = steps()
-      commit.run()
-      return result
-    } catch (thrown) {
-      if (database.isTransaction) database.exec("ROLLBACK")
-      throw thrown
-    }
-  }
-
-  const atomic: Atomic = (steps) => {
-    if (isTogether) {
-      begin()
-      return partly(database, steps)
-    }
-    // within another one it is a part of that
-    return database.isTransaction ? steps() : admitted(() => whole(begins.writing, steps))
-  }
-
-  return {
-    atomic,
-    orAtomic(look, steps) {
-      const afterwards = () => atomic(() => steps(false))
-      if (isTogether || database.isTransaction) return look() ?? afterwards()
-      let hasLooked = false
-      try {
-        return whole(begins.reading, () => {
-          const found = look()
-          hasLooked = true
-          return found ?? admitted(() => steps(true))
-        })
-      } catch (thrown) {
-        // Others write, or have written since the look, or the log is to be emptied: all that is for those who have not read.
-        if (hasLooked && isBusy(thrown)) return afterwards()
-        throw thrown
-      }
-    },
-    all(operations) {
-      isTogether = true
-      begun = undefined
-      try {
-        const ended = operations.map((operation) => tried(operation))
-        if (database.isTransaction) database.exec("COMMIT")
-        return ended
-      } catch (thrown) {
-        if (database.isTransaction) database.exec("ROLLBACK")
-        throw thrown
-      } finally {
-        isTogether = false
-      }
-    }
+/**
+ * Answers what is found, and asks for no lock then; otherwise runs the steps. In one transaction, as long as no other
+ * process writes: to begin and to end one takes longer than to look. `isSame` tells the steps whether it is the one of
+ * the look.
+ */
+export const orAtomic = <A>(self: Batch, look: () => A | undefined, steps: (isSame: boolean) => A): A => {
+  const afterwards = () => atomic(self, () => steps(false))
+  if (self.isTogether || self.database.isTransaction) return look() ?? afterwards()
+  let hasLooked = false
+  try {
+    return transaction(self, self.beginReading, () => {
+      const found = look()
+      hasLooked = true
+      return found ?? self.admitted(() => steps(true))
+    })
+  } catch (thrown) {
+    // Others write, or have written since the look, or the log is to be emptied: a transaction that has read cannot
+    // wait.
+    if (hasLooked && isBusy(thrown)) return afterwards()
+    throw thrown
   }
 }
 
-/** What says nothing about the database is the failure of this operation alone. */
+/**
+ * Runs operations together, and answers what each has answered or thrown. Throws if the database failed: then none of
+ * them has changed anything.
+ */
+export const together = (
+  self: Batch,
+  operations: ReadonlyArray<() => unknown>
+): ReadonlyArray<Result.Result<unknown, unknown>> => {
+  const { database } = self
+  self.isTogether = true
+  self.begun = undefined
+  try {
+    const ended = operations.map((operation) => tried(operation))
+    if (database.isTransaction) database.exec("COMMIT")
+    return ended
+  } catch (thrown) {
+    if (database.isTransaction) database.exec("ROLLBACK")
+    throw thrown
+  } finally {
+    self.isTogether = false
+  }
+}
+
+/** Not before one of them writes: those that only read wait for no writer of another process. */
+const beginTogether = (self: Batch): void => {
+  self.begun ??= tried(() => self.admitted(() => self.database.exec("BEGIN IMMEDIATE")))
+  Result.getOrThrowWith(self.begun, (thrown) => thrown)
+}
+
+/** As `atomically`, with statements that are prepared once. */
+const transaction = <A>({ commit, database }: Batch, begin: StatementSync, steps: () => A): A => {
+  begin.run()
+  try {
+    const result = steps()
+    commit.run()
+    return result
+  } catch (thrown) {
+    if (database.isTransaction) database.exec("ROLLBACK")
+    throw thrown
+  }
+}
+
+/** An error that says nothing about the database is the failure of this operation alone. */
 const tried = <A>(operation: () => A): Result.Result<A, unknown> => {
   try {
     return Result.succeed(operation())

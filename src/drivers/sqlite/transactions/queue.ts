@@ -1,26 +1,21 @@
 /**
- * Turns of the event loop. SQLite stops the process while it works, so who comes when a turn has taken long enough waits
- * for a later one: hundreds who come at once, each with some tenths of a millisecond, would stop it for too long. Those who
- * have waited run together, which takes less.
+ * Writes wait for turns of the event loop. SQLite stops the process while it works, so a write that comes when a turn
+ * has taken long enough waits for a later one: hundreds that come at once, each with some tenths of a millisecond,
+ * would stop it for too long. Those that have waited run together, which takes less.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { SchedulerDispatcher } from "effect/Scheduler"
-import { sqliteTurns as limits } from "../../../internal/defaults/folders.ts"
-
-interface Turns<Operation, A, E> {
-  /** Runs an operation in this turn, or in a later one, in the order in which they came. */
-  readonly share: (operation: Operation) => Effect.Effect<A, E>
-}
+import { writeQueue as limits } from "../../../internal/defaults/folders.ts"
 
 interface Options<Operation, A, E> {
-  /** milliseconds that only grow */
+  /** Milliseconds of a monotonic clock. */
   readonly now: () => number
-  /** goes before others that wait: it ends what has waited already */
+  /** Whether an operation goes before others that wait: it ends what has waited already. */
   readonly goesFirst: (operation: Operation) => boolean
-  /** runs what is to come in a later turn */
+  /** Runs what is to come in a later turn. */
   readonly dispatcher: SchedulerDispatcher
-  /** runs operations, one or some, and answers for each what it has ended with */
+  /** Runs operations, one or some, and answers for each what it has ended with. */
   readonly run: (operations: ReadonlyArray<Operation>) => ReadonlyArray<Exit.Exit<A, E>>
 }
 
@@ -29,59 +24,66 @@ interface Waiting<Operation, A, E> {
   readonly resume: (exit: Effect.Effect<A, E>) => void
 }
 
-export const make = <Operation, A, E>(
-  { dispatcher, goesFirst, now, run }: Options<Operation, A, E>
-): Turns<Operation, A, E> => {
-  /** the oldest first */
-  const first = new Set<Waiting<Operation, A, E>>()
-  const others = new Set<Waiting<Operation, A, E>>()
-  let startedAt: number | undefined
-
-  const hasTaken = (millis: number) => startedAt !== undefined && now() - startedAt >= millis
-
-  const begin = () => {
-    startedAt = now()
-    dispatcher.scheduleTask(end, 0)
-  }
-
-  const end = () => {
-    startedAt = undefined
-    if (!hasWaiting()) return
-    begin()
-    do {
-      const some = oldest()
-      const exits = run(some.map(({ operation }) => operation))
-      some.forEach(({ resume }, i) => resume(exits[i]!))
-    } while (hasWaiting() && !hasTaken(limits.turnMillis))
-  }
-
-  const hasWaiting = () => first.size + others.size > 0
-
-  const oldest = () => {
-    const some: Array<Waiting<Operation, A, E>> = []
-    for (const waiting of [first, others]) {
-      for (const one of waiting) {
-        if (some.length === limits.together) return some
-        waiting.delete(one)
-        some.push(one)
-      }
-    }
-    return some
-  }
-
-  const later = (operation: Operation) =>
-    Effect.callback<A, E>((resume) => {
-      const one = { operation, resume }
-      const waiting = goesFirst(operation) ? first : others
-      waiting.add(one)
-      return Effect.sync(() => waiting.delete(one))
-    })
-
-  return {
-    share: (operation) =>
-      Effect.suspend(() => {
-        if (startedAt === undefined) begin()
-        return hasWaiting() || hasTaken(limits.aloneMillis) ? later(operation) : run([operation])[0]!
-      })
-  }
+export interface Queue<Operation, A, E> extends Options<Operation, A, E> {
+  /** The oldest first. */
+  readonly first: Set<Waiting<Operation, A, E>>
+  readonly others: Set<Waiting<Operation, A, E>>
+  /** When this turn began, if there was an operation in it. */
+  startedAt: number | undefined
 }
+
+export const make = <Operation, A, E>(options: Options<Operation, A, E>): Queue<Operation, A, E> => ({
+  ...options,
+  first: new Set(),
+  others: new Set(),
+  startedAt: undefined
+})
+
+/** Runs an operation in this turn, or in a later one, in the order in which they came. */
+export const run = <Operation, A, E>(self: Queue<Operation, A, E>, operation: Operation): Effect.Effect<A, E> =>
+  Effect.suspend(() => {
+    if (self.startedAt === undefined) begin(self)
+    return hasWaiting(self) || hasTaken(self, limits.aloneMillis) ? later(self, operation) : self.run([operation])[0]!
+  })
+
+const later = <Operation, A, E>(self: Queue<Operation, A, E>, operation: Operation): Effect.Effect<A, E> =>
+  Effect.callback((resume) => {
+    const one = { operation, resume }
+    const waiting = self.goesFirst(operation) ? self.first : self.others
+    waiting.add(one)
+    return Effect.sync(() => waiting.delete(one))
+  })
+
+const begin = <Operation, A, E>(self: Queue<Operation, A, E>): void => {
+  self.startedAt = self.now()
+  self.dispatcher.scheduleTask(() => endTurn(self), 0)
+}
+
+/** In the next turn: runs what waits, if anything does. */
+const endTurn = <Operation, A, E>(self: Queue<Operation, A, E>): void => {
+  self.startedAt = undefined
+  if (!hasWaiting(self)) return
+  begin(self)
+  do {
+    const some = takeOldest(self)
+    const exits = self.run(some.map(({ operation }) => operation))
+    some.forEach(({ resume }, i) => resume(exits[i]!))
+  } while (hasWaiting(self) && !hasTaken(self, limits.turnMillis))
+}
+
+const takeOldest = <Operation, A, E>({ first, others }: Queue<Operation, A, E>) => {
+  const some: Array<Waiting<Operation, A, E>> = []
+  for (const waiting of [first, others]) {
+    for (const one of waiting) {
+      if (some.length === limits.together) return some
+      waiting.delete(one)
+      some.push(one)
+    }
+  }
+  return some
+}
+
+const hasWaiting = <Operation, A, E>({ first, others }: Queue<Operation, A, E>): boolean => first.size + others.size > 0
+
+const hasTaken = <Operation, A, E>({ now, startedAt }: Queue<Operation, A, E>, millis: number): boolean =>
+  startedAt !== undefined && now() - startedAt >= millis

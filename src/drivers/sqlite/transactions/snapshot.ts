@@ -1,24 +1,38 @@
 /**
- * Reads that follow one another in one step of the program are one transaction: to begin and to end one takes SQLite longer
- * than to find a small entry.
+ * Reads that follow one another in one step of the program are one transaction: to begin and to end one takes SQLite
+ * longer than to find a small entry.
  *
- * Nobody can tell it from reads that are transactions of their own: within one step the program hears nothing of what other
- * processes have done, and what this one does ends the snapshot. It is not kept for long, because it keeps others from
- * emptying the log, and a step may take long: programs whose steps go on for long after their reads have none.
+ * The program cannot tell it from reads that are transactions of their own: within one step it hears nothing of what
+ * other processes have done, and what this one does ends the snapshot. It is not kept for long, because it keeps others
+ * from emptying the log, and a step may take long: programs whose steps go on for long after their reads have none.
  */
-import type { DatabaseSync } from "node:sqlite"
+import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { snapshot as limits } from "../../../internal/defaults/folders.ts"
 
 export interface Snapshot {
-  /** There is a read now. */
-  readonly reads: () => void
-  /** Something else is asked of the database, or by another connection. */
-  readonly end: () => void
+  readonly database: DatabaseSync
+  /** Milliseconds of a monotonic clock. */
+  readonly clock: () => number
+  readonly begin: StatementSync
+  readonly commit: StatementSync
+  readonly endOfStep: () => void
+  isOpen: boolean
+  /** This step has read. */
+  hasRead: boolean
+  /** Reads of this step have followed one another. */
+  hasSeries: boolean
+  beganAt: number
+  readAt: number
+  /** The operation of this thread after which it began. */
+  bornIn: number
+  /** The last step that showed it did not go on for long after its reads. */
+  isTrusted: boolean
+  mistrustedUntil: number
 }
 
 /**
- * Moves with every operation of a connection of this thread: others here have a snapshot from before it. Also with those of
- * locks and guards, by which processes tell one another what they have done.
+ * Counts the operations of all connections of this thread: others here have a snapshot from before. Those of locks and
+ * guards count too, as processes tell one another by them what they have done.
  */
 let operations = 0
 
@@ -27,81 +41,82 @@ export const countOperation = (): void => void operations++
 /** A promise, because test frameworks put their own in the place of `queueMicrotask`, and run it when they like. */
 const now = Promise.resolve()
 
-/** `clock` tells milliseconds that only grow. */
 export const make = (database: DatabaseSync, clock: () => number): Snapshot => {
-  const begin = database.prepare("BEGIN")
-  const commit = database.prepare("COMMIT")
-  let isOpen = false
-  /** this step has read */
-  let hasRead = false
-  /** reads of this step have followed one another */
-  let hasSeries = false
-  let beganAt = 0
-  let readAt = 0
-  let bornIn = 0
-  /** the last step that showed it did not go on for long after its reads */
-  let isTrusted = false
-  let mistrustedUntil = -Infinity
-
-  const end = () => {
-    if (!isOpen) return
-    isOpen = false
-    try {
-      commit.run()
-    } catch (thrown) {
-      if (database.isTransaction) database.exec("ROLLBACK")
-      throw thrown
-    }
+  const self: Snapshot = {
+    database,
+    clock,
+    begin: database.prepare("BEGIN"),
+    commit: database.prepare("COMMIT"),
+    endOfStep: () => endStep(self),
+    isOpen: false,
+    hasRead: false,
+    hasSeries: false,
+    beganAt: 0,
+    readAt: 0,
+    bornIn: 0,
+    isTrusted: false,
+    mistrustedUntil: -Infinity
   }
+  return self
+}
 
-  /**
-   * Nothing ends a snapshot while the program computes, so it is shown first that it does not do that for long. `at` is the
-   * next read, or the end of the step.
-   */
-  const look = (at: number, isEnd: boolean) => {
-    const idleMillis = at - readAt
-    if (idleMillis > limits.idleMillis) {
-      isTrusted = false
-      mistrustedUntil = Math.max(mistrustedUntil, at + limits.mistrust * idleMillis)
-    } else if (isEnd && at >= mistrustedUntil) {
-      isTrusted = true
-    }
+/** Before each read. */
+export const reads = (self: Snapshot): void => {
+  const at = self.clock()
+  if (!self.hasRead) {
+    self.hasRead = true
+    self.readAt = at
+    void now.then(self.endOfStep)
+    return
   }
+  if (self.hasSeries) judge(self, at, "read")
+  const isNext = at - self.readAt < limits.betweenMillis
+  self.hasSeries ||= isNext
+  self.readAt = at
+  if (self.isOpen) {
+    if (at - self.beganAt < limits.longestMillis && self.bornIn === operations) return
+    end(self)
+  } else if (!isNext) return
+  if (!self.isTrusted) return
+  self.begin.run()
+  self.isOpen = true
+  self.beganAt = at
+  self.bornIn = operations
+}
 
-  const endOfStep = () => {
-    hasRead = false
-    try {
-      end()
-    } catch {
-      // it was closed meanwhile
-    }
-    if (hasSeries) look(clock(), true)
-    hasSeries = false
+/** Before anything else is asked of the database, or by another connection. */
+export const end = (self: Snapshot): void => {
+  if (!self.isOpen) return
+  self.isOpen = false
+  try {
+    self.commit.run()
+  } catch (thrown) {
+    if (self.database.isTransaction) self.database.exec("ROLLBACK")
+    throw thrown
   }
+}
 
-  return {
-    end,
-    reads() {
-      const at = clock()
-      if (!hasRead) {
-        hasRead = true
-        readAt = at
-        void now.then(endOfStep)
-        return
-      }
-      if (hasSeries) look(at, false)
-      const isNext = at - readAt < limits.betweenMillis
-      hasSeries ||= isNext
-      readAt = at
-      if (isOpen) {
-        if (at - beganAt < limits.longestMillis && bornIn === operations) return
-        end()
-      } else if (!isNext) return
-      if (!isTrusted) return
-      begin.run()
-      isOpen = true
-      beganAt = at
-      bornIn = operations
-    }
+/**
+ * Nothing ends a snapshot while the program computes, so the program shows first that it does not do that for long.
+ * `at` is the time of the next read, or of the end of the step.
+ */
+const judge = (self: Snapshot, at: number, by: "read" | "endOfStep"): void => {
+  const idleMillis = at - self.readAt
+  if (idleMillis > limits.idleMillis) {
+    self.isTrusted = false
+    self.mistrustedUntil = Math.max(self.mistrustedUntil, at + limits.mistrust * idleMillis)
+  } else if (by === "endOfStep" && at >= self.mistrustedUntil) {
+    self.isTrusted = true
   }
+}
+
+const endStep = (self: Snapshot): void => {
+  self.hasRead = false
+  try {
+    end(self)
+  } catch {
+    // It was closed meanwhile.
+  }
+  if (self.hasSeries) judge(self, self.clock(), "endOfStep")
+  self.hasSeries = false
 }

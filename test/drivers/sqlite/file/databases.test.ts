@@ -4,7 +4,7 @@ import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync, type StatementSync } from "node:sqlite"
-import * as Generations from "../../../../src/drivers/sqlite/file/databases.ts"
+import * as Databases from "../../../../src/drivers/sqlite/file/databases.ts"
 
 const maxSize = 10_000_000
 
@@ -32,11 +32,11 @@ const after = (sql: string, nth: number, meanwhile: () => void) => {
 describe("a new directory", () => {
   it.each([1, 2])("has one database, whoever else makes it after step %i", (step) => {
     const directory = fs.mkdtempSync(join(tmpdir(), "cache-"))
-    const opened: Array<Generations.Opened> = []
-    after("PRAGMA user_version", step, () => opened.push(Generations.open(directory, maxSize)))
-    opened.push(Generations.open(directory, maxSize))
-    expect(opened.map(({ generation }) => generation)).toEqual([1, 1])
-    for (const one of opened) Generations.close(one)
+    const opened: Array<Databases.Opened> = []
+    after("PRAGMA user_version", step, () => opened.push(Databases.open(directory, maxSize)))
+    opened.push(Databases.open(directory, maxSize))
+    expect(opened.map(({ number }) => number)).toEqual([1, 1])
+    for (const one of opened) Databases.close(one)
     fs.rmSync(directory, { recursive: true })
   })
 })

@@ -4,7 +4,7 @@ import fs from "node:fs"
 import { syncBuiltinESMExports } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as Look from "../../../../src/drivers/sqlite/file/inUse.ts"
+import * as InUse from "../../../../src/drivers/sqlite/file/inUse.ts"
 
 const patched: { statSync: unknown } = fs
 
@@ -55,12 +55,22 @@ const writtenAfter = (seconds: number) => {
   fs.utimesSync(pathOf("1-wal"), at, at)
 }
 
-const open = () => Look.make({ directory, file: pathOf("1"), next: pathOf("2") })
+/** `seen` gets the size of the log, where it is wanted. */
+type Look = (seen?: (bytes: number) => void) => InUse.State
+
+const open = (): Look => {
+  const self = InUse.make({ directory, file: pathOf("1"), next: pathOf("2") })
+  return (seen) => {
+    const state = InUse.stateOf(self)
+    if (state === "current") seen?.(InUse.logBytes(self))
+    return state
+  }
+}
 
 /** Until a change gets another time, as exact as they are here. */
 const tick = () => new Promise((resolve) => setTimeout(resolve, 30))
 
-const asking = (look: Look.Look) => {
+const asking = (look: Look) => {
   asked = []
   look()
   return asked.map((path) => path.slice(directory.length + 1))
@@ -77,7 +87,7 @@ const quiet = async () => {
 
 const remove = (name: string) => fs.rmSync(pathOf(name))
 
-const changes: ReadonlyArray<readonly [name: string, state: Look.State, change: () => void]> = [
+const changes: ReadonlyArray<readonly [name: string, state: InUse.State, change: () => void]> = [
   ["the database is removed", "replaced", () => remove("1")],
   ["the database is replaced", "replaced", () => {
     fs.writeFileSync(pathOf("new"), "")

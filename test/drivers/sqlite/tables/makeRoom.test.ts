@@ -16,7 +16,7 @@ const roomWith = (entries: number, size: number) => {
   for (let i = 0; i < entries; i++) insert.run(String(i), new Uint8Array(size), i === 0 ? 1000 : Infinity)
   const oldestFirst = () => database.prepare("SELECT id FROM entry ORDER BY seq").all().map(({ id }) => Number(id))
   const read = (...ids: ReadonlyArray<number>) => {
-    for (const id of ids) room.used(String(id))
+    for (const id of ids) Room.noteRead(room, String(id))
   }
   return { database, oldestFirst, read, room }
 }
@@ -25,59 +25,59 @@ describe("making room (PE-12)", () => {
   it("drops what was written longest ago, and moves behind what was read", () => {
     const { oldestFirst, read, room } = roomWith(6, 16 * kibibyte)
     read(1, 0, 5)
-    room.make(1, 0)
+    Room.free(room, 1, 0)
     expect(oldestFirst()).toEqual([4, 5, 0, 1])
-    room.make(1, 0)
+    Room.free(room, 1, 0)
     expect(oldestFirst()).toEqual([1, 5])
   })
 
   it("drops what has expired first, read or not, and looks no further where that is enough", () => {
     const { oldestFirst, read, room } = roomWith(4, 32 * kibibyte)
     read(0, 1)
-    room.make(1, 1000)
+    Room.free(room, 1, 1000)
     expect(oldestFirst()).toEqual([1, 2, 3])
-    room.make(1, 1000)
+    Room.free(room, 1, 1000)
     expect(oldestFirst()).toEqual([3, 1])
   })
 
   it("drops the oldest where all were read, at once", () => {
     const { oldestFirst, read, room } = roomWith(5, 16 * kibibyte)
     read(4, 3, 2, 1, 0)
-    room.make(1, 0)
+    Room.free(room, 1, 0)
     expect(oldestFirst()).toEqual([2, 3, 4])
-    room.make(1, 0)
+    Room.free(room, 1, 0)
     expect(oldestFirst()).toEqual([4])
   })
 
   it("ends where more is wanted than there is", () => {
     const { oldestFirst, read, room } = roomWith(5, 16 * kibibyte)
     read(1, 2)
-    room.make(10_000 * kibibyte, 0)
+    Room.free(room, 10_000 * kibibyte, 0)
     expect(oldestFirst()).toEqual([])
-    room.make(1, 0)
+    Room.free(room, 1, 0)
   })
 
   it("moves so much at once, and the others keep their chance", () => {
     const mebibyte = 1024 * kibibyte
     const { oldestFirst, read, room } = roomWith(9, mebibyte)
     read(0, 1, 2, 3, 4, 5)
-    room.make(1, 0)
+    Room.free(room, 1, 0)
     expect(oldestFirst()).toEqual([4, 5, 7, 8, 0, 1, 2, 3])
-    room.make(1, 0)
+    Room.free(room, 1, 0)
     expect(oldestFirst()).toEqual([8, 0, 1, 2, 3, 4, 5])
   })
 
   it("moves one that is larger than all that, too", () => {
     const { oldestFirst, read, room } = roomWith(3, 5000 * kibibyte)
     read(0, 1)
-    room.make(1, 0)
+    Room.free(room, 1, 0)
     expect(oldestFirst()).toEqual([1, 0])
   })
 
   it("remembers the reads of ten thousand, the latest", () => {
     const { oldestFirst, read, room } = roomWith(10_009, 2000)
     read(...Array.from({ length: 10_009 }, (_, i) => i))
-    room.make(1, 0)
+    Room.free(room, 1, 0)
     // The first nine reads are forgotten, and that is room enough: nothing else is looked at.
     expect(oldestFirst()).toHaveLength(10_000)
     expect(oldestFirst()[0]).toBe(9)
@@ -87,9 +87,9 @@ describe("making room (PE-12)", () => {
     const { database, oldestFirst, read, room } = roomWith(4, 32 * kibibyte)
     database.exec("CREATE TRIGGER refuse BEFORE UPDATE ON entry BEGIN SELECT raise(ABORT, 'full'); END")
     read(0)
-    room.make(1, 0)
+    Room.free(room, 1, 0)
     expect(oldestFirst()).toEqual([0, 2, 3])
-    room.make(1, 0)
+    Room.free(room, 1, 0)
     expect(oldestFirst()).toEqual([2, 3])
   })
 })

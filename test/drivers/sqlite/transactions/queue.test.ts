@@ -1,8 +1,8 @@
 /** Writes that come at once share the turns of the event loop. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
-import * as Turns from "../../../../src/drivers/sqlite/transactions/queue.ts"
-import { sqliteTurns as limits } from "../../../../src/internal/defaults/folders.ts"
+import * as Queue from "../../../../src/drivers/sqlite/transactions/queue.ts"
+import { writeQueue as limits } from "../../../../src/internal/defaults/folders.ts"
 
 /** A loop whose turns come when they are told to, and a clock that goes on by a millisecond with each run. */
 const make = () => {
@@ -10,7 +10,7 @@ const make = () => {
   let tasks: Array<() => void> = []
   const dispatcher = { scheduleTask: (task: () => void) => void tasks.push(task), flush() {} }
   const runs: Array<ReadonlyArray<number>> = []
-  const { share } = Turns.make({
+  const queue = Queue.make({
     now: () => now,
     dispatcher,
     goesFirst: (operation: number) => operation >= 10_000,
@@ -22,7 +22,7 @@ const make = () => {
   })
   return {
     runs,
-    write: share,
+    write: (operation: number) => Queue.run(queue, operation),
     nextTurn() {
       const due = tasks
       tasks = []

@@ -1,0 +1,94 @@
+/** The entries of a folder: each a file with its payload, and another with its metadata. */
+import type { Stored } from "../../CacheEntry.ts"
+import { isPage } from "../../internal/store/pageIds.ts"
+import { tooLarge } from "../../internal/store/tooLarge.ts"
+import { Damaged } from "../../ports/storage.ts"
+import type { Scanned } from "../../ports/store.ts"
+import * as Folder from "./folder.ts"
+import * as Metadata from "./metadata.ts"
+import * as Name from "./name.ts"
+import * as Room from "./room.ts"
+import * as Tidying from "./tidying.ts"
+
+export interface Entries {
+  readonly folder: Folder.Folder
+  readonly room: Room.Room
+  readonly tidying: Tidying.Tidying
+  /** The extension of the payloads. */
+  readonly extension: string
+  /** The largest payload, in bytes. */
+  readonly maxValue: number
+}
+
+export const get = ({ folder }: Entries, id: string): Stored | typeof Damaged | undefined => {
+  const stem = Name.stemOf(id)
+  // Another process may be writing this entry: the second look finds its write.
+  for (let look = 0, seen = ""; look < 2; look++) {
+    const text = readText(folder, stem)
+    const metadata = parse(stem, text)
+    // A metadata file is replaced in one step: one that cannot be read was changed by another program.
+    if (text !== undefined && metadata === undefined) return Damaged
+    if (metadata?.id !== id || metadata.meta.writeId === seen) return undefined
+    const payload = Folder.read(folder, metadata.file)
+    if (payload !== undefined && Metadata.fits(metadata, payload)) {
+      Folder.touch(folder, Name.metadataOf(stem))
+      return { meta: metadata.meta, payload }
+    }
+    seen = metadata.meta.writeId
+  }
+  return undefined
+}
+
+/**
+ * Between the two renames the pair belongs to two writes, which is a miss. It is never the payload of another entry,
+ * and never a payload without metadata, which could not be recognized as ours.
+ */
+export const set = (self: Entries, id: string, entry: Stored, now: number): void => {
+  const { extension, folder, maxValue, room } = self
+  const size = entry.payload.length
+  if (size > maxValue) throw tooLarge({ store: "files", operation: "set", id, size, limit: ["maxValue", maxValue] })
+  const stem = Name.stemOf(id)
+  const file = stem + extension
+  Room.reserve(room, stem, size - (Folder.stat(folder, file)?.size ?? 0))
+  const metadata = { name: Name.metadataOf(stem), content: Metadata.render(Metadata.make(id, file, entry)) }
+  Room.withRoom(room, size, () => Folder.write(folder, [metadata, { name: file, content: entry.payload }]))
+  Tidying.noteWrite(self.tidying, now)
+}
+
+/** The payload first: see `set`. */
+export const remove = ({ extension, folder }: Entries, id: string): boolean => {
+  const stem = Name.stemOf(id)
+  const file = stem + extension
+  const files = new Set([readMetadata(folder, stem)?.file ?? file, file, Name.metadataOf(stem)])
+  return Array.from(files, (file) => Folder.remove(folder, file)).includes(true)
+}
+
+export const scan = function*({ folder }: Entries, prefix: string): Generator<Scanned> {
+  for (const stem of stemsOf(folder)) {
+    if (Name.textOf(stem)?.startsWith(prefix) === false) continue
+    const metadata = readMetadata(folder, stem)
+    if (metadata === undefined || Name.stemOf(metadata.id) !== stem || !metadata.id.startsWith(prefix)) continue
+    if (Folder.stat(folder, metadata.file)?.size === metadata.bytes) yield { id: metadata.id, meta: metadata.meta }
+  }
+}
+
+export const size = ({ folder }: Entries): number =>
+  stemsOf(folder).filter((stem) => !isPage(Name.textOf(stem) ?? "")).length
+
+const readMetadata = (folder: Folder.Folder, stem: string): Metadata.Metadata | undefined =>
+  parse(stem, readText(folder, stem))
+
+const readText = (folder: Folder.Folder, stem: string): string | undefined =>
+  Folder.read(folder, Name.metadataOf(stem))?.toString()
+
+const parse = (stem: string, text: string | undefined): Metadata.Metadata | undefined => {
+  const metadata = text === undefined ? undefined : Metadata.parse(text)
+  return metadata !== undefined && Name.isPayloadOf(stem, metadata.file) ? metadata : undefined
+}
+
+/** The stems of all metadata files. */
+const stemsOf = (folder: Folder.Folder): ReadonlyArray<string> =>
+  Folder.list(folder).flatMap((file) => {
+    const parsed = Name.parse(file)
+    return parsed?.isMetadata === true ? [parsed.stem] : []
+  })

@@ -1,0 +1,61 @@
+/**
+ * Removes expired entries and counters, and markers above their number: every some writes those of one part of the
+ * folder; after the last part it starts again.
+ */
+import { markersKept } from "../../internal/defaults/stores.ts"
+import * as Counters from "./counters.ts"
+import * as Folder from "./folder.ts"
+import * as Metadata from "./metadata.ts"
+import * as Name from "./name.ts"
+import * as Tags from "./tags.ts"
+
+export interface Tidying {
+  readonly folder: Folder.Folder
+  writes: number
+  /** The files that are not looked at yet. */
+  rest: Generator<string, void>
+}
+
+/** How many writes there are between two looks for expired entries. */
+const tidyEvery = 64
+
+export const make = (folder: Folder.Folder): Tidying => ({ folder, writes: 0, rest: all(folder) })
+
+/** Counts a write, and tidies where it is time. `now` is in epoch milliseconds. */
+export const noteWrite = (self: Tidying, now: number): void => {
+  if (++self.writes % tidyEvery !== 0) return
+  const { folder } = self
+  try {
+    for (let i = 0; i < 4 * tidyEvery; i++) {
+      const { done, value: file } = self.rest.next()
+      if (done === true) {
+        self.rest = all(folder)
+        return
+      }
+      if (file.startsWith(`${Counters.subfolder}/`)) Counters.tidy(folder, file, now)
+      else if (Name.parse(file)?.isMetadata === true) tidyEntry(folder, file, now)
+    }
+  } catch {
+    // The write has succeeded; the next look removes this.
+  }
+}
+
+const tidyEntry = (folder: Folder.Folder, file: string, now: number): void => {
+  const metadata = Metadata.parse(Folder.read(folder, file)?.toString() ?? "")
+  if (metadata === undefined || metadata.meta.expiresAt > now) return
+  if (!Name.isPayloadOf(Name.parse(file)!.stem, metadata.file)) return
+  Folder.remove(folder, metadata.file)
+  Folder.remove(folder, file)
+}
+
+/** The names of all entries and counters, read little by little. Markers above their number are removed on the way. */
+const all = function*(folder: Folder.Folder): Generator<string, void> {
+  yield* Folder.names(folder)
+  for (const file of Folder.names(folder, Counters.subfolder)) yield `${Counters.subfolder}/${file}`
+  let markers = 0
+  for (const name of Folder.names(folder, Tags.subfolder)) {
+    const file = `${Tags.subfolder}/${name}`
+    if (Name.parse(name) !== undefined && ++markers > markersKept) Folder.remove(folder, file)
+    yield file
+  }
+}

@@ -1,0 +1,91 @@
+/** The operations on entries. */
+import * as Effect from "effect/Effect"
+import type { Stored } from "../../CacheEntry.ts"
+import { holds, touched } from "../../internal/store/conditions.ts"
+import { pagePrefix } from "../../internal/store/pageIds.ts"
+import { tooLarge } from "../../internal/store/tooLarge.ts"
+import type { Change, Store } from "../../ports/store.ts"
+import type { Transaction } from "./database.ts"
+import { allTables, type IndexedDb, listing, reading, storeName, telling, writing } from "./operations.ts"
+import * as Entries from "./tables/entries.ts"
+import * as Leases from "./tables/leases.ts"
+import * as Markers from "./tables/markers.ts"
+
+export const get = (self: IndexedDb): Store["get"] => (id, tags) =>
+  reading(self, "get", ["entries", "payloads", "markers"], async (transaction) => {
+    const found = await Entries.find(transaction, id)
+    const table = await Markers.versionsOf(transaction, tags)
+    const versions = tags.map(table.version)
+    return found === "damaged" ? { entry: undefined, versions, isDamaged: true } : { entry: found, versions }
+  })
+
+export const getMany = (self: IndexedDb): Store["getMany"] => (ids) =>
+  reading(
+    self,
+    "getMany",
+    ["entries", "payloads"],
+    (transaction) => Promise.all(ids.map((id) => Entries.readable(transaction, id)))
+  )
+
+export const set = (self: IndexedDb): Store["set"] => (id, entry, condition) =>
+  refusal(self, "set", id, entry) ?? telling(
+    self,
+    changeOf(id),
+    writing(self, "set", allTables, async (transaction, now) => {
+      if (condition !== undefined) {
+        const stored = await Entries.readable(transaction, id)
+        if (!holds(condition, stored, now, await tagsOf(transaction, stored))) return false
+      }
+      await Leases.update(transaction, id, (leases) => leases.end(id))
+      await Entries.put(transaction, id, entry, { maxSize: self.maxSize, now })
+      return true
+    })
+  )
+
+export const remove = (self: IndexedDb): Store["remove"] => (id) =>
+  telling(
+    self,
+    changeOf(id),
+    writing(self, "remove", ["entries", "payloads", "numbers", "leases"], async (transaction) => {
+      await Leases.update(transaction, id, (leases) => leases.end(id))
+      return await Entries.remove(transaction, id)
+    }),
+    // Others may have a copy of an entry that the browser has removed.
+    () => changeOf(id)
+  )
+
+export const touch = (self: IndexedDb): Store["touch"] => (id, options) =>
+  telling(
+    self,
+    changeOf(id),
+    writing(self, "touch", ["entries", "payloads", "markers"], async (transaction, now) => {
+      const stored = await Entries.readable(transaction, id)
+      const entry = touched(stored, options, now, await tagsOf(transaction, stored))
+      if (entry !== undefined) await Entries.putMeta(transaction, id, entry.meta)
+      return entry !== undefined
+    })
+  )
+
+export const scan = (self: IndexedDb): Store["scan"] =>
+  listing(self, { operation: "scan", table: "entries", toItem: (id, { meta }) => ({ id, meta }) })
+
+export const size = (self: IndexedDb): Store["size"] =>
+  reading(self, "size", ["entries"], async (transaction) => {
+    const entries = transaction.objectStore("entries")
+    const pages = entries.count(IDBKeyRange.bound(pagePrefix, `${pagePrefix}\uffff`))
+    return await entries.count() - await pages
+  })
+
+export const clear = (self: IndexedDb): Store["clear"] =>
+  telling(self, [{ _tag: "AllChanged" }], writing(self, "clear", allTables, Entries.clear))
+
+/** The failure of a write whose payload is too large. */
+export const refusal = ({ maxValue }: IndexedDb, operation: "set" | "commit", id: string, { payload }: Stored) =>
+  payload.length <= maxValue
+    ? undefined
+    : Effect.fail(tooLarge({ store: storeName, operation, id, size: payload.length, limit: ["maxValue", maxValue] }))
+
+export const changeOf = (id: string): ReadonlyArray<Change> => [{ _tag: "Changed", id }]
+
+const tagsOf = (transaction: Transaction, stored: Stored | undefined) =>
+  Markers.versionsOf(transaction, stored?.meta.tags.map(({ tag }) => tag) ?? [])

@@ -1,0 +1,120 @@
+/** The operations on leases. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { StoreError } from "../../CacheError.ts"
+import { isOtherWrite } from "../../internal/store/conditions.ts"
+import { newGeneration } from "../../internal/store/leases.ts"
+import type { Acquired, AcquireOptions, Store } from "../../ports/store.ts"
+import { changeOf, refusal } from "./entries.ts"
+import * as Locks from "./locks.ts"
+import { allTables, type IndexedDb, telling, writing } from "./operations.ts"
+import * as Entries from "./tables/entries.ts"
+import * as Leases from "./tables/leases.ts"
+import * as Numbers from "./tables/numbers.ts"
+
+interface Answer {
+  readonly acquired: Acquired
+  /** The owner that has the lease, where its tab can be asked for. */
+  readonly holder?: string | undefined
+}
+
+interface Asked extends AcquireOptions {
+  /** An owner whose tab is closed. */
+  readonly gone?: string | undefined
+  readonly isLocked?: boolean
+}
+
+const toAcquired = ({ acquired }: Answer): Acquired => acquired
+
+export const acquire = (self: IndexedDb): Store["acquire"] => (id, options) => {
+  const { locks, owners } = self
+  const { join, owner } = options
+  if (locks === undefined || join === true) return Effect.map(acquireNow(self, id, options), toAcquired)
+  return Effect.flatMap(
+    Locks.hold(locks, owner),
+    (isLocked) =>
+      Effect.onExit(acquireFromClosed(self, locks, id, { ...options, isLocked }), (exit) =>
+        Effect.sync(() => {
+          if (Exit.isSuccess(exit) && exit.value._tag === "Granted") owners.set(id, owner)
+          else Locks.letGo(locks, owner)
+        }))
+  )
+}
+
+/** Asks for a lease, and once more if it is that of a tab that is closed. */
+const acquireFromClosed = (self: IndexedDb, locks: Locks.Locks, id: string, asked: Asked) =>
+  Effect.flatMap(acquireNow(self, id, asked), ({ acquired, holder }) =>
+    holder === undefined
+      ? Effect.succeed(acquired)
+      : Effect.flatMap(Locks.isGone(locks, holder), (isGone) =>
+        isGone
+          ? Effect.map(acquireNow(self, id, { ...asked, gone: holder }), toAcquired)
+          : Effect.succeed(acquired)))
+
+const acquireNow = (
+  self: IndexedDb,
+  id: string,
+  { gone, isLocked = false, ...options }: Asked
+): Effect.Effect<Answer, StoreError> =>
+  writing(self, "acquire", ["entries", "payloads", "leases", "numbers"], async (transaction, now) => {
+    const stored = await Entries.readable(transaction, id)
+    if (isOtherWrite(stored, options.rejectedWriteId)) return { acquired: { _tag: "Hit", entry: stored } }
+    const answer = await Leases.update(transaction, id, (leases, recordOf): Answer => {
+      const before = recordOf()
+      // Its lease ends with its tab.
+      if (before !== undefined && before.owner === gone) before.until = now
+      const acquired = leases.acquire(id, options, now, () => newGeneration(self.tokens))
+      const record = recordOf()!
+      if (acquired._tag === "Wait") return { acquired, holder: record.isLocked === true ? record.owner : undefined }
+      if (record.owner === options.owner) record.isLocked = isLocked
+      return { acquired }
+    })
+    const { acquired } = answer
+    return acquired._tag === "Granted"
+      ? { acquired: { ...acquired, seq: await Numbers.get(transaction, "seq") } }
+      : answer
+  })
+
+export const commit = (self: IndexedDb): Store["commit"] => (id, generation, entry) =>
+  refusal(self, "commit", id, entry) ?? Effect.tap(
+    telling(
+      self,
+      changeOf(id),
+      writing(self, "commit", allTables, async (transaction, now) => {
+        const isCurrent = await Leases.update(transaction, id, (leases) => {
+          const isCurrent = leases.isCurrent(id, generation, now)
+          if (isCurrent) leases.end(id)
+          return isCurrent
+        })
+        if (isCurrent) await Entries.put(transaction, id, entry, { maxSize: self.maxSize, now })
+        return isCurrent
+      })
+    ),
+    // Otherwise its owner releases it.
+    (isCurrent) => isCurrent ? Effect.sync(() => letGo(self, id, self.owners.get(id))) : Effect.void
+  )
+
+export const renew = (self: IndexedDb): Store["renew"] => (id, owner, leaseMillis) =>
+  writing(
+    self,
+    "renew",
+    ["leases"],
+    (transaction, now) => Leases.update(transaction, id, (leases) => leases.renew(id, owner, leaseMillis, now))
+  )
+
+export const release = (self: IndexedDb): Store["release"] => (id, owner, note) =>
+  Effect.ensuring(
+    writing(
+      self,
+      "release",
+      ["leases"],
+      (transaction, now) => Leases.update(transaction, id, (leases) => leases.release(id, owner, now, note))
+    ),
+    Effect.sync(() => letGo(self, id, owner))
+  )
+
+const letGo = ({ locks, owners }: IndexedDb, id: string, owner: string | undefined): void => {
+  if (owner === undefined) return
+  if (locks !== undefined) Locks.letGo(locks, owner)
+  if (owners.get(id) === owner) owners.delete(id)
+}

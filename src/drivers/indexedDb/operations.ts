@@ -1,0 +1,99 @@
+/** Runs the operations of the store: each is one transaction, of which the other tabs are told. */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { StoreError } from "../../CacheError.ts"
+import type { Tokens } from "../../internal/token.ts"
+import type { Change, ScanOptions } from "../../ports/store.ts"
+import * as Channel from "./channel.ts"
+import * as Database from "./database.ts"
+import type { Locks } from "./locks.ts"
+import * as Entries from "./tables/entries.ts"
+
+export interface IndexedDb {
+  /** How large all entries together may become. */
+  readonly maxSize: number
+  /** The largest payload, in bytes. */
+  readonly maxValue: number
+  readonly database: Database.Database
+  readonly channel: Channel.Channel | undefined
+  readonly locks: Locks | undefined
+  readonly tokens: Tokens
+  /** The owners of leases in this tab, by id. */
+  readonly owners: Map<string, string>
+}
+
+export const storeName = "indexeddb"
+
+type Tables = ReadonlyArray<Database.Table>
+
+export const allTables: Tables = ["entries", "payloads", "numbers", "leases", "counters", "markers"]
+
+export const asking = <A>(
+  operation: string,
+  ask: (signal: AbortSignal) => Promise<A>
+): Effect.Effect<A, StoreError> =>
+  Effect.tryPromise({
+    try: ask,
+    catch: (cause) =>
+      cause instanceof StoreError
+        ? cause
+        : new StoreError({ store: storeName, operation, reason: Database.reasonOf(cause), cause })
+  })
+
+export const reading = <A>(
+  { database }: IndexedDb,
+  operation: string,
+  tables: Tables,
+  steps: (transaction: Database.Transaction) => Promise<A>
+): Effect.Effect<A, StoreError> =>
+  asking(operation, (signal) => Database.run(database, tables, steps, { mode: "readonly", signal }))
+
+/** Writes, and once more after half of the entries have left where the browser has no room. */
+export const writing = <A>(
+  { database }: IndexedDb,
+  operation: string,
+  tables: Tables,
+  steps: (transaction: Database.Transaction, now: number) => Promise<A>
+): Effect.Effect<A, StoreError> =>
+  Effect.clockWith((clock) => {
+    const now = clock.currentTimeMillisUnsafe()
+    const run = <A>(tables: Tables, steps: (transaction: Database.Transaction, now: number) => Promise<A>) =>
+      asking(operation, (signal) => Database.run(database, tables, (open) => steps(open, now), { signal }))
+    const once = run(tables, steps)
+    const halve = run(["entries", "payloads", "numbers"], Entries.halve)
+    return Effect.catchIf(once, ({ reason }) => reason === "Full", () => Effect.andThen(halve, once))
+  })
+
+/** Tells the other tabs; a write that answers `false` has changed nothing. */
+export const telling = <A>(
+  { channel }: IndexedDb,
+  changes: ReadonlyArray<Change>,
+  write: Effect.Effect<A, StoreError>,
+  changed: (answer: A) => ReadonlyArray<Change> = (answer) => answer === false ? [] : changes
+): Effect.Effect<A, StoreError> => channel === undefined ? write : Channel.telling(channel, changes, write, changed)
+
+/** How many keys a listing reads at once. */
+const page = 256
+
+interface Listing<Table extends "entries" | "counters", A> {
+  readonly operation: string
+  readonly table: Table
+  readonly toItem: (key: string, row: Database.Schema[Table]["value"]) => A
+}
+
+/** The rows whose keys begin with a prefix, in pages, each a transaction of its own: it may have later writes. */
+export const listing = <Table extends "entries" | "counters", A>(
+  self: IndexedDb,
+  { operation, table, toItem }: Listing<Table, A>
+) =>
+({ prefix = "" }: ScanOptions = {}): Stream.Stream<A, StoreError> =>
+  Stream.paginate(undefined as string | undefined, (after) =>
+    reading(self, operation, [table], async (transaction) => {
+      const range = after === undefined ? IDBKeyRange.lowerBound(prefix) : IDBKeyRange.lowerBound(after, true)
+      const records = transaction.objectStore<Table>(table)
+      const [keys, rows] = await Promise.all([records.getAllKeys(range, page), records.getAll(range, page)])
+      const wanted = keys.filter((key) => key.startsWith(prefix))
+      const next = wanted.length === page ? Option.some(wanted.at(-1)!) : Option.none()
+      return [wanted.map((key, i) => toItem(key, rows[i]!)), next] as const
+    }))

@@ -1,0 +1,20 @@
+/** The leases of a database, as steps inside a transaction. */
+import * as Leases from "../../../internal/store/leases.ts"
+import type { SyncLeases } from "../../../ports/storage.ts"
+import type { LeaseRecord, Transaction } from "../database.ts"
+
+/** Applies a step of the rules of leases (`internal/store/leases.ts`) to the record of one id. */
+export const update = async <A>(
+  transaction: Transaction,
+  id: string,
+  step: (leases: SyncLeases, recordOf: () => LeaseRecord | undefined) => A
+): Promise<A> => {
+  const records = transaction.objectStore("leases")
+  const before = await records.get(id)
+  const table = new Map<string, LeaseRecord>(before === undefined ? [] : [[id, before]])
+  const answer = step(Leases.make(table), () => table.get(id))
+  const after = table.get(id)
+  if (after !== undefined) await records.put(after, id)
+  else if (before !== undefined) await records.delete(id)
+  return answer
+}

@@ -1,0 +1,59 @@
+/** The tag markers of a database, as steps inside a transaction. */
+import { markersKept } from "../../../internal/defaults/stores.ts"
+import { nextVersion } from "../../../internal/store/markers/markers.ts"
+import type { InvalidationMode, Marker, Markers } from "../../../ports/store.ts"
+import type { Transaction } from "../database.ts"
+import * as Numbers from "./numbers.ts"
+
+/** The markers of tags as a table that answers at once. */
+export const versionsOf = async (
+  transaction: Transaction,
+  tags: ReadonlyArray<string>
+): Promise<{ readonly version: (tag: string) => string | undefined }> => {
+  const markers = transaction.objectStore("markers")
+  const found = new Map(
+    await Promise.all(tags.map(async (tag) => [tag, (await markers.get(tag))?.version] as const))
+  )
+  return { version: (tag) => found.get(tag) }
+}
+
+/** The markers of tags, made where there are none; and the tags whose markers had to go for that. */
+export const getOrMake = async (
+  transaction: Transaction,
+  tags: ReadonlyArray<string>,
+  newVersion: () => string
+): Promise<Markers & { readonly dropped: ReadonlyArray<string> }> => {
+  const seq = await Numbers.get(transaction, "seq")
+  const table = transaction.objectStore("markers")
+  const markers: Array<Marker> = []
+  for (const tag of tags) {
+    const marker = await table.get(tag) ?? { version: newVersion(), seq }
+    await table.put(marker, tag)
+    markers.push(marker)
+  }
+  return { seq, markers, dropped: await dropMarkers(transaction) }
+}
+
+/** Gives tags new versions; answers the tags whose markers had to go for that. */
+export const invalidate = async (
+  transaction: Transaction,
+  tags: ReadonlyArray<string>,
+  mode: InvalidationMode | undefined,
+  newVersion: () => string
+): Promise<ReadonlyArray<string>> => {
+  const seq = await Numbers.add(transaction, "seq", 1)
+  const table = transaction.objectStore("markers")
+  for (const tag of tags) {
+    await table.put({ version: nextVersion((await table.get(tag))?.version, mode, newVersion), seq }, tag)
+  }
+  return await dropMarkers(transaction)
+}
+
+const dropMarkers = async (transaction: Transaction): Promise<ReadonlyArray<string>> => {
+  const table = transaction.objectStore("markers")
+  const tooMany = await table.count() - markersKept
+  if (tooMany <= 0) return []
+  const dropped = await table.index("seq").getAllKeys(null, tooMany)
+  for (const tag of dropped) await table.delete(tag)
+  return dropped
+}

@@ -1,0 +1,19 @@
+/** The errors of the file system, and what they mean. */
+import type { StoreErrorReason } from "../../CacheError.ts"
+
+const reasons = new Map<unknown, StoreErrorReason>([
+  ["EACCES", "Denied"],
+  ["EPERM", "Denied"],
+  ["EROFS", "Denied"],
+  // Deno, without a permission.
+  ["NotCapable", "Denied"],
+  ["ENOSPC", "Full"],
+  ["EDQUOT", "Full"],
+  ["EFBIG", "TooLarge"]
+])
+
+export const codeOf = (thrown: unknown): unknown => (thrown as NodeJS.ErrnoException | null | undefined)?.code
+
+/** Why the file system refused. */
+export const reasonOf = (thrown: unknown): StoreErrorReason =>
+  reasons.get(codeOf(thrown)) ?? reasons.get((thrown as Error | null | undefined)?.name) ?? "Unavailable"

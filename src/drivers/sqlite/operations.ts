@@ -1,0 +1,182 @@
+/** Runs the operations of the store: again while another process writes, and those that come at once together. */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
+import type { SchedulerDispatcher } from "effect/Scheduler"
+import type * as Scope from "effect/Scope"
+import { StoreError } from "../../CacheError.ts"
+import { writeQueue } from "../../internal/defaults/folders.ts"
+import { monotonicMillis } from "../../internal/time/monotonic.ts"
+import * as Connection from "./connection.ts"
+import { isRefusal, reasonOf } from "./fault.ts"
+import * as Vacuum from "./file/vacuum.ts"
+import * as Backoff from "./transactions/backoff.ts"
+import * as Batch from "./transactions/batch.ts"
+import * as Queue from "./transactions/queue.ts"
+
+interface Retrying {
+  readonly backoffs: Connection.Backoffs
+  /** How long to try while another process writes. */
+  readonly millis: number
+}
+
+interface Options extends Retrying {
+  readonly connection: Connection.Connection
+  readonly clock: Clock.Clock
+  readonly dispatcher: SchedulerDispatcher
+  readonly scope: Scope.Scope
+}
+
+export interface Operations extends Options {
+  readonly queue: Queue.Queue<Operation, unknown, StoreError>
+  /** How much longer than usual operations took, in all. */
+  slowMillis: number
+  isVacuuming: boolean
+}
+
+interface Operation {
+  readonly name: string
+  readonly steps: () => unknown
+}
+
+/** By the name of the operation. All others store for now. */
+const kinds = new Map<string, Connection.Kind>([
+  ["set", { isKept: true, passes: false }],
+  ["transact", { isKept: true, passes: false }],
+  ["remove", { isKept: true, passes: true }],
+  ["clear", { isKept: true, passes: true }],
+  ["invalidateTags", { isKept: true, passes: true }],
+  ["acquire", { isKept: false, passes: false, isFollowed: true }],
+  ["renew", { isKept: false, passes: true }],
+  ["release", { isKept: false, passes: true }],
+  ["removeCounter", { isKept: false, passes: true }]
+])
+
+const storing: Connection.Kind = { isKept: false, passes: false }
+
+const kindOf = (operation: string): Connection.Kind => kinds.get(operation) ?? storing
+
+export const make = (options: Options): Operations => {
+  const { clock, dispatcher } = options
+  const self: Operations = {
+    ...options,
+    queue: Queue.make({
+      now: () => monotonicMillis(clock),
+      // Where very many load at once, those that have a lease end first: a caller that waits for one has lost nothing.
+      goesFirst: ({ name }) => name === "commit",
+      dispatcher,
+      run: (operations) => runTimed(self, operations)
+    }),
+    slowMillis: 0,
+    isVacuuming: false
+  }
+  return self
+}
+
+export const run = <A>(self: Operations, name: string, steps: () => A): Effect.Effect<A, StoreError> => {
+  const operation: Operation = { name, steps }
+  const once = kindOf(name).passes
+    ? Effect.suspend(() => runTimed(self, [operation])[0]!)
+    : Queue.run(self.queue, operation)
+  return Effect.tap(retrying(once as Effect.Effect<A, StoreError>, self), () => vacuum(self))
+}
+
+/** How long the store has been slow, in all: waiting for other processes counts. */
+export const workedMillis = ({ backoffs: { lock, values }, slowMillis }: Operations): number =>
+  slowMillis + Backoff.allRefusedMillis(lock) + Backoff.allRefusedMillis(values)
+
+const runTimed = (
+  self: Operations,
+  operations: ReadonlyArray<Operation>
+): ReadonlyArray<Exit.Exit<unknown, StoreError>> => {
+  const { clock, connection } = self
+  const startedAt = monotonicMillis(clock)
+  const exits = runAll(connection, operations)
+  const tookMillis = monotonicMillis(clock) - startedAt
+  self.slowMillis += Math.max(0, tookMillis - operations.length * writeQueue.ordinaryMillis)
+  return exits
+}
+
+/** Runs operations together. None of them passes where nothing may be stored. */
+const runAll = (
+  connection: Connection.Connection,
+  operations: ReadonlyArray<Operation>
+): ReadonlyArray<Exit.Exit<unknown, StoreError>> => {
+  const alone = () =>
+    operations.map(({ name, steps }) => exitOf(name, () => Connection.run(connection, steps, kindOf(name))))
+  if (operations.length === 1) return alone()
+  const steps = operations.map(({ steps }) => steps)
+  const isKept = operations.some(({ name }) => kindOf(name).isKept)
+  const together = () => Batch.together(Connection.tables(connection).batch, steps)
+  try {
+    return Connection.run(connection, together, { isKept, passes: false }).map((ended, i) =>
+      Result.isSuccess(ended)
+        ? Exit.succeed(ended.success)
+        : Exit.fail(toStoreError(operations[i]!.name, ended.failure))
+    )
+  } catch {
+    // Nothing is done: the others may succeed where one of them has failed.
+    return alone()
+  }
+}
+
+const exitOf = <A>(operation: string, run: () => A): Exit.Exit<A, StoreError> => {
+  try {
+    return Exit.succeed(run())
+  } catch (thrown) {
+    return Exit.fail(toStoreError(operation, thrown))
+  }
+}
+
+const toStoreError = (operation: string, thrown: unknown): StoreError =>
+  thrown instanceof StoreError
+    ? thrown
+    : new StoreError({ store: "sqlite", operation, reason: reasonOf(thrown, operation), cause: thrown })
+
+// ---------------------------------------------------------------------------------------------------------------------
+// attempts
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Tries, and tries again while another process writes. Every operation can be run twice. */
+export const attempt = <A>(operation: string, options: Retrying, run: () => A): Effect.Effect<A, StoreError> =>
+  retrying(Effect.suspend(() => exitOf(operation, run)), options)
+
+const retrying = <A>(
+  once: Effect.Effect<A, StoreError>,
+  { backoffs: { lock, values }, millis }: Retrying
+): Effect.Effect<A, StoreError> => {
+  const refusedBy = (error: StoreError): Backoff.Refused | undefined => {
+    if (isRefusal(error)) return { backoff: values, thrown: error }
+    return error.reason === "Timeout" ? { backoff: lock, thrown: error.cause } : undefined
+  }
+  return Backoff.retrying(once, { millis, refusedBy })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// giving room back
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** The pause between two steps of giving room back, so that others have most of the time. */
+const vacuumEvery = "100 millis"
+
+/** Starts to give room back in small steps, as long as there is some to give. */
+export const vacuum = (self: Operations): Effect.Effect<void> => {
+  const { clock, connection, scope } = self
+  if (self.isVacuuming || !Connection.tables(connection).vacuum.isDue) return Effect.void
+  self.isVacuuming = true
+  const step = attempt(
+    "vacuum",
+    self,
+    () =>
+      Connection.run(
+        connection,
+        () => Vacuum.step(Connection.tables(connection).vacuum, clock.currentTimeMillisUnsafe())
+      )
+  )
+  const all = Effect.gen(function*() {
+    while (yield* Effect.delay(step, vacuumEvery));
+  })
+  const untilEnd = Effect.ensuring(Effect.ignore(all), Effect.sync(() => self.isVacuuming = false))
+  return Effect.asVoid(Effect.forkIn(untilEnd, scope))
+}

@@ -1,0 +1,57 @@
+/** The tables of an open database, with their statements, and the transactions on them. */
+import type { DatabaseSync } from "node:sqlite"
+import type * as Recent from "../../shared/recentChanges.ts"
+import * as Vacuum from "../file/vacuum.ts"
+import * as Batch from "../transactions/batch.ts"
+import * as Snapshot from "../transactions/snapshot.ts"
+import * as Changes from "./changes.ts"
+import * as Counters from "./counters.ts"
+import { dropMetadata } from "./dropMetadata.ts"
+import * as Entries from "./entries.ts"
+import * as Leases from "./leases.ts"
+import * as Room from "./makeRoom.ts"
+import * as Tags from "./tags.ts"
+
+interface Options {
+  /** How large the database may become. */
+  readonly maxSize: number
+  /** The largest value, in bytes. */
+  readonly maxValue: number
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number
+  /** Runs what takes the lock of the database, or throws instead. */
+  readonly admitted: Batch.Batch["admitted"]
+  /** Called with the changes by this process. */
+  readonly note: Recent.Recent["note"]
+}
+
+export interface Tables {
+  readonly batch: Batch.Batch
+  readonly snapshot: Snapshot.Snapshot
+  readonly changes: Changes.Changes
+  readonly room: Room.Room
+  readonly vacuum: Vacuum.Vacuum
+  readonly entries: Entries.Entries
+  readonly leases: Leases.Leases
+  readonly tags: Tags.Tags
+  readonly counters: Counters.Counters
+}
+
+export const prepare = (database: DatabaseSync, options: Options): Tables => {
+  const { admitted, maxSize, maxValue, note, now } = options
+  const room = Room.make(database, maxSize, (pages) => dropMetadata(database, changes, pages))
+  const changes = Changes.make(database, Math.floor(maxSize / room.pageSize), note)
+  const vacuum = Vacuum.make(database, maxSize, room)
+  const batch = Batch.make(database, admitted)
+  return {
+    batch,
+    snapshot: Snapshot.make(database, now),
+    changes,
+    room,
+    vacuum,
+    entries: Entries.make(database, { maxValue, changes, room, vacuum }),
+    leases: Leases.make(database),
+    tags: Tags.make(database, { maxSize, batch, changes }),
+    counters: Counters.make(database)
+  }
+}
