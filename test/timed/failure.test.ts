@@ -8,7 +8,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { pool, sleep, until, type Worker } from "./processes.ts"
+import { pool, sleep, until, type Worker } from "../processes/processes.ts"
 
 const timeout = 180_000
 const { end, open } = pool()
@@ -204,8 +204,7 @@ describe("what a program sees", () => {
   it("of a folder that goes wrong is in docs/failure.md", { timeout }, async () => {
     const rows = await Effect.runPromise(Effect.forEach(
       troubles,
-      ([what, begin], i) =>
-        Effect.promise(async () => [what, ...await seen(begin, join(root, String(i)))]),
+      ([what, begin], i) => Effect.promise(async () => [what, ...await seen(begin, join(root, String(i)))]),
       // they sleep most of the time
       { concurrency: 3 }
     ))
