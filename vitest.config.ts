@@ -1,36 +1,41 @@
-/** The tests as three projects, one after the other: under virtual time, in real time, and with other programs. */
-import { join } from "node:path"
+/** The tests as four projects, one after the other: under virtual time, in real time, in milliseconds, with servers. */
+import { basename, join } from "node:path"
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config"
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 // Tests import `effect-cached` as a user does; the condition resolves it to `src`.
 const conditions = ["effect-cached-source"]
 
-/** Processes, files, clocks: one file at a time, so that what is measured in milliseconds holds. */
-const real = [
-  "consistency",
-  "deliberateFaults",
-  "docs",
-  "drivers",
-  "examples",
-  "lint",
-  "pack",
-  "processes",
-  "types"
-]
+/** Processes, files, real clocks: what waits for them, however long they take. */
+const real = ["deliberateFaults", "docs", "drivers", "examples", "lint", "pack", "processes", "types"]
+
+/** One file at a time, so that what is measured in milliseconds holds. */
+const timed = ["consistency", "timed"]
 const filesOf = (folders: ReadonlyArray<string>): Array<string> =>
   folders.map((folder) => `test/${folder}/**/*.test.ts`)
+
+/** Processes that are started load what others have compiled. */
+const env = { NODE_COMPILE_CACHE: join(import.meta.dirname, ".cache/compiled") }
 
 const project = (name: string, groupOrder: number, test: TestProjectInlineConfiguration["test"]) => ({
   extends: true as const,
   test: { name, sequence: { groupOrder }, ...test }
 })
 
+/** The longest first, as far as their names tell. */
+const long = [
+  ...["matrix", "deepRecursion", "oneEngine", "severalEngines", "tapStore"],
+  ...["found", "leases", "pack", "emails", "largeStream", "clearedMemory", "heapLimit", "docs"]
+]
+
 /** Begins with what takes longest, so that no worker is left alone with it at the end. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: Array<TestSpecification>) {
-    const isLong = ({ moduleId }: TestSpecification) => /deepRecursion|oneEngine|matrix|tapStore/.test(moduleId)
-    return (await super.sort(files)).sort((a, b) => Number(isLong(b)) - Number(isLong(a)))
+    const rank = ({ moduleId }: TestSpecification) => {
+      const at = long.indexOf(basename(moduleId, ".test.ts"))
+      return at < 0 ? long.length : at
+    }
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b))
   }
 }
 
@@ -48,18 +53,14 @@ export default defineConfig({
     projects: [
       project("virtual", 0, {
         include: ["test/**/*.test.ts"],
-        exclude: filesOf([...real, "servers"]),
+        exclude: filesOf([...real, ...timed, "servers"]),
         maxWorkers: 2,
         // files share the modules of their worker: every test makes a cache of its own
         isolate: false
       }),
-      project("real", 1, {
-        include: filesOf(real),
-        fileParallelism: false,
-        // processes that are started load what others have compiled
-        env: { NODE_COMPILE_CACHE: join(import.meta.dirname, ".cache/compiled") }
-      }),
-      project("servers", 2, { include: filesOf(["servers"]), fileParallelism: false })
+      project("real", 1, { include: filesOf(real), maxWorkers: 2, env }),
+      project("timed", 2, { include: filesOf(timed), fileParallelism: false, env }),
+      project("servers", 3, { include: filesOf(["servers"]), fileParallelism: false })
     ]
   }
 })

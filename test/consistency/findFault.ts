@@ -1,7 +1,7 @@
 /** Looks for a deliberate fault with the consistency check. */
 import { execFile } from "node:child_process"
 import { join } from "node:path"
-import { environment, withFault } from "../deliberateFaults/fault.ts"
+import { environmentIn, withFault } from "../deliberateFaults/copies.ts"
 import type { ProcessFault } from "../deliberateFaults/processes.ts"
 
 /** Schedules differ from run to run even with one seed, so it is tried for some time. */
@@ -10,7 +10,7 @@ const seconds = 20
 
 /** The first violation that a fault leads to. */
 export const findFault = (fault: ProcessFault): Promise<string | undefined> =>
-  withFault(fault, ["test/consistency", "test/processes", "test/support", "test/deliberateFaults"], async (copy) => {
+  withFault(fault, async (copy) => {
     for (let seed = 1; seed <= triesOf(fault); seed++) {
       const violation = await firstViolation(copy, seed, [
         ...fault.removes === true ? ["--removes"] : [],
@@ -27,7 +27,7 @@ const firstViolation = (copy: string, seed: number, more: ReadonlyArray<string>)
     execFile(
       process.execPath,
       [...args, "--seconds", String(seconds), "--seed", String(seed), "--stop", "--json", ...more],
-      { env: environment, maxBuffer: 1 << 28 },
+      { env: environmentIn(copy), maxBuffer: 1 << 28 },
       // it ends with 1 where it finds something
       (error, out) =>
         out === ""

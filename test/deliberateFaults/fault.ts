@@ -3,13 +3,11 @@
  *
  * A fault names a function and an expression in it, not a line, so it lives on while files move.
  */
-import { globSync, readFileSync, writeFileSync } from "node:fs"
-import { cp, mkdtemp, rm, symlink } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { globSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-const root = fileURLToPath(new URL("../..", import.meta.url))
+export const root = fileURLToPath(new URL("../..", import.meta.url))
 
 export interface Edit {
   /** the name of the function, at the top level of its file */
@@ -64,7 +62,7 @@ const patternOf = (find: string): RegExp =>
 
 /** Where an edit fits, in sources that may have been changed already. */
 export const placesOf = ({ find, in: name }: Edit, textOf = textOfSource): ReadonlyArray<Place> =>
-  sourceFiles.flatMap((file) => {
+  (filesByName().get(name) ?? []).flatMap((file) => {
     const text = textOf(file)
     const body = bodyOf(text, name)
     if (body === undefined) return []
@@ -76,11 +74,25 @@ export const placesOf = ({ find, in: name }: Edit, textOf = textOfSource): Reado
     }))
   })
 
-const sourceFiles = globSync("src/**/*.ts", { cwd: root })
+let declared: Map<string, Array<string>> | undefined
+
+/** The files that declare a name at their top level. */
+const filesByName = (): ReadonlyMap<string, ReadonlyArray<string>> => {
+  if (declared !== undefined) return declared
+  declared = new Map()
+  for (const file of globSync("src/**/*.ts", { cwd: root })) {
+    const names = Array.from(
+      textOfSource(file).matchAll(/^(?:export )?(?:default )?(?:const|function|class) (\w+)\b/gm),
+      ([, name]) => name!
+    )
+    for (const name of new Set(names)) declared.set(name, [...declared.get(name) ?? [], file])
+  }
+  return declared
+}
 
 const texts = new Map<string, string>()
 
-const textOfSource = (file: string): string => {
+export const textOfSource = (file: string): string => {
   let text = texts.get(file)
   if (text === undefined) texts.set(file, text = readFileSync(join(root, file), "utf8"))
   return text
@@ -101,36 +113,3 @@ export const filesWith = (fault: Fault): ReadonlyMap<string, string> => {
   }
   return changed
 }
-
-/** Puts a fault into a copy of the sources. */
-export const apply = (fault: Fault, copy: string): void => {
-  for (const [file, text] of filesWith(fault)) writeFileSync(join(copy, file), text)
-}
-
-/** The environment of a process in such a copy: what is compiled there is never loaded again. */
-export const environment: NodeJS.ProcessEnv = { ...process.env, NODE_DISABLE_COMPILE_CACHE: "1" }
-
-/** Runs something in a copy of the sources, and of some files and folders of tests. */
-export const inCopy = async <A>(parts: ReadonlyArray<string>, run: (copy: string) => Promise<A>): Promise<A> => {
-  const copy = await mkdtemp(join(tmpdir(), "effect-cached-"))
-  try {
-    for (const part of ["src", "package.json", ...parts]) {
-      await cp(join(root, part), join(copy, part), { recursive: true })
-    }
-    await symlink(join(root, "node_modules"), join(copy, "node_modules"))
-    return await run(copy)
-  } finally {
-    await rm(copy, { recursive: true, force: true })
-  }
-}
-
-/** As `inCopy`, in a copy that has the fault. */
-export const withFault = <A>(
-  fault: Fault,
-  parts: ReadonlyArray<string>,
-  run: (copy: string) => Promise<A>
-): Promise<A> =>
-  inCopy(parts, (copy) => {
-    apply(fault, copy)
-    return run(copy)
-  })

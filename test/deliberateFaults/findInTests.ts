@@ -1,11 +1,9 @@
 /** Looks for a deliberate fault with one file of the tests. */
 import { execFile } from "node:child_process"
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { environment, inCopy, type UnitFault, withFault } from "./fault.ts"
-
-/** the tests import each other, those who run them read the next two, and those on Redis the rights that a user needs */
-const parts = ["test", "vitest.config.ts", "tsconfig.json", "docs/redis.md"]
+import { environmentIn, inCopy, withFault } from "./copies.ts"
+import type { UnitFault } from "./fault.ts"
 
 /** a fault may leave nothing but a loop without an end */
 const timeoutMillis = 180_000
@@ -17,7 +15,6 @@ export const allTimeoutMillis = 1_800_000
 export const findFault = (fault: UnitFault): Promise<string | undefined> =>
   withFault(
     fault,
-    parts,
     async (copy) => (await failedOf(copy, [fault.by], ["--bail=1", "--testTimeout=5000"], timeoutMillis))[0]
   )
 
@@ -26,7 +23,7 @@ export const findFault = (fault: UnitFault): Promise<string | undefined> =>
  * says nothing about it.
  */
 export const failedWithoutFault = (files: ReadonlyArray<string>): Promise<ReadonlyArray<string>> =>
-  inCopy(parts, (copy) => failedOf(copy, files, [], allTimeoutMillis))
+  inCopy((copy) => failedOf(copy, files, [], allTimeoutMillis))
 
 /** What the `json` reporter of vitest writes. */
 interface Report {
@@ -61,20 +58,19 @@ const reportOf = (
 ): Promise<Report> =>
   new Promise((resolve, reject) => {
     const report = join(copy, "report.json")
+    rmSync(report, { force: true })
     const args = [
       join(copy, "node_modules/vitest/vitest.mjs"),
       "run",
       ...files,
-      ...["--root", copy, "--project", "virtual", "--project", "real", "--project", "servers", "--maxWorkers", "1"],
-      ...["--reporter", "json", "--outputFile", report],
-      // what is compiled there is never loaded again
-      ...["--no-cache", "--no-fsModuleCache"],
+      ...["--root", copy, "--maxWorkers", "1", "--reporter", "json", "--outputFile", report],
+      ...["--fsModuleCachePath", join(copy, ".cache/modules")],
       ...more
     ]
     execFile(
       process.execPath,
       args,
-      { cwd: copy, env: environmentOf(), timeout, maxBuffer: 1 << 28 },
+      { cwd: copy, env: environmentOf(copy), timeout, maxBuffer: 1 << 28 },
       // it ends with 1 where a test fails
       (error, out, warnings) =>
         existsSync(report)
@@ -84,7 +80,7 @@ const reportOf = (
   })
 
 /** without what the vitest around it has set, and without its report */
-const environmentOf = (): NodeJS.ProcessEnv =>
+const environmentOf = (copy: string): NodeJS.ProcessEnv =>
   Object.fromEntries(
-    Object.entries(environment).filter(([name]) => !name.startsWith("VITEST") && !name.startsWith("TEST"))
+    Object.entries(environmentIn(copy)).filter(([name]) => !name.startsWith("VITEST") && !name.startsWith("TEST"))
   )

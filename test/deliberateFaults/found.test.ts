@@ -1,9 +1,10 @@
 /** The seeded schedules, the consistency check and the tests find the faults that are put into the sources. */
-import { describe, expect, it, vi } from "@effect/vitest"
+import { afterAll, describe, expect, it, vi } from "@effect/vitest"
 import { findFault as findInProcesses } from "../consistency/findFault.ts"
 import { findFault, findFaultOfDerived, findFaultOfSeveral } from "../simulation/findFault.ts"
 import { isMissing } from "../support/needs.ts"
 import { program } from "../support/redis.ts"
+import { removeCopies } from "./copies.ts"
 import * as derivedEntries from "./derived.ts"
 import * as engine from "./engine.ts"
 import { soughtOf } from "./fault.ts"
@@ -16,6 +17,7 @@ const timeout = 900_000
 
 // each is a process that is busy all the time
 vi.setConfig({ maxConcurrency: 2 })
+afterAll(removeCopies)
 
 describe.concurrent("seeded schedules of one engine find that", () => {
   it.for([...soughtOf(engine.faults)])("$name", { timeout }, async (fault) => {

@@ -1,7 +1,8 @@
 /** Looks for a deliberate fault with seeded schedules. */
 import { execFile } from "node:child_process"
 import { join } from "node:path"
-import { environment, type Fault, withFault } from "../deliberateFaults/fault.ts"
+import { environmentIn, withFault } from "../deliberateFaults/copies.ts"
+import type { Fault } from "../deliberateFaults/fault.ts"
 import type { Failure, Swept } from "./sweep.ts"
 
 /** The first seed that finds a fault of one engine. */
@@ -19,7 +20,6 @@ export const findFaultOfDerived = (fault: Fault, seeds: number): Promise<Failure
 const find = (fault: Fault, seeds: number, more: ReadonlyArray<string>): Promise<Failure | undefined> =>
   withFault(
     fault,
-    ["test/simulation", "test/deliberateFaults", "test/support"],
     async (copy) => (await simulateIn(copy, seeds, [...more, ...drawing(fault)])).failures[0]
   )
 
@@ -31,7 +31,7 @@ const simulateIn = (copy: string, seeds: number, more: ReadonlyArray<string>): P
     execFile(
       process.execPath,
       [...args, "--seeds", String(seeds), ...more, "--json"],
-      { env: environment },
+      { env: environmentIn(copy) },
       // it ends with 1 where it finds something
       (error, out) =>
         out === "" ? reject(error ?? new Error("the simulation said nothing")) : resolve(JSON.parse(out) as Swept)

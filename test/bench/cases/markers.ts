@@ -7,7 +7,7 @@ import type * as Package from "effect-cached"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { apply, inCopy } from "../../deliberateFaults/fault.ts"
+import { inCopy, withFault } from "../../deliberateFaults/copies.ts"
 import { inTurn, nanos, print } from "../measure.ts"
 import { user } from "../record.ts"
 
@@ -45,11 +45,11 @@ const measured = (copies: { readonly [subject: string]: string }) =>
   }).pipe(Effect.scoped)
 
 try {
-  await inCopy([], (whole) =>
-    inCopy([], async (without) => {
-      apply(withoutMarkers, without)
+  await inCopy((whole) =>
+    withFault(withoutMarkers, async (without) => {
       print(await Effect.runPromise(measured({ "Cached.set": whole, "markers left alone": without })))
-    }))
+    })
+  )
 } finally {
   rmSync(directory, { recursive: true, force: true })
 }

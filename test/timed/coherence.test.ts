@@ -3,8 +3,8 @@ import { afterAll, describe, expect, it } from "@effect/vitest"
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { pool, sleep, until, type Worker } from "./processes.ts"
-import { clock } from "./recording.ts"
+import { pool, sleep, until, type Worker } from "../processes/processes.ts"
+import { clock } from "../processes/recording.ts"
 
 const timeout = 180_000
 const { end, open } = pool()

@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { pool, sleep } from "./processes.ts"
+import { pool, sleep } from "../processes/processes.ts"
 
 const { end, open } = pool()
 afterAll(end)
