@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as completion from "./internal/store/complete.ts"
 import * as fromStorage from "./internal/store/fromStorage.ts"
-import * as fromSync from "./internal/store/fromSync.ts"
+import * as fromSync from "./internal/store/fromSync/make.ts"
 import type { Storage, SyncStorage } from "./ports/storage.ts"
 import { Store, type StoreCore } from "./ports/store.ts"
 

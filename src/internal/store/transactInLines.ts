@@ -68,12 +68,11 @@ export const transacting = (store: Store, { clear, holds, lines, step }: Unlined
   })
 
   return (request) =>
-    Effect.suspend(() => {
-      const refusal = Transact.tooLarge(store.name, Transact.sizeOf(request.steps))
-      return refusal === undefined
-        ? Effect.uninterruptible(holding(lines, Transact.idsOf(request.steps, request.checks), carryOut(request)))
-        : Effect.fail(refusal)
-    })
+    Transact.unlessTooLarge(
+      store.name,
+      request,
+      () => Effect.uninterruptible(holding(lines, Transact.idsOf(request.steps, request.checks), carryOut(request)))
+    )
 }
 
 const countIn = (store: Store, step: TransactStep): Effect.Effect<unknown, StoreError> => {
