@@ -33,15 +33,15 @@ const tags = isFault(asked) || dependencies === undefined
   },
   {
     name: "a removal leaves the marker of the id",
-    in: "make",
-    find: "const was = storage.remove(id) endMarkers(id)",
-    replace: "const was = storage.remove(id)"
+    in: "remove",
+    find: "const wasThere = self.storage.remove(id) endMarkers(self, id)",
+    replace: "const wasThere = self.storage.remove(id)"
   },
   {
     name: "a write by hand leaves the marker of the id",
-    in: "make",
-    find: "write(id, entry, now) endMarkers(id)",
-    replace: "write(id, entry, now)"
+    in: "set",
+    find: "write(self, id, entry, now) endMarkers(self, id)",
+    replace: "write(self, id, entry, now)"
   },
   {
     name: "only what was loaded itself is taken over",
@@ -140,15 +140,15 @@ const tags = isFault(asked) || dependencies === undefined
   },
   {
     name: "a transaction leaves the markers of what it sets",
-    in: "make",
-    find: "setNow(step.id, step.entry, now)",
-    replace: "leases.end(step.id); write(step.id, step.entry, now)"
+    in: "carryOut",
+    find: "Entries.set(self, step, now)",
+    replace: "self.leases.end(step.id); Entries.write(self, step.id, step.entry, now)"
   },
   {
     name: "a transaction leaves the markers of what it removes",
-    in: "make",
-    find: "removeNow(step.id) break",
-    replace: "leases.end(step.id); storage.remove(step.id); break"
+    in: "carryOut",
+    find: "Entries.remove(self, step.id) break",
+    replace: "self.leases.end(step.id); self.storage.remove(step.id); break"
   },
   {
     name: "inside a transaction what derives from what it has written is served",
@@ -212,9 +212,9 @@ export const unitFaults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "on disk a removal leaves what others have made of the entry",
-    in: "make",
-    find: "const was = storage.remove(id) endMarkers(id)",
-    replace: "const was = storage.remove(id)",
+    in: "remove",
+    find: "const wasThere = self.storage.remove(id) endMarkers(self, id)",
+    replace: "const wasThere = self.storage.remove(id)",
     by: "test/processes/page.test.ts"
   },
   {
@@ -293,9 +293,9 @@ export const unitFaults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "each load that is stored ends the marker of its id",
-    in: "make",
-    find: "write(id, entry, now) leases.end(id) return true",
-    replace: "write(id, entry, now); leases.end(id); endMarkers(id); return true",
+    in: "commit",
+    find: "write(self, id, entry, now) self.leases.end(id) return true",
+    replace: "write(self, id, entry, now); self.leases.end(id); self.tags.remove?.([\"~=\" + id]); return true",
     by: derivedTests
   },
   {
