@@ -11,39 +11,47 @@ export type Tap = <A>(
   effect: Effect.Effect<A, StoreError>
 ) => Effect.Effect<A, StoreError>
 
-/** A part of a store that is no operation, or none with one answer. */
+/** The parts of a store that are no operations with one answer. */
 const noOperations: ReadonlySet<string> = new Set<keyof Store>([
   "name",
   "capabilities",
   "isWhole",
-  "getUnsafe",
-  "getCallback",
   "scan",
   "scanCounters",
   "changes",
   "changesUnsafe"
 ])
 
-/** A store whose every operation is run by `watch`. That is an effect, so the store no longer answers synchronously. */
-export const tapped = (store: Store, watch: Tap): Store => {
-  const around = (name: string, part: unknown): unknown => {
+/**
+ * A store whose every operation with one answer is run by `run`. That takes time, so the store no longer answers
+ * synchronously, and counts no time of its own.
+ */
+export const mapOperations = (
+  store: Store,
+  run: (
+    name: keyof Store,
+    args: ReadonlyArray<any>,
+    operation: () => Effect.Effect<any, StoreError>
+  ) => Effect.Effect<unknown, StoreError>
+): Store => {
+  const mapped = (name: keyof Store, part: unknown): unknown => {
     if (noOperations.has(name)) return part
-    const run = (ids: unknown, effect: () => Effect.Effect<unknown, StoreError>) =>
-      Effect.suspend(() => watch(name, textsOf(ids), effect()))
-    if (Effect.isEffect(part)) return run(undefined, () => part as Effect.Effect<unknown, StoreError>)
-    if (typeof part !== "function") return part
-    return (...arguments_: ReadonlyArray<unknown>) => run(arguments_[0], () => part(...arguments_))
+    if (Effect.isEffect(part)) return run(name, [], () => part as Effect.Effect<unknown, StoreError>)
+    return typeof part === "function" ? (...args: ReadonlyArray<any>) => run(name, args, () => part(...args)) : part
   }
-  return {
-    ...Object.fromEntries(Object.entries(store).map(([name, part]) => [name, around(name, part)])) as unknown as Store,
-    getUnsafe: undefined,
-    getCallback: undefined,
-    // `watch` may take time beside the store
-    workedMillis: undefined,
-    scan: (options) => paged("scan", store.scan(options), watch),
-    scanCounters: (options) => paged("scanCounters", store.scanCounters(options), watch)
-  }
+  const parts = Object.entries(store).map(([name, part]) => [name, mapped(name as keyof Store, part)])
+  return { ...Object.fromEntries(parts), getUnsafe: undefined, getCallback: undefined, workedMillis: undefined }
 }
+
+/** A store whose every operation is run by `watch`. */
+export const tapped = (store: Store, watch: Tap): Store => ({
+  ...mapOperations(
+    store,
+    (name, [ids], operation) => Effect.suspend(() => watch(name, textsOf(ids), operation()))
+  ),
+  scan: (options) => paged("scan", store.scan(options), watch),
+  scanCounters: (options) => paged("scanCounters", store.scanCounters(options), watch)
+})
 
 const textsOf = (ids: unknown): ReadonlyArray<string> => {
   if (typeof ids === "string") return [ids]
