@@ -10,7 +10,9 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { CacheConfigError, type StoreError } from "../CacheError.ts"
 import { checkOptions, type Checks, optional } from "../internal/options/options.ts"
-import * as Tapped from "../internal/store/tap.ts"
+import * as Part from "../internal/store/part/make.ts"
+import { sized } from "../internal/store/sized.ts"
+import { type Tap, tapped } from "../internal/store/tapped.ts"
 import { Store } from "../ports/store.ts"
 
 /**
@@ -23,7 +25,15 @@ export interface StoreCall {
   /** the method of `Store` */
   readonly operation: Exclude<
     keyof Store,
-    "name" | "capabilities" | "getUnsafe" | "getCallback" | "changes" | "changesUnsafe"
+    | "name"
+    | "capabilities"
+    | "isWhole"
+    | "workedMillis"
+    | "maxSize"
+    | "getUnsafe"
+    | "getCallback"
+    | "changes"
+    | "changesUnsafe"
   >
   /**
    * the ids, the tags or the name of the counter that it concerns, without any prefix; none for `scan`, `size`, `clear`
@@ -141,9 +151,9 @@ const check = <R>(options: TapStoreOptions<R>): (store: Store, context: Context.
   const maxBytes = bytes("maxSize", options.maxSize, Infinity)
   refuseUnless("maxSize is zero, or below minSize: pass a larger one", maxBytes >= minBytes && maxBytes > 0)
   return (store, context) => {
-    const own = prefix === undefined ? store : Tapped.part(store, prefix)
-    const fitting = minBytes === 0 && maxBytes === Infinity ? own : Tapped.sized(own, minBytes, maxBytes)
-    return around === undefined ? fitting : Tapped.tapped(fitting, runAround(store.name, around, context))
+    const own = prefix === undefined ? store : Part.make(store, prefix)
+    const fitting = minBytes === 0 && maxBytes === Infinity ? own : sized(own, minBytes, maxBytes)
+    return around === undefined ? fitting : tapped(fitting, runAround(store.name, around, context))
   }
 }
 
@@ -180,7 +190,7 @@ const runAround = <R>(
   store: string,
   around: NonNullable<TapStoreOptions<R>["around"]>,
   context: Context.Context<R>
-): Tapped.Tap =>
+): Tap =>
 (operation, ids, effect) =>
   Effect.updateContext(
     around({ operation: operation as StoreCall["operation"], ids, store }, effect),

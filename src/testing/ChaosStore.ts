@@ -13,7 +13,8 @@ import * as Stream from "effect/Stream"
 import { CacheConfigError, StoreError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults/options.ts"
 import { refuseUnknown, requireObject } from "../internal/options/options.ts"
-import type { Store, TransactRequest } from "../ports/store.ts"
+import { mapOperations } from "../internal/store/tapped.ts"
+import type { Store } from "../ports/store.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 import { dice } from "./SeededScheduler.ts"
@@ -269,7 +270,6 @@ interface Turn {
 }
 
 interface Order {
-  readonly one: (id: string) => Turn
   readonly many: (ids: ReadonlyArray<string>) => Turn
   readonly all: () => Turn
 }
@@ -291,7 +291,6 @@ const makeOrder = (): Order => {
     }
   }
   return {
-    one,
     many: (ids) => {
       const turns = Array.from(new Set(ids), one)
       return {
@@ -321,78 +320,55 @@ const makeOrder = (): Order => {
 // the store
 // ---------------------------------------------------------------------------------------------------------------------
 
-const idsOf = ({ steps }: TransactRequest): ReadonlyArray<string> =>
-  steps.flatMap((step) => "id" in step && step._tag !== "Commit" ? [step.id] : [])
+type Arguments<Part> = Part extends (...args: infer Args) => unknown ? Args : []
 
-const done = { answer: true }
-const doneSilently = { answer: undefined }
+type Success<Part> = Part extends (...args: any) => infer Asked ? Effect.Success<Asked> : Effect.Success<Part>
+
+/** The risks of a write: it may be lost, and explicit ones wait for their turns. */
+interface Risk<Part> {
+  /** the answer of a write that is lost */
+  readonly lost: (...args: Arguments<Part>) => Success<Part>
+  /** the turn of an explicit write among the others */
+  readonly turn?: (order: Order, ...args: Arguments<Part>) => Turn
+}
+
+/** All other operations may only fail, or be late. */
+const risks: { readonly [Name in keyof Store]?: Risk<NonNullable<Store[Name]>> } = {
+  set: { lost: () => true, turn: (order, id) => order.many([id]) },
+  setMany: { lost: () => undefined, turn: (order, requests) => order.many(requests.map(({ id }) => id)) },
+  remove: { lost: () => true, turn: (order, id) => order.many([id]) },
+  removeMany: { lost: (ids) => ids.map(() => true), turn: (order, ids) => order.many(ids) },
+  touch: { lost: () => true, turn: (order, id) => order.many([id]) },
+  commit: { lost: () => true },
+  commitMany: { lost: (requests) => requests.map(() => true) },
+  invalidateTags: { lost: () => undefined },
+  clear: { lost: () => undefined, turn: (order) => order.all() },
+  transact: {
+    lost: () => ({ _tag: "Committed", refused: [] }),
+    turn: (order, { steps }) =>
+      steps.some(({ _tag }) => _tag === "Clear")
+        ? order.all()
+        : order.many(steps.flatMap((step) => "id" in step && step._tag !== "Commit" ? [step.id] : []))
+  }
+}
 
 const over = (self: Self): Store => {
   const { order, store } = self
-  const answered = <A>(operation: string, apply: Effect.Effect<A, StoreError>) => ask(self, { operation, apply })
-  const { changesUnsafe, transact } = store
+  const { changesUnsafe } = store
+  const listed = <A>(operation: string, stream: Stream.Stream<A, StoreError>) =>
+    Stream.unwrap(ask(self, { operation, apply: Effect.succeed(stream) }))
   return {
-    name: store.name,
-    capabilities: store.capabilities,
-    isWhole: store.isWhole,
-    get: (id, tags) => answered("get", store.get(id, tags)),
-    getUnsafe: undefined,
-    getCallback: undefined,
-    getMany: (ids) => answered("getMany", store.getMany(ids)),
-    set: (id, entry, condition) =>
-      ask(self, {
-        operation: "set",
-        apply: store.set(id, entry, condition),
-        lost: done,
-        turn: () => order.one(id)
-      }),
-    remove: (id) => ask(self, { operation: "remove", apply: store.remove(id), lost: done, turn: () => order.one(id) }),
-    setMany: (requests) =>
-      ask(self, {
-        operation: "set",
-        apply: store.setMany(requests),
-        lost: doneSilently,
-        turn: () => order.many(requests.map(({ id }) => id))
-      }),
-    removeMany: (ids) =>
-      ask(self, {
-        operation: "remove",
-        apply: store.removeMany(ids),
-        lost: { answer: ids.map(() => true) },
-        turn: () => order.many(ids)
-      }),
-    touch: (id, options) =>
-      ask(self, { operation: "touch", apply: store.touch(id, options), lost: done, turn: () => order.one(id) }),
-    acquire: (id, options) => answered("acquire", store.acquire(id, options)),
-    acquireMany: (requests) => answered("acquire", store.acquireMany(requests)),
-    commit: (id, generation, entry) =>
-      ask(self, { operation: "commit", apply: store.commit(id, generation, entry), lost: done }),
-    commitMany: (requests) =>
-      ask(self, {
-        operation: "commit",
-        apply: store.commitMany(requests),
-        lost: { answer: requests.map(() => true) }
-      }),
-    renew: (id, owner, leaseMillis) => answered("renew", store.renew(id, owner, leaseMillis)),
-    release: (id, owner, note) => answered("release", store.release(id, owner, note)),
-    markers: (tags) => answered("markers", store.markers(tags)),
-    invalidateTags: (tags, mode) =>
-      ask(self, { operation: "invalidateTags", apply: store.invalidateTags(tags, mode), lost: doneSilently }),
-    scan: (options) => Stream.unwrap(answered("scan", Effect.succeed(store.scan(options)))),
-    size: answered("size", store.size),
-    clear: ask(self, { operation: "clear", apply: store.clear, lost: doneSilently, turn: order.all }),
-    increment: (name, by, options) => answered("increment", store.increment(name, by, options)),
-    counter: (name) => answered("counter", store.counter(name)),
-    touchCounter: (name, expiresAt) => answered("touchCounter", store.touchCounter(name, expiresAt)),
-    removeCounter: (name) => answered("removeCounter", store.removeCounter(name)),
-    scanCounters: (options) => Stream.unwrap(answered("scanCounters", Effect.succeed(store.scanCounters(options)))),
-    transact: transact && ((request) =>
-      ask(self, {
-        operation: "transact",
-        apply: transact(request),
-        lost: { answer: { _tag: "Committed", refused: [] } },
-        turn: () => request.steps.some(({ _tag }) => _tag === "Clear") ? order.all() : order.many(idsOf(request))
-      })),
+    ...mapOperations(store, (operation, args, effect) => {
+      const { lost, turn } = (risks[operation] ?? {}) as Partial<Risk<(...args: ReadonlyArray<any>) => any>>
+      return ask<any>(self, {
+        operation,
+        apply: effect(),
+        lost: lost && { answer: lost(...args) },
+        turn: turn && (() => turn(order, ...args))
+      })
+    }),
+    scan: (options) => listed("scan", store.scan(options)),
+    scanCounters: (options) => listed("scanCounters", store.scanCounters(options)),
     changes: Stream.tap(store.changes, () => self.speaking.await),
     changesUnsafe: changesUnsafe && (() => {
       if (!self.faults.silent) return changesUnsafe()

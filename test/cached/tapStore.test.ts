@@ -394,6 +394,14 @@ describe("around (CA-20, CA-22, AI-21)", () => {
       }
     }).pipe(Effect.scoped))
 
+  it.effect("leaves `isWhole` as it is, and its own time counts as time of the store", () =>
+    Effect.gen(function*() {
+      const inner: Store.Store = { ...MemoryStore.make(), isWhole: () => false, workedMillis: () => 1 }
+      const store = yield* over(inner, Cached.tapStore({ around: (_, effect) => effect }))
+      expect(store.isWhole!()).toBe(false)
+      expect(store.workedMillis).toBe(undefined)
+    }).pipe(Effect.scoped))
+
   it.effect("an operation that it refuses, or that it dies of, does not fail a program (P4)", () =>
     Effect.gen(function*() {
       const refusals = [

@@ -30,15 +30,15 @@ const tags = isFault(asked) || dependencies === undefined
   },
   {
     name: "a removal leaves the marker of the id",
-    in: "make",
-    find: "const was = storage.remove(id) endMarkers(id)",
-    replace: "const was = storage.remove(id)"
+    in: "remove",
+    find: "const wasThere = self.storage.remove(id) endMarkers(self, id)",
+    replace: "const wasThere = self.storage.remove(id)"
   },
   {
     name: "a write by hand leaves the marker of the id",
-    in: "make",
-    find: "write(id, entry, now) endMarkers(id)",
-    replace: "write(id, entry, now)"
+    in: "set",
+    find: "write(self, id, entry, now) endMarkers(self, id)",
+    replace: "write(self, id, entry, now)"
   },
   {
     name: "only what was loaded itself is taken over",
@@ -137,15 +137,15 @@ const tags = isFault(asked) || dependencies === undefined
   },
   {
     name: "a transaction leaves the markers of what it sets",
-    in: "make",
-    find: "setNow(step.id, step.entry, now)",
-    replace: "leases.end(step.id); write(step.id, step.entry, now)"
+    in: "carryOut",
+    find: "Entries.set(self, step, now)",
+    replace: "self.leases.end(step.id); Entries.write(self, step.id, step.entry, now)"
   },
   {
     name: "a transaction leaves the markers of what it removes",
-    in: "make",
-    find: "removeNow(step.id) break",
-    replace: "leases.end(step.id); storage.remove(step.id); break"
+    in: "carryOut",
+    find: "Entries.remove(self, step.id) break",
+    replace: "self.leases.end(step.id); self.storage.remove(step.id); break"
   },
   {
     name: "inside a transaction what derives from what it has written is served",

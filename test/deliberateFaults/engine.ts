@@ -265,8 +265,8 @@ for (const item of items) Pending.acknowledge(pending, item)`
   },
   {
     name: "commit is not guarded",
-    in: "make",
-    find: "if (!leases.isCurrent(id, generation, now)) return false",
+    in: "commit",
+    find: "if (!self.leases.isCurrent(id, generation, now)) return false",
     replace: ""
   },
   {

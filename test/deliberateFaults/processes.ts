@@ -77,8 +77,8 @@ export const faults: ReadonlyArray<ProcessFault> = [
   },
   {
     name: "no generation guard",
-    in: "make",
-    find: "if (!leases.isCurrent(id, generation, now)) return false",
+    in: "commit",
+    find: "if (!self.leases.isCurrent(id, generation, now)) return false",
     replace: ""
   },
   noSecondDrop,

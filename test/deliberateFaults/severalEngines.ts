@@ -18,7 +18,7 @@ export const faults: ReadonlyArray<Fault> = [
   },
   {
     name: "leases are not exclusive",
-    in: "make",
+    in: "take",
     find: "if (left === 0 || lease.owner === options.owner) {",
     replace: "if (left < Infinity || lease.owner === options.owner) {"
   },
@@ -42,18 +42,18 @@ export const faults: ReadonlyArray<Fault> = [
   },
   {
     name: "what has ended is stored",
-    in: "make",
-    find: "if (!leases.isCurrent(id, generation, now)) return false",
+    in: "commit",
+    find: "if (!self.leases.isCurrent(id, generation, now)) return false",
     replace: ""
   },
   {
     name: "owner and generation are one",
-    in: "make",
+    in: "take",
     find: "if (lease.owner !== options.owner) lease.joinedAt = undefined",
     replace: `if (lease.owner !== options.owner) {
-          lease.joinedAt = undefined
-          ;(lease as { generation: string }).generation = newGeneration()
-        }`
+      lease.joinedAt = undefined
+      ;(lease as { generation: string }).generation = options.owner
+    }`
   },
   {
     name: "what a transaction has set is in memory before its commit",
@@ -73,9 +73,9 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "what a transaction sets ends no generation",
     draws: ["transactions"],
-    in: "make",
-    find: "setNow(step.id, step.entry, now)",
-    replace: "write(step.id, step.entry, now)"
+    in: "carryOut",
+    find: "Entries.set(self, step, now)",
+    replace: "Entries.write(self, step.id, step.entry, now)"
   },
   {
     name: "a transaction does not read what it has set",

@@ -77,6 +77,60 @@ export const noOwner = ""
 
 const sweepFloor = 1024
 
+const occupy = (lease: Lease, { leaseMillis, owner }: Pick<AcquireOptions, "leaseMillis" | "owner">, now: number) => {
+  lease.owner = owner
+  lease.leaseMillis = leaseMillis
+  lease.until = now + leaseMillis
+  lease.dies = now + lifeMillis(leaseMillis)
+}
+
+/** The failure note, while it is kept. One in the future, after the clock was set back, is dropped too. */
+const remembered = ({ failed }: Lease, now: number): Failed | undefined =>
+  failed !== undefined && Math.abs(now - failed.at) < sharedFailureMillis ? failed : undefined
+
+type Taken = Exclude<Acquired, { readonly _tag: "Hit" }>
+
+const granted = (lease: Lease, now: number): Taken => {
+  const { generation } = lease
+  lease.failed = remembered(lease, now)
+  if (lease.failed === undefined) return { _tag: "Granted", generation }
+  const { count, note } = lease.failed
+  return { _tag: "Granted", generation, failures: { count, note: note.slice() } }
+}
+
+const fresh = (generation: string): Lease => ({
+  generation,
+  owner: noOwner,
+  leaseMillis: 0,
+  until: 0,
+  joinedAt: undefined,
+  dies: 0,
+  failed: undefined
+})
+
+/** Takes a lease over, joins it, or answers how long to wait. */
+const take = (lease: Lease, options: AcquireOptions, now: number): Taken => {
+  const left = leftOf(lease, now)
+  if (left === 0 || lease.owner === options.owner) {
+    if (lease.owner !== options.owner) lease.joinedAt = undefined
+    occupy(lease, options, now)
+    return granted(lease, now)
+  }
+  lease.until = now + left
+  if (isJoinedAhead(lease, now)) lease.joinedAt = now
+  const leftMillis = joinWaitOf(lease, options.join, now)
+  if (leftMillis > 0) return { _tag: "Wait", leftMillis }
+  if (isRecorded(options.join)) lease.joinedAt = now
+  return granted(lease, now)
+}
+
+const release = (lease: Lease, now: number, note: Uint8Array | undefined): void => {
+  lease.owner = noOwner
+  lease.until = -Infinity
+  lease.dies = now + Math.max(leaseLife.times * lease.leaseMillis, sharedFailureMillis)
+  lease.failed = note && { count: 1 + (remembered(lease, now)?.count ?? 0), note: note.slice(), at: now }
+}
+
 export const make = (leases = new Map<string, Lease>()): Leases => {
   let sweepAt = sweepFloor
 
@@ -84,25 +138,6 @@ export const make = (leases = new Map<string, Lease>()): Leases => {
   const sweep = (now: number) => {
     for (const [id, lease] of leases) if (lease.dies <= now) leases.delete(id)
     sweepAt = Math.max(sweepFloor, leases.size * 2)
-  }
-
-  const occupy = (lease: Lease, owner: string, leaseMillis: number, now: number) => {
-    lease.owner = owner
-    lease.leaseMillis = leaseMillis
-    lease.until = now + leaseMillis
-    lease.dies = now + lifeMillis(leaseMillis)
-  }
-
-  /** The failure note, while it is kept. One in the future, after the clock was set back, is dropped too. */
-  const remembered = ({ failed }: Lease, now: number): Failed | undefined =>
-    failed !== undefined && Math.abs(now - failed.at) < sharedFailureMillis ? failed : undefined
-
-  const granted = (lease: Lease, now: number): Acquired & { readonly _tag: "Granted" } => {
-    const { generation } = lease
-    lease.failed = remembered(lease, now)
-    if (lease.failed === undefined) return { _tag: "Granted", generation }
-    const { count, note } = lease.failed
-    return { _tag: "Granted", generation, failures: { count, note: note.slice() } }
   }
 
   const owned = (id: string, owner: string): Lease | undefined => {
@@ -113,59 +148,31 @@ export const make = (leases = new Map<string, Lease>()): Leases => {
   return {
     leftMillis: (id, options, now) => waitOf(leases.get(id), options, now),
     acquire(id, options, now, newGeneration) {
-      const lease = leases.get(id)
-      if (lease === undefined || lease.dies <= now) {
-        if (leases.size >= sweepAt) sweep(now)
-        const fresh: Lease = {
-          generation: newGeneration(),
-          owner: noOwner,
-          leaseMillis: 0,
-          until: 0,
-          joinedAt: undefined,
-          dies: 0,
-          failed: undefined
-        }
-        occupy(fresh, options.owner, options.leaseMillis, now)
-        leases.set(id, fresh)
-        return granted(fresh, now)
-      }
-      const left = leftOf(lease, now)
-      if (left === 0 || lease.owner === options.owner) {
-        if (lease.owner !== options.owner) lease.joinedAt = undefined
-        occupy(lease, options.owner, options.leaseMillis, now)
-        return granted(lease, now)
-      }
-      lease.until = now + left
-      if (isJoinedAhead(lease, now)) lease.joinedAt = now
-      const leftMillis = joinWaitOf(lease, options.join, now)
-      if (leftMillis > 0) return { _tag: "Wait", leftMillis }
-      if (isRecorded(options.join)) lease.joinedAt = now
-      return granted(lease, now)
+      const known = leases.get(id)
+      if (known !== undefined && known.dies > now) return take(known, options, now)
+      if (leases.size >= sweepAt) sweep(now)
+      const lease = fresh(newGeneration())
+      leases.set(id, lease)
+      return take(lease, options, now)
     },
     isCurrent(id, generation, now) {
       const lease = leases.get(id)
       return lease !== undefined && lease.generation === generation && lease.dies > now
     },
-    end(id) {
-      leases.delete(id)
-    },
+    end: (id) => void leases.delete(id),
     endAll() {
       leases.clear()
       sweepAt = sweepFloor
     },
     renew(id, owner, leaseMillis, now) {
       const lease = owned(id, owner)
-      if (lease !== undefined) occupy(lease, owner, leaseMillis, now)
+      if (lease !== undefined) occupy(lease, { owner, leaseMillis }, now)
       return lease !== undefined
     },
     release(id, owner, now, note) {
       const lease = owned(id, owner)
-      if (lease === undefined) return false
-      lease.owner = noOwner
-      lease.until = -Infinity
-      lease.dies = now + Math.max(leaseLife.times * lease.leaseMillis, sharedFailureMillis)
-      lease.failed = note && { count: 1 + (remembered(lease, now)?.count ?? 0), note: note.slice(), at: now }
-      return true
+      if (lease !== undefined) release(lease, now, note)
+      return lease !== undefined
     },
     size: () => leases.size
   }

@@ -1,6 +1,9 @@
-/** Operations on many ids. */
+/** Operations on many ids, and listings of many pages. */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Pull from "effect/Pull"
+import type { StoreError } from "../../CacheError.ts"
 import { many, turnMillis } from "../defaults/bounds.ts"
 import { monotonicMillis } from "../time/monotonic.ts"
 
@@ -41,3 +44,13 @@ export const each = <A extends string | { readonly id: string }, B, E>(
     const isRepeated = new Set(items.map(idOf)).size < items.length
     return Effect.forEach(items, operation, { concurrency: isRepeated ? 1 : many.concurrency })
   })
+
+/** Runs an effect around each page of a listing. The end of the listing is not a failure of that effect. */
+export const pageByPage = <A>(
+  pull: Pull.Pull<A, StoreError>,
+  around: (page: Effect.Effect<A | undefined, StoreError>) => Effect.Effect<A | undefined, StoreError>
+): Pull.Pull<A, StoreError> =>
+  Effect.flatMap(
+    around(Pull.catchDone(pull, () => Effect.undefined) as Effect.Effect<A | undefined, StoreError>),
+    (page): Pull.Pull<A, StoreError> => page === undefined ? Cause.done() : Effect.succeed(page)
+  )

@@ -1,4 +1,5 @@
 /** Checks and steps of `transact`, over the parts of any store. */
+import * as Effect from "effect/Effect"
 import { StoreError } from "../../CacheError.ts"
 import type { Counter, TransactCheck, Transacted, TransactRequest, TransactStep } from "../../ports/store.ts"
 import { transaction } from "../defaults/bounds.ts"
@@ -25,6 +26,17 @@ export const tooLarge = (store: string, size: Size, limits: Size = transaction):
       `The transaction has ${size.steps} steps with ${size.bytes} bytes, and may have ${limits.steps} with ` +
         `${limits.bytes}: make several of it`
     )
+  })
+
+/** Runs a transaction, unless it is too large to be one step. */
+export const unlessTooLarge = (
+  store: string,
+  { steps }: TransactRequest,
+  run: () => Effect.Effect<Transacted, StoreError>
+): Effect.Effect<Transacted, StoreError> =>
+  Effect.suspend(() => {
+    const refusal = tooLarge(store, sizeOf(steps))
+    return refusal === undefined ? run() : Effect.fail(refusal)
   })
 
 type EntryCheck = Extract<TransactCheck, { readonly _tag: "Entry" }>

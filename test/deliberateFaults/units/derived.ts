@@ -67,9 +67,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "on disk a removal leaves what others have made of the entry",
-    in: "make",
-    find: "const was = storage.remove(id) endMarkers(id)",
-    replace: "const was = storage.remove(id)",
+    in: "remove",
+    find: "const wasThere = self.storage.remove(id) endMarkers(self, id)",
+    replace: "const wasThere = self.storage.remove(id)",
     by: "test/processes/page.test.ts"
   },
   {
@@ -148,9 +148,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "each load that is stored ends the marker of its id",
-    in: "make",
-    find: "write(id, entry, now) leases.end(id) return true",
-    replace: "write(id, entry, now); leases.end(id); endMarkers(id); return true",
+    in: "commit",
+    find: "write(self, id, entry, now) self.leases.end(id) return true",
+    replace: "write(self, id, entry, now); self.leases.end(id); self.tags.remove?.([\"~=\" + id]); return true",
     by: "test/cached/derived.test.ts"
   },
   {

@@ -114,8 +114,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a place that hangs holds calls up",
     in: "ask",
-    find: "duration: storeTimeoutMillis ??",
-    replace: "duration: Infinity ||",
+    find: "storeTimeoutMillis ?? OptionsDefaults.layer.storeTimeoutMillis",
+    replace: "storeTimeoutMillis === undefined ? Infinity : Infinity",
     by: "test/guard/failures.test.ts"
   },
   {

@@ -11,8 +11,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a step of a transaction that fails leaves those before it",
-    in: "make",
-    find: "if (storage.atomic === undefined) undo(steps)",
+    in: "carryOutAll",
+    find: "if (self.storage.atomic === undefined) undo(self, steps)",
     replace: "",
     by: "test/transaction/stores.test.ts"
   },
@@ -25,10 +25,10 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "the marker of another process is written over",
-    in: "make",
-    find: `if (!(yield* writeIfAbsent(tag, fresh))) {
-const winner = yield* versionOf(tag)`,
-    replace: `if (!(yield* writeIfAbsent(tag, fresh))) {
+    in: "create",
+    find: `if (!(yield* writeIfAbsent(self, id, version))) {
+const winner = yield* read(self, id)`,
+    replace: `if (!(yield* writeIfAbsent(self, id, version))) {
 const winner = undefined as string | undefined`,
     by: "test/lastingStorage.test.ts"
   },

@@ -2,8 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import * as Counters from "../../../src/internal/store/counters.ts"
+import * as Lines from "../../../src/internal/store/fromStorage/lines.ts"
 import * as Leases from "../../../src/internal/store/leases.ts"
-import * as Lines from "../../../src/internal/store/lines.ts"
 import * as Markers from "../../../src/internal/store/markers/markers.ts"
 
 const newGeneration = () => "generation"
@@ -86,15 +86,15 @@ describe("lines", () => {
   it.effect("leave nothing behind", () =>
     Effect.gen(function*() {
       const lines = Lines.make()
-      const waiting = yield* Effect.forkChild(lines.run("id", "write", Effect.never), { startImmediately: true })
-      const second = yield* Effect.forkChild(lines.run("id", "write", Effect.void), { startImmediately: true })
-      yield* lines.run("other", "write", Effect.void)
-      expect(lines.busy()).toEqual(["id"])
+      const waiting = yield* Effect.forkChild(Lines.run(lines, "id", "write", Effect.never), { startImmediately: true })
+      const second = yield* Effect.forkChild(Lines.run(lines, "id", "write", Effect.void), { startImmediately: true })
+      yield* Lines.run(lines, "other", "write", Effect.void)
+      expect(Array.from(lines.keys())).toEqual(["id"])
       yield* Fiber.interrupt(second)
       yield* Fiber.interrupt(waiting)
-      yield* Effect.exit(lines.run("failed", "write", Effect.fail("no")))
-      yield* Effect.exit(lines.run("interrupted", "write", Effect.interrupt))
-      expect(lines.busy()).toEqual(["id"])
+      yield* Effect.exit(Lines.run(lines, "failed", "write", Effect.fail("no")))
+      yield* Effect.exit(Lines.run(lines, "interrupted", "write", Effect.interrupt))
+      expect(Array.from(lines.keys())).toEqual(["id"])
     }))
 })
 

@@ -9,7 +9,7 @@
 import type { Marker } from "../../../ports/store.ts"
 import { markersKept } from "../../defaults/stores.ts"
 
-interface Seen {
+export interface Seen {
   /** how many markers were seen for the first time, or changed */
   readonly seq: () => number
   /** whether the marker is known with this version */

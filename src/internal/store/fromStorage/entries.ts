@@ -1,0 +1,153 @@
+/** The entries and leases of an asynchronous storage: the steps that run when it is the turn of their id. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import type { Stored } from "../../../CacheEntry.ts"
+import type { StoreError } from "../../../CacheError.ts"
+import type { Storage, SyncLeases } from "../../../ports/storage.ts"
+import type { Acquired, AcquireOptions, SetCondition, Store, TouchOptions } from "../../../ports/store.ts"
+import type * as Tokens from "../../token.ts"
+import { holds, isOtherWrite, touched } from "../conditions.ts"
+import * as Leases from "../leases.ts"
+import * as Markers from "../markers/markers.ts"
+import type { Tags } from "../markers/storageTags.ts"
+import * as Lines from "./lines.ts"
+
+/** The state of a store over an asynchronous storage. */
+export interface Lined {
+  readonly storage: Storage
+  readonly tags: Tags
+  readonly leases: SyncLeases
+  /** The operations on ids, one after the other for each id. */
+  readonly lines: Lines.Lines
+  /** The operations that clear the storage, one after the other. */
+  readonly clearing: Lines.Lines
+  readonly tokensOf: (fiber: Fiber.Fiber<any, any>) => Tokens.Tokens
+}
+
+/** An entry, and the present versions of its tags. */
+const withTags = ({ storage, tags }: Lined, id: string) =>
+  Effect.flatMap(storage.get(id), (stored) => Effect.map(tags.of(stored), (table) => [stored, table] as const))
+
+/** Whether the condition of a write holds. */
+export const accepts = (self: Lined, id: string, condition: SetCondition): Effect.Effect<boolean, StoreError> =>
+  Effect.flatMap(
+    withTags(self, id),
+    ([stored, table]) =>
+      Effect.clockWith((clock) => Exit.succeed(holds(condition, stored, clock.currentTimeMillisUnsafe(), table)))
+  )
+
+export const write = ({ leases, storage }: Lined, id: string, entry: Stored): Effect.Effect<boolean, StoreError> =>
+  Effect.suspend(() => {
+    leases.end(id)
+    return Effect.as(storage.set(id, entry), true)
+  })
+
+export const set = (
+  self: Lined,
+  id: string,
+  entry: Stored,
+  condition: SetCondition | undefined
+): Effect.Effect<boolean, StoreError> =>
+  condition === undefined
+    ? write(self, id, entry)
+    : Effect.flatMap(accepts(self, id, condition), (holds) => holds ? write(self, id, entry) : Exit.succeed(false))
+
+/**
+ * While a `clear` runs the entry counts as removed, whether it is still there or not. A `clear` that begins from here on
+ * finds the id busy, and removes it after this step.
+ */
+export const touch = (self: Lined, id: string, options: TouchOptions): Effect.Effect<boolean, StoreError> =>
+  Effect.suspend(() =>
+    self.clearing.size > 0
+      ? Exit.succeed(false)
+      : Effect.flatMap(withTags(self, id), ([stored, table]) =>
+        Effect.clockWith((clock) => {
+          const entry = touched(stored, options, clock.currentTimeMillisUnsafe(), table)
+          return entry === undefined ? Exit.succeed(false) : Effect.as(self.storage.set(id, entry), true)
+        }))
+  )
+
+/**
+ * Asks for its turn itself. The generation ends twice: at once, so that no waiting `commit` stores, and in its turn, for
+ * leases acquired meanwhile.
+ */
+export const remove = ({ leases, lines, storage }: Lined, id: string): Effect.Effect<boolean, StoreError> =>
+  Effect.suspend(() => {
+    leases.end(id)
+    const inTurn = Effect.suspend(() => {
+      leases.end(id)
+      return storage.remove(id)
+    })
+    return Lines.run(lines, id, "removal", inTurn)
+  })
+
+export const acquire = (
+  { leases, storage, tags, tokensOf }: Lined,
+  id: string,
+  options: AcquireOptions
+): Effect.Effect<Acquired, StoreError> =>
+  Effect.flatMap(storage.get(id), (entry) =>
+    isOtherWrite(entry, options.rejectedWriteId)
+      ? Exit.succeed<Acquired>({ _tag: "Hit", entry })
+      : Effect.withFiber<Acquired>((fiber) => {
+        const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+        const newGeneration = () => Leases.newGeneration(tokensOf(fiber))
+        return Exit.succeed(Markers.withSeq(tags.seq, leases.acquire(id, options, now, newGeneration)))
+      }))
+
+export const commit = (
+  { leases, storage }: Lined,
+  id: string,
+  generation: string,
+  entry: Stored
+): Effect.Effect<boolean, StoreError> =>
+  Effect.clockWith((clock) =>
+    leases.isCurrent(id, generation, clock.currentTimeMillisUnsafe())
+      // After the write: a commit that failed does not end the generation, so another load of it may still be stored.
+      ? Effect.map(storage.set(id, entry), () => {
+        leases.end(id)
+        return true
+      })
+      : Exit.succeed(false)
+  )
+
+/** Removes the ids whose operations are under way, behind those. */
+const removeBusy = (self: Lined, held: ReadonlySet<string>): Effect.Effect<void, StoreError> =>
+  Effect.forEach(Array.from(self.lines.keys()).filter((id) => !held.has(id)), (id) => remove(self, id), {
+    concurrency: "unbounded",
+    discard: true
+  })
+
+export const canClear = ({ storage: { clear, scan } }: Lined): boolean => (clear ?? scan) !== undefined
+
+/** Clears the storage when earlier clearings have ended; `undefined` if it cannot be cleared. */
+const clearStored = ({ clearing, leases, storage }: Lined): Store["clear"] | undefined => {
+  const { scan } = storage
+  const clear = storage.clear ??
+    (scan && Stream.runForEach(Stream.suspend(() => scan()), ({ id }) => storage.remove(id)))
+  return clear && Lines.run(clearing, "", "write", Effect.ensuring(clear, Effect.sync(() => leases.endAll())))
+}
+
+const none: ReadonlySet<string> = new Set()
+
+/** Generations end twice, as in `remove`. */
+export const clear = (self: Lined): Store["clear"] | undefined => {
+  const stored = clearStored(self)
+  return stored && Effect.suspend(() => {
+    self.leases.endAll()
+    return Effect.asVoid(Effect.all([stored, removeBusy(self, none)], { concurrency: "unbounded" }))
+  })
+}
+
+/**
+ * `clear` as a step of a transaction, which holds the lines of some ids. The removals behind operations of others are not
+ * waited for: those may wait for an id of this transaction.
+ */
+export const clearWhileHolding = (self: Lined, held: ReadonlySet<string>): Effect.Effect<unknown, StoreError> =>
+  Effect.suspend(() => {
+    self.leases.endAll()
+    return Effect.andThen(Effect.forkDetach(Effect.ignore(removeBusy(self, held))), clearStored(self)!)
+  })

@@ -1,0 +1,99 @@
+/** A store over an asynchronous storage: operations that write an id run one after another. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import { CacheConfigError } from "../../../CacheError.ts"
+import type { Storage } from "../../../ports/storage.ts"
+import type { Store, StoreCore } from "../../../ports/store.ts"
+import * as Tokens from "../../token.ts"
+import { complete } from "../complete.ts"
+import * as Lasting from "../lasting.ts"
+import * as Leases from "../leases.ts"
+import { each } from "../many.ts"
+import * as MarkerEntries from "../markers/markerEntries.ts"
+import { newVersion } from "../markers/markers.ts"
+import * as Tags from "../markers/storageTags.ts"
+import * as StoredMarkers from "../markers/storedMarkers.ts"
+import * as Parts from "../parts.ts"
+import * as Entries from "./entries.ts"
+import * as Lines from "./lines.ts"
+import { transacting } from "./transact.ts"
+
+const parts: Parts.Parts<Storage> = {
+  name: "a string",
+  capabilities: "an object",
+  get: "a function",
+  set: "a function",
+  setIfAbsent: "a function",
+  remove: "a function",
+  getMany: "a function",
+  scan: "a function",
+  size: "an Effect",
+  clear: "an Effect",
+  counters: "an object",
+  changes: "a Stream"
+}
+
+const partsOfCounters: Parts.Parts<NonNullable<Storage["counters"]>> = {
+  increment: "a function",
+  counter: "a function",
+  touchCounter: "a function",
+  removeCounter: "a function",
+  scanCounters: "a function"
+}
+const neededOfCounters = ["increment", "counter", "touchCounter", "removeCounter"] as const
+
+export const make = (storage: Storage): Store => {
+  Parts.check("Store.make", storage, parts, ["name", "get", "set", "remove"])
+  const keepsMarkers = Lasting.keepsMarkers("Store.make", storage)
+  if (storage.counters !== undefined) {
+    Parts.requireKinds("Store.make counters", storage.counters, partsOfCounters, neededOfCounters)
+    if (storage.clear === undefined) {
+      throw new CacheConfigError({
+        message: `Store.make cannot clear the counters of "${storage.name}": give it a clear that removes them too`
+      })
+    }
+  }
+
+  const lines = Lines.make()
+  const getMany: Store["getMany"] = storage.getMany ?? ((ids) => each(ids, storage.get))
+  const self: Entries.Lined = {
+    storage,
+    tags: keepsMarkers ? StoredMarkers.make(storage, getMany, lines) : Tags.ofProcess(storage),
+    leases: Leases.make(),
+    lines,
+    clearing: Lines.make(),
+    tokensOf: Tokens.lazily()
+  }
+  const store = complete({
+    ...operationsOf(self),
+    getMany,
+    ...keepsMarkers
+      ? MarkerEntries.hiddenIn(storage)
+      : { scan: storage.scan, size: storage.size, changes: storage.changes },
+    ...storage.counters
+  })
+  return store.capabilities.shared ? store : { ...store, transact: transacting(self, store) }
+}
+
+/** The operations that are not derived. */
+const operationsOf = (self: Entries.Lined): StoreCore => {
+  const { leases, lines, storage, tags } = self
+  const versionsBy = (fiber: Fiber.Fiber<any, any>) => () => newVersion(self.tokensOf(fiber))
+  return {
+    name: storage.name,
+    capabilities: { shared: storage.capabilities?.shared ?? false, changes: storage.changes !== undefined },
+    get: tags.get,
+    set: (id, entry, condition) => Lines.run(lines, id, "write", Entries.set(self, id, entry, condition)),
+    remove: (id) => Entries.remove(self, id),
+    touch: (id, options) => Lines.run(lines, id, "write", Entries.touch(self, id, options)),
+    acquire: (id, options) => Lines.run(lines, id, "read", Entries.acquire(self, id, options)),
+    commit: (id, generation, entry) => Lines.run(lines, id, "write", Entries.commit(self, id, generation, entry)),
+    renew: (id, owner, leaseMillis) =>
+      Effect.map(Clock.currentTimeMillis, (now) => leases.renew(id, owner, leaseMillis, now)),
+    release: (id, owner, note) => Effect.map(Clock.currentTimeMillis, (now) => leases.release(id, owner, now, note)),
+    markers: (names) => Effect.withFiber((fiber) => tags.markers(names, versionsBy(fiber))),
+    invalidateTags: (names, mode) => Effect.withFiber((fiber) => tags.invalidate(names, versionsBy(fiber), mode)),
+    clear: Entries.clear(self)
+  }
+}

@@ -1,0 +1,60 @@
+/** The entries of a synchronous storage: the steps of `get`, `set`, `touch` and `remove`. */
+import type { Stored } from "../../../CacheEntry.ts"
+import { Damaged } from "../../../ports/storage.ts"
+import type { Answer, SetCondition, SetRequest, TouchOptions } from "../../../ports/store.ts"
+import { holds, touched } from "../conditions.ts"
+import { tagsOfId } from "../markers/idTags.ts"
+import * as Markers from "../markers/markers.ts"
+import type { Sync } from "./sync.ts"
+
+export const stored = ({ storage }: Sync, id: string): Stored | undefined => {
+  const entry = storage.get(id)
+  return entry === Damaged ? undefined : entry
+}
+
+export const read = ({ storage, tags }: Sync, id: string, names: ReadonlyArray<string>): Answer => {
+  const entry = storage.get(id)
+  const versions = Markers.versionsOf(tags, names)
+  return entry === Damaged ? { entry: undefined, versions, isDamaged: true } : { entry, versions }
+}
+
+export const write = (self: Sync, id: string, entry: Stored, now: number): void => {
+  self.moves++
+  self.storage.set(id, entry, now)
+}
+
+/** The last step of a change: a reader that asks for the markers earlier reads the new entry. */
+const endMarkers = ({ tags }: Sync, id: string): void => tags.remove?.(tagsOfId(id))
+
+export const set = (self: Sync, { entry, id }: SetRequest, now: number): boolean => {
+  self.leases.end(id)
+  write(self, id, entry, now)
+  endMarkers(self, id)
+  return true
+}
+
+interface ConditionalSet extends SetRequest {
+  readonly condition: SetCondition | undefined
+}
+
+export const setIf = (self: Sync, request: ConditionalSet, now: number): boolean =>
+  accepts(self, request.id, request.condition, now) && set(self, request, now)
+
+/** Whether the condition of a write holds; it always does if there is none. */
+export const accepts = (self: Sync, id: string, condition: SetCondition | undefined, now: number): boolean =>
+  condition === undefined || holds(condition, stored(self, id), now, self.tags)
+
+export const touch = (self: Sync, id: string, options: TouchOptions, now: number): boolean => {
+  const entry = touched(stored(self, id), options, now, self.tags)
+  if (entry !== undefined) write(self, id, entry, now)
+  return entry !== undefined
+}
+
+/** The generation ends first: it has ended even if the removal fails. */
+export const remove = (self: Sync, id: string): boolean => {
+  self.leases.end(id)
+  self.moves++
+  const wasThere = self.storage.remove(id)
+  endMarkers(self, id)
+  return wasThere
+}

@@ -1,0 +1,65 @@
+/** The leases of loads over a synchronous storage: the steps of `acquire` and `commit`. */
+import type * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type { StoreError } from "../../../CacheError.ts"
+import type { Acquired, AcquireRequest, CommitRequest } from "../../../ports/store.ts"
+import { isOtherWrite } from "../conditions.ts"
+import * as Leases from "../leases.ts"
+import { inSteps } from "../many.ts"
+import * as Markers from "../markers/markers.ts"
+import { stored, write } from "./entries.ts"
+import { nowOf, type Sync, withFiber } from "./sync.ts"
+
+const hitOf = (self: Sync, { id, rejectedWriteId }: AcquireRequest): Acquired | undefined => {
+  const entry = stored(self, id)
+  return isOtherWrite(entry, rejectedWriteId) ? { _tag: "Hit", entry } : undefined
+}
+
+/** The answer, if it needs no write: it is given outside of `atomic`, so it does not wait for a writer elsewhere. */
+const withoutWriting = (self: Sync, request: AcquireRequest, now: number): Acquired | undefined => {
+  const hit = hitOf(self, request)
+  if (hit !== undefined) return hit
+  const leftMillis = self.leases.leftMillis(request.id, request, now)
+  return leftMillis > 0 ? { _tag: "Wait", leftMillis } : undefined
+}
+
+const lease = (self: Sync, request: AcquireRequest, fiber: Fiber.Fiber<any, any>, isSame: boolean): Acquired => {
+  const { leases, tags } = self
+  const newGeneration = () => Leases.newGeneration(self.tokensOf(fiber))
+  return Markers.withSeq(
+    () => Markers.seqOf(tags),
+    isSame && leases.acquireSame !== undefined
+      ? leases.acquireSame(request.id, request, nowOf(fiber), newGeneration)
+      : leases.acquire(request.id, request, nowOf(fiber), newGeneration)
+  )
+}
+
+export const acquire = (self: Sync, request: AcquireRequest): Effect.Effect<Acquired, StoreError> => {
+  const { orAtomic } = self.storage
+  return withFiber(self, "acquire", (fiber) => {
+    const look = () => withoutWriting(self, request, nowOf(fiber))
+    const steps = (isSame: boolean) =>
+      (isSame ? undefined : hitOf(self, request)) ?? lease(self, request, fiber, isSame)
+    return orAtomic === undefined ? look() ?? self.atomic(() => steps(false)) : orAtomic(look, steps)
+  })
+}
+
+export const acquireMany = (
+  self: Sync,
+  requests: ReadonlyArray<AcquireRequest>
+): Effect.Effect<ReadonlyArray<Acquired>, StoreError> =>
+  inSteps(requests, (requests) =>
+    withFiber(self, "acquire", (fiber) => {
+      const answers = requests.map((request) => withoutWriting(self, request, nowOf(fiber)))
+      if (answers.every((answer) => answer !== undefined)) return answers
+      return self.atomic(() =>
+        requests.map((request, i) => answers[i] ?? hitOf(self, request) ?? lease(self, request, fiber, false))
+      )
+    }))
+
+export const commit = (self: Sync, { entry, generation, id }: CommitRequest, now: number): boolean => {
+  if (!self.leases.isCurrent(id, generation, now)) return false
+  write(self, id, entry, now)
+  self.leases.end(id)
+  return true
+}

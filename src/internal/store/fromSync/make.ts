@@ -1,0 +1,131 @@
+/**
+ * A store over a synchronous storage: each operation is one synchronous step, so operations of a process never
+ * interleave.
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { SyncStorage } from "../../../ports/storage.ts"
+import type { Store } from "../../../ports/store.ts"
+import { complete } from "../complete.ts"
+import * as Counters from "../counters.ts"
+import * as Lasting from "../lasting.ts"
+import { inSteps } from "../many.ts"
+import * as Parts from "../parts.ts"
+import { unlessTooLarge } from "../transact.ts"
+import * as Changes from "./changes.ts"
+import * as Entries from "./entries.ts"
+import * as Leases from "./leases.ts"
+import * as Listing from "./listing.ts"
+import * as Sync from "./sync.ts"
+import * as Tags from "./tags.ts"
+import { transact } from "./transact.ts"
+
+const parts: Parts.Parts<SyncStorage> = {
+  name: "a string",
+  capabilities: "an object",
+  get: "a function",
+  set: "a function",
+  setIfAbsent: "a function",
+  remove: "a function",
+  scan: "a function",
+  size: "a function",
+  maxSize: "a number",
+  clear: "a function",
+  counters: "an object",
+  tags: "an object",
+  leases: "an object",
+  changes: "a function",
+  atomic: "a function",
+  orAtomic: "a function",
+  position: "a function",
+  workedMillis: "a function",
+  reasonOf: "a function",
+  attempt: "a function"
+}
+
+const partsOfCounters: Parts.Parts<NonNullable<SyncStorage["counters"]>> = {
+  get: "a function",
+  set: "a function",
+  remove: "a function",
+  clear: "a function",
+  scan: "a function"
+}
+const neededOfCounters = ["get", "set", "remove", "clear"] as const
+
+export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNullable<Store["getUnsafe"]> } => {
+  Parts.check("Store.makeSync", storage, parts, ["name", "get", "set", "remove"])
+  const keepsMarkers = Lasting.keepsMarkers("Store.makeSync", storage)
+  if (storage.counters !== undefined) {
+    Parts.requireKinds("Store.makeSync counters", storage.counters, partsOfCounters, neededOfCounters)
+  }
+  return over(Sync.make(storage, keepsMarkers))
+}
+
+const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store["getUnsafe"]> } => {
+  const { counters, leases, storage, tags } = self
+  const { name } = storage
+  const atomically = <A>(operation: string, step: (now: number) => A) => Sync.atomically(self, operation, step)
+  const listen = Changes.listeningTo(self)
+  const count = Listing.countOf(self)
+  const clear = Listing.clearingOf(self)
+  const scan = Listing.paged(storage, "scan", storage.scan)
+  const store = complete({
+    name,
+    capabilities: {
+      shared: Sync.isShared(self),
+      changes: listen !== undefined,
+      dependencies: tags.remove !== undefined
+    },
+    maxSize: storage.maxSize,
+    workedMillis: storage.workedMillis,
+    get: (id, names) => self.attempt("get", () => Entries.read(self, id, names)),
+    getUnsafe: (id, names) => {
+      // no closure: this is a hit of a store in this process
+      try {
+        return Entries.read(self, id, names)
+      } catch (cause) {
+        throw Sync.toStoreError(storage, "get", cause)
+      }
+    },
+    getMany: (ids) => inSteps(ids, (ids) => self.attempt("getMany", () => ids.map((id) => Entries.stored(self, id)))),
+    set: (id, entry, condition) => atomically("set", (now) => Entries.setIf(self, { id, entry, condition }, now)),
+    setMany: (requests) => Effect.asVoid(Sync.forMany(self, "set", requests, Entries.set)),
+    remove: (id) => atomically("remove", () => Entries.remove(self, id)),
+    removeMany: (ids) => Sync.forMany(self, "remove", ids, Entries.remove),
+    touch: (id, options) => atomically("touch", (now) => Entries.touch(self, id, options, now)),
+    acquire: (id, options) => Leases.acquire(self, { ...options, id }),
+    acquireMany: (requests) => Leases.acquireMany(self, requests),
+    commit: (id, generation, entry) =>
+      atomically("commit", (now) => Leases.commit(self, { id, generation, entry }, now)),
+    commitMany: (requests) => Sync.forMany(self, "commit", requests, Leases.commit),
+    renew: (id, owner, leaseMillis) => atomically("renew", (now) => leases.renew(id, owner, leaseMillis, now)),
+    release: (id, owner, note) => atomically("release", (now) => leases.release(id, owner, now, note)),
+    markers: (names) => Sync.withFiber(self, "markers", (fiber) => Tags.markers(self, names, fiber)),
+    invalidateTags: (names, mode) =>
+      Sync.withFiber(self, "invalidateTags", (fiber) => Tags.invalidate(self, names, mode, fiber)),
+    scan: scan && ((options) => Stream.filter(scan(options), (entry) => !Sync.isMarker(self, entry))),
+    size: count && self.attempt("size", count),
+    clear: clear && atomically("clear", () => {
+      clear()
+      counters.clear()
+    }),
+    // entries by themselves are no step of several processes
+    transact: Sync.isShared(self) && storage.atomic === undefined ?
+      undefined :
+      (request) => unlessTooLarge(name, request, () => atomically("transact", (now) => transact(self, request, now))),
+    increment: (counter, by, options) =>
+      atomically(
+        "increment",
+        (now) => Counters.increment(counters, { store: name, name: counter, by, now, expiresAt: options?.expiresAt })
+      ),
+    counter: (counter) =>
+      Sync.withFiber(self, "counter", (fiber) => Counters.live(counters, counter, Sync.nowOf(fiber))),
+    touchCounter: (counter, expiresAt) =>
+      atomically("touchCounter", (now) => Counters.touch(counters, counter, { expiresAt, now })),
+    removeCounter: (counter) => atomically("removeCounter", (now) => Counters.remove(counters, counter, now)),
+    scanCounters: Listing.paged(storage, "scanCounters", counters.scan),
+    changes: listen && Changes.following(listen),
+    changesUnsafe: listen?.()
+  })
+  return store as typeof store & { readonly getUnsafe: NonNullable<Store["getUnsafe"]> }
+}

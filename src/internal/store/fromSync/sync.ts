@@ -1,0 +1,101 @@
+/** The state of a store over a synchronous storage, and how its operations run: each is one synchronous step. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import { StoreError } from "../../../CacheError.ts"
+import type { SyncCounters, SyncLeases, SyncStorage } from "../../../ports/storage.ts"
+import * as Tokens from "../../token.ts"
+import * as Counters from "../counters.ts"
+import * as Leases from "../leases.ts"
+import { inSteps } from "../many.ts"
+import * as MarkerEntries from "../markers/markerEntries.ts"
+import * as Markers from "../markers/markers.ts"
+import * as StoredMarkers from "../markers/storedMarkersSync.ts"
+
+export interface Sync {
+  readonly storage: SyncStorage
+  readonly keepsMarkers: boolean
+  readonly leases: SyncLeases
+  readonly tags: Markers.TagTable
+  readonly counters: SyncCounters
+  readonly atomic: NonNullable<SyncStorage["atomic"]>
+  readonly attempt: NonNullable<SyncStorage["attempt"]>
+  readonly tokensOf: (fiber: Fiber.Fiber<any, any>) => Tokens.Tokens
+  /** How many changes this process has made, if the storage has no position of its own. */
+  moves: number
+}
+
+export const make = (storage: SyncStorage, keepsMarkers: boolean): Sync => {
+  const atomic: Sync["atomic"] = storage.atomic ?? ((steps) => steps())
+  return {
+    storage,
+    keepsMarkers,
+    leases: storage.leases ?? Leases.make(),
+    tags: storage.tags ?? (keepsMarkers ? StoredMarkers.make(storage, atomic) : Markers.make()),
+    counters: storage.counters ?? Counters.make(),
+    atomic,
+    attempt: storage.attempt ?? ((operation, run) => once(storage, operation, run)),
+    tokensOf: Tokens.lazily(),
+    moves: 0
+  }
+}
+
+export const isShared = ({ storage }: Sync): boolean => storage.capabilities?.shared === true
+
+export const isMarker = ({ keepsMarkers }: Sync, entry: { readonly id: string }): boolean =>
+  keepsMarkers && MarkerEntries.isMarker(entry)
+
+export const toStoreError = (storage: SyncStorage, operation: string, cause: unknown): StoreError =>
+  cause instanceof StoreError
+    ? cause
+    : new StoreError({ store: storage.name, operation, reason: storage.reasonOf?.(cause) ?? "Unavailable", cause })
+
+/** Runs a step once, whatever `attempt` of the storage does. */
+export const once = <A>(storage: SyncStorage, operation: string, run: () => A): Effect.Effect<A, StoreError> =>
+  Effect.suspend(() => {
+    try {
+      return Exit.succeed(run())
+    } catch (cause) {
+      return Exit.fail(toStoreError(storage, operation, cause))
+    }
+  })
+
+/** Runs a step outside of any effect. */
+export const orThrow = <A>(storage: SyncStorage, operation: string, run: () => A): A => {
+  try {
+    return run()
+  } catch (cause) {
+    throw toStoreError(storage, operation, cause)
+  }
+}
+
+export const nowOf = (fiber: Fiber.Fiber<any, any>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+
+/** Runs a step that needs the clock or tokens. */
+export const withFiber = <A>(
+  self: Sync,
+  operation: string,
+  run: (fiber: Fiber.Fiber<any, any>) => A
+): Effect.Effect<A, StoreError> => Effect.withFiber((fiber) => self.attempt(operation, () => run(fiber)))
+
+/** Runs an atomic step, at the time when it begins. */
+export const atomically = <A>(self: Sync, operation: string, step: (now: number) => A): Effect.Effect<A, StoreError> =>
+  withFiber(self, operation, (fiber) => self.atomic(() => step(nowOf(fiber))))
+
+/**
+ * Runs a step for each item, in atomic groups. Room is made for one entry, so if the storage is too full for a group,
+ * and has undone it as a whole, its items are tried one after the other.
+ */
+export const forMany = <A, B>(
+  self: Sync,
+  operation: string,
+  items: ReadonlyArray<A>,
+  step: (self: Sync, item: A, now: number) => B
+): Effect.Effect<ReadonlyArray<B>, StoreError> =>
+  inSteps(items, (items) => {
+    const together = atomically(self, operation, (now) => items.map((item) => step(self, item, now)))
+    if (self.storage.atomic === undefined || items.length === 1) return together
+    const alone = Effect.forEach(items, (item) => atomically(self, operation, (now) => step(self, item, now)))
+    return Effect.catchIf(together, ({ reason }) => reason === "Full", () => alone)
+  })

@@ -1,0 +1,94 @@
+/** The leases of loads in a part of a store. A generation carries the version of the part. */
+import * as Effect from "effect/Effect"
+import type { StoreError } from "../../../CacheError.ts"
+import type { Acquired, AcquireRequest, CommitRequest } from "../../../ports/store.ts"
+import { add, close, note, open, type Part, withVersion } from "./part.ts"
+
+/** Between the store's own generation and the version of the part. */
+const mark = "@"
+
+const reopen = (
+  self: Part,
+  request: AcquireRequest,
+  version: string,
+  acquired: Acquired
+): Effect.Effect<Acquired, StoreError> => {
+  if (acquired._tag === "Wait") return Effect.succeed(acquired)
+  if (acquired._tag === "Granted") {
+    if (request.join !== true) note(self.leased, request.id)
+    return Effect.succeed({ ...acquired, generation: `${acquired.generation}${mark}${version}` })
+  }
+  const entry = open(self, acquired.entry, version)
+  return entry === undefined
+    ? acquire(self, { ...request, rejectedWriteId: acquired.entry.meta.writeId })
+    : Effect.succeed({ ...acquired, entry })
+}
+
+/** The version is read first: a result is refused if the part is cleared from here on, and an older one hides nothing. */
+export const acquire = (self: Part, request: AcquireRequest): Effect.Effect<Acquired, StoreError> =>
+  withVersion(self, (version) => {
+    const { id, ...options } = request
+    return Effect.flatMap(
+      self.store.acquire(add(self, id), options),
+      (acquired) => reopen(self, request, version, acquired)
+    )
+  })
+
+export const acquireMany = (
+  self: Part,
+  requests: ReadonlyArray<AcquireRequest>
+): Effect.Effect<ReadonlyArray<Acquired>, StoreError> =>
+  withVersion(self, (version) =>
+    Effect.flatMap(
+      self.store.acquireMany(requests.map((request) => ({ ...request, id: add(self, request.id) }))),
+      (answers) => Effect.forEach(answers, (acquired, i) => reopen(self, requests[i]!, version, acquired))
+    ))
+
+/** The `commit` as it is written; `undefined`: its generation has ended with a `clear`. */
+export const closeCommit = (
+  self: Part,
+  { entry, generation, id }: CommitRequest,
+  version: string
+): CommitRequest | undefined =>
+  !generation.endsWith(`${mark}${version}`) ? undefined : {
+    id: add(self, id),
+    generation: generation.slice(0, generation.lastIndexOf(mark)),
+    entry: close(self, entry, version)
+  }
+
+/** Forgets the leases of ids that an operation has ended. */
+export const ended = <A>(
+  { leased }: Part,
+  ids: ReadonlyArray<string>,
+  effect: Effect.Effect<A, StoreError>,
+  ends: (answer: A, i: number) => boolean = () => true
+): Effect.Effect<A, StoreError> =>
+  Effect.tap(effect, (answer) =>
+    Effect.sync(() => {
+      ids.forEach((id, i) => {
+        if (ends(answer, i)) leased.delete(id)
+      })
+    }))
+
+/** An entry that is stored in spite of a `clear` in between has the version from before it, so it is invisible. */
+export const commit = (self: Part, request: CommitRequest): Effect.Effect<boolean, StoreError> =>
+  withVersion(self, (version) => {
+    const closed = closeCommit(self, request, version)
+    if (closed === undefined) return Effect.succeed(false)
+    const { entry, generation, id } = closed
+    return ended(self, [request.id], self.store.commit(id, generation, entry), (isAccepted) => isAccepted)
+  })
+
+export const commitMany = (
+  self: Part,
+  requests: ReadonlyArray<CommitRequest>
+): Effect.Effect<ReadonlyArray<boolean>, StoreError> =>
+  withVersion(self, (version) => {
+    const all = requests.map((request) => closeCommit(self, request, version))
+    const current = all.filter((closed) => closed !== undefined)
+    const answers = Effect.map(self.store.commitMany(current), (accepted) => {
+      let next = 0
+      return all.map((closed) => closed !== undefined && accepted[next++]!)
+    })
+    return ended(self, requests.map(({ id }) => id), answers, (accepted, i) => accepted[i]!)
+  })

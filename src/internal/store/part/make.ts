@@ -1,0 +1,127 @@
+/** Makes the part of a store under a prefix. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Stream from "effect/Stream"
+import type { StoreError } from "../../../CacheError.ts"
+import type { Scanned, ScanOptions, Store } from "../../../ports/store.ts"
+import { sweepMillis } from "../../defaults/stores.ts"
+import { reader } from "../readers.ts"
+import * as Counters from "./counters.ts"
+import * as Leases from "./leases.ts"
+import * as Part from "./part.ts"
+import { transacting } from "./transact.ts"
+
+/** The entries of the part in the store, also those from before the last `clear`. */
+const listed = (self: Part.Part, options?: ScanOptions): Stream.Stream<Scanned, StoreError> =>
+  self.store.scan({ ...options, prefix: Part.add(self, options?.prefix ?? "") })
+
+const scan = (self: Part.Part, options?: ScanOptions): Stream.Stream<Scanned, StoreError> =>
+  Stream.unwrap(Part.withVersion(self, (version) =>
+    Effect.succeed(
+      listed(self, options).pipe(
+        Stream.filter(({ meta }) => Part.isCurrent(self, meta, version)),
+        Stream.map(({ id, meta, ...more }) => ({ ...more, id: Part.strip(self, id), meta: Part.openMeta(self, meta) }))
+      )
+    )))
+
+/**
+ * Ends the part, and frees its room as far as time allows. The results of its loads are no longer stored, so the next
+ * loads must not wait for their leases.
+ */
+const clear = (self: Part.Part): Effect.Effect<void, StoreError> => {
+  const { everything, leased, store } = self
+  const releaseLeases = Effect.suspend(() => {
+    const ids = Array.from(leased)
+    leased.clear()
+    return store.removeMany(Part.addAll(self, ids))
+  })
+  const removeOld = Part.withVersion(
+    self,
+    (version) =>
+      Stream.runForEach(
+        listed(self),
+        ({ id, meta }) => Part.isCurrent(self, meta, version) ? Effect.void : store.remove(id)
+      )
+  )
+  const sweep = Effect.all([releaseLeases, removeOld, Counters.removeOld(self)], { discard: true })
+  return Effect.andThen(
+    Effect.suspend(() => store.invalidateTags([everything])),
+    Effect.ignore(Effect.timeoutOption(sweep, sweepMillis))
+  )
+}
+
+export const make = (store: Store, prefix: string): Store => {
+  const self = Part.make(store, prefix)
+  const { getCallback, getUnsafe, transact } = store
+  const add = (text: string) => Part.add(self, text)
+  const under = <A>(use: (version: string) => Effect.Effect<A, StoreError>) => Part.withVersion(self, use)
+  const named = <A>(name: string, use: (counter: string) => Effect.Effect<A, StoreError>) =>
+    under((version) => use(Counters.nameOf(self, version, name)))
+  const changesUnsafe = store.changesUnsafe && reader(store.name, store.changesUnsafe)
+  // all of the port, so that the compiler asks for the prefix of a new operation
+  const own: Store = {
+    name: store.name,
+    // a tag that stands for an id would not be that of the id with the prefix
+    capabilities: { ...store.capabilities, dependencies: false },
+    get: (id, tags, ...rest) =>
+      Effect.map(store.get(add(id), Part.asked(self, tags), ...rest), (answer) => Part.answered(self, answer)),
+    isWhole: store.isWhole,
+    workedMillis: store.workedMillis,
+    getUnsafe: getUnsafe &&
+      ((id, tags, ...rest) => Part.answered(self, getUnsafe(add(id), Part.asked(self, tags), ...rest))),
+    getCallback: getCallback &&
+      ((id, tags, done) =>
+        getCallback(
+          add(id),
+          Part.asked(self, tags),
+          (exit) => done(Exit.map(exit, (answer) => Part.answered(self, answer)))
+        )),
+    getMany: (ids, ...rest) =>
+      under((version) =>
+        Effect.map(
+          store.getMany(ids.map(add), ...rest),
+          (entries) => entries.map((entry) => Part.open(self, entry, version))
+        )
+      ),
+    set: (id, entry, ...rest) =>
+      under((version) =>
+        Leases.ended(self, [id], store.set(add(id), Part.close(self, entry, version), ...rest), (done) => done)
+      ),
+    setMany: (requests) =>
+      under((version) => {
+        const closed = requests.map(({ entry, id }) => ({ id: add(id), entry: Part.close(self, entry, version) }))
+        return Leases.ended(self, requests.map(({ id }) => id), store.setMany(closed))
+      }),
+    remove: (id, ...rest) => Leases.ended(self, [id], store.remove(add(id), ...rest)),
+    removeMany: (ids) => Leases.ended(self, ids, store.removeMany(ids.map(add))),
+    acquire: (id, options) => Leases.acquire(self, { ...options, id }),
+    acquireMany: (requests) => Leases.acquireMany(self, requests),
+    commit: (id, generation, entry) => Leases.commit(self, { id, generation, entry }),
+    commitMany: (requests) => Leases.commitMany(self, requests),
+    renew: (id, ...rest) => store.renew(add(id), ...rest),
+    touch: (id, ...rest) => store.touch(add(id), ...rest),
+    // its id stays in `leased`: `clear` removes the failure note too
+    release: (id, ...rest) => store.release(add(id), ...rest),
+    markers: (tags, ...rest) => store.markers(tags.map(add), ...rest),
+    invalidateTags: (tags, ...rest) => store.invalidateTags(tags.map(add), ...rest),
+    scan: (options) => scan(self, options),
+    size: Stream.runCount(Stream.suspend(() => scan(self))),
+    clear: clear(self),
+    increment: (name, by, ...rest) =>
+      named(name, (counter) => {
+        if (by !== 0) Part.note(self.counted, counter)
+        return store.increment(counter, by, ...rest)
+      }),
+    counter: (name) => named(name, (counter) => store.counter(counter)),
+    touchCounter: (name, ...rest) => named(name, (counter) => store.touchCounter(counter, ...rest)),
+    removeCounter: (name) => named(name, (counter) => store.removeCounter(counter)),
+    scanCounters: (options) => Counters.scan(self, options),
+    transact: transact && transacting(self, transact),
+    changes: Stream.flatMap(store.changes, (change) => Stream.fromIterable(Part.changesIn(self, change))),
+    changesUnsafe: changesUnsafe && (() => {
+      const changes = changesUnsafe()
+      return changes.length === 0 ? changes : changes.flatMap((change) => Part.changesIn(self, change))
+    })
+  }
+  return { ...store, ...own }
+}

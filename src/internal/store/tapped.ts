@@ -1,0 +1,67 @@
+/** A store with a tap on every operation. */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { StoreError } from "../../CacheError.ts"
+import type { Store } from "../../ports/store.ts"
+import { pageByPage } from "./many.ts"
+
+export type Tap = <A>(
+  operation: string,
+  ids: ReadonlyArray<string>,
+  effect: Effect.Effect<A, StoreError>
+) => Effect.Effect<A, StoreError>
+
+/** The parts of a store that are no operations with one answer. */
+const noOperations: ReadonlySet<string> = new Set<keyof Store>([
+  "name",
+  "capabilities",
+  "isWhole",
+  "scan",
+  "scanCounters",
+  "changes",
+  "changesUnsafe"
+])
+
+/**
+ * A store whose every operation with one answer is run by `run`. That takes time, so the store no longer answers
+ * synchronously, and counts no time of its own.
+ */
+export const mapOperations = (
+  store: Store,
+  run: (
+    name: keyof Store,
+    args: ReadonlyArray<any>,
+    operation: () => Effect.Effect<any, StoreError>
+  ) => Effect.Effect<unknown, StoreError>
+): Store => {
+  const mapped = (name: keyof Store, part: unknown): unknown => {
+    if (noOperations.has(name)) return part
+    if (Effect.isEffect(part)) return run(name, [], () => part as Effect.Effect<unknown, StoreError>)
+    return typeof part === "function" ? (...args: ReadonlyArray<any>) => run(name, args, () => part(...args)) : part
+  }
+  const parts = Object.entries(store).map(([name, part]) => [name, mapped(name as keyof Store, part)])
+  return { ...Object.fromEntries(parts), getUnsafe: undefined, getCallback: undefined, workedMillis: undefined }
+}
+
+/** A store whose every operation is run by `watch`. */
+export const tapped = (store: Store, watch: Tap): Store => ({
+  ...mapOperations(
+    store,
+    (name, [ids], operation) => Effect.suspend(() => watch(name, textsOf(ids), operation()))
+  ),
+  scan: (options) => paged("scan", store.scan(options), watch),
+  scanCounters: (options) => paged("scanCounters", store.scanCounters(options), watch)
+})
+
+const textsOf = (ids: unknown): ReadonlyArray<string> => {
+  if (typeof ids === "string") return [ids]
+  if (!Array.isArray(ids)) return []
+  return ids.map((one: string | { readonly id: string }) => typeof one === "string" ? one : one.id)
+}
+
+/** Each page of a scan is one operation. */
+const paged = <A>(operation: string, scan: Stream.Stream<A, StoreError>, watch: Tap): Stream.Stream<A, StoreError> =>
+  Stream.transformPull(
+    scan,
+    (pull) => Effect.succeed(pageByPage(pull, (page) => Effect.suspend(() => watch(operation, [], page))))
+  )
