@@ -2044,7 +2044,7 @@ const winner = undefined as string | undefined`,
   {
     // F26
     name: "a server tells nobody of the removal of what it does not have",
-    in: "all",
+    in: "entries",
     find: `redis.call("SET", v, "") redis.call("UNLINK", v) return 0`,
     replace: "return 0",
     by: "test/servers/redisTracking.test.ts"
@@ -2107,15 +2107,15 @@ const winner = undefined as string | undefined`,
   },
   {
     name: "a server tells nobody of the removal of what another program has put there",
-    in: "all",
-    find: `\${tell("v")}`,
+    in: "entries",
+    find: `\${sendInvalidation("v")}`,
     replace: "",
     by: "test/servers/redisTracking.test.ts"
   },
   {
     name: "a server tells nobody that a transaction removes what another program has put there",
-    in: "transact",
-    find: `\${tell("k")}`,
+    in: "steps",
+    find: `\${sendInvalidation("k")}`,
     replace: "",
     by: "test/servers/redisTracking.test.ts"
   },

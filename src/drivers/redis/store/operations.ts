@@ -42,7 +42,8 @@ import { Fault, isFault, noAnswer, type Scrub, storeError, storeName } from "../
 import type { Opened } from "../open.ts"
 import { hashOf, keysOfWrite, type Kind, markerOf, type Named } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
-import { foreign } from "../protocol/scripts.ts"
+import { outOfRange as outOfRangeAnswer } from "../protocol/scripts/counters.ts"
+import { foreign } from "../protocol/scripts/script.ts"
 import * as Published from "../tracking/published.ts"
 import * as Tracking from "../tracking/tracking.ts"
 import type { Recovery } from "./recovery.ts"
@@ -578,7 +579,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
         isWrite: true
       }, done)
     }, (answer) => {
-      if (answer === "RANGE") return outOfRange
+      if (answer === outOfRangeAnswer) return outOfRange
       if (answer === foreign) return notOurs
       return Replies.toInteger(Array.isArray(answer) ? answer[0] : undefined) ?? noAnswer("increment")
     })
@@ -633,7 +634,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
           )
         },
         (answer) => {
-          if (answer === "RANGE") return outOfRange
+          if (answer === outOfRangeAnswer) return outOfRange
           if (answer === foreign) return notOurs
           const [isDone, numbers] = Array.isArray(answer) ? answer as ReadonlyArray<unknown> : []
           return Array.isArray(numbers)

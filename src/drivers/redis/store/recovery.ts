@@ -21,7 +21,7 @@ import * as Session from "../connection/commands.ts"
 import type { Wire } from "../connection/router.ts"
 import { Fault, faultOf, isFault, type Scrub } from "../fault.ts"
 import type { Keys } from "../protocol/keys.ts"
-import type { Scripts } from "../protocol/scripts.ts"
+import type { Scripts } from "../protocol/scripts/all.ts"
 
 /** A connection to a server that may lack something, before anybody else uses it. */
 interface Fresh {
