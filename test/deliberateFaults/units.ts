@@ -2087,7 +2087,7 @@ const winner = undefined as string | undefined`,
   {
     name: "who was refused once never tries to track again",
     in: "follow",
-    find: "Effect.sleep(limits.refusedMillis)",
+    find: "Effect.sleep(Limits.tracking.refusedMillis)",
     replace: "Effect.never",
     by: "test/servers/redisPublished.test.ts"
   },

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type { StoreError } from "../../../CacheError.ts"
-import { redisConnection } from "../../../internal/defaults/redis.ts"
+import * as Limits from "../../../internal/defaults/redis.ts"
 import { recentInvalidations } from "../../../internal/defaults/stores.ts"
 import { monotonicMillis } from "../../../internal/time/monotonic.ts"
 import type { Store } from "../../../ports/store.ts"
@@ -138,7 +138,7 @@ export const make = ({ keys, scripts, scrub }: Parts): Effect.Effect<Recovery> =
         using = given
         return Effect.asVoid(Effect.forkScoped(Effect.forever(Effect.andThen(
           Effect.sync(() => writeTime(given.session)),
-          Effect.sleep(redisConnection.heartbeatMillis)
+          Effect.sleep(Limits.connection.heartbeatMillis)
         ))))
       }
     }

@@ -1,5 +1,5 @@
 /** Scripts of tags and their markers. */
-import { redisMarkerMillis } from "../../../../internal/defaults/redis.ts"
+import * as Limits from "../../../../internal/defaults/redis.ts"
 import { countInvalidation, readSequence } from "./lua.ts"
 import type { Source } from "./script.ts"
 
@@ -10,10 +10,10 @@ const marker = `local function marker(t, version)
   local found = textOf(t)
   if ${isMarker("found")} then
     local left = redis.call("PTTL", t)
-    if left >= 0 and left < ${redisMarkerMillis / 2} then redis.call("PEXPIRE", t, ${redisMarkerMillis}) end
+    if left >= 0 and left < ${Limits.markerMillis / 2} then redis.call("PEXPIRE", t, ${Limits.markerMillis}) end
     return found
   end
-  redis.call("SET", t, version .. seq, "PX", ${redisMarkerMillis})
+  redis.call("SET", t, version .. seq, "PX", ${Limits.markerMillis})
   return version .. seq
 end
 `
@@ -23,7 +23,7 @@ export const invalidate = `local function invalidate(t, version)
   if ${isMarker("found")} then version = string.sub(found, 1, 6) .. string.sub(version, 7) end
   local left = redis.call("PTTL", t)
   if left == -1 then redis.call("SET", t, version .. seq)
-  else redis.call("SET", t, version .. seq, "PX", math.max(left, ${redisMarkerMillis})) end
+  else redis.call("SET", t, version .. seq, "PX", math.max(left, ${Limits.markerMillis})) end
 end
 `
 
