@@ -235,7 +235,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "under a folder limits are those of the process",
-    in: "folderParts",
+    in: "lockAndGuards",
     find: "Context.getOrUndefined(surrounding, GuardStore) === undefined",
     replace: "Context.getOrUndefined(surrounding, GuardStore) !== undefined",
     by: "test/drivers/sqlite/SqliteGuardStore.test.ts"

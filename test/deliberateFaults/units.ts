@@ -1890,7 +1890,7 @@ const winner = undefined as string | undefined`,
   },
   {
     name: "under a folder locks are those of the process",
-    in: "folderParts",
+    in: "lockAndGuards",
     find: "Context.getOrUndefined(surrounding, Lock) === undefined",
     replace: "Context.getOrUndefined(surrounding, Lock) !== undefined",
     by: "test/layers/diskLock.test.ts"
