@@ -1,36 +1,21 @@
-/** What a folder provides beside its cache, unless the program has its own: the lock, and the state of guards. */
-import * as Context from "effect/Context"
+/** The lock and the guard store that a folder provides with its cache. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { StoreError } from "../CacheError.ts"
-import { GuardStore } from "../GuardStore.ts"
 import { lazily } from "../internal/lock/fromBackend.ts"
-import { Lock } from "../Lock.ts"
 import type * as GuardPort from "../ports/guardStore.ts"
+import { lockAndGuards } from "./lockAndGuards.ts"
 
 interface Folder {
   readonly directory: string
   readonly trustFolder?: boolean | undefined
 }
 
-/** Provides both. Their files are made when they are used first: most programs need neither. */
+/** Provides both. Their files are created with their first use: most programs need neither. */
 export const folderParts = (folder: Folder): Layer.Layer<never, StoreError> =>
-  Layer.effectContext(
-    Effect.gen(function*() {
-      const surrounding = yield* Effect.context<never>()
-      let context = Context.empty()
-      // a part of the program's own goes before
-      if (Context.getOrUndefined(surrounding, Lock) === undefined) {
-        context = Context.add(context, Lock, yield* lock(folder)) as typeof context
-      }
-      if (Context.getOrUndefined(surrounding, GuardStore) === undefined) {
-        context = Context.add(context, GuardStore, yield* guards(folder)) as typeof context
-      }
-      return context
-    })
-  )
+  Layer.effectContext(lockAndGuards({ lock: lock(folder), guards: guards(folder) }))
 
 const options = ({ directory, trustFolder }: Folder) => ({
   directory,

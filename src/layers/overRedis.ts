@@ -1,20 +1,16 @@
-/**
- * A cache over Redis, and the lock and the state of guards there: all use one connection. The client is loaded when the layer
- * is built.
- */
+/** A cache, a lock and a guard store over one connection to Redis. The client is loaded when the layer is built. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
 import type { Config } from "../drivers/redis/options.ts"
-import { GuardStore } from "../GuardStore.ts"
 import type { Checks } from "../internal/options/options.ts"
-import { Lock } from "../Lock.ts"
 import { Store } from "../ports/store.ts"
+import { lockAndGuards } from "./lockAndGuards.ts"
 import { overStore } from "./overStore.ts"
 
-/** Names options that are checked together, elsewhere. */
+/** Names options whose values are checked elsewhere, together. */
 export const unchecked = <O>(names: ReadonlyArray<string>): Checks<O> =>
   Object.fromEntries(names.map((name) => [name, () => {}])) as unknown as Checks<O>
 
@@ -32,16 +28,9 @@ export const overRedis = (
     Effect.gen(function*() {
       const { guardsOver, lockOver, open, storeError, storeOver } = yield* load
       const opened = yield* Effect.mapError(open(config), (fault) => storeError("open", fault))
-      let context = Context.make(Store, yield* storeOver(opened))
-      const surrounding = yield* Effect.context<never>()
-      // a part of the program's own goes before
-      if (Context.getOrUndefined(surrounding, Lock) === undefined) {
-        context = Context.add(context, Lock, yield* lockOver(opened)) as typeof context
-      }
-      if (Context.getOrUndefined(surrounding, GuardStore) === undefined) {
-        context = Context.add(context, GuardStore, guardsOver(opened)) as typeof context
-      }
-      return context
+      const store = yield* storeOver(opened)
+      const others = yield* lockAndGuards({ lock: lockOver(opened), guards: Effect.sync(() => guardsOver(opened)) })
+      return Context.add(others, Store, store)
     })
   )
   return Layer.flatMap(opened, (context) =>

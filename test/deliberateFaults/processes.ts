@@ -123,7 +123,7 @@ export const faults: ReadonlyArray<ProcessFault> = [
   }),
   overRedis({
     name: "no generation guard",
-    in: "all",
+    in: "entries",
     find: `if redis.call("HGET", l, "g") ~= generation then return 0 end`,
     replace: ""
   }),

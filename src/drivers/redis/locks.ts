@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { LockError } from "../../CacheError.ts"
-import { redisLockPollMillis } from "../../internal/defaults/redis.ts"
+import * as Limits from "../../internal/defaults/redis.ts"
 import * as Lock from "../../Lock.ts"
 import { type Fault, isFault, noAnswer } from "./fault.ts"
 import type { Opened } from "./open.ts"
@@ -38,7 +38,7 @@ export const lockOver = ({ keys, session, wire }: Opened): Effect.Effect<Lock.Lo
       run({ script: "unlock", name, args: [String(token)], decode: () => undefined })
     return Lock.make({
       name: "redis",
-      pollMillis: redisLockPollMillis,
+      pollMillis: Limits.lockPollMillis,
       tryAcquire: (name, leaseMillis) =>
         run({
           script: "lock",

@@ -6,7 +6,7 @@ import * as Wire from "./connection/router.ts"
 import { type Fault, isFault } from "./fault.ts"
 import type { Config } from "./options.ts"
 import * as Keys from "./protocol/keys.ts"
-import * as Scripts from "./protocol/scripts.ts"
+import * as Scripts from "./protocol/scripts/all.ts"
 import * as Recovery from "./store/recovery.ts"
 
 /** What the store and the lock of one program share. */

@@ -4,7 +4,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { CacheConfigError } from "../../CacheError.ts"
 import * as OptionsDefaults from "../../internal/defaults/options.ts"
-import * as RedisDefaults from "../../internal/defaults/redis.ts"
+import * as Limits from "../../internal/defaults/redis.ts"
 import { positiveMillis, requireObject } from "../../internal/options/options.ts"
 import type * as Ttl from "../../Ttl.ts"
 import type { Address, Client, Settings } from "./connection/client.ts"
@@ -239,9 +239,9 @@ const shared = (what: string, options: CommonOptions & Timed, all: ReadonlyArray
   }
   return {
     prefix: prefixOf(what, prefix),
-    isRequired: (connect ?? RedisDefaults.redisConnect) === "required",
+    isRequired: (connect ?? Limits.connect) === "required",
     maxValue: bytesOf(what, options.maxValue),
-    replicas: replicas ?? RedisDefaults.redisReplicas,
+    replicas: replicas ?? Limits.replicas,
     commandMillis: Math.min(
       longestMillis,
       positiveMillis(`storeTimeout of ${what}`, options.storeTimeout ?? OptionsDefaults.layer.storeTimeoutMillis)
@@ -257,7 +257,7 @@ const secretsOf = (password: string): ReadonlyArray<string> => [password, encode
 
 const longestPrefix = 200
 
-const prefixOf = (what: string, prefix: unknown = RedisDefaults.redisPrefix): string => {
+const prefixOf = (what: string, prefix: unknown = Limits.prefix): string => {
   if (typeof prefix !== "string" || prefix === "") {
     refuse(what, "\"prefix\" is a text, and not empty: without one, the keys would be among all others")
   }
@@ -269,7 +269,7 @@ const prefixOf = (what: string, prefix: unknown = RedisDefaults.redisPrefix): st
 }
 
 const bytesOf = (what: string, given: ByteSize.Input | undefined): number => {
-  if (given === undefined) return RedisDefaults.redisMaxValue
+  if (given === undefined) return Limits.maxValue
   const size = ByteSize.fromInput(given)
   if (Option.isSome(size) && size.value !== ByteSize.zero) return Number(size.value)
   return refuse(what, `"maxValue" is a size above zero, not ${shown(given)}: ${sizes}`)

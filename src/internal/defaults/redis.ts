@@ -1,80 +1,101 @@
-/** Redis: connections, changes, and how much one command carries. Times are in milliseconds. */
+/** Defaults and limits of Redis. Times are in milliseconds. */
 
 /** The prefix of all keys on a Redis server. */
-export const redisPrefix = "effect-cached"
+export const prefix = "effect-cached"
 
-/** The largest value that is sent to Redis, in bytes: 1 MiB. Behind a larger one all others of a connection wait. */
-export const redisMaxValue = 1_048_576
+/** The largest value that is sent, in bytes: 1 MiB. All other commands of a connection wait behind a larger one. */
+export const maxValue = 1_048_576
 
-/** Replicas that have to have a write before it is answered. */
-export const redisReplicas = 0
+/** How many replicas must have a write before it is answered. */
+export const replicas = 0
 
 /** Whether the layer waits for a server that cannot be reached. */
-export const redisConnect = "eventually" as const
+export const connect = "eventually" as const
 
-/**
- * Connections to Redis. The time of a command is looked at in so many `looks`; a connection whose oldest command has no
- * answer after `overdue` times that time is thrown away. Pauses between attempts to connect grow from the first to the
- * longest; `refusedMillis` is the pause after a refusal that waiting does not mend. `pending` commands are sent at most
- * before their answers. An idle connection is asked for the time every `heartbeatMillis`.
- */
-export const redisConnection = {
-  looks: 4,
-  overdue: 2,
+/** Connections for commands. */
+export const connection = {
+  /** How long a connection may take, unless a command may take longer. */
   connectMillis: 1000,
+  /** The pause after the first lost connection. Later pauses double. */
   firstPauseMillis: 50,
+  /** The longest of these pauses. */
   longestPauseMillis: 2000,
+  /** The pause after a refusal that waiting does not mend. */
   refusedMillis: 60_000,
+  /** How many commands may wait for their answers. */
   pending: 100_000,
-  heartbeatMillis: 5000
+  /** How often the time of a command without an answer is checked, within the time that it may take. */
+  looks: 4,
+  /** A connection is thrown away if its oldest command has no answer after so many times that time. */
+  overdue: 2,
+  /** How often an idle connection asks for the server's time. */
+  heartbeatMillis: 5000,
+  /** How far the server's clock may be from ours, in addition to the time of the answer, before they count as different. */
+  clockMillis: 50
 }
 
-/** Redis clusters: how often one command follows a redirection, the pause before it is tried again, and between looks. */
-export const redisCluster = { redirections: 64, againMillis: 20, lookMillis: 500 }
+/** Clusters. */
+export const cluster = {
+  /** How many redirections one command follows. */
+  redirections: 64,
+  /** The pause before a command is sent again to a node that could not take it for the moment. */
+  againMillis: 20,
+  /** The pause between two looks at the slots. */
+  lookMillis: 500
+}
 
-/**
- * How changes on Redis are heard: how often the connection is asked whether it still hears, how long an answer may take,
- * after how many such questions the server is asked too whether it is a master, how many changes wait for their reader, of
- * how many own writes it is known how they begin, and of how many tags which version they have. Whether a change is of
- * one's own making has to be known within `ownMillis`, in so many looks, or it counts as one of another. A server that is
- * not there is looked for every `lookMillis`. Who may not track says so every `deafMillis`, and tries it again every
- * `refusedMillis`.
- */
-export const redisTracking = {
+/** Client-side tracking: connections that receive invalidations. */
+export const tracking = {
+  /** How often it is checked whether a missing server is back. */
   lookMillis: 50,
+  /** How often a connection is asked whether it still tracks. */
   heartbeatMillis: 500,
+  /** How long an answer to that may take. */
   answerMillis: 500,
-  thoroughly: 10,
-  kept: 100_000,
-  own: 10_000,
-  tags: 100_000,
-  ownMillis: 50,
-  ownLooks: 2,
-  deafMillis: 5000,
+  /** After so many heartbeats the server is also asked whether it is a master. */
+  beatsPerRole: 10,
+  /** How many changes may wait for their reader. */
+  queued: 100_000,
+  /** Of how many own writes the beginning of the entry is kept. */
+  ownWrites: 10_000,
+  /** Of how many tags the version is kept. */
+  tagVersions: 100_000,
+  /** After this time without an answer, an invalidation counts as that of another process. */
+  ownWriteMillis: 50,
+  /** How often that time is checked within it. */
+  ownWriteLooks: 2,
+  /** How often a process that may not track announces it. */
+  announceMillis: 5000,
+  /** How often such a process tries to track again. */
   refusedMillis: 30_000
 }
 
-/** How often a wait for a lock on Redis tries again, beside the messages that wake it. */
-export const redisLockPollMillis = 250
+/** How often a wait for a lock tries again, in addition to the messages that wake it. */
+export const lockPollMillis = 250
 
-/** How far the clock of a Redis server may be from ours, beyond what the answer took, before it counts as another. */
-export const redisClockMillis = 50
+/** How long the marker of an unused tag is kept. It is kept at least twice as long as an entry that has the tag. */
+export const markerMillis = 30 * 24 * 3_600_000
 
-/** How long Redis keeps the marker of a tag that nothing uses, and at least twice the lifetime of what has the tag. */
-export const redisMarkerMillis = 30 * 24 * 3_600_000
+/** How many keys one command has, and one step of a listing. */
+export const keysPerCommand = 200
 
-/** Keys in one command to Redis, and in one step of a listing; and how many of very many are asked for at once. */
-export const redisChunk = 200
-export const redisAtOnce = 5000
+/** How many keys are asked for at once, in several commands. */
+export const keysAtOnce = 5000
 
-/** How many keys of other programs one step of a listing passes over at most: about a millisecond of the server. */
-export const redisPassed = 5000
+/** How many keys of other programs one step of a listing skips at most: about a millisecond of the server's time. */
+export const keysSkipped = 5000
 
-/** How large a transaction on Redis may be, in steps and in bytes of values: others wait while it is carried out. */
-export const redisTransaction = { steps: 5000, bytes: 8_388_608 }
+/** How large a transaction may be. Other commands wait while it is carried out. */
+export const transaction = {
+  steps: 5000,
+  /** Bytes of all values. */
+  bytes: 8_388_608,
+  /** How long a transaction on a cluster waits for the results of loads that it stores in other slots. */
+  otherSlotsMillis: 100
+}
 
-/** How long a transaction on a cluster waits for the results of loads that are stored in other slots. */
-export const redisElsewhereMillis = 100
+/** How often an operation starts again because another process has cleared the store. */
+export const clears = 5
 
-/** How often an operation begins again because another process has cleared the store meanwhile. */
-export const redisClears = 5
+/** How often a condition is evaluated again because another process has written in between. */
+export const conflicts = 2 * clears

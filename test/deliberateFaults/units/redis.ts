@@ -31,7 +31,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     // F26
     name: "a server tells nobody of the removal of what it does not have",
-    in: "all",
+    in: "entries",
     find: `redis.call("SET", v, "") redis.call("UNLINK", v) return 0`,
     replace: "return 0",
     by: "test/servers/redisTracking.test.ts"
@@ -74,7 +74,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "who was refused once never tries to track again",
     in: "follow",
-    find: "Effect.sleep(limits.refusedMillis)",
+    find: "Effect.sleep(Limits.tracking.refusedMillis)",
     replace: "Effect.never",
     by: "test/servers/redisPublished.test.ts"
   },
@@ -87,15 +87,15 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a server tells nobody of the removal of what another program has put there",
-    in: "all",
-    find: `\${tell("v")}`,
+    in: "entries",
+    find: `\${sendInvalidation("v")}`,
     replace: "",
     by: "test/servers/redisTracking.test.ts"
   },
   {
     name: "a server tells nobody that a transaction removes what another program has put there",
-    in: "transact",
-    find: `\${tell("k")}`,
+    in: "steps",
+    find: `\${sendInvalidation("k")}`,
     replace: "",
     by: "test/servers/redisTracking.test.ts"
   },

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
-import { redisCluster as limits } from "../../../internal/defaults/redis.ts"
+import * as Limits from "../../../internal/defaults/redis.ts"
 import { monotonicMillis } from "../../../internal/time/monotonic.ts"
 import { Fault, isFault } from "../fault.ts"
 import { nameOf } from "../options.ts"
@@ -160,12 +160,12 @@ export const open = Effect.fnUntraced(function*(
   const follow = (fault: Fault, sending: Sending): void => {
     const redirection = Replies.redirection(fault.message)
     const isPassing = fault.code === "TRYAGAIN" || fault.code === "CLUSTERDOWN" || fault.code === "LOADING"
-    const isOver = ++sending.redirections > limits.redirections ||
+    const isOver = ++sending.redirections > Limits.cluster.redirections ||
       monotonicMillis(clock) - sending.startedAt > options.commandMillis
     if (isOver || redirection === undefined && !isPassing) return sending.done(fault)
     if (redirection === undefined) {
       run(Effect.andThen(
-        Effect.sleep(limits.againMillis),
+        Effect.sleep(Limits.cluster.againMillis),
         Effect.sync(() => sendTo(connectionOf(sending.slot), sending))
       ))
       return
@@ -188,7 +188,7 @@ export const open = Effect.fnUntraced(function*(
     looks.closeUnsafe()
     const fault = yield* look
     if (fault !== undefined) down = fault
-    yield* Effect.sleep(limits.lookMillis)
+    yield* Effect.sleep(Limits.cluster.lookMillis)
     // a master that is not there may have been replaced
     if (fault !== undefined || isMissing()) lookAgain()
   })))

@@ -5,11 +5,12 @@
  * another one begins again in that. On a single server each command tells; on a cluster the era is asked once for all
  * commands of a turn, at the same time.
  */
-import { redisChunk, redisClears } from "../../../internal/defaults/redis.ts"
+import * as Limits from "../../../internal/defaults/redis.ts"
 import { Fault, isFault, noAnswer } from "../fault.ts"
 import { hashOf, type Keys, type Named } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
-import { type Name, otherEra, type Script, type Scripts } from "../protocol/scripts.ts"
+import type { Name, Scripts } from "../protocol/scripts/all.ts"
+import { otherEra, type Script } from "../protocol/scripts/script.ts"
 import type { Args, Done } from "./connection.ts"
 import type { Wire } from "./router.ts"
 
@@ -224,7 +225,7 @@ export const make = (
   const run: Session["run"] = (name, { args = [], ended, fixed = [], isWrite = false, keys: named = [] }, done) => {
     const script = scripts[name]
     const tag = named.length === 0 ? controlTag : hashOf(named[0]![1])
-    inEra(redisClears, done, (era, answered) => {
+    inEra(Limits.clears, done, (era, answered) => {
       const all = script.checksEra ? [keys.era, ...fixed] : [...fixed]
       for (const [kind, text] of named) all.push(keys.of(kind, era, text))
       const rest = script.checksEra ? [era, ...args] : args
@@ -256,7 +257,7 @@ export const make = (
       placed.clear()
       lastMarkers = undefined
       do place(all[from]!, texts, now)
-      while (++from < all.length && texts.length < redisChunk)
+      while (++from < all.length && texts.length < Limits.keysPerCommand)
       readAtOnce(texts, all.slice(first, from), now)
     }
   }
@@ -315,7 +316,7 @@ export const make = (
 
   /** On a cluster keys of several slots are not read by one command. */
   const readEach = (named: ReadonlyArray<Named>, done: Done): void =>
-    inEra(redisClears, done, (era, answered) => {
+    inEra(Limits.clears, done, (era, answered) => {
       const answers = new Array<unknown>(named.length)
       let left = named.length
       let fault: Fault | undefined
@@ -339,7 +340,7 @@ export const make = (
       evaluate({ script: scripts[name], tag, rest: [String(keys.length), ...keys, ...args], late }, done),
     read: wire.isCluster
       ? (keys, markers, done) => readEach(keys.concat(markers), done)
-      : (keys, markers, done) => enter({ keys, markers, done, attempts: redisClears, from: 0, places: nowhere }),
+      : (keys, markers, done) => enter({ keys, markers, done, attempts: Limits.clears, from: 0, places: nowhere }),
     control,
     beginEra,
     era: () => era

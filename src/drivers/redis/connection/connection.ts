@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import { redisClockMillis, redisConnection as limits } from "../../../internal/defaults/redis.ts"
+import * as Limits from "../../../internal/defaults/redis.ts"
 import { monotonicMillis } from "../../../internal/time/monotonic.ts"
 import { endWaiting, programMillis, startWaiting } from "../../../internal/time/programTime.ts"
 import { Fault, faultOf, isFault, type Scrub } from "../fault.ts"
@@ -139,7 +139,7 @@ export const open = Effect.fnUntraced(function*(
   const send = (args: Args, done: Done, late?: Done): void => {
     const to = client
     if (to === undefined) return done(down)
-    if (commands.length - answered >= limits.pending) return done(tooMany)
+    if (commands.length - answered >= Limits.connection.pending) return done(tooMany)
     const command: Command = { done, late, sentAt: programMillis(clock), isAnswered: false }
     commands.push(command)
     if (!isWaiting) {
@@ -167,7 +167,7 @@ export const open = Effect.fnUntraced(function*(
     }
     const oldest = commands[answered]
     if (oldest === undefined) busy.closeUnsafe()
-    else if (now - oldest.sentAt > limits.overdue * options.commandMillis) {
+    else if (now - oldest.sentAt > Limits.connection.overdue * options.commandMillis) {
       lose?.(new Fault("Timeout", `${options.name} does not answer: the connection is thrown away`))
     }
   }
@@ -179,7 +179,7 @@ export const open = Effect.fnUntraced(function*(
     // a test that moves its clock wants entries to expire, and the server's clock did not move
     movedBefore ??= movedMillis()
     const measured = time - clock.currentTimeMillisUnsafe() + tookMillis / 2 + movedMillis() - movedBefore
-    const slack = redisClockMillis + tookMillis / 2
+    const slack = Limits.connection.clockMillis + tookMillis / 2
     if (!Number.isFinite(measured)) return
     if (Math.abs(measured) <= slack) offset = 0
     else if (Math.abs(measured - offset) > slack) offset = Math.round(measured)
@@ -250,31 +250,34 @@ export const open = Effect.fnUntraced(function*(
   }).pipe(Effect.catch((why) => Effect.succeed({ why, wasReady: false })))
 
   const connecting = Effect.gen(function*() {
-    let pause: number = limits.firstPauseMillis
+    let pause: number = Limits.connection.firstPauseMillis
     for (;;) {
       const { wasReady, why } = yield* once
       down = new Fault(why.reason === "Timeout" ? "Unavailable" : why.reason, why.message, why.code, why.isLasting)
       failAll(down)
       Deferred.doneUnsafe(first, Exit.succeed(down))
       if (wasReady) {
-        pause = limits.firstPauseMillis
+        pause = Limits.connection.firstPauseMillis
         options.onLost?.()
       }
       const jitter = 0.5 + (yield* Random.next) / 2
       // a replica may be the master again, or its name mean another server
       const isRefused = why.isLasting && why.code !== "REPLICA"
-      yield* Effect.sleep(isRefused ? limits.refusedMillis : pause * jitter)
-      pause = Math.min(limits.longestPauseMillis, pause * 2)
+      yield* Effect.sleep(isRefused ? Limits.connection.refusedMillis : pause * jitter)
+      pause = Math.min(Limits.connection.longestPauseMillis, pause * 2)
     }
   })
 
   const watching = Effect.forever(
-    Effect.andThen(busy.await, Effect.andThen(Effect.sleep(options.commandMillis / limits.looks), Effect.sync(look)))
+    Effect.andThen(
+      busy.await,
+      Effect.andThen(Effect.sleep(options.commandMillis / Limits.connection.looks), Effect.sync(look))
+    )
   )
 
   /** Finds out that an idle connection is dead, and how the clocks stand. */
   const heartbeat = Effect.forever(Effect.andThen(
-    Effect.sleep(limits.heartbeatMillis),
+    Effect.sleep(Limits.connection.heartbeatMillis),
     Effect.sync(() => {
       if (client === undefined) return
       const askedAt = monotonicMillis(clock)
@@ -313,7 +316,7 @@ interface Ended {
 
 const hungUp = "HUNGUP"
 
-const tooMany = new Fault("Unavailable", `more than ${limits.pending} commands have no answer yet`)
+const tooMany = new Fault("Unavailable", `more than ${Limits.connection.pending} commands have no answer yet`)
 
 /** One side speaks TLS and the other does not: it hangs up, or says nothing. Then waiting does not help. */
 const explained = (

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { CacheConfigError } from "../../../CacheError.ts"
-import * as Defaults from "../../../internal/defaults/redis.ts"
+import * as Limits from "../../../internal/defaults/redis.ts"
 import { Fault, faultOf, isFault } from "../fault.ts"
 import { type Config, nameOf } from "../options.ts"
 import {
@@ -49,7 +49,7 @@ export const connect = (
 ): Effect.Effect<Wire, Fault, Scope.Scope> =>
   Effect.gen(function*() {
     // who waits longer for an answer waits longer for a connection too
-    const connectMillis = Math.max(Defaults.redisConnection.connectMillis, config.commandMillis)
+    const connectMillis = Math.max(Limits.connection.connectMillis, config.commandMillis)
     const makeClient = config.client === undefined
       ? fromLibrary(yield* load, connectMillis)
       : fromClient(config.client, config.scrub)
@@ -126,7 +126,7 @@ const locateMaster = (
       (client) => Effect.sync(() => destroy(client))
     ).pipe(
       Effect.timeoutOrElse({
-        duration: Defaults.redisConnection.connectMillis / 2,
+        duration: Limits.connection.connectMillis / 2,
         orElse: () => Effect.fail(new Fault("Timeout", `The Sentinel ${nameOf(address)} does not answer`))
       }),
       Effect.flatMap((answer) => {

@@ -10,7 +10,7 @@ import { type Fault, isFault, noAnswer, storeError, storeName } from "../fault.t
 import type { Opened } from "../open.ts"
 import { hashOf } from "../protocol/keys.ts"
 import { toText } from "../protocol/replies.ts"
-import type { guardScripts } from "./guardScripts.ts"
+import type { guards } from "../protocol/scripts/guards.ts"
 
 /** How a kind is sent, and what its answer means; the answer is a list of texts. */
 interface Coded {
@@ -31,7 +31,7 @@ const ofWindow: Coded = {
   decode: toAdmission
 }
 
-const kinds: { readonly [kind: string]: Coded & { readonly script: keyof typeof guardScripts } } = {
+const kinds: { readonly [kind: string]: Coded & { readonly script: keyof typeof guards } } = {
   fixedWindow: {
     script: "fixedWindow",
     encode: ({ banMillis, renewsBan, ...input }) => [
@@ -89,7 +89,7 @@ const kinds: { readonly [kind: string]: Coded & { readonly script: keyof typeof 
 
 interface Call {
   readonly operation: string
-  readonly script: keyof typeof guardScripts
+  readonly script: keyof typeof guards
   /** what the hash of the keys is of */
   readonly tag: string
   readonly keys: ReadonlyArray<string>

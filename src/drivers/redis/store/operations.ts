@@ -7,14 +7,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
-import {
-  redisAtOnce,
-  redisChunk,
-  redisClears,
-  redisMarkerMillis,
-  redisPassed,
-  redisTracking
-} from "../../../internal/defaults/redis.ts"
+import * as Limits from "../../../internal/defaults/redis.ts"
 import { complete } from "../../../internal/store/complete.ts"
 import * as Conditions from "../../../internal/store/conditions.ts"
 import { lifeMillis } from "../../../internal/store/leases.ts"
@@ -42,7 +35,8 @@ import { Fault, isFault, noAnswer, type Scrub, storeError, storeName } from "../
 import type { Opened } from "../open.ts"
 import { hashOf, keysOfWrite, type Kind, markerOf, type Named } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
-import { foreign } from "../protocol/scripts.ts"
+import { outOfRange as outOfRangeAnswer } from "../protocol/scripts/counters.ts"
+import { foreign } from "../protocol/scripts/script.ts"
 import * as Published from "../tracking/published.ts"
 import * as Tracking from "../tracking/tracking.ts"
 import type { Recovery } from "./recovery.ts"
@@ -247,7 +241,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
           (done) => all(chunksOf(part), read, done),
           (answer) => (answer as ReadonlyArray<ReadonlyArray<A>>).flat() as ReadonlyArray<A>
         ),
-      redisAtOnce
+      Limits.keysAtOnce
     )
   }
 
@@ -259,7 +253,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
   /** Markers live longer than what has their tags. */
   const keepMarkers = ({ meta }: Stored): void => {
     const ttl = meta.expiresAt - now()
-    if (meta.tags.length === 0 || ttl < redisMarkerMillis / 2) return
+    if (meta.tags.length === 0 || ttl < Limits.markerMillis / 2) return
     const era = session.era()
     if (era === undefined) return
     for (const { tag } of meta.tags) {
@@ -289,7 +283,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
   const noteUnstored = (id: string, { meta }: Stored): void => {
     unstored.delete(id)
     unstored.set(id, meta.expiresAt)
-    if (unstored.size <= redisTracking.own) return
+    if (unstored.size <= Limits.tracking.ownWrites) return
     const [oldest] = unstored.keys()
     unstored.delete(oldest!)
   }
@@ -407,7 +401,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
             (done) => done ? Effect.succeed(true) : attempt(left - 1)
           )
         })
-    return attempt(attempts)
+    return attempt(Limits.conflicts)
   }
 
   const setIf = (id: string, entry: Stored, condition: SetCondition) =>
@@ -481,7 +475,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
         )
       })
     }
-    attempt(rejectedWriteId === undefined ? Buffer.alloc(0) : Replies.toRaw(rejectedWriteId), attempts)
+    attempt(rejectedWriteId === undefined ? Buffer.alloc(0) : Replies.toRaw(rejectedWriteId), Limits.conflicts)
   }
 
   const toAcquired = (answer: unknown) => answer as Acquired
@@ -578,7 +572,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
         isWrite: true
       }, done)
     }, (answer) => {
-      if (answer === "RANGE") return outOfRange
+      if (answer === outOfRangeAnswer) return outOfRange
       if (answer === foreign) return notOurs
       return Replies.toInteger(Array.isArray(answer) ? answer[0] : undefined) ?? noAnswer("increment")
     })
@@ -633,7 +627,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
           )
         },
         (answer) => {
-          if (answer === "RANGE") return outOfRange
+          if (answer === outOfRangeAnswer) return outOfRange
           if (answer === foreign) return notOurs
           const [isDone, numbers] = Array.isArray(answer) ? answer as ReadonlyArray<unknown> : []
           return Array.isArray(numbers)
@@ -645,7 +639,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
       ? ({ entry, generation, id }) => asking("commit", (done) => commitOne(id, generation, entry, done), isDone)
       : undefined,
     contended: storeError("transact", contended),
-    attempts
+    attempts: Limits.conflicts
   })
 
   // -------------------------------------------------------------------------------------------------------------------
@@ -689,12 +683,12 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
             const place = {
               era,
               // where the server holds much else, more of it is passed over at once
-              count: found.keys.length === 0 ? Math.min(2 * count, redisPassed) : redisChunk
+              count: found.keys.length === 0 ? Math.min(2 * count, Limits.keysSkipped) : Limits.keysPerCommand
             }
             const next: Place = found.cursor === "0"
               ? { ...place, masters: others, cursor: "0" }
               : { ...place, masters, cursor: found.cursor }
-            return Effect.map(Turns.inParts(texts, read, redisChunk), (values) =>
+            return Effect.map(Turns.inParts(texts, read, Limits.keysPerCommand), (values) =>
               [
                 values.filter((value) => value !== undefined) as ReadonlyArray<A>,
                 next.masters.length === 0 ? Option.none<Place>() : Option.some(next)
@@ -704,7 +698,12 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
       }
       return Stream.unwrap(
         Effect.map(start, ({ era }) =>
-          Stream.paginate<Place, A, StoreError>({ masters: wire.masters(), cursor: "0", era, count: redisChunk }, page))
+          Stream.paginate<Place, A, StoreError>({
+            masters: wire.masters(),
+            cursor: "0",
+            era,
+            count: Limits.keysPerCommand
+          }, page))
       )
     })
 
@@ -749,7 +748,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
     do {
       const found = yield* asking(
         "clear",
-        (done) => master.send(["SCAN", cursor, "MATCH", keys.allEras, "COUNT", String(redisChunk)], done),
+        (done) => master.send(["SCAN", cursor, "MATCH", keys.allEras, "COUNT", String(Limits.keysPerCommand)], done),
         (answer) => Replies.toPage(answer) ?? noAnswer("SCAN")
       )
       cursor = found.cursor
@@ -887,13 +886,11 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
   }
 }
 
-const attempts = 2 * redisClears
-
 /** Groups of which each is one command; one group, and empty, where there is nothing. */
 const chunksOf = <A>(items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> => {
   const chunks: Array<ReadonlyArray<A>> = []
   let from = 0
-  do chunks.push(items.slice(from, from + redisChunk))
-  while ((from += redisChunk) < items.length)
+  do chunks.push(items.slice(from, from + Limits.keysPerCommand))
+  while ((from += Limits.keysPerCommand) < items.length)
   return chunks
 }

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type { StoreError } from "../../../CacheError.ts"
-import { redisConnection } from "../../../internal/defaults/redis.ts"
+import * as Limits from "../../../internal/defaults/redis.ts"
 import { recentInvalidations } from "../../../internal/defaults/stores.ts"
 import { monotonicMillis } from "../../../internal/time/monotonic.ts"
 import type { Store } from "../../../ports/store.ts"
@@ -21,7 +21,7 @@ import * as Session from "../connection/commands.ts"
 import type { Wire } from "../connection/router.ts"
 import { Fault, faultOf, isFault, type Scrub } from "../fault.ts"
 import type { Keys } from "../protocol/keys.ts"
-import type { Scripts } from "../protocol/scripts.ts"
+import type { Scripts } from "../protocol/scripts/all.ts"
 
 /** A connection to a server that may lack something, before anybody else uses it. */
 interface Fresh {
@@ -138,7 +138,7 @@ export const make = ({ keys, scripts, scrub }: Parts): Effect.Effect<Recovery> =
         using = given
         return Effect.asVoid(Effect.forkScoped(Effect.forever(Effect.andThen(
           Effect.sync(() => writeTime(given.session)),
-          Effect.sleep(redisConnection.heartbeatMillis)
+          Effect.sleep(Limits.connection.heartbeatMillis)
         ))))
       }
     }

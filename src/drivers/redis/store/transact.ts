@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Stored } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
-import { redisElsewhereMillis, redisTransaction } from "../../../internal/defaults/redis.ts"
+import * as Limits from "../../../internal/defaults/redis.ts"
 import * as Conditions from "../../../internal/store/conditions.ts"
 import * as Transact from "../../../internal/store/transact.ts"
 import * as Turns from "../../../internal/time/turns.ts"
@@ -111,7 +111,7 @@ export const make = (parts: Parts): (request: TransactRequest) => Effect.Effect<
   return (request) =>
     Effect.suspend(() => {
       const { steps } = request
-      const refusal = Transact.tooLarge(parts.store, Transact.sizeOf(steps), redisTransaction)
+      const refusal = Transact.tooLarge(parts.store, Transact.sizeOf(steps), Limits.transaction)
       if (refusal !== undefined) return Effect.fail(refusal)
       for (const step of steps) {
         // another era has other keys
@@ -151,7 +151,7 @@ const refusedOf = (
   Effect.map(
     Effect.timeoutOption(
       Effect.forEach(steps, (step) => Effect.orElseSucceed(commit(step), () => false), { concurrency: "unbounded" }),
-      redisElsewhereMillis
+      Limits.transaction.otherSlotsMillis
     ),
     (answers) => steps.filter((_, i) => Option.isNone(answers) || !answers.value[i]).map(({ id }) => id)
   )

@@ -3,7 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import { redisConnection as limits } from "../../../internal/defaults/redis.ts"
+import * as Limits from "../../../internal/defaults/redis.ts"
 import { destroy } from "../connection/client.ts"
 import type { Wire } from "../connection/router.ts"
 import { Fault } from "../fault.ts"
@@ -35,7 +35,7 @@ export const make = (wire: Wire, pattern: string): Effect.Effect<Messages, never
           catch: () => new Fault("Unavailable", "no messages")
         })
         return Effect.andThen(
-          Effect.timeout(subscribed, limits.connectMillis),
+          Effect.timeout(subscribed, Limits.connection.connectMillis),
           Effect.andThen(
             Effect.sync(() => {
               for (const channel of listeners.keys()) wake(channel)
@@ -55,7 +55,9 @@ export const make = (wire: Wire, pattern: string): Effect.Effect<Messages, never
       if (isStarted) return
       isStarted = true
       Effect.runForkWith(context)(
-        Effect.forkScoped(Effect.forever(Effect.andThen(Effect.ignore(once), Effect.sleep(limits.longestPauseMillis))))
+        Effect.forkScoped(
+          Effect.forever(Effect.andThen(Effect.ignore(once), Effect.sleep(Limits.connection.longestPauseMillis)))
+        )
       )
     }
 

@@ -11,7 +11,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { redisChunk, redisTracking as limits } from "../../../internal/defaults/redis.ts"
+import * as Limits from "../../../internal/defaults/redis.ts"
 import { tagsOfId } from "../../../internal/store/markers/idTags.ts"
 import type { Change } from "../../../ports/store.ts"
 import type { Told } from "../../shared/recentChanges.ts"
@@ -77,7 +77,7 @@ export const make = (session: Session, sender: string, scrub: Scrub): Published 
 
   /** Says that this process may not track, and publishes a message that it has to hear itself. */
   const sayDeaf = (): void => {
-    wire.send(keys.controlTag, ["SET", keys.deaf, "", "PX", String(3 * limits.deafMillis)], () => {})
+    wire.send(keys.controlTag, ["SET", keys.deaf, "", "PX", String(3 * Limits.tracking.announceMillis)], () => {})
     publish([])
   }
 
@@ -112,13 +112,13 @@ export const make = (session: Session, sender: string, scrub: Scrub): Published 
         settled = () => resume(Effect.void)
         if (unconfirmed === 0) settled()
       }),
-      limits.answerMillis
+      Limits.tracking.answerMillis
     )),
     tell(told) {
       if (!isDeaf && areOthers === false) return
       for (const one of told) {
         if (waiting.push(one) === 1) queueMicrotask(flush)
-        else if (waiting.length === redisChunk) flush()
+        else if (waiting.length === Limits.keysPerCommand) flush()
       }
     },
     hear: Effect.fnUntraced(function*(offer) {
@@ -139,7 +139,7 @@ export const make = (session: Session, sender: string, scrub: Scrub): Published 
           catch: (thrown) => faultOf(thrown, scrub)
         }),
         {
-          duration: limits.answerMillis,
+          duration: Limits.tracking.answerMillis,
           orElse: () => Effect.fail(new Fault("Timeout", "the server does not answer who listens to messages"))
         }
       )
@@ -148,7 +148,7 @@ export const make = (session: Session, sender: string, scrub: Scrub): Published 
       unheard = 0
       sayDeaf()
       const saying = Effect.forever(Effect.andThen(
-        Effect.sleep(limits.deafMillis),
+        Effect.sleep(Limits.tracking.announceMillis),
         Effect.sync(() => {
           if (unheard++ > 1) end(new Fault("Unavailable", "what is published is not heard"))
           else sayDeaf()

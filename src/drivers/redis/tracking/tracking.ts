@@ -14,7 +14,7 @@ import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
-import { redisTracking as limits } from "../../../internal/defaults/redis.ts"
+import * as Limits from "../../../internal/defaults/redis.ts"
 import { idTag, isInherited, tagsOfId } from "../../../internal/store/markers/idTags.ts"
 import type { Change } from "../../../ports/store.ts"
 import { type Client, destroy } from "../connection/client.ts"
@@ -40,7 +40,7 @@ export const makeOwn = (): Own => {
       heads.delete(id)
       // a copy: the rest of the frame is let go
       heads.set(id, Uint8Array.from(head))
-      if (heads.size <= limits.own) return
+      if (heads.size <= Limits.tracking.ownWrites) return
       const [oldest] = heads.keys()
       heads.delete(oldest!)
     },
@@ -92,9 +92,9 @@ export const makeKnown = (): Known => {
       const before = known.get(tag)
       if (before === version) return
       if (before !== undefined) changed(tag)
-      if (version === undefined || known === given && (isFull ||= given.size >= limits.tags)) return
+      if (version === undefined || known === given && (isFull ||= given.size >= Limits.tracking.tagVersions)) return
       known.set(tag, version)
-      if (versions.size <= limits.own) return
+      if (versions.size <= Limits.tracking.ownWrites) return
       const [oldest] = versions.keys()
       changed(oldest!)
     },
@@ -141,7 +141,7 @@ export const changesOf = (options: Options): Stream.Stream<Change, StoreError> =
     const offer = (change: Change): void => {
       Queue.offerUnsafe(queue, change)
       // the reader has fallen behind: it begins again, and looks at everything anew
-      if (Queue.sizeUnsafe(queue) > limits.kept) Queue.endUnsafe(queue)
+      if (Queue.sizeUnsafe(queue) > Limits.tracking.queued) Queue.endUnsafe(queue)
     }
     return Effect.mapError(follow(options, offer), (fault) => storeError("listen", fault))
   })
@@ -167,7 +167,7 @@ const follow = Effect.fnUntraced(function*(options: Options, offer: Offer): Effe
           )
           offer({ _tag: "Partial", why: storeError("listen", refused) })
         }
-        yield* Effect.raceFirst(Effect.sleep(limits.refusedMillis), heard)
+        yield* Effect.raceFirst(Effect.sleep(Limits.tracking.refusedMillis), heard)
       }
     }),
     stop
@@ -209,7 +209,7 @@ const whole = (wire: Wire): Effect.Effect<void> =>
   Effect.suspend(() =>
     wire.isWhole() && wire.masters().length > 0
       ? Effect.void
-      : Effect.andThen(Effect.sleep(limits.lookMillis), whole(wire))
+      : Effect.andThen(Effect.sleep(Limits.tracking.lookMillis), whole(wire))
   )
 
 interface Listening {
@@ -255,7 +255,7 @@ const within = <A>(effect: Effect.Effect<A, Fault>): Effect.Effect<A, Fault> =>
   Effect.raceFirst(
     effect,
     Effect.andThen(
-      Effect.forEach(looks, () => Effect.sleep(limits.answerMillis / looks.length), { discard: true }),
+      Effect.forEach(looks, () => Effect.sleep(Limits.tracking.answerMillis / looks.length), { discard: true }),
       Effect.fail(new Fault("Timeout", "the server does not answer the connection that hears of changes"))
     )
   )
@@ -279,13 +279,13 @@ const requireMaster = (ask: Ask): Effect.Effect<void, Fault> =>
 /** Asks again and again whether everything is heard, until it is not. */
 const watch = Effect.fnUntraced(function*(ask: Ask): Effect.fn.Return<never, Fault> {
   for (let beat = 1;; beat++) {
-    yield* Effect.sleep(limits.heartbeatMillis)
+    yield* Effect.sleep(Limits.tracking.heartbeatMillis)
     // the answer proves that every change before it was heard, unless somebody has switched it off
     const info = yield* ask("CLIENT", "TRACKINGINFO")
     if (!JSON.stringify(info, asText).includes("bcast")) {
       return yield* Effect.fail(new Fault("Unavailable", "the server has been told to tell of no changes"))
     }
-    if (beat % limits.thoroughly === 0) yield* requireMaster(ask)
+    if (beat % Limits.tracking.beatsPerRole === 0) yield* requireMaster(ask)
   }
 })
 
@@ -312,7 +312,7 @@ const makeInTime: Effect.Effect<InTime, never, Scope.Scope> = Effect.gen(functio
   const lookAgain = () => {
     look++
     for (const one of waiting) {
-      if (look - one.look <= limits.ownLooks) break
+      if (look - one.look <= Limits.tracking.ownWriteLooks) break
       waiting.delete(one)
       one.done(false)
     }
@@ -321,7 +321,10 @@ const makeInTime: Effect.Effect<InTime, never, Scope.Scope> = Effect.gen(functio
   yield* Effect.forkScoped(Effect.forever(
     Effect.andThen(
       isAsked.await,
-      Effect.andThen(Effect.sleep(limits.ownMillis / limits.ownLooks), Effect.sync(lookAgain))
+      Effect.andThen(
+        Effect.sleep(Limits.tracking.ownWriteMillis / Limits.tracking.ownWriteLooks),
+        Effect.sync(lookAgain)
+      )
     )
   ))
   return (done) => {

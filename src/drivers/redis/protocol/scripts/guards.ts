@@ -1,11 +1,12 @@
 /**
- * The kinds of state of guards in Lua, step by step as in `src/internal/guard/`: a test compares them on random inputs.
+ * Scripts of guards, step by step as in `src/internal/guard/`: a test compares both on random inputs.
  *
- * The first argument is the time where a test says it, or nothing: then it is that of the server, and the state expires. The
+ * The first argument is the time, if a test gives one. If it is empty, the server's time counts, and the state expires. The
  * answer is a list of numbers, as text with all of their digits.
  */
+import type { Sources } from "./script.ts"
 
-/** `expire` for a state that is as good as none after so many milliseconds. */
+/** `expire` removes a state that equals a missing one after so many milliseconds. */
 const prelude = `local now = tonumber(at)
 if not now then
   local time = redis.call("TIME")
@@ -199,7 +200,7 @@ if trips then opened(now) end
 return keep(false)
 `
 
-/** Merges blocks into those of a filter, and answers with what is there then. `a` and `b` are names for this step alone. */
+/** Merges blocks into those of a filter, and answers the results. `a` and `b` are keys for this step alone. */
 const mergeBits = `local merged = {}
 for i = 1, #ARGV, 2 do
   redis.call("SET", a, redis.call("HGET", g, ARGV[i]) or "")
@@ -215,11 +216,11 @@ return merged
 const ofKind = (args: ReadonlyArray<string>, body: string) => ({
   keys: ["g"],
   args: ["at", ...args],
-  ofEra: true,
+  withoutEra: true,
   body: prelude + body
 })
 
-export const guardScripts = {
+export const guards = {
   fixedWindow: ofKind(["limit", "window", "ban", "renews"], fixedWindow),
   slidingLog: ofKind(["limit", "window"], slidingLog),
   slidingCounter: ofKind(["limit", "window"], slidingCounter),
@@ -241,7 +242,7 @@ export const guardScripts = {
     ],
     circuit
   ),
-  readBits: { keys: ["g"], args: [], ofEra: true, body: `return redis.call("HMGET", g, unpack(ARGV))\n` },
-  mergeBits: { keys: ["g", "a", "b"], args: [], ofEra: true, body: mergeBits },
-  removeBits: { keys: ["g"], args: [], ofEra: true, whenFull: true, body: `return redis.call("UNLINK", g)\n` }
-}
+  readBits: { keys: ["g"], args: [], withoutEra: true, body: `return redis.call("HMGET", g, unpack(ARGV))\n` },
+  mergeBits: { keys: ["g", "a", "b"], args: [], withoutEra: true, body: mergeBits },
+  removeBits: { keys: ["g"], args: [], withoutEra: true, whenFull: true, body: `return redis.call("UNLINK", g)\n` }
+} satisfies Sources

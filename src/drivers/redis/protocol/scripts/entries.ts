@@ -1,0 +1,77 @@
+/** Scripts of entries. */
+import { keysOfWrite, requireWritable, sendInvalidation } from "./lua.ts"
+import type { Sources } from "./script.ts"
+
+const put = `if ttl == "" then redis.call("SET", v, frame) else redis.call("SET", v, frame, "PX", ttl) end
+`
+
+const write = `${put}redis.call("UNLINK", l, f)
+`
+
+const endMarkers = (isCluster: boolean) => isCluster ? `redis.call("UNLINK", d)\n` : `redis.call("UNLINK", d, g)\n`
+
+export const entries = (isCluster: boolean) => ({
+  commit: {
+    keys: ["v", "l", "f"],
+    args: ["generation", "frame", "ttl"],
+    body: `if redis.call("HGET", l, "g") ~= generation then return 0 end
+${requireWritable}${write}return 1
+`
+  },
+  set: {
+    keys: keysOfWrite(isCluster),
+    args: ["frame", "ttl"],
+    body: `${requireWritable}${write}${endMarkers(isCluster)}return 1
+`
+  },
+  /**
+   * Writes a mark in place of a value that the server does not take: as `commit`, if a generation is given and an older
+   * value is stored, or as `set` without a generation. The mark is smaller than any entry, so a full server takes it.
+   */
+  entomb: {
+    keys: keysOfWrite(isCluster),
+    args: ["generation", "frame", "ttl"],
+    whenFull: true,
+    body: `if generation ~= "" and redis.call("HGET", l, "g") ~= generation then return 0 end
+${requireWritable}if generation ~= "" and not stored then return 1 end
+${write}if generation == "" then ${endMarkers(isCluster).trimEnd()} end
+return 1
+`
+  },
+  /** `set`, if the stored value still begins as it was read, or is still missing. */
+  setIf: {
+    keys: keysOfWrite(isCluster),
+    args: ["frame", "ttl", "head"],
+    body: `${requireWritable}if string.sub(stored or "", 1, #head) ~= head or (head == "" and stored) then return 0 end
+${write}${endMarkers(isCluster)}return 1
+`
+  },
+  /** Sets other deadlines, if the stored value still begins as it was read. No generation ends. */
+  touch: {
+    keys: ["v"],
+    args: ["frame", "ttl", "head"],
+    body: `local stored = redis.pcall("GET", v)
+if type(stored) ~= "string" or string.sub(stored, 1, #head) ~= head then return 0 end
+${put}return 1
+`
+  },
+  /** A missing value is written and removed, so that the server sends an invalidation. A foreign one stays. */
+  remove: {
+    keys: keysOfWrite(isCluster),
+    args: [],
+    whenFull: true,
+    body: `local stored = redis.pcall("GET", v)
+redis.call("UNLINK", l, f)
+${endMarkers(isCluster)}if stored and (type(stored) ~= "string" or string.sub(stored, 1, 2) ~= "ec") then
+${sendInvalidation("v")}  return 0
+end
+if stored then
+  redis.call("UNLINK", v)
+  return 1
+end
+redis.call("SET", v, "")
+redis.call("UNLINK", v)
+return 0
+`
+  }
+} satisfies Sources)

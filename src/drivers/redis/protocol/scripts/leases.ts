@@ -1,0 +1,84 @@
+/** Scripts of leases. `src/internal/store/leases.ts` has their rules in TypeScript. */
+import * as Frame from "../../../../internal/codec/frame.ts"
+import { leaseLife, sharedFailureMillis } from "../../../../internal/defaults/processes.ts"
+import { indented, nowMillis, readSequence } from "./lua.ts"
+import type { Sources } from "./script.ts"
+
+const granted = (isCluster: boolean) =>
+  isCluster
+    ? `local function granted(g) return { g, redis.call("GET", f) } end\n`
+    : `local function granted(g)
+  ${indented(readSequence)}
+  return { g, redis.call("GET", f), seq }
+end
+`
+
+const acquire = (isCluster: boolean) =>
+  `local stored = redis.pcall("GET", v)
+if type(stored) == "string" and string.sub(stored, 1, 2) == "ec" and string.byte(stored, 3) == ${Frame.format}
+  and string.sub(stored, 5, 20) ~= rejected then return stored end
+${granted(isCluster)}${nowMillis}local held = redis.call("HMGET", l, "g", "o", "u", "m", "j")
+lease = tonumber(lease)
+if not held[1] then
+  redis.call("HSET", l, "g", fresh, "o", owner, "u", now + lease, "m", lease)
+  redis.call("PEXPIRE", l, life)
+  return granted(fresh)
+end
+local left = math.max(0, math.min(tonumber(held[3]) - now, tonumber(held[4])))
+if left == 0 or held[2] == owner then
+  if held[2] ~= owner then redis.call("HDEL", l, "j") end
+  redis.call("HSET", l, "o", owner, "u", now + lease, "m", lease)
+  redis.call("PEXPIRE", l, life)
+  return granted(held[1])
+end
+if tonumber(held[3]) > now + left then redis.call("HSET", l, "u", now + left) end
+local joined = tonumber(held[5] or "")
+if joined and joined > now then
+  joined = now
+  redis.call("HSET", l, "j", now)
+end
+local wait = left
+if join == "yes" then
+  wait = 0
+elseif join ~= "no" then
+  local after = tonumber(join)
+  wait = joined and math.min(left, math.max(0, math.min(joined + after - now, after))) or 0
+end
+if wait > 0 then return math.ceil(wait) end
+if join ~= "yes" then redis.call("HSET", l, "j", now) end
+return granted(held[1])
+`
+
+export const leases = (isCluster: boolean) => ({
+  acquire: {
+    keys: isCluster ? ["v", "l", "f"] : ["s", "v", "l", "f"],
+    args: ["owner", "fresh", "lease", "life", "rejected", "join"],
+    body: acquire(isCluster)
+  },
+  renew: {
+    keys: ["l"],
+    args: ["owner", "lease", "life"],
+    body: `if redis.call("HGET", l, "o") ~= owner then return 0 end
+${nowMillis}redis.call("HSET", l, "u", now + tonumber(lease), "m", lease)
+redis.call("PEXPIRE", l, life)
+return 1
+`
+  },
+  release: {
+    keys: ["l", "f"],
+    args: ["owner", "hasNote", "note"],
+    whenFull: true,
+    body: `if redis.call("HGET", l, "o") ~= owner then return 0 end
+local lease = tonumber(redis.call("HGET", l, "m"))
+redis.call("HSET", l, "o", "", "u", 0)
+redis.call("PEXPIRE", l, math.max(${leaseLife.times} * lease, ${sharedFailureMillis}))
+if hasNote == "0" then
+  redis.call("UNLINK", f)
+else
+  local before = tonumber(string.match(redis.call("GET", f) or "", "^(%d+) ") or "0")
+  redis.call("SET", f, (before + 1) .. " " .. note, "PX", ${sharedFailureMillis})
+end
+return 1
+`
+  }
+} satisfies Sources)

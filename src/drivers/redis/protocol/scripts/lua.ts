@@ -1,0 +1,57 @@
+/** Lua that several scripts share. */
+import * as Frame from "../../../../internal/codec/frame.ts"
+import { foreign } from "./script.ts"
+
+export const nowMillis = `local time = redis.call("TIME")
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+`
+
+export const nowMicros = `local time = redis.call("TIME")
+local micros = time[1] * 1000000 + time[2]
+`
+
+/** Indents all but the first line of a snippet that stands in a block. */
+export const indented = (lua: string): string => lua.replaceAll("\n", "\n  ")
+
+/** Whether a value that begins so is of another program or a newer release. A truncated beginning of a frame is ours. */
+export const isForeign = (begin: string): string =>
+  `type(${begin}) ~= "string" or string.sub(${begin}, 1, 2) ~= "ec" or (string.byte(${begin}, 3) or 0) > ${Frame.format}`
+
+/** Refuses to overwrite a frame of a newer release or the value of another program. */
+export const requireWritable = `local stored = redis.pcall("GET", v)
+if stored and (${isForeign("stored")}) then
+  return redis.status_reply("${foreign}")
+end
+`
+
+/**
+ * Makes the server send an invalidation for a foreign value that stays, because other processes may have a copy of an
+ * entry: sets the same deadline again.
+ */
+export const sendInvalidation = (v: string): string =>
+  `  local deadline = redis.call("PEXPIRETIME", ${v})
+  if deadline > 0 then redis.call("PEXPIREAT", ${v}, deadline)
+  else
+    redis.call("PEXPIRE", ${v}, 60000)
+    redis.call("PERSIST", ${v})
+  end
+`
+
+/** The keys of a write by hand or a removal: entries that derive from it end with the markers of its id. */
+export const keysOfWrite = (
+  isCluster: boolean
+): ReadonlyArray<string> => ["v", "l", "f", "d", ...isCluster ? [] : ["g"]]
+
+/** Reads the count of invalidations. Starts a missing or damaged one above any former count, as clocks go forward. */
+export const readSequence = `local seq = toCount(textOf(s))
+if not seq then
+  ${indented(nowMicros)}seq = string.format("%.0f", micros)
+  redis.call("SET", s, seq)
+end
+`
+
+/** Counts an invalidation. */
+export const countInvalidation =
+  `${nowMicros}local seq = string.format("%.0f", math.max(micros, tonumber(toCount(textOf(s)) or "0") + 1))
+redis.call("SET", s, seq)
+`

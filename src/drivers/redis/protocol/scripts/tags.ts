@@ -1,0 +1,66 @@
+/** Scripts of tags and their markers. */
+import * as Limits from "../../../../internal/defaults/redis.ts"
+import { countInvalidation, readSequence } from "./lua.ts"
+import type { Source } from "./script.ts"
+
+/** Whether a value is a marker: a version and, as digits, the invalidation that wrote it. Another value counts as missing. */
+const isMarker = (found: string) => `type(${found}) == "string" and toCount(string.sub(${found}, 13))`
+
+const marker = `local function marker(t, version)
+  local found = textOf(t)
+  if ${isMarker("found")} then
+    local left = redis.call("PTTL", t)
+    if left >= 0 and left < ${Limits.markerMillis / 2} then redis.call("PEXPIRE", t, ${Limits.markerMillis}) end
+    return found
+  end
+  redis.call("SET", t, version .. seq, "PX", ${Limits.markerMillis})
+  return version .. seq
+end
+`
+
+export const invalidate = `local function invalidate(t, version)
+  local found = mode == "soft" and redis.pcall("GET", t)
+  if ${isMarker("found")} then version = string.sub(found, 1, 6) .. string.sub(version, 7) end
+  local left = redis.call("PTTL", t)
+  if left == -1 then redis.call("SET", t, version .. seq)
+  else redis.call("SET", t, version .. seq, "PX", math.max(left, ${Limits.markerMillis})) end
+end
+`
+
+type TagSources = Readonly<Record<"markers" | "count" | "invalidate", Source>>
+
+/** Counts an invalidation. */
+const count: Source = { keys: ["s"], args: [], whenFull: true, body: `${countInvalidation}return { seq }\n` }
+
+const onServer: TagSources = {
+  count,
+  /** Answers markers. Writes those that are missing or damaged. */
+  markers: {
+    keys: ["s"],
+    args: [],
+    body: `${readSequence}${marker}local markers = { seq }
+for i = 3, #KEYS do markers[i - 1] = marker(KEYS[i], ARGV[i - 1]) end
+return markers
+`
+  },
+  invalidate: {
+    keys: ["s"],
+    args: ["mode"],
+    whenFull: true,
+    body: `${countInvalidation}${invalidate}for i = 3, #KEYS do invalidate(KEYS[i], ARGV[i]) end\nreturn 1\n`
+  }
+}
+
+/** On a cluster each tag has a script of its own, and is given the count of invalidations. */
+const onCluster: TagSources = {
+  count,
+  markers: { keys: ["t"], args: ["seq", "version"], body: `${marker}return { marker(t, version) }\n` },
+  invalidate: {
+    keys: ["t"],
+    args: ["mode", "seq", "version"],
+    whenFull: true,
+    body: `${invalidate}invalidate(t, version)\nreturn 1\n`
+  }
+}
+
+export const tags = (isCluster: boolean) => isCluster ? onCluster : onServer
