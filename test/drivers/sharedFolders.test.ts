@@ -8,7 +8,7 @@ import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import { join } from "node:path"
-import { networkOf } from "../../src/drivers/shared/folderTrust.ts"
+import { networkOf } from "../../src/drivers/shared/networkFolders.ts"
 import { entry } from "../support/sqlite.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 

@@ -22,7 +22,7 @@ import { Serializer } from "../../Serializer.ts"
 import * as Store from "../../Store.ts"
 import { absolute } from "../shared/directory.ts"
 import { reasonOf } from "../shared/fileErrors.ts"
-import { networkOfFolder } from "../shared/folderTrust.ts"
+import { warnOfNetwork } from "../shared/networkFolders.ts"
 import * as Counters from "./counters.ts"
 import * as Entries from "./entries.ts"
 import * as Folder from "./folder.ts"
@@ -108,12 +108,7 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
     // A store that is made outside a scope has no end.
     const scope = yield* Effect.serviceOption(Scope.Scope)
     if (Option.isSome(scope)) yield* Scope.addFinalizer(scope.value, Effect.sync(() => Folder.close(folder)))
-    const network = networkOfFolder(directory)
-    if (network !== undefined) {
-      yield* Effect.logWarning(
-        `${directory} is on a network file system (${network}): while it stalls, the process stands still`
-      )
-    }
+    yield* warnOfNetwork(directory, "while it stalls, the process stands still")
     return over({
       folder,
       room: Room.make(folder, maxSize),

@@ -45,28 +45,3 @@ export const requirePlainFile = (file: string, trustFolder: boolean): void => {
 
 /** Neither follows a link nor waits for a pipe. Windows has no such flags. */
 export const plainOnly = (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0)
-
-/** Types of file systems that are those of another machine, as Linux numbers them. */
-const networks = new Map([
-  [0x6969, "NFS"],
-  [0x517b, "SMB"],
-  [0xff53_4d42, "CIFS"],
-  [0xfe53_4d42, "SMB"],
-  [0x5346_414f, "AFS"],
-  [0x0102_1997, "9P"],
-  [0x00c3_6400, "Ceph"],
-  [0x0bd0_0bd0, "Lustre"]
-])
-
-/** The name of the network file system with a type, if it is one. */
-export const networkOf = (type: number): string | undefined => networks.get(type >>> 0)
-
-/** The network file system that a folder is on, if it is on one and this machine can tell. */
-export const networkOfFolder = (directory: string): string | undefined => {
-  if (process.platform !== "linux") return undefined
-  try {
-    return networkOf(fs.statfsSync(directory).type)
-  } catch {
-    return undefined
-  }
-}

@@ -25,7 +25,7 @@ import type { SyncStorage } from "../../ports/storage.ts"
 import * as Store from "../../Store.ts"
 import type * as Ttl from "../../Ttl.ts"
 import { toMillis } from "../../Ttl.ts"
-import { networkOfFolder } from "../shared/folderTrust.ts"
+import { warnOfNetwork } from "../shared/networkFolders.ts"
 import * as Connection from "./connection.ts"
 import { reasonOf } from "./fault.ts"
 import * as Operations from "./operations.ts"
@@ -128,12 +128,7 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
       Operations.attempt("open", retrying, () => Connection.make(opening)),
       (connection) => Effect.sync(() => Connection.close(connection))
     )
-    const network = networkOfFolder(config.directory)
-    if (network !== undefined) {
-      yield* Effect.logWarning(
-        `${config.directory} is on a network file system (${network}): SQLite cannot lock files there as it needs to`
-      )
-    }
+    yield* warnOfNetwork(config.directory, "SQLite cannot lock files there as it needs to")
     const operations = Operations.make({ ...retrying, connection, clock, dispatcher, scope })
     yield* Operations.vacuum(operations)
     return yield* Operations.attempt("open", retrying, () => Store.makeSync(storageOf(operations)))

@@ -63,7 +63,7 @@ export const make = (options: Options): Operations => {
     ...options,
     queue: Queue.make({
       now: () => monotonicMillis(clock),
-      // Where very many load at once, those that have a lease end first: a caller that waits for one has lost nothing.
+      // If very many load at once, those that have a lease end first: a caller that waits for one has lost nothing.
       goesFirst: ({ name }) => name === "commit",
       dispatcher,
       run: (operations) => runTimed(self, operations)

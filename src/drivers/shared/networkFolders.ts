@@ -1,0 +1,36 @@
+/** Folders on network file systems: databases and files belong on a disk of this machine. */
+import * as Effect from "effect/Effect"
+import * as fs from "node:fs"
+
+/** Types of file systems that are those of another machine, as Linux numbers them. */
+const networks = new Map([
+  [0x6969, "NFS"],
+  [0x517b, "SMB"],
+  [0xff53_4d42, "CIFS"],
+  [0xfe53_4d42, "SMB"],
+  [0x5346_414f, "AFS"],
+  [0x0102_1997, "9P"],
+  [0x00c3_6400, "Ceph"],
+  [0x0bd0_0bd0, "Lustre"]
+])
+
+/** The name of the network file system with a type, if it is one. */
+export const networkOf = (type: number): string | undefined => networks.get(type >>> 0)
+
+/** Warns of a folder that is on a network file system, if this machine can tell. `consequence` is a clause. */
+export const warnOfNetwork = (directory: string, consequence: string): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const network = networkOfFolder(directory)
+    return network === undefined
+      ? Effect.void
+      : Effect.logWarning(`${directory} is on a network file system (${network}): ${consequence}`)
+  })
+
+const networkOfFolder = (directory: string): string | undefined => {
+  if (process.platform !== "linux") return undefined
+  try {
+    return networkOf(fs.statfsSync(directory).type)
+  } catch {
+    return undefined
+  }
+}
