@@ -15,11 +15,11 @@ import type * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import { CacheConfigError } from "./CacheError.ts"
 import { define } from "./internal/key/define.ts"
-import type { Checked, FormattersOf, Holes, References } from "./internal/key/holes.ts"
 import { idOfString, shortDigest } from "./internal/key/id.ts"
 import type { KeyInfo } from "./internal/key/info.ts"
 import { isKey } from "./internal/key/isKey.ts"
-import { make as makeTemplate } from "./internal/key/template.ts"
+import type { Checked, FormattersOf, Holes, References } from "./internal/key/template/holes.ts"
+import { make as makeTemplate } from "./internal/key/template/make.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // models

@@ -22,7 +22,7 @@ import { compileFields, configError, encoder } from "./payload.ts"
 import { noteClass } from "./sameIds.ts"
 import { fingerprint, opaqueType, walk } from "./structure.ts"
 import { checkTags, keyTags, type TagOptions } from "./tags.ts"
-import { type Ids, idsOf } from "./templates.ts"
+import { type Ids, idsOf } from "./template/templates.ts"
 
 const follow = { suspended: "follow" } as const
 

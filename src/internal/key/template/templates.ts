@@ -1,5 +1,5 @@
 /** The key templates that there are: a class of keys that has one need not load what makes them. */
-import type { Fields } from "./canonical.ts"
+import type { Fields } from "../canonical.ts"
 
 /** How a template makes the ids of a class of keys. */
 export interface Ids {
