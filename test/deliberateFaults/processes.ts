@@ -86,9 +86,9 @@ export const faults: ReadonlyArray<ProcessFault> = [
   {
     name: "what a server tells of is ignored",
     store: "redis",
-    in: "heard",
-    find: `if (kind !== "v" && kind !== "f") return`,
-    replace: `if (kind !== "f") return`
+    in: "onInvalidate",
+    find: `if (kind === "v" || kind === "f") return onEntry`,
+    replace: `if (kind === "f") return onEntry`
   },
   overRedis(noSecondDrop),
   overRedis(versionsAfterLoad),

@@ -12,7 +12,7 @@ import type { StoreError } from "../../CacheError.ts"
 import * as GuardStore from "../../GuardStore.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
 import { storeError } from "./fault.ts"
-import { guardsOver } from "./guards/guards.ts"
+import { guardsOver } from "./guards.ts"
 import * as Open from "./open.ts"
 import * as Config from "./options.ts"
 

@@ -16,7 +16,7 @@ import type * as Ttl from "../../Ttl.ts"
 import { storeError } from "./fault.ts"
 import * as Open from "./open.ts"
 import * as Config from "./options.ts"
-import { storeOver } from "./store/operations.ts"
+import { storeOver } from "./store/store.ts"
 
 /**
  * Where the server is, and how it is used.

@@ -1,67 +1,81 @@
-/** Locks on Redis: of no era, so `clear` leaves them alone. */
+/** Locks on Redis. Their keys belong to no era, so `clear` leaves them alone. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { LockError } from "../../CacheError.ts"
 import * as Limits from "../../internal/defaults/redis.ts"
 import * as Lock from "../../Lock.ts"
-import { type Fault, isFault, noAnswer } from "./fault.ts"
+import { type Fault, noAnswer, storeName } from "./fault.ts"
 import type { Opened } from "./open.ts"
 import { hashOf } from "./protocol/keys.ts"
 import { toCount } from "./protocol/replies.ts"
+import type { locks } from "./protocol/scripts/locks.ts"
+import { asEffect } from "./session/answers.ts"
+import { runOutsideEras } from "./session/evaluate.ts"
+import type { Session } from "./session/session.ts"
 import * as Messages from "./tracking/messages.ts"
 
 export const lockError = (name: string, { message }: Fault): LockError =>
   new LockError({ name, reason: "Unavailable", cause: new Error(message) })
 
+/** The lock over open connections, until the scope closes. */
+export const lockOver = ({ session }: Opened): Effect.Effect<Lock.Lock, never, Scope.Scope> => {
+  const { keys, wire } = session
+  return Effect.map(Messages.make(wire, keys.allChannels), (messages) =>
+    Lock.make({
+      name: storeName,
+      pollMillis: Limits.lockPollMillis,
+      tryAcquire: (name, leaseMillis) => tryAcquire(session, name, leaseMillis),
+      renew: (name, token, leaseMillis) =>
+        run(session, { script: "renewLock", name, args: [String(token), millis(leaseMillis)], decode: isOne }),
+      release: (name, token) => release(session, name, token),
+      isHeld: (name) => run(session, { script: "isLocked", name, args: [], decode: isOne }),
+      watch: (name, wake) => Messages.listen(messages, keys.lock(name), wake)
+    }))
+}
+
+const tryAcquire = (session: Session, name: string, leaseMillis: number) =>
+  run<Lock.Acquired>(session, {
+    script: "lock",
+    name,
+    args: [millis(leaseMillis)],
+    decode(answer) {
+      if (typeof answer === "number") return { _tag: "Wait", leftMillis: answer }
+      const token = tokenOf(answer)
+      return token === undefined ? noAnswer("lock") : { _tag: "Held", token: BigInt(token) }
+    },
+    late(answer) {
+      // The caller has seen a timeout, so it would never release the lock.
+      const token = tokenOf(answer)
+      if (token !== undefined) Effect.runFork(Effect.ignore(release(session, name, token)))
+    }
+  })
+
+const release = (session: Session, name: string, token: bigint | number): Effect.Effect<void, LockError> =>
+  run(session, { script: "unlock", name, args: [String(token)], decode: () => undefined })
+
 interface Step<A> {
-  readonly script: "lock" | "renewLock" | "unlock" | "isLocked"
+  readonly script: keyof typeof locks
   readonly name: string
   readonly args: ReadonlyArray<string>
   readonly decode: (answer: unknown) => A | Fault
-  /** takes an answer that comes after the step has failed for want of one */
+  /** Takes an answer that comes after the step has failed with a timeout. */
   readonly late?: (answer: unknown) => void
 }
 
-/** The lock over what is open. */
-export const lockOver = ({ keys, session, wire }: Opened): Effect.Effect<Lock.Lock, never, Scope.Scope> =>
-  Effect.map(Messages.make(wire, keys.allChannels), (messages) => {
-    const run = <A>({ args, decode, late, name, script }: Step<A>): Effect.Effect<A, LockError> =>
-      Effect.callback((resume) => {
-        const names = script === "lock" ? [keys.lock(name), keys.lockToken(name)] : [keys.lock(name)]
-        session.runOutside(script, { tag: hashOf(name), keys: names, args, late }, (answer) => {
-          const value = isFault(answer) ? answer : decode(answer)
-          resume(isFault(value) ? Effect.fail(lockError(name, value)) : Effect.succeed(value))
-        })
-      })
-    const isOne = (answer: unknown) => answer === 1
-    const unlock = (name: string, token: bigint | number) =>
-      run({ script: "unlock", name, args: [String(token)], decode: () => undefined })
-    return Lock.make({
-      name: "redis",
-      pollMillis: Limits.lockPollMillis,
-      tryAcquire: (name, leaseMillis) =>
-        run({
-          script: "lock",
-          name,
-          args: [millis(leaseMillis)],
-          decode(answer) {
-            if (typeof answer === "number") return { _tag: "Wait", leftMillis: answer }
-            const token = tokenOf(answer)
-            return token === undefined ? noAnswer("lock") : { _tag: "Held", token: BigInt(token) }
-          },
-          late(answer) {
-            // nobody knows that it is held, so nobody would release it
-            const token = tokenOf(answer)
-            if (token !== undefined) Effect.runFork(Effect.ignore(unlock(name, token)))
-          }
-        }),
-      renew: (name, token, leaseMillis) =>
-        run({ script: "renewLock", name, args: [String(token), millis(leaseMillis)], decode: isOne }),
-      release: unlock,
-      isHeld: (name) => run({ script: "isLocked", name, args: [], decode: isOne }),
-      watch: (name, wake) => messages.listen(keys.lock(name), wake)
-    })
-  })
+const run = <A>(
+  session: Session,
+  { args, decode, late, name, script }: Step<A>
+): Effect.Effect<A, LockError> => {
+  const { keys } = session
+  const names = script === "lock" ? [keys.lock(name), keys.lockToken(name)] : [keys.lock(name)]
+  return asEffect(
+    (done) => runOutsideEras(session, script, { tag: hashOf(name), keys: names, args, late }, done),
+    decode,
+    (fault) => lockError(name, fault)
+  )
+}
+
+const isOne = (answer: unknown): boolean => answer === 1
 
 const tokenOf = (answer: unknown): number | undefined => toCount(Array.isArray(answer) ? answer[0] : undefined)
 

@@ -1,47 +1,41 @@
-/** Opens what the store and the lock need: the way to the servers, and the names of the keys. */
+/** Opens what the store, the lock and the guards share. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as Session from "./connection/commands.ts"
-import * as Wire from "./connection/router.ts"
+import { connect } from "./connection/router.ts"
 import { type Fault, isFault } from "./fault.ts"
 import type { Config } from "./options.ts"
 import * as Keys from "./protocol/keys.ts"
 import * as Scripts from "./protocol/scripts/all.ts"
+import { run } from "./session/era.ts"
+import * as Session from "./session/session.ts"
 import * as Recovery from "./store/recovery.ts"
 
-/** What the store and the lock of one program share. */
+/** Open connections, for all that one program uses of the servers. */
 export interface Opened {
   readonly session: Session.Session
-  readonly wire: Wire.Wire
-  readonly keys: Keys.Keys
   readonly config: Config
   readonly recovery: Recovery.Recovery
 }
 
 /**
- * Connects and tries out whether the user may do what the store does. A server that cannot be reached is left to be reached
- * later, unless it is required.
+ * Connects, and checks that the user has the rights that the store needs. If the server cannot be reached, further attempts
+ * follow, unless the connection is required.
  */
-export const open = (config: Config): Effect.Effect<Opened, Fault, Scope.Scope> =>
-  Effect.gen(function*() {
-    const keys = Keys.make(config.prefix)
-    const scripts = Scripts.make(config.isCluster)
-    const recovery = yield* Recovery.make({ keys, scripts, scrub: config.scrub })
-    const wire = yield* Wire.connect(config, {
-      controlTag: keys.controlTag,
-      recover: recovery.recover,
-      scripts: Object.values(scripts).map(({ source }) => source)
-    })
-    const session = Session.make({
-      keys,
-      scripts,
-      wire,
-      replicas: config.replicas,
-      waitMillis: Math.max(1, Math.floor(config.commandMillis / 2))
-    })
-    const tried = yield* Effect.callback<unknown>((resume) => {
-      session.run("counter", { keys: [["n", ""]] }, (answer) => resume(Effect.succeed(answer)))
-    })
-    if (isFault(tried) && (config.isRequired || tried.reason === "Denied")) return yield* Effect.fail(tried)
-    return { session, wire, keys, config, recovery }
+export const open = Effect.fnUntraced(function*(config: Config): Effect.fn.Return<Opened, Fault, Scope.Scope> {
+  const { commandMillis, isCluster, isRequired, prefix, replicas, scrub } = config
+  const keys = Keys.make(prefix)
+  const scripts = Scripts.make(isCluster)
+  const recovery = yield* Recovery.make({ keys, scripts, scrub })
+  const wire = yield* connect(config, {
+    controlTag: keys.controlTag,
+    recover: (fresh) => Recovery.recover(recovery, fresh),
+    scripts: Object.values(scripts).map(({ source }) => source)
   })
+  const waitMillis = Math.max(1, Math.floor(commandMillis / 2))
+  const session = Session.make({ keys, scripts, wire, replicas, waitMillis })
+  const tried = yield* Effect.callback<unknown>((resume) => {
+    run(session, "counter", { keys: [["n", ""]] }, (answer) => resume(Effect.succeed(answer)))
+  })
+  if (isFault(tried) && (isRequired || tried.reason === "Denied")) return yield* Effect.fail(tried)
+  return { session, config, recovery }
+})

@@ -4,16 +4,16 @@ import type { UnitFault } from "../fault.ts"
 export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "reads that are sent together all have the markers of the first",
-    in: "make",
-    find: "markers !== lastMarkers",
-    replace: "lastMarkers === undefined",
+    in: "place",
+    find: "read.markers !== session.lastMarkers",
+    replace: "session.lastMarkers === undefined",
     by: "test/servers/redisLaws.test.ts"
   },
   {
     name: "a server that is slow to say whose a write was keeps what others have changed in memory",
-    in: "makeInTime",
-    find: "one.done(false)",
-    replace: "void one.done",
+    in: "look",
+    find: "question.answer(false)",
+    replace: "void question.answer",
     by: "test/servers/redisTracking.test.ts"
   },
   {
@@ -38,35 +38,35 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "the first marker of a tag counts as an invalidation of what is loaded with it",
-    in: "heard",
-    find: "isInherited(tag) || known.isKnown(tag)",
+    in: "onInvalidate",
+    find: "isInherited(tag) || MarkerVersions.isKnown(markerVersions, tag)",
     replace: "isInherited(tag)",
     by: "test/servers/redisTracking.test.ts"
   },
   {
     name: "who may track does not tell those who may not",
-    in: "make",
-    find: "if (!isDeaf && areOthers === false) return",
-    replace: "if (!isDeaf) return",
+    in: "publish",
+    find: "if (!self.isUntracked && self.areOthersUntracked === false) return",
+    replace: "if (!self.isUntracked) return",
     by: "test/servers/redisPublished.test.ts"
   },
   {
     name: "every process publishes what it changes, though nobody listens",
-    in: "make",
-    find: "if (!isDeaf && areOthers === false) return",
+    in: "publish",
+    find: "if (!self.isUntracked && self.areOthersUntracked === false) return",
     replace: "",
     by: "test/servers/redisPublished.test.ts"
   },
   {
     name: "the results of loads are not published",
-    in: "operations",
-    find: `const loadOf = (id: string): Told => ({ _tag: "Load", id })`,
-    replace: `const loadOf = (_: string): Told => ({ _tag: "Load", id: "~" })`,
+    in: "commitOne",
+    find: `{ _tag: "Load", id }`,
+    replace: `{ _tag: "Load", id: "~" }`,
     by: "test/servers/redisPublished.test.ts"
   },
   {
     name: "who hears that an entry was set does not end what derives from it",
-    in: "make",
+    in: "onMessage",
     find: `for (const tag of tagsOfId(id)) offer({ _tag: "TagChanged", tag })`,
     replace: "",
     by: "test/servers/redisPublished.test.ts"
@@ -115,29 +115,29 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a transaction on a cluster does not look at the tags of what is checked, where they are in another slot",
-    in: "make",
-    find: "if (beyond === undefined || !checked.has(id) ||",
-    replace: "if (beyond !== undefined || !checked.has(id) ||",
+    in: "attempt",
+    find: "if (beyond === undefined ||",
+    replace: "if (beyond !== undefined ||",
     by: "test/servers/redisTransactions.test.ts"
   },
   {
     name: "a transaction on a cluster loses what was loaded of other slots",
-    in: "make",
+    in: "onCluster",
     find: `answer._tag === "Committed" && elsewhere.length > 0`,
     replace: `answer._tag === "Committed" && elsewhere.length < 0`,
     by: "test/servers/redisTransactions.test.ts"
   },
   {
     name: "a transaction on a cluster leaves the markers of what it writes",
-    in: "toAsked",
-    find: `step("S", add(...keysOfWrite(one.id, isCluster)), ...write(one.entry, one.id))`,
+    in: "addStep",
+    find: `push("S", add(program, ...keysOfWrite(step.id, isCluster)),`,
     replace:
-      `step("S", add(...keysOfWrite(one.id, isCluster).filter(([kind]) => kind !== "d"), ["v", one.id]), ...write(one.entry, one.id))`,
+      `push("S", add(program, ...keysOfWrite(step.id, isCluster).filter(([kind]) => kind !== "d"), ["v", step.id]),`,
     by: "test/servers/redisDerived.test.ts"
   },
   {
     name: "each process clears a server that came back empty, one after the other",
-    in: "make",
+    in: "recover",
     find: "if (!isCleared || fresh.formerRun === undefined) return",
     replace: "if (isCleared || fresh.formerRun === undefined) return",
     by: "test/servers/redisFailures.test.ts"

@@ -6,10 +6,10 @@ import { groupOf, groupTag, idOfTag } from "../../../internal/store/markers/idTa
  * v an entry, l its lease, f the failure note of its last leader, d the marker of its id, t the marker of a tag, n a
  * counter.
  */
-export type Kind = "v" | "l" | "f" | "d" | "t" | "n"
+export type KeyKind = "v" | "l" | "f" | "d" | "t" | "n"
 
 /** A key by what it is and what it is of. */
-export type Named = readonly [kind: Kind, text: string]
+export type Named = readonly [kind: KeyKind, text: string]
 
 /** The marker of a tag. That of an id is in the slot of the id. */
 export const markerOf = (tag: string): Named => {
@@ -23,6 +23,9 @@ export const keysOfWrite = (id: string, isCluster: boolean): ReadonlyArray<Named
   isCluster
     ? [["v", id], ["l", id], ["f", id], ["d", id]]
     : [["v", id], ["l", id], ["f", id], ["d", id], markerOf(groupTag(groupOf(id)))]
+
+/** An entry, its lease and the failure note of its last leader. */
+export const leaseKeys = (id: string): ReadonlyArray<Named> => [["v", id], ["l", id], ["f", id]]
 
 const special = /[%:{}*?[\]\\]/g
 
@@ -75,9 +78,9 @@ export interface Keys {
   readonly timeOf: (run: string) => string
   /** the text whose hash is the slot of those two */
   readonly controlTag: string
-  readonly of: (kind: Kind, era: string, text: string) => string
+  readonly of: (kind: KeyKind, era: string, text: string) => string
   /** a pattern for the keys of a kind in an era whose texts begin with a prefix, and perhaps others */
-  readonly pattern: (kind: Kind, era: string, prefix: string) => string
+  readonly pattern: (kind: KeyKind, era: string, prefix: string) => string
   /** what a key consists of; `undefined` for one that none of these names is */
   readonly partsOf: (key: string) => KeyParts | undefined
   /** a lock, and the last token of its holders: of no era */
@@ -88,7 +91,7 @@ export interface Keys {
   /** what is followed begins with one of these: entries, failure notes, markers, the era, and whether others are deaf */
   readonly tracked: ReadonlyArray<string>
   /** it is there while a process may not follow what the servers tell: the others then publish what they change */
-  readonly deaf: string
+  readonly untracked: string
   /** the channel on which they do */
   readonly changes: string
   /** a pattern for all channels: an ACL that allows just these allows to listen to this very pattern, and to no narrower one */
@@ -98,7 +101,7 @@ export interface Keys {
 }
 
 interface KeyParts {
-  readonly kind: Kind
+  readonly kind: KeyKind
   readonly era: string
   readonly text: string
 }
@@ -107,7 +110,7 @@ const glob = /[*?[\]\\^-]/g
 
 export const make = (given: string): Keys => {
   const prefix = encodePrefix(given)
-  const headOf = (kind: Kind, era: string) => `${prefix}:${kind}:${era}:{`
+  const headOf = (kind: KeyKind, era: string) => `${prefix}:${kind}:${era}:{`
   const parts = new RegExp(`^${prefix.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}:([vlfdtn]):(\\d+):\\{.{${hashSize}}\\}`)
   return {
     prefix,
@@ -122,14 +125,14 @@ export const make = (given: string): Keys => {
     partsOf(key) {
       const found = parts.exec(key)
       if (found === null) return undefined
-      const [head, kind, era] = found as unknown as readonly [string, Kind, string]
+      const [head, kind, era] = found as unknown as readonly [string, KeyKind, string]
       return { kind, era, text: unescape(key.slice(head.length)) }
     },
     lock: (name) => `${prefix}:k:{${hashOf(name)}}${escape(name)}`,
     lockToken: (name) => `${prefix}:i:{${hashOf(name)}}${escape(name)}`,
     guard: (kind, name) => `${prefix}:g:${kind}:{${hashOf(name)}}${escape(name)}`,
     tracked: ["v", "f", "d", "t", "e", "m"].map((kind) => `${prefix}:${kind}:`),
-    deaf: `${prefix}:m:{${prefix}}`,
+    untracked: `${prefix}:m:{${prefix}}`,
     changes: `${prefix}:m`,
     allChannels: `${prefix}:*`,
     allEras: `${prefix}:[vlfdtn]:*`
@@ -140,7 +143,7 @@ export const make = (given: string): Keys => {
 // slots
 // ---------------------------------------------------------------------------------------------------------------------
 
-const slots = 16_384
+export const slotCount = 16_384
 
 /** The table of CRC-16 (XMODEM), which Redis takes for its slots. */
 const table = Uint16Array.from({ length: 256 }, (_, byte) => {
@@ -156,7 +159,7 @@ const sumOf = (bytes: Uint8Array): number => {
 }
 
 /** The slot of what is between the braces of a key. */
-export const slotOf = (tag: string): number => sumOf(Buffer.from(tag)) % slots
+export const slotOf = (tag: string): number => sumOf(Buffer.from(tag)) % slotCount
 
 /** The slot of a key. */
 export const slotOfKey = ([, text]: Named): number => slotOf(hashOf(text))

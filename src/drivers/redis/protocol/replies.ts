@@ -5,6 +5,7 @@ import { toHex } from "../../../internal/codec/bytes.ts"
 import * as Frame from "../../../internal/codec/frame.ts"
 import type { Counter, Failures, Marker } from "../../../ports/store.ts"
 import type { Address } from "../connection/client.ts"
+import { slotCount } from "./keys.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // entries
@@ -27,16 +28,16 @@ export const toFrame = (id: string, entry: Stored, offset: number): Buffer => {
   return Buffer.from(frame.buffer, frame.byteOffset, frame.length)
 }
 
-interface Read {
+interface Decoded {
   readonly entry: Stored | undefined
   /** it is a frame of ours, with a byte that is not */
   readonly isDamaged: boolean
 }
 
-const missing: Read = { entry: undefined, isDamaged: false }
+const missing: Decoded = { entry: undefined, isDamaged: false }
 
 /** What is under the key of an id. A frame of another release is a miss, and so is what another program wrote. */
-export const toEntry = (id: string, answer: unknown, offset: number): Read => {
+export const toEntry = (id: string, answer: unknown, offset: number): Decoded => {
   if (!Buffer.isBuffer(answer) || !isOurs(answer)) return missing
   const entry = Frame.decode(id, answer, crc32)
   if (entry === undefined) return { entry, isDamaged: true }
@@ -61,7 +62,7 @@ export const toRaw = (hex: string): Buffer => Buffer.from(hex, "hex")
 // leases
 // ---------------------------------------------------------------------------------------------------------------------
 
-type Lease =
+type LeaseAnswer =
   | { readonly _tag: "Stored"; readonly frame: Buffer }
   | { readonly _tag: "Wait"; readonly leftMillis: number }
   | {
@@ -72,7 +73,7 @@ type Lease =
   }
 
 /** The answer to `acquire`. */
-export const toLease = (answer: unknown): Lease | undefined => {
+export const toLease = (answer: unknown): LeaseAnswer | undefined => {
   if (Buffer.isBuffer(answer)) return { _tag: "Stored", frame: answer }
   if (typeof answer === "number") return answer > 0 ? { _tag: "Wait", leftMillis: answer } : undefined
   if (!Array.isArray(answer)) return undefined
@@ -150,17 +151,31 @@ export const toCounter = (value: unknown, expires: unknown, offset: number): Cou
 // listings
 // ---------------------------------------------------------------------------------------------------------------------
 
-interface Page {
+export interface KeyPage {
   readonly cursor: string
   readonly keys: ReadonlyArray<Buffer>
 }
 
 /** The answer to `SCAN`. */
-export const toPage = (answer: unknown): Page | undefined => {
+export const toPage = (answer: unknown): KeyPage | undefined => {
   if (!Array.isArray(answer) || !Array.isArray(answer[1])) return undefined
   const cursor = String(answer[0])
   return /^\d+$/.test(cursor) ? { cursor, keys: (answer[1] as Array<unknown>).filter(Buffer.isBuffer) } : undefined
 }
+
+// ---------------------------------------------------------------------------------------------------------------------
+// servers
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** The answer to `TIME` in epoch milliseconds; `NaN` if it is none. */
+export const toTime = (answer: unknown): number => {
+  const [seconds, micros] = Array.isArray(answer) ? answer.map(Number) : []
+  return seconds === undefined || micros === undefined ? NaN : seconds * 1000 + micros / 1000
+}
+
+/** Whether a server has a role, by its answer to `ROLE`. */
+export const hasRole = (answer: unknown, role: "slave" | "sentinel"): boolean =>
+  Array.isArray(answer) && String(answer[0]) === role
 
 // ---------------------------------------------------------------------------------------------------------------------
 // clusters
@@ -171,8 +186,6 @@ export interface SlotRange {
   readonly to: number
   readonly address: Address
 }
-
-const slotCount = 16_384
 
 /** The answer to `CLUSTER SLOTS`, if it has a master for every slot. `host` is that of the node which was asked. */
 export const slots = (answer: unknown, host: string): ReadonlyArray<SlotRange> | undefined => {

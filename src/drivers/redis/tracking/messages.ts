@@ -1,75 +1,77 @@
-/** Messages of the servers, heard over a connection of their own, which is made with the first listener. */
+/** A subscriber with a connection of its own, which is made with the first listener. */
+import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { destroy } from "../connection/client.ts"
-import type { Wire } from "../connection/router.ts"
+import type { Wire } from "../connection/wire.ts"
 import { Fault } from "../fault.ts"
 
 interface Messages {
-  /** calls a listener with every message of a channel, and whenever the connection begins to listen */
-  readonly listen: (channel: string, listener: () => void) => () => void
+  readonly wire: Wire
+  readonly pattern: string
+  readonly context: Context.Context<Scope.Scope>
+  /** By channel. */
+  readonly listeners: Map<string, Set<() => void>>
+  isStarted: boolean
 }
 
-/** Listens to all channels of a pattern. While there is no connection nothing is heard, and another one is tried. */
+/** Subscribes to all channels of a pattern. Without a connection messages are lost, and another one is tried. */
 export const make = (wire: Wire, pattern: string): Effect.Effect<Messages, never, Scope.Scope> =>
-  Effect.gen(function*() {
-    const context = yield* Effect.context<Scope.Scope>()
-    const listeners = new Map<string, Set<() => void>>()
-    let isStarted = false
+  Effect.map(
+    Effect.context<Scope.Scope>(),
+    (context): Messages => ({ wire, pattern, context, listeners: new Map(), isStarted: false })
+  )
 
-    const once = Effect.acquireUseRelease(
-      wire.makeClient(),
-      (client) => {
-        const ended = Deferred.makeUnsafe<void>()
-        const end = () => void Deferred.doneUnsafe(ended, Exit.void)
-        client.on("error", end)
-        client.on("end", end)
-        const subscribed = Effect.tryPromise({
-          try: async () => {
-            await client.connect()
-            await client.pSubscribe(pattern, (_, channel) => wake(String(channel)))
-          },
-          catch: () => new Fault("Unavailable", "no messages")
-        })
-        return Effect.andThen(
-          Effect.timeout(subscribed, Limits.connection.connectMillis),
-          Effect.andThen(
-            Effect.sync(() => {
-              for (const channel of listeners.keys()) wake(channel)
-            }),
-            Deferred.await(ended)
-          )
-        )
-      },
-      (client) => Effect.sync(() => destroy(client))
-    )
+/**
+ * Calls a listener with every message of a channel, and whenever the connection begins to receive. Answers how to
+ * unsubscribe.
+ */
+export const listen = (self: Messages, channel: string, listener: () => void): () => void => {
+  start(self)
+  const { listeners } = self
+  const some = listeners.get(channel) ?? new Set()
+  listeners.set(channel, some.add(listener))
+  return () => {
+    some.delete(listener)
+    if (some.size === 0 && listeners.get(channel) === some) listeners.delete(channel)
+  }
+}
 
-    const wake = (channel: string) => {
-      for (const listener of [...listeners.get(channel) ?? []]) listener()
-    }
+const start = (self: Messages): void => {
+  if (self.isStarted) return
+  self.isStarted = true
+  const again = Effect.sleep(Limits.connection.longestPauseMillis)
+  Effect.runForkWith(self.context)(
+    Effect.forkScoped(Effect.forever(Effect.andThen(Effect.ignore(receive(self)), again)))
+  )
+}
 
-    const start = () => {
-      if (isStarted) return
-      isStarted = true
-      Effect.runForkWith(context)(
-        Effect.forkScoped(
-          Effect.forever(Effect.andThen(Effect.ignore(once), Effect.sleep(Limits.connection.longestPauseMillis)))
-        )
-      )
-    }
+/** Receives messages until the connection is lost. */
+const receive = (self: Messages): Effect.Effect<void, unknown> =>
+  Effect.acquireUseRelease(
+    self.wire.makeClient(),
+    Effect.fnUntraced(function*(client) {
+      const ended = Deferred.makeUnsafe<void>()
+      const end = () => void Deferred.doneUnsafe(ended, Exit.void)
+      client.on("error", end)
+      client.on("end", end)
+      const subscribed = Effect.tryPromise({
+        try: async () => {
+          await client.connect()
+          await client.pSubscribe(self.pattern, (_, channel) => wake(self, String(channel)))
+        },
+        catch: () => new Fault("Unavailable", "no messages")
+      })
+      yield* Effect.timeout(subscribed, Limits.connection.connectMillis)
+      for (const channel of self.listeners.keys()) wake(self, channel)
+      yield* Deferred.await(ended)
+    }),
+    (client) => Effect.sync(() => destroy(client))
+  )
 
-    return {
-      listen: (channel, listener) => {
-        start()
-        const some = listeners.get(channel) ?? new Set()
-        listeners.set(channel, some.add(listener))
-        return () => {
-          some.delete(listener)
-          if (some.size === 0 && listeners.get(channel) === some) listeners.delete(channel)
-        }
-      }
-    }
-  })
+const wake = ({ listeners }: Messages, channel: string): void => {
+  for (const listener of [...listeners.get(channel) ?? []]) listener()
+}

@@ -1,12 +1,11 @@
 /**
- * Changes as processes tell them each other, by published messages: where the server does not tell a process of changes
- * itself, because an ACL or a proxy before it refuses client tracking.
+ * Changes that processes publish to each other, for processes to which an ACL or a proxy denies client-side tracking.
  *
- * A message is sent when the server has answered the write, so who hears it reads what was written. It may be lost, and nobody
- * tells of what expires, is evicted or is written by other programs: memory is believed for `maxStaleness` all the same.
+ * A message is sent when the server has answered the write, so its reader reads what was written. It may be lost, and none
+ * is sent of what expires, is evicted or is written by other programs: memory is trusted for `maxStaleness` all the same.
  *
- * Who may not track says so under a key that all others follow, every few seconds. As long as it is there they tell of what
- * they change, too; otherwise nothing is published.
+ * A process that may not track says so under a key, which all others track, every few seconds. As long as the key is there,
+ * they publish their changes; otherwise nothing is published.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -16,23 +15,30 @@ import { tagsOfId } from "../../../internal/store/markers/idTags.ts"
 import type { Change } from "../../../ports/store.ts"
 import type { Told } from "../../shared/recentChanges.ts"
 import { destroy } from "../connection/client.ts"
-import type { Session } from "../connection/commands.ts"
 import { Fault, faultOf, isFault, type Scrub } from "../fault.ts"
+import { control } from "../session/era.ts"
+import type { Session } from "../session/session.ts"
 
 export interface Published {
-  /** tells those who have to be told */
-  readonly tell: (told: ReadonlyArray<Told>) => void
-  /** looks whether others have to be told: they may have said so, or the time of that may be over */
-  readonly look: () => void
-  /** nobody says any more whether others have to be told: until it is known again, they are */
-  readonly forget: () => void
-  /** sends what is to be told, and waits until the server has it, for a while */
-  readonly settle: Effect.Effect<void>
-  /** hears of what others tell, and tells them, until the scope closes. The answer waits until nothing is heard any more */
-  readonly hear: (offer: (change: Change) => void) => Effect.Effect<Effect.Effect<never, Fault>, Fault, Scope.Scope>
+  readonly session: Session
+  /** The name of this process in messages. */
+  readonly sender: string
+  readonly scrub: Scrub
+  /** This process may not track. */
+  isUntracked: boolean
+  /** Whether there are other such processes; `undefined`: unknown. */
+  areOthersUntracked: boolean | undefined
+  /** The changes for the next message. */
+  changes: Array<Told>
+  /** How many messages this process has published since it received one of its own. */
+  unheard: number
+  /** Messages that the server has not confirmed. */
+  unconfirmed: number
+  /** Is called when there are none. */
+  onConfirmed: (() => void) | undefined
 }
 
-/** Sender, results of loads, what was changed by hand, tags, and whether all was cleared. */
+/** Sender, results of loads, ids that were changed by hand, tags, and whether all was cleared. */
 type Message = readonly [
   sender: string,
   loads: ReadonlyArray<string>,
@@ -42,121 +48,142 @@ type Message = readonly [
 ]
 
 export const make = (session: Session, sender: string, scrub: Scrub): Published => {
-  const { keys, wire } = session
-  let isDeaf = false
-  /** `undefined`: nobody knows */
-  let areOthers: boolean | undefined
-  let waiting: Array<Told> = []
-  /** how often this process has published what it should hear, since it heard something of its own */
-  let unheard = 0
-  /** messages that the server has not confirmed, and who waits for that */
-  let unconfirmed = 0
-  let settled: (() => void) | undefined
-
-  const look = (): void =>
-    wire.send(keys.controlTag, ["EXISTS", keys.deaf], (answer) => {
-      areOthers = isFault(answer) ? undefined : answer === 1
-    })
-
-  const publish = (told: ReadonlyArray<Told>): void => {
-    const ofKind = (tag: "Load" | "Entry") => told.flatMap((one) => one._tag === tag ? [one.id] : [])
-    const tags = told.flatMap((one) => one._tag === "Tag" ? [one.tag] : [])
-    const all = told.some(({ _tag }) => _tag === "All")
-    const message: Message = [sender, ofKind("Load"), ofKind("Entry"), tags, all]
-    unconfirmed++
-    wire.send(keys.controlTag, ["PUBLISH", keys.changes, JSON.stringify(message)], () => {
-      if (--unconfirmed === 0) settled?.()
-    })
+  const self: Published = {
+    session,
+    sender,
+    scrub,
+    isUntracked: false,
+    areOthersUntracked: undefined,
+    changes: [],
+    unheard: 0,
+    unconfirmed: 0,
+    onConfirmed: undefined
   }
+  // A process that writes at once, and ends, has to know too.
+  look(self)
+  return self
+}
 
-  const flush = (): void => {
-    const told = waiting
-    waiting = []
-    if (told.length > 0) publish(told)
+// ---------------------------------------------------------------------------------------------------------------------
+// publishing
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Looks whether other processes need messages: they may have said so, or the time of that may be over. */
+export const look = (self: Published): void => {
+  const { keys, wire } = self.session
+  wire.send(keys.controlTag, ["EXISTS", keys.untracked], (answer) => {
+    self.areOthersUntracked = isFault(answer) ? undefined : answer === 1
+  })
+}
+
+/** Invalidations of that key stop coming: until it is known again, other processes get messages. */
+export const forget = (self: Published): void => void (self.areOthersUntracked = undefined)
+
+/** Publishes changes, if other processes need that. */
+export const publish = (self: Published, changes: ReadonlyArray<Told>): void => {
+  if (!self.isUntracked && self.areOthersUntracked === false) return
+  for (const change of changes) {
+    const length = self.changes.push(change)
+    if (length === 1) queueMicrotask(() => flush(self))
+    else if (length === Limits.keysPerCommand) flush(self)
   }
+}
 
-  /** Says that this process may not track, and publishes a message that it has to hear itself. */
-  const sayDeaf = (): void => {
-    wire.send(keys.controlTag, ["SET", keys.deaf, "", "PX", String(3 * Limits.tracking.announceMillis)], () => {})
-    publish([])
-  }
+/** Sends what is left, and waits until the server has it, for a while. */
+export const settle = (self: Published): Effect.Effect<void> =>
+  Effect.ignore(Effect.timeout(
+    Effect.callback<void>((resume) => {
+      flush(self)
+      self.onConfirmed = () => resume(Effect.void)
+      if (self.unconfirmed === 0) self.onConfirmed()
+    }),
+    Limits.tracking.answerMillis
+  ))
 
-  const heard = (offer: (change: Change) => void) => (text: unknown): void => {
-    const message = parse(text)
-    // another release tells otherwise: anything may have changed
-    if (message === undefined) return offer({ _tag: "AllChanged" })
-    const [from, loads, ids, tags, all] = message
-    if (from === sender) {
-      unheard = 0
-      return
-    }
-    for (const id of loads) offer({ _tag: "Changed", id })
-    for (const id of ids) {
-      for (const tag of tagsOfId(id)) offer({ _tag: "TagChanged", tag })
-      offer({ _tag: "Changed", id })
-    }
-    for (const tag of tags) offer({ _tag: "TagChanged", tag })
-    if (!all) return
-    session.control(() => {})
-    offer({ _tag: "AllChanged" })
-  }
+const flush = (self: Published): void => {
+  const { changes } = self
+  self.changes = []
+  if (changes.length > 0) send(self, changes)
+}
 
-  // who writes at once, and ends, has to know too
-  look()
-  return {
-    look,
-    forget: () => void (areOthers = undefined),
-    settle: Effect.ignore(Effect.timeout(
-      Effect.callback<void>((resume) => {
-        flush()
-        settled = () => resume(Effect.void)
-        if (unconfirmed === 0) settled()
-      }),
-      Limits.tracking.answerMillis
-    )),
-    tell(told) {
-      if (!isDeaf && areOthers === false) return
-      for (const one of told) {
-        if (waiting.push(one) === 1) queueMicrotask(flush)
-        else if (waiting.length === Limits.keysPerCommand) flush()
-      }
+const send = (self: Published, changes: ReadonlyArray<Told>): void => {
+  const { keys, wire } = self.session
+  const idsOf = (tag: "Load" | "Entry") => changes.flatMap((one) => one._tag === tag ? [one.id] : [])
+  const tags = changes.flatMap((one) => one._tag === "Tag" ? [one.tag] : [])
+  const all = changes.some(({ _tag }) => _tag === "All")
+  const message: Message = [self.sender, idsOf("Load"), idsOf("Entry"), tags, all]
+  self.unconfirmed++
+  wire.send(keys.controlTag, ["PUBLISH", keys.changes, JSON.stringify(message)], () => {
+    if (--self.unconfirmed === 0) self.onConfirmed?.()
+  })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// subscribing
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Receives messages, and publishes changes, until the scope closes. The answer waits until no messages come any more. */
+export const subscribe = Effect.fnUntraced(function*(
+  self: Published,
+  offer: (change: Change) => void
+): Effect.fn.Return<Effect.Effect<never, Fault>, Fault, Scope.Scope> {
+  const { scrub, session: { keys, wire } } = self
+  const client = yield* Effect.acquireRelease(wire.makeClient(), (client) => Effect.sync(() => destroy(client)))
+  const lost = Deferred.makeUnsafe<never, Fault>()
+  const end = (why: Fault) => void Deferred.doneUnsafe(lost, Effect.fail(why))
+  client.on("error", (thrown: unknown) => end(faultOf(thrown, scrub)))
+  client.on("end", () => end(new Fault("Unavailable", "the server has hung up")))
+  const subscribed = Effect.tryPromise({
+    try: async () => {
+      await client.connect()
+      await client.subscribe(keys.changes, (text) => onMessage(self, text, offer))
     },
-    hear: Effect.fnUntraced(function*(offer) {
-      const client = yield* Effect.acquireRelease(
-        wire.makeClient(),
-        (client) => Effect.sync(() => destroy(client))
-      )
-      const lost = Deferred.makeUnsafe<never, Fault>()
-      const end = (why: Fault) => void Deferred.doneUnsafe(lost, Effect.fail(why))
-      client.on("error", (thrown: unknown) => end(faultOf(thrown, scrub)))
-      client.on("end", () => end(new Fault("Unavailable", "the server has hung up")))
-      yield* Effect.timeoutOrElse(
-        Effect.tryPromise({
-          try: async () => {
-            await client.connect()
-            await client.subscribe(keys.changes, heard(offer))
-          },
-          catch: (thrown) => faultOf(thrown, scrub)
-        }),
-        {
-          duration: Limits.tracking.answerMillis,
-          orElse: () => Effect.fail(new Fault("Timeout", "the server does not answer who listens to messages"))
-        }
-      )
-      isDeaf = true
-      yield* Effect.addFinalizer(() => Effect.sync(() => isDeaf = false))
-      unheard = 0
-      sayDeaf()
-      const saying = Effect.forever(Effect.andThen(
-        Effect.sleep(Limits.tracking.announceMillis),
-        Effect.sync(() => {
-          if (unheard++ > 1) end(new Fault("Unavailable", "what is published is not heard"))
-          else sayDeaf()
-        })
-      ))
-      return Effect.raceFirst(Deferred.await(lost), saying)
+    catch: (thrown) => faultOf(thrown, scrub)
+  })
+  yield* Effect.timeoutOrElse(subscribed, {
+    duration: Limits.tracking.answerMillis,
+    orElse: () => Effect.fail(new Fault("Timeout", "the server does not answer who listens to messages"))
+  })
+  self.isUntracked = true
+  yield* Effect.addFinalizer(() => Effect.sync(() => self.isUntracked = false))
+  self.unheard = 0
+  announce(self)
+  const announcing = Effect.forever(Effect.andThen(
+    Effect.sleep(Limits.tracking.announceMillis),
+    Effect.sync(() => {
+      if (self.unheard++ > 1) end(new Fault("Unavailable", "what is published is not heard"))
+      else announce(self)
     })
+  ))
+  return Effect.raceFirst(Deferred.await(lost), announcing)
+})
+
+/** Says that this process may not track, and publishes a message that it has to receive itself. */
+const announce = (self: Published): void => {
+  const { keys, wire } = self.session
+  const args = ["SET", keys.untracked, "", "PX", String(3 * Limits.tracking.announceMillis)]
+  wire.send(keys.controlTag, args, () => {})
+  send(self, [])
+}
+
+const onMessage = (self: Published, text: unknown, offer: (change: Change) => void): void => {
+  const message = parse(text)
+  // Another release has other messages: anything may have changed.
+  if (message === undefined) return offer({ _tag: "AllChanged" })
+  const [sender, loads, ids, tags, all] = message
+  if (sender === self.sender) {
+    self.unheard = 0
+    return
   }
+  for (const id of loads) offer({ _tag: "Changed", id })
+  for (const id of ids) {
+    for (const tag of tagsOfId(id)) offer({ _tag: "TagChanged", tag })
+    offer({ _tag: "Changed", id })
+  }
+  for (const tag of tags) offer({ _tag: "TagChanged", tag })
+  if (!all) return
+  control(self.session, () => {})
+  offer({ _tag: "AllChanged" })
 }
 
 const parse = (text: unknown): Message | undefined => {

@@ -1,0 +1,200 @@
+/** Keeps a connection: connects again whenever it is lost, and compares the clocks. */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Random from "effect/Random"
+import type * as Scope from "effect/Scope"
+import * as Limits from "../../../internal/defaults/redis.ts"
+import { monotonicMillis } from "../../../internal/time/monotonic.ts"
+import { Fault, faultOf, isFault } from "../fault.ts"
+import { toTime } from "../protocol/replies.ts"
+import { type Address, type Client, destroy } from "./client.ts"
+import * as Connection from "./connection.ts"
+import { greet, speaksPlainly, speaksTls } from "./greeting.ts"
+
+/** Opens a connection, until the scope closes. Answers after the first attempt, with its fault if it failed. */
+export const open = Effect.fnUntraced(function*(
+  options: Connection.ConnectionOptions
+): Effect.fn.Return<readonly [Connection.Connection, Fault | undefined], never, Scope.Scope> {
+  const self = Connection.make(options, yield* Clock.Clock)
+  const first = Deferred.makeUnsafe<Fault | undefined>()
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      self.down = new Fault("Unavailable", "the store is closed")
+      Connection.failAll(self, self.down)
+    })
+  )
+  yield* Effect.forkScoped(keepConnected(self, first))
+  yield* Effect.forkScoped(keepLooking(self))
+  yield* Effect.forkScoped(keepBeating(self))
+  return [self, yield* Deferred.await(first)]
+})
+
+type First = Deferred.Deferred<Fault | undefined>
+
+const keepConnected = Effect.fnUntraced(function*(self: Connection.Connection, first: First) {
+  const { firstPauseMillis, longestPauseMillis, refusedMillis } = Limits.connection
+  let pause: number = firstPauseMillis
+  for (;;) {
+    const { wasReady, why } = yield* connect(self, first)
+    self.down = new Fault(why.reason === "Timeout" ? "Unavailable" : why.reason, why.message, why.code, why.isLasting)
+    Connection.failAll(self, self.down)
+    Deferred.doneUnsafe(first, Exit.succeed(self.down))
+    if (wasReady) {
+      pause = firstPauseMillis
+      self.options.onLost?.()
+    }
+    const jitter = 0.5 + (yield* Random.next) / 2
+    // A replica may become the master again, or its name may mean another server.
+    const isRefused = why.isLasting && why.code !== "REPLICA"
+    yield* Effect.sleep(isRefused ? refusedMillis : pause * jitter)
+    pause = Math.min(longestPauseMillis, pause * 2)
+  }
+})
+
+const keepLooking = (self: Connection.Connection): Effect.Effect<never> =>
+  Effect.forever(Effect.andThen(
+    self.isBusy.await,
+    Effect.andThen(
+      Effect.sleep(self.options.commandMillis / Limits.connection.looks),
+      Effect.sync(() => Connection.look(self))
+    )
+  ))
+
+/** Notices that an idle connection is dead, and compares the clocks. */
+const keepBeating = (self: Connection.Connection): Effect.Effect<never> =>
+  Effect.forever(Effect.andThen(
+    Effect.sleep(Limits.connection.heartbeatMillis),
+    Effect.sync(() => {
+      if (!Connection.isUp(self)) return
+      const askedAt = monotonicMillis(self.clock)
+      Connection.send(self, ["TIME"], (answer) => adjust(self, toTime(answer), monotonicMillis(self.clock) - askedAt))
+    })
+  ))
+
+// ---------------------------------------------------------------------------------------------------------------------
+// one client
+// ---------------------------------------------------------------------------------------------------------------------
+
+interface Ended {
+  readonly why: Fault
+  readonly wasReady: boolean
+}
+
+/** Connects a client and uses it until it is lost. */
+const connect = (self: Connection.Connection, first: First): Effect.Effect<Ended> => {
+  const { locate, makeClient, scrub, settings } = self.options
+  return Effect.gen(function*() {
+    const address = yield* locate
+    const client = yield* Effect.try({
+      try: () => makeClient(address, settings),
+      catch: (thrown) => isFault(thrown) ? thrown : faultOf(thrown, scrub)
+    })
+    return yield* use(self, client, { address, first })
+  }).pipe(Effect.catch((why) => Effect.succeed({ why, wasReady: false })))
+}
+
+const use = (
+  self: Connection.Connection,
+  client: Client,
+  { address, first }: { readonly address: Address | undefined; readonly first: First }
+): Effect.Effect<Ended> => {
+  const { name, scrub } = self.options
+  const ended = Deferred.makeUnsafe<Fault>()
+  let wasReady = false
+  const end = (why: Fault) => {
+    // At once: nothing more is sent to it.
+    if (self.client === client) {
+      self.client = undefined
+      self.lostAt = monotonicMillis(self.clock)
+    }
+    Deferred.doneUnsafe(ended, Exit.succeed(why))
+  }
+  client.on("error", (thrown: unknown) => end(faultOf(thrown, scrub)))
+  client.on("end", () => end(new Fault("Unavailable", `${name} has hung up`, "HUNGUP")))
+  return Effect.gen(function*() {
+    const greeting = yield* ready(self, client, address)
+    adjust(self, greeting.time, greeting.tookMillis)
+    self.run = greeting.run
+    self.client = client
+    self.lose = end
+    wasReady = self.hasConnected = true
+    Deferred.doneUnsafe(first, Exit.succeed(undefined))
+    return yield* Deferred.await(ended)
+  }).pipe(
+    Effect.catch((fault) => Effect.succeed(fault)),
+    Effect.map((why) => ({ why, wasReady })),
+    Effect.ensuring(Effect.sync(() => {
+      if (self.lose === end) self.lose = undefined
+      if (self.client === client) self.client = undefined
+      destroy(client)
+    }))
+  )
+}
+
+/** Connects, checks the server and gives it what it may lack. */
+const ready = (self: Connection.Connection, client: Client, address: Address | undefined) => {
+  const { clock, options, run } = self
+  return Effect.tryPromise({
+    try: async () => {
+      await client.connect()
+      return await greet(client, { ...options, nowMillis: () => monotonicMillis(clock) })
+    },
+    catch: (thrown) => isFault(thrown) ? thrown : faultOf(thrown, options.scrub)
+  }).pipe(
+    Effect.tap((greeting) =>
+      run === undefined && options.mayLack !== true || run !== "" && greeting.run === run
+        ? Effect.void
+        : options.recover({ client, formerRun: run, lostAt: self.lostAt })
+    ),
+    Effect.timeoutOrElse({
+      duration: options.connectMillis,
+      orElse: () => Effect.fail(new Fault("Timeout", `${options.name} could not be reached in time`))
+    }),
+    Effect.catch((fault) =>
+      Effect.flatMap(self.hasConnected ? Effect.succeed(fault) : explained(fault, address, options), Effect.fail)
+    )
+  )
+}
+
+/** If only one side speaks TLS, the other one hangs up or says nothing. Waiting does not help then. */
+const explained = (
+  fault: Fault,
+  address: Address | undefined,
+  { connectMillis, name, settings }: Connection.ConnectionOptions
+): Effect.Effect<Fault> => {
+  const isSecure = settings.tls !== undefined
+  const mayBe = isSecure ? fault.reason === "Timeout" : fault.reason !== "Timeout" && fault.code !== "ECONNREFUSED"
+  if (address === undefined || fault.isLasting || !mayBe) return Effect.succeed(fault)
+  return Effect.map(
+    Effect.promise(() => (isSecure ? speaksPlainly : speaksTls)(address, connectMillis / 2)),
+    (isOther) => isOther ? new Fault("Denied", `${name} ${isSecure ? plain : secure}`, "TLS", true) : fault
+  )
+}
+
+const plain = "speaks no TLS: use redis://, without the option \"tls\""
+const secure = "speaks TLS: use rediss://, or the option \"tls\""
+
+// ---------------------------------------------------------------------------------------------------------------------
+// clocks
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** The clock of a program whose time is real. */
+const machine = Clock.Clock.defaultValue()
+
+/** How much further a test has moved the program's clock than the time that has passed. */
+const movedMillis = (clock: Clock.Clock): number =>
+  clock === machine ? 0 : monotonicMillis(clock) - monotonicMillis(machine)
+
+/** Notes how far the server's clock is from ours, if it is further than the measurement's error. */
+const adjust = (self: Connection.Connection, time: number, tookMillis: number): void => {
+  const { clock } = self
+  // A test moves its clock to make entries expire: the server's clock has not moved.
+  self.movedBefore ??= movedMillis(clock)
+  const measured = time - clock.currentTimeMillisUnsafe() + tookMillis / 2 + movedMillis(clock) - self.movedBefore
+  const slack = Limits.connection.clockMillis + tookMillis / 2
+  if (!Number.isFinite(measured)) return
+  if (Math.abs(measured) <= slack) self.offset = 0
+  else if (Math.abs(measured - self.offset) > slack) self.offset = Math.round(measured)
+}

@@ -1,0 +1,73 @@
+/** Finds the master that Sentinels watch. */
+import * as Effect from "effect/Effect"
+import * as Limits from "../../../internal/defaults/redis.ts"
+import { Fault, faultOf, type Scrub } from "../fault.ts"
+import { type Config, nameOf } from "../options.ts"
+import { type Address, destroy, type MakeClient } from "./client.ts"
+
+type Sentinel = NonNullable<Config["sentinel"]>
+
+interface Asking {
+  readonly makeClient: MakeClient
+  readonly scrub: Scrub
+}
+
+/** Asks one Sentinel after the other. */
+export const locateMaster = (sentinel: Sentinel, asking: Asking): Effect.Effect<Address, Fault> =>
+  Effect.gen(function*() {
+    let last: Fault | undefined
+    for (const address of sentinel.addresses) {
+      const found = yield* Effect.result(ask(address, sentinel, asking))
+      if (found._tag === "Success") return found.success
+      // A Sentinel that is down may answer later, although another address is wrong.
+      if (last === undefined || found.failure.code !== noSentinel) last = found.failure
+    }
+    return yield* Effect.fail(last ?? new Fault("Unavailable", "There is no Sentinel"))
+  })
+
+const ask = (
+  address: Address,
+  { name, settings }: Sentinel,
+  { makeClient, scrub }: Asking
+): Effect.Effect<Address, Fault> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const client = makeClient(address, settings)
+      client.on("error", () => {})
+      return client
+    }),
+    (client) =>
+      Effect.tryPromise({
+        try: async () => {
+          await client.connect()
+          return await client.sendCommand(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", name])
+        },
+        catch: (thrown) => ofSentinel(faultOf(thrown, scrub), address)
+      }),
+    (client) => Effect.sync(() => destroy(client))
+  ).pipe(
+    Effect.timeoutOrElse({
+      duration: Limits.connection.connectMillis / 2,
+      orElse: () => Effect.fail(new Fault("Timeout", `The Sentinel ${nameOf(address)} does not answer`))
+    }),
+    Effect.flatMap((answer) => {
+      const [host, port] = Array.isArray(answer) ? answer.map(String) : []
+      return host === undefined || !(Number(port) > 0)
+        ? Effect.fail(new Fault("Unavailable", `The Sentinel ${nameOf(address)} knows no master "${name}"`))
+        : Effect.succeed({ host, port: Number(port) })
+    })
+  )
+
+const noSentinel = "NOSENTINEL"
+
+const ofSentinel = (fault: Fault, address: Address): Fault =>
+  /^ERR unknown command .?SENTINEL\b/i.test(fault.message)
+    ? new Fault(
+      "Unsupported",
+      `The server ${
+        nameOf(address)
+      } is no Sentinel: "nodes" of "sentinel" are Sentinels, and a server that none watches is in "url"`,
+      noSentinel,
+      true
+    )
+    : fault

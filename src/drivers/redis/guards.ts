@@ -1,0 +1,169 @@
+/** Guards on Redis. Their keys belong to no era, so `clear` leaves them alone. */
+import * as Effect from "effect/Effect"
+import { StoreError } from "../../CacheError.ts"
+import type { Admission } from "../../internal/guard/admission.ts"
+import type * as Bucket from "../../internal/guard/bucket.ts"
+import type * as Circuit from "../../internal/guard/circuit.ts"
+import type { GuardStore, Kind } from "../../ports/guardStore.ts"
+import type { Args } from "./connection/connection.ts"
+import { type Fault, noAnswer, storeError, storeName } from "./fault.ts"
+import type { Opened } from "./open.ts"
+import { hashOf } from "./protocol/keys.ts"
+import { toText } from "./protocol/replies.ts"
+import type { guards } from "./protocol/scripts/guards.ts"
+import { asEffect } from "./session/answers.ts"
+import { runOutsideEras } from "./session/evaluate.ts"
+import type { Session } from "./session/session.ts"
+
+/** The arguments of a kind's script, and the meaning of its answer, which is a list of texts. */
+interface Coded {
+  readonly encode: (input: any) => ReadonlyArray<string>
+  readonly decode: (answer: ReadonlyArray<string>) => unknown
+}
+
+const flag = (is: boolean): string => is ? "1" : "0"
+
+const toAdmission = ([isAdmitted, remaining, retryAfter]: ReadonlyArray<string>): Admission => ({
+  isAdmitted: isAdmitted === "1",
+  remaining: Number(remaining),
+  retryAfterMillis: Number(retryAfter)
+})
+
+const ofWindow: Coded = {
+  encode: ({ limit, windowMillis }) => [String(limit), String(windowMillis)],
+  decode: toAdmission
+}
+
+/** By name: the script of a kind has the same. */
+const kinds = {
+  fixedWindow: {
+    encode: ({ banMillis, renewsBan, ...input }) => [
+      ...ofWindow.encode(input),
+      String(banMillis),
+      flag(renewsBan)
+    ],
+    decode: toAdmission
+  },
+  slidingLog: ofWindow,
+  slidingCounter: ofWindow,
+  bucket: {
+    encode: ({ allowsDebt, limit, refillMillis, tokens }: Bucket.Input) => [
+      String(tokens),
+      String(limit),
+      String(refillMillis),
+      flag(allowsDebt)
+    ],
+    decode: ([remaining, elapsed]): Bucket.Taken => ({ remaining: Number(remaining), elapsedMillis: Number(elapsed) })
+  },
+  circuit: {
+    encode: (input: Circuit.Input) => {
+      const openTime = input._tag === "Read" ? undefined : input.openTime
+      const record = input._tag === "Record" ? input : undefined
+      return [
+        input._tag,
+        ...[
+          input._tag === "Admit" ? input.probeMillis : 0,
+          openTime?.millis ?? 0,
+          openTime?.longestMillis ?? 0,
+          input.idleMillis,
+          record?.generation ?? 0,
+          record?.outcome ?? "",
+          record?.trip.failures ?? 0,
+          record?.trip.rate ?? 0,
+          record?.trip.minimumCalls ?? 0,
+          record?.trip.windowMillis ?? 0,
+          record?.trip.windowCalls ?? 0
+        ].map(String)
+      ]
+    },
+    decode: ([phase, from, isAdmitted, generation, openings, left]): Circuit.Answer => ({
+      phase: phase as Circuit.Answer["phase"],
+      from: from as Circuit.Answer["phase"],
+      isAdmitted: isAdmitted === "1",
+      isProbe: isAdmitted === "1" && phase === "HalfOpen",
+      generation: Number(generation),
+      openings: Number(openings),
+      leftMillis: Number(left)
+    })
+  }
+} satisfies Partial<Record<keyof typeof guards, Coded>>
+
+/** The guard store over open connections. `at`: the time for a test, in place of the server's. */
+export const guardsOver = ({ session }: Opened, at?: () => number): GuardStore => ({
+  name: storeName,
+  run: (kind, name, input) => run(session, { kind, name, args: [at === undefined ? "" : String(at()), input] }),
+  readBits: (filter, numbers) =>
+    ask(
+      session,
+      { operation: "readBits", name: filter, keys: [bitsOf(session, filter)], args: numbers.map(String) },
+      (answer) =>
+        Array.isArray(answer) && answer.length === numbers.length
+          ? answer.map((one) => Buffer.isBuffer(one) ? Uint8Array.from(one) : undefined)
+          : noAnswer("readBits")
+    ),
+  mergeBits: (filter, blocks) => {
+    const key = bitsOf(session, filter)
+    const args = blocks.flatMap(({ bytes, number }) => [String(number), Buffer.from(bytes)])
+    return ask(
+      session,
+      { operation: "mergeBits", name: filter, keys: [key, `${key}:a`, `${key}:b`], args },
+      (answer) =>
+        Array.isArray(answer) && answer.length === blocks.length && answer.every((one) => Buffer.isBuffer(one))
+          ? answer.map((one) => Uint8Array.from(one as Buffer))
+          : noAnswer("mergeBits")
+    )
+  },
+  removeBits: (filter) =>
+    ask(
+      session,
+      { operation: "removeBits", name: filter, keys: [bitsOf(session, filter)], args: [] },
+      () => undefined
+    )
+})
+
+const bitsOf = ({ keys }: Session, filter: string): string => keys.guard("filter", filter)
+
+interface Step<State, Input, Answer> {
+  readonly kind: Kind<State, Input, Answer>
+  readonly name: string
+  /** The time, if a test gives one, and what the kind is given. */
+  readonly args: readonly [at: string, input: Input]
+}
+
+const run = <State, Input, Answer>(
+  session: Session,
+  { args: [at, input], kind, name }: Step<State, Input, Answer>
+): Effect.Effect<Answer, StoreError> => {
+  const coded = Object.hasOwn(kinds, kind.name) ? kinds[kind.name as keyof typeof kinds] : undefined
+  if (coded === undefined) {
+    return Effect.fail(new StoreError({ store: storeName, operation: kind.name, reason: "Unsupported" }))
+  }
+  const operation = kind.name as keyof typeof kinds
+  const keys = [session.keys.guard(operation, name)]
+  return ask(session, { operation, name, keys, args: [at, ...coded.encode(input)] }, (answer) => {
+    const texts = Array.isArray(answer) ? answer.map(toText) : []
+    return texts.length > 0 && texts.every((text) => text !== undefined)
+      ? coded.decode(texts as ReadonlyArray<string>) as Answer
+      : noAnswer(operation)
+  })
+}
+
+interface Question {
+  /** The name of the script, too. */
+  readonly operation: keyof typeof guards
+  /** The text whose slot the keys are in. */
+  readonly name: string
+  readonly keys: ReadonlyArray<string>
+  readonly args: Args
+}
+
+const ask = <A>(
+  session: Session,
+  { args, keys, name, operation }: Question,
+  decode: (answer: unknown) => A | Fault
+): Effect.Effect<A, StoreError> =>
+  asEffect(
+    (done) => runOutsideEras(session, operation, { args, keys, tag: hashOf(name) }, done),
+    decode,
+    (fault) => storeError(operation, fault)
+  )

@@ -1,0 +1,66 @@
+/** Joins the answers to several commands, and makes effects of them. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Limits from "../../../internal/defaults/redis.ts"
+import type { Done } from "../connection/connection.ts"
+import { type Fault, isFault } from "../fault.ts"
+
+/** Asks for all items at once. Answers in their order, or with the first fault. `decode` gets faults, too. */
+export const all = <A>(
+  items: ReadonlyArray<A>,
+  ask: (item: A, done: Done) => void,
+  done: Done,
+  decode?: (answer: unknown) => unknown
+): void => {
+  const answers = new Array<unknown>(items.length)
+  let left = items.length
+  let fault: Fault | undefined
+  if (left === 0) return done(answers)
+  items.forEach((item, i) =>
+    ask(item, (given) => {
+      const answer = decode === undefined ? given : decode(given)
+      if (isFault(answer)) fault ??= answer
+      else answers[i] = answer
+      if (--left === 0) done(fault ?? answers)
+    })
+  )
+}
+
+/** Two callbacks: `done` gets both answers. */
+export const both = (done: (first: unknown, second: unknown) => void): readonly [first: Done, second: Done] => {
+  let first: unknown
+  let second: unknown
+  let left = 2
+  return [
+    (answer) => {
+      first = answer
+      if (--left === 0) done(first, second)
+    },
+    (answer) => {
+      second = answer
+      if (--left === 0) done(first, second)
+    }
+  ]
+}
+
+/** Asks with a callback, and decodes the answer. */
+export const asEffect = <A, E>(
+  ask: (done: Done) => void,
+  decode: (answer: unknown) => A | Fault,
+  toError: (fault: Fault) => E
+): Effect.Effect<A, E> =>
+  Effect.callback((resume) => {
+    ask((answer) => {
+      const value = isFault(answer) ? answer : decode(answer)
+      resume(isFault(value) ? Exit.fail(toError(value)) : Exit.succeed(value))
+    })
+  })
+
+/** The items as groups of which each is one command: one group, which is empty, if there are no items. */
+export const perCommand = <A>(items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> => {
+  const size = Limits.keysPerCommand
+  return Array.from(
+    { length: Math.max(1, Math.ceil(items.length / size)) },
+    (_, i) => items.slice(i * size, (i + 1) * size)
+  )
+}

@@ -1,0 +1,127 @@
+/** The present era, and scripts that run in it. */
+import * as Limits from "../../../internal/defaults/redis.ts"
+import type { Args, Done } from "../connection/connection.ts"
+import { Fault, isFault, noAnswer } from "../fault.ts"
+import { hashOf, type Named } from "../protocol/keys.ts"
+import * as Replies from "../protocol/replies.ts"
+import type { Name } from "../protocol/scripts/all.ts"
+import { otherEra } from "../protocol/scripts/script.ts"
+import { both } from "./answers.ts"
+import { evaluate } from "./evaluate.ts"
+import type { Control, Session } from "./session.ts"
+
+/** Asks for the era and the count of invalidations, from now on: all callers of a turn share one command. */
+export const control = (session: Session, done: (answer: Control | Fault) => void): void => {
+  if (session.controls !== undefined) return void session.controls.push(done)
+  session.controls = [done]
+  queueMicrotask(() => askControl(session))
+}
+
+const askControl = (session: Session): void => {
+  const { keys: { controlTag, era, sequence }, scripts, wire } = session
+  const callers = session.controls!
+  session.controls = undefined
+  const answer = (control: Control | Fault) => {
+    if (!isFault(control)) session.era = control.era
+    for (const done of callers) done(control)
+  }
+  wire.send(controlTag, ["MGET", era, sequence], (found) => {
+    const control = toControl(found)
+    if (control !== undefined) return answer(control)
+    // One of them is missing or damaged.
+    evaluate(
+      session,
+      { script: scripts.control, tag: controlTag, rest: ["2", era, sequence] },
+      (made) => answer(toControl(made) ?? noAnswer("the question for the era"))
+    )
+  })
+}
+
+/** `undefined` if the era or the count is missing or damaged. */
+const toControl = (answer: unknown): Control | Fault | undefined => {
+  if (isFault(answer)) return answer
+  const [first, second] = Array.isArray(answer) ? answer as ReadonlyArray<unknown> : []
+  const era = Replies.toEra(first)
+  const seq = Replies.toCount(second)
+  return era === undefined || seq === undefined ? undefined : { era, seq }
+}
+
+/** Begins another era. The answer is its name. */
+export const begin = (session: Session, done: Done): void => {
+  const { keys: { controlTag, era }, scripts } = session
+  evaluate(session, { script: scripts.clear, tag: controlTag, rest: ["1", era], isWrite: true }, (answer) => {
+    if (isFault(answer)) return done(answer)
+    const fresh = Replies.toText(Array.isArray(answer) ? answer[0] : undefined)
+    if (fresh === undefined) return done(noAnswer("clear"))
+    session.era = fresh
+    done(fresh)
+  })
+}
+
+export const cleared = new Fault("Unavailable", "the store is cleared again and again")
+
+interface Task {
+  readonly attempt: (era: string, done: Done) => void
+  readonly done: Done
+  /** The answer in another era, for steps whose beginning was in the former one; without it they start again. */
+  readonly ended?: unknown
+  /** How often it may still start. */
+  attempts: number
+}
+
+/** Runs something in the present era. On a cluster, asks for that at the same time. */
+export const inEra = (session: Session, task: Task): void => {
+  if (--task.attempts < 0) return task.done(cleared)
+  const { era } = session
+  if (era === undefined) return control(session, (told) => isFault(told) ? task.done(told) : inEra(session, task))
+  if (!session.wire.isCluster) {
+    return task.attempt(era, (answer) => {
+      if (answer !== otherEra) return task.done(answer)
+      session.era = undefined
+      startAgain(session, task)
+    })
+  }
+  const [onControl, onAnswer] = both((told, answer) => {
+    if (isFault(told)) task.done(told)
+    else if ((told as Control).era === era) task.done(answer)
+    else startAgain(session, task)
+  })
+  control(session, onControl)
+  task.attempt(era, onAnswer)
+}
+
+const startAgain = (session: Session, task: Task): void =>
+  task.ended === undefined ? inEra(session, task) : task.done(task.ended)
+
+interface ScriptCall {
+  /** The keys, after the era's. */
+  readonly keys?: ReadonlyArray<Named> | undefined
+  /** Keys of all eras, before those. */
+  readonly fixed?: ReadonlyArray<string> | undefined
+  readonly args?: Args | undefined
+  /** The answer in another era. */
+  readonly ended?: unknown
+  /** It is answered when the replicas have it. */
+  readonly isWrite?: boolean | undefined
+}
+
+const none: ReadonlyArray<never> = []
+
+/** Runs a script for the keys of one id, tag or counter. */
+export const run = (
+  session: Session,
+  name: Name,
+  { args = none, ended, fixed = none, isWrite = false, keys: named = none }: ScriptCall,
+  done: Done
+): void => {
+  const { keys, scripts } = session
+  const script = scripts[name]
+  const tag = named.length === 0 ? keys.controlTag : hashOf(named[0]![1])
+  const attempt = (era: string, answered: Done): void => {
+    const all = script.checksEra ? [keys.era, ...fixed] : [...fixed]
+    for (const [kind, text] of named) all.push(keys.of(kind, era, text))
+    const rest = script.checksEra ? [era, ...args] : args
+    evaluate(session, { script, tag, rest: [String(all.length), ...all, ...rest], isWrite }, answered)
+  }
+  inEra(session, { attempt, done, ended, attempts: Limits.clears })
+}

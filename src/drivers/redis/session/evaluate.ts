@@ -1,0 +1,59 @@
+/** Runs scripts: by their hash, and by their source if the server does not have them. */
+import type { Args, Done } from "../connection/connection.ts"
+import { Fault, isFault } from "../fault.ts"
+import type { Name } from "../protocol/scripts/all.ts"
+import type { Script } from "../protocol/scripts/script.ts"
+import { both } from "./answers.ts"
+import type { Session } from "./session.ts"
+
+interface Evaluation {
+  readonly script: Script
+  readonly tag: string
+  /** The number of keys, the keys and the arguments. */
+  readonly rest: Args
+  /** It is answered when the replicas have it. */
+  readonly isWrite?: boolean
+  readonly late?: Done | undefined
+}
+
+export const evaluate = (session: Session, evaluation: Evaluation, done: Done): void => {
+  const { rest, script } = evaluation
+  send(session, evaluation, ["EVALSHA", script.sha, ...rest], (answer) => {
+    if (isFault(answer) && answer.code === "NOSCRIPT") send(session, evaluation, ["EVAL", script.source, ...rest], done)
+    else done(answer)
+  })
+}
+
+const send = (
+  { replicas, waitMillis, wire }: Session,
+  { isWrite = false, late, tag }: Evaluation,
+  args: Args,
+  done: Done
+): void => {
+  if (!isWrite || replicas === 0) return wire.send(tag, args, done, late)
+  const [onAnswer, onReplicas] = both((answer, count) => {
+    if (isFault(answer) || !isFault(count) && Number(count) >= replicas) return done(answer)
+    done(isFault(count) ? count : new Fault("Unavailable", `${Number(count)} of ${replicas} replicas have the write`))
+  })
+  wire.send(tag, args, onAnswer)
+  // Its answer counts what was sent before it.
+  wire.send(tag, ["WAIT", String(replicas), String(waitMillis)], onReplicas)
+}
+
+interface OutsideEras {
+  /** The hash tag of the keys. */
+  readonly tag: string
+  readonly keys: ReadonlyArray<string>
+  readonly args: Args
+  /** Takes an answer that comes after `done` got a timeout. */
+  readonly late?: Done | undefined
+}
+
+/** Runs a script whose keys belong to no era. */
+export const runOutsideEras = (
+  session: Session,
+  name: Name,
+  { args, keys, late, tag }: OutsideEras,
+  done: Done
+): void =>
+  evaluate(session, { script: session.scripts[name], tag, rest: [String(keys.length), ...keys, ...args], late }, done)

@@ -1,0 +1,51 @@
+/** `clear`: begins another era, and removes the keys of former ones in the background. */
+import * as Effect from "effect/Effect"
+import type { StoreError } from "../../../CacheError.ts"
+import * as Limits from "../../../internal/defaults/redis.ts"
+import * as Connection from "../connection/connection.ts"
+import { all } from "../session/answers.ts"
+import { begin } from "../session/era.ts"
+import { scanKeys } from "./listing.ts"
+import { asking, confirmed, type RedisStoreState } from "./state.ts"
+
+export const clear = (self: RedisStoreState): Effect.Effect<void, StoreError> =>
+  Effect.flatMap(
+    asking("clear", (done) => begin(self.session, confirmed(self, [{ _tag: "All" }], done)), Number),
+    (era) => startSweeping(self, era)
+  )
+
+/** Frees the memory of former eras, until the scope closes. Keys that are not reached expire. */
+const startSweeping = (self: RedisStoreState, before: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const isRunning = self.sweptBefore !== undefined
+    self.sweptBefore = before
+    if (isRunning) return Effect.void
+    const end = Effect.sync(() => self.sweptBefore = undefined)
+    return Effect.asVoid(Effect.forkIn(Effect.ensuring(sweepAll(self), end), self.scope))
+  })
+
+const sweepAll = Effect.fnUntraced(function*(self: RedisStoreState) {
+  // Another `clear` meanwhile leaves keys that were passed already.
+  for (let done = 0; done !== self.sweptBefore;) {
+    done = self.sweptBefore!
+    for (const master of self.session.wire.masters()) yield* Effect.ignore(sweep(self, master))
+  }
+})
+
+const sweep = Effect.fnUntraced(function*(self: RedisStoreState, master: Connection.Connection) {
+  const { keys, wire } = self.session
+  const isOld = (key: Buffer) => Number(keys.partsOf(key.toString())?.era ?? Infinity) < self.sweptBefore!
+  let cursor = "0"
+  do {
+    const args = ["SCAN", cursor, "MATCH", keys.allEras, "COUNT", String(Limits.keysPerCommand)]
+    const found = yield* scanKeys("clear", master, args)
+    cursor = found.cursor
+    const old = found.keys.filter(isOld)
+    yield* asking("clear", (done) => {
+      if (old.length === 0) return done([])
+      if (!wire.isCluster) return Connection.send(master, ["UNLINK", ...old], done)
+      all(old, (key, done) => Connection.send(master, ["UNLINK", key], done), done)
+    }, () => undefined)
+    yield* Effect.yieldNow
+  } while (cursor !== "0")
+})

@@ -1,0 +1,102 @@
+/** Leases: the right to load an id. */
+import type * as Effect from "effect/Effect"
+import type { StoreError } from "../../../CacheError.ts"
+import * as Limits from "../../../internal/defaults/redis.ts"
+import { lifeMillis } from "../../../internal/store/leases.ts"
+import type { Acquired, AcquireRequest, Join } from "../../../ports/store.ts"
+import type { Done } from "../connection/connection.ts"
+import { type Fault, isFault, noAnswer } from "../fault.ts"
+import { leaseKeys } from "../protocol/keys.ts"
+import * as Replies from "../protocol/replies.ts"
+import { all } from "../session/answers.ts"
+import { control, run } from "../session/era.ts"
+import type { Control } from "../session/session.ts"
+import { asking, confirmed, contended, isDone, type RedisStoreState } from "./state.ts"
+
+export const acquire = (self: RedisStoreState, request: AcquireRequest): Effect.Effect<Acquired, StoreError> =>
+  asking("acquire", (done) => acquireOne(self, request, done), (answer) => answer as Acquired)
+
+export const acquireMany = (
+  self: RedisStoreState,
+  requests: ReadonlyArray<AcquireRequest>
+): Effect.Effect<ReadonlyArray<Acquired>, StoreError> =>
+  asking(
+    "acquireMany",
+    (done) => all(requests, (request, done) => acquireOne(self, request, done), done),
+    (answers) => answers as ReadonlyArray<Acquired>
+  )
+
+interface Acquiring {
+  readonly request: AcquireRequest
+  readonly done: Done
+  readonly attempts: number
+  /** The write that the caller has rejected. */
+  readonly rejected: Buffer
+}
+
+const acquireOne = (self: RedisStoreState, request: AcquireRequest, done: Done): void => {
+  const { rejectedWriteId } = request
+  const rejected = rejectedWriteId === undefined ? Buffer.alloc(0) : Replies.toRaw(rejectedWriteId)
+  attempt(self, { request, done, rejected, attempts: Limits.conflicts })
+}
+
+const attempt = (self: RedisStoreState, acquiring: Acquiring): void => {
+  const { session, tokens } = self
+  const { attempts, done, rejected, request: { id, join, leaseMillis, owner } } = acquiring
+  if (attempts === 0) return done(contended)
+  const { isCluster } = session.wire
+  let told: Control | Fault | undefined
+  // In the turn of the script, so that all answers are of one moment before the load.
+  if (isCluster) control(session, (answer) => told = answer)
+  run(session, "acquire", {
+    keys: leaseKeys(id),
+    fixed: isCluster ? [] : [session.keys.sequence],
+    args: [owner, tokens.next(16), ...millisOf(leaseMillis), rejected, joinOf(join)]
+  }, (answer) => {
+    if (isFault(answer)) return done(answer)
+    const lease = Replies.toLease(answer)
+    if (lease === undefined) return done(noAnswer("acquire"))
+    if (lease._tag === "Wait") return done(lease)
+    if (lease._tag === "Granted") {
+      return done(isFault(told) ? told : { ...lease, seq: lease.seq ?? told?.seq } satisfies Acquired)
+    }
+    const { entry } = Replies.toEntry(id, lease.frame, session.wire.offset())
+    if (entry !== undefined) return done({ _tag: "Hit", entry } satisfies Acquired)
+    // It is damaged. The caller cannot know this write, so it is rejected in the caller's name.
+    attempt(self, { ...acquiring, rejected: Replies.rawWriteId(lease.frame), attempts: attempts - 1 })
+  })
+}
+
+const joinOf = (join: Join): string =>
+  typeof join === "boolean" ? join ? "yes" : "no" : String(Math.max(0, Math.ceil(join.afterMillis)))
+
+/** How long a lease lasts, and how long it is kept. */
+const millisOf = (leaseMillis: number): readonly [lease: string, life: string] => {
+  const lease = Math.max(1, Math.ceil(leaseMillis))
+  return [String(lease), String(lifeMillis(lease))]
+}
+
+interface Held {
+  readonly id: string
+  readonly owner: string
+}
+
+export const renew = (
+  { session }: RedisStoreState,
+  { id, owner }: Held,
+  leaseMillis: number
+): Effect.Effect<boolean, StoreError> =>
+  asking("renew", (done) => {
+    run(session, "renew", { keys: [["l", id]], args: [owner, ...millisOf(leaseMillis)], ended: 0 }, done)
+  }, isDone)
+
+export const release = (
+  self: RedisStoreState,
+  { id, owner }: Held,
+  note: Uint8Array | undefined
+): Effect.Effect<boolean, StoreError> =>
+  asking("release", (done) => {
+    const noteArgs = note === undefined ? ["0", ""] : ["1", Buffer.from(note)]
+    const released = confirmed(self, [{ _tag: "Load", id }], done)
+    run(self.session, "release", { keys: [["l", id], ["f", id]], args: [owner, ...noteArgs], ended: 0 }, released)
+  }, isDone)

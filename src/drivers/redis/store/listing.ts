@@ -1,0 +1,131 @@
+/** Listings of entries and counters. */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { StoreError } from "../../../CacheError.ts"
+import * as Limits from "../../../internal/defaults/redis.ts"
+import { isPage } from "../../../internal/store/pageIds.ts"
+import * as Turns from "../../../internal/time/turns.ts"
+import type { NamedCounter, Scanned } from "../../../ports/store.ts"
+import * as Connection from "../connection/connection.ts"
+import { noAnswer } from "../fault.ts"
+import type { KeyKind } from "../protocol/keys.ts"
+import * as Replies from "../protocol/replies.ts"
+import { control } from "../session/era.ts"
+import type { Control } from "../session/session.ts"
+import { counters } from "./counters.ts"
+import { getMany } from "./reads.ts"
+import { asking, type RedisStoreState } from "./state.ts"
+
+export const scan = (self: RedisStoreState, prefix: string): Stream.Stream<Scanned, StoreError> =>
+  listing<Scanned>(self, {
+    operation: "scan",
+    kind: "v",
+    prefix,
+    read: (ids) =>
+      Effect.map(
+        getMany(self, ids),
+        (entries) => entries.map((entry, i) => entry && { id: ids[i]!, meta: entry.meta })
+      )
+  })
+
+export const scanCounters = (self: RedisStoreState, prefix: string): Stream.Stream<NamedCounter, StoreError> =>
+  listing<NamedCounter>(self, {
+    operation: "scanCounters",
+    kind: "n",
+    prefix,
+    read: (names) =>
+      Effect.map(
+        counters(self, "scanCounters", names),
+        (found) => found.map((counter, i) => counter && { name: names[i]!, ...counter })
+      )
+  })
+
+/** Counts keys; no value is read. */
+export const size = (self: RedisStoreState): Effect.Effect<number, StoreError> =>
+  Effect.suspend(() =>
+    Stream.runCount(listing<string>(self, {
+      operation: "size",
+      kind: "v",
+      prefix: "",
+      read: (ids) => Effect.succeed(ids.filter((id) => !isPage(id)))
+    }))
+  )
+
+interface Listing<A> {
+  readonly operation: string
+  readonly kind: KeyKind
+  readonly prefix: string
+  /** Reads the items of ids or names. */
+  readonly read: (texts: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<A | undefined>, StoreError>
+}
+
+interface Place {
+  /** The present one, and those after it. */
+  readonly masters: ReadonlyArray<Connection.Connection>
+  readonly cursor: string
+  readonly era: string
+  /** How many keys of the server one step looks at. */
+  readonly count: number
+}
+
+/** Walks over the keys of a kind, master by master and page by page. `SCAN` may answer a key twice: it is listed once. */
+const listing = <A>(self: RedisStoreState, given: Listing<A>): Stream.Stream<A, StoreError> =>
+  Stream.suspend(() => {
+    const { session } = self
+    const seen = new Set<string>()
+    const start = asking(given.operation, (done) => control(session, done), (answer) => answer as Control)
+    return Stream.unwrap(Effect.map(start, ({ era }) =>
+      Stream.paginate<Place, A, StoreError>(
+        { masters: session.wire.masters(), cursor: "0", era, count: Limits.keysPerCommand },
+        (place) => pageOf(self, given, place, seen)
+      )))
+  })
+
+type Page<A> = readonly [items: ReadonlyArray<A>, next: Option.Option<Place>]
+
+const pageOf = <A>(
+  { session: { keys } }: RedisStoreState,
+  { kind, operation, prefix, read }: Listing<A>,
+  place: Place,
+  seen: Set<string>
+): Effect.Effect<Page<A>, StoreError> => {
+  const { count, cursor, era, masters: [master, ...others] } = place
+  if (master === undefined) return Effect.succeed([[], Option.none()])
+  const args = ["SCAN", cursor, "MATCH", keys.pattern(kind, era, prefix), "COUNT", String(count)]
+  return Effect.flatMap(scanKeys(operation, master, args), (found) => {
+    const texts: Array<string> = []
+    for (const key of found.keys) {
+      const parts = keys.partsOf(key.toString())
+      if (parts?.kind !== kind || parts.era !== era) continue
+      const { text } = parts
+      if (!text.startsWith(prefix) || seen.has(text)) continue
+      seen.add(text)
+      texts.push(text)
+    }
+    const isEnd = found.cursor === "0"
+    const next: Place = {
+      era,
+      masters: isEnd ? others : place.masters,
+      cursor: found.cursor,
+      // If the server holds many other keys, more of them are skipped at once.
+      count: found.keys.length === 0 ? Math.min(2 * count, Limits.keysSkipped) : Limits.keysPerCommand
+    }
+    return Effect.map(Turns.inParts(texts, read, Limits.keysPerCommand), (items): Page<A> => [
+      items.filter((item) => item !== undefined),
+      next.masters.length === 0 ? Option.none() : Option.some(next)
+    ])
+  })
+}
+
+/** Asks one server for a page of its keys. */
+export const scanKeys = (
+  operation: string,
+  master: Connection.Connection,
+  args: ReadonlyArray<string>
+): Effect.Effect<Replies.KeyPage, StoreError> =>
+  asking(
+    operation,
+    (done) => Connection.send(master, args, done),
+    (answer) => Replies.toPage(answer) ?? noAnswer("SCAN")
+  )

@@ -1,0 +1,140 @@
+/** Reads of entries, and of the versions of their tags. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Stored } from "../../../CacheEntry.ts"
+import type { StoreError } from "../../../CacheError.ts"
+import * as Limits from "../../../internal/defaults/redis.ts"
+import * as Turns from "../../../internal/time/turns.ts"
+import type { Answer } from "../../../ports/store.ts"
+import type { Done } from "../connection/connection.ts"
+import { isFault, storeError } from "../fault.ts"
+import { markerOf, type Named } from "../protocol/keys.ts"
+import * as Replies from "../protocol/replies.ts"
+import { all, perCommand } from "../session/answers.ts"
+import { read } from "../session/reads.ts"
+import * as MarkerVersions from "../tracking/markerVersions.ts"
+import { asking, list, type RedisStoreState, type Tagged } from "./state.ts"
+
+export const getCallback = (
+  self: RedisStoreState,
+  id: string,
+  given: ReadonlyArray<string>,
+  done: (exit: Exit.Exit<Answer, StoreError>) => void
+): void => {
+  const { markers, tags } = tagged(self, given)
+  read(self.session, [["v", id]], markers, (answer) => {
+    if (isFault(answer)) return done(Exit.fail(storeError("get", answer)))
+    const answers = list(answer)
+    const { entry, isDamaged } = Replies.toEntry(id, answers[0], self.session.wire.offset())
+    const versions = tags.map((_, i) => versionOf(self, answers[i + 1]))
+    for (let i = 0; i < tags.length; i++) MarkerVersions.note(self.markerVersions, tags[i]!, versions[i])
+    done(Exit.succeed(isDamaged ? { entry, versions, isDamaged } : { entry, versions }))
+  })
+}
+
+export const get = (
+  self: RedisStoreState,
+  id: string,
+  tags: ReadonlyArray<string>
+): Effect.Effect<Answer, StoreError> => Effect.callback((resume) => getCallback(self, id, tags, resume))
+
+/** Copies the tags, because the caller may change its list. */
+const tagged = (self: RedisStoreState, tags: ReadonlyArray<string>): Tagged => {
+  if (!areSame(tags, self.last.tags)) self.last = { tags: Array.from(tags), markers: tags.map(markerOf) }
+  return self.last
+}
+
+const areSame = (some: ReadonlyArray<string>, others: ReadonlyArray<string>): boolean => {
+  if (some.length !== others.length) return false
+  for (let i = 0; i < some.length; i++) if (some[i] !== others[i]) return false
+  return true
+}
+
+const versionOf = (self: RedisStoreState, answer: unknown): string | undefined => {
+  if (answer !== self.lastAnswer) {
+    self.lastAnswer = answer
+    self.lastVersion = Replies.toVersion(answer)
+  }
+  return self.lastVersion
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// many
+// ---------------------------------------------------------------------------------------------------------------------
+
+const noMarkers: ReadonlyArray<Named> = []
+
+/** Reads many keys. Answers are decoded as they come, while the next ones are on their way. */
+const readMany = <A>(
+  { session }: RedisStoreState,
+  operation: string,
+  named: ReadonlyArray<Named>,
+  decode: (answer: unknown, text: string) => A
+): Effect.Effect<ReadonlyArray<A>, StoreError> => {
+  const readSome = (some: ReadonlyArray<Named>, done: Done): void =>
+    read(session, some, noMarkers, (answer) => {
+      if (isFault(answer)) return done(answer)
+      done(list(answer).map((one, i) => decode(one, some[i]![1])))
+    })
+  return Turns.inParts(
+    named,
+    (part) =>
+      asking(
+        operation,
+        (done) => all(perCommand(part), readSome, done),
+        (answers) => (answers as ReadonlyArray<ReadonlyArray<A>>).flat() as ReadonlyArray<A>
+      ),
+    Limits.keysAtOnce
+  )
+}
+
+const entryOf = (id: string): Named => ["v", id]
+
+export const getMany = (
+  self: RedisStoreState,
+  ids: ReadonlyArray<string>
+): Effect.Effect<ReadonlyArray<Stored | undefined>, StoreError> =>
+  readMany(
+    self,
+    "getMany",
+    ids.map(entryOf),
+    (frame, id) => Replies.toEntry(id, frame, self.session.wire.offset()).entry
+  )
+
+// ---------------------------------------------------------------------------------------------------------------------
+// entries with the versions of their tags
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** How many bytes of a frame identify the write and its deadlines. */
+export const headSize = 51
+
+/** A stored entry, for a condition. */
+export interface Present {
+  readonly entry: Stored | undefined
+  /** The first bytes of the stored value; empty if there is none. */
+  readonly head: Buffer
+  /** The versions of its tags. */
+  readonly versions: ReadonlyMap<string, string | undefined>
+}
+
+/** Entries with the versions of their tags. */
+export const present = Effect.fnUntraced(function*(
+  self: RedisStoreState,
+  operation: string,
+  ids: ReadonlyArray<string>
+): Effect.fn.Return<ReadonlyArray<Present>, StoreError> {
+  const found = yield* readMany(self, operation, ids.map(entryOf), (frame, id) => ({
+    entry: Replies.toEntry(id, frame, self.session.wire.offset()).entry,
+    head: Buffer.isBuffer(frame) ? frame.subarray(0, headSize) : Buffer.alloc(0)
+  }))
+  const tags = Array.from(new Set(found.flatMap(({ entry }) => entry?.meta.tags.map(({ tag }) => tag) ?? [])))
+  const answers = tags.length === 0
+    ? []
+    : yield* readMany(self, operation, tags.map(markerOf), Replies.toVersion)
+  const versions = new Map(tags.map((tag, i) => [tag, answers[i]]))
+  return found.map(({ entry, head }) => ({
+    entry,
+    head,
+    versions: new Map((entry?.meta.tags ?? []).map(({ tag }) => [tag, versions.get(tag)]))
+  }))
+})

@@ -1,0 +1,89 @@
+/** The store on Redis: its operations as the port has them. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { complete } from "../../../internal/store/complete.ts"
+import * as Tokens from "../../../internal/token.ts"
+import type { Store } from "../../../ports/store.ts"
+import { storeName } from "../fault.ts"
+import type { Opened } from "../open.ts"
+import { changesOf } from "../tracking/changes.ts"
+import * as Published from "../tracking/published.ts"
+import { clear } from "./clearing.ts"
+import * as Conditions from "./conditions.ts"
+import * as Counters from "./counters.ts"
+import * as Leases from "./leases.ts"
+import * as Listing from "./listing.ts"
+import * as Reads from "./reads.ts"
+import * as Recovery from "./recovery.ts"
+import * as State from "./state.ts"
+import * as Tags from "./tags.ts"
+import { transact } from "./transaction/transact.ts"
+import * as Writes from "./writes.ts"
+
+/** The store over open connections, until the scope closes. */
+export const storeOver = Effect.fnUntraced(function*(
+  { config: { maxValue, scrub }, recovery, session }: Opened
+): Effect.fn.Return<Store, never, Scope.Scope> {
+  const tokens = Tokens.make(yield* Tokens.Seed)
+  const published = Published.make(session, tokens.next(8), scrub)
+  // The connection closes after that.
+  yield* Effect.addFinalizer(() => Published.settle(published))
+  const options: State.StateOptions = {
+    session,
+    tokens,
+    clock: yield* Clock.Clock,
+    scope: yield* Effect.scope,
+    maxValue,
+    scrub,
+    published,
+    changed: (changes) => Recovery.note(recovery, changes)
+  }
+  yield* Recovery.start(recovery, {
+    session,
+    invalidatorOver: (session) => invalidatorOf(State.make({ ...options, session, changed: () => {} }))
+  })
+  return storeOf(State.make(options))
+})
+
+const invalidatorOf = (self: State.RedisStoreState): Recovery.Invalidator => ({
+  clear: clear(self),
+  invalidateTags: (tags) => Tags.invalidateTags(self, tags),
+  removeMany: (ids) => Writes.removeMany(self, ids)
+})
+
+const storeOf = (self: State.RedisStoreState): Store => {
+  const { wire } = self.session
+  return complete({
+    name: storeName,
+    capabilities: { shared: true, changes: true, dependencies: wire.isCluster ? "ids" : true },
+    changes: changesOf(self),
+    isWhole: wire.isWhole,
+    get: (id, tags) => Reads.get(self, id, tags),
+    getCallback: (id, tags, done) => Reads.getCallback(self, id, tags, done),
+    getMany: (ids) => Reads.getMany(self, ids),
+    set: (id, entry, condition) =>
+      condition === undefined ? Writes.set(self, { id, entry }) : Conditions.setIf(self, { id, entry }, condition),
+    setMany: (requests) => Writes.setMany(self, requests),
+    remove: (id) => Writes.remove(self, id),
+    removeMany: (ids) => Writes.removeMany(self, ids),
+    touch: (id, options) => Conditions.touch(self, id, options),
+    acquire: (id, options) => Leases.acquire(self, { id, ...options }),
+    acquireMany: (requests) => Leases.acquireMany(self, requests),
+    commit: (id, generation, entry) => Writes.commit(self, { id, generation, entry }),
+    commitMany: (requests) => Writes.commitMany(self, requests),
+    renew: (id, owner, leaseMillis) => Leases.renew(self, { id, owner }, leaseMillis),
+    release: (id, owner, note) => Leases.release(self, { id, owner }, note),
+    markers: (tags) => Tags.markers(self, tags),
+    invalidateTags: (tags, mode) => Tags.invalidateTags(self, tags, mode),
+    scan: ({ prefix = "" } = {}) => Listing.scan(self, prefix),
+    size: Listing.size(self),
+    clear: clear(self),
+    increment: (name, by, { expiresAt = Infinity } = {}) => Counters.increment(self, name, by, expiresAt),
+    counter: (name) => Counters.counter(self, name),
+    touchCounter: (name, expiresAt) => Counters.touchCounter(self, name, expiresAt),
+    removeCounter: (name) => Counters.removeCounter(self, name),
+    scanCounters: ({ prefix = "" } = {}) => Listing.scanCounters(self, prefix),
+    transact: (request) => transact(self, request)
+  })
+}

@@ -1,0 +1,58 @@
+/** A script on a cluster reaches the keys of one slot. */
+import * as Effect from "effect/Effect"
+import { StoreError } from "../../../../CacheError.ts"
+import type { TransactRequest, TransactStep } from "../../../../ports/store.ts"
+import { storeName } from "../../fault.ts"
+import { markerOf, slotOfKey } from "../../protocol/keys.ts"
+
+export type Commit = Extract<TransactStep, { readonly _tag: "Commit" }>
+
+export interface Placed {
+  readonly request: TransactRequest
+  /** The slot of all keys; `undefined` on a single server. */
+  readonly slot: number | undefined
+}
+
+interface PlacedOnCluster extends Placed {
+  /** The results of loads in other slots. */
+  readonly elsewhere: ReadonlyArray<Commit>
+}
+
+export const unsupported = (message: string): StoreError =>
+  new StoreError({ store: storeName, operation: "transact", reason: "Unsupported", cause: new Error(message) })
+
+const howToShare =
+  `a transaction reaches one slot. Those that begin with the same in braces share it, like "{cart:7}:items" and "{cart:7}:sum"`
+
+/** The error about a checked entry with a tag whose marker the script cannot compare. */
+export const otherSlot = (id: string, tag: string): StoreError =>
+  unsupported(
+    `"${id}" is checked, and its tag "${tag.slice(0, 200)}" is in another slot of the cluster: ${howToShare}`
+  )
+
+/** Whether the marker of a tag is in a slot. */
+export const reaches = (slot: number | undefined, tag: string): boolean =>
+  slot === undefined || slotOfKey(markerOf(tag)) === slot
+
+/** Separates the results of loads in other slots: they need no common step with the rest. */
+export const inOneSlot = ({ checks, steps }: TransactRequest): Effect.Effect<PlacedOnCluster, StoreError> => {
+  const places = new Map<number, string>()
+  for (const one of [...checks, ...steps]) {
+    if (one._tag === "InvalidateTags") {
+      return Effect.fail(unsupported("on a cluster a transaction cannot invalidate tags: do it after it"))
+    }
+    if (one._tag === "Commit") continue
+    const text = "id" in one ? one.id : "name" in one ? one.name : undefined
+    if (text !== undefined) places.set(slotOfKey(["v", text]), text)
+    if (places.size < 2) continue
+    const [first, second] = Array.from(places.values())
+    return Effect.fail(unsupported(`"${first}" and "${second}" are in two slots of the cluster: ${howToShare}`))
+  }
+  const [slot = -1] = places.keys()
+  const isHere = (step: TransactStep) => step._tag !== "Commit" || slotOfKey(["v", step.id]) === slot
+  return Effect.succeed({
+    request: { checks, steps: steps.filter(isHere) },
+    slot,
+    elsewhere: steps.filter((step): step is Commit => !isHere(step))
+  })
+}

@@ -1,0 +1,136 @@
+/** `transact`: checks are evaluated here, and the script compares that they still hold. */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { StoreError } from "../../../../CacheError.ts"
+import * as Limits from "../../../../internal/defaults/redis.ts"
+import * as Conditions from "../../../../internal/store/conditions.ts"
+import * as Transact from "../../../../internal/store/transact.ts"
+import type { SetCondition, Transacted, TransactRequest } from "../../../../ports/store.ts"
+import { noAnswer, storeError, storeName } from "../../fault.ts"
+import { run } from "../../session/era.ts"
+import * as MarkerVersions from "../../tracking/markerVersions.ts"
+import { tagsOf } from "../conditions.ts"
+import { counters } from "../counters.ts"
+import { present } from "../reads.ts"
+import { asking, confirmed, contended, isDone, now, type RedisStoreState, refusalOf } from "../state.ts"
+import { commitOne, refusal } from "../writes.ts"
+import { type Commit, inOneSlot, otherSlot, type Placed, reaches, unsupported } from "./slots.ts"
+import { type Facts, type Program, programOf } from "./steps.ts"
+
+export const transact = (
+  self: RedisStoreState,
+  request: TransactRequest
+): Effect.Effect<Transacted, StoreError> =>
+  Effect.suspend(() => {
+    const { steps } = request
+    const tooLarge = Transact.tooLarge(storeName, Transact.sizeOf(steps), Limits.transaction)
+    if (tooLarge !== undefined) return Effect.fail(tooLarge)
+    for (const step of steps) {
+      // Another era has other keys.
+      if (step._tag === "Clear") return Effect.fail(unsupported("a transaction on Redis cannot clear the store"))
+      const refused = "entry" in step ? refusal(self, "set", step) : undefined
+      if (refused !== undefined) return Effect.fail(refused)
+    }
+    return self.session.wire.isCluster ? onCluster(self, request) : attempt(self, { request, slot: undefined })
+  })
+
+const onCluster = Effect.fnUntraced(function*(
+  self: RedisStoreState,
+  request: TransactRequest
+): Effect.fn.Return<Transacted, StoreError> {
+  const { elsewhere, ...placed } = yield* inOneSlot(request)
+  const { checks, steps } = placed.request
+  const answer: Transacted = checks.length + steps.length === 0
+    ? { _tag: "Committed", refused: [] }
+    : yield* attempt(self, placed)
+  return answer._tag === "Committed" && elsewhere.length > 0
+    ? { ...answer, refused: [...answer.refused, ...yield* commitElsewhere(self, elsewhere)] }
+    : answer
+})
+
+/**
+ * Stores the results of loads in other slots, and answers those that were refused. The transaction is committed by then, so
+ * it does not wait for a master that does not answer.
+ */
+const commitElsewhere = (
+  self: RedisStoreState,
+  steps: ReadonlyArray<Commit>
+): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.map(
+    Effect.timeoutOption(
+      Effect.forEach(
+        steps,
+        (step) => Effect.orElseSucceed(asking("commit", (done) => commitOne(self, step, done), isDone), () => false),
+        { concurrency: "unbounded" }
+      ),
+      Limits.transaction.otherSlotsMillis
+    ),
+    (answers) => steps.filter((_, i) => Option.isNone(answers) || !answers.value[i]).map(({ id }) => id)
+  )
+
+/** Starts again if another process has written between the checks and the script. */
+const attempt = Effect.fnUntraced(function*(
+  self: RedisStoreState,
+  { request: { checks, steps }, slot }: Placed
+): Effect.fn.Return<Transacted, StoreError> {
+  const ids = Transact.idsOf(checks, steps.filter(({ _tag }) => _tag === "Touch"))
+  const names = Array.from(new Set(checks.flatMap((check) => check._tag === "Counter" ? [check.name] : [])))
+  for (let left = Limits.conflicts; left > 0; left--) {
+    const [entries, values] = yield* Effect.all([present(self, "transact", ids), counters(self, "transact", names)])
+    const facts: Facts = {
+      entries: new Map(ids.map((id, i) => [id, entries[i]!])),
+      counters: new Map(names.map((name, i) => [name, values[i]])),
+      now: now(self),
+      reaches: (tag) => reaches(slot, tag)
+    }
+    const holds = (id: string, condition: SetCondition): boolean => {
+      const found = facts.entries.get(id)!
+      return Conditions.holds(condition, found.entry, facts.now, tagsOf(found))
+    }
+    const conflict = Transact.conflictOf(checks, {
+      holds: ({ condition, id }) => holds(id, condition),
+      counter: (name) => facts.counters.get(name),
+      position: () => undefined
+    })
+    if (conflict !== undefined) return conflict
+    for (const id of Transact.idsOf(checks)) {
+      const beyond = Array.from(facts.entries.get(id)!.versions.keys()).find((tag) => !facts.reaches(tag))
+      // An entry that a tag has invalidated stays invalid.
+      if (beyond === undefined || !holds(id, { _tag: "IfPresent" })) continue
+      return yield* Effect.fail(otherSlot(id, beyond))
+    }
+    const program = yield* programOf(self, steps, facts)
+    const { isCommitted, numbers } = yield* runProgram(self, program)
+    if (isCommitted) return { _tag: "Committed", refused: numbers.map((number) => program.committed[number]!) }
+  }
+  return yield* Effect.fail(storeError("transact", contended))
+})
+
+interface Answered {
+  readonly isCommitted: boolean
+  /** The numbers of the commits that were refused, or of the checks that do not hold any more. */
+  readonly numbers: ReadonlyArray<number>
+}
+
+const runProgram = (
+  self: RedisStoreState,
+  { changes, checks, keys, steps }: Program
+): Effect.Effect<Answered, StoreError> =>
+  asking("transact", (done) => {
+    const { markerVersions, session } = self
+    for (const change of changes) {
+      if (change._tag === "Entry") MarkerVersions.forgetId(markerVersions, change.id)
+      else if (change._tag === "Tag") MarkerVersions.forgetTag(markerVersions, change.tag)
+    }
+    run(session, "transact", {
+      fixed: session.wire.isCluster ? [] : [session.keys.sequence],
+      keys,
+      args: [String(checks.length / 3), ...checks, ...steps],
+      isWrite: true
+    }, confirmed(self, changes, done))
+  }, (answer) => {
+    const [isCommitted, numbers] = Array.isArray(answer) ? answer as ReadonlyArray<unknown> : []
+    return refusalOf(answer) ?? (Array.isArray(numbers)
+      ? { isCommitted: isCommitted === 1, numbers: numbers as ReadonlyArray<number> }
+      : noAnswer("transact"))
+  })

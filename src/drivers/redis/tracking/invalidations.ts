@@ -1,0 +1,92 @@
+/** The meaning of the invalidations that a server sends. */
+import { idTag, isInherited } from "../../../internal/store/markers/idTags.ts"
+import type { Change } from "../../../ports/store.ts"
+import { isFault } from "../fault.ts"
+import { hashOf, type Named } from "../protocol/keys.ts"
+import { toVersion } from "../protocol/replies.ts"
+import { control } from "../session/era.ts"
+import { read } from "../session/reads.ts"
+import type { Session } from "../session/session.ts"
+import { inTime, type Questions } from "./answerInTime.ts"
+import * as MarkerVersions from "./markerVersions.ts"
+import type { OwnWrites } from "./ownWrites.ts"
+import * as Published from "./published.ts"
+
+/** Takes a change to the reader of the stream. */
+export type Offer = (change: Change) => void
+
+export interface Tracking {
+  readonly session: Session
+  readonly published: Published.Published
+  readonly ownWrites: OwnWrites
+  readonly markerVersions: MarkerVersions.MarkerVersions
+}
+
+export interface Invalidations extends Tracking {
+  readonly offer: Offer
+  readonly questions: Questions
+}
+
+/** A server has sent an invalidation of a key, or of all keys. */
+export const onInvalidate = (self: Invalidations, invalidated: unknown): void => {
+  const { markerVersions, offer, published, session } = self
+  const { keys } = session
+  if (invalidated === null) return offer({ _tag: "AllChanged" })
+  const key = String(invalidated)
+  if (key === keys.untracked) return Published.look(published)
+  if (key === keys.era) {
+    control(session, () => {})
+    return offer({ _tag: "AllChanged" })
+  }
+  const parts = keys.partsOf(key)
+  // The keys of a former era are never read again.
+  if (parts === undefined || Number(parts.era) < Number(session.era ?? 0)) return
+  const { era, kind, text } = parts
+  if (kind === "v" || kind === "f") return onEntry(self, text, era)
+  if (kind !== "d" && kind !== "t") return
+  const tag = kind === "d" ? idTag(text) : text
+  if (isInherited(tag) || MarkerVersions.isKnown(markerVersions, tag)) onMarker(self, [kind, text], tag)
+  else offer({ _tag: "TagChanged", tag })
+}
+
+const onEntry = (self: Invalidations, id: string, era: string): void => {
+  const { offer, ownWrites, questions, session } = self
+  const head = ownWrites.get(id)
+  if (head === undefined) return offer({ _tag: "Changed", id })
+  // Memory serves the entry until the answer, so a slow server must not take long.
+  const answer = inTime(questions, (is) => {
+    if (is) return
+    ownWrites.delete(id)
+    offer({ _tag: "Changed", id })
+  })
+  askWhetherOwn(session, [id, era, head], answer)
+}
+
+/**
+ * Whether an entry still is what this process wrote last: then the invalidation is of that write, and nothing was written
+ * since. One invalidation may be of several writes, so own writes are not just counted.
+ */
+const askWhetherOwn = (
+  { keys, wire }: Session,
+  [id, era, head]: readonly [id: string, era: string, head: Uint8Array],
+  answer: (is: boolean) => void
+): void =>
+  wire.send(
+    hashOf(id),
+    ["GETRANGE", keys.of("v", era, id), "0", String(head.length - 1)],
+    (found) => answer(!isFault(found) && Buffer.isBuffer(found) && found.equals(head))
+  )
+
+/**
+ * The answer comes after those to earlier questions, also on a cluster, where each waits for the answer to the question for
+ * the era: a marker that this process makes is known by then.
+ */
+const onMarker = ({ markerVersions, questions, session }: Invalidations, marker: Named, tag: string): void => {
+  const answer = inTime(questions, (is) => {
+    if (!is) MarkerVersions.changed(markerVersions, tag)
+  })
+  read(session, [marker], [], (found) => {
+    const version = Array.isArray(found) ? toVersion(found[0]) : undefined
+    answer(version !== undefined && version === MarkerVersions.versionOf(markerVersions, tag))
+  })
+}
