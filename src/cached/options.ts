@@ -7,9 +7,9 @@
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
-import { CacheConfigError, type LoadTimeout } from "../CacheError.ts"
+import type { LoadTimeout } from "../CacheError.ts"
 import type * as CacheKey from "../CacheKey.ts"
-import { type Checks, isListOfText, optional } from "../internal/options/options.ts"
+import { type Checks, isListOfText, mistake, optional, refuseUnless } from "../internal/options/options.ts"
 import { checkJitter } from "../internal/strategy/validate.ts"
 import type * as Strategy from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
@@ -174,7 +174,7 @@ const waysToInherit: ReadonlySet<Inherit> = new Set(["age", "life", "changes", "
  */
 export const checkInherit = (inherit: Inherit, what: string): void => {
   if (inherit === false || waysToInherit.has(inherit)) return
-  throw new CacheConfigError({ message: `${what} cannot be used: pass "age", "life", "changes", "refuse" or false` })
+  throw mistake(`${what} cannot be used: pass "age", "life", "changes", "refuse" or false`)
 }
 
 /**
@@ -186,9 +186,7 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
   tags: optional((tags) => {
     if (typeof tags === "function") return
     if (!isListOfText(tags)) {
-      throw new CacheConfigError({
-        message: "tags cannot be used: pass a list of strings, or a function that gives one"
-      })
+      throw mistake("tags cannot be used: pass a list of strings, or a function that gives one")
     }
   }),
   timeout: durationOfKey("timeout"),
@@ -196,21 +194,18 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
   lease: optional((lease) => {
     // the layer's option of that name is a duration
     if (typeof lease === "boolean") return
-    throw new CacheConfigError({
-      message: "lease cannot be used: pass true or false; its length is an option of the layer"
-    })
+    throw mistake("lease cannot be used: pass true or false; its length is an option of the layer")
   }),
-  waitForWrite: optional((waitForWrite) => {
-    if (typeof waitForWrite === "boolean") return
-    throw new CacheConfigError({ message: "waitForWrite cannot be used: pass true or false" })
-  }),
+  waitForWrite: optional((waitForWrite) =>
+    refuseUnless(typeof waitForWrite === "boolean", "waitForWrite cannot be used: pass true or false")
+  ),
   softTimeout: durationOfKey("softTimeout"),
-  copy: optional((copy) => {
-    if (copy === "structured" || copy === "freeze" || typeof copy === "function") return
-    throw new CacheConfigError({
-      message: "copy cannot be used: pass \"structured\", \"freeze\", or a function that copies a value"
-    })
-  }),
+  copy: optional((copy) =>
+    refuseUnless(
+      copy === "structured" || copy === "freeze" || typeof copy === "function",
+      "copy cannot be used: pass \"structured\", \"freeze\", or a function that copies a value"
+    )
+  ),
   memoryTtl: duration("memoryTtl"),
   minLoad: duration("minLoad"),
   inherit: optional((inherit) => checkInherit(inherit, "inherit"))
@@ -222,18 +217,15 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
  * @internal
  */
 export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
-  fallbackOn: optional((fallbackOn) => {
-    if (isListOfText(fallbackOn)) return
-    throw new CacheConfigError({
-      message: "fallbackOn cannot be used: pass a list of the tags of failures"
-    })
-  }),
-  fallbackWhen: optional((fallbackWhen) => {
-    if (typeof fallbackWhen === "function") return
-    throw new CacheConfigError({
-      message: "fallbackWhen is no function: pass one from a Cause to true or false"
-    })
-  })
+  fallbackOn: optional((fallbackOn) =>
+    refuseUnless(isListOfText(fallbackOn), "fallbackOn cannot be used: pass a list of the tags of failures")
+  ),
+  fallbackWhen: optional((fallbackWhen) =>
+    refuseUnless(
+      typeof fallbackWhen === "function",
+      "fallbackWhen is no function: pass one from a Cause to true or false"
+    )
+  )
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -7,12 +7,12 @@
 import * as Schedule from "effect/Schedule"
 import { checkStrategy } from "../cached/checkCall.ts"
 import { checkInherit, type Inherit, type ReadDefaults, readDefaults } from "../cached/options.ts"
-import { CacheConfigError } from "../CacheError.ts"
 import * as Caching from "../Caching.ts"
 import {
   checkAll,
   type Checks,
   inCall,
+  mistake,
   positiveMillis as positive,
   refuseUnknown
 } from "../internal/options/options.ts"
@@ -325,14 +325,14 @@ const within = (what: string, check: () => void): void => {
 }
 
 const refuseUnless = (rule: string, holds: boolean): void => {
-  if (!holds) throw new CacheConfigError({ message: rule })
+  if (!holds) throw mistake(rule)
 }
 
 const wholeNumber = (name: string, value: number): number => {
   if ((Number.isInteger(value) && value >= 1) || value === Infinity) return value
-  throw new CacheConfigError({
-    message: `${name} is a whole number of at least 1, or Infinity for no limit, not ${
+  throw mistake(
+    `${name} is a whole number of at least 1, or Infinity for no limit, not ${
       typeof value === "string" ? `"${value}"` : String(value)
     }`
-  })
+  )
 }

@@ -12,9 +12,8 @@ import type * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
-import { CacheConfigError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults/options.ts"
-import { checkOptions, type Checks, optional } from "../internal/options/options.ts"
+import { checkOptions, type Checks, mistake, optional } from "../internal/options/options.ts"
 import * as Tokens from "../internal/token.ts"
 
 /**
@@ -44,11 +43,11 @@ const checks: Checks<Options> = {
   seed: (seed) => void dice(seed),
   yieldChance: optional((chance) => {
     if (chance >= 0 && chance <= 1) return
-    throw new CacheConfigError({ message: `yieldChance is between 0 and 1, not ${chance}` })
+    throw mistake(`yieldChance is between 0 and 1, not ${chance}`)
   }),
   maxTasks: optional((tasks) => {
     if (tasks >= 1) return
-    throw new CacheConfigError({ message: `maxTasks is at least 1, not ${tasks}` })
+    throw mistake(`maxTasks is at least 1, not ${tasks}`)
   })
 }
 
@@ -90,7 +89,7 @@ export interface SeededScheduler {
  * @since 0.1.0
  */
 export const dice = (seed: number): Random.Random => {
-  if (!Number.isSafeInteger(seed)) throw new CacheConfigError({ message: `A seed is a whole number, not ${seed}` })
+  if (!Number.isSafeInteger(seed)) throw mistake(`A seed is a whole number, not ${seed}`)
   let state = Math.imul(seed ^ (seed >>> 16), 0x45d9f3b)
   const nextDoubleUnsafe = (): number => {
     state = (state + 0x6d2b79f5) | 0
