@@ -13,13 +13,13 @@ import type * as PrimaryKey from "effect/PrimaryKey"
 import type * as Request from "effect/Request"
 import type * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
-import { CacheConfigError } from "./CacheError.ts"
 import { define } from "./internal/key/define.ts"
 import { idOfString, shortDigest } from "./internal/key/id.ts"
 import type { KeyInfo } from "./internal/key/info.ts"
 import { isKey } from "./internal/key/isKey.ts"
 import type { Checked, FormattersOf, Holes, References } from "./internal/key/template/holes.ts"
 import { make as makeTemplate } from "./internal/key/template/make.ts"
+import { mistake } from "./internal/options/options.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // models
@@ -437,10 +437,9 @@ export const codeOf = (...functions: readonly [AnyFunction, ...Array<AnyFunction
   const sources = functions.map((fn) => {
     const source = Function.prototype.toString.call(fn)
     if (/\{\s*\[native code\]\s*\}$/.test(source)) {
-      throw new CacheConfigError({
-        message:
-          `The function "${fn.name}" has no source text: pass CacheKey.codeOf one that is neither built-in nor bound`
-      })
+      throw mistake(
+        `The function "${fn.name}" has no source text: pass CacheKey.codeOf one that is neither built-in nor bound`
+      )
     }
     return source
   })

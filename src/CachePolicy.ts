@@ -21,11 +21,11 @@
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { CacheConfigError, type SerializerError, type StoreError } from "./CacheError.ts"
+import type { SerializerError, StoreError } from "./CacheError.ts"
 import * as KeepAlive from "./internal/engine/flight/waitUntil.ts"
 import * as Policy from "./internal/engine/request/callPolicy.ts"
 import { surfacing } from "./internal/engine/storeTier/strict.ts"
-import { positiveMillis } from "./internal/options/options.ts"
+import { mistake, positiveMillis } from "./internal/options/options.ts"
 import type * as Ttl from "./Ttl.ts"
 
 const under = <A, E, R>(
@@ -244,9 +244,7 @@ const operations: ReadonlySet<string> = new Set<Operation>(["get", "set", "remov
 export const disable = (...names: ReadonlyArray<Operation>) => {
   const unknown = names.find((name) => !operations.has(name))
   if (unknown !== undefined) {
-    throw new CacheConfigError({
-      message: `CachePolicy.disable has no operation "${unknown}": it knows ${Array.from(operations).join(", ")}`
-    })
+    throw mistake(`CachePolicy.disable has no operation "${unknown}": it knows ${Array.from(operations).join(", ")}`)
   }
   const get = names.includes("get")
   const set = names.includes("set")

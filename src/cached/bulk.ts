@@ -7,13 +7,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { CacheConfigError } from "../CacheError.ts"
 import type * as Key from "../CacheKey.ts"
 import type { AnyClass, Error as KeyError, Input, Services, Success } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
 import { chunk } from "../internal/defaults/bounds.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
-import { requireList } from "../internal/options/options.ts"
+import { mistake, requireList } from "../internal/options/options.ts"
 import type { Strategy } from "../Strategy.ts"
 import { setOne, type SetOptions, setOptions } from "./byHand.ts"
 import { checkFn } from "./checkCall.ts"
@@ -97,7 +96,7 @@ export const setMany = <K extends AnyKey>(
     if (!policy.writes || policy.disabled.has("set")) return Effect.void
     const given = setOptions(options ?? {})
     if (given.condition !== undefined) {
-      throw new CacheConfigError({ message: "Cached.setMany takes no condition: call Cached.set for each key" })
+      throw mistake("Cached.setMany takes no condition: call Cached.set for each key")
     }
     const all = Array.from(entries, checkedPair)
     const setAll = (part: typeof all): Effect.Effect<void> =>
@@ -114,7 +113,7 @@ export const setMany = <K extends AnyKey>(
 
 const checkedPair = <Pair extends ReadonlyArray<unknown>>(entry: Pair): Pair => {
   if (Array.isArray(entry) && entry.length === 2) return entry
-  throw new CacheConfigError({ message: "Cached.setMany got an element that is no pair: pass a list of [key, value]" })
+  throw mistake("Cached.setMany got an element that is no pair: pass a list of [key, value]")
 }
 
 /**

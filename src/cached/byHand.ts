@@ -7,13 +7,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import { CacheConfigError, type StoreError } from "../CacheError.ts"
+import type { StoreError } from "../CacheError.ts"
 import type { Caching, Known } from "../Caching.ts"
 import type { Cache } from "../internal/engine/boundCache.ts"
 import { knownOf } from "../internal/engine/operations/inspect.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { copyOf } from "../internal/engine/request/copy.ts"
-import { inCall, refuseUnknown } from "../internal/options/options.ts"
+import { inCall, mistake, refuseUnknown } from "../internal/options/options.ts"
 import type { SetCondition as StoreCondition } from "../ports/store.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
@@ -234,24 +234,19 @@ const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined =
   const { ifAbsent = false, ifPresent = false, ifUnchanged } = options
   // a condition that is wrong must not become no condition
   if (typeof ifAbsent !== "boolean" || typeof ifPresent !== "boolean") {
-    throw new CacheConfigError({
-      message: "The condition of Cached.set cannot be used: pass true as ifAbsent or ifPresent, or leave it out"
-    })
+    throw mistake("The condition of Cached.set cannot be used: pass true as ifAbsent or ifPresent, or leave it out")
   }
   if (typeof ifUnchanged !== "string" && "ifUnchanged" in options) {
-    throw new CacheConfigError({
-      message:
-        "The ifUnchanged of Cached.set is no writeId: pass that of Cached.getEntry, or ifAbsent where it finds nothing"
-    })
+    throw mistake(
+      "The ifUnchanged of Cached.set is no writeId: pass that of Cached.getEntry, or ifAbsent where it finds nothing"
+    )
   }
   const conditions: Array<StoreCondition> = []
   if (ifAbsent) conditions.push({ _tag: "IfAbsent" })
   if (ifPresent) conditions.push({ _tag: "IfPresent" })
   if (ifUnchanged !== undefined) conditions.push({ _tag: "IfUnchanged", writeId: ifUnchanged })
   if (conditions.length <= 1) return conditions[0]
-  throw new CacheConfigError({
-    message: "Cached.set got several conditions: pass one of ifAbsent, ifPresent and ifUnchanged"
-  })
+  throw mistake("Cached.set got several conditions: pass one of ifAbsent, ifPresent and ifUnchanged")
 }
 
 /**

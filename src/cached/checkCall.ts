@@ -1,6 +1,5 @@
 /** Checks what the calls of combinators and cached functions are given. What is thrown names the call. */
 import * as Effect from "effect/Effect"
-import { CacheConfigError } from "../CacheError.ts"
 import type * as CacheKey from "../CacheKey.ts"
 import { optionsOfClass } from "../internal/key/info.ts"
 import { isKey } from "../internal/key/isKey.ts"
@@ -9,6 +8,7 @@ import {
   checkGiven,
   type Checks,
   inCall,
+  mistake,
   namesIn,
   noOption,
   requireObject,
@@ -108,17 +108,16 @@ export const checkOptions = ({ example, homeOf, kind, known, name }: Called, opt
 export const noStrategy = ({ key }: CombinatorOptions): unknown =>
   inCall(
     withKey(calledWithStrategy.name, key),
-    new CacheConfigError({
-      message:
-        `there is no strategy, and the layer has none: pass one, like strategy: ${exampleOfStrategy}, here or to ` +
+    mistake(
+      `there is no strategy, and the layer has none: pass one, like strategy: ${exampleOfStrategy}, here or to ` +
         "CacheLayer.memory (or disk, files, layerWith)"
-    })
+    )
   )
 
 /** Throws where what is cached is no effect. */
 export const checkLoad = ({ name }: Called, load: unknown, { key }: CombinatorOptions): void => {
   if (Effect.isEffect(load)) return
-  throw new CacheConfigError({ message: `${withKey(name, key)} got no effect, but ${insteadOfEffect(load)}` })
+  throw mistake(`${withKey(name, key)} got no effect, but ${insteadOfEffect(load)}`)
 }
 
 /** Throws for the key of a combinator whose other options are right. */
@@ -133,9 +132,7 @@ export const checkKey = ({ name }: Called, { key }: CombinatorOptions): void => 
 
 const refuseKey = (key: unknown): void => {
   if (typeof key === "string" || isKey(key)) return
-  throw new CacheConfigError({
-    message: `key cannot be ${kindOf(key)}: pass an instance of a CacheKey class, or a string`
-  })
+  throw mistake(`key cannot be ${kindOf(key)}: pass an instance of a CacheKey class, or a string`)
 }
 
 /** A call with its key: the same mistake may be at one of many places. */
@@ -162,9 +159,7 @@ const knownOfResolver = namesIn(Array.from(shared).filter((name) => name !== "ti
 export const checkFn = (name: string, keyClass: CacheKey.AnyClass, options: FnOptions): void => {
   const className: string | undefined = keyClass?.keyName
   if (typeof keyClass !== "function" || className === undefined) {
-    throw new CacheConfigError({
-      message: `${name} got no key class: pass a class made with CacheKey.Class as its first argument`
-    })
+    throw mistake(`${name} got no key class: pass a class made with CacheKey.Class as its first argument`)
   }
   const call = `${name}(${className})`
   checkShared(call, options, knownOfFn, "lookup, ")
@@ -181,11 +176,10 @@ export const checkNamedFn = (call: string, options: FnOptions): void => {
 export const checkStringFn = (lookup: unknown, options: Omit<StringFnOptions, "lookup">): void => {
   const call = "Cached.fn(() => key)"
   if (typeof lookup !== "function") {
-    throw new CacheConfigError({
-      message:
-        `${call} needs a lookup: pass a function from the same arguments to an effect as its second argument, and ` +
+    throw mistake(
+      `${call} needs a lookup: pass a function from the same arguments to an effect as its second argument, and ` +
         "the options as its third"
-    })
+    )
   }
   checkShared(call, options, knownOfStringFn, "")
 }
@@ -193,15 +187,13 @@ export const checkStringFn = (lookup: unknown, options: Omit<StringFnOptions, "l
 /** Throws where a cached function has no lookup. */
 const checkLookup = (call: string, options: { readonly lookup?: unknown }): void => {
   if (typeof options.lookup === "function") return
-  throw new CacheConfigError({ message: `${call} needs a lookup, a function from a key to an effect` })
+  throw mistake(`${call} needs a lookup, a function from a key to an effect`)
 }
 
 /** The key of a cached function over string keys, which a function of the user makes. */
 export const stringKey = (key: string): string => {
   if (typeof key === "string") return key
-  throw new CacheConfigError({
-    message: `The key of Cached.fn(() => key) cannot be ${kindOf(key)}: give a string, or pass a class of keys`
-  })
+  throw mistake(`The key of Cached.fn(() => key) cannot be ${kindOf(key)}: give a string, or pass a class of keys`)
 }
 
 /** Throws for wrong options of a resolver. */
@@ -230,11 +222,11 @@ export const effectOf = (
   answer: Effect.Effect<unknown, unknown, any>
 ): Effect.Effect<unknown, unknown, any> => {
   if (Effect.isEffect(answer)) return answer
-  throw new CacheConfigError({
-    message: `The lookup of "${typeof key === "string" ? key : key["~class"].name}" answered no effect, but ${
+  throw mistake(
+    `The lookup of "${typeof key === "string" ? key : key["~class"].name}" answered no effect, but ${
       insteadOfEffect(answer)
     }`
-  })
+  )
 }
 
 const insteadOfEffect = (given: unknown): string => {
@@ -258,17 +250,17 @@ const exampleOfStrategy = `Strategy.ttl({ ttl: "1 hour" })`
 
 export const checkStrategy = (strategy: Partial<Strategy> | undefined): void => {
   if (strategy === undefined) {
-    throw new CacheConfigError({ message: `there is no strategy: pass one, like strategy: ${exampleOfStrategy}` })
+    throw mistake(`there is no strategy: pass one, like strategy: ${exampleOfStrategy}`)
   }
   if (typeof strategy?.decide !== "function" || typeof strategy.lifetime !== "function") {
-    throw new CacheConfigError({
-      message: `strategy cannot be ${typeof strategy === "function" ? "a function" : kindOf(strategy)}: ` +
+    throw mistake(
+      `strategy cannot be ${typeof strategy === "function" ? "a function" : kindOf(strategy)}: ` +
         `pass what one of Strategy gives, like ${exampleOfStrategy}, or an object with decide and lifetime`
-    })
+    )
   }
   const { jitter, retryAfter, touch } = strategy
   if (touch !== undefined && typeof touch !== "function") {
-    throw new CacheConfigError({ message: "touch of the strategy is no function: pass one, or none" })
+    throw mistake("touch of the strategy is no function: pass one, or none")
   }
   checkJitter(jitter)
   if (retryAfter !== undefined) toMillis(retryAfter, "retryAfter")
@@ -277,7 +269,7 @@ export const checkStrategy = (strategy: Partial<Strategy> | undefined): void => 
 const refuseUnknown = (options: object, known: ReadonlySet<string>, homeOf: HomeOf): void => {
   const unknown = unknownOf(options, known)
   if (unknown === undefined) return
-  throw new CacheConfigError({ message: `there is ${noOption(unknown, known, homeOf(unknown))}` })
+  throw mistake(`there is ${noOption(unknown, known, homeOf(unknown))}`)
 }
 
 const ownersOf = (option: string): ReadonlyArray<string> =>

@@ -7,11 +7,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { CacheConfigError, type StoreError } from "../CacheError.ts"
+import type { StoreError } from "../CacheError.ts"
 import type { Caching } from "../Caching.ts"
 import { incrementBy } from "../internal/defaults/options.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
-import { checkOptions, type Checks, optional, requireObject } from "../internal/options/options.ts"
+import { checkOptions, type Checks, mistake, optional, requireObject } from "../internal/options/options.ts"
 import type { NamedCounter } from "../ports/store.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
@@ -87,13 +87,13 @@ export const increment = (
 const incrementOptions: Checks<IncrementOptions> = {
   by: optional((by) => {
     if (Number.isSafeInteger(by)) return
-    throw new CacheConfigError({ message: `Cached.increment cannot add ${String(by)}: pass a safe integer as by` })
+    throw mistake(`Cached.increment cannot add ${String(by)}: pass a safe integer as by`)
   }),
   ttl: optional((ttl) => void toMillis(ttl, "ttl of Cached.increment"))
 }
 
 const checkName = (of: string, name: string): void => {
-  if (typeof name !== "string") throw new CacheConfigError({ message: `${of} got no name: pass a string` })
+  if (typeof name !== "string") throw mistake(`${of} got no name: pass a string`)
 }
 
 /**

@@ -7,7 +7,6 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import { CacheConfigError } from "../CacheError.ts"
 import type { AnyClass, Success } from "../CacheKey.ts"
 import { previousOf } from "../internal/engine/load/previous.ts"
 import type { Entry } from "../internal/engine/memory/entry.ts"
@@ -16,7 +15,7 @@ import { copyOf } from "../internal/engine/request/copy.ts"
 import { optionOf } from "../internal/engine/request/rules.ts"
 import type { Annotations as Given, Attempt, Flight } from "../internal/engine/state.ts"
 import { escapeTag, infoOf } from "../internal/key/ofKey.ts"
-import { checkOptions, type Checks, isListOfText, optional } from "../internal/options/options.ts"
+import { checkOptions, type Checks, isListOfText, mistake, optional } from "../internal/options/options.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
@@ -78,9 +77,7 @@ export const previous = <C extends AnyClass>(
   keyClass: C
 ): Effect.Effect<Option.Option<Previous<Success<InstanceType<C>>>>> => {
   if (typeof keyClass?.keyName !== "string") {
-    throw new CacheConfigError({
-      message: "Cached.previous got no key class: pass the class of the key that is being loaded"
-    })
+    throw mistake("Cached.previous got no key class: pass the class of the key that is being loaded")
   }
   return Effect.withFiber((fiber) => {
     const attempt = loadingOf(fiber.context as Context.Context<never>)
@@ -172,7 +169,7 @@ export const notModified: Effect.Effect<never> = Effect.withFiber((fiber) => {
 
 const nothingToRenew = (why: string): Effect.Effect<never> =>
   Effect.die(
-    new CacheConfigError({ message: `Cached.notModified has no value to renew: ${why}` })
+    mistake(`Cached.notModified has no value to renew: ${why}`)
   )
 
 /**
@@ -277,10 +274,10 @@ const annotationChecks: Checks<Annotations> = {
   softTtl: optional((softTtl) => void toMillis(softTtl, "softTtl")),
   tags: optional((tags, of) => {
     if (isListOfText(tags)) return
-    throw new CacheConfigError({ message: `The tags of ${of} cannot be used: pass a list of strings` })
+    throw mistake(`The tags of ${of} cannot be used: pass a list of strings`)
   }),
   etag: optional((etag, of) => {
     if (typeof etag === "string") return
-    throw new CacheConfigError({ message: `The etag of ${of} is a ${typeof etag}: pass a string` })
+    throw mistake(`The etag of ${of} is a ${typeof etag}: pass a string`)
   })
 }

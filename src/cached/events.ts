@@ -10,7 +10,6 @@ import { dual } from "effect/Function"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { CacheConfigError } from "../CacheError.ts"
 import type { CacheEvent, Detected, DetectedValue, Removal, ValueEvent } from "../CacheEvent.ts"
 import { Caching } from "../Caching.ts"
 import { waitingEvents } from "../internal/defaults/bounds.ts"
@@ -19,7 +18,7 @@ import * as Operations from "../internal/engine/operationTable.ts"
 import { Current } from "../internal/engine/request/callPolicy.ts"
 import type { Detector } from "../internal/engine/telemetry/detect.ts"
 import type { EventListener } from "../internal/engine/telemetry/telemetry.ts"
-import { refuseUnknown, requireObject } from "../internal/options/options.ts"
+import { mistake, refuseUnknown, requireObject } from "../internal/options/options.ts"
 
 const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.Stream<A, never, Caching> =>
   Stream.callback<A, never, Caching>(
@@ -82,9 +81,7 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
   requireObject(`Cached.${of}With`, options, "{ values: true }")
   refuseUnknown(`Cached.${of}With`, options, ["values"])
   if (options.values === true) return
-  throw new CacheConfigError({
-    message: `The values of Cached.${of}With cannot be used: pass true, or use Cached.${of}`
-  })
+  throw mistake(`The values of Cached.${of}With cannot be used: pass true, or use Cached.${of}`)
 }
 
 /**

@@ -5,9 +5,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { CacheConfigError, type StoreError } from "../CacheError.ts"
+import type { CacheConfigError, StoreError } from "../CacheError.ts"
 import type { Caching, Curve, Known, Stats } from "../Caching.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
+import { mistake } from "../internal/options/options.ts"
 import { globOf } from "./targets.ts"
 import { streamWithCaching, withCaching } from "./withCaching.ts"
 
@@ -241,9 +242,9 @@ export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCachin
 export const resize = (capacity: number): Effect.Effect<void, never, Caching> =>
   withCaching((caching) => {
     if (!((Number.isInteger(capacity) && capacity >= 1) || capacity === Infinity)) {
-      throw new CacheConfigError({
-        message: `The capacity of Cached.resize is a whole number of at least 1, or Infinity, not ${String(capacity)}`
-      })
+      throw mistake(
+        `The capacity of Cached.resize is a whole number of at least 1, or Infinity, not ${String(capacity)}`
+      )
     }
     return caching.perform(Operations.resize, capacity)
   })

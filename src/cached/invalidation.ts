@@ -7,13 +7,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import * as Stream from "effect/Stream"
-import { CacheConfigError, type StoreError } from "../CacheError.ts"
+import type { StoreError } from "../CacheError.ts"
 import type { AnyClass } from "../CacheKey.ts"
 import type { Caching, Progress } from "../Caching.ts"
 import { invalidateIds } from "../internal/engine/invalidation/invalidate.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { Current } from "../internal/engine/request/callPolicy.ts"
-import { checkOptions, type Checks, optional } from "../internal/options/options.ts"
+import { checkOptions, type Checks, mistake, optional } from "../internal/options/options.ts"
 import { afterCommit } from "../internal/sql/sqlTransaction.ts"
 import {
   globOf,
@@ -157,9 +157,7 @@ const invalidateByTags = (
 const invalidateOptions: Checks<InvalidateOptions> = {
   mode: optional((mode) => {
     if (mode === "hard" || mode === "soft") return
-    throw new CacheConfigError({
-      message: `The mode of an invalidation cannot be "${String(mode)}": pass "hard" or "soft"`
-    })
+    throw mistake(`The mode of an invalidation cannot be "${String(mode)}": pass "hard" or "soft"`)
   })
 }
 

@@ -9,13 +9,12 @@ import * as Formatter from "effect/Formatter"
 import * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
-import { CacheConfigError } from "../CacheError.ts"
 import type { CacheEvent } from "../CacheEvent.ts"
 import type { Caching } from "../Caching.ts"
 import { loggedCharacters } from "../internal/defaults/bounds.ts"
 import { listen } from "../internal/engine/operationTable.ts"
 import type { EventListener } from "../internal/engine/telemetry/telemetry.ts"
-import { checkOptions, type Checks, optional } from "../internal/options/options.ts"
+import { checkOptions, type Checks, mistake, optional, refuseUnless } from "../internal/options/options.ts"
 import { preview } from "../internal/text/preview.ts"
 import { handleAll } from "./events.ts"
 
@@ -73,9 +72,7 @@ export const logEvents = (
   options: LogEventsOptions = {}
 ): Effect.Effect<void, never, Caching | Scope.Scope> => {
   if (!levels.has(level)) {
-    throw new CacheConfigError({
-      message: `Cached.logEvents got no level: pass one of ${Array.from(levels).join(", ")}`
-    })
+    throw mistake(`Cached.logEvents got no level: pass one of ${Array.from(levels).join(", ")}`)
   }
   checkOptions<LogEventsOptions>("Cached.logEvents", options, checks)
   const log = Effect.logWithLevel(level)
@@ -94,10 +91,9 @@ type Told = Parameters<EventListener>
 const levels: ReadonlySet<string> = new Set<LogLevel.Severity>(["Fatal", "Error", "Warn", "Info", "Debug", "Trace"])
 
 const checks: Checks<LogEventsOptions> = {
-  values: optional((values) => {
-    if (typeof values === "boolean") return
-    throw new CacheConfigError({ message: "The values of Cached.logEvents cannot be used: pass true or false" })
-  })
+  values: optional((values) =>
+    refuseUnless(typeof values === "boolean", "The values of Cached.logEvents cannot be used: pass true or false")
+  )
 }
 
 const annotationsOf = (event: CacheEvent): { readonly [name: string]: string } => ({

@@ -7,25 +7,25 @@
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
-import { CacheConfigError, type LoadTimeout } from "../CacheError.ts"
+import type { LoadTimeout } from "../CacheError.ts"
 import type * as CacheKey from "../CacheKey.ts"
-import { type Checks, isListOfText, optional } from "../internal/options/options.ts"
+import { type Checks, isListOfText, mistake, optional, refuseUnless } from "../internal/options/options.ts"
 import { checkJitter } from "../internal/strategy/validate.ts"
 import type * as Strategy from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
- * What an entry takes over from the values that caches served inside its load.
+ * The way in which an entry inherits from the cached values that were read during its load.
  *
  * **Details**
  *
  * - `"age"`: its life counts from the birth of the oldest of them, so that nothing in it is older than its `ttl`
  * - `"life"`: it ends with the first of them that ends, and with the results of loads that it waited for
- * - `"changes"`: as `"life"`, and it ends with each invalidation, removal and write by hand of any of them: it carries their
- *   tags and their ids, those of what they were made of with `"changes"` included
+ * - `"changes"`: as `"life"`, and it ends with each invalidation, removal and write by hand of any of them: it carries
+ *   their tags and their ids, including those that they inherited with `"changes"`
  * - `"refuse"`: it is not stored if there are any
- * - `false`: nothing; its life counts from the end of its load, whatever it is made of
+ * - `false`: it inherits nothing; its life counts from the end of its load
  *
  * @category options
  * @since 0.1.0
@@ -40,60 +40,62 @@ export type Inherit = "age" | "life" | "changes" | "refuse" | false
  */
 export interface ReadOptions<in out A, in E, in K> {
   /**
-   * tags of the entry, in place of the `tags` of its key class: a list, or a function of outcome and key
+   * The tags of the entry, in place of the `tags` of its key class: a list, or a function of outcome and key.
    *
    * @default those of the key
    */
   readonly tags?: ReadonlyArray<string> | Strategy.Of<A, E, NoInfer<K>, ReadonlyArray<string>> | undefined
   /**
-   * how long a stale value is served without another load, after a load has failed
+   * How long a stale value is served without another load, after a load has failed.
    *
    * @default 5 seconds; 0 for `failover`
    */
   readonly retryAfter?: Ttl.Input | undefined
   /**
-   * `true`: one load across the processes that share the store; `false`: this process loads beside the others, and
-   * invalidations hold all the same
+   * `true`: one load across the processes that share the store. `false`: this process loads beside the others;
+   * invalidations hold all the same.
    *
    * @default `true` where the store is shared
    */
   readonly lease?: boolean | undefined
   /**
-   * `false`: this caller gets a value that it has loaded before the store has answered to its write, which goes on in the
-   * background. Under `CachePolicy.strict` it waits all the same
+   * `false`: this caller gets its loaded value before the store has acknowledged the write, which continues in the
+   * background. Under `CachePolicy.strict` the caller waits all the same.
    *
    * @default `true`
    */
   readonly waitForWrite?: boolean | undefined
   /**
-   * how long this caller waits for a load before it gets the stale value, if its strategy falls back on one (a duration, or
-   * a function of the key); the load goes on in the background
+   * How long this caller waits for a load before it gets the stale value, if its strategy falls back on one: a
+   * duration, or a function of the key. The load continues in the background.
    */
   readonly softTimeout?: Ttl.Input | OfKey<K> | undefined
   /**
-   * how the value is copied when it is stored, and for each caller, so that neither the load nor a caller can change the
-   * cached one: `"structured"` for plain data (`structuredClone`, which turns instances of classes into plain objects and
-   * refuses functions), or a function. `"freeze"` copies nothing: plain objects and arrays are frozen once, when they are
-   * stored or decoded, so that a change throws where it happens
+   * How the value is copied when it is stored, and for each caller, so that neither the load nor a caller can change
+   * the cached one: `"structured"` for plain data (`structuredClone`, which turns instances of classes into plain
+   * objects and refuses functions), or a function. `"freeze"` copies nothing: plain objects and arrays are frozen once,
+   * when they are stored or decoded, so that an attempt to change one throws.
    *
    * @default the value itself
    */
   readonly copy?: "structured" | "freeze" | ((value: A) => A) | undefined
   /**
-   * how long memory answers before a read asks the store again, 0 for not at all; without a store it does nothing
+   * How long memory answers before a read asks the store again; 0: every read asks the store. Without a store it has no
+   * effect.
    *
    * @default as long as the entry lives
    */
   readonly memoryTtl?: Ttl.Input | undefined
   /**
-   * only a result whose load took longer than this is stored, if `when` accepts it too
+   * Stores only results whose load took longer than this, if `when` accepts them too.
    *
    * @default none: every result is stored
    */
   readonly minLoad?: Ttl.Input | undefined
   /**
-   * what the entry takes over from values that caches served inside its load: `"age"` (its life counts from the birth of the
-   * oldest of them), `"life"` (it ends with the first of them), `"refuse"` (it is not stored then), or `false` (nothing)
+   * What the entry inherits from cached values read during its load. `"age"`: its life counts from the birth of the
+   * oldest of them. `"life"`: it expires no later than the earliest of them. `"changes"`: also when any of them is
+   * invalidated. `"refuse"`: it is not stored. `false`: nothing.
    *
    * @default that of the layer
    */
@@ -112,24 +114,24 @@ export type {
 } from "../Strategy.ts"
 
 /**
- * Options for strategies that fall back on a stale value. `E`: what the effect may fail with.
+ * Options for strategies that fall back on a stale value. `E`: the failures of the effect.
  *
  * @category options
  * @since 0.1.0
  */
 export interface FallbackOptions<E, Tag extends string = Strategy.TagOf<E>> {
   /**
-   * tags of the failures that are answered with the stale value, as a timeout always is. Every other typed failure is an
-   * answer: the caller gets it, and the value is no fallback any more until a load succeeds
+   * The tags of the failures that are answered with the stale value, as a timeout always is. Every other typed failure
+   * is an answer: the caller gets it, and the stale value is not used as a fallback again until a load succeeds.
    *
    * @default every typed failure that is not stored
    */
   readonly fallbackOn?: ReadonlyArray<Tag> | undefined
   /**
-   * whether a failed load is answered with the stale value; an interrupted one never is. Beside `fallbackOn`: which
-   * other failures are
+   * Whether a failed load is answered with the stale value; an interrupted one never is. Together with `fallbackOn` it
+   * decides about all other failures.
    *
-   * @default typed failures and timeouts; beside `fallbackOn` none
+   * @default typed failures and timeouts; beside `fallbackOn`, none
    */
   readonly fallbackWhen?: ((cause: Cause.Cause<E>) => boolean) | undefined
 }
@@ -137,8 +139,8 @@ export interface FallbackOptions<E, Tag extends string = Strategy.TagOf<E>> {
 /** @internal */
 export interface Timeout<T, K> {
   /**
-   * how long this caller waits for a load before it fails with `LoadTimeout`, or gets the stale value if its strategy
-   * falls back on one: a duration, or a function of the key
+   * How long this caller waits for a load before it fails with `LoadTimeout`, or gets the stale value if its strategy
+   * falls back on one: a duration, or a function of the key.
    */
   readonly timeout?: T | OfKey<K>
 }
@@ -161,20 +163,20 @@ export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions<any, s
 
 const duration = (name: string) => optional((given: Ttl.Input) => void toMillis(given, name))
 
-// what a function gives is checked where it is asked
+// The result of a function is checked when it is called.
 const durationOfKey = (name: string) =>
   optional((given: Ttl.Input | OfKey<any>) => void (typeof given === "function" || toMillis(given, name)))
 
 const waysToInherit: ReadonlySet<Inherit> = new Set(["age", "life", "changes", "refuse"])
 
 /**
- * Throws for what is no way to inherit; `what` begins its message.
+ * Throws for a value that is no way to inherit; `what` begins its message.
  *
  * @internal
  */
 export const checkInherit = (inherit: Inherit, what: string): void => {
   if (inherit === false || waysToInherit.has(inherit)) return
-  throw new CacheConfigError({ message: `${what} cannot be used: pass "age", "life", "changes", "refuse" or false` })
+  throw mistake(`${what} cannot be used: pass "age", "life", "changes", "refuse" or false`)
 }
 
 /**
@@ -186,9 +188,7 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
   tags: optional((tags) => {
     if (typeof tags === "function") return
     if (!isListOfText(tags)) {
-      throw new CacheConfigError({
-        message: "tags cannot be used: pass a list of strings, or a function that gives one"
-      })
+      throw mistake("tags cannot be used: pass a list of strings, or a function that gives one")
     }
   }),
   timeout: durationOfKey("timeout"),
@@ -196,21 +196,18 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
   lease: optional((lease) => {
     // the layer's option of that name is a duration
     if (typeof lease === "boolean") return
-    throw new CacheConfigError({
-      message: "lease cannot be used: pass true or false; its length is an option of the layer"
-    })
+    throw mistake("lease cannot be used: pass true or false; its length is an option of the layer")
   }),
-  waitForWrite: optional((waitForWrite) => {
-    if (typeof waitForWrite === "boolean") return
-    throw new CacheConfigError({ message: "waitForWrite cannot be used: pass true or false" })
-  }),
+  waitForWrite: optional((waitForWrite) =>
+    refuseUnless(typeof waitForWrite === "boolean", "waitForWrite cannot be used: pass true or false")
+  ),
   softTimeout: durationOfKey("softTimeout"),
-  copy: optional((copy) => {
-    if (copy === "structured" || copy === "freeze" || typeof copy === "function") return
-    throw new CacheConfigError({
-      message: "copy cannot be used: pass \"structured\", \"freeze\", or a function that copies a value"
-    })
-  }),
+  copy: optional((copy) =>
+    refuseUnless(
+      copy === "structured" || copy === "freeze" || typeof copy === "function",
+      "copy cannot be used: pass \"structured\", \"freeze\", or a function that copies a value"
+    )
+  ),
   memoryTtl: duration("memoryTtl"),
   minLoad: duration("minLoad"),
   inherit: optional((inherit) => checkInherit(inherit, "inherit"))
@@ -222,30 +219,29 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
  * @internal
  */
 export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
-  fallbackOn: optional((fallbackOn) => {
-    if (isListOfText(fallbackOn)) return
-    throw new CacheConfigError({
-      message: "fallbackOn cannot be used: pass a list of the tags of failures"
-    })
-  }),
-  fallbackWhen: optional((fallbackWhen) => {
-    if (typeof fallbackWhen === "function") return
-    throw new CacheConfigError({
-      message: "fallbackWhen is no function: pass one from a Cause to true or false"
-    })
-  })
+  fallbackOn: optional((fallbackOn) =>
+    refuseUnless(isListOfText(fallbackOn), "fallbackOn cannot be used: pass a list of the tags of failures")
+  ),
+  fallbackWhen: optional((fallbackWhen) =>
+    refuseUnless(
+      typeof fallbackWhen === "function",
+      "fallbackWhen is no function: pass one from a Cause to true or false"
+    )
+  )
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // defaults
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** What no layer says for all reads: what belongs to one result, what changes the failures of a read, and its own option. */
+/**
+ * The options without a default in a layer: they belong to one result, change the failures of a read, or are its own.
+ */
 type OfOneRead = "tags" | "timeout" | "inherit"
 
 /**
- * Options that a layer gives to all reads that do not say otherwise: `retryAfter`, `jitter`, `softTimeout`, `fallbackOn`,
- * `fallbackWhen`, `copy`, `memoryTtl`, `minLoad`, `lease` and `waitForWrite`.
+ * Options that a layer gives to all reads that do not say otherwise: `retryAfter`, `jitter`, `softTimeout`,
+ * `fallbackOn`, `fallbackWhen`, `copy`, `memoryTtl`, `minLoad`, `lease` and `waitForWrite`.
  *
  * @category options
  * @since 0.1.0
@@ -253,7 +249,7 @@ type OfOneRead = "tags" | "timeout" | "inherit"
 export interface ReadDefaults
   extends Omit<ReadOptions<any, unknown, CacheKey.Any | string>, OfOneRead>, FallbackOptions<unknown, string>
 {
-  /** the share of the lifetime that is taken off at random, 0 to 1, where the strategy takes none */
+  /** The share of the lifetime that is taken off at random, 0 to 1, if the strategy has no `jitter`. */
   readonly jitter?: number | undefined
 }
 

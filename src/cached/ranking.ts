@@ -5,10 +5,10 @@
  */
 import type * as Effect from "effect/Effect"
 import type { InMemory } from "../CacheEntry.ts"
-import { CacheConfigError } from "../CacheError.ts"
 import type { Caching } from "../Caching.ts"
 import { ranked as defaults } from "../internal/defaults/options.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
+import { mistake } from "../internal/options/options.ts"
 import { withCaching } from "./withCaching.ts"
 
 const ranked = (
@@ -16,9 +16,7 @@ const ranked = (
   count: number
 ): Effect.Effect<ReadonlyArray<InMemory>, never, Caching> => {
   if (!(Number.isInteger(count) && count >= 1 && count <= defaults.most)) {
-    throw new CacheConfigError({
-      message: `The count of Cached.${name} is a whole number from 1 to ${defaults.most}, not ${String(count)}`
-    })
+    throw mistake(`The count of Cached.${name} is a whole number from 1 to ${defaults.most}, not ${String(count)}`)
   }
   return withCaching((caching) => caching.perform(Operations.ranked, name, count))
 }

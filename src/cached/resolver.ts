@@ -8,11 +8,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Request from "effect/Request"
 import * as RequestResolver from "effect/RequestResolver"
-import { CacheConfigError } from "../CacheError.ts"
 import type { Any, CacheKey } from "../CacheKey.ts"
 import { Caching } from "../Caching.ts"
 import { Within } from "../internal/engine/request/attempt.ts"
 import * as Policy from "../internal/engine/request/callPolicy.ts"
+import { mistake } from "../internal/options/options.ts"
 import { openTransaction } from "../internal/sql/sqlTransaction.ts"
 import type { Strategy } from "../Strategy.ts"
 import { checkResolver } from "./checkCall.ts"
@@ -100,9 +100,7 @@ export const resolver = <K extends Requested>(
   options: ResolverOptions<K>
 ): Effect.Effect<RequestResolver.RequestResolver<K>, never, Caching> => {
   if (!RequestResolver.isRequestResolver(self)) {
-    throw new CacheConfigError({
-      message: "Cached.resolver got no RequestResolver: pass one whose requests are instances of CacheKey classes"
-    })
+    throw mistake("Cached.resolver got no RequestResolver: pass one whose requests are instances of CacheKey classes")
   }
   checkResolver(options as never)
   const resolve = (key: K): Effect.Effect<unknown, unknown, any> => Effect.request(key, self)

@@ -7,7 +7,7 @@ import type * as ByteSize from "effect/ByteSize"
 import * as Duration from "effect/Duration"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { CacheConfigError, type StreamCut, type StreamLagged } from "../CacheError.ts"
+import type { StreamCut, StreamLagged } from "../CacheError.ts"
 import type { CacheKey } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
 import { streams } from "../internal/defaults/options.ts"
@@ -18,6 +18,7 @@ import {
   checkGiven,
   type Checks,
   inCall,
+  mistake,
   namesIn,
   optional,
   positiveMillis,
@@ -179,7 +180,7 @@ export const stream: {
   const read = parse(options)
   const of = (origin: unknown) => {
     if (!Stream.isStream(origin)) {
-      throw new CacheConfigError({ message: `${name} got no stream: for an effect there are the other combinators` })
+      throw mistake(`${name} got no stream: for an effect there are the other combinators`)
     }
     const streaming: Streaming = { ...read, origin: origin as Streaming["origin"] }
     return streamWithCaching((cache) => cache.perform(Operations.stream, streaming))
@@ -213,16 +214,12 @@ const ownOptions: Checks<Own> = {
 const runMillis = (given: Ttl.Input): number => {
   const millis = positiveMillis("maxRun", given)
   if (millis <= streams.maxRunMillis) return millis
-  throw new CacheConfigError({
-    message: `maxRun cannot be longer than ${Duration.format(Duration.millis(streams.maxRunMillis))}`
-  })
+  throw mistake(`maxRun cannot be longer than ${Duration.format(Duration.millis(streams.maxRunMillis))}`)
 }
 
 const oneOf = (option: string, given: unknown, values: ReadonlyArray<string>): void => {
   if (values.includes(given as string)) return
-  throw new CacheConfigError({
-    message: `${option} cannot be used: pass ${values.map((one) => `"${one}"`).join(" or ")}`
-  })
+  throw mistake(`${option} cannot be used: pass ${values.map((one) => `"${one}"`).join(" or ")}`)
 }
 
 /** Those of `Strategy.ttl`, where there is no strategy. */
@@ -235,9 +232,7 @@ const checkStrategy = (strategy: unknown): void => {
   const isOwn = (typeof strategy === "object" || typeof strategy === "function") && strategy !== null &&
     Object.hasOwn(strategy, fallsBack)
   if (isOwn && strategies.has((strategy as Strategy.Strategy).name)) return
-  throw new CacheConfigError({
-    message: "strategy cannot be used: a stream has Strategy.ttl, Strategy.softTtl or Strategy.untilInvalidated"
-  })
+  throw mistake("strategy cannot be used: a stream has Strategy.ttl, Strategy.softTtl or Strategy.untilInvalidated")
 }
 
 const parse = (given: unknown): Omit<Streaming, "origin"> => {
@@ -257,11 +252,11 @@ const parse = (given: unknown): Omit<Streaming, "origin"> => {
     if (strategy !== undefined) {
       const [beside] = Object.keys(lifetime)
       if (beside !== undefined) {
-        throw new CacheConfigError({ message: `${beside} stands beside a strategy: give it to the strategy` })
+        throw mistake(`${beside} stands beside a strategy: give it to the strategy`)
       }
       checkStrategy(strategy)
     } else if (ttl === undefined) {
-      throw new CacheConfigError({ message: "it needs a ttl, like \"1 hour\", or a strategy" })
+      throw mistake("it needs a ttl, like \"1 hour\", or a strategy")
     }
     checkGiven(name, options as object, { ...readOptions, ...fallbackOptions, ...ownOptions })
     const { emit, maxBytes, maxRun, maxTtl, whenSlow } = options

@@ -8,8 +8,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { CacheConfigError, type StoreError } from "../CacheError.ts"
-import { checkOptions, type Checks, optional } from "../internal/options/options.ts"
+import type { StoreError } from "../CacheError.ts"
+import { checkOptions, type Checks, mistake, optional } from "../internal/options/options.ts"
 import * as Part from "../internal/store/part/make.ts"
 import { sized } from "../internal/store/sized.ts"
 import { type Tap, tapped } from "../internal/store/tapped.ts"
@@ -175,7 +175,7 @@ const tapStoreOptions: Checks<TapStoreOptions<any>> = {
 }
 
 const refuseUnless = (complaint: string, holds: boolean): void => {
-  if (!holds) throw new CacheConfigError({ message: `Cached.tapStore: ${complaint}` })
+  if (!holds) throw mistake(`Cached.tapStore: ${complaint}`)
 }
 
 const bytes = (name: string, input: ByteSize.Input | undefined, otherwise: number): number => {

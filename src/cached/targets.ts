@@ -10,6 +10,7 @@ import type { Policy } from "../internal/engine/state.ts"
 import { strictly } from "../internal/engine/storeTier/strict.ts"
 import type { KeyInfo } from "../internal/key/info.ts"
 import { isKey } from "../internal/key/isKey.ts"
+import { mistake } from "../internal/options/options.ts"
 import * as Glob from "../internal/text/glob.ts"
 import { type AnyKey, idOf, tagOf, withCaching } from "./withCaching.ts"
 
@@ -118,11 +119,10 @@ const parseOne = (target: unknown): Parsed => {
   if (kind !== undefined && others.length === 0 && Object.hasOwn(parsers, kind)) {
     return parsers[kind]!((target as { readonly [kind: string]: never })[kind]!)
   }
-  throw new CacheConfigError({
-    message:
-      "A target of an invalidation is none: pass a key, { tag }, { all: Class }, { where: [Class, fields] } or " +
+  throw mistake(
+    "A target of an invalidation is none: pass a key, { tag }, { all: Class }, { where: [Class, fields] } or " +
       "{ matching: pattern }"
-  })
+  )
 }
 
 /** Checks targets. Throws a `CacheConfigError` for the first one that cannot be used. */
@@ -131,9 +131,7 @@ export const parse = (targets: Iterable<unknown>): ReadonlyArray<Parsed> => {
   if (typeof targets === "object" && targets !== null && Symbol.iterator in targets) {
     return Array.from(targets, parseOne)
   }
-  throw new CacheConfigError({
-    message: "The targets of an invalidation are no list: pass a list, or the one target to Cached.invalidate"
-  })
+  throw mistake("The targets of an invalidation are no list: pass a list, or the one target to Cached.invalidate")
 }
 
 /** As `parse`, of one target or a list. */
@@ -192,16 +190,14 @@ const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob)
 export const infoOf = (what: string, keyClass: AnyClass | undefined): KeyInfo => {
   const info = (keyClass as { readonly prototype?: { readonly "~class"?: KeyInfo } } | undefined)?.prototype?.["~class"]
   if (info !== undefined) return info
-  throw new CacheConfigError({ message: `${what} got no key class: pass a class made with CacheKey.Class` })
+  throw mistake(`${what} got no key class: pass a class made with CacheKey.Class`)
 }
 
 /** Gives the tag of the keys of a class with these values. Throws a `CacheConfigError` for values of another type. */
 export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: object | undefined): () => string => {
   const info = infoOf(what, keyClass)
   if (typeof fields !== "object" || fields === null) {
-    throw new CacheConfigError({
-      message: `${what} got no fields: pass an object with the values of all fields of one index`
-    })
+    throw mistake(`${what} got no fields: pass an object with the values of all fields of one index`)
   }
   const make = () => info.indexTagOf(fields as { readonly [field: string]: unknown })
   try {
@@ -217,5 +213,5 @@ export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: o
 /** A pattern, compiled. */
 export const globOf = (what: string, pattern: string): Glob.Glob => {
   if (typeof pattern === "string" && pattern !== "") return Glob.make(pattern)
-  throw new CacheConfigError({ message: `${what} got no pattern: pass one like "user:*"` })
+  throw mistake(`${what} got no pattern: pass one like "user:*"`)
 }

@@ -13,7 +13,7 @@ import { CacheClosed, CacheConfigError } from "../CacheError.ts"
 import type { Any } from "../CacheKey.ts"
 import * as Defaults from "../internal/defaults/options.ts"
 import { idOf } from "../internal/key/ofKey.ts"
-import { checkOptions, type Checks, optional } from "../internal/options/options.ts"
+import { checkOptions, type Checks, mistake, optional } from "../internal/options/options.ts"
 import { isMany } from "./combine.ts"
 
 /** A function made by `Cached.fn`, `Cached.recursive` or `Cached.many`. */
@@ -128,9 +128,7 @@ export const warm = <F extends AnyCached>(
 const count = (name: string) =>
   optional((given: number, of) => {
     if (Number.isInteger(given) && given > 0) return
-    throw new CacheConfigError({
-      message: `The ${name} of ${of} cannot be ${given}: pass a whole number of at least 1`
-    })
+    throw mistake(`The ${name} of ${of} cannot be ${given}: pass a whole number of at least 1`)
   })
 
 const warmOptions: Checks<WarmOptions> = { concurrency: count("concurrency"), chunk: count("chunk") }

@@ -7,10 +7,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Stream from "effect/Stream"
-import { CacheConfigError } from "../CacheError.ts"
 import type { AnyClass } from "../CacheKey.ts"
 import { Caching, type Shape } from "../Caching.ts"
 import { cacheOf } from "../internal/engine/boundCache.ts"
+import { mistake } from "../internal/options/options.ts"
 
 /**
  * The type of an effect, a stream or a function after {@link withCache}: it needs that cache in place of `Caching`.
@@ -76,18 +76,18 @@ export const withCache: {
   <T extends Usable, Self>(self: T, cache: Context.Key<Self, Shape>): WithCache<T, Self>
 } = dual(2, (self: unknown, cache: Context.Key<unknown, Shape>): unknown => {
   if (!Context.isKey(cache)) {
-    throw new CacheConfigError({
-      message: "Cached.withCache got no service of a cache: pass a class like " +
+    throw mistake(
+      "Cached.withCache got no service of a cache: pass a class like " +
         "class Pages extends Context.Service<Pages, Caching.Shape>()(\"Pages\") {}"
-    })
+    )
   }
   return rewire(self, (context) => {
     const named = Context.getOrUndefined(context as Context.Context<unknown>, cache)
     if (named !== undefined) return provideCache(context, named)
-    throw new CacheConfigError({
-      message: `There is no cache "${cache.key}": provide one to the whole program, like ` +
+    throw mistake(
+      `There is no cache "${cache.key}": provide one to the whole program, like ` +
         `Effect.provide(CacheLayer.named(${cache.key}, CacheLayer.memory()))`
-    })
+    )
   })
 })
 

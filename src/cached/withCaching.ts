@@ -3,7 +3,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { CacheConfigError } from "../CacheError.ts"
 import type { Any, Services, Success } from "../CacheKey.ts"
 import { Caching } from "../Caching.ts"
 import { type Cache, cacheOf } from "../internal/engine/boundCache.ts"
@@ -12,6 +11,7 @@ import { Current } from "../internal/engine/request/callPolicy.ts"
 import { copyOf } from "../internal/engine/request/copy.ts"
 import { isKey } from "../internal/key/isKey.ts"
 import { escapeTag, idOf as idOfKey } from "../internal/key/ofKey.ts"
+import { mistake } from "../internal/options/options.ts"
 
 export type AnyKey = Any | string
 
@@ -48,11 +48,10 @@ const look = (context: Context.Context<never>): Cache => {
 const cacheIn = (context: Context.Context<never>): Cache => {
   const cache = Context.getOrUndefined(context as Context.Context<any>, Caching)
   if (cache !== undefined) return cacheOf(cache)
-  throw new CacheConfigError({
-    message:
-      "There is no cache: provide a layer to the whole program, like Effect.provide(CacheLayer.memory()). Others " +
+  throw mistake(
+    "There is no cache: provide a layer to the whole program, like Effect.provide(CacheLayer.memory()). Others " +
       "are disk, files, redis, layer (a store of your own), named (Cached.withCache) and disabled"
-  })
+  )
 }
 
 /** Runs an operation with the cache of the context and its policy. */
@@ -73,9 +72,7 @@ export const valueFor = <K extends AnyKey>({ copy }: Cache, key: K, value: unkno
 
 export const checked = <K extends AnyKey>(key: K): K => {
   if (typeof key === "string" || isKey(key)) return key
-  throw new CacheConfigError({
-    message: `A key cannot be a value of type ${typeof key}: pass an instance of a CacheKey class, or a string`
-  })
+  throw mistake(`A key cannot be a value of type ${typeof key}: pass an instance of a CacheKey class, or a string`)
 }
 
 export const idOf = (key: AnyKey): string => idOfKey(checked(key))
@@ -83,11 +80,11 @@ export const idOf = (key: AnyKey): string => idOfKey(checked(key))
 /** A tag as the cache stores it. */
 export const tagOf = (tag: string): string => {
   if (typeof tag === "string") return escapeTag(tag)
-  throw new CacheConfigError({ message: `A tag cannot be ${String(tag)}: pass a string` })
+  throw mistake(`A tag cannot be ${String(tag)}: pass a string`)
 }
 
 /** The tags as the cache stores them. */
 export const tagsOf = (tags: ReadonlyArray<string>): ReadonlyArray<string> => {
   if (Array.isArray(tags)) return tags.map(tagOf)
-  throw new CacheConfigError({ message: "The tags are no list: pass a list of strings" })
+  throw mistake("The tags are no list: pass a list of strings")
 }

@@ -6,15 +6,22 @@
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { CacheConfigError, type StoreError } from "../CacheError.ts"
+import type { StoreError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults/guards.ts"
 import * as Policy from "../internal/engine/request/callPolicy.ts"
 import { strictly } from "../internal/engine/storeTier/strict.ts"
 import * as Bits from "../internal/guard/bits.ts"
-import { checkOptions, type Checks, optional, refuseUnknown, requireList } from "../internal/options/options.ts"
+import {
+  checkOptions,
+  type Checks,
+  mistake,
+  optional,
+  refuseUnknown,
+  requireList
+} from "../internal/options/options.ts"
+import { checkCount, checkOneOf, checkThat } from "./checks.ts"
 import * as Filter from "./filter.ts"
 import type { Guardable } from "./guardable.ts"
-import { checkCount } from "./limits.ts"
 
 /**
  * The options of `Guard.bloom`.
@@ -115,26 +122,23 @@ export interface Bloom {
 
 const checks: Checks<BloomOptions> = {
   key: (given, of) => {
-    if (typeof given !== "string") throw new CacheConfigError({ message: `${of} needs "key", a string` })
+    if (typeof given !== "string") throw mistake(`${of} needs "key", a string`)
   },
   capacity: (given, of) => {
     checkCount("capacity")(given, of)
     if (given <= Defaults.filters.mostItems) return
-    throw new CacheConfigError({ message: `capacity of ${of} is at most ${Defaults.filters.mostItems}, not ${given}` })
+    throw mistake(`capacity of ${of} is at most ${Defaults.filters.mostItems}, not ${given}`)
   },
-  errorRate: optional((given, of) => {
-    if (typeof given === "number" && given >= Defaults.filters.leastErrorRate && given < 1) return
-    throw new CacheConfigError({
-      message: `errorRate of ${of} is above 0 and below 1 (and not below ${Defaults.filters.leastErrorRate}), not ${
-        String(given)
-      }`
-    })
-  })
+  errorRate: optional(checkThat(
+    "errorRate",
+    `above 0 and below 1 (and not below ${Defaults.filters.leastErrorRate})`,
+    (given) => typeof given === "number" && given >= Defaults.filters.leastErrorRate && given < 1
+  ))
 }
 
 const requireItem = (item: unknown): void => {
   if (typeof item === "string") return
-  throw new CacheConfigError({ message: `An item of a filter is a string, not a value of type ${typeof item}` })
+  throw mistake(`An item of a filter is a string, not a value of type ${typeof item}`)
 }
 
 const checked = function*(items: Iterable<string>): Generator<string> {
@@ -204,12 +208,12 @@ export const bloom = (options: BloomOptions): Bloom => {
   }
   const guard = (self: unknown, item: string, orElse: () => unknown): unknown => {
     if (typeof orElse !== "function") {
-      throw new CacheConfigError({ message: "guard of a filter is given a function that answers what runs instead" })
+      throw mistake("guard of a filter is given a function that answers what runs instead")
     }
     const choice = Effect.map(mayHave(item), (mayHave) => mayHave ? self : orElse())
     if (Stream.isStream(self)) return Stream.unwrap(choice as Effect.Effect<Stream.Stream<unknown>>)
     if (Effect.isEffect(self)) return Effect.flatten(choice as Effect.Effect<Effect.Effect<unknown>>)
-    throw new CacheConfigError({ message: "guard of a filter is for an effect or a stream, and got neither" })
+    throw mistake("guard of a filter is for an effect or a stream, and got neither")
   }
   return {
     key,
@@ -225,10 +229,10 @@ export const bloom = (options: BloomOptions): Bloom => {
       refuseUnknown("fill of a filter", options, ["onProgress"])
       const { onProgress } = options
       if (!Stream.isStream(items)) {
-        throw new CacheConfigError({ message: "fill of a filter is given a stream of items" })
+        throw mistake("fill of a filter is given a stream of items")
       }
       if (onProgress !== undefined && typeof onProgress !== "function") {
-        throw new CacheConfigError({ message: "onProgress of a filter is a function" })
+        throw mistake("onProgress of a filter is a function")
       }
       return Effect.suspend(() => {
         let added = 0
@@ -355,10 +359,7 @@ export const dualBloom = (options: DualBloomOptions): DualBloom => {
   const what = "Guard.dualBloom"
   checkOptions<DualBloomOptions>(what, options, {
     ...checks,
-    noCollisions: optional((given, of) => {
-      if (typeof given === "boolean") return
-      throw new CacheConfigError({ message: `noCollisions of ${of} is true or false, not ${String(given)}` })
-    })
+    noCollisions: optional(checkOneOf("noCollisions", true, false))
   })
   const { capacity, errorRate = Defaults.guard.errorRate, key, noCollisions = false } = options
   const size: Bits.Size = { capacity, errorRate }
@@ -377,7 +378,7 @@ export const dualBloom = (options: DualBloomOptions): DualBloom => {
     })
   const remember = (self: Effect.Effect<boolean, unknown, unknown>, item: string) => {
     if (!Effect.isEffect(self)) {
-      throw new CacheConfigError({ message: `remember of ${what} is for an effect: a stream has no one answer` })
+      throw mistake(`remember of ${what} is for an effect: a stream has no one answer`)
     }
     return Effect.flatMap(answer(item), (known) => {
       if (known !== undefined) return Effect.succeed(known)
@@ -385,7 +386,7 @@ export const dualBloom = (options: DualBloomOptions): DualBloom => {
         if (typeof answer === "boolean") return learn(item, answer)
         const message =
           `remember of ${what} is for true and false, and the effect gave a value of type ${typeof answer}`
-        return Effect.die(new CacheConfigError({ message }))
+        return Effect.die(mistake(message))
       })
     })
   }

@@ -8,12 +8,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { CacheConfigError, CircuitOpen, type StoreError } from "../CacheError.ts"
+import { CircuitOpen, type StoreError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults/guards.ts"
 import * as Circuit from "../internal/guard/circuit.ts"
-import { answerOf, checkOptions, type Checks, optional } from "../internal/options/options.ts"
+import { answerOf, checkOptions, type Checks, mistake, optional } from "../internal/options/options.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
+import { checkCount, checkOnStoreError, checkThat, checkTime } from "./checks.ts"
 import {
   type AnyEffect,
   type AnyStream,
@@ -25,15 +26,7 @@ import {
   type SuccessOf
 } from "./guardable.ts"
 import { checkKey, type KeyOptions, nameOf } from "./guardKey.ts"
-import { checkCount, checkTime } from "./limits.ts"
-import {
-  checkOnStoreError,
-  type OnStoreError,
-  type Placed,
-  type PlaceOptions,
-  step,
-  type StoreErrorOf
-} from "./place.ts"
+import { type OnStoreError, type Placed, type PlaceOptions, step, type StoreErrorOf } from "./place.ts"
 
 /**
  * The options of `Guard.circuitBreaker`.
@@ -96,19 +89,15 @@ export interface CircuitBreakerOptions<in A = unknown, in E = unknown> extends K
 const checks: Checks<CircuitBreakerOptions> = {
   key: checkKey,
   failures: optional(checkCount("failures")),
-  rate: optional((given, of) => {
-    if (typeof given === "number" && given > 0 && given <= 1) return
-    throw new CacheConfigError({ message: `rate of ${of} is above 0 and at most 1, not ${String(given)}` })
-  }),
+  rate: optional(
+    checkThat<number>("rate", "above 0 and at most 1", (given) => typeof given === "number" && given > 0 && given <= 1)
+  ),
   window: optional(checkTime("window")),
   minimumCalls: optional(checkCount("minimumCalls")),
   open: optional(checkTime("open")),
   maxOpen: optional(checkTime("maxOpen")),
   probeTimeout: optional(checkTime("probeTimeout")),
-  isFailure: optional((given, of) => {
-    if (typeof given === "function") return
-    throw new CacheConfigError({ message: `isFailure of ${of} is a function of an Exit, not ${String(given)}` })
-  }),
+  isFailure: optional(checkThat("isFailure", "a function of an Exit", (given) => typeof given === "function")),
   onStoreError: checkOnStoreError
 }
 
@@ -130,11 +119,11 @@ const check = (options: CircuitBreakerOptions): Breaker => {
   const { isFailure, onStoreError = "local", rate } = options
   const { guard } = Defaults
   if (rate === undefined && (options.window ?? options.minimumCalls) !== undefined) {
-    throw new CacheConfigError({ message: `${what}: window and minimumCalls need a rate` })
+    throw mistake(`${what}: window and minimumCalls need a rate`)
   }
   const millis = toMillis(options.open ?? guard.openMillis)
   const openTime = { millis, longestMillis: toMillis(options.maxOpen ?? millis) }
-  if (openTime.longestMillis < millis) throw new CacheConfigError({ message: `${what}: maxOpen is not below open` })
+  if (openTime.longestMillis < millis) throw mistake(`${what}: maxOpen is not below open`)
   return {
     name: nameOf(options.key),
     admit: { _tag: "Admit", probeMillis: toMillis(options.probeTimeout ?? guard.probeMillis), openTime, idleMillis },

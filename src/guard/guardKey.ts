@@ -3,10 +3,10 @@
  *
  * @since 0.1.0
  */
-import { CacheConfigError } from "../CacheError.ts"
 import type * as CacheKey from "../CacheKey.ts"
 import { isKey } from "../internal/key/isKey.ts"
 import { idOf } from "../internal/key/ofKey.ts"
+import { mistake } from "../internal/options/options.ts"
 
 /**
  * A name, or a key of a class.
@@ -25,7 +25,7 @@ export interface KeyOptions {
 /** @internal */
 export const checkKey = (key: unknown, of: string): void => {
   if (typeof key === "string" || isKey(key)) return
-  throw new CacheConfigError({ message: `${of} needs "key", a string or a key of a class` })
+  throw mistake(`${of} needs "key", a string or a key of a class`)
 }
 
 /** @internal */

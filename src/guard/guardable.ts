@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { CacheConfigError } from "../CacheError.ts"
+import { mistake } from "../internal/options/options.ts"
 
 /**
  * What guards take.
@@ -74,7 +74,7 @@ export const guard = <Options, Checked>(
   const apply = (self: unknown, options: Checked): unknown => {
     if (Effect.isEffect(self)) return onEffect(self as AnyEffect, options)
     if (Stream.isStream(self)) return onStream(self, options)
-    throw new CacheConfigError({ message: "A guard is for an effect or a stream, and got neither" })
+    throw mistake("A guard is for an effect or a stream, and got neither")
   }
   return (...args: [unknown] | [unknown, Options]) => {
     if (args.length > 1) return apply(args[0], check(args[1] as Options))

@@ -5,27 +5,20 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import { CacheConfigError, RateLimitExceeded } from "../CacheError.ts"
+import { RateLimitExceeded } from "../CacheError.ts"
 import { guards } from "../internal/defaults/guards.ts"
 import { type Admission, isAdmission } from "../internal/guard/admission.ts"
 import * as Bucket from "../internal/guard/bucket.ts"
 import { fixedWindow } from "../internal/guard/fixedWindow.ts"
 import { slidingCounter } from "../internal/guard/slidingCounter.ts"
 import { slidingLog } from "../internal/guard/slidingLog.ts"
-import { checkOptions, type Checks, optional } from "../internal/options/options.ts"
+import { checkOptions, type Checks, mistake, optional } from "../internal/options/options.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
+import { checkCount, checkOneOf, checkOnStoreError, checkTime } from "./checks.ts"
 import { afterAdmission, guard, type Guardable, type Guarded } from "./guardable.ts"
 import { checkKey, type KeyOptions, nameOf } from "./guardKey.ts"
-import {
-  type Asked,
-  checkOnStoreError,
-  type OnStoreError,
-  type Placed,
-  type PlaceOptions,
-  step,
-  type StoreErrorOf
-} from "./place.ts"
+import { type Asked, type OnStoreError, type Placed, type PlaceOptions, step, type StoreErrorOf } from "./place.ts"
 
 interface LimitOptions extends KeyOptions, PlaceOptions {
   /** how many calls may run in a window, failed ones counted */
@@ -82,34 +75,6 @@ export interface SlidingRateLimitOptions extends LimitOptions {
 // options
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** @internal */
-export const checkCount = (name: string) => (given: unknown, of: string): void => {
-  if (Number.isSafeInteger(given) && (given as number) > 0) return
-  throw new CacheConfigError({ message: `${name} of ${of} is a positive integer, not ${String(given)}` })
-}
-
-/** @internal */
-export const checkTime = (name: string) => (given: Ttl.Input, of: string): void =>
-  void timeOf(`${name} of ${of}`, given)
-
-/** A duration that is longer than nothing, and that still counts in single milliseconds. */
-const timeOf = (name: string, given: Ttl.Input): number => {
-  const millis = toMillis(given, name)
-  if (millis > 0 && millis <= guards.longestMillis) return millis
-  throw new CacheConfigError({ message: `${name} is longer than nothing and at most a century, not ${millis} ms` })
-}
-
-const oneOf = (name: string, values: ReadonlyArray<string>) => (given: unknown, of: string): void => {
-  if (values.includes(given as string)) return
-  const list = values.map((value) => `"${value}"`).join(" or ")
-  throw new CacheConfigError({ message: `${name} of ${of} is ${list}, not ${String(given)}` })
-}
-
-const checkBoolean = (name: string) => (given: unknown, of: string): void => {
-  if (typeof given === "boolean") return
-  throw new CacheConfigError({ message: `${name} of ${of} is true or false, not ${String(given)}` })
-}
-
 const ofLimits: Checks<LimitOptions> = {
   key: checkKey,
   limit: checkCount("limit"),
@@ -119,14 +84,14 @@ const ofLimits: Checks<LimitOptions> = {
 
 const ofRateLimit: Checks<RateLimitOptions> = {
   ...ofLimits,
-  algorithm: optional(oneOf("algorithm", ["fixed-window", "token-bucket"])),
+  algorithm: optional(checkOneOf("algorithm", "fixed-window", "token-bucket")),
   ban: optional(checkTime("ban")),
-  renewBan: optional(checkBoolean("renewBan"))
+  renewBan: optional(checkOneOf("renewBan", true, false))
 }
 
 const ofSlidingRateLimit: Checks<SlidingRateLimitOptions> = {
   ...ofLimits,
-  algorithm: optional(oneOf("algorithm", ["log", "counter"]))
+  algorithm: optional(checkOneOf("algorithm", "log", "counter"))
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -153,7 +118,7 @@ const checkRateLimit = (options: RateLimitOptions): AnyLimit => {
   const of = { key: name, name, limit, onStoreError }
   if (algorithm === "token-bucket") {
     if (ban !== undefined || options.renewBan !== undefined) {
-      throw new CacheConfigError({ message: `${what} with a token bucket has no ban` })
+      throw mistake(`${what} with a token bucket has no ban`)
     }
     const refillMillis = windowMillis / limit
     const admissionOf = ({ elapsedMillis, remaining }: Bucket.Taken): Admission => ({
@@ -166,7 +131,7 @@ const checkRateLimit = (options: RateLimitOptions): AnyLimit => {
     const input: Bucket.Input = { tokens: 1, limit, refillMillis, allowsDebt: false }
     return { ...of, kind: Bucket.bucket, input, isAnswer: Bucket.isTaken, admissionOf }
   }
-  if (renewBan && ban === undefined) throw new CacheConfigError({ message: `${what}: renewBan needs a ban` })
+  if (renewBan && ban === undefined) throw mistake(`${what}: renewBan needs a ban`)
   const banMillis = ban === undefined ? 0 : toMillis(ban)
   const input = { limit, windowMillis, banMillis, renewsBan: renewBan }
   return { ...of, kind: fixedWindow, input, isAnswer: isAdmission, admissionOf: same }
@@ -177,9 +142,7 @@ const checkSlidingRateLimit = (options: SlidingRateLimitOptions): AnyLimit => {
   checkOptions(what, options, ofSlidingRateLimit)
   const { algorithm = "log", limit, onStoreError = "local" } = options
   if (algorithm === "log" && limit > guards.longestLog) {
-    throw new CacheConfigError({
-      message: `limit of ${what} is at most ${guards.longestLog}: for ${limit} take algorithm: "counter"`
-    })
+    throw mistake(`limit of ${what} is at most ${guards.longestLog}: for ${limit} take algorithm: "counter"`)
   }
   const name = nameOf(options.key)
   const kind = algorithm === "log" ? slidingLog : slidingCounter

@@ -7,18 +7,18 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { CacheConfigError, type LockError } from "../CacheError.ts"
+import type { LockError } from "../CacheError.ts"
 import * as GuardsDefaults from "../internal/defaults/guards.ts"
 import * as OptionsDefaults from "../internal/defaults/options.ts"
 import { during } from "../internal/lock/fromBackend.ts"
-import { checkOptions, type Checks, optional } from "../internal/options/options.ts"
+import { checkOptions, type Checks, mistake, optional } from "../internal/options/options.ts"
 import { Lock } from "../Lock.ts"
 import type { Lease } from "../ports/lock.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
+import { checkTime } from "./checks.ts"
 import { type AnyEffect, type AnyStream, guard, type Guardable, type Guarded } from "./guardable.ts"
 import { checkKey, type GuardKey, nameOf } from "./guardKey.ts"
-import { checkTime } from "./limits.ts"
 
 /**
  * The options of `Guard.locked`.
@@ -49,7 +49,7 @@ const checks: Checks<LockedOptions> = {
   lease: optional(checkTime("lease")),
   wait: optional((given, of) => {
     const millis = toMillis(given, `wait of ${of}`)
-    if (millis < 0) throw new CacheConfigError({ message: `wait of ${of} is not negative, as ${millis} ms is` })
+    if (millis < 0) throw mistake(`wait of ${of} is not negative, as ${millis} ms is`)
   })
 }
 

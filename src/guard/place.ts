@@ -8,7 +8,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import { CacheConfigError, StoreError } from "../CacheError.ts"
+import { StoreError } from "../CacheError.ts"
 import { Caching, disabled } from "../Caching.ts"
 import { GuardStore } from "../GuardStore.ts"
 import * as GuardsDefaults from "../internal/defaults/guards.ts"
@@ -69,12 +69,6 @@ export type Placed<Options extends PlaceOptions, Mode> =
  * @since 0.1.0
  */
 export type StoreErrorOf<Mode> = "fail" extends Mode ? StoreError : never
-
-/** @internal */
-export const checkOnStoreError = (given: unknown, of: string): void => {
-  if (given === undefined || given === "local" || given === "allow" || given === "fail") return
-  throw new CacheConfigError({ message: `onStoreError of ${of} is "local", "allow" or "fail", not ${String(given)}` })
-}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // the place

@@ -1,5 +1,5 @@
 /**
- * The options of all layers: each option once, with what it makes of a cache. The tables of the documentation are made
+ * The options of all layers: each option once, with its effect on a cache. The tables of the documentation are made
  * from the comments here (`npm run docs`).
  *
  * @since 0.1.0
@@ -7,12 +7,12 @@
 import * as Schedule from "effect/Schedule"
 import { checkStrategy } from "../cached/checkCall.ts"
 import { checkInherit, type Inherit, type ReadDefaults, readDefaults } from "../cached/options.ts"
-import { CacheConfigError } from "../CacheError.ts"
 import * as Caching from "../Caching.ts"
 import {
   checkAll,
   type Checks,
   inCall,
+  mistake,
   positiveMillis as positive,
   refuseUnknown
 } from "../internal/options/options.ts"
@@ -29,19 +29,19 @@ import type * as Ttl from "../Ttl.ts"
  */
 export interface RefreshOptions {
   /**
-   * how many run at once; more wait in a bounded queue, and the one that was asked for last starts first
+   * How many run at once. More of them wait in a bounded queue, and the latest request starts first.
    *
    * @default 16
    */
   readonly concurrency?: number | undefined
   /**
-   * how long one may take, retries included
+   * How long one may take, including retries.
    *
    * @default 1 minute
    */
   readonly timeout?: Ttl.Input | undefined
   /**
-   * when to retry a failed one, a `Schedule`
+   * The `Schedule` by which a failed one is retried.
    *
    * @default 2 times, with exponential backoff from 100 ms and jitter
    */
@@ -56,73 +56,72 @@ export interface RefreshOptions {
  */
 export interface MemoryOptions {
   /**
-   * how many entries memory holds at most
+   * The largest number of entries in memory.
    *
    * @default 10,000
    */
   readonly capacity?: number | undefined
   /**
-   * what all entries of memory may weigh together, instead of `capacity`; with a `weigher`
+   * The largest total weight of the entries in memory, instead of `capacity`; it needs a `weigher`.
    *
    * @default none: entries are counted
    */
   readonly maxWeight?: number | undefined
   /**
-   * what an entry counts against `maxWeight`, like `Weigher.bytes`
+   * The weight of an entry against `maxWeight`, like `Weigher.bytes`.
    *
    * @default none: entries are counted
    */
   readonly weigher?: Weigher | undefined
   /**
-   * which entry leaves a full memory tier
+   * The policy that selects the entry to evict from a full memory tier.
    *
    * @default `Eviction.adaptive`
    */
   readonly eviction?: Eviction | undefined
   /**
-   * `true`: `Cached.curve` tells what the hit ratio would be at other capacities. A share of the ids is followed for it, in
-   * 1 MB at most
+   * `true`: `Cached.curve` estimates the hit ratio at other capacities. It follows a share of the ids, in at most 1 MB.
    *
    * @default `false`
    */
   readonly curve?: boolean | undefined
   /**
-   * options of refreshes in the background: `concurrency`, `timeout`, `retry`
+   * Options of refreshes in the background: `concurrency`, `timeout`, `retry`.
    *
    * @default each has its own
    */
   readonly refresh?: RefreshOptions | undefined
   /**
-   * what entries take over from values that caches served inside their loads: `"age"` (their life counts from the birth of
-   * the oldest of them), `"life"` (they end with the first of them), `"refuse"` (they are not stored then), or `false`
-   * (nothing); a read may say otherwise
+   * What an entry inherits from cached values read during its load. `"age"`: its life counts from the birth of the
+   * oldest of them. `"life"`: it expires no later than the earliest of them. `"changes"`: also when any of them is
+   * invalidated. `"refuse"`: it is not stored. `false`: nothing. A read may override it.
    *
    * @default `"age"`
    */
   readonly inherit?: Inherit | undefined
   /**
-   * the strategy of `Cached.withStrategy({ key })`; cached functions name theirs
+   * The strategy of `Cached.withStrategy({ key })`; cached functions name theirs.
    *
    * @default none: `Cached.withStrategy` names one
    */
   readonly strategy?: Strategy | undefined
   /**
-   * options for all reads that do not say otherwise: `retryAfter`, `jitter`, `softTimeout`, `fallbackOn`, `fallbackWhen`,
-   * `copy`, `memoryTtl`, `minLoad`, `lease`, `waitForWrite`. Each counts by itself; what a strategy says goes before
+   * The default options of all reads: `retryAfter`, `jitter`, `softTimeout`, `fallbackOn`, `fallbackWhen`, `copy`,
+   * `memoryTtl`, `minLoad`, `lease`, `waitForWrite`. A read overrides each of them by itself, and so does a strategy.
    *
    * @default each has its own
    */
   readonly defaults?: ReadDefaults | undefined
   /**
-   * how long closing waits for loads with callers
+   * How long closing waits for loads with callers.
    *
    * @default 5 seconds
    */
   readonly shutdownTimeout?: Ttl.Input | undefined
   /**
-   * `"private"`: each reader loads for itself, and neither joins nor is held up by another; what it has loaded is shared once
-   * it is stored. Refreshes are handed to `CachePolicy.WaitUntil`, and without it there are none. For Workers, where one
-   * request may not wait for another
+   * `"private"`: each reader loads for itself, and neither joins nor is held up by another; its result is shared once
+   * it is stored. Refreshes are handed to `CachePolicy.WaitUntil`, and without it there are none. For Workers, where
+   * one request may not wait for another.
    *
    * @default `"shared"`
    */
@@ -137,40 +136,40 @@ export interface MemoryOptions {
  */
 export interface LayerOptions extends MemoryOptions {
   /**
-   * `false`: no memory tier, every read asks the store
+   * `false`: there is no memory tier, and every read asks the store.
    *
    * @default `true`
    */
   readonly memory?: boolean | undefined
   /**
-   * the store budget: how long all store steps of one read may take together; `CachePolicy.storeTimeout` sets it for a part
-   * of the program
+   * The store budget: how long all store steps of one read may take together. `CachePolicy.storeTimeout` sets it for a
+   * part of the program.
    *
    * @default 500 ms
    */
   readonly storeTimeout?: Ttl.Input | undefined
   /**
-   * how long a load holds its cross-process lease; renewed while the load runs
+   * How long a load holds its cross-process lease; it is renewed while the load runs.
    *
    * @default 5 seconds
    */
   readonly lease?: Ttl.Input | undefined
   /**
-   * how long loads wait for the load of another process that lives: at its end one of all processes loads beside it, and
-   * one more after each further such time. A process that has died is replaced at the end of its lease
+   * How long loads wait for the load of another process that is alive. After that time one of all processes loads
+   * beside it, and one more after each further such time. A process that has died is replaced at the end of its lease.
    *
    * @default none: as long as the other process renews its lease
    */
   readonly wait?: Ttl.Input | undefined
   /**
-   * how long a load renews its lease: after that another process may take over, so that a load that hangs does not keep
-   * its key for ever
+   * How long a load renews its lease. After that another process may take over, so that a load that hangs does not keep
+   * its key for ever.
    *
    * @default 10 minutes
    */
   readonly maxLoad?: Ttl.Input | undefined
   /**
-   * how long memory is trusted while changes by other processes cannot be read; under `CachePolicy.strict` not at all
+   * How long memory is trusted while changes by other processes cannot be read; under `CachePolicy.strict` not at all.
    *
    * @default 10 seconds
    */
@@ -180,8 +179,8 @@ export interface LayerOptions extends MemoryOptions {
 type Refresh = Caching.MakeOptions["refresh"]
 
 /**
- * What each option makes of a cache, or of its refreshes: an option without its part does not compile. `name` is its name
- * in errors. The order counts: a later part replaces what an earlier one made.
+ * The effect of each option on a cache, or on its refreshes: an option without its part does not compile. `name` is its
+ * name in errors. The order counts: a later part replaces the result of an earlier one.
  */
 type Parts<O, Made> = {
   readonly [Name in keyof O]-?: (given: NonNullable<O[Name]>, name: string, layer: string) => Partial<Made>
@@ -303,7 +302,7 @@ export const checkLayer = <O extends LayerOptions>(
   return made<LayerOptions, Caching.MakeOptions>(options, layerParts, { defaults: Caching.defaults, layer, prefix: "" })
 }
 
-/** A bound is a number of entries, or a weight and what weighs them. */
+/** A bound is a number of entries, or a weight with a weigher. */
 const checkBounds = (layer: string, { capacity, maxWeight, weigher }: MemoryOptions): void =>
   refuseUnless(
     `${layer} is bounded by capacity, or by maxWeight with a weigher`,
@@ -315,7 +314,7 @@ const objectOf = <A extends object>(what: string, options: A | undefined): Parti
   return options ?? {}
 }
 
-/** Checks that say in which option of which layer they have found a mistake. */
+/** Runs a check whose message names the option and the layer with the mistake. */
 const within = (what: string, check: () => void): void => {
   try {
     check()
@@ -325,14 +324,14 @@ const within = (what: string, check: () => void): void => {
 }
 
 const refuseUnless = (rule: string, holds: boolean): void => {
-  if (!holds) throw new CacheConfigError({ message: rule })
+  if (!holds) throw mistake(rule)
 }
 
 const wholeNumber = (name: string, value: number): number => {
   if ((Number.isInteger(value) && value >= 1) || value === Infinity) return value
-  throw new CacheConfigError({
-    message: `${name} is a whole number of at least 1, or Infinity for no limit, not ${
+  throw mistake(
+    `${name} is a whole number of at least 1, or Infinity for no limit, not ${
       typeof value === "string" ? `"${value}"` : String(value)
     }`
-  })
+  )
 }

@@ -10,9 +10,9 @@ import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import type * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
-import { CacheConfigError, StoreError } from "../CacheError.ts"
+import { StoreError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults/options.ts"
-import { refuseUnknown, requireObject } from "../internal/options/options.ts"
+import { mistake, refuseUnknown, requireObject } from "../internal/options/options.ts"
 import { mapOperations } from "../internal/store/tapped.ts"
 import type { Store } from "../ports/store.ts"
 import type * as Ttl from "../Ttl.ts"
@@ -189,7 +189,7 @@ const check = (faults: Faults): Checked => {
   for (const name of rates) {
     const rate = faults[name] ?? 0
     if (rate >= 0 && rate <= 1) continue
-    throw new CacheConfigError({ message: `${name} of ChaosStore is between 0 and 1, not ${rate}` })
+    throw mistake(`${name} of ChaosStore is between 0 and 1, not ${rate}`)
   }
   const { delay, late, ...rest } = faults
   return {

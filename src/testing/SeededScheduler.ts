@@ -12,9 +12,8 @@ import type * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
-import { CacheConfigError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults/options.ts"
-import { checkOptions, type Checks, optional } from "../internal/options/options.ts"
+import { checkOptions, type Checks, mistake, optional } from "../internal/options/options.ts"
 import * as Tokens from "../internal/token.ts"
 
 /**
@@ -44,11 +43,11 @@ const checks: Checks<Options> = {
   seed: (seed) => void dice(seed),
   yieldChance: optional((chance) => {
     if (chance >= 0 && chance <= 1) return
-    throw new CacheConfigError({ message: `yieldChance is between 0 and 1, not ${chance}` })
+    throw mistake(`yieldChance is between 0 and 1, not ${chance}`)
   }),
   maxTasks: optional((tasks) => {
     if (tasks >= 1) return
-    throw new CacheConfigError({ message: `maxTasks is at least 1, not ${tasks}` })
+    throw mistake(`maxTasks is at least 1, not ${tasks}`)
   })
 }
 
@@ -90,7 +89,7 @@ export interface SeededScheduler {
  * @since 0.1.0
  */
 export const dice = (seed: number): Random.Random => {
-  if (!Number.isSafeInteger(seed)) throw new CacheConfigError({ message: `A seed is a whole number, not ${seed}` })
+  if (!Number.isSafeInteger(seed)) throw mistake(`A seed is a whole number, not ${seed}`)
   let state = Math.imul(seed ^ (seed >>> 16), 0x45d9f3b)
   const nextDoubleUnsafe = (): number => {
     state = (state + 0x6d2b79f5) | 0
@@ -112,6 +111,14 @@ interface Timer {
 interface Ready {
   readonly priority: number
   readonly run: () => void
+}
+
+interface State {
+  readonly order: Random.Random
+  readonly ready: Array<Ready>
+  readonly timers: Set<Timer>
+  now: number
+  fibers: number
 }
 
 /**
@@ -141,69 +148,14 @@ interface Ready {
  */
 export const make = (options: Options): SeededScheduler => {
   checkOptions("SeededScheduler", options, checks)
-  const order = dice(options.seed)
-  const yieldChance = options.yieldChance ?? Defaults.testing.yieldChance
-  const maxTasks = options.maxTasks ?? Defaults.testing.maxTasks
-  const ready: Array<Ready> = []
-  const timers = new Set<Timer>()
-  let now = 0
-  let fibers = 0
-  let tasks = 0
-
-  const after = (millis: number, run: () => void): () => void => {
-    const timer: Timer = { at: now + Math.max(0, millis), run }
-    if (timer.at < Infinity) timers.add(timer)
-    return () => {
-      timers.delete(timer)
-    }
-  }
-
-  /** one of the most urgent tasks */
-  const draw = (): Ready => {
-    let urgent = Infinity
-    let count = 0
-    for (const { priority } of ready) {
-      if (priority > urgent) continue
-      count = priority < urgent ? 1 : count + 1
-      urgent = priority
-    }
-    let nth = Math.floor(order.nextDoubleUnsafe() * count)
-    const index = ready.findIndex((task) => task.priority === urgent && nth-- === 0)
-    const drawn = ready[index]!
-    const last = ready.pop()!
-    if (last !== drawn) ready[index] = last
-    return drawn
-  }
-
-  const advance = (): void => {
-    let next = Infinity
-    for (const timer of timers) next = Math.min(next, timer.at)
-    now = next
-    for (const timer of timers) {
-      if (timer.at > now) continue
-      ready.push({
-        priority: 0,
-        // it may have been cancelled by another timer that was due too
-        run: () => {
-          if (timers.delete(timer)) timer.run()
-        }
-      })
-    }
-  }
-
-  const settle = (): boolean => {
-    while (ready.length > 0 || timers.size > 0) {
-      if (ready.length === 0) advance()
-      else if (++tasks > maxTasks) return false
-      else draw().run()
-    }
-    return true
-  }
-
+  const { maxTasks = Defaults.testing.maxTasks, yieldChance = Defaults.testing.yieldChance } = options
+  const self: State = { order: dice(options.seed), ready: [], timers: new Set(), now: 0, fibers: 0 }
+  const { order, ready, timers } = self
+  const now = () => self.now
   const dispatcher: Scheduler.SchedulerDispatcher = {
     scheduleTask: (run, priority) => void ready.push({ priority, run }),
     flush: () => {
-      while (ready.length > 0) draw().run()
+      while (ready.length > 0) draw(self).run()
     }
   }
   const scheduler: Scheduler.Scheduler = {
@@ -212,26 +164,70 @@ export const make = (options: Options): SeededScheduler => {
     makeDispatcher: () => dispatcher
   }
   const counting: Metric.FiberRuntimeMetricsService = {
-    recordFiberStart: () => {
-      fibers++
-    },
-    recordFiberEnd: () => {
-      fibers--
-    }
+    recordFiberStart: () => void self.fibers++,
+    recordFiberEnd: () => void self.fibers--
   }
+  const after: SeededScheduler["after"] = (millis, run) => {
+    const timer: Timer = { at: self.now + Math.max(0, millis), run }
+    if (timer.at < Infinity) timers.add(timer)
+    return () => void timers.delete(timer)
+  }
+  let tasks = 0
   return {
     context: Context.empty().pipe(
       Context.add(Scheduler.Scheduler, scheduler),
-      Context.add(Clock.Clock, makeClock(() => now, after)),
+      Context.add(Clock.Clock, makeClock(now, after)),
       Context.add(Random.Random, dice(options.seed ^ 0x5eed)),
       Context.add(Tokens.Seed, Tokens.drawWith(dice(options.seed ^ 0x70ce).nextDoubleUnsafe)),
       Context.add(Metric.FiberRuntimeMetrics, counting)
     ) as Context.Context<never>,
-    now: () => now,
-    fibers: () => fibers,
+    now,
+    fibers: () => self.fibers,
     timers: () => timers.size,
     after,
-    settle
+    settle: () => {
+      while (ready.length > 0 || timers.size > 0) {
+        if (ready.length === 0) advance(self)
+        else if (++tasks > maxTasks) return false
+        else draw(self).run()
+      }
+      return true
+    }
+  }
+}
+
+/** Takes one of the most urgent tasks. */
+const draw = ({ order, ready }: State): Ready => {
+  let urgent = Infinity
+  let count = 0
+  for (const { priority } of ready) {
+    if (priority > urgent) continue
+    count = priority < urgent ? 1 : count + 1
+    urgent = priority
+  }
+  let nth = Math.floor(order.nextDoubleUnsafe() * count)
+  const index = ready.findIndex((task) => task.priority === urgent && nth-- === 0)
+  const drawn = ready[index]!
+  const last = ready.pop()!
+  if (last !== drawn) ready[index] = last
+  return drawn
+}
+
+/** Moves the clock to the next timers, which are ready then. */
+const advance = (self: State): void => {
+  const { ready, timers } = self
+  let next = Infinity
+  for (const { at } of timers) next = Math.min(next, at)
+  self.now = next
+  for (const timer of timers) {
+    if (timer.at > self.now) continue
+    ready.push({
+      priority: 0,
+      // it may have been cancelled by another timer that was due too
+      run: () => {
+        if (timers.delete(timer)) timer.run()
+      }
+    })
   }
 }
 

@@ -9,7 +9,7 @@ import { CacheConfigError } from "../CacheError.ts"
 import type { CacheEvent } from "../CacheEvent.ts"
 import * as Eviction from "../Eviction.ts"
 import { simulation } from "../internal/defaults/options.ts"
-import { checkAll, type Checks, refuseUnknown } from "../internal/options/options.ts"
+import { checkAll, type Checks, mistake, refuseUnknown } from "../internal/options/options.ts"
 import { forEach } from "../internal/time/turns.ts"
 import * as Tokens from "../internal/token.ts"
 import { chart } from "./internal/chart.ts"
@@ -181,7 +181,7 @@ const idOf = (access: Access): string | undefined => {
   if (typeof access === "string") return access
   if (typeof access === "number") return String(access)
   if (typeof access?._tag !== "string") {
-    throw new CacheConfigError({ message: `An access of simulate is an id or an event, not ${String(access)}` })
+    throw mistake(`An access of simulate is an id or an event, not ${String(access)}`)
   }
   return access._tag === "Hit" || access._tag === "Miss" ? access.id : undefined
 }
@@ -227,7 +227,7 @@ const within = <A>({ name }: Eviction.Eviction, step: () => A): A => {
   try {
     return step()
   } catch (thrown) {
-    throw new CacheConfigError({ message: `The eviction policy "${name}" failed: ${String(thrown)}` })
+    throw mistake(`The eviction policy "${name}" failed: ${String(thrown)}`)
   }
 }
 
@@ -240,7 +240,7 @@ const refusing = <A>(effect: Effect.Effect<A>): Effect.Effect<A, CacheConfigErro
 
 const check = (policies: ReadonlyArray<Eviction.Eviction>, options: SimulateOptions): void => {
   if (!Array.isArray(policies) || !policies.every((policy) => typeof policy?.make === "function")) {
-    throw new CacheConfigError({ message: "The policies of simulate are a list of Evictions, like Eviction.lru" })
+    throw mistake("The policies of simulate are a list of Evictions, like Eviction.lru")
   }
   refuseUnknown("simulate", options, Object.keys(checks))
   checkAll("simulate", options, checks)
@@ -249,16 +249,14 @@ const check = (policies: ReadonlyArray<Eviction.Eviction>, options: SimulateOpti
 const checks: Checks<SimulateOptions> = {
   capacities: (given) => {
     if (given === undefined) return
-    if (!Array.isArray(given)) throw new CacheConfigError({ message: "The capacities of simulate are a list" })
+    if (!Array.isArray(given)) throw mistake("The capacities of simulate are a list")
     const wrong = given.findIndex((capacity) => !(Number.isInteger(capacity) && capacity >= 1))
     if (wrong < 0) return
-    throw new CacheConfigError({
-      message: `A capacity of simulate is a whole number of at least 1, not ${String(given[wrong])}`
-    })
+    throw mistake(`A capacity of simulate is a whole number of at least 1, not ${String(given[wrong])}`)
   },
   seed: (given) => {
     if (given === undefined || Number.isInteger(given)) return
-    throw new CacheConfigError({ message: `The seed of simulate is a whole number, not ${String(given)}` })
+    throw mistake(`The seed of simulate is a whole number, not ${String(given)}`)
   }
 }
 

@@ -6,9 +6,8 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
-import { CacheConfigError } from "../CacheError.ts"
 import { testing } from "../internal/defaults/options.ts"
-import { checkOptions } from "../internal/options/options.ts"
+import { checkOptions, mistake } from "../internal/options/options.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
@@ -79,9 +78,7 @@ export const withTimePassing = <A, E, R>(
   })
   return Effect.clockWith((clock) => {
     if (!("adjust" in clock)) {
-      throw new CacheConfigError({
-        message: "withTimePassing got no TestClock: use it.effect, or provide TestClock.layer() outside of it"
-      })
+      throw mistake("withTimePassing got no TestClock: use it.effect, or provide TestClock.layer() outside of it")
     }
     return Effect.flatMap(Effect.forkChild(effect), (fiber) => Effect.ensuring(passing(fiber), Fiber.interrupt(fiber)))
   })
@@ -92,7 +89,7 @@ const settle = Effect.repeat(Effect.yieldNow, { times: 10 })
 
 const positive = (name: string) => (given: Ttl.Input | undefined, of: string): void => {
   if (given === undefined || toMillis(given, name) > 0) return
-  throw new CacheConfigError({ message: `${name} of ${of} must be longer than 0` })
+  throw mistake(`${name} of ${of} must be longer than 0`)
 }
 
 const checks = { step: positive("step"), atMost: positive("atMost") }

@@ -1,6 +1,6 @@
 /** Finds secrets in a schema: serializers that do not encrypt refuse them. */
 import type * as SchemaAST from "effect/SchemaAST"
-import { CacheConfigError } from "../../CacheError.ts"
+import { mistake } from "../options/options.ts"
 import { hasPart } from "./schemaParts.ts"
 
 const isRedacted = (ast: SchemaAST.AST): boolean =>
@@ -12,8 +12,8 @@ const hasRedacted = (root: SchemaAST.AST): boolean => hasPart(root, isRedacted)
 /** Throws where a serializer that does not encrypt would write a secret. */
 export const refuseRedacted = (ast: SchemaAST.AST, serializer: string): void => {
   if (!hasRedacted(ast)) return
-  throw new CacheConfigError({
-    message: `The serializer "${serializer}" does not encrypt and refuses a schema with Schema.Redacted: ` +
+  throw mistake(
+    `The serializer "${serializer}" does not encrypt and refuses a schema with Schema.Redacted: ` +
       "the secret would be stored in the clear. Leave the secret out of the schema"
-  })
+  )
 }

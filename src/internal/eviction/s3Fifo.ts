@@ -21,112 +21,137 @@ interface Entry extends Node {
   mark: number
 }
 
-export const makeS3Fifo = (options: PolicyOptions): Policy => {
-  const small = Ring.makeHead()
-  const main = Ring.makeHead()
-  // in the order in which they came, like all maps
+interface S3Fifo {
+  readonly small: Ring.Linked
+  readonly main: Ring.Linked
+  /** in the order in which they came, like all maps */
+  readonly ghosts: Set<number>
+  /** one iterator for all of them: a new one would step over the places of all that were forgotten */
+  oldestFirst: Iterator<number>
+  readonly hashOf: (entry: Entry) => number
+  capacity: number
+  smallWeight: number
+  mainWeight: number
+  count: number
+  /** the next victim, chosen before the newest entry came in */
+  chosen: Entry | undefined
+  evicting: Entry | undefined
+}
+
+export const makeS3Fifo = ({ capacity, seed }: PolicyOptions): Policy => {
   const ghosts = new Set<number>()
-  // one iterator goes on for all: a new one would step over the places of all that were forgotten
-  let oldestFirst = ghosts.values()
-  const hashOf = makeHash(options.seed)
-  let capacity = options.capacity
-  let smallWeight = 0
-  let mainWeight = 0
-  let count = 0
-  let chosen: Entry | undefined
-  let evicting: Entry | undefined
-
-  const enter = (entry: Entry, toMain: boolean): void => {
-    entry.mark = toMain ? inMain : 0
-    Ring.append(toMain ? main : small, entry)
-    if (toMain) mainWeight += weightOf(entry)
-    else smallWeight += weightOf(entry)
+  const self: S3Fifo = {
+    small: Ring.makeHead(),
+    main: Ring.makeHead(),
+    ghosts,
+    oldestFirst: ghosts.values(),
+    hashOf: makeHash(seed),
+    capacity,
+    smallWeight: 0,
+    mainWeight: 0,
+    count: 0,
+    chosen: undefined,
+    evicting: undefined
   }
-
-  const leave = (entry: Entry): void => {
-    if ((entry.mark & inMain) !== 0) mainWeight -= weightOf(entry)
-    else smallWeight -= weightOf(entry)
-    Ring.release(entry)
-  }
-
-  const victimOfMain = (): Entry | undefined => {
-    for (;;) {
-      const first = main.next as Entry
-      if (first.mark === inMain) return first
-      first.mark--
-      Ring.unlink(first)
-      Ring.append(main, first)
-    }
-  }
-
-  const choose = (): Entry | undefined => {
-    for (;;) {
-      // the small queue is asked first only while it is as long as it should be
-      const isSmall = smallWeight >= shareOfSmall * capacity || Ring.isEmpty(main)
-      if (Ring.isEmpty(small) || !isSmall) break
-      const first = small.next as Entry
-      if (first.mark < readsToMove) return first
-      leave(first)
-      enter(first, true)
-      if (mainWeight > (1 - shareOfSmall) * capacity) return victimOfMain()
-    }
-    return Ring.isEmpty(main) ? undefined : victimOfMain()
-  }
-
-  const remember = (entry: Entry): void => {
-    ghosts.add(hashOf(entry))
-    const most = Math.max(1, (1 - shareOfSmall) * count)
-    while (ghosts.size > most) {
-      const { done, value } = oldestFirst.next()
-      if (done === true) oldestFirst = ghosts.values()
-      else ghosts.delete(value)
-    }
-  }
-
   return {
-    added: (node) => {
-      const entry = node as Entry
-      if (smallWeight + mainWeight + weightOf(entry) > capacity) chosen = choose()
-      enter(entry, ghosts.size > 0 && ghosts.delete(hashOf(entry)))
-      count++
-    },
-    replaced: (old, node) => {
-      const entry = node as Entry
-      const former = old as Entry
-      if (chosen === former) chosen = undefined
-      entry.mark = former.mark
-      const more = weightOf(entry) - weightOf(former)
-      if ((entry.mark & inMain) !== 0) mainWeight += more
-      else smallWeight += more
-      Ring.replace(former, entry)
-      if ((entry.mark & mostReads) < mostReads) entry.mark++
-    },
-    read: (node) => {
-      const entry = node as Entry
-      if ((entry.mark & mostReads) < mostReads) entry.mark++
-    },
-    removed: (node) => {
-      const entry = node as Entry
-      if (chosen === entry) chosen = undefined
-      if (evicting === entry && (entry.mark & inMain) === 0) remember(entry)
-      evicting = undefined
-      leave(entry)
-      count--
-    },
+    added: (node) => add(self, node as Entry),
+    replaced: (old, node) => replace(self, old as Entry, node as Entry),
+    read: (node) => count(node as Entry),
+    removed: (node) => remove(self, node as Entry),
     cleared: () => {
-      Ring.empty(small)
-      Ring.empty(main)
-      smallWeight = mainWeight = count = 0
-      chosen = undefined
+      Ring.empty(self.small)
+      Ring.empty(self.main)
+      self.smallWeight = self.mainWeight = self.count = 0
+      self.chosen = undefined
     },
     victim: () => {
-      evicting = chosen ?? choose()
-      chosen = undefined
-      return evicting
+      self.evicting = self.chosen ?? choose(self)
+      self.chosen = undefined
+      return self.evicting
     },
     resized: (bound) => {
-      capacity = bound
-      chosen = undefined
+      self.capacity = bound
+      self.chosen = undefined
     }
+  }
+}
+
+const add = (self: S3Fifo, entry: Entry): void => {
+  const { ghosts } = self
+  if (self.smallWeight + self.mainWeight + weightOf(entry) > self.capacity) self.chosen = choose(self)
+  enter(self, entry, ghosts.size > 0 && ghosts.delete(self.hashOf(entry)))
+  self.count++
+}
+
+const replace = (self: S3Fifo, former: Entry, entry: Entry): void => {
+  if (self.chosen === former) self.chosen = undefined
+  entry.mark = former.mark
+  weigh(self, entry, weightOf(entry) - weightOf(former))
+  Ring.replace(former, entry)
+  count(entry)
+}
+
+const count = (entry: Entry): void => {
+  if ((entry.mark & mostReads) < mostReads) entry.mark++
+}
+
+const remove = (self: S3Fifo, entry: Entry): void => {
+  if (self.chosen === entry) self.chosen = undefined
+  if (self.evicting === entry && (entry.mark & inMain) === 0) remember(self, entry)
+  self.evicting = undefined
+  leave(self, entry)
+  self.count--
+}
+
+/** Adds to the weight of the queue that an entry is in. */
+const weigh = (self: S3Fifo, { mark }: Entry, weight: number): void => {
+  if ((mark & inMain) !== 0) self.mainWeight += weight
+  else self.smallWeight += weight
+}
+
+const enter = (self: S3Fifo, entry: Entry, toMain: boolean): void => {
+  entry.mark = toMain ? inMain : 0
+  Ring.append(toMain ? self.main : self.small, entry)
+  weigh(self, entry, weightOf(entry))
+}
+
+const leave = (self: S3Fifo, entry: Entry): void => {
+  weigh(self, entry, -weightOf(entry))
+  Ring.release(entry)
+}
+
+const victimOfMain = (main: Ring.Linked): Entry | undefined => {
+  for (;;) {
+    const first = main.next as Entry
+    if (first.mark === inMain) return first
+    first.mark--
+    Ring.unlink(first)
+    Ring.append(main, first)
+  }
+}
+
+const choose = (self: S3Fifo): Entry | undefined => {
+  const { capacity, main, small } = self
+  for (;;) {
+    // the small queue is asked first only while it is as long as it should be
+    const isSmall = self.smallWeight >= shareOfSmall * capacity || Ring.isEmpty(main)
+    if (Ring.isEmpty(small) || !isSmall) break
+    const first = small.next as Entry
+    if (first.mark < readsToMove) return first
+    leave(self, first)
+    enter(self, first, true)
+    if (self.mainWeight > (1 - shareOfSmall) * capacity) return victimOfMain(main)
+  }
+  return Ring.isEmpty(main) ? undefined : victimOfMain(main)
+}
+
+const remember = (self: S3Fifo, entry: Entry): void => {
+  const { ghosts } = self
+  ghosts.add(self.hashOf(entry))
+  const most = Math.max(1, (1 - shareOfSmall) * self.count)
+  while (ghosts.size > most) {
+    const { done, value } = self.oldestFirst.next()
+    if (done === true) self.oldestFirst = ghosts.values()
+    else ghosts.delete(value)
   }
 }

@@ -36,140 +36,168 @@ interface Entry extends Node {
   mark: number
 }
 
-export const makeWTinyLfu = (options: PolicyOptions): Policy => {
-  const lists = [Ring.makeHead(), Ring.makeHead(), Ring.makeHead()] as const
-  const weights = [0, 0, 0]
-  const hashOf = makeHash(options.seed)
-  let { capacity } = options
-  // as shares of the capacity
-  let windowShare = windowAtFirst
-  let step = -firstStep
-  let count = 0
-  let reads = 0
-  let hits = 0
-  let formerRatio = 0
-  let entries = options.weighed ? entriesAtFirst : capacity
-  let sketch: FrequencySketch | undefined
-  let draws = 0
+interface WTinyLfu {
+  readonly lists: readonly [Ring.Linked, Ring.Linked, Ring.Linked]
+  readonly weights: [number, number, number]
+  readonly hashOf: (entry: Entry) => number
+  readonly weighed: boolean
+  capacity: number
+  /** a share of the capacity, as is `step` */
+  windowShare: number
+  step: number
+  count: number
+  reads: number
+  hits: number
+  formerRatio: number
+  /** for how many entries the sketch is made */
+  entries: number
+  sketch: FrequencySketch | undefined
+  draws: number
+}
 
-  const oldestOf = (list: number): Entry | undefined =>
-    Ring.isEmpty(lists[list]!) ? undefined : lists[list]!.next as Entry
-
-  const enter = (entry: Entry, list: number): void => {
-    entry.mark = list
-    weights[list]! += weightOf(entry)
-    Ring.append(lists[list]!, entry)
+export const makeWTinyLfu = ({ capacity, seed, weighed }: PolicyOptions): Policy => {
+  const self: WTinyLfu = {
+    lists: [Ring.makeHead(), Ring.makeHead(), Ring.makeHead()],
+    weights: [0, 0, 0],
+    hashOf: makeHash(seed),
+    weighed,
+    capacity,
+    windowShare: windowAtFirst,
+    step: -firstStep,
+    count: 0,
+    reads: 0,
+    hits: 0,
+    formerRatio: 0,
+    entries: weighed ? entriesAtFirst : capacity,
+    sketch: undefined,
+    draws: 0
   }
-  const leave = (entry: Entry): void => {
-    weights[entry.mark]! -= weightOf(entry)
-    Ring.release(entry)
-  }
-  const move = (entry: Entry, list: number): void => {
-    leave(entry)
-    enter(entry, list)
-  }
-
-  const windowSize = (): number => windowShare * capacity
-  const total = (): number => weights[0]! + weights[1]! + weights[2]!
-
-  /** Every read, whether it hits or not. */
-  const noteRead = (entry: Entry, isHit: boolean): void => {
-    // before anything is evicted nobody asks for frequencies, and where there is no bound nobody ever will
-    if (entries !== Infinity) (sketch ??= new FrequencySketch(entries)).count(hashOf(entry))
-    if (isHit) hits++
-    if (++reads >= readsOfStep * Math.max(entries, 1)) climb()
-  }
-
-  const climb = (): void => {
-    const ratio = hits / reads
-    const change = ratio - formerRatio
-    const amount = change >= 0 ? step : -step
-    step = Math.abs(change) >= restartAt ? Math.sign(amount) * firstStep : decay * amount
-    formerRatio = ratio
-    windowShare = Math.max(0, Math.min(1, windowShare + amount))
-    reads = hits = 0
-  }
-
-  const wins = (candidate: Entry, victim: Entry): boolean => {
-    if (sketch === undefined) return false
-    const mine = sketch.frequencyOf(hashOf(candidate))
-    if (mine > sketch.frequencyOf(hashOf(victim))) return true
-    return mine > askedOften && (draws = (Math.imul(draws, 0x19660d) + 0x3c6ef35f) | 0) >>> 0 < 2 ** 32 / luckOfOne
-  }
-
-  /** The newest entry is never the victim of its own coming: it is in the window, whose oldest is the candidate. */
-  const choose = (): Entry | undefined => {
-    const candidate = oldestOf(window)
-    const victim = oldestOf(probation) ?? oldestOf(protectedList)
-    if (candidate === undefined || victim === undefined) return candidate ?? victim
-    if (weights[window]! <= Math.max(windowSize(), weightOf(candidate))) return victim
-    if (!wins(candidate, victim)) return candidate
-    move(candidate, probation)
-    return victim
-  }
-
-  /** The window has shrunk, or memory is not full: what it has too much of goes on probation. */
-  const settle = (): void => {
-    for (let left = 32; left > 0 && weights[window]! > windowSize() && total() <= capacity; left--) {
-      const oldest = oldestOf(window)!
-      if (oldest.next === lists[window]) return
-      move(oldest, probation)
-    }
-  }
-
-  const use = (entry: Entry): void => {
-    if (entry.mark !== probation) return move(entry, entry.mark)
-    move(entry, protectedList)
-    while (weights[protectedList]! > shareOfProtected * (capacity - windowSize())) {
-      const oldest = oldestOf(protectedList)!
-      if (oldest === entry) return
-      move(oldest, probation)
-    }
-  }
-
-  const fitSketch = (): void => {
-    if (!options.weighed || count <= 2 * entries) return
-    entries = count
-    sketch = undefined
-  }
-
   return {
-    added: (node) => {
-      const entry = node as Entry
-      count++
-      fitSketch()
-      noteRead(entry, false)
-      enter(entry, window)
-      settle()
-    },
-    replaced: (old, node) => {
-      const entry = node as Entry
-      const former = old as Entry
-      entry.mark = former.mark
-      weights[entry.mark]! += weightOf(entry) - weightOf(former)
-      Ring.replace(former, entry)
-      noteRead(entry, true)
-      use(entry)
-    },
+    added: (node) => add(self, node as Entry),
+    replaced: (old, node) => replace(self, old as Entry, node as Entry),
     read: (node) => {
-      noteRead(node as Entry, true)
-      use(node as Entry)
+      noteRead(self, node as Entry, true)
+      use(self, node as Entry)
     },
     removed: (node) => {
-      leave(node as Entry)
-      count--
+      leave(self, node as Entry)
+      self.count--
     },
     cleared: () => {
-      lists.forEach(Ring.empty)
-      weights.fill(0)
-      count = 0
+      self.lists.forEach(Ring.empty)
+      self.weights.fill(0)
+      self.count = 0
     },
-    victim: choose,
+    victim: () => choose(self),
     resized: (bound) => {
-      capacity = bound
-      if (options.weighed) return
-      entries = bound
-      sketch = undefined
+      self.capacity = bound
+      if (weighed) return
+      self.entries = bound
+      self.sketch = undefined
     }
   }
+}
+
+const add = (self: WTinyLfu, entry: Entry): void => {
+  self.count++
+  fitSketch(self)
+  noteRead(self, entry, false)
+  enter(self, entry, window)
+  settle(self)
+}
+
+const replace = (self: WTinyLfu, former: Entry, entry: Entry): void => {
+  entry.mark = former.mark
+  self.weights[entry.mark]! += weightOf(entry) - weightOf(former)
+  Ring.replace(former, entry)
+  noteRead(self, entry, true)
+  use(self, entry)
+}
+
+const oldestOf = ({ lists }: WTinyLfu, list: number): Entry | undefined =>
+  Ring.isEmpty(lists[list]!) ? undefined : lists[list]!.next as Entry
+
+const enter = ({ lists, weights }: WTinyLfu, entry: Entry, list: number): void => {
+  entry.mark = list
+  weights[list]! += weightOf(entry)
+  Ring.append(lists[list]!, entry)
+}
+
+const leave = ({ weights }: WTinyLfu, entry: Entry): void => {
+  weights[entry.mark]! -= weightOf(entry)
+  Ring.release(entry)
+}
+
+const move = (self: WTinyLfu, entry: Entry, list: number): void => {
+  leave(self, entry)
+  enter(self, entry, list)
+}
+
+const windowSize = ({ capacity, windowShare }: WTinyLfu): number => windowShare * capacity
+
+/** Every read, whether it hits or not. */
+const noteRead = (self: WTinyLfu, entry: Entry, isHit: boolean): void => {
+  const { entries } = self
+  // frequencies are first asked for when something is evicted, and never where there is no bound
+  if (entries !== Infinity) (self.sketch ??= new FrequencySketch(entries)).count(self.hashOf(entry))
+  if (isHit) self.hits++
+  if (++self.reads >= readsOfStep * Math.max(entries, 1)) climb(self)
+}
+
+const climb = (self: WTinyLfu): void => {
+  const ratio = self.hits / self.reads
+  const change = ratio - self.formerRatio
+  const amount = change >= 0 ? self.step : -self.step
+  self.step = Math.abs(change) >= restartAt ? Math.sign(amount) * firstStep : decay * amount
+  self.formerRatio = ratio
+  self.windowShare = Math.max(0, Math.min(1, self.windowShare + amount))
+  self.reads = self.hits = 0
+}
+
+const wins = (self: WTinyLfu, candidate: Entry, victim: Entry): boolean => {
+  const { hashOf, sketch } = self
+  if (sketch === undefined) return false
+  const mine = sketch.frequencyOf(hashOf(candidate))
+  if (mine > sketch.frequencyOf(hashOf(victim))) return true
+  if (mine <= askedOften) return false
+  self.draws = (Math.imul(self.draws, 0x19660d) + 0x3c6ef35f) | 0
+  return self.draws >>> 0 < 2 ** 32 / luckOfOne
+}
+
+/** The newest entry is never the victim of its own coming: it is in the window, whose oldest is the candidate. */
+const choose = (self: WTinyLfu): Entry | undefined => {
+  const candidate = oldestOf(self, window)
+  const victim = oldestOf(self, probation) ?? oldestOf(self, protectedList)
+  if (candidate === undefined || victim === undefined) return candidate ?? victim
+  if (self.weights[window] <= Math.max(windowSize(self), weightOf(candidate))) return victim
+  if (!wins(self, candidate, victim)) return candidate
+  move(self, candidate, probation)
+  return victim
+}
+
+/** The window has shrunk, or memory is not full: its surplus goes on probation. */
+const settle = (self: WTinyLfu): void => {
+  const { capacity, lists, weights } = self
+  for (let left = 32; left > 0 && weights[window] > windowSize(self); left--) {
+    if (weights[window] + weights[probation] + weights[protectedList] > capacity) return
+    const oldest = oldestOf(self, window)!
+    if (oldest.next === lists[window]) return
+    move(self, oldest, probation)
+  }
+}
+
+const use = (self: WTinyLfu, entry: Entry): void => {
+  if (entry.mark !== probation) return move(self, entry, entry.mark)
+  move(self, entry, protectedList)
+  while (self.weights[protectedList] > shareOfProtected * (self.capacity - windowSize(self))) {
+    const oldest = oldestOf(self, protectedList)!
+    if (oldest === entry) return
+    move(self, oldest, probation)
+  }
+}
+
+const fitSketch = (self: WTinyLfu): void => {
+  if (!self.weighed || self.count <= 2 * self.entries) return
+  self.entries = self.count
+  self.sketch = undefined
 }

@@ -9,9 +9,8 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
-import { CacheConfigError } from "../../CacheError.ts"
 import { hasPart, isOpen } from "../codec/schemaParts.ts"
-import { noOption, requireObject, unknownOf } from "../options/options.ts"
+import { mistake, noOption, requireObject, unknownOf } from "../options/options.ts"
 import { type Fields, has } from "./canonical.ts"
 import { isClass } from "./declaration.ts"
 import { byteLength, limit } from "./id.ts"
@@ -156,7 +155,7 @@ const maxNameBytes = 100
 
 const checkOptions = (name: string, options: Options): void => {
   if (typeof name !== "string") {
-    throw new CacheConfigError({ message: "CacheKey.Class got no name: pass one first, and then the options" })
+    throw mistake("CacheKey.Class got no name: pass one first, and then the options")
   }
   if (!namePattern.test(name) || byteLength(name) > maxNameBytes) {
     throw configError(name, "a name has 1 to 100 bytes of letters, digits and characters of _ $ . / -")

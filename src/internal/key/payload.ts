@@ -1,11 +1,12 @@
 /** The fields of a key class as text, and errors that name the class and the field. */
 import type * as Schema from "effect/Schema"
-import { CacheConfigError } from "../../CacheError.ts"
+import type { CacheConfigError } from "../../CacheError.ts"
+import { mistake } from "../options/options.ts"
 import { byName, type Fields, join, makeCompile, type Property, property } from "./canonical.ts"
 import { Mismatch, Refused } from "./text.ts"
 
 export const configError = (name: string, problem: string): CacheConfigError =>
-  new CacheConfigError({ message: `The key class "${name}": ${problem}` })
+  mistake(`The key class "${name}": ${problem}`)
 
 export const compileFields = (name: string, fields: Schema.Struct.Fields): ReadonlyArray<Property> => {
   const compile = makeCompile()

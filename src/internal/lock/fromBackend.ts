@@ -7,11 +7,11 @@ import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import { CacheConfigError, LockError } from "../../CacheError.ts"
+import { LockError } from "../../CacheError.ts"
 import type { AcquireOptions, Backend, Lease, Lock } from "../../ports/lock.ts"
 import { toMillis } from "../../Ttl.ts"
 import { chunk, many } from "../defaults/bounds.ts"
-import { refuseUnknown, requireType } from "../options/options.ts"
+import { mistake, refuseUnknown, requireType } from "../options/options.ts"
 
 /** The fibers that wait for one name, in the order in which they came, each at a latch of its own. */
 type Line = Set<Latch.Latch>
@@ -202,7 +202,7 @@ const whenHeld = <A, E, R>(
   )
 
 const requireName = (what: string, name: string): void => {
-  if (typeof name !== "string") throw new CacheConfigError({ message: `${what} got no name: pass a string` })
+  if (typeof name !== "string") throw mistake(`${what} got no name: pass a string`)
 }
 
 const check = (name: string, options: AcquireOptions): Asked => {
@@ -211,9 +211,9 @@ const check = (name: string, options: AcquireOptions): Asked => {
   const leaseMillis = toMillis(options.lease, "lease")
   const waitMillis = toMillis(options.wait, "wait")
   if (!(leaseMillis > 0 && leaseMillis < Infinity)) {
-    throw new CacheConfigError({ message: `lease must be longer than 0 and finite, not ${leaseMillis} ms` })
+    throw mistake(`lease must be longer than 0 and finite, not ${leaseMillis} ms`)
   }
-  if (waitMillis < 0) throw new CacheConfigError({ message: `wait must not be negative, as ${waitMillis} ms is` })
+  if (waitMillis < 0) throw mistake(`wait must not be negative, as ${waitMillis} ms is`)
   return { name, leaseMillis, waitMillis }
 }
 

@@ -1,24 +1,21 @@
 /** The options that stores and layers in a folder share. `what` names the function that has them, in errors. */
 import * as ByteSize from "effect/ByteSize"
 import * as Option from "effect/Option"
-import { CacheConfigError } from "../../CacheError.ts"
 import * as Defaults from "../defaults/options.ts"
-import { inCall } from "./options.ts"
+import { inCall, mistake } from "./options.ts"
 
 export const checkDirectory = (what: string, directory: unknown): void => {
   if (typeof directory !== "string" || directory === "") {
-    throw new CacheConfigError({ message: `${what} needs "directory", the path of a folder` })
+    throw mistake(`${what} needs "directory", the path of a folder`)
   }
   if (!/^file:/i.test(directory)) return
-  throw new CacheConfigError({
-    message: `${what}: "directory" is a path, not a URL like "${directory}": use fileURLToPath of node:url`
-  })
+  throw mistake(`${what}: "directory" is a path, not a URL like "${directory}": use fileURLToPath of node:url`)
 }
 
 /** The option `trustFolder`. */
 export const trustOf = (what: string, given: boolean | undefined): boolean => {
   if (given === undefined || typeof given === "boolean") return given === true
-  throw new CacheConfigError({ message: `${what}: "trustFolder" is true or false` })
+  throw mistake(`${what}: "trustFolder" is true or false`)
 }
 
 interface Sizes {
@@ -41,14 +38,12 @@ export const sizesOf = (
 ): { readonly maxSize: number; readonly maxValue: number } => {
   const maxSize = bytes(what, "maxSize", given.maxSize) ?? usual
   if (maxSize < leastMaxSize) {
-    throw new CacheConfigError({ message: `${what}: "maxSize" is at least ${leastMaxSize} bytes, not ${maxSize}` })
+    throw mistake(`${what}: "maxSize" is at least ${leastMaxSize} bytes, not ${maxSize}`)
   }
   const most = Math.floor(maxSize * valueShare)
   const maxValue = bytes(what, "maxValue", given.maxValue) ?? Math.min(Defaults.maxValue, most)
   if (maxValue > most) {
-    throw new CacheConfigError({
-      message: `${what}: "maxValue" is at most ${most} bytes where "maxSize" is ${maxSize}, not ${maxValue}`
-    })
+    throw mistake(`${what}: "maxValue" is at most ${most} bytes where "maxSize" is ${maxSize}, not ${maxValue}`)
   }
   return { maxSize, maxValue }
 }
@@ -66,5 +61,5 @@ const bytes = (what: string, name: string, given: ByteSize.Input | undefined): n
 export const sizeAboveZero = (name: string, given: ByteSize.Input): number => {
   const size = ByteSize.fromInput(given)
   if (Option.isSome(size) && size.value !== ByteSize.zero) return Number(size.value)
-  throw new CacheConfigError({ message: `"${name}" is not a size above zero` })
+  throw mistake(`"${name}" is not a size above zero`)
 }

@@ -3,28 +3,36 @@ import { CacheConfigError } from "../../CacheError.ts"
 import type * as Ttl from "../../Ttl.ts"
 import { toMillis } from "../../Ttl.ts"
 
+/** The error about a mistake in what a call was given. */
+export const mistake = (message: string): CacheConfigError => new CacheConfigError({ message })
+
+/** Throws a `CacheConfigError` unless a rule holds. */
+export const refuseUnless: (holds: boolean, message: string) => asserts holds = (holds, message) => {
+  if (!holds) throw mistake(message)
+}
+
 /** Throws for options that are missing, or are no object. */
 export const requireObject = (what: string, options: unknown, example = "an object"): void => {
   if (typeof options === "object" && options !== null && !Array.isArray(options)) return
-  throw new CacheConfigError({ message: `${what} got no options: pass ${example}` })
+  throw mistake(`${what} got no options: pass ${example}`)
 }
 
 /** A duration above zero, in milliseconds. */
 export const positiveMillis = (name: string, input: Ttl.Input): number => {
   const millis = toMillis(input, name)
   if (millis > 0) return millis
-  throw new CacheConfigError({ message: `${name} is longer than nothing, not ${millis} ms` })
+  throw mistake(`${name} is longer than nothing, not ${millis} ms`)
 }
 
 /** Throws for what is no list. A string is iterable too, but its letters are not what was meant. */
 export const requireList = (what: string, given: unknown, element: string): void => {
   if (typeof given === "object" && given !== null && Symbol.iterator in given) return
-  throw new CacheConfigError({ message: `${what} got no list: for one ${element} pass [${element}]` })
+  throw mistake(`${what} got no list: for one ${element} pass [${element}]`)
 }
 
 /** What is thrown about options, with the call that was given them. */
 export const inCall = (call: string, thrown: unknown): unknown =>
-  thrown instanceof CacheConfigError ? new CacheConfigError({ message: `${call}: ${thrown.message}` }) : thrown
+  thrown instanceof CacheConfigError ? mistake(`${call}: ${thrown.message}`) : thrown
 
 /** The names of several lists. A call and no spread: bundlers leave out a call whose result is not used. */
 export const namesIn = (...lists: ReadonlyArray<Iterable<string>>): ReadonlySet<string> =>
@@ -38,7 +46,7 @@ export const refuseUnknown = (
 ): void => {
   requireObject(what, options)
   const unknown = unknownOf(options, known)
-  if (unknown !== undefined) throw new CacheConfigError({ message: `${what} has ${noOption(unknown, known)}` })
+  if (unknown !== undefined) throw mistake(`${what} has ${noOption(unknown, known)}`)
 }
 
 /** The first option that is not in `known`. */
@@ -132,11 +140,11 @@ export const checkOptions = <O extends object>(of: string, options: O, checks: C
 /** The answer of a condition of the user's. A promise of one is true whatever it promises, and is not what was meant. */
 export const answerOf = (name: string, answer: unknown): boolean => {
   if (typeof answer === "boolean") return answer
-  throw new CacheConfigError({
-    message: `${name} answered ${
+  throw mistake(
+    `${name} answered ${
       answer instanceof Promise ? "a Promise" : answer === undefined ? "nothing" : `a value of type ${typeof answer}`
     }: give true or false`
-  })
+  )
 }
 
 /** Throws where a required option is missing or of another type. */
@@ -149,6 +157,6 @@ export const requireType = (
   requireObject(what, options)
   for (const name of names) {
     if (typeof (options as Record<string, unknown>)[name] === type) continue
-    throw new CacheConfigError({ message: `${what} needs "${name}", a ${type}` })
+    throw mistake(`${what} needs "${name}", a ${type}`)
   }
 }

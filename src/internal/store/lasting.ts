@@ -1,6 +1,6 @@
 /** Whether a storage outlives its process, and with it the markers of tags. */
-import { CacheConfigError } from "../../CacheError.ts"
 import type { Storage, StorageCapabilities, SyncStorage } from "../../ports/storage.ts"
+import { mistake } from "../options/options.ts"
 import * as Parts from "./parts.ts"
 
 const parts: Parts.Parts<StorageCapabilities> = { shared: "a boolean", lasting: "a boolean" }
@@ -13,12 +13,12 @@ export const keepsMarkers = (what: string, { capabilities = {}, name, setIfAbsen
   const { lasting, shared = false } = capabilities
   if (!shared) return tags === undefined && (lasting ?? setIfAbsent !== undefined)
   if (lasting === false) {
-    throw new CacheConfigError({ message: `${what}: "${name}" is shared, so it is lasting too` })
+    throw mistake(`${what}: "${name}" is shared, so it is lasting too`)
   }
   if (tags !== undefined) return false
   if (setIfAbsent !== undefined) return true
-  throw new CacheConfigError({
-    message: `${what}: "${name}" is shared, and cannot make one marker of a tag for all processes. Give it ` +
+  throw mistake(
+    `${what}: "${name}" is shared, and cannot make one marker of a tag for all processes. Give it ` +
       "`setIfAbsent`; if one process at a time uses it, it is `lasting` and not `shared`"
-  })
+  )
 }

@@ -1,8 +1,7 @@
 /** Checks the parts that a store is made of: what is missing, misspelt or of another kind shows where it is made. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { CacheConfigError } from "../../CacheError.ts"
-import { refuseUnknown, requireObject } from "../options/options.ts"
+import { mistake, refuseUnknown, requireObject } from "../options/options.ts"
 
 const kinds = {
   "a string": (part: unknown) => typeof part === "string",
@@ -39,6 +38,6 @@ export const requireKinds = <O extends object>(
   for (const name of Object.keys(parts) as Array<keyof O & string>) {
     const part = given[name]
     if (part === undefined ? !required.includes(name) : kinds[parts[name]](part)) continue
-    throw new CacheConfigError({ message: `${what} needs "${name}", ${parts[name]}` })
+    throw mistake(`${what} needs "${name}", ${parts[name]}`)
   }
 }

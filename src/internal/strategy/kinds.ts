@@ -1,10 +1,10 @@
 /** The kinds of strategies, each with the rule by which it decides. */
 import type { Timing } from "../../CacheEntry.ts"
-import { CacheConfigError } from "../../CacheError.ts"
 import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../ports/strategy.ts"
 import type * as Ttl from "../../Ttl.ts"
 import { toMillis } from "../../Ttl.ts"
 import * as Defaults from "../defaults/options.ts"
+import { mistake } from "../options/options.ts"
 import { type AnyOptions, kind } from "./kind.ts"
 
 const isGone = (entry: Timing | undefined, now: number): entry is undefined =>
@@ -46,7 +46,7 @@ export const sliding = kind("sliding", {
   ttl: (options) => options.ttl ?? Infinity,
   lifetime: (options, ttl) => {
     const idle = toMillis(options.idle!, "idle")
-    if (idle <= 0) throw new CacheConfigError({ message: `idle cannot be ${idle} ms: pass a duration above zero` })
+    if (idle <= 0) throw mistake(`idle cannot be ${idle} ms: pass a duration above zero`)
     return { softTtl: ttl, ttl: within("idle", idle, options, ttl) }
   },
   // never nearer: `Cached.touch` may have given it a longer life
@@ -83,26 +83,22 @@ const within = (name: keyof AnyOptions, soft: unknown, options: AnyOptions, ttl:
   if (typeof options[name] === "function") return Math.max(0, Math.min(millis, ttl))
   // with a fixed ttl a soft deadline behind the hard one is a mistake; with a computed ttl it is just not reached
   if (millis > ttl && typeof options.ttl !== "function" && ttl > 0) {
-    throw new CacheConfigError({
-      message: `${name} (${millis} ms) is longer than ttl (${ttl} ms): shorten ${name}, or lengthen ttl`
-    })
+    throw mistake(`${name} (${millis} ms) is longer than ttl (${ttl} ms): shorten ${name}, or lengthen ttl`)
   }
   return Math.min(millis, ttl)
 }
 
 const checkBeta = ({ beta }: AnyOptions): void => {
   if (beta === undefined || (beta > 0 && beta < Infinity)) return
-  throw new CacheConfigError({ message: `beta cannot be ${beta}: pass a number above 0` })
+  throw mistake(`beta cannot be ${beta}: pass a number above 0`)
 }
 
 const checkHits = ({ hits, refreshAfter }: AnyOptions): void => {
   if (!isCount(hits)) {
-    throw new CacheConfigError({ message: `hits cannot be ${hits}: pass a whole number of at least 1` })
+    throw mistake(`hits cannot be ${hits}: pass a whole number of at least 1`)
   }
   if (refreshAfter === undefined || (isCount(refreshAfter) && refreshAfter <= hits)) return
-  throw new CacheConfigError({
-    message: `refreshAfter cannot be ${String(refreshAfter)}: pass a number of reads from 1 to hits (${hits})`
-  })
+  throw mistake(`refreshAfter cannot be ${String(refreshAfter)}: pass a number of reads from 1 to hits (${hits})`)
 }
 
 const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 1

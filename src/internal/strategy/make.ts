@@ -1,7 +1,6 @@
 /** Makes a strategy of its kind and options. */
-import { CacheConfigError } from "../../CacheError.ts"
 import type { Strategy } from "../../ports/strategy.ts"
-import { inCall, nearest, noOption, requireObject, unknownOf } from "../options/options.ts"
+import { inCall, mistake, nearest, noOption, requireObject, unknownOf } from "../options/options.ts"
 import { type AnyOptions, type Kind, strategiesWith } from "./kind.ts"
 import { constantOf, isConstant, lifetimeOf } from "./lifetime.ts"
 import { validate } from "./validate.ts"
@@ -39,7 +38,7 @@ const checkOptions = (kind: Kind, options: AnyOptions): void => {
   requireObject(call, options, "{ ttl: \"1 hour\" }")
   const unknown = unknownOf(options, kind.options)
   if (unknown !== undefined) {
-    throw new CacheConfigError({ message: `${call} has ${noOption(unknown, kind.options, homeOf(unknown, kind))}` })
+    throw mistake(`${call} has ${noOption(unknown, kind.options, homeOf(unknown, kind))}`)
   }
   try {
     validate(kind, options)

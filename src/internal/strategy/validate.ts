@@ -1,8 +1,7 @@
 /** The checks of the options of strategies: they find every mistake that shows before a load has run. */
-import { CacheConfigError } from "../../CacheError.ts"
 import type * as Ttl from "../../Ttl.ts"
 import { toMillis } from "../../Ttl.ts"
-import { isListOfText } from "../options/options.ts"
+import { isListOfText, mistake } from "../options/options.ts"
 import { type AnyOptions, besideOf, type Kind } from "./kind.ts"
 
 /** Throws a `CacheConfigError` for a mistake. The caller refuses unknown options, and names the call in the message. */
@@ -22,24 +21,18 @@ export const validate = (kind: Kind, options: AnyOptions): void => {
 
 const validateConditions = ({ storeFailures, storeIf, when }: AnyOptions): void => {
   if (when !== undefined && typeof when !== "function") {
-    throw new CacheConfigError({
-      message: "when is no function: pass one from outcome and key to true or false"
-    })
+    throw mistake("when is no function: pass one from outcome and key to true or false")
   }
   if (storeIf !== undefined && typeof storeIf !== "function") {
-    throw new CacheConfigError({
-      message: "storeIf is no function: pass one from value and key to true or false"
-    })
+    throw mistake("storeIf is no function: pass one from value and key to true or false")
   }
   if (storeFailures === undefined || isListOfText(storeFailures)) return
-  throw new CacheConfigError({
-    message: "storeFailures cannot be used: pass a list of the tags of failures"
-  })
+  throw mistake("storeFailures cannot be used: pass a list of the tags of failures")
 }
 
 /** The share of the lifetime that is taken off at random. Throws a `CacheConfigError` for a value that is no share. */
 export const checkJitter = (jitter: number | undefined): number => {
   if (jitter === undefined) return 0
   if (typeof jitter === "number" && jitter >= 0 && jitter <= 1) return jitter
-  throw new CacheConfigError({ message: `jitter cannot be ${String(jitter)}: pass a share from 0 to 1` })
+  throw mistake(`jitter cannot be ${String(jitter)}: pass a share from 0 to 1`)
 }

@@ -18,9 +18,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "S3-FIFO steps over all that it has forgotten, for each that leaves",
-    in: "makeS3Fifo",
-    find: "const { done, value } = oldestFirst.next()",
-    replace: "const { done, value } = (oldestFirst = ghosts.values()).next()",
+    in: "remember",
+    find: "const { done, value } = self.oldestFirst.next()",
+    replace: "const { done, value } = (self.oldestFirst = ghosts.values()).next()",
     by: "test/internal/eviction/policies.test.ts"
   },
   {

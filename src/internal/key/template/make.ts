@@ -7,7 +7,8 @@
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
-import { CacheConfigError } from "../../../CacheError.ts"
+import type { CacheConfigError } from "../../../CacheError.ts"
+import { mistake } from "../../options/options.ts"
 import { makeCompile } from "../canonical.ts"
 import { hash } from "../id.ts"
 import { configError } from "../payload.ts"
@@ -21,8 +22,7 @@ const noContext = (): undefined => undefined
 type Ended = Exit.Exit<unknown, unknown>
 
 export const make = (text: string, fields: Schema.Struct.Fields, options: Options = {}): unknown => {
-  const fail = (problem: string): CacheConfigError =>
-    new CacheConfigError({ message: `The key template ${JSON.stringify(text)}: ${problem}` })
+  const fail = (problem: string): CacheConfigError => mistake(`The key template ${JSON.stringify(text)}: ${problem}`)
   checkOptions(text, fields, options, fail)
   const { holes, literals } = parse(text, options, fail)
   const compile = makeCompile()

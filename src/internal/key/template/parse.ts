@@ -1,8 +1,7 @@
 /** Reads the text and the options of a key template. */
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
-import { CacheConfigError } from "../../../CacheError.ts"
-import { noOption, refuseUnknown, requireObject } from "../../options/options.ts"
+import { mistake, noOption, refuseUnknown, requireObject } from "../../options/options.ts"
 import { type Fail, formatOf, formats, type Own, safe } from "./formats.ts"
 import type { References } from "./holes.ts"
 
@@ -26,7 +25,7 @@ export interface Hole {
 
 export const checkOptions = (text: unknown, fields: unknown, options: Options, fail: Fail): void => {
   if (typeof text !== "string") {
-    throw new CacheConfigError({ message: "CacheKey.template got no text: pass one first, like \"user:{id}\"" })
+    throw mistake("CacheKey.template got no text: pass one first, like \"user:{id}\"")
   }
   if (Schema.isSchema(fields)) {
     throw fail("it takes the fields of a struct, not a schema (a struct has them as `.fields`)")

@@ -2,9 +2,9 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import { CacheConfigError } from "../../../CacheError.ts"
 import type { Storage } from "../../../ports/storage.ts"
 import type { Store, StoreCore } from "../../../ports/store.ts"
+import { mistake } from "../../options/options.ts"
 import * as Tokens from "../../token.ts"
 import { complete } from "../complete.ts"
 import * as Lasting from "../lasting.ts"
@@ -49,9 +49,7 @@ export const make = (storage: Storage): Store => {
   if (storage.counters !== undefined) {
     Parts.requireKinds("Store.make counters", storage.counters, partsOfCounters, neededOfCounters)
     if (storage.clear === undefined) {
-      throw new CacheConfigError({
-        message: `Store.make cannot clear the counters of "${storage.name}": give it a clear that removes them too`
-      })
+      throw mistake(`Store.make cannot clear the counters of "${storage.name}": give it a clear that removes them too`)
     }
   }
 

@@ -1,0 +1,43 @@
+/**
+ * The checks that options of guards share.
+ *
+ * @since 0.1.0
+ */
+import { guards } from "../internal/defaults/guards.ts"
+import { mistake, optional } from "../internal/options/options.ts"
+import type * as Ttl from "../Ttl.ts"
+import { toMillis } from "../Ttl.ts"
+
+/**
+ * A check of one option; `expected` ends the sentence about a value that does not hold.
+ *
+ * @internal
+ */
+export const checkThat =
+  <A>(name: string, expected: string, holds: (given: A) => boolean) => (given: A, of: string): void => {
+    if (!holds(given)) throw mistake(`${name} of ${of} is ${expected}, not ${String(given)}`)
+  }
+
+/** @internal */
+export const checkCount = (name: string) =>
+  checkThat<number>(name, "a positive integer", (given) => Number.isSafeInteger(given) && given > 0)
+
+/** @internal */
+export const checkOneOf = (name: string, ...values: ReadonlyArray<unknown>) => {
+  const [last, ...others] = values.map((value) => JSON.stringify(value)).toReversed()
+  return checkThat(name, `${others.toReversed().join(", ")} or ${last}`, (given) => values.includes(given))
+}
+
+/** @internal */
+export const checkOnStoreError = optional(checkOneOf("onStoreError", "local", "allow", "fail"))
+
+/**
+ * A duration that is longer than nothing, and that still counts in single milliseconds.
+ *
+ * @internal
+ */
+export const checkTime = (name: string) => (given: Ttl.Input, of: string): void => {
+  const millis = toMillis(given, `${name} of ${of}`)
+  if (millis > 0 && millis <= guards.longestMillis) return
+  throw mistake(`${name} of ${of} is longer than nothing and at most a century, not ${millis} ms`)
+}
