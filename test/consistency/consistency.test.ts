@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Line, linesOf } from "../processes/recording.ts"
+import { sized } from "../support/everything.ts"
 import { check } from "./check.ts"
 import { run } from "./run.ts"
 
@@ -13,7 +14,7 @@ describe("processes that are killed, stopped and robbed", () => {
   }, async () => {
     const folder = mkdtempSync(join(tmpdir(), "effect-cached-"))
     try {
-      const { file, kills, stops } = await run({ seed: 1, seconds: 12, processes: 4, folder })
+      const { file, kills, stops } = await run({ seed: 1, seconds: sized(12, 6), processes: 4, folder })
       const lines = linesOf(file)
       const verdict = check(lines)
       expect(verdict.violations.join("\n")).toBe("")
@@ -35,7 +36,7 @@ describe("processes whose folder, logs and databases are removed", () => {
   it("keep P2", { timeout: 300_000 }, async () => {
     const folder = mkdtempSync(join(tmpdir(), "effect-cached-"))
     try {
-      const { file, removals } = await run({ seed: 1, seconds: 8, processes: 4, removes: true, folder })
+      const { file, removals } = await run({ seed: 1, seconds: sized(8, 5), processes: 4, removes: true, folder })
       const verdict = check(linesOf(file), true)
       expect(verdict.violations.join("\n")).toBe("")
       expect(removals).toBeGreaterThan(0)

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url"
 import { clock, type Recorder, recorder } from "../processes/recording.ts"
 import { fillDisk } from "../support/fullDisk.ts"
 import { copyOf, databaseIn } from "../support/olderCopy.ts"
+import { programOf } from "../support/program.ts"
 import { type Server, startServer } from "../support/redis.ts"
 import { smallDisk } from "../support/smallDisk.ts"
 import { type Plan, prefix } from "./plan.ts"
@@ -44,7 +45,7 @@ export interface Ran {
   readonly silences: number
 }
 
-const program = fileURLToPath(new URL("worker.ts", import.meta.url))
+const module = fileURLToPath(new URL("worker.ts", import.meta.url))
 
 const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
@@ -156,6 +157,7 @@ const diskMegabytes = 16
 export const run = async (
   { folder, isEnough = () => false, processes, removes = false, seconds, seed, store = "disk" }: RunOptions
 ): Promise<Ran> => {
+  const program = await programOf(module)
   const thrown = dice(seed)
   const { below, next } = thrown
   const disk = removes ? smallDisk(diskMegabytes) : undefined
@@ -182,7 +184,7 @@ export const run = async (
         delays: place % 2 === 1
       }
       const child = fork(program, [JSON.stringify(plan)], {
-        execArgv: ["--conditions=effect-cached-source"],
+        execArgv: [],
         stdio: ["ignore", "ignore", "inherit", "ipc"]
       })
       children.set(place, child)

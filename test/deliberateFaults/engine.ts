@@ -55,7 +55,6 @@ export const faults: ReadonlyArray<Fault> = [
   },
   {
     name: "a failed load removes the value",
-    sought: "always",
     in: "reportFailure",
     find: "if (hasBegun(flight)) flight.counters.loadFailures++",
     replace: `if (hasBegun(flight)) flight.counters.loadFailures++
@@ -359,6 +358,7 @@ unregister(self, flight)`
   },
   {
     name: "throttle is ignored",
+    sought: "always",
     in: "isThrottled",
     find: "if (retryAt === undefined) return false",
     replace: `if (retryAt !== undefined || id !== "") return false`

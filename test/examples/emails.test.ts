@@ -9,7 +9,7 @@ import { tmpdir } from "node:os"
 import * as path from "node:path"
 import { parse, print } from "../../examples/emails/csv.ts"
 import { around } from "../../examples/emails/progress.ts"
-import { inExamples, runExample } from "./run.ts"
+import { inExamples, runBundled, runExample } from "./run.ts"
 
 const timeout = 120_000
 
@@ -94,7 +94,7 @@ describe("the job, on files and an API of one's own", () => {
     await writeFile(file, users)
     const api = `http://${host}:${(server.address() as AddressInfo).port}/base/`
     const cache = path.join(folder, "cache")
-    const ended = await runExample("emails/main.ts", [
+    const ended = await runBundled("emails/main.ts", [
       ...["--api", api, "--users", file],
       ...["--out", out, "--cache", cache]
     ])

@@ -5,9 +5,10 @@ import { Cached, CacheLayer, Transaction } from "effect-cached"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
+import { programOf } from "../support/program.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
-const worker = fileURLToPath(new URL("bank/worker.ts", import.meta.url))
+const worker = await programOf(fileURLToPath(new URL("bank/worker.ts", import.meta.url)))
 
 const patient = { isolation: "serializable", retry: Schedule.upTo(Schedule.spaced(5), { times: 200 }) } as const
 
@@ -31,7 +32,7 @@ describe("a bank on disk, whose processes are killed", () => {
         const start = async (seed: number): Promise<ChildProcess> => {
           const child = spawn(
             process.execPath,
-            ["--conditions=effect-cached-source", worker, directory, String(seed), isolation],
+            [worker, directory, String(seed), isolation],
             { stdio: ["ignore", "pipe", "inherit"] }
           )
           await once(child.stdout!, "data")

@@ -9,10 +9,11 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { programOf } from "../support/program.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 import { pagesOf, renamesOf } from "./page/site.ts"
 
-const worker = fileURLToPath(new URL("page/worker.ts", import.meta.url))
+const worker = await programOf(fileURLToPath(new URL("page/worker.ts", import.meta.url)))
 
 const lives = Number(process.env["PAGE_LIVES"] ?? 4)
 
@@ -32,7 +33,7 @@ describe("derived entries on disk, whose processes are killed", () => {
       const start = async (seed: number): Promise<ChildProcess> => {
         const child = spawn(
           process.execPath,
-          ["--conditions=effect-cached-source", worker, directory, String(seed)],
+          [worker, directory, String(seed)],
           { stdio: ["ignore", "pipe", "inherit"] }
         )
         await once(child.stdout!, "data")

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { programOf } from "../support/program.ts"
 import { clock, type Line, linesOf } from "./recording.ts"
 
 export interface OpenOptions extends CacheLayer.LayerOptions {
@@ -77,7 +78,7 @@ export interface Worker {
   readonly end: () => Promise<void>
 }
 
-const program = fileURLToPath(new URL("worker.ts", import.meta.url))
+const module = fileURLToPath(new URL("worker.ts", import.meta.url))
 
 let started = 0
 
@@ -85,13 +86,14 @@ let started = 0
 export const start = (): Promise<Worker> => startThrough([])
 
 /** As `start`, by another program with its arguments, which are followed by what it has to run. */
-export const startThrough = (through: ReadonlyArray<string>): Promise<Worker> =>
-  new Promise((resolve, reject) => {
+export const startThrough = async (through: ReadonlyArray<string>): Promise<Worker> => {
+  const program = await programOf(module)
+  return new Promise((resolve, reject) => {
     const name = `p${++started}`
     const [execPath, ...args] = [...through, process.execPath]
     const child = fork(program, [name], {
       execPath: execPath!,
-      execArgv: [...args, "--conditions=effect-cached-source"],
+      execArgv: args,
       stdio: ["ignore", "ignore", "inherit", "ipc"]
     })
     const waiting = new Map<number, { resolve: (answer: never) => void; reject: (error: Error) => void }>()
@@ -129,6 +131,7 @@ export const startThrough = (through: ReadonlyArray<string>): Promise<Worker> =>
       for (const { reject } of waiting.values()) reject(new Error(`${name} has ended`))
     })
   })
+}
 
 /** Processes that are used by one test after the other: to start one takes long. */
 export const pool = () => {

@@ -1,10 +1,11 @@
 /** Seeds that nobody has chosen: other ones every day (UTC), where everything is tested (`.ci/run`). */
+import { isEverything } from "../support/everything.ts"
 import type { Failure } from "./sweep.ts"
 
 const millisOfDay = 86_400_000
 
 /** whether they are drawn in this run */
-export const areDrawn = process.env["CI"] !== undefined || process.env["ALL_FAULTS"] === "1"
+export const areDrawn = isEverything
 
 /** the first of today's, far from the fixed ones and from those of other days */
 export const firstOfToday = Math.floor(Date.now() / millisOfDay) * 100_000

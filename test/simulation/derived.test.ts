@@ -1,5 +1,6 @@
 /** Random programs with derived entries keep P8 under seeded schedules. */
 import { assert, describe, it } from "@effect/vitest"
+import { sized } from "../support/everything.ts"
 import { areDrawn, firstOfToday } from "./daySeeds.ts"
 import { simulateDerived } from "./derived.ts"
 
@@ -14,7 +15,7 @@ const sweep = async (first: number, seeds: number): Promise<ReadonlyArray<string
 
 describe("seeded schedules of derived entries", () => {
   it("keep P8 over every kind of store, on one engine and on several", async () => {
-    assert.deepStrictEqual(await sweep(1, 300), [])
+    assert.deepStrictEqual(await sweep(1, sized(300, 150)), [])
   }, 600_000)
 
   if (areDrawn) {

@@ -4,7 +4,6 @@ import type { UnitFault } from "../fault.ts"
 export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a window that each call prolongs",
-    sought: "always",
     in: "fixedWindow",
     find: "Math.min(window.until, now + (window.isBan ? banMillis : windowMillis))",
     replace: "window.isBan ? window.until : now + windowMillis",
@@ -54,7 +53,6 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a probe that never ends",
-    sought: "always",
     in: "admit",
     find: "until: now + probeMillis",
     replace: "until: Infinity",
@@ -134,7 +132,6 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a bit that is not saved before the answer",
-    sought: "always",
     in: "addMany",
     find: "Effect.andThen(Effect.suspend(() => save(fiber, filter, addition.dirty)))",
     replace: `Effect.andThen(Effect.sync(() => {

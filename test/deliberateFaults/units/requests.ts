@@ -116,7 +116,6 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "the call of a batch begins within an invalidation",
-    sought: "always",
     in: "make",
     find: "dispatcher.scheduleTask(fireIfComplete, 0)",
     replace: "fireIfComplete()",

@@ -9,6 +9,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { programOf } from "../../support/program.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
 const options = { lease: "3 seconds", wait: "1 minute" } as const
@@ -187,15 +188,11 @@ describe("a lock that is closed", () => {
 // processes
 // ---------------------------------------------------------------------------------------------------------------------
 
+const program = await programOf(join(import.meta.dirname, "worker.ts"))
+
 const worker = (...args: ReadonlyArray<string>) =>
   Effect.acquireRelease(
-    Effect.sync(() =>
-      spawn(process.execPath, [
-        "--conditions=effect-cached-source",
-        join(import.meta.dirname, "worker.ts"),
-        ...args
-      ], { stdio: ["ignore", "pipe", "inherit"] })
-    ),
+    Effect.sync(() => spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "inherit"] })),
     (child) => Effect.sync(() => child.kill("SIGKILL"))
   )
 
