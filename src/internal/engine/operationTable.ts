@@ -10,6 +10,7 @@ import type { Counter, NamedCounter } from "../../ports/store.ts"
 import type { Key } from "../key/ofKey.ts"
 import type { Glob } from "../text/glob.ts"
 import * as Many from "./batch/readMany.ts"
+import { loadWithoutCache } from "./batch/withoutCache.ts"
 import type { Operation } from "./boundCache.ts"
 import type { Engine } from "./engine.ts"
 import * as Invalidate from "./invalidation/invalidate.ts"
@@ -44,7 +45,7 @@ export const readMany: Operation<
   Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, unknown, any>
 > = {
   over: Many.readMany,
-  without: (_, many) => Many.loadWithoutCache(many)
+  without: (_, many) => loadWithoutCache(many)
 }
 
 export const lookup: Operation<[key: Key], Effect.Effect<Found | undefined, never, any>> = {

@@ -53,8 +53,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "only the first key of a call inherits what the call was served",
-    in: "make",
-    find: "recordShared(item.flight.attempt, first.flight.attempt)",
+    in: "settle",
+    find: "recordShared(flight.attempt, first.attempt)",
     replace: "",
     by: "test/cached/inherit.test.ts"
   },
@@ -116,9 +116,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "the call of a batch begins within an invalidation",
-    in: "make",
-    find: "dispatcher.scheduleTask(fireIfComplete, 0)",
-    replace: "fireIfComplete()",
+    in: "drop",
+    find: "dispatcher.scheduleTask(() => fireIfComplete(self), 0)",
+    replace: "fireIfComplete(self)",
     by: "test/internal/engine/withinOneStep.test.ts"
   },
   {

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { CurrentLogAnnotations } from "effect/References"
+import type { SchedulerDispatcher } from "effect/Scheduler"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import * as Turns from "../../time/turns.ts"
 import { recordShared } from "../derived/recorder.ts"
@@ -15,9 +16,9 @@ import * as Watches from "../flight/watches.ts"
 import { inScope } from "../load/loadScope.ts"
 import { retried } from "../load/retried.ts"
 import { Aside, endAttempt, loadingOf } from "../request/attempt.ts"
-import type { Batch, BatchAnswers, BatchOptions, Flight, LoadAll, Resume } from "../state.ts"
+import type { Batch, BatchAnswers, BatchOptions, Flight, Groups, LoadAll, Resume, Watch } from "../state.ts"
 import { linkTo } from "../telemetry/spans.ts"
-import * as Groups from "./groups.ts"
+import { make as makeGroups } from "./groups.ts"
 import { keepUnasked, sortAnswers, type Sorted } from "./unasked.ts"
 
 export type { Batch, LoadAll } from "../state.ts"
@@ -30,182 +31,232 @@ interface Item {
   call: Call | undefined
 }
 
+/** One call of the user's function. */
 interface Call {
+  readonly items: ReadonlyArray<Item>
+  /** its flights that wait for an answer */
   readonly waiting: Set<Item>
+  readonly turning: Turns.Turning
+  /** of the fiber that started the first flight: a flight that has left before the call begins has let it go */
+  readonly starter: Flight["starter"]
+  /** the answers that the lookup gave beside those it was asked for */
+  unasked: Sorted["unasked"]
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
+/** A batch, and where its flights are. */
+interface State {
+  readonly batch: Batch
+  readonly groups: Groups
+  /** flights that have not reached their load */
+  readonly pending: Set<Flight>
+  /** loads that wait for the next call */
+  readonly ready: Set<Item>
+  readonly loading: Map<Flight, Item>
+  /** the first flights of calls that run */
+  readonly leading: Set<Flight>
+  isOpen: boolean
+}
+
 export const make = (options: BatchOptions): Batch => {
-  const { loadAll, requestOf, retry } = options
-  const pending = new Set<Flight>()
-  const ready = new Set<Item>()
-  const loading = new Map<Flight, Item>()
-  const leading = new Set<Flight>()
-  const groups = Groups.make()
-  let isOpen = true
-
-  const fireIfComplete = (): void => {
-    if (isOpen || pending.size > 0 || ready.size === 0) return
-    const items = Array.from(ready)
-    ready.clear()
-    fire(items)
-  }
-
-  const fire = (items: ReadonlyArray<Item>): void => {
-    const call: Call = { waiting: new Set(items), fiber: undefined }
-    const [first] = items as [Item, ...Array<Item>]
-    leading.add(first.flight)
-    const clock = Context.get(first.context, Clock.Clock)
-    const now = clock.currentTimeMillisUnsafe()
-    for (const item of items) {
-      item.call = call
-      // the load begins now: the wait for the other flights is no part of it
-      item.flight.attempt.startedAt = now
-    }
-    // the call runs as a part of the first flight: the other flights wait for that one, so that cycles are found
-    const wait = ({ flight }: Item): void => {
-      if (flight === first.flight) return
-      addEdge(flight.attempt, first.flight)
-      if (flight.trace?.span !== undefined) linkTo(first.flight, flight.trace.span)
-    }
-    // now: a flight that has left before the call begins has let it go
-    const { engine, starter } = first.flight
-    const turning = { clock, dispatcher: engine.work.dispatcher }
-    Turns.forEachUnsafe(items, turning, wait, () => begin(call, items, { starter, turning }))
-  }
-
-  const begin = (
-    call: Call,
-    items: ReadonlyArray<Item>,
-    { starter, turning }: { readonly starter: Flight["starter"]; readonly turning: Turns.Turning }
-  ): void => {
-    const [first] = items as [Item, ...Array<Item>]
-    const keys = items.map((item) => item.key)
-    const context = Context.add(first.context, Aside, first.flight.attempt).pipe(
-      Context.add(CurrentLogAnnotations, annotationsOfAll(first.context))
-    )
-    const { engine } = first.flight
-    const watch = requestOf && Watches.begin(engine)
-    let unasked: Sorted["unasked"] = []
-    const callAll = inOrder(keys, loadAll, (answers) => {
-      unasked = answers
-    })
-    const onRelease = (exits: Exit.Exit<BatchAnswers, unknown>): void => {
-      for (const [i, { flight }] of items.entries()) {
-        const exit = Exit.isSuccess(exits) ? exits.value?.[i] : undefined
-        // what is no list of exits is refused when the call has ended
-        if (Exit.isExit(exit)) warnOfResource(flight, exit)
-      }
-    }
-    const keepOthers = (exits: Exit.Exit<BatchAnswers, unknown>, watch: Watches.Watch): void => {
-      if (Exit.isSuccess(exits) && unasked.length > 0) {
-        keepUnasked(engine, unasked, {
-          flight: first.flight,
-          starter,
-          watch,
-          requestOf: (key) => requestOf!(key, closed)
-        })
-      }
-      Watches.end(engine)
-    }
-    const tries = retry === undefined ? callAll : retried(first.flight, callAll, { schedule: retry, onRelease })
-    // all may have left before it began
-    const calling = Effect.suspend(() => call.waiting.size === 0 ? Effect.interrupt : tries)
-    const fiber = Effect.runForkWith(context as Context.Context<any>)(
-      checked(keys, Effect.withFiber((fiber) => inScope(fiber, calling, (_, exit) => onRelease(exit), undefined)))
-    )
-    call.fiber = fiber
-    fiber.addObserver((exits) => {
-      if (Exit.isFailure(exits)) batch.failed = exits.cause
-      leading.delete(first.flight)
-      const isLate = first.flight.exit !== undefined
-      if (isLate) endAttempt(first.flight.attempt)
-      const endedAt = turning.clock.currentTimeMillisUnsafe()
-      for (const item of items) {
-        item.flight.attempt.endedAt = endedAt
-        if (item !== first) {
-          removeEdge(item.flight.attempt, first.flight)
-          // what the call read is in all of its results
-          recordShared(item.flight.attempt, first.flight.attempt)
-          if (first.flight.attempt.derivedFromStale) item.flight.attempt.derivedFromStale = true
-        }
-        loading.delete(item.flight)
-      }
-      const resume = ([i, item]: readonly [number, Item]): void => {
-        if (!call.waiting.delete(item)) return
-        groups.entered(item.flight)
-        item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)
-      }
-      groups.forEach(items.entries(), turning, resume, () => {
-        if (watch !== undefined) keepOthers(exits, watch)
-        if (isLate) release(first.flight.attempt)
-      })
-    })
-    if (call.waiting.size === 0) fiber.interruptUnsafe()
-  }
-
-  /** Without a waiting flight the call is interrupted, and the last flight waits for its finalizers. */
-  const withdraw = (item: Item): Effect.Effect<unknown> => {
-    ready.delete(item)
-    loading.delete(item.flight)
-    const { call } = item
-    if (call === undefined || !call.waiting.delete(item)) return Effect.void
-    const { engine, id } = item.flight
-    if (call.waiting.size === 0) call.fiber?.interruptUnsafe()
-    // the call goes on for the others; where it ignores interruptions, the id is kept until it has ended
-    else if (engine.ending.get(id) !== item.flight) return Effect.void
-    return call.fiber === undefined ? Effect.void : Fiber.await(call.fiber)
-  }
-
-  const dropOut = (flight: Flight): void => {
-    groups.left(flight)
-    if (pending.delete(flight)) fireIfComplete()
-  }
-
+  const groups = makeGroups()
   const batch: Batch = {
-    add: (flight) => {
-      // after `close` the call waits for no other flight
-      if (!isOpen) return
-      pending.add(flight)
-      groups.entered(flight)
-    },
+    add: (flight) => add(state, flight),
     inGroups: groups.forEach,
-    dropOut,
-    drop: (flight, dispatcher) => {
-      groups.left(flight)
-      if (pending.delete(flight) && pending.size === 0) dispatcher.scheduleTask(fireIfComplete, 0)
-    },
-    rejoin: (flight) => void pending.add(flight),
-    fiberOf: (flight) => loading.get(flight)?.call?.fiber,
-    isLedBy: (flight) => leading.has(flight),
-    load: (key) =>
-      Effect.withFiber((fiber) =>
-        Effect.callback((resume) => {
-          const flight = loadingOf(fiber.context as Context.Context<never>)!.flight!
-          const item: Item = {
-            key,
-            flight,
-            context: fiber.context as Context.Context<never>,
-            resume: resume as Resume,
-            call: undefined
-          }
-          ready.add(item)
-          loading.set(flight, item)
-          pending.delete(flight)
-          groups.left(flight)
-          fireIfComplete()
-          return Effect.suspend(() => withdraw(item))
-        })
-      ),
-    close: () => {
-      isOpen = false
-      fireIfComplete()
-    },
+    dropOut: (flight) => dropOut(state, flight),
+    drop: (flight, dispatcher) => drop(state, flight, dispatcher),
+    rejoin: (flight) => void state.pending.add(flight),
+    fiberOf: (flight) => state.loading.get(flight)?.call?.fiber,
+    isLedBy: (flight) => state.leading.has(flight),
+    load: (key) => load(state, key),
+    close: () => close(state),
     options,
     failed: undefined,
     isLogged: false
   }
+  const state: State = {
+    batch,
+    groups,
+    pending: new Set(),
+    ready: new Set(),
+    loading: new Map(),
+    leading: new Set(),
+    isOpen: true
+  }
   return batch
+}
+
+const add = (self: State, flight: Flight): void => {
+  // after `close` the call waits for no other flight
+  if (!self.isOpen) return
+  self.pending.add(flight)
+  self.groups.entered(flight)
+}
+
+const dropOut = (self: State, flight: Flight): void => {
+  self.groups.left(flight)
+  if (self.pending.delete(flight)) fireIfComplete(self)
+}
+
+const drop = (self: State, flight: Flight, dispatcher: SchedulerDispatcher): void => {
+  self.groups.left(flight)
+  if (self.pending.delete(flight) && self.pending.size === 0) {
+    dispatcher.scheduleTask(() => fireIfComplete(self), 0)
+  }
+}
+
+const close = (self: State): void => {
+  self.isOpen = false
+  fireIfComplete(self)
+}
+
+const load = (self: State, key: Key): Effect.Effect<unknown, unknown, any> =>
+  Effect.withFiber((fiber) =>
+    Effect.callback((resume) => {
+      const context = fiber.context as Context.Context<never>
+      const flight = loadingOf(context)!.flight!
+      const item: Item = { key, flight, context, resume: resume as Resume, call: undefined }
+      self.ready.add(item)
+      self.loading.set(flight, item)
+      self.pending.delete(flight)
+      self.groups.left(flight)
+      fireIfComplete(self)
+      return Effect.suspend(() => withdraw(self, item))
+    })
+  )
+
+/** Without a waiting flight the call is interrupted, and the last flight waits for its finalizers. */
+const withdraw = (self: State, item: Item): Effect.Effect<unknown> => {
+  self.ready.delete(item)
+  self.loading.delete(item.flight)
+  const { call } = item
+  if (call === undefined || !call.waiting.delete(item)) return Effect.void
+  const { engine, id } = item.flight
+  if (call.waiting.size === 0) call.fiber?.interruptUnsafe()
+  // the call goes on for the others; where it ignores interruptions, the id is kept until it has ended
+  else if (engine.ending.get(id) !== item.flight) return Effect.void
+  return call.fiber === undefined ? Effect.void : Fiber.await(call.fiber)
+}
+
+const fireIfComplete = (self: State): void => {
+  if (self.isOpen || self.pending.size > 0 || self.ready.size === 0) return
+  const items = Array.from(self.ready)
+  self.ready.clear()
+  fire(self, items)
+}
+
+const firstOf = ({ items }: Call): Item => items[0]!
+
+const fire = (self: State, items: ReadonlyArray<Item>): void => {
+  const [{ context, flight: first }] = items as [Item, ...Array<Item>]
+  const { engine, starter } = first
+  const clock = Context.get(context, Clock.Clock)
+  const call: Call = {
+    items,
+    waiting: new Set(items),
+    turning: { clock, dispatcher: engine.work.dispatcher },
+    starter,
+    unasked: [],
+    fiber: undefined
+  }
+  self.leading.add(first)
+  const now = clock.currentTimeMillisUnsafe()
+  for (const item of items) {
+    item.call = call
+    // the load begins now: the wait for the other flights is no part of it
+    item.flight.attempt.startedAt = now
+  }
+  // the call runs as a part of the first flight: the other flights wait for that one, so that cycles are found
+  const wait = ({ flight }: Item): void => {
+    if (flight === first) return
+    addEdge(flight.attempt, first)
+    if (flight.trace?.span !== undefined) linkTo(first, flight.trace.span)
+  }
+  Turns.forEachUnsafe(items, call.turning, wait, () => begin(self, call))
+}
+
+const begin = (self: State, call: Call): void => {
+  const { context, flight } = firstOf(call)
+  const watch = self.batch.options.requestOf && Watches.begin(flight.engine)
+  const within = Context.add(context, Aside, flight.attempt).pipe(
+    Context.add(CurrentLogAnnotations, annotationsOfAll(context))
+  )
+  const fiber = Effect.runForkWith(within as Context.Context<any>)(lookup(self, call))
+  call.fiber = fiber
+  fiber.addObserver((exits) => {
+    const isLate = settle(self, call, exits)
+    const resume = ([i, item]: readonly [number, Item]): void => {
+      if (!call.waiting.delete(item)) return
+      self.groups.entered(item.flight)
+      item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)
+    }
+    self.groups.forEach(call.items.entries(), call.turning, resume, () => {
+      if (watch !== undefined) keepOthers(self, call, exits, watch)
+      if (isLate) release(flight.attempt)
+    })
+  })
+  if (call.waiting.size === 0) fiber.interruptUnsafe()
+}
+
+/** The user's function, asked for the keys of a call, and retried as the batch says. */
+const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, any> => {
+  const { loadAll, retry } = self.batch.options
+  const keys = call.items.map(({ key }) => key)
+  const callAll = inOrder(keys, loadAll, (answers) => {
+    call.unasked = answers
+  })
+  const onRelease = (exits: Exit.Exit<BatchAnswers, unknown>): void => {
+    for (const [i, { flight }] of call.items.entries()) {
+      const exit = Exit.isSuccess(exits) ? exits.value?.[i] : undefined
+      // what is no list of exits is refused when the call has ended
+      if (Exit.isExit(exit)) warnOfResource(flight, exit)
+    }
+  }
+  const tries = retry === undefined ? callAll : retried(firstOf(call).flight, callAll, { schedule: retry, onRelease })
+  // all may have left before it began
+  const calling = Effect.suspend(() => call.waiting.size === 0 ? Effect.interrupt : tries)
+  return checked(keys, Effect.withFiber((fiber) => inScope(fiber, calling, (_, exit) => onRelease(exit), undefined)))
+}
+
+/** A call has ended: what its flights have in common is theirs. Answers whether the first flight has ended before it. */
+const settle = (self: State, call: Call, exits: Exit.Exit<BatchAnswers, unknown>): boolean => {
+  const { flight: first } = firstOf(call)
+  if (Exit.isFailure(exits)) self.batch.failed = exits.cause
+  self.leading.delete(first)
+  const isLate = first.exit !== undefined
+  if (isLate) endAttempt(first.attempt)
+  const endedAt = call.turning.clock.currentTimeMillisUnsafe()
+  for (const { flight } of call.items) {
+    flight.attempt.endedAt = endedAt
+    if (flight !== first) {
+      removeEdge(flight.attempt, first)
+      // what the call read is in all of its results
+      recordShared(flight.attempt, first.attempt)
+      if (first.attempt.derivedFromStale) flight.attempt.derivedFromStale = true
+    }
+    self.loading.delete(flight)
+  }
+  return isLate
+}
+
+/** Keeps the answers that were not asked for. */
+const keepOthers = (
+  { batch }: State,
+  call: Call,
+  exits: Exit.Exit<BatchAnswers, unknown>,
+  watch: Watch
+): void => {
+  const { starter, unasked } = call
+  const { flight } = firstOf(call)
+  if (Exit.isSuccess(exits) && unasked.length > 0) {
+    keepUnasked(flight.engine, unasked, {
+      flight,
+      starter,
+      watch,
+      requestOf: (key) => batch.options.requestOf!(key, closed)
+    })
+  }
+  Watches.end(flight.engine)
 }
 
 /** The log annotations of the first flight, without its key: the call is about all keys. */

@@ -1,11 +1,9 @@
 /** A read of many keys: cached ones are answered at once, and the rest is one load. */
 import { derives, isCompared } from "#platform/engine/derived/dependencies"
-import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import { CacheClosed, CacheConfigError, CacheCycle } from "../../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
@@ -20,7 +18,6 @@ import * as Memory from "../memory/memory.ts"
 import { joinOrStart } from "../read/read.ts"
 import { answerWith, recordAnswer, serve, tellAnswer } from "../read/serve.ts"
 import { refusal } from "../read/validate.ts"
-import { aside } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { nowOf, readContextOf } from "../request/context.ts"
 import { copyOf } from "../request/copy.ts"
@@ -49,6 +46,8 @@ import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
 import { StrictFault } from "../storeTier/strict.ts"
 import { meet } from "../telemetry/keyClasses.ts"
 import * as Batch from "./batch.ts"
+import { conclude } from "./conclude.ts"
+import { loadWithoutCache } from "./withoutCache.ts"
 
 /** A read of many keys at once. */
 export interface ManyRequest {
@@ -156,17 +155,8 @@ const readTogether = (
   const exits = new Array<Exit.Exit<unknown, unknown>>(keys.length)
   const { mutations } = self
   const budget = self.storeTier && budgetOf(self.storeTier, policy)
-  const reading: Reading = {
-    exits,
-    missing: new Map(),
-    due: new Map(),
-    served: [],
-    fiber,
-    many,
-    policy,
-    mutations,
-    budget
-  }
+  const beside = { missing: new Map(), due: new Map(), served: [] }
+  const reading: Reading = { ...beside, exits, fiber, many, policy, mutations, budget }
   const { within } = readContextOf(self, fiber)
   const usesMemory = Policy.readsNormally(policy) && trustsMemory(self, policy)
   // one time for all keys, in one step
@@ -211,7 +201,7 @@ const readTogether = (
   }
   tellServed(self, reading)
   refreshDue(self, reading)
-  if (reading.missing.size === 0) return isBroken ? conclude(reading, []) : Exit.succeed(exits)
+  if (reading.missing.size === 0) return isBroken ? concluded(reading, []) : Exit.succeed(exits)
   const missing = Array.from(reading.missing.values())
   if (self.storeTier === undefined || !Policy.readsNormally(policy)) return joinAll(self, reading, missing)
   return Effect.andThen(
@@ -220,7 +210,7 @@ const readTogether = (
       tellServed(self, reading)
       refreshDue(self, reading)
       const rest = missing.filter(({ places: [place] }) => exits[place!] === undefined)
-      return rest.length === 0 ? conclude(reading, []) : joinAll(self, reading, rest)
+      return rest.length === 0 ? concluded(reading, []) : joinAll(self, reading, rest)
     })
   )
 }
@@ -415,7 +405,7 @@ const joinAll = (
     let left = missing.length
     const answer = ({ places }: Missing, exit: Exit.Exit<unknown, unknown>): void => {
       for (const place of places) exits[place] = exit
-      if (--left === 0) resume(conclude(reading, batches))
+      if (--left === 0) resume(concluded(reading, batches))
     }
     const joinOne = (one: Missing): void => {
       const { asked, id, key, rejectedWriteId, stale } = one
@@ -456,59 +446,10 @@ const joinAll = (
     })
   })
 
-/** The answer of the read: a refusal, or a failed call that a caller sees, fails it as a whole. */
-const conclude = ({ exits, many }: Reading, batches: Iterable<Batch.Batch>): Exit.Exit<Exits, unknown> => {
-  if (many.isPerKey) return Exit.succeed(exits)
-  const refused = exits.find(isRefusal)
-  if (refused !== undefined) return refused as Exit.Exit<never, unknown>
-  for (const { failed } of batches) {
-    if (failed !== undefined && isShown(failed, exits)) return Exit.failCause(failed)
-  }
-  return Exit.succeed(exits)
-}
+/** The answer of the read. Each key of a resolver has its own. */
+const concluded = ({ exits, many }: Reading, batches: Iterable<Batch.Batch>): Exit.Exit<Exits, unknown> =>
+  many.isPerKey ? Exit.succeed(exits) : conclude(exits, batches)
 
 /** Under a policy that does not read: the `writeId` of the entry in memory, which the load replaces. */
 const toReplace = (self: Flights, policy: Policy.Policy, id: string): string | undefined =>
   Policy.readsNormally(policy) ? undefined : Memory.peek(self.memory, self.tagEpochs, id)?.writeId
-
-/** Whether an exit is an error of the read itself, not an outcome of a load. */
-const isRefusal = (exit: Exit.Exit<unknown, unknown>): boolean =>
-  Exit.isFailure(exit) &&
-  exit.cause.reasons.some((reason) =>
-    Cause.isDieReason(reason) && refusals.some((refusal) => reason.defect instanceof refusal)
-  )
-
-const refusals = [CacheClosed, CacheConfigError, CacheCycle, StrictFault]
-
-/** Whether a failed call is among the answers. It is not where every key fell back on a stale value. */
-const isShown = (failed: Cause.Cause<unknown>, exits: Exits): boolean =>
-  exits.some((exit) => Exit.isFailure(exit) && (exit.cause === failed || sameReasons(exit.cause, failed)))
-
-const sameReasons = (one: Cause.Cause<unknown>, other: Cause.Cause<unknown>): boolean =>
-  one.reasons.length === other.reasons.length &&
-  one.reasons.every((reason, i) => {
-    const against = other.reasons[i]!
-    return reason._tag === "Fail" && against._tag === "Fail"
-      ? reason.error === against.error
-      : reason._tag === "Die" && against._tag === "Die"
-      ? reason.defect === against.defect
-      : reason._tag === against._tag
-  })
-
-/** Without a cache: loads each key once, in one call. */
-export const loadWithoutCache = ({ keys, loadAll }: ManyRequest): Effect.Effect<Exits, unknown, any> => {
-  const places = new Map<string, number>()
-  const once: Array<Key> = []
-  for (const key of keys) {
-    const id = idOf(key)
-    if (places.has(id)) continue
-    places.set(id, once.length)
-    once.push(key)
-  }
-  if (once.length === 0) return Exit.succeed([])
-  return Effect.map(
-    // the call is no part of the load of a cached effect around it
-    Batch.checked(once, aside(Effect.scoped(Batch.inOrder(once, loadAll)))),
-    (exits) => keys.map((key) => exits[places.get(idOf(key))!]!)
-  )
-}

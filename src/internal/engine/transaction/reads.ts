@@ -5,6 +5,7 @@ import type * as Fiber from "effect/Fiber"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import * as Turns from "../../time/turns.ts"
 import * as Many from "../batch/readMany.ts"
+import { loadWithoutCache } from "../batch/withoutCache.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as Lookup from "../operations/lookup.ts"
@@ -129,7 +130,7 @@ export const readMany = (
   many: Many.ManyRequest
 ): Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, unknown, any> =>
   self.root.bypasses
-    ? Many.loadWithoutCache(many)
+    ? loadWithoutCache(many)
     : Effect.flatMap(
       Policy.Current,
       (policy) => before(self, policy, many.keys, Effect.withFiber((fiber) => Many.readMany(self.own, fiber, many)))

@@ -1,0 +1,42 @@
+/** The end of a read of many keys: which failures are of the whole read, and which of one key. */
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import { CacheClosed, CacheConfigError, CacheCycle } from "../../../CacheError.ts"
+import type { Batch } from "../state.ts"
+import { StrictFault } from "../storeTier/strict.ts"
+
+type Exits = ReadonlyArray<Exit.Exit<unknown, unknown>>
+
+/** The answer of the read: a refusal, or a failed call that a caller sees, fails it as a whole. */
+export const conclude = (exits: Exits, batches: Iterable<Batch>): Exit.Exit<Exits, unknown> => {
+  const refused = exits.find(isRefusal)
+  if (refused !== undefined) return refused as Exit.Exit<never, unknown>
+  for (const { failed } of batches) {
+    if (failed !== undefined && isShown(failed, exits)) return Exit.failCause(failed)
+  }
+  return Exit.succeed(exits)
+}
+
+/** Whether an exit is an error of the read itself, not an outcome of a load. */
+const isRefusal = (exit: Exit.Exit<unknown, unknown>): boolean =>
+  Exit.isFailure(exit) &&
+  exit.cause.reasons.some((reason) =>
+    Cause.isDieReason(reason) && refusals.some((refusal) => reason.defect instanceof refusal)
+  )
+
+const refusals = [CacheClosed, CacheConfigError, CacheCycle, StrictFault]
+
+/** Whether a failed call is among the answers. It is not where every key fell back on a stale value. */
+const isShown = (failed: Cause.Cause<unknown>, exits: Exits): boolean =>
+  exits.some((exit) => Exit.isFailure(exit) && (exit.cause === failed || sameReasons(exit.cause, failed)))
+
+const sameReasons = (one: Cause.Cause<unknown>, other: Cause.Cause<unknown>): boolean =>
+  one.reasons.length === other.reasons.length &&
+  one.reasons.every((reason, i) => {
+    const against = other.reasons[i]!
+    return reason._tag === "Fail" && against._tag === "Fail"
+      ? reason.error === against.error
+      : reason._tag === "Die" && against._tag === "Die"
+      ? reason.defect === against.defect
+      : reason._tag === against._tag
+  })

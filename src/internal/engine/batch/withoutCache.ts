@@ -1,0 +1,28 @@
+/** A call for many keys past the cache. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { idOf, type Key } from "../../key/ofKey.ts"
+import { aside } from "../request/attempt.ts"
+import type { LoadAll } from "../state.ts"
+import { checked, inOrder } from "./batch.ts"
+
+/** Without a cache: loads each key once, in one call. */
+export const loadWithoutCache = ({ keys, loadAll }: {
+  readonly keys: ReadonlyArray<Key>
+  readonly loadAll: LoadAll
+}): Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, unknown, any> => {
+  const places = new Map<string, number>()
+  const once: Array<Key> = []
+  for (const key of keys) {
+    const id = idOf(key)
+    if (places.has(id)) continue
+    places.set(id, once.length)
+    once.push(key)
+  }
+  if (once.length === 0) return Exit.succeed([])
+  return Effect.map(
+    // the call is no part of the load of a cached effect around it
+    checked(once, aside(Effect.scoped(inOrder(once, loadAll)))),
+    (exits) => keys.map((key) => exits[places.get(idOf(key))!]!)
+  )
+}
