@@ -46,13 +46,13 @@ export const storeOver = Effect.fnUntraced(function*(
   return storeOf(State.make(options))
 })
 
-const invalidatorOf = (self: State.RedisStoreState): Recovery.Invalidator => ({
+const invalidatorOf = (self: State.StoreState): Recovery.Invalidator => ({
   clear: clear(self),
   invalidateTags: (tags) => Tags.invalidateTags(self, tags),
   removeMany: (ids) => Writes.removeMany(self, ids)
 })
 
-const storeOf = (self: State.RedisStoreState): Store => {
+const storeOf = (self: State.StoreState): Store => {
   const { wire } = self.session
   return complete({
     name: storeName,
