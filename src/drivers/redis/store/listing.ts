@@ -69,7 +69,9 @@ interface Place {
   readonly count: number
 }
 
-/** Walks over the keys of a kind, master by master and page by page. `SCAN` may answer a key twice: it is listed once. */
+/**
+ * Walks over the keys of a kind, master by master and page by page. `SCAN` may answer a key twice: it is listed once.
+ */
 const listing = <A>(self: StoreState, given: Listing<A>): Stream.Stream<A, StoreError> =>
   Stream.suspend(() => {
     const { session } = self

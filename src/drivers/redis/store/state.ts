@@ -110,7 +110,7 @@ interface Write extends Omit<ScriptCall, "isWrite"> {
 export const write = (self: StoreState, script: Name, { changes, ...call }: Write, done: Done): void =>
   run(self.session, script, { ...call, isWrite: true }, confirmed(self, changes, done))
 
-/** Tells others of changes when the server has confirmed them. */
+/** Passes changes on when the server has confirmed them: to the recovery, and to other processes. */
 export const confirmed = (self: StoreState, changes: ReadonlyArray<Told>, done: Done): Done => (answer) => {
   if (!isFault(answer)) {
     self.changed(changes)

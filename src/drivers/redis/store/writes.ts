@@ -85,8 +85,8 @@ interface Tomb {
 }
 
 /**
- * Writes a mark in place of the stored value. While it is there, no other process has changed the id: so the invalidation of
- * this write ends nothing in this memory, and that of the next one does.
+ * Writes a mark in place of the stored value. While it is there, no other process has changed the id: so the
+ * invalidation of this write ends nothing in this memory, and that of the next one does.
  */
 const entomb = (self: StoreState, { expiresAt, generation = "", id }: Tomb, done: Done): void => {
   const { ownWrites, session, tokens } = self

@@ -2,9 +2,9 @@
  * Follows changes with Redis client-side tracking in broadcasting mode: writes by this and other releases, removals,
  * expirations and evictions.
  *
- * Each master has a connection of its own for that, because a client that connects again has lost the mode without notice.
- * It is thrown away on any fault, and the reader starts again. Every half second it is asked for its mode: the answer proves
- * that all earlier invalidations have come.
+ * Each master has a connection of its own for that, because a client that connects again has lost the mode without
+ * notice. It is thrown away on any fault, and the reader starts again. Every half second it is asked for its mode: the
+ * answer proves that all earlier invalidations have come.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -28,8 +28,8 @@ interface Followed extends Tracking {
 }
 
 /**
- * Changes on all masters, except writes of this process. The stream ends with the first lost connection, and when there are
- * other masters: their changes before that are unknown.
+ * Changes on all masters, except writes of this process. The stream ends with the first lost connection, and when there
+ * are other masters: their changes before that are unknown.
  */
 export const changesOf = (followed: Followed): Stream.Stream<Change, StoreError> =>
   Stream.callback<Change, StoreError>((queue) => {

@@ -45,8 +45,8 @@ const onCluster = Effect.fnUntraced(function*(
 })
 
 /**
- * Stores the results of loads in other slots, and answers those that were refused. The transaction is committed by then, so
- * it does not wait for a master that does not answer.
+ * Stores the results of loads in other slots, and answers those that were refused. The transaction is committed by
+ * then, so it does not wait for a master that does not answer.
  */
 const commitElsewhere = (self: StoreState, steps: ReadonlyArray<Commit>): Effect.Effect<ReadonlyArray<string>> =>
   Effect.map(
