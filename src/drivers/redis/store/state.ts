@@ -6,7 +6,7 @@ import type { StoreError } from "../../../CacheError.ts"
 import type * as Tokens from "../../../internal/token.ts"
 import type { Told } from "../../shared/recentChanges.ts"
 import type { Done } from "../connection/connection.ts"
-import { Fault, isFault, noAnswer, type Scrub, storeError } from "../fault.ts"
+import { Fault, isFault, noAnswer, storeError } from "../fault.ts"
 import type { Named } from "../protocol/keys.ts"
 import type { Name } from "../protocol/scripts/all.ts"
 import { outOfRange as outOfRangeStatus } from "../protocol/scripts/counters.ts"
@@ -25,7 +25,6 @@ export interface StateOptions {
   readonly scope: Scope.Scope
   /** The largest payload, in bytes. */
   readonly maxValue: number
-  readonly scrub: Scrub
   readonly published: Published.Published
   /** The server has confirmed changes: another server may have to repeat them. */
   readonly changed: (changes: ReadonlyArray<Told>) => void

@@ -35,7 +35,6 @@ export const storeOver = Effect.fnUntraced(function*(
     clock: yield* Clock.Clock,
     scope: yield* Effect.scope,
     maxValue,
-    scrub,
     published,
     changed: (changes) => Recovery.note(recovery, changes)
   }
