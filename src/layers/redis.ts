@@ -23,19 +23,19 @@ export interface RedisOptions extends LayerOptions, ServerOptions {}
  *
  * **When to use**
  *
- * Use where several machines ask for the same results: one of them loads what the others wait for.
+ * Use if several machines need the same results: one of them loads an entry that the others wait for.
  *
  * **Details**
  *
  * - Needs the package `redis` (node-redis) and Redis 7.0 or newer.
- * - While the server cannot be reached the cache works from memory, and loads what is not there. What waiting does not mend
- *   (a wrong password, a server that is too old) is a `StoreError` of the layer; with `connect: "required"` a server that
- *   cannot be reached is one too.
- * - What other processes change is seen at once where memory has a copy: the server tells (client tracking). While it cannot
- *   be heard, copies are believed for `maxStaleness` (10 seconds).
- * - `Lock` and the guards (`Guard`) hold among all processes that use the server and prefix, unless the program provides others: to this
- *   layer, with `Layer.provide`, or around it.
- * - Throws a `CacheConfigError` for an option that it cannot use.
+ * - While the server cannot be reached, the cache works from memory, and loads missing entries. Permanent errors (a
+ *   wrong password, a server that is too old) fail the layer with a `StoreError`. With `connect: "required"`, so does a
+ *   server that cannot be reached.
+ * - Changes by other processes reach the copies in memory at once: the server sends invalidations (client-side
+ *   caching). While they are interrupted, memory is trusted for at most `maxStaleness` (10 seconds).
+ * - It also provides a `Lock` and a `GuardStore`, shared by all processes with the same server and prefix, unless the
+ *   program provides its own: to this layer, with `Layer.provide`, or around it.
+ * - Throws a `CacheConfigError` for invalid options.
  *
  * **Example** (Sharing results among machines)
  *

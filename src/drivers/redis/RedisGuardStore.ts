@@ -1,5 +1,5 @@
 /**
- * State of guards that all processes share which reach one Redis server or cluster.
+ * State of guards, shared by all processes that use one Redis server or cluster.
  *
  * Needs the package `redis` (node-redis) beside this one, and Redis 7.0 or newer.
  *
@@ -17,7 +17,7 @@ import * as Open from "./open.ts"
 import * as Config from "./options.ts"
 
 /**
- * Where the server is: the options of `RedisStore.make`, but for those of values.
+ * The address of the server: the options of `RedisStore.make`, except those of values.
  *
  * @category options
  * @since 0.1.0
@@ -25,7 +25,7 @@ import * as Config from "./options.ts"
 export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replicas"> {}
 
 /**
- * Where the cluster is: the options of `RedisStore.makeCluster`, but for those of values.
+ * The address of the cluster: the options of `RedisStore.makeCluster`, except those of values.
  *
  * @category options
  * @since 0.1.0
@@ -33,23 +33,22 @@ export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replic
 export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" | "replicas"> {}
 
 /**
- * The state of guards on a server, closed with its scope. All who use the same server and prefix have one state.
+ * The state of guards on a server, until the scope closes. All processes with the same server and prefix share it.
  *
  * **When to use**
  *
- * `CacheLayer.redis` provides one for its server and prefix. Use this one where limits belong on another server, or where
+ * `CacheLayer.redis` provides one for its server and prefix. Use this one if limits belong on another server, or if
  * there is no such cache.
  *
  * **Details**
  *
  * - A step is one script on the server, in the server's time, for all guards but filters.
- * - A server that cannot be reached is tried again, and guards do meanwhile what their `onStoreError` says. What waiting does
- *   not mend (a wrong password, a server that is too old) fails here. Throws a `CacheConfigError` for options that make no
- *   sense.
+ * - While the server cannot be reached, guards do what their `onStoreError` says. Permanent errors (a wrong password, a
+ *   server that is too old) fail here. Throws a `CacheConfigError` for invalid options.
  *
  * **Gotchas**
  *
- * A server that fails may have told nobody of its last steps: the replica that takes its place may let some calls through
+ * A server may fail before it has replicated its last steps: the replica that takes its place may admit some calls
  * again.
  *
  * **Example** (One limit for all machines)
@@ -75,7 +74,7 @@ export const make = (options: Options = {}): Effect.Effect<GuardStore.GuardStore
 }
 
 /**
- * The state of guards on a Redis cluster, closed with its scope.
+ * The state of guards on a Redis cluster, until the scope closes.
  *
  * @see {@link make} for what it promises
  *

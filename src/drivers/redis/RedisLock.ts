@@ -16,7 +16,7 @@ import * as Open from "./open.ts"
 import * as Config from "./options.ts"
 
 /**
- * Where the server is: the options of `RedisStore.make`, but for those of values.
+ * The address of the server: the options of `RedisStore.make`, except those of values.
  *
  * @category options
  * @since 0.1.0
@@ -24,7 +24,7 @@ import * as Config from "./options.ts"
 export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replicas"> {}
 
 /**
- * Where the cluster is: the options of `RedisStore.makeCluster`, but for those of values.
+ * The address of the cluster: the options of `RedisStore.makeCluster`, except those of values.
  *
  * @category options
  * @since 0.1.0
@@ -32,21 +32,20 @@ export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replic
 export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" | "replicas"> {}
 
 /**
- * A lock on a server, closed with its scope. All who use the same server and prefix exclude each other.
+ * A lock on a server, until the scope closes. All processes with the same server and prefix exclude each other.
  *
  * **Details**
  *
- * - Who waits is woken by a message when the lock is released, and looks every 250 ms too.
- * - The server's clock counts for leases. Fencing tokens grow although the server loses what it has stored, as long as its
+ * - A message wakes those that wait when the lock is released. They also try again every 250 ms.
+ * - Leases are measured by the server's clock. Fencing tokens grow even if the server loses its data, as long as its
  *   clock is not set back.
- * - A server that cannot be reached is tried again; `acquire` fails meanwhile with reason `Unavailable`. What waiting does
- *   not mend (a wrong password, a server that is too old) fails here. Throws a `CacheConfigError` for options that make no
- *   sense.
+ * - While the server cannot be reached, `acquire` fails with reason `Unavailable`. Permanent errors (a wrong password,
+ *   a server that is too old) fail here. Throws a `CacheConfigError` for invalid options.
  *
  * **Gotchas**
  *
- * A server that fails may have told nobody of a lock that it granted: the replica that takes its place may grant it again.
- * Where that must do no harm, let the protected resource refuse the smaller token.
+ * A server may fail before it has replicated a lock that it granted: the replica that takes its place may grant it
+ * again. If that must do no harm, let the protected resource refuse the smaller token.
  *
  * **Example** (Locking on a server)
  *
@@ -71,7 +70,7 @@ export const make = (options: Options = {}): Effect.Effect<Lock.Lock, LockError,
 }
 
 /**
- * A lock on a Redis cluster, closed with its scope.
+ * A lock on a Redis cluster, until the scope closes.
  *
  * **Example** (Locking on a cluster)
  *

@@ -1,6 +1,6 @@
 /**
- * A store on a Redis server: many processes on many machines share it. One of them loads what the others wait for, and
- * entries, tags and counters outlive all of them.
+ * A store on a Redis server, shared by processes on many machines. One of them loads an entry that the others wait for,
+ * and entries, tags and counters outlive all of them.
  *
  * Needs the package `redis` (node-redis) beside this one, and Redis 7.0 or newer.
  *
@@ -19,14 +19,14 @@ import * as Config from "./options.ts"
 import { storeOver } from "./store/store.ts"
 
 /**
- * Where the server is, and how it is used.
+ * The address of the server, and how it is used.
  *
  * @category options
  * @since 0.1.0
  */
 export interface Options extends Config.ServerOptions {
   /**
-   * how long a command may take; a connection that does not answer for twice that time is thrown away
+   * How long a command may take. A connection that does not answer for twice that time is thrown away.
    *
    * @default 500 ms
    */
@@ -34,14 +34,14 @@ export interface Options extends Config.ServerOptions {
 }
 
 /**
- * Where the cluster is, and how it is used.
+ * The address of the cluster, and how it is used.
  *
  * @category options
  * @since 0.1.0
  */
 export interface ClusterOptions extends Config.ClusterOptions {
   /**
-   * how long a command may take; a connection that does not answer for twice that time is thrown away
+   * How long a command may take. A connection that does not answer for twice that time is thrown away.
    *
    * @default 500 ms
    */
@@ -53,14 +53,15 @@ export interface ClusterOptions extends Config.ClusterOptions {
  *
  * **Details**
  *
- * - A server that cannot be reached is tried again, with growing pauses; meanwhile every operation fails at once. With
- *   `connect: "required"` it is a `StoreError`.
- * - What waiting does not mend is a `StoreError` in any case: a wrong password, a user who may not (reason `Denied`), TLS
+ * - A server that cannot be reached is tried again, with growing pauses. Meanwhile every operation fails at once. With
+ *   `connect: "required"` opening fails with a `StoreError`.
+ * - Permanent errors fail with a `StoreError` in any case: a wrong password, a missing right (reason `Denied`), TLS
  *   that does not fit, a server that is too old, a replica, a node of a cluster, the package `redis` missing (reason
- *   `Unsupported`). Throws a `CacheConfigError` for options that make no sense.
+ *   `Unsupported`). Throws a `CacheConfigError` for invalid options.
  * - Every operation on one id is one script on the server, in the server's time. All reads of one turn are one command.
  * - Values above `maxValue` are refused (reason `TooLarge`).
- * - What another program, or a newer release of this one, has stored under a key is a miss, and is not written over.
+ * - A value that another program, or a newer release of this one, has stored under a key is a miss, and is not
+ *   overwritten.
  *
  * **Example** (Counting on a server)
  *
@@ -90,8 +91,7 @@ export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreErr
  *
  * **Details**
  *
- * - All keys of one id are in one slot. Masters are found from any node; slots that move and masters that are replaced are
- *   followed.
+ * - All keys of one id are in one slot. Masters are found from any node. Moved slots and replaced masters are followed.
  * - Operations on many ids go to all masters at once.
  *
  * **Example** (Opening a cluster)

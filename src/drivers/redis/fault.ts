@@ -1,13 +1,13 @@
-/** What goes wrong with Redis, and what it means. */
+/** Failures of commands and connections. */
 import { StoreError, type StoreErrorReason } from "../../CacheError.ts"
 
 /** A command, or a connection, that failed. */
 export class Fault {
   readonly reason: StoreErrorReason
   readonly message: string
-  /** the first word of an error of the server (`MOVED`, `NOSCRIPT`), or the code of one of the system */
+  /** The first word of an error of the server (`MOVED`, `NOSCRIPT`), or the code of a system error. */
   readonly code: string
-  /** waiting does not mend it */
+  /** Waiting does not mend it. */
   readonly isLasting: boolean
   constructor(reason: StoreErrorReason, message: string, code = "", isLasting = false) {
     this.reason = reason
@@ -17,10 +17,10 @@ export class Fault {
   }
 }
 
-/** What waiting does not mend, because the server, or what the program has given, is of another kind. */
+/** A lasting fault: the server, or an option of the program, is of another kind. */
 export const unfit = (message: string): Fault => new Fault("Unsupported", message, "UNFIT", true)
 
-/** Removes secrets from a text: servers repeat the command that they do not understand, `AUTH` too. */
+/** Removes secrets from a text. Servers repeat commands that they do not understand, even `AUTH`. */
 export type Scrub = (text: string) => string
 
 export const scrubbing = (secrets: ReadonlyArray<string>): Scrub => {
@@ -28,7 +28,7 @@ export const scrubbing = (secrets: ReadonlyArray<string>): Scrub => {
   return (text) => known.reduce((text, secret) => text.replaceAll(secret, "<redacted>"), withoutUnknown(text))
 }
 
-// a client of the program's has a password that is not known here
+// A client of the program has a password that is unknown here.
 const withoutUnknown = (text: string): string =>
   text
     .replace(/(:\/\/[^\s:@/]*):\S+@/g, "$1:<redacted>@")
@@ -44,13 +44,13 @@ const reasons: Readonly<Record<string, StoreErrorReason>> = {
 
 const denied = new Set(["WRONGPASS", "NOAUTH", "NOPERM"])
 
-/** Errors of a server that come and go. */
+/** Errors of a server that pass. */
 const passing =
   /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|READONLY|MISCONF|OOM|UNBLOCKED|ERR max number of clients)/
 
 const ofTls = /^(ERR_TLS|ERR_SSL|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH)/
 
-/** What a server that cannot be used answers while a client logs in, and what to do about it. */
+/** Answers to a login by servers that cannot be used, and what to do about it. */
 const misfits: ReadonlyArray<readonly [RegExp, string]> = [
   [
     /^ERR (DB index is out of range|invalid DB index)/i,
@@ -69,8 +69,7 @@ const misfits: ReadonlyArray<readonly [RegExp, string]> = [
 const wordOf = (message: string): string => /^[A-Z]{2,}\b/.exec(message)?.[0] ?? ""
 
 /**
- * What a client threw. Of the error only its words are kept: it has the command with it, and so the value, and the
- * password.
+ * A fault of what a client threw. It keeps only the message: the error holds the command, and so the value or password.
  */
 export const faultOf = (thrown: unknown, scrub: Scrub): Fault => {
   const { code, message, name } = (thrown ?? {}) as Partial<Record<"code" | "message" | "name", unknown>>
@@ -100,5 +99,5 @@ export const storeName = "redis"
 export const storeError = (operation: string, { message, reason }: Fault): StoreError =>
   new StoreError({ store: storeName, operation, reason, cause: new Error(message) })
 
-/** An answer of the server that is none. */
+/** An answer that is none of those expected. */
 export const noAnswer = (what: string): Fault => new Fault("Corrupt", `the server's answer to ${what} is none`)

@@ -18,8 +18,8 @@ export interface Opened {
 }
 
 /**
- * Connects, and checks that the user has the rights that the store needs. If the server cannot be reached, further attempts
- * follow, unless the connection is required.
+ * Connects, and checks that the user has the rights that the store needs. If the server cannot be reached, further
+ * attempts follow, unless the connection is required.
  */
 export const open = Effect.fnUntraced(function*(config: Config): Effect.fn.Return<Opened, Fault, Scope.Scope> {
   const { commandMillis, isCluster, isRequired, prefix, replicas, scrub } = config

@@ -10,76 +10,75 @@ import type * as Ttl from "../../Ttl.ts"
 import type { Address, Client, Settings } from "./connection/client.ts"
 import { type Scrub, scrubbing } from "./fault.ts"
 
-/** What every kind of server is given. */
+/** Options of every kind of server. */
 interface CommonOptions {
   /**
-   * begins the name of every key, so that programs may share a server
+   * Begins the name of every key, so that programs can share a server.
    *
    * @default `"effect-cached"`
    */
   readonly prefix?: string | undefined
   /**
-   * the user (ACL), where it is not in the URL
+   * The user (ACL), unless it is in the URL.
    *
    * @default none: the server's default user
    */
   readonly username?: string | undefined
   /**
-   * the password, where it is not in the URL
+   * The password, unless it is in the URL.
    *
    * @default none
    */
   readonly password?: Redacted.Redacted<string> | undefined
   /**
-   * `true`, or options of `node:tls` (`ca`, `cert`, `key`, `servername`); a URL with `rediss:` says `true`
+   * `true`, or options of `node:tls` (`ca`, `cert`, `key`, `servername`). A URL with `rediss:` means `true`.
    *
    * @default `false`
    */
   readonly tls?: boolean | Readonly<Record<string, unknown>> | undefined
   /**
    * `"required"`: a server that cannot be reached is an error of the layer. `"eventually"`: the cache works without it
-   * until it can be reached
+   * until it can be reached.
    *
    * @default `"eventually"`
    */
   readonly connect?: "required" | "eventually" | undefined
   /**
-   * the largest value that is stored; others wait behind it on the connection
+   * The largest value that is stored. Other commands wait behind it on the connection.
    *
    * @default 1 MiB
    */
   readonly maxValue?: ByteSize.Input | undefined
   /**
-   * how many replicas must have a write before it counts as done (`WAIT`)
+   * How many replicas must have a write before it counts as done (`WAIT`).
    *
    * @default 0
    */
   readonly replicas?: number | undefined
 }
 
-/** Where a single server is. */
+/** Options of a single server. */
 export interface ServerOptions extends CommonOptions {
   /**
-   * where the server is: `redis://user:password@host:6379/0`, or `rediss:` for TLS
+   * The address of the server: `redis://user:password@host:6379/0`, or `rediss:` for TLS.
    *
    * @default the port of Redis on this machine
    */
   readonly url?: string | Redacted.Redacted<string> | undefined
   /**
-   * the number of the database
+   * The number of the database.
    *
    * @default that of the URL
    */
   readonly database?: number | undefined
   /**
-   * asks Sentinels where the master is: `name`, their `nodes` (`"host:26379"`), and how to log in to them
+   * Sentinels that know the master: its `name`, their `nodes` (`"host:26379"`), and how to log in to them.
    *
    * @default none: the server of `url`
    */
   readonly sentinel?: SentinelOptions | undefined
   /**
-   * makes a client of the package `redis`, in place of `url`. The store connects copies of it (`duplicate`), with its
-   * settings
+   * Makes a client of the package `redis`, in place of `url`. The store connects duplicates of it, with its settings.
    *
    * @default none
    */
@@ -88,40 +87,40 @@ export interface ServerOptions extends CommonOptions {
 
 /** The Sentinels that know a master. */
 interface SentinelOptions {
-  /** the name under which they know it */
+  /** The name under which they know it. */
   readonly name: string
-  /** `"host:26379"` of some of them */
+  /** `"host:26379"` of some of them. */
   readonly nodes: ReadonlyArray<string>
   /**
-   * the user of the Sentinels
+   * The user of the Sentinels.
    *
    * @default none
    */
   readonly username?: string | undefined
   /**
-   * the password of the Sentinels
+   * The password of the Sentinels.
    *
    * @default none
    */
   readonly password?: Redacted.Redacted<string> | undefined
   /**
-   * `true`, or options of `node:tls`, for the connections to the Sentinels
+   * `true`, or options of `node:tls`, for the connections to the Sentinels.
    *
    * @default `false`
    */
   readonly tls?: boolean | Readonly<Record<string, unknown>> | undefined
 }
 
-/** Where a cluster is. */
+/** Options of a cluster. */
 export interface ClusterOptions extends CommonOptions {
-  /** URLs of some of its nodes: the others are found. User, password and TLS are those of the first */
+  /** URLs of some of its nodes: the others are found. User, password and TLS are those of the first. */
   readonly nodes: ReadonlyArray<string | Redacted.Redacted<string>>
 }
 
-/** What the options have come to. */
+/** The options with their defaults. */
 export interface Config {
   readonly prefix: string
-  /** where the servers are, without secrets */
+  /** The addresses of the servers, without secrets. */
   readonly name: string
   readonly settings: Settings
   readonly addresses: ReadonlyArray<Address>
@@ -190,12 +189,12 @@ const databaseOf = (what: string, given: number | undefined, ofUrl: number | und
   return given ?? ofUrl ?? 0
 }
 
-/** What is used of a client, by which one of another library, or of an older release, is found out. */
+/** The functions of a client that are used. A client of another library, or of an older release, lacks some. */
 const functionsOfClient = ["connect", "destroy", "duplicate", "on", "pSubscribe", "sendCommand", "subscribe"] as const
 
 const checkedClient = (what: string, made: unknown): Client => {
   const isPromise = made instanceof Promise
-  // nobody waits for it
+  // It is not awaited.
   if (isPromise) made.catch(() => {})
   const missing = functionsOfClient.find((name) =>
     typeof (made as Partial<Client> | null | undefined)?.[name] !== "function"
@@ -250,7 +249,7 @@ const shared = (what: string, options: CommonOptions & Timed, all: ReadonlyArray
   }
 }
 
-/** Timers go no further. */
+/** The longest time of a timer. */
 const longestMillis = 2 ** 30
 
 const secretsOf = (password: string): ReadonlyArray<string> => [password, encodeURIComponent(password)]
@@ -288,17 +287,17 @@ interface Parsed {
   readonly address: Address
   readonly username: string | undefined
   readonly password: string | undefined
-  /** `undefined`: the URL has no path */
+  /** `undefined`: the URL has no path. */
   readonly database: number | undefined
   readonly isTls: boolean
 }
 
-/** Parses a URL. What is thrown does not repeat it: there may be a password in it. */
+/** Parses a URL. Errors do not repeat it, because it may contain a password. */
 const parse = (what: string, option: string, given: unknown): Parsed => {
   const text = Redacted.isRedacted(given) ? Redacted.value(given) : given
   const form = `"${option}" of ${what} is no URL like redis://user:password@host:6379/0 (or rediss: for TLS)`
   if (typeof text !== "string") return refuse(what, form)
-  // the host would end there, in the middle of the password
+  // The host would end there, in the middle of the password.
   if (/^rediss?:\/\/[^]*[/?#][^]*@/.test(text)) {
     refuse(
       what,
@@ -371,7 +370,7 @@ const sentinelsOf = (what: string, options: SentinelOptions): NonNullable<Config
     refuse(of, "\"nodes\" is a list of \"host:26379\", at least one")
   }
   const nodes = options.nodes.map((node: unknown) => {
-    // it is not repeated: there may be a password in it
+    // The message does not repeat it, because it may contain a password.
     if (typeof node !== "string" || !/^[^\s/?#]+$/.test(node) || !URL.canParse(`redis://${node}`)) {
       return refuse(of, "each of \"nodes\" is \"host:26379\", without redis:// before it or a path behind it")
     }
@@ -390,5 +389,5 @@ const refuse: (what: string, message: string) => never = (what, message) => {
   throw new CacheConfigError({ message: message.includes(what) ? message : `${what}: ${message}` })
 }
 
-/** Whether an option is of the connection, and not of values: locks and guards have none. */
+/** Whether an option is about the connection, not about values: locks and guards have none. */
 export const isOfConnection = (option: string): boolean => option !== "maxValue" && option !== "replicas"

@@ -30,7 +30,7 @@ export const connection = {
   overdue: 2,
   /** How often an idle connection asks for the server's time. */
   heartbeatMillis: 5000,
-  /** How far the server's clock may be from ours, in addition to the time of the answer, before they count as different. */
+  /** The clocks count as different if they are further apart than this and the time of the answer. */
   clockMillis: 50
 }
 
@@ -56,9 +56,9 @@ export const tracking = {
   beatsPerRole: 10,
   /** How many changes may wait for their reader. */
   queued: 100_000,
-  /** Of how many own writes the beginning of the entry is kept. */
+  /** How many own writes are remembered, with the first bytes of their entries. */
   ownWrites: 10_000,
-  /** Of how many tags the version is kept. */
+  /** How many tags are remembered with their versions. */
   tagVersions: 100_000,
   /** After this time without an answer, an invalidation counts as that of another process. */
   ownWriteMillis: 50,

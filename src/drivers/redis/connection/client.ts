@@ -89,8 +89,8 @@ export const fromLibrary =
     })
 
 /**
- * Duplicates a client that the program makes, with its settings, but without its reconnect strategy. A function that has
- * never made a client is a mistake of the program; one that has may do so again. Throws `Fault`s.
+ * Duplicates a client that the program makes, with its settings, but without its reconnect strategy. A function that
+ * has never made a client is a mistake of the program; one that has may do so again. Throws `Fault`s.
  */
 export const fromClient = (make: () => Client, scrub: Scrub): MakeClient => {
   let hasMade = false

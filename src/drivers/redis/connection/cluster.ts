@@ -2,7 +2,8 @@
  * The masters of a cluster: which of them has a slot, and how redirections are followed.
  *
  * A command goes to the master that had its slot at the last look. If the slot has moved, the answer names another one
- * (`MOVED`, `ASK`), which is asked next. A lost connection, and an answer with `MOVED`, lead to another look at all slots.
+ * (`MOVED`, `ASK`), which is asked next. A lost connection, and an answer with `MOVED`, lead to another look at all
+ * slots.
  */
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"

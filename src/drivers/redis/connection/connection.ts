@@ -1,9 +1,9 @@
 /**
  * A connection to one server: its state, and the commands that have no answer yet.
  *
- * The client's own timeout ends when a command is written, its offline queue keeps commands for later, and its pings wait
- * forever, so none of them is used. A command that is not answered in time fails, and a connection whose oldest command
- * stays unanswered is thrown away. Nothing is sent while there is no connection.
+ * The client's own timeout ends when a command is written, its offline queue keeps commands for later, and its pings
+ * wait forever, so none of them is used. A command that is not answered in time fails, and a connection whose oldest
+ * command stays unanswered is thrown away. Nothing is sent while there is no connection.
  */
 import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"

@@ -1,25 +1,25 @@
-/** The names of the keys on a server: prefix, kind, era and a hash tag, which keeps the keys of one id in one slot. */
+/** The names of the keys on a server: prefix, kind, era, and a hash tag, which keeps the keys of one id in one slot. */
 import { crc32 } from "node:zlib"
 import { groupOf, groupTag, idOfTag } from "../../../internal/store/markers/idTags.ts"
 
 /**
- * v an entry, l its lease, f the failure note of its last leader, d the marker of its id, t the marker of a tag, n a
- * counter.
+ * v: an entry, l: its lease, f: the failure note of its last leader, d: the marker of its id, t: the marker of a tag,
+ * n: a counter.
  */
 export type KeyKind = "v" | "l" | "f" | "d" | "t" | "n"
 
-/** A key by what it is and what it is of. */
+/** A key by its kind and its id, tag or name. */
 export type Named = readonly [kind: KeyKind, text: string]
 
-/** The marker of a tag. That of an id is in the slot of the id. */
+/** The marker of a tag. The marker of an id is in the slot of the id. */
 export const markerOf = (tag: string): Named => {
   const id = idOfTag(tag)
   return id === undefined ? ["t", tag] : ["d", id]
 }
 
-/** What a write of an entry changes: the entry itself, its lease and note, and the markers of its id. */
+/** The keys that a write of an entry changes: the entry, its lease and note, and the markers of its id. */
 export const keysOfWrite = (id: string, isCluster: boolean): ReadonlyArray<Named> =>
-  // on a cluster the marker of its group would be in another slot
+  // On a cluster the marker of its group would be in another slot.
   isCluster
     ? [["v", id], ["l", id], ["f", id], ["d", id]]
     : [["v", id], ["l", id], ["f", id], ["d", id], markerOf(groupTag(groupOf(id)))]
@@ -29,19 +29,19 @@ export const leaseKeys = (id: string): ReadonlyArray<Named> => [["v", id], ["l",
 
 const special = /[%:{}*?[\]\\]/g
 
-/** A prefix without the characters that have a meaning in keys and patterns: two prefixes never share a key. */
+/** Encodes the characters that have a meaning in keys and patterns: two prefixes never share a key. */
 const encodePrefix = (prefix: string): string =>
   prefix.replace(special, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
 
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-/** What decides where a text is: what it begins with in braces, as in `{cart:7}:items`, or all of it. */
+/** The part of a text that decides its slot: the beginning in braces, as in `{cart:7}:items`, or all of it. */
 const placeOf = (text: string): string => {
   const end = text.startsWith("{") ? text.indexOf("}") : 0
   return end > 1 ? text.slice(1, end) : text
 }
 
-/** The hash tag of an id: six letters. Ids themselves would not do, since `}` ends a hash tag, and an empty one is none. */
+/** The hash tag of an id: six letters. An id itself cannot be one, because `}` ends it, and an empty one is none. */
 export const hashOf = (text: string): string => {
   const sum = crc32(placeOf(text))
   return letters[sum & 63]! + letters[sum >>> 6 & 63]! + letters[sum >>> 12 & 63]! + letters[sum >>> 18 & 63]! +
@@ -53,14 +53,14 @@ const hashSize = 6
 const unusual = /[\0\ud800-\udfff]/
 const escaped = /\0|[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]/g
 
-/** A text whose UTF-8 form is its own: lone surrogates, which have none, and NUL, which stands before them, are escaped. */
+/** Escapes lone surrogates, which have no UTF-8 form, with NUL before them, and so NUL, too. */
 const escape = (text: string): string =>
   unusual.test(text)
     ? text.replace(escaped, (part) =>
       part.length === 2 ? part : part === "\0" ? "\u00000" : `\0${part.charCodeAt(0).toString(16)}`)
     : text
 
-/** The text that was escaped. */
+/** Reverses `escape`. */
 const unescape = (text: string): string =>
   text.includes("\0")
     ? text.replace(/\0(0|d[89a-f][0-9a-f]{2})/g, (_, code: string) =>
@@ -70,33 +70,34 @@ const unescape = (text: string): string =>
 /** The names of the keys of one prefix. */
 export interface Keys {
   readonly prefix: string
-  /** the era of all keys: `clear` begins another one */
+  /** The era of all keys: `clear` begins another one. */
   readonly era: string
-  /** counts the invalidations of tags */
+  /** Counts the invalidations of tags. */
   readonly sequence: string
-  /** a time that was written in a run of the server */
+  /** A time that was written in a run of the server. */
   readonly timeOf: (run: string) => string
-  /** the text whose hash is the slot of those two */
+  /** The hash tag of the keys of no id: the era and the count among them. */
   readonly controlTag: string
   readonly of: (kind: KeyKind, era: string, text: string) => string
-  /** a pattern for the keys of a kind in an era whose texts begin with a prefix, and perhaps others */
+  /** A pattern for the keys of a kind in an era whose texts begin with a prefix. It may match other keys. */
   readonly pattern: (kind: KeyKind, era: string, prefix: string) => string
-  /** what a key consists of; `undefined` for one that none of these names is */
+  /** The parts of a key; `undefined` for a key with another kind of name. */
   readonly partsOf: (key: string) => KeyParts | undefined
-  /** a lock, and the last token of its holders: of no era */
+  /** A lock. It belongs to no era. */
   readonly lock: (name: string) => string
+  /** The last token of the holders of a lock. It belongs to no era. */
   readonly lockToken: (name: string) => string
-  /** the state of a guard, of a kind: of no era */
+  /** The state of a guard of a kind. It belongs to no era. */
   readonly guard: (kind: string, name: string) => string
-  /** what is followed begins with one of these: entries, failure notes, markers, the era, and whether others are deaf */
+  /** The prefixes of tracked keys: entries, failure notes, markers, the era, and `untracked`. */
   readonly tracked: ReadonlyArray<string>
-  /** it is there while a process may not follow what the servers tell: the others then publish what they change */
+  /** Exists while there is a process that may not track: the others then publish their changes. */
   readonly untracked: string
-  /** the channel on which they do */
+  /** The channel of these messages. */
   readonly changes: string
-  /** a pattern for all channels: an ACL that allows just these allows to listen to this very pattern, and to no narrower one */
+  /** A pattern for all channels. An ACL that allows just these allows this very pattern, and no narrower one. */
   readonly allChannels: string
-  /** a pattern for the keys of all eras */
+  /** A pattern for the keys of all eras. */
   readonly allEras: string
 }
 
@@ -120,7 +121,7 @@ export const make = (given: string): Keys => {
     controlTag: prefix,
     of: (kind, era, text) => `${headOf(kind, era)}${hashOf(text)}}${escape(text)}`,
     pattern: (kind, era, text) =>
-      // a lone surrogate at its end may be half of a character in a longer text
+      // A lone surrogate at its end may be half of a character in a longer text.
       `${headOf(kind, era)}??????}${unusual.test(text) ? "" : text.replace(glob, "\\$&")}*`,
     partsOf(key) {
       const found = parts.exec(key)
@@ -145,7 +146,7 @@ export const make = (given: string): Keys => {
 
 export const slotCount = 16_384
 
-/** The table of CRC-16 (XMODEM), which Redis takes for its slots. */
+/** The table of CRC-16 (XMODEM), the hash function of Redis slots. */
 const table = Uint16Array.from({ length: 256 }, (_, byte) => {
   let sum = byte << 8
   for (let bit = 0; bit < 8; bit++) sum = (sum & 0x8000) === 0 ? sum << 1 : (sum << 1) ^ 0x1021

@@ -1,4 +1,4 @@
-/** What servers answer, checked: `undefined` or a fault for what is no answer. Nothing here throws. */
+/** Answers of servers, checked: `undefined` or a fault for all others. Nothing here throws. */
 import { crc32 } from "node:zlib"
 import type { Stored } from "../../../CacheEntry.ts"
 import { toHex } from "../../../internal/codec/bytes.ts"
@@ -11,7 +11,7 @@ import { slotCount } from "./keys.ts"
 // entries
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** An entry with the times of a clock that is `offset` milliseconds ahead of ours: as theirs, or as ours. */
+/** Moves the times of an entry to a clock that is `offset` milliseconds ahead. */
 const shifted = ({ meta, payload }: Stored, offset: number): Stored => ({
   meta: {
     ...meta,
@@ -30,13 +30,13 @@ export const toFrame = (id: string, entry: Stored, offset: number): Buffer => {
 
 interface Decoded {
   readonly entry: Stored | undefined
-  /** it is a frame of ours, with a byte that is not */
+  /** It is a frame of this release with a wrong byte. */
   readonly isDamaged: boolean
 }
 
 const missing: Decoded = { entry: undefined, isDamaged: false }
 
-/** What is under the key of an id. A frame of another release is a miss, and so is what another program wrote. */
+/** The value under the key of an id. A frame of another release is a miss, and so is a value of another program. */
 export const toEntry = (id: string, answer: unknown, offset: number): Decoded => {
   if (!Buffer.isBuffer(answer) || !isOurs(answer)) return missing
   const entry = Frame.decode(id, answer, crc32)
@@ -45,8 +45,8 @@ export const toEntry = (id: string, answer: unknown, offset: number): Decoded =>
 }
 
 /**
- * What stands for a value that the server has not taken, and that stays in the memory of the process that has it: a frame of a
- * release that never was, so a miss for everybody, with a text by which that process knows it again.
+ * The mark in place of a value that the server has not taken, and that stays in the memory of one process: a frame of a
+ * release that never existed, so a miss for every process, with a text by which that process recognizes it.
  */
 export const toMark = (text: string): Buffer => Buffer.from(`ec\0${text}`, "latin1")
 
@@ -105,7 +105,7 @@ const toFailures = (bytes: Buffer): Failures | undefined => {
 
 const versionSize = 12
 
-/** A version of a tag; `undefined` where there is none. */
+/** A version of a tag; `undefined` if there is none. */
 export const toVersion = (answer: unknown): string | undefined =>
   Buffer.isBuffer(answer) && answer.length > versionSize ? toHex(answer, 0, versionSize) : undefined
 
@@ -122,10 +122,10 @@ export const toCount = (answer: unknown): number | undefined => {
   return text !== undefined && /^\d{1,16}$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined
 }
 
-/** The name of an era: such digits. */
+/** The name of an era: a safe integer, as text. */
 export const toEra = (answer: unknown): string | undefined => toCount(answer) === undefined ? undefined : toText(answer)
 
-/** A bulk string as a text. */
+/** A bulk string as text. */
 export const toText = (answer: unknown): string | undefined => Buffer.isBuffer(answer) ? answer.toString() : undefined
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ export interface SlotRange {
   readonly address: Address
 }
 
-/** The answer to `CLUSTER SLOTS`, if it has a master for every slot. `host` is that of the node which was asked. */
+/** The answer to `CLUSTER SLOTS`, if it has a master for every slot. `host` is that of the node that was asked. */
 export const slots = (answer: unknown, host: string): ReadonlyArray<SlotRange> | undefined => {
   if (!Array.isArray(answer)) return undefined
   const ranges: Array<SlotRange> = []
@@ -198,7 +198,7 @@ export const slots = (answer: unknown, host: string): ReadonlyArray<SlotRange> |
     const named = at === null || at === undefined ? "" : String(at)
     if (!isSlot(from) || !isSlot(to) || from > to || !isPort(port)) return undefined
     covered += to - from + 1
-    // a node that does not know its own name is where it was found
+    // A node that does not know its own name has the address at which it answered.
     ranges.push({ from, to, address: { host: named === "" || named === "?" ? host : named, port } })
   }
   return covered === slotCount ? ranges : undefined
@@ -214,7 +214,7 @@ interface Redirection extends Address {
   readonly kind: "MOVED" | "ASK"
 }
 
-/** Where a command belongs: `MOVED 3999 127.0.0.1:6381`. */
+/** The node that a command belongs to: `MOVED 3999 127.0.0.1:6381`. */
 export const redirection = (message: string): Redirection | undefined => {
   const match = /^(MOVED|ASK) \d+ (\S*):(\d{1,5})$/.exec(message)
   return match === null || !isPort(Number(match[3]))

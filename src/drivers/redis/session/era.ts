@@ -93,7 +93,7 @@ export const inEra = (session: Session, task: Task): void => {
 const startAgain = (session: Session, task: Task): void =>
   task.ended === undefined ? inEra(session, task) : task.done(task.ended)
 
-interface ScriptCall {
+export interface ScriptCall {
   /** The keys, after the era's. */
   readonly keys?: ReadonlyArray<Named> | undefined
   /** Keys of all eras, before those. */

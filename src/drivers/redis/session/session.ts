@@ -1,9 +1,9 @@
 /**
- * What the commands of a store share: the servers, the names of the keys and the present era.
+ * The state that the commands of a store share: the servers, the names of the keys and the present era.
  *
- * `clear` begins another era, and the keys of the former one are never read again. A command that finds another era starts
- * again in that one. On a single server each command compares the era; on a cluster the era is asked for beside the
- * commands, once for all of a turn.
+ * `clear` begins another era, and the keys of the former one are never read again. A command that finds another era
+ * starts again in that one. On a single server each command compares the era; on a cluster the era is asked for beside
+ * the commands, once for all of a turn.
  */
 import type { Done } from "../connection/connection.ts"
 import type { Wire } from "../connection/wire.ts"

@@ -1,21 +1,20 @@
 /** `clear`: begins another era, and removes the keys of former ones in the background. */
 import * as Effect from "effect/Effect"
-import type { StoreError } from "../../../CacheError.ts"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import * as Connection from "../connection/connection.ts"
 import { all } from "../session/answers.ts"
 import { begin } from "../session/era.ts"
 import { scanKeys } from "./listing.ts"
-import { asking, confirmed, type RedisStoreState } from "./state.ts"
+import { asking, confirmed, type Operation, type StoreState } from "./state.ts"
 
-export const clear = (self: RedisStoreState): Effect.Effect<void, StoreError> =>
+export const clear = (self: StoreState): Operation<void> =>
   Effect.flatMap(
     asking("clear", (done) => begin(self.session, confirmed(self, [{ _tag: "All" }], done)), Number),
     (era) => startSweeping(self, era)
   )
 
 /** Frees the memory of former eras, until the scope closes. Keys that are not reached expire. */
-const startSweeping = (self: RedisStoreState, before: number): Effect.Effect<void> =>
+const startSweeping = (self: StoreState, before: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     const isRunning = self.sweptBefore !== undefined
     self.sweptBefore = before
@@ -24,7 +23,7 @@ const startSweeping = (self: RedisStoreState, before: number): Effect.Effect<voi
     return Effect.asVoid(Effect.forkIn(Effect.ensuring(sweepAll(self), end), self.scope))
   })
 
-const sweepAll = Effect.fnUntraced(function*(self: RedisStoreState) {
+const sweepAll = Effect.fnUntraced(function*(self: StoreState) {
   // Another `clear` meanwhile leaves keys that were passed already.
   for (let done = 0; done !== self.sweptBefore;) {
     done = self.sweptBefore!
@@ -32,7 +31,7 @@ const sweepAll = Effect.fnUntraced(function*(self: RedisStoreState) {
   }
 })
 
-const sweep = Effect.fnUntraced(function*(self: RedisStoreState, master: Connection.Connection) {
+const sweep = Effect.fnUntraced(function*(self: StoreState, master: Connection.Connection) {
   const { keys, wire } = self.session
   const isOld = (key: Buffer) => Number(keys.partsOf(key.toString())?.era ?? Infinity) < self.sweptBefore!
   let cursor = "0"

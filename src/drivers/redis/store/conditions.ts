@@ -6,9 +6,8 @@ import * as Limits from "../../../internal/defaults/redis.ts"
 import * as Conditions from "../../../internal/store/conditions.ts"
 import type { SetCondition, SetRequest, TouchOptions } from "../../../ports/store.ts"
 import { storeError } from "../fault.ts"
-import { run } from "../session/era.ts"
 import { type Present, present } from "./reads.ts"
-import { asking, confirmed, contended, isDone, now, type RedisStoreState } from "./state.ts"
+import { asking, contended, isDone, now, type Operation, type StoreState, write } from "./state.ts"
 import { beginWrite, checked, keysToWrite } from "./writes.ts"
 
 interface ConditionalWrite {
@@ -18,23 +17,15 @@ interface ConditionalWrite {
   readonly decide: (present: Present) => Stored | undefined
 }
 
-export const setIf = (
-  self: RedisStoreState,
-  { entry, id }: SetRequest,
-  condition: SetCondition
-): Effect.Effect<boolean, StoreError> => {
+export const setIf = (self: StoreState, { entry, id }: SetRequest, condition: SetCondition): Operation<boolean> => {
   const decide = (present: Present) =>
     Conditions.holds(condition, present.entry, now(self), tagsOf(present)) ? entry : undefined
-  return checked(self, "set", [{ id, entry }], attempt(self, { id, script: "setIf", decide }, Limits.conflicts))
+  return checked(self, "set", [{ id, entry }], attempt(self, { id, script: "setIf", decide }))
 }
 
-export const touch = (
-  self: RedisStoreState,
-  id: string,
-  options: TouchOptions
-): Effect.Effect<boolean, StoreError> => {
+export const touch = (self: StoreState, id: string, options: TouchOptions): Operation<boolean> => {
   const decide = (present: Present) => Conditions.touched(present.entry, options, now(self), tagsOf(present))
-  return attempt(self, { id, script: "touch", decide }, Limits.conflicts)
+  return attempt(self, { id, script: "touch", decide })
 }
 
 /** The table of tags of a condition. */
@@ -43,20 +34,19 @@ export const tagsOf = ({ versions }: Present): { readonly version: (tag: string)
 })
 
 const attempt = Effect.fnUntraced(function*(
-  self: RedisStoreState,
-  { decide, id, script }: ConditionalWrite,
-  attempts: number
+  self: StoreState,
+  { decide, id, script }: ConditionalWrite
 ): Effect.fn.Return<boolean, StoreError> {
-  const operation = script === "setIf" ? "set" : "touch"
-  for (let left = attempts; left > 0; left--) {
+  const isSet = script === "setIf"
+  const operation = isSet ? "set" : "touch"
+  for (let left = Limits.conflicts; left > 0; left--) {
     const [found] = yield* present(self, operation, [id])
     const entry = decide(found!)
     if (entry === undefined) return false
     const isWritten = yield* asking(operation, (done) => {
-      const keys = script === "setIf" ? keysToWrite(self, id) : [["v", id] as const]
+      const keys = isSet ? keysToWrite(self, id) : [["v", id] as const]
       const args = [...beginWrite(self, { id, entry }), found!.head]
-      const changed = confirmed(self, [{ _tag: script === "setIf" ? "Entry" : "Load", id }], done)
-      run(self.session, script, { keys, args, ended: 0, isWrite: true }, changed)
+      write(self, script, { keys, args, ended: 0, changes: [{ _tag: isSet ? "Entry" : "Load", id }] }, done)
     }, isDone)
     if (isWritten) return true
   }

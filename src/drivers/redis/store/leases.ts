@@ -1,6 +1,4 @@
 /** Leases: the right to load an id. */
-import type * as Effect from "effect/Effect"
-import type { StoreError } from "../../../CacheError.ts"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { lifeMillis } from "../../../internal/store/leases.ts"
 import type { Acquired, AcquireRequest, Join } from "../../../ports/store.ts"
@@ -8,21 +6,21 @@ import type { Done } from "../connection/connection.ts"
 import { type Fault, isFault, noAnswer } from "../fault.ts"
 import { leaseKeys } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
-import { all } from "../session/answers.ts"
 import { control, run } from "../session/era.ts"
 import type { Control } from "../session/session.ts"
-import { asking, confirmed, contended, isDone, type RedisStoreState } from "./state.ts"
+import { asking, askingAll, confirmed, contended, isDone, type Operation, type StoreState } from "./state.ts"
 
-export const acquire = (self: RedisStoreState, request: AcquireRequest): Effect.Effect<Acquired, StoreError> =>
+export const acquire = (self: StoreState, request: AcquireRequest): Operation<Acquired> =>
   asking("acquire", (done) => acquireOne(self, request, done), (answer) => answer as Acquired)
 
 export const acquireMany = (
-  self: RedisStoreState,
+  self: StoreState,
   requests: ReadonlyArray<AcquireRequest>
-): Effect.Effect<ReadonlyArray<Acquired>, StoreError> =>
-  asking(
+): Operation<ReadonlyArray<Acquired>> =>
+  askingAll(
     "acquireMany",
-    (done) => all(requests, (request, done) => acquireOne(self, request, done), done),
+    requests,
+    (request, done) => acquireOne(self, request, done),
     (answers) => answers as ReadonlyArray<Acquired>
   )
 
@@ -34,13 +32,13 @@ interface Acquiring {
   readonly rejected: Buffer
 }
 
-const acquireOne = (self: RedisStoreState, request: AcquireRequest, done: Done): void => {
+const acquireOne = (self: StoreState, request: AcquireRequest, done: Done): void => {
   const { rejectedWriteId } = request
   const rejected = rejectedWriteId === undefined ? Buffer.alloc(0) : Replies.toRaw(rejectedWriteId)
   attempt(self, { request, done, rejected, attempts: Limits.conflicts })
 }
 
-const attempt = (self: RedisStoreState, acquiring: Acquiring): void => {
+const attempt = (self: StoreState, acquiring: Acquiring): void => {
   const { session, tokens } = self
   const { attempts, done, rejected, request: { id, join, leaseMillis, owner } } = acquiring
   if (attempts === 0) return done(contended)
@@ -81,20 +79,12 @@ interface Held {
   readonly owner: string
 }
 
-export const renew = (
-  { session }: RedisStoreState,
-  { id, owner }: Held,
-  leaseMillis: number
-): Effect.Effect<boolean, StoreError> =>
+export const renew = ({ session }: StoreState, { id, owner }: Held, leaseMillis: number): Operation<boolean> =>
   asking("renew", (done) => {
     run(session, "renew", { keys: [["l", id]], args: [owner, ...millisOf(leaseMillis)], ended: 0 }, done)
   }, isDone)
 
-export const release = (
-  self: RedisStoreState,
-  { id, owner }: Held,
-  note: Uint8Array | undefined
-): Effect.Effect<boolean, StoreError> =>
+export const release = (self: StoreState, { id, owner }: Held, note: Uint8Array | undefined): Operation<boolean> =>
   asking("release", (done) => {
     const noteArgs = note === undefined ? ["0", ""] : ["1", Buffer.from(note)]
     const released = confirmed(self, [{ _tag: "Load", id }], done)

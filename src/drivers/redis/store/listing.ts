@@ -15,9 +15,9 @@ import { control } from "../session/era.ts"
 import type { Control } from "../session/session.ts"
 import { counters } from "./counters.ts"
 import { getMany } from "./reads.ts"
-import { asking, type RedisStoreState } from "./state.ts"
+import { asking, type Operation, type StoreState } from "./state.ts"
 
-export const scan = (self: RedisStoreState, prefix: string): Stream.Stream<Scanned, StoreError> =>
+export const scan = (self: StoreState, prefix: string): Stream.Stream<Scanned, StoreError> =>
   listing<Scanned>(self, {
     operation: "scan",
     kind: "v",
@@ -29,7 +29,7 @@ export const scan = (self: RedisStoreState, prefix: string): Stream.Stream<Scann
       )
   })
 
-export const scanCounters = (self: RedisStoreState, prefix: string): Stream.Stream<NamedCounter, StoreError> =>
+export const scanCounters = (self: StoreState, prefix: string): Stream.Stream<NamedCounter, StoreError> =>
   listing<NamedCounter>(self, {
     operation: "scanCounters",
     kind: "n",
@@ -42,7 +42,7 @@ export const scanCounters = (self: RedisStoreState, prefix: string): Stream.Stre
   })
 
 /** Counts keys; no value is read. */
-export const size = (self: RedisStoreState): Effect.Effect<number, StoreError> =>
+export const size = (self: StoreState): Operation<number> =>
   Effect.suspend(() =>
     Stream.runCount(listing<string>(self, {
       operation: "size",
@@ -57,7 +57,7 @@ interface Listing<A> {
   readonly kind: KeyKind
   readonly prefix: string
   /** Reads the items of ids or names. */
-  readonly read: (texts: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<A | undefined>, StoreError>
+  readonly read: (texts: ReadonlyArray<string>) => Operation<ReadonlyArray<A | undefined>>
 }
 
 interface Place {
@@ -69,8 +69,10 @@ interface Place {
   readonly count: number
 }
 
-/** Walks over the keys of a kind, master by master and page by page. `SCAN` may answer a key twice: it is listed once. */
-const listing = <A>(self: RedisStoreState, given: Listing<A>): Stream.Stream<A, StoreError> =>
+/**
+ * Walks over the keys of a kind, master by master and page by page. `SCAN` may answer a key twice: it is listed once.
+ */
+const listing = <A>(self: StoreState, given: Listing<A>): Stream.Stream<A, StoreError> =>
   Stream.suspend(() => {
     const { session } = self
     const seen = new Set<string>()
@@ -85,11 +87,11 @@ const listing = <A>(self: RedisStoreState, given: Listing<A>): Stream.Stream<A, 
 type Page<A> = readonly [items: ReadonlyArray<A>, next: Option.Option<Place>]
 
 const pageOf = <A>(
-  { session: { keys } }: RedisStoreState,
+  { session: { keys } }: StoreState,
   { kind, operation, prefix, read }: Listing<A>,
   place: Place,
   seen: Set<string>
-): Effect.Effect<Page<A>, StoreError> => {
+): Operation<Page<A>> => {
   const { count, cursor, era, masters: [master, ...others] } = place
   if (master === undefined) return Effect.succeed([[], Option.none()])
   const args = ["SCAN", cursor, "MATCH", keys.pattern(kind, era, prefix), "COUNT", String(count)]
@@ -123,7 +125,7 @@ export const scanKeys = (
   operation: string,
   master: Connection.Connection,
   args: ReadonlyArray<string>
-): Effect.Effect<Replies.KeyPage, StoreError> =>
+): Operation<Replies.KeyPage> =>
   asking(
     operation,
     (done) => Connection.send(master, args, done),

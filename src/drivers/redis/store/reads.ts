@@ -13,10 +13,10 @@ import * as Replies from "../protocol/replies.ts"
 import { all, perCommand } from "../session/answers.ts"
 import { read } from "../session/reads.ts"
 import * as MarkerVersions from "../tracking/markerVersions.ts"
-import { asking, list, type RedisStoreState, type Tagged } from "./state.ts"
+import { asking, list, type Operation, type StoreState, type Tagged } from "./state.ts"
 
 export const getCallback = (
-  self: RedisStoreState,
+  self: StoreState,
   id: string,
   given: ReadonlyArray<string>,
   done: (exit: Exit.Exit<Answer, StoreError>) => void
@@ -33,13 +33,13 @@ export const getCallback = (
 }
 
 export const get = (
-  self: RedisStoreState,
+  self: StoreState,
   id: string,
   tags: ReadonlyArray<string>
-): Effect.Effect<Answer, StoreError> => Effect.callback((resume) => getCallback(self, id, tags, resume))
+): Operation<Answer> => Effect.callback((resume) => getCallback(self, id, tags, resume))
 
 /** Copies the tags, because the caller may change its list. */
-const tagged = (self: RedisStoreState, tags: ReadonlyArray<string>): Tagged => {
+const tagged = (self: StoreState, tags: ReadonlyArray<string>): Tagged => {
   if (!areSame(tags, self.last.tags)) self.last = { tags: Array.from(tags), markers: tags.map(markerOf) }
   return self.last
 }
@@ -50,7 +50,7 @@ const areSame = (some: ReadonlyArray<string>, others: ReadonlyArray<string>): bo
   return true
 }
 
-const versionOf = (self: RedisStoreState, answer: unknown): string | undefined => {
+const versionOf = (self: StoreState, answer: unknown): string | undefined => {
   if (answer !== self.lastAnswer) {
     self.lastAnswer = answer
     self.lastVersion = Replies.toVersion(answer)
@@ -66,11 +66,11 @@ const noMarkers: ReadonlyArray<Named> = []
 
 /** Reads many keys. Answers are decoded as they come, while the next ones are on their way. */
 const readMany = <A>(
-  { session }: RedisStoreState,
+  { session }: StoreState,
   operation: string,
   named: ReadonlyArray<Named>,
   decode: (answer: unknown, text: string) => A
-): Effect.Effect<ReadonlyArray<A>, StoreError> => {
+): Operation<ReadonlyArray<A>> => {
   const readSome = (some: ReadonlyArray<Named>, done: Done): void =>
     read(session, some, noMarkers, (answer) => {
       if (isFault(answer)) return done(answer)
@@ -90,10 +90,7 @@ const readMany = <A>(
 
 const entryOf = (id: string): Named => ["v", id]
 
-export const getMany = (
-  self: RedisStoreState,
-  ids: ReadonlyArray<string>
-): Effect.Effect<ReadonlyArray<Stored | undefined>, StoreError> =>
+export const getMany = (self: StoreState, ids: ReadonlyArray<string>): Operation<ReadonlyArray<Stored | undefined>> =>
   readMany(
     self,
     "getMany",
@@ -119,7 +116,7 @@ export interface Present {
 
 /** Entries with the versions of their tags. */
 export const present = Effect.fnUntraced(function*(
-  self: RedisStoreState,
+  self: StoreState,
   operation: string,
   ids: ReadonlyArray<string>
 ): Effect.fn.Return<ReadonlyArray<Present>, StoreError> {

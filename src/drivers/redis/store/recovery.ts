@@ -1,10 +1,10 @@
 /**
- * Recovers changes on a server that takes the place of the one in use, because it may lack them: it was restarted from an
- * older snapshot, or is a replica that was promoted before it had everything.
+ * Recovers changes on a server that takes the place of the one in use, because it may lack them: it was restarted from
+ * an older snapshot, or is a replica that was promoted before it had everything.
  *
- * The changes of this process in the last seconds are made again before any other command. How much a server has lost, it
- * shows itself: all processes write the time under a key of its run, every few seconds. If the time that is found there is
- * older than the repeated changes, everything is cleared, once: the process that clears writes the time, too.
+ * The changes of this process in the last seconds are made again before any other command. How much a server has lost,
+ * it shows itself: all processes write the time under a key of its run, every few seconds. If the time that is found
+ * there is older than the repeated changes, everything is cleared, once: the process that clears writes the time, too.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

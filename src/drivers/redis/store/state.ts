@@ -6,11 +6,13 @@ import type { StoreError } from "../../../CacheError.ts"
 import type * as Tokens from "../../../internal/token.ts"
 import type { Told } from "../../shared/recentChanges.ts"
 import type { Done } from "../connection/connection.ts"
-import { Fault, isFault, noAnswer, type Scrub, storeError } from "../fault.ts"
+import { Fault, isFault, noAnswer, storeError } from "../fault.ts"
 import type { Named } from "../protocol/keys.ts"
+import type { Name } from "../protocol/scripts/all.ts"
 import { outOfRange as outOfRangeStatus } from "../protocol/scripts/counters.ts"
 import { foreign } from "../protocol/scripts/script.ts"
-import { asEffect } from "../session/answers.ts"
+import { all, asEffect } from "../session/answers.ts"
+import { run, type ScriptCall } from "../session/era.ts"
 import type { Session } from "../session/session.ts"
 import * as MarkerVersions from "../tracking/markerVersions.ts"
 import * as OwnWrites from "../tracking/ownWrites.ts"
@@ -23,13 +25,12 @@ export interface StateOptions {
   readonly scope: Scope.Scope
   /** The largest payload, in bytes. */
   readonly maxValue: number
-  readonly scrub: Scrub
   readonly published: Published.Published
   /** The server has confirmed changes: another server may have to repeat them. */
   readonly changed: (changes: ReadonlyArray<Told>) => void
 }
 
-export interface RedisStoreState extends StateOptions {
+export interface StoreState extends StateOptions {
   readonly ownWrites: OwnWrites.OwnWrites
   readonly markerVersions: MarkerVersions.MarkerVersions
   /** When the values that the server has not taken expire, by id: their removal leaves a mark. */
@@ -48,7 +49,7 @@ export interface Tagged {
   readonly markers: ReadonlyArray<Named>
 }
 
-export const make = (options: StateOptions): RedisStoreState => ({
+export const make = (options: StateOptions): StoreState => ({
   ...options,
   ownWrites: OwnWrites.make(),
   markerVersions: MarkerVersions.make(),
@@ -59,7 +60,7 @@ export const make = (options: StateOptions): RedisStoreState => ({
   sweptBefore: undefined
 })
 
-export const now = ({ clock }: RedisStoreState): number => clock.currentTimeMillisUnsafe()
+export const now = ({ clock }: StoreState): number => clock.currentTimeMillisUnsafe()
 
 // ---------------------------------------------------------------------------------------------------------------------
 // times as arguments
@@ -69,28 +70,47 @@ export const now = ({ clock }: RedisStoreState): number => clock.currentTimeMill
 export const longest = Number.MAX_SAFE_INTEGER / 4
 
 /** How long Redis keeps something; empty: forever. Fractions of milliseconds are rounded up. */
-export const ttlOf = (self: RedisStoreState, expiresAt: number): string => {
+export const ttlOf = (self: StoreState, expiresAt: number): string => {
   const millis = Math.max(1, Math.ceil(expiresAt - now(self)))
   return millis < longest ? String(millis) : ""
 }
 
 /** A moment in the server's time; empty: never. */
-export const momentOf = ({ session }: RedisStoreState, millis: number): string =>
+export const momentOf = ({ session }: StoreState, millis: number): string =>
   millis < longest ? String(Math.max(1, Math.ceil(millis + session.wire.offset()))) : ""
 
 // ---------------------------------------------------------------------------------------------------------------------
 // questions and answers
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** An operation that asks the server, and decodes its answer. */
+/** An operation of the store. */
+export type Operation<A> = Effect.Effect<A, StoreError>
+
+/** Asks the server, and decodes its answer. */
 export const asking = <A>(
   operation: string,
   ask: (done: Done) => void,
   decode: (answer: unknown) => A | Fault
-): Effect.Effect<A, StoreError> => asEffect(ask, decode, (fault) => storeError(operation, fault))
+): Operation<A> => asEffect(ask, decode, (fault) => storeError(operation, fault))
 
-/** Tells others of changes when the server has confirmed them. */
-export const confirmed = (self: RedisStoreState, changes: ReadonlyArray<Told>, done: Done): Done => (answer) => {
+/** Asks for all items at once, and decodes the list of answers. */
+export const askingAll = <A, B>(
+  operation: string,
+  items: ReadonlyArray<A>,
+  ask: (item: A, done: Done) => void,
+  decode: (answers: ReadonlyArray<unknown>) => B | Fault
+): Operation<B> => asking(operation, (done) => all(items, ask, done), (answers) => decode(list(answers)))
+
+interface Write extends Omit<ScriptCall, "isWrite"> {
+  readonly changes: ReadonlyArray<Told>
+}
+
+/** Runs a script that changes something. */
+export const write = (self: StoreState, script: Name, { changes, ...call }: Write, done: Done): void =>
+  run(self.session, script, { ...call, isWrite: true }, confirmed(self, changes, done))
+
+/** Passes changes on when the server has confirmed them: to the recovery, and to other processes. */
+export const confirmed = (self: StoreState, changes: ReadonlyArray<Told>, done: Done): Done => (answer) => {
   if (!isFault(answer)) {
     self.changed(changes)
     Published.publish(self.published, changes)

@@ -35,7 +35,6 @@ export const storeOver = Effect.fnUntraced(function*(
     clock: yield* Clock.Clock,
     scope: yield* Effect.scope,
     maxValue,
-    scrub,
     published,
     changed: (changes) => Recovery.note(recovery, changes)
   }
@@ -46,13 +45,13 @@ export const storeOver = Effect.fnUntraced(function*(
   return storeOf(State.make(options))
 })
 
-const invalidatorOf = (self: State.RedisStoreState): Recovery.Invalidator => ({
+const invalidatorOf = (self: State.StoreState): Recovery.Invalidator => ({
   clear: clear(self),
   invalidateTags: (tags) => Tags.invalidateTags(self, tags),
   removeMany: (ids) => Writes.removeMany(self, ids)
 })
 
-const storeOf = (self: State.RedisStoreState): Store => {
+const storeOf = (self: State.StoreState): Store => {
   const { wire } = self.session
   return complete({
     name: storeName,

@@ -1,21 +1,17 @@
 /** Tags: their markers, and invalidations. */
-import type * as Effect from "effect/Effect"
-import type { StoreError } from "../../../CacheError.ts"
 import type { InvalidationMode, Marker, Markers } from "../../../ports/store.ts"
 import type { Told } from "../../shared/recentChanges.ts"
-import type { Done } from "../connection/connection.ts"
+import type { Args, Done } from "../connection/connection.ts"
 import { type Fault, isFault, noAnswer } from "../fault.ts"
 import { markerOf } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
 import { all, perCommand } from "../session/answers.ts"
 import { control, run } from "../session/era.ts"
 import * as MarkerVersions from "../tracking/markerVersions.ts"
-import { asking, confirmed, list, type RedisStoreState } from "./state.ts"
-
-const newVersion = ({ tokens }: RedisStoreState): Buffer => Replies.toRaw(tokens.next(12))
+import { asking, confirmed, list, type Operation, type StoreState } from "./state.ts"
 
 /** The markers of tags, with a count of invalidations that was read before the first of them was written. */
-export const markers = (self: RedisStoreState, tags: ReadonlyArray<string>): Effect.Effect<Markers, StoreError> =>
+export const markers = (self: StoreState, tags: ReadonlyArray<string>): Operation<Markers> =>
   asking("markers", (done) => {
     const { markerVersions, session } = self
     MarkerVersions.asking(markerVersions, tags)
@@ -23,43 +19,29 @@ export const markers = (self: RedisStoreState, tags: ReadonlyArray<string>): Eff
       MarkerVersions.answered(markerVersions, tags)
       done(answer)
     }
-    if (session.wire.isCluster) askEach(self, tags, answered)
-    else askTogether(self, tags, answered)
+    if (!session.wire.isCluster) {
+      // Each command answers the count and then markers. The first count was read before all markers.
+      return runForTags(self, "markers", { tags, args: [] }, (answers) =>
+        answered(
+          isFault(answers) ? answers : [
+            list(list(answers)[0])[0],
+            ...list(answers).flatMap((one) => list(one).slice(1))
+          ]
+        ))
+    }
+    control(session, (told) => {
+      if (isFault(told)) return answered(told)
+      const count = String(told.seq)
+      runForTags(
+        self,
+        "markers",
+        { tags, args: [count] },
+        (answers) => answered(isFault(answers) ? answers : [Buffer.from(count), ...list(answers).flatMap(list)])
+      )
+    })
   }, (answer) => toMarkers(self, tags, answer))
 
-/** The count and the markers. The first command answers the count that was read before all markers. */
-const askTogether = (self: RedisStoreState, tags: ReadonlyArray<string>, done: Done): void => {
-  const { session } = self
-  const fixed = [session.keys.sequence]
-  const ask = (some: ReadonlyArray<string>, done: Done) =>
-    run(session, "markers", { fixed, keys: some.map(markerOf), args: some.map(() => newVersion(self)) }, done)
-  all(perCommand(tags), ask, (answers) => {
-    if (isFault(answers)) return done(answers)
-    const [first] = list(answers).map(list)
-    done([first?.[0], ...list(answers).flatMap((one) => list(one).slice(1))])
-  })
-}
-
-const askEach = (self: RedisStoreState, tags: ReadonlyArray<string>, done: Done): void => {
-  const { session } = self
-  control(session, (told) => {
-    if (isFault(told)) return done(told)
-    const seq = String(told.seq)
-    const ask = (tag: string, done: Done) =>
-      run(session, "markers", { keys: [markerOf(tag)], args: [seq, newVersion(self)] }, done)
-    all(
-      tags,
-      ask,
-      (answers) => done(isFault(answers) ? answers : [Buffer.from(seq), ...list(answers).map((one) => list(one)[0])])
-    )
-  })
-}
-
-const toMarkers = (
-  { markerVersions }: RedisStoreState,
-  tags: ReadonlyArray<string>,
-  answer: unknown
-): Markers | Fault => {
+const toMarkers = ({ markerVersions }: StoreState, tags: ReadonlyArray<string>, answer: unknown): Markers | Fault => {
   const [count, ...found] = list(answer)
   const seq = Replies.toCount(count)
   const markers = found.map(Replies.toMarker)
@@ -69,52 +51,43 @@ const toMarkers = (
 }
 
 export const invalidateTags = (
-  self: RedisStoreState,
+  self: StoreState,
   tags: ReadonlyArray<string>,
   mode: InvalidationMode = "hard"
-): Effect.Effect<void, StoreError> =>
+): Operation<void> =>
   asking("invalidateTags", (done) => {
+    const { markerVersions, session: { keys, wire } } = self
     if (tags.length === 0) return done([])
-    for (const tag of tags) MarkerVersions.forgetTag(self.markerVersions, tag)
+    for (const tag of tags) MarkerVersions.forgetTag(markerVersions, tag)
     const invalidated = confirmed(self, tags.map((tag): Told => ({ _tag: "Tag", tag })), done)
-    if (self.session.wire.isCluster) invalidateEach(self, tags, mode, invalidated)
-    else invalidateTogether(self, tags, mode, invalidated)
+    if (!wire.isCluster) return runForTags(self, "invalidate", { tags, args: [mode], isWrite: true }, invalidated)
+    run(self.session, "count", { fixed: [keys.sequence], isWrite: true }, (answer) => {
+      if (isFault(answer)) return invalidated(answer)
+      const seq = Replies.toCount(list(answer)[0])
+      if (seq === undefined) return invalidated(noAnswer("invalidateTags"))
+      runForTags(self, "invalidate", { tags, args: [mode, String(seq)], isWrite: true }, invalidated)
+    })
   }, () => undefined)
 
-const invalidateTogether = (
-  self: RedisStoreState,
-  tags: ReadonlyArray<string>,
-  mode: InvalidationMode,
-  done: Done
-): void => {
-  const { session } = self
-  const ask = (some: ReadonlyArray<string>, done: Done) =>
-    run(session, "invalidate", {
-      fixed: [session.keys.sequence],
-      keys: some.map(markerOf),
-      args: [mode, ...some.map(() => newVersion(self))],
-      isWrite: true
-    }, done)
-  all(perCommand(tags), ask, done)
+interface ForTags {
+  readonly tags: ReadonlyArray<string>
+  /** The arguments before the new versions. On a cluster the count of invalidations is one of them. */
+  readonly args: Args
+  readonly isWrite?: boolean
 }
 
-const invalidateEach = (
-  self: RedisStoreState,
-  tags: ReadonlyArray<string>,
-  mode: InvalidationMode,
+/** Runs a script for tags: for many at once, or on a cluster, where they are in several slots, for each. */
+const runForTags = (
+  { session, tokens }: StoreState,
+  script: "markers" | "invalidate",
+  { args, isWrite, tags }: ForTags,
   done: Done
 ): void => {
-  const { session } = self
-  run(session, "count", { fixed: [session.keys.sequence], isWrite: true }, (answer) => {
-    if (isFault(answer)) return done(answer)
-    const seq = Replies.toCount(list(answer)[0])
-    if (seq === undefined) return done(noAnswer("invalidateTags"))
-    const ask = (tag: string, done: Done) =>
-      run(session, "invalidate", {
-        keys: [markerOf(tag)],
-        args: [mode, String(seq), newVersion(self)],
-        isWrite: true
-      }, done)
-    all(tags, ask, done)
-  })
+  const { keys, wire } = session
+  const fixed = wire.isCluster ? [] : [keys.sequence]
+  const ask = (some: ReadonlyArray<string>, done: Done) => {
+    const versions = some.map(() => Replies.toRaw(tokens.next(12)))
+    run(session, script, { fixed, keys: some.map(markerOf), args: [...args, ...versions], isWrite }, done)
+  }
+  all(wire.isCluster ? tags.map((tag) => [tag]) : perCommand(tags), ask, done)
 }

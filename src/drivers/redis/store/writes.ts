@@ -10,13 +10,11 @@ import { isFault, storeName } from "../fault.ts"
 import { hashOf, keysOfWrite, leaseKeys, markerOf, type Named } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
 import { foreign } from "../protocol/scripts/script.ts"
-import { all } from "../session/answers.ts"
-import { run } from "../session/era.ts"
 import * as MarkerVersions from "../tracking/markerVersions.ts"
 import * as OwnWrites from "../tracking/ownWrites.ts"
 import { remember } from "../tracking/remember.ts"
 import { headSize } from "./reads.ts"
-import { asking, confirmed, isDone, list, longest, now, type RedisStoreState, ttlOf } from "./state.ts"
+import { asking, askingAll, isDone, longest, now, type Operation, type StoreState, ttlOf, write } from "./state.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // before a write
@@ -24,7 +22,7 @@ import { asking, confirmed, isDone, list, longest, now, type RedisStoreState, tt
 
 /** The error about an entry that is too large. */
 export const refusal = (
-  { maxValue }: RedisStoreState,
+  { maxValue }: StoreState,
   operation: "set" | "commit",
   { entry: { payload }, id }: SetRequest
 ): StoreError | undefined =>
@@ -32,13 +30,13 @@ export const refusal = (
     ? undefined
     : tooLarge({ store: storeName, operation, id, size: payload.length, limit: ["maxValue", maxValue] })
 
-/** Runs `write` unless an entry is too large. */
+/** Runs an operation unless an entry is too large. */
 export const checked = <A>(
-  self: RedisStoreState,
+  self: StoreState,
   operation: "set" | "commit",
   requests: ReadonlyArray<SetRequest>,
-  write: Effect.Effect<A, StoreError>
-): Effect.Effect<A, StoreError> =>
+  rest: Operation<A>
+): Operation<A> =>
   Effect.suspend(() => {
     for (const request of requests) {
       const error = refusal(self, operation, request)
@@ -46,17 +44,17 @@ export const checked = <A>(
       if (operation === "set") noteUnstored(self, request)
       return Effect.fail(error)
     }
-    return write
+    return rest
   })
 
 /** The keys of a write by hand or a removal, which ends the markers of the id. */
-export const keysToWrite = ({ markerVersions, session }: RedisStoreState, id: string): ReadonlyArray<Named> => {
+export const keysToWrite = ({ markerVersions, session }: StoreState, id: string): ReadonlyArray<Named> => {
   MarkerVersions.forgetId(markerVersions, id)
   return keysOfWrite(id, session.wire.isCluster)
 }
 
 /** Notes a write, and answers its arguments: the frame, and how long it is kept. */
-export const beginWrite = (self: RedisStoreState, { entry, id }: SetRequest): readonly [Buffer, string] => {
+export const beginWrite = (self: StoreState, { entry, id }: SetRequest): readonly [Buffer, string] => {
   self.unstored.delete(id)
   keepMarkers(self, entry)
   const frame = Replies.toFrame(id, entry, self.session.wire.offset())
@@ -65,7 +63,7 @@ export const beginWrite = (self: RedisStoreState, { entry, id }: SetRequest): re
 }
 
 /** Markers live longer than entries with their tags. */
-const keepMarkers = (self: RedisStoreState, { meta }: Stored): void => {
+const keepMarkers = (self: StoreState, { meta }: Stored): void => {
   const { era, keys, wire } = self.session
   const ttl = meta.expiresAt - now(self)
   if (meta.tags.length === 0 || ttl < Limits.markerMillis / 2 || era === undefined) return
@@ -77,7 +75,7 @@ const keepMarkers = (self: RedisStoreState, { meta }: Stored): void => {
   }
 }
 
-const noteUnstored = ({ unstored }: RedisStoreState, { entry, id }: SetRequest): void =>
+const noteUnstored = ({ unstored }: StoreState, { entry, id }: SetRequest): void =>
   void remember(unstored, id, entry.meta.expiresAt, Limits.tracking.ownWrites)
 
 interface Tomb {
@@ -87,59 +85,59 @@ interface Tomb {
 }
 
 /**
- * Writes a mark in place of the stored value. While it is there, no other process has changed the id: so the invalidation of
- * this write ends nothing in this memory, and that of the next one does.
+ * Writes a mark in place of the stored value. While it is there, no other process has changed the id: so the
+ * invalidation of this write ends nothing in this memory, and that of the next one does.
  */
-const entomb = (self: RedisStoreState, { expiresAt, generation = "", id }: Tomb, done: Done): void => {
+const entomb = (self: StoreState, { expiresAt, generation = "", id }: Tomb, done: Done): void => {
   const { ownWrites, session, tokens } = self
   const mark = Replies.toMark(tokens.next(16))
   OwnWrites.note(ownWrites, id, mark)
-  run(session, "entomb", {
+  write(self, "entomb", {
     keys: keysOfWrite(id, session.wire.isCluster),
     args: [generation, mark, ttlOf(self, expiresAt)],
     ended: 0,
-    isWrite: true
-  }, confirmed(self, [{ _tag: generation === "" ? "Entry" : "Load", id }], done))
+    changes: [{ _tag: generation === "" ? "Entry" : "Load", id }]
+  }, done)
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // set
 // ---------------------------------------------------------------------------------------------------------------------
 
-export const set = (self: RedisStoreState, request: SetRequest): Effect.Effect<boolean, StoreError> =>
+export const set = (self: StoreState, request: SetRequest): Operation<boolean> =>
   checked(self, "set", [request], asking("set", (done) => setOne(self, request, done), isDone))
 
-export const setMany = (self: RedisStoreState, requests: ReadonlyArray<SetRequest>): Effect.Effect<void, StoreError> =>
+export const setMany = (self: StoreState, requests: ReadonlyArray<SetRequest>): Operation<void> =>
   checked(
     self,
     "set",
     requests,
-    asking(
+    askingAll(
       "setMany",
-      (done) => all(requests, (request, done) => setOne(self, request, done), done),
-      (answers) => list(answers).map(isDone).find(isFault)
+      requests,
+      (request, done) => setOne(self, request, done),
+      (answers) => answers.map(isDone).find(isFault)
     )
   )
 
-const setOne = (self: RedisStoreState, request: SetRequest, done: Done): void => {
+const setOne = (self: StoreState, request: SetRequest, done: Done): void => {
   const { id } = request
-  const stored: Done = (answer) => {
+  const call = {
+    keys: keysToWrite(self, id),
+    args: beginWrite(self, request),
+    changes: [{ _tag: "Entry", id }]
+  } as const
+  write(self, "set", call, (answer) => {
     if (isFault(answer) && answer.reason === "Full") noteUnstored(self, request)
     done(answer)
-  }
-  run(
-    self.session,
-    "set",
-    { keys: keysToWrite(self, id), args: beginWrite(self, request), isWrite: true },
-    confirmed(self, [{ _tag: "Entry", id }], stored)
-  )
+  })
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // commit
 // ---------------------------------------------------------------------------------------------------------------------
 
-export const commit = (self: RedisStoreState, request: CommitRequest): Effect.Effect<boolean, StoreError> =>
+export const commit = (self: StoreState, request: CommitRequest): Operation<boolean> =>
   Effect.suspend(() => {
     const error = refusal(self, "commit", request)
     return error === undefined
@@ -152,79 +150,58 @@ export const commit = (self: RedisStoreState, request: CommitRequest): Effect.Ef
   })
 
 export const commitMany = (
-  self: RedisStoreState,
+  self: StoreState,
   requests: ReadonlyArray<CommitRequest>
-): Effect.Effect<ReadonlyArray<boolean>, StoreError> =>
+): Operation<ReadonlyArray<boolean>> =>
   checked(
     self,
     "commit",
     requests,
-    asking(
-      "commitMany",
-      (done) => all(requests, (request, done) => commitOne(self, request, done), done),
-      (answers) => {
-        const done = list(answers).map(isDone)
-        return done.find(isFault) ?? done as ReadonlyArray<boolean>
-      }
-    )
+    askingAll("commitMany", requests, (request, done) => commitOne(self, request, done), (answers) => {
+      const done = answers.map(isDone)
+      return done.find(isFault) ?? done as ReadonlyArray<boolean>
+    })
   )
 
-export const commitOne = (self: RedisStoreState, request: CommitRequest, done: Done): void => {
+export const commitOne = (self: StoreState, request: CommitRequest, done: Done): void => {
   const { generation, id } = request
-  const stored: Done = (answer) => {
+  const args = [generation, ...beginWrite(self, request)]
+  write(self, "commit", { keys: leaseKeys(id), args, ended: 0, changes: [{ _tag: "Load", id }] }, (answer) => {
     if (!isFault(answer) || answer.reason !== "Full") return done(answer)
     entomb(self, tombOf(request), (marked) => done(marked === 0 ? marked : answer))
-  }
-  run(
-    self.session,
-    "commit",
-    { keys: leaseKeys(id), args: [generation, ...beginWrite(self, request)], ended: 0, isWrite: true },
-    confirmed(self, [{ _tag: "Load", id }], stored)
-  )
+  })
 }
 
-const tombOf = ({ entry, generation, id }: CommitRequest): Tomb => ({
-  id,
-  generation,
-  expiresAt: entry.meta.expiresAt
-})
+const tombOf = ({ entry: { meta }, ...rest }: CommitRequest): Tomb => ({ ...rest, expiresAt: meta.expiresAt })
 
 // ---------------------------------------------------------------------------------------------------------------------
 // remove
 // ---------------------------------------------------------------------------------------------------------------------
 
-export const remove = (self: RedisStoreState, id: string): Effect.Effect<boolean, StoreError> =>
+export const remove = (self: StoreState, id: string): Operation<boolean> =>
   asking("remove", (done) => removeOne(self, id, done), isDone)
 
-export const removeMany = (
-  self: RedisStoreState,
-  ids: ReadonlyArray<string>
-): Effect.Effect<ReadonlyArray<boolean>, StoreError> =>
-  asking(
+export const removeMany = (self: StoreState, ids: ReadonlyArray<string>): Operation<ReadonlyArray<boolean>> =>
+  askingAll(
     "removeMany",
-    (done) => all(ids, (id, done) => removeOne(self, id, done), done),
-    (answers) => list(answers).map((one) => one === 1)
+    ids,
+    (id, done) => removeOne(self, id, done),
+    (answers) => answers.map((one) => one === 1)
   )
 
-const removeOne = (self: RedisStoreState, id: string, done: Done): void => {
+const removeOne = (self: StoreState, id: string, done: Done): void => {
   const expiresAt = self.unstored.get(id)
   if (expiresAt === undefined) return removeStored(self, id, done)
   // Once: a later mark may come after a change by another process.
   self.unstored.delete(id)
   MarkerVersions.forgetId(self.markerVersions, id)
-  entomb(
-    self,
-    { id, expiresAt },
-    (answer) => answer === foreign ? removeStored(self, id, done) : done(isFault(answer) ? answer : 0)
-  )
+  entomb(self, { id, expiresAt }, (answer) => {
+    if (answer === foreign) removeStored(self, id, done)
+    else done(isFault(answer) ? answer : 0)
+  })
 }
 
-const removeStored = (self: RedisStoreState, id: string, done: Done): void => {
+const removeStored = (self: StoreState, id: string, done: Done): void => {
   self.ownWrites.delete(id)
-  run(
-    self.session,
-    "remove",
-    { keys: keysToWrite(self, id), isWrite: true },
-    confirmed(self, [{ _tag: "Entry", id }], done)
-  )
+  write(self, "remove", { keys: keysToWrite(self, id), changes: [{ _tag: "Entry", id }] }, done)
 }

@@ -1,6 +1,6 @@
 /**
- * Questions that count as denied after a while. The time is checked in looks: if the program itself was busy, the answer is
- * there before the last of them.
+ * Questions that count as denied after a while. The time is checked in looks: if the program itself was busy, the
+ * answer is there before the last of them.
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"

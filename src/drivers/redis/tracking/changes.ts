@@ -2,9 +2,9 @@
  * Follows changes with Redis client-side tracking in broadcasting mode: writes by this and other releases, removals,
  * expirations and evictions.
  *
- * Each master has a connection of its own for that, because a client that connects again has lost the mode without notice.
- * It is thrown away on any fault, and the reader starts again. Every half second it is asked for its mode: the answer proves
- * that all earlier invalidations have come.
+ * Each master has a connection of its own for that, because a client that connects again has lost the mode without
+ * notice. It is thrown away on any fault, and the reader starts again. Every half second it is asked for its mode: the
+ * answer proves that all earlier invalidations have come.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -16,53 +16,49 @@ import type { StoreError } from "../../../CacheError.ts"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import type { Change } from "../../../ports/store.ts"
 import type { Wire } from "../connection/wire.ts"
-import { Fault, type Scrub, storeError } from "../fault.ts"
+import { Fault, storeError } from "../fault.ts"
 import * as Questions from "./answerInTime.ts"
 import * as Client from "./client.ts"
 import { type Invalidations, type Offer, onInvalidate, type Tracking } from "./invalidations.ts"
 import * as MarkerVersions from "./markerVersions.ts"
 import * as Published from "./published.ts"
 
-interface Followed extends Tracking {
-  readonly scrub: Scrub
-}
-
 /**
- * Changes on all masters, except writes of this process. The stream ends with the first lost connection, and when there are
- * other masters: their changes before that are unknown.
+ * Changes on all masters, except writes of this process. The stream ends with the first lost connection, and when there
+ * are other masters: their changes before that are unknown.
  */
-export const changesOf = (followed: Followed): Stream.Stream<Change, StoreError> =>
+export const changesOf = (tracking: Tracking): Stream.Stream<Change, StoreError> =>
   Stream.callback<Change, StoreError>((queue) => {
     const offer = (change: Change): void => {
       Queue.offerUnsafe(queue, change)
       // The reader has fallen behind: it starts again, and trusts nothing from before.
       if (Queue.sizeUnsafe(queue) > Limits.tracking.queued) Queue.endUnsafe(queue)
     }
-    return Effect.mapError(follow(followed, offer), (fault) => storeError("listen", fault))
+    return Effect.mapError(follow(tracking, offer), (fault) => storeError("listen", fault))
   })
 
 /** If a server refuses tracking, listens to what other processes publish, and tries again from time to time. */
-const follow = Effect.fnUntraced(function*(followed: Followed, offer: Offer): Effect.fn.Return<never, Fault> {
+const follow = Effect.fnUntraced(function*(tracking: Tracking, offer: Offer): Effect.fn.Return<never, Fault> {
   const subscription = yield* Scope.make()
   const unsubscribe = Scope.close(subscription, Exit.void)
-  let unheard: Effect.Effect<never, Fault> | undefined
+  let subscribed: Effect.Effect<never, Fault> | undefined
   let wasTracked = false
   const began = Effect.andThen(unsubscribe, Effect.sync(() => wasTracked = true))
   return yield* Effect.ensuring(
     Effect.gen(function*() {
       for (;;) {
-        const refused = yield* Effect.scoped(track(followed, offer, began)).pipe(
+        const refused = yield* Effect.scoped(track(tracking, offer, began)).pipe(
           // A reader that got all changes has to know at once that this is over.
           Effect.catch((fault) => fault.isLasting && !wasTracked ? Effect.succeed(fault) : Effect.fail(fault))
         )
-        if (unheard === undefined) {
-          unheard = yield* Published.subscribe(followed.published, offer).pipe(
+        if (subscribed === undefined) {
+          subscribed = yield* Published.subscribe(tracking.published, offer).pipe(
             Scope.provide(subscription),
             Effect.mapError(() => refused)
           )
           offer({ _tag: "Partial", why: storeError("listen", refused) })
         }
-        yield* Effect.raceFirst(Effect.sleep(Limits.tracking.refusedMillis), unheard)
+        yield* Effect.raceFirst(Effect.sleep(Limits.tracking.refusedMillis), subscribed)
       }
     }),
     unsubscribe
@@ -71,11 +67,11 @@ const follow = Effect.fnUntraced(function*(followed: Followed, offer: Offer): Ef
 
 /** Follows the invalidations of all masters, until a connection is lost or refused. */
 const track = Effect.fnUntraced(function*(
-  { scrub, ...tracking }: Followed,
+  { markerVersions, ownWrites, published, session }: Tracking,
   offer: Offer,
   began: Effect.Effect<void>
 ): Effect.fn.Return<never, Fault, Scope.Scope> {
-  const { markerVersions, published, session: { keys, wire } } = tracking
+  const { keys, wire } = session
   const lost = Deferred.makeUnsafe<never, Fault>()
   const onLost = (why: Fault) => void Deferred.doneUnsafe(lost, Exit.fail(why))
   const unsubscribe = [
@@ -86,8 +82,9 @@ const track = Effect.fnUntraced(function*(
   yield* Effect.addFinalizer(() => Effect.sync(() => unsubscribe.forEach((end) => end())))
   yield* whole(wire)
   const clients = yield* wire.makeClients({ RESP: 3, emitInvalidate: true })
-  const self: Invalidations = { ...tracking, offer, questions: yield* Questions.make }
-  const listener = { onInvalidate: (key: unknown) => onInvalidate(self, key), onLost, keys, scrub }
+  const questions = yield* Questions.make
+  const self: Invalidations = { markerVersions, ownWrites, published, session, offer, questions }
+  const listener = { onInvalidate: (key: unknown) => onInvalidate(self, key), onLost, keys, scrub: published.scrub }
   const asks = yield* Effect.forEach(clients, (client) => Client.listen(client, listener), { concurrency: "unbounded" })
   yield* began
   Published.look(published)

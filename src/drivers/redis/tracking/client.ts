@@ -47,7 +47,9 @@ export const listen = Effect.fnUntraced(function*(
   return ask
 })
 
-/** Checks the time in looks, not by one timer: if the program itself was busy, the answer is there with the next look. */
+/**
+ * Checks the time in looks, not by one timer: if the program itself was busy, the answer is there with the next look.
+ */
 const withTimeout = <A>(effect: Effect.Effect<A, Fault>): Effect.Effect<A, Fault> =>
   Effect.raceFirst(
     effect,

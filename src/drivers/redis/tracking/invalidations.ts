@@ -63,8 +63,8 @@ const onEntry = (self: Invalidations, id: string, era: string): void => {
 }
 
 /**
- * Whether an entry still is what this process wrote last: then the invalidation is of that write, and nothing was written
- * since. One invalidation may be of several writes, so own writes are not just counted.
+ * Whether an entry still is what this process wrote last: then the invalidation is of that write, and nothing was
+ * written since. One invalidation may be of several writes, so own writes are not just counted.
  */
 const askWhetherOwn = (
   { keys, wire }: Session,
@@ -78,8 +78,8 @@ const askWhetherOwn = (
   )
 
 /**
- * The answer comes after those to earlier questions, also on a cluster, where each waits for the answer to the question for
- * the era: a marker that this process makes is known by then.
+ * The answer comes after those to earlier questions, also on a cluster, where each waits for the answer to the question
+ * for the era: a marker that this process makes is known by then.
  */
 const onMarker = ({ markerVersions, questions, session }: Invalidations, marker: Named, tag: string): void => {
   const answer = inTime(questions, (is) => {

@@ -1,6 +1,6 @@
 /**
- * The versions of markers that the server has answered to this process. It sends invalidations of new markers, and of those
- * that are kept for longer, too: something has changed only if the version is another one.
+ * The versions of markers that the server has answered to this process. It sends invalidations of new markers, and of
+ * those that are kept for longer, too: something has changed only if the version is another one.
  */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { isInherited, tagsOfId } from "../../../internal/store/markers/idTags.ts"
@@ -9,8 +9,8 @@ import { remember } from "./remember.ts"
 export interface MarkerVersions {
   readonly ofIds: Map<string, string>
   /**
-   * Of tags that users give. When it is full, nothing is noted of further tags: memory may have entries of a version that
-   * was forgotten, and its change would be missed.
+   * The versions of tags that users give. When it is full, nothing is noted of further tags: memory may have entries of
+   * a version that was forgotten, and its change would be missed.
    */
   readonly ofTags: Map<string, string>
   isFull: boolean

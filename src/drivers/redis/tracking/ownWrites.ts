@@ -1,6 +1,6 @@
 /**
- * The first bytes of the entries that this process wrote last, by id. Invalidations of its own writes come back like those
- * of others: the writes of this process are known by what is stored.
+ * The first bytes of the entries that this process wrote last, by id. Invalidations of its own writes come back like
+ * those of others: the writes of this process are known by what is stored.
  */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { remember } from "./remember.ts"

@@ -1,11 +1,12 @@
 /**
  * Changes that processes publish to each other, for processes to which an ACL or a proxy denies client-side tracking.
  *
- * A message is sent when the server has answered the write, so its reader reads what was written. It may be lost, and none
- * is sent of what expires, is evicted or is written by other programs: memory is trusted for `maxStaleness` all the same.
+ * A message is sent when the server has answered the write, so its reader reads what was written. It may be lost, and
+ * none is sent of what expires, is evicted or is written by other programs: memory is trusted for `maxStaleness` all
+ * the same.
  *
- * A process that may not track says so under a key, which all others track, every few seconds. As long as the key is there,
- * they publish their changes; otherwise nothing is published.
+ * A process that may not track says so under a key, which all others track, every few seconds. As long as the key is
+ * there, they publish their changes; otherwise nothing is published.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -122,7 +123,9 @@ const send = (self: Published, changes: ReadonlyArray<Told>): void => {
 // subscribing
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Receives messages, and publishes changes, until the scope closes. The answer waits until no messages come any more. */
+/**
+ * Receives messages, and publishes changes, until the scope closes. The answer waits until no messages come any more.
+ */
 export const subscribe = Effect.fnUntraced(function*(
   self: Published,
   offer: (change: Change) => void

@@ -1,8 +1,8 @@
 /**
  * Scripts of guards, step by step as in `src/internal/guard/`: a test compares both on random inputs.
  *
- * The first argument is the time, if a test gives one. If it is empty, the server's time counts, and the state expires. The
- * answer is a list of numbers, as text with all of their digits.
+ * The first argument is the time, if a test gives one. If it is empty, the server's time counts, and the state expires.
+ * The answer is a list of numbers, as text with all of their digits.
  */
 import type { Sources } from "./script.ts"
 

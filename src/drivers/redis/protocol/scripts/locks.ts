@@ -25,7 +25,7 @@ return { token }
 return redis.call("PEXPIRE", k, lease)
 `
   },
-  /** Publishes a message to those who wait. */
+  /** Publishes a message to wake those that wait. */
   unlock: {
     keys: ["k"],
     args: ["token"],

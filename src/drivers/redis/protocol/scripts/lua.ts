@@ -13,7 +13,9 @@ local micros = time[1] * 1000000 + time[2]
 /** Indents all but the first line of a snippet that stands in a block. */
 export const indented = (lua: string): string => lua.replaceAll("\n", "\n  ")
 
-/** Whether a value that begins so is of another program or a newer release. A truncated beginning of a frame is ours. */
+/**
+ * Whether a value that begins so is of another program or a newer release. A truncated beginning of a frame is ours.
+ */
 export const isForeign = (begin: string): string =>
   `type(${begin}) ~= "string" or string.sub(${begin}, 1, 2) ~= "ec" or (string.byte(${begin}, 3) or 0) > ${Frame.format}`
 

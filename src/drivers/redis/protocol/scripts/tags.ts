@@ -3,7 +3,10 @@ import * as Limits from "../../../../internal/defaults/redis.ts"
 import { countInvalidation, readSequence } from "./lua.ts"
 import type { Source } from "./script.ts"
 
-/** Whether a value is a marker: a version and, as digits, the invalidation that wrote it. Another value counts as missing. */
+/**
+ * Whether a value is a marker: a version and, as digits, the invalidation that wrote it. Another value counts as
+ * missing.
+ */
 const isMarker = (found: string) => `type(${found}) == "string" and toCount(string.sub(${found}, 13))`
 
 const marker = `local function marker(t, version)

@@ -4,6 +4,7 @@ import { StoreError } from "../../../../CacheError.ts"
 import type { TransactRequest, TransactStep } from "../../../../ports/store.ts"
 import { storeName } from "../../fault.ts"
 import { markerOf, slotOfKey } from "../../protocol/keys.ts"
+import type { Operation } from "../state.ts"
 
 export type Commit = Extract<TransactStep, { readonly _tag: "Commit" }>
 
@@ -35,7 +36,7 @@ export const reaches = (slot: number | undefined, tag: string): boolean =>
   slot === undefined || slotOfKey(markerOf(tag)) === slot
 
 /** Separates the results of loads in other slots: they need no common step with the rest. */
-export const inOneSlot = ({ checks, steps }: TransactRequest): Effect.Effect<PlacedOnCluster, StoreError> => {
+export const inOneSlot = ({ checks, steps }: TransactRequest): Operation<PlacedOnCluster> => {
   const places = new Map<number, string>()
   for (const one of [...checks, ...steps]) {
     if (one._tag === "InvalidateTags") {

@@ -7,7 +7,7 @@ import type { Told } from "../../../shared/recentChanges.ts"
 import { keysOfWrite, leaseKeys, markerOf, type Named } from "../../protocol/keys.ts"
 import { tagsOf } from "../conditions.ts"
 import type { Present } from "../reads.ts"
-import { momentOf, type RedisStoreState } from "../state.ts"
+import { momentOf, type StoreState } from "../state.ts"
 import { beginWrite } from "../writes.ts"
 
 type Arg = string | Buffer
@@ -32,7 +32,7 @@ export interface Facts {
 }
 
 export const programOf = Effect.fnUntraced(function*(
-  self: RedisStoreState,
+  self: StoreState,
   steps: ReadonlyArray<TransactStep>,
   facts: Facts
 ): Effect.fn.Return<Program> {
@@ -57,7 +57,7 @@ const addEntryCheck = (program: Program, facts: Facts, id: string, { head, versi
   }
 }
 
-const addStep = (self: RedisStoreState, program: Program, facts: Facts, step: TransactStep): void => {
+const addStep = (self: StoreState, program: Program, facts: Facts, step: TransactStep): void => {
   const { changes, committed } = program
   const { isCluster } = self.session.wire
   const push = (letter: string, key: string, ...[a = "", b = "", c = ""]: ReadonlyArray<Arg>) =>

@@ -7,20 +7,16 @@ import * as Conditions from "../../../../internal/store/conditions.ts"
 import * as Transact from "../../../../internal/store/transact.ts"
 import type { SetCondition, Transacted, TransactRequest } from "../../../../ports/store.ts"
 import { noAnswer, storeError, storeName } from "../../fault.ts"
-import { run } from "../../session/era.ts"
 import * as MarkerVersions from "../../tracking/markerVersions.ts"
 import { tagsOf } from "../conditions.ts"
 import { counters } from "../counters.ts"
 import { present } from "../reads.ts"
-import { asking, confirmed, contended, isDone, now, type RedisStoreState, refusalOf } from "../state.ts"
+import { asking, contended, isDone, now, type Operation, refusalOf, type StoreState, write } from "../state.ts"
 import { commitOne, refusal } from "../writes.ts"
 import { type Commit, inOneSlot, otherSlot, type Placed, reaches, unsupported } from "./slots.ts"
 import { type Facts, type Program, programOf } from "./steps.ts"
 
-export const transact = (
-  self: RedisStoreState,
-  request: TransactRequest
-): Effect.Effect<Transacted, StoreError> =>
+export const transact = (self: StoreState, request: TransactRequest): Operation<Transacted> =>
   Effect.suspend(() => {
     const { steps } = request
     const tooLarge = Transact.tooLarge(storeName, Transact.sizeOf(steps), Limits.transaction)
@@ -35,7 +31,7 @@ export const transact = (
   })
 
 const onCluster = Effect.fnUntraced(function*(
-  self: RedisStoreState,
+  self: StoreState,
   request: TransactRequest
 ): Effect.fn.Return<Transacted, StoreError> {
   const { elsewhere, ...placed } = yield* inOneSlot(request)
@@ -49,13 +45,10 @@ const onCluster = Effect.fnUntraced(function*(
 })
 
 /**
- * Stores the results of loads in other slots, and answers those that were refused. The transaction is committed by then, so
- * it does not wait for a master that does not answer.
+ * Stores the results of loads in other slots, and answers those that were refused. The transaction is committed by
+ * then, so it does not wait for a master that does not answer.
  */
-const commitElsewhere = (
-  self: RedisStoreState,
-  steps: ReadonlyArray<Commit>
-): Effect.Effect<ReadonlyArray<string>> =>
+const commitElsewhere = (self: StoreState, steps: ReadonlyArray<Commit>): Effect.Effect<ReadonlyArray<string>> =>
   Effect.map(
     Effect.timeoutOption(
       Effect.forEach(
@@ -70,7 +63,7 @@ const commitElsewhere = (
 
 /** Starts again if another process has written between the checks and the script. */
 const attempt = Effect.fnUntraced(function*(
-  self: RedisStoreState,
+  self: StoreState,
   { request: { checks, steps }, slot }: Placed
 ): Effect.fn.Return<Transacted, StoreError> {
   const ids = Transact.idsOf(checks, steps.filter(({ _tag }) => _tag === "Touch"))
@@ -112,22 +105,15 @@ interface Answered {
   readonly numbers: ReadonlyArray<number>
 }
 
-const runProgram = (
-  self: RedisStoreState,
-  { changes, checks, keys, steps }: Program
-): Effect.Effect<Answered, StoreError> =>
+const runProgram = (self: StoreState, { changes, checks, keys, steps }: Program): Operation<Answered> =>
   asking("transact", (done) => {
     const { markerVersions, session } = self
     for (const change of changes) {
       if (change._tag === "Entry") MarkerVersions.forgetId(markerVersions, change.id)
       else if (change._tag === "Tag") MarkerVersions.forgetTag(markerVersions, change.tag)
     }
-    run(session, "transact", {
-      fixed: session.wire.isCluster ? [] : [session.keys.sequence],
-      keys,
-      args: [String(checks.length / 3), ...checks, ...steps],
-      isWrite: true
-    }, confirmed(self, changes, done))
+    const fixed = session.wire.isCluster ? [] : [session.keys.sequence]
+    write(self, "transact", { fixed, keys, args: [String(checks.length / 3), ...checks, ...steps], changes }, done)
   }, (answer) => {
     const [isCommitted, numbers] = Array.isArray(answer) ? answer as ReadonlyArray<unknown> : []
     return refusalOf(answer) ?? (Array.isArray(numbers)
