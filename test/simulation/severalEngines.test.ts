@@ -18,7 +18,7 @@ const sweepAll = async (first: number, seeds: number, also: ReadonlyArray<Featur
 
 describe("several processes on one store, under seeded schedules", () => {
   it("load alone, hear of invalidations in time, wait for nobody too long, and leave nothing behind", async () => {
-    const { counts, failures } = await sweepAll(1, sized(500, 250))
+    const { counts, failures } = await sweepAll(1, sized(500, 350))
     assert.deepStrictEqual(replays(failures, " --fleet"), [])
     // what is never met is not checked
     for (const [what, count] of Object.entries(counts)) assert.isAbove(count, 20, what)
@@ -27,7 +27,7 @@ describe("several processes on one store, under seeded schedules", () => {
   it(
     "do so where the store tells of changes by itself, late and in any order, until a connection is lost",
     async () => {
-      const { counts: { gaps, ...counts }, failures } = await sweepAll(1, sized(500, 250), ["pushes"])
+      const { counts: { gaps, ...counts }, failures } = await sweepAll(1, sized(500, 350), ["pushes"])
       assert.deepStrictEqual(replays(failures, " --fleet --with pushes"), [])
       // nobody asks for changes
       assert.strictEqual(gaps, 0)
