@@ -9,7 +9,7 @@ const imported = globSync("src/**/*.ts").flatMap((file) =>
   Array.from(
     readFileSync(file, "utf8").matchAll(/(?:from |import\()"#(node|platform)\/([^"]+)"/g),
     ([, kind, module]) =>
-      kind === "node" ? [`src/${module}.ts`] : ["", "Elsewhere"].map((end) => `src/internal/${module}${end}.ts`)
+      kind === "node" ? [`src/${module}.ts`] : ["", "WithoutNode"].map((end) => `src/internal/${module}${end}.ts`)
   ).flat()
 )
 

@@ -10,7 +10,7 @@ type Imports = ReadonlyMap<string, ReadonlyArray<string>>
 const filesOf = (from: string, specifier: string): ReadonlyArray<string> => {
   const [, kind, module] = /^#(node|platform)\/(.+)$/.exec(specifier) ?? []
   if (kind === "node") return [`${module}.ts`]
-  if (kind === "platform") return [`internal/${module}.ts`, `internal/${module}Elsewhere.ts`]
+  if (kind === "platform") return [`internal/${module}.ts`, `internal/${module}WithoutNode.ts`]
   return specifier.startsWith(".") ? [join(dirname(from), specifier)] : []
 }
 

@@ -18,7 +18,7 @@ export const needlessExports = (root: string): ReadonlyArray<string> => {
       // as `imports` of package.json maps it: to one file, or to another beside it
       const ofPlatform = /^#platform\/(.*)$/.exec(specifier)?.[1]
       if (ofPlatform === undefined) read.add(`${join(dirname(file), specifier)}: ${name}`)
-      else for (const end of ["", "Elsewhere"]) read.add(`src/internal/${ofPlatform}${end}.ts: ${name}`)
+      else for (const end of ["", "WithoutNode"]) read.add(`src/internal/${ofPlatform}${end}.ts: ${name}`)
     }
     for (const { entries, moduleRequest } of staticImports) {
       for (const { importName, localName } of entries) {

@@ -1,9 +1,5 @@
 /** Defaults and limits of options, which `docs/options.md` has in words. Times are in milliseconds. */
-
-/**
- * The length of a lease, which is renewed while the load runs: after it another process may take over from a dead one.
- */
-const leaseMillis = 5000
+import { leaseMillis, maxLoadMillis } from "./processes.ts"
 
 /** The options for all reads of a layer that says none. */
 export const noReadDefaults = {}
@@ -21,8 +17,7 @@ export const layer = {
   leaseMillis,
   /** none: a load waits for another process as long as that renews its lease */
   waitMillis: undefined,
-  /** how long a load renews its lease: after that another process may load beside one that hangs */
-  maxLoadMillis: 600_000,
+  maxLoadMillis,
   /** how long memory is used while changes by other processes cannot be read */
   maxStalenessMillis: 10_000,
   /** what entries take over from values that caches served inside their loads */

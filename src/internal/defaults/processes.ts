@@ -1,6 +1,14 @@
 /** How processes that share a store, or locks, wait for each other and hear of each other. Times are in milliseconds. */
 
 /**
+ * The length of a lease, which is renewed while the load runs: after it another process may take over from a dead one.
+ */
+export const leaseMillis = 5000
+
+/** How long a load renews its lease: after that another process may load beside one that hangs. */
+export const maxLoadMillis = 600_000
+
+/**
  * How often a process looks for changes by others. The times must stay in this order, or a change is seen later than
  * the documentation says:
  *

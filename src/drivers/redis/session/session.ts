@@ -32,7 +32,7 @@ export interface Read {
   places: ReadonlyArray<number>
 }
 
-export interface SessionOptions {
+interface SessionOptions {
   readonly keys: Keys
   readonly wire: Wire
   readonly scripts: Scripts

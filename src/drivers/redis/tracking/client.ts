@@ -15,7 +15,7 @@ interface Listener {
   readonly scrub: Scrub
 }
 
-export type Ask = (...args: ReadonlyArray<string>) => Effect.Effect<unknown, Fault>
+type Ask = (...args: ReadonlyArray<string>) => Effect.Effect<unknown, Fault>
 
 /** Connects a client. From then on the listener gets all invalidations, until the scope closes. */
 export const listen = Effect.fnUntraced(function*(

@@ -2,7 +2,7 @@
 import { expect, it } from "@effect/vitest"
 import type { Eviction } from "effect-cached"
 import { makeAdaptive as makeNow } from "../../../src/internal/eviction/adaptive.ts"
-import { makeAdaptive } from "../../../src/internal/eviction/adaptiveElsewhere.ts"
+import { makeAdaptive } from "../../../src/internal/eviction/adaptiveWithoutNode.ts"
 import { heldBy } from "../../support/heldBy.ts"
 
 const options = { capacity: 200, weighed: false, seed: () => 1 }
