@@ -41,10 +41,10 @@ type Acquiring = WriteGrant | Entry | Exit.Failure<unknown, unknown> | typeof Le
  * and renews it, this one waits.
  *
  * Answers with
- * - a guard: the load may start;
+ * - a grant: the load may start;
  * - an entry that another process stored meanwhile, and that `serves` accepts;
  * - a failure: several leaders in a row failed while this process waited, the last of them with this failure;
- * - `LeasedWithoutNode`;
+ * - `LeasedElsewhere`;
  * - `undefined`: the load may start, and its result is not stored, because the store cannot be used.
  */
 export const acquireLease = Effect.fnUntraced(function*(
