@@ -35,7 +35,7 @@ import { total, withRatios } from "./telemetry/stats.ts"
 import { type EventListener, noCounters } from "./telemetry/telemetry.ts"
 
 /** A cached result and its metadata. */
-interface Found extends Known {
+interface Result extends Known {
   readonly exit: Exit.Exit<unknown, unknown>
 }
 
@@ -47,20 +47,20 @@ export const readMany: Operation<
   without: (_, many) => Many.loadWithoutCache(many)
 }
 
-export const lookup: Operation<[key: Key], Effect.Effect<Found | undefined, never, any>> = {
+export const lookup: Operation<[key: Key], Effect.Effect<Result | undefined, never, any>> = {
   over: Lookup.lookup,
   without: () => Effect.undefined
 }
 
 /** As `lookup`; the entry has a `writeId`. */
-export const find: Operation<[key: Key], Effect.Effect<Found | undefined, never, any>> = {
+export const find: Operation<[key: Key], Effect.Effect<Result | undefined, never, any>> = {
   over: Lookup.find,
   without: () => Effect.undefined
 }
 
 export const lookupMany: Operation<
   [keys: ReadonlyArray<Key>],
-  Effect.Effect<ReadonlyArray<Found | undefined>, never, any>
+  Effect.Effect<ReadonlyArray<Result | undefined>, never, any>
 > = {
   over: Lookup.lookupMany,
   without: (keys) => Effect.succeed(keys.map(() => undefined))

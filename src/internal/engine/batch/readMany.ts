@@ -27,9 +27,9 @@ import { copyOf } from "../request/copy.ts"
 import {
   decide,
   decideOrDefect,
-  diceOf,
   isFreshAt,
   isPastMemoryTtl,
+  randomOf,
   rejectedOf,
   type Served,
   servedAs,
@@ -171,7 +171,7 @@ const readTogether = (
   const usesMemory = Policy.readsNormally(policy) && trustsMemory(self, policy)
   // one time for all keys, in one step
   const now = nowOf(fiber)
-  const dice = diceOf(fiber)
+  const random = randomOf(fiber)
   const isObserved = self.listeners.events !== undefined || policy !== Policy.standard
   const { servesFresh, slides } = many.template
   let isBroken = false
@@ -192,7 +192,7 @@ const readTogether = (
       ? Serve
       : isPastMemoryTtl(self, many.template, entry, now)
       ? Load
-      : decideOrDefect(many.template, entry, now, dice)
+      : decideOrDefect(many.template, entry, now, random)
     if (decision === Serve) {
       entry!.counters.hits++
       entry!.reads++
@@ -205,7 +205,7 @@ const readTogether = (
       exits[i] = decision
       isBroken = true
     } else {
-      const found: Found = { place: i, key, entry, decision, source: "memory" }
+      const found: Decided = { place: i, key, entry, decision, source: "memory" }
       if (!isServed(self, reading, found)) miss(self, reading, found)
     }
   }
@@ -260,7 +260,7 @@ interface Reading {
 }
 
 /** The entry of one key, and the decision about it. */
-interface Found {
+interface Decided {
   readonly place: number
   readonly key: Key
   readonly entry: Entry | undefined
@@ -279,7 +279,7 @@ const readerOf = (engine: Flights, { fiber, many, policy }: Reading, key: Key): 
 const noBatch = Batch.make({ loadAll: () => Effect.succeed([]) })
 
 /** Serves an entry that is due for a refresh, or stale within `retryAfter`. Answers whether it did. */
-const isServed = (self: Flights, reading: Reading, { decision, entry, key, place, source }: Found): boolean => {
+const isServed = (self: Flights, reading: Reading, { decision, entry, key, place, source }: Decided): boolean => {
   const { fiber, many } = reading
   const isDue = decision === ServeAndRefresh
   if (!isDue && !(decision === LoadOrStale && standsIn(self, many.template, entry!, nowOf(fiber)))) return false
@@ -299,7 +299,7 @@ const tellServed = (self: Flights, reading: Reading): void => {
   for (const { entry, key, source } of served) tellAnswer(readerOf(self, reading, key), entry, source)
 }
 
-const miss = (self: Flights, reading: Reading, { decision, entry, key, place }: Found): void => {
+const miss = (self: Flights, reading: Reading, { decision, entry, key, place }: Decided): void => {
   const id = idOf(key)
   const known = reading.missing.get(id)
   if (known !== undefined) return void known.places.push(place)
@@ -358,7 +358,7 @@ const askStore = (
       // what it derives from was not known meanwhile, so any change may have been one of that: a flight asks again
       if (answer instanceof Entry && self.mutations !== mutations && derives(answer)) return void (one.asked = false)
       if (!(answer instanceof Entry) || answer.writeId === one.rejectedWriteId) {
-        one.rejectedWriteId = answer instanceof Entry ? answer.writeId : answer ?? one.rejectedWriteId
+        one.rejectedWriteId = answer instanceof Entry ? answer.writeId : answer?.writeId ?? one.rejectedWriteId
         return
       }
       const decision = decide(self, fiber, reading.many.template, answer)

@@ -24,7 +24,7 @@ import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { isLate, waitForLease } from "./leaseWaits.ts"
 
 /** What a load needs to store its result: the generation, and the markers of its tags from before the load. */
-export interface Guard {
+export interface WriteGrant {
   readonly generation: string
   /** `undefined`: no tag was declared before the load, and the store answered neither markers nor its `seq` */
   readonly markers: Markers | undefined
@@ -33,12 +33,14 @@ export interface Guard {
 /** Another process has the lease, and this flight is a refresh without callers: it need not load. */
 export const LeasedElsewhere = Symbol("Elsewhere")
 
+type Acquisition = WriteGrant | Entry | Exit.Failure<unknown, unknown> | typeof LeasedElsewhere | undefined
+
 /**
  * Acquires the lease, and looks at the stored entry once more in the same step. While another process has the lease
  * and renews it, this one waits.
  *
  * Answers with
- * - a guard: the load may start;
+ * - a grant: the load may start;
  * - an entry that another process stored meanwhile, and that `serves` accepts;
  * - a failure: several leaders in a row failed while this process waited, the last of them with this failure;
  * - `LeasedElsewhere`;
@@ -49,7 +51,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   flight: Flight,
   { budget, tier }: Asking,
   serves: (entry: Entry) => boolean
-): Effect.fn.Return<Guard | Entry | Exit.Failure<unknown, unknown> | typeof LeasedElsewhere | undefined, never, any> {
+): Effect.fn.Return<Acquisition, never, any> {
   const { pending, leaseMillis, store } = tier
   const { id, request } = flight
   const failWith = (fault: Fault): undefined => void failStrict(self, flight, fault)
@@ -129,7 +131,7 @@ export const acquireLease = Effect.fnUntraced(function*(
     if (isFault(found)) return failWith(found)
     if (flight.changedWhileAsked) continue
     if (found instanceof Entry && serves(found)) return found
-    flight.rejectedWriteId = found instanceof Entry ? found.writeId : found ?? acquired.entry.meta.writeId
+    flight.rejectedWriteId = found instanceof Entry ? found.writeId : found?.writeId ?? acquired.entry.meta.writeId
   }
   return undefined
 })

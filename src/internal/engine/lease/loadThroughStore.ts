@@ -25,10 +25,10 @@ import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
 import { addUnanswered } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import type { Budget } from "../storeTier/storeTier.ts"
+import { type Budget, Rejected } from "../storeTier/storeTier.ts"
 import { versionsOf } from "../storeTier/tagVersions.ts"
 import { noteMiss } from "../telemetry/events.ts"
-import { acquireLease, type Guard, LeasedElsewhere } from "./acquireLease.ts"
+import { acquireLease, LeasedElsewhere, type WriteGrant } from "./acquireLease.ts"
 
 /** Fetch, acquire, load, commit: the steps of a flight where there is a store. */
 export const throughStore = Effect.fnUntraced(function*(
@@ -56,7 +56,7 @@ export const throughStore = Effect.fnUntraced(function*(
       missed(self, flight)
       failStrict(self, flight, found)
     } else if (flight.changedWhileAsked) flight.rejectedWriteId = undefined
-    else if (typeof found === "string") flight.rejectedWriteId = found
+    else if (found instanceof Rejected) flight.rejectedWriteId = found.writeId
     else if (
       found !== undefined && found.writeId !== rejected &&
       serves(self, flight, found, { clock, random })
@@ -66,21 +66,21 @@ export const throughStore = Effect.fnUntraced(function*(
     missed(self, flight)
   }
   if (!flight.policy.writes) return yield* counted(flight, load)
-  const guard = yield* acquireLease(
+  const grant = yield* acquireLease(
     self,
     flight,
     { tier, budget },
     (found) => serves(self, flight, found, { clock, random })
   )
-  if (guard instanceof Entry) return yield* guard.exit
-  if (Exit.isExit(guard)) return yield* guard
-  if (guard === LeasedElsewhere) return yield* leaveToOthers(self, flight, clock.currentTimeMillisUnsafe())
-  flight.conclude = (exit) => conclude(self, flight, guard && { ...guard, tier, budget }, exit)
+  if (grant instanceof Entry) return yield* grant.exit
+  if (Exit.isExit(grant)) return yield* grant
+  if (grant === LeasedElsewhere) return yield* leaveToOthers(self, flight, clock.currentTimeMillisUnsafe())
+  flight.conclude = (exit) => conclude(self, flight, grant && { ...grant, tier, budget }, exit)
   return yield* Effect.flatMap(Effect.exit(counted(flight, load)), flight.conclude)
 })
 
 /** What `write` needs beside the entry. */
-interface Writing extends Guard, Asking {}
+interface Writing extends WriteGrant, Asking {}
 
 /** Makes the entry of a load's outcome, and writes it. */
 const conclude = Effect.fnUntraced(function*(

@@ -7,8 +7,8 @@ import { makeLru } from "../../eviction/byAge.ts"
 import * as Log from "../telemetry/log.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 
-/** What the guard of a policy needs of the memory tier. */
-interface Guard {
+/** The memory tier of a guarded policy. */
+interface Guarded {
   readonly entries: {
     readonly get: (id: string) => Node | undefined
     readonly values: () => Iterable<Node>
@@ -22,7 +22,7 @@ interface EvictionOptions extends PolicyOptions {
 }
 
 /** Throws a `CacheConfigError` where `make` throws, or gives no policy. What it answers has `replaced`. */
-export const makePolicy = (options: EvictionOptions, guard: Guard): Policy =>
+export const makePolicy = (options: EvictionOptions, guard: Guarded): Policy =>
   // every hit calls `read`
   options.eviction instanceof Own
     ? options.eviction.make(options)
@@ -49,7 +49,7 @@ const made = ({ eviction, ...options }: EvictionOptions): Policy => {
 }
 
 /** A policy whose methods never throw, and whose victim is always in memory. One that fails is replaced by LRU. */
-const guarded = (given: Policy, name: string, { entries, telemetry }: Guard): Policy => {
+const guarded = (given: Policy, name: string, { entries, telemetry }: Guarded): Policy => {
   let policy = given
   /** The links of the nodes are not to be relied on either. */
   const giveUp = (method: string, defect: unknown): void => {

@@ -19,7 +19,7 @@ import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
 import { fetchMany } from "../storeTier/fetchMany.ts"
 import type { Item } from "../storeTier/pendingInvalidations.ts"
-import type { Fault, Found, StoreTier } from "../storeTier/storeTier.ts"
+import type { Fault, Fetched, StoreTier } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { meet } from "../telemetry/keyClasses.ts"
 
@@ -86,7 +86,7 @@ export const storedMany = (
     const { mutations } = self
     const former = missing.map((key) => self.memory.entries.get(idOf(key)))
     const budget = budgetOf(tier, policy)
-    const fetched: Effect.Effect<ReadonlyArray<Found | Fault>, never, any> = missing.length === 1
+    const fetched: Effect.Effect<ReadonlyArray<Fetched | Fault>, never, any> = missing.length === 1
       ? Effect.map(
         fetch(tier, budget, { key: missing[0]!, id: idOf(missing[0]!), tags: tagsOf(missing[0]!) }),
         (found) => [found]

@@ -24,7 +24,7 @@ import { tagNames } from "../storeTier/codec.ts"
 import { damaged, noteFault, recovered } from "../storeTier/faults.ts"
 import { areAmong, reviveUnsafe } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { type Found, NeedsEffect, type StoreTier } from "../storeTier/storeTier.ts"
+import { type Fetched, NeedsEffect, type StoreTier } from "../storeTier/storeTier.ts"
 import { noteMiss } from "../telemetry/events.ts"
 import { join } from "./read.ts"
 import { useFound } from "./useFound.ts"
@@ -169,7 +169,7 @@ const foundIn = (self: Flights, { askers, bornAt, id, tags }: Question, answer: 
 }
 
 /** Answers those who have asked. */
-const conclude = (self: Flights, question: Question, found: Found | typeof NeedsEffect | StoreError): void => {
+const conclude = (self: Flights, question: Question, found: Fetched | typeof NeedsEffect | StoreError): void => {
   const { askers, id } = question
   const { questions } = self
   question.isAnswered = true

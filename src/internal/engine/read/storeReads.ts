@@ -17,7 +17,7 @@ import { budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch, readNow } from "../storeTier/fetch.ts"
 import type { Item } from "../storeTier/pendingInvalidations.ts"
-import { type Fault, type Found, NeedsEffect } from "../storeTier/storeTier.ts"
+import { type Fault, type Fetched, NeedsEffect, Rejected } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { noteMiss } from "../telemetry/events.ts"
 import { askStore, mayAsk } from "./askStore.ts"
@@ -115,7 +115,7 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
     })
     const since = nowOf(fiber)
     // the `timeout` of the read includes this step: past it, joining fails at once
-    return Effect.flatMap(limited(engine, request, fetched as Effect.Effect<Found | Fault>), (found) => {
+    return Effect.flatMap(limited(engine, request, fetched as Effect.Effect<Fetched | Fault>), (found) => {
       if (isFault(found) && policy.strict) return strictly(found)
       // an entry from before an invalidation meanwhile is neither served nor fallen back on
       const entry = found instanceof Entry && engine.mutations === mutations ? found : undefined
@@ -126,7 +126,7 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
       }
       const decision = entry === undefined ? Load : decide(engine, fiber, request, entry)
       if (decision === Load) {
-        const rejectedWriteId = typeof found === "string" ? found : entry?.writeId
+        const rejectedWriteId = found instanceof Rejected ? found.writeId : entry?.writeId
         return join(rest, { ...joining, readsStore: false, rejectedWriteId })
       }
       // not put in memory: the load that runs will do that

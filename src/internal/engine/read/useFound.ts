@@ -6,7 +6,7 @@ import { Entry, protectedUntilOf } from "../memory/entry.ts"
 import { nowOf } from "../request/context.ts"
 import { decide } from "../request/decide.ts"
 import type { Question, Reader } from "../state.ts"
-import { type Found, NeedsEffect } from "../storeTier/storeTier.ts"
+import { type Fetched, NeedsEffect } from "../storeTier/storeTier.ts"
 import { join, serveDue } from "./read.ts"
 import { serve } from "./serve.ts"
 
@@ -14,7 +14,7 @@ import { serve } from "./serve.ts"
 export const useFound = <A, E>(
   reader: Reader<A, E>,
   rejected: string | undefined,
-  found: Found | typeof NeedsEffect,
+  found: Fetched | typeof NeedsEffect,
   question?: Question
 ): Effect.Effect<A, E> => {
   const { engine, fiber, policy, request } = reader
@@ -35,7 +35,7 @@ export const useFound = <A, E>(
     }
     rejectedWriteId = found.writeId
     protectedUntil = protectedUntilOf(found)
-  } else if (found !== NeedsEffect) rejectedWriteId = found
+  } else if (found !== NeedsEffect) rejectedWriteId = found?.writeId
   return join(reader, {
     readsStore: found === NeedsEffect,
     stale: undefined,

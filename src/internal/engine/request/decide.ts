@@ -49,7 +49,7 @@ export const decide = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Req
   const isOther = isOfOther(request, entry)
   const now = isOther ? clock.currentTimeMillisUnsafe() : nowFor(request, entry, clock)
   if (isOther) limit(self, request, entry, now)
-  return decideAt(request, entry, now, diceFor(fiber, request))
+  return decideAt(request, entry, now, randomFor(fiber, request))
 }
 
 /** The time for a decision. 0 where only deadlines count and the entry has none: then the clock is not read. */
@@ -58,23 +58,23 @@ export const nowFor = (request: Request, entry: Entry, clock: Clock.Clock): numb
     ? 0
     : clock.currentTimeMillisUnsafe()
 
-const diceFor = (fiber: Fiber.Fiber<any, any>, request: Request): () => number =>
-  request.deadlinesOnly ? noDice : diceOf(fiber)
+const randomFor = (fiber: Fiber.Fiber<any, any>, request: Request): () => number =>
+  request.deadlinesOnly ? zero : randomOf(fiber)
 
-const noDice = (): number => 0
+const zero = (): number => 0
 
-// one function for all reads, so that none allocates a closure: `decide` is synchronous, so `player` is the reading
-// fiber
-let player: Fiber.Fiber<any, any> | undefined
-const dice = (): number => player!.getRef(Random.Random).nextDoubleUnsafe()
-export const diceOf = (fiber: Fiber.Fiber<any, any>): () => number => {
-  player = fiber
-  return dice
+// One function for all reads, so that none allocates a closure. `decide` is synchronous, so `currentFiber` is the
+// reading fiber.
+let currentFiber: Fiber.Fiber<any, any> | undefined
+const random = (): number => currentFiber!.getRef(Random.Random).nextDoubleUnsafe()
+export const randomOf = (fiber: Fiber.Fiber<any, any>): () => number => {
+  currentFiber = fiber
+  return random
 }
 
 /** As `decide`, for an entry in memory, unless `isDueAgain`. */
 export const decideInMemory = (fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry, now: number): Decision =>
-  decideAt(request, entry, now, diceFor(fiber, request))
+  decideAt(request, entry, now, randomFor(fiber, request))
 
 /** As `isPastMemoryTtl`, for the fiber that reads: the clock is read only where that matters. */
 export const isDueAgain = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): boolean =>
@@ -99,7 +99,11 @@ export const servedAs = (
   decision: Decision,
   now: number,
   source: "memory" | "store" = "memory"
-): Served => decision === LoadOrStale ? "stale" : now >= entry.softExpiresAt ? `${source}Due` : source
+): Served => {
+  if (decision === LoadOrStale) return "stale"
+  if (now >= entry.softExpiresAt) return source === "memory" ? "memoryDue" : "storeDue"
+  return source
+}
 
 /** Whether an entry is before both deadlines and not limited by `memoryTtl`. One that was made stale never is. */
 export const isFreshAt = (entry: Entry, now: number): boolean =>

@@ -15,10 +15,18 @@ import { codecFor, codecsOf, decodeNow, none, revive, tagNames } from "./codec.t
 import { damaged, recovered, undecodable } from "./faults.ts"
 import * as KnownTagVersions from "./knownTagVersions.ts"
 import * as Pending from "./pendingInvalidations.ts"
-import { type Asked, type Budget, type Fault, type Found, NeedsEffect, type StoreTier } from "./storeTier.ts"
+import {
+  type Asked,
+  type Budget,
+  type Fault,
+  type Fetched,
+  NeedsEffect,
+  Rejected,
+  type StoreTier
+} from "./storeTier.ts"
 
 /** Reads a synchronous store, in this step. */
-export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Found | typeof NeedsEffect => {
+export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fetched | typeof NeedsEffect => {
   const get = tier.store.getUnsafe!
   tier.front.tagEpochs.ensureTracking?.()
   if (Pending.isPending(tier.pending, id)) return undefined
@@ -32,7 +40,7 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fou
     let answer = get(id, knownVersions === undefined ? tags : none)
     stored = answer.entry
     if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
-    if (stored.meta.expiresAt <= now) return stored.meta.writeId
+    if (stored.meta.expiresAt <= now) return new Rejected(stored.meta.writeId)
     const isCovered = areAmong(stored.meta.tags, tags)
     if (isCovered && knownVersions === undefined) KnownTagVersions.remember(tier, tags, answer.versions, now)
     validity = isCovered ? validityOf(tier, stored.meta, tags, knownVersions ?? answer.versions) : "gone"
@@ -43,14 +51,14 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fou
       if (answer.entry?.meta.writeId !== stored.meta.writeId) return undefined
       validity = validityOf(tier, stored.meta, tags, answer.versions)
     }
-    if (validity === "gone") return stored.meta.writeId
+    if (validity === "gone") return new Rejected(stored.meta.writeId)
   } catch {
     // `fetch` asks again, and handles the fault
     return NeedsEffect
   }
   if (tier.failing.size > 0) recovered(tier, "get")
   const codec = codecFor(codecsOf(tier, key), stored)
-  if (codec === undefined) return stored.meta.writeId
+  if (codec === undefined) return new Rejected(stored.meta.writeId)
   const exit = decodeNow(codec, stored.payload, id)
   if (!Exit.isExit(exit)) return NeedsEffect
   return Exit.isSuccess(exit)
@@ -100,24 +108,33 @@ export const fetch = Effect.fnUntraced(function*(
   tier: StoreTier,
   budget: Budget,
   asked: Asked
-): Effect.fn.Return<Found | Fault, never, any> {
+): Effect.fn.Return<Fetched | Fault, never, any> {
   const { hold, id, tags } = asked
   if (Pending.isPending(tier.pending, id)) return undefined
   const found = yield* fetchWith(tier, budget, asked, tags)
-  if (!isListOfTags(found)) return found
+  if (!(found instanceof OtherTags)) return found
   // a change of what it derives from is noticed from here on
-  hold?.(found)
-  const again = fetchWith(tier, budget, asked, found) as Effect.Effect<Found | Fault, never, any>
-  return yield* hold === undefined ? Dependents.during(tier.front.memory.dependents, found, again) : again
+  hold?.(found.tags)
+  const again = fetchWith(tier, budget, asked, found.tags) as Effect.Effect<Fetched | Fault, never, any>
+  return yield* hold === undefined ? Dependents.during(tier.front.memory.dependents, found.tags, again) : again
 })
 
-/** Asks with these tags: answers with those of the entry, where it has others than were declared. */
+/** The entry has other tags than those that the store was asked for. */
+class OtherTags {
+  readonly _tag = "OtherTags"
+  readonly tags: ReadonlyArray<string>
+  constructor(tags: ReadonlyArray<string>) {
+    this.tags = tags
+  }
+}
+
+/** Asks with these tags. */
 const fetchWith = Effect.fnUntraced(function*(
   tier: StoreTier,
   budget: Budget,
   { id, key, tags: declared }: Asked,
   tags: ReadonlyArray<string>
-): Effect.fn.Return<Found | Fault | ReadonlyArray<string>, never, any> {
+): Effect.fn.Return<Fetched | Fault | OtherTags, never, any> {
   // the epoch before asking: an invalidation during the request must end this entry
   const bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
   const answer = yield* ask(tier, budget, "get", tier.store.get(id, tags))
@@ -125,13 +142,10 @@ const fetchWith = Effect.fnUntraced(function*(
   const stored = answer.entry
   if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
   // with its own tags the entry is asked for once
-  if (tags === declared && !areAmong(stored.meta.tags, tags)) return tagNames(stored.meta.tags)
+  if (tags === declared && !areAmong(stored.meta.tags, tags)) return new OtherTags(tagNames(stored.meta.tags))
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   return yield* reviveNow(tier, { key, id, stored, bornAt, now, tags, versions: answer.versions })
 })
-
-const isListOfTags = (found: Found | Fault | ReadonlyArray<string>): found is ReadonlyArray<string> =>
-  Array.isArray(found)
 
 interface Reviving {
   readonly key: Key
@@ -145,9 +159,9 @@ interface Reviving {
 }
 
 /** Decodes a stored entry, where it may still be served. */
-export const reviveNow = (tier: StoreTier, reviving: Reviving): Effect.Effect<Found, never, any> => {
+export const reviveNow = (tier: StoreTier, reviving: Reviving): Effect.Effect<Fetched, never, any> => {
   const checked = check(tier, reviving)
-  if (typeof checked === "string") return Effect.succeed(checked)
+  if (checked instanceof Rejected) return Effect.succeed(checked)
   const { id, stored } = reviving
   return Effect.map(
     Effect.exit(Effect.suspend(() => checked.codec.decode(stored.payload, id))),
@@ -156,9 +170,9 @@ export const reviveNow = (tier: StoreTier, reviving: Reviving): Effect.Effect<Fo
 }
 
 /** As `reviveNow`, in this step. */
-export const reviveUnsafe = (tier: StoreTier, reviving: Reviving): Found | typeof NeedsEffect => {
+export const reviveUnsafe = (tier: StoreTier, reviving: Reviving): Fetched | typeof NeedsEffect => {
   const checked = check(tier, reviving)
-  if (typeof checked === "string") return checked
+  if (checked instanceof Rejected) return checked
   const exit = decodeNow(checked.codec, reviving.stored.payload, reviving.id)
   return Exit.isExit(exit) ? revived(tier, reviving, checked, exit) : NeedsEffect
 }
@@ -168,17 +182,17 @@ interface Checked {
   readonly softened: boolean
 }
 
-/** How a stored entry is decoded; its `writeId` where it may not be served. */
-const check = (tier: StoreTier, { bornAt, key, now, stored, tags, versions }: Reviving): Checked | string => {
+/** How a stored entry is decoded, unless it may not be served. */
+const check = (tier: StoreTier, { bornAt, key, now, stored, tags, versions }: Reviving): Checked | Rejected => {
   const { writeId } = stored.meta
-  if (stored.meta.expiresAt <= now) return writeId
+  if (stored.meta.expiresAt <= now) return new Rejected(writeId)
   const names = tagNames(stored.meta.tags)
   const validity = validityOf(tier, stored.meta, tags, versions)
   // a pending invalidation may have been acknowledged since the store was asked: then the epoch of the tag has moved
-  if (validity === "gone" || TagEpochs.changedSince(tier.front.tagEpochs, names, bornAt)) return writeId
+  if (validity === "gone" || TagEpochs.changedSince(tier.front.tagEpochs, names, bornAt)) return new Rejected(writeId)
   const softened = validity === "soft" || TagEpochs.softenedSince(tier.front.tagEpochs, names, bornAt)
   const codec = codecFor(codecsOf(tier, key), stored)
-  return codec === undefined ? writeId : { codec, softened }
+  return codec === undefined ? new Rejected(writeId) : { codec, softened }
 }
 
 const revived = (
@@ -186,7 +200,7 @@ const revived = (
   { bornAt, id, key, stored }: Reviving,
   { softened }: Checked,
   exit: Exit.Exit<unknown, unknown>
-): Found =>
+): Fetched =>
   Exit.isSuccess(exit)
     ? revive(tier, { key, id, stored, exit, bornAt, softened })
     : undecodable(tier, key, stored, exit.cause)

@@ -10,7 +10,7 @@ import { ask } from "./ask.ts"
 import { isFault } from "./faults.ts"
 import { reviveNow, reviveUnsafe } from "./fetch.ts"
 import * as Pending from "./pendingInvalidations.ts"
-import { type Budget, type Fault, type Found, NeedsEffect, type StoreTier } from "./storeTier.ts"
+import { type Budget, type Fault, type Fetched, NeedsEffect, type StoreTier } from "./storeTier.ts"
 
 /** An id that no entry has: `get` with it answers the versions of tags alone. */
 export const noEntryId = "~"
@@ -34,7 +34,7 @@ export const fetchMany = Effect.fnUntraced(function*(
   budget: Budget,
   keys: ReadonlyArray<Key>,
   ids: ReadonlyArray<string>
-): Effect.fn.Return<ReadonlyArray<Found | Fault>, never, any> {
+): Effect.fn.Return<ReadonlyArray<Fetched | Fault>, never, any> {
   // the epoch before asking: an invalidation during the request must end these entries
   const bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
   const asked = ids.filter((id) => !Pending.isPending(tier.pending, id))
@@ -62,13 +62,13 @@ const reviveAll = Effect.fnUntraced(function*(
   tier: StoreTier,
   budget: Budget,
   { answer, asked, bornAt, ids, keys, tags }: Answered
-): Effect.fn.Return<ReadonlyArray<Found | Fault>, never, any> {
+): Effect.fn.Return<ReadonlyArray<Fetched | Fault>, never, any> {
   const versions = tags.length === 0 ? undefined : yield* ask(tier, budget, "get", tier.store.get(noEntryId, tags))
   if (isFault(versions)) return ids.map(() => versions)
   const clock = yield* Clock.Clock
   const now = clock.currentTimeMillisUnsafe()
-  const found: Array<Found | Fault> = []
-  const add = (one: Found | Fault) => void found.push(one)
+  const found: Array<Fetched | Fault> = []
+  const add = (one: Fetched | Fault) => void found.push(one)
   let at = 0
   let next = 0
   yield* Turns.forEachEffect(ids, (id) => {

@@ -42,11 +42,17 @@ export interface Asked {
 /** A synchronous store cannot answer at once: it failed, its circuit is open, or the codec needs services or time. */
 export const NeedsEffect = Symbol("Later")
 
-/**
- * The answer of the store: a decoded entry, the `writeId` of an unusable one (expired, invalidated, undecodable), or
- * nothing.
- */
-export type Found = Entry | string | undefined
+/** A stored entry that must not be used: expired, invalidated, undecodable. */
+export class Rejected {
+  readonly _tag = "Rejected"
+  readonly writeId: string
+  constructor(writeId: string) {
+    this.writeId = writeId
+  }
+}
+
+/** The answer of the store: a decoded entry, a rejected one, or nothing. */
+export type Fetched = Entry | Rejected | undefined
 
 export interface Codecs {
   readonly success: Codec<unknown, any>

@@ -23,7 +23,7 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
 import { emit, emitValue } from "../telemetry/events.ts"
 import { whileSame } from "./listed.ts"
-import { type Guard, isPublishable } from "./loads.ts"
+import { isPublishable, type ReadCheck } from "./loads.ts"
 import { type Checks, copyOf, countStep, endOf, loadedHere, type Overlay, type Sweep, type Write } from "./overlay.ts"
 import { inTurn } from "./turns.ts"
 
@@ -31,7 +31,13 @@ import { inTurn } from "./turns.ts"
 type Item =
   | { readonly _tag: "Write"; readonly id: string; readonly write: Write; readonly order: number }
   | { readonly _tag: "Sweep"; readonly sweep: Sweep; readonly order: number }
-  | { readonly _tag: "Load"; readonly id: string; readonly entry: Entry; readonly guard: Guard; readonly order: number }
+  | {
+    readonly _tag: "Load"
+    readonly id: string
+    readonly entry: Entry
+    readonly check: ReadCheck
+    readonly order: number
+  }
 
 type Failure = TransactionConflict | StoreError | SerializerError
 
@@ -59,7 +65,7 @@ export const validate = (self: Overlay): Effect.Effect<void, TransactionConflict
   Effect.suspend(() => {
     self.writes.clear()
     self.sweeps.length = 0
-    self.guards.clear()
+    self.checks.clear()
     self.counts.clear()
     return Effect.catch(
       commit(self),
@@ -79,14 +85,14 @@ const itemsOf = (self: Overlay): ReadonlyArray<Item> => {
   const items: Array<Item> = []
   for (const [id, write] of self.writes) items.push({ _tag: "Write", id, write, order: write.order })
   for (const sweep of self.sweeps) items.push({ _tag: "Sweep", sweep, order: sweep.order })
-  for (const [id, guard] of self.guards) {
+  for (const [id, check] of self.checks) {
     const entry = loadedHere(self, id)
     if (entry === undefined || self.writes.has(id)) continue
     // others may have invalidated the tag too, which the version that this transaction gives it does not show
     const isSwept = self.sweeps.some((sweep) =>
       sweep._tag === "Clear" || entry.tags.some((tag) => sweep.tags.includes(tag))
     )
-    if (!isSwept && isPublishable(base, guard)) items.push({ _tag: "Load", id, entry, guard, order: Infinity })
+    if (!isSwept && isPublishable(base, check)) items.push({ _tag: "Load", id, entry, check, order: Infinity })
   }
   return items.sort((a, b) => a.order === b.order ? 0 : a.order - b.order)
 }
@@ -270,9 +276,9 @@ const sweepStep = ({ tokens }: Engine, sweep: Sweep, versions: Map<string, strin
 /** The result of a load, unless a tag of it was not known before. One that cannot be encoded is not stored. */
 const loadStep = Effect.fnUntraced(function*(
   tier: StoreTier,
-  { entry, guard, id }: Extract<Item, { readonly _tag: "Load" }>
+  { entry, check, id }: Extract<Item, { readonly _tag: "Load" }>
 ): Effect.fn.Return<ReadonlyArray<TransactStep>, never, any> {
-  const { flight: { request }, generation, markers } = guard
+  const { flight: { request }, generation, markers } = check
   const declared = request.rules?.tags ?? []
   const tags = entry.tags.map((tag) => ({ tag, version: markers?.markers[declared.indexOf(tag)]?.version }))
   if (generation === undefined || tags.some(({ version }) => version === undefined)) return []

@@ -43,7 +43,7 @@ const inBase = ({ base, checks }: Root, prefix: string): Stream.Stream<Known, St
 const ownIds = (self: Overlay): ReadonlySet<string> =>
   new Set([
     ...self.writes.keys(),
-    ...Array.from(self.guards.keys()).filter((id) => loadedHere(self, id) !== undefined)
+    ...Array.from(self.checks.keys()).filter((id) => loadedHere(self, id) !== undefined)
   ])
 
 const ownEntry = (self: Overlay, id: string, now: number): Entry | undefined => {

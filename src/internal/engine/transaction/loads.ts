@@ -13,7 +13,7 @@ import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 
 /** What the result of a load needs to be stored. */
-export interface Guard {
+export interface ReadCheck {
   readonly flight: Flight
   /** whether the result may be stored at all: it is seen inside in any case */
   readonly isGranted: boolean
@@ -26,19 +26,19 @@ export interface Guard {
 }
 
 /** By id: of several loads of one id the last. */
-export type Guards = Map<string, Guard>
+export type ReadChecks = Map<string, ReadCheck>
 
 /** The steps around a load. Nothing waits for another process: nobody waits for this one either. */
-export const loadsOf = (base: Engine, guards: Guards): NonNullable<Engine["throughStore"]> => (_, flight, load) => {
+export const loadsOf = (base: Engine, checks: ReadChecks): NonNullable<Engine["throughStore"]> => (_, flight, load) => {
   if (!flight.policy.writes) return counted(flight, load)
   const began = { flight, bornAt: base.tagEpochs.epoch, since: base.watches.step }
   const { storeTier: tier } = base
   if (tier === undefined) {
-    guards.set(flight.id, { ...began, isGranted: true, generation: undefined, markers: undefined })
+    checks.set(flight.id, { ...began, isGranted: true, generation: undefined, markers: undefined })
     return counted(flight, load)
   }
   return Effect.flatMap(granted(base, { tier, budget: budgetOf(tier, flight.policy) }, flight), (granted) => {
-    guards.set(flight.id, { ...began, ...granted ?? refused })
+    checks.set(flight.id, { ...began, ...granted ?? refused })
     return counted(flight, load)
   })
 }
@@ -50,7 +50,7 @@ const granted = Effect.fnUntraced(function*(
   base: Engine,
   { budget, tier }: Asking,
   flight: Flight
-): Effect.fn.Return<Pick<Guard, "isGranted" | "generation" | "markers"> | undefined> {
+): Effect.fn.Return<Pick<ReadCheck, "isGranted" | "generation" | "markers"> | undefined> {
   const { id, request } = flight
   const { store } = tier
   if (Pending.isPending(tier.pending, id)) return undefined
@@ -76,7 +76,7 @@ const granted = Effect.fnUntraced(function*(
 })
 
 /** Whether the result of a load may be stored, as far as it is known here. */
-export const isPublishable = (base: Engine, { bornAt, flight, isGranted, since }: Guard): boolean => {
+export const isPublishable = (base: Engine, { bornAt, flight, isGranted, since }: ReadCheck): boolean => {
   if (!isGranted) return false
   const { entry, storable } = flight
   // it is made of what may not be committed

@@ -20,7 +20,7 @@ import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import { emit } from "../telemetry/events.ts"
 import type { EventListener } from "../telemetry/telemetry.ts"
-import { type Guards, loadsOf } from "./loads.ts"
+import { loadsOf, type ReadChecks } from "./loads.ts"
 
 export type Isolation = "fast" | "locked" | "serializable"
 
@@ -97,7 +97,7 @@ export interface Overlay {
   /** the cache over `own` */
   inside: Cache
   /** loads whose results may be stored at the commit */
-  guards: Guards
+  checks: ReadChecks
   readonly writes: Map<string, Write>
   readonly sweeps: Array<Sweep>
   readonly counts: Map<string, Array<Count>>
@@ -142,9 +142,9 @@ export const noChecks = (): Checks => ({
 })
 
 /** An engine in memory that counts and reports for the base, and keeps all that it is given. */
-const insideOf = (root: Root): Pick<Overlay, "own" | "inside" | "guards"> => {
+const insideOf = (root: Root): Pick<Overlay, "own" | "inside" | "checks"> => {
   const { base } = root
-  const guards: Guards = new Map()
+  const checks: ReadChecks = new Map()
   const options: Engine.EngineOptions = {
     ...Defaults.layer,
     capacity: Infinity,
@@ -157,7 +157,7 @@ const insideOf = (root: Root): Pick<Overlay, "own" | "inside" | "guards"> => {
     refresh: { ...Defaults.refresh, concurrency: 0, retry: undefined }
   }
   const own: Engine.Engine = Object.assign(Engine.make(options, base.context, undefined, undefined), {
-    throughStore: loadsOf(base, guards),
+    throughStore: loadsOf(base, checks),
     stats: base.stats,
     classes: base.classes,
     keyClasses: base.keyClasses,
@@ -169,7 +169,7 @@ const insideOf = (root: Root): Pick<Overlay, "own" | "inside" | "guards"> => {
   })
   // what is written here has its whole life before it: nothing expires before the commit
   own.memory.sweeper?.stop()
-  return { own, inside: over(own), guards }
+  return { own, inside: over(own), checks }
 }
 
 /** How reads are answered is reported at once, what is written when it is committed. */
@@ -221,7 +221,7 @@ export const endOf = (life: Life, now: number): number => "until" in life ? life
 
 /** The result of a load of this level, as long as nothing has taken its place. */
 export const loadedHere = (self: Overlay, id: string): Entry | undefined => {
-  const loaded = self.guards.get(id)?.flight.entry
+  const loaded = self.checks.get(id)?.flight.entry
   return loaded !== undefined && Memory.peek(self.own.memory, self.own.tagEpochs, id) === loaded ? loaded : undefined
 }
 

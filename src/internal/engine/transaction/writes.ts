@@ -156,7 +156,7 @@ export const invalidateTags = (
 export const clear = (self: Overlay): Effect.Effect<void> =>
   Effect.suspend(() => {
     self.writes.clear()
-    self.guards.clear()
+    self.checks.clear()
     self.counts.clear()
     self.sweeps.length = 0
     self.sweeps.push({ _tag: "Clear", order: nextOrder(self) })
@@ -192,10 +192,10 @@ export const merge = (from: Overlay, into: Overlay, now: number): Effect.Effect<
         }
       }
     }
-    for (const [id, guard] of from.guards) {
+    for (const [id, check] of from.checks) {
       const entry = loadedHere(from, id)
       if (entry === undefined || into.writes.has(id)) continue
-      into.guards.set(id, guard)
+      into.checks.set(id, check)
       Memory.put(into.own.memory, entry, now)
     }
     for (const counts of from.counts.values()) for (const count of counts) addCount(into, count)
