@@ -102,7 +102,7 @@ const tags = isFault(asked) || dependencies === undefined
   {
     name: "an answer from before a change here is believed",
     in: "fetch",
-    find: "hold?.(found)",
+    find: "hold?.(found.tags)",
     replace: ""
   },
   {

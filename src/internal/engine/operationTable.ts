@@ -4,7 +4,7 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import type { InMemory, Known } from "../../CacheEntry.ts"
-import type { CacheConfigError, StoreError, StoreErrorReason } from "../../CacheError.ts"
+import type { StoreError, StoreErrorReason } from "../../CacheError.ts"
 import type { Progress, Removal } from "../../CacheEvent.ts"
 import type { Counter, NamedCounter } from "../../ports/store.ts"
 import type { Key } from "../key/ofKey.ts"
@@ -170,7 +170,7 @@ export const pressureOn: Operation<[most: number], (share: number) => void> = {
   without: () => () => {}
 }
 
-export const curve: Operation<[], Effect.Effect<Curve.Curve, CacheConfigError>> = {
+export const curve: Operation<[], ReturnType<typeof Curve.curve>> = {
   over: Curve.curve,
   without: () => Effect.succeed({ capacity: 0, reads: 0, share: 0, points: [] })
 }

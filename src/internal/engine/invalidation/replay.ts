@@ -6,7 +6,7 @@ import type { Store } from "../../../ports/store.ts"
 import * as BoundsDefaults from "../../defaults/bounds.ts"
 import * as StoresDefaults from "../../defaults/stores.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
-import { ask, within } from "../storeTier/ask.ts"
+import { ask, exitBefore } from "../storeTier/ask.ts"
 import * as Background from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
@@ -92,6 +92,6 @@ export const closeStore = (tier: StoreTier): Effect.Effect<void> =>
     // at once, and in one budget: what listens may take its time to close, and that is no reason to send nothing
     const ending = [Background.close(background), replay(tier, { leftMillis: storeTimeoutMillis })]
     return Effect.asVoid(
-      within(Effect.all(ending, { concurrency: "unbounded", discard: true }), Effect.sleep(storeTimeoutMillis))
+      exitBefore(Effect.all(ending, { concurrency: "unbounded", discard: true }), Effect.sleep(storeTimeoutMillis))
     )
   })

@@ -66,16 +66,16 @@ export const throughStore = Effect.fnUntraced(function*(
     missed(self, flight)
   }
   if (!flight.policy.writes) return yield* counted(flight, load)
-  const guard = yield* acquireLease(
+  const grant = yield* acquireLease(
     self,
     flight,
     { tier, budget },
     (found) => serves(self, flight, found, { clock, random })
   )
-  if (guard instanceof Entry) return yield* guard.exit
-  if (Exit.isExit(guard)) return yield* guard
-  if (guard === LeasedElsewhere) return yield* leaveToOthers(self, flight, clock.currentTimeMillisUnsafe())
-  flight.conclude = (exit) => conclude(self, flight, guard && { ...guard, tier, budget }, exit)
+  if (grant instanceof Entry) return yield* grant.exit
+  if (Exit.isExit(grant)) return yield* grant
+  if (grant === LeasedElsewhere) return yield* leaveToOthers(self, flight, clock.currentTimeMillisUnsafe())
+  flight.conclude = (exit) => conclude(self, flight, grant && { ...grant, tier, budget }, exit)
   return yield* Effect.flatMap(Effect.exit(counted(flight, load)), flight.conclude)
 })
 

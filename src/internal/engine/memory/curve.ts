@@ -20,8 +20,8 @@ interface Following {
   readonly seed: () => number
 }
 
-/** What a memory tier has where its curve is drawn. */
-export interface Curve {
+/** An eviction policy that measures stack distances, from which the curve is drawn. */
+export interface MeasuredPolicy {
   readonly policy: Policy
   readonly distances: StackDistances<any>
 }
@@ -39,7 +39,7 @@ interface Followed extends Sample {
   expiresAt: number
 }
 
-export type MakeCurve = (policy: Policy, following: Following) => Curve
+export type MakeCurve = (policy: Policy, following: Following) => MeasuredPolicy
 
 export const make: MakeCurve = (policy, { capacity, seed, weighed }) => {
   const hashOf = makeHash(seed)

@@ -7,7 +7,7 @@ import type { Weigher } from "../../../ports/weigher.ts"
 import type { Counters } from "../../store/counters.ts"
 import type { Tokens } from "../../token.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
-import type { Curve, MakeCurve } from "./curve.ts"
+import type { MakeCurve, MeasuredPolicy } from "./curve.ts"
 import * as Deadlines from "./deadlines.ts"
 import type { Dependents as DependentTags } from "./dependents.ts"
 import type { Entries as EntriesById } from "./entries.ts"
@@ -47,7 +47,7 @@ interface Memory {
   readonly eviction: Eviction
   policy: Policy
   /** around the policy, where the layer asks for it */
-  readonly curve: Curve | undefined
+  readonly curve: MeasuredPolicy | undefined
   readonly deadlines: Deadlines.Deadlines
   /** the tags of ids on which entries here and running loads depend */
   readonly dependents: DependentTags

@@ -99,7 +99,11 @@ export const servedAs = (
   decision: Decision,
   now: number,
   source: "memory" | "store" = "memory"
-): Served => decision === LoadOrStale ? "stale" : now >= entry.softExpiresAt ? `${source}Due` : source
+): Served => {
+  if (decision === LoadOrStale) return "stale"
+  if (now >= entry.softExpiresAt) return source === "memory" ? "memoryDue" : "storeDue"
+  return source
+}
 
 /** Whether an entry is before both deadlines and not limited by `memoryTtl`. One that was made stale never is. */
 export const isFreshAt = (entry: Entry, now: number): boolean =>

@@ -53,7 +53,7 @@ export const ask = <A>(
         if (permit === undefined) return Effect.succeed(fail("Unavailable"))
       }
       return Effect.map(
-        within(effect, late(budget.leftMillis)),
+        exitBefore(effect, late(budget.leftMillis)),
         (exit): A | StoreError => {
           budget.leftMillis -= timeNow() - startedAt
           if (exit !== undefined && Exit.isSuccess(exit)) {
@@ -89,7 +89,7 @@ export const faultOf = (cause: Cause.Cause<unknown>, orElse: (defect: unknown) =
 }
 
 /** The exit of an effect, or `undefined` if `late` ends before it: then it is interrupted, and not waited for. */
-export const within = <A, E>(
+export const exitBefore = <A, E>(
   effect: Effect.Effect<A, E>,
   late: Effect.Effect<void>
 ): Effect.Effect<Exit.Exit<A, E> | undefined> =>

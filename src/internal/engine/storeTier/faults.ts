@@ -11,7 +11,7 @@ import { monotonicMillis } from "../../time/monotonic.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { emit } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
-import type { Fault, StoreTier } from "./storeTier.ts"
+import { type Fault, Rejected, type StoreTier } from "./storeTier.ts"
 
 export const isFault = (answer: unknown): answer is Fault =>
   answer instanceof StoreError || answer instanceof SerializerError
@@ -115,13 +115,13 @@ const noteCorrupt = (tier: StoreTier, operation: string): void => {
   emit(tier.front, { _tag: "StoreFailure", operation, reason: "Corrupt" })
 }
 
-/** The codec cannot decode a stored entry: a miss, logged. Answers with its `writeId`. */
+/** The codec cannot decode a stored entry: a miss, logged. */
 export const undecodable = (
   tier: StoreTier,
   key: Key,
   stored: Stored,
   cause: Cause.Cause<unknown>
-): string => {
+): Rejected => {
   const id = idOf(key)
   noteMisfit(
     tier,
@@ -133,7 +133,7 @@ export const undecodable = (
       cause: Cause.squash(cause)
     })
   )
-  return stored.meta.writeId
+  return new Rejected(stored.meta.writeId)
 }
 
 /**

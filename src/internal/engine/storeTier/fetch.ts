@@ -112,14 +112,23 @@ export const fetch = Effect.fnUntraced(function*(
   const { hold, id, tags } = asked
   if (Pending.isPending(tier.pending, id)) return undefined
   const found = yield* fetchWith(tier, budget, asked, tags)
-  if (!isListOfTags(found)) return found
+  if (!(found instanceof OtherTags)) return found
   // a change of what it derives from is noticed from here on
   hold?.(found)
   const again = fetchWith(tier, budget, asked, found) as Effect.Effect<Fetched | Fault, never, any>
   return yield* hold === undefined ? Dependents.during(tier.front.memory.dependents, found, again) : again
 })
 
-/** Asks with these tags: answers with those of the entry, where it has others than were declared. */
+/** The entry has other tags than those that the store was asked for. */
+class OtherTags {
+  readonly _tag = "OtherTags"
+  readonly tags: ReadonlyArray<string>
+  constructor(tags: ReadonlyArray<string>) {
+    this.tags = tags
+  }
+}
+
+/** Asks with these tags. */
 const fetchWith = Effect.fnUntraced(function*(
   tier: StoreTier,
   budget: Budget,
@@ -133,7 +142,7 @@ const fetchWith = Effect.fnUntraced(function*(
   const stored = answer.entry
   if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
   // with its own tags the entry is asked for once
-  if (tags === declared && !areAmong(stored.meta.tags, tags)) return tagNames(stored.meta.tags)
+  if (tags === declared && !areAmong(stored.meta.tags, tags)) return new OtherTags(tagNames(stored.meta.tags))
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   return yield* reviveNow(tier, { key, id, stored, bornAt, now, tags, versions: answer.versions })
 })

@@ -20,11 +20,11 @@ import { Aside, Within } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { readContextOf } from "../request/context.ts"
 import { codecsOf } from "../storeTier/codec.ts"
-import * as Log from "./log.ts"
 import * as MemoryPages from "./memoryPages.ts"
 import * as Pages from "./pages.ts"
 import { type Channel, make as makeRequest, ownCause, type Streaming, type StreamRequest } from "./request.ts"
 import { load, loadAside, settled } from "./run.ts"
+import * as RunLog from "./runLog.ts"
 
 type Chunk = ReadonlyArray<unknown>
 
@@ -46,9 +46,9 @@ interface Consumer {
   readonly scope: Scope.Scope
   channel: Channel | undefined
   /** what it waits with for the log of its flight */
-  attach: ((log: Log.Log) => void) | undefined
-  log: Log.Log | undefined
-  cursor: Log.Cursor | undefined
+  attach: ((log: RunLog.RunLog) => void) | undefined
+  log: RunLog.RunLog | undefined
+  cursor: RunLog.Cursor | undefined
   replay: Replay | undefined
   /** the read of the manifest */
   reading: Fiber.Fiber<unknown, unknown> | undefined
@@ -170,7 +170,7 @@ const goOnAlone = (self: Consumer): void => {
   wake(self)
 }
 
-const attach = (self: Consumer, log: Log.Log): void => {
+const attach = (self: Consumer, log: RunLog.RunLog): void => {
   leaveChannel(self)
   if (self.log !== undefined) return
   self.log = log
@@ -186,7 +186,7 @@ const attach = (self: Consumer, log: Log.Log): void => {
     wake: () => wake(self)
   }
   if (self.skips) log.comparing++
-  Log.join(log, self.cursor)
+  RunLog.join(log, self.cursor)
   wake(self)
 }
 
@@ -202,7 +202,7 @@ const leave = (self: Consumer): void => {
   self.cursor = undefined
   if (log === undefined || cursor === undefined) return
   if (self.skips) log.comparing--
-  Log.leave(log, cursor)
+  RunLog.leave(log, cursor)
 }
 
 const wake = (self: Consumer): void => {
@@ -227,7 +227,7 @@ const waiting = (self: Consumer): Effect.Effect<Chunk, unknown, any> => {
         if (cursor !== undefined) cursor.isWaiting = false
         resume(Effect.void)
       }
-      if (cursor !== undefined && log !== undefined) Log.ask(log, cursor)
+      if (cursor !== undefined && log !== undefined) RunLog.ask(log, cursor)
       return Effect.sync(() => {
         self.wake = undefined
         if (cursor !== undefined) cursor.isWaiting = false
@@ -282,7 +282,7 @@ const cut = (self: Consumer, run = self.lost): Effect.Effect<never, StreamCut> =
       : fail)
 }
 
-const nextOfLog = (self: Consumer, log: Log.Log, cursor: Log.Cursor): Effect.Effect<Chunk, unknown, any> => {
+const nextOfLog = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect.Effect<Chunk, unknown, any> => {
   const answer = self.isAlone ? log.end : self.answer
   if (cursor.isLagging) return Effect.fail(new StreamLagged({ key: self.id }))
   const { end } = log
@@ -299,7 +299,7 @@ const nextOfLog = (self: Consumer, log: Log.Log, cursor: Log.Cursor): Effect.Eff
   }
   cursor.wantsAll = false
   if (self.skips) return skip(self, log, cursor)
-  const chunk = Log.next(log, cursor)
+  const chunk = RunLog.next(log, cursor)
   if (chunk === "elsewhere") return nextOfStore(self, log, cursor)
   if (chunk !== undefined) return emit(self, chunk)
   if (end === undefined || answer === undefined) return waiting(self)
@@ -313,8 +313,8 @@ const emit = (self: Consumer, chunk: Chunk): Effect.Effect<Chunk> => {
 }
 
 /** A page of a run that memory has let go: the store has it. */
-const nextOfStore = (self: Consumer, log: Log.Log, cursor: Log.Cursor): Effect.Effect<Chunk, unknown, any> =>
-  Effect.flatMap(readPage(self, { run: log.run, page: cursor.page, end: Log.firstInMemory(log) }), (page) => {
+const nextOfStore = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect.Effect<Chunk, unknown, any> =>
+  Effect.flatMap(readPage(self, { run: log.run, page: cursor.page, end: RunLog.firstInMemory(log) }), (page) => {
     // its read has begun anew meanwhile
     if (self.log !== log) return next(self)
     const before = log.digests[cursor.page - 1] ?? 0
@@ -322,7 +322,7 @@ const nextOfStore = (self: Consumer, log: Log.Log, cursor: Log.Cursor): Effect.E
       return runAside(self, log, cursor)
     }
     const elements = page.elements.slice(cursor.offset)
-    Log.passPage(log, cursor)
+    RunLog.passPage(log, cursor)
     return elements.length === 0 ? next(self) : emit(self, elements)
   })
 
@@ -330,7 +330,11 @@ const nextOfStore = (self: Consumer, log: Log.Log, cursor: Log.Cursor): Effect.E
  * The store does not have a page of a run that goes on for others. The origin runs once more, for this consumer alone: it
  * must not wait for them, and what they read is stored.
  */
-const runAside = (self: Consumer, log: Log.Log, { offset, page }: Log.Cursor): Effect.Effect<Chunk, unknown, any> =>
+const runAside = (
+  self: Consumer,
+  log: RunLog.RunLog,
+  { offset, page }: RunLog.Cursor
+): Effect.Effect<Chunk, unknown, any> =>
   Effect.suspend(() => {
     const { reading } = self
     leave(self)
@@ -450,7 +454,7 @@ const readAgain = (
 const loading = (policy: Policy.Policy): Policy.Policy => ({ ...policy, readsMemory: false, readsStore: false })
 
 /** Passes what was read of another run, if this one begins with the same. */
-const skip = (self: Consumer, log: Log.Log, cursor: Log.Cursor): Effect.Effect<Chunk, unknown, any> => {
+const skip = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect.Effect<Chunk, unknown, any> => {
   const digest = log.digests[self.pages - 1]
   if (digest === undefined) {
     if (log.end !== undefined) return cutOrFail(self, log.end)

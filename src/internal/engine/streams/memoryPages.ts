@@ -11,8 +11,8 @@ import { type Manifest, manifestIn } from "../memory/manifest.ts"
 import * as Memory from "../memory/memory.ts"
 import { addRemovalListener } from "../memory/removals.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
-import type { Log } from "./log.ts"
 import * as Pages from "./pages.ts"
+import type { RunLog } from "./runLog.ts"
 
 type Chunk = ReadonlyArray<unknown>
 
@@ -64,7 +64,7 @@ const leaveTogether = (engine: Engine, entry: Entry, cause: RemovalCause): void 
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** Puts the pages of a stream that was stored in memory, while its manifest is there. */
-export const keep = (engine: Engine, { id, pages, run }: Log, entry: Entry): void => {
+export const keep = (engine: Engine, { id, pages, run }: RunLog, entry: Entry): void => {
   if (manifestIn(entry)?.decoded !== undefined) return
   const { memory } = engine
   for (const [number, { elements }] of pages) {

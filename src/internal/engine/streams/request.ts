@@ -17,8 +17,8 @@ import { read } from "../read/read.ts"
 import type { Flight, Request } from "../state.ts"
 import { codecsOf } from "../storeTier/codec.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
-import type { Log } from "./log.ts"
 import { codecsOver } from "./manifestCodec.ts"
+import type { RunLog } from "./runLog.ts"
 
 /** What `Cached.stream` was given, checked. */
 export interface Streaming {
@@ -41,8 +41,8 @@ export interface Ended {
 
 /** Where those who wait for a flight find its log, once it runs. */
 export interface Channel {
-  log: Log | undefined
-  readonly followers: Set<(log: Log) => void>
+  log: RunLog | undefined
+  readonly followers: Set<(log: RunLog) => void>
 }
 
 export interface StreamRequest extends Request {

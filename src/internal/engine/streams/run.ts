@@ -19,10 +19,10 @@ import * as Policy from "../request/callPolicy.ts"
 import type { Flight } from "../state.ts"
 import { codecsOf } from "../storeTier/codec.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
-import * as Log from "./log.ts"
 import * as MemoryPages from "./memoryPages.ts"
 import * as Pages from "./pages.ts"
 import { longestTtl, type StreamRequest } from "./request.ts"
+import * as RunLog from "./runLog.ts"
 import { sizeOf } from "./sizeOf.ts"
 
 interface Writer {
@@ -36,7 +36,7 @@ interface Run {
   readonly engine: Engine
   readonly flight: Flight | undefined
   readonly request: StreamRequest
-  readonly log: Log.Log
+  readonly log: RunLog.RunLog
   readonly clock: Clock.Clock
   readonly startedAt: number
   /** what writes the pages; `undefined`: there is no store */
@@ -47,7 +47,7 @@ interface Run {
   readonly former: Manifest | undefined
 }
 
-const runs = new WeakMap<Log.Log, Run>()
+const runs = new WeakMap<RunLog.RunLog, Run>()
 
 /** The load of a stream's manifest. */
 export const load = (request: StreamRequest): Effect.Effect<unknown, unknown, any> =>
@@ -63,7 +63,7 @@ const run = (request: StreamRequest, flight: Flight | undefined): Effect.Effect<
     const { storeTier: tier } = engine
     const clock = fiber.getRef(Clock.Clock)
     const id = flight?.id ?? idOf(streaming.key)
-    const log = Log.make(id, engine.tokens.next(8))
+    const log = RunLog.make(id, engine.tokens.next(8))
     const before = flight?.stale ?? engine.memory.entries.get(id)
     const run: Run = {
       engine,
@@ -81,17 +81,17 @@ const run = (request: StreamRequest, flight: Flight | undefined): Effect.Effect<
     for (const follow of Array.from(channel.followers)) follow(log)
     return Effect.onExit(
       pulling(run),
-      (exit) => Effect.sync(() => Log.finish(log, exit))
+      (exit) => Effect.sync(() => RunLog.finish(log, exit))
     )
   })
 
 const pulling = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<Manifest, unknown, any> {
   const { log, request: { streaming } } = run
   // a consumer may leave before it asks for anything
-  yield* Log.demanded(log)
+  yield* RunLog.demanded(log)
   const pull = yield* Stream.toPull(streaming.origin)
   while (true) {
-    yield* Log.demanded(log)
+    yield* RunLog.demanded(log)
     const exit = yield* Effect.exit(pull)
     if (Exit.isSuccess(exit)) {
       yield* append(run, exit.value)
@@ -127,24 +127,24 @@ const append = Effect.fnUntraced(function*(
       ? undefined
       : yield* encode(run, writer.codec, element)
     const size = bytes?.length ?? sizeOf(element)
-    let page = Log.openPage(log)
+    let page = RunLog.openPage(log)
     if (page.elements.length > 0 && page.bytes + size > streams.pageBytes) {
       yield* closePage(run)
-      page = Log.openPage(log)
+      page = RunLog.openPage(log)
     }
     if (bytes !== undefined) run.encoded.push(bytes)
-    Log.add(log, page, element, size)
+    RunLog.add(log, page, element, size)
     if (i % 64 === 63 && monotonicMillis(clock) - turnBegan >= turnMillis) {
-      Log.wakeAll(log)
+      RunLog.wakeAll(log)
       yield* Effect.yieldNow
       turnBegan = monotonicMillis(clock)
     }
   }
-  Log.wakeAll(log)
+  RunLog.wakeAll(log)
 })
 
 /** Whether pages are written, or somebody compares them with those of another run. */
-const isEncoded = (log: Log.Log, { writes }: Writer): boolean => (log.isWhole && writes) || log.comparing > 0
+const isEncoded = (log: RunLog.RunLog, { writes }: Writer): boolean => (log.isWhole && writes) || log.comparing > 0
 
 /** An element as bytes; `undefined`: its codec does not take it, and the stream is not stored. */
 const encode = (
@@ -192,9 +192,9 @@ const closePage = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<void, 
   // what is not written stays in memory
   const most = writer?.writes === false ? Math.min(maxBytes, streams.maxBytes) : maxBytes
   if (log.isWhole && (log.bytes > most || isTooLong(run))) breakUp(run)
-  Log.trim(log)
-  Log.wakeAll(log)
-  yield* Log.hasRoom(log)
+  RunLog.trim(log)
+  RunLog.wakeAll(log)
+  yield* RunLog.hasRoom(log)
 })
 
 const maxBytesOf = ({ storeTier: tier }: Engine): number =>
@@ -202,7 +202,7 @@ const maxBytesOf = ({ storeTier: tier }: Engine): number =>
 
 /** From here on nobody joins the run, and nothing of it is stored. */
 const breakUp = ({ engine, flight, log }: Run): void => {
-  Log.breakUp(log)
+  RunLog.breakUp(log)
   if (flight !== undefined && engine.flights.get(flight.id) === flight) detach(engine, flight.id)
 }
 
@@ -218,7 +218,7 @@ export const settled = ({ channel: { log } }: StreamRequest, flight: Flight): vo
   if (writer !== undefined) {
     const pages = { id: log.id, run: log.run, pages: log.count }
     if (!writer.writes) return
-    if (!isKept) Log.disposeWith(log, () => Pages.removeBehind(writer.tier, pages))
+    if (!isKept) RunLog.disposeWith(log, () => Pages.removeBehind(writer.tier, pages))
     else if (former !== undefined) {
       Pages.removeReplaced(writer.tier, { id: log.id, run: former.run, pages: former.pages })
     }

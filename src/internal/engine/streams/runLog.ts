@@ -32,7 +32,7 @@ export interface Cursor {
   readonly wake: () => void
 }
 
-export interface Log {
+export interface RunLog {
   readonly id: string
   readonly run: string
   readonly pages: Map<number, Page>
@@ -57,7 +57,7 @@ export interface Log {
   dispose: (() => void) | undefined
 }
 
-export const make = (id: string, run: string): Log => ({
+export const make = (id: string, run: string): RunLog => ({
   id,
   run,
   pages: new Map(),
@@ -79,7 +79,7 @@ export const make = (id: string, run: string): Log => ({
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** The page that is being filled; a new one where the last is closed. */
-export const openPage = (self: Log): Page => {
+export const openPage = (self: RunLog): Page => {
   const last = self.pages.get(self.count - 1)
   if (last !== undefined && !last.isClosed) return last
   const page: Page = { elements: [], bytes: 0, isClosed: false, isWritten: false }
@@ -87,7 +87,7 @@ export const openPage = (self: Log): Page => {
   return page
 }
 
-export const add = (self: Log, page: Page, element: unknown, bytes: number): void => {
+export const add = (self: RunLog, page: Page, element: unknown, bytes: number): void => {
   page.elements.push(element)
   page.bytes += bytes
   self.elements++
@@ -95,26 +95,26 @@ export const add = (self: Log, page: Page, element: unknown, bytes: number): voi
 }
 
 /** Wakes who waits for elements, or for the end. */
-export const wakeAll = (self: Log): void => {
+export const wakeAll = (self: RunLog): void => {
   self.wakes++
   for (const cursor of Array.from(self.cursors)) if (cursor.isWaiting) cursor.wake()
 }
 
 /** From here on it is neither stored nor joined. */
-export const breakUp = (self: Log): void => {
+export const breakUp = (self: RunLog): void => {
   self.isWhole = false
   trim(self)
   wakeAll(self)
 }
 
 /** The run is over. */
-export const finish = (self: Log, end: Exit.Exit<unknown, unknown>): void => {
+export const finish = (self: RunLog, end: Exit.Exit<unknown, unknown>): void => {
   self.end = end
   wakeAll(self)
 }
 
 /** Lets go the pages that nobody needs here: those that the store has, but for the last ones, and those that all have read. */
-export const trim = (self: Log): void => {
+export const trim = (self: RunLog): void => {
   const needed = neededFrom(self)
   for (const [number, page] of self.pages) {
     if (number >= self.count - streams.windowPages || !page.isClosed) return
@@ -124,13 +124,13 @@ export const trim = (self: Log): void => {
 }
 
 /** The first page that somebody has not read yet. */
-const neededFrom = (self: Log): number => {
+const neededFrom = (self: RunLog): number => {
   let first = Infinity
   for (const { page } of self.cursors) first = Math.min(first, page)
   return first
 }
 
-const isWanted = (self: Log, except: ReadonlyArray<Cursor> = []): boolean => {
+const isWanted = (self: RunLog, except: ReadonlyArray<Cursor> = []): boolean => {
   for (const cursor of self.cursors) {
     if ((cursor.isWaiting || cursor.wantsAll) && !except.includes(cursor)) return true
   }
@@ -138,22 +138,22 @@ const isWanted = (self: Log, except: ReadonlyArray<Cursor> = []): boolean => {
 }
 
 /** Ends when a consumer asks for more than there is. */
-export const demanded = (self: Log): Effect.Effect<void> => until(self, () => isWanted(self))
+export const demanded = (self: RunLog): Effect.Effect<void> => until(self, () => isWanted(self))
 
-const isFull = (self: Log): boolean => {
+const isFull = (self: RunLog): boolean => {
   trim(self)
   return !self.isWhole && self.pages.size > streams.windowPages + 1
 }
 
 /** Those that are the furthest behind and are not waited for, where another one waits for the run. */
-const laggards = (self: Log): ReadonlyArray<Cursor> => {
+const laggards = (self: RunLog): ReadonlyArray<Cursor> => {
   const first = neededFrom(self)
   const behind = Array.from(self.cursors).filter(({ page, whenSlow }) => page === first && whenSlow === "fail")
   return isWanted(self, behind) ? behind : []
 }
 
 /** Ends when there is room for another page. Who has held others up for too long gets no more. */
-export const hasRoom = (self: Log): Effect.Effect<void> =>
+export const hasRoom = (self: RunLog): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     if (!isFull(self)) return Effect.void
     const behind = laggards(self)
@@ -172,14 +172,14 @@ export const hasRoom = (self: Log): Effect.Effect<void> =>
     })
   })
 
-const lag = (self: Log, cursor: Cursor): void => {
+const lag = (self: RunLog, cursor: Cursor): void => {
   cursor.isLagging = true
   self.cursors.delete(cursor)
   cursor.wake()
 }
 
 /** Ends when the condition holds; it is asked again whenever a consumer moves, waits or leaves. */
-const until = (self: Log, condition: () => boolean): Effect.Effect<void> =>
+const until = (self: RunLog, condition: () => boolean): Effect.Effect<void> =>
   Effect.callback((resume) => {
     if (condition()) return resume(Effect.void)
     self.resumeRun = () => {
@@ -196,24 +196,24 @@ const until = (self: Log, condition: () => boolean): Effect.Effect<void> =>
 // consumers
 // ---------------------------------------------------------------------------------------------------------------------
 
-export const join = (self: Log, cursor: Cursor): void => {
+export const join = (self: RunLog, cursor: Cursor): void => {
   self.cursors.add(cursor)
   if (cursor.wantsAll) self.resumeRun?.()
 }
 
-export const leave = (self: Log, cursor: Cursor): void => {
+export const leave = (self: RunLog, cursor: Cursor): void => {
   self.cursors.delete(cursor)
   self.resumeRun?.()
   disposeIfIdle(self)
 }
 
 /** Its pages are not kept: they are removed once nobody reads them. */
-export const disposeWith = (self: Log, dispose: () => void): void => {
+export const disposeWith = (self: RunLog, dispose: () => void): void => {
   self.dispose = dispose
   disposeIfIdle(self)
 }
 
-const disposeIfIdle = (self: Log): void => {
+const disposeIfIdle = (self: RunLog): void => {
   if (self.cursors.size > 0 || self.dispose === undefined) return
   const { dispose } = self
   self.dispose = undefined
@@ -221,7 +221,7 @@ const disposeIfIdle = (self: Log): void => {
 }
 
 /** It has all there is, and waits for more. */
-export const ask = (self: Log, cursor: Cursor): void => {
+export const ask = (self: RunLog, cursor: Cursor): void => {
   cursor.isWaiting = true
   cursor.heldUpMillis = 0
   self.resumeRun?.()
@@ -232,7 +232,7 @@ export const ask = (self: Log, cursor: Cursor): void => {
  * - `undefined`: there are none yet, or no more
  * - `"elsewhere"`: its page is in the store alone
  */
-export const next = (self: Log, cursor: Cursor): ReadonlyArray<unknown> | "elsewhere" | undefined => {
+export const next = (self: RunLog, cursor: Cursor): ReadonlyArray<unknown> | "elsewhere" | undefined => {
   while (cursor.page < self.count) {
     const page = self.pages.get(cursor.page)
     if (page === undefined) return "elsewhere"
@@ -247,10 +247,10 @@ export const next = (self: Log, cursor: Cursor): ReadonlyArray<unknown> | "elsew
 }
 
 /** The first page that is not in the store alone. */
-export const firstInMemory = ({ count, pages }: Log): number => pages.keys().next().value ?? count
+export const firstInMemory = ({ count, pages }: RunLog): number => pages.keys().next().value ?? count
 
 /** It has read its page. */
-export const passPage = (self: Log, cursor: Cursor): void => {
+export const passPage = (self: RunLog, cursor: Cursor): void => {
   cursor.page++
   cursor.offset = 0
   self.resumeRun?.()
