@@ -70,7 +70,7 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fet
       bornAt: tier.front.tagEpochs.epoch,
       softened: validity === "soft"
     })
-    : new Rejected(undecodable(tier, key, stored, exit.cause))
+    : undecodable(tier, key, stored, exit.cause)
 }
 
 /** Whether the versions of all tags of an entry were asked for. */
@@ -114,9 +114,9 @@ export const fetch = Effect.fnUntraced(function*(
   const found = yield* fetchWith(tier, budget, asked, tags)
   if (!(found instanceof OtherTags)) return found
   // a change of what it derives from is noticed from here on
-  hold?.(found)
-  const again = fetchWith(tier, budget, asked, found) as Effect.Effect<Fetched | Fault, never, any>
-  return yield* hold === undefined ? Dependents.during(tier.front.memory.dependents, found, again) : again
+  hold?.(found.tags)
+  const again = fetchWith(tier, budget, asked, found.tags) as Effect.Effect<Fetched | Fault, never, any>
+  return yield* hold === undefined ? Dependents.during(tier.front.memory.dependents, found.tags, again) : again
 })
 
 /** The entry has other tags than those that the store was asked for. */
@@ -134,7 +134,7 @@ const fetchWith = Effect.fnUntraced(function*(
   budget: Budget,
   { id, key, tags: declared }: Asked,
   tags: ReadonlyArray<string>
-): Effect.fn.Return<Fetched | Fault | ReadonlyArray<string>, never, any> {
+): Effect.fn.Return<Fetched | Fault | OtherTags, never, any> {
   // the epoch before asking: an invalidation during the request must end this entry
   const bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
   const answer = yield* ask(tier, budget, "get", tier.store.get(id, tags))
@@ -146,9 +146,6 @@ const fetchWith = Effect.fnUntraced(function*(
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   return yield* reviveNow(tier, { key, id, stored, bornAt, now, tags, versions: answer.versions })
 })
-
-const isListOfTags = (found: Fetched | Fault | ReadonlyArray<string>): found is ReadonlyArray<string> =>
-  Array.isArray(found)
 
 interface Reviving {
   readonly key: Key
@@ -185,7 +182,7 @@ interface Checked {
   readonly softened: boolean
 }
 
-/** How a stored entry is decoded, where it may be served. */
+/** How a stored entry is decoded, unless it may not be served. */
 const check = (tier: StoreTier, { bornAt, key, now, stored, tags, versions }: Reviving): Checked | Rejected => {
   const { writeId } = stored.meta
   if (stored.meta.expiresAt <= now) return new Rejected(writeId)
@@ -206,7 +203,7 @@ const revived = (
 ): Fetched =>
   Exit.isSuccess(exit)
     ? revive(tier, { key, id, stored, exit, bornAt, softened })
-    : new Rejected(undecodable(tier, key, stored, exit.cause))
+    : undecodable(tier, key, stored, exit.cause)
 
 export const placeOf = (texts: ReadonlyArray<string>, text: string, near: number): number =>
   texts[near] === text ? near : texts.indexOf(text)

@@ -42,16 +42,16 @@ export interface Asked {
 /** A synchronous store cannot answer at once: it failed, its circuit is open, or the codec needs services or time. */
 export const NeedsEffect = Symbol("Later")
 
-/** A stored entry that may not be served: it has expired, was invalidated or cannot be decoded. */
+/** A stored entry that must not be used: expired, invalidated, undecodable. */
 export class Rejected {
+  readonly _tag = "Rejected"
   readonly writeId: string
-
   constructor(writeId: string) {
     this.writeId = writeId
   }
 }
 
-/** The answer of the store: a decoded entry, one that may not be served, or nothing. */
+/** The answer of the store: a decoded entry, a rejected one, or nothing. */
 export type Fetched = Entry | Rejected | undefined
 
 export interface Codecs {
