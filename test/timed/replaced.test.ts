@@ -4,15 +4,16 @@ import { readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { pool, sleep } from "../processes/processes.ts"
 
-const { end, open } = pool()
-afterAll(end)
+const pools: Array<ReturnType<typeof pool>> = []
+afterAll(() => Promise.all(pools.map(({ end }) => end())))
 
 const one = (answer: { readonly values: ReadonlyArray<string> }) => answer.values[0]!
 
 /** How long an invalidation of another process may take to hold. */
 const seenMillis = 150
 
-describe("an invalidation by a process that has not noticed it", () => {
+// most of the time they rest
+describe.concurrent("an invalidation by a process that has not noticed it", () => {
   const removals: Record<string, (directory: string) => void> = {
     "that the folder was deleted": (directory) => rmSync(directory, { recursive: true, force: true }),
     "that the log was removed": (directory) => {
@@ -29,6 +30,8 @@ describe("an invalidation by a process that has not noticed it", () => {
 
   for (const [what, remove] of Object.entries(removals)) {
     it(`(${what}) is lost by nobody`, async () => {
+      const { end, open } = pool()
+      pools.push({ end, open })
       const { directory, openOptions, workers: [a, b, c] } = await open(3)
       for (let round = 0; round < 10; round++) {
         const key = `key ${round}`

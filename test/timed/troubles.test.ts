@@ -1,0 +1,175 @@
+/** What processes on one folder go through when the folder or another one fails. */
+import { afterAll, describe, expect, it } from "@effect/vitest"
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { pool, sleep, until, type Worker } from "../processes/processes.ts"
+import { clock } from "../processes/recording.ts"
+import { polled, read, shared, type Two } from "./two.ts"
+
+const timeout = 180_000
+const { end, open } = pool()
+afterAll(end)
+
+const fileOf = (directory: string): string =>
+  join(directory, readdirSync(directory).filter((name) => name.endsWith(".db")).toSorted().at(-1)!)
+
+describe("F26 · what the store has lost", () => {
+  it("is invalidated in the memory of the others all the same", { timeout }, async () => {
+    const { directory, workers } = await open(2)
+    const [a, b] = workers as Two
+    const value = await shared([a, b])
+    await polled()
+    expect(await read(b)).toBe(value)
+    const database = new DatabaseSync(fileOf(directory))
+    database.exec("DELETE FROM entry")
+    database.close()
+    expect(await read(b)).toBe(value)
+    await a.ask({ do: "invalidate", key: "k" })
+    await polled()
+    expect(await read(b)).not.toBe(value)
+  })
+})
+
+describe("F28 · F21 · a store that is full", () => {
+  it("carries out invalidations, and never grows beyond its size, whoever writes", { timeout }, async () => {
+    const { directory, workers } = await open(4, { maxSize: "1 MiB" })
+    const [a, b] = workers as Two
+    const value = await shared([a, b])
+    const tagged = { options: { tags: ["t"] } }
+    const other = await shared([a, b], "other", tagged)
+    // what it read before it polled that change it reads once more
+    await polled()
+    expect([await read(b), await read(b, "other", tagged)]).toEqual([value, other])
+    const size = { load: { size: 50_000 } }
+    await Promise.all(
+      workers.flatMap((worker) => Array.from({ length: 15 }, (_, i) => read(worker, `${worker.name} ${i}`, size)))
+    )
+    expect(statSync(fileOf(directory)).size).toBeLessThanOrEqual(1024 * 1024)
+    expect(statSync(fileOf(directory)).size).toBeGreaterThan(1024 * 1024 * 0.8)
+    expect([await read(b), await read(b, "other", tagged)]).toEqual([value, other])
+    await a.ask({ do: "invalidate", key: "k" })
+    await a.ask({ do: "invalidateTag", tag: "t" })
+    expect(await a.ask({ do: "stats" })).toMatchObject({ lostInvalidations: 0 })
+    await polled()
+    expect(await read(b)).not.toBe(value)
+    expect(await read(b, "other", tagged)).not.toBe(other)
+  })
+})
+
+describe("P3 · other processes", () => {
+  it("that wait and are killed, or leave, disturb nobody", { timeout }, async () => {
+    const { loads, workers } = await open(4)
+    const [a, b, c, d] = workers as [Worker, Worker, Worker, Worker]
+    const leading = read(a, "k", { load: { sleepMillis: 1000 } })
+    await until("a's load", () => loads().length === 1)
+    const waiting = [b, c, d].map((worker) => read(worker).catch(() => "killed"))
+    await sleep(200)
+    b.signal("SIGKILL")
+    await c.ask({ do: "close" })
+    const value = await leading
+    const answers = await Promise.all(waiting)
+    expect([answers[0], answers[2]]).toEqual(["killed", value])
+    expect(loads()).toHaveLength(1)
+  })
+})
+
+describe("P4 · a folder that fails", () => {
+  it("locked by another program: reads load, invalidations hold at once and reach the others when it is free", {
+    timeout
+  }, async () => {
+    const { directory, workers } = await open(2, { storeTimeout: 300 })
+    const [a, b] = workers as Two
+    const value = await shared([a, b])
+    const database = new DatabaseSync(fileOf(directory))
+    database.exec("BEGIN IMMEDIATE")
+    const { millis, values } = await a.ask({ do: "read", key: "cold" })
+    expect(values).toHaveLength(1)
+    expect(millis).toBeLessThan(300 + 2000)
+    await a.ask({ do: "invalidate", key: "k" })
+    expect(await read(a)).not.toBe(value)
+    expect(await read(b)).toBe(value)
+    database.exec("ROLLBACK")
+    database.close()
+    await until("b has polled", async () => await read(b) !== value)
+    expect(await a.ask({ do: "stats" })).toMatchObject({ lostInvalidations: 0 })
+  })
+
+  it("damaged while all use it: nobody fails, and all share the next file", { timeout }, async () => {
+    const { directory, loads, workers } = await open(3)
+    for (let i = 0; i < 20; i++) await read(workers[i % 3]!, `k${i}`, { load: { size: 2000 } })
+    const file = fileOf(directory)
+    const database = new DatabaseSync(file)
+    database.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    writeFileSync(file, readFileSync(file).fill(0xAA))
+    const answers = await Promise.all(workers.flatMap((worker) => [0, 1, 2].map((i) => read(worker, `new ${i}`))))
+    for (const answer of answers) expect(answer).not.toMatch(/^no value/)
+    await polled()
+    await Promise.all(workers.map((worker) => read(worker, "after", { load: { sleepMillis: 200 } })))
+    expect(loads("after")).toHaveLength(1)
+    expect(fileOf(directory)).not.toBe(file)
+  })
+
+  it("deleted while all use it: nobody fails, and it is made again for all", { timeout }, async () => {
+    const { directory, loads, workers } = await open(3)
+    const value = await shared(workers as unknown as Two)
+    rmSync(directory, { recursive: true })
+    expect(await read(workers[2]!)).not.toMatch(/^no value/)
+    await polled()
+    await Promise.all(workers.map((worker) => read(worker, "after", { load: { sleepMillis: 200 } })))
+    expect(loads("after")).toHaveLength(1)
+    expect(value).not.toMatch(/^no value/)
+  })
+})
+
+describe("P5 · a load that fails", () => {
+  it.each(["failure", "defect"] as const)("with a %s is stored for nobody, and leaves the lease to the next at once", {
+    timeout
+  }, async (outcome) => {
+    const { loads, workers } = await open(2, { lease: 20_000, wait: 30_000 })
+    const [a, b] = workers as Two
+    const failing = read(a, "k", { load: { outcome, sleepMillis: 500 } })
+    await until("a's load", () => loads().length === 1)
+    const { millis, values } = await b.ask({ do: "read", key: "k" })
+    expect(await failing).toMatch(/^no value/)
+    expect(values).toEqual([loads()[1]!["value"]])
+    expect(millis).toBeLessThan(10_000)
+  })
+})
+
+describe("P6 · a stale value of another process", () => {
+  it("stands in for a load that fails, and stays", { timeout }, async () => {
+    const { workers } = await open(2)
+    const [a, b] = workers as Two
+    const options = { softTtl: 50 }
+    const value = await read(a, "k", { options })
+    await sleep(100)
+    const failing = { options, load: { outcome: "failure" } }
+    expect(await read(b, "k", failing)).toBe(value)
+    expect(await read(a, "k", failing)).toBe(value)
+  })
+})
+
+describe("P7 · closing", () => {
+  it("releases its leases: another leads at once", { timeout }, async () => {
+    const { loads, workers } = await open(2, { lease: 20_000, wait: 30_000, shutdownTimeout: 100 })
+    const [a, b] = workers as Two
+    const leading = read(a, "k", { load: { sleepMillis: 20_000 } })
+    await until("a's load", () => loads().length === 1)
+    const waiting = read(b)
+    const at = clock()
+    await a.ask({ do: "close" })
+    expect(await leading).toMatch(/^no value/)
+    expect(await waiting).toBe(loads()[1]!["value"])
+    expect(clock() - at).toBeLessThan(10_000)
+  })
+
+  it("leaves nothing behind: the process ends by itself", { timeout }, async () => {
+    const { workers } = await open(1)
+    await read(workers[0]!)
+    await workers[0]!.ask({ do: "close" })
+    await workers[0]!.leave()
+    expect(workers[0]!.isAlive()).toBe(false)
+  })
+})
