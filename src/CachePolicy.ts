@@ -141,8 +141,8 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
   }))
 
 /**
- * Makes failures of the store and the serializer failures of the effect. Without it they are logged and counted, and the
- * program goes on without the cache.
+ * Makes failures of the store and the serializer failures of the effect. Without it they are logged and counted, and
+ * the program goes on without the cache.
  *
  * **Details**
  *
@@ -260,8 +260,8 @@ export const disable = (...names: ReadonlyArray<Operation>) => {
 
 /**
  * Keeps a request alive while what it has begun goes on without it: refreshes in the background, and loads past a
- * `softTimeout`. For caches whose layer has `flights: "private"`, in Workers. Without it, there is none of that: the next
- * reader after the `ttl` loads.
+ * `softTimeout`. For caches whose layer has `flights: "private"`, in Workers. Without it, there is none of that: the
+ * next reader after the `ttl` loads.
  *
  * **Details**
  *

@@ -34,12 +34,12 @@ export * from "./ports/store.ts"
  * **Gotchas**
  *
  * - A write that never answers holds up its id for ever: give the storage's operations a timeout.
- * - A storage that outlives its process has to say so: `capabilities: { lasting: true }`. Otherwise its tags end with the
- *   process, and then every entry with a tag is a miss. Every entry of a key class has one.
- * - Only entries and tags are common to the processes that share such a storage. Leases, conditional sets and touches are
- *   atomic inside one process: two that miss at the same moment both load.
- * - A tag that only the load names (`Cached.annotate`) needs a marker that this process knew before the load, or else the
- *   result is not stored. The first load with a new tag makes the marker, the next one is stored.
+ * - A storage that outlives its process has to say so: `capabilities: { lasting: true }`. Otherwise its tags end with
+ *   the process, and then every entry with a tag is a miss. Every entry of a key class has one.
+ * - Only entries and tags are common to the processes that share such a storage. Leases, conditional sets and touches
+ *   are atomic inside one process: two that miss at the same moment both load.
+ * - A tag that only the load names (`Cached.annotate`) needs a marker that this process knew before the load, or else
+ *   the result is not stored. The first load with a new tag makes the marker, the next one is stored.
  * - A storage that can do better than a derived operation replaces it, together with its operation on many ids:
  *   `Store.complete({ ...Store.make(simple), acquire, acquireMany: undefined })`.
  *
@@ -72,8 +72,8 @@ export const make: (storage: Storage) => Store = fromStorage.make
  *
  * **When to use**
  *
- * Use for an embedded database, or files on a local disk. The engine reads such a store with `getUnsafe`, inside the step
- * that looks at memory.
+ * Use for an embedded database, or files on a local disk. The engine reads such a store with `getUnsafe`, inside the
+ * step that looks at memory.
  *
  * **Example** (Reading a map without an effect)
  *

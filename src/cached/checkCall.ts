@@ -43,17 +43,17 @@ export interface StringFnOptions extends AnyReadOptions {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// combinators
+// Combinators
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** A combinator, as its users call it. */
 export interface Called {
   readonly name: string
-  /** options that it would take */
+  /** Options that it would take. */
   readonly example: string
   readonly known: ReadonlySet<string>
   readonly homeOf: HomeOf
-  /** `undefined`: the strategy is an option */
+  /** `undefined`: the strategy is an option. */
   readonly kind: Kind | undefined
 }
 
@@ -96,7 +96,7 @@ export const checkOptions = ({ example, homeOf, kind, known, name }: Called, opt
     refuseUnknown(options, known, homeOf)
     refuseKey(options.key)
     if (kind !== undefined) validate(kind, options as never)
-    // without one it has that of its layer
+    // Without one it has that of its layer.
     else if (options.strategy !== undefined) checkStrategy(options.strategy)
     checkGiven(name, options, checks)
   } catch (thrown) {
@@ -140,19 +140,19 @@ const withKey = (name: string, key: unknown): string => {
   try {
     if (typeof key === "string" || isKey(key)) return `${name} (key "${idOf(key as Key)}")`
   } catch {
-    // a value that its field does not take: the read says so
+    // A value that its field does not take: the read says so.
   }
   return name
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// functions
+// Functions
 // ---------------------------------------------------------------------------------------------------------------------
 
 const knownOfStringFn = shared
 const knownOfFn = namesIn(shared, ["lookup"])
 const knownOfNamedFn = namesIn(optionsOfClass, knownOfFn)
-// the types of a request have no room for a `LoadTimeout`
+// The types of a request have no room for a `LoadTimeout`.
 const knownOfResolver = namesIn(Array.from(shared).filter((name) => name !== "timeout"))
 
 /** Throws for what a cached function cannot be made of; `name` is the function that makes it. */
@@ -166,7 +166,10 @@ export const checkFn = (name: string, keyClass: CacheKey.AnyClass, options: FnOp
   checkLookup(call, options)
 }
 
-/** Throws for what a cached function that makes its key class cannot be made of; what declares the key, the class checks. */
+/**
+ * Throws for what a cached function that makes its key class cannot be made of; what declares the key, the class
+ * checks.
+ */
 export const checkNamedFn = (call: string, options: FnOptions): void => {
   checkShared(call, options, knownOfNamedFn, "payload: { id: Schema.Int }, success: Schema.String, lookup, ")
   checkLookup(call, options)
@@ -243,7 +246,7 @@ const kindOf = (given: unknown): string => {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// strategies, and options of another place
+// Strategies, and options of another place
 // ---------------------------------------------------------------------------------------------------------------------
 
 const exampleOfStrategy = `Strategy.ttl({ ttl: "1 hour" })`

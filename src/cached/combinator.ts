@@ -62,7 +62,8 @@ type Outcome<Kind, A, E, K> =
     : StoreOptions<A, E, K>)
 
 /**
- * The options without their functions: the parameters of functions would be `any` before the overload for them is tried.
+ * The options without their functions: the parameters of functions would be `any` before the overload for them is
+ * tried.
  *
  * @internal
  */
@@ -72,7 +73,7 @@ export interface Fixed extends Omit<ReadOptions<unknown, unknown, string>, "tags
 }
 
 interface FixedConditions<Tag> extends Fixed {
-  // without them the parameters of such functions would be `any` before the overload for them is tried
+  // Without them the parameters of such functions would be `any` before the overload for them is tried.
   readonly when?: undefined
   readonly storeIf?: undefined
   readonly storeFailures?: ReadonlyArray<Tag> | undefined
@@ -187,7 +188,7 @@ export interface Combinator<Kind, Own extends keyof OwnOptions<unknown, unknown,
  */
 export interface Beside<K, E> {
   readonly value: K extends string ? any : ValueOf<K>
-  /** what can be stored */
+  /** What can be stored. */
   readonly failure: K extends string ? E : KeyError<K>
   readonly failures: unknown extends E ? unknown : K extends string ? E : E | KeyError<K>
   readonly tags: unknown extends E ? string : TagOf<E> | (K extends string ? never : TagOf<KeyError<K>>)

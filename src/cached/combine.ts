@@ -34,23 +34,23 @@ import type { AnyReadOptions } from "./options.ts"
 import { cacheOfFiber } from "./withCaching.ts"
 
 /**
- * What effects share that were made by one combinator, by one cached function, or with one strategy. All have one shape,
- * as all effects have one class: a hit then asks each for its fields, and V8 does not look for them.
+ * What effects share that were made by one combinator, by one cached function, or with one strategy. All have one
+ * shape, as all effects have one class: a hit then asks each for its fields, and V8 does not look for them.
  */
 interface Traits {
-  /** of a combinator, whose effects are their own strategies */
+  /** Of a combinator, whose effects are their own strategies. */
   readonly kind: Kind | undefined
-  /** of all others */
+  /** Of all others. */
   readonly strategy: Strategy<any, any, any> | undefined
-  /** of that strategy */
+  /** Of that strategy. */
   readonly constant: Lifetime | undefined
-  /** the option that gives a lifetime beside `ttl` */
+  /** The option that gives a lifetime beside `ttl`. */
   readonly beside: Kind["beside"]
   readonly deadlinesOnly: boolean
   readonly servesFresh: boolean
   readonly slides: boolean
   readonly refreshLoad: Request["refreshLoad"]
-  /** of effects that name no strategy: they have that of their layer, and are another request to each cache */
+  /** Of effects that name no strategy: they have that of their layer, and are another request to each cache. */
   readonly ofLayer: ((cache: Cache, self: CachedEffect) => CachedEffect) | undefined
   readonly load: (self: CachedEffect) => Effect.Effect<unknown, unknown, any>
   readonly validate: (self: CachedEffect) => boolean
@@ -69,13 +69,13 @@ interface Given {
  */
 class CachedEffect {
   declare readonly traits: Traits
-  /** what is loaded: an effect, or the arguments of a function */
+  /** What is loaded: an effect, or the arguments of a function. */
   declare readonly source: unknown
   declare readonly options: AnyOptions
   declare readonly key: CacheKey.Any | string
   declare readonly copy: AnyOptions["copy"]
   declare readonly ttl: unknown
-  /** of many: what is there for them alone, others need not load */
+  /** Of many: what is there for them alone, others need not load. */
   declare batch?: Batch
   declare rules: Request["rules"]
 
@@ -86,7 +86,7 @@ class CachedEffect {
     this.key = key as string
     this.copy = copy as undefined
     this.ttl = ttl
-    // here, so that a request with rules has no other shape than one without
+    // Here, so that a request with rules has no other shape than one without.
     this.rules = undefined
   }
 
@@ -142,7 +142,7 @@ class CachedEffect {
     return this.traits.validate(this)
   }
 
-  // of an effect that is its own strategy
+  // Of an effect that is its own strategy.
 
   get name(): string {
     return this.traits.kind!.name
@@ -177,7 +177,7 @@ class CachedEffect {
   }
 }
 
-// it asks the cache of its context to read it
+// It asks the cache of its context to read it.
 Object.setPrototypeOf(
   CachedEffect.prototype,
   Effectable.Prototype<CachedEffect & Effect.Effect<unknown, unknown, any>>({
@@ -209,7 +209,7 @@ class Times {
 let lastTimes: Times | undefined
 
 // ---------------------------------------------------------------------------------------------------------------------
-// combinators
+// Combinators
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
@@ -224,7 +224,7 @@ const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never 
     const mistake = mistakeIn(called, options)
     const of = (load: unknown) => {
       const effect = new CachedEffect(traitsIn(options), load, options, options)
-      // its load dies with a mistake that is known already
+      // Its load dies with a mistake that is known already.
       return mistake === undefined ? effect : Object.defineProperty(effect, "validate", {
         value: () => {
           throw mistake
@@ -233,7 +233,7 @@ const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never 
     }
     return second === undefined ? of : of(first)
   }
-  // `arguments` of a closure per call would cost more than the whole hit
+  // `arguments` of a closure per call would cost more than the whole hit.
   return ((first: AnyOptions, second?: AnyOptions): unknown => {
     if (unchecked > 0) return makeChecked(first, second)
     if (second !== undefined) {
@@ -268,7 +268,7 @@ const sourceOf = ({ source }: CachedEffect): Effect.Effect<unknown, unknown, any
 
 /** Checks the effects of a combinator. */
 const checkerOf = (called: Called): Traits["validate"] => {
-  // the times that were checked last, and found right: every miss is checked, and most have the times of the last one
+  // The times that were checked last, and found right: every miss is checked, and most have the times of the last one.
   let right: { readonly ttl: unknown; readonly beside: unknown } | undefined
   return ({ options, source, traits }) => {
     const isPlain = hasTimesAlone(options, traits.beside)
@@ -284,7 +284,9 @@ const checkerOf = (called: Called): Traits["validate"] => {
   }
 }
 
-/** Whether there are no options beside the key and the times. Those of a class may have getters, which are not listed. */
+/**
+ * Whether there are no options beside the key and the times. Those of a class may have getters, which are not listed.
+ */
 const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): boolean => {
   if (Object.getPrototypeOf(options) !== Object.prototype) return false
   for (const name in options) if (name !== "key" && name !== "ttl" && name !== beside) return false
@@ -292,7 +294,7 @@ const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): 
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// strategies as options
+// Strategies as options
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** How effects with a strategy of their own are loaded and checked. */
@@ -324,14 +326,14 @@ const validateGiven: Traits["validate"] = ({ options, source }) => {
 }
 
 interface OfLayer extends CachedEffect {
-  /** the request to the cache that it asked last */
+  /** The request to the cache that it asked last. */
   last?: CachedEffect
 }
 
 const ofLayer = ({ strategy }: Cache, self: OfLayer): CachedEffect => {
   const { key, last, options, source } = self
   if (strategy === undefined) {
-    // an option that belongs to a strategy may be why there is none
+    // An option that belongs to a strategy may be why there is none.
     checkOptions(calledWithStrategy, options)
     throw noStrategy(options)
   }
@@ -349,7 +351,7 @@ const traitsIn = ({ strategy }: CombinatorOptions): Traits => {
   const known = traitsOfStrategies.get(strategy)
   if (known !== undefined) return known
   const traits = traitsOf(strategy, { load: sourceOf, validate: validateGiven })
-  // what is no object is refused before the load
+  // What is no object is refused before the load.
   if (Object(strategy) === strategy) traitsOfStrategies.set(strategy, traits)
   return traits
 }
@@ -357,7 +359,7 @@ const traitsIn = ({ strategy }: CombinatorOptions): Traits => {
 export const withStrategy: never = dual(calledWithStrategy, traitsIn)
 
 // ---------------------------------------------------------------------------------------------------------------------
-// functions
+// Functions
 // ---------------------------------------------------------------------------------------------------------------------
 
 const unchecked = (): boolean => true
@@ -385,7 +387,7 @@ export const callsByString = (
 export interface ManyOptions extends AnyReadOptions {
   readonly lookup: (keys: ReadonlyArray<never>) => ReturnType<LoadAll>
   readonly strategy: Strategy<any, any, any>
-  /** each key has a reader of its own */
+  /** Each key has a reader of its own. */
   readonly isPerKey?: boolean | undefined
 }
 

@@ -83,7 +83,7 @@ export const invalidateMany = <Cs extends ReadonlyArray<unknown>>(
   targets: Iterable<AnyKey> | List<Cs>
 ): Effect.Effect<void, never, Caching> => invalidateGiven(targets as Iterable<unknown>)
 
-// what cannot be used is a defect of the effect, as a value that is not of its field's type is
+// What cannot be used is a defect of the effect, as a value that is not of its field's type is.
 const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never, Caching> =>
   Effect.suspend(() => invalidateTargets(toStored(parse(targets))))
 
@@ -96,7 +96,7 @@ const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never,
 export interface InvalidateOptions {
   /**
    * `"hard"`: entries are gone for every read that starts afterwards. `"soft"`: entries are stale; `softTtl` and
-   * `failover` may serve them if the load fails, `refreshAhead` while it refreshes, all other strategies load
+   * `failover` may serve them if the load fails, `refreshAhead` while it refreshes, all other strategies load.
    *
    * @default `"hard"`
    */
@@ -134,7 +134,7 @@ export interface InvalidateOptions {
  * @since 0.1.0
  */
 export const invalidateTag: {
-  // an overload of its own, because `Effect.forEach(tags, Cached.invalidateTag)` passes an index too
+  // An overload of its own, because `Effect.forEach(tags, Cached.invalidateTag)` passes an index too.
   (tag: string): Effect.Effect<void, never, Caching>
   (tag: string, options: InvalidateOptions | undefined): Effect.Effect<void, never, Caching>
 } = (tag: string, options?: InvalidateOptions | number): Effect.Effect<void, never, Caching> =>
@@ -361,9 +361,9 @@ export const invalidateAfter: {
     targets: After<A, C, Cs>
   ): Effect.Effect<A, E, R | Caching>
 } = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, given: unknown): Effect.Effect<A, E, R | Caching> => {
-  // what is known before the effect runs is checked before it runs
+  // What is known before the effect runs is checked before it runs.
   const targets = typeof given === "function" && !isKeyClass(given) ? undefined : parseGiven(given)
-  // an interruption after the success of the effect must not skip the invalidation
+  // An interruption after the success of the effect must not skip the invalidation.
   return Effect.uninterruptibleMask((restore) => {
     const known = targets === undefined ? undefined : toStored(targets)
     return Effect.tap(
@@ -374,7 +374,7 @@ export const invalidateAfter: {
   })
 })
 
-// a class that is meant as `{ all }` must not be called, after the effect has run
+// A class that is meant as `{ all }` must not be called, after the effect has run.
 const isKeyClass = (given: Function): boolean => "keyName" in given
 
 type ToTargets = (exit: Exit.Exit<unknown>) => unknown

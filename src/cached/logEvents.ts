@@ -26,8 +26,8 @@ import { handleAll } from "./events.ts"
  */
 export interface LogEventsOptions {
   /**
-   * whether lines show what was served, loaded, set or evicted, 200 characters of it; not for secrets that are not
-   * `Redacted`
+   * Whether lines show what was served, loaded, set or evicted, 200 characters of it; not for secrets that are not
+   * `Redacted`.
    *
    * @default `false`
    */
@@ -39,8 +39,8 @@ export interface LogEventsOptions {
  *
  * **Details**
  *
- * - A line has the event, its id and its fields, and is annotated with `cache.key` and `cache.class`, like every line that
- *   the cache logs.
+ * - A line has the event, its id and its fields, and is annotated with `cache.key` and `cache.class`, like every line
+ *   that the cache logs.
  * - No read waits for a line. At most 1024 events wait; past that the oldest are lost.
  * - Below the minimum log level nobody listens, and events cost nothing.
  *

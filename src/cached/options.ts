@@ -194,7 +194,7 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
   timeout: durationOfKey("timeout"),
   retryAfter: duration("retryAfter"),
   lease: optional((lease) => {
-    // the layer's option of that name is a duration
+    // The layer's option of that name is a duration.
     if (typeof lease === "boolean") return
     throw mistake("lease cannot be used: pass true or false; its length is an option of the layer")
   }),
@@ -231,7 +231,7 @@ export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// defaults
+// Defaults
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
@@ -267,7 +267,7 @@ export const readDefaults: Checks<ReadDefaults> = {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// options of the strategies
+// Options of the strategies
 // ---------------------------------------------------------------------------------------------------------------------
 
 type Own<O> = Omit<O, keyof Strategy.Options<unknown, unknown, unknown>>

@@ -16,9 +16,9 @@ import type { StoreCall } from "./tapStore.ts"
  * @since 0.1.0
  */
 export interface StoreTiming {
-  /** how many times it has ended */
+  /** How many times it has ended. */
   readonly count: number
-  /** how many of them have failed, or were given up */
+  /** How many of them have failed, or were given up. */
   readonly failures: number
   readonly totalMillis: number
   readonly minMillis: number
@@ -33,14 +33,15 @@ export interface StoreTiming {
  * @since 0.1.0
  */
 export interface StoreTimings {
-  /** for the option `around` of `Cached.tapStore` */
+  /** For the option `around` of `Cached.tapStore`. */
   readonly around: <A>(call: StoreCall, effect: Effect.Effect<A, StoreError>) => Effect.Effect<A, StoreError>
-  /** gives what each operation has taken so far, by its name; what was never asked for is not there */
+  /** Gives what each operation has taken so far, by its name; what was never asked for is not there. */
   readonly read: Effect.Effect<{ readonly [operation in StoreCall["operation"]]?: StoreTiming }>
 }
 
 /**
- * Makes timings for `Cached.tapStore`: how many operations of each kind a store was asked for, and what they have taken.
+ * Makes timings for `Cached.tapStore`: how many operations of each kind a store was asked for, and what they have
+ * taken.
  *
  * **When to use**
  *

@@ -33,11 +33,11 @@ type ServicesOf<F extends AnyCached> = Effect.Services<ReturnType<F>>
  * @since 0.1.0
  */
 export interface WarmProgress {
-  /** how many payloads were read, from the cache or by a load */
+  /** How many payloads were read, from the cache or by a load. */
   readonly done: number
-  /** how many payloads could not be loaded */
+  /** How many payloads could not be loaded. */
   readonly failed: number
-  /** how many payloads there are */
+  /** How many payloads there are. */
   readonly total: number
 }
 
@@ -49,13 +49,13 @@ export interface WarmProgress {
  */
 export interface WarmOptions {
   /**
-   * how many loads run at once; of a function of many, how many calls
+   * How many loads run at once; of a function of many, how many calls.
    *
    * @default 16
    */
   readonly concurrency?: number | undefined
   /**
-   * how many payloads one call gets, for a function of many
+   * How many payloads one call gets, for a function of many.
    *
    * @default 100
    */

@@ -29,14 +29,14 @@ const forget = (): void => {
 }
 
 /**
- * The cache of a fiber's context. Throws where there is none. Kept for the next read, because many have the same context
- * and a look-up costs a tenth of a hit; not beyond what runs now, or a program that waits would keep its last reader's
- * context.
+ * The cache of a fiber's context. Throws where there is none. Kept for the next read, because many have the same
+ * context and a look-up costs a tenth of a hit; not beyond what runs now, or a program that waits would keep its last
+ * reader's context.
  */
 export const cacheOfFiber = (fiber: Fiber.Fiber<any, any>): Cache =>
   fiber.context === lastContext ? lastCache! : look(fiber.context)
 
-// apart, so that a hit has the few instructions before it inlined
+// Apart, so that a hit has the few instructions before it inlined.
 const look = (context: Context.Context<never>): Cache => {
   const cache = cacheIn(context)
   if (lastContext === undefined) queueMicrotask(forget)

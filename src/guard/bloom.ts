@@ -30,12 +30,12 @@ import type { Guardable } from "./guardable.ts"
  * @since 0.1.0
  */
 export interface BloomOptions {
-  /** the name of the filter: filters of one name and size are one, for all who share the place of their bits */
+  /** The name of the filter: filters of one name and size are one, for all who share the place of their bits. */
   readonly key: string
-  /** how many items it is made for. With more of them it grows, by a layer of twice the size at a time */
+  /** How many items it is made for. With more of them it grows, by a layer of twice the size at a time. */
   readonly capacity: number
   /**
-   * the share of items that are taken for added, and were not: above 0 and below 1
+   * The share of items that are taken for added, and were not: above 0 and below 1.
    *
    * @default 0.01
    */
@@ -49,14 +49,14 @@ export interface BloomOptions {
  * @since 0.1.0
  */
 export interface BloomReport {
-  /** about how many different items were added */
+  /** About how many different items were added. */
   readonly items: number
   readonly layers: number
-  /** of all layers together */
+  /** Of all layers together. */
   readonly bytes: number
-  /** the share of bits that are set in the last layer; at about a half it is full */
+  /** The share of bits that are set in the last layer; at about a half it is full. */
   readonly fill: number
-  /** the share of items that are taken for added now, and were not */
+  /** The share of items that are taken for added now, and were not. */
   readonly errorRate: number
 }
 
@@ -86,20 +86,20 @@ type Either<Self, Other> = [Self, Other] extends
  */
 export interface Bloom {
   readonly key: string
-  /** adds an item, and ends when all who share the place can know it */
+  /** Adds an item, and ends when all who share the place can know it. */
   readonly add: (item: string) => Effect.Effect<void, StoreError>
-  /** adds many items, in few steps */
+  /** Adds many items, in few steps. */
   readonly addAll: (items: Iterable<string>) => Effect.Effect<void, StoreError>
-  /** adds the items of a stream, in few steps, and tells after each of them how far it is */
+  /** Adds the items of a stream, in few steps, and tells after each of them how far it is. */
   readonly fill: <E, R, E2 = never, R2 = never>(
     items: Stream.Stream<string, E, R>,
     options?: {
       readonly onProgress?: ((progress: BloomProgress) => Effect.Effect<unknown, E2, R2>) | undefined
     }
   ) => Effect.Effect<BloomProgress, E | E2 | StoreError, R | R2>
-  /** `false`: the item was never added. While the place of the bits fails the answer is `true`: nobody knows */
+  /** `false`: the item was never added. While the place of the bits fails the answer is `true`: nobody knows. */
   readonly mayHave: (item: string) => Effect.Effect<boolean>
-  /** runs the effect or stream only if the item may have been added, and the other one if it never was */
+  /** Runs the effect or stream only if the item may have been added, and the other one if it never was. */
   readonly guard: {
     <Other extends Guardable>(
       item: string,
@@ -111,11 +111,11 @@ export interface Bloom {
       orElse: () => Other
     ): Either<Self, Other>
   }
-  /** what the filter is like: all of its bits are read */
+  /** What the filter is like: all of its bits are read. */
   readonly report: Effect.Effect<BloomReport, StoreError>
   /**
-   * removes all items. Other processes may go on taking some of them for added: where that matters, begin a filter with
-   * another key
+   * Removes all items. Other processes may go on taking some of them for added: where that matters, begin a filter with
+   * another key.
    */
   readonly clear: Effect.Effect<void, StoreError>
 }
@@ -152,21 +152,21 @@ const checked = function*(items: Iterable<string>): Generator<string> {
 const itemsOfStep = 10_000
 
 /**
- * A filter of items, as bits in the place where the guards keep their state (Bloom, 1970). It never says of an item that was
- * added that it was not.
+ * A filter of items, as bits in the place where the guards keep their state (Bloom, 1970). It never says of an item
+ * that was added that it was not.
  *
  * **When to use**
  *
- * Use it before look-ups that mostly find nothing: names that are free, articles that do not exist, addresses on no list. What
- * was never added needs no look-up.
+ * Use it before look-ups that mostly find nothing: names that are free, articles that do not exist, addresses on no
+ * list. What was never added needs no look-up.
  *
  * **Details**
  *
  * - `add` ends when the bits are saved: from then on no process that shares the place says that the item is absent. The
  *   bits of processes are merged, so nobody waits for a lock.
  * - An answer "absent" is asked of the place, an answer "maybe" needs nobody.
- * - It takes about 1.5 bytes for each item at an `errorRate` of 0.01, here and in the place, and 3 where it has grown. With
- *   more items than `capacity` it grows, and the error stays below `errorRate`.
+ * - It takes about 1.5 bytes for each item at an `errorRate` of 0.01, here and in the place, and 3 where it has grown.
+ *   With more items than `capacity` it grows, and the error stays below `errorRate`.
  * - Items cannot be removed one by one.
  * - Throws a `CacheConfigError` for options that make no sense.
  *
@@ -280,7 +280,7 @@ const reportOf = ({ layers }: Filter.Known): BloomReport => {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// answers
+// Answers
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
@@ -291,7 +291,8 @@ const reportOf = ({ layers }: Filter.Known): BloomReport => {
  */
 export interface DualBloomOptions extends BloomOptions {
   /**
-   * `true`: an answer is remembered only if no bit of its item is set yet. Fewer wrong answers, and fewer remembered ones
+   * `true`: an answer is remembered only if no bit of its item is set yet. Fewer wrong answers, and fewer remembered
+   * ones.
    *
    * @default `false`
    */
@@ -306,12 +307,12 @@ export interface DualBloomOptions extends BloomOptions {
  */
 export interface DualBloom {
   readonly key: string
-  /** runs the effect, unless its answer for the item is remembered, and remembers it */
+  /** Runs the effect, unless its answer for the item is remembered, and remembers it. */
   readonly remember: {
     (item: string): <E, R>(self: Effect.Effect<boolean, E, R>) => Effect.Effect<boolean, E, R>
     <E, R>(self: Effect.Effect<boolean, E, R>, item: string): Effect.Effect<boolean, E, R>
   }
-  /** what is remembered of an item; `undefined`: nothing, or both */
+  /** What is remembered of an item; `undefined`: nothing, or both. */
   readonly answer: (item: string) => Effect.Effect<boolean | undefined>
   readonly yes: Bloom
   readonly no: Bloom
@@ -322,8 +323,8 @@ export interface DualBloom {
  *
  * **When to use**
  *
- * Use it for a question that is asked of very many items, costs much, has an answer that never changes, and may be answered
- * wrongly now and then. For all others use a cached effect.
+ * Use it for a question that is asked of very many items, costs much, has an answer that never changes, and may be
+ * answered wrongly now and then. For all others use a cached effect.
  *
  * **Details**
  *

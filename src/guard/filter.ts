@@ -21,9 +21,9 @@ export interface Filter {
   readonly size: Bits.Size
   readonly place: GuardStore
   layers: Array<KnownLayer>
-  /** how often the place was asked, which tells an answer that may be older than what is known */
+  /** How often the place was asked, which tells an answer that may be older than what is known. */
   questions: number
-  /** additions that wait to be saved together */
+  /** Additions that wait to be saved together. */
   waiting: Batch | undefined
   isSaving: boolean
 }
@@ -31,11 +31,11 @@ export interface Filter {
 /** A layer as this process knows it: only bits that are in the place, so that nothing unsaved is taken for added. */
 interface KnownLayer extends Bits.Layer {
   readonly known: Map<number, Uint8Array>
-  /** when each of them was learned: see `questions` */
+  /** When each of them was learned: see `questions`. */
   readonly learnedAt: Map<number, number>
   knownBits: number
   setBits: number
-  /** bits that are being saved */
+  /** Bits that are being saved. */
   unsavedBits: number
 }
 
@@ -44,7 +44,7 @@ interface Batch {
   readonly saved: Deferred.Deferred<void, StoreError>
 }
 
-// by place: what another place has is another filter
+// By place: what another place has is another filter.
 const filtersOf = new WeakMap<GuardStore, Map<string, Filter>>()
 
 /** @internal */
@@ -52,11 +52,11 @@ export const filterOf = (fiber: Fiber.Fiber<any, any>, key: string, size: Bits.S
   const place = placeOf(fiber)
   const known = filtersOf.get(place) ?? new Map<string, Filter>()
   filtersOf.set(place, known)
-  // filters of another size have other bits
+  // Filters of another size have other bits.
   const id = `${key}:${size.capacity}:${size.errorRate}`
   const filter = known.get(id) ?? { id, size, place, layers: [], questions: 0, waiting: undefined, isSaving: false }
   if (!known.has(id)) {
-    // one that is forgotten is read again
+    // One that is forgotten is read again.
     if (known.size >= filters.known) known.delete(known.keys().next().value!)
     known.set(id, filter)
     addLayer(filter)
@@ -80,7 +80,7 @@ const addLayer = (filter: Filter): KnownLayer => {
 const last = ({ layers }: Filter): KnownLayer => layers.at(-1)!
 
 // ---------------------------------------------------------------------------------------------------------------------
-// what the place has
+// What the place has
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** What the place has answered to a question that was asked when so many had been. */
@@ -93,7 +93,7 @@ const ask = (filter: Filter): Answer => ({ layers: filter.layers, askedAt: ++fil
 
 /** Takes over what the place has. */
 const learn = (filter: Filter, { askedAt, layers }: Answer, number: number, bytes: Uint8Array | undefined): void => {
-  // all bits have been removed since
+  // All bits have been removed since.
   if (filter.layers !== layers) return
   if (number === Bits.layersBlock) {
     for (let index = filter.layers.length; index < filters.layers; index++) {
@@ -106,10 +106,10 @@ const learn = (filter: Filter, { askedAt, layers }: Answer, number: number, byte
   if (layer === undefined) return
   const before = layer.known.get(block)
   let now = bytes ?? new Uint8Array(Bits.bytesOf(layer, block))
-  // what was asked before that was learned may be older: bits that were added meanwhile stay
+  // What was asked before that was learned may be older: bits that were added meanwhile stay.
   if (before !== undefined && askedAt <= layer.learnedAt.get(block)!) now = merge(before, now)
   layer.learnedAt.set(block, filter.questions)
-  // a place in memory gives the same bytes until they change
+  // A place in memory gives the same bytes until they change.
   if (before === now) return
   if (before === undefined) layer.knownBits += Bits.bitsIn(layer, block)
   layer.setBits += Bits.countBits(now) - (before === undefined ? 0 : Bits.countBits(before))
@@ -182,7 +182,7 @@ const slicesOf = <A>(all: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
   )
 
 // ---------------------------------------------------------------------------------------------------------------------
-// items
+// Items
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** The blocks of a layer in which bits of an item are not known to be set; `touched`: some bit of it is. */
@@ -210,7 +210,7 @@ const lookUp = (fiber: Fiber.Fiber<any, any>, filter: Filter, hash: Bits.Hash): 
     const count = filter.layers.length
     return Effect.flatMap(
       read(fiber, filter, numbers),
-      // another process has begun a layer
+      // Another process has begun a layer.
       () => filter.layers.length > count ? from(count) : Effect.void
     )
   }
@@ -218,7 +218,8 @@ const lookUp = (fiber: Fiber.Fiber<any, any>, filter: Filter, hash: Bits.Hash): 
 }
 
 /**
- * Whether an item may have been added. What this process does not know is asked of the place, which may have it from another.
+ * Whether an item may have been added. What this process does not know is asked of the place, which may have it from
+ * another.
  *
  * @internal
  */
@@ -255,7 +256,7 @@ export const isTouched = (
 /** What is added in one step. */
 interface Addition {
   readonly dirty: Map<number, Block>
-  /** how many of the unsaved bits of a layer are of it */
+  /** How many of the unsaved bits of a layer are of it. */
   readonly bits: Map<KnownLayer, number>
 }
 
@@ -275,8 +276,8 @@ const setBits = (filter: Filter, { bits, dirty }: Addition, item: string): void 
 }
 
 /**
- * Begins another layer when one more item would make the last one too full, as far as this process knows it: its blocks are
- * all alike.
+ * Begins another layer when one more item would make the last one too full, as far as this process knows it: its blocks
+ * are all alike.
  */
 const makeRoom = (filter: Filter): void => {
   const { bits, fullAt, hashes, knownBits, setBits, unsavedBits } = last(filter)
@@ -296,8 +297,8 @@ const sample = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Effect<voi
   })
 
 /**
- * Adds an item, and ends when it is in the place: before that nobody may be told that it was added. Those that are added
- * while others are saved are saved together.
+ * Adds an item, and ends when it is in the place: before that nobody may be told that it was added. Those that are
+ * added while others are saved are saved together.
  *
  * @internal
  */
@@ -307,7 +308,7 @@ export const add = (fiber: Fiber.Fiber<any, any>, filter: Filter, item: string):
     batch.items.push(item)
     if (!filter.isSaving) {
       filter.isSaving = true
-      // of nobody: who is interrupted while he waits must not keep the others from being saved
+      // Of nobody: who is interrupted while he waits must not keep the others from being saved.
       Effect.runForkWith(fiber.context as Context.Context<never>)(saveWaiting(fiber, filter))
     }
     return Deferred.await(batch.saved)
@@ -341,7 +342,7 @@ export const addMany = (
   return sample(fiber, filter).pipe(
     Effect.andThen(InTurns.forEach(items, (item) => setBits(filter, addition, item))),
     Effect.andThen(Effect.suspend(() => save(fiber, filter, addition.dirty))),
-    // what others are adding meanwhile is still on its way
+    // What others are adding meanwhile is still on its way.
     Effect.ensuring(Effect.sync(() => {
       for (const [layer, bits] of addition.bits) layer.unsavedBits -= bits
     }))
@@ -380,7 +381,7 @@ export const clear = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Effe
       isAnswer: (answer): answer is void => answer === undefined
     }),
     () => {
-      // another list: an answer to an earlier question is not taken over
+      // Another list: an answer to an earlier question is not taken over.
       filter.layers = []
       addLayer(filter)
     }

@@ -18,7 +18,7 @@ export type GuardKey = string | CacheKey.Any
 
 /** @internal */
 export interface KeyOptions {
-  /** calls with the same key share the state: a name, or a key of a class */
+  /** Calls with the same key share the state: a name, or a key of a class. */
   readonly key: GuardKey
 }
 

@@ -21,9 +21,9 @@ import { checkKey, type KeyOptions, nameOf } from "./guardKey.ts"
 import { type Asked, type OnStoreError, type Placed, type PlaceOptions, step, type StoreErrorOf } from "./place.ts"
 
 interface LimitOptions extends KeyOptions, PlaceOptions {
-  /** how many calls may run in a window, failed ones counted */
+  /** How many calls may run in a window, failed ones counted. */
   readonly limit: number
-  /** how long a window is */
+  /** How long a window is. */
   readonly window: Ttl.Input
 }
 
@@ -35,20 +35,20 @@ interface LimitOptions extends KeyOptions, PlaceOptions {
  */
 export interface RateLimitOptions extends LimitOptions {
   /**
-   * `"fixed-window"`: a window begins with its first call, and so many calls may run until it ends; `"token-bucket"`: so
-   * many may run at once, and each comes back after its share of the window
+   * `"fixed-window"`: a window begins with its first call, and so many calls may run until it ends; `"token-bucket"`:
+   * so many may run at once, and each comes back after its share of the window.
    *
    * @default `"fixed-window"`
    */
   readonly algorithm?: "fixed-window" | "token-bucket" | undefined
   /**
-   * how long no call runs after the first one above the limit of a fixed window, counted from that call
+   * How long no call runs after the first one above the limit of a fixed window, counted from that call.
    *
    * @default none: until the end of the window
    */
   readonly ban?: Ttl.Input | undefined
   /**
-   * `true`: each call during a ban begins it again
+   * `true`: each call during a ban begins it again.
    *
    * @default `false`
    */
@@ -64,7 +64,7 @@ export interface RateLimitOptions extends LimitOptions {
 export interface SlidingRateLimitOptions extends LimitOptions {
   /**
    * `"log"`: the times of all calls are kept, 10,000 at most, and no window of that length has more than `limit`;
-   * `"counter"`: two numbers are kept, and twice the limit may pass at worst, where calls are not spread evenly
+   * `"counter"`: two numbers are kept, and twice the limit may pass at worst, where calls are not spread evenly.
    *
    * @default `"log"`
    */
@@ -72,7 +72,7 @@ export interface SlidingRateLimitOptions extends LimitOptions {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// options
+// Options
 // ---------------------------------------------------------------------------------------------------------------------
 
 const ofLimits: Checks<LimitOptions> = {
@@ -95,7 +95,7 @@ const ofSlidingRateLimit: Checks<SlidingRateLimitOptions> = {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// limits
+// Limits
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** A limit that is asked whether one more call may run. */
@@ -165,21 +165,21 @@ const { onEffect, onStream } = afterAdmission((fiber: Fiber.Fiber<any, any>, lim
 type LimitFailure<Mode> = RateLimitExceeded | StoreErrorOf<Mode>
 
 /**
- * Lets so many calls run in a window, and fails the others with `RateLimitExceeded`, which says when the next one may run.
- * It caches nothing.
+ * Lets so many calls run in a window, and fails the others with `RateLimitExceeded`, which says when the next one may
+ * run. It caches nothing.
  *
  * **When to use**
  *
- * Use around calls of a service that allows so many, with `Cached.softTtl` or `Cached.failover` around it: then a refused
- * call is answered with the value of the last one.
+ * Use around calls of a service that allows so many, with `Cached.softTtl` or `Cached.failover` around it: then a
+ * refused call is answered with the value of the last one.
  *
  * **Details**
  *
  * - The state is where that of the cache is: in memory, in the folder of `CacheLayer.disk`, on the server of
  *   `CacheLayer.redis`. All who use that place have one limit together.
  * - Failed calls count, refused ones do not. A stream is one call.
- * - A window begins with its first call: twice the limit may run around the end of a window. Where that is too much, use
- *   `slidingRateLimit`.
+ * - A window begins with its first call: twice the limit may run around the end of a window. Where that is too much,
+ *   use `slidingRateLimit`.
  * - Throws a `CacheConfigError` for options that make no sense.
  *
  * **Example** (Serving the last value instead of failing)
@@ -213,7 +213,8 @@ export const rateLimit: {
 } = guard(checkRateLimit, onEffect, onStream)
 
 /**
- * Lets so many calls run in every window of a length, wherever it begins, and fails the others with `RateLimitExceeded`.
+ * Lets so many calls run in every window of a length, wherever it begins, and fails the others with
+ * `RateLimitExceeded`.
  *
  * **Details**
  *

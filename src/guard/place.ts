@@ -43,7 +43,7 @@ export type OnStoreError = "local" | "allow" | "fail"
  */
 export interface PlaceOptions {
   /**
-   * what happens while the place of the state fails: `"local"` (this process goes on alone), `"allow"` or `"fail"`
+   * What happens while the place of the state fails: `"local"` (this process goes on alone), `"allow"` or `"fail"`.
    *
    * @default `"local"`
    */
@@ -71,7 +71,7 @@ export type Placed<Options extends PlaceOptions, Mode> =
 export type StoreErrorOf<Mode> = "fail" extends Mode ? StoreError : never
 
 // ---------------------------------------------------------------------------------------------------------------------
-// the place
+// The place
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** The state of caches in memory, and of programs without a cache by their clock: times of two clocks say nothing. */
@@ -88,12 +88,12 @@ export const placeOf = (fiber: Fiber.Fiber<any, any>): Port.GuardStore => {
   const given = fiber.getRef(GuardStore)
   if (given !== undefined) return given
   const cache = Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching)
-  // the cache that caches nothing is one for all programs
+  // The cache that caches nothing is one for all programs.
   return inMemory(cache === undefined || cache === disabled ? fiber.getRef(Clock.Clock) : cache)
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// steps
+// Steps
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** @internal */
@@ -101,14 +101,14 @@ export interface Asked<Input, Answer> {
   readonly kind: Port.Kind<any, Input, Answer>
   readonly name: string
   readonly input: Input
-  /** what is no answer to it comes from a place that does not work */
+  /** What is no answer to it comes from a place that does not work. */
   readonly isAnswer: (answer: unknown) => answer is Answer
   readonly onStoreError: OnStoreError
 }
 
 /**
- * The answer to a step where the place has it at once. Otherwise an effect: its answer is `undefined` where the place fails
- * and calls are let through.
+ * The answer to a step where the place has it at once. Otherwise an effect: its answer is `undefined` where the place
+ * fails and calls are let through.
  *
  * @internal
  */
@@ -184,7 +184,7 @@ const ask = <A>(
   place: Port.GuardStore,
   { isAnswer, operation, run }: Question<A>
 ): Effect.Effect<A, StoreError> => {
-  // a place in memory neither waits nor fails
+  // A place in memory neither waits nor fails.
   if (place.runUnsafe !== undefined) return run
   const { storeTimeoutMillis } = fiber.getRef(Policy.Current)
   const because = (reason: StoreError["reason"], cause?: unknown) =>
@@ -200,7 +200,7 @@ const ask = <A>(
       return Effect.succeed(answer)
     },
     onFailure: (cause) => {
-      // also where it was interrupted: who is interrupted himself does not come here
+      // Also where it was interrupted: who is interrupted himself does not come here.
       const thrown = Cause.squash(cause)
       return failed(fiber, place, thrown instanceof StoreError ? thrown : because("Unavailable", thrown))
     }
@@ -219,7 +219,7 @@ const failed = (
   return Effect.fail(error)
 }
 
-// forked: a logger that throws fails nobody's call
+// Forked: a logger that throws fails nobody's call.
 const log = (fiber: Fiber.Fiber<any, any>, line: Effect.Effect<void>): void => {
   Effect.runForkWith(fiber.context as Context.Context<never>)(line)
 }

@@ -226,7 +226,7 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
   defaults: (given, name) => {
     refuseUnknown(name, given, Object.keys(readDefaults))
     within(name, () => checkAll(name, given, readDefaults))
-    // each by its name: of an instance of a class a copy has no getters
+    // Each by its name: of an instance of a class a copy has no getters.
     const names = Object.keys(readDefaults) as Array<keyof ReadDefaults>
     return { readDefaults: Object.fromEntries(names.map((name) => [name, given[name]])) }
   },
@@ -237,12 +237,12 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
   }
 }
 
-// a call and no spread: bundlers leave it out where it is not used
+// A call and no spread: bundlers leave it out where it is not used.
 const layerParts: Parts<LayerOptions, Caching.MakeOptions> = Object.assign(
   {},
   memoryParts,
   {
-    // after the capacity, which it overrides
+    // After the capacity, which it overrides.
     memory: (given, name) => {
       refuseUnless(`${name} is true or false`, typeof given === "boolean")
       return given ? {} : { capacity: 0 }

@@ -10,7 +10,7 @@ import type { StoreError } from "../CacheError.ts"
  * @since 0.1.0
  */
 export interface Step<out State, out Answer> {
-  /** `undefined`: nothing is kept */
+  /** `undefined`: nothing is kept. */
   readonly state: State | undefined
   readonly expiresAt: number
   readonly answer: Answer
@@ -50,31 +50,31 @@ export interface Block {
  * @since 0.1.0
  */
 export interface GuardStore {
-  /** the name of the place, for errors and logs */
+  /** The name of the place, for errors and logs. */
   readonly name: string
-  /** takes a step of a kind. Two kinds may have the same name of a state */
+  /** Takes a step of a kind. Two kinds may have the same name of a state. */
   readonly run: <State, Input, Answer>(
     kind: Kind<State, Input, Answer>,
     name: string,
     input: Input
   ) => Effect.Effect<Answer, StoreError>
   /**
-   * as `run`, at once, and at the given time: in milliseconds that only grow, from any beginning. Only a place in the
-   * memory of this process has it, which neither waits nor fails
+   * As `run`, at once, and at the given time: in milliseconds that only grow, from any beginning. Only a place in the
+   * memory of this process has it, which neither waits nor fails.
    */
   readonly runUnsafe?:
     | (<State, Input, Answer>(kind: Kind<State, Input, Answer>, name: string, input: Input, now: number) => Answer)
     | undefined
-  /** the blocks of a filter, in the order of their numbers; `undefined`: nothing was merged into that block */
+  /** The blocks of a filter, in the order of their numbers; `undefined`: nothing was merged into that block. */
   readonly readBits: (
     filter: string,
     numbers: ReadonlyArray<number>
   ) => Effect.Effect<ReadonlyArray<Uint8Array | undefined>, StoreError>
-  /** adds the bits of blocks to those that are stored, and answers with what is stored then, in their order */
+  /** Adds the bits of blocks to those that are stored, and answers with what is stored then, in their order. */
   readonly mergeBits: (
     filter: string,
     blocks: ReadonlyArray<Block>
   ) => Effect.Effect<ReadonlyArray<Uint8Array>, StoreError>
-  /** removes a filter */
+  /** Removes a filter. */
   readonly removeBits: (filter: string) => Effect.Effect<void, StoreError>
 }

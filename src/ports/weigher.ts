@@ -7,9 +7,9 @@
  * @since 0.1.0
  */
 export interface Weighed {
-  /** the id of the entry */
+  /** The id of the entry. */
   readonly id: string
-  /** the name of the key class; `undefined` for a string key */
+  /** The name of the key class; `undefined` for a string key. */
   readonly keyClass: string | undefined
 }
 

@@ -18,9 +18,9 @@ import { type Law, same } from "./law.ts"
  * @since 0.1.0
  */
 export interface LastingStorage<E = never> {
-  /** opens a store on the storage, as another process does */
+  /** Opens a store on the storage, as another process does. */
   readonly open: Effect.Effect<Store, E, Scope.Scope>
-  /** removes the markers of all tags and nothing else, as an eviction does; without it those laws are excused */
+  /** Removes the markers of all tags and nothing else, as an eviction does; without it those laws are excused. */
   readonly evictMarkers?: Effect.Effect<unknown, E> | undefined
 }
 

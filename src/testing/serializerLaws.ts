@@ -63,7 +63,7 @@ export const serializerLaws = (
 type Named = readonly [name: string, value: unknown]
 
 // ---------------------------------------------------------------------------------------------------------------------
-// what goes in
+// What goes in
 // ---------------------------------------------------------------------------------------------------------------------
 
 class Person extends Schema.Class<Person>("Person")({ name: Schema.String, age: Schema.Number }) {}
@@ -180,7 +180,7 @@ const changesForm: ReadonlySet<string> = new Set([
 ])
 
 // ---------------------------------------------------------------------------------------------------------------------
-// the checks
+// The checks
 // ---------------------------------------------------------------------------------------------------------------------
 
 const named = (serializer: Serializer) =>

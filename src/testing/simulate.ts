@@ -30,13 +30,13 @@ export type Access = string | number | CacheEvent
  */
 export interface SimulateOptions {
   /**
-   * how many entries the caches have room for
+   * How many entries the caches have room for.
    *
    * @default 1, 2, 5, 10, 20 and 50 % of the ids
    */
   readonly capacities?: ReadonlyArray<number> | undefined
   /**
-   * what the hashes of the policies begin with: the same seed gives the same numbers
+   * What the hashes of the policies begin with: the same seed gives the same numbers.
    *
    * @default 1
    */
@@ -63,15 +63,15 @@ export interface Simulated {
  * @since 0.1.0
  */
 export interface Simulation {
-  /** how many reads the trace has */
+  /** How many reads the trace has. */
   readonly reads: number
-  /** of how many ids */
+  /** Of how many ids. */
   readonly ids: number
-  /** each policy at each capacity */
+  /** Each policy at each capacity. */
   readonly results: ReadonlyArray<Simulated>
-  /** hit ratios in percent as a table in Markdown: a line a capacity, a column a policy */
+  /** Hit ratios in percent as a table in Markdown: a line a capacity, a column a policy. */
   readonly table: string
-  /** hit ratios by capacity as a picture, for light and dark pages */
+  /** Hit ratios by capacity as a picture, for light and dark pages. */
   readonly svg: string
 }
 
@@ -96,8 +96,8 @@ const shipped: ReadonlyArray<Eviction.Eviction> = [
  * - A trace is a list or a stream: ids, such as the lines of a file, or events of `Cached.events`.
  * - Each id that misses is stored. Lifetimes, invalidations and weights have no part in it.
  * - Other fibers have their turns meanwhile. A million reads take a second or so for each policy and capacity at most.
- * - Fails with a `CacheConfigError` for a capacity that is none, for an access that is neither id nor event, and where a
- *   policy throws or names a victim that is not there.
+ * - Fails with a `CacheConfigError` for a capacity that is none, for an access that is neither id nor event, and where
+ *   a policy throws or names a victim that is not there.
  *
  * **Example** (Comparing two policies)
  *

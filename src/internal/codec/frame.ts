@@ -25,7 +25,7 @@ import { fromUtf16, isWellFormed, sixteenToHex, toHex, toUtf16, writeHex } from 
 type Checksum = (data: string | Uint8Array, former?: number) => number
 
 const magic = 0x6563
-/** the layout: of another one nothing is known but the first three fields, and the writeId */
+/** The layout: of another one nothing is known but the first three fields, and the writeId. */
 export const format = 1
 const failure = 1
 const constant = 4
@@ -34,7 +34,7 @@ const flags = failure | constant | tagged
 
 const at = { flags: 3, writeId: 4, serializer: 20, createdAt: 21, softExpiresAt: 29, expiresAt: 37, loadMillis: 45 }
 const tagCountAt = 49
-/** as many as the field of their count can tell */
+/** As many as the field of their count can tell. */
 export const maxTags = 0xffff
 const headSize = 51
 const tagHead = 16
@@ -185,7 +185,7 @@ const tagsOf = (frame: Uint8Array, view: DataView, end: number): Tags | undefine
   const tagsEnd = readTags(count, frame.subarray(0, end), view, tags)
   if (tagsEnd > end) return undefined
   const read = { count, bytes: frame.subarray(headSize, tagsEnd), tags }
-  // a copy, or it would keep the frame
+  // A copy, or it would keep the frame.
   if (read.bytes.length <= keptBytes) lastTags = { ...read, bytes: new Uint8Array(read.bytes) }
   return read
 }

@@ -22,7 +22,7 @@ export const upToForm: Rule = {
 /** A part of a value that is not JSON. */
 interface Other {
   readonly path: ReadonlyArray<PropertyKey>
-  /** what it is, where that is known */
+  /** What it is, where that is known. */
   readonly what: Known | undefined
 }
 
@@ -32,7 +32,7 @@ export const otherIn = (value: unknown, rule: Rule): Other | undefined => {
   try {
     return isJson(value, rule, path) ? undefined : { path, what: whatIs(partAt(value, path)) }
   } catch {
-    // nested too deeply, of which the path helps nobody
+    // Nested too deeply, of which the path helps nobody.
     const circle = pathToCircle(value)
     return circle === undefined ? { path: [], what: undefined } : { path: circle, what: circular }
   }

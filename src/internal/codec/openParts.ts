@@ -1,4 +1,6 @@
-/** Parts of a schema that accept anything. Effect's JSON form of `Schema.Any` and `ObjectKeyword` is not always JSON. */
+/**
+ * Parts of a schema that accept anything. Effect's JSON form of `Schema.Any` and `ObjectKeyword` is not always JSON.
+ */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -10,7 +12,7 @@ import { copyWith, hasPart, isOpen, mapEnds } from "./schemaParts.ts"
 /** The annotations of an issue that says that an open part holds something else than JSON. */
 class NotJson {
   readonly message = "this is not JSON"
-  /** what it is, where that is known */
+  /** What it is, where that is known. */
   readonly what: string | undefined
 
   constructor(what: string | undefined) {
@@ -41,7 +43,7 @@ export type Holds = "json" | "anything"
 
 const transformations = {
   json: onlyJson,
-  // without it, an object would lose its prototype on the way to the format
+  // Without it, an object would lose its prototype on the way to the format.
   anything: SchemaTransformation.passthrough<unknown>()
 }
 

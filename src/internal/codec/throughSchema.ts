@@ -16,7 +16,7 @@ import { refuseRedacted } from "./redacted.ts"
 export interface Format {
   readonly name: string
   readonly id: number
-  /** what it can hold where a schema accepts anything */
+  /** What it can hold where a schema accepts anything. */
   readonly holds: Holds
   readonly pack: (json: unknown, id: string) => Exit.Exit<Uint8Array, SerializerError>
   readonly unpack: (bytes: Uint8Array, id: string) => Exit.Exit<unknown, SerializerError>
@@ -38,7 +38,7 @@ const describe = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey> = [
     case "Encoding":
       return describe(issue.issue, path)
     case "AnyOf": {
-      // the value fits the alternative that accepts anything
+      // The value fits the alternative that accepts anything.
       const open = issue.issues.find(isAboutOpenPart)
       return open === undefined ? misfit(issue, path) : describe(open, path)
     }

@@ -38,7 +38,7 @@ export const pathToCircle = (root: unknown): ReadonlyArray<PropertyKey> | undefi
   try {
     return closesCircle(root, path, new Set()) ? path : undefined
   } catch {
-    // nested too deeply, or one of its getters threw
+    // Nested too deeply, or one of its getters threw.
     return undefined
   }
 }

@@ -5,8 +5,8 @@ import type { Node } from "../../ports/eviction.ts"
 export const weightOf = ({ weight }: { readonly weight?: number | undefined }): number => weight ?? 1
 
 /**
- * A hash of 32 bits with a secret seed, which is drawn for the first id: who does not know the seed cannot choose ids whose
- * hashes are the same, or that are all among the sampled ones.
+ * A hash of 32 bits with a secret seed, which is drawn for the first id: who does not know the seed cannot choose ids
+ * whose hashes are the same, or that are all among the sampled ones.
  */
 export const makeHash = (draw: () => number): (node: Pick<Node, "id">) => number => {
   let seed: number | undefined

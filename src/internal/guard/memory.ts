@@ -13,7 +13,7 @@ interface Kept {
 /** The states of one kind. */
 interface States {
   readonly byName: Map<string, Kept>
-  /** goes round and round over all of them, a few steps with each new one */
+  /** Goes round and round over all of them, a few steps with each new one. */
   sweep: Iterator<[string, Kept]>
 }
 
@@ -68,7 +68,9 @@ export const make = (capacity: number = guards.states): MemoryGuards => {
 
 const statesOf = (byName: Map<string, Kept>): States => ({ byName, sweep: byName.entries() })
 
-/** Removes some that have expired: with each new one so many are looked at that there are hardly more than live ones. */
+/**
+ * Removes some that have expired: with each new one so many are looked at that there are hardly more than live ones.
+ */
 const makeRoom = (states: States, now: number, capacity: number): void => {
   const { byName } = states
   for (let looked = 0; looked < guards.looksOfNew && byName.size > 0; looked++) {
@@ -77,7 +79,7 @@ const makeRoom = (states: States, now: number, capacity: number): void => {
     const [name, { expiresAt }] = next.value as [string, Kept]
     if (expiresAt <= now) byName.delete(name)
   }
-  // a limit that is forgotten lets more through, and memory without a bound stops the process
+  // A limit that is forgotten lets more through, and memory without a bound stops the process.
   if (byName.size >= capacity) byName.delete(byName.keys().next().value!)
 }
 

@@ -54,7 +54,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   const prefixOf = (): string => {
     if (options.version === undefined) refuseOpaque(name, parts, follow)
     const version = fingerprint([Schema.Struct(relevant), success, error], options.version, template?.text)
-    // a template literal would be a tree of texts, which every id would flatten anew
+    // A template literal would be a tree of texts, which every id would flatten anew.
     const text = ["~", name, "@", version, ":"].join("")
     noteClass(text, info)
     return text
@@ -84,7 +84,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   const idOf = template === undefined ? remembering(properties, makeId) : makeId
 
   class KeyClass {
-    /** kept, because an id is read several times in one read */
+    /** Kept, because an id is read several times in one read. */
     #id: string | undefined
     static readonly keyName = name
     static readonly payload = payload
@@ -101,7 +101,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
     }
 
     get "~id"(): string {
-      // a proxy of an instance, or an object derived from one, has no private field
+      // A proxy of an instance, or an object derived from one, has no private field.
       return #id in this ? this.#id ??= idOf(this as never) : idOf(this as never)
     }
     get "~tags"(): ReadonlyArray<string> {

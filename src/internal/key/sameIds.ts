@@ -1,6 +1,6 @@
 /**
- * Whether two key classes of this program have the same ids. While none have, which is nearly always, a hit need not look
- * at the class of its key.
+ * Whether two key classes of this program have the same ids. While none have, which is nearly always, a hit need not
+ * look at the class of its key.
  */
 import { keyClasses } from "../defaults/bounds.ts"
 import type { KeyInfo } from "./info.ts"

@@ -4,14 +4,16 @@
 interface Site {
   readonly file: string
   readonly query: string
-  /** line and column */
+  /** Line and column. */
   readonly position: string
 }
 
 /** The functions of the library between the definition and the error that was made there. */
 const ownFrames = 2
 
-/** `undefined`: the platform does not tell. To ask costs more than to define a class, so nobody asks before two meet. */
+/**
+ * `undefined`: the platform does not tell. To ask costs more than to define a class, so nobody asks before two meet.
+ */
 export const siteOf = ({ stack }: Error): Site | undefined => {
   const frame = stack?.split("\n").filter((line) => positioned.test(line))[ownFrames]
   const [, file, query = "", position] = frame === undefined ? [] : positioned.exec(frame) ?? []

@@ -58,7 +58,7 @@ export const complete = (core: StoreCore): Store => {
   const { clear, increment, scan } = core
   const all = scan && Stream.suspend(() => scan())
   const counters = increment === undefined ? countersOf(core.name) : undefined
-  // the counters at once: an interruption ends the waiting alone
+  // The counters at once: an interruption ends the waiting alone.
   const emptyAll = (clear: Store["clear"]) =>
     Effect.suspend(() => {
       counters?.clear()

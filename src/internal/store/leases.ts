@@ -11,9 +11,9 @@ import type { Tokens } from "../token.ts"
 export interface Held {
   readonly owner: string
   readonly leaseMillis: number
-  /** exclusive until then */
+  /** Exclusive until then. */
   readonly until: number
-  /** when a process last led beside the present owner */
+  /** When a process last led beside the present owner. */
   readonly joinedAt: number | undefined
 }
 
@@ -24,7 +24,7 @@ export interface Lease extends Held {
   leaseMillis: number
   until: number
   joinedAt: number | undefined
-  /** from then on the record may be removed */
+  /** From then on the record may be removed. */
   dies: number
   failed: Failed | undefined
 }

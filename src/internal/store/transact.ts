@@ -69,9 +69,9 @@ export const conflictOf = (
 }
 
 interface CounterChanges {
-  /** all counters go first */
+  /** All counters go first. */
   readonly clear: boolean
-  /** by name; `undefined`: it is removed */
+  /** By name; `undefined`: it is removed. */
   readonly counters: ReadonlyMap<string, Counter | undefined>
 }
 

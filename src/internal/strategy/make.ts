@@ -25,7 +25,7 @@ export const make = (kind: Kind, options: AnyOptions): Strategy<any, any, any> =
     decide: (entry, now, random) => kind.decide(options, entry, now, random),
     lifetime: (exit, key) => lifetimeOf(kind, options, exit, key)
   }
-  // not enumerable, so that a strategy made by spreading this one does not get it
+  // Not enumerable, so that a strategy made by spreading this one does not get it.
   return Object.defineProperties(strategy, {
     [servesFresh]: { value: kind.servesFresh },
     [fallsBack]: { value: kind.fallsBack },

@@ -28,7 +28,7 @@ const style = [
 ].join("")
 
 const escaped = (text: string): string =>
-  // what XML has no place for is left out
+  // What XML has no place for is left out.
   text.replaceAll(/[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu, "")
     .replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("\"", "&quot;")
 
@@ -53,7 +53,7 @@ export const chart = (lines: ReadonlyArray<Line>): string => {
   }
   let free = -Infinity
   for (const x of xs) {
-    // labels that would touch are left out
+    // Labels that would touch are left out.
     if (across(x) < free) continue
     free = across(x) + 12 + 8 * `${x}`.length
     parts.push(`<text x="${across(x)}" y="${bottom + 20}" text-anchor="middle">${x}</text>`)

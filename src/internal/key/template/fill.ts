@@ -40,9 +40,9 @@ const partsOf = (
 }
 
 interface Property {
-  /** its types in each of the parts that have it */
+  /** Its types in each of the parts that have it. */
   readonly types: ReadonlyArray<SchemaAST.AST>
-  /** a value may have no such property */
+  /** A value may have no such property. */
   readonly isOptional: boolean
 }
 

@@ -40,11 +40,11 @@ const percent = (one: string): string => {
   return encoded === one ? `%${one.charCodeAt(0).toString(16).toUpperCase()}` : encoded
 }
 
-/** 132 bits */
+/** 132 bits. */
 export const digestLength = 22
 
 interface Type {
-  /** `undefined`: of a context value nothing is known */
+  /** `undefined`: of a context value nothing is known. */
   readonly parts: ReadonlyArray<SchemaAST.AST> | undefined
   readonly compile: Compile
   readonly wrong: Fail
@@ -174,7 +174,7 @@ export const formats: { readonly [name: string]: (type: Type, argument: string |
     }
     const textOf = canonical(type)
     const format = (value: unknown) => hash(textOf(value)).slice(0, length)
-    // so long a hash loses nothing
+    // So long a hash loses nothing.
     return length >= digestLength ? (value) => ({ text: format(value), lost: "" }) : losing(type, format)
   },
   jwt: (type, claim) => {

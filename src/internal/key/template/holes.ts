@@ -1,4 +1,6 @@
-/** The types of key templates: a hole that names no field, or a formatter that does not take its value, is a mistake. */
+/**
+ * The types of key templates: a hole that names no field, or a formatter that does not take its value, is a mistake.
+ */
 import type * as Context from "effect/Context"
 import type * as Redacted from "effect/Redacted"
 

@@ -14,9 +14,9 @@ export const prefix = "~:t:"
 export const idOf = (tag: string): string => prefix + tag
 
 /**
- * Where the last hard invalidation of a tag left its version, in a storage of several processes. A soft invalidation reads
- * a marker and writes it, and looks here afterwards: if another process has invalidated the tag hard in between, the
- * marker has its former hard half back. No tag begins with `~:`.
+ * Where the last hard invalidation of a tag left its version, in a storage of several processes. A soft invalidation
+ * reads a marker and writes it, and looks here afterwards: if another process has invalidated the tag hard in between,
+ * the marker has its former hard half back. No tag begins with `~:`.
  */
 export const hardIdOf = (tag: string): string => hardPrefix + tag
 
@@ -40,7 +40,7 @@ export const hiddenIn = (
   const count = scan && Stream.runCount(Stream.filter(Stream.suspend(() => scan({ prefix })), isMarker))
   return {
     scan: visible,
-    // without `scan` nobody knows how many of all are markers: then the size is that of no `scan`, unsupported
+    // Without `scan` nobody knows how many of all are markers: then the size is that of no `scan`, unsupported.
     size: size && count && Effect.zipWith(size, count, (all, markers) => all - markers),
     changes: changes && Stream.map(changes, toChange)
   }
@@ -55,7 +55,7 @@ export const toStored = (version: string, now: number): Stored => ({
     loadMillis: 0,
     outcome: "success",
     tags: [],
-    // as long as a `writeId` has to be: versions never repeat, so neither does it
+    // As long as a `writeId` has to be: versions never repeat, so neither does it.
     writeId: version + version.slice(0, 8),
     serializer: 1
   },
