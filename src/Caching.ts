@@ -18,7 +18,7 @@ export type { Known } from "./CacheEntry.ts"
 export type { Progress } from "./CacheEvent.ts"
 
 /**
- * What a cache has done since its layer was built: `Cached.stats`.
+ * The counts of a cache since its layer was built: `Cached.stats`.
  *
  * @category models
  * @since 0.1.0
@@ -26,7 +26,7 @@ export type { Progress } from "./CacheEvent.ts"
 export interface Stats extends Readonly<Counters>, Ratios {
   /** Entries that left the memory tier because it was full. */
   readonly evictions: number
-  /** What those entries weighed. */
+  /** The total weight of those entries. */
   readonly evictedWeight: number
   /** Entries that left the memory tier, by cause: the causes of `Cached.onRemoval`. */
   readonly removals: { readonly [cause in RemovalCause]: number }
@@ -35,14 +35,14 @@ export interface Stats extends Readonly<Counters>, Ratios {
    * listed, or leaves.
    */
   readonly size: number
-  /** What those entries weigh; without a `weigher` each weighs 1. */
+  /** The total weight of those entries; without a `weigher` each weighs 1. */
   readonly weight: number
   /** The share of each key class, by its name; string keys, and counts without a key, are in the totals alone. */
   readonly classes: { readonly [keyClass: string]: Readonly<Counters> & Ratios }
 }
 
 /**
- * What the hit ratio of the memory tier would have been at other capacities: `Cached.curve`.
+ * The hit ratio that the memory tier would have had at other capacities: `Cached.curve`.
  *
  * @category models
  * @since 0.1.0

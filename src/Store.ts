@@ -28,7 +28,7 @@ export * from "./ports/store.ts"
  * - Operations on one id run in the order in which they were asked, each after the one before has really ended. A
  *   `commit` whose generation has ended never reaches the storage, however late the storage answers.
  * - An operation that has begun runs to its end when its caller is interrupted; the caller stops waiting.
- * - What cannot be derived fails with reason `Unsupported`.
+ * - An operation that cannot be derived fails with reason `Unsupported`.
  * - Throws a `CacheConfigError` for an option that it does not know, and for a `shared` storage without `setIfAbsent`.
  *
  * **Gotchas**
@@ -108,9 +108,9 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  * **Details**
  *
  * Operations on many ids are derived from those on one, and `size` from `scan`. Without `increment`, all four
- * operations on counters are those of this process. What cannot be derived fails with reason `Unsupported`, and so does
- * a `clear` that is not given: nobody can list the ids that are being loaded. Throws a `CacheConfigError` for a part
- * of the core that is missing, and for any part of another kind.
+ * operations on counters are those of this process. An operation that cannot be derived fails with reason
+ * `Unsupported`, and so does a `clear` that is not given: the ids that are being loaded cannot be listed. Throws a
+ * `CacheConfigError` for a part of the core that is missing, and for any part of another kind.
  *
  * **Gotchas**
  *

@@ -106,7 +106,7 @@ export const setMany = <K extends AnyKey>(
         discard: true
       })
     if (all.length <= chunk) return setAll(all)
-    // Of many some in one turn.
+    // Many of them are set in several turns.
     const parts = Array.from({ length: Math.ceil(all.length / chunk) }, (_, i) => all.slice(i * chunk, (i + 1) * chunk))
     return Effect.forEach(parts, (part) => Effect.andThen(Effect.yieldNow, setAll(part)), { discard: true })
   })
@@ -156,7 +156,7 @@ export interface CachedMany<K extends Key.Any, In, E, E2, R> {
   readonly key: (payload: In) => K
   /** Invalidates the results of all payloads. */
   readonly invalidate: (payloads: Iterable<In>) => Effect.Effect<void, never, Caching>
-  /** Loads all payloads anew, in one call; a failure keeps the stored value. */
+  /** Loads all payloads again, in one call; a failure keeps the stored value. */
   readonly refresh: (payloads: Iterable<In>) => Effect.Effect<ReadonlyArray<Exit.Exit<Success<K>, E>>, E2, R>
 }
 

@@ -121,7 +121,7 @@ export type SetCondition =
     readonly ifPresent: true
   }
   | {
-    /** The entry has this `writeId`, from `getEntry`: nobody has written since. */
+    /** The entry has this `writeId`, from `getEntry`: it was not written since. */
     readonly ifUnchanged: string
   }
 
@@ -266,7 +266,8 @@ export interface FoundEntry<A> extends Known {
  *
  * **Details**
  *
- * With `writeId` as the condition `ifUnchanged`, {@link set} stores only if nobody has written since (compare and set).
+ * With `writeId` as the condition `ifUnchanged`, {@link set} stores only if the entry was not written since (compare
+ * and set).
  *
  * **Example** (Comparing and setting)
  *

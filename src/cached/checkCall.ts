@@ -24,19 +24,19 @@ const checks: Checks<AnyReadOptions> = { ...readOptions, ...fallbackOptions }
 const namesOfRead = Object.keys(readOptions)
 const namesOfFallback = Object.keys(fallbackOptions)
 
-/** What a combinator takes, without its types. */
+/** The options of a combinator, without its types. */
 export interface CombinatorOptions extends AnyReadOptions {
   readonly key: CacheKey.Any | string
   readonly strategy?: Strategy
 }
 
-/** What `Cached.fn` takes, without its types. */
+/** The options of `Cached.fn`, without its types. */
 export interface FnOptions extends AnyReadOptions {
   readonly lookup: (key: never) => Effect.Effect<unknown, unknown, any>
   readonly strategy: Strategy<any, any, any>
 }
 
-/** What `Cached.fn` over string keys takes, without its types. */
+/** The options of `Cached.fn` over string keys, without its types. */
 export interface StringFnOptions extends AnyReadOptions {
   readonly lookup: (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, any>
   readonly strategy: Strategy<any, any, any>
@@ -57,7 +57,7 @@ export interface Called {
   readonly kind: Kind | undefined
 }
 
-/** Where an option belongs that is given at a wrong place. */
+/** The place where a misplaced option belongs. */
 type HomeOf = (option: string) => string | undefined
 
 export const calledOf = (kind: Kind): Called => ({
@@ -78,7 +78,7 @@ export const calledWithStrategy: Called = {
   kind: undefined
 }
 
-/** What is wrong with the options of a combinator, if anything. Throws where there are none. */
+/** The mistake in the options of a combinator, if there is one. Throws if there are no options. */
 export const mistakeIn = (called: Called, options: unknown): unknown => {
   requireObject(called.name, Effect.isEffect(options) ? undefined : options, called.example)
   try {
@@ -104,7 +104,7 @@ export const checkOptions = ({ example, homeOf, kind, known, name }: Called, opt
   }
 }
 
-/** What a read dies with for which neither its call nor its layer has a strategy. */
+/** The defect of a read for which neither its call nor its layer has a strategy. */
 export const noStrategy = ({ key }: CombinatorOptions): unknown =>
   inCall(
     withKey(calledWithStrategy.name, key),
@@ -219,7 +219,7 @@ const checkShared = (
   }
 }
 
-/** What a lookup has answered, which must be an effect. */
+/** The answer of a lookup, which must be an effect. */
 export const effectOf = (
   key: CacheKey.Any | string,
   answer: Effect.Effect<unknown, unknown, any>

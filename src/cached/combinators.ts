@@ -373,7 +373,7 @@ export const withStrategy: {
   ): <A, E, R>(
     self: Effect.Effect<A, E, R> & FailsWith<E, Failures, Tag>
   ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  // Of an effect that is known, or else (the next) of the strategy.
+  // The failures of an effect that is known, or else (the next) of the strategy.
   <A, E, T extends Given<string> = undefined>(
     options:
       & StringKey

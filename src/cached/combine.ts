@@ -34,15 +34,15 @@ import type { AnyReadOptions } from "./options.ts"
 import { cacheOfFiber } from "./withCaching.ts"
 
 /**
- * What effects share that were made by one combinator, by one cached function, or with one strategy. All have one
+ * The traits that all effects of one combinator, one cached function, or one strategy share. All have one
  * shape, as all effects have one class: a hit then asks each for its fields, and V8 does not look for them.
  */
 interface Traits {
-  /** Of a combinator, whose effects are their own strategies. */
+  /** The kind of a combinator, whose effects are their own strategies. */
   readonly kind: Kind | undefined
-  /** Of all others. */
+  /** The strategy of all others. */
   readonly strategy: Strategy<any, any, any> | undefined
-  /** Of that strategy. */
+  /** The constant lifetime of that strategy. */
   readonly constant: Lifetime | undefined
   /** The option that gives a lifetime beside `ttl`. */
   readonly beside: Kind["beside"]
@@ -50,7 +50,7 @@ interface Traits {
   readonly servesFresh: boolean
   readonly slides: boolean
   readonly refreshLoad: Request["refreshLoad"]
-  /** Of effects that name no strategy: they have that of their layer, and are another request to each cache. */
+  /** Only for effects that name no strategy: they have that of their layer, and are another request to each cache. */
   readonly ofLayer: ((cache: Cache, self: CachedEffect) => CachedEffect) | undefined
   readonly load: (self: CachedEffect) => Effect.Effect<unknown, unknown, any>
   readonly validate: (self: CachedEffect) => boolean
@@ -69,13 +69,13 @@ interface Given {
  */
 class CachedEffect {
   declare readonly traits: Traits
-  /** What is loaded: an effect, or the arguments of a function. */
+  /** The source of the load: an effect, or the arguments of a function. */
   declare readonly source: unknown
   declare readonly options: AnyOptions
   declare readonly key: CacheKey.Any | string
   declare readonly copy: AnyOptions["copy"]
   declare readonly ttl: unknown
-  /** Of many: what is there for them alone, others need not load. */
+  /** Only for `Cached.many`; programs without it do not load its code. */
   declare batch?: Batch
   declare rules: Request["rules"]
 
@@ -142,7 +142,7 @@ class CachedEffect {
     return this.traits.validate(this)
   }
 
-  // Of an effect that is its own strategy.
+  // The members of an effect that is its own strategy.
 
   get name(): string {
     return this.traits.kind!.name
@@ -205,7 +205,7 @@ class Times {
   }
 }
 
-/** Of the last stored entry: those that are stored alike, one after the other, need not hold one each. */
+/** Cached for the most recent entry, so consecutive entries with the same lifetime share one object. */
 let lastTimes: Times | undefined
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -351,7 +351,7 @@ const traitsIn = ({ strategy }: CombinatorOptions): Traits => {
   const known = traitsOfStrategies.get(strategy)
   if (known !== undefined) return known
   const traits = traitsOf(strategy, { load: sourceOf, validate: validateGiven })
-  // What is no object is refused before the load.
+  // A value that is no object is refused before the load.
   if (Object(strategy) === strategy) traitsOfStrategies.set(strategy, traits)
   return traits
 }
@@ -383,7 +383,7 @@ export const callsByString = (
   return (key, args) => new CachedEffect(traits, args, options, { copy, key }) as never
 }
 
-/** What `Cached.many` takes, without its types. */
+/** The options of `Cached.many`, without its types. */
 export interface ManyOptions extends AnyReadOptions {
   readonly lookup: (keys: ReadonlyArray<never>) => ReturnType<LoadAll>
   readonly strategy: Strategy<any, any, any>

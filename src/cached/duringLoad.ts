@@ -223,7 +223,7 @@ export interface Annotations {
  *
  * **Details**
  *
- * - Of several calls the last one counts, for each option by itself.
+ * - If it is called several times, the last call counts, for each option by itself.
  * - `ttl` takes the place of the strategy's `ttl`, be it shorter or longer. `softTtl`, `refreshAfter` and `idle` stay,
  *   up to the new end.
  * - `softTtl` takes the place of the strategy's `softTtl` or `refreshAfter`, up to the end. A strategy that has neither

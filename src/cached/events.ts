@@ -165,7 +165,7 @@ export const onRemoval = <E, R>(
 ): Effect.Effect<void, never, R | Caching | Scope.Scope> =>
   handleAll<Removal, E, R>((caching, offer) => caching.perform(Operations.onRemoval, offer), f)
 
-/** Handles what a listener is told, one after the other, until the scope closes and all is handled. */
+/** Handles the events of a listener, one after the other, until the scope closes and all are handled. */
 export const handleAll = <A, E, R>(
   subscribe: (caching: Cache, offer: (item: A) => void) => () => void,
   f: (item: A) => Effect.Effect<void, E, R>

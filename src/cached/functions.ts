@@ -41,7 +41,7 @@ export interface CachedFn<K extends Key.Any, In, E, R> {
   readonly key: (...payload: Arguments<In>) => K
   /** Invalidates the result of a payload. */
   readonly invalidate: (...payload: Arguments<In>) => Effect.Effect<void, never, Caching>
-  /** Loads anew, as under `CachePolicy.refresh`; a failure keeps the stored value. */
+  /** Loads again, as under `CachePolicy.refresh`; a failure keeps the stored value. */
   readonly refresh: (...payload: Arguments<In>) => Effect.Effect<Success<K>, E, R>
 }
 
@@ -128,7 +128,7 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
   readonly key: (...args: Args) => string
   /** Invalidates the result of these arguments. */
   readonly invalidate: (...args: Args) => Effect.Effect<void, never, Caching>
-  /** Loads anew, as under `CachePolicy.refresh`; a failure keeps the stored value. */
+  /** Loads again, as under `CachePolicy.refresh`; a failure keeps the stored value. */
   readonly refresh: (...args: Args) => Effect.Effect<A, E, R>
 }
 
@@ -262,7 +262,7 @@ export const fn: {
   if (typeof first === "string") {
     checkNamedFn(`Cached.fn("${first}")`, options)
     const { error, id, ignore, indexes, payload, success, tags, version, ...rest } = options as AnyNamedOptions
-    // Here: where the class is defined is told by the stack.
+    // Here, because the stack says where the class is defined.
     const keyClass = define(first, {
       error,
       id,

@@ -220,7 +220,7 @@ export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCachin
  *
  * **Details**
  *
- * What is too much is evicted, a few entries a turn of the event loop; the effect ends when all the rest has room.
+ * The surplus is evicted, a few entries in each turn of the event loop; the effect ends when the rest has room.
  * Without a memory tier it does nothing.
  *
  * **Example** (Shrinking)

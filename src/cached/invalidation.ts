@@ -35,7 +35,8 @@ import { type AnyKey, streamWithCaching, tagsOf, withCaching } from "./withCachi
  *
  * **Details**
  *
- * - A load that is running gives its result to the callers it has. The result is not stored, and later reads load anew.
+ * - A load that is running gives its result to the callers it has. The result is not stored, and later reads load
+ *   again.
  * - A string is a key, never a pattern or a tag: `Cached.Target` lists the targets of other kinds.
  *
  * **Example** (Loading again after an invalidation)
@@ -83,7 +84,7 @@ export const invalidateMany = <Cs extends ReadonlyArray<unknown>>(
   targets: Iterable<AnyKey> | List<Cs>
 ): Effect.Effect<void, never, Caching> => invalidateGiven(targets as Iterable<unknown>)
 
-// What cannot be used is a defect of the effect, as a value that is not of its field's type is.
+// A target that cannot be used is a defect of the effect, like a value of the wrong type in a field.
 const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never, Caching> =>
   Effect.suspend(() => invalidateTargets(toStored(parse(targets))))
 
@@ -284,7 +285,7 @@ export const invalidateMatching = (pattern: string): Stream.Stream<Progress, Sto
 }
 
 /**
- * Makes each cached read in an effect invalidate its key first, and so load anew, for all readers.
+ * Makes each cached read in an effect invalidate its key first, and so load again, for all readers.
  *
  * **When to use**
  *
@@ -294,7 +295,7 @@ export const invalidateMatching = (pattern: string): Stream.Stream<Progress, Sto
  *
  * Reads inside the loads are answered as usual.
  *
- * **Example** (Loading anew for one request)
+ * **Example** (Loading again for one request)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -361,7 +362,7 @@ export const invalidateAfter: {
     targets: After<A, C, Cs>
   ): Effect.Effect<A, E, R | Caching>
 } = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, given: unknown): Effect.Effect<A, E, R | Caching> => {
-  // What is known before the effect runs is checked before it runs.
+  // Targets that are known before the effect runs are checked before it runs.
   const targets = typeof given === "function" && !isKeyClass(given) ? undefined : parseGiven(given)
   // An interruption after the success of the effect must not skip the invalidation.
   return Effect.uninterruptibleMask((restore) => {

@@ -42,7 +42,7 @@ export interface LogEventsOptions {
  * - A line has the event, its id and its fields, and is annotated with `cache.key` and `cache.class`, like every line
  *   that the cache logs.
  * - No read waits for a line. At most 1024 events wait; past that the oldest are lost.
- * - Below the minimum log level nobody listens, and events cost nothing.
+ * - Below the minimum log level there is no listener, and events cost nothing.
  *
  * **Example** (Logging what a program does with its cache)
  *

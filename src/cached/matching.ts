@@ -79,7 +79,7 @@ const valuesOf = (
         return exit !== undefined && Exit.isSuccess(exit) ? [[key, valueFor(caching, key, exit.value)] as const] : []
       })
     ),
-    // What was read once, with many others, is not put in memory.
+    // An entry that was read once, with many others, is not put in memory.
     Effect.updateService(Current, (policy) => ({ ...policy, writes: false }))
   )
 

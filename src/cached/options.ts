@@ -20,7 +20,8 @@ import { toMillis } from "../Ttl.ts"
  *
  * **Details**
  *
- * - `"age"`: its life counts from the birth of the oldest of them, so that nothing in it is older than its `ttl`
+ * - `"age"`: the life of the entry counts from the birth of the oldest of them, so that nothing in it is older than its
+ *   `ttl`
  * - `"life"`: it ends with the first of them that ends, and with the results of loads that it waited for
  * - `"changes"`: as `"life"`, and it ends with each invalidation, removal and write by hand of any of them: it carries
  *   their tags and their ids, including those that they inherited with `"changes"`
@@ -93,7 +94,7 @@ export interface ReadOptions<in out A, in E, in K> {
    */
   readonly minLoad?: Ttl.Input | undefined
   /**
-   * What the entry inherits from cached values read during its load. `"age"`: its life counts from the birth of the
+   * The inheritance from cached values read during the load. `"age"`: its life counts from the birth of the
    * oldest of them. `"life"`: it expires no later than the earliest of them. `"changes"`: also when any of them is
    * invalidated. `"refuse"`: it is not stored. `false`: nothing.
    *

@@ -72,7 +72,7 @@ export const hottest = (
  *
  * As with `hottest`. It is no order of eviction: the policy decides that.
  *
- * **Example** (Finding what nobody reads)
+ * **Example** (Finding values that are not read)
  *
  * ```ts
  * import { Effect } from "effect"

@@ -10,7 +10,7 @@ import { monotonicMillis } from "../internal/time/monotonic.ts"
 import type { StoreCall } from "./tapStore.ts"
 
 /**
- * What one operation of a store has taken, in milliseconds.
+ * The times of one operation of a store, in milliseconds.
  *
  * @category models
  * @since 0.1.0
@@ -40,8 +40,7 @@ export interface StoreTimings {
 }
 
 /**
- * Makes timings for `Cached.tapStore`: how many operations of each kind a store was asked for, and what they have
- * taken.
+ * Makes timings for `Cached.tapStore`: how many operations of each kind a store was asked for, and how long they took.
  *
  * **When to use**
  *
@@ -49,7 +48,7 @@ export interface StoreTimings {
  *
  * **Details**
  *
- * Each page of a `scan` is an operation. Time is that of Effect's `Clock`, and goes on where the wall clock is set.
+ * Each page of a `scan` is an operation. Time is measured by Effect's monotonic clock.
  *
  * **Example** (Timing a store)
  *
@@ -69,7 +68,7 @@ export interface StoreTimings {
  * commit?.failures // => 0
  * ```
  *
- * @see `Cached.stats` for what the cache has answered
+ * @see `Cached.stats` for the answers of the cache
  *
  * @category constructors
  * @since 0.1.0

@@ -39,7 +39,7 @@ import {
 import { checked, streamWithCaching } from "./withCaching.ts"
 
 /**
- * What functions of the options see of a stream that has ended well.
+ * The end of a stream that has ended well, as functions of the options get it.
  *
  * @category models
  * @since 0.1.0
@@ -51,7 +51,7 @@ export interface StreamEnd extends Ended {
   readonly bytes: number
 }
 
-/** What a stream has of the options of a read; the others are about one value. */
+/** The options of a read that a stream has; the others are about one value. */
 const ofReads = ["tags", "retryAfter", "lease", "memoryTtl", "minLoad", "inherit"] as const
 
 /**
@@ -64,8 +64,8 @@ export interface StreamOptions<in out E, in K>
   extends Pick<ReadOptions<StreamEnd, E, K>, typeof ofReads[number]>, FallbackOptions<E>
 {
   /**
-   * How large the stored stream may be. A larger one goes on to its consumers, is not stored, and nobody joins it any
-   * more.
+   * How large the stored stream may be. A larger one still reaches its consumers, but it is not stored, and later
+   * consumers do not join it.
    *
    * @default 16 MiB; an eighth of `maxSize` where the store is a folder
    */
@@ -84,8 +84,8 @@ export interface StreamOptions<in out E, in K>
    */
   readonly maxTtl?: Ttl.Input | undefined
   /**
-   * What happens, where the stream is not stored, to a consumer that is 16 pages behind: `"fail"` (once it has held
-   * others up for 5 seconds in all it gets `StreamLagged`) or `"wait"` (the run waits for it, and so do the others).
+   * The treatment of a consumer that is 16 pages behind, if the stream is not stored: `"fail"` (once it has held others
+   * up for 5 seconds in all it gets `StreamLagged`) or `"wait"` (the run waits for it, and so do the others).
    *
    * @default `"fail"`
    */
@@ -116,8 +116,8 @@ type Errors = StreamLagged | StreamCut
  *
  * **Details**
  *
- * - One run serves all who consume it at the same time, each at its own pace, and pulls for the foremost. Who comes
- *   late starts with the first element.
+ * - One run serves all concurrent consumers, each at its own pace, and pulls for the foremost. A late consumer starts
+ *   with the first element.
  * - Only a stream that has ended is served again: one that fails, or that all have left, leaves nothing. With `when` or
  *   `storeFailures` a failure is the stored end.
  * - With a class as key, `success` is the schema of an element.

@@ -1,4 +1,4 @@
-/** What an invalidation is about: keys, and whatever else names several entries. */
+/** The targets of invalidations: keys, and names of several entries. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { CacheConfigError } from "../CacheError.ts"
@@ -38,7 +38,7 @@ type Exactly<Payload, Field extends PropertyKey> =
   & { readonly [F in Exclude<keyof Payload, Field>]?: never }
 
 /**
- * What an invalidation is about.
+ * The target of an invalidation.
  *
  * **Details**
  *
@@ -186,7 +186,7 @@ const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob)
 // Classes, indexes, patterns
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** What is known about a key class. */
+/** The description of a key class. */
 export const infoOf = (what: string, keyClass: AnyClass | undefined): KeyInfo => {
   const info = (keyClass as { readonly prototype?: { readonly "~class"?: KeyInfo } } | undefined)?.prototype?.["~class"]
   if (info !== undefined) return info

@@ -66,7 +66,7 @@ export const streamWithCaching = <A, E, R = never>(
 ): Stream.Stream<A, E, R | Caching> =>
   Stream.unwrap(withCaching((caching, policy) => Effect.succeed(f(caching, policy))))
 
-/** A value for who has asked for it by hand: a copy, where the layer says so. */
+/** A value for a read by hand: a copy, if the layer says so. */
 export const valueFor = <K extends AnyKey>({ copy }: Cache, key: K, value: unknown): ValueOf<K> =>
   (copy === undefined ? value : copyOf<unknown>(copy, key)(value)) as ValueOf<K>
 

@@ -30,7 +30,9 @@ import type { Guardable } from "./guardable.ts"
  * @since 0.1.0
  */
 export interface BloomOptions {
-  /** The name of the filter: filters of one name and size are one, for all who share the place of their bits. */
+  /**
+   * The name of the filter: filters of one name and size are one, for all processes that share the place of their bits.
+   */
   readonly key: string
   /** How many items it is made for. With more of them it grows, by a layer of twice the size at a time. */
   readonly capacity: number
@@ -43,7 +45,7 @@ export interface BloomOptions {
 }
 
 /**
- * What a filter is like: `Bloom.report`.
+ * The size and the fill of a filter: `Bloom.report`.
  *
  * @category models
  * @since 0.1.0
@@ -52,7 +54,7 @@ export interface BloomReport {
   /** About how many different items were added. */
   readonly items: number
   readonly layers: number
-  /** Of all layers together. */
+  /** The bytes of all layers together. */
   readonly bytes: number
   /** The share of bits that are set in the last layer; at about a half it is full. */
   readonly fill: number
@@ -70,7 +72,7 @@ export interface BloomProgress extends BloomReport {
   readonly added: number
 }
 
-/** What runs in place of what is not needed: of the same sort. */
+/** The kind of the alternative: an effect for an effect, a stream for a stream. */
 type Either<Self, Other> = [Self, Other] extends
   [Effect.Effect<infer A, infer E, infer R>, Effect.Effect<infer A2, infer E2, infer R2>]
   ? Effect.Effect<A | A2, E | E2, R | R2>
@@ -86,7 +88,7 @@ type Either<Self, Other> = [Self, Other] extends
  */
 export interface Bloom {
   readonly key: string
-  /** Adds an item, and ends when all who share the place can know it. */
+  /** Adds an item, and ends when all processes that share the place can see it. */
   readonly add: (item: string) => Effect.Effect<void, StoreError>
   /** Adds many items, in few steps. */
   readonly addAll: (items: Iterable<string>) => Effect.Effect<void, StoreError>
@@ -97,7 +99,7 @@ export interface Bloom {
       readonly onProgress?: ((progress: BloomProgress) => Effect.Effect<unknown, E2, R2>) | undefined
     }
   ) => Effect.Effect<BloomProgress, E | E2 | StoreError, R | R2>
-  /** `false`: the item was never added. While the place of the bits fails the answer is `true`: nobody knows. */
+  /** `false`: the item was never added. While the place of the bits fails the answer is `true`: it is unknown. */
   readonly mayHave: (item: string) => Effect.Effect<boolean>
   /** Runs the effect or stream only if the item may have been added, and the other one if it never was. */
   readonly guard: {
@@ -111,7 +113,7 @@ export interface Bloom {
       orElse: () => Other
     ): Either<Self, Other>
   }
-  /** What the filter is like: all of its bits are read. */
+  /** The size and the fill of the filter: all of its bits are read. */
   readonly report: Effect.Effect<BloomReport, StoreError>
   /**
    * Removes all items. Other processes may go on taking some of them for added: where that matters, begin a filter with
@@ -158,13 +160,13 @@ const itemsOfStep = 10_000
  * **When to use**
  *
  * Use it before look-ups that mostly find nothing: names that are free, articles that do not exist, addresses on no
- * list. What was never added needs no look-up.
+ * list. An item that was never added needs no look-up.
  *
  * **Details**
  *
  * - `add` ends when the bits are saved: from then on no process that shares the place says that the item is absent. The
- *   bits of processes are merged, so nobody waits for a lock.
- * - An answer "absent" is asked of the place, an answer "maybe" needs nobody.
+ *   bits of processes are merged, so there is no lock to wait for.
+ * - An answer "absent" is asked of the place, an answer "maybe" comes from memory.
  * - It takes about 1.5 bytes for each item at an `errorRate` of 0.01, here and in the place, and 3 where it has grown.
  *   With more items than `capacity` it grows, and the error stays below `errorRate`.
  * - Items cannot be removed one by one.
@@ -256,7 +258,7 @@ export const bloom = (options: BloomOptions): Bloom => {
   }
 }
 
-/** While the place fails nobody knows. */
+/** While the place fails the answer is unknown. */
 const orMaybe = (fiber: Fiber.Fiber<any, any>, answer: Effect.Effect<boolean, StoreError>): Effect.Effect<boolean> =>
   Effect.catch(answer, (error) => fiber.getRef(Policy.Current).strict ? strictly(error) : Effect.succeed(true))
 
@@ -312,7 +314,7 @@ export interface DualBloom {
     (item: string): <E, R>(self: Effect.Effect<boolean, E, R>) => Effect.Effect<boolean, E, R>
     <E, R>(self: Effect.Effect<boolean, E, R>, item: string): Effect.Effect<boolean, E, R>
   }
-  /** What is remembered of an item; `undefined`: nothing, or both. */
+  /** The remembered answer for an item; `undefined`: none, or both. */
   readonly answer: (item: string) => Effect.Effect<boolean | undefined>
   readonly yes: Bloom
   readonly no: Bloom

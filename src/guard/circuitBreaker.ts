@@ -72,7 +72,7 @@ export interface CircuitBreakerOptions<in A = unknown, in E = unknown> extends K
    */
   readonly maxOpen?: Ttl.Input | undefined
   /**
-   * A probe without an outcome has failed after this time; the call itself goes on.
+   * A probe without an outcome has failed after this time; the call itself continues.
    *
    * @default 30 seconds
    */
@@ -168,7 +168,7 @@ const admit = (
     : generationOf(breaker, answer.now)
 }
 
-/** Records how a call ended. A place that fails now fails nobody: the call has its outcome. */
+/** Records how a call ended. A failure of the place is ignored now: the call has its outcome. */
 const record = (breaker: Breaker, generation: number | undefined, exit: Exit.Exit<any, any>): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     if (generation === undefined) return Effect.void
@@ -196,7 +196,7 @@ const onEffect = (self: AnyEffect, breaker: Breaker): AnyEffect =>
     )
   )
 
-/** The outcome of a stream is its own: who fails while it consumes says nothing of the service. */
+/** The outcome of a stream is its own: a failure of its consumer says nothing about the service. */
 const onStream = (self: AnyStream, breaker: Breaker): AnyStream =>
   Stream.suspend(() => {
     let failed: Exit.Exit<never, unknown> | undefined
@@ -233,9 +233,9 @@ type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not 
  * **Details**
  *
  * - The state is where that of the cache is: in memory, in the folder of `CacheLayer.disk`, on the server of
- *   `CacheLayer.redis`. All who use that place have one circuit of a key together.
+ *   `CacheLayer.redis`. All users of that place share one circuit of a key.
  * - The circuit opens after `failures` in a row, or when a share of `rate` has failed in `window`; with both, at the
- *   first of them. A circuit that closes begins to count anew.
+ *   first of them. A circuit that closes begins to count from zero.
  * - An interrupted call counts for nothing; an interrupted probe makes room for another one. Calls that were let
  *   through before the circuit changed run to their end and change nothing.
  * - A stream is one call, with the outcome at its end.

@@ -1,5 +1,5 @@
 /**
- * The bits of filters as this process knows them, and how they get into the place where all who share it have them.
+ * The bits of filters as this process knows them, and their way into the place that all processes share.
  *
  * @since 0.1.0
  */
@@ -80,10 +80,10 @@ const addLayer = (filter: Filter): KnownLayer => {
 const last = ({ layers }: Filter): KnownLayer => layers.at(-1)!
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What the place has
+// The bits in the place
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** What the place has answered to a question that was asked when so many had been. */
+/** The state of the filter when a question was asked, and the number of that question. */
 interface Answer {
   readonly layers: ReadonlyArray<KnownLayer>
   readonly askedAt: number
@@ -106,7 +106,7 @@ const learn = (filter: Filter, { askedAt, layers }: Answer, number: number, byte
   if (layer === undefined) return
   const before = layer.known.get(block)
   let now = bytes ?? new Uint8Array(Bits.bytesOf(layer, block))
-  // What was asked before that was learned may be older: bits that were added meanwhile stay.
+  // An answer to an earlier question may be older: bits that were added meanwhile stay.
   if (before !== undefined && askedAt <= layer.learnedAt.get(block)!) now = merge(before, now)
   layer.learnedAt.set(block, filter.questions)
   // A place in memory gives the same bytes until they change.
@@ -253,7 +253,7 @@ export const isTouched = (
     )
   })
 
-/** What is added in one step. */
+/** The bits that are added in one step. */
 interface Addition {
   readonly dirty: Map<number, Block>
   /** How many of the unsaved bits of a layer are of it. */
@@ -297,7 +297,7 @@ const sample = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Effect<voi
   })
 
 /**
- * Adds an item, and ends when it is in the place: before that nobody may be told that it was added. Those that are
+ * Adds an item, and ends when it is in the place: before that no caller may learn that it was added. Items that are
  * added while others are saved are saved together.
  *
  * @internal
@@ -308,7 +308,7 @@ export const add = (fiber: Fiber.Fiber<any, any>, filter: Filter, item: string):
     batch.items.push(item)
     if (!filter.isSaving) {
       filter.isSaving = true
-      // Of nobody: who is interrupted while he waits must not keep the others from being saved.
+      // Not a child: a caller that is interrupted while it waits must not keep the others from being saved.
       Effect.runForkWith(fiber.context as Context.Context<never>)(saveWaiting(fiber, filter))
     }
     return Deferred.await(batch.saved)
@@ -342,7 +342,7 @@ export const addMany = (
   return sample(fiber, filter).pipe(
     Effect.andThen(InTurns.forEach(items, (item) => setBits(filter, addition, item))),
     Effect.andThen(Effect.suspend(() => save(fiber, filter, addition.dirty))),
-    // What others are adding meanwhile is still on its way.
+    // The additions of others may still be on their way.
     Effect.ensuring(Effect.sync(() => {
       for (const [layer, bits] of addition.bits) layer.unsavedBits -= bits
     }))

@@ -1,5 +1,5 @@
 /**
- * What a guard is of: calls with the same key share a limit, a circuit or a lock.
+ * The keys of guards: calls with the same key share a limit, a circuit or a lock.
  *
  * @since 0.1.0
  */

@@ -176,7 +176,7 @@ type LimitFailure<Mode> = RateLimitExceeded | StoreErrorOf<Mode>
  * **Details**
  *
  * - The state is where that of the cache is: in memory, in the folder of `CacheLayer.disk`, on the server of
- *   `CacheLayer.redis`. All who use that place have one limit together.
+ *   `CacheLayer.redis`. All users of that place share one limit.
  * - Failed calls count, refused ones do not. A stream is one call.
  * - A window begins with its first call: twice the limit may run around the end of a window. Where that is too much,
  *   use `slidingRateLimit`.

@@ -27,7 +27,7 @@ import { checkKey, type GuardKey, nameOf } from "./guardKey.ts"
  * @since 0.1.0
  */
 export interface LockedOptions {
-  /** What is locked: a name, or a key of a class. */
+  /** The name of the lock, or a key of a class. */
   readonly key: GuardKey
   /**
    * How long others wait for a holder that was killed or stopped. A running one renews its lease, so this does not
@@ -69,7 +69,7 @@ const check = (options: LockedOptions): Checked => {
 }
 
 /**
- * What runs inside `Guard.locked`: it has a token. As a requirement of an effect it says that the effect must be
+ * The service inside `Guard.locked`: it has the token. As a requirement of an effect it says that the effect must be
  * locked.
  *
  * @category services
@@ -96,7 +96,7 @@ export class Held extends Context.Service<Held, { readonly token: bigint }>()("e
  */
 export const token: Effect.Effect<bigint, never, Held> = Effect.map(Held, ({ token }) => token)
 
-/** In a scope: of a stream, and of a lock that somebody has made without `Lock.make`. */
+/** Holds the lock in a scope: for a stream, and for a lock that was made without `Lock.make`. */
 const acquire = ({ leaseMillis, name, waitMillis }: Checked): Effect.Effect<Lease, LockError, Scope.Scope> =>
   Effect.withFiber((fiber) => fiber.getRef(Lock).acquire(name, { lease: leaseMillis, wait: waitMillis }))
 

@@ -22,11 +22,11 @@ import { monotonicMillis } from "../internal/time/monotonic.ts"
 import type * as Port from "../ports/guardStore.ts"
 
 /**
- * What a limit or circuit does while the place of its state fails.
+ * The behavior of a limit or circuit while the place of its state fails.
  *
  * **Details**
  *
- * - `"local"`: it goes on with a state of this process alone
+ * - `"local"`: it continues with a state of this process alone
  * - `"allow"`: it lets every call through
  * - `"fail"`: the call fails with the `StoreError`
  *
@@ -43,7 +43,7 @@ export type OnStoreError = "local" | "allow" | "fail"
  */
 export interface PlaceOptions {
   /**
-   * What happens while the place of the state fails: `"local"` (this process goes on alone), `"allow"` or `"fail"`.
+   * The behavior while the place of the state fails: `"local"` (this process continues alone), `"allow"` or `"fail"`.
    *
    * @default `"local"`
    */
@@ -101,7 +101,7 @@ export interface Asked<Input, Answer> {
   readonly kind: Port.Kind<any, Input, Answer>
   readonly name: string
   readonly input: Input
-  /** What is no answer to it comes from a place that does not work. */
+  /** Any other answer comes from a place that does not work. */
   readonly isAnswer: (answer: unknown) => answer is Answer
   readonly onStoreError: OnStoreError
 }
@@ -122,7 +122,7 @@ export const step = <Input, Answer>(
     : { now: place.runUnsafe(asked.kind, asked.name, asked.input, memory.nowOf(fiber.getRef(Clock.Clock))) }
 }
 
-/** The places that fail, and until when nobody asks them, on the monotonic clock. */
+/** The places that fail, and the end of their rest, on the monotonic clock. */
 const failing = new WeakMap<Port.GuardStore, number>()
 
 /** Whether a place has failed a moment ago, and is left alone. */
@@ -200,7 +200,7 @@ const ask = <A>(
       return Effect.succeed(answer)
     },
     onFailure: (cause) => {
-      // Also where it was interrupted: who is interrupted himself does not come here.
+      // Also if the place was interrupted: an interruption of the caller does not come here.
       const thrown = Cause.squash(cause)
       return failed(fiber, place, thrown instanceof StoreError ? thrown : because("Unavailable", thrown))
     }
@@ -219,7 +219,7 @@ const failed = (
   return Effect.fail(error)
 }
 
-// Forked: a logger that throws fails nobody's call.
+// Forked: a logger that throws must not fail a call.
 const log = (fiber: Fiber.Fiber<any, any>, line: Effect.Effect<void>): void => {
   Effect.runForkWith(fiber.context as Context.Context<never>)(line)
 }

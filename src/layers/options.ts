@@ -92,7 +92,7 @@ export interface MemoryOptions {
    */
   readonly refresh?: RefreshOptions | undefined
   /**
-   * What an entry inherits from cached values read during its load. `"age"`: its life counts from the birth of the
+   * The inheritance from cached values read during a load. `"age"`: the life of the entry counts from the birth of the
    * oldest of them. `"life"`: it expires no later than the earliest of them. `"changes"`: also when any of them is
    * invalidated. `"refuse"`: it is not stored. `false`: nothing. A read may override it.
    *

@@ -10,7 +10,7 @@
 export interface Node {
   /** The id of the entry. */
   readonly id: string
-  /** What it counts against the bound; absent: 1. */
+  /** Its weight against the bound; absent: 1. */
   readonly weight?: number | undefined
   previous: Node | undefined
   next: Node | undefined
@@ -39,12 +39,12 @@ export interface Policy {
   readonly cleared?: (() => void) | undefined
   /** Gives the entry to evict next, which is then `removed`; `undefined`: the newest one leaves. */
   readonly victim: () => Node | undefined
-  /** Memory has another bound from now on; without this method the policy is not told. */
+  /** Memory has another bound from now on. The method is optional. */
   readonly resized?: ((capacity: number) => void) | undefined
 }
 
 /**
- * What a policy knows of its memory tier when it is made.
+ * The facts about its memory tier that a policy is made with.
  *
  * @category models
  * @since 0.1.0
@@ -55,7 +55,8 @@ export interface PolicyOptions {
   /** Whether entries are weighed. */
   readonly weighed: boolean
   /**
-   * 32 random bits, for hashes that nobody outside can foresee. Drawn when this is called; a simulation gives its own.
+   * 32 random bits, for hashes that cannot be foreseen from outside. Drawn when this is called; a simulation gives its
+   * own.
    */
   readonly seed: () => number
 }

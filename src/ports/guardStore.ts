@@ -3,8 +3,8 @@ import type * as Effect from "effect/Effect"
 import type { StoreError } from "../CacheError.ts"
 
 /**
- * What a step answers, and the state that it leaves. From `expiresAt` on, which is a time as `now`, the state is as
- * good as none.
+ * The result of a step: its answer, and the state that it leaves. From `expiresAt` on, on the same clock as `now`, the
+ * state counts as missing.
  *
  * @category models
  * @since 0.1.0
@@ -40,11 +40,11 @@ export interface Block {
 }
 
 /**
- * Where guards keep their state.
+ * The place where guards keep their state.
  *
  * **Details**
  *
- * Each operation is one atomic step there: whoever shares the place sees one state of each name.
+ * Each operation is one atomic step: all processes that share the place see one state of each name.
  *
  * @category models
  * @since 0.1.0

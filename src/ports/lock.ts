@@ -34,7 +34,7 @@ export interface AcquireOptions {
 }
 
 /**
- * Mutual exclusion by name, across all who use the same place.
+ * Mutual exclusion by name, among all users of the same place.
  *
  * **When to use**
  *
@@ -85,7 +85,7 @@ export interface Lock {
    */
   readonly acquire: (name: string, options: AcquireOptions) => Effect.Effect<Lease, LockError, Scope.Scope>
   /**
-   * Whether somebody holds a lock, to be shown or counted. The answer may be old by the time it is read: to keep others
+   * Whether a lock is held, to be shown or counted. The answer may be old by the time it is read: to keep others
    * out, acquire the lock with `wait: 0`.
    */
   readonly isLocked: (name: string) => Effect.Effect<boolean, LockError>
@@ -118,7 +118,7 @@ export interface Backend {
   readonly name: string
   /**
    * How often a waiting caller tries again, in milliseconds. Without it, a caller tries again when the present lease
-   * ends or a caller of the same `Lock` releases: enough for a place that nobody else uses.
+   * ends or a caller of the same `Lock` releases: enough for a place without other users.
    */
   readonly pollMillis?: number | undefined
   /** Acquires the lock unless the lease of another holder still runs. The token is larger than all tokens before. */

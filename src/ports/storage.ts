@@ -1,5 +1,5 @@
 /**
- * What `Store.make` and `Store.makeSync` need of a storage: the types.
+ * The storages that `Store.make` and `Store.makeSync` take: the types.
  *
  * @since 0.1.0
  */
@@ -45,7 +45,7 @@ import type {
 export const Damaged: unique symbol = Symbol.for("effect-cached/Store/Damaged")
 
 /**
- * Who uses a storage, and for how long.
+ * The users and the lifetime of a storage.
  *
  * **Details**
  *
@@ -82,7 +82,7 @@ export interface StorageCapabilities {
 export interface Storage {
   /** The name of the store, in errors and logs. */
   readonly name: string
-  /** Who uses the storage, and for how long. */
+  /** The users and the lifetime of the storage. */
   readonly capabilities?: StorageCapabilities | undefined
   /** The entry of an id. */
   readonly get: (id: string) => Effect.Effect<Stored | undefined, StoreError>
@@ -105,7 +105,7 @@ export interface Storage {
   readonly clear?: Store["clear"] | undefined
   /** Counters that the storage keeps; its `clear` has to remove them (default: counters of this process). */
   readonly counters?: StorageCounters | undefined
-  /** What other processes did, beginning with `Coherent`: see `Store.changes` (default: nothing is reported). */
+  /** The changes by other processes, beginning with `Coherent`: see `Store.changes` (default: nothing is reported). */
   readonly changes?: Store["changes"] | undefined
 }
 
@@ -132,7 +132,7 @@ export interface StorageCounters extends Pick<Store, "increment" | "counter" | "
 export interface SyncStorage {
   /** The name of the store, in errors and logs. */
   readonly name: string
-  /** Who uses the storage, and for how long. */
+  /** The users and the lifetime of the storage. */
   readonly capabilities?: StorageCapabilities | undefined
   /** The entry of an id; `Damaged` where there is one that cannot be read. */
   readonly get: (id: string) => Stored | typeof Damaged | undefined
@@ -145,7 +145,7 @@ export interface SyncStorage {
   readonly setIfAbsent?: ((id: string, entry: Stored, now: number) => boolean) | undefined
   /** Removes an entry; answers whether there was one. */
   readonly remove: (id: string) => boolean
-  /** How many bytes it may hold (default: nobody knows). */
+  /** The number of bytes that it may hold (default: unknown). */
   readonly maxSize?: number | undefined
   /** The stored ids that begin with a prefix, read lazily, 256 in one step. */
   readonly scan?: ((prefix: string) => Iterable<Scanned>) | undefined

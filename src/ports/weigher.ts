@@ -1,7 +1,7 @@
 /** The port to a weigher: its types. The weighers of the library are in `src/Weigher.ts`. */
 
 /**
- * Whose value is weighed.
+ * The entry whose value is weighed.
  *
  * @category models
  * @since 0.1.0

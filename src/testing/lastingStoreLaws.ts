@@ -1,5 +1,5 @@
 /**
- * What a store promises whose storage outlives the process.
+ * The promises of a store whose storage outlives the process.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * What every lock promises.
+ * The promises of every lock.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * What every serializer promises.
+ * The promises of every serializer.
  *
  * @since 0.1.0
  */
@@ -63,7 +63,7 @@ export const serializerLaws = (
 type Named = readonly [name: string, value: unknown]
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What goes in
+// The values
 // ---------------------------------------------------------------------------------------------------------------------
 
 class Person extends Schema.Class<Person>("Person")({ name: Schema.String, age: Schema.Number }) {}
@@ -172,7 +172,7 @@ const oddValues = (): ReadonlyArray<Named> => [
   ["a redacted value", { password: Redacted.make("secret") }]
 ]
 
-/** What the JSON form of a schema may change: -0 becomes 0, and each object has a prototype. */
+/** The changes that the JSON form of a schema may make: -0 becomes 0, and each object has a prototype. */
 const changesForm: ReadonlySet<string> = new Set([
   "minus zero",
   "a list that looks like a mark",

@@ -1,5 +1,5 @@
 /**
- * What a store promises that several processes use at once.
+ * The promises of a store that several processes use at once.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * What recorded reads would hit under other eviction policies and capacities.
+ * The hits that recorded reads would have under other eviction policies and capacities.
  *
  * @since 0.1.0
  */
@@ -36,7 +36,7 @@ export interface SimulateOptions {
    */
   readonly capacities?: ReadonlyArray<number> | undefined
   /**
-   * What the hashes of the policies begin with: the same seed gives the same numbers.
+   * The seed of the hashes of the policies: the same seed gives the same numbers.
    *
    * @default 1
    */
@@ -57,7 +57,7 @@ export interface Simulated {
 }
 
 /**
- * What a simulation has found.
+ * The result of a simulation.
  *
  * @category models
  * @since 0.1.0
@@ -65,7 +65,7 @@ export interface Simulated {
 export interface Simulation {
   /** How many reads the trace has. */
   readonly reads: number
-  /** Of how many ids. */
+  /** The number of different ids. */
   readonly ids: number
   /** Each policy at each capacity. */
   readonly results: ReadonlyArray<Simulated>
@@ -176,7 +176,7 @@ const makeReads = (): Reads => {
   return { names, accesses, add }
 }
 
-/** What was read; `undefined`: the event is about something else. */
+/** The read of an event; `undefined`: the event is about something else. */
 const idOf = (access: Access): string | undefined => {
   if (typeof access === "string") return access
   if (typeof access === "number") return String(access)
@@ -192,7 +192,7 @@ interface Run {
   readonly seed: number
 }
 
-/** What a memory tier does with its policy. */
+/** The use of a policy by a memory tier. */
 const run = ({ accesses, names }: Reads, { capacity, policy, seed }: Run): Effect.Effect<Simulated> =>
   Effect.suspend(() => {
     const { word } = Tokens.make(() => Uint32Array.of(1, seed, 2, 3))
@@ -231,7 +231,7 @@ const within = <A>({ name }: Eviction.Eviction, step: () => A): A => {
   }
 }
 
-/** What its steps refuse is a failure. */
+/** A refusal by its steps is a failure. */
 const refusing = <A>(effect: Effect.Effect<A>): Effect.Effect<A, CacheConfigError> =>
   Effect.catchDefect(
     effect,

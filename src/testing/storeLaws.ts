@@ -1,5 +1,5 @@
 /**
- * What every store promises.
+ * The promises of every store.
  *
  * @since 0.1.0
  */

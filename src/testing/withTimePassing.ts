@@ -84,7 +84,7 @@ export const withTimePassing = <A, E, R>(
   })
 }
 
-// What can go on without the clock goes on first: in a step between two of its own, its lease or ttl could end.
+// Work that can continue without the clock runs first: in a step between two of its own, its lease or ttl could end.
 const settle = Effect.repeat(Effect.yieldNow, { times: 10 })
 
 const positive = (name: string) => (given: Ttl.Input | undefined, of: string): void => {

@@ -135,8 +135,8 @@ export const decode = (id: string, frame: Uint8Array, crc32: Checksum): Stored |
   const end = frame.length - checksumSize
   if (end < headSize) return undefined
   if (crc32(frame, crc32(id)) !== residue) return undefined
-  // From here on all bytes are as an `encode` wrote them, but perhaps one of another release, or somebody who knows the
-  // checksum.
+  // From here on all bytes are as an `encode` wrote them, but perhaps that of another release, or a program that knows
+  // the checksum.
   const view = new DataView(frame.buffer, frame.byteOffset, frame.length)
   if (view.getUint16(0) !== magic || frame[2] !== format || (frame[at.flags]! & ~flags) !== 0) return undefined
   const tags = tagsOf(frame, view, end)
@@ -212,7 +212,7 @@ const plainMeta = (frame: Uint8Array, view: DataView, tags: ReadonlyArray<TagVer
   serializer: frame[at.serializer]!
 })
 
-/** Where the tags end: behind the frame, if a length leads there. */
+/** The end of the tags: behind the frame, if a length leads there. */
 const readTags = (count: number, frame: Uint8Array, view: DataView, tags: Array<TagVersion>): number => {
   let offset = headSize
   for (let i = 0; i < count; i++) {

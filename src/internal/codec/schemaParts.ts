@@ -38,9 +38,9 @@ export const copyWith = <A extends AST>(ast: A, changes: Partial<A>): A =>
   Object.assign(Object.create(Object.getPrototypeOf(ast)), ast, changes)
 
 interface Replace {
-  /** Of a part that has no transformation of its own: what the schema is encoded to in the end. */
+  /** Maps a part without a transformation of its own: an end of the encoding. */
   readonly end: (ast: AST) => AST
-  /** Of the transformations of a part, in the order of encoding. */
+  /** Maps the transformations of a part, in the order of encoding. */
   readonly links: (ast: AST, links: ReadonlyArray<SchemaAST.Link>) => ReadonlyArray<SchemaAST.Link>
 }
 

@@ -5,7 +5,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 
-/** What a value is, and what to do about it. */
+/** The kind of a value, and the advice about it. */
 export interface Known {
   readonly name: string
   readonly advice: string

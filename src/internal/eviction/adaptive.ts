@@ -1,7 +1,7 @@
 /**
  * The adaptive policy: a duel of LRU, LIRS and S3. No rule is best for all programs, and the best one of a program
  * changes with the hour. All three work on the same two lists (`hotAndQueue.ts`), so a change of the lead moves
- * nothing; who leads is judged by a shadow (`shadow.ts`) that follows a sample of the ids.
+ * nothing; a shadow (`shadow.ts`) that follows a sample of the ids decides which rule leads.
  */
 import type { Node, Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { HotAndQueue, LIRS, LRU, type Rule } from "./hotAndQueue.ts"
@@ -108,7 +108,7 @@ export class Adaptive implements Policy {
     this.layOut(this.weighed ? this.entries : capacity)
   }
 
-  /** Who leads. */
+  /** The rule that leads. */
   get lead(): Rule {
     return this.lists.rule
   }

@@ -1,6 +1,6 @@
 /**
- * Two lists of entries, `hot` and `queue`, under one of three rules that say who leaves. The rule can be changed at any
- * time: nothing is moved for it.
+ * Two lists of entries, `hot` and `queue`, under one of three rules that select the victim. The rule can be changed at
+ * any time: nothing is moved for it.
  *
  * - LRU: the older one of the two tails leaves.
  * - LIRS (Jiang and Zhang, SIGMETRICS 2002): an entry is hot when it was read again within a shorter time than the
@@ -23,10 +23,10 @@ export const LRU = 0
 export const LIRS = 1
 export const S3 = 2
 
-/** Who leaves. */
+/** The rule that selects the victim. */
 export type Rule = typeof LRU | typeof LIRS | typeof S3
 
-/** What the lists are made of. */
+/** An item of the lists. */
 export interface Item extends Ring.Linked {
   mark?: number | undefined
   readonly weight?: number | undefined
@@ -40,7 +40,7 @@ const flags = 15
 const generationBits = 4
 const generations = 0x3ffffff
 
-/** What of a mark says that an entry has moved in this generation. */
+/** The bits of a mark by which an entry has moved in this generation. */
 const moved = ~(sampled | chances)
 
 /** How many generations it takes until as much has come in as there is room for. */
@@ -77,7 +77,7 @@ export class HotAndQueue<A extends Item> {
   queueTarget = 0
   /** The mark of an entry that is hot and has moved in this generation. */
   isFresh = hot
-  /** What the average entry weighs. */
+  /** The weight of the average entry. */
   private unit = 1
   private capacity = 0
   private entries = 0
@@ -115,7 +115,7 @@ export class HotAndQueue<A extends Item> {
     return (this.generation - (mark! >>> generationBits)) & generations
   }
 
-  /** What the time between two reads of an entry is measured against. */
+  /** The measure for the time between two reads of an entry. */
   hotAge(): number {
     return this.hotWeight === 0 ? generations : this.ageOf(this.hot.previous!)
   }

@@ -3,7 +3,7 @@
  * cases. The head's `next` is the first node, its `previous` the last.
  */
 
-/** What has a place in a ring. */
+/** A node with a place in a ring. */
 export interface Linked {
   previous: Linked | undefined
   next: Linked | undefined

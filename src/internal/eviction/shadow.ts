@@ -1,7 +1,7 @@
 /**
  * The shadow: three small caches without values that follow a sample of the ids (Waldspurger, Saemundsson, Ahmad and
- * Park, ATC 2017), each under a rule of its own for good. Who hits most there is to lead. All three see the same reads,
- * so they differ by their rules alone: that tells far more than how a hit ratio goes up and down.
+ * Park, ATC 2017), each under a rule of its own for good. The rule with the most hits there leads. All three see the
+ * same reads, so they differ by their rules alone: that tells far more than how a hit ratio goes up and down.
  */
 import { HotAndQueue, type Item, LIRS, LRU, type Rule, S3 } from "./hotAndQueue.ts"
 

@@ -39,7 +39,7 @@ export interface Point {
 interface DistancesOptions<A> {
   readonly share: number
   readonly followed: number
-  /** Is told of who is followed no more. */
+  /** Called with each sample that is no longer followed. */
   readonly onDrop: (sample: A) => void
 }
 
@@ -134,7 +134,7 @@ export class StackDistances<A extends Sample = Sample> {
     this.add(sample.place, sample.weight)
   }
 
-  /** Takes out the places that nobody has. */
+  /** Takes out the places without a sample. */
   private close(): void {
     this.sums.fill(0)
     this.last = this.total = 0

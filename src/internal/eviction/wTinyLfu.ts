@@ -177,7 +177,7 @@ const choose = (self: WTinyLfu): Entry | undefined => {
   return victim
 }
 
-/** The window has shrunk, or memory is not full: its surplus goes on probation. */
+/** The window has shrunk, or memory is not full: its surplus is put on probation. */
 const settle = (self: WTinyLfu): void => {
   const { capacity, lists, weights } = self
   for (let left = 32; left > 0 && weights[window] > windowSize(self); left--) {

@@ -1,4 +1,4 @@
-/** What limits answer. */
+/** The answer of a limit. */
 
 export interface Admission {
   readonly isAdmitted: boolean

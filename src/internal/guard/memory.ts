@@ -17,7 +17,7 @@ interface States {
   sweep: Iterator<[string, Kept]>
 }
 
-/** Of a state that no other process sees: the wall clock may be set while nobody asks. */
+/** The time of a state that no other process sees. It is monotonic: the wall clock may be set. */
 export const nowOf = (clock: Clock.Clock): number => Math.floor(monotonicMillis(clock))
 
 /** A place in memory answers at once. */
@@ -83,7 +83,7 @@ const makeRoom = (states: States, now: number, capacity: number): void => {
   if (byName.size >= capacity) byName.delete(byName.keys().next().value!)
 }
 
-/** The bits of both, as new bytes: nobody changes those that are stored. */
+/** The bits of both, as new bytes: stored bytes are never changed. */
 export const merge = (stored: Uint8Array | undefined, bytes: Uint8Array): Uint8Array => {
   const merged = bytes.slice()
   const size = Math.min(merged.length, stored?.length ?? 0)

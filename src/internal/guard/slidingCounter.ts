@@ -13,7 +13,7 @@ interface Counts {
   readonly count: number
 }
 
-/** What a sum of parts may be off: at the very moment that `retryAfterMillis` names, a call has room. */
+/** The rounding error of a sum of parts: at the very moment that `retryAfterMillis` names, a call has room. */
 const tolerance = 1e-9
 
 export const slidingCounter: Kind<Counts, Input, Admission> = {

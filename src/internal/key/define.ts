@@ -54,7 +54,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   const prefixOf = (): string => {
     if (options.version === undefined) refuseOpaque(name, parts, follow)
     const version = fingerprint([Schema.Struct(relevant), success, error], options.version, template?.text)
-    // A template literal would be a tree of texts, which every id would flatten anew.
+    // A template literal would be a tree of texts, which every id would flatten again.
     const text = ["~", name, "@", version, ":"].join("")
     noteClass(text, info)
     return text
@@ -128,7 +128,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   return KeyClass
 }
 
-/** Of a class whose ids a template writes, only what its indexes need has to have a canonical form. */
+/** The fields of a class with a template that need a canonical form: those of its indexes. */
 const tagged = (fields: Schema.Struct.Fields, { indexes = [] }: Options): Schema.Struct.Fields => {
   const used = new Set(indexes.flatMap((index) => Array.isArray(index) ? index.map(String) : [String(index)]))
   return Object.fromEntries(Object.entries(fields).filter(([field]) => used.has(field)))
@@ -270,7 +270,7 @@ const issueOf = (error: unknown): string => {
   return SchemaIssue.isIssue(cause) ? formatIssue(cause) : String(error)
 }
 
-/** What Effect's constructor would do to a value: apply defaults, or make instances of plain objects. */
+/** The work of Effect's constructor on a value: it applies defaults, or makes instances of plain objects. */
 const construction = (ast: SchemaAST.AST): "defaults" | "classes" | "none" => {
   let defaults = false
   let classes = false

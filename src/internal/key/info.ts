@@ -3,12 +3,12 @@ import type * as Schema from "effect/Schema"
 
 export { idOfString } from "./id.ts"
 
-/** What the engine knows about a key class: one object a class, so it can be the key of a `WeakMap`. */
+/** The facts that the engine needs of a key class: one object for each class, so it can be the key of a `WeakMap`. */
 export interface KeyInfo {
   readonly name: string
-  /** Of what a stream's key has: its class. */
+  /** The class of a stream, in the info of its key. */
   readonly of?: KeyInfo | undefined
-  /** What all its ids begin with. Another class of the same name and shape has the same. */
+  /** The beginning of all its ids. Another class of the same name and shape has the same. */
   readonly prefix: () => string
   /** Made where the class was defined: its stack tells where that is. */
   readonly definedAt: Error

@@ -41,7 +41,7 @@ export const remembering = (
 
 interface Table {
   readonly known: Array<Known | undefined>
-  /** Of the id that was made last for a place, and that id. */
+  /** The hash of the id that was made last for a place, and that id. */
   readonly hashes: Int32Array
   readonly ids: Array<string | undefined>
 }

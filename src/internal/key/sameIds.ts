@@ -7,7 +7,7 @@ import type { KeyInfo } from "./info.ts"
 
 export const sameIds = { exist: false }
 
-/** The newest class with these ids. Weak: a class that nobody has any more makes no ids. */
+/** The newest class with these ids. Weak: a class that was collected makes no ids. */
 const newest = new Map<string, WeakRef<KeyInfo>>()
 
 /** Notes a class, when it makes its first id. */

@@ -73,7 +73,7 @@ export const lazily = (name: string, open: Effect.Effect<Lock, LockError>): Lock
 }
 
 /**
- * Runs an effect while it holds a lock, with less around it than in a scope; `undefined`: the lock is somebody else's,
+ * Runs an effect while it holds a lock, with less around it than in a scope; `undefined`: the lock was not made here,
  * and has `acquire` alone. An effect that ends at once needs no fiber that renews.
  */
 export const during = <A, E, R>(
@@ -96,7 +96,7 @@ export type Acquire = (asked: Asked) => Effect.Effect<void, LockError>
 
 /**
  * Acquires locks that are held together: one fiber renews them all, and many are released in one step where the backend
- * has one. Nobody is told that one is lost. Those of a lock that is somebody else's are held one by one.
+ * has one. The loss of one is not reported. Locks that were not made here are held one by one.
  */
 export const together = (lock: Lock, scope: Scope.Scope): Acquire => {
   const opened = made.get(lock)
@@ -185,7 +185,7 @@ const renewing = ({ backend }: Self, all: Set<Held>, leaseMillis: number): Effec
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-/** Only the sleep can be interrupted: otherwise a granted lock could be lost, and nobody would release it. */
+/** Only the sleep can be interrupted: otherwise a granted lock could be lost without being released. */
 const whenHeld = <A, E, R>(
   self: Self,
   asked: Asked,

@@ -23,7 +23,7 @@ export interface Filled {
 
 export type Format = (value: unknown) => Filled
 
-/** What a value has as it is. A hole ends where another character follows. */
+/** The characters of a value that are not encoded. A hole ends before any other character. */
 export const safe = "A-Za-z0-9._-"
 
 /** Percent-encodes all but `safe`. A lone surrogate has no UTF-8 form: it is `%u` and its unit. */
@@ -93,7 +93,7 @@ export const plain = (type: Type): Format => {
   }
 }
 
-/** A value as canonical text, from which it can be told. */
+/** A value as canonical text: different values have different ones. */
 const canonical = (type: Type): (value: unknown) => string => {
   const { compile, parts, wrong } = type
   if (parts === undefined) {
@@ -135,7 +135,7 @@ const isText = (ast: SchemaAST.AST): boolean =>
   (ast._tag === "Literal" && typeof ast.literal === "string") ||
   (ast._tag === "Enum" && ast.enums.every(([, value]) => typeof value === "string"))
 
-/** Of a context value nothing is known: it is looked at when there is one. */
+/** The type of a context value is unknown: it is checked when there is one. */
 const requireTaken = ({ parts, wrong }: Type, expected: string, isTaken: (ast: SchemaAST.AST) => boolean): void => {
   const other = parts?.find((ast) => !isAbsent(ast) && !isTaken(ast))
   if (other !== undefined && isSecret(other)) throw wrong(ofSecret)

@@ -1,6 +1,6 @@
 /**
- * What this process knows of markers that a storage keeps. Nobody counts the invalidations of a storage that several
- * processes use, so the `seq` of a marker is counted here: it is the moment at which this process saw its version.
+ * The markers of a storage, as this process knows them. A storage of several processes does not count invalidations, so
+ * the `seq` of a marker is counted here: it is the moment at which this process saw its version.
  *
  * A version never comes back. So a marker that has the same version before and after a load was not invalidated in
  * between, whichever process might have done it. A marker that this process did not know before the load proves
@@ -31,7 +31,7 @@ const unknown = ""
 export const make = ({ isShared }: { readonly isShared: boolean }, capacity = markersKept): Seen => {
   const table = new Map<string, Marker>()
   let seq = 0
-  // What is no longer known may have changed as late as this.
+  // The latest change of a marker that is no longer known.
   let forgotten = 0
 
   const write = (tag: string, version: string, seq: number): Marker => {
