@@ -96,9 +96,7 @@ export const setMany = <K extends AnyKey>(
   return withCaching((caching, policy) => {
     if (!policy.writes || policy.disabled.has("set")) return Effect.void
     const given = setOptions(options ?? {})
-    if (given.condition !== undefined) {
-      throw mistake("Cached.setMany takes no condition: call Cached.set for each key")
-    }
+    if (given.condition !== undefined) throw mistake("Cached.setMany takes no condition: call Cached.set for each key")
     const all = Array.from(entries, checkedPair)
     const setAll = (part: typeof all): Effect.Effect<void> =>
       Effect.forEach(part, (entry) => setOne(caching, entry, given) as Effect.Effect<boolean>, {

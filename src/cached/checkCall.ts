@@ -12,7 +12,8 @@ import {
   namesIn,
   noOption,
   requireObject,
-  unknownOf
+  unknownOf,
+  within
 } from "../internal/options/options.ts"
 import { fallingBack, type Kind, strategiesWith } from "../internal/strategy/kind.ts"
 import { checkJitter, validate } from "../internal/strategy/validate.ts"
@@ -123,11 +124,7 @@ export const checkLoad = ({ name }: Called, load: unknown, { key }: CombinatorOp
 /** Throws for the key of a combinator whose other options are right. */
 export const checkKey = ({ name }: Called, { key }: CombinatorOptions): void => {
   if (typeof key === "string") return
-  try {
-    refuseKey(key)
-  } catch (thrown) {
-    throw inCall(name, thrown)
-  }
+  within(name, () => refuseKey(key))
 }
 
 const refuseKey = (key: unknown): void => {
@@ -210,13 +207,11 @@ const checkShared = (
   example: string
 ): void => {
   requireObject(call, options, `{ ${example}strategy: ${exampleOfStrategy} }`)
-  try {
+  within(call, () => {
     refuseUnknown(options, known, homeBesideStrategy)
     checkStrategy(options.strategy)
     checkGiven(call, options, checks)
-  } catch (thrown) {
-    throw inCall(call, thrown)
-  }
+  })
 }
 
 /** The answer of a lookup, which must be an effect. */
@@ -252,9 +247,7 @@ const kindOf = (given: unknown): string => {
 const exampleOfStrategy = `Strategy.ttl({ ttl: "1 hour" })`
 
 export const checkStrategy = (strategy: Partial<Strategy> | undefined): void => {
-  if (strategy === undefined) {
-    throw mistake(`there is no strategy: pass one, like strategy: ${exampleOfStrategy}`)
-  }
+  if (strategy === undefined) throw mistake(`there is no strategy: pass one, like strategy: ${exampleOfStrategy}`)
   if (typeof strategy?.decide !== "function" || typeof strategy.lifetime !== "function") {
     throw mistake(
       `strategy cannot be ${typeof strategy === "function" ? "a function" : kindOf(strategy)}: ` +

@@ -71,9 +71,7 @@ export const logEvents = (
   level: LogLevel.Severity = "Debug",
   options: LogEventsOptions = {}
 ): Effect.Effect<void, never, Caching | Scope.Scope> => {
-  if (!levels.has(level)) {
-    throw mistake(`Cached.logEvents got no level: pass one of ${Array.from(levels).join(", ")}`)
-  }
+  if (!levels.has(level)) throw mistake(`Cached.logEvents got no level: pass one of ${Array.from(levels).join(", ")}`)
   checkOptions<LogEventsOptions>("Cached.logEvents", options, checks)
   const log = Effect.logWithLevel(level)
   return Effect.flatMap(References.MinimumLogLevel, (minimum) =>

@@ -188,9 +188,7 @@ export const checkInherit = (inherit: Inherit, what: string): void => {
 export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>, any>> = {
   tags: optional((tags) => {
     if (typeof tags === "function") return
-    if (!isListOfText(tags)) {
-      throw mistake("tags cannot be used: pass a list of strings, or a function that gives one")
-    }
+    if (!isListOfText(tags)) throw mistake("tags cannot be used: pass a list of strings, or a function that gives one")
   }),
   timeout: durationOfKey("timeout"),
   retryAfter: duration("retryAfter"),

@@ -17,13 +17,13 @@ import { sizeAboveZero } from "../internal/options/folder.ts"
 import {
   checkGiven,
   type Checks,
-  inCall,
   mistake,
   namesIn,
   optional,
   positiveMillis,
   refuseUnknown,
-  requireObject
+  requireObject,
+  within
 } from "../internal/options/options.ts"
 import { fallsBack } from "../internal/strategy/make.ts"
 import * as Strategy from "../Strategy.ts"
@@ -182,9 +182,7 @@ export const stream: {
   const options = second ?? first
   const read = parse(options)
   const of = (origin: unknown) => {
-    if (!Stream.isStream(origin)) {
-      throw mistake(`${name} got no stream: for an effect there are the other combinators`)
-    }
+    if (!Stream.isStream(origin)) throw mistake(`${name} got no stream: for an effect there are the other combinators`)
     const streaming: Streaming = { ...read, origin: origin as Streaming["origin"] }
     return streamWithCaching((cache) => cache.perform(Operations.stream, streaming))
   }
@@ -242,7 +240,7 @@ const parse = (given: unknown): Omit<Streaming, "origin"> => {
   requireObject(name, Stream.isStream(given) ? undefined : given, "{ key: \"rows\", ttl: \"1 hour\" }")
   const options = given as AnyOptions
   const { key, strategy, ttl } = options
-  try {
+  return within(typeof key === "string" ? `${name} (key "${key}")` : name, () => {
     refuseUnknown(
       "it",
       options,
@@ -254,9 +252,7 @@ const parse = (given: unknown): Omit<Streaming, "origin"> => {
     )
     if (strategy !== undefined) {
       const [beside] = Object.keys(lifetime)
-      if (beside !== undefined) {
-        throw mistake(`${beside} stands beside a strategy: give it to the strategy`)
-      }
+      if (beside !== undefined) throw mistake(`${beside} stands beside a strategy: give it to the strategy`)
       checkStrategy(strategy)
     } else if (ttl === undefined) {
       throw mistake("it needs a ttl, like \"1 hour\", or a strategy")
@@ -273,9 +269,7 @@ const parse = (given: unknown): Omit<Streaming, "origin"> => {
       whenSlow: whenSlow ?? "fail",
       emit: emit ?? "atOnce"
     }
-  } catch (thrown) {
-    throw inCall(typeof key === "string" ? `${name} (key "${key}")` : name, thrown)
-  }
+  })
 }
 
 const readOptionsOf = (

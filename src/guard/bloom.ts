@@ -230,9 +230,7 @@ export const bloom = (options: BloomOptions): Bloom => {
     fill: (items, options = {}) => {
       refuseUnknown("fill of a filter", options, ["onProgress"])
       const { onProgress } = options
-      if (!Stream.isStream(items)) {
-        throw mistake("fill of a filter is given a stream of items")
-      }
+      if (!Stream.isStream(items)) throw mistake("fill of a filter is given a stream of items")
       if (onProgress !== undefined && typeof onProgress !== "function") {
         throw mistake("onProgress of a filter is a function")
       }
@@ -380,9 +378,7 @@ export const dualBloom = (options: DualBloomOptions): DualBloom => {
       return Effect.catch(added, (error) => fiber.getRef(Policy.Current).strict ? strictly(error) : Effect.void)
     })
   const remember = (self: Effect.Effect<boolean, unknown, unknown>, item: string) => {
-    if (!Effect.isEffect(self)) {
-      throw mistake(`remember of ${what} is for an effect: a stream has no one answer`)
-    }
+    if (!Effect.isEffect(self)) throw mistake(`remember of ${what} is for an effect: a stream has no one answer`)
     return Effect.flatMap(answer(item), (known) => {
       if (known !== undefined) return Effect.succeed(known)
       return Effect.tap(self, (answer) => {

@@ -117,9 +117,7 @@ const checkRateLimit = (options: RateLimitOptions): AnyLimit => {
   const name = nameOf(options.key)
   const of = { key: name, name, limit, onStoreError }
   if (algorithm === "token-bucket") {
-    if (ban !== undefined || options.renewBan !== undefined) {
-      throw mistake(`${what} with a token bucket has no ban`)
-    }
+    if (ban !== undefined || options.renewBan !== undefined) throw mistake(`${what} with a token bucket has no ban`)
     const refillMillis = windowMillis / limit
     const admissionOf = ({ elapsedMillis, remaining }: Bucket.Taken): Admission => ({
       isAdmitted: remaining >= 0,
@@ -164,6 +162,17 @@ const { onEffect, onStream } = afterAdmission((fiber: Fiber.Fiber<any, any>, lim
 
 type LimitFailure<Mode> = RateLimitExceeded | StoreErrorOf<Mode>
 
+/** A limit around effects and streams, data-first and data-last. */
+interface Limiting<Options extends PlaceOptions> {
+  <const Mode extends OnStoreError | undefined = undefined>(
+    options: Placed<Options, Mode>
+  ): <Self extends Guardable>(self: Self) => Guarded<Self, LimitFailure<Mode>>
+  <Self extends Guardable, const Mode extends OnStoreError | undefined = undefined>(
+    self: Self,
+    options: Placed<Options, Mode>
+  ): Guarded<Self, LimitFailure<Mode>>
+}
+
 /**
  * Lets so many calls run in a window, and fails the others with `RateLimitExceeded`, which says when the next one may
  * run. It caches nothing.
@@ -202,15 +211,7 @@ type LimitFailure<Mode> = RateLimitExceeded | StoreErrorOf<Mode>
  * @category combinators
  * @since 0.1.0
  */
-export const rateLimit: {
-  <const Mode extends OnStoreError | undefined = undefined>(
-    options: Placed<RateLimitOptions, Mode>
-  ): <Self extends Guardable>(self: Self) => Guarded<Self, LimitFailure<Mode>>
-  <Self extends Guardable, const Mode extends OnStoreError | undefined = undefined>(
-    self: Self,
-    options: Placed<RateLimitOptions, Mode>
-  ): Guarded<Self, LimitFailure<Mode>>
-} = guard(checkRateLimit, onEffect, onStream)
+export const rateLimit: Limiting<RateLimitOptions> = guard(checkRateLimit, onEffect, onStream)
 
 /**
  * Lets so many calls run in every window of a length, wherever it begins, and fails the others with
@@ -238,12 +239,4 @@ export const rateLimit: {
  * @category combinators
  * @since 0.1.0
  */
-export const slidingRateLimit: {
-  <const Mode extends OnStoreError | undefined = undefined>(
-    options: Placed<SlidingRateLimitOptions, Mode>
-  ): <Self extends Guardable>(self: Self) => Guarded<Self, LimitFailure<Mode>>
-  <Self extends Guardable, const Mode extends OnStoreError | undefined = undefined>(
-    self: Self,
-    options: Placed<SlidingRateLimitOptions, Mode>
-  ): Guarded<Self, LimitFailure<Mode>>
-} = guard(checkSlidingRateLimit, onEffect, onStream)
+export const slidingRateLimit: Limiting<SlidingRateLimitOptions> = guard(checkSlidingRateLimit, onEffect, onStream)

@@ -154,9 +154,7 @@ const namePattern = /^[\p{L}\p{N}_$./-]+$/u
 const maxNameBytes = 100
 
 const checkOptions = (name: string, options: Options): void => {
-  if (typeof name !== "string") {
-    throw mistake("CacheKey.Class got no name: pass one first, and then the options")
-  }
+  if (typeof name !== "string") throw mistake("CacheKey.Class got no name: pass one first, and then the options")
   if (!namePattern.test(name) || byteLength(name) > maxNameBytes) {
     throw configError(name, "a name has 1 to 100 bytes of letters, digits and characters of _ $ . / -")
   }
@@ -176,9 +174,7 @@ const checkOptions = (name: string, options: Options): void => {
   if (!Array.isArray(options.ignore ?? [])) throw configError(name, "`ignore` is not a list of fields")
   for (const field of Reflect.ownKeys(fields)) checkField(name, field, fields[field])
   if (!Schema.isSchema(options.success)) throw configError(name, "`success` is not a schema")
-  if (options.error !== undefined && !Schema.isSchema(options.error)) {
-    throw configError(name, "`error` is not a schema")
-  }
+  if (options.error !== undefined && !Schema.isSchema(options.error)) throw configError(name, "`error` is not a schema")
   const stranger = options.ignore?.find((field) => !Object.hasOwn(fields, field))
   if (stranger !== undefined) throw configError(name, `\`ignore\` names "${String(stranger)}", which is no field`)
   checkTags(name, options, fields)

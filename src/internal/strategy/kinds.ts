@@ -94,9 +94,7 @@ const checkBeta = ({ beta }: AnyOptions): void => {
 }
 
 const checkHits = ({ hits, refreshAfter }: AnyOptions): void => {
-  if (!isCount(hits)) {
-    throw mistake(`hits cannot be ${hits}: pass a whole number of at least 1`)
-  }
+  if (!isCount(hits)) throw mistake(`hits cannot be ${hits}: pass a whole number of at least 1`)
   if (refreshAfter === undefined || (isCount(refreshAfter) && refreshAfter <= hits)) return
   throw mistake(`refreshAfter cannot be ${String(refreshAfter)}: pass a number of reads from 1 to hits (${hits})`)
 }

@@ -139,9 +139,7 @@ const isText = (ast: SchemaAST.AST): boolean =>
 const requireTaken = ({ parts, wrong }: Type, expected: string, isTaken: (ast: SchemaAST.AST) => boolean): void => {
   const other = parts?.find((ast) => !isAbsent(ast) && !isTaken(ast))
   if (other !== undefined && isSecret(other)) throw wrong(ofSecret)
-  if (other !== undefined) {
-    throw wrong(`has values that its formatter does not take: ${expected} is expected`)
-  }
+  if (other !== undefined) throw wrong(`has values that its formatter does not take: ${expected} is expected`)
 }
 
 const texts = (type: Type, change: (text: string) => string): Format => {
