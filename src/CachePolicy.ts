@@ -171,9 +171,7 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  * @category error handling
  * @since 0.1.0
  */
-export const strict = <A, E, R>(
-  self: Effect.Effect<A, E, R>
-): Effect.Effect<A, E | StoreError | SerializerError, R> =>
+export const strict = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | StoreError | SerializerError, R> =>
   surfacing(under(self, (policy) => ({ ...policy, strict: true })))
 
 /**
@@ -200,9 +198,7 @@ export const strict = <A, E, R>(
  * @category delays & timeouts
  * @since 0.1.0
  */
-export const storeTimeout = (
-  timeout: Ttl.Input
-): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> => {
+export const storeTimeout = (timeout: Ttl.Input): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> => {
   const storeTimeoutMillis = positiveMillis("storeTimeout of CachePolicy.storeTimeout", timeout)
   return (self) => under(self, (policy) => ({ ...policy, storeTimeoutMillis }))
 }

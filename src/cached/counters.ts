@@ -67,10 +67,7 @@ export interface IncrementOptions {
  * @category mutations
  * @since 0.1.0
  */
-export const increment = (
-  name: string,
-  options?: IncrementOptions
-): Effect.Effect<number, StoreError, Caching> =>
+export const increment = (name: string, options?: IncrementOptions): Effect.Effect<number, StoreError, Caching> =>
   withCaching((caching) => {
     checkName("Cached.increment", name)
     requireObject("Cached.increment", options ?? {}, `an object, like { by: 5, ttl: "1 day" }`)

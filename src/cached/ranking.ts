@@ -11,10 +11,7 @@ import * as Operations from "../internal/engine/operationTable.ts"
 import { mistake } from "../internal/options/options.ts"
 import { withCaching } from "./withCaching.ts"
 
-const ranked = (
-  name: "hottest" | "coldest",
-  count: number
-): Effect.Effect<ReadonlyArray<InMemory>, never, Caching> => {
+const ranked = (name: "hottest" | "coldest", count: number): Effect.Effect<ReadonlyArray<InMemory>, never, Caching> => {
   if (!(Number.isInteger(count) && count >= 1 && count <= defaults.most)) {
     throw mistake(`The count of Cached.${name} is a whole number from 1 to ${defaults.most}, not ${String(count)}`)
   }

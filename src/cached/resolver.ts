@@ -140,10 +140,7 @@ const groupsOf = <K>(entries: Entries<K>): ReadonlyArray<Entries<K>> =>
     .flatMap((group) => split(group, (context) => Context.get(context, Within)))
     .flatMap((group) => split(group, openTransaction))
 
-const split = <K>(
-  entries: Entries<K>,
-  by: (context: Context.Context<never>) => unknown
-): ReadonlyArray<Entries<K>> => {
+const split = <K>(entries: Entries<K>, by: (context: Context.Context<never>) => unknown): ReadonlyArray<Entries<K>> => {
   const groups = new Map<unknown, Array<Request.Entry<K>>>()
   for (const entry of entries) {
     const name = by(entry.context as Context.Context<never>)

@@ -6,14 +6,13 @@
 import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import type { StoreError } from "../CacheError.ts"
 import { filters } from "../internal/defaults/guards.ts"
 import * as Bits from "../internal/guard/bits.ts"
 import { merge } from "../internal/guard/memory.ts"
 import * as InTurns from "../internal/time/turns.ts"
 import type { Block, GuardStore } from "../ports/guardStore.ts"
-import { askUnlessResting, placeOf } from "./place.ts"
+import { type AnyFiber, askUnlessResting, placeOf } from "./place.ts"
 
 /** @internal */
 export interface Filter {
@@ -48,7 +47,7 @@ interface Batch {
 const filtersOf = new WeakMap<GuardStore, Map<string, Filter>>()
 
 /** @internal */
-export const filterOf = (fiber: Fiber.Fiber<any, any>, key: string, size: Bits.Size): Filter => {
+export const filterOf = (fiber: AnyFiber, key: string, size: Bits.Size): Filter => {
   const place = placeOf(fiber)
   const known = filtersOf.get(place) ?? new Map<string, Filter>()
   filtersOf.set(place, known)
@@ -117,11 +116,7 @@ const learn = (filter: Filter, { askedAt, layers }: Answer, number: number, byte
 }
 
 /** Reads blocks, in steps. */
-const read = (
-  fiber: Fiber.Fiber<any, any>,
-  filter: Filter,
-  numbers: ReadonlyArray<number>
-): Effect.Effect<void, StoreError> =>
+const read = (fiber: AnyFiber, filter: Filter, numbers: ReadonlyArray<number>): Effect.Effect<void, StoreError> =>
   Effect.forEach(slicesOf(numbers), (slice) =>
     Effect.suspend(() => {
       const answer = ask(filter)
@@ -147,11 +142,7 @@ const isBlock = ({ layers }: Answer, number: number, bytes: unknown): boolean =>
 }
 
 /** Saves bits, in steps: first that there is the layer which they are in. */
-const save = (
-  fiber: Fiber.Fiber<any, any>,
-  filter: Filter,
-  dirty: ReadonlyMap<number, Block>
-): Effect.Effect<void, StoreError> =>
+const save = (fiber: AnyFiber, filter: Filter, dirty: ReadonlyMap<number, Block>): Effect.Effect<void, StoreError> =>
   Effect.forEach(slicesOf([layersOf(filter), ...dirty.values()]), (slice) =>
     Effect.suspend(() => {
       const answer = ask(filter)
@@ -201,7 +192,7 @@ const isKnown = ({ layers }: Filter, hash: Bits.Hash): boolean =>
   layers.some((layer) => missingIn(layer, hash).blocks.size === 0)
 
 /** Reads what may be missing of an item, in all layers that there are. */
-const lookUp = (fiber: Fiber.Fiber<any, any>, filter: Filter, hash: Bits.Hash): Effect.Effect<void, StoreError> => {
+const lookUp = (fiber: AnyFiber, filter: Filter, hash: Bits.Hash): Effect.Effect<void, StoreError> => {
   const from = (first: number): Effect.Effect<void, StoreError> => {
     const numbers = [Bits.layersBlock]
     for (const layer of filter.layers.slice(first)) {
@@ -223,11 +214,7 @@ const lookUp = (fiber: Fiber.Fiber<any, any>, filter: Filter, hash: Bits.Hash): 
  *
  * @internal
  */
-export const mayHave = (
-  fiber: Fiber.Fiber<any, any>,
-  filter: Filter,
-  item: string
-): Effect.Effect<boolean, StoreError> =>
+export const mayHave = (fiber: AnyFiber, filter: Filter, item: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
     const hash = Bits.hashOf(item)
     return isKnown(filter, hash)
@@ -240,11 +227,7 @@ export const mayHave = (
  *
  * @internal
  */
-export const isTouched = (
-  fiber: Fiber.Fiber<any, any>,
-  filter: Filter,
-  item: string
-): Effect.Effect<boolean, StoreError> =>
+export const isTouched = (fiber: AnyFiber, filter: Filter, item: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
     const hash = Bits.hashOf(item)
     return Effect.map(
@@ -286,7 +269,7 @@ const makeRoom = (filter: Filter): void => {
 }
 
 /** Finds out which layers there are, and how full the last one is, where this process does not know it yet. */
-const sample = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Effect<void, StoreError> =>
+const sample = (fiber: AnyFiber, filter: Filter): Effect.Effect<void, StoreError> =>
   Effect.suspend(() => {
     const layer = last(filter)
     if (layer.knownBits > 0) return Effect.void
@@ -302,7 +285,7 @@ const sample = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Effect<voi
  *
  * @internal
  */
-export const add = (fiber: Fiber.Fiber<any, any>, filter: Filter, item: string): Effect.Effect<void, StoreError> =>
+export const add = (fiber: AnyFiber, filter: Filter, item: string): Effect.Effect<void, StoreError> =>
   Effect.suspend(() => {
     const batch = filter.waiting ??= { items: [], saved: Deferred.makeUnsafe() }
     batch.items.push(item)
@@ -314,7 +297,7 @@ export const add = (fiber: Fiber.Fiber<any, any>, filter: Filter, item: string):
     return Deferred.await(batch.saved)
   })
 
-const saveWaiting = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Effect<void> =>
+const saveWaiting = (fiber: AnyFiber, filter: Filter): Effect.Effect<void> =>
   Effect.flatMap(Effect.yieldNow, () => {
     const batch = filter.waiting
     filter.waiting = undefined
@@ -333,11 +316,7 @@ const saveWaiting = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Effec
  *
  * @internal
  */
-export const addMany = (
-  fiber: Fiber.Fiber<any, any>,
-  filter: Filter,
-  items: Iterable<string>
-): Effect.Effect<void, StoreError> => {
+export const addMany = (fiber: AnyFiber, filter: Filter, items: Iterable<string>): Effect.Effect<void, StoreError> => {
   const addition: Addition = { dirty: new Map(), bits: new Map() }
   return sample(fiber, filter).pipe(
     Effect.andThen(InTurns.forEach(items, (item) => setBits(filter, addition, item))),
@@ -359,7 +338,7 @@ export interface Known {
  *
  * @internal
  */
-export const readAll = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Effect<Known, StoreError> =>
+export const readAll = (fiber: AnyFiber, filter: Filter): Effect.Effect<Known, StoreError> =>
   Effect.gen(function*() {
     yield* read(fiber, filter, [Bits.layersBlock])
     for (const layer of filter.layers) {
@@ -373,7 +352,7 @@ export const readAll = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Ef
  *
  * @internal
  */
-export const clear = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Effect<void, StoreError> =>
+export const clear = (fiber: AnyFiber, filter: Filter): Effect.Effect<void, StoreError> =>
   Effect.map(
     askUnlessResting(fiber, filter.place, {
       operation: "removeBits",

@@ -74,6 +74,9 @@ export type StoreErrorOf<Mode> = "fail" extends Mode ? StoreError : never
 // The place
 // ---------------------------------------------------------------------------------------------------------------------
 
+/** @internal */
+export type AnyFiber = Fiber.Fiber<any, any>
+
 /** The state of caches in memory, and of programs without a cache by their clock: times of two clocks say nothing. */
 const places = new WeakMap<object, memory.MemoryGuards>()
 
@@ -84,7 +87,7 @@ const inMemory = (owner: object): memory.MemoryGuards => {
 }
 
 /** @internal */
-export const placeOf = (fiber: Fiber.Fiber<any, any>): Port.GuardStore => {
+export const placeOf = (fiber: AnyFiber): Port.GuardStore => {
   const given = fiber.getRef(GuardStore)
   if (given !== undefined) return given
   const cache = Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching)
@@ -113,7 +116,7 @@ export interface Asked<Input, Answer> {
  * @internal
  */
 export const step = <Input, Answer>(
-  fiber: Fiber.Fiber<any, any>,
+  fiber: AnyFiber,
   asked: Asked<Input, Answer>
 ): { readonly now: Answer } | Effect.Effect<Answer | undefined, StoreError> => {
   const place = placeOf(fiber)
@@ -126,7 +129,7 @@ export const step = <Input, Answer>(
 const failing = new WeakMap<Port.GuardStore, number>()
 
 /** Whether a place has failed a moment ago, and is left alone. */
-const isResting = (fiber: Fiber.Fiber<any, any>, place: Port.GuardStore): boolean => {
+const isResting = (fiber: AnyFiber, place: Port.GuardStore): boolean => {
   const rests = failing.get(place)
   return rests !== undefined && millisOf(fiber) < rests
 }
@@ -137,7 +140,7 @@ const isResting = (fiber: Fiber.Fiber<any, any>, place: Port.GuardStore): boolea
  * @internal
  */
 export const askUnlessResting = <A>(
-  fiber: Fiber.Fiber<any, any>,
+  fiber: AnyFiber,
   place: Port.GuardStore,
   question: Question<A>
 ): Effect.Effect<A, StoreError> =>
@@ -148,7 +151,7 @@ export const askUnlessResting = <A>(
   )
 
 const through = <Input, Answer>(
-  fiber: Fiber.Fiber<any, any>,
+  fiber: AnyFiber,
   place: Port.GuardStore,
   asked: Asked<Input, Answer>
 ): Effect.Effect<Answer | undefined, StoreError> => {
@@ -180,7 +183,7 @@ interface Question<A> {
 
 /** Asks a place within the store budget. A failure is counted, and the first one of an incident logged. */
 const ask = <A>(
-  fiber: Fiber.Fiber<any, any>,
+  fiber: AnyFiber,
   place: Port.GuardStore,
   { isAnswer, operation, run }: Question<A>
 ): Effect.Effect<A, StoreError> => {
@@ -207,11 +210,7 @@ const ask = <A>(
   })
 }
 
-const failed = (
-  fiber: Fiber.Fiber<any, any>,
-  place: Port.GuardStore,
-  error: StoreError
-): Effect.Effect<never, StoreError> => {
+const failed = (fiber: AnyFiber, place: Port.GuardStore, error: StoreError): Effect.Effect<never, StoreError> => {
   const cache = Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching)
   if (cache !== undefined) cacheOf(cache).perform(noteGuardFault, error.operation, error.reason)
   if (!failing.has(place)) log(fiber, Effect.logWarning(`${error.message}; guards do without it, as onStoreError says`))
@@ -220,8 +219,8 @@ const failed = (
 }
 
 // Forked: a logger that throws must not fail a call.
-const log = (fiber: Fiber.Fiber<any, any>, line: Effect.Effect<void>): void => {
+const log = (fiber: AnyFiber, line: Effect.Effect<void>): void => {
   Effect.runForkWith(fiber.context as Context.Context<never>)(line)
 }
 
-const millisOf = (fiber: Fiber.Fiber<any, any>): number => monotonicMillis(fiber.getRef(Clock.Clock))
+const millisOf = (fiber: AnyFiber): number => monotonicMillis(fiber.getRef(Clock.Clock))

@@ -61,9 +61,7 @@ export interface LastingStorage<E = never> {
  * @category testing
  * @since 0.1.0
  */
-export const lastingStoreLaws = <E, E2>(
-  make: Effect.Effect<LastingStorage<E>, E2, Scope.Scope>
-): ReadonlyArray<Law> =>
+export const lastingStoreLaws = <E, E2>(make: Effect.Effect<LastingStorage<E>, E2, Scope.Scope>): ReadonlyArray<Law> =>
   Object.entries({ ...restartLaws, ...evictionLaws, ...markerLaws })
     .map(([name, check]) => ({
       name,

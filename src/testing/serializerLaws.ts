@@ -34,10 +34,7 @@ import { isSame, type Law, LawBroken, same } from "./law.ts"
  * @category testing
  * @since 0.1.0
  */
-export const serializerLaws = (
-  serializer: Serializer,
-  values: ReadonlyArray<unknown> = []
-): ReadonlyArray<Law> => [
+export const serializerLaws = (serializer: Serializer, values: ReadonlyArray<unknown> = []): ReadonlyArray<Law> => [
   { name: "it has a name, a content type and an extension", run: named(serializer) },
   ...schemas.map(({ name, run }) => ({ name: `with a schema: ${name} comes back`, run: run(serializer) })),
   ...plainValues.map(([name, value]) => ({

@@ -49,9 +49,7 @@ import { type Law, same } from "./law.ts"
  * @category testing
  * @since 0.1.0
  */
-export const sharedStoreLaws = <E>(
-  make: Effect.Effect<readonly [Store, Store], E, Scope.Scope>
-): ReadonlyArray<Law> =>
+export const sharedStoreLaws = <E>(make: Effect.Effect<readonly [Store, Store], E, Scope.Scope>): ReadonlyArray<Law> =>
   Object.entries({ ...sharedLaws, ...reportLaws })
     .map(([name, check]) => ({
       name,

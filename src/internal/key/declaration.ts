@@ -50,11 +50,7 @@ const refused: Record<string, string> = {
 
 // The types that have a text of their own here: because equal values may differ inside, or for speed.
 
-const leaf = <A>(
-  is: (value: unknown) => value is A,
-  expected: string,
-  text: (value: A) => string
-): Canonical => ({
+const leaf = <A>(is: (value: unknown) => value is A, expected: string, text: (value: A) => string): Canonical => ({
   is,
   encode: (value) => {
     if (!is(value)) throw new Mismatch(expected, value)

@@ -220,11 +220,7 @@ const check = (name: string, options: AcquireOptions): Asked => {
 const millisOf = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
 /** Waits in line for the lock; a number: `wait` is over, and the holder has its lease for so many milliseconds. */
-const waiting = (
-  self: Self,
-  asked: Asked,
-  restore: Restore
-): Effect.Effect<Held | number, LockError> =>
+const waiting = (self: Self, asked: Asked, restore: Restore): Effect.Effect<Held | number, LockError> =>
   Effect.suspend(() => {
     const latch = Latch.makeUnsafe()
     const line = self.lines.get(asked.name) ?? new Set()
