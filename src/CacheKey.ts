@@ -22,7 +22,7 @@ import { make as makeTemplate } from "./internal/key/template/make.ts"
 import { mistake } from "./internal/options/options.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
-// models
+// Models
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
@@ -99,19 +99,19 @@ export interface KeyClass<
     & CacheKey<S["Type"], E["Type"], CodecServices<S, E>>
     & Persistable.Persistable<S, E>
     & Request.Request<S["Type"], E["Type"], CodecServices<S, E>>
-  /** the type of what the constructor takes; it exists only for the compiler */
+  /** The type of what the constructor takes; it exists only for the compiler. */
   readonly "~type.make.in": Schema.Struct<Fields>["~type.make.in"]
-  /** the declared indexes; it exists only for the compiler */
+  /** The declared indexes; it exists only for the compiler. */
   readonly "~indexes": I
-  /** the name of the class */
+  /** The name of the class. */
   readonly keyName: Name
-  /** the struct of the fields */
+  /** The struct of the fields. */
   readonly payload: Schema.Struct<Fields>
-  /** the schema of the result */
+  /** The schema of the result. */
   readonly success: S
-  /** the schema of the failures, `Schema.Never` where the class declares none */
+  /** The schema of the failures, `Schema.Never` where the class declares none. */
   readonly error: E
-  /** validates and decodes unknown input, such as the parameters of an HTTP request, into a key */
+  /** Validates and decodes unknown input, such as the parameters of an HTTP request, into a key. */
   readonly decode: (
     input: unknown,
     options?: SchemaAST.ParseOptions
@@ -181,32 +181,33 @@ export interface Options<
   I extends Indexes<NoInfer<Fields>> = Indexes<NoInfer<Fields>>
 > {
   /**
-   * the fields that identify a result
+   * The fields that identify a result.
    *
    * @default none: there is one result
    */
   readonly payload?: Fields | undefined
-  /** the schema of the result */
+  /** The schema of the result. */
   readonly success: S
   /**
-   * the schema of the failures that may be stored
+   * The schema of the failures that may be stored.
    *
    * @default none: a stored failure stays in the memory of its process
    */
   readonly error?: E | undefined
-  /** fields that the load may use but that do not identify the result, such as a trace id or a credential */
+  /** Fields that the load may use but that do not identify the result, such as a trace id or a credential. */
   readonly ignore?: ReadonlyArray<keyof NoInfer<Fields>> | undefined
-  /** part of the fingerprint: raise it when results change in a way that no schema shows */
+  /** Part of the fingerprint: raise it when results change in a way that no schema shows. */
   readonly version?: string | undefined
-  /** tags of every key of this class: a list, or a function of the payload */
+  /** Tags of every key of this class: a list, or a function of the payload. */
   readonly tags?:
     | ReadonlyArray<string>
     | ((payload: Schema.Struct<NoInfer<Fields>>["Type"]) => ReadonlyArray<string>)
     | undefined
-  /** the fields, and combinations of fields, by whose values keys of this class can be invalidated together */
+  /** The fields, and combinations of fields, by whose values keys of this class can be invalidated together. */
   readonly indexes?: I | undefined
   /**
-   * writes the payload in the ids of the class, so that people can read them: a `CacheKey.template` that names all its fields
+   * Writes the payload in the ids of the class, so that people can read them: a `CacheKey.template` that names all its
+   * fields.
    *
    * @default the canonical text of the payload
    */
@@ -214,7 +215,7 @@ export interface Options<
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// constructors
+// Constructors
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
@@ -232,8 +233,8 @@ export interface Options<
  * **Gotchas**
  *
  * - Logic inside filters and transformations does not show in the fingerprint. Raise `version` when it changes.
- * - Two classes of one name, shape and version have the same ids, and share their entries. A cache that meets both warns
- *   once; a class that a hot reload has made again takes the place of the former one.
+ * - Two classes of one name, shape and version have the same ids, and share their entries. A cache that meets both
+ *   warns once; a class that a hot reload has made again takes the place of the former one.
  * - The definition throws a `CacheConfigError` for an ambiguous name, an unknown option or field, a field that cannot
  *   be in an id (`Schema.Unknown`, `Redacted`, …), and a declared type without representation where there is no
  *   `version`. Asking for the id throws one for a value that is not of its field's type.
@@ -327,37 +328,41 @@ export interface TemplateOptions<
   Formatters = {}
 > {
   /**
-   * `true`: payloads that a formatter makes alike are one key, on purpose
+   * `true`: payloads that a formatter makes alike are one key, on purpose.
    *
    * @default `false`: a digest of what a formatter loses is added
    */
   readonly lossy?: boolean | undefined
   /**
-   * `true`: the tokens that `jwt` reads have been verified. `lossy` needs it, because anybody can write a token
+   * `true`: the tokens that `jwt` reads have been verified. `lossy` needs it, because anybody can write a token.
    *
    * @default `false`
    */
   readonly verified?: boolean | undefined
-  /** formatters of your own: functions to text, or `{ format, injective: true }` where different values never become one text */
+  /**
+   * Formatters of your own: functions to text, or `{ format, injective: true }` where different values never become one
+   * text.
+   */
   readonly formatters?: FormattersOf<Formatters> | undefined
-  /** references of the context, for holes like `{@tenant}` */
+  /** References of the context, for holes like `{@tenant}`. */
   readonly context?: Refs | undefined
-  /** the schema of the result, for holes like `{result.owner}` in tags */
+  /** The schema of the result, for holes like `{result.owner}` in tags. */
   readonly result?: S | undefined
 }
 
 /**
- * Creates a function that writes a payload into a text with holes: a string key, the ids of a key class (`id`), or a tag.
+ * Creates a function that writes a payload into a text with holes: a string key, the ids of a key class (`id`), or a
+ * tag.
  *
  * **When to use**
  *
- * Use where people or other programs read ids, as with patterns and in a store that is shared with another cache. Else a
- * key class needs no template.
+ * Use where people or other programs read ids, as with patterns and in a store that is shared with another cache. Else
+ * a key class needs no template.
  *
  * **Details**
  *
- * - `{id}` and `{user.team.id}` show a value that is a text, number, boolean, bigint, `null` (`%-`) or `undefined` (`%_`).
- *   Everything but letters, digits and `. _ -` is percent-encoded, so different values have different texts.
+ * - `{id}` and `{user.team.id}` show a value that is a text, number, boolean, bigint, `null` (`%-`) or `undefined`
+ *   (`%_`). Everything but letters, digits and `. _ -` is percent-encoded, so different values have different texts.
  * - `{name:lower}`, `upper`, `length`, `hash` (`hash(8)`: its first 8 characters), `jwt(sub)` (a claim of a token), and
  *   formatters of your own. What they lose is added at the end, as a digest, unless the template is `lossy`.
  * - `{@tenant}` shows a reference of the context; the answer is an `Effect` then.
@@ -365,8 +370,8 @@ export interface TemplateOptions<
  *
  * **Gotchas**
  *
- * - `{email:lower}` alone does not make keys case-insensitive: both spellings look alike and end with different digests. With
- *   `lossy: true` they are one key.
+ * - `{email:lower}` alone does not make keys case-insensitive: both spellings look alike and end with different
+ *   digests. With `lossy: true` they are one key.
  * - Holes that touch, or between which stands what a value may have, throw a `CacheConfigError`, as an unknown field or
  *   formatter does (which does not compile either).
  *
@@ -449,7 +454,7 @@ export const codeOf = (...functions: readonly [AnyFunction, ...Array<AnyFunction
 type AnyFunction = (...args: ReadonlyArray<never>) => unknown
 
 // ---------------------------------------------------------------------------------------------------------------------
-// operations
+// Operations
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**

@@ -3,8 +3,8 @@
  *
  * Each policy wraps any effect, not only a cached one, and applies to everything that runs in it. A load starts with
  * the standard policy again, except under `bypass`. Inside an open SQL transaction (`sql.withTransaction`) every read
- * of a cached effect is one under `bypass`: it sees what the transaction has written, and nobody else gets what may be
- * rolled back.
+ * of a cached effect is one under `bypass`: it sees the writes of the transaction, and no other reader gets values that
+ * may be rolled back.
  *
  * | policy | reads memory | reads store | joins a flight | others may join its flight | writes |
  * |---|---|---|---|---|---|
@@ -34,18 +34,18 @@ const under = <A, E, R>(
 ): Effect.Effect<A, E, R> => Effect.updateService(self, Policy.Current, change)
 
 /**
- * Loads anew, whatever is cached, and stores the result. A failure reaches the caller and leaves the stored value as it
- * is.
+ * Loads again, whatever is cached, and stores the result. A failure reaches the caller and leaves the stored value as
+ * it is.
  *
  * **Details**
  *
  * - The load begins in a later turn of the event loop than the call, so it sees what was written before the call. All
- *   who ask until it begins share it.
- * - It follows a refresh that loads, also one in the background: those who ask meanwhile share one more load, which
+ *   callers that ask until it begins share it.
+ * - It follows a refresh that loads, also one in the background: callers that ask meanwhile share one more load, which
  *   begins when that one has ended. The older result goes to its own callers, and does not replace the newer one.
  * - An ordinary load that runs is not waited for: its callers get its result, which is not stored.
  *
- * **Example** (Loading anew)
+ * **Example** (Loading again)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -103,7 +103,7 @@ export const readOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
  *
- * @see {@link refresh} for sharing one load among those who ask at the same time
+ * @see {@link refresh} for sharing one load among concurrent callers
  *
  * @category combinators
  * @since 0.1.0
@@ -141,16 +141,16 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
   }))
 
 /**
- * Makes failures of the store and the serializer failures of the effect. Without it they are logged and counted, and the
- * program goes on without the cache.
+ * Makes failures of the store and the serializer failures of the effect. Without it they are logged and counted, and
+ * the program continues without the cache.
  *
  * **Details**
  *
  * Memory is not trusted while this process cannot read what other processes change: such a read asks the store. For all
  * other reads the layer's `maxStaleness` applies.
  *
- * A read of a key whose invalidation, or that of one of its tags, was not acknowledged by the store sends that again
- * first, and fails where it is in vain.
+ * A read of a key whose invalidation, or that of one of its tags, was not acknowledged by the store sends it again
+ * first, and fails if the store does not acknowledge it then.
  *
  * **Example** (Failing where the store is down)
  *
@@ -171,9 +171,7 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  * @category error handling
  * @since 0.1.0
  */
-export const strict = <A, E, R>(
-  self: Effect.Effect<A, E, R>
-): Effect.Effect<A, E | StoreError | SerializerError, R> =>
+export const strict = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | StoreError | SerializerError, R> =>
   surfacing(under(self, (policy) => ({ ...policy, strict: true })))
 
 /**
@@ -200,9 +198,7 @@ export const strict = <A, E, R>(
  * @category delays & timeouts
  * @since 0.1.0
  */
-export const storeTimeout = (
-  timeout: Ttl.Input
-): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> => {
+export const storeTimeout = (timeout: Ttl.Input): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> => {
   const storeTimeoutMillis = positiveMillis("storeTimeout of CachePolicy.storeTimeout", timeout)
   return (self) => under(self, (policy) => ({ ...policy, storeTimeoutMillis }))
 }
@@ -259,13 +255,13 @@ export const disable = (...names: ReadonlyArray<Operation>) => {
 }
 
 /**
- * Keeps a request alive while what it has begun goes on without it: refreshes in the background, and loads past a
- * `softTimeout`. For caches whose layer has `flights: "private"`, in Workers. Without it, there is none of that: the next
- * reader after the `ttl` loads.
+ * Keeps a request alive while its background work runs: refreshes in the background, and loads past a `softTimeout`.
+ * For caches whose layer has `flights: "private"`, in Workers. Without it there is no background work: the next reader
+ * after the `ttl` loads.
  *
  * **Details**
  *
- * It is called with an effect that never fails, and has to run it; interrupted, the effect stops what goes on.
+ * It is called with an effect that never fails, and has to run it; an interruption of the effect stops that work.
  *
  * **Example** (Refreshing in a Worker, after the response)
  *

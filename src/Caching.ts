@@ -19,40 +19,43 @@ export type { Known } from "./CacheEntry.ts"
 export type { Progress } from "./CacheEvent.ts"
 
 /**
- * What a cache has done since its layer was built: `Cached.stats`.
+ * The counts of a cache since its layer was built: `Cached.stats`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Stats extends Readonly<Counters>, Ratios {
-  /** entries that left the memory tier because it was full */
+  /** Entries that left the memory tier because it was full. */
   readonly evictions: number
-  /** what those entries weighed */
+  /** The total weight of those entries. */
   readonly evictedWeight: number
-  /** entries that left the memory tier, by cause: the causes of `Cached.onRemoval` */
+  /** Entries that left the memory tier, by cause: the causes of `Cached.onRemoval`. */
   readonly removals: { readonly [cause in RemovalCause]: number }
-  /** entries in the memory tier now, none that has expired; what a tag has invalidated counts until it is read or listed, or leaves */
+  /**
+   * Entries in the memory tier now, none that has expired; what a tag has invalidated counts until it is read or
+   * listed, or leaves.
+   */
   readonly size: number
-  /** what those entries weigh; without a `weigher` each weighs 1 */
+  /** The total weight of those entries; without a `weigher` each weighs 1. */
   readonly weight: number
-  /** the share of each key class, by its name; string keys, and counts without a key, are in the totals alone */
+  /** The share of each key class, by its name; string keys, and counts without a key, are in the totals alone. */
   readonly classes: { readonly [keyClass: string]: Readonly<Counters> & Ratios }
 }
 
 /**
- * What the hit ratio of the memory tier would have been at other capacities: `Cached.curve`.
+ * The hit ratio that the memory tier would have had at other capacities: `Cached.curve`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Curve {
-  /** the bound of memory now: entries, or what they may weigh */
+  /** The bound of memory now: entries, or what they may weigh. */
   readonly capacity: number
-  /** the reads of memory that have been counted */
+  /** The reads of memory that have been counted. */
   readonly reads: number
-  /** the share of the ids that are followed: the smaller, the coarser is the curve */
+  /** The share of the ids that are followed: the smaller, the coarser is the curve. */
   readonly share: number
-  /** capacities, from the smallest, and their hit ratios. Beyond the last one nothing is gained */
+  /** Capacities, from the smallest, and their hit ratios. Beyond the last one nothing is gained. */
   readonly points: ReadonlyArray<{ readonly capacity: number; readonly hitRatio: number }>
 }
 

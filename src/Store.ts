@@ -28,18 +28,18 @@ export * from "./ports/store.ts"
  * - Operations on one id run in the order in which they were asked, each after the one before has really ended. A
  *   `commit` whose generation has ended never reaches the storage, however late the storage answers.
  * - An operation that has begun runs to its end when its caller is interrupted; the caller stops waiting.
- * - What cannot be derived fails with reason `Unsupported`.
+ * - An operation that cannot be derived fails with reason `Unsupported`.
  * - Throws a `CacheConfigError` for an option that it does not know, and for a `shared` storage without `setIfAbsent`.
  *
  * **Gotchas**
  *
  * - A write that never answers holds up its id for ever: give the storage's operations a timeout.
- * - A storage that outlives its process has to say so: `capabilities: { lasting: true }`. Otherwise its tags end with the
- *   process, and then every entry with a tag is a miss. Every entry of a key class has one.
- * - Only entries and tags are common to the processes that share such a storage. Leases, conditional sets and touches are
- *   atomic inside one process: two that miss at the same moment both load.
- * - A tag that only the load names (`Cached.annotate`) needs a marker that this process knew before the load, or else the
- *   result is not stored. The first load with a new tag makes the marker, the next one is stored.
+ * - A storage that outlives its process has to say so: `capabilities: { lasting: true }`. Otherwise its tags end with
+ *   the process, and then every entry with a tag is a miss. Every entry of a key class has one.
+ * - Only entries and tags are common to the processes that share such a storage. Leases, conditional sets and touches
+ *   are atomic inside one process: two that miss at the same moment both load.
+ * - A tag that only the load names (`Cached.annotate`) needs a marker that this process knew before the load, or else
+ *   the result is not stored. The first load with a new tag makes the marker, the next one is stored.
  * - A storage that can do better than a derived operation replaces it, together with its operation on many ids:
  *   `Store.complete({ ...Store.make(simple), acquire, acquireMany: undefined })`.
  *
@@ -72,8 +72,8 @@ export const make: (storage: Storage) => Store = fromStorage.make
  *
  * **When to use**
  *
- * Use for an embedded database, or files on a local disk. The engine reads such a store with `getUnsafe`, inside the step
- * that looks at memory.
+ * Use for an embedded database, or files on a local disk. The engine reads such a store with `getUnsafe`, inside the
+ * step that looks at memory.
  *
  * **Example** (Reading a map without an effect)
  *
@@ -108,9 +108,9 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  * **Details**
  *
  * Operations on many ids are derived from those on one, and `size` from `scan`. Without `increment`, all four
- * operations on counters are those of this process. What cannot be derived fails with reason `Unsupported`, and so does
- * a `clear` that is not given: nobody can list the ids that are being loaded. Throws a `CacheConfigError` for a part
- * of the core that is missing, and for any part of another kind.
+ * operations on counters are those of this process. An operation that cannot be derived fails with reason
+ * `Unsupported`, and so does a `clear` that is not given: the ids that are being loaded cannot be listed. Throws a
+ * `CacheConfigError` for a part of the core that is missing, and for any part of another kind.
  *
  * **Gotchas**
  *

@@ -67,7 +67,8 @@ export const getMany = <K extends AnyKey>(
  *
  * **Details**
  *
- * The options apply to every entry. The entries are written side by side, not in one atomic step; of very many, 256 at once.
+ * The options apply to every entry. The entries are written side by side, not in one atomic step; of very many, 256 at
+ * once.
  *
  * **Example** (Storing several values)
  *
@@ -95,9 +96,7 @@ export const setMany = <K extends AnyKey>(
   return withCaching((caching, policy) => {
     if (!policy.writes || policy.disabled.has("set")) return Effect.void
     const given = setOptions(options ?? {})
-    if (given.condition !== undefined) {
-      throw mistake("Cached.setMany takes no condition: call Cached.set for each key")
-    }
+    if (given.condition !== undefined) throw mistake("Cached.setMany takes no condition: call Cached.set for each key")
     const all = Array.from(entries, checkedPair)
     const setAll = (part: typeof all): Effect.Effect<void> =>
       Effect.forEach(part, (entry) => setOne(caching, entry, given) as Effect.Effect<boolean>, {
@@ -105,7 +104,7 @@ export const setMany = <K extends AnyKey>(
         discard: true
       })
     if (all.length <= chunk) return setAll(all)
-    // of many some in one turn
+    // Many of them are set in several turns.
     const parts = Array.from({ length: Math.ceil(all.length / chunk) }, (_, i) => all.slice(i * chunk, (i + 1) * chunk))
     return Effect.forEach(parts, (part) => Effect.andThen(Effect.yieldNow, setAll(part)), { discard: true })
   })
@@ -151,11 +150,11 @@ type Instance<C extends AnyClass> = InstanceType<C>
  */
 export interface CachedMany<K extends Key.Any, In, E, E2, R> {
   (payloads: Iterable<In>): Effect.Effect<ReadonlyArray<Exit.Exit<Success<K>, E>>, E2, R>
-  /** gives the key of a payload */
+  /** Gives the key of a payload. */
   readonly key: (payload: In) => K
-  /** invalidates the results of all payloads */
+  /** Invalidates the results of all payloads. */
   readonly invalidate: (payloads: Iterable<In>) => Effect.Effect<void, never, Caching>
-  /** loads all payloads anew, in one call; a failure keeps the stored value */
+  /** Loads all payloads again, in one call; a failure keeps the stored value. */
   readonly refresh: (payloads: Iterable<In>) => Effect.Effect<ReadonlyArray<Exit.Exit<Success<K>, E>>, E2, R>
 }
 
@@ -168,10 +167,10 @@ export interface CachedMany<K extends Key.Any, In, E, E2, R> {
  *
  * **Details**
  *
- * - `lookup` gets every missing key once and answers an `Exit` for each: a list in their order, or a `Map` by key. A key
- *   that fails does not fail the others.
- * - Successes that a map has for other keys are kept in memory, where nothing newer is known of those: at most 1,000 of a
- *   call, and a tenth of the memory's capacity.
+ * - `lookup` gets every missing key once and answers an `Exit` for each: a list in their order, or a `Map` by key. A
+ *   key that fails does not fail the others.
+ * - Successes that a map has for other keys are kept in memory, where nothing newer is known of those: at most 1,000 of
+ *   a call, and a tenth of the memory's capacity.
  * - If `lookup` itself fails, so does the read, unless every missing key has a stale value to fall back on.
  * - A load of a key is shared with single reads of that key, in both directions.
  * - A key that another process is loading is waited for and is not part of the call.
@@ -241,7 +240,7 @@ export const many = <C extends AnyClass, E, E2, R, T extends Given<Instance<C>> 
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
   const call = (payloads: Iterable<unknown>) => {
     requireList(`The function of many "${keyClass.keyName}"`, payloads, "payload")
-    // iterating over an array is several times as fast
+    // Iterating over an array is several times as fast.
     return readMany(Array.isArray(payloads) ? payloads.map(keyOf) : Array.from(payloads, keyOf))
   }
   Combine.markMany(call)

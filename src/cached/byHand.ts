@@ -76,32 +76,32 @@ export const getOption = <K extends AnyKey>(
  */
 export interface SetOptions<out A = unknown> {
   /**
-   * how long the value is served; zero or negative removes the entry
+   * How long the value is served; zero or negative removes the entry.
    *
    * @default for ever
    */
   readonly ttl?: Ttl.Input | undefined
   /**
-   * tags of the entry, in place of the `tags` of its key class
+   * Tags of the entry, in place of the `tags` of its key class.
    *
    * @default those of the key
    */
   readonly tags?: ReadonlyArray<string> | undefined
   /**
-   * whether the value gets the expiry of the entry that it replaces, if there is one
+   * Whether the value gets the expiry of the entry that it replaces, if there is one.
    *
    * @default `false`
    */
   readonly keepTtl?: boolean | undefined
-  /** the origin's name for this version of the value, for `Cached.previous` */
+  /** The origin's name for this version of the value, for `Cached.previous`. */
   readonly etag?: string | undefined
   /**
-   * how the value is copied, so that it may be changed afterwards: `"structured"` for plain data, or a function.
-   * `"freeze"` freezes its plain objects and arrays in place
+   * How the value is copied, so that it may be changed afterwards: `"structured"` for plain data, or a function.
+   * `"freeze"` freezes its plain objects and arrays in place.
    *
    * @default the value itself
    */
-  // a method: the value of a string key is `unknown`, and a function may say what it takes
+  // A method: the value of a string key is `unknown`, and a function may say what it takes.
   readonly copy?: "structured" | "freeze" | { copy(value: A): A }["copy"] | undefined
 }
 
@@ -113,15 +113,15 @@ export interface SetOptions<out A = unknown> {
  */
 export type SetCondition =
   | {
-    /** there is no entry; an expired or invalidated one is none */
+    /** There is no entry; an expired or invalidated one is none. */
     readonly ifAbsent: true
   }
   | {
-    /** there is an entry, be it stale, `undefined` or a failure */
+    /** There is an entry, be it stale, `undefined` or a failure. */
     readonly ifPresent: true
   }
   | {
-    /** the entry has this `writeId`, from `getEntry`: nobody has written since */
+    /** The entry has this `writeId`, from `getEntry`: it was not written since. */
     readonly ifUnchanged: string
   }
 
@@ -170,7 +170,7 @@ export const set: {
   value: ValueOf<K>,
   options?: SetOptions & Partial<Conditions>
 ): Effect.Effect<boolean, never, CodecsOf<K> | Caching> =>
-  // a store fails the caller only under a condition, and then the type has the error
+  // A store fails the caller only under a condition, and then the type has the error.
   withCaching((caching, policy) =>
     !policy.writes || policy.disabled.has("set")
       ? Effect.succeed(false)
@@ -232,7 +232,7 @@ export const setOne = (
 
 const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined => {
   const { ifAbsent = false, ifPresent = false, ifUnchanged } = options
-  // a condition that is wrong must not become no condition
+  // A condition that is wrong must not become no condition.
   if (typeof ifAbsent !== "boolean" || typeof ifPresent !== "boolean") {
     throw mistake("The condition of Cached.set cannot be used: pass true as ifAbsent or ifPresent, or leave it out")
   }
@@ -257,7 +257,7 @@ const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined =
  */
 export interface FoundEntry<A> extends Known {
   readonly value: A
-  /** identifies the write of this value, for `ifUnchanged` */
+  /** Identifies the write of this value, for `ifUnchanged`. */
   readonly writeId: string
 }
 
@@ -266,7 +266,8 @@ export interface FoundEntry<A> extends Known {
  *
  * **Details**
  *
- * With `writeId` as the condition `ifUnchanged`, {@link set} stores only if nobody has written since (compare and set).
+ * With `writeId` as the condition `ifUnchanged`, {@link set} stores only if the entry was not written since (compare
+ * and set).
  *
  * **Example** (Comparing and setting)
  *

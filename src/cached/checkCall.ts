@@ -12,7 +12,8 @@ import {
   namesIn,
   noOption,
   requireObject,
-  unknownOf
+  unknownOf,
+  within
 } from "../internal/options/options.ts"
 import { fallingBack, type Kind, strategiesWith } from "../internal/strategy/kind.ts"
 import { checkJitter, validate } from "../internal/strategy/validate.ts"
@@ -24,40 +25,40 @@ const checks: Checks<AnyReadOptions> = { ...readOptions, ...fallbackOptions }
 const namesOfRead = Object.keys(readOptions)
 const namesOfFallback = Object.keys(fallbackOptions)
 
-/** What a combinator takes, without its types. */
+/** The options of a combinator, without its types. */
 export interface CombinatorOptions extends AnyReadOptions {
   readonly key: CacheKey.Any | string
   readonly strategy?: Strategy
 }
 
-/** What `Cached.fn` takes, without its types. */
+/** The options of `Cached.fn`, without its types. */
 export interface FnOptions extends AnyReadOptions {
   readonly lookup: (key: never) => Effect.Effect<unknown, unknown, any>
   readonly strategy: Strategy<any, any, any>
 }
 
-/** What `Cached.fn` over string keys takes, without its types. */
+/** The options of `Cached.fn` over string keys, without its types. */
 export interface StringFnOptions extends AnyReadOptions {
   readonly lookup: (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, any>
   readonly strategy: Strategy<any, any, any>
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// combinators
+// Combinators
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** A combinator, as its users call it. */
 export interface Called {
   readonly name: string
-  /** options that it would take */
+  /** Options that it would take. */
   readonly example: string
   readonly known: ReadonlySet<string>
   readonly homeOf: HomeOf
-  /** `undefined`: the strategy is an option */
+  /** `undefined`: the strategy is an option. */
   readonly kind: Kind | undefined
 }
 
-/** Where an option belongs that is given at a wrong place. */
+/** The place where a misplaced option belongs. */
 type HomeOf = (option: string) => string | undefined
 
 export const calledOf = (kind: Kind): Called => ({
@@ -78,7 +79,7 @@ export const calledWithStrategy: Called = {
   kind: undefined
 }
 
-/** What is wrong with the options of a combinator, if anything. Throws where there are none. */
+/** The mistake in the options of a combinator, if there is one. Throws if there are no options. */
 export const mistakeIn = (called: Called, options: unknown): unknown => {
   requireObject(called.name, Effect.isEffect(options) ? undefined : options, called.example)
   try {
@@ -96,7 +97,7 @@ export const checkOptions = ({ example, homeOf, kind, known, name }: Called, opt
     refuseUnknown(options, known, homeOf)
     refuseKey(options.key)
     if (kind !== undefined) validate(kind, options as never)
-    // without one it has that of its layer
+    // Without one it has that of its layer.
     else if (options.strategy !== undefined) checkStrategy(options.strategy)
     checkGiven(name, options, checks)
   } catch (thrown) {
@@ -104,7 +105,7 @@ export const checkOptions = ({ example, homeOf, kind, known, name }: Called, opt
   }
 }
 
-/** What a read dies with for which neither its call nor its layer has a strategy. */
+/** The defect of a read for which neither its call nor its layer has a strategy. */
 export const noStrategy = ({ key }: CombinatorOptions): unknown =>
   inCall(
     withKey(calledWithStrategy.name, key),
@@ -123,11 +124,7 @@ export const checkLoad = ({ name }: Called, load: unknown, { key }: CombinatorOp
 /** Throws for the key of a combinator whose other options are right. */
 export const checkKey = ({ name }: Called, { key }: CombinatorOptions): void => {
   if (typeof key === "string") return
-  try {
-    refuseKey(key)
-  } catch (thrown) {
-    throw inCall(name, thrown)
-  }
+  within(name, () => refuseKey(key))
 }
 
 const refuseKey = (key: unknown): void => {
@@ -140,19 +137,19 @@ const withKey = (name: string, key: unknown): string => {
   try {
     if (typeof key === "string" || isKey(key)) return `${name} (key "${idOf(key as Key)}")`
   } catch {
-    // a value that its field does not take: the read says so
+    // A value that its field does not take: the read says so.
   }
   return name
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// functions
+// Functions
 // ---------------------------------------------------------------------------------------------------------------------
 
 const knownOfStringFn = shared
 const knownOfFn = namesIn(shared, ["lookup"])
 const knownOfNamedFn = namesIn(optionsOfClass, knownOfFn)
-// the types of a request have no room for a `LoadTimeout`
+// The types of a request have no room for a `LoadTimeout`.
 const knownOfResolver = namesIn(Array.from(shared).filter((name) => name !== "timeout"))
 
 /** Throws for what a cached function cannot be made of; `name` is the function that makes it. */
@@ -166,7 +163,10 @@ export const checkFn = (name: string, keyClass: CacheKey.AnyClass, options: FnOp
   checkLookup(call, options)
 }
 
-/** Throws for what a cached function that makes its key class cannot be made of; what declares the key, the class checks. */
+/**
+ * Throws for what a cached function that makes its key class cannot be made of; what declares the key, the class
+ * checks.
+ */
 export const checkNamedFn = (call: string, options: FnOptions): void => {
   checkShared(call, options, knownOfNamedFn, "payload: { id: Schema.Int }, success: Schema.String, lookup, ")
   checkLookup(call, options)
@@ -207,16 +207,14 @@ const checkShared = (
   example: string
 ): void => {
   requireObject(call, options, `{ ${example}strategy: ${exampleOfStrategy} }`)
-  try {
+  within(call, () => {
     refuseUnknown(options, known, homeBesideStrategy)
     checkStrategy(options.strategy)
     checkGiven(call, options, checks)
-  } catch (thrown) {
-    throw inCall(call, thrown)
-  }
+  })
 }
 
-/** What a lookup has answered, which must be an effect. */
+/** The answer of a lookup, which must be an effect. */
 export const effectOf = (
   key: CacheKey.Any | string,
   answer: Effect.Effect<unknown, unknown, any>
@@ -243,15 +241,13 @@ const kindOf = (given: unknown): string => {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// strategies, and options of another place
+// Strategies, and options of another place
 // ---------------------------------------------------------------------------------------------------------------------
 
 const exampleOfStrategy = `Strategy.ttl({ ttl: "1 hour" })`
 
 export const checkStrategy = (strategy: Partial<Strategy> | undefined): void => {
-  if (strategy === undefined) {
-    throw mistake(`there is no strategy: pass one, like strategy: ${exampleOfStrategy}`)
-  }
+  if (strategy === undefined) throw mistake(`there is no strategy: pass one, like strategy: ${exampleOfStrategy}`)
   if (typeof strategy?.decide !== "function" || typeof strategy.lifetime !== "function") {
     throw mistake(
       `strategy cannot be ${typeof strategy === "function" ? "a function" : kindOf(strategy)}: ` +

@@ -62,7 +62,8 @@ type Outcome<Kind, A, E, K> =
     : StoreOptions<A, E, K>)
 
 /**
- * The options without their functions: the parameters of functions would be `any` before the overload for them is tried.
+ * The options without their functions: the parameters of functions would be `any` before the overload for them is
+ * tried.
  *
  * @internal
  */
@@ -72,7 +73,7 @@ export interface Fixed extends Omit<ReadOptions<unknown, unknown, string>, "tags
 }
 
 interface FixedConditions<Tag> extends Fixed {
-  // without them the parameters of such functions would be `any` before the overload for them is tried
+  // Without them the parameters of such functions would be `any` before the overload for them is tried.
   readonly when?: undefined
   readonly storeIf?: undefined
   readonly storeFailures?: ReadonlyArray<Tag> | undefined
@@ -99,8 +100,8 @@ type FixedOwn<O> = keyof O extends never ? {}
 type Fallback<Kind, E, Tag extends string> = Kind extends FallbackKind ? FallbackOptions<E, Tag> : {}
 
 /**
- * What an effect must be beside an effect, where the options were given before it: its failures are those that
- * `fallbackWhen` takes, and have the tags that `fallbackOn` and `storeFailures` name.
+ * A requirement on an effect whose options were given before it: its failures are those that `fallbackWhen` takes, and
+ * have the tags that `fallbackOn` and `storeFailures` name.
  *
  * @internal
  */
@@ -181,13 +182,13 @@ export interface Combinator<Kind, Own extends keyof OwnOptions<unknown, unknown,
 }
 
 /**
- * What is known of a read by its key: nothing by a string. `E`: what its effect fails with, where that is known.
+ * The types of a read that its key determines: none for a string. `E`: the failures of its effect, if they are known.
  *
  * @internal
  */
 export interface Beside<K, E> {
   readonly value: K extends string ? any : ValueOf<K>
-  /** what can be stored */
+  /** The failures that can be stored. */
   readonly failure: K extends string ? E : KeyError<K>
   readonly failures: unknown extends E ? unknown : K extends string ? E : E | KeyError<K>
   readonly tags: unknown extends E ? string : TagOf<E> | (K extends string ? never : TagOf<KeyError<K>>)
@@ -202,7 +203,7 @@ type AllOptions<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown>, K
 
 /**
  * The options of a combinator beside its key, by a name of their own. The compiler explains the last signature that it
- * has tried. That is one for every kind of key, or all mistakes would be told as if they were about a string key.
+ * has tried. That is one for every kind of key, or all mistakes would be explained as if they were about a string key.
  *
  * @internal
  */
@@ -211,7 +212,7 @@ type OptionsOf<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown>, K,
 }
 
 /**
- * What no options are: a signature with it explains mistakes, and is never the right one.
+ * A requirement that no options meet: a signature with it explains mistakes, and is never the right one.
  *
  * @internal
  */

@@ -28,7 +28,7 @@ import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError 
 import type { ValueOf } from "./withCaching.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
-// combinators
+// Combinators
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
@@ -71,8 +71,8 @@ export const ttl: Combinator<TimedKind> = Combine.combinator(Kinds.ttl)
  * **Gotchas**
  *
  * Without `fallbackOn` every typed failure counts as an outage, also the 404 of a row that was deleted. With
- * `fallbackOn: ["HttpError"]` every other failure is an answer: the caller gets it, and the old value is no fallback any
- * more until a load succeeds.
+ * `fallbackOn: ["HttpError"]` every other failure is an answer: the caller gets it, and the old value is no fallback
+ * any more until a load succeeds.
  *
  * **Example** (Surviving a failure of the source)
  *
@@ -310,7 +310,9 @@ export const failover: Combinator<FallbackKind> = Combine.combinator(Kinds.failo
  */
 export const untilInvalidated: Combinator<UntimedKind> = Combine.combinator(Kinds.untilInvalidated)
 
-/** `Loaded`: what the effect gives. Where that is known, functions of the strategy have it, and not what the key names. */
+/**
+ * `Loaded`: what the effect gives. Where that is known, functions of the strategy have it, and not what the key names.
+ */
 interface StrategyOptions<A, E, K, Loaded = A> extends ReadOptions<A, E, K> {
   readonly strategy?: Strategy<Loaded, E, K> | undefined
 }
@@ -371,7 +373,7 @@ export const withStrategy: {
   ): <A, E, R>(
     self: Effect.Effect<A, E, R> & FailsWith<E, Failures, Tag>
   ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  // of an effect that is known, or else (the next) of the strategy
+  // The failures of an effect that is known, or else (the next) of the strategy.
   <A, E, T extends Given<string> = undefined>(
     options:
       & StringKey

@@ -33,23 +33,23 @@ import type { AnyReadOptions } from "./options.ts"
 import { cacheOfFiber } from "./withCaching.ts"
 
 /**
- * What effects share that were made by one combinator, by one cached function, or with one strategy. All have one shape,
- * as all effects have one class: a hit then asks each for its fields, and V8 does not look for them.
+ * The traits that all effects of one combinator, one cached function, or one strategy share. All have one
+ * shape, as all effects have one class: a hit then asks each for its fields, and V8 does not look for them.
  */
 interface Traits {
-  /** of a combinator, whose effects are their own strategies */
+  /** The kind of a combinator, whose effects are their own strategies. */
   readonly kind: Kind | undefined
-  /** of all others */
+  /** The strategy of all others. */
   readonly strategy: Strategy<any, any, any> | undefined
-  /** of that strategy */
+  /** The constant lifetime of that strategy. */
   readonly constant: Lifetime | undefined
-  /** the option that gives a lifetime beside `ttl` */
+  /** The option that gives a lifetime beside `ttl`. */
   readonly beside: Kind["beside"]
   readonly deadlinesOnly: boolean
   readonly servesFresh: boolean
   readonly slides: boolean
   readonly refreshLoad: Request["refreshLoad"]
-  /** of effects that name no strategy: they have that of their layer, and are another request to each cache */
+  /** Only for effects that name no strategy: they have that of their layer, and are another request to each cache. */
   readonly ofLayer: ((cache: Cache, self: CachedEffect) => CachedEffect) | undefined
   readonly load: (self: CachedEffect) => Effect.Effect<unknown, unknown, any>
   readonly validate: (self: CachedEffect) => boolean
@@ -68,13 +68,13 @@ interface Given {
  */
 class CachedEffect {
   declare readonly traits: Traits
-  /** what is loaded: an effect, or the arguments of a function */
+  /** The source of the load: an effect, or the arguments of a function. */
   declare readonly source: unknown
   declare readonly options: AnyOptions
   declare readonly key: CacheKey.Any | string
   declare readonly copy: AnyOptions["copy"]
   declare readonly ttl: unknown
-  /** of many: what is there for them alone, others need not load */
+  /** Only for `Cached.many`; programs without it do not load its code. */
   declare batch?: Batch
   declare rules: Request["rules"]
 
@@ -85,7 +85,7 @@ class CachedEffect {
     this.key = key as string
     this.copy = copy as undefined
     this.ttl = ttl
-    // here, so that a request with rules has no other shape than one without
+    // Here, so that a request with rules has no other shape than one without.
     this.rules = undefined
   }
 
@@ -141,7 +141,7 @@ class CachedEffect {
     return this.traits.validate(this)
   }
 
-  // of an effect that is its own strategy
+  // The members of an effect that is its own strategy.
 
   get name(): string {
     return this.traits.kind!.name
@@ -176,7 +176,7 @@ class CachedEffect {
   }
 }
 
-// it asks the cache of its context to read it
+// It asks the cache of its context to read it.
 Object.setPrototypeOf(
   CachedEffect.prototype,
   Effectable.Prototype<CachedEffect & Effect.Effect<unknown, unknown, any>>({
@@ -204,11 +204,11 @@ class Times {
   }
 }
 
-/** Of the last stored entry: those that are stored alike, one after the other, need not hold one each. */
+/** Cached for the most recent entry, so consecutive entries with the same lifetime share one object. */
 let lastTimes: Times | undefined
 
 // ---------------------------------------------------------------------------------------------------------------------
-// combinators
+// Combinators
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
@@ -223,7 +223,7 @@ const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never 
     const mistake = mistakeIn(called, options)
     const of = (load: unknown) => {
       const effect = new CachedEffect(traitsIn(options), load, options, options)
-      // its load dies with a mistake that is known already
+      // Its load dies with a mistake that is known already.
       return mistake === undefined ? effect : Object.defineProperty(effect, "validate", {
         value: () => {
           throw mistake
@@ -232,7 +232,7 @@ const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never 
     }
     return second === undefined ? of : of(first)
   }
-  // `arguments` of a closure per call would cost more than the whole hit
+  // `arguments` of a closure per call would cost more than the whole hit.
   return ((first: AnyOptions, second?: AnyOptions): unknown => {
     if (unchecked > 0) return makeChecked(first, second)
     if (second !== undefined) {
@@ -267,7 +267,7 @@ const sourceOf = ({ source }: CachedEffect): Effect.Effect<unknown, unknown, any
 
 /** Checks the effects of a combinator. */
 const checkerOf = (called: Called): Traits["validate"] => {
-  // the times that were checked last, and found right: every miss is checked, and most have the times of the last one
+  // The times that were checked last, and found right: every miss is checked, and most have the times of the last one.
   let right: { readonly ttl: unknown; readonly beside: unknown } | undefined
   return ({ options, source, traits }) => {
     const isPlain = hasTimesAlone(options, traits.beside)
@@ -283,7 +283,9 @@ const checkerOf = (called: Called): Traits["validate"] => {
   }
 }
 
-/** Whether there are no options beside the key and the times. Those of a class may have getters, which are not listed. */
+/**
+ * Whether there are no options beside the key and the times. Those of a class may have getters, which are not listed.
+ */
 const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): boolean => {
   if (Object.getPrototypeOf(options) !== Object.prototype) return false
   for (const name in options) if (name !== "key" && name !== "ttl" && name !== beside) return false
@@ -291,7 +293,7 @@ const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): 
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// strategies as options
+// Strategies as options
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** How effects with a strategy of their own are loaded and checked. */
@@ -323,14 +325,14 @@ const validateGiven: Traits["validate"] = ({ options, source }) => {
 }
 
 interface OfLayer extends CachedEffect {
-  /** the request to the cache that it asked last */
+  /** The request to the cache that it asked last. */
   last?: CachedEffect
 }
 
 const ofLayer = ({ strategy }: Cache, self: OfLayer): CachedEffect => {
   const { key, last, options, source } = self
   if (strategy === undefined) {
-    // an option that belongs to a strategy may be why there is none
+    // An option that belongs to a strategy may be why there is none.
     checkOptions(calledWithStrategy, options)
     throw noStrategy(options)
   }
@@ -348,7 +350,7 @@ const traitsIn = ({ strategy }: CombinatorOptions): Traits => {
   const known = traitsOfStrategies.get(strategy)
   if (known !== undefined) return known
   const traits = traitsOf(strategy, { load: sourceOf, validate: validateGiven })
-  // what is no object is refused before the load
+  // A value that is no object is refused before the load.
   if (Object(strategy) === strategy) traitsOfStrategies.set(strategy, traits)
   return traits
 }
@@ -356,7 +358,7 @@ const traitsIn = ({ strategy }: CombinatorOptions): Traits => {
 export const withStrategy: never = dual(calledWithStrategy, traitsIn)
 
 // ---------------------------------------------------------------------------------------------------------------------
-// functions
+// Functions
 // ---------------------------------------------------------------------------------------------------------------------
 
 const unchecked = (): boolean => true
@@ -380,11 +382,11 @@ export const callsByString = (
   return (key, args) => new CachedEffect(traits, args, options, { copy, key }) as never
 }
 
-/** What `Cached.many` takes, without its types. */
+/** The options of `Cached.many`, without its types. */
 export interface ManyOptions extends AnyReadOptions {
   readonly lookup: (keys: ReadonlyArray<never>) => ReturnType<LoadAll>
   readonly strategy: Strategy<any, any, any>
-  /** each key has a reader of its own */
+  /** Each key has a reader of its own. */
   readonly isPerKey?: boolean | undefined
 }
 

@@ -26,13 +26,13 @@ import { streamWithCaching, withCaching } from "./withCaching.ts"
  */
 export interface IncrementOptions {
   /**
-   * the whole number to add, which may be negative; 0 reads the counter and creates none
+   * The whole number to add, which may be negative; 0 reads the counter and creates none.
    *
    * @default 1
    */
   readonly by?: number | undefined
   /**
-   * how long the counter lives, from its creation; later calls do not renew it
+   * How long the counter lives, from its creation; later calls do not renew it.
    *
    * @default for ever
    */
@@ -67,10 +67,7 @@ export interface IncrementOptions {
  * @category mutations
  * @since 0.1.0
  */
-export const increment = (
-  name: string,
-  options?: IncrementOptions
-): Effect.Effect<number, StoreError, Caching> =>
+export const increment = (name: string, options?: IncrementOptions): Effect.Effect<number, StoreError, Caching> =>
   withCaching((caching) => {
     checkName("Cached.increment", name)
     requireObject("Cached.increment", options ?? {}, `an object, like { by: 5, ttl: "1 day" }`)
@@ -104,17 +101,19 @@ const checkName = (of: string, name: string): void => {
  * @since 0.1.0
  */
 export interface CachedCounter {
-  /** its name */
+  /** Its name. */
   readonly name: string
-  /** gives its value; 0 where there is no such counter */
+  /** Gives its value; 0 where there is no such counter. */
   readonly get: Effect.Effect<number, StoreError, Caching>
-  /** adds to it, as {@link increment} does */
+  /** Adds to it, as {@link increment} does. */
   readonly increment: (options?: IncrementOptions) => Effect.Effect<number, StoreError, Caching>
-  /** gives it a new lifetime from now on, and answers whether there was one; zero or negative removes it */
+  /** Gives it a new lifetime from now on, and answers whether there was one; zero or negative removes it. */
   readonly touch: (ttl: Ttl.Input) => Effect.Effect<boolean, StoreError, Caching>
-  /** gives how long it still lives: `Option.none()` where there is none, `Duration.infinity` where it does not expire */
+  /**
+   * Gives how long it still lives: `Option.none()` where there is none, `Duration.infinity` where it does not expire.
+   */
   readonly expiresIn: Effect.Effect<Option.Option<Duration.Duration>, StoreError, Caching>
-  /** removes it, and answers whether there was one */
+  /** Removes it, and answers whether there was one. */
   readonly remove: Effect.Effect<boolean, StoreError, Caching>
 }
 
@@ -123,8 +122,8 @@ export interface CachedCounter {
  *
  * **Details**
  *
- * Nothing is created before the first increment. Each operation is one atomic step, across processes too where they share
- * the store, and is carried out under every policy.
+ * Nothing is created before the first increment. Each operation is one atomic step, across processes too where they
+ * share the store, and is carried out under every policy.
  *
  * **Example** (Limiting requests by the minute)
  *

@@ -27,9 +27,9 @@ import { toMillis } from "../Ttl.ts"
  */
 export interface Previous<A> {
   readonly value: A
-  /** the origin's name for this version of the value, as `annotate` or `set` stored it */
+  /** The origin's name for this version of the value, as `annotate` or `set` stored it. */
   readonly etag: string | undefined
-  /** when it was loaded or last renewed, or the oldest value in it was made (`inherit`), in epoch milliseconds */
+  /** When it was loaded or last renewed, or the oldest value in it was made (`inherit`), in epoch milliseconds. */
   readonly createdAt: number
 }
 
@@ -83,7 +83,7 @@ export const previous = <C extends AnyClass>(
     const attempt = loadingOf(fiber.context as Context.Context<never>)
     const flight = attempt?.flight
     if (flight === undefined || infoOf(flight.request.key)?.name !== keyClass.keyName) return Effect.succeedNone
-    // the context of the load has the services of the codecs: the flight was started with them
+    // The context of the load has the services of the codecs: the flight was started with them.
     return Effect.map(
       previousOf(attempt!) as Effect.Effect<Entry | undefined>,
       (entry) =>
@@ -161,7 +161,7 @@ export const notModified: Effect.Effect<never> = Effect.withFiber((fiber) => {
       return nothingToRenew(`no value that may be served is stored for "${id}". Ask Cached.previous first`)
     }
     attempt.renewed = true
-    // it counts as loaded: it is stored even if the last caller leaves now
+    // It counts as loaded: it is stored even if the last caller leaves now.
     flight.pinned = true
     return end(attempt)
   })
@@ -173,12 +173,12 @@ const nothingToRenew = (why: string): Effect.Effect<never> =>
   )
 
 /**
- * Interrupts the load, and the fiber of this call where it is another one: only an interruption gets past every handler.
- * In an uninterruptible region it takes effect at its end.
+ * Interrupts the load, and the fiber of this call where it is another one: only an interruption gets past every
+ * handler. In an uninterruptible region it takes effect at its end.
  */
 const end = ({ flight }: Attempt): Effect.Effect<never> =>
   Effect.withFiber((fiber) => {
-    // after the end of the load its fiber completes the flight
+    // After the end of the load its fiber completes the flight.
     flight?.fiber?.interruptUnsafe(fiber.id)
     if (fiber !== flight?.fiber) fiber.interruptUnsafe(fiber.id)
     return Effect.interrupt
@@ -192,26 +192,26 @@ const end = ({ flight }: Attempt): Effect.Effect<never> =>
  */
 export interface Annotations {
   /**
-   * tags beside those of the key and of the options
+   * Tags beside those of the key and of the options.
    *
    * @default none; a renewed value keeps its tags
    */
   readonly tags?: ReadonlyArray<string> | undefined
   /**
-   * how long the result is served at most, in place of the strategy's `ttl`; zero or negative: it is not stored
+   * How long the result is served at most, in place of the strategy's `ttl`; zero or negative: it is not stored.
    *
    * @default the strategy's
    */
   readonly ttl?: Ttl.Input | undefined
   /**
-   * the age from which the result is stale, in place of the strategy's `softTtl` or `refreshAfter`, up to the end of its
-   * life; zero or negative: from the beginning
+   * The age from which the result is stale, in place of the strategy's `softTtl` or `refreshAfter`, up to the end of
+   * its life; zero or negative: from the beginning.
    *
    * @default the strategy's
    */
   readonly softTtl?: Ttl.Input | undefined
   /**
-   * the origin's name for this version of the value (an HTTP `ETag`), for `previous` in the next load
+   * The origin's name for this version of the value (an HTTP `ETag`), for `previous` in the next load.
    *
    * @default none; a renewed value keeps its own
    */
@@ -223,7 +223,7 @@ export interface Annotations {
  *
  * **Details**
  *
- * - Of several calls the last one counts, for each option by itself.
+ * - If it is called several times, the last call counts, for each option by itself.
  * - `ttl` takes the place of the strategy's `ttl`, be it shorter or longer. `softTtl`, `refreshAfter` and `idle` stay,
  *   up to the new end.
  * - `softTtl` takes the place of the strategy's `softTtl` or `refreshAfter`, up to the end. A strategy that has neither

@@ -38,8 +38,8 @@ const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.
  *
  * **Details**
  *
- * Events carry ids, and values only with {@link eventsWith}. No read waits for a subscriber: at most 1024 events wait for
- * each one, and a slow one loses the oldest.
+ * Events carry ids, and values only with {@link eventsWith}. No read waits for a subscriber: at most 1024 events wait
+ * for each one, and a slow one loses the oldest.
  *
  * **Example** (Collecting three events)
  *
@@ -73,7 +73,7 @@ export const events: Stream.Stream<CacheEvent, never, Caching> = streamOf((event
  * @since 0.1.0
  */
 export interface ValueOptions {
-  /** gives the values too, as `exit`: what was served, loaded, set or evicted */
+  /** Gives the values too, as `exit`: what was served, loaded, set or evicted. */
   readonly values: true
 }
 
@@ -89,8 +89,8 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
  *
  * **Details**
  *
- * `Hit`, `Load`, `Stale`, `Set` and `Evict` have an `exit`. The cache keeps none of them for it: they live as long as the
- * events that wait for this subscriber, 1024 at most.
+ * `Hit`, `Load`, `Stale`, `Set` and `Evict` have an `exit`. The cache keeps none of them for it: they live as long as
+ * the events that wait for this subscriber, 1024 at most.
  *
  * **Gotchas**
  *
@@ -165,7 +165,7 @@ export const onRemoval = <E, R>(
 ): Effect.Effect<void, never, R | Caching | Scope.Scope> =>
   handleAll<Removal, E, R>((caching, offer) => caching.perform(Operations.onRemoval, offer), f)
 
-/** Handles what a listener is told, one after the other, until the scope closes and all is handled. */
+/** Handles the events of a listener, one after the other, until the scope closes and all are handled. */
 export const handleAll = <A, E, R>(
   subscribe: (caching: Cache, offer: (item: A) => void) => () => void,
   f: (item: A) => Effect.Effect<void, E, R>

@@ -33,7 +33,7 @@ import { invalidate } from "./invalidation.ts"
 import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError } from "./options.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
-// functions
+// Functions
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
@@ -44,11 +44,11 @@ import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError 
  */
 export interface CachedFn<K extends Key.Any, In, E, R> {
   (...payload: Arguments<In>): Effect.Effect<Success<K>, E, R>
-  /** gives the key of a payload */
+  /** Gives the key of a payload. */
   readonly key: (...payload: Arguments<In>) => K
-  /** invalidates the result of a payload */
+  /** Invalidates the result of a payload. */
   readonly invalidate: (...payload: Arguments<In>) => Effect.Effect<void, never, Caching>
-  /** loads anew, as under `CachePolicy.refresh`; a failure keeps the stored value */
+  /** Loads again, as under `CachePolicy.refresh`; a failure keeps the stored value. */
   readonly refresh: (...payload: Arguments<In>) => Effect.Effect<Success<K>, E, R>
 }
 
@@ -111,8 +111,8 @@ export interface NamedKeyOptions<
   I extends Key.Indexes<NoInfer<Fields>>
 > extends Omit<Key.Options<Fields, S, E, I>, "version"> {
   /**
-   * part of the fingerprint: raise it when results change in a way that no schema shows. `"code"`: the source text of
-   * `lookup`, so that results of other code are not read (see `CacheKey.codeOf` for what that sees)
+   * Part of the fingerprint: raise it when results change in a way that no schema shows. `"code"`: the source text of
+   * `lookup`, so that results of other code are not read (see `CacheKey.codeOf` for what that sees).
    *
    * @default none
    */
@@ -131,11 +131,11 @@ interface AnyNamedOptions extends Partial<NamedKeyOptions<any, any, any, any>> {
  */
 export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
   (...args: Args): Effect.Effect<A, E, R>
-  /** gives the key of these arguments */
+  /** Gives the key of these arguments. */
   readonly key: (...args: Args) => string
-  /** invalidates the result of these arguments */
+  /** Invalidates the result of these arguments. */
   readonly invalidate: (...args: Args) => Effect.Effect<void, never, Caching>
-  /** loads anew, as under `CachePolicy.refresh`; a failure keeps the stored value */
+  /** Loads again, as under `CachePolicy.refresh`; a failure keeps the stored value. */
   readonly refresh: (...args: Args) => Effect.Effect<A, E, R>
 }
 
@@ -144,7 +144,7 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  *
  * **Details**
  *
- * In place of a class it takes
+ * In place of a class it takes.
  *
  * - the name of one, with its `payload` and `success` among the options: it makes the class, which is `Key` of the
  *   function. With `version: "code"` other code of `lookup` means other keys;
@@ -153,8 +153,8 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  *
  * **Gotchas**
  *
- * The scope of `lookup` closes when the load ends: a resource (`Effect.acquireRelease`) is released before its first reader
- * has it. Share resources with `RcMap`, or close them in `Cached.onRemoval`.
+ * The scope of `lookup` closes when the load ends: a resource (`Effect.acquireRelease`) is released before its first
+ * reader has it. Share resources with `RcMap`, or close them in `Cached.onRemoval`.
  *
  * **Example** (Caching a function)
  *
@@ -215,7 +215,7 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  * @since 0.1.0
  */
 export const fn: {
-  // the first: what another one looks at before it has its types from there
+  // The first: what another one looks at before it has its types from there.
   <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined>(
     keyClass: C,
     options: FnOptions<C, NoInfer<E> | KeyError<Instance<C>>, T> & {
@@ -256,7 +256,7 @@ export const fn: {
     lookup: (...args: Parameters<F>) => Effect.Effect<A, E, R>,
     options: FnOptionsOf<string, NoInfer<A>, NoInfer<E>, NoInfer<E>, T>
   ): CachedStringFn<Parameters<F>, A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  // as many types as no other: `Parameters<typeof Cached.fn<A, E, R>>` is that of the first
+  // As many types as no other: `Parameters<typeof Cached.fn<A, E, R>>` is that of the first.
   <const C extends AnyClass | string | ToKey, E, R, S extends Schema.Constraint, T extends Given<KeyBeside<C>>>(
     keyClass: C,
     options:
@@ -269,7 +269,7 @@ export const fn: {
   if (typeof first === "string") {
     checkNamedFn(`Cached.fn("${first}")`, options)
     const { error, id, ignore, indexes, payload, success, tags, version, ...rest } = options as AnyNamedOptions
-    // here: where the class is defined is told by the stack
+    // Here, because the stack says where the class is defined.
     const keyClass = define(first, {
       error,
       id,
@@ -309,8 +309,9 @@ const isToKey = (first: AnyClass | ToKey): first is ToKey =>
   typeof first === "function" && !("keyName" in first) && !/^class\b/.test(Function.prototype.toString.call(first))
 
 /**
- * In the load of a {@link recursive} function: a failure of that function beyond those that its key declares. The compiler
- * cannot know which while it looks at the load, so there it has no members. It is no part of the failures of the function.
+ * In the load of a {@link recursive} function: a failure of that function beyond those that its key declares. The
+ * compiler cannot know which while it looks at the load, so there it has no members. It is no part of the failures of
+ * the function.
  *
  * @category models
  * @since 0.1.0
@@ -380,7 +381,7 @@ export const recursive = <C extends AnyClass, E, R, T extends Given<Instance<C>>
   return self as never
 }
 
-// the callers have the types: in here a key class only constructs keys
+// The callers have the types: in here a key class only constructs keys.
 const makeFn = (name: string, keyClass: AnyClass, options: AnyFnOptions): never => {
   checkFn(name, keyClass, options)
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)

@@ -78,8 +78,8 @@ export const scan = (pattern = "*"): Stream.Stream<string, StoreError, Caching> 
  *
  * **Details**
  *
- * A store may count expired entries that it has not cleaned up. Memory counts none; a large one is counted in turns of the
- * event loop, and entries that come or go meanwhile may be counted or not.
+ * A store may count expired entries that it has not cleaned up. Memory counts none; a large one is counted in turns of
+ * the event loop, and entries that come or go meanwhile may be counted or not.
  *
  * **Example** (Counting entries)
  *
@@ -176,12 +176,12 @@ export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching)
  *
  * **Details**
  *
- * - Each point is the hit ratio of an LRU memory of that capacity (weight, where entries are weighed) for the reads since
- *   the layer was built. The adaptive policy hits hardly less than that, and mostly more.
+ * - Each point is the hit ratio of an LRU memory of that capacity (weight, where entries are weighed) for the reads
+ *   since the layer was built. The adaptive policy hits hardly less than that, and mostly more.
  * - Ids are sampled (SHARDS: Waldspurger et al., FAST 2015), 4096 at most, so its memory has a bound. Where fewer are
  *   followed than there are, points are mostly within two hundredths of the truth.
- * - A read of what has expired or was invalidated while in memory hits at no capacity. A value that is set counts as read
- *   where it was not in memory, a load that fails does not count.
+ * - A read of what has expired or was invalidated while in memory hits at no capacity. A value that is set counts as
+ *   read where it was not in memory, a load that fails does not count.
  *
  * **Example** (Finding the smallest capacity that hits almost as often as any)
  *
@@ -215,12 +215,13 @@ export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCachin
 )
 
 /**
- * Gives the memory tier another bound while it is in use: so many entries, or so much weight where it has a `maxWeight`.
+ * Gives the memory tier another bound while it is in use: so many entries, or so much weight where it has a
+ * `maxWeight`.
  *
  * **Details**
  *
- * What is too much is evicted, a few entries a turn of the event loop; the effect ends when all the rest has room. Without
- * a memory tier it does nothing.
+ * The surplus is evicted, a few entries in each turn of the event loop; the effect ends when the rest has room.
+ * Without a memory tier it does nothing.
  *
  * **Example** (Shrinking)
  *

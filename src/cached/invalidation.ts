@@ -35,7 +35,8 @@ import { type AnyKey, streamWithCaching, tagsOf, withCaching } from "./withCachi
  *
  * **Details**
  *
- * - A load that is running gives its result to the callers it has. The result is not stored, and later reads load anew.
+ * - A load that is running gives its result to the callers it has. The result is not stored, and later reads load
+ *   again.
  * - A string is a key, never a pattern or a tag: `Cached.Target` lists the targets of other kinds.
  *
  * **Example** (Loading again after an invalidation)
@@ -83,7 +84,7 @@ export const invalidateMany = <Cs extends ReadonlyArray<unknown>>(
   targets: Iterable<AnyKey> | List<Cs>
 ): Effect.Effect<void, never, Caching> => invalidateGiven(targets as Iterable<unknown>)
 
-// what cannot be used is a defect of the effect, as a value that is not of its field's type is
+// A target that cannot be used is a defect of the effect, like a value of the wrong type in a field.
 const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never, Caching> =>
   Effect.suspend(() => invalidateTargets(toStored(parse(targets))))
 
@@ -96,7 +97,7 @@ const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never,
 export interface InvalidateOptions {
   /**
    * `"hard"`: entries are gone for every read that starts afterwards. `"soft"`: entries are stale; `softTtl` and
-   * `failover` may serve them if the load fails, `refreshAhead` while it refreshes, all other strategies load
+   * `failover` may serve them if the load fails, `refreshAhead` while it refreshes, all other strategies load.
    *
    * @default `"hard"`
    */
@@ -134,7 +135,7 @@ export interface InvalidateOptions {
  * @since 0.1.0
  */
 export const invalidateTag: {
-  // an overload of its own, because `Effect.forEach(tags, Cached.invalidateTag)` passes an index too
+  // An overload of its own, because `Effect.forEach(tags, Cached.invalidateTag)` passes an index too.
   (tag: string): Effect.Effect<void, never, Caching>
   (tag: string, options: InvalidateOptions | undefined): Effect.Effect<void, never, Caching>
 } = (tag: string, options?: InvalidateOptions | number): Effect.Effect<void, never, Caching> =>
@@ -284,7 +285,7 @@ export const invalidateMatching = (pattern: string): Stream.Stream<Progress, Sto
 }
 
 /**
- * Makes each cached read in an effect invalidate its key first, and so load anew, for all readers.
+ * Makes each cached read in an effect invalidate its key first, and so load again, for all readers.
  *
  * **When to use**
  *
@@ -294,7 +295,7 @@ export const invalidateMatching = (pattern: string): Stream.Stream<Progress, Sto
  *
  * Reads inside the loads are answered as usual.
  *
- * **Example** (Loading anew for one request)
+ * **Example** (Loading again for one request)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -361,9 +362,9 @@ export const invalidateAfter: {
     targets: After<A, C, Cs>
   ): Effect.Effect<A, E, R | Caching>
 } = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, given: unknown): Effect.Effect<A, E, R | Caching> => {
-  // what is known before the effect runs is checked before it runs
+  // Targets that are known before the effect runs are checked before it runs.
   const targets = typeof given === "function" && !isKeyClass(given) ? undefined : parseGiven(given)
-  // an interruption after the success of the effect must not skip the invalidation
+  // An interruption after the success of the effect must not skip the invalidation.
   return Effect.uninterruptibleMask((restore) => {
     const known = targets === undefined ? undefined : toStored(targets)
     return Effect.tap(
@@ -374,7 +375,7 @@ export const invalidateAfter: {
   })
 })
 
-// a class that is meant as `{ all }` must not be called, after the effect has run
+// A class that is meant as `{ all }` must not be called, after the effect has run.
 const isKeyClass = (given: Function): boolean => "keyName" in given
 
 type ToTargets = (exit: Exit.Exit<unknown>) => unknown

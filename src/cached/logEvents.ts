@@ -26,8 +26,8 @@ import { handleAll } from "./events.ts"
  */
 export interface LogEventsOptions {
   /**
-   * whether lines show what was served, loaded, set or evicted, 200 characters of it; not for secrets that are not
-   * `Redacted`
+   * Whether lines show what was served, loaded, set or evicted, 200 characters of it; not for secrets that are not
+   * `Redacted`.
    *
    * @default `false`
    */
@@ -39,10 +39,10 @@ export interface LogEventsOptions {
  *
  * **Details**
  *
- * - A line has the event, its id and its fields, and is annotated with `cache.key` and `cache.class`, like every line that
- *   the cache logs.
+ * - A line has the event, its id and its fields, and is annotated with `cache.key` and `cache.class`, like every line
+ *   that the cache logs.
  * - No read waits for a line. At most 1024 events wait; past that the oldest are lost.
- * - Below the minimum log level nobody listens, and events cost nothing.
+ * - Below the minimum log level there is no listener, and events cost nothing.
  *
  * **Example** (Logging what a program does with its cache)
  *
@@ -71,9 +71,7 @@ export const logEvents = (
   level: LogLevel.Severity = "Debug",
   options: LogEventsOptions = {}
 ): Effect.Effect<void, never, Caching | Scope.Scope> => {
-  if (!levels.has(level)) {
-    throw mistake(`Cached.logEvents got no level: pass one of ${Array.from(levels).join(", ")}`)
-  }
+  if (!levels.has(level)) throw mistake(`Cached.logEvents got no level: pass one of ${Array.from(levels).join(", ")}`)
   checkOptions<LogEventsOptions>("Cached.logEvents", options, checks)
   const log = Effect.logWithLevel(level)
   return Effect.flatMap(References.MinimumLogLevel, (minimum) =>

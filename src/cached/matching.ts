@@ -22,8 +22,8 @@ import { streamWithCaching, valueFor, withCaching } from "./withCaching.ts"
  *
  * **Details**
  *
- * - Patterns are those of `Cached.entries`. One that is not valid throws a `CacheConfigError` at once. A store that cannot
- *   be scanned fails the stream with its `StoreError`.
+ * - Patterns are those of `Cached.entries`. One that is not valid throws a `CacheConfigError` at once. A store that
+ *   cannot be scanned fails the stream with its `StoreError`.
  * - The store is asked for a few hundred values at once. They are not put in memory: what is there shall not leave for
  *   them.
  * - Left out are cached failures, and keys of over 200 bytes, whose ids are hashes.
@@ -79,7 +79,7 @@ const valuesOf = (
         return exit !== undefined && Exit.isSuccess(exit) ? [[key, valueFor(caching, key, exit.value)] as const] : []
       })
     ),
-    // what was read once, with many others, is not put in memory
+    // An entry that was read once, with many others, is not put in memory.
     Effect.updateService(Current, (policy) => ({ ...policy, writes: false }))
   )
 

@@ -20,7 +20,8 @@ import { toMillis } from "../Ttl.ts"
  *
  * **Details**
  *
- * - `"age"`: its life counts from the birth of the oldest of them, so that nothing in it is older than its `ttl`
+ * - `"age"`: the life of the entry counts from the birth of the oldest of them, so that nothing in it is older than its
+ *   `ttl`
  * - `"life"`: it ends with the first of them that ends, and with the results of loads that it waited for
  * - `"changes"`: as `"life"`, and it ends with each invalidation, removal and write by hand of any of them: it carries
  *   their tags and their ids, including those that they inherited with `"changes"`
@@ -93,7 +94,7 @@ export interface ReadOptions<in out A, in E, in K> {
    */
   readonly minLoad?: Ttl.Input | undefined
   /**
-   * What the entry inherits from cached values read during its load. `"age"`: its life counts from the birth of the
+   * The inheritance from cached values read during the load. `"age"`: its life counts from the birth of the
    * oldest of them. `"life"`: it expires no later than the earliest of them. `"changes"`: also when any of them is
    * invalidated. `"refuse"`: it is not stored. `false`: nothing.
    *
@@ -187,14 +188,12 @@ export const checkInherit = (inherit: Inherit, what: string): void => {
 export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>, any>> = {
   tags: optional((tags) => {
     if (typeof tags === "function") return
-    if (!isListOfText(tags)) {
-      throw mistake("tags cannot be used: pass a list of strings, or a function that gives one")
-    }
+    if (!isListOfText(tags)) throw mistake("tags cannot be used: pass a list of strings, or a function that gives one")
   }),
   timeout: durationOfKey("timeout"),
   retryAfter: duration("retryAfter"),
   lease: optional((lease) => {
-    // the layer's option of that name is a duration
+    // The layer's option of that name is a duration.
     if (typeof lease === "boolean") return
     throw mistake("lease cannot be used: pass true or false; its length is an option of the layer")
   }),
@@ -231,7 +230,7 @@ export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// defaults
+// Defaults
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
@@ -267,7 +266,7 @@ export const readDefaults: Checks<ReadDefaults> = {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// options of the strategies
+// Options of the strategies
 // ---------------------------------------------------------------------------------------------------------------------
 
 type Own<O> = Omit<O, keyof Strategy.Options<unknown, unknown, unknown>>

@@ -11,10 +11,7 @@ import * as Operations from "../internal/engine/operationTable.ts"
 import { mistake } from "../internal/options/options.ts"
 import { withCaching } from "./withCaching.ts"
 
-const ranked = (
-  name: "hottest" | "coldest",
-  count: number
-): Effect.Effect<ReadonlyArray<InMemory>, never, Caching> => {
+const ranked = (name: "hottest" | "coldest", count: number): Effect.Effect<ReadonlyArray<InMemory>, never, Caching> => {
   if (!(Number.isInteger(count) && count >= 1 && count <= defaults.most)) {
     throw mistake(`The count of Cached.${name} is a whole number from 1 to ${defaults.most}, not ${String(count)}`)
   }
@@ -22,8 +19,8 @@ const ranked = (
 }
 
 /**
- * Gets the metadata of the entries of memory that have served most reads, the hottest first; of as many reads, the younger
- * first.
+ * Gets the metadata of the entries of memory that have served most reads, the hottest first; of as many reads, the
+ * younger first.
  *
  * **When to use**
  *
@@ -33,8 +30,8 @@ const ranked = (
  *
  * - So many entries, 10 by default and 1,000 at most; fewer, where fewer may be served.
  * - An entry counts the reads that it has served since its value was stored. A new value begins at zero.
- * - It looks at every entry of memory, a few a turn of the event loop. Entries of a store that are not in memory have no part
- *   in it.
+ * - It looks at every entry of memory, a few a turn of the event loop. Entries of a store that are not in memory have
+ *   no part in it.
  *
  * **Example** (Finding what is read most)
  *
@@ -61,8 +58,8 @@ export const hottest = (
 ): Effect.Effect<ReadonlyArray<InMemory>, never, Caching> => ranked("hottest", count)
 
 /**
- * Gets the metadata of the entries of memory that have served fewest reads, the coldest first; of as many reads, the older
- * first.
+ * Gets the metadata of the entries of memory that have served fewest reads, the coldest first; of as many reads, the
+ * older first.
  *
  * **When to use**
  *
@@ -72,7 +69,7 @@ export const hottest = (
  *
  * As with `hottest`. It is no order of eviction: the policy decides that.
  *
- * **Example** (Finding what nobody reads)
+ * **Example** (Finding values that are not read)
  *
  * ```ts
  * import { Effect } from "effect"

@@ -40,7 +40,7 @@ export type ResolverOptions<K> =
   & FallbackOptions<ErrorOf<K>>
   & ReadOptions<SuccessOf<K>, ErrorOf<K>, K>
   & {
-    /** decides when to load again, and what to serve meanwhile */
+    /** Decides when to load again, and what to serve meanwhile. */
     readonly strategy: Strategy<SuccessOf<K>, ErrorOf<K>, K>
   }
 
@@ -106,11 +106,11 @@ export const resolver = <K extends Requested>(
   const resolve = (key: K): Effect.Effect<unknown, unknown, any> => Effect.request(key, self)
   const readMany = Combine.callMany({
     ...options,
-    // each by itself: the resolver decides what is a batch
+    // Each by itself: the resolver decides what is a batch.
     lookup: (keys) => Effect.forEach(keys, (key) => Effect.exit(resolve(key)), { concurrency: "unbounded" }),
     isPerKey: true
   } as Combine.ManyOptions)
-  // one a cache: Effect collects the requests of one resolver
+  // One a cache: Effect collects the requests of one resolver.
   const resolvers = new WeakMap<Caching["Service"], RequestResolver.RequestResolver<K>>()
   const make = (caching: Caching["Service"]): RequestResolver.RequestResolver<K> =>
     RequestResolver.make<K>((entries) =>
@@ -140,10 +140,7 @@ const groupsOf = <K>(entries: Entries<K>): ReadonlyArray<Entries<K>> =>
     .flatMap((group) => split(group, (context) => Context.get(context, Within)))
     .flatMap((group) => split(group, openTransaction))
 
-const split = <K>(
-  entries: Entries<K>,
-  by: (context: Context.Context<never>) => unknown
-): ReadonlyArray<Entries<K>> => {
+const split = <K>(entries: Entries<K>, by: (context: Context.Context<never>) => unknown): ReadonlyArray<Entries<K>> => {
   const groups = new Map<unknown, Array<Request.Entry<K>>>()
   for (const entry of entries) {
     const name = by(entry.context as Context.Context<never>)
@@ -162,7 +159,7 @@ const readGroup = <K extends Requested>(
 ): Effect.Effect<void, never, any> => {
   const context = Context.add(group[0]!.context as Context.Context<never>, Caching, caching)
   const read = Effect.suspend(() => readMany(group.map(({ request }) => checked(request))))
-  // in place of the resolver's context, which is that of its first request, with its policy and its transaction
+  // In place of the resolver's context, which is that of its first request, with its policy and its transaction.
   return Effect.map(Effect.exit(Effect.updateContext(read, () => context)), (exits) => {
     for (const [i, entry] of group.entries()) {
       entry.completeUnsafe((Exit.isSuccess(exits) ? (exits.value as ReadonlyArray<unknown>)[i] : exits) as never)

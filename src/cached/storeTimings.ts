@@ -10,15 +10,15 @@ import { monotonicMillis } from "../internal/time/monotonic.ts"
 import type { StoreCall } from "./tapStore.ts"
 
 /**
- * What one operation of a store has taken, in milliseconds.
+ * The times of one operation of a store, in milliseconds.
  *
  * @category models
  * @since 0.1.0
  */
 export interface StoreTiming {
-  /** how many times it has ended */
+  /** How many times it has ended. */
   readonly count: number
-  /** how many of them have failed, or were given up */
+  /** How many of them have failed, or were given up. */
   readonly failures: number
   readonly totalMillis: number
   readonly minMillis: number
@@ -33,14 +33,14 @@ export interface StoreTiming {
  * @since 0.1.0
  */
 export interface StoreTimings {
-  /** for the option `around` of `Cached.tapStore` */
+  /** For the option `around` of `Cached.tapStore`. */
   readonly around: <A>(call: StoreCall, effect: Effect.Effect<A, StoreError>) => Effect.Effect<A, StoreError>
-  /** gives what each operation has taken so far, by its name; what was never asked for is not there */
+  /** Gives what each operation has taken so far, by its name; what was never asked for is not there. */
   readonly read: Effect.Effect<{ readonly [operation in StoreCall["operation"]]?: StoreTiming }>
 }
 
 /**
- * Makes timings for `Cached.tapStore`: how many operations of each kind a store was asked for, and what they have taken.
+ * Makes timings for `Cached.tapStore`: how many operations of each kind a store was asked for, and how long they took.
  *
  * **When to use**
  *
@@ -48,7 +48,7 @@ export interface StoreTimings {
  *
  * **Details**
  *
- * Each page of a `scan` is an operation. Time is that of Effect's `Clock`, and goes on where the wall clock is set.
+ * Each page of a `scan` is an operation. Time is measured by Effect's monotonic clock.
  *
  * **Example** (Timing a store)
  *
@@ -68,7 +68,7 @@ export interface StoreTimings {
  * commit?.failures // => 0
  * ```
  *
- * @see `Cached.stats` for what the cache has answered
+ * @see `Cached.stats` for the answers of the cache
  *
  * @category constructors
  * @since 0.1.0

@@ -17,13 +17,13 @@ import { sizeAboveZero } from "../internal/options/folder.ts"
 import {
   checkGiven,
   type Checks,
-  inCall,
   mistake,
   namesIn,
   optional,
   positiveMillis,
   refuseUnknown,
-  requireObject
+  requireObject,
+  within
 } from "../internal/options/options.ts"
 import { fallsBack } from "../internal/strategy/make.ts"
 import * as Strategy from "../Strategy.ts"
@@ -39,19 +39,19 @@ import {
 import { checked, streamWithCaching } from "./withCaching.ts"
 
 /**
- * What functions of the options see of a stream that has ended well.
+ * The end of a stream that has ended well, as functions of the options get it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface StreamEnd extends Ended {
-  /** how many elements it had */
+  /** How many elements it had. */
   readonly elements: number
-  /** how large they are encoded; without a store about as much as they take in memory */
+  /** How large they are encoded; without a store about as much as they take in memory. */
   readonly bytes: number
 }
 
-/** What a stream has of the options of a read; the others are about one value. */
+/** The options of a read that a stream has; the others are about one value. */
 const ofReads = ["tags", "retryAfter", "lease", "memoryTtl", "minLoad", "inherit"] as const
 
 /**
@@ -64,33 +64,35 @@ export interface StreamOptions<in out E, in K>
   extends Pick<ReadOptions<StreamEnd, E, K>, typeof ofReads[number]>, FallbackOptions<E>
 {
   /**
-   * how large the stored stream may be. A larger one goes on to its consumers, is not stored, and nobody joins it any more
+   * How large the stored stream may be. A larger one still reaches its consumers, but it is not stored, and later
+   * consumers do not join it.
    *
    * @default 16 MiB; an eighth of `maxSize` where the store is a folder
    */
   readonly maxBytes?: ByteSize.Input | undefined
   /**
-   * how long a run may take whose stream is stored, at most an hour; with `lease: true` also how long it renews its lease
+   * How long a run may take whose stream is stored, at most an hour; with `lease: true` also how long it renews its
+   * lease.
    *
    * @default 1 hour
    */
   readonly maxRun?: Ttl.Input | undefined
   /**
-   * the longest lifetime that a function may give, because pages are written before it is asked
+   * The longest lifetime that a function may give, because pages are written before it is asked.
    *
    * @default 1 day
    */
   readonly maxTtl?: Ttl.Input | undefined
   /**
-   * what happens, where the stream is not stored, to a consumer that is 16 pages behind: `"fail"` (once it has held others
-   * up for 5 seconds in all it gets `StreamLagged`) or `"wait"` (the run waits for it, and so do the others)
+   * The treatment of a consumer that is 16 pages behind, if the stream is not stored: `"fail"` (once it has held others
+   * up for 5 seconds in all it gets `StreamLagged`) or `"wait"` (the run waits for it, and so do the others).
    *
    * @default `"fail"`
    */
   readonly whenSlow?: "fail" | "wait" | undefined
   /**
-   * `"whenComplete"`: this consumer gets nothing before the stream has ended well, so that `softTtl` can fall back on the
-   * whole stale stream until then; `"atOnce"`: elements as they come
+   * `"whenComplete"`: this consumer gets nothing before the stream has ended well, so that `softTtl` can fall back on
+   * the whole stale stream until then; `"atOnce"`: elements as they come.
    *
    * @default `"atOnce"`
    */
@@ -114,19 +116,20 @@ type Errors = StreamLagged | StreamCut
  *
  * **Details**
  *
- * - One run serves all who consume it at the same time, each at its own pace, and pulls for the foremost. Who comes late
- *   starts with the first element.
+ * - One run serves all concurrent consumers, each at its own pace, and pulls for the foremost. A late consumer starts
+ *   with the first element.
  * - Only a stream that has ended is served again: one that fails, or that all have left, leaves nothing. With `when` or
  *   `storeFailures` a failure is the stored end.
  * - With a class as key, `success` is the schema of an element.
- * - `strategy` is `Strategy.ttl`, `softTtl` (falls back on the whole stale stream, while this consumer has got nothing), or
- *   `untilInvalidated`.
+ * - `strategy` is `Strategy.ttl`, `softTtl` (falls back on the whole stale stream, while this consumer has got
+ *   nothing), or `untilInvalidated`.
  * - Other processes run beside this one, and the first to end stores; with `lease: true` one runs.
  *
  * **Gotchas**
  *
  * - A consumer that takes the elements that it needs and leaves stores nothing: drain the stream.
- * - Under one key there is a stream or the value of an effect. Each is a miss for the other, and for `Cached.getOption`.
+ * - Under one key there is a stream or the value of an effect. Each is a miss for the other, and for
+ *   `Cached.getOption`.
  *
  * **Example** (Reading a stream twice)
  *
@@ -154,7 +157,7 @@ export const stream: {
     options:
       & { readonly key: K & CacheKey<A, E, KR> }
       & StreamOptions<NoInfer<E> | Failures, NoInfer<K>>
-      // the failures of a strategy are not known yet when it is made
+      // The failures of a strategy are not known yet when it is made.
       & StreamLifetime<NoInfer<E> | Failures, NoInfer<K>, any>
   ): <A2 extends A, E2, R>(
     self: Stream.Stream<A2, E2, R> & Stream.Stream<unknown, Failures, unknown>
@@ -179,9 +182,7 @@ export const stream: {
   const options = second ?? first
   const read = parse(options)
   const of = (origin: unknown) => {
-    if (!Stream.isStream(origin)) {
-      throw mistake(`${name} got no stream: for an effect there are the other combinators`)
-    }
+    if (!Stream.isStream(origin)) throw mistake(`${name} got no stream: for an effect there are the other combinators`)
     const streaming: Streaming = { ...read, origin: origin as Streaming["origin"] }
     return streamWithCaching((cache) => cache.perform(Operations.stream, streaming))
   }
@@ -189,7 +190,7 @@ export const stream: {
 }) as never
 
 // ---------------------------------------------------------------------------------------------------------------------
-// options
+// Options
 // ---------------------------------------------------------------------------------------------------------------------
 
 const name = "Cached.stream"
@@ -239,7 +240,7 @@ const parse = (given: unknown): Omit<Streaming, "origin"> => {
   requireObject(name, Stream.isStream(given) ? undefined : given, "{ key: \"rows\", ttl: \"1 hour\" }")
   const options = given as AnyOptions
   const { key, strategy, ttl } = options
-  try {
+  return within(typeof key === "string" ? `${name} (key "${key}")` : name, () => {
     refuseUnknown(
       "it",
       options,
@@ -251,9 +252,7 @@ const parse = (given: unknown): Omit<Streaming, "origin"> => {
     )
     if (strategy !== undefined) {
       const [beside] = Object.keys(lifetime)
-      if (beside !== undefined) {
-        throw mistake(`${beside} stands beside a strategy: give it to the strategy`)
-      }
+      if (beside !== undefined) throw mistake(`${beside} stands beside a strategy: give it to the strategy`)
       checkStrategy(strategy)
     } else if (ttl === undefined) {
       throw mistake("it needs a ttl, like \"1 hour\", or a strategy")
@@ -270,9 +269,7 @@ const parse = (given: unknown): Omit<Streaming, "origin"> => {
       whenSlow: whenSlow ?? "fail",
       emit: emit ?? "atOnce"
     }
-  } catch (thrown) {
-    throw inCall(typeof key === "string" ? `${name} (key "${key}")` : name, thrown)
-  }
+  })
 }
 
 const readOptionsOf = (

@@ -22,7 +22,7 @@ import { Store } from "../ports/store.ts"
  * @since 0.1.0
  */
 export interface StoreCall {
-  /** the method of `Store` */
+  /** The method of `Store`. */
   readonly operation: Exclude<
     keyof Store,
     | "name"
@@ -36,10 +36,11 @@ export interface StoreCall {
     | "changesUnsafe"
   >
   /**
-   * the ids, the tags or the name of the counter that it concerns, without any prefix; none for `scan`, `size`, `clear`
+   * The ids, the tags or the name of the counter that it concerns, without any prefix; none for `scan`, `size`,
+   * `clear`.
    */
   readonly ids: ReadonlyArray<string>
-  /** the name of the store */
+  /** The name of the store. */
   readonly store: string
 }
 
@@ -51,25 +52,25 @@ export interface StoreCall {
  */
 export interface TapStoreOptions<R> {
   /**
-   * runs every operation, and may log, time, count, repeat or refuse it; a synchronous store is then asked as an
-   * effect, each page of a `scan` is a call, and following the changes of other processes is none
+   * Runs every operation, and may log, time, count, repeat or refuse it; a synchronous store is then asked as an
+   * effect, each page of a `scan` is a call, and following the changes of other processes is none.
    */
   readonly around?:
     | (<A>(call: StoreCall, effect: Effect.Effect<A, StoreError>) => Effect.Effect<A, StoreError, R>)
     | undefined
   /**
-   * the part of the store for this cache: ids, tags and counters are written with it and read back without, and caches
-   * of other prefixes never meet them
+   * The part of the store for this cache: ids, tags and counters are written with it and read back without, and caches
+   * of other prefixes never meet them.
    */
   readonly prefix?: string | undefined
   /**
-   * the largest payload that is written
+   * The largest payload that is written.
    *
    * @default unlimited
    */
   readonly maxSize?: ByteSize.Input | undefined
   /**
-   * the smallest payload that is written
+   * The smallest payload that is written.
    *
    * @default 0
    */

@@ -1,4 +1,4 @@
-/** What an invalidation is about: keys, and whatever else names several entries. */
+/** The targets of invalidations: keys, and names of several entries. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { CacheConfigError } from "../CacheError.ts"
@@ -15,7 +15,7 @@ import * as Glob from "../internal/text/glob.ts"
 import { type AnyKey, idOf, tagOf, withCaching } from "./withCaching.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
-// models
+// Models
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
@@ -38,7 +38,7 @@ type Exactly<Payload, Field extends PropertyKey> =
   & { readonly [F in Exclude<keyof Payload, Field>]?: never }
 
 /**
- * What an invalidation is about.
+ * The target of an invalidation.
  *
  * **Details**
  *
@@ -65,7 +65,7 @@ type Simple = AnyKey | { readonly tag: string } | { readonly all: AnyClass } | {
 
 /** Targets, each with the class of its `where`, which the compiler infers. */
 export type List<Cs extends ReadonlyArray<unknown>> =
-  // on its own, or the compiler finds no common type for lists of different lengths
+  // On its own, or the compiler finds no common type for lists of different lengths.
   | ReadonlyArray<Simple>
   | { readonly [I in keyof Cs]: Target<Cs[I]> }
 
@@ -73,7 +73,7 @@ export type List<Cs extends ReadonlyArray<unknown>> =
 export type OneOrMore<C, Cs extends ReadonlyArray<unknown>> = Target<C> | List<Cs>
 
 // ---------------------------------------------------------------------------------------------------------------------
-// from targets to what the cache is asked
+// From targets to what the cache is asked
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** Targets as the cache stores them. */
@@ -81,7 +81,7 @@ interface Stored {
   readonly ids: Array<string>
   readonly tags: Array<string>
   readonly globs: Array<Glob.Glob>
-  /** a string key that looks like a pattern */
+  /** A string key that looks like a pattern. */
   patternLike: string | undefined
 }
 
@@ -127,7 +127,7 @@ const parseOne = (target: unknown): Parsed => {
 
 /** Checks targets. Throws a `CacheConfigError` for the first one that cannot be used. */
 export const parse = (targets: Iterable<unknown>): ReadonlyArray<Parsed> => {
-  // a string is iterable too: its letters would be the keys
+  // A string is iterable too: its letters would be the keys.
   if (typeof targets === "object" && targets !== null && Symbol.iterator in targets) {
     return Array.from(targets, parseOne)
   }
@@ -183,10 +183,10 @@ const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob)
   })
 
 // ---------------------------------------------------------------------------------------------------------------------
-// classes, indexes, patterns
+// Classes, indexes, patterns
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** What is known about a key class. */
+/** The description of a key class. */
 export const infoOf = (what: string, keyClass: AnyClass | undefined): KeyInfo => {
   const info = (keyClass as { readonly prototype?: { readonly "~class"?: KeyInfo } } | undefined)?.prototype?.["~class"]
   if (info !== undefined) return info
@@ -205,7 +205,7 @@ export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: o
     return () => tag
   } catch (thrown) {
     if (thrown instanceof CacheConfigError) throw thrown
-    // its schema refers to a class that is not defined yet
+    // Its schema refers to a class that is not defined yet.
     return make
   }
 }

@@ -33,11 +33,11 @@ type ServicesOf<F extends AnyCached> = Effect.Services<ReturnType<F>>
  * @since 0.1.0
  */
 export interface WarmProgress {
-  /** how many payloads were read, from the cache or by a load */
+  /** How many payloads were read, from the cache or by a load. */
   readonly done: number
-  /** how many payloads could not be loaded */
+  /** How many payloads could not be loaded. */
   readonly failed: number
-  /** how many payloads there are */
+  /** How many payloads there are. */
   readonly total: number
 }
 
@@ -49,13 +49,13 @@ export interface WarmProgress {
  */
 export interface WarmOptions {
   /**
-   * how many loads run at once; of a function of many, how many calls
+   * How many loads run at once; of a function of many, how many calls.
    *
    * @default 16
    */
   readonly concurrency?: number | undefined
   /**
-   * how many payloads one call gets, for a function of many
+   * How many payloads one call gets, for a function of many.
    *
    * @default 100
    */
@@ -95,7 +95,7 @@ export interface WarmOptions {
  * progress[2] // => { done: 2, failed: 1, total: 3 }
  * ```
  *
- * @see {@link keepFresh} for loading anew by a schedule
+ * @see {@link keepFresh} for loading again by a schedule
  *
  * @category caching
  * @since 0.1.0
@@ -183,8 +183,8 @@ const isHopeless = (cause: Cause.Cause<unknown>): boolean =>
 const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idOf(self.key(first))
 
 /**
- * Keeps a result fresh for as long as the scope is open: reads it at once, then loads it anew by a schedule, whether
- * anybody reads it or not.
+ * Keeps a result fresh for as long as the scope is open: reads it at once, then loads it again by a schedule, whether
+ * it is read or not.
  *
  * **When to use**
  *
@@ -192,7 +192,8 @@ const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idO
  *
  * **Details**
  *
- * - It runs in the background, until the scope closes or the schedule ends. To have the value before going on, read it.
+ * - It runs in the background, until the scope closes or the schedule ends. To have the value before the next step,
+ *   read it.
  * - One load runs at a time. It follows a refresh that runs, as under `CachePolicy.refresh`.
  * - A failed load keeps the old value and counts among `loadFailures`. The first failure is logged as a warning, the
  *   next ones only after a load has succeeded.

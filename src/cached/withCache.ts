@@ -21,7 +21,7 @@ import { mistake } from "../internal/options/options.ts"
 export type WithCache<T, Self> = T extends Effect.Effect<infer A, infer E, infer R>
   ? Effect.Effect<A, E, Exclude<R, Caching> | Self>
   : T extends Stream.Stream<infer A, infer E, infer R> ? Stream.Stream<A, E, Exclude<R, Caching> | Self>
-  // a key class is the same for every cache
+  // A key class is the same for every cache.
   : T extends AnyClass ? T
   : T extends (...args: infer Args) => infer Out
     ? ((...args: Args) => WithCache<Out, Self>) & { readonly [Name in keyof T]: WithCache<T[Name], Self> }
@@ -31,7 +31,7 @@ export type WithCache<T, Self> = T extends Effect.Effect<infer A, infer E, infer
 type Usable =
   | Effect.Effect<any, any, any>
   | Stream.Stream<any, any, any>
-  // parameters are contravariant: no other type accepts every function
+  // Parameters are contravariant: no other type accepts every function.
   | ((...args: any) => unknown)
 
 /**
@@ -96,7 +96,7 @@ type Rewire = (context: Context.Context<never>) => Context.Context<never>
 const rewire = (self: unknown, change: Rewire): unknown => {
   if (Effect.isEffect(self)) return Effect.updateContext(self as Effect.Effect<unknown, unknown>, change)
   if (Stream.isStream(self)) return Stream.updateContext(self as Stream.Stream<unknown, unknown>, change)
-  // a key class is the same for every cache
+  // A key class is the same for every cache.
   if (typeof self !== "function" || "keyName" in self) return self
   const members = Object.entries(self).map(([name, member]) => [name, rewire(member, change)])
   return Object.assign((...args: ReadonlyArray<unknown>) => rewire(self(...args), change), Object.fromEntries(members))

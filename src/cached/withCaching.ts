@@ -29,14 +29,14 @@ const forget = (): void => {
 }
 
 /**
- * The cache of a fiber's context. Throws where there is none. Kept for the next read, because many have the same context
- * and a look-up costs a tenth of a hit; not beyond what runs now, or a program that waits would keep its last reader's
- * context.
+ * The cache of a fiber's context. Throws where there is none. Kept for the next read, because many have the same
+ * context and a look-up costs a tenth of a hit; not beyond what runs now, or a program that waits would keep its last
+ * reader's context.
  */
 export const cacheOfFiber = (fiber: Fiber.Fiber<any, any>): Cache =>
   fiber.context === lastContext ? lastCache! : look(fiber.context)
 
-// apart, so that a hit has the few instructions before it inlined
+// Apart, so that a hit has the few instructions before it inlined.
 const look = (context: Context.Context<never>): Cache => {
   const cache = cacheIn(context)
   if (lastContext === undefined) queueMicrotask(forget)
@@ -66,7 +66,7 @@ export const streamWithCaching = <A, E, R = never>(
 ): Stream.Stream<A, E, R | Caching> =>
   Stream.unwrap(withCaching((caching, policy) => Effect.succeed(f(caching, policy))))
 
-/** A value for who has asked for it by hand: a copy, where the layer says so. */
+/** A value for a read by hand: a copy, if the layer says so. */
 export const valueFor = <K extends AnyKey>({ copy }: Cache, key: K, value: unknown): ValueOf<K> =>
   (copy === undefined ? value : copyOf<unknown>(copy, key)(value)) as ValueOf<K>
 

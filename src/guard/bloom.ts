@@ -30,12 +30,14 @@ import type { Guardable } from "./guardable.ts"
  * @since 0.1.0
  */
 export interface BloomOptions {
-  /** the name of the filter: filters of one name and size are one, for all who share the place of their bits */
+  /**
+   * The name of the filter: filters of one name and size are one, for all processes that share the place of their bits.
+   */
   readonly key: string
-  /** how many items it is made for. With more of them it grows, by a layer of twice the size at a time */
+  /** How many items it is made for. With more of them it grows, by a layer of twice the size at a time. */
   readonly capacity: number
   /**
-   * the share of items that are taken for added, and were not: above 0 and below 1
+   * The share of items that are taken for added, and were not: above 0 and below 1.
    *
    * @default 0.01
    */
@@ -43,20 +45,20 @@ export interface BloomOptions {
 }
 
 /**
- * What a filter is like: `Bloom.report`.
+ * The size and the fill of a filter: `Bloom.report`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface BloomReport {
-  /** about how many different items were added */
+  /** About how many different items were added. */
   readonly items: number
   readonly layers: number
-  /** of all layers together */
+  /** The bytes of all layers together. */
   readonly bytes: number
-  /** the share of bits that are set in the last layer; at about a half it is full */
+  /** The share of bits that are set in the last layer; at about a half it is full. */
   readonly fill: number
-  /** the share of items that are taken for added now, and were not */
+  /** The share of items that are taken for added now, and were not. */
   readonly errorRate: number
 }
 
@@ -70,7 +72,7 @@ export interface BloomProgress extends BloomReport {
   readonly added: number
 }
 
-/** What runs in place of what is not needed: of the same sort. */
+/** The kind of the alternative: an effect for an effect, a stream for a stream. */
 type Either<Self, Other> = [Self, Other] extends
   [Effect.Effect<infer A, infer E, infer R>, Effect.Effect<infer A2, infer E2, infer R2>]
   ? Effect.Effect<A | A2, E | E2, R | R2>
@@ -86,20 +88,20 @@ type Either<Self, Other> = [Self, Other] extends
  */
 export interface Bloom {
   readonly key: string
-  /** adds an item, and ends when all who share the place can know it */
+  /** Adds an item, and ends when all processes that share the place can see it. */
   readonly add: (item: string) => Effect.Effect<void, StoreError>
-  /** adds many items, in few steps */
+  /** Adds many items, in few steps. */
   readonly addAll: (items: Iterable<string>) => Effect.Effect<void, StoreError>
-  /** adds the items of a stream, in few steps, and tells after each of them how far it is */
+  /** Adds the items of a stream, in few steps, and tells after each of them how far it is. */
   readonly fill: <E, R, E2 = never, R2 = never>(
     items: Stream.Stream<string, E, R>,
     options?: {
       readonly onProgress?: ((progress: BloomProgress) => Effect.Effect<unknown, E2, R2>) | undefined
     }
   ) => Effect.Effect<BloomProgress, E | E2 | StoreError, R | R2>
-  /** `false`: the item was never added. While the place of the bits fails the answer is `true`: nobody knows */
+  /** `false`: the item was never added. While the place of the bits fails the answer is `true`: it is unknown. */
   readonly mayHave: (item: string) => Effect.Effect<boolean>
-  /** runs the effect or stream only if the item may have been added, and the other one if it never was */
+  /** Runs the effect or stream only if the item may have been added, and the other one if it never was. */
   readonly guard: {
     <Other extends Guardable>(
       item: string,
@@ -111,11 +113,11 @@ export interface Bloom {
       orElse: () => Other
     ): Either<Self, Other>
   }
-  /** what the filter is like: all of its bits are read */
+  /** The size and the fill of the filter: all of its bits are read. */
   readonly report: Effect.Effect<BloomReport, StoreError>
   /**
-   * removes all items. Other processes may go on taking some of them for added: where that matters, begin a filter with
-   * another key
+   * Removes all items. Other processes may go on taking some of them for added: where that matters, begin a filter with
+   * another key.
    */
   readonly clear: Effect.Effect<void, StoreError>
 }
@@ -152,21 +154,21 @@ const checked = function*(items: Iterable<string>): Generator<string> {
 const itemsOfStep = 10_000
 
 /**
- * A filter of items, as bits in the place where the guards keep their state (Bloom, 1970). It never says of an item that was
- * added that it was not.
+ * A filter of items, as bits in the place where the guards keep their state (Bloom, 1970). It never says of an item
+ * that was added that it was not.
  *
  * **When to use**
  *
- * Use it before look-ups that mostly find nothing: names that are free, articles that do not exist, addresses on no list. What
- * was never added needs no look-up.
+ * Use it before look-ups that mostly find nothing: names that are free, articles that do not exist, addresses on no
+ * list. An item that was never added needs no look-up.
  *
  * **Details**
  *
  * - `add` ends when the bits are saved: from then on no process that shares the place says that the item is absent. The
- *   bits of processes are merged, so nobody waits for a lock.
- * - An answer "absent" is asked of the place, an answer "maybe" needs nobody.
- * - It takes about 1.5 bytes for each item at an `errorRate` of 0.01, here and in the place, and 3 where it has grown. With
- *   more items than `capacity` it grows, and the error stays below `errorRate`.
+ *   bits of processes are merged, so there is no lock to wait for.
+ * - An answer "absent" is asked of the place, an answer "maybe" comes from memory.
+ * - It takes about 1.5 bytes for each item at an `errorRate` of 0.01, here and in the place, and 3 where it has grown.
+ *   With more items than `capacity` it grows, and the error stays below `errorRate`.
  * - Items cannot be removed one by one.
  * - Throws a `CacheConfigError` for options that make no sense.
  *
@@ -228,9 +230,7 @@ export const bloom = (options: BloomOptions): Bloom => {
     fill: (items, options = {}) => {
       refuseUnknown("fill of a filter", options, ["onProgress"])
       const { onProgress } = options
-      if (!Stream.isStream(items)) {
-        throw mistake("fill of a filter is given a stream of items")
-      }
+      if (!Stream.isStream(items)) throw mistake("fill of a filter is given a stream of items")
       if (onProgress !== undefined && typeof onProgress !== "function") {
         throw mistake("onProgress of a filter is a function")
       }
@@ -256,7 +256,7 @@ export const bloom = (options: BloomOptions): Bloom => {
   }
 }
 
-/** While the place fails nobody knows. */
+/** While the place fails the answer is unknown. */
 const orMaybe = (fiber: Fiber.Fiber<any, any>, answer: Effect.Effect<boolean, StoreError>): Effect.Effect<boolean> =>
   Effect.catch(answer, (error) => fiber.getRef(Policy.Current).strict ? strictly(error) : Effect.succeed(true))
 
@@ -280,7 +280,7 @@ const reportOf = ({ layers }: Filter.Known): BloomReport => {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// answers
+// Answers
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
@@ -291,7 +291,8 @@ const reportOf = ({ layers }: Filter.Known): BloomReport => {
  */
 export interface DualBloomOptions extends BloomOptions {
   /**
-   * `true`: an answer is remembered only if no bit of its item is set yet. Fewer wrong answers, and fewer remembered ones
+   * `true`: an answer is remembered only if no bit of its item is set yet. Fewer wrong answers, and fewer remembered
+   * ones.
    *
    * @default `false`
    */
@@ -306,12 +307,12 @@ export interface DualBloomOptions extends BloomOptions {
  */
 export interface DualBloom {
   readonly key: string
-  /** runs the effect, unless its answer for the item is remembered, and remembers it */
+  /** Runs the effect, unless its answer for the item is remembered, and remembers it. */
   readonly remember: {
     (item: string): <E, R>(self: Effect.Effect<boolean, E, R>) => Effect.Effect<boolean, E, R>
     <E, R>(self: Effect.Effect<boolean, E, R>, item: string): Effect.Effect<boolean, E, R>
   }
-  /** what is remembered of an item; `undefined`: nothing, or both */
+  /** The remembered answer for an item; `undefined`: none, or both. */
   readonly answer: (item: string) => Effect.Effect<boolean | undefined>
   readonly yes: Bloom
   readonly no: Bloom
@@ -322,8 +323,8 @@ export interface DualBloom {
  *
  * **When to use**
  *
- * Use it for a question that is asked of very many items, costs much, has an answer that never changes, and may be answered
- * wrongly now and then. For all others use a cached effect.
+ * Use it for a question that is asked of very many items, costs much, has an answer that never changes, and may be
+ * answered wrongly now and then. For all others use a cached effect.
  *
  * **Details**
  *
@@ -377,9 +378,7 @@ export const dualBloom = (options: DualBloomOptions): DualBloom => {
       return Effect.catch(added, (error) => fiber.getRef(Policy.Current).strict ? strictly(error) : Effect.void)
     })
   const remember = (self: Effect.Effect<boolean, unknown, unknown>, item: string) => {
-    if (!Effect.isEffect(self)) {
-      throw mistake(`remember of ${what} is for an effect: a stream has no one answer`)
-    }
+    if (!Effect.isEffect(self)) throw mistake(`remember of ${what} is for an effect: a stream has no one answer`)
     return Effect.flatMap(answer(item), (known) => {
       if (known !== undefined) return Effect.succeed(known)
       return Effect.tap(self, (answer) => {

@@ -36,50 +36,50 @@ import { type OnStoreError, type Placed, type PlaceOptions, step, type StoreErro
  */
 export interface CircuitBreakerOptions<in A = unknown, in E = unknown> extends KeyOptions, PlaceOptions {
   /**
-   * so many failures in a row open the circuit
+   * So many failures in a row open the circuit.
    *
    * @default 5, unless there is a `rate`
    */
   readonly failures?: number | undefined
   /**
-   * this share of failures in `window` opens the circuit, above 0 and at most 1
+   * This share of failures in `window` opens the circuit, above 0 and at most 1.
    *
    * @default none
    */
   readonly rate?: number | undefined
   /**
-   * how long outcomes count for `rate`
+   * How long outcomes count for `rate`.
    *
    * @default 1 minute
    */
   readonly window?: Ttl.Input | undefined
   /**
-   * below so many calls in `window` no `rate` opens the circuit
+   * Below so many calls in `window` no `rate` opens the circuit.
    *
    * @default 10
    */
   readonly minimumCalls?: number | undefined
   /**
-   * how long the circuit stays open before a call may find out whether it can close
+   * How long the circuit stays open before a call may find out whether it can close.
    *
    * @default 30 seconds
    */
   readonly open?: Ttl.Input | undefined
   /**
-   * each time that the probe fails the circuit stays open twice as long, for this long at most
+   * Each time that the probe fails the circuit stays open twice as long, for this long at most.
    *
    * @default as `open`: it does not grow
    */
   readonly maxOpen?: Ttl.Input | undefined
   /**
-   * a probe without an outcome has failed after this time; the call itself goes on
+   * A probe without an outcome has failed after this time; the call itself continues.
    *
    * @default 30 seconds
    */
   readonly probeTimeout?: Ttl.Input | undefined
   /**
-   * whether a call has failed. It is not asked about a call that was interrupted, which counts for nothing. A stream that
-   * has ended well has no value
+   * Whether a call has failed. It is not asked about a call that was interrupted, which counts for nothing. A stream
+   * that has ended well has no value.
    *
    * @default every failure and defect
    */
@@ -141,7 +141,7 @@ const check = (options: CircuitBreakerOptions): Breaker => {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// calls
+// Calls
 // ---------------------------------------------------------------------------------------------------------------------
 
 const ask = (fiber: Fiber.Fiber<any, any>, { name, onStoreError }: Breaker, input: Circuit.Input) =>
@@ -168,7 +168,7 @@ const admit = (
     : generationOf(breaker, answer.now)
 }
 
-/** Records how a call ended. A place that fails now fails nobody: the call has its outcome. */
+/** Records how a call ended. A failure of the place is ignored now: the call has its outcome. */
 const record = (breaker: Breaker, generation: number | undefined, exit: Exit.Exit<any, any>): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     if (generation === undefined) return Effect.void
@@ -196,7 +196,7 @@ const onEffect = (self: AnyEffect, breaker: Breaker): AnyEffect =>
     )
   )
 
-/** The outcome of a stream is its own: who fails while it consumes says nothing of the service. */
+/** The outcome of a stream is its own: a failure of its consumer says nothing about the service. */
 const onStream = (self: AnyStream, breaker: Breaker): AnyStream =>
   Stream.suspend(() => {
     let failed: Exit.Exit<never, unknown> | undefined
@@ -222,22 +222,22 @@ type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not 
 
 /**
  * Lets no call of a service through that fails: after too many failures the circuit opens, and calls fail with
- * `CircuitOpen`, which says when the next one may run. Then one call is let through, the probe, and its outcome closes the
- * circuit or opens it again. It caches nothing.
+ * `CircuitOpen`, which says when the next one may run. Then one call is let through, the probe, and its outcome closes
+ * the circuit or opens it again. It caches nothing.
  *
  * **When to use**
  *
- * Use around calls of a service that may be down, with `Cached.failover` or `Cached.softTtl` around it: then callers get the
- * last value, at once, and the service gets time to recover.
+ * Use around calls of a service that may be down, with `Cached.failover` or `Cached.softTtl` around it: then callers
+ * get the last value, at once, and the service gets time to recover.
  *
  * **Details**
  *
  * - The state is where that of the cache is: in memory, in the folder of `CacheLayer.disk`, on the server of
- *   `CacheLayer.redis`. All who use that place have one circuit of a key together.
- * - The circuit opens after `failures` in a row, or when a share of `rate` has failed in `window`; with both, at the first of
- *   them. A circuit that closes begins to count anew.
- * - An interrupted call counts for nothing; an interrupted probe makes room for another one. Calls that were let through
- *   before the circuit changed run to their end and change nothing.
+ *   `CacheLayer.redis`. All users of that place share one circuit of a key.
+ * - The circuit opens after `failures` in a row, or when a share of `rate` has failed in `window`; with both, at the
+ *   first of them. A circuit that closes begins to count from zero.
+ * - An interrupted call counts for nothing; an interrupted probe makes room for another one. Calls that were let
+ *   through before the circuit changed run to their end and change nothing.
  * - A stream is one call, with the outcome at its end.
  * - Throws a `CacheConfigError` for options that make no sense.
  *

@@ -1,19 +1,18 @@
 /**
- * The bits of filters as this process knows them, and how they get into the place where all who share it have them.
+ * The bits of filters as this process knows them, and their way into the place that all processes share.
  *
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import type { StoreError } from "../CacheError.ts"
 import { filters } from "../internal/defaults/guards.ts"
 import * as Bits from "../internal/guard/bits.ts"
 import { merge } from "../internal/guard/memory.ts"
 import * as InTurns from "../internal/time/turns.ts"
 import type { Block, GuardStore } from "../ports/guardStore.ts"
-import { askUnlessResting, placeOf } from "./place.ts"
+import { type AnyFiber, askUnlessResting, placeOf } from "./place.ts"
 
 /** @internal */
 export interface Filter {
@@ -21,9 +20,9 @@ export interface Filter {
   readonly size: Bits.Size
   readonly place: GuardStore
   layers: Array<KnownLayer>
-  /** how often the place was asked, which tells an answer that may be older than what is known */
+  /** How often the place was asked, which tells an answer that may be older than what is known. */
   questions: number
-  /** additions that wait to be saved together */
+  /** Additions that wait to be saved together. */
   waiting: Batch | undefined
   isSaving: boolean
 }
@@ -31,11 +30,11 @@ export interface Filter {
 /** A layer as this process knows it: only bits that are in the place, so that nothing unsaved is taken for added. */
 interface KnownLayer extends Bits.Layer {
   readonly known: Map<number, Uint8Array>
-  /** when each of them was learned: see `questions` */
+  /** When each of them was learned: see `questions`. */
   readonly learnedAt: Map<number, number>
   knownBits: number
   setBits: number
-  /** bits that are being saved */
+  /** Bits that are being saved. */
   unsavedBits: number
 }
 
@@ -44,19 +43,19 @@ interface Batch {
   readonly saved: Deferred.Deferred<void, StoreError>
 }
 
-// by place: what another place has is another filter
+// By place: what another place has is another filter.
 const filtersOf = new WeakMap<GuardStore, Map<string, Filter>>()
 
 /** @internal */
-export const filterOf = (fiber: Fiber.Fiber<any, any>, key: string, size: Bits.Size): Filter => {
+export const filterOf = (fiber: AnyFiber, key: string, size: Bits.Size): Filter => {
   const place = placeOf(fiber)
   const known = filtersOf.get(place) ?? new Map<string, Filter>()
   filtersOf.set(place, known)
-  // filters of another size have other bits
+  // Filters of another size have other bits.
   const id = `${key}:${size.capacity}:${size.errorRate}`
   const filter = known.get(id) ?? { id, size, place, layers: [], questions: 0, waiting: undefined, isSaving: false }
   if (!known.has(id)) {
-    // one that is forgotten is read again
+    // One that is forgotten is read again.
     if (known.size >= filters.known) known.delete(known.keys().next().value!)
     known.set(id, filter)
     addLayer(filter)
@@ -80,10 +79,10 @@ const addLayer = (filter: Filter): KnownLayer => {
 const last = ({ layers }: Filter): KnownLayer => layers.at(-1)!
 
 // ---------------------------------------------------------------------------------------------------------------------
-// what the place has
+// The bits in the place
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** What the place has answered to a question that was asked when so many had been. */
+/** The state of the filter when a question was asked, and the number of that question. */
 interface Answer {
   readonly layers: ReadonlyArray<KnownLayer>
   readonly askedAt: number
@@ -93,7 +92,7 @@ const ask = (filter: Filter): Answer => ({ layers: filter.layers, askedAt: ++fil
 
 /** Takes over what the place has. */
 const learn = (filter: Filter, { askedAt, layers }: Answer, number: number, bytes: Uint8Array | undefined): void => {
-  // all bits have been removed since
+  // All bits have been removed since.
   if (filter.layers !== layers) return
   if (number === Bits.layersBlock) {
     for (let index = filter.layers.length; index < filters.layers; index++) {
@@ -106,10 +105,10 @@ const learn = (filter: Filter, { askedAt, layers }: Answer, number: number, byte
   if (layer === undefined) return
   const before = layer.known.get(block)
   let now = bytes ?? new Uint8Array(Bits.bytesOf(layer, block))
-  // what was asked before that was learned may be older: bits that were added meanwhile stay
+  // An answer to an earlier question may be older: bits that were added meanwhile stay.
   if (before !== undefined && askedAt <= layer.learnedAt.get(block)!) now = merge(before, now)
   layer.learnedAt.set(block, filter.questions)
-  // a place in memory gives the same bytes until they change
+  // A place in memory gives the same bytes until they change.
   if (before === now) return
   if (before === undefined) layer.knownBits += Bits.bitsIn(layer, block)
   layer.setBits += Bits.countBits(now) - (before === undefined ? 0 : Bits.countBits(before))
@@ -117,11 +116,7 @@ const learn = (filter: Filter, { askedAt, layers }: Answer, number: number, byte
 }
 
 /** Reads blocks, in steps. */
-const read = (
-  fiber: Fiber.Fiber<any, any>,
-  filter: Filter,
-  numbers: ReadonlyArray<number>
-): Effect.Effect<void, StoreError> =>
+const read = (fiber: AnyFiber, filter: Filter, numbers: ReadonlyArray<number>): Effect.Effect<void, StoreError> =>
   Effect.forEach(slicesOf(numbers), (slice) =>
     Effect.suspend(() => {
       const answer = ask(filter)
@@ -147,11 +142,7 @@ const isBlock = ({ layers }: Answer, number: number, bytes: unknown): boolean =>
 }
 
 /** Saves bits, in steps: first that there is the layer which they are in. */
-const save = (
-  fiber: Fiber.Fiber<any, any>,
-  filter: Filter,
-  dirty: ReadonlyMap<number, Block>
-): Effect.Effect<void, StoreError> =>
+const save = (fiber: AnyFiber, filter: Filter, dirty: ReadonlyMap<number, Block>): Effect.Effect<void, StoreError> =>
   Effect.forEach(slicesOf([layersOf(filter), ...dirty.values()]), (slice) =>
     Effect.suspend(() => {
       const answer = ask(filter)
@@ -182,7 +173,7 @@ const slicesOf = <A>(all: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
   )
 
 // ---------------------------------------------------------------------------------------------------------------------
-// items
+// Items
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** The blocks of a layer in which bits of an item are not known to be set; `touched`: some bit of it is. */
@@ -201,7 +192,7 @@ const isKnown = ({ layers }: Filter, hash: Bits.Hash): boolean =>
   layers.some((layer) => missingIn(layer, hash).blocks.size === 0)
 
 /** Reads what may be missing of an item, in all layers that there are. */
-const lookUp = (fiber: Fiber.Fiber<any, any>, filter: Filter, hash: Bits.Hash): Effect.Effect<void, StoreError> => {
+const lookUp = (fiber: AnyFiber, filter: Filter, hash: Bits.Hash): Effect.Effect<void, StoreError> => {
   const from = (first: number): Effect.Effect<void, StoreError> => {
     const numbers = [Bits.layersBlock]
     for (const layer of filter.layers.slice(first)) {
@@ -210,7 +201,7 @@ const lookUp = (fiber: Fiber.Fiber<any, any>, filter: Filter, hash: Bits.Hash): 
     const count = filter.layers.length
     return Effect.flatMap(
       read(fiber, filter, numbers),
-      // another process has begun a layer
+      // Another process has begun a layer.
       () => filter.layers.length > count ? from(count) : Effect.void
     )
   }
@@ -218,15 +209,12 @@ const lookUp = (fiber: Fiber.Fiber<any, any>, filter: Filter, hash: Bits.Hash): 
 }
 
 /**
- * Whether an item may have been added. What this process does not know is asked of the place, which may have it from another.
+ * Whether an item may have been added. What this process does not know is asked of the place, which may have it from
+ * another.
  *
  * @internal
  */
-export const mayHave = (
-  fiber: Fiber.Fiber<any, any>,
-  filter: Filter,
-  item: string
-): Effect.Effect<boolean, StoreError> =>
+export const mayHave = (fiber: AnyFiber, filter: Filter, item: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
     const hash = Bits.hashOf(item)
     return isKnown(filter, hash)
@@ -239,11 +227,7 @@ export const mayHave = (
  *
  * @internal
  */
-export const isTouched = (
-  fiber: Fiber.Fiber<any, any>,
-  filter: Filter,
-  item: string
-): Effect.Effect<boolean, StoreError> =>
+export const isTouched = (fiber: AnyFiber, filter: Filter, item: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
     const hash = Bits.hashOf(item)
     return Effect.map(
@@ -252,10 +236,10 @@ export const isTouched = (
     )
   })
 
-/** What is added in one step. */
+/** The bits that are added in one step. */
 interface Addition {
   readonly dirty: Map<number, Block>
-  /** how many of the unsaved bits of a layer are of it */
+  /** How many of the unsaved bits of a layer are of it. */
   readonly bits: Map<KnownLayer, number>
 }
 
@@ -275,8 +259,8 @@ const setBits = (filter: Filter, { bits, dirty }: Addition, item: string): void 
 }
 
 /**
- * Begins another layer when one more item would make the last one too full, as far as this process knows it: its blocks are
- * all alike.
+ * Begins another layer when one more item would make the last one too full, as far as this process knows it: its blocks
+ * are all alike.
  */
 const makeRoom = (filter: Filter): void => {
   const { bits, fullAt, hashes, knownBits, setBits, unsavedBits } = last(filter)
@@ -285,7 +269,7 @@ const makeRoom = (filter: Filter): void => {
 }
 
 /** Finds out which layers there are, and how full the last one is, where this process does not know it yet. */
-const sample = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Effect<void, StoreError> =>
+const sample = (fiber: AnyFiber, filter: Filter): Effect.Effect<void, StoreError> =>
   Effect.suspend(() => {
     const layer = last(filter)
     if (layer.knownBits > 0) return Effect.void
@@ -296,24 +280,24 @@ const sample = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Effect<voi
   })
 
 /**
- * Adds an item, and ends when it is in the place: before that nobody may be told that it was added. Those that are added
- * while others are saved are saved together.
+ * Adds an item, and ends when it is in the place: before that no caller may learn that it was added. Items that are
+ * added while others are saved are saved together.
  *
  * @internal
  */
-export const add = (fiber: Fiber.Fiber<any, any>, filter: Filter, item: string): Effect.Effect<void, StoreError> =>
+export const add = (fiber: AnyFiber, filter: Filter, item: string): Effect.Effect<void, StoreError> =>
   Effect.suspend(() => {
     const batch = filter.waiting ??= { items: [], saved: Deferred.makeUnsafe() }
     batch.items.push(item)
     if (!filter.isSaving) {
       filter.isSaving = true
-      // of nobody: who is interrupted while he waits must not keep the others from being saved
+      // Not a child: a caller that is interrupted while it waits must not keep the others from being saved.
       Effect.runForkWith(fiber.context as Context.Context<never>)(saveWaiting(fiber, filter))
     }
     return Deferred.await(batch.saved)
   })
 
-const saveWaiting = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Effect<void> =>
+const saveWaiting = (fiber: AnyFiber, filter: Filter): Effect.Effect<void> =>
   Effect.flatMap(Effect.yieldNow, () => {
     const batch = filter.waiting
     filter.waiting = undefined
@@ -332,16 +316,12 @@ const saveWaiting = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Effec
  *
  * @internal
  */
-export const addMany = (
-  fiber: Fiber.Fiber<any, any>,
-  filter: Filter,
-  items: Iterable<string>
-): Effect.Effect<void, StoreError> => {
+export const addMany = (fiber: AnyFiber, filter: Filter, items: Iterable<string>): Effect.Effect<void, StoreError> => {
   const addition: Addition = { dirty: new Map(), bits: new Map() }
   return sample(fiber, filter).pipe(
     Effect.andThen(InTurns.forEach(items, (item) => setBits(filter, addition, item))),
     Effect.andThen(Effect.suspend(() => save(fiber, filter, addition.dirty))),
-    // what others are adding meanwhile is still on its way
+    // The additions of others may still be on their way.
     Effect.ensuring(Effect.sync(() => {
       for (const [layer, bits] of addition.bits) layer.unsavedBits -= bits
     }))
@@ -358,7 +338,7 @@ export interface Known {
  *
  * @internal
  */
-export const readAll = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Effect<Known, StoreError> =>
+export const readAll = (fiber: AnyFiber, filter: Filter): Effect.Effect<Known, StoreError> =>
   Effect.gen(function*() {
     yield* read(fiber, filter, [Bits.layersBlock])
     for (const layer of filter.layers) {
@@ -372,7 +352,7 @@ export const readAll = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Ef
  *
  * @internal
  */
-export const clear = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Effect<void, StoreError> =>
+export const clear = (fiber: AnyFiber, filter: Filter): Effect.Effect<void, StoreError> =>
   Effect.map(
     askUnlessResting(fiber, filter.place, {
       operation: "removeBits",
@@ -380,7 +360,7 @@ export const clear = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Effe
       isAnswer: (answer): answer is void => answer === undefined
     }),
     () => {
-      // another list: an answer to an earlier question is not taken over
+      // Another list: an answer to an earlier question is not taken over.
       filter.layers = []
       addLayer(filter)
     }

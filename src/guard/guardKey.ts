@@ -1,5 +1,5 @@
 /**
- * What a guard is of: calls with the same key share a limit, a circuit or a lock.
+ * The keys of guards: calls with the same key share a limit, a circuit or a lock.
  *
  * @since 0.1.0
  */
@@ -18,7 +18,7 @@ export type GuardKey = string | CacheKey.Any
 
 /** @internal */
 export interface KeyOptions {
-  /** calls with the same key share the state: a name, or a key of a class */
+  /** Calls with the same key share the state: a name, or a key of a class. */
   readonly key: GuardKey
 }
 

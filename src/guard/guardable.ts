@@ -1,5 +1,5 @@
 /**
- * What a guard takes: an effect or a stream.
+ * The values that a guard takes: effects and streams.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import { mistake } from "../internal/options/options.ts"
 
 /**
- * What guards take.
+ * The effects and streams that guards take.
  *
  * @category models
  * @since 0.1.0
@@ -17,7 +17,7 @@ import { mistake } from "../internal/options/options.ts"
 export type Guardable = Effect.Effect<any, any, any> | Stream.Stream<any, any, any>
 
 /**
- * What guards take that look at outcomes: these are all that it has.
+ * The effects and streams for guards that look at outcomes: these are all of their outcomes.
  *
  * @category models
  * @since 0.1.0
@@ -35,7 +35,7 @@ export type SuccessOf<Self> = Self extends Effect.Effect<infer A, any, any> ? A
   : never
 
 /**
- * What an effect or stream fails with.
+ * The failures of an effect or stream.
  *
  * @category models
  * @since 0.1.0

@@ -21,9 +21,9 @@ import { checkKey, type KeyOptions, nameOf } from "./guardKey.ts"
 import { type Asked, type OnStoreError, type Placed, type PlaceOptions, step, type StoreErrorOf } from "./place.ts"
 
 interface LimitOptions extends KeyOptions, PlaceOptions {
-  /** how many calls may run in a window, failed ones counted */
+  /** How many calls may run in a window, failed ones counted. */
   readonly limit: number
-  /** how long a window is */
+  /** How long a window is. */
   readonly window: Ttl.Input
 }
 
@@ -35,20 +35,20 @@ interface LimitOptions extends KeyOptions, PlaceOptions {
  */
 export interface RateLimitOptions extends LimitOptions {
   /**
-   * `"fixed-window"`: a window begins with its first call, and so many calls may run until it ends; `"token-bucket"`: so
-   * many may run at once, and each comes back after its share of the window
+   * `"fixed-window"`: a window begins with its first call, and so many calls may run until it ends; `"token-bucket"`:
+   * so many may run at once, and each comes back after its share of the window.
    *
    * @default `"fixed-window"`
    */
   readonly algorithm?: "fixed-window" | "token-bucket" | undefined
   /**
-   * how long no call runs after the first one above the limit of a fixed window, counted from that call
+   * How long no call runs after the first one above the limit of a fixed window, counted from that call.
    *
    * @default none: until the end of the window
    */
   readonly ban?: Ttl.Input | undefined
   /**
-   * `true`: each call during a ban begins it again
+   * `true`: each call during a ban begins it again.
    *
    * @default `false`
    */
@@ -64,7 +64,7 @@ export interface RateLimitOptions extends LimitOptions {
 export interface SlidingRateLimitOptions extends LimitOptions {
   /**
    * `"log"`: the times of all calls are kept, 10,000 at most, and no window of that length has more than `limit`;
-   * `"counter"`: two numbers are kept, and twice the limit may pass at worst, where calls are not spread evenly
+   * `"counter"`: two numbers are kept, and twice the limit may pass at worst, where calls are not spread evenly.
    *
    * @default `"log"`
    */
@@ -72,7 +72,7 @@ export interface SlidingRateLimitOptions extends LimitOptions {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// options
+// Options
 // ---------------------------------------------------------------------------------------------------------------------
 
 const ofLimits: Checks<LimitOptions> = {
@@ -95,7 +95,7 @@ const ofSlidingRateLimit: Checks<SlidingRateLimitOptions> = {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// limits
+// Limits
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** A limit that is asked whether one more call may run. */
@@ -117,9 +117,7 @@ const checkRateLimit = (options: RateLimitOptions): AnyLimit => {
   const name = nameOf(options.key)
   const of = { key: name, name, limit, onStoreError }
   if (algorithm === "token-bucket") {
-    if (ban !== undefined || options.renewBan !== undefined) {
-      throw mistake(`${what} with a token bucket has no ban`)
-    }
+    if (ban !== undefined || options.renewBan !== undefined) throw mistake(`${what} with a token bucket has no ban`)
     const refillMillis = windowMillis / limit
     const admissionOf = ({ elapsedMillis, remaining }: Bucket.Taken): Admission => ({
       isAdmitted: remaining >= 0,
@@ -164,22 +162,33 @@ const { onEffect, onStream } = afterAdmission((fiber: Fiber.Fiber<any, any>, lim
 
 type LimitFailure<Mode> = RateLimitExceeded | StoreErrorOf<Mode>
 
+/** A limit around effects and streams, data-first and data-last. */
+interface Limiting<Options extends PlaceOptions> {
+  <const Mode extends OnStoreError | undefined = undefined>(
+    options: Placed<Options, Mode>
+  ): <Self extends Guardable>(self: Self) => Guarded<Self, LimitFailure<Mode>>
+  <Self extends Guardable, const Mode extends OnStoreError | undefined = undefined>(
+    self: Self,
+    options: Placed<Options, Mode>
+  ): Guarded<Self, LimitFailure<Mode>>
+}
+
 /**
- * Lets so many calls run in a window, and fails the others with `RateLimitExceeded`, which says when the next one may run.
- * It caches nothing.
+ * Lets so many calls run in a window, and fails the others with `RateLimitExceeded`, which says when the next one may
+ * run. It caches nothing.
  *
  * **When to use**
  *
- * Use around calls of a service that allows so many, with `Cached.softTtl` or `Cached.failover` around it: then a refused
- * call is answered with the value of the last one.
+ * Use around calls of a service that allows so many, with `Cached.softTtl` or `Cached.failover` around it: then a
+ * refused call is answered with the value of the last one.
  *
  * **Details**
  *
  * - The state is where that of the cache is: in memory, in the folder of `CacheLayer.disk`, on the server of
- *   `CacheLayer.redis`. All who use that place have one limit together.
+ *   `CacheLayer.redis`. All users of that place share one limit.
  * - Failed calls count, refused ones do not. A stream is one call.
- * - A window begins with its first call: twice the limit may run around the end of a window. Where that is too much, use
- *   `slidingRateLimit`.
+ * - A window begins with its first call: twice the limit may run around the end of a window. Where that is too much,
+ *   use `slidingRateLimit`.
  * - Throws a `CacheConfigError` for options that make no sense.
  *
  * **Example** (Serving the last value instead of failing)
@@ -202,18 +211,11 @@ type LimitFailure<Mode> = RateLimitExceeded | StoreErrorOf<Mode>
  * @category combinators
  * @since 0.1.0
  */
-export const rateLimit: {
-  <const Mode extends OnStoreError | undefined = undefined>(
-    options: Placed<RateLimitOptions, Mode>
-  ): <Self extends Guardable>(self: Self) => Guarded<Self, LimitFailure<Mode>>
-  <Self extends Guardable, const Mode extends OnStoreError | undefined = undefined>(
-    self: Self,
-    options: Placed<RateLimitOptions, Mode>
-  ): Guarded<Self, LimitFailure<Mode>>
-} = guard(checkRateLimit, onEffect, onStream)
+export const rateLimit: Limiting<RateLimitOptions> = guard(checkRateLimit, onEffect, onStream)
 
 /**
- * Lets so many calls run in every window of a length, wherever it begins, and fails the others with `RateLimitExceeded`.
+ * Lets so many calls run in every window of a length, wherever it begins, and fails the others with
+ * `RateLimitExceeded`.
  *
  * **Details**
  *
@@ -237,12 +239,4 @@ export const rateLimit: {
  * @category combinators
  * @since 0.1.0
  */
-export const slidingRateLimit: {
-  <const Mode extends OnStoreError | undefined = undefined>(
-    options: Placed<SlidingRateLimitOptions, Mode>
-  ): <Self extends Guardable>(self: Self) => Guarded<Self, LimitFailure<Mode>>
-  <Self extends Guardable, const Mode extends OnStoreError | undefined = undefined>(
-    self: Self,
-    options: Placed<SlidingRateLimitOptions, Mode>
-  ): Guarded<Self, LimitFailure<Mode>>
-} = guard(checkSlidingRateLimit, onEffect, onStream)
+export const slidingRateLimit: Limiting<SlidingRateLimitOptions> = guard(checkSlidingRateLimit, onEffect, onStream)

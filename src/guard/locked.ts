@@ -27,17 +27,17 @@ import { checkKey, type GuardKey, nameOf } from "./guardKey.ts"
  * @since 0.1.0
  */
 export interface LockedOptions {
-  /** what is locked: a name, or a key of a class */
+  /** The name of the lock, or a key of a class. */
   readonly key: GuardKey
   /**
-   * how long others wait for a holder that was killed or stopped. A running one renews its lease, so this does not limit
-   * the effect
+   * How long others wait for a holder that was killed or stopped. A running one renews its lease, so this does not
+   * limit the effect.
    *
    * @default 5 seconds
    */
   readonly lease?: Ttl.Input | undefined
   /**
-   * how long to wait for another holder: 0 tries once, `"Infinity"` waits as long as it takes
+   * How long to wait for another holder: 0 tries once, `"Infinity"` waits as long as it takes.
    *
    * @default as long as it takes
    */
@@ -69,7 +69,8 @@ const check = (options: LockedOptions): Checked => {
 }
 
 /**
- * What runs inside `Guard.locked`: it has a token. As a requirement of an effect it says that the effect must be locked.
+ * The service inside `Guard.locked`: it has the token. As a requirement of an effect it says that the effect must be
+ * locked.
  *
  * @category services
  * @since 0.1.0
@@ -77,8 +78,8 @@ const check = (options: LockedOptions): Checked => {
 export class Held extends Context.Service<Held, { readonly token: bigint }>()("effect-cached/Guard/Held") {}
 
 /**
- * The fencing token of the lock around: larger than that of every earlier holder, so that the protected resource can refuse
- * a late one. It compiles inside {@link locked} only.
+ * The fencing token of the lock around: larger than that of every earlier holder, so that the protected resource can
+ * refuse a late one. It compiles inside {@link locked} only.
  *
  * **Example** (Passing the token to the resource)
  *
@@ -95,7 +96,7 @@ export class Held extends Context.Service<Held, { readonly token: bigint }>()("e
  */
 export const token: Effect.Effect<bigint, never, Held> = Effect.map(Held, ({ token }) => token)
 
-/** In a scope: of a stream, and of a lock that somebody has made without `Lock.make`. */
+/** Holds the lock in a scope: for a stream, and for a lock that was made without `Lock.make`. */
 const acquire = ({ leaseMillis, name, waitMillis }: Checked): Effect.Effect<Lease, LockError, Scope.Scope> =>
   Effect.withFiber((fiber) => fiber.getRef(Lock).acquire(name, { lease: leaseMillis, wait: waitMillis }))
 
@@ -129,10 +130,10 @@ const onStream = (self: AnyStream, options: Checked): AnyStream =>
  *
  * - The lock is the `Lock` in use: of this process with `CacheLayer.memory`, of all processes of the folder with
  *   `CacheLayer.disk`, of all of the server with `CacheLayer.redis`. `Lock.acquire` of the same name excludes this too.
- * - The lease is renewed while the effect runs. A holder that loses it (it was stopped for too long, or the place of the lock
- *   was lost) is interrupted, and fails with a `LockError` of reason `Lost`.
- * - A lock that is not granted in time is a `LockError` of reason `Timeout`; a place of locks that fails is `Unavailable`.
- *   Exclusion cannot be made up, so the effect does not run then.
+ * - The lease is renewed while the effect runs. A holder that loses it (it was stopped for too long, or the place of
+ *   the lock was lost) is interrupted, and fails with a `LockError` of reason `Lost`.
+ * - A lock that is not granted in time is a `LockError` of reason `Timeout`; a place of locks that fails is
+ *   `Unavailable`. Exclusion cannot be made up, so the effect does not run then.
  * - Throws a `CacheConfigError` for options that make no sense.
  *
  * **Gotchas**

@@ -22,11 +22,11 @@ import { monotonicMillis } from "../internal/time/monotonic.ts"
 import type * as Port from "../ports/guardStore.ts"
 
 /**
- * What a limit or circuit does while the place of its state fails.
+ * The behavior of a limit or circuit while the place of its state fails.
  *
  * **Details**
  *
- * - `"local"`: it goes on with a state of this process alone
+ * - `"local"`: it continues with a state of this process alone
  * - `"allow"`: it lets every call through
  * - `"fail"`: the call fails with the `StoreError`
  *
@@ -43,7 +43,7 @@ export type OnStoreError = "local" | "allow" | "fail"
  */
 export interface PlaceOptions {
   /**
-   * what happens while the place of the state fails: `"local"` (this process goes on alone), `"allow"` or `"fail"`
+   * The behavior while the place of the state fails: `"local"` (this process continues alone), `"allow"` or `"fail"`.
    *
    * @default `"local"`
    */
@@ -71,8 +71,11 @@ export type Placed<Options extends PlaceOptions, Mode> =
 export type StoreErrorOf<Mode> = "fail" extends Mode ? StoreError : never
 
 // ---------------------------------------------------------------------------------------------------------------------
-// the place
+// The place
 // ---------------------------------------------------------------------------------------------------------------------
+
+/** @internal */
+export type AnyFiber = Fiber.Fiber<any, any>
 
 /** The state of caches in memory, and of programs without a cache by their clock: times of two clocks say nothing. */
 const places = new WeakMap<object, memory.MemoryGuards>()
@@ -84,16 +87,16 @@ const inMemory = (owner: object): memory.MemoryGuards => {
 }
 
 /** @internal */
-export const placeOf = (fiber: Fiber.Fiber<any, any>): Port.GuardStore => {
+export const placeOf = (fiber: AnyFiber): Port.GuardStore => {
   const given = fiber.getRef(GuardStore)
   if (given !== undefined) return given
   const cache = Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching)
-  // the cache that caches nothing is one for all programs
+  // The cache that caches nothing is one for all programs.
   return inMemory(cache === undefined || cache === disabled ? fiber.getRef(Clock.Clock) : cache)
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// steps
+// Steps
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** @internal */
@@ -101,19 +104,19 @@ export interface Asked<Input, Answer> {
   readonly kind: Port.Kind<any, Input, Answer>
   readonly name: string
   readonly input: Input
-  /** what is no answer to it comes from a place that does not work */
+  /** Any other answer comes from a place that does not work. */
   readonly isAnswer: (answer: unknown) => answer is Answer
   readonly onStoreError: OnStoreError
 }
 
 /**
- * The answer to a step where the place has it at once. Otherwise an effect: its answer is `undefined` where the place fails
- * and calls are let through.
+ * The answer to a step where the place has it at once. Otherwise an effect: its answer is `undefined` where the place
+ * fails and calls are let through.
  *
  * @internal
  */
 export const step = <Input, Answer>(
-  fiber: Fiber.Fiber<any, any>,
+  fiber: AnyFiber,
   asked: Asked<Input, Answer>
 ): { readonly now: Answer } | Effect.Effect<Answer | undefined, StoreError> => {
   const place = placeOf(fiber)
@@ -122,11 +125,11 @@ export const step = <Input, Answer>(
     : { now: place.runUnsafe(asked.kind, asked.name, asked.input, memory.nowOf(fiber.getRef(Clock.Clock))) }
 }
 
-/** The places that fail, and until when nobody asks them, on the monotonic clock. */
+/** The places that fail, and the end of their rest, on the monotonic clock. */
 const failing = new WeakMap<Port.GuardStore, number>()
 
 /** Whether a place has failed a moment ago, and is left alone. */
-const isResting = (fiber: Fiber.Fiber<any, any>, place: Port.GuardStore): boolean => {
+const isResting = (fiber: AnyFiber, place: Port.GuardStore): boolean => {
   const rests = failing.get(place)
   return rests !== undefined && millisOf(fiber) < rests
 }
@@ -137,7 +140,7 @@ const isResting = (fiber: Fiber.Fiber<any, any>, place: Port.GuardStore): boolea
  * @internal
  */
 export const askUnlessResting = <A>(
-  fiber: Fiber.Fiber<any, any>,
+  fiber: AnyFiber,
   place: Port.GuardStore,
   question: Question<A>
 ): Effect.Effect<A, StoreError> =>
@@ -148,7 +151,7 @@ export const askUnlessResting = <A>(
   )
 
 const through = <Input, Answer>(
-  fiber: Fiber.Fiber<any, any>,
+  fiber: AnyFiber,
   place: Port.GuardStore,
   asked: Asked<Input, Answer>
 ): Effect.Effect<Answer | undefined, StoreError> => {
@@ -180,11 +183,11 @@ interface Question<A> {
 
 /** Asks a place within the store budget. A failure is counted, and the first one of an incident logged. */
 const ask = <A>(
-  fiber: Fiber.Fiber<any, any>,
+  fiber: AnyFiber,
   place: Port.GuardStore,
   { isAnswer, operation, run }: Question<A>
 ): Effect.Effect<A, StoreError> => {
-  // a place in memory neither waits nor fails
+  // A place in memory neither waits nor fails.
   if (place.runUnsafe !== undefined) return run
   const { storeTimeoutMillis } = fiber.getRef(Policy.Current)
   const because = (reason: StoreError["reason"], cause?: unknown) =>
@@ -200,18 +203,14 @@ const ask = <A>(
       return Effect.succeed(answer)
     },
     onFailure: (cause) => {
-      // also where it was interrupted: who is interrupted himself does not come here
+      // Also if the place was interrupted: an interruption of the caller does not come here.
       const thrown = Cause.squash(cause)
       return failed(fiber, place, thrown instanceof StoreError ? thrown : because("Unavailable", thrown))
     }
   })
 }
 
-const failed = (
-  fiber: Fiber.Fiber<any, any>,
-  place: Port.GuardStore,
-  error: StoreError
-): Effect.Effect<never, StoreError> => {
+const failed = (fiber: AnyFiber, place: Port.GuardStore, error: StoreError): Effect.Effect<never, StoreError> => {
   const cache = Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching)
   if (cache !== undefined) cacheOf(cache).perform(noteGuardFault, error.operation, error.reason)
   if (!failing.has(place)) log(fiber, Effect.logWarning(`${error.message}; guards do without it, as onStoreError says`))
@@ -219,9 +218,9 @@ const failed = (
   return Effect.fail(error)
 }
 
-// forked: a logger that throws fails nobody's call
-const log = (fiber: Fiber.Fiber<any, any>, line: Effect.Effect<void>): void => {
+// Forked: a logger that throws must not fail a call.
+const log = (fiber: AnyFiber, line: Effect.Effect<void>): void => {
   Effect.runForkWith(fiber.context as Context.Context<never>)(line)
 }
 
-const millisOf = (fiber: Fiber.Fiber<any, any>): number => monotonicMillis(fiber.getRef(Clock.Clock))
+const millisOf = (fiber: AnyFiber): number => monotonicMillis(fiber.getRef(Clock.Clock))

@@ -11,10 +11,11 @@ import * as Caching from "../Caching.ts"
 import {
   checkAll,
   type Checks,
-  inCall,
   mistake,
   positiveMillis as positive,
-  refuseUnknown
+  refuseUnknown,
+  refuseUnless,
+  within
 } from "../internal/options/options.ts"
 import type { Eviction } from "../ports/eviction.ts"
 import type { Weigher } from "../ports/weigher.ts"
@@ -92,7 +93,7 @@ export interface MemoryOptions {
    */
   readonly refresh?: RefreshOptions | undefined
   /**
-   * What an entry inherits from cached values read during its load. `"age"`: its life counts from the birth of the
+   * The inheritance from cached values read during a load. `"age"`: the life of the entry counts from the birth of the
    * oldest of them. `"life"`: it expires no later than the earliest of them. `"changes"`: also when any of them is
    * invalidated. `"refuse"`: it is not stored. `false`: nothing. A read may override it.
    *
@@ -190,7 +191,7 @@ const refreshParts: Parts<RefreshOptions, Refresh> = {
   concurrency: (given, name) => ({ concurrency: wholeNumber(name, given) }),
   timeout: (given, name) => ({ timeoutMillis: positive(name, given) }),
   retry: (given, name) => {
-    refuseUnless(`${name} is a Schedule`, Schedule.isSchedule(given))
+    refuseUnless(Schedule.isSchedule(given), `${name} is a Schedule`)
     return { retry: given }
   }
 }
@@ -199,15 +200,15 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
   capacity: (given, name) => ({ capacity: wholeNumber(name, given) }),
   maxWeight: (given, name) => ({ capacity: wholeNumber(name, given) }),
   weigher: (given, name) => {
-    refuseUnless(`${name} is a function, like Weigher.bytes`, typeof given === "function")
+    refuseUnless(typeof given === "function", `${name} is a function, like Weigher.bytes`)
     return { weigher: given }
   },
   eviction: (given, name) => {
-    refuseUnless(`${name} is an Eviction, like Eviction.fifo`, typeof given.make === "function")
+    refuseUnless(typeof given.make === "function", `${name} is an Eviction, like Eviction.fifo`)
     return { eviction: given }
   },
   curve: (given, name) => {
-    refuseUnless(`${name} is true or false`, typeof given === "boolean")
+    refuseUnless(typeof given === "boolean", `${name} is true or false`)
     return { curve: given }
   },
   refresh: (given, name, layer) => {
@@ -226,31 +227,31 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
   defaults: (given, name) => {
     refuseUnknown(name, given, Object.keys(readDefaults))
     within(name, () => checkAll(name, given, readDefaults))
-    // each by its name: of an instance of a class a copy has no getters
+    // Each by its name: of an instance of a class a copy has no getters.
     const names = Object.keys(readDefaults) as Array<keyof ReadDefaults>
     return { readDefaults: Object.fromEntries(names.map((name) => [name, given[name]])) }
   },
   shutdownTimeout: (given, name) => ({ shutdownMillis: positive(name, given) }),
   flights: (given, name) => {
-    refuseUnless(`${name} is "shared" or "private"`, given === "shared" || given === "private")
+    refuseUnless(given === "shared" || given === "private", `${name} is "shared" or "private"`)
     return { flights: given }
   }
 }
 
-// a call and no spread: bundlers leave it out where it is not used
+// A call and no spread: bundlers leave it out where it is not used.
 const layerParts: Parts<LayerOptions, Caching.MakeOptions> = Object.assign(
   {},
   memoryParts,
   {
-    // after the capacity, which it overrides
+    // After the capacity, which it overrides.
     memory: (given, name) => {
-      refuseUnless(`${name} is true or false`, typeof given === "boolean")
+      refuseUnless(typeof given === "boolean", `${name} is true or false`)
       return given ? {} : { capacity: 0 }
     },
     storeTimeout: (given, name) => ({ storeTimeoutMillis: positive(name, given) }),
     lease: (given, name) => {
       const leaseMillis = positive(name, given)
-      refuseUnless(`${name} is finite: no process would take over from one that died`, leaseMillis !== Infinity)
+      refuseUnless(leaseMillis !== Infinity, `${name} is finite: no process would take over from one that died`)
       return { leaseMillis }
     },
     wait: (given, name) => ({ waitMillis: positive(name, given) }),
@@ -297,7 +298,7 @@ export const checkLayer = <O extends LayerOptions>(
   const options = objectOf(layer, given)
   refuseUnknown(layer, options, [...Object.keys(own), ...Object.keys(layerParts)])
   checkBounds(layer, options)
-  refuseUnless(`${layer} has a memory, as its curve needs`, !(options.curve && options.memory === false))
+  refuseUnless(!(options.curve && options.memory === false), `${layer} has a memory, as its curve needs`)
   checkAll<Omit<O, keyof LayerOptions>>(layer, options as O, own)
   return made<LayerOptions, Caching.MakeOptions>(options, layerParts, { defaults: Caching.defaults, layer, prefix: "" })
 }
@@ -305,26 +306,13 @@ export const checkLayer = <O extends LayerOptions>(
 /** A bound is a number of entries, or a weight with a weigher. */
 const checkBounds = (layer: string, { capacity, maxWeight, weigher }: MemoryOptions): void =>
   refuseUnless(
-    `${layer} is bounded by capacity, or by maxWeight with a weigher`,
-    (maxWeight === undefined) === !weigher && (!weigher || !capacity)
+    (maxWeight === undefined) === !weigher && (!weigher || !capacity),
+    `${layer} is bounded by capacity, or by maxWeight with a weigher`
   )
 
 const objectOf = <A extends object>(what: string, options: A | undefined): Partial<A> => {
-  refuseUnless(`The options of ${what} are an object`, typeof (options ?? {}) === "object")
+  refuseUnless(typeof (options ?? {}) === "object", `The options of ${what} are an object`)
   return options ?? {}
-}
-
-/** Runs a check whose message names the option and the layer with the mistake. */
-const within = (what: string, check: () => void): void => {
-  try {
-    check()
-  } catch (thrown) {
-    throw inCall(what, thrown)
-  }
-}
-
-const refuseUnless = (rule: string, holds: boolean): void => {
-  if (!holds) throw mistake(rule)
 }
 
 const wholeNumber = (name: string, value: number): number => {

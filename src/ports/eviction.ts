@@ -8,13 +8,13 @@
  * @since 0.1.0
  */
 export interface Node {
-  /** the id of the entry */
+  /** The id of the entry. */
   readonly id: string
-  /** what it counts against the bound; absent: 1 */
+  /** Its weight against the bound; absent: 1. */
   readonly weight?: number | undefined
   previous: Node | undefined
   next: Node | undefined
-  /** a number of the policy: small whole numbers take no room of their own */
+  /** A number of the policy: small whole numbers take no room of their own. */
   mark?: number | undefined
 }
 
@@ -25,37 +25,38 @@ export interface Node {
  * @since 0.1.0
  */
 export interface Policy {
-  /** an entry was added, or took the place of one with the same id that was `removed` before */
+  /** An entry was added, or took the place of one with the same id that was `removed` before. */
   readonly added: (node: Node) => void
   /**
-   * an entry took the place of another with the same id; without this method `old` is `removed` and `node` is `added`
+   * An entry took the place of another with the same id; without this method `old` is `removed` and `node` is `added`.
    */
   readonly replaced?: ((old: Node, node: Node) => void) | undefined
-  /** an entry was served */
+  /** An entry was served. */
   readonly read: (node: Node) => void
-  /** an entry left, for whatever cause */
+  /** An entry left, for whatever cause. */
   readonly removed: (node: Node) => void
-  /** all entries left in one step; without this method each of them is `removed` */
+  /** All entries left in one step; without this method each of them is `removed`. */
   readonly cleared?: (() => void) | undefined
-  /** gives the entry to evict next, which is then `removed`; `undefined`: the newest one leaves */
+  /** Gives the entry to evict next, which is then `removed`; `undefined`: the newest one leaves. */
   readonly victim: () => Node | undefined
-  /** memory has another bound from now on; without this method the policy is not told */
+  /** Memory has another bound from now on. The method is optional. */
   readonly resized?: ((capacity: number) => void) | undefined
 }
 
 /**
- * What a policy knows of its memory tier when it is made.
+ * The facts about its memory tier that a policy is made with.
  *
  * @category models
  * @since 0.1.0
  */
 export interface PolicyOptions {
-  /** the bound: so many entries, or, of a tier that weighs them, so much weight */
+  /** The bound: so many entries, or, of a tier that weighs them, so much weight. */
   readonly capacity: number
-  /** whether entries are weighed */
+  /** Whether entries are weighed. */
   readonly weighed: boolean
   /**
-   * 32 random bits, for hashes that nobody outside can foresee. Drawn when this is called; a simulation gives its own
+   * 32 random bits, for hashes that cannot be foreseen from outside. Drawn when this is called; a simulation gives its
+   * own.
    */
   readonly seed: () => number
 }
@@ -67,8 +68,8 @@ export interface PolicyOptions {
  * @since 0.1.0
  */
 export interface Eviction {
-  /** the name of the policy */
+  /** The name of the policy. */
   readonly name: string
-  /** makes the state of one memory tier */
+  /** Makes the state of one memory tier. */
   readonly make: (options: PolicyOptions) => Policy
 }

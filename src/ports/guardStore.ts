@@ -3,14 +3,14 @@ import type * as Effect from "effect/Effect"
 import type { StoreError } from "../CacheError.ts"
 
 /**
- * What a step answers, and the state that it leaves. From `expiresAt` on, which is a time as `now`, the state is as
- * good as none.
+ * The result of a step: its answer, and the state that it leaves. From `expiresAt` on, on the same clock as `now`, the
+ * state counts as missing.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Step<out State, out Answer> {
-  /** `undefined`: nothing is kept */
+  /** `undefined`: nothing is kept. */
   readonly state: State | undefined
   readonly expiresAt: number
   readonly answer: Answer
@@ -40,41 +40,41 @@ export interface Block {
 }
 
 /**
- * Where guards keep their state.
+ * The place where guards keep their state.
  *
  * **Details**
  *
- * Each operation is one atomic step there: whoever shares the place sees one state of each name.
+ * Each operation is one atomic step: all processes that share the place see one state of each name.
  *
  * @category models
  * @since 0.1.0
  */
 export interface GuardStore {
-  /** the name of the place, for errors and logs */
+  /** The name of the place, for errors and logs. */
   readonly name: string
-  /** takes a step of a kind. Two kinds may have the same name of a state */
+  /** Takes a step of a kind. Two kinds may have the same name of a state. */
   readonly run: <State, Input, Answer>(
     kind: Kind<State, Input, Answer>,
     name: string,
     input: Input
   ) => Effect.Effect<Answer, StoreError>
   /**
-   * as `run`, at once, and at the given time: in milliseconds that only grow, from any beginning. Only a place in the
-   * memory of this process has it, which neither waits nor fails
+   * As `run`, at once, and at the given time: in milliseconds that only grow, from any beginning. Only a place in the
+   * memory of this process has it, which neither waits nor fails.
    */
   readonly runUnsafe?:
     | (<State, Input, Answer>(kind: Kind<State, Input, Answer>, name: string, input: Input, now: number) => Answer)
     | undefined
-  /** the blocks of a filter, in the order of their numbers; `undefined`: nothing was merged into that block */
+  /** The blocks of a filter, in the order of their numbers; `undefined`: nothing was merged into that block. */
   readonly readBits: (
     filter: string,
     numbers: ReadonlyArray<number>
   ) => Effect.Effect<ReadonlyArray<Uint8Array | undefined>, StoreError>
-  /** adds the bits of blocks to those that are stored, and answers with what is stored then, in their order */
+  /** Adds the bits of blocks to those that are stored, and answers with what is stored then, in their order. */
   readonly mergeBits: (
     filter: string,
     blocks: ReadonlyArray<Block>
   ) => Effect.Effect<ReadonlyArray<Uint8Array>, StoreError>
-  /** removes a filter */
+  /** Removes a filter. */
   readonly removeBits: (filter: string) => Effect.Effect<void, StoreError>
 }

@@ -11,9 +11,9 @@ import type * as Ttl from "../Ttl.ts"
  * @since 0.1.0
  */
 export interface Lease {
-  /** the fencing token: larger than the token of every earlier holder */
+  /** The fencing token: larger than the token of every earlier holder. */
   readonly token: bigint
-  /** fails with reason `Lost` as soon as another may hold the lock; otherwise never ends */
+  /** Fails with reason `Lost` as soon as another may hold the lock; otherwise never ends. */
   readonly lost: Effect.Effect<never, LockError>
 }
 
@@ -25,16 +25,16 @@ export interface Lease {
  */
 export interface AcquireOptions {
   /**
-   * how long the lock is held without renewal. A running holder renews it every third of the lease, so the lease does
-   * not limit the work: it is how long others wait for a holder that was killed or stopped
+   * How long the lock is held without renewal. A running holder renews it every third of the lease, so the lease does
+   * not limit the work: it is how long others wait for a holder that was killed or stopped.
    */
   readonly lease: Ttl.Input
-  /** how long to wait for another holder before failing with reason `Timeout`; 0 tries once */
+  /** How long to wait for another holder before failing with reason `Timeout`; 0 tries once. */
   readonly wait: Ttl.Input
 }
 
 /**
- * Mutual exclusion by name, across all who use the same place.
+ * Mutual exclusion by name, among all users of the same place.
  *
  * **When to use**
  *
@@ -77,16 +77,16 @@ export interface AcquireOptions {
  * @since 0.1.0
  */
 export interface Lock {
-  /** the name of the place, for errors and logs */
+  /** The name of the place, for errors and logs. */
   readonly name: string
   /**
-   * acquires a lock until the scope closes. Throws a `CacheConfigError` for a lease that is zero or infinite, and for a
-   * wait that is no duration
+   * Acquires a lock until the scope closes. Throws a `CacheConfigError` for a lease that is zero or infinite, and for a
+   * wait that is no duration.
    */
   readonly acquire: (name: string, options: AcquireOptions) => Effect.Effect<Lease, LockError, Scope.Scope>
   /**
-   * whether somebody holds a lock, to be shown or counted. The answer may be old by the time it is read: to keep others
-   * out, acquire the lock with `wait: 0`
+   * Whether a lock is held, to be shown or counted. The answer may be old by the time it is read: to keep others
+   * out, acquire the lock with `wait: 0`.
    */
   readonly isLocked: (name: string) => Effect.Effect<boolean, LockError>
 }
@@ -114,28 +114,28 @@ export type Acquired =
  * @since 0.1.0
  */
 export interface Backend {
-  /** the name of the place, for errors and logs */
+  /** The name of the place, for errors and logs. */
   readonly name: string
   /**
-   * how often a waiting caller tries again, in milliseconds. Without it, a caller tries again when the present lease
-   * ends or a caller of the same `Lock` releases: enough for a place that nobody else uses
+   * How often a waiting caller tries again, in milliseconds. Without it, a caller tries again when the present lease
+   * ends or a caller of the same `Lock` releases: enough for a place without other users.
    */
   readonly pollMillis?: number | undefined
-  /** acquires the lock unless the lease of another holder still runs. The token is larger than all tokens before */
+  /** Acquires the lock unless the lease of another holder still runs. The token is larger than all tokens before. */
   readonly tryAcquire: (name: string, leaseMillis: number) => Effect.Effect<Acquired, LockError>
-  /** starts the lease again, with this length; `false`: it was released, or another holds the lock */
+  /** Starts the lease again, with this length; `false`: it was released, or another holds the lock. */
   readonly renew: (name: string, token: bigint, leaseMillis: number) => Effect.Effect<boolean, LockError>
-  /** releases the lock if this holder still has it */
+  /** Releases the lock if this holder still has it. */
   readonly release: (name: string, token: bigint) => Effect.Effect<void, LockError>
-  /** as `release`, of several locks in one step, 256 at most. Without it each is released by itself */
+  /** As `release`, of several locks in one step, 256 at most. Without it each is released by itself. */
   readonly releaseMany?:
     | ((held: ReadonlyArray<{ readonly name: string; readonly token: bigint }>) => Effect.Effect<void, LockError>)
     | undefined
   /**
-   * calls `wake` when the lock of a name may have become free, and once when it has begun to listen, until what it
-   * answers is called. A caller that waits tries again then. Without it callers try as `pollMillis` says
+   * Calls `wake` when the lock of a name may have become free, and once when it has begun to listen, until what it
+   * answers is called. A caller that waits tries again then. Without it callers try as `pollMillis` says.
    */
   readonly watch?: ((name: string, wake: () => void) => () => void) | undefined
-  /** whether the lease of a holder runs. Without it `isLocked` fails with reason `Unsupported` */
+  /** Whether the lease of a holder runs. Without it `isLocked` fails with reason `Unsupported`. */
   readonly isHeld?: ((name: string) => Effect.Effect<boolean, LockError>) | undefined
 }

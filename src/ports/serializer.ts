@@ -25,11 +25,11 @@ import type { SerializerError } from "../CacheError.ts"
  * @since 0.1.0
  */
 export interface Codec<in out A, out R = never> {
-  /** the serializer's number, 1 to 255, stored with the payload: bytes of another serializer are a miss */
+  /** The serializer's number, 1 to 255, stored with the payload: bytes of another serializer are a miss. */
   readonly id: number
-  /** encodes a value. `id` is the id under which the bytes are stored, so that a signature can cover it */
+  /** Encodes a value. `id` is the id under which the bytes are stored, so that a signature can cover it. */
   readonly encode: (value: A, id: string) => Effect.Effect<Uint8Array, SerializerError, R>
-  /** decodes bytes. `id` is the id under which they were found */
+  /** Decodes bytes. `id` is the id under which they were found. */
   readonly decode: (bytes: Uint8Array, id: string) => Effect.Effect<A, SerializerError, R>
 }
 
@@ -40,12 +40,12 @@ export interface Codec<in out A, out R = never> {
  * @since 0.1.0
  */
 export interface Serializer {
-  /** the name of the format */
+  /** The name of the format. */
   readonly name: string
-  /** the media type of its bytes */
+  /** The media type of its bytes. */
   readonly contentType: string
-  /** the extension of files that hold one value, with its dot */
+  /** The extension of files that hold one value, with its dot. */
   readonly extension: string
-  /** compiles a codec. Throws a `CacheConfigError` for a schema that this format cannot serve */
+  /** Compiles a codec. Throws a `CacheConfigError` for a schema that this format cannot serve. */
   readonly make: <A, R>(schema: Schema.Codec<A, any, R, R> | undefined) => Codec<A, R>
 }

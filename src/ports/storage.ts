@@ -1,5 +1,5 @@
 /**
- * What `Store.make` and `Store.makeSync` need of a storage: the types.
+ * The storages that `Store.make` and `Store.makeSync` take: the types.
  *
  * @since 0.1.0
  */
@@ -45,7 +45,7 @@ import type {
 export const Damaged: unique symbol = Symbol.for("effect-cached/Store/Damaged")
 
 /**
- * Who uses a storage, and for how long.
+ * The users and the lifetime of a storage.
  *
  * **Details**
  *
@@ -58,11 +58,11 @@ export const Damaged: unique symbol = Symbol.for("effect-cached/Store/Damaged")
  * @since 0.1.0
  */
 export interface StorageCapabilities {
-  /** other processes may use the same storage (default `false`) */
+  /** Other processes may use the same storage (default `false`). */
   readonly shared?: boolean | undefined
   /**
-   * the storage outlives the process: its tags do too (default: `true` where it is shared or has `setIfAbsent`).
-   * Without it every entry with a tag is a miss for the next process, and every entry of a key class has one
+   * The storage outlives the process: its tags do too (default: `true` where it is shared or has `setIfAbsent`).
+   * Without it every entry with a tag is a miss for the next process, and every entry of a key class has one.
    */
   readonly lasting?: boolean | undefined
 }
@@ -80,32 +80,32 @@ export interface StorageCapabilities {
  * @since 0.1.0
  */
 export interface Storage {
-  /** the name of the store, in errors and logs */
+  /** The name of the store, in errors and logs. */
   readonly name: string
-  /** who uses the storage, and for how long */
+  /** The users and the lifetime of the storage. */
   readonly capabilities?: StorageCapabilities | undefined
-  /** the entry of an id */
+  /** The entry of an id. */
   readonly get: (id: string) => Effect.Effect<Stored | undefined, StoreError>
-  /** writes an entry */
+  /** Writes an entry. */
   readonly set: (id: string, entry: Stored) => Effect.Effect<void, StoreError>
   /**
-   * writes an entry if there is none under the id, and answers whether it did: one step of the storage, for all
-   * processes that use it (default: none; a `shared` storage needs it)
+   * Writes an entry if there is none under the id, and answers whether it did: one step of the storage, for all
+   * processes that use it (default: none; a `shared` storage needs it).
    */
   readonly setIfAbsent?: ((id: string, entry: Stored) => Effect.Effect<boolean, StoreError>) | undefined
-  /** removes an entry; answers whether there was one */
+  /** Removes an entry; answers whether there was one. */
   readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
-  /** the entries of many ids (default: `get` for each) */
+  /** The entries of many ids (default: `get` for each). */
   readonly getMany?: Store["getMany"] | undefined
-  /** the stored ids with their metadata (default: unsupported) */
+  /** The stored ids with their metadata (default: unsupported). */
   readonly scan?: Store["scan"] | undefined
-  /** the number of entries (default: counts what `scan` finds) */
+  /** The number of entries (default: counts what `scan` finds). */
   readonly size?: Store["size"] | undefined
-  /** removes all entries, and the counters that the storage keeps (default: removes the entries that `scan` finds) */
+  /** Removes all entries, and the counters that the storage keeps (default: removes the entries that `scan` finds). */
   readonly clear?: Store["clear"] | undefined
-  /** counters that the storage keeps; its `clear` has to remove them (default: counters of this process) */
+  /** Counters that the storage keeps; its `clear` has to remove them (default: counters of this process). */
   readonly counters?: StorageCounters | undefined
-  /** what other processes did, beginning with `Coherent`: see `Store.changes` (default: nothing is reported) */
+  /** The changes by other processes, beginning with `Coherent`: see `Store.changes` (default: nothing is reported). */
   readonly changes?: Store["changes"] | undefined
 }
 
@@ -116,7 +116,7 @@ export interface Storage {
  * @since 0.1.0
  */
 export interface StorageCounters extends Pick<Store, "increment" | "counter" | "touchCounter" | "removeCounter"> {
-  /** the counters, in any order (default: unsupported) */
+  /** The counters, in any order (default: unsupported). */
   readonly scanCounters?: Store["scanCounters"] | undefined
 }
 
@@ -130,62 +130,64 @@ export interface StorageCounters extends Pick<Store, "increment" | "counter" | "
  * @since 0.1.0
  */
 export interface SyncStorage {
-  /** the name of the store, in errors and logs */
+  /** The name of the store, in errors and logs. */
   readonly name: string
-  /** who uses the storage, and for how long */
+  /** The users and the lifetime of the storage. */
   readonly capabilities?: StorageCapabilities | undefined
-  /** the entry of an id; `Damaged` where there is one that cannot be read */
+  /** The entry of an id; `Damaged` where there is one that cannot be read. */
   readonly get: (id: string) => Stored | typeof Damaged | undefined
-  /** writes an entry; `now` is in epoch milliseconds */
+  /** Writes an entry; `now` is in epoch milliseconds. */
   readonly set: (id: string, entry: Stored, now: number) => void
   /**
-   * writes an entry if there is none under the id, and answers whether it did: one step of the storage, for all
-   * processes that use it (default: none; a `shared` storage needs it, or `tags`)
+   * Writes an entry if there is none under the id, and answers whether it did: one step of the storage, for all
+   * processes that use it (default: none; a `shared` storage needs it, or `tags`).
    */
   readonly setIfAbsent?: ((id: string, entry: Stored, now: number) => boolean) | undefined
-  /** removes an entry; answers whether there was one */
+  /** Removes an entry; answers whether there was one. */
   readonly remove: (id: string) => boolean
-  /** how many bytes it may hold (default: nobody knows) */
+  /** The number of bytes that it may hold (default: unknown). */
   readonly maxSize?: number | undefined
-  /** the stored ids that begin with a prefix, read lazily, 256 in one step */
+  /** The stored ids that begin with a prefix, read lazily, 256 in one step. */
   readonly scan?: ((prefix: string) => Iterable<Scanned>) | undefined
-  /** the number of entries (default: counts what `scan` finds) */
+  /** The number of entries (default: counts what `scan` finds). */
   readonly size?: (() => number) | undefined
-  /** removes all entries (default: removes what `scan` finds) */
+  /** Removes all entries (default: removes what `scan` finds). */
   readonly clear?: (() => void) | undefined
-  /** counters that the storage keeps (default: counters of this process) */
+  /** Counters that the storage keeps (default: counters of this process). */
   readonly counters?: SyncCounters | undefined
-  /** tag markers that the storage keeps (default: entries of a `lasting` storage, otherwise markers of this process) */
+  /**
+   * Tag markers that the storage keeps (default: entries of a `lasting` storage, otherwise markers of this process).
+   */
   readonly tags?: SyncTags | undefined
-  /** leases that the storage keeps (default: leases of this process) */
+  /** Leases that the storage keeps (default: leases of this process). */
   readonly leases?: SyncLeases | undefined
   /**
-   * starts to listen, and answers a function that reports what other processes did since its last call (default:
-   * nothing is reported)
+   * Starts to listen, and answers a function that reports what other processes did since its last call (default:
+   * nothing is reported).
    */
   readonly changes?: (() => () => ReadonlyArray<Change>) | undefined
   /**
-   * runs several steps as one, against other processes too, and undoes them where one throws: every write of entries,
+   * Runs several steps as one, against other processes too, and undoes them where one throws: every write of entries,
    * leases and counters, but not those of `tags` (default: runs the steps as they are; a `shared` storage then has no
-   * `transact`)
+   * `transact`).
    */
   readonly atomic?: (<A>(steps: () => A) => A) | undefined
   /**
-   * answers what `look` finds, which only reads; where that is `undefined`, runs `steps` as `atomic` does. `isSame`
+   * Answers what `look` finds, which only reads; where that is `undefined`, runs `steps` as `atomic` does. `isSame`
    * tells them that nothing has changed since the look. What `look` finds must not wait for a writer (default: `look`,
-   * and then `atomic`)
+   * and then `atomic`).
    */
   readonly orAtomic?: (<A>(look: () => A | undefined, steps: (isSame: boolean) => A) => A) | undefined
   /**
-   * a text that is another one after every write, removal and invalidation, by other processes too; asked inside
-   * `atomic` (default: counted where no other process uses the storage)
+   * A text that is another one after every write, removal and invalidation, by other processes too; asked inside
+   * `atomic` (default: counted where no other process uses the storage).
    */
   readonly position?: (() => string) | undefined
-  /** see `Store.workedMillis` */
+  /** See `Store.workedMillis`. */
   readonly workedMillis?: (() => number) | undefined
-  /** the reason for what an operation threw (default: `Unavailable`) */
+  /** The reason for what an operation threw (default: `Unavailable`). */
   readonly reasonOf?: ((thrown: unknown) => StoreErrorReason) | undefined
-  /** runs an operation, for instance again while the storage is busy (default: once) */
+  /** Runs an operation, for instance again while the storage is busy (default: once). */
   readonly attempt?: (<A>(operation: string, run: () => A) => Effect.Effect<A, StoreError>) | undefined
 }
 
@@ -198,19 +200,19 @@ export interface SyncStorage {
  * @since 0.1.0
  */
 export interface SyncTags {
-  /** the version of a tag's marker, if it has one */
+  /** The version of a tag's marker, if it has one. */
   readonly version: (tag: string) => string | undefined
-  /** the markers of tags; `newVersion` makes the version of a missing one */
+  /** The markers of tags; `newVersion` makes the version of a missing one. */
   readonly markers: (tags: ReadonlyArray<string>, newVersion: () => string) => Markers
   /**
-   * gives each tag a new version; with `soft` the first 12 digits of its present version stay, and the rest comes from
-   * the new one (default `hard`)
+   * Gives each tag a new version; with `soft` the first 12 digits of its present version stay, and the rest comes from
+   * the new one (default `hard`).
    */
   readonly invalidate: (tags: ReadonlyArray<string>, newVersion: () => string, mode?: InvalidationMode) => void
   /**
-   * deletes the markers of tags that stand for ids, as the last step of a removal or a write by hand, inside `atomic`;
+   * Deletes the markers of tags that stand for ids, as the last step of a removal or a write by hand, inside `atomic`;
    * those that there were are reported as `TagChanged`, and so is one that gives way for room. Most of the time there
-   * are none (default: none; then there is no `inherit: "changes"` over the storage)
+   * are none (default: none; then there is no `inherit: "changes"` over the storage).
    */
   readonly remove?: ((tags: ReadonlyArray<string>) => void) | undefined
 }
@@ -223,16 +225,16 @@ export interface SyncTags {
  * @since 0.1.0
  */
 export interface SyncCounters {
-  /** the counter as it was set, expired or not */
+  /** The counter as it was set, expired or not. */
   readonly get: (name: string) => Counter | undefined
-  /** writes a counter; counters that have expired `now` may be removed */
+  /** Writes a counter; counters that have expired `now` may be removed. */
   readonly set: (name: string, counter: Counter, now: number) => void
-  /** removes a counter; answers whether there was one */
+  /** Removes a counter; answers whether there was one. */
   readonly remove: (name: string) => boolean
-  /** removes all counters */
+  /** Removes all counters. */
   readonly clear: () => void
   /**
-   * the counters whose names begin with a prefix, expired or not, read lazily, 256 in one step (default: unsupported)
+   * The counters whose names begin with a prefix, expired or not, read lazily, 256 in one step (default: unsupported).
    */
   readonly scan?: ((prefix: string) => Iterable<NamedCounter>) | undefined
 }
@@ -245,25 +247,25 @@ export interface SyncCounters {
  * @since 0.1.0
  */
 export interface SyncLeases {
-  /** how long `acquire` would have to wait; 0: try it. A hint that saves an `atomic`, so it may be out of date */
+  /** How long `acquire` would have to wait; 0: try it. A hint that saves an `atomic`, so it may be out of date. */
   readonly leftMillis: (id: string, options: AcquireOptions, now: number) => number
-  /** grants the right to load, or answers how long to wait; `newGeneration` names a generation that begins */
+  /** Grants the right to load, or answers how long to wait; `newGeneration` names a generation that begins. */
   readonly acquire: (
     id: string,
     options: AcquireOptions,
     now: number,
     newGeneration: () => string
   ) => Exclude<Acquired, { readonly _tag: "Hit" }>
-  /** as `acquire`, where nothing has changed since `leftMillis` was asked the same (default: `acquire`) */
+  /** As `acquire`, where nothing has changed since `leftMillis` was asked the same (default: `acquire`). */
   readonly acquireSame?: SyncLeases["acquire"] | undefined
-  /** whether this is the id's generation, and has not ended */
+  /** Whether this is the id's generation, and has not ended. */
   readonly isCurrent: (id: string, generation: string, now: number) => boolean
-  /** ends the generation of an id, with its lease and failures */
+  /** Ends the generation of an id, with its lease and failures. */
   readonly end: (id: string) => void
-  /** ends all generations */
+  /** Ends all generations. */
   readonly endAll: () => void
-  /** see `Store.renew` */
+  /** See `Store.renew`. */
   readonly renew: (id: string, owner: string, leaseMillis: number, now: number) => boolean
-  /** see `Store.release` */
+  /** See `Store.release`. */
   readonly release: (id: string, owner: string, now: number, note?: Uint8Array) => boolean
 }

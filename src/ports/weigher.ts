@@ -1,15 +1,15 @@
 /** The port to a weigher: its types. The weighers of the library are in `src/Weigher.ts`. */
 
 /**
- * Whose value is weighed.
+ * The entry whose value is weighed.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Weighed {
-  /** the id of the entry */
+  /** The id of the entry. */
   readonly id: string
-  /** the name of the key class; `undefined` for a string key */
+  /** The name of the key class; `undefined` for a string key. */
   readonly keyClass: string | undefined
 }
 

@@ -27,33 +27,33 @@ import { dice } from "./SeededScheduler.ts"
  */
 export interface Faults {
   /**
-   * this share of the operations fails with reason `Unavailable`, and does nothing
+   * This share of the operations fails with reason `Unavailable`, and does nothing.
    *
    * @default 0
    */
   readonly failRate?: number | undefined
   /**
-   * this share of the writes does nothing, and answers as if it had
+   * This share of the writes does nothing, and answers as if it had.
    *
    * @default 0
    */
   readonly dropRate?: number | undefined
   /**
-   * this share of the operations is carried out, and answered later by `late`
+   * This share of the operations is carried out, and answered later by `late`.
    *
    * @default 0
    */
   readonly lateRate?: number | undefined
   /**
-   * how much later; more than the store budget
+   * How much later; more than the store budget.
    *
    * @default 1 second
    */
   readonly late?: Ttl.Input | undefined
-  /** how long an operation takes to reach the store; `[least, most]` draws it */
+  /** How long an operation takes to reach the store; `[least, most]` draws it. */
   readonly delay?: Ttl.Input | readonly [least: Ttl.Input, most: Ttl.Input] | undefined
   /**
-   * operations do not reach the store, and answers do not come back
+   * Operations do not reach the store, and answers do not come back.
    *
    * @default `false`
    */
@@ -67,7 +67,7 @@ export interface Faults {
  * @since 0.1.0
  */
 export interface Options extends Faults {
-  /** the same seed gives the same faults; a whole number */
+  /** The same seed gives the same faults; a whole number. */
   readonly seed: number
 }
 
@@ -78,12 +78,12 @@ export interface Options extends Faults {
  * @since 0.1.0
  */
 export interface Counts {
-  /** operations in all */
+  /** Operations in all. */
   readonly asked: number
   readonly failed: number
   readonly dropped: number
   readonly late: number
-  /** operations that are never answered */
+  /** Operations that are never answered. */
   readonly unanswered: number
 }
 
@@ -95,13 +95,13 @@ export interface Counts {
  */
 export interface ChaosStore {
   readonly store: Store
-  /** changes the named faults; the others stay as they are */
+  /** Changes the named faults; the others stay as they are. */
   readonly set: (faults: Faults) => Effect.Effect<void>
-  /** ends all answers: `set({ silent: true })` */
+  /** Ends all answers: `set({ silent: true })`. */
   readonly silence: Effect.Effect<void>
-  /** ends all faults; what was lost stays lost */
+  /** Ends all faults; what was lost stays lost. */
   readonly heal: Effect.Effect<void>
-  /** how often each fault happened */
+  /** How often each fault happened. */
   readonly counts: Effect.Effect<Counts>
 }
 
@@ -111,8 +111,8 @@ export interface ChaosStore {
  * **Details**
  *
  * - An operation is on its way as soon as it is asked: it reaches the store even if its caller has given up.
- * - Explicit writes of one id (`set`, `remove`, `touch`, `transact`, and `clear` of all) reach the store in the order in which they
- *   were asked. Everything else may overtake, a `commit` too.
+ * - Explicit writes of one id (`set`, `remove`, `touch`, `transact`, and `clear` of all) reach the store in the order
+ *   in which they were asked. Everything else may overtake, a `commit` too.
  * - No operation is answered synchronously: the store has no `getUnsafe`.
  * - Throws a `CacheConfigError` for a rate outside 0 to 1, or an option that it does not know.
  *
@@ -164,7 +164,7 @@ export const make = (store: Store, options: Options): ChaosStore => {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// faults
+// Faults
 // ---------------------------------------------------------------------------------------------------------------------
 
 interface Self {
@@ -176,7 +176,7 @@ interface Self {
   faults: Checked
 }
 
-/** durations in milliseconds */
+/** Durations in milliseconds. */
 interface Checked extends Pick<Faults, "failRate" | "dropRate" | "lateRate" | "silent"> {
   readonly late?: number | undefined
   readonly delay?: readonly [least: number, most: number] | undefined
@@ -220,9 +220,9 @@ const draw = ({ dice, faults }: Self) => {
 interface Asked<A> {
   readonly operation: string
   readonly apply: Effect.Effect<A, StoreError>
-  /** the answer of a write that is lost */
+  /** The answer of a write that is lost. */
   readonly lost?: { readonly answer: A } | undefined
-  /** the turn of an explicit write among the others */
+  /** The turn of an explicit write among the others. */
   readonly turn?: (() => Turn) | undefined
 }
 
@@ -261,7 +261,7 @@ const arrive = <A>(
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// the order of explicit writes
+// The order of explicit writes
 // ---------------------------------------------------------------------------------------------------------------------
 
 interface Turn {
@@ -317,7 +317,7 @@ const makeOrder = (): Order => {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// the store
+// The store
 // ---------------------------------------------------------------------------------------------------------------------
 
 type Arguments<Part> = Part extends (...args: infer Args) => unknown ? Args : []
@@ -326,9 +326,9 @@ type Success<Part> = Part extends (...args: any) => infer Asked ? Effect.Success
 
 /** The risks of a write: it may be lost, and explicit ones wait for their turns. */
 interface Risk<Part> {
-  /** the answer of a write that is lost */
+  /** The answer of a write that is lost. */
   readonly lost: (...args: Arguments<Part>) => Success<Part>
-  /** the turn of an explicit write among the others */
+  /** The turn of an explicit write among the others. */
   readonly turn?: (order: Order, ...args: Arguments<Part>) => Turn
 }
 

@@ -49,7 +49,7 @@ export type Outcome = "hit" | "load" | "joined" | "stale" | "miss"
  */
 export type Recorded =
   | { readonly _tag: "Read"; readonly id: string; readonly outcome: Outcome }
-  /** a refresh in the background was asked for */
+  /** A refresh in the background was asked for. */
   | { readonly _tag: "Refresh"; readonly id: string }
   | { readonly _tag: "Set"; readonly id: string }
   | { readonly _tag: "Touch"; readonly id: string }
@@ -66,9 +66,9 @@ export type Recorded =
  * @since 0.1.0
  */
 export interface Uninherited {
-  /** the id of what was read */
+  /** The id of what was read. */
   readonly id: string
-  /** the id of the load that read it */
+  /** The id of the load that read it. */
   readonly by: string
 }
 
@@ -79,16 +79,16 @@ export interface Uninherited {
  * @since 0.1.0
  */
 export interface Shape {
-  /** everything, in order */
+  /** Everything, in order. */
   readonly log: Effect.Effect<ReadonlyArray<Recorded>>
-  /** how the reads of one key were answered, in order */
+  /** How the reads of one key were answered, in order. */
   readonly reads: (key: CacheKey.Any | string) => Effect.Effect<ReadonlyArray<Outcome>>
   /**
-   * the reads inside loads that do not take over what changes (`inherit: "changes"`): where one of them is invalidated, what
-   * was made of it stays
+   * The reads inside loads that do not take over what changes (`inherit: "changes"`): where one of them is invalidated,
+   * what was made of it stays.
    */
   readonly uninherited: Effect.Effect<ReadonlyArray<Uninherited>>
-  /** forgets all records so far */
+  /** Forgets all records so far. */
   readonly forget: Effect.Effect<void>
 }
 
@@ -295,7 +295,7 @@ const read = <A, E, R>(
         detector.found = undefined
         if (Exit.hasInterrupts(exit)) return
         for (const id of new Set(keys.map((key) => CacheKey.id(key)))) {
-          // a read without a report has bypassed the cache, or has reached its timeout
+          // A read without a report has bypassed the cache, or has reached its timeout.
           const source = found.findLast(({ key }) => key === id)?.source ?? "load"
           self.log.push({ _tag: "Read", id, outcome: outcomes[source] })
         }

@@ -23,16 +23,16 @@ import * as Tokens from "../internal/token.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** the same seed gives the same schedule; a whole number */
+  /** The same seed gives the same schedule; a whole number. */
   readonly seed: number
   /**
-   * how likely a fiber is made to yield before each of its steps, 0 to 1
+   * How likely a fiber is made to yield before each of its steps, 0 to 1.
    *
    * @default 0.1
    */
   readonly yieldChance?: number | undefined
   /**
-   * after how many tasks a run is given up as endless
+   * After how many tasks a run is given up as endless.
    *
    * @default 1,000,000
    */
@@ -59,17 +59,17 @@ const checks: Checks<Options> = {
  * @since 0.1.0
  */
 export interface SeededScheduler {
-  /** scheduler, clock, dice and fiber count, for effects that run under this schedule */
+  /** Scheduler, clock, dice and fiber count, for effects that run under this schedule. */
   readonly context: Context.Context<never>
-  /** epoch milliseconds on the virtual clock, which starts at 0 */
+  /** Epoch milliseconds on the virtual clock, which starts at 0. */
   readonly now: () => number
-  /** fibers that have not ended */
+  /** Fibers that have not ended. */
   readonly fibers: () => number
-  /** sleeps and timers that are not due */
+  /** Sleeps and timers that are not due. */
   readonly timers: () => number
-  /** runs a callback after some milliseconds, outside of any fiber; answers a function that cancels it */
+  /** Runs a callback after some milliseconds, outside of any fiber; answers a function that cancels it. */
   readonly after: (millis: number, run: () => void) => () => void
-  /** runs until no task and no deadline is left; `false` if it was given up */
+  /** Runs until no task and no deadline is left; `false` if it was given up. */
   readonly settle: () => boolean
 }
 
@@ -223,7 +223,7 @@ const advance = (self: State): void => {
     if (timer.at > self.now) continue
     ready.push({
       priority: 0,
-      // it may have been cancelled by another timer that was due too
+      // It may have been cancelled by another timer that was due too.
       run: () => {
         if (timers.delete(timer)) timer.run()
       }
@@ -255,11 +255,11 @@ const makeClock = (now: () => number, after: SeededScheduler["after"]): Clock.Cl
  * @since 0.1.0
  */
 export interface Outcome<out A, out E> {
-  /** `undefined`: the effect never ended. It waits for something that never happens, or runs for ever */
+  /** `undefined`: the effect never ended. It waits for something that never happens, or runs for ever. */
   readonly exit: Exit.Exit<A, E> | undefined
-  /** fibers that were still running */
+  /** Fibers that were still running. */
   readonly fibers: number
-  /** how many milliseconds passed on the virtual clock */
+  /** How many milliseconds passed on the virtual clock. */
   readonly millis: number
 }
 

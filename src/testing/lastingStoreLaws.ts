@@ -1,5 +1,5 @@
 /**
- * What a store promises whose storage outlives the process.
+ * The promises of a store whose storage outlives the process.
  *
  * @since 0.1.0
  */
@@ -18,9 +18,9 @@ import { type Law, same } from "./law.ts"
  * @since 0.1.0
  */
 export interface LastingStorage<E = never> {
-  /** opens a store on the storage, as another process does */
+  /** Opens a store on the storage, as another process does. */
   readonly open: Effect.Effect<Store, E, Scope.Scope>
-  /** removes the markers of all tags and nothing else, as an eviction does; without it those laws are excused */
+  /** Removes the markers of all tags and nothing else, as an eviction does; without it those laws are excused. */
   readonly evictMarkers?: Effect.Effect<unknown, E> | undefined
 }
 
@@ -61,9 +61,7 @@ export interface LastingStorage<E = never> {
  * @category testing
  * @since 0.1.0
  */
-export const lastingStoreLaws = <E, E2>(
-  make: Effect.Effect<LastingStorage<E>, E2, Scope.Scope>
-): ReadonlyArray<Law> =>
+export const lastingStoreLaws = <E, E2>(make: Effect.Effect<LastingStorage<E>, E2, Scope.Scope>): ReadonlyArray<Law> =>
   Object.entries({ ...restartLaws, ...evictionLaws, ...markerLaws })
     .map(([name, check]) => ({
       name,

@@ -1,5 +1,5 @@
 /**
- * What every lock promises.
+ * The promises of every lock.
  *
  * @since 0.1.0
  */
@@ -93,7 +93,7 @@ const elapsed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 const early = 5
 
 // ---------------------------------------------------------------------------------------------------------------------
-// exclusion
+// Exclusion
 // ---------------------------------------------------------------------------------------------------------------------
 
 const exclusionLaws: Record<string, Check> = {
@@ -160,7 +160,7 @@ const exclusionLaws: Record<string, Check> = {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// waiting
+// Waiting
 // ---------------------------------------------------------------------------------------------------------------------
 
 const waitingLaws: Record<string, Check> = {
@@ -214,12 +214,12 @@ const waitingLaws: Record<string, Check> = {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// leases
+// Leases
 // ---------------------------------------------------------------------------------------------------------------------
 
 const leaseLaws: Record<string, Check> = {
   "a running holder keeps the lock beyond its lease": Effect.fnUntraced(function*(one, other) {
-    // a third of it passes before it is renewed: what holds a busy machine up for longer than the rest loses the lock
+    // A third of it passes before it is renewed: what holds a busy machine up for longer than the rest loses the lock.
     const lease = yield* one.acquire("name", { ...once, lease: "1500 millis" })
     const lost = yield* Effect.forkChild(lease.lost)
     for (let i = 0; i < 8; i++) {

@@ -1,5 +1,5 @@
 /**
- * What every serializer promises.
+ * The promises of every serializer.
  *
  * @since 0.1.0
  */
@@ -34,10 +34,7 @@ import { isSame, type Law, LawBroken, same } from "./law.ts"
  * @category testing
  * @since 0.1.0
  */
-export const serializerLaws = (
-  serializer: Serializer,
-  values: ReadonlyArray<unknown> = []
-): ReadonlyArray<Law> => [
+export const serializerLaws = (serializer: Serializer, values: ReadonlyArray<unknown> = []): ReadonlyArray<Law> => [
   { name: "it has a name, a content type and an extension", run: named(serializer) },
   ...schemas.map(({ name, run }) => ({ name: `with a schema: ${name} comes back`, run: run(serializer) })),
   ...plainValues.map(([name, value]) => ({
@@ -63,7 +60,7 @@ export const serializerLaws = (
 type Named = readonly [name: string, value: unknown]
 
 // ---------------------------------------------------------------------------------------------------------------------
-// what goes in
+// The values
 // ---------------------------------------------------------------------------------------------------------------------
 
 class Person extends Schema.Class<Person>("Person")({ name: Schema.String, age: Schema.Number }) {}
@@ -172,7 +169,7 @@ const oddValues = (): ReadonlyArray<Named> => [
   ["a redacted value", { password: Redacted.make("secret") }]
 ]
 
-/** What the JSON form of a schema may change: -0 becomes 0, and each object has a prototype. */
+/** The changes that the JSON form of a schema may make: -0 becomes 0, and each object has a prototype. */
 const changesForm: ReadonlySet<string> = new Set([
   "minus zero",
   "a list that looks like a mark",
@@ -180,7 +177,7 @@ const changesForm: ReadonlySet<string> = new Set([
 ])
 
 // ---------------------------------------------------------------------------------------------------------------------
-// the checks
+// The checks
 // ---------------------------------------------------------------------------------------------------------------------
 
 const named = (serializer: Serializer) =>

@@ -1,5 +1,5 @@
 /**
- * What a store promises that several processes use at once.
+ * The promises of a store that several processes use at once.
  *
  * @since 0.1.0
  */
@@ -49,9 +49,7 @@ import { type Law, same } from "./law.ts"
  * @category testing
  * @since 0.1.0
  */
-export const sharedStoreLaws = <E>(
-  make: Effect.Effect<readonly [Store, Store], E, Scope.Scope>
-): ReadonlyArray<Law> =>
+export const sharedStoreLaws = <E>(make: Effect.Effect<readonly [Store, Store], E, Scope.Scope>): ReadonlyArray<Law> =>
   Object.entries({ ...sharedLaws, ...reportLaws })
     .map(([name, check]) => ({
       name,
@@ -257,7 +255,7 @@ const sharedLaws: Record<string, Check> = {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// changes
+// Changes
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** The changes that a store reports within a second of an action. */

@@ -1,5 +1,5 @@
 /**
- * What recorded reads would hit under other eviction policies and capacities.
+ * The hits that recorded reads would have under other eviction policies and capacities.
  *
  * @since 0.1.0
  */
@@ -30,13 +30,13 @@ export type Access = string | number | CacheEvent
  */
 export interface SimulateOptions {
   /**
-   * how many entries the caches have room for
+   * How many entries the caches have room for.
    *
    * @default 1, 2, 5, 10, 20 and 50 % of the ids
    */
   readonly capacities?: ReadonlyArray<number> | undefined
   /**
-   * what the hashes of the policies begin with: the same seed gives the same numbers
+   * The seed of the hashes of the policies: the same seed gives the same numbers.
    *
    * @default 1
    */
@@ -57,21 +57,21 @@ export interface Simulated {
 }
 
 /**
- * What a simulation has found.
+ * The result of a simulation.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Simulation {
-  /** how many reads the trace has */
+  /** How many reads the trace has. */
   readonly reads: number
-  /** of how many ids */
+  /** The number of different ids. */
   readonly ids: number
-  /** each policy at each capacity */
+  /** Each policy at each capacity. */
   readonly results: ReadonlyArray<Simulated>
-  /** hit ratios in percent as a table in Markdown: a line a capacity, a column a policy */
+  /** Hit ratios in percent as a table in Markdown: a line a capacity, a column a policy. */
   readonly table: string
-  /** hit ratios by capacity as a picture, for light and dark pages */
+  /** Hit ratios by capacity as a picture, for light and dark pages. */
   readonly svg: string
 }
 
@@ -96,8 +96,8 @@ const shipped: ReadonlyArray<Eviction.Eviction> = [
  * - A trace is a list or a stream: ids, such as the lines of a file, or events of `Cached.events`.
  * - Each id that misses is stored. Lifetimes, invalidations and weights have no part in it.
  * - Other fibers have their turns meanwhile. A million reads take a second or so for each policy and capacity at most.
- * - Fails with a `CacheConfigError` for a capacity that is none, for an access that is neither id nor event, and where a
- *   policy throws or names a victim that is not there.
+ * - Fails with a `CacheConfigError` for a capacity that is none, for an access that is neither id nor event, and where
+ *   a policy throws or names a victim that is not there.
  *
  * **Example** (Comparing two policies)
  *
@@ -176,7 +176,7 @@ const makeReads = (): Reads => {
   return { names, accesses, add }
 }
 
-/** What was read; `undefined`: the event is about something else. */
+/** The read of an event; `undefined`: the event is about something else. */
 const idOf = (access: Access): string | undefined => {
   if (typeof access === "string") return access
   if (typeof access === "number") return String(access)
@@ -192,7 +192,7 @@ interface Run {
   readonly seed: number
 }
 
-/** What a memory tier does with its policy. */
+/** The use of a policy by a memory tier. */
 const run = ({ accesses, names }: Reads, { capacity, policy, seed }: Run): Effect.Effect<Simulated> =>
   Effect.suspend(() => {
     const { word } = Tokens.make(() => Uint32Array.of(1, seed, 2, 3))
@@ -231,7 +231,7 @@ const within = <A>({ name }: Eviction.Eviction, step: () => A): A => {
   }
 }
 
-/** What its steps refuse is a failure. */
+/** A refusal by its steps is a failure. */
 const refusing = <A>(effect: Effect.Effect<A>): Effect.Effect<A, CacheConfigError> =>
   Effect.catchDefect(
     effect,

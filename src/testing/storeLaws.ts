@@ -1,5 +1,5 @@
 /**
- * What every store promises.
+ * The promises of every store.
  *
  * @since 0.1.0
  */
@@ -77,7 +77,7 @@ export const storeLaws = <E>(make: Effect.Effect<Store, E, Scope.Scope>): Readon
     .map(([name, check]) => ({ name, run: Effect.asVoid(Effect.scoped(Effect.flatMap(make, check))) }))
 
 // ---------------------------------------------------------------------------------------------------------------------
-// entries
+// Entries
 // ---------------------------------------------------------------------------------------------------------------------
 
 const entryLaws: Record<string, Check> = {
@@ -253,7 +253,7 @@ const conditionLaws: Record<string, Check> = {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// listings
+// Listings
 // ---------------------------------------------------------------------------------------------------------------------
 
 const ids = (store: Store, prefix?: string) =>
@@ -305,7 +305,7 @@ const listingLaws: Record<string, Check> = {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// changes
+// Changes
 // ---------------------------------------------------------------------------------------------------------------------
 
 const changeLaws: Record<string, Check> = {

@@ -19,13 +19,13 @@ import { toMillis } from "../Ttl.ts"
  */
 export interface TimeOptions {
   /**
-   * how far the clock moves at once: the effect has ended at most so long before the time that the clock then shows
+   * How far the clock moves at once: the effect has ended at most so long before the time that the clock then shows.
    *
    * @default 50 ms
    */
   readonly step?: Ttl.Input | undefined
   /**
-   * how much time may pass; an effect that has not ended by then is interrupted, and the test dies
+   * How much time may pass; an effect that has not ended by then is interrupted, and the test dies.
    *
    * @default 1 day
    */
@@ -84,7 +84,7 @@ export const withTimePassing = <A, E, R>(
   })
 }
 
-// what can go on without the clock goes on first: in a step between two of its own, its lease or ttl could end
+// Work that can continue without the clock runs first: in a step between two of its own, its lease or ttl could end.
 const settle = Effect.repeat(Effect.yieldNow, { times: 10 })
 
 const positive = (name: string) => (given: Ttl.Input | undefined, of: string): void => {

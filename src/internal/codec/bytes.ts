@@ -6,7 +6,7 @@ const digits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padSta
 export const toHex = (bytes: Uint8Array, start: number, end: number): string => {
   let text = ""
   let i = start
-  // four at once: a text that grows in many small steps is a chain of parts
+  // Four at once: a text that grows in many small steps is a chain of parts.
   for (; i + 4 <= end; i += 4) {
     text += digits[bytes[i]!]! + digits[bytes[i + 1]!]! + digits[bytes[i + 2]!]! + digits[bytes[i + 3]!]!
   }

@@ -25,7 +25,7 @@ import { fromUtf16, isWellFormed, sixteenToHex, toHex, toUtf16, writeHex } from 
 type Checksum = (data: string | Uint8Array, former?: number) => number
 
 const magic = 0x6563
-/** the layout: of another one nothing is known but the first three fields, and the writeId */
+/** The layout: of another one nothing is known but the first three fields, and the writeId. */
 export const format = 1
 const failure = 1
 const constant = 4
@@ -34,7 +34,7 @@ const flags = failure | constant | tagged
 
 const at = { flags: 3, writeId: 4, serializer: 20, createdAt: 21, softExpiresAt: 29, expiresAt: 37, loadMillis: 45 }
 const tagCountAt = 49
-/** as many as the field of their count can tell */
+/** As many as the field of their count can tell. */
 export const maxTags = 0xffff
 const headSize = 51
 const tagHead = 16
@@ -135,8 +135,8 @@ export const decode = (id: string, frame: Uint8Array, crc32: Checksum): Stored |
   const end = frame.length - checksumSize
   if (end < headSize) return undefined
   if (crc32(frame, crc32(id)) !== residue) return undefined
-  // From here on all bytes are as an `encode` wrote them, but perhaps one of another release, or somebody who knows the
-  // checksum.
+  // From here on all bytes are as an `encode` wrote them, but perhaps that of another release, or a program that knows
+  // the checksum.
   const view = new DataView(frame.buffer, frame.byteOffset, frame.length)
   if (view.getUint16(0) !== magic || frame[2] !== format || (frame[at.flags]! & ~flags) !== 0) return undefined
   const tags = tagsOf(frame, view, end)
@@ -185,7 +185,7 @@ const tagsOf = (frame: Uint8Array, view: DataView, end: number): Tags | undefine
   const tagsEnd = readTags(count, frame.subarray(0, end), view, tags)
   if (tagsEnd > end) return undefined
   const read = { count, bytes: frame.subarray(headSize, tagsEnd), tags }
-  // a copy, or it would keep the frame
+  // A copy, or it would keep the frame.
   if (read.bytes.length <= keptBytes) lastTags = { ...read, bytes: new Uint8Array(read.bytes) }
   return read
 }
@@ -212,7 +212,7 @@ const plainMeta = (frame: Uint8Array, view: DataView, tags: ReadonlyArray<TagVer
   serializer: frame[at.serializer]!
 })
 
-/** Where the tags end: behind the frame, if a length leads there. */
+/** The end of the tags: behind the frame, if a length leads there. */
 const readTags = (count: number, frame: Uint8Array, view: DataView, tags: Array<TagVersion>): number => {
   let offset = headSize
   for (let i = 0; i < count; i++) {

@@ -19,7 +19,7 @@ export const json: Format = {
       const text = JSON.stringify(value)
       if (text !== undefined) return Exit.succeed(encoder.encode(text))
     } catch {
-      // a circular value, or a bigint
+      // A circular value, or a bigint.
     }
     return Exit.fail(fault(name, "encode", "the value has no JSON form"))
   },

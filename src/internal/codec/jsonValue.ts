@@ -1,7 +1,7 @@
 /** Whether a value is JSON, and where it is not. */
 import { circular, type Known, pathToCircle, whatIs } from "./whatIs.ts"
 
-/** What counts as JSON beside what obviously does. */
+/** The values that count as JSON beside the obvious ones. */
 interface Rule {
   readonly number: (value: number) => boolean
   readonly prototype: (prototype: unknown) => boolean
@@ -22,7 +22,7 @@ export const upToForm: Rule = {
 /** A part of a value that is not JSON. */
 interface Other {
   readonly path: ReadonlyArray<PropertyKey>
-  /** what it is, where that is known */
+  /** The kind of the value, if it is known. */
   readonly what: Known | undefined
 }
 
@@ -32,7 +32,7 @@ export const otherIn = (value: unknown, rule: Rule): Other | undefined => {
   try {
     return isJson(value, rule, path) ? undefined : { path, what: whatIs(partAt(value, path)) }
   } catch {
-    // nested too deeply, of which the path helps nobody
+    // Nested too deeply: the path would be useless.
     const circle = pathToCircle(value)
     return circle === undefined ? { path: [], what: undefined } : { path: circle, what: circular }
   }

@@ -1,4 +1,6 @@
-/** Parts of a schema that accept anything. Effect's JSON form of `Schema.Any` and `ObjectKeyword` is not always JSON. */
+/**
+ * Parts of a schema that accept anything. Effect's JSON form of `Schema.Any` and `ObjectKeyword` is not always JSON.
+ */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -10,7 +12,7 @@ import { copyWith, hasPart, isOpen, mapEnds } from "./schemaParts.ts"
 /** The annotations of an issue that says that an open part holds something else than JSON. */
 class NotJson {
   readonly message = "this is not JSON"
-  /** what it is, where that is known */
+  /** The kind of the value, if it is known. */
   readonly what: string | undefined
 
   constructor(what: string | undefined) {
@@ -18,7 +20,10 @@ class NotJson {
   }
 }
 
-/** What an issue says of an open part that holds something else than JSON; `undefined` for every other issue. */
+/**
+ * The annotations of an issue about an open part that holds something else than JSON; `undefined` for every other
+ * issue.
+ */
 export const notJsonOf = (issue: SchemaIssue.Issue): NotJson | undefined =>
   issue._tag === "InvalidValue" && issue.annotations instanceof NotJson ? issue.annotations : undefined
 
@@ -36,12 +41,12 @@ const onlyJson = SchemaTransformation.transformEffect<unknown, unknown>({
   }
 })
 
-/** What a format can hold below an open part: JSON alone, or whatever it takes without a schema. */
+/** The values that a format can hold below an open part: JSON alone, or anything that it takes without a schema. */
 export type Holds = "json" | "anything"
 
 const transformations = {
   json: onlyJson,
-  // without it, an object would lose its prototype on the way to the format
+  // Without it, an object would lose its prototype on the way to the format.
   anything: SchemaTransformation.passthrough<unknown>()
 }
 

@@ -38,9 +38,9 @@ export const copyWith = <A extends AST>(ast: A, changes: Partial<A>): A =>
   Object.assign(Object.create(Object.getPrototypeOf(ast)), ast, changes)
 
 interface Replace {
-  /** of a part that has no transformation of its own: what the schema is encoded to in the end */
+  /** Maps a part without a transformation of its own: an end of the encoding. */
   readonly end: (ast: AST) => AST
-  /** of the transformations of a part, in the order of encoding */
+  /** Maps the transformations of a part, in the order of encoding. */
   readonly links: (ast: AST, links: ReadonlyArray<SchemaAST.Link>) => ReadonlyArray<SchemaAST.Link>
 }
 
@@ -82,5 +82,7 @@ export const mapEnds = (root: AST, replace: Replace): AST => {
   return map(root)
 }
 
-/** A schema that accepts anything. Effect refuses some of what is not JSON below `Unknown` itself, and says less of it. */
+/**
+ * A schema that accepts anything. Effect refuses some of what is not JSON below `Unknown` itself, and says less of it.
+ */
 export const isOpen = ({ _tag }: AST): boolean => _tag === "Any" || _tag === "ObjectKeyword" || _tag === "Unknown"

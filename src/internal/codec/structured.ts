@@ -1,7 +1,8 @@
 /**
- * Structured values without a schema: as JSON where that is exact, because nothing reads it faster, or else as MessagePack.
- * A value that MessagePack would change (a Map, -0, a lone surrogate …) becomes a marked array. The first byte says which
- * of these it is. So plain data costs one look at each value when it is written, and nothing when it is read.
+ * Structured values without a schema: as JSON where that is exact, because nothing reads it faster, or else as
+ * MessagePack. A value that MessagePack would change (a Map, -0, a lone surrogate …) becomes a marked array. The first
+ * byte says which of these it is. So plain data costs one look at each value when it is written, and nothing when it is
+ * read.
  */
 import { Decoder, Encoder, ExtData, type ExtensionCodecType } from "@msgpack/msgpack"
 import * as Exit from "effect/Exit"
@@ -57,7 +58,7 @@ interface Walk {
   path: Array<string>
   readonly ancestors: Set<object>
   marks: boolean
-  /** whether JSON gives it back as it is, too */
+  /** Whether JSON gives it back as it is, too. */
   isJson: boolean
 }
 
@@ -235,7 +236,7 @@ const mayHoldBytes = (bytes: Uint8Array): boolean =>
 
 const restore = (flat: unknown): unknown => {
   if (typeof flat !== "object" || flat === null) return flat
-  // as an array of its own: `slice` of a Buffer is a view
+  // As an array of its own: `slice` of a Buffer is a view.
   if (flat instanceof Uint8Array) return new Uint8Array(flat)
   if (!Array.isArray(flat)) {
     const record = flat as Fields

@@ -16,7 +16,7 @@ import { refuseRedacted } from "./redacted.ts"
 export interface Format {
   readonly name: string
   readonly id: number
-  /** what it can hold where a schema accepts anything */
+  /** The values that it can hold at a place where a schema accepts anything. */
   readonly holds: Holds
   readonly pack: (json: unknown, id: string) => Exit.Exit<Uint8Array, SerializerError>
   readonly unpack: (bytes: Uint8Array, id: string) => Exit.Exit<unknown, SerializerError>
@@ -27,7 +27,10 @@ type Operation = "encode" | "decode"
 export const fault = (serializer: string, operation: Operation, reason: string) =>
   new SerializerError({ serializer, operation, reason })
 
-/** Where and how a value differs from its schema; never the value itself, which may be private. */
+/**
+ * The place and the kind of the difference between a value and its schema; never the value itself, which may be
+ * private.
+ */
 const describe = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey> = []): string => {
   switch (issue._tag) {
     case "Pointer":
@@ -38,7 +41,7 @@ const describe = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey> = [
     case "Encoding":
       return describe(issue.issue, path)
     case "AnyOf": {
-      // the value fits the alternative that accepts anything
+      // The value fits the alternative that accepts anything.
       const open = issue.issues.find(isAboutOpenPart)
       return open === undefined ? misfit(issue, path) : describe(open, path)
     }

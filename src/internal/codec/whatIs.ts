@@ -5,7 +5,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 
-/** What a value is, and what to do about it. */
+/** The kind of a value, and the advice about it. */
 export interface Known {
   readonly name: string
   readonly advice: string
@@ -38,7 +38,7 @@ export const pathToCircle = (root: unknown): ReadonlyArray<PropertyKey> | undefi
   try {
     return closesCircle(root, path, new Set()) ? path : undefined
   } catch {
-    // nested too deeply, or one of its getters threw
+    // Nested too deeply, or one of its getters threw.
     return undefined
   }
 }

@@ -1,7 +1,7 @@
 /**
- * The adaptive policy: a duel of LRU, LIRS and S3. No rule is best for all programs, and the best one of a program changes
- * with the hour. All three work on the same two lists (`hotAndQueue.ts`), so a change of the lead moves nothing; who
- * leads is judged by a shadow (`shadow.ts`) that follows a sample of the ids.
+ * The adaptive policy: a duel of LRU, LIRS and S3. No rule is best for all programs, and the best one of a program
+ * changes with the hour. All three work on the same two lists (`hotAndQueue.ts`), so a change of the lead moves
+ * nothing; a shadow (`shadow.ts`) that follows a sample of the ids decides which rule leads.
  */
 import type { Node, Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { HotAndQueue, LIRS, LRU, type Rule } from "./hotAndQueue.ts"
@@ -17,7 +17,10 @@ const followedAsWhole = 128
 const smallestShadow = 64
 const shareOfShadow = 1 / 128
 
-/** LIRS leads first where at least this share of the reads has hit, after a while, before memory was full; else LRU does. */
+/**
+ * LIRS leads first where at least this share of the reads has hit, after a while, before memory was full; else LRU
+ * does.
+ */
 const reuseForLirs = 0.05
 
 export const makeAdaptive = (options: PolicyOptions): Policy => {
@@ -44,12 +47,12 @@ export class Adaptive implements Policy {
   private readonly hashOf: (node: Node) => number
   private readonly weighed: boolean
   private capacity: number
-  /** how many entries it is laid out for. Of those that are weighed it is learned: see `choose` */
+  /** How many entries it is laid out for. Of those that are weighed it is learned: see `choose`. */
   private entries = 0
   private held = 0
   private shadow: Shadow | undefined
   private sampledBelow = 0
-  /** chosen before the newest entry came in */
+  /** Chosen before the newest entry came in. */
   private chosen: Node | undefined
   private evicting: Node | undefined
 
@@ -105,7 +108,7 @@ export class Adaptive implements Policy {
     this.layOut(this.weighed ? this.entries : capacity)
   }
 
-  /** Who leads. */
+  /** The rule that leads. */
   get lead(): Rule {
     return this.lists.rule
   }
@@ -126,7 +129,7 @@ export class Adaptive implements Policy {
 
   private follow(hash: number, weight: number): void {
     const { shadow } = this
-    // it may be laid out for more entries by now, of which it follows a smaller share
+    // It may be laid out for more entries by now, of which it follows a smaller share.
     if (shadow === undefined || !this.isSampled(hash)) return
     shadow.follow(hash, weight)
     this.lists.queueTarget = shadow.queueShare * this.entries

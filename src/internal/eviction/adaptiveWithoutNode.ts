@@ -1,7 +1,7 @@
 /**
- * The adaptive policy where programs are downloaded: `package.json` maps `#platform/*` to such files where there is no Node.
- * A memory that stays almost empty needs no policy, so it is LRU, and loads the other when it is half full, or has had a
- * thousand entries. Where that fails it goes on as it is, and tries again after as many.
+ * The adaptive policy where programs are downloaded: `package.json` maps `#platform/*` to such files where there is no
+ * Node. A memory that stays almost empty needs no policy, so it is LRU, and loads the other when it is half full, or
+ * has had a thousand entries. If that fails it stays as it is, and tries again after as many.
  */
 import type { Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { makeSuccessor } from "./successor.ts"

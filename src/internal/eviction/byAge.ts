@@ -1,4 +1,6 @@
-/** Policies that evict the oldest entry. They differ in what makes an entry young again: a read, a new value, nothing. */
+/**
+ * Policies that evict the oldest entry. They differ in what makes an entry young again: a read, a new value, nothing.
+ */
 import type { Node, Policy } from "../../ports/eviction.ts"
 import * as Ring from "./ring.ts"
 

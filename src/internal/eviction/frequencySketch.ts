@@ -10,7 +10,7 @@ const countsOfEntry = 10
 
 export class FrequencySketch {
   private readonly counters: Uint8Array
-  /** the same, four at once */
+  /** The same, four at once. */
   private readonly words: Uint32Array
   private readonly mask: number
   private readonly sample: number

@@ -1,6 +1,7 @@
 /**
  * Ghosts: what is remembered of evicted entries, four bytes each. A ghost is a fingerprint of 20 bits of the hash, and
- * the generation (12 bits) of the entry's last use. Four ghosts share a bucket; a new one takes the place of the oldest.
+ * the generation (12 bits) of the entry's last use. Four ghosts share a bucket; a new one takes the place of the
+ * oldest.
  */
 
 const generations = 0xfff

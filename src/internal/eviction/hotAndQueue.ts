@@ -1,16 +1,17 @@
 /**
- * Two lists of entries, `hot` and `queue`, under one of three rules that say who leaves. The rule can be changed at any
- * time: nothing is moved for it.
+ * Two lists of entries, `hot` and `queue`, under one of three rules that select the victim. The rule can be changed at
+ * any time: nothing is moved for it.
  *
  * - LRU: the older one of the two tails leaves.
  * - LIRS (Jiang and Zhang, SIGMETRICS 2002): an entry is hot when it was read again within a shorter time than the
  *   oldest hot entry has waited. Marks say it, no stack is kept. A short queue holds the rest; its tail leaves.
- * - S3 (after S3-FIFO: Yang, Zhang, Qiu, Yue and Rashmi, SOSP 2023): new entries pass through a queue that is a FIFO. Read
- *   twice there, or known as a ghost, they become hot. Hot entries leave at the tail unless they have a chance left.
+ * - S3 (after S3-FIFO: Yang, Zhang, Qiu, Yue and Rashmi, SOSP 2023): new entries pass through a queue that is a FIFO.
+ *   Read twice there, or known as a ghost, they become hot. Hot entries leave at the tail unless they have a chance
+ *   left.
  *
- * Time is counted in generations, 32 while as much comes in as there is room for: the mark of an entry is the generation
- * of its last move, up to three second chances, and two flags. So an entry that is read all the time moves once in a
- * generation, and most hits are one comparison.
+ * Time is counted in generations, 32 while as much comes in as there is room for: the mark of an entry is the
+ * generation of its last move, up to three second chances, and two flags. So an entry that is read all the time moves
+ * once in a generation, and most hits are one comparison.
  *
  * Lengths are weights; without a weigher each entry weighs 1.
  */
@@ -22,10 +23,10 @@ export const LRU = 0
 export const LIRS = 1
 export const S3 = 2
 
-/** Who leaves. */
+/** The rule that selects the victim. */
 export type Rule = typeof LRU | typeof LIRS | typeof S3
 
-/** What the lists are made of. */
+/** An item of the lists. */
 export interface Item extends Ring.Linked {
   mark?: number | undefined
   readonly weight?: number | undefined
@@ -39,7 +40,7 @@ const flags = 15
 const generationBits = 4
 const generations = 0x3ffffff
 
-/** What of a mark says that an entry has moved in this generation. */
+/** The bits of a mark by which an entry has moved in this generation. */
 const moved = ~(sampled | chances)
 
 /** How many generations it takes until as much has come in as there is room for. */
@@ -65,18 +66,18 @@ const movesOfS3 = 64
 
 export class HotAndQueue<A extends Item> {
   rule: Rule
-  /** whether it has been full once: before, there is nothing to learn from */
+  /** Whether it has been full once: before, there is nothing to learn from. */
   full = false
-  /** reads that hit after a while, and what came in, before it was full */
+  /** Reads that hit after a while, and what came in, before it was full. */
   readsBefore = 0
   insertsBefore = 0
   hotWeight = 0
   queueWeight = 0
-  /** LIRS: the length of the queue, in entries */
+  /** LIRS: the length of the queue, in entries. */
   queueTarget = 0
-  /** the mark of an entry that is hot and has moved in this generation */
+  /** The mark of an entry that is hot and has moved in this generation. */
   isFresh = hot
-  /** what the average entry weighs */
+  /** The weight of the average entry. */
   private unit = 1
   private capacity = 0
   private entries = 0
@@ -114,7 +115,7 @@ export class HotAndQueue<A extends Item> {
     return (this.generation - (mark! >>> generationBits)) & generations
   }
 
-  /** What the time between two reads of an entry is measured against. */
+  /** The measure for the time between two reads of an entry. */
   hotAge(): number {
     return this.hotWeight === 0 ? generations : this.ageOf(this.hot.previous!)
   }
@@ -139,7 +140,7 @@ export class HotAndQueue<A extends Item> {
       if (rule === LIRS) this.fit()
     } else {
       item.mark = now | ((mark & chances) === chances ? mark & flags : (mark & flags) + chance)
-      // the queue of S3 is a FIFO
+      // The queue of S3 is a FIFO.
       if (isHot || rule !== S3 || !full) {
         Ring.unlink(item)
         Ring.insertAfter(isHot ? this.hot : this.queue, item)
@@ -248,8 +249,8 @@ export class HotAndQueue<A extends Item> {
   }
 
   /**
-   * LIRS: room for hot entries that none has earned yet goes to the oldest of the queue. So a part of a loop stays, instead
-   * of all of it being evicted in turn.
+   * LIRS: room for hot entries that none has earned yet goes to the oldest of the queue. So a part of a loop stays,
+   * instead of all of it being evicted in turn.
    */
   private balance(): void {
     this.fit()

@@ -1,12 +1,12 @@
-/** What policies ask of entries. */
+/** The weight and the hash of entries, as policies need them. */
 import type { Node } from "../../ports/eviction.ts"
 
-/** What an entry counts against the bound. */
+/** The weight of an entry against the bound. */
 export const weightOf = ({ weight }: { readonly weight?: number | undefined }): number => weight ?? 1
 
 /**
- * A hash of 32 bits with a secret seed, which is drawn for the first id: who does not know the seed cannot choose ids whose
- * hashes are the same, or that are all among the sampled ones.
+ * A hash of 32 bits with a secret seed, which is drawn for the first id: without the seed it is impossible to choose
+ * ids whose hashes are the same, or that are all sampled.
  */
 export const makeHash = (draw: () => number): (node: Pick<Node, "id">) => number => {
   let seed: number | undefined

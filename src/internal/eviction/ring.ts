@@ -1,9 +1,9 @@
 /**
- * Nodes in an order, linked through themselves, in a ring around a head: so the first and the last are no special cases.
- * The head's `next` is the first node, its `previous` the last.
+ * Nodes in an order, linked through themselves, in a ring around a head: so the first and the last are no special
+ * cases. The head's `next` is the first node, its `previous` the last.
  */
 
-/** What has a place in a ring. */
+/** A node with a place in a ring. */
 export interface Linked {
   previous: Linked | undefined
   next: Linked | undefined

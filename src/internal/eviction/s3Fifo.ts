@@ -1,8 +1,9 @@
 /**
- * S3-FIFO as published (Yang, Zhang, Qiu, Yue and Rashmi: "FIFO queues are all you need for cache eviction", SOSP 2023).
- * New entries enter a small FIFO queue, a tenth of memory. Read twice there, they move to the main queue; else they leave,
- * and are remembered in a ghost queue as long as the main one. What is remembered there enters the main queue at once. The
- * main queue is a FIFO too, in which an entry that was read goes round again. Reads move nothing: they count to three.
+ * S3-FIFO as published (Yang, Zhang, Qiu, Yue and Rashmi: "FIFO queues are all you need for cache eviction", SOSP
+ * 2023). New entries enter a small FIFO queue, a tenth of memory. Read twice there, they move to the main queue; else
+ * they leave, and are remembered in a ghost queue as long as the main one. What is remembered there enters the main
+ * queue at once. The main queue is a FIFO too, in which an entry that was read goes round again. Reads move nothing:
+ * they count to three.
  */
 import type { Node, Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { makeHash, weightOf } from "./nodes.ts"
@@ -24,16 +25,16 @@ interface Entry extends Node {
 interface S3Fifo {
   readonly small: Ring.Linked
   readonly main: Ring.Linked
-  /** in the order in which they came, like all maps */
+  /** In the order in which they came, like all maps. */
   readonly ghosts: Set<number>
-  /** one iterator for all of them: a new one would step over the places of all that were forgotten */
+  /** One iterator for all of them: a new one would step over the places of all that were forgotten. */
   oldestFirst: Iterator<number>
   readonly hashOf: (entry: Entry) => number
   capacity: number
   smallWeight: number
   mainWeight: number
   count: number
-  /** the next victim, chosen before the newest entry came in */
+  /** The next victim, chosen before the newest entry came in. */
   chosen: Entry | undefined
   evicting: Entry | undefined
 }
@@ -133,7 +134,7 @@ const victimOfMain = (main: Ring.Linked): Entry | undefined => {
 const choose = (self: S3Fifo): Entry | undefined => {
   const { capacity, main, small } = self
   for (;;) {
-    // the small queue is asked first only while it is as long as it should be
+    // The small queue is asked first only while it is as long as it should be.
     const isSmall = self.smallWeight >= shareOfSmall * capacity || Ring.isEmpty(main)
     if (Ring.isEmpty(small) || !isSmall) break
     const first = small.next as Entry

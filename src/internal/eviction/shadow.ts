@@ -1,7 +1,7 @@
 /**
- * The shadow: three small caches without values that follow a sample of the ids (Waldspurger, Saemundsson, Ahmad and Park,
- * ATC 2017), each under a rule of its own for good. Who hits most there is to lead. All three see the same reads, so
- * they differ by their rules alone: that tells far more than how a hit ratio goes up and down.
+ * The shadow: three small caches without values that follow a sample of the ids (Waldspurger, Saemundsson, Ahmad and
+ * Park, ATC 2017), each under a rule of its own for good. The rule with the most hits there leads. All three see the
+ * same reads, so they differ by their rules alone: that tells far more than how a hit ratio goes up and down.
  */
 import { HotAndQueue, type Item, LIRS, LRU, type Rule, S3 } from "./hotAndQueue.ts"
 
@@ -103,14 +103,14 @@ class SmallLru {
 
 export class Shadow {
   lead: Rule = LRU
-  /** LIRS: how long the queue should be, as a share of all */
+  /** LIRS: how long the queue should be, as a share of all. */
   queueShare: number
   private readonly lru: SmallLru
   private readonly lirs: SmallCache
   private readonly s3: SmallCache
   private readonly entries: number
   private readonly fade: number
-  /** hits of each rule less those of LRU, fading */
+  /** Hits of each rule less those of LRU, fading. */
   private readonly scores = [0, 0, 0]
 
   /** A shadow of so much weight, which is so many entries. */

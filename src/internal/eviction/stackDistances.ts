@@ -1,20 +1,20 @@
 /**
- * Stack distances of a sample: how much room an LRU cache would have needed for each read to hit, and so the hit ratio of
- * every capacity at once (Mattson, Gecsei, Slutz and Traiger, IBM Systems Journal 1970). Spatially sampled with a bound
- * (SHARDS: Waldspurger, Park, Garthwaite and Ahmad, FAST 2015): ids whose hashes are below a threshold are followed, and
- * each stands for as many as the threshold leaves out. Where they become too many the threshold is halved, and what was
- * counted before counts half.
+ * Stack distances of a sample: how much room an LRU cache would have needed for each read to hit, and so the hit ratio
+ * of every capacity at once (Mattson, Gecsei, Slutz and Traiger, IBM Systems Journal 1970). Spatially sampled with a
+ * bound (SHARDS: Waldspurger, Park, Garthwaite and Ahmad, FAST 2015): ids whose hashes are below a threshold are
+ * followed, and each stands for as many as the threshold leaves out. Where they become too many the threshold is
+ * halved, and what was counted before counts half.
  *
- * Followed ids stand in the order of their last reads, a place each. A Fenwick tree sums the weights of the places after
- * one: that is the distance.
+ * Followed ids stand in the order of their last reads, a place each. A Fenwick tree sums the weights of the places
+ * after one: that is the distance.
  */
 
 /** How many ids are followed at most. */
 const mostSamples = 4096
 
 /**
- * Many reads are of ids that were read a moment ago: since then not even 1/32 of what a memory has room for was read. Such
- * an id stays in its place, which costs a fraction, and is exact enough.
+ * Many reads are of ids that were read a moment ago: since then not even 1/32 of what a memory has room for was read.
+ * Such an id stays in its place, which costs a fraction, and is exact enough.
  */
 const shareOfNewest = 1 / 32
 
@@ -26,7 +26,7 @@ const buckets = bucketsOfDoubling * 53
 export interface Sample {
   readonly hash: number
   weight: number
-  /** its place in the order of last reads; 0: it is followed no more */
+  /** Its place in the order of last reads; 0: it is followed no more. */
   place: number
 }
 
@@ -39,23 +39,23 @@ export interface Point {
 interface DistancesOptions<A> {
   readonly share: number
   readonly followed: number
-  /** is told of who is followed no more */
+  /** Called with each sample that is no longer followed. */
   readonly onDrop: (sample: A) => void
 }
 
 export class StackDistances<A extends Sample = Sample> {
-  /** all reads, of ids that are not followed too */
+  /** All reads, of ids that are not followed too. */
   reads = 0
-  /** by hash */
+  /** By hash. */
   readonly samples = new Map<number, A>()
   private threshold: number
   private readonly sums = new Float64Array(2 * mostSamples + 1)
   private last = 0
   private total = 0
-  /** reads of followed ids by distance, and of those that were not known */
+  /** Reads of followed ids by distance, and of those that were not known. */
   private readonly distances = new Float64Array(buckets)
   private unknown = 0
-  /** reads of the newest, by how many places came after theirs; not yet among the others */
+  /** Reads of the newest, by how many places came after theirs; not yet among the others. */
   private readonly near = new Float64Array(mostSamples)
   private newest: number
   private readonly onDrop: (sample: A) => void
@@ -115,7 +115,7 @@ export class StackDistances<A extends Sample = Sample> {
     this.settle()
     const expected = this.reads * this.share
     const counted = this.unknown + this.distances.reduce((sum, reads) => sum + reads, 0)
-    // more or fewer reads were followed than their share: mostly of ids that are read all the time (SHARDS-adj)
+    // More or fewer reads were followed than their share: mostly of ids that are read all the time (SHARDS-adj).
     let hits = expected - counted
     const points: Array<Point> = []
     const longest = this.distances.findLastIndex((reads) => reads > 0)
@@ -134,7 +134,7 @@ export class StackDistances<A extends Sample = Sample> {
     this.add(sample.place, sample.weight)
   }
 
-  /** Takes out the places that nobody has. */
+  /** Takes out the places without a sample. */
   private close(): void {
     this.sums.fill(0)
     this.last = this.total = 0

@@ -4,7 +4,7 @@ import { makeLru } from "./byAge.ts"
 
 interface Successor {
   readonly policy: Policy
-  /** hands all entries over, the oldest first */
+  /** Hands all entries over, the oldest first. */
   readonly follow: (next: Policy) => void
 }
 

@@ -1,8 +1,8 @@
 /**
- * W-TinyLFU as in Caffeine (Einziger, Friedman and Manes, ACM Transactions on Storage 2017; the climber: Einziger, Eytan,
- * Friedman and Manes, Middleware 2018). New entries enter a window, an LRU list. What the window has no room for competes
- * with the oldest entry on probation: the one that was asked for more often stays. What is read on probation becomes
- * protected, four fifths of the main part. The window grows and shrinks by hill climbing on the hit ratio.
+ * W-TinyLFU as in Caffeine (Einziger, Friedman and Manes, ACM Transactions on Storage 2017; the climber: Einziger,
+ * Eytan, Friedman and Manes, Middleware 2018). New entries enter a window, an LRU list. What the window has no room for
+ * competes with the oldest entry on probation: the one that was asked for more often stays. What is read on probation
+ * becomes protected, four fifths of the main part. The window grows and shrinks by hill climbing on the hit ratio.
  */
 import type { Node, Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { FrequencySketch } from "./frequencySketch.ts"
@@ -18,7 +18,9 @@ const firstStep = 0.0625
 const restartAt = 0.05
 const decay = 0.98
 
-/** One of so many candidates that were asked for often is admitted anyway, or ids with equal hashes could keep all out. */
+/**
+ * One of so many candidates that were asked for often is admitted anyway, or ids with equal hashes could keep all out.
+ */
 const luckOfOne = 128
 const askedOften = 5
 
@@ -32,7 +34,7 @@ const protectedList = 2
 interface Entry extends Node {
   previous: Entry | undefined
   next: Entry | undefined
-  /** the list it is in */
+  /** The list it is in. */
   mark: number
 }
 
@@ -42,14 +44,14 @@ interface WTinyLfu {
   readonly hashOf: (entry: Entry) => number
   readonly weighed: boolean
   capacity: number
-  /** a share of the capacity, as is `step` */
+  /** A share of the capacity, as is `step`. */
   windowShare: number
   step: number
   count: number
   reads: number
   hits: number
   formerRatio: number
-  /** for how many entries the sketch is made */
+  /** For how many entries the sketch is made. */
   entries: number
   sketch: FrequencySketch | undefined
   draws: number
@@ -138,7 +140,7 @@ const windowSize = ({ capacity, windowShare }: WTinyLfu): number => windowShare 
 /** Every read, whether it hits or not. */
 const noteRead = (self: WTinyLfu, entry: Entry, isHit: boolean): void => {
   const { entries } = self
-  // frequencies are first asked for when something is evicted, and never where there is no bound
+  // Frequencies are first asked for when something is evicted, and never where there is no bound.
   if (entries !== Infinity) (self.sketch ??= new FrequencySketch(entries)).count(self.hashOf(entry))
   if (isHit) self.hits++
   if (++self.reads >= readsOfStep * Math.max(entries, 1)) climb(self)
@@ -175,7 +177,7 @@ const choose = (self: WTinyLfu): Entry | undefined => {
   return victim
 }
 
-/** The window has shrunk, or memory is not full: its surplus goes on probation. */
+/** The window has shrunk, or memory is not full: its surplus is put on probation. */
 const settle = (self: WTinyLfu): void => {
   const { capacity, lists, weights } = self
   for (let left = 32; left > 0 && weights[window] > windowSize(self); left--) {

@@ -1,10 +1,10 @@
-/** What limits answer. */
+/** The answer of a limit. */
 
 export interface Admission {
   readonly isAdmitted: boolean
-  /** how many more calls would be admitted now */
+  /** How many more calls would be admitted now. */
   readonly remaining: number
-  /** after how many milliseconds a call may be admitted; 0 where this one was */
+  /** After how many milliseconds a call may be admitted; 0 where this one was. */
   readonly retryAfterMillis: number
 }
 

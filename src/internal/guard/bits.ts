@@ -1,7 +1,7 @@
 /**
- * The bits of a scalable Bloom filter (Almeida and others, 2007): a layer that is about half full is followed by one of twice the
- * size and half the error. Bits are found by enhanced double hashing (Dillinger and Manolios, 2004) over SHA-256, so that
- * nobody can craft items that collide.
+ * The bits of a scalable Bloom filter (Almeida and others, 2007): a layer that is about half full is followed by one of
+ * twice the size and half the error. Bits are found by enhanced double hashing (Dillinger and Manolios, 2004) over
+ * SHA-256, so that colliding items cannot be crafted.
  */
 import { sha256 } from "@noble/hashes/sha2.js"
 import { filters } from "../defaults/guards.ts"
@@ -14,11 +14,11 @@ export interface Size {
 
 export interface Layer {
   readonly index: number
-  /** how many bits it has, and how many of them an item sets */
+  /** How many bits it has, and how many of them an item sets. */
   readonly bits: number
   readonly hashes: number
   readonly blocks: number
-  /** the share of set bits, about a half, from which on it takes too many items for added */
+  /** The share of set bits, about a half, from which on it takes too many items for added. */
   readonly fullAt: number
 }
 

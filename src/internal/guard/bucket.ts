@@ -8,7 +8,7 @@ export interface Input {
   readonly tokens: number
   readonly limit: number
   readonly refillMillis: number
-  /** takes tokens that will come back later */
+  /** Takes tokens that will come back later. */
   readonly allowsDebt: boolean
 }
 
@@ -18,9 +18,9 @@ interface Bucket {
 }
 
 export interface Taken {
-  /** the tokens after this step; below 0 they were not taken, or are a debt */
+  /** The tokens after this step; below 0 they were not taken, or are a debt. */
   readonly remaining: number
-  /** since the present interval began, in milliseconds */
+  /** Since the present interval began, in milliseconds. */
   readonly elapsedMillis: number
 }
 
@@ -28,7 +28,7 @@ export const bucket: Kind<Bucket, Input, Taken> = {
   name: "bucket",
   step(stored, now, { allowsDebt, limit, refillMillis, tokens }) {
     let available = stored === undefined ? limit : stored.tokens
-    // never later than now: the clock may have been set back
+    // Never later than now: the clock may have been set back.
     let refilledAt = stored === undefined ? now : Math.min(stored.refilledAt, now)
     const refilled = Math.floor((now - refilledAt) / refillMillis)
     if (refilled > 0) {

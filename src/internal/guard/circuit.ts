@@ -1,6 +1,6 @@
 /**
- * A circuit breaker. Closed: calls run, and their outcomes are counted. Open: no call runs. Half open: one call runs, the
- * probe, whose outcome closes or opens the circuit; one that has no outcome in time counts as failed.
+ * A circuit breaker. Closed: calls run, and their outcomes are counted. Open: no call runs. Half open: one call runs,
+ * the probe, whose outcome closes or opens the circuit; one that has no outcome in time counts as failed.
  *
  * A generation begins with each change, so that calls which were admitted before it change nothing.
  */
@@ -8,9 +8,9 @@ import type { Kind } from "../../ports/guardStore.ts"
 
 /** When a closed circuit opens: each number may be 0, which leaves its condition out. */
 export interface Trip {
-  /** so many failures in a row */
+  /** So many failures in a row. */
   readonly failures: number
-  /** this share of failures, among so many calls at least, in a window of time or of calls */
+  /** This share of failures, among so many calls at least, in a window of time or of calls. */
   readonly rate: number
   readonly minimumCalls: number
   readonly windowMillis: number
@@ -30,7 +30,7 @@ export type Input =
   | {
     readonly _tag: "Admit"
     readonly probeMillis: number
-    /** how long the circuit is open after a probe without an outcome; `undefined`: another call probes */
+    /** How long the circuit is open after a probe without an outcome; `undefined`: another call probes. */
     readonly openTime: OpenTime | undefined
     readonly idleMillis: number
   }
@@ -46,39 +46,39 @@ export type Input =
 type Phase = "Closed" | "Open" | "HalfOpen"
 
 export interface Answer {
-  /** the phase after this step */
+  /** The phase after this step. */
   readonly phase: Phase
-  /** the phase before it */
+  /** The phase before it. */
   readonly from: Phase
-  /** an admitted call may run, and is recorded with this generation */
+  /** An admitted call may run, and is recorded with this generation. */
   readonly isAdmitted: boolean
   readonly isProbe: boolean
   readonly generation: number
   readonly openings: number
-  /** until the circuit is no longer open, or the time of its probe is over */
+  /** Until the circuit is no longer open, or the time of its probe is over. */
   readonly leftMillis: number
 }
 
 interface Circuit {
   readonly phase: Phase
   readonly generation: number
-  /** failures in a row */
+  /** Failures in a row. */
   readonly streak: number
-  /** outcomes of the last calls, `1` a failure */
+  /** Outcomes of the last calls, `1` a failure. */
   readonly last: string
-  /** outcomes of the present window of time and of the one before */
+  /** Outcomes of the present window of time and of the one before. */
   readonly startedAt: number
   readonly calls: number
   readonly failed: number
   readonly callsBefore: number
   readonly failedBefore: number
-  /** when it is no longer open, or the time of its probe is over; 0: it has no probe */
+  /** When it is no longer open, or the time of its probe is over; 0: it has no probe. */
   readonly until: number
   readonly openings: number
-  /** how long it was open last, and how long its last probe may take */
+  /** How long it was open last, and how long its last probe may take. */
   readonly openMillis: number
   readonly probeMillis: number
-  /** when `openings` begins at 0 again */
+  /** When `openings` begins at 0 again. */
   readonly resetAt: number
 }
 
@@ -120,7 +120,7 @@ const step = (before: Circuit, state: Circuit, { idleMillis, isAdmitted, now }: 
   }
 }
 
-// a circuit that was forgotten and begins again never has a generation that a call still holds
+// A circuit that was forgotten and begins again never has a generation that a call still holds.
 const next = (generation: number, now: number): number => Math.max(generation + 1, now * 1000)
 
 const nothingCounted = { streak: 0, last: "", startedAt: 0, calls: 0, failed: 0, callsBefore: 0, failedBefore: 0 }
@@ -148,7 +148,7 @@ const admit = (before: Circuit, now: number, input: Extract<Input, { _tag: "Admi
   if (before.phase === "Closed") {
     return runs(before.openings > 0 && now >= before.resetAt ? { ...before, openings: 0 } : before)
   }
-  // a probe that has no outcome in time has failed when its time was over
+  // A probe that has no outcome in time has failed when its time was over.
   const isLapsed = before.phase === "HalfOpen" && before.until > 0 && now >= before.until
   const state = isLapsed && openTime !== undefined ? opened(before, before.until, openTime) : before
   if (now < state.until) return step(before, state, { now, isAdmitted: false, idleMillis })
@@ -180,7 +180,7 @@ const record = (circuit: Circuit, now: number, input: Extract<Input, { _tag: "Re
   if (circuit.generation !== generation || circuit.phase === "Open") return circuit
   if (circuit.phase === "HalfOpen") {
     if (outcome === "Failure") return opened(circuit, now, openTime)
-    // the place is free for another probe
+    // The place is free for another probe.
     if (outcome === "Ignored") return { ...circuit, generation: next(generation, now), until: 0 }
     return {
       ...closed(now),
@@ -202,7 +202,7 @@ const count = (circuit: Circuit, now: number, isFailure: boolean, { windowCalls,
   if (windowMillis === 0) return { ...circuit, streak, last }
   const age = now - circuit.startedAt
   const isSame = circuit.calls > 0 && age < windowMillis
-  // or this window is the one right after
+  // Or this window is the one right after.
   const isNext = circuit.calls > 0 && !isSame && age < 2 * windowMillis
   return {
     ...circuit,

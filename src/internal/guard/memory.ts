@@ -13,11 +13,11 @@ interface Kept {
 /** The states of one kind. */
 interface States {
   readonly byName: Map<string, Kept>
-  /** goes round and round over all of them, a few steps with each new one */
+  /** Goes round and round over all of them, a few steps with each new one. */
   sweep: Iterator<[string, Kept]>
 }
 
-/** Of a state that no other process sees: the wall clock may be set while nobody asks. */
+/** The time of a state that no other process sees. It is monotonic: the wall clock may be set. */
 export const nowOf = (clock: Clock.Clock): number => Math.floor(monotonicMillis(clock))
 
 /** A place in memory answers at once. */
@@ -68,7 +68,9 @@ export const make = (capacity: number = guards.states): MemoryGuards => {
 
 const statesOf = (byName: Map<string, Kept>): States => ({ byName, sweep: byName.entries() })
 
-/** Removes some that have expired: with each new one so many are looked at that there are hardly more than live ones. */
+/**
+ * Removes some that have expired: with each new one so many are looked at that there are hardly more than live ones.
+ */
 const makeRoom = (states: States, now: number, capacity: number): void => {
   const { byName } = states
   for (let looked = 0; looked < guards.looksOfNew && byName.size > 0; looked++) {
@@ -77,11 +79,11 @@ const makeRoom = (states: States, now: number, capacity: number): void => {
     const [name, { expiresAt }] = next.value as [string, Kept]
     if (expiresAt <= now) byName.delete(name)
   }
-  // a limit that is forgotten lets more through, and memory without a bound stops the process
+  // A limit that is forgotten lets more through, and memory without a bound stops the process.
   if (byName.size >= capacity) byName.delete(byName.keys().next().value!)
 }
 
-/** The bits of both, as new bytes: nobody changes those that are stored. */
+/** The bits of both, as new bytes: stored bytes are never changed. */
 export const merge = (stored: Uint8Array | undefined, bytes: Uint8Array): Uint8Array => {
   const merged = bytes.slice()
   const size = Math.min(merged.length, stored?.length ?? 0)

@@ -1,6 +1,7 @@
 /**
- * A limit of calls in the last window, by two numbers: the calls of this window, and those of the one before, by the share
- * of it that is still within. It takes the calls of a window for evenly spread, so twice the limit may pass at worst.
+ * A limit of calls in the last window, by two numbers: the calls of this window, and those of the one before, by the
+ * share of it that is still within. It takes the calls of a window for evenly spread, so twice the limit may pass at
+ * worst.
  */
 import type { Kind } from "../../ports/guardStore.ts"
 import { type Admission, admitted, rejected } from "./admission.ts"
@@ -12,7 +13,7 @@ interface Counts {
   readonly count: number
 }
 
-/** What a sum of parts may be off: at the very moment that `retryAfterMillis` names, a call has room. */
+/** The rounding error of a sum of parts: at the very moment that `retryAfterMillis` names, a call has room. */
 const tolerance = 1e-9
 
 export const slidingCounter: Kind<Counts, Input, Admission> = {
@@ -40,7 +41,7 @@ export const slidingCounter: Kind<Counts, Input, Admission> = {
 const currentOf = (stored: Counts | undefined, now: number, windowMillis: number): Counts => {
   if (stored === undefined || now >= stored.startedAt + 2 * windowMillis) return { startedAt: now, before: 0, count: 0 }
   const { before, count, startedAt } = stored
-  // the clock was set back
+  // The clock was set back.
   if (now < startedAt) return { startedAt: now, before, count }
   return now < startedAt + windowMillis ? stored : { startedAt: startedAt + windowMillis, before: count, count: 0 }
 }

@@ -15,7 +15,7 @@ export const slidingLog: Kind<Log, Input, Admission> = {
   step(before, now, { limit, windowMillis }) {
     const log = before === undefined ? [] : within(before, now, windowMillis)
     if (log.length >= limit) {
-      // with a lower limit than before more than one must leave
+      // With a lower limit than before more than one must leave.
       const leaves = log[log.length - limit]! + windowMillis
       return { state: log, expiresAt: log.at(-1)! + windowMillis, answer: rejected(leaves - now) }
     }
@@ -28,7 +28,7 @@ const within = (log: Log, now: number, windowMillis: number): Array<number> => {
   let first = 0
   while (first < log.length && log[first]! <= now - windowMillis) first++
   const kept = log.slice(first)
-  // the clock was set back: nothing has happened later than now
+  // The clock was set back: nothing has happened later than now.
   for (let i = kept.length - 1; i >= 0 && kept[i]! > now; i--) kept[i] = now
   return kept
 }

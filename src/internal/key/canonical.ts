@@ -130,7 +130,7 @@ const all = (items: ReadonlyArray<unknown>, predicate: (item: unknown, index: nu
 export interface Property {
   readonly name: string
   readonly optional: boolean
-  /** it is never absent, and its values are primitives */
+  /** It is never absent, and its values are primitives. */
   readonly primitive: boolean
   readonly is: (object: Fields) => boolean
   readonly encode: (object: Fields) => string

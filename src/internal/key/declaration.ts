@@ -50,11 +50,7 @@ const refused: Record<string, string> = {
 
 // The types that have a text of their own here: because equal values may differ inside, or for speed.
 
-const leaf = <A>(
-  is: (value: unknown) => value is A,
-  expected: string,
-  text: (value: A) => string
-): Canonical => ({
+const leaf = <A>(is: (value: unknown) => value is A, expected: string, text: (value: A) => string): Canonical => ({
   is,
   encode: (value) => {
     if (!is(value)) throw new Mismatch(expected, value)
@@ -161,7 +157,7 @@ const known: Record<string, Make> = {
   "effect/schema/TimeZone": () => leaf(EffectTypes.isTimeZone, "a TimeZone", zone),
   "effect/schema/TimeZoneNamed": () => leaf(EffectTypes.isTimeZoneNamed, "a TimeZone.Named", zone),
   "effect/schema/TimeZoneOffset": () => leaf(EffectTypes.isTimeZoneOffset, "a TimeZone.Offset", zone),
-  // by its own schema: to name `Schema.Json` would load it everywhere
+  // By its own schema: to name `Schema.Json` would load it everywhere.
   "effect/schema/Json": (_, ast) => leaf(SchemaParser.is(Schema.make<typeof Schema.Json>(ast)), "JSON", json),
   "effect/schema/Option": option,
   "effect/schema/Result": result,

@@ -54,7 +54,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   const prefixOf = (): string => {
     if (options.version === undefined) refuseOpaque(name, parts, follow)
     const version = fingerprint([Schema.Struct(relevant), success, error], options.version, template?.text)
-    // a template literal would be a tree of texts, which every id would flatten anew
+    // A template literal would be a tree of texts, which every id would flatten again.
     const text = ["~", name, "@", version, ":"].join("")
     noteClass(text, info)
     return text
@@ -84,7 +84,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   const idOf = template === undefined ? remembering(properties, makeId) : makeId
 
   class KeyClass {
-    /** kept, because an id is read several times in one read */
+    /** Kept, because an id is read several times in one read. */
     #id: string | undefined
     static readonly keyName = name
     static readonly payload = payload
@@ -101,7 +101,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
     }
 
     get "~id"(): string {
-      // a proxy of an instance, or an object derived from one, has no private field
+      // A proxy of an instance, or an object derived from one, has no private field.
       return #id in this ? this.#id ??= idOf(this as never) : idOf(this as never)
     }
     get "~tags"(): ReadonlyArray<string> {
@@ -128,7 +128,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   return KeyClass
 }
 
-/** Of a class whose ids a template writes, only what its indexes need has to have a canonical form. */
+/** The fields of a class with a template that need a canonical form: those of its indexes. */
 const tagged = (fields: Schema.Struct.Fields, { indexes = [] }: Options): Schema.Struct.Fields => {
   const used = new Set(indexes.flatMap((index) => Array.isArray(index) ? index.map(String) : [String(index)]))
   return Object.fromEntries(Object.entries(fields).filter(([field]) => used.has(field)))
@@ -154,9 +154,7 @@ const namePattern = /^[\p{L}\p{N}_$./-]+$/u
 const maxNameBytes = 100
 
 const checkOptions = (name: string, options: Options): void => {
-  if (typeof name !== "string") {
-    throw mistake("CacheKey.Class got no name: pass one first, and then the options")
-  }
+  if (typeof name !== "string") throw mistake("CacheKey.Class got no name: pass one first, and then the options")
   if (!namePattern.test(name) || byteLength(name) > maxNameBytes) {
     throw configError(name, "a name has 1 to 100 bytes of letters, digits and characters of _ $ . / -")
   }
@@ -176,9 +174,7 @@ const checkOptions = (name: string, options: Options): void => {
   if (!Array.isArray(options.ignore ?? [])) throw configError(name, "`ignore` is not a list of fields")
   for (const field of Reflect.ownKeys(fields)) checkField(name, field, fields[field])
   if (!Schema.isSchema(options.success)) throw configError(name, "`success` is not a schema")
-  if (options.error !== undefined && !Schema.isSchema(options.error)) {
-    throw configError(name, "`error` is not a schema")
-  }
+  if (options.error !== undefined && !Schema.isSchema(options.error)) throw configError(name, "`error` is not a schema")
   const stranger = options.ignore?.find((field) => !Object.hasOwn(fields, field))
   if (stranger !== undefined) throw configError(name, `\`ignore\` names "${String(stranger)}", which is no field`)
   checkTags(name, options, fields)
@@ -270,7 +266,7 @@ const issueOf = (error: unknown): string => {
   return SchemaIssue.isIssue(cause) ? formatIssue(cause) : String(error)
 }
 
-/** What Effect's constructor would do to a value: apply defaults, or make instances of plain objects. */
+/** The work of Effect's constructor on a value: it applies defaults, or makes instances of plain objects. */
 const construction = (ast: SchemaAST.AST): "defaults" | "classes" | "none" => {
   let defaults = false
   let classes = false

@@ -22,7 +22,7 @@ const digest = (text: string): string => {
 
 const remember = (text: string, digest: string): void => {
   if (text.length > longTexts.units) return
-  // a copy: a part of a larger text would keep all of that in memory
+  // A copy: a part of a larger text would keep all of that in memory.
   remembered.set(` ${text}`.slice(1), digest)
   rememberedUnits += text.length
   for (const oldest of remembered.keys()) {

@@ -3,36 +3,36 @@ import type * as Schema from "effect/Schema"
 
 export { idOfString } from "./id.ts"
 
-/** What the engine knows about a key class: one object a class, so it can be the key of a `WeakMap`. */
+/** The facts that the engine needs of a key class: one object for each class, so it can be the key of a `WeakMap`. */
 export interface KeyInfo {
   readonly name: string
-  /** of what a stream's key has: its class */
+  /** The class of a stream, in the info of its key. */
   readonly of?: KeyInfo | undefined
-  /** what all its ids begin with. Another class of the same name and shape has the same */
+  /** The beginning of all its ids. Another class of the same name and shape has the same. */
   readonly prefix: () => string
-  /** made where the class was defined: its stack tells where that is */
+  /** Made where the class was defined: its stack tells where that is. */
   readonly definedAt: Error
-  /** the cache that has met the class last: see telemetry/keyClasses.ts */
+  /** The cache that has met the class last: see telemetry/keyClasses.ts. */
   metBy: number
-  /** the struct of all fields, ignored ones too */
+  /** The struct of all fields, ignored ones too. */
   readonly payload: Schema.Constraint
   readonly success: AnyCodec
   readonly error: AnyCodec
-  /** whether a part of the schema of its result accepts more than data */
+  /** Whether a part of the schema of its result accepts more than data. */
   readonly isUndescribed: () => boolean
-  /** whether the class declares an error schema: without one a failure stays in memory */
+  /** Whether the class declares an error schema: without one a failure stays in memory. */
   readonly hasError: boolean
-  /** the tag of every key of this class, in all its versions; a key's `~tags` do not include it */
+  /** The tag of every key of this class, in all its versions; a key's `~tags` do not include it. */
   readonly tag: string
   /**
-   * the tags that every entry of the key has, whatever tags a read gives: the class's tag, then those of its indexes
+   * The tags that every entry of the key has, whatever tags a read gives: the class's tag, then those of its indexes.
    */
   readonly structuralTags: (key: object) => ReadonlyArray<string>
-  /** the tags that the class declares, as the cache stores them */
+  /** The tags that the class declares, as the cache stores them. */
   readonly ownTags: (key: object) => ReadonlyArray<string>
   /**
-   * the tag of all keys with these values. The fields, in any order, must be exactly those of a declared index:
-   * otherwise it throws a `CacheConfigError`
+   * The tag of all keys with these values. The fields, in any order, must be exactly those of a declared index:
+   * otherwise it throws a `CacheConfigError`.
    */
   readonly indexTagOf: (where: { readonly [field: string]: unknown }) => string
 }

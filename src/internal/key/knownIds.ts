@@ -17,7 +17,7 @@ export const remembering = (
 ): (fields: Fields) => string => {
   const names = properties.map(({ name }) => name)
   if (names.length === 0 || !properties.every(({ primitive }) => primitive)) return makeId
-  // made when it is needed: most classes of a program are not used in each of its processes
+  // Made when it is needed: most classes of a program are not used in each of its processes.
   let table: Table | undefined
 
   return (fields) => {
@@ -32,7 +32,7 @@ export const remembering = (
       hashes[place] = hash
       return ids[place] = id
     }
-    // the first of the two, because an entry has that: a `Map` finds the same object without comparing
+    // The first of the two, because an entry has that: a `Map` finds the same object without comparing.
     const first = ids[place]!
     known[place] = { hash, values: names.map((name) => own(fields[name])), id: first }
     return first
@@ -41,7 +41,7 @@ export const remembering = (
 
 interface Table {
   readonly known: Array<Known | undefined>
-  /** of the id that was made last for a place, and that id */
+  /** The hash of the id that was made last for a place, and that id. */
   readonly hashes: Int32Array
   readonly ids: Array<string | undefined>
 }

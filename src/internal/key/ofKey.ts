@@ -14,7 +14,7 @@ export type Key = CacheKey<unknown, unknown, unknown> | string
 
 const none: ReadonlyArray<string> = []
 
-// a value that is no key has no id here; `validate` refuses it before the load
+// A value that is no key has no id here; `validate` refuses it before the load.
 export const idOf = (key: Key): string =>
   typeof key === "string" ? idOfString(key) : (key as unknown as Own | undefined)?.["~id"] as string
 

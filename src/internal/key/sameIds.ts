@@ -1,13 +1,13 @@
 /**
- * Whether two key classes of this program have the same ids. While none have, which is nearly always, a hit need not look
- * at the class of its key.
+ * Whether two key classes of this program have the same ids. While none have, which is nearly always, a hit need not
+ * look at the class of its key.
  */
 import { keyClasses } from "../defaults/bounds.ts"
 import type { KeyInfo } from "./info.ts"
 
 export const sameIds = { exist: false }
 
-/** The newest class with these ids. Weak: a class that nobody has any more makes no ids. */
+/** The newest class with these ids. Weak: a class that was collected makes no ids. */
 const newest = new Map<string, WeakRef<KeyInfo>>()
 
 /** Notes a class, when it makes its first id. */

@@ -1,17 +1,20 @@
-/** Where in the source a key class is defined. */
+/** The place in the source at which a key class is defined. */
 
 /** A place in the source; the query tells apart what was made of one file by several evaluations. */
 interface Site {
   readonly file: string
   readonly query: string
-  /** line and column */
+  /** Line and column. */
   readonly position: string
 }
 
 /** The functions of the library between the definition and the error that was made there. */
 const ownFrames = 2
 
-/** `undefined`: the platform does not tell. To ask costs more than to define a class, so nobody asks before two meet. */
+/**
+ * `undefined`: the platform does not say. The question costs more than the definition of a class, so it is asked only
+ * when two classes meet.
+ */
 export const siteOf = ({ stack }: Error): Site | undefined => {
   const frame = stack?.split("\n").filter((line) => positioned.test(line))[ownFrames]
   const [, file, query = "", position] = frame === undefined ? [] : positioned.exec(frame) ?? []

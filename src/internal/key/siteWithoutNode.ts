@@ -1,4 +1,4 @@
-/** In place of `site.ts` where programs are downloaded: the places of a bundle tell nobody anything. */
+/** In place of `site.ts` where programs are downloaded: a place in a bundle says nothing. */
 import type * as Site from "./site.ts"
 
 export const siteOf: typeof Site.siteOf = () => undefined

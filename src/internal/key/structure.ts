@@ -14,8 +14,8 @@ import { shortDigest } from "./id.ts"
 const format = 1
 
 /**
- * A hash of the structure of the schemas, of both their type side and their JSON side, of `version`, and of the template
- * that writes the ids.
+ * A hash of the structure of the schemas, of both their type side and their JSON side, of `version`, and of the
+ * template that writes the ids.
  */
 export const fingerprint = (
   schemas: ReadonlyArray<Schema.Constraint>,
@@ -156,7 +156,7 @@ const stable = (value: unknown): string => {
 interface Node {
   readonly label: string
   readonly children: Array<Node>
-  /** nodes of one group are equivalent, as far as is known */
+  /** Nodes of one group are equivalent, as far as is known. */
   group: number
 }
 

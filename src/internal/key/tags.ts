@@ -12,7 +12,7 @@ export interface TagOptions {
 
 interface KeyTags {
   readonly info: Pick<KeyInfo, "tag" | "structuralTags" | "ownTags" | "indexTagOf">
-  /** the tags of the indexes, then those that the class declares */
+  /** The tags of the indexes, then those that the class declares. */
   readonly declared: TagsOf
 }
 

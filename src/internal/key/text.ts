@@ -3,11 +3,11 @@ import type * as SchemaAST from "effect/SchemaAST"
 
 /** Writes the values of a schema as canonical texts. */
 export interface Canonical {
-  /** whether the value has the type, so that `encode` does not throw */
+  /** Whether the value has the type, so that `encode` does not throw. */
   readonly is: (value: unknown) => boolean
-  /** throws `Mismatch` for a value of another type */
+  /** Throws `Mismatch` for a value of another type. */
   readonly encode: (value: unknown) => string
-  /** all its values are primitives, whose texts differ even between schemas */
+  /** All its values are primitives, whose texts differ even between schemas. */
   readonly primitive: boolean
 }
 

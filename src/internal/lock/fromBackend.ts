@@ -29,7 +29,7 @@ interface Asked {
 
 interface Held extends Asked {
   readonly token: bigint
-  /** on the monotonic clock: from then on another may hold it, unless it was renewed */
+  /** On the monotonic clock: from then on another may hold it, unless it was renewed. */
   readonly untilMillis: number
 }
 
@@ -73,8 +73,8 @@ export const lazily = (name: string, open: Effect.Effect<Lock, LockError>): Lock
 }
 
 /**
- * Runs an effect while it holds a lock, with less around it than in a scope; `undefined`: the lock is somebody else's, and
- * has `acquire` alone. An effect that ends at once needs no fiber that renews.
+ * Runs an effect while it holds a lock, with less around it than in a scope; `undefined`: the lock was not made here,
+ * and has `acquire` alone. An effect that ends at once needs no fiber that renews.
  */
 export const during = <A, E, R>(
   lock: Lock,
@@ -95,8 +95,8 @@ export const during = <A, E, R>(
 export type Acquire = (asked: Asked) => Effect.Effect<void, LockError>
 
 /**
- * Acquires locks that are held together: one fiber renews them all, and many are released in one step where the backend has
- * one. Nobody is told that one is lost. Those of a lock that is somebody else's are held one by one.
+ * Acquires locks that are held together: one fiber renews them all, and many are released in one step where the backend
+ * has one. The loss of one is not reported. Locks that were not made here are held one by one.
  */
 export const together = (lock: Lock, scope: Scope.Scope): Acquire => {
   const opened = made.get(lock)
@@ -134,7 +134,7 @@ const releaseAll = (self: Self, all: ReadonlyArray<Held>): Effect.Effect<void> =
 
 interface Pieces {
   readonly size: number
-  /** so many are waited for before the next one begins */
+  /** So many are waited for before the next one begins. */
   readonly atOnce: number
 }
 
@@ -178,14 +178,14 @@ const renewing = ({ backend }: Self, all: Set<Held>, leaseMillis: number): Effec
         if (Exit.isSuccess(exit) && Option.contains(exit.value, false)) all.delete(held)
       }
     )
-  // one that does not answer keeps no other from being renewed
+  // One that does not answer keeps no other from being renewed.
   const renewAll = Effect.suspend(() => eachOf(Array.from(all), Infinity, renew))
   return Effect.forever(Effect.andThen(Effect.sleep(third), renewAll))
 }
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-/** Only the sleep can be interrupted: otherwise a granted lock could be lost, and nobody would release it. */
+/** Only the sleep can be interrupted: otherwise a granted lock could be lost without being released. */
 const whenHeld = <A, E, R>(
   self: Self,
   asked: Asked,
@@ -220,11 +220,7 @@ const check = (name: string, options: AcquireOptions): Asked => {
 const millisOf = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
 /** Waits in line for the lock; a number: `wait` is over, and the holder has its lease for so many milliseconds. */
-const waiting = (
-  self: Self,
-  asked: Asked,
-  restore: Restore
-): Effect.Effect<Held | number, LockError> =>
+const waiting = (self: Self, asked: Asked, restore: Restore): Effect.Effect<Held | number, LockError> =>
   Effect.suspend(() => {
     const latch = Latch.makeUnsafe()
     const line = self.lines.get(asked.name) ?? new Set()
@@ -245,7 +241,7 @@ interface Place {
   readonly latch: Latch.Latch
   readonly line: Line
   readonly sleep: (millis: number) => Effect.Effect<unknown>
-  /** ends the watch of the backend, where there is one */
+  /** Ends the watch of the backend, where there is one. */
   unwatch: (() => void) | undefined
 }
 

@@ -34,6 +34,15 @@ export const requireList = (what: string, given: unknown, element: string): void
 export const inCall = (call: string, thrown: unknown): unknown =>
   thrown instanceof CacheConfigError ? mistake(`${call}: ${thrown.message}`) : thrown
 
+/** Runs a check whose mistake names the call. */
+export const within = <A>(call: string, check: () => A): A => {
+  try {
+    return check()
+  } catch (thrown) {
+    throw inCall(call, thrown)
+  }
+}
+
 /** The names of several lists. A call and no spread: bundlers leave out a call whose result is not used. */
 export const namesIn = (...lists: ReadonlyArray<Iterable<string>>): ReadonlySet<string> =>
   new Set(lists.flatMap((list) => Array.from(list)))

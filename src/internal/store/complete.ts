@@ -58,7 +58,7 @@ export const complete = (core: StoreCore): Store => {
   const { clear, increment, scan } = core
   const all = scan && Stream.suspend(() => scan())
   const counters = increment === undefined ? countersOf(core.name) : undefined
-  // the counters at once: an interruption ends the waiting alone
+  // The counters at once: an interruption ends the waiting alone.
   const emptyAll = (clear: Store["clear"]) =>
     Effect.suspend(() => {
       counters?.clear()
@@ -86,7 +86,7 @@ export const complete = (core: StoreCore): Store => {
     ...derived,
     ...counters?.port,
     ...given,
-    // From `scan` and `remove` it would leave the loads of ids that are not stored: nobody can list those.
+    // It cannot be derived from `scan` and `remove`: the loads of ids that are not stored cannot be listed.
     clear: clear === undefined ? unsupported("clear") : emptyAll(clear)
   } as Store
 }

@@ -25,8 +25,8 @@ export const holds = (
 
 /**
  * The entry with other deadlines. Another soft deadline is one by hand, and then its lifetime is no strategy's constant
- * any more; reads alone name the write, whose soft deadline they may have limited. `undefined` where it is not present, or
- * has another `writeId` than the one given.
+ * any more; reads alone name the write, whose soft deadline they may have limited. `undefined` where it is not present,
+ * or has another `writeId` than the one given.
  */
 export const touched = (
   entry: Stored | undefined,

@@ -43,12 +43,12 @@ export const live = (self: SyncCounters, name: string, now: number): Counter | u
 }
 
 interface Addition {
-  /** the name of the store, for an error */
+  /** The name of the store, for an error. */
   readonly store: string
   readonly name: string
   readonly by: number
   readonly now: number
-  /** counts only where the counter is created; default: it never expires */
+  /** Counts only where the counter is created; default: it never expires. */
   readonly expiresAt: number | undefined
 }
 

@@ -12,9 +12,7 @@ export const keepsMarkers = (what: string, { capabilities = {}, name, setIfAbsen
   Parts.check(`${what} capabilities`, capabilities, parts, [])
   const { lasting, shared = false } = capabilities
   if (!shared) return tags === undefined && (lasting ?? setIfAbsent !== undefined)
-  if (lasting === false) {
-    throw mistake(`${what}: "${name}" is shared, so it is lasting too`)
-  }
+  if (lasting === false) throw mistake(`${what}: "${name}" is shared, so it is lasting too`)
   if (tags !== undefined) return false
   if (setIfAbsent !== undefined) return true
   throw mistake(

@@ -1,6 +1,7 @@
 /**
- * Leases inside one process, and the rules that every table of leases shares. The owner says who loads, the generation
- * whether a result may be stored. A lease that ran out does not end its generation, so a slow leader can still store.
+ * Leases inside one process, and the rules that every table of leases shares. The owner is the process that loads; the
+ * generation decides whether a result may be stored. A lease that ran out does not end its generation, so a slow leader
+ * can still store.
  */
 import type { SyncLeases } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions, Failures, Join } from "../../ports/store.ts"
@@ -11,9 +12,9 @@ import type { Tokens } from "../token.ts"
 export interface Held {
   readonly owner: string
   readonly leaseMillis: number
-  /** exclusive until then */
+  /** Exclusive until then. */
   readonly until: number
-  /** when a process last led beside the present owner */
+  /** When a process last led beside the present owner. */
   readonly joinedAt: number | undefined
 }
 
@@ -24,7 +25,7 @@ export interface Lease extends Held {
   leaseMillis: number
   until: number
   joinedAt: number | undefined
-  /** from then on the record may be removed */
+  /** From then on the record may be removed. */
   dies: number
   failed: Failed | undefined
 }
@@ -50,8 +51,8 @@ export const leftOf = ({ leaseMillis, until }: Held, now: number): number =>
   Math.max(0, Math.min(until - now, leaseMillis))
 
 /**
- * How long a process that is not the owner has to wait; 0: it loads, alone or beside the owner. A clock that was set
- * back makes nobody wait for longer than `afterMillis`.
+ * How long a process that is not the owner has to wait; 0: it loads, alone or beside the owner. If the clock was set
+ * back, no process waits for longer than `afterMillis`.
  */
 export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
   const left = leftOf(lease, now)
@@ -72,7 +73,7 @@ export const waitOf = (lease: Held | undefined, { join, owner }: AcquireOptions,
 /** Whether joining is recorded with the lease. */
 export const isRecorded = (join: Join): boolean => typeof join !== "boolean"
 
-/** The owner of a released lease: no token equals it, so nobody renews it by accident. */
+/** The owner of a released lease: no token equals it, so it is never renewed by accident. */
 export const noOwner = ""
 
 const sweepFloor = 1024

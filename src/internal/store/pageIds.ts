@@ -1,6 +1,6 @@
 /**
- * The pages of streams, which are entries under ids that no key has: no id of the library or of a user begins with `~:`.
- * They are hidden where a user looks, and listed only for who asks for them by their prefix.
+ * The pages of streams, which are entries under ids that no key has: no id of the library or of a user begins with
+ * `~:`. They are hidden from users, and listed only by their prefix.
  */
 
 export const pagePrefix = "~:p:"

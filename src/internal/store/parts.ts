@@ -27,7 +27,9 @@ export const check = <O extends object>(
   requireKinds(what, given, parts, required)
 }
 
-/** As `check`, where there may be more: a store that another package extends, or one that is the counters of another. */
+/**
+ * As `check`, where there may be more: a store that another package extends, or one that is the counters of another.
+ */
 export const requireKinds = <O extends object>(
   what: string,
   given: O,

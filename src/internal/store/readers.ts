@@ -1,4 +1,4 @@
-/** Several who ask one store what others changed: each is told all of it, whoever asks first. */
+/** Several readers of the changes of one store: each gets all of them, whichever reads first. */
 import { StoreError } from "../../CacheError.ts"
 import type { Change } from "../../ports/store.ts"
 import { changesKept } from "../defaults/stores.ts"
@@ -9,7 +9,7 @@ interface Queue {
   waiting: ReadonlyArray<Change>
 }
 
-// A reader that nobody has any more takes its queue with it.
+// The queue of a reader is collected with the reader.
 const queuesOf = new WeakMap<Read, Set<WeakRef<Queue>>>()
 
 const nothing: ReadonlyArray<Change> = []

@@ -5,9 +5,9 @@ interface Refused {
   readonly store: string
   readonly operation: "set" | "commit"
   readonly id: string
-  /** the bytes of the value */
+  /** The bytes of the value. */
   readonly size: number
-  /** the option that says so, with its value */
+  /** The option that says so, with its value. */
   readonly limit: readonly [option: string, bytes: number]
 }
 

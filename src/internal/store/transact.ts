@@ -41,7 +41,7 @@ export const unlessTooLarge = (
 
 type EntryCheck = Extract<TransactCheck, { readonly _tag: "Entry" }>
 
-/** What the checks look at. */
+/** The present state, as the checks need it. */
 interface Present {
   readonly holds: (check: EntryCheck) => boolean
   readonly counter: (name: string) => Counter | undefined
@@ -69,13 +69,13 @@ export const conflictOf = (
 }
 
 interface CounterChanges {
-  /** all counters go first */
+  /** All counters go first. */
   readonly clear: boolean
-  /** by name; `undefined`: it is removed */
+  /** By name; `undefined`: it is removed. */
   readonly counters: ReadonlyMap<string, Counter | undefined>
 }
 
-/** What the steps make of the counters. Fails where a sum is no safe integer, before anything is written. */
+/** The changes of the counters by the steps. It fails if a sum is not a safe integer, before anything is written. */
 export const counterChanges = (
   store: string,
   steps: ReadonlyArray<TransactStep>,

@@ -33,7 +33,7 @@ export const probabilistic = kind("probabilistic", {
   servesFresh: false,
   decide: (options, entry, now, random) => {
     if (isGone(entry, now)) return Load
-    // XFetch: the log of a random number is negative; the costlier the load, the earlier it is worth it
+    // XFetch: the log of a random number is negative; the costlier the load, the earlier it is worth it.
     const ahead = (entry as Timing).loadMillis * (options.beta ?? Defaults.beta)
     return ahead > 0 && now - ahead * Math.log(random()) >= (entry as Timing).expiresAt ? ServeAndRefresh : Serve
   }
@@ -49,7 +49,7 @@ export const sliding = kind("sliding", {
     if (idle <= 0) throw mistake(`idle cannot be ${idle} ms: pass a duration above zero`)
     return { softTtl: ttl, ttl: within("idle", idle, options, ttl) }
   },
-  // never nearer: `Cached.touch` may have given it a longer life
+  // Never nearer: `Cached.touch` may have given it a longer life.
   touch: (options, entry, now) =>
     Math.max(entry.expiresAt, Math.min(now + toMillis(options.idle!), entry.softExpiresAt))
 })
@@ -79,9 +79,9 @@ export const untilInvalidated = kind("untilInvalidated", {
 
 const within = (name: keyof AnyOptions, soft: unknown, options: AnyOptions, ttl: number): number => {
   const millis = toMillis(soft as Ttl.Input, name)
-  // the time that a function gives may have passed already
+  // The time that a function gives may have passed already.
   if (typeof options[name] === "function") return Math.max(0, Math.min(millis, ttl))
-  // with a fixed ttl a soft deadline behind the hard one is a mistake; with a computed ttl it is just not reached
+  // With a fixed ttl a soft deadline behind the hard one is a mistake; with a computed ttl it is just not reached.
   if (millis > ttl && typeof options.ttl !== "function" && ttl > 0) {
     throw mistake(`${name} (${millis} ms) is longer than ttl (${ttl} ms): shorten ${name}, or lengthen ttl`)
   }
@@ -94,9 +94,7 @@ const checkBeta = ({ beta }: AnyOptions): void => {
 }
 
 const checkHits = ({ hits, refreshAfter }: AnyOptions): void => {
-  if (!isCount(hits)) {
-    throw mistake(`hits cannot be ${hits}: pass a whole number of at least 1`)
-  }
+  if (!isCount(hits)) throw mistake(`hits cannot be ${hits}: pass a whole number of at least 1`)
   if (refreshAfter === undefined || (isCount(refreshAfter) && refreshAfter <= hits)) return
   throw mistake(`refreshAfter cannot be ${String(refreshAfter)}: pass a number of reads from 1 to hits (${hits})`)
 }

@@ -1,6 +1,6 @@
 /** Makes a strategy of its kind and options. */
 import type { Strategy } from "../../ports/strategy.ts"
-import { inCall, mistake, nearest, noOption, requireObject, unknownOf } from "../options/options.ts"
+import { mistake, nearest, noOption, requireObject, unknownOf, within } from "../options/options.ts"
 import { type AnyOptions, type Kind, strategiesWith } from "./kind.ts"
 import { constantOf, isConstant, lifetimeOf } from "./lifetime.ts"
 import { validate } from "./validate.ts"
@@ -25,7 +25,7 @@ export const make = (kind: Kind, options: AnyOptions): Strategy<any, any, any> =
     decide: (entry, now, random) => kind.decide(options, entry, now, random),
     lifetime: (exit, key) => lifetimeOf(kind, options, exit, key)
   }
-  // not enumerable, so that a strategy made by spreading this one does not get it
+  // Not enumerable, so that a strategy made by spreading this one does not get it.
   return Object.defineProperties(strategy, {
     [servesFresh]: { value: kind.servesFresh },
     [fallsBack]: { value: kind.fallsBack },
@@ -37,14 +37,8 @@ const checkOptions = (kind: Kind, options: AnyOptions): void => {
   const call = `Strategy.${kind.name}`
   requireObject(call, options, "{ ttl: \"1 hour\" }")
   const unknown = unknownOf(options, kind.options)
-  if (unknown !== undefined) {
-    throw mistake(`${call} has ${noOption(unknown, kind.options, homeOf(unknown, kind))}`)
-  }
-  try {
-    validate(kind, options)
-  } catch (thrown) {
-    throw inCall(call, thrown)
-  }
+  if (unknown !== undefined) throw mistake(`${call} has ${noOption(unknown, kind.options, homeOf(unknown, kind))}`)
+  within(call, () => validate(kind, options))
 }
 
 /** The place where an option belongs that a strategy does not have. */

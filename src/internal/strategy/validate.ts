@@ -14,7 +14,7 @@ export const validate = (kind: Kind, options: AnyOptions): void => {
   kind.lifetime(
     options,
     typeof ttl === "function" ? Infinity : toMillis(ttl as Ttl.Input),
-    // the time that a function gives is not known yet
+    // The time that a function gives is not known yet.
     typeof beside === "function" ? 0 : beside
   )
 }

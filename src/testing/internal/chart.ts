@@ -8,7 +8,7 @@ interface Line {
 const [width, height] = [720, 400]
 const [left, right, top, bottom] = [56, 560, 24, 352]
 
-/** Told apart in both schemes, and by who does not see all colors (after Okabe and Ito), and by their dashes. */
+/** They differ in both schemes, for color-blind readers too (after Okabe and Ito), and in their dashes. */
 const light = ["#0072b2", "#d55e00", "#007a5a", "#a8327e", "#6b5b00", "#444444"]
 const dark = ["#56b4e9", "#ff9a4d", "#2fd6a3", "#f08fc8", "#e6d44c", "#dddddd"]
 const dashes = ["", "7 3", "2 3", "10 3 2 3", "4 4", "1 2"]
@@ -28,7 +28,7 @@ const style = [
 ].join("")
 
 const escaped = (text: string): string =>
-  // what XML has no place for is left out
+  // Characters that XML cannot hold are left out.
   text.replaceAll(/[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu, "")
     .replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("\"", "&quot;")
 
@@ -53,7 +53,7 @@ export const chart = (lines: ReadonlyArray<Line>): string => {
   }
   let free = -Infinity
   for (const x of xs) {
-    // labels that would touch are left out
+    // Labels that would touch are left out.
     if (across(x) < free) continue
     free = across(x) + 12 + 8 * `${x}`.length
     parts.push(`<text x="${across(x)}" y="${bottom + 20}" text-anchor="middle">${x}</text>`)

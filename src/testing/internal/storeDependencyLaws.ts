@@ -16,7 +16,7 @@ const leaves = (step: (store: Store) => Effect.Effect<unknown, unknown>, left: R
     const before = (yield* store.markers(tags)).markers.map(({ version }) => version)
     yield* step(store)
     const after = yield* versionsOf(store)
-    // the second is of a group
+    // The second is of a group.
     const isKept = (i: number) => left[i] === true || (i === 1 && store.capabilities.dependencies === "ids")
     yield* same(after, before.map((version, i) => isKept(i) ? version : undefined), "what is left")
   }))

@@ -21,10 +21,7 @@ export const rootOf = ({ from }: Hole, fields: Schema.Struct.Fields, { result }:
   from === "context" ? undefined : SchemaAST.toType(from === "result" ? result!.ast : Schema.Struct(fields).ast)
 
 /** The parts of unions, behind `suspend`, and in a result the elements of lists. */
-const partsOf = (
-  asts: ReadonlyArray<SchemaAST.AST>,
-  isOfResult: boolean
-): ReadonlySet<SchemaAST.AST> => {
+const partsOf = (asts: ReadonlyArray<SchemaAST.AST>, isOfResult: boolean): ReadonlySet<SchemaAST.AST> => {
   const seen = new Set<SchemaAST.AST>()
   const parts = new Set<SchemaAST.AST>()
   const waiting = [...asts]
@@ -40,9 +37,9 @@ const partsOf = (
 }
 
 interface Property {
-  /** its types in each of the parts that have it */
+  /** Its types in each of the parts that have it. */
   readonly types: ReadonlyArray<SchemaAST.AST>
-  /** a value may have no such property */
+  /** A value may have no such property. */
   readonly isOptional: boolean
 }
 

@@ -23,7 +23,7 @@ export interface Filled {
 
 export type Format = (value: unknown) => Filled
 
-/** What a value has as it is. A hole ends where another character follows. */
+/** The characters of a value that are not encoded. A hole ends before any other character. */
 export const safe = "A-Za-z0-9._-"
 
 /** Percent-encodes all but `safe`. A lone surrogate has no UTF-8 form: it is `%u` and its unit. */
@@ -40,11 +40,11 @@ const percent = (one: string): string => {
   return encoded === one ? `%${one.charCodeAt(0).toString(16).toUpperCase()}` : encoded
 }
 
-/** 132 bits */
+/** 132 bits. */
 export const digestLength = 22
 
 interface Type {
-  /** `undefined`: of a context value nothing is known */
+  /** `undefined`: of a context value nothing is known. */
   readonly parts: ReadonlyArray<SchemaAST.AST> | undefined
   readonly compile: Compile
   readonly wrong: Fail
@@ -93,7 +93,7 @@ export const plain = (type: Type): Format => {
   }
 }
 
-/** A value as canonical text, from which it can be told. */
+/** A value as canonical text: different values have different ones. */
 const canonical = (type: Type): (value: unknown) => string => {
   const { compile, parts, wrong } = type
   if (parts === undefined) {
@@ -135,13 +135,11 @@ const isText = (ast: SchemaAST.AST): boolean =>
   (ast._tag === "Literal" && typeof ast.literal === "string") ||
   (ast._tag === "Enum" && ast.enums.every(([, value]) => typeof value === "string"))
 
-/** Of a context value nothing is known: it is looked at when there is one. */
+/** The type of a context value is unknown: it is checked when there is one. */
 const requireTaken = ({ parts, wrong }: Type, expected: string, isTaken: (ast: SchemaAST.AST) => boolean): void => {
   const other = parts?.find((ast) => !isAbsent(ast) && !isTaken(ast))
   if (other !== undefined && isSecret(other)) throw wrong(ofSecret)
-  if (other !== undefined) {
-    throw wrong(`has values that its formatter does not take: ${expected} is expected`)
-  }
+  if (other !== undefined) throw wrong(`has values that its formatter does not take: ${expected} is expected`)
 }
 
 const texts = (type: Type, change: (text: string) => string): Format => {
@@ -174,7 +172,7 @@ export const formats: { readonly [name: string]: (type: Type, argument: string |
     }
     const textOf = canonical(type)
     const format = (value: unknown) => hash(textOf(value)).slice(0, length)
-    // so long a hash loses nothing
+    // So long a hash loses nothing.
     return length >= digestLength ? (value) => ({ text: format(value), lost: "" }) : losing(type, format)
   },
   jwt: (type, claim) => {

@@ -1,8 +1,10 @@
-/** The types of key templates: a hole that names no field, or a formatter that does not take its value, is a mistake. */
+/**
+ * The types of key templates: a hole that names no field, or a formatter that does not take its value, is a mistake.
+ */
 import type * as Context from "effect/Context"
 import type * as Redacted from "effect/Redacted"
 
-/** What stands between braces. */
+/** The texts between braces. */
 export type Holes<Text extends string, Found extends string = never> = Text extends
   `${string}{${infer Hole}}${infer Rest}` ? Holes<Rest, Found | Hole> : Found
 
@@ -12,7 +14,7 @@ type FormatOf<Hole extends string> = Hole extends `${string}:${infer Format}`
   ? Format extends `${infer Name}(${string})` ? Name : Format
   : never
 
-/** What a hole shows without a formatter. */
+/** The values that a hole shows without a formatter. */
 type Plain = string | number | boolean | bigint | null | undefined
 
 /** The value at a path in a payload. */
@@ -31,7 +33,7 @@ type AtEach<P, Path extends string> = P extends ReadonlyArray<infer One> ? AtEac
     : never
   : never
 
-/** What a formatter takes. */
+/** The values that a formatter takes. */
 interface Takes {
   readonly lower: string
   readonly upper: string
@@ -40,7 +42,7 @@ interface Takes {
   readonly jwt: string | Redacted.Redacted<string>
 }
 
-/** What own formatters take. */
+/** The formatters of the user for values of these types. */
 export type FormattersOf<Values> = {
   readonly [Name in keyof Values]:
     | ((value: Values[Name]) => string)

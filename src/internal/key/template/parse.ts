@@ -24,9 +24,7 @@ export interface Hole {
 }
 
 export const checkOptions = (text: unknown, fields: unknown, options: Options, fail: Fail): void => {
-  if (typeof text !== "string") {
-    throw mistake("CacheKey.template got no text: pass one first, like \"user:{id}\"")
-  }
+  if (typeof text !== "string") throw mistake("CacheKey.template got no text: pass one first, like \"user:{id}\"")
   if (Schema.isSchema(fields)) {
     throw fail("it takes the fields of a struct, not a schema (a struct has them as `.fields`)")
   }

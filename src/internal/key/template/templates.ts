@@ -7,7 +7,9 @@ export interface Ids {
   readonly encode: (fields: Fields) => string
 }
 
-/** The ids of a class with such a name and such fields. Throws a `CacheConfigError` where different keys would have one. */
+/**
+ * The ids of a class with such a name and such fields. Throws a `CacheConfigError` where different keys would have one.
+ */
 type MakeIds = (name: string, fields: ReadonlyArray<string>) => Ids
 
 export const templates = new WeakMap<object, MakeIds>()

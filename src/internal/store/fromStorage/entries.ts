@@ -56,8 +56,8 @@ export const set = (
     : Effect.flatMap(accepts(self, id, condition), (holds) => holds ? write(self, id, entry) : Exit.succeed(false))
 
 /**
- * While a `clear` runs the entry counts as removed, whether it is still there or not. A `clear` that begins from here on
- * finds the id busy, and removes it after this step.
+ * While a `clear` runs the entry counts as removed, whether it is still there or not. A `clear` that begins from here
+ * on finds the id busy, and removes it after this step.
  */
 export const touch = (self: Lined, id: string, options: TouchOptions): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() =>
@@ -71,8 +71,8 @@ export const touch = (self: Lined, id: string, options: TouchOptions): Effect.Ef
   )
 
 /**
- * Asks for its turn itself. The generation ends twice: at once, so that no waiting `commit` stores, and in its turn, for
- * leases acquired meanwhile.
+ * Asks for its turn itself. The generation ends twice: at once, so that no waiting `commit` stores, and in its turn,
+ * for leases acquired meanwhile.
  */
 export const remove = ({ leases, lines, storage }: Lined, id: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
@@ -143,8 +143,8 @@ export const clear = (self: Lined): Store["clear"] | undefined => {
 }
 
 /**
- * `clear` as a step of a transaction, which holds the lines of some ids. The removals behind operations of others are not
- * waited for: those may wait for an id of this transaction.
+ * `clear` as a step of a transaction, which holds the lines of some ids. The removals behind operations of others are
+ * not waited for: those may wait for an id of this transaction.
  */
 export const clearWhileHolding = (self: Lined, held: ReadonlySet<string>): Effect.Effect<unknown, StoreError> =>
   Effect.suspend(() => {

@@ -19,9 +19,9 @@ interface Task {
 }
 
 /**
- * What happens to an effect whose caller is interrupted. Before its turn: a `read` or a `write` leaves the line, a
- * `removal` still runs. In its turn: a `read` is interrupted and the line goes on, a `write` or a `removal` runs to its
- * end.
+ * The kind of an effect decides what an interruption of its caller does. Before its turn: a `read` or a `write` leaves
+ * the line, a `removal` still runs. In its turn: a `read` is interrupted and the line continues, a `write` or a
+ * `removal` runs to its end.
  */
 type Kind = "read" | "write" | "removal"
 
@@ -75,12 +75,12 @@ const leave = (self: Lines, id: string, task: Task): void => {
   if (line === undefined || place < 0) return
   if (place > 0) return leaveWaiting(line, task)
   if (task.kind !== "read") return
-  // The line goes on without waiting for it: it may not even end when it is interrupted.
+  // The line continues without waiting for it: it may not even end when it is interrupted.
   task.fiber?.interruptUnsafe()
   advance(self, id, task, Exit.void)
 }
 
-/** Of abandoned tasks only the last removal stays: it does the work of all removals before it. */
+/** Drops the abandoned tasks but the last removal, which does the work of all removals before it. */
 const leaveWaiting = (line: Array<Task>, task: Task): void => {
   task.abandoned = true
   const last = line.findLast((other) => other.abandoned && other.kind === "removal")

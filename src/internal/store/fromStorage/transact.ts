@@ -10,11 +10,11 @@ import * as Entries from "./entries.ts"
 import * as Lines from "./lines.ts"
 
 /**
- * While it runs, all other writes of its ids wait. Reads do not wait. If a step fails, the ids of all steps are removed,
- * so that no reader gets half of it. A process that dies leaves the part that it has written until then.
+ * While it runs, all other writes of its ids wait. Reads do not wait. If a step fails, the ids of all steps are
+ * removed, so that no reader gets half of it. A process that dies leaves the part that it has written until then.
  *
- * Counters are read first and changed at the end, each by itself: a counter that is incremented elsewhere meanwhile keeps
- * both sums, but a check of it may have been too early.
+ * Counters are read first and changed at the end, each by itself: a counter that is incremented elsewhere meanwhile
+ * keeps both sums, but a check of it may have been too early.
  */
 export const transacting = (self: Entries.Lined, store: Store): NonNullable<Store["transact"]> => (request) =>
   Transact.unlessTooLarge(store.name, request, () => {
@@ -105,14 +105,17 @@ const countIn = (store: Store, step: TransactStep): Effect.Effect<unknown, Store
     case "RemoveCounter":
       return store.removeCounter(step.name)
     case "Clear":
-      // those that a storage keeps were removed by its own `clear`
+      // Those that a storage keeps were removed by its own `clear`.
       return Effect.ignore(Stream.runForEach(store.scanCounters(), ({ name }) => store.removeCounter(name)))
     default:
       return Effect.void
   }
 }
 
-/** Runs an effect when it is the turn of all ids. Two never wait for each other: each asks for all its turns in one step. */
+/**
+ * Runs an effect when it is the turn of all ids. Two never wait for each other: each asks for all its turns in one
+ * step.
+ */
 const holding = <A, E>(
   lines: Lines.Lines,
   ids: ReadonlyArray<string>,

@@ -35,7 +35,7 @@ export const paged = <A>(
 export const countOf = ({ keepsMarkers, storage: { scan, size } }: Sync): (() => number) | undefined => {
   const all = size ?? (scan && (() => Array.from(scan("")).filter(({ id }) => !isPage(id)).length))
   if (!keepsMarkers || all === undefined) return all
-  // without `scan` nothing tells how many of all are markers
+  // Without `scan` nothing tells how many of all are markers.
   return scan && (() => all() - Array.from(scan(MarkerEntries.prefix)).filter(MarkerEntries.isMarker).length)
 }
 

@@ -80,7 +80,7 @@ const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store[
     workedMillis: storage.workedMillis,
     get: (id, names) => self.attempt("get", () => Entries.read(self, id, names)),
     getUnsafe: (id, names) => {
-      // no closure: this is a hit of a store in this process
+      // No closure: this is a hit of a store in this process.
       try {
         return Entries.read(self, id, names)
       } catch (cause) {
@@ -109,7 +109,7 @@ const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store[
       clear()
       counters.clear()
     }),
-    // entries by themselves are no step of several processes
+    // Entries by themselves are no step of several processes.
     transact: Sync.isShared(self) && storage.atomic === undefined ?
       undefined :
       (request) => unlessTooLarge(name, request, () => atomically("transact", (now) => transact(self, request, now))),

@@ -22,7 +22,7 @@ export const transact = (self: Sync, { checks, steps }: TransactRequest, now: nu
     position: () => positionOf(self)
   })
   if (conflict !== undefined) return conflict
-  // all that can be refused is refused before the first step
+  // All that can be refused is refused before the first step.
   const counted = Transact.counterChanges(storage.name, steps, live)
   if (counted instanceof StoreError) throw counted
   if (counted.clear && clearingOf(self) === undefined) {
@@ -71,13 +71,15 @@ const carryOut = (self: Sync, step: TransactStep, now: number): boolean => {
   return true
 }
 
-/** Removes the entries of all steps, after one has failed in a storage that is not atomic: no reader gets half of it. */
+/**
+ * Removes the entries of all steps, after one has failed in a storage that is not atomic: no reader gets half of it.
+ */
 const undo = (self: Sync, steps: ReadonlyArray<TransactStep>): void => {
   for (const id of Transact.idsOf(steps)) {
     try {
       Entries.remove(self, id)
     } catch {
-      // the storage fails: the caller gets the first error
+      // The storage fails: the caller gets the first error.
     }
   }
 }

@@ -7,7 +7,7 @@
 export const ofId = "~="
 export const ofGroup = "~*"
 
-/** What was made without asking the store: no store keeps a marker of it. */
+/** The tag of entries that were made without asking the store: no store keeps a marker of it. */
 export const unverified = "~!"
 
 export const idTag = (id: string): string => ofId + id

@@ -8,15 +8,15 @@ import type { Stored } from "../../../CacheEntry.ts"
 import type { Storage } from "../../../ports/storage.ts"
 import type { Change } from "../../../ports/store.ts"
 
-/** What the ids of all markers begin with. */
+/** The beginning of the ids of all markers. */
 export const prefix = "~:t:"
 
 export const idOf = (tag: string): string => prefix + tag
 
 /**
- * Where the last hard invalidation of a tag left its version, in a storage of several processes. A soft invalidation reads
- * a marker and writes it, and looks here afterwards: if another process has invalidated the tag hard in between, the
- * marker has its former hard half back. No tag begins with `~:`.
+ * The id under which the last hard invalidation of a tag leaves its version, in a storage of several processes. A soft
+ * invalidation reads a marker and writes it, and looks here afterwards: if another process has invalidated the tag hard
+ * in between, the marker has its former hard half back. No tag begins with `~:`.
  */
 export const hardIdOf = (tag: string): string => hardPrefix + tag
 
@@ -24,7 +24,7 @@ const hardPrefix = `${prefix}~:`
 
 export const isMarker = ({ id }: { readonly id: string }): boolean => id.startsWith(prefix)
 
-/** What a storage reports of a marker is a change of its tag. */
+/** Turns a reported change of a marker into a change of its tag. */
 export const toChange = (change: Change): Change =>
   change?._tag === "Changed" && typeof change.id === "string" && isMarker(change)
     ? { _tag: "TagChanged", tag: tagOf(change.id) }
@@ -32,7 +32,7 @@ export const toChange = (change: Change): Change =>
 
 const tagOf = (id: string): string => id.slice(id.startsWith(hardPrefix) ? hardPrefix.length : prefix.length)
 
-/** What an asynchronous storage lists, counts and reports, without the markers in it. */
+/** The listing, the size and the changes of an asynchronous storage, without the markers in it. */
 export const hiddenIn = (
   { changes, scan, size }: Pick<Storage, "scan" | "size" | "changes">
 ): Pick<Storage, "scan" | "size" | "changes"> => {
@@ -40,7 +40,7 @@ export const hiddenIn = (
   const count = scan && Stream.runCount(Stream.filter(Stream.suspend(() => scan({ prefix })), isMarker))
   return {
     scan: visible,
-    // without `scan` nobody knows how many of all are markers: then the size is that of no `scan`, unsupported
+    // Without `scan` the markers cannot be counted: then the size is unsupported.
     size: size && count && Effect.zipWith(size, count, (all, markers) => all - markers),
     changes: changes && Stream.map(changes, toChange)
   }
@@ -55,7 +55,7 @@ export const toStored = (version: string, now: number): Stored => ({
     loadMillis: 0,
     outcome: "success",
     tags: [],
-    // as long as a `writeId` has to be: versions never repeat, so neither does it
+    // As long as a `writeId` has to be: versions never repeat, so neither does it.
     writeId: version + version.slice(0, 8),
     serializer: 1
   },

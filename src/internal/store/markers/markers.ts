@@ -8,7 +8,7 @@ import type { Acquired, InvalidationMode, Marker, Markers } from "../../../ports
 import { markersKept } from "../../defaults/stores.ts"
 import type { Tokens } from "../../token.ts"
 
-/** `SyncTags`, told the time: what writes markers as entries needs it. */
+/** `SyncTags` with the present time, which markers that are entries need. */
 export interface TagTable extends Pick<SyncTags, "version" | "remove"> {
   readonly markers: (tags: ReadonlyArray<string>, newVersion: () => string, now: number) => Markers
   readonly invalidate: (
@@ -27,7 +27,7 @@ export const versionsOf = (
   tags: ReadonlyArray<string>
 ): ReadonlyArray<string | undefined> => tags.length === 0 ? noVersions : tags.map(table.version)
 
-/** Where the soft half of a version begins: see `Marker`. */
+/** The beginning of the soft half of a version: see `Marker`. */
 const softAt = 12
 
 const hardHalf = (version: string | undefined): string | undefined => version?.slice(0, softAt)

@@ -1,26 +1,26 @@
 /**
- * What this process knows of markers that a storage keeps. Nobody counts the invalidations of a storage that several
- * processes use, so the `seq` of a marker is counted here: it is the moment at which this process saw its version.
+ * The markers of a storage, as this process knows them. A storage of several processes does not count invalidations, so
+ * the `seq` of a marker is counted here: it is the moment at which this process saw its version.
  *
  * A version never comes back. So a marker that has the same version before and after a load was not invalidated in
- * between, whichever process might have done it. A marker that this process did not know before the load proves nothing,
- * and gets a `seq` that is later than the load.
+ * between, whichever process might have done it. A marker that this process did not know before the load proves
+ * nothing, and gets a `seq` that is later than the load.
  */
 import type { Marker } from "../../../ports/store.ts"
 import { markersKept } from "../../defaults/stores.ts"
 
 export interface Seen {
-  /** how many markers were seen for the first time, or changed */
+  /** How many markers were seen for the first time, or changed. */
   readonly seq: () => number
-  /** whether the marker is known with this version */
+  /** Whether the marker is known with this version. */
   readonly isKnown: (tag: string, version: string | undefined) => boolean
-  /** the marker of a tag, as the storage has it */
+  /** The marker of a tag, as the storage has it. */
   readonly found: (tag: string, version: string) => Marker
-  /** the marker of a tag that had none */
+  /** The marker of a tag that had none. */
   readonly made: (tag: string, version: string) => Marker
-  /** the tags will have other versions: until `changed` says so, whatever the storage has is new */
+  /** The tags will have other versions: until `changed` says so, whatever the storage has is new. */
   readonly changing: (tags: ReadonlyArray<string>) => void
-  /** the tags have these versions now */
+  /** The tags have these versions now. */
   readonly changed: (versions: Iterable<readonly [tag: string, version: string]>) => void
 }
 
@@ -31,7 +31,7 @@ const unknown = ""
 export const make = ({ isShared }: { readonly isShared: boolean }, capacity = markersKept): Seen => {
   const table = new Map<string, Marker>()
   let seq = 0
-  // what is no longer known may have changed as late as this
+  // The latest change of a marker that is no longer known.
   let forgotten = 0
 
   const write = (tag: string, version: string, seq: number): Marker => {

@@ -47,7 +47,7 @@ const create = Effect.fnUntraced(function*(
   if (!(yield* writeIfAbsent(self, id, version))) {
     const winner = yield* read(self, id)
     if (winner !== undefined) return self.seen.found(tag, winner)
-    // there is something that cannot be read
+    // There is something that cannot be read.
     yield* write(self, id, version)
   }
   return self.seen.made(tag, version)
@@ -119,7 +119,7 @@ export const make = (
             seen.isKnown(tag, versions[i])
               ? Exit.succeed(seen.found(tag, versions[i]!))
               : inLine(tag, present(self, tag, newVersion))),
-          // at the end, and still before the load: a marker that is seen later has a larger number
+          // At the end, and still before the load: a marker that is seen later has a larger number.
           (markers) => ({ seq: seen.seq(), markers })
         )),
     invalidate(tags, newVersion, mode) {

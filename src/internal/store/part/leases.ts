@@ -24,7 +24,9 @@ const reopen = (
     : Effect.succeed({ ...acquired, entry })
 }
 
-/** The version is read first: a result is refused if the part is cleared from here on, and an older one hides nothing. */
+/**
+ * The version is read first: a result is refused if the part is cleared from here on, and an older one hides nothing.
+ */
 export const acquire = (self: Part, request: AcquireRequest): Effect.Effect<Acquired, StoreError> =>
   withVersion(self, (version) => {
     const { id, ...options } = request

@@ -58,10 +58,10 @@ export const make = (store: Store, prefix: string): Store => {
   const named = <A>(name: string, use: (counter: string) => Effect.Effect<A, StoreError>) =>
     under((version) => use(Counters.nameOf(self, version, name)))
   const changesUnsafe = store.changesUnsafe && reader(store.name, store.changesUnsafe)
-  // all of the port, so that the compiler asks for the prefix of a new operation
+  // All of the port, so that the compiler asks for the prefix of a new operation.
   const own: Store = {
     name: store.name,
-    // a tag that stands for an id would not be that of the id with the prefix
+    // A tag that stands for an id would not be that of the id with the prefix.
     capabilities: { ...store.capabilities, dependencies: false },
     get: (id, tags, ...rest) =>
       Effect.map(store.get(add(id), Part.asked(self, tags), ...rest), (answer) => Part.answered(self, answer)),
@@ -100,7 +100,7 @@ export const make = (store: Store, prefix: string): Store => {
     commitMany: (requests) => Leases.commitMany(self, requests),
     renew: (id, ...rest) => store.renew(add(id), ...rest),
     touch: (id, ...rest) => store.touch(add(id), ...rest),
-    // its id stays in `leased`: `clear` removes the failure note too
+    // Its id stays in `leased`: `clear` removes the failure note too.
     release: (id, ...rest) => store.release(add(id), ...rest),
     markers: (tags, ...rest) => store.markers(tags.map(add), ...rest),
     invalidateTags: (tags, ...rest) => store.invalidateTags(tags.map(add), ...rest),

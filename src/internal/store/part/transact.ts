@@ -46,10 +46,7 @@ const closeCheck = (self: Part, check: TransactCheck, version: string): Transact
   }
 }
 
-export const transacting = (
-  self: Part,
-  transact: NonNullable<Store["transact"]>
-): NonNullable<Store["transact"]> => {
+export const transacting = (self: Part, transact: NonNullable<Store["transact"]>): NonNullable<Store["transact"]> => {
   const tokensOf = Tokens.lazily()
   return ({ checks, steps }) =>
     withVersion(self, (version) =>
