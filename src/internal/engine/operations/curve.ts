@@ -1,9 +1,18 @@
 /** The hit ratio at other capacities: `Cached.curve`. */
 import * as Effect from "effect/Effect"
 import { CacheConfigError } from "../../../CacheError.ts"
+import type { Point } from "../../eviction/stackDistances.ts"
 import type { Engine } from "../engine.ts"
 
-export const curve = ({ memory }: Engine) =>
+/** What `Cached.curve` answers. */
+interface Measured {
+  readonly capacity: number
+  readonly reads: number
+  readonly share: number
+  readonly points: ReadonlyArray<Point>
+}
+
+export const curve = ({ memory }: Engine): Effect.Effect<Measured, CacheConfigError> =>
   Effect.suspend(() => {
     const { capacity, curve } = memory
     if (curve === undefined) {
