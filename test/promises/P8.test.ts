@@ -1,0 +1,161 @@
+/** P8: what is made of cached values is served no longer than they are, and sees no change of them too late. */
+import { describe, expect, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Layer, Schema } from "effect"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
+import { TestClock } from "effect/testing"
+import { settle, start } from "../support/caches.ts"
+
+class User extends CacheKey.Class<User>()("User", {
+  payload: { id: Schema.Int },
+  success: Schema.String,
+  indexes: ["id"]
+}) {}
+
+const ada = new User({ id: 1 })
+
+const overMemoryStore = (options?: CacheLayer.LayerOptions) =>
+  Layer.provide(CacheLayer.layerWith(options), MemoryStore.layer)
+
+const caches = [
+  { name: "memory", layer: () => CacheLayer.memory() },
+  { name: "a store, with memory", layer: () => overMemoryStore() },
+  { name: "a store, without memory", layer: () => overMemoryStore({ memory: false }) }
+]
+
+/** A user with versions, a page made of it, and a site made of the page. */
+const world = (inherit: "life" | "changes", ttl = 10) => {
+  const state = { version: 0, pages: 0, sites: 0 }
+  const options = { inherit, ttl: "1 day" } as const
+  const user = Effect.sync(() => `v${state.version}`).pipe(
+    Cached.softTtl({ key: ada, ttl: `${ttl} minutes`, softTtl: `${ttl / 2} minutes`, tags: ["people"] })
+  )
+  const page = Effect.suspend(() => {
+    state.pages++
+    return Effect.map(user, (name) => `page of ${name}`)
+  }).pipe(Cached.ttl({ key: "page", ...options }))
+  const site = Effect.suspend(() => {
+    state.sites++
+    return Effect.map(page, (page) => `site of ${page}`)
+  }).pipe(Cached.ttl({ key: "site", ...options }))
+  return { page, site, state, user }
+}
+
+const minutes = (n: number) => TestClock.adjust(n * 60_000)
+
+describe.each(caches)("over $name", ({ layer }) => {
+  const provided = Effect.provide(layer())
+
+  const inherits = ["life", "changes"].flatMap((inherit) => ["loaded", "found"].map((how) => [inherit, how] as const))
+
+  it.effect.each(inherits as ReadonlyArray<readonly ["life" | "changes", "loaded" | "found"]>)(
+    "P8 · with \"%s\" an entry is served until the first end of what its load has %s, and no millisecond longer",
+    ([inherit, how]) =>
+      Effect.gen(function*() {
+        const { page, site, state } = world(inherit)
+        if (how === "found") yield* page
+        yield* site
+        yield* minutes(10)
+        yield* TestClock.adjust(-1)
+        state.version = 1
+        expect(yield* site).toBe("site of page of v0")
+        yield* TestClock.adjust(1)
+        expect(yield* site).toBe("site of page of v1")
+        expect(state).toMatchObject({ pages: 2, sites: 2 })
+      }).pipe(provided)
+  )
+
+  const changes = {
+    "an invalidation": Cached.invalidate(ada),
+    "a removal": Cached.remove(ada),
+    "a write by hand": Cached.set(ada, "by hand", { ttl: "1 day" }),
+    "an invalidation by a tag": Cached.invalidateTag("people"),
+    "an invalidation by an index": Cached.invalidateWhere(User, { id: 1 }),
+    "an invalidation of the class": Cached.invalidateAll(User)
+  }
+
+  it.effect.each(Object.keys(changes) as Array<keyof typeof changes>)(
+    "P8 · with \"changes\" nobody who reads after %s sees what was made before, through derived entries too",
+    (change) =>
+      Effect.gen(function*() {
+        const { page, site, state } = world("changes")
+        const list = Effect.map(page, (page) => `list of ${page}`).pipe(
+          Cached.ttl({ key: "list", ttl: "1 day", inherit: "changes" })
+        )
+        expect(yield* site).toBe("site of page of v0")
+        expect(yield* site).toBe("site of page of v0")
+        expect(state.sites).toBe(1)
+        // its load finds the page, and loads nothing
+        yield* list
+        expect(state.pages).toBe(1)
+        state.version = 1
+        yield* changes[change]
+        const now = change === "a write by hand" ? "by hand" : "v1"
+        expect([yield* list, yield* site]).toEqual([`list of page of ${now}`, `site of page of ${now}`])
+      }).pipe(provided)
+  )
+
+  it.effect("P8 · nor what is still being made when it changes: its callers alone get that", () =>
+    Effect.gen(function*() {
+      const { state, user } = world("changes")
+      const gate = yield* Deferred.make<void>()
+      const slow = Effect.tap(user, () => Deferred.await(gate)).pipe(
+        Cached.ttl({ key: "slow", ttl: "1 day", inherit: "changes" })
+      )
+      const early = yield* start(slow)
+      yield* settle
+      state.version = 1
+      yield* Cached.invalidate(ada)
+      const later = yield* start(slow)
+      yield* settle
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(early)
+      expect(yield* Fiber.join(later)).toBe("v1")
+      expect(yield* slow).toBe("v1")
+    }).pipe(provided))
+
+  it.effect("P8 · a refresh of what was read, by its own strategy, changes nothing", () =>
+    Effect.gen(function*() {
+      const { page, site, state, user } = world("changes")
+      yield* site
+      yield* minutes(6)
+      state.version = 1
+      // stale: the strategy refreshes it
+      yield* user
+      yield* settle
+      yield* CachePolicy.refresh(user)
+      expect(yield* user).toBe("v1")
+      expect([yield* page, yield* site]).toEqual(["page of v0", "site of page of v0"])
+      expect(state).toMatchObject({ pages: 1, sites: 1 })
+    }).pipe(provided))
+})
+
+describe("in other processes", () => {
+  /** two caches on one store, which tells of no changes: memory is trusted for `maxStaleness` */
+  const twoProcesses = Effect.gen(function*() {
+    const store = MemoryStore.make()
+    const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
+    const process = Effect.map(
+      Layer.build(Layer.fresh(Layer.provide(
+        CacheLayer.layerWith({ maxStaleness: "10 seconds" }),
+        Layer.succeed(Store.Store, shared)
+      ))),
+      (context) => Effect.provide(context)
+    )
+    return [yield* process, yield* process] as const
+  })
+
+  it.effect("P8 · within the bounds of P2", () =>
+    Effect.gen(function*() {
+      const [here, there] = yield* twoProcesses
+      const { site, state } = world("changes")
+      expect(yield* here(site)).toBe("site of page of v0")
+      expect(yield* there(site)).toBe("site of page of v0")
+      expect(state.sites).toBe(1)
+      state.version = 1
+      yield* here(Cached.invalidate(ada))
+      expect(yield* here(site)).toBe("site of page of v1")
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* there(site)).toBe("site of page of v1")
+    }).pipe(Effect.scoped))
+})
