@@ -1,16 +1,18 @@
 /**
- * `npm run bench`: measures, prints, writes `docs/benchmarks.md`, and fails where a ratio is over its limit.
+ * `npm run bench`: measures, prints and writes each section into `docs/benchmarks.md` as it ends, goes on where one fails,
+ * and ends with an error then, or where a ratio is over its limit.
  * `npm run bench -- hit miss` measures these sections only, and writes what it has measured into that page.
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Report from "./report.ts"
 import * as Run from "./run.ts"
+import { measureAll, type Sections } from "./sections.ts"
 
 const quick = process.argv.includes("--quick")
 const runs: Run.Runs = quick ? { processes: 1, imports: 7 } : { processes: 5, imports: 21 }
 
-const sections: { readonly [name: string]: () => Report.Results } = {
+const sections: Sections = {
   hit: () => ({ hit: Run.hit(runs) }),
   bytes: () => ({ bytes: Run.bytesOfHit() }),
   many: () => ({ many: Run.many(runs) }),
@@ -48,17 +50,23 @@ for (const name of chosen) {
   }
 }
 const names = chosen.length === 0 ? Object.keys(sections) : chosen
-const results: Report.Results = Object.assign({}, ...names.map((name) => sections[name]!()))
+const page = join(import.meta.dirname, "../../docs/benchmarks.md")
 
-console.log(`${Report.measurements(results)}\n`)
-console.log(Report.ratios(results))
+const all = measureAll(sections, names, {
+  ended: (results, all) => {
+    console.log(`${Report.measurements(results)}\n`)
+    // at once: the whole takes long, and may be stopped
+    if (!quick) writeFileSync(page, Report.document(all, readFileSync(page, "utf8")))
+  },
+  failed: (name, error) => {
+    console.error(`the section "${name}" failed:`, error)
+    process.exitCode = 1
+  }
+})
 
-if (!quick) {
-  const page = join(import.meta.dirname, "../../docs/benchmarks.md")
-  writeFileSync(page, Report.document(results, readFileSync(page, "utf8")))
-}
+console.log(Report.ratios(all))
 
-for (const failure of Report.failures(results)) {
+for (const failure of Report.failures(all)) {
   console.error(`over its limit: ${failure}`)
   process.exitCode = 1
 }

@@ -1,0 +1,31 @@
+/** Sections are measured one after the other: each is told of as it ends, and one that fails keeps no other from its turn. */
+import type * as Report from "./report.ts"
+
+export type Sections = { readonly [name: string]: () => Report.Results }
+
+interface Listening {
+  /** after each section: what it has measured, and all that is measured by now */
+  readonly ended: (results: Report.Results, all: Report.Results) => void
+  readonly failed: (name: string, error: unknown) => void
+}
+
+/** What was measured in all. */
+export const measureAll = (
+  sections: Sections,
+  names: ReadonlyArray<string>,
+  { ended, failed }: Listening
+): Report.Results => {
+  let all: Report.Results = {}
+  for (const name of names) {
+    let results: Report.Results
+    try {
+      results = sections[name]!()
+    } catch (error) {
+      failed(name, error)
+      continue
+    }
+    all = { ...all, ...results }
+    ended(results, all)
+  }
+  return all
+}
