@@ -15,7 +15,7 @@ export const measureAll = (
   names: ReadonlyArray<string>,
   { ended, failed }: Listening
 ): Report.Results => {
-  let all: Report.Results = {}
+  const all: { -readonly [name in keyof Report.Results]: Report.Results[name] } = {}
   for (const name of names) {
     let results: Report.Results
     try {
@@ -24,7 +24,7 @@ export const measureAll = (
       failed(name, error)
       continue
     }
-    all = { ...all, ...results }
+    Object.assign(all, results)
     ended(results, all)
   }
   return all
