@@ -45,7 +45,7 @@ export const compared: ReadonlyArray<Compared> = [
       all
     ),
     without: program(effect, "", `const greet = greeter.greet("Ada")`, "greeting"),
-    limit: 35
+    limit: 31
   },
   {
     what: "the same with a key class, in a program with `effect/Schema`",

@@ -33,9 +33,10 @@ export const keepAlive = (
   const waitUntil = Context.get(starter.context, WaitUntil)
   if (waitUntil === undefined) return false
   const ended = Effect.forEach(flights, untilEnded, { concurrency: "unbounded", discard: true })
-  const rest = Effect.onInterrupt(
+  // not `Effect.onInterrupt`, which brings more with it into every program than it does here
+  const rest = Effect.onExitPrimitive(
     Effect.andThen(begin, ended),
-    () => Effect.sync(() => flights.forEach((flight) => stop(self, flight)))
+    (exit) => Exit.hasInterrupts(exit) ? Effect.sync(() => flights.forEach((flight) => stop(self, flight))) : undefined
   )
   try {
     waitUntil(rest)
