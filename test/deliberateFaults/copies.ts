@@ -11,8 +11,8 @@ import { type Fault, filesWith, root, textOfSource } from "./fault.ts"
 /** tests import each other, those who run them read the configuration, and those on Redis the rights that a user needs */
 const parts = ["src", "test", "package.json", "tsconfig.json", "vitest.config.ts", "docs/redis.md"]
 
-/** what is large, or is written while it is copied */
-const left = new Set(["test/.docs", "test/bench/traces"])
+/** what is written while it is copied */
+const left = new Set(["test/.docs"])
 
 const copies: Array<string> = []
 const free: Array<string> = []

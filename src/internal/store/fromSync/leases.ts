@@ -2,7 +2,7 @@
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { StoreError } from "../../../CacheError.ts"
-import type { Acquired, AcquireRequest, CommitRequest } from "../../../ports/store.ts"
+import type { Acquired, AcquireOptions, AcquireRequest, CommitRequest } from "../../../ports/store.ts"
 import { isOtherWrite } from "../conditions.ts"
 import * as Leases from "../leases.ts"
 import { inSteps } from "../many.ts"
@@ -10,36 +10,42 @@ import * as Markers from "../markers/markers.ts"
 import { stored, write } from "./entries.ts"
 import { nowOf, type Sync, withFiber } from "./sync.ts"
 
-const hitOf = (self: Sync, { id, rejectedWriteId }: AcquireRequest): Acquired | undefined => {
+const hitOf = (self: Sync, id: string, { rejectedWriteId }: AcquireOptions): Acquired | undefined => {
   const entry = stored(self, id)
   return isOtherWrite(entry, rejectedWriteId) ? { _tag: "Hit", entry } : undefined
 }
 
 /** The answer, if it needs no write: it is given outside of `atomic`, so it does not wait for a writer elsewhere. */
-const withoutWriting = (self: Sync, request: AcquireRequest, now: number): Acquired | undefined => {
-  const hit = hitOf(self, request)
+const withoutWriting = (self: Sync, id: string, options: AcquireOptions, now: number): Acquired | undefined => {
+  const hit = hitOf(self, id, options)
   if (hit !== undefined) return hit
-  const leftMillis = self.leases.leftMillis(request.id, request, now)
+  const leftMillis = self.leases.leftMillis(id, options, now)
   return leftMillis > 0 ? { _tag: "Wait", leftMillis } : undefined
 }
 
-const lease = (self: Sync, request: AcquireRequest, fiber: Fiber.Fiber<any, any>, isSame: boolean): Acquired => {
+const lease = (
+  self: Sync,
+  id: string,
+  options: AcquireOptions,
+  fiber: Fiber.Fiber<any, any>,
+  isSame: boolean
+): Acquired => {
   const { leases, tags } = self
   const newGeneration = () => Leases.newGeneration(self.tokensOf(fiber))
   return Markers.withSeq(
     () => Markers.seqOf(tags),
     isSame && leases.acquireSame !== undefined
-      ? leases.acquireSame(request.id, request, nowOf(fiber), newGeneration)
-      : leases.acquire(request.id, request, nowOf(fiber), newGeneration)
+      ? leases.acquireSame(id, options, nowOf(fiber), newGeneration)
+      : leases.acquire(id, options, nowOf(fiber), newGeneration)
   )
 }
 
-export const acquire = (self: Sync, request: AcquireRequest): Effect.Effect<Acquired, StoreError> => {
+export const acquire = (self: Sync, id: string, options: AcquireOptions): Effect.Effect<Acquired, StoreError> => {
   const { orAtomic } = self.storage
   return withFiber(self, "acquire", (fiber) => {
-    const look = () => withoutWriting(self, request, nowOf(fiber))
+    const look = () => withoutWriting(self, id, options, nowOf(fiber))
     const steps = (isSame: boolean) =>
-      (isSame ? undefined : hitOf(self, request)) ?? lease(self, request, fiber, isSame)
+      (isSame ? undefined : hitOf(self, id, options)) ?? lease(self, id, options, fiber, isSame)
     return orAtomic === undefined ? look() ?? self.atomic(() => steps(false)) : orAtomic(look, steps)
   })
 }
@@ -50,10 +56,12 @@ export const acquireMany = (
 ): Effect.Effect<ReadonlyArray<Acquired>, StoreError> =>
   inSteps(requests, (requests) =>
     withFiber(self, "acquire", (fiber) => {
-      const answers = requests.map((request) => withoutWriting(self, request, nowOf(fiber)))
+      const answers = requests.map((request) => withoutWriting(self, request.id, request, nowOf(fiber)))
       if (answers.every((answer) => answer !== undefined)) return answers
       return self.atomic(() =>
-        requests.map((request, i) => answers[i] ?? hitOf(self, request) ?? lease(self, request, fiber, false))
+        requests.map((request, i) =>
+          answers[i] ?? hitOf(self, request.id, request) ?? lease(self, request.id, request, fiber, false)
+        )
       )
     }))
 
