@@ -13,6 +13,7 @@ import type { Caching } from "../Caching.ts"
 import { chunk } from "../internal/defaults/bounds.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { mistake, requireList } from "../internal/options/options.ts"
+import { chunksOf } from "../internal/time/chunks.ts"
 import type { Strategy } from "../Strategy.ts"
 import { setOne, type SetOptions, setOptions } from "./byHand.ts"
 import { checkFn } from "./checkCall.ts"
@@ -98,15 +99,14 @@ export const setMany = <K extends AnyKey>(
     const given = setOptions(options ?? {})
     if (given.condition !== undefined) throw mistake("Cached.setMany takes no condition: call Cached.set for each key")
     const all = Array.from(entries, checkedPair)
-    const setAll = (part: typeof all): Effect.Effect<void> =>
+    const setAll = (part: Readonly<typeof all>): Effect.Effect<void> =>
       Effect.forEach(part, (entry) => setOne(caching, entry, given) as Effect.Effect<boolean>, {
         concurrency: "unbounded",
         discard: true
       })
     if (all.length <= chunk) return setAll(all)
     // Many of them are set in several turns.
-    const parts = Array.from({ length: Math.ceil(all.length / chunk) }, (_, i) => all.slice(i * chunk, (i + 1) * chunk))
-    return Effect.forEach(parts, (part) => Effect.andThen(Effect.yieldNow, setAll(part)), { discard: true })
+    return Effect.forEach(chunksOf(all), (part) => Effect.andThen(Effect.yieldNow, setAll(part)), { discard: true })
   })
 }
 

@@ -10,6 +10,7 @@ import type { StoreError } from "../CacheError.ts"
 import { filters } from "../internal/defaults/guards.ts"
 import * as Bits from "../internal/guard/bits.ts"
 import { merge } from "../internal/guard/memory.ts"
+import { chunksOf } from "../internal/time/chunks.ts"
 import * as InTurns from "../internal/time/turns.ts"
 import type { Block, GuardStore } from "../ports/guardStore.ts"
 import { type AnyFiber, askUnlessResting, placeOf } from "./place.ts"
@@ -117,7 +118,7 @@ const learn = (filter: Filter, { askedAt, layers }: Answer, number: number, byte
 
 /** Reads blocks, in steps. */
 const read = (fiber: AnyFiber, filter: Filter, numbers: ReadonlyArray<number>): Effect.Effect<void, StoreError> =>
-  Effect.forEach(slicesOf(numbers), (slice) =>
+  Effect.forEach(chunksOf(numbers, filters.chunk), (slice) =>
     Effect.suspend(() => {
       const answer = ask(filter)
       return Effect.map(
@@ -143,7 +144,7 @@ const isBlock = ({ layers }: Answer, number: number, bytes: unknown): boolean =>
 
 /** Saves bits, in steps: first that there is the layer which they are in. */
 const save = (fiber: AnyFiber, filter: Filter, dirty: ReadonlyMap<number, Block>): Effect.Effect<void, StoreError> =>
-  Effect.forEach(slicesOf([layersOf(filter), ...dirty.values()]), (slice) =>
+  Effect.forEach(chunksOf([layersOf(filter), ...dirty.values()], filters.chunk), (slice) =>
     Effect.suspend(() => {
       const answer = ask(filter)
       return Effect.map(
@@ -165,12 +166,6 @@ const layersOf = ({ layers }: Filter): Block => {
   for (const { index } of layers) bytes[index >>> 3]! |= 1 << (index & 7)
   return { number: Bits.layersBlock, bytes }
 }
-
-const slicesOf = <A>(all: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
-  Array.from(
-    { length: Math.ceil(all.length / filters.chunk) },
-    (_, i) => all.slice(i * filters.chunk, (i + 1) * filters.chunk)
-  )
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Items

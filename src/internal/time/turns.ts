@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 import { chunk, many, turnMillis } from "../defaults/bounds.ts"
+import { chunksOf } from "./chunks.ts"
 import { monotonicMillis } from "./monotonic.ts"
 
 /** How long a turn may take: it is looked at after so many steps. Seeded schedules make it shorter. */
@@ -84,10 +85,9 @@ export const inParts = <A, B, E, R>(
 ): Effect.Effect<ReadonlyArray<B>, E, R> => {
   if (items.length <= size) return ask(items)
   const answers: Array<B> = []
-  const parts = Array.from({ length: Math.ceil(items.length / size) }, (_, i) => i * size)
   const each = forEachEffect(
-    parts,
-    (from) => Effect.map(ask(items.slice(from, from + size)), (some) => void answers.push(...some))
+    chunksOf(items, size),
+    (part) => Effect.map(ask(part), (some) => void answers.push(...some))
   )
   return Effect.as(each, answers)
 }

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Limits from "../../../internal/defaults/redis.ts"
+import { chunksOf } from "../../../internal/time/chunks.ts"
 import type { Done } from "../connection/connection.ts"
 import { type Fault, isFault } from "../fault.ts"
 
@@ -57,10 +58,5 @@ export const asEffect = <A, E>(
   })
 
 /** The items as groups of which each is one command: one group, which is empty, if there are no items. */
-export const perCommand = <A>(items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> => {
-  const size = Limits.keysPerCommand
-  return Array.from(
-    { length: Math.max(1, Math.ceil(items.length / size)) },
-    (_, i) => items.slice(i * size, (i + 1) * size)
-  )
-}
+export const perCommand = <A>(items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
+  items.length === 0 ? [items] : chunksOf(items, Limits.keysPerCommand)

@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { CacheEvent, RemovalCause } from "../../../CacheEvent.ts"
 import { chunk } from "../../defaults/bounds.ts"
+import { startsOf } from "../../time/chunks.ts"
 import { forEach } from "../../time/turns.ts"
 import { detach } from "../flight/ending.ts"
 import { noteAll } from "../flight/watches.ts"
@@ -14,7 +15,6 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flight, Flights } from "../state.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { emit } from "../telemetry/events.ts"
-import { startsOf } from "./chunks.ts"
 
 /**
  * Removes an id in this process: from memory, from the flights, from the throttled ids. Answers whether it was in

@@ -10,26 +10,26 @@ import * as Markers from "../markers/markers.ts"
 import { stored, write } from "./entries.ts"
 import { nowOf, type Sync, withFiber } from "./sync.ts"
 
-const hitOf = (self: Sync, id: string, { rejectedWriteId }: AcquireOptions): Acquired | undefined => {
+/** The options stand apart, as they came: they are read when they are needed, and nothing is copied. */
+interface Asked {
+  readonly id: string
+  readonly options: AcquireOptions
+}
+
+const hitOf = (self: Sync, { id, options: { rejectedWriteId } }: Asked): Acquired | undefined => {
   const entry = stored(self, id)
   return isOtherWrite(entry, rejectedWriteId) ? { _tag: "Hit", entry } : undefined
 }
 
 /** The answer, if it needs no write: it is given outside of `atomic`, so it does not wait for a writer elsewhere. */
-const withoutWriting = (self: Sync, id: string, options: AcquireOptions, now: number): Acquired | undefined => {
-  const hit = hitOf(self, id, options)
+const withoutWriting = (self: Sync, asked: Asked, now: number): Acquired | undefined => {
+  const hit = hitOf(self, asked)
   if (hit !== undefined) return hit
-  const leftMillis = self.leases.leftMillis(id, options, now)
+  const leftMillis = self.leases.leftMillis(asked.id, asked.options, now)
   return leftMillis > 0 ? { _tag: "Wait", leftMillis } : undefined
 }
 
-const lease = (
-  self: Sync,
-  id: string,
-  options: AcquireOptions,
-  fiber: Fiber.Fiber<any, any>,
-  isSame: boolean
-): Acquired => {
+const lease = (self: Sync, { id, options }: Asked, fiber: Fiber.Fiber<any, any>, isSame: boolean): Acquired => {
   const { leases, tags } = self
   const newGeneration = () => Leases.newGeneration(self.tokensOf(fiber))
   return Markers.withSeq(
@@ -40,12 +40,11 @@ const lease = (
   )
 }
 
-export const acquire = (self: Sync, id: string, options: AcquireOptions): Effect.Effect<Acquired, StoreError> => {
+export const acquire = (self: Sync, asked: Asked): Effect.Effect<Acquired, StoreError> => {
   const { orAtomic } = self.storage
   return withFiber(self, "acquire", (fiber) => {
-    const look = () => withoutWriting(self, id, options, nowOf(fiber))
-    const steps = (isSame: boolean) =>
-      (isSame ? undefined : hitOf(self, id, options)) ?? lease(self, id, options, fiber, isSame)
+    const look = () => withoutWriting(self, asked, nowOf(fiber))
+    const steps = (isSame: boolean) => (isSame ? undefined : hitOf(self, asked)) ?? lease(self, asked, fiber, isSame)
     return orAtomic === undefined ? look() ?? self.atomic(() => steps(false)) : orAtomic(look, steps)
   })
 }
@@ -56,12 +55,11 @@ export const acquireMany = (
 ): Effect.Effect<ReadonlyArray<Acquired>, StoreError> =>
   inSteps(requests, (requests) =>
     withFiber(self, "acquire", (fiber) => {
-      const answers = requests.map((request) => withoutWriting(self, request.id, request, nowOf(fiber)))
+      const all = requests.map((request): Asked => ({ id: request.id, options: request }))
+      const answers = all.map((asked) => withoutWriting(self, asked, nowOf(fiber)))
       if (answers.every((answer) => answer !== undefined)) return answers
       return self.atomic(() =>
-        requests.map((request, i) =>
-          answers[i] ?? hitOf(self, request.id, request) ?? lease(self, request.id, request, fiber, false)
-        )
+        all.map((asked, i) => answers[i] ?? hitOf(self, asked) ?? lease(self, asked, fiber, false))
       )
     }))
 

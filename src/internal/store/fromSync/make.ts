@@ -93,7 +93,7 @@ const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store[
     remove: (id) => atomically("remove", () => Entries.remove(self, id)),
     removeMany: (ids) => Sync.forMany(self, "remove", ids, Entries.remove),
     touch: (id, options) => atomically("touch", (now) => Entries.touch(self, id, options, now)),
-    acquire: (id, options) => Leases.acquire(self, id, options),
+    acquire: (id, options) => Leases.acquire(self, { id, options }),
     acquireMany: (requests) => Leases.acquireMany(self, requests),
     commit: (id, generation, entry) =>
       atomically("commit", (now) => Leases.commit(self, { id, generation, entry }, now)),
