@@ -419,3 +419,27 @@ describe("fallbackOn", () => {
     return Effect.andThen(inOne, inOther)
   })
 })
+
+describe("where memory and the store have two values", () => {
+  it.effect("an answer ends the fallback on both", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      const { load, state } = origin()
+      const read = Cached.failover(load, { key: "k", ttl: "1 hour", retryAfter: 0, fallbackOn: ["Down"] })
+      yield* Effect.gen(function*() {
+        state.answer = Effect.succeed("older")
+        yield* read
+        // only memory gets the next one
+        fake.behave = (operation) => operation === "set" ? { before: Effect.die("the disk is full") } : {}
+        state.answer = Effect.succeed("newer")
+        expect(yield* read).toBe("newer")
+        fake.behave = () => ({})
+        state.answer = gone
+        expect(yield* Effect.exit(read)).toEqual(gone)
+        // the newer one leaves memory, and the store still has the older one
+        yield* Cached.ttl(Effect.succeed("other"), { key: "other", ttl: "1 hour" })
+        state.answer = down
+        expect(yield* Effect.exit(read)).toEqual(down)
+      }).pipe(Effect.provide(over(fake, { capacity: 1 })))
+    }))
+})

@@ -313,3 +313,24 @@ describe.each(caches)("in one process, over $name", (cache) => {
       expect(yield* Effect.flip(short)).toBe("down")
     }).pipe(Effect.provide(cache.layer())))
 })
+
+describe.each(caches)("what has inherited its end, over $name", (cache) => {
+  // a storage of three functions keeps no markers of ids
+  const kinds = cache.name.startsWith("an asynchronous")
+    ? ["life"] as const
+    : ["life", "changes"] as const
+
+  it.effect.each(kinds)("%s: a reader with a shorter constant limits it too", (inherit) =>
+    Effect.gen(function*() {
+      const { load } = counting()
+      const part = load.pipe(Cached.ttl({ key: "part", ttl: "40 minutes" }))
+      const whole = (ttl: Duration.Input) => part.pipe(Effect.andThen(load), Cached.ttl({ key: "whole", ttl, inherit }))
+      yield* part
+      yield* TestClock.adjust("1 minute")
+      expect(yield* whole("1 hour")).toBe(2)
+      yield* TestClock.adjust("8 minutes")
+      expect(yield* whole("10 minutes")).toBe(2)
+      yield* TestClock.adjust("2 minutes")
+      expect(yield* whole("10 minutes")).toBe(3)
+    }).pipe(Effect.provide(cache.layer())))
+})

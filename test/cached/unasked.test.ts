@@ -1,9 +1,10 @@
 /** A lookup of many that answers with a map: more keys than were asked for, and none that is newer is replaced. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { groups } from "../../src/internal/defaults/bounds.ts"
 import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
@@ -19,6 +20,14 @@ const ids = (...numbers: ReadonlyArray<number>) => numbers.map((id) => ({ id }))
 const key = (id: number) => new User({ id })
 const values = (exits: ReadonlyArray<Exit.Exit<unknown, unknown>>) =>
   exits.map((exit) => Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause))
+
+/** Groups of one flight. */
+const withShortGroups = <A, E, R>(self: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const usual = { ...groups }
+    Object.assign(groups, { first: 1, least: 1, most: 2 })
+    return Effect.ensuring(self, Effect.sync(() => Object.assign(groups, usual)))
+  })
 
 type Answers = Map<User, Exit.Exit<string, string>>
 
@@ -255,4 +264,24 @@ describe("an answer that nobody asked for", () => {
         expect(yield* Cached.getOption(key(2))).toEqual(Option.some("theirs"))
       }).pipe(Effect.provide(Layer.fresh(CacheLayer.disk({ directory }))))
     }).pipe(Effect.scoped))
+})
+
+describe("in turns", () => {
+  it.effect("is as old as the call, whichever turn keeps it", () =>
+    withShortGroups(Effect.gen(function*() {
+      const fake = fakeStore()
+      // the second of the group is answered when the first has been written
+      fake.behave = (operation) => operation === "set" ? { before: Effect.sleep("40 seconds") } : {}
+      const { users } = answering([9])
+      yield* Effect.gen(function*() {
+        const reading = yield* start(users(ids(1, 2)))
+        for (let step = 0; step < 12; step++) {
+          yield* settle
+          yield* TestClock.adjust("10 seconds")
+        }
+        yield* settle
+        expect(reading.pollUnsafe()).toBeDefined()
+        expect(Option.map(yield* Cached.expiresIn(key(9)), Duration.toMinutes)).toEqual(Option.some(58))
+      }).pipe(Effect.provide(over(fake, { storeTimeout: "1 minute" })))
+    })))
 })

@@ -11,6 +11,7 @@ export const checkAbandoned = (self: World, load: Load, flight: Flight): void =>
   if (!flight.policy.writes || !flight.storable) return
   for (const other of self.open) {
     if (other.id !== load.id || !runsOn(other) || other.flight === flight || isReplaced(self, other)) continue
+    if (overtakes(self, load, other)) continue
     // its last caller has left no earlier than it began
     if (self.now() < other.begunAt + self.config.endingMillis) {
       violate(self, `P1: load #${load.n} of ${load.id} while #${other.n}, which nobody waits for, runs on`)
@@ -35,11 +36,19 @@ const isReplaced = (self: World, load: Load): boolean => {
 }
 
 /** a read from before its own, which joins no load that runs, has loaded later: one that had to yield first */
-const isOvertaken = (self: World, { flight, id, n }: Load): boolean =>
-  self.loads.some((other) =>
-    other.id === id && other.n > n && other.flight !== undefined && other.flight !== flight &&
-    other.flight.policy.writes && other.flight.policy.joins !== "any"
+const isOvertaken = (self: World, load: Load): boolean =>
+  self.loads.some((later) =>
+    later.id === load.id && later.n > load.n && later.flight !== load.flight && takesPlace(later)
   )
+
+/** as `isOvertaken`, by a load that begins now */
+const overtakes = (self: World, load: Load, other: Load): boolean => {
+  const asked = readerOf(self, load.flight!)
+  return asked !== undefined && asked.begun < other.n && takesPlace(load)
+}
+
+const takesPlace = ({ flight }: Load): boolean =>
+  flight !== undefined && flight.policy.writes && flight.policy.joins !== "any"
 
 /** P4: and no longer than that */
 const checkFreed = (self: World, load: Load, other: Load): void => {

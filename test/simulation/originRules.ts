@@ -6,6 +6,7 @@ import { hasRoom, type Load, type Origin, type Read, type Spec, streamId, type W
 import { checkNewest, mayShare } from "./refreshRules.ts"
 import {
   covers,
+  hasConstant,
   idleOf,
   interruptedItself,
   readsNothing,
@@ -202,10 +203,6 @@ const checkShorter = (self: World, read: Read, origin: Load, what: string): void
   if (at(self, read) < beganAt(origin) + spec.ttl) return
   violate(self, `ttl: ${what}, ended ${self.now() - origin.endedAt!} ms ago, to a reader with ttl ${spec.ttl}`)
 }
-
-/** `untilInvalidated` may be a strategy that is made from another one */
-const hasConstant = ({ byFunction, kind, misuse, ttlFunction }: Spec): boolean =>
-  ttlFunction === "none" && byFunction !== true && misuse === undefined && kind !== "untilInvalidated"
 
 const checkForeign = (self: World, origin: Load, what: string): void => {
   if (self.config.store !== "sync" || self.config.faults > 0) return

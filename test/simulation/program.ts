@@ -146,7 +146,7 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
       const exit = yield* Effect.exit(read(self, { ...spec, policy }, { requested: true }))
       if (Exit.isSuccess(exit) || Cause.squash(exit.cause) instanceof Down) {
         World.noteNeeded(self.world, record, originOf(exit), begun)
-        if (policy !== "bypass") World.noteDependency(self.world, record, originOf(exit))
+        if (policy !== "bypass") World.noteDependency(self.world, record, { id: plan.needs, n: originOf(exit) })
       }
       if (Exit.isFailure(exit) && !Cause.hasFails(exit.cause)) {
         if (Cause.hasInterrupts(exit.cause)) State.interruptedItself.add(record)

@@ -115,13 +115,18 @@ export const violate = (self: World, rule: string): void => {
 /** what `ttl` as a function makes of a value */
 export const ttlOfValue = (n: number): number => 5 + n % 40
 
-export const ttlOf = ({ failsAs, n, renews, spec, ttl }: Load): number => {
-  const own = spec.kind === "untilInvalidated" || spec.ttlFunction === "none"
-    ? spec.ttl
-    : ttlOfValue(renews ?? failsAs ?? n)
+export const ttlOf = (load: Load): number => {
+  const own = strategyTtlOf(load)
   // where its strategy stores nothing its own word changes nothing
-  return ttl === undefined || own <= 0 ? own : ttl
+  return load.ttl === undefined || own <= 0 ? own : load.ttl
 }
+
+const strategyTtlOf = ({ failsAs, n, renews, spec }: Load): number =>
+  spec.kind === "untilInvalidated" || spec.ttlFunction === "none" ? spec.ttl : ttlOfValue(renews ?? failsAs ?? n)
+
+/** its lifetime is a constant; `untilInvalidated` may be a strategy that is made from another one */
+export const hasConstant = ({ byFunction, kind, misuse, ttlFunction }: Spec): boolean =>
+  ttlFunction === "none" && byFunction !== true && misuse === undefined && kind !== "untilInvalidated"
 
 /** where reads move its end: how long it lives without any */
 export const idleOf = (load: Load): number =>
@@ -129,7 +134,9 @@ export const idleOf = (load: Load): number =>
 
 export const softOf = (load: Load): number => {
   const { kind, soft } = load.spec
-  return kind === "softTtl" || kind === "refreshAhead" ? Math.min(soft, ttlOf(load)) : Infinity
+  if (kind !== "softTtl" && kind !== "refreshAhead") return Infinity
+  // a soft deadline at the end moves with it
+  return soft < strategyTtlOf(load) ? Math.min(soft, ttlOf(load)) : ttlOf(load)
 }
 
 export const hasEnded = (load: Load): boolean =>

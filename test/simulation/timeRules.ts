@@ -2,7 +2,7 @@
 import { mayHaveAnswered } from "./answerRules.ts"
 import { isHeld } from "./held.ts"
 import { type Read, streamId } from "./model.ts"
-import { readsNothing, violate, type World } from "./state.ts"
+import { hasConstant, readsNothing, violate, type World } from "./state.ts"
 
 /** a caller's limits, and P4: the store delays a read by no more than its budget */
 export const checkDelay = (self: World, read: Read): void => {
@@ -22,7 +22,9 @@ export const checkDelay = (self: World, read: Read): void => {
   // who joined a flight whose result turns out not to be for it asks again
   const invalidated = self.writes.filter((write) => write.kind === "tag").length
   // and who joins a load that has not looked into the store looks there first
-  const reruns = 1 + invalidated + (spec?.kind === "softTtl" || spec?.kind === "failover" ? 2 : 0)
+  const reruns = 1 + invalidated + (spec?.kind === "softTtl" || spec?.kind === "failover" ? 2 : 0) +
+    // what the flight has found in the store may be too old for a shorter constant
+    (spec !== undefined && hasConstant(spec) ? 1 : 0)
   const { storeTimeout, store } = self.config
   // each page that is written or read has a budget of its own
   const steps = (1 + reruns) * (read.id === streamId ? 3 : 1)

@@ -5,7 +5,17 @@ import { checkAbandoned } from "./abandonRules.ts"
 import { checkFailure } from "./failureRules.ts"
 import { heldOf, isHeld } from "./held.ts"
 import { checkAlone, checkClosed, checkPinned, checkPrevious, checkThrottle } from "./loadRules.ts"
-import { type Load, type Read, type SetOrigin, type Spec, Thrown, type Touch, type Value, type Write } from "./model.ts"
+import {
+  type Load,
+  type Origin,
+  type Read,
+  type SetOrigin,
+  type Spec,
+  Thrown,
+  type Touch,
+  type Value,
+  type Write
+} from "./model.ts"
 import { checkOrigins, noteUnanswered } from "./originRules.ts"
 export { checkTogether } from "./refreshRules.ts"
 import { covers, describe, hasEnded, readerOf, refreshes, violate, type World } from "./state.ts"
@@ -81,12 +91,20 @@ export const noteNeeded = (self: World, load: Load, needed: number, begun: numbe
 }
 
 /** what it was answered inside, where a change of that ends its result */
-export const noteDependency = (self: World, load: Load, needed: number): void => {
-  const origin = self.origins.get(needed)
-  if (load.flight !== undefined && load.spec.inherit === "changes" && origin !== undefined) {
-    load.dependencies.add(origin)
-  }
+export const noteDependency = (
+  self: World,
+  load: Load,
+  { id, n }: { readonly id: string; readonly n: number }
+): void => {
+  const origin = self.origins.get(n)
+  if (load.flight === undefined || load.spec.inherit !== "changes" || origin === undefined) return
+  // a call that has failed for many keys is the failure of each of them
+  const own = origin.id === id ? origin : self.loads.find((other) => other.id === id && isOfCall(other, origin))
+  if (own !== undefined) load.dependencies.add(own)
 }
+
+const isOfCall = (load: Load, origin: Origin): boolean =>
+  origin._tag === "Load" && origin.together.length > 1 && load.together === origin.together
 
 /** the value that it was to replace is still right */
 export const renew = (

@@ -67,8 +67,8 @@ export interface Flights extends MemoryTier {
   behind: number
   /** ids whose last load failed, with the pause until the next try */
   readonly retryAt: Map<string, Pause>
-  /** ids whose load has answered with a failure, with the `writeId` of the value that is no fallback any more */
-  readonly answered: Map<string, string>
+  /** ids whose load has answered with a failure, with the `writeId`s of the values that are no fallback any more */
+  readonly answered: Map<string, ReadonlyArray<string>>
   /**
    * the counters of the key classes whose loads fail while stale values are served: an incident lasts until one of
    * their loads succeeds

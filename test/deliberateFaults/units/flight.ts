@@ -286,5 +286,26 @@ return tier.store.acquire(id, asking)
     find: " || self.ending.get(flight.id) === flight",
     replace: "",
     by: "test/cached/followedStore.test.ts"
+  },
+  {
+    name: "what ends with its parts is not shortened by a shorter constant",
+    in: "entryOf",
+    find: "(life?.createdAt ?? now) === now",
+    replace: "life === undefined",
+    by: "test/cached/shorterConstants.test.ts"
+  },
+  {
+    name: "an answer ends the fallback on one of two values only",
+    in: "endFallback",
+    find: "[writeId, before]",
+    replace: "[writeId]",
+    by: "test/cached/fallback.test.ts"
+  },
+  {
+    name: "an answer that was not asked for is as young as the turn that keeps it",
+    in: "flightOf",
+    find: "own.attempt.endedAt = attempt.endedAt ?? now",
+    replace: "",
+    by: "test/cached/unasked.test.ts"
   }
 ]

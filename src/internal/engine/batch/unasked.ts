@@ -155,6 +155,8 @@ const flightOf = (self: Flights, { flight, requestOf, starter, watch }: Call, ke
     bornAt: watch.bornAt
   })
   beginLoading(own, attempt.startedAt ?? now)
+  // as old as the call, whichever turn keeps it
+  own.attempt.endedAt = attempt.endedAt ?? now
   // what the call read is in all of its results
   recordShared(own.attempt, attempt)
   own.attempt.derivedFromStale = attempt.derivedFromStale

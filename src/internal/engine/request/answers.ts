@@ -61,7 +61,9 @@ export const endFallback = (self: Flights, flight: Flight, stale?: Entry): void 
   const writeId = nameOf(self, stale ?? flight.stale) ?? flight.rejectedWriteId ??
     nameOf(self, Memory.peek(self.memory, self.tagEpochs, id))
   if (writeId === undefined) return
-  self.answered.set(id, writeId)
+  // memory and the store may each have one
+  const [before] = self.answered.get(id) ?? []
+  self.answered.set(id, before === undefined || before === writeId ? [writeId] : [writeId, before])
   for (const oldest of self.answered.keys()) {
     if (self.answered.size <= answeredIds) break
     self.answered.delete(oldest)
@@ -75,7 +77,7 @@ export const allowFallback = (self: Flights, flight: Flight): void => {
 
 /** Whether a load of this process has answered, since this entry was stored, that there is no such value any more. */
 export const isAnswered = ({ answered }: Pick<Flights, "answered">, { id, writeId }: Entry): boolean =>
-  answered.size > 0 && writeId !== undefined && answered.get(id) === writeId
+  answered.size > 0 && writeId !== undefined && answered.get(id)?.includes(writeId) === true
 
 /** Whether the strategy of a request stores a failure. What throws about it is no answer. */
 const stores = (
