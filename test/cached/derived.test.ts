@@ -185,6 +185,30 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       expect(yield* outer).toBe("user 1 v1")
     }).pipe(provided))
 
+  it.effect("who joins after it was read and before it changes shares the result", () =>
+    Effect.gen(function*() {
+      const { rename, user } = world()
+      const gate = yield* Deferred.make<void>()
+      let loads = 0
+      const page = Effect.suspend(() => {
+        loads++
+        return Effect.tap(user(1), () => Deferred.await(gate))
+      }).pipe(Cached.ttl({ key: "page", ...changes }))
+      const before = yield* start(page)
+      yield* settle
+      // something else changes, so that it does not join in the moment of its beginning
+      yield* Cached.invalidateTag("others")
+      const between = yield* start(page)
+      yield* settle
+      rename(1)
+      yield* Cached.invalidate(new User({ id: 1 }))
+      yield* Deferred.succeed(gate, undefined)
+      expect(yield* Fiber.join(before)).toBe("user 1 v0")
+      expect(yield* Fiber.join(between)).toBe("user 1 v0")
+      expect(loads).toBe(1)
+      expect(yield* page).toBe("user 1 v1")
+    }).pipe(provided))
+
   it.effect("a change before it is read does not keep the result out", () =>
     Effect.gen(function*() {
       const { user } = world()

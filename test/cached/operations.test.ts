@@ -1,9 +1,9 @@
 /** The operations one by one: get, set, has, remove, and what is wrong with their keys. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Fiber, Option, Schema } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, counting, fakeStore, over, start } from "../support/caches.ts"
+import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { city: Schema.String },
@@ -310,3 +310,31 @@ it.effect("strategies and operations meet: what is set is what a strategy decide
     yield* TestClock.adjust("1 minute")
     expect(yield* Effect.flip(failing.pipe(Cached.failover({ key: "k", ttl: "1 hour" })))).toBe("down")
   }).pipe(Effect.provide(CacheLayer.memory())))
+
+describe("a set beside a refresh of the same id", () => {
+  const loading = (millis: number) =>
+    Effect.as(Effect.sleep(millis), "loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+
+  it.effect.each([5, 20, 45, 60])(
+    "memory has what the store has, with a load of %i ms beside a write of 50",
+    (millis) =>
+      Effect.gen(function*() {
+        const fake = fakeStore()
+        fake.behave = (operation) => operation === "set" ? { before: Effect.sleep(50) } : {}
+        const [here, there] = yield* Effect.all([Layer.build(over(fake)), Layer.build(over(fake))])
+        const read = Effect.provide(loading(millis), here)
+        const setting = yield* start(Effect.provide(Cached.set("k", "set", { ttl: "1 hour" }), here))
+        yield* settle
+        const refreshing = yield* start(CachePolicy.refresh(read))
+        for (let step = 0; step < 50; step++) {
+          yield* settle
+          yield* TestClock.adjust(5)
+        }
+        yield* Fiber.join(setting)
+        expect(yield* Fiber.join(refreshing)).toBe("loaded")
+        const elsewhere = yield* Effect.provide(Cached.getOption("k"), there)
+        expect(yield* Effect.provide(Cached.getOption("k"), here)).toEqual(elsewhere)
+        expect(Option.isSome(elsewhere)).toBe(true)
+      })
+  )
+})

@@ -307,5 +307,19 @@ return tier.store.acquire(id, asking)
     find: "own.attempt.endedAt = attempt.endedAt ?? now",
     replace: "",
     by: "test/cached/unasked.test.ts"
+  },
+  {
+    name: "a load that has waited is as old as the question for it",
+    in: "start",
+    find: "bearAnew(self, flight)",
+    replace: "",
+    by: "test/cached/queuedLoads.test.ts"
+  },
+  {
+    name: "memory keeps what was loaded while a value was set",
+    in: "set",
+    find: "if (!Pending.isPending(tier.pending, id)) dropOthers(self, entry)",
+    replace: "",
+    by: "test/cached/operations.test.ts"
   }
 ]

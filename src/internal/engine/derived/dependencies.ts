@@ -279,8 +279,21 @@ const ownTags = (flight: Flight): ReadonlyArray<string> | undefined => {
 }
 
 /** Whether something that the load has read was invalidated since. */
-export const hasMoved = ({ engine: { tagEpochs }, tags }: Dependencies): boolean => {
+const hasMoved = ({ engine: { tagEpochs }, tags }: Dependencies): boolean => {
   for (const [tag, { epoch }] of tags) if (TagEpochs.changedSince(tagEpochs, [tag], epoch)) return true
+  return false
+}
+
+/**
+ * Whether something that the load has read was invalidated since. What was not is as good as read now: it is right for
+ * those who join now, whatever comes after.
+ */
+export const hasMovedForJoining = (dependencies: Dependencies): boolean => {
+  if (hasMoved(dependencies)) return true
+  const { engine: { tagEpochs }, tags } = dependencies
+  for (const [tag, dependency] of tags) {
+    if (!TagEpochs.softenedSince(tagEpochs, [tag], dependency.epoch)) dependency.epoch = tagEpochs.epoch
+  }
   return false
 }
 
@@ -289,10 +302,15 @@ const isSoftened = ({ engine: { tagEpochs }, tags }: Dependencies): boolean => {
   return false
 }
 
-/** Whether who joined late must read again: the result is of before a change that came first. */
-export const isOlderThanJoining = (dependencies: Dependencies, flight: Flight): boolean =>
-  dependencies.isTainted || hasMoved(dependencies) || isSoftened(dependencies) ||
-  TagEpochs.movedSince(dependencies.engine.tagEpochs, dependencies.own ?? [], flight.bornAt)
+/** Whether a caller must read again: the result is of before a change that may have come before it joined. */
+export const isOlderThanJoining = (dependencies: Dependencies, flight: Flight, joinedAt: number): boolean => {
+  const { engine: { tagEpochs }, isTainted, own, tags } = dependencies
+  if (isTainted || TagEpochs.movedSince(tagEpochs, own ?? [], flight.bornAt)) return true
+  for (const [tag, { epoch }] of tags) {
+    if (epoch < joinedAt && TagEpochs.movedSince(tagEpochs, [tag], epoch)) return true
+  }
+  return false
+}
 
 /** How a result lands that is made of what was read. */
 interface Landing {

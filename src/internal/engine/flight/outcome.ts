@@ -103,9 +103,9 @@ export const retryRead = (caller: Caller, now: number): Request =>
  * Whether a caller that joined late must read again: a tag that is known only since the load ended was invalidated
  * meanwhile, or may have been.
  */
-export const isOlder = (self: Flights, flight: Flight): boolean => {
+export const isOlder = (self: Flights, { flight, joinedAt }: Caller): boolean => {
   const { attempt: { dependencies } } = flight
-  if (dependencies !== undefined && isOlderThanJoining(dependencies, flight)) return true
+  if (dependencies !== undefined && isOlderThanJoining(dependencies, flight, joinedAt)) return true
   return dependencies === undefined || flight.entry === undefined ? hasLateTagsMoved(self, flight) : false
 }
 

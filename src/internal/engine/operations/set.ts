@@ -104,9 +104,20 @@ export const set = Effect.fnUntraced(function*(
   // once more: what derives from it may have been read from the store before its answer
   self.mutations++
   Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
+  if (!Pending.isPending(tier.pending, id)) dropOthers(self, entry)
   if (isFault(stored) && policy.strict) yield* strictly(stored)
   return true
 })
+
+/**
+ * The store has the value. A load that began while it was written, a refresh, was not stored there: memory must not have
+ * its result in place of the value that all others have.
+ */
+const dropOthers = (self: Engine, { id, writeId }: Entry): void => {
+  detach(self, id)
+  const copy = self.memory.entries.get(id)
+  if (copy !== undefined && copy.writeId !== writeId) Memory.remove(self.memory, id, "replaced")
+}
 
 interface EntryOptions extends Pick<SetOptions, "tags" | "etag"> {
   readonly now: number

@@ -1,5 +1,5 @@
 /** One read: memory, then the store, then a flight. */
-import { hasMoved, isCompared } from "#platform/engine/derived/dependencies"
+import { hasMovedForJoining, isCompared } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -369,10 +369,11 @@ const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undef
   }
   // it waits for a load that was abandoned, and one that is not stored is not held up
   if (!policy.writes && flight.phase === "Queued" && self.ending.has(id)) return undefined
+  // one that has not started begins after all that has changed up to now
   if (
-    flight.bornAt !== self.tagEpochs.epoch && (
+    flight.phase !== "Queued" && flight.bornAt !== self.tagEpochs.epoch && (
       hasLateTags(flight) ||
-      (flight.attempt.dependencies !== undefined && hasMoved(flight.attempt.dependencies)) ||
+      (flight.attempt.dependencies !== undefined && hasMovedForJoining(flight.attempt.dependencies)) ||
       TagEpochs.movedSince(self.tagEpochs, declaredTags(self, flight.request), flight.bornAt) ||
       TagEpochs.movedSince(self.tagEpochs, declaredTags(self, request), flight.bornAt)
     )

@@ -1,0 +1,118 @@
+/** Loads that wait before they begin: what changes meanwhile is older than they are. */
+import { describe, expect, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber } from "effect"
+import { Cached, CachePolicy, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, settle, start } from "../support/caches.ts"
+
+const tags = ["t"]
+
+describe.each(caches)("a tag that is invalidated while a load waits, over $name", (cache) => {
+  const provided = Effect.provide(cache.layer({ refresh: { concurrency: 1 } }))
+
+  /** a load that waits for a gate where it is told to, and counts itself */
+  const gated = () => {
+    const self = { loads: 0, gate: Effect.void as Effect.Effect<unknown> }
+    const load = Effect.suspend(() => {
+      const n = ++self.loads
+      return Effect.as(self.gate, n)
+    })
+    return Object.assign(self, { load })
+  }
+
+  const ahead = Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
+
+  it.effect.each(["hard", "soft"] as const)(
+    "a refresh that waits for a slot is stored, after a %s one",
+    (mode) =>
+      Effect.gen(function*() {
+        const gate = yield* Deferred.make<void>()
+        const [first, second] = [gated(), gated()]
+        const one = first.load.pipe(Cached.withStrategy({ key: "one", strategy: ahead }))
+        const two = second.load.pipe(Cached.withStrategy({ key: "two", strategy: ahead, tags }))
+        yield* one
+        yield* two
+        yield* TestClock.adjust("2 minutes")
+        first.gate = Deferred.await(gate)
+        yield* one
+        yield* settle
+        yield* two
+        yield* settle
+        expect([first.loads, second.loads]).toEqual([2, 1])
+        yield* Cached.invalidateTag("t", { mode })
+        yield* Deferred.succeed(gate, undefined)
+        yield* settle
+        expect(second.loads).toBe(2)
+        expect(yield* two).toBe(2)
+        expect(second.loads).toBe(2)
+      }).pipe(provided)
+  )
+
+  it.effect.each(["hard", "soft"] as const)(
+    "an explicit refresh behind another one is stored, after a %s one",
+    (mode) =>
+      Effect.gen(function*() {
+        const gate = yield* Deferred.make<void>()
+        const origin = gated()
+        const read = origin.load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags }))
+        yield* read
+        origin.gate = Deferred.await(gate)
+        const first = yield* start(CachePolicy.refresh(read))
+        yield* settle
+        const second = yield* start(CachePolicy.refresh(read))
+        yield* settle
+        expect(origin.loads).toBe(2)
+        yield* Cached.invalidateTag("t", { mode })
+        origin.gate = Effect.void
+        yield* Deferred.succeed(gate, undefined)
+        expect(yield* Fiber.join(first)).toBe(2)
+        expect(yield* Fiber.join(second)).toBe(3)
+        expect(yield* read).toBe(3)
+        expect(origin.loads).toBe(3)
+      }).pipe(provided)
+  )
+
+  it.effect("a load behind an abandoned one that ignores its interruption is stored", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const origin = gated()
+      const read = Effect.uninterruptible(origin.load).pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags }))
+      origin.gate = Deferred.await(gate)
+      const left = yield* start(read)
+      yield* settle
+      const leaving = yield* start(Fiber.interrupt(left))
+      yield* settle
+      const waiting = yield* start(read)
+      yield* settle
+      expect(origin.loads).toBe(1)
+      yield* Cached.invalidateTag("t")
+      origin.gate = Effect.void
+      yield* Deferred.succeed(gate, undefined)
+      expect(yield* Fiber.join(waiting)).toBe(2)
+      yield* Fiber.join(leaving)
+      expect(yield* read).toBe(2)
+      expect(origin.loads).toBe(2)
+    }).pipe(provided))
+
+  it.effect("who asks again meanwhile joins the load that waits", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const origin = gated()
+      const read = Effect.uninterruptible(origin.load).pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags }))
+      origin.gate = Deferred.await(gate)
+      const left = yield* start(read)
+      yield* settle
+      const leaving = yield* start(Fiber.interrupt(left))
+      yield* settle
+      const before = yield* start(read)
+      yield* settle
+      yield* Cached.invalidateTag("t")
+      const after = yield* start(read)
+      yield* settle
+      origin.gate = Effect.void
+      yield* Deferred.succeed(gate, undefined)
+      expect([yield* Fiber.join(before), yield* Fiber.join(after)]).toEqual([2, 2])
+      yield* Fiber.join(leaving)
+      expect(origin.loads).toBe(2)
+    }).pipe(provided))
+})
