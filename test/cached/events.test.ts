@@ -353,6 +353,23 @@ describe("who listens", () => {
       expect(lines).toEqual([line, line])
     }))
 
+  it.effect("may read what it hears was not stored: that is loaded anew", () =>
+    Effect.gen(function*() {
+      const caching = listenersOf(yield* Caching.Caching)
+      const { load } = counting()
+      const part = Cached.ttl(Effect.succeed("part"), { key: "part", ttl: "1 day" })
+      const whole = part.pipe(Effect.andThen(load), Cached.ttl({ key: "whole", ttl: "1 minute", inherit: "refuse" }))
+      yield* part
+      const run = Effect.runForkWith(yield* Effect.context<Caching.Caching>())
+      const readings: Array<Fiber.Fiber<number>> = []
+      let heard = 0
+      caching.listen(({ _tag }) => {
+        if (_tag === "Refused" && heard++ === 0) readings.push(run(whole))
+      })
+      expect(yield* whole).toBe(1)
+      expect(yield* Effect.forEach(readings, Fiber.join)).toEqual([2])
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
   it.effect("is listened to no more when the stream has ended, however it ends", () =>
     Effect.gen(function*() {
       const { Caching: service } = Caching

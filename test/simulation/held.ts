@@ -28,7 +28,7 @@ const isStored = (self: World, load: Load): boolean => {
     const mayBeReplayed = self.config.store !== "none" && write.kind !== "id"
     if ((write.done > born || mayBeReplayed) && covers(write, load)) return false
   }
-  if (isTouchedWhileWritten(self, load)) return false
+  if (isTouchedWhileWritten(self, load) || isShortened(self, load)) return false
   // a store that does not let a condition hold has something else than memory, which then forgets it
   if (self.config.store !== "none") {
     for (const origin of self.origins.values()) {
@@ -48,6 +48,10 @@ const isStored = (self: World, load: Load): boolean => {
   }
   return true
 }
+
+/** by a reader with a shorter constant */
+const isShortened = (self: World, { ended, endedAt, id }: Load): boolean =>
+  self.constants.get(id)?.some(({ begun, spec }) => begun > ended && endedAt! + spec!.ttl <= self.now()) === true
 
 /** a touch does not reach what is being written: that does not enter memory, or leaves it when the touch is done */
 const isTouchedWhileWritten = (self: World, load: Load): boolean =>

@@ -2,7 +2,7 @@
 import { Cause, Exit } from "effect"
 import { checkAnswered } from "./answerRules.ts"
 import { keepsOut } from "./misuse.ts"
-import { hasRoom, type Load, type Origin, type Read, type Spec, streamId, type Write } from "./model.ts"
+import { hasRoom, type Load, type Origin, type Read, type Spec, streamId, type Touch, type Write } from "./model.ts"
 import { checkNewest, mayShare } from "./refreshRules.ts"
 import {
   covers,
@@ -57,6 +57,9 @@ const valueOf = (origin: Origin): number => origin._tag === "Set" ? origin.n : o
 const beganAt = ({ endedAt, flight, id }: Load): number =>
   Math.max(endedAt!, id === streamId ? flight?.entry?.createdAt ?? 0 : 0)
 
+/** where the store is late, a touch may have been carried out after it was given up */
+const isBefore = ({ config: { faults } }: World, touch: Touch, { n }: Origin): boolean => touch.done < n && faults === 0
+
 /** until when it may be served at most: by its own word, by the reads that moved its end, and by `touch` */
 export const until = (self: World, origin: Origin): number => {
   let end = origin._tag === "Set"
@@ -68,7 +71,7 @@ export const until = (self: World, origin: Origin): number => {
   const slid = Math.max(self.slidUntil.get(valueOf(origin)) ?? 0, ...open.map(({ spec }) => self.now() + spec!.soft))
   const moved = () => Math.max(last, Math.min(end, slid))
   for (const touch of self.touches) {
-    if (touch.id !== origin.id || touch.done < origin.n || touch.askedAt >= moved()) continue
+    if (touch.id !== origin.id || isBefore(self, touch, origin) || touch.askedAt >= moved()) continue
     end = Math.max(end, touch.doneAt + touch.ttl)
     last = end
   }
@@ -199,7 +202,7 @@ const checkShorter = (self: World, read: Read, origin: Load, what: string): void
   // what has inherited an age has no constant
   const entry = origin.flight?.entry
   if (entry === undefined || entry.createdAt < origin.endedAt!) return
-  if (self.touches.some(({ done, id }) => id === origin.id && done > origin.n)) return
+  if (self.touches.some((touch) => touch.id === origin.id && !isBefore(self, touch, origin))) return
   if (at(self, read) < beganAt(origin) + spec.ttl) return
   violate(self, `ttl: ${what}, ended ${self.now() - origin.endedAt!} ms ago, to a reader with ttl ${spec.ttl}`)
 }

@@ -136,6 +136,7 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
   const goesOn = record.flight !== undefined && !self.world.resting && self.extras.happens("abandoned", 0.2)
   const plan = goesOn ? drawAbandoned(self.extras.dice, drawn) : drawn
   const steps = Effect.gen(function*() {
+    if (plan.uninterruptible) State.uninterruptible.add(record)
     for (let i = 0; i < plan.yields; i++) yield* Effect.yieldNow
     if (plan.sleep > 0) yield* Effect.sleep(plan.sleep)
     if (plan.needs !== undefined) {
@@ -176,7 +177,6 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
   const finalized = plan.finalizer === "none"
     ? steps
     : Effect.onInterrupt(steps, () => finalizers[plan.finalizer](self))
-  if (plan.uninterruptible) State.uninterruptible.add(record)
   return plan.uninterruptible ? Effect.uninterruptible(finalized) : finalized
 }
 

@@ -27,6 +27,8 @@ export interface World {
   readonly slidUntil: Map<number, number>
   /** by origin: the reads it was served to, by when they ended */
   readonly servedTo: Map<number, Array<number>>
+  /** by id: the reads with a constant, which may have shortened the life of what was there */
+  readonly constants: Map<string, Array<Pick<Read, "begun" | "spec">>>
   /** values that loads have found to be still right, and those loads */
   readonly renewals: Map<number, Array<Load>>
   /** the conditions `ifUnchanged` that have held */
@@ -85,6 +87,7 @@ export const makeWorld = (config: Config, now: () => number, log: Array<string> 
   touches: [],
   slidUntil: new Map(),
   servedTo: new Map(),
+  constants: new Map(),
   renewals: new Map(),
   unchanged: new Set(),
   thrownTo: new Map(),

@@ -18,7 +18,7 @@ import {
 } from "./model.ts"
 import { checkOrigins, noteUnanswered } from "./originRules.ts"
 export { checkTogether } from "./refreshRules.ts"
-import { covers, describe, hasEnded, readerOf, refreshes, violate, type World } from "./state.ts"
+import { covers, describe, hasConstant, hasEnded, readerOf, refreshes, violate, type World } from "./state.ts"
 import { checkDelay, noteTimers } from "./timeRules.ts"
 
 export const beginLoad = (
@@ -202,6 +202,7 @@ export const beginRead = (
   }
   const held = heldOf(self, id)
   if (spec !== undefined) self.counts.reads++
+  if (spec !== undefined && hasConstant(spec)) self.constants.set(id, [...self.constants.get(id) ?? [], read])
   const mayRefresh = spec !== undefined &&
     (spec.kind === "refreshAhead" || spec.kind === "probabilistic" || refreshes(spec))
   if (mayRefresh && !self.refreshed.has(id)) {

@@ -321,5 +321,12 @@ return tier.store.acquire(id, asking)
     find: "if (!Pending.isPending(tier.pending, id)) dropOthers(self, entry)",
     replace: "",
     by: "test/cached/operations.test.ts"
+  },
+  {
+    name: "what hears of a result joins the load that has ended with it",
+    in: "joinable",
+    find: "hasEnded || ",
+    replace: "",
+    by: "test/cached/events.test.ts"
   }
 ]

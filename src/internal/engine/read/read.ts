@@ -362,8 +362,12 @@ const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undef
   self.tagEpochs.ensureTracking?.()
   const flight = self.flights.get(id)
   if (flight === undefined) return undefined
-  // an effect and a stream under one key do not wait for each other
-  if (isBeforeClear(self, flight) || (flight.request.followed !== undefined) !== (request.followed !== undefined)) {
+  // an effect and a stream under one key do not wait for each other. One that has ended tells listeners of its result
+  const hasEnded = flight.exit !== undefined
+  if (
+    hasEnded || isBeforeClear(self, flight) ||
+    (flight.request.followed !== undefined) !== (request.followed !== undefined)
+  ) {
     detach(self, id)
     return undefined
   }
