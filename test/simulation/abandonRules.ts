@@ -1,7 +1,7 @@
 /** P1: what runs on when its last caller has left keeps its id, for a while. */
 import type { Flight } from "../../src/internal/engine/state.ts"
 import { isKept } from "./features.ts"
-import type { Load } from "./model.ts"
+import type { Load, Write } from "./model.ts"
 import { covers, readerOf, uninterruptible, violate, type World } from "./state.ts"
 
 /** a load begins while one of its id runs on that nobody waits for */
@@ -32,8 +32,13 @@ const isReplaced = (self: World, load: Load): boolean => {
   // its flight may be older than its load
   const born = self.born.get(load)!
   return (self.replaced.get(load.id) ?? 0) > born || isOvertaken(self, load) ||
-    self.writes.some((write) => write.done > born && (write.kind === "tag" || covers(write, load)))
+    self.writes.some((write) =>
+      (write.done > born || mayBeReplayed(self, write)) && (write.kind === "tag" || covers(write, load))
+    )
 }
+
+/** what the store has missed is sent again, and moves its tags here once more */
+const mayBeReplayed = ({ config: { faults } }: World, { kind }: Write): boolean => faults > 0 && kind !== "id"
 
 /** a read from before its own, which joins no load that runs, has loaded later: one that had to yield first */
 const isOvertaken = (self: World, load: Load): boolean =>

@@ -55,7 +55,7 @@ const valueOf = (origin: Origin): number => origin._tag === "Set" ? origin.n : o
 
 /** from when on its lifetime counts: a stream has ended when its last page is written */
 const beganAt = ({ endedAt, flight, id }: Load): number =>
-  Math.max(endedAt!, id === streamId ? flight?.entry?.createdAt ?? 0 : 0)
+  Math.max(endedAt!, id === streamId ? flight?.endedAt ?? 0 : 0)
 
 /** where the store is late, a touch may have been carried out after it was given up */
 const isBefore = ({ config: { faults } }: World, touch: Touch, { n }: Origin): boolean => touch.done < n && faults === 0
