@@ -20,18 +20,18 @@ import { toMillis } from "../Ttl.ts"
  *
  * **Details**
  *
- * - `"age"`: the life of the entry counts from the birth of the oldest of them, so that nothing in it is older than its
- *   `ttl`
- * - `"life"`: it ends with the first of them that ends, and with the results of loads that it waited for
+ * - `"life"`, the default: it ends with the first of them that ends, and with the results of loads that it waited for
  * - `"changes"`: as `"life"`, and it ends with each invalidation, removal and write by hand of any of them: it carries
  *   their tags and their ids, including those that they inherited with `"changes"`
+ * - `"age"`: the life of the entry counts from the birth of the oldest of them, so that nothing in it is older than its
+ *   `ttl`. A result that is past its `ttl` by then is not stored
  * - `"refuse"`: it is not stored if there are any
  * - `false`: it inherits nothing; its life counts from the end of its load
  *
  * @category options
  * @since 0.1.0
  */
-export type Inherit = "age" | "life" | "changes" | "refuse" | false
+export type Inherit = "life" | "changes" | "age" | "refuse" | false
 
 /**
  * Options for every combinator and cached function.
@@ -94,9 +94,9 @@ export interface ReadOptions<in out A, in E, in K> {
    */
   readonly minLoad?: Ttl.Input | undefined
   /**
-   * The inheritance from cached values read during the load. `"age"`: its life counts from the birth of the
-   * oldest of them. `"life"`: it expires no later than the earliest of them. `"changes"`: also when any of them is
-   * invalidated. `"refuse"`: it is not stored. `false`: nothing.
+   * The inheritance from cached values read during the load. `"life"`: it expires no later than the earliest of them.
+   * `"changes"`: also when any of them is invalidated. `"age"`: its life counts from the birth of the oldest of them.
+   * `"refuse"`: it is not stored. `false`: nothing.
    *
    * @default that of the layer
    */
@@ -168,7 +168,7 @@ const duration = (name: string) => optional((given: Ttl.Input) => void toMillis(
 const durationOfKey = (name: string) =>
   optional((given: Ttl.Input | OfKey<any>) => void (typeof given === "function" || toMillis(given, name)))
 
-const waysToInherit: ReadonlySet<Inherit> = new Set(["age", "life", "changes", "refuse"])
+const waysToInherit: ReadonlySet<Inherit> = new Set(["life", "changes", "age", "refuse"])
 
 /**
  * Throws for a value that is no way to inherit; `what` begins its message.
@@ -177,7 +177,7 @@ const waysToInherit: ReadonlySet<Inherit> = new Set(["age", "life", "changes", "
  */
 export const checkInherit = (inherit: Inherit, what: string): void => {
   if (inherit === false || waysToInherit.has(inherit)) return
-  throw mistake(`${what} cannot be used: pass "age", "life", "changes", "refuse" or false`)
+  throw mistake(`${what} cannot be used: pass "life", "changes", "age", "refuse" or false`)
 }
 
 /**

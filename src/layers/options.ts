@@ -93,11 +93,11 @@ export interface MemoryOptions {
    */
   readonly refresh?: RefreshOptions | undefined
   /**
-   * The inheritance from cached values read during a load. `"age"`: the life of the entry counts from the birth of the
-   * oldest of them. `"life"`: it expires no later than the earliest of them. `"changes"`: also when any of them is
-   * invalidated. `"refuse"`: it is not stored. `false`: nothing. A read may override it.
+   * The inheritance from cached values read during a load. `"life"`: the entry expires no later than the earliest of them.
+   * `"changes"`: also when any of them is invalidated. `"age"`: its life counts from the birth of the oldest of them.
+   * `"refuse"`: it is not stored. `false`: nothing. A read may override it.
    *
-   * @default `"age"`
+   * @default `"life"`
    */
   readonly inherit?: Inherit | undefined
   /**

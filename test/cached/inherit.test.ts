@@ -1,6 +1,6 @@
 /** The option `inherit`: what an entry takes over from the values that a cache served inside its load. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Option, Schema } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Option, References, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Caching, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, settle, start } from "../support/caches.ts"
@@ -26,6 +26,8 @@ const refused = Effect.map(Cached.stats, (stats) => stats.refused)
 describe.each(caches)("inherit, over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
 
+  const withAge = Effect.provide(cache.layer({ inherit: "age" }))
+
   describe("age", () => {
     it.effect("CA-40 · the outer life counts from the birth of what a cache served inside its load", () =>
       Effect.gen(function*() {
@@ -36,7 +38,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         expect(yield* left("outer")).toBe(1)
         yield* minutes(1)
         expect(yield* Cached.has("outer")).toBe(false)
-      }).pipe(provided))
+      }).pipe(withAge))
 
     it.effect("CA-40 · a value that was loaded inside, or that another load inside brought, has no age", () =>
       Effect.gen(function*() {
@@ -57,7 +59,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         yield* minutes(4)
         yield* settle
         expect(yield* left("joins")).toBe(60)
-      }).pipe(provided))
+      }).pipe(withAge))
 
     it.effect("the oldest of several counts, in whatever order they are read", () =>
       Effect.gen(function*() {
@@ -72,7 +74,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         }
         yield* Effect.all([inner("b"), inner("d")], { concurrency: 2 }).pipe(Cached.ttl({ key: "outer", ...hour }))
         expect(yield* left("outer")).toBe(50)
-      }).pipe(provided))
+      }).pipe(withAge))
 
     it.effect("ages add up over three levels, whether the middle one is cached, loaded or joined", () =>
       Effect.gen(function*() {
@@ -89,7 +91,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         yield* middle.pipe(Cached.ttl({ key: "joined", ...hour }))
         expect(first.pollUnsafe()).toBeDefined()
         expect(yield* left("joined")).toBe(20)
-      }).pipe(provided))
+      }).pipe(withAge))
 
     it.effect("what is older than the ttl is given to the caller, and not stored", () =>
       Effect.gen(function*() {
@@ -100,7 +102,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         expect(yield* outer).toBe(yield* inner("inner"))
         expect(yield* Cached.has("outer")).toBe(false)
         expect(yield* refused).toBe(before + 1)
-      }).pipe(provided))
+      }).pipe(withAge))
 
     it.effect("a life without an end has none", () =>
       Effect.gen(function*() {
@@ -108,7 +110,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         yield* minutes(61)
         yield* inner("inner").pipe(Cached.untilInvalidated({ key: "outer" }))
         expect(yield* left("outer")).toBe(Infinity)
-      }).pipe(provided))
+      }).pipe(withAge))
 
     it.effect("the soft deadline counts from the load, as ever, and ends with the hard one", () =>
       Effect.gen(function*() {
@@ -131,7 +133,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         expect((yield* Cached.stats).loads).toBe(loads + 1)
         // the refresh has read the same old value
         expect(yield* left("outer")).toBe(10)
-      }).pipe(provided))
+      }).pipe(withAge))
 
     it.effect("a sliding entry ends at its ttl from the birth, and its idle time counts from the load", () =>
       Effect.gen(function*() {
@@ -147,7 +149,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         const endless = inner("inner").pipe(Cached.sliding({ key: "endless", idle: "20 minutes" }))
         yield* endless
         expect(yield* left("endless")).toBe(20)
-      }).pipe(provided))
+      }).pipe(withAge))
 
     it.effect("an annotated ttl counts from the birth too", () =>
       Effect.gen(function*() {
@@ -157,7 +159,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
           Cached.ttl({ key: "outer", ...hour })
         )
         expect(yield* left("outer")).toBe(3)
-      }).pipe(provided))
+      }).pipe(withAge))
 
     it.effect("a stored failure has it too, and so has a value made of one", () =>
       Effect.gen(function*() {
@@ -170,7 +172,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         expect(yield* left("outer")).toBe(50)
         yield* failing.pipe(Effect.catch(() => Effect.succeed(0)), Cached.ttl({ key, ...hour }))
         expect(yield* left(key)).toBe(50)
-      }).pipe(provided))
+      }).pipe(withAge))
 
     it.effect("it is the age of the entry, for those who look", () =>
       Effect.gen(function*() {
@@ -180,7 +182,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         yield* outer
         const [, [read]] = yield* Cached.detect(outer)
         expect(read).toMatchObject({ ageMillis: 30 * 60_000, ttlMillis: 30 * 60_000 })
-      }).pipe(provided))
+      }).pipe(withAge))
 
     it.effect("what is looked up counts too, and the previous value does not", () =>
       Effect.gen(function*() {
@@ -209,7 +211,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         })
         expect(yield* outer.refresh({ n: 1 })).toBe(1)
         expect(yield* left(new Outer({ n: 1 }))).toBe(60)
-      }).pipe(provided))
+      }).pipe(withAge))
 
     it.effect("a call of many is one load: its age is that of all its results", () =>
       Effect.gen(function*() {
@@ -227,7 +229,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         })
         yield* outers([{ n: 1 }, { n: 2 }])
         expect([yield* left(new Outer({ n: 1 })), yield* left(new Outer({ n: 2 }))]).toEqual([40, 40])
-      }).pipe(provided))
+      }).pipe(withAge))
 
     it.effect("a call of many goes on for the others when the first of its keys is left", () =>
       Effect.gen(function*() {
@@ -249,7 +251,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         yield* settle
         expect(yield* Fiber.join(second)).toBe(2)
         expect(yield* left(new Outer({ n: 2 }))).toBe(39)
-      }).pipe(provided))
+      }).pipe(withAge))
 
     it.effect("a fiber that outlives the load adds nothing", () =>
       Effect.gen(function*() {
@@ -259,7 +261,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         yield* Effect.as(Effect.forkDetach(late), 1).pipe(Cached.ttl({ key: "outer", ...hour }))
         yield* minutes(1)
         expect(yield* left("outer")).toBe(59)
-      }).pipe(provided))
+      }).pipe(withAge))
 
     it.effect("a try that failed leaves nothing to the next one", () =>
       Effect.gen(function*() {
@@ -277,7 +279,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         yield* TestClock.adjust("30 seconds")
         expect(tries).toBe(3)
         expect(yield* left("outer")).toBeGreaterThan(119)
-      }).pipe(provided))
+      }).pipe(withAge))
   })
 
   describe("life", () => {
@@ -407,17 +409,50 @@ describe.each(caches)("inherit, over $name", (cache) => {
 })
 
 describe("inherit", () => {
-  it.effect("crosses caches: what one of them served is as old in the other", () =>
+  it.effect.each([["age", 30], ["life", 15]] as const)(
+    "crosses caches, with %s: what one of them served counts in the other",
+    ([inherit, minutesLeft]) =>
+      Effect.gen(function*() {
+        const other = yield* Caching.make(Caching.defaults)
+        const part = inner("inner", "45 minutes").pipe(Effect.provideService(Caching.Caching, other))
+        yield* part
+        yield* minutes(30)
+        yield* part.pipe(Cached.ttl({ key: "outer", ...hour, inherit }))
+        expect(yield* left("outer")).toBe(minutesLeft)
+      }).pipe(Effect.scoped, Effect.provide(CacheLayer.memory()))
+  )
+
+  it.effect("is life by default: a token or a setting of two hours ago keeps nothing out", () =>
     Effect.gen(function*() {
-      const other = yield* Caching.make(Caching.defaults)
-      yield* inner("inner").pipe(Effect.provideService(Caching.Caching, other))
-      yield* minutes(30)
-      yield* inner("inner").pipe(
-        Effect.provideService(Caching.Caching, other),
-        Cached.ttl({ key: "outer", ...hour })
-      )
-      expect(yield* left("outer")).toBe(30)
-    }).pipe(Effect.scoped, Effect.provide(CacheLayer.memory())))
+      yield* inner("token")
+      yield* minutes(120)
+      yield* inner("token").pipe(Cached.ttl({ key: "outer", ...hour }))
+      expect(yield* left("outer")).toBe(60)
+      yield* minutes(21 * 60 + 30)
+      yield* inner("token").pipe(Cached.ttl({ key: "late", ...hour }))
+      expect(yield* left("late")).toBe(30)
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("a debug line says which life was shortened, and by what; not for what was loaded inside", () => {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ logLevel, message }) => {
+      if (logLevel === "Debug") lines.push(String(message))
+    })
+    return Effect.gen(function*() {
+      yield* inner("part", "40 minutes")
+      yield* inner("part", "40 minutes").pipe(Cached.ttl({ key: "whole", ...hour }))
+      const loads = Effect.delay(inner("new", "1 hour"), "1 second").pipe(Effect.delay("1 second"))
+      const reading = yield* start(loads.pipe(Cached.ttl({ key: "loads", ...hour })))
+      yield* settle
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(reading)
+      yield* settle
+      expect(lines).toEqual([`"whole" ends with "part", which its load has read`])
+    }).pipe(
+      Effect.provide(Layer.provide(CacheLayer.memory(), Logger.layer([logger]))),
+      Effect.provideService(References.MinimumLogLevel, "Debug")
+    )
+  })
 
   it.effect("what is too old to store is said once a key class, with both names and what to do", () => {
     const warnings: Array<string> = []
@@ -434,8 +469,8 @@ describe("inherit", () => {
       yield* settle
       expect(warnings).toHaveLength(1)
       expect(warnings[0]).toContain(CacheKey.id(new Outer({ n: 1 })))
-      expect(warnings[0]).toMatch(/"token".*inherit: false/)
-    }).pipe(Effect.provide(Layer.provide(CacheLayer.memory(), Logger.layer([logger]))))
+      expect(warnings[0]).toMatch(/"token".*inherit: "life"/)
+    }).pipe(Effect.provide(Layer.provide(CacheLayer.memory({ inherit: "age" }), Logger.layer([logger]))))
   })
 
   it.effect("an expired entry that such a result replaces has expired", () =>

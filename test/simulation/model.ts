@@ -160,6 +160,8 @@ export interface Load {
   readonly dependencies: Set<Origin>
   /** when the oldest value was made that a cache served inside it */
   oldestAt: number
+  /** the first end of what it was answered inside */
+  endsAt: number
   endedAt: number | undefined
   ended: number
   exit: Exit.Exit<unknown, unknown> | undefined

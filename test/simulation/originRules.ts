@@ -60,11 +60,17 @@ const beganAt = ({ endedAt, flight, id }: Load): number =>
 /** where the store is late, a touch may have been carried out after it was given up */
 const isBefore = ({ config: { faults } }: World, touch: Touch, { n }: Origin): boolean => touch.done < n && faults === 0
 
+/** as the read inherits: `life` is the default */
+const endOf = (load: Load): number =>
+  load.spec.inherit === undefined
+    ? Math.min(beganAt(load) + ttlOf(load), load.endsAt)
+    : Math.min(beganAt(load), load.oldestAt) + ttlOf(load)
+
 /** until when it may be served at most: by its own word, by the reads that moved its end, and by `touch` */
 export const until = (self: World, origin: Origin): number => {
   let end = origin._tag === "Set"
     ? (origin.isOpen ? self.now() : origin.askedAt) + origin.ttl
-    : Math.min(beganAt(origin), origin.oldestAt) + ttlOf(origin)
+    : endOf(origin)
   let last = origin._tag === "Set" ? end : Math.min(end, beganAt(origin) + idleOf(origin))
   // who is still being answered may have moved it already
   const open = [...self.reading].filter(({ id, spec }) => id === origin.id && spec?.kind === "sliding")

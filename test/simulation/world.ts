@@ -16,7 +16,7 @@ import {
   type Value,
   type Write
 } from "./model.ts"
-import { checkOrigins, noteUnanswered } from "./originRules.ts"
+import { checkOrigins, noteUnanswered, until } from "./originRules.ts"
 export { checkTogether } from "./refreshRules.ts"
 import { covers, describe, hasConstant, hasEnded, readerOf, refreshes, violate, type World } from "./state.ts"
 import { checkDelay, noteTimers } from "./timeRules.ts"
@@ -43,6 +43,7 @@ export const beginLoad = (
     failsAs: undefined,
     dependencies: new Set(),
     oldestAt: Infinity,
+    endsAt: Infinity,
     endedAt: undefined,
     ended: Infinity,
     exit: undefined
@@ -74,7 +75,7 @@ export const endLoad = (self: World, load: Load, exit: Exit.Exit<unknown, unknow
   self.say(() => `end  ${load.id} #${load.n}: ${describe(exit)}`)
 }
 
-/** what it was answered inside: its life counts from the birth of what a cache has served */
+/** what it was answered inside: its life ends with that, or counts from its birth, as the read says */
 export const noteNeeded = (self: World, load: Load, needed: number, begun: number): void => {
   const origin = self.origins.get(needed)
   // with a store a load that has ended may be joined while it is written
@@ -82,6 +83,10 @@ export const noteNeeded = (self: World, load: Load, needed: number, begun: numbe
   if (origin === undefined || self.config.store !== "none") return
   // a value that was renewed is as young as that
   if (self.renewals.has(needed)) return
+  // what is not stored, or was loaded past the cache, has no end
+  if (origin._tag === "Set" || origin.flight?.entry !== undefined) {
+    load.endsAt = Math.min(load.endsAt, until(self, origin))
+  }
   if (origin._tag === "Set") {
     if (!origin.isOpen) load.oldestAt = Math.min(load.oldestAt, origin.askedAt)
     return

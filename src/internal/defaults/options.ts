@@ -21,7 +21,7 @@ export const layer = {
   /** how long memory is used while changes by other processes cannot be read */
   maxStalenessMillis: 10_000,
   /** what entries take over from values that caches served inside their loads */
-  inherit: "age" as const,
+  inherit: "life" as const,
   /** how long closing waits for loads with callers */
   shutdownMillis: 5000,
   /** who may wait for a load */

@@ -68,7 +68,7 @@ export interface Flights extends MemoryTier {
   /** ids whose last load failed, with the pause until the next try */
   readonly retryAt: Map<string, Pause>
   /** ids whose load has answered with a failure, with the `writeId`s of the values that are no fallback any more */
-  readonly answered: Map<string, ReadonlyArray<string>>
+  readonly answered: Map<string, ReadonlyArray<string | undefined>>
   /**
    * the counters of the key classes whose loads fail while stale values are served: an incident lasts until one of
    * their loads succeeds
@@ -539,6 +539,8 @@ export interface Recorder {
   oldestId: string
   /** the first end of all that was read, in epoch milliseconds */
   endsAt: number
+  /** the id of what ends first */
+  endsId: string
 }
 
 export interface Dependencies {

@@ -311,7 +311,7 @@ return tier.store.acquire(id, asking)
   {
     name: "a load that has waited is as old as the question for it",
     in: "start",
-    find: "bearAnew(self, flight)",
+    find: "flight.bornAt = TagEpochs.epochNow(self.tagEpochs)",
     replace: "",
     by: "test/cached/queuedLoads.test.ts"
   },

@@ -209,7 +209,7 @@ const taint = (dependencies: Dependencies): void => {
   const { flight } = dependencies
   if (dependencies.isTainted) return
   dependencies.isTainted = true
-  for (const caller of flight.callers) if (!caller.joined && caller.joinedAt === flight.bornAt) caller.joinedAt = -1
+  for (const caller of flight.callers) if (!caller.joined && caller.joinedAt <= flight.bornAt) caller.joinedAt = -1
   flight.bornAt = -1
 }
 

@@ -12,7 +12,7 @@ import type { Attempt, Flight, Flights, Recorder } from "../state.ts"
 /** A cache has served an entry inside a load. */
 export const recordServed = (self: Flights, within: Attempt, entry: Entry, asOf = Infinity): void => {
   const { createdAt, expiresAt, id } = entry
-  record(within, { oldestAt: createdAt, oldestId: id, endsAt: expiresAt })
+  record(within, { oldestAt: createdAt, oldestId: id, endsAt: expiresAt, endsId: id })
   const dependencies = dependenciesOf(within)
   if (dependencies !== undefined) addServed(self, dependencies, entry, asOf)
 }
@@ -23,7 +23,7 @@ export const recordLoaded = (within: Attempt, flight: Flight): void => {
   if (recorder !== undefined && inheritOf(flight) !== false) record(within, recorder)
   // what was loaded just now is of no age, and has an end all the same
   if (entry !== undefined && within.flight !== undefined && isLimitedByInner(within.flight)) {
-    record(within, { oldestAt: Infinity, oldestId: flight.id, endsAt: entry.expiresAt })
+    record(within, { oldestAt: Infinity, oldestId: flight.id, endsAt: entry.expiresAt, endsId: flight.id })
   }
   const dependencies = dependenciesOf(within)
   if (dependencies !== undefined) addLoaded(dependencies, flight)
@@ -36,15 +36,14 @@ export const recordShared = (of: Attempt, { dependencies, recorder }: Attempt): 
   if (own !== undefined) addAll(own, dependencies!)
 }
 
-const record = (within: Attempt, { endsAt, oldestAt, oldestId }: Readonly<Recorder>): void => {
-  const { recorder } = within
-  if (recorder === undefined) {
-    within.recorder = { oldestAt, oldestId, endsAt }
-    return
+const record = (within: Attempt, one: Readonly<Recorder>): void => {
+  const known = within.recorder ??= { ...one }
+  if (one.oldestAt < known.oldestAt) {
+    known.oldestAt = one.oldestAt
+    known.oldestId = one.oldestId
   }
-  if (oldestAt < recorder.oldestAt) {
-    recorder.oldestAt = oldestAt
-    recorder.oldestId = oldestId
+  if (one.endsAt < known.endsAt) {
+    known.endsAt = one.endsAt
+    known.endsId = one.endsId
   }
-  if (endsAt < recorder.endsAt) recorder.endsAt = endsAt
 }

@@ -219,7 +219,7 @@ export const isBehind = (self: Flights, caller: Caller): boolean => {
 
 /** It joined late, and what was loaded is older than an invalidation that it must see. */
 const mustReadAgain = (self: Flights, caller: Caller): boolean =>
-  caller.joinedAt !== caller.flight.bornAt && isOlder(self, caller)
+  caller.joinedAt > caller.flight.bornAt && isOlder(self, caller)
 
 /** Answers a caller when its flight has ended, or before its write has. */
 export const respond = (self: Flights, caller: Caller): void => {

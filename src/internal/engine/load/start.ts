@@ -11,19 +11,12 @@ import { launch } from "./load.ts"
 /** Starts a flight that was queued: a refresh, or one that another flight of its id, or the scheduler, held up. */
 export const start = (self: Flights, flight: Flight): void => {
   if (self.closed) return refuse(self, flight)
-  bearAnew(self, flight)
+  // it has waited: what has changed meanwhile is older than its load
+  flight.bornAt = TagEpochs.epochNow(self.tagEpochs)
   flight.request.batch?.rejoin(flight)
   if (!flight.refresh) return launch(self, flight, flight.request.load)
   launch(self, flight, flight.request.refreshLoad?.(self, flight) ?? flight.request.load)
   limitUnattended(self, flight)
-}
-
-/** It has waited: what has changed meanwhile is older than its load, for all of its callers so far. */
-const bearAnew = ({ tagEpochs }: Flights, flight: Flight): void => {
-  const epoch = TagEpochs.epochNow(tagEpochs)
-  if (flight.bornAt === epoch) return
-  flight.bornAt = epoch
-  for (const caller of flight.callers) caller.joinedAt = epoch
 }
 
 /** The cache was closed while it was queued. */

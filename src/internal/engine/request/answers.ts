@@ -62,8 +62,8 @@ export const endFallback = (self: Flights, flight: Flight, stale?: Entry): void 
     nameOf(self, Memory.peek(self.memory, self.tagEpochs, id))
   if (writeId === undefined) return
   // memory and the store may each have one
-  const [before] = self.answered.get(id) ?? []
-  self.answered.set(id, before === undefined || before === writeId ? [writeId] : [writeId, before])
+  const before = self.answered.get(id)?.[0]
+  if (before !== writeId) self.answered.set(id, [writeId, before])
   for (const oldest of self.answered.keys()) {
     if (self.answered.size <= answeredIds) break
     self.answered.delete(oldest)
@@ -77,7 +77,7 @@ export const allowFallback = (self: Flights, flight: Flight): void => {
 
 /** Whether a load of this process has answered, since this entry was stored, that there is no such value any more. */
 export const isAnswered = ({ answered }: Pick<Flights, "answered">, { id, writeId }: Entry): boolean =>
-  answered.size > 0 && writeId !== undefined && answered.get(id)?.includes(writeId) === true
+  answered.size > 0 && writeId !== undefined && (answered.get(id)?.includes(writeId) ?? false)
 
 /** Whether the strategy of a request stores a failure. What throws about it is no answer. */
 const stores = (

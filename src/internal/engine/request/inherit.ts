@@ -22,7 +22,7 @@ type Life = Pick<Timing, "createdAt" | "softExpiresAt" | "expiresAt">
  */
 export const inherited = (flight: Flight, recorder: Recorder, life: Life): Life | "skip" | undefined => {
   const inherit = inheritOf(flight)
-  if (isLimitedByInner(flight)) return endingWith(recorder, life)
+  if (isLimitedByInner(flight)) return endingWith(flight, recorder, life)
   const { oldestAt, oldestId } = recorder
   if (oldestAt === Infinity) return undefined
   if (inherit === "refuse") return "skip"
@@ -35,14 +35,20 @@ export const inherited = (flight: Flight, recorder: Recorder, life: Life): Life 
     if (flight.policy.writes) warnOfAge(flight, oldestId)
     return "skip"
   }
-  return flight.request.slides
-    ? { createdAt: oldestAt, softExpiresAt: end, expiresAt: Math.min(expiresAt, end) }
-    : { createdAt: oldestAt, softExpiresAt: Math.min(softExpiresAt, end), expiresAt: end }
+  return { createdAt: oldestAt, softExpiresAt: Math.min(softExpiresAt, end), expiresAt: Math.min(expiresAt, end) }
 }
 
 /** A life that ends with the first end of what was read. */
-const endingWith = ({ endsAt }: Recorder, { createdAt, expiresAt, softExpiresAt }: Life): Life | "skip" | undefined => {
+const endingWith = (
+  { attempt: { startedAt }, engine, id, request: { key } }: Flight,
+  { endsAt, endsId }: Recorder,
+  { createdAt, expiresAt, softExpiresAt }: Life
+): Life | "skip" | undefined => {
   if (endsAt >= expiresAt && endsAt >= softExpiresAt) return undefined
+  // what was loaded inside with the same ttl ends a little earlier: not worth a line
+  if (expiresAt - endsAt > createdAt - startedAt!) {
+    Log.debug(engine, `"${id}" ends with "${endsId}", which its load has read`, { about: { id, key } })
+  }
   if (endsAt <= createdAt) return "skip"
   return { createdAt, softExpiresAt: Math.min(softExpiresAt, endsAt), expiresAt: Math.min(expiresAt, endsAt) }
 }
@@ -53,9 +59,8 @@ const warnOfAge = ({ engine, id, request: { key } }: Flight, oldestId: string): 
   Log.warnOnce(
     engine,
     `age ${Log.topicOf(about)}`,
-    `The result of "${id}" is not cached: its load was served "${oldestId}", which is older than the ttl of the result. ` +
-      `Give "${oldestId}" a shorter ttl, or the read of "${id}" inherit: false, so that its ttl counts from the end of its ` +
-      "load (logged once a key class or string key)",
+    `The result of "${id}" is not cached: its load was served "${oldestId}", which is older than its ttl. ` +
+      `Use inherit: "life" (logged once a key class or string key)`,
     { about }
   )
 }

@@ -5,7 +5,6 @@ import type { Engine } from "../engine.ts"
 import * as Watches from "../flight/watches.ts"
 import { counted } from "../load/load.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
-import { inheritOf } from "../request/inherit.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import type { Flight } from "../state.ts"
 import { ask, type Asking, budgetOf } from "../storeTier/ask.ts"
@@ -81,8 +80,7 @@ export const isPublishable = (base: Engine, { bornAt, flight, isGranted, since }
   if (!isGranted) return false
   const { entry, storable } = flight
   // it is made of what may not be committed
-  const { dependencies, recorder } = flight.attempt
-  if (dependencies !== undefined || recorder !== undefined && inheritOf(flight) === "life") return false
+  if (flight.attempt.dependencies !== undefined) return false
   return entry !== undefined && storable && !TagEpochs.movedSince(base.tagEpochs, entry.tags, bornAt) &&
     !(base.storeTier === undefined && Watches.hasChanged(base, { since }, flight.id))
 }
