@@ -48,7 +48,7 @@ export interface CircuitBreakerOptions<in A = unknown, in E = unknown> extends K
    */
   readonly rate?: number | undefined
   /**
-   * How long outcomes count for `rate`.
+   * How long outcomes count for `rate`: never longer, and nine tenths of it at least.
    *
    * @default 1 minute
    */

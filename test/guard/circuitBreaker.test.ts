@@ -115,14 +115,15 @@ describe.each(places)("a circuit in $name", ({ layer }) => {
       expect(yield* times(3, api.guarded)).toEqual(["down", "down", "down"])
     }).pipe(provided))
 
-  it.effect("CA-47 · the calls of the window before count by the share that is still within", () =>
+  it.effect("CA-47 · what is older than the window counts neither as a failure nor for minimumCalls", () =>
     Effect.gen(function*() {
-      const api = service({ rate: 0.6, window: "10 seconds", minimumCalls: 2, open: "1 second" })
-      yield* times(10, api.guarded)
-      yield* TestClock.adjust("15 seconds")
-      // ten successes, half of them within: eight failures are 8 of 13
+      const api = service({ rate: 0.5, window: "10 seconds", minimumCalls: 4, open: "1 second" })
       api.isUp = false
-      expect(yield* times(9, api.guarded)).toEqual([...Array(8).fill("down"), open(1000)])
+      yield* times(3, api.guarded)
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* times(3, api.guarded)).toEqual(["down", "down", "down"])
+      yield* TestClock.adjust("9 seconds")
+      expect(yield* times(2, api.guarded)).toEqual(["down", open(1000)])
     }).pipe(provided))
 
   it.effect("the open time doubles up to maxOpen, and starts again after as long a time closed", () =>

@@ -59,6 +59,8 @@ export interface Answer {
   readonly leftMillis: number
 }
 
+type Slot = readonly [calls: number, failed: number]
+
 interface Circuit {
   readonly phase: Phase
   readonly generation: number
@@ -66,12 +68,10 @@ interface Circuit {
   readonly streak: number
   /** Outcomes of the last calls, `1` a failure. */
   readonly last: string
-  /** Outcomes of the present window of time and of the one before. */
-  readonly startedAt: number
-  readonly calls: number
-  readonly failed: number
-  readonly callsBefore: number
-  readonly failedBefore: number
+  /** Calls and failures by slots of the window of time, the newest first. */
+  readonly slots: ReadonlyArray<Slot>
+  /** The number of the newest slot. */
+  readonly slot: number
   /** When it is no longer open, or the time of its probe is over; 0: it has no probe. */
   readonly until: number
   readonly openings: number
@@ -123,7 +123,13 @@ const step = (before: Circuit, state: Circuit, { idleMillis, isAdmitted, now }: 
 // A circuit that was forgotten and begins again never has a generation that a call still holds.
 const next = (generation: number, now: number): number => Math.max(generation + 1, now * 1000)
 
-const nothingCounted = { streak: 0, last: "", startedAt: 0, calls: 0, failed: 0, callsBefore: 0, failedBefore: 0 }
+const nothingCounted = { streak: 0, last: "", slots: [], slot: 0 }
+
+/**
+ * A window of time has so many slots. The newest one is not over yet, so that an outcome counts for nine tenths of the
+ * window at least, and never for longer than the window.
+ */
+export const slotsOfWindow = 10
 
 const closed = (now: number): Circuit => ({
   phase: "Closed",
@@ -192,7 +198,7 @@ const record = (circuit: Circuit, now: number, input: Extract<Input, { _tag: "Re
   }
   if (outcome === "Ignored") return circuit
   const counted = count(circuit, now, outcome === "Failure", trip)
-  return trips(counted, now, trip) ? opened(circuit, now, openTime) : counted
+  return trips(counted, trip) ? opened(circuit, now, openTime) : counted
 }
 
 const count = (circuit: Circuit, now: number, isFailure: boolean, { windowCalls, windowMillis }: Trip): Circuit => {
@@ -200,31 +206,18 @@ const count = (circuit: Circuit, now: number, isFailure: boolean, { windowCalls,
   const streak = isFailure ? circuit.streak + 1 : 0
   const last = windowCalls === 0 ? "" : (circuit.last + failures).slice(-windowCalls)
   if (windowMillis === 0) return { ...circuit, streak, last }
-  const age = now - circuit.startedAt
-  const isSame = circuit.calls > 0 && age < windowMillis
-  // Or this window is the one right after.
-  const isNext = circuit.calls > 0 && !isSame && age < 2 * windowMillis
-  return {
-    ...circuit,
-    streak,
-    last,
-    startedAt: isSame ? Math.min(circuit.startedAt, now) : isNext ? circuit.startedAt + windowMillis : now,
-    calls: (isSame ? circuit.calls : 0) + 1,
-    failed: (isSame ? circuit.failed : 0) + failures,
-    callsBefore: isSame ? circuit.callsBefore : isNext ? circuit.calls : 0,
-    failedBefore: isSame ? circuit.failedBefore : isNext ? circuit.failed : 0
-  }
+  const slot = Math.floor(now / (windowMillis / slotsOfWindow))
+  const passed = Math.min(slotsOfWindow, Math.max(0, slot - circuit.slot))
+  const empty = Array.from({ length: passed }, (): Slot => [0, 0])
+  const [[calls, failed] = [0, 0], ...older] = [...empty, ...circuit.slots].slice(0, slotsOfWindow)
+  return { ...circuit, streak, last, slot, slots: [[calls + 1, failed + failures], ...older] }
 }
 
-const trips = (circuit: Circuit, now: number, trip: Trip): boolean => {
-  if (trip.failures > 0 && circuit.streak >= trip.failures) return true
-  if (trip.windowCalls > 0) {
-    const calls = circuit.last.length
-    return isAbove(trip, calls, calls - circuit.last.replaceAll("1", "").length)
-  }
-  if (trip.windowMillis === 0) return false
-  const share = 1 - (now - circuit.startedAt) / trip.windowMillis
-  return isAbove(trip, circuit.callsBefore * share + circuit.calls, circuit.failedBefore * share + circuit.failed)
+const trips = ({ last, slots, streak }: Circuit, trip: Trip): boolean => {
+  if (trip.failures > 0 && streak >= trip.failures) return true
+  if (trip.windowCalls > 0) return isAbove(trip, last.length, last.length - last.replaceAll("1", "").length)
+  const sum = (part: 0 | 1) => slots.reduce((sum, slot) => sum + slot[part], 0)
+  return trip.windowMillis > 0 && isAbove(trip, sum(0), sum(1))
 }
 
 const isAbove = ({ minimumCalls, rate }: Trip, calls: number, failed: number): boolean =>

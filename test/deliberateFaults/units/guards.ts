@@ -75,8 +75,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "what is long ago counts for the rate",
     in: "count",
-    find: "circuit.calls > 0 && age < windowMillis",
-    replace: "circuit.calls > 0 && age < Infinity",
+    find: "Math.max(0, slot - circuit.slot)",
+    replace: "0",
     by: "test/guard/circuitBreaker.test.ts"
   },
   {

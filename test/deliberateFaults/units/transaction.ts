@@ -214,5 +214,12 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: `purpose === "cached" || root.bypasses ? undefined`,
     replace: `purpose !== undefined || root.bypasses ? undefined`,
     by: "test/transaction/failures.test.ts"
+  },
+  {
+    name: "what is named twice is removed twice",
+    in: "remove",
+    find: "Array.from(new Set(given))",
+    replace: "given",
+    by: "test/transaction/model.test.ts"
   }
 ]

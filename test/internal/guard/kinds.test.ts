@@ -105,6 +105,39 @@ describe("a circuit", () => {
       Effect.scoped
     ))
 
+  it.effect.each(seeds)("with a rate counts what is in its window alone (seed %i)", (seed) =>
+    Effect.gen(function*() {
+      const windowMillis = 10_000
+      const slotMillis = windowMillis / Circuit.slotsOfWindow
+      const trip = { failures: 0, rate: 0.5, minimumCalls: 4, windowMillis, windowCalls: 0 }
+      const openTime = { millis: 1, longestMillis: 1 }
+      const ours = memory.make()
+      let calls: Array<{ readonly at: number; readonly isFailure: boolean }> = []
+      let now = 1_700_000_000_000
+      for (let i = 0; i < 400; i++) {
+        now += (yield* below(4)) === 0 ? yield* below(12_000) : yield* below(900)
+        const admitted = { _tag: "Admit", probeMillis: 1e9, openTime, idleMillis: 1e9 } as const
+        const { generation, isProbe } = ours.runUnsafe(Circuit.circuit, "key", admitted, now)
+        const isFailure = !isProbe && (yield* below(3)) === 0
+        const outcome = isFailure ? "Failure" : "Success"
+        const input = { _tag: "Record", generation, outcome, trip, openTime, idleMillis: 1e9 } as const
+        const { phase } = ours.runUnsafe(Circuit.circuit, "key", input, now)
+        if (isProbe) continue
+        calls.push({ at: now, isFailure })
+        // the slot that is not over, and the nine before it
+        const from = (Math.floor(now / slotMillis) - Circuit.slotsOfWindow + 1) * slotMillis
+        expect(from).toBeGreaterThan(now - windowMillis)
+        const counted = calls.filter(({ at }) => at >= from)
+        const failed = counted.filter(({ isFailure }) => isFailure).length
+        const trips = counted.length >= 4 && failed > 0 && failed / counted.length >= 0.5
+        expect(phase).toBe(trips ? "Open" : "Closed")
+        if (trips) {
+          calls = []
+          now += 2
+        }
+      }
+    }).pipe(Random.withSeed(`window ${seed}`)))
+
   it("that was forgotten gives no call the generation of a former one", () => {
     const input = { _tag: "Admit", probeMillis: 1, openTime: undefined, idleMillis: 10 } as const
     const first = Circuit.circuit.step(undefined, 1000, input).answer.generation

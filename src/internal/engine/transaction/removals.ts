@@ -12,17 +12,21 @@ import { lock } from "./locks.ts"
 import { isSwept, nextOrder, type Overlay, rebase } from "./overlay.ts"
 
 /** Removes ids, and answers how many of them there were, as far as memory and the store know. */
-export const remove = Effect.fnUntraced(function*(self: Overlay, ids: ReadonlyArray<string>): Effect.fn.Return<number> {
-  if (ids.length === 0) return 0
-  yield* lock(self, ids)
-  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
-  const known = ids.map((id) => isThere(self, id, now))
-  const unknown = ids.filter((_, i) => known[i] === undefined)
-  const stored = yield* inStore(self, unknown, now)
-  yield* Invalidate.invalidateIds(self.own, ids)
-  for (const id of ids) self.writes.set(id, { _tag: "Remove", order: nextOrder(self) })
-  return known.filter((is) => is === true).length + stored
-})
+export const remove = Effect.fnUntraced(
+  function*(self: Overlay, given: ReadonlyArray<string>): Effect.fn.Return<number> {
+    if (given.length === 0) return 0
+    // one that is named twice is removed once
+    const ids = Array.from(new Set(given))
+    yield* lock(self, ids)
+    const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
+    const known = ids.map((id) => isThere(self, id, now))
+    const unknown = ids.filter((_, i) => known[i] === undefined)
+    const stored = yield* inStore(self, unknown, now)
+    yield* Invalidate.invalidateIds(self.own, ids)
+    for (const id of ids) self.writes.set(id, { _tag: "Remove", order: nextOrder(self) })
+    return known.filter((is) => is === true).length + stored
+  }
+)
 
 /** Whether there is an entry; `undefined`: only the store can tell. */
 const isThere = (self: Overlay, id: string, now: number): boolean | undefined => {

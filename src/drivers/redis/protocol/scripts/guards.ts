@@ -4,6 +4,7 @@
  * The first argument is the time, if a test gives one. If it is empty, the server's time counts, and the state expires.
  * The answer is a list of numbers, as text with all of their digits.
  */
+import { slotsOfWindow } from "../../../../internal/guard/circuit.ts"
 import type { Sources } from "./script.ts"
 
 /** `expire` removes a state that equals a missing one after so many milliseconds. */
@@ -114,18 +115,18 @@ return texts({ remaining, elapsed })
 `
 
 const circuit = `probe, open, longest, idle = tonumber(probe), tonumber(open), tonumber(longest), tonumber(idle)
-local names = { "g", "s", "t", "c", "f", "cb", "fb", "u", "o", "om", "pm", "r", "x" }
-local held = redis.call("HMGET", g, "p", "l", unpack(names))
+local names = { "g", "s", "t", "u", "o", "om", "pm", "r", "x" }
+local held = redis.call("HMGET", g, "p", "l", "w", unpack(names))
 local exists = held[1] and tonumber(held[#held]) > now
 local function nextGeneration(generation) return math.max(generation + 1, now * 1000) end
 local v = {}
-for i, name in ipairs(names) do v[name] = exists and tonumber(held[i + 2]) or 0 end
+for i, name in ipairs(names) do v[name] = exists and tonumber(held[i + 3]) or 0 end
 local phase, last = exists and held[1] or "Closed", exists and held[2] or ""
+local slots = exists and held[3] or ""
 if not exists then v.g = nextGeneration(0) end
 local from = phase
 local function forget()
-  last = ""
-  for _, name in ipairs({ "s", "t", "c", "f", "cb", "fb" }) do v[name] = 0 end
+  last, slots, v.s, v.t = "", "", 0, 0
 end
 local function opened(since)
   v.om = math.min(open * 2 ^ v.o, longest)
@@ -138,7 +139,7 @@ local function answer(admitted)
 end
 local function keep(admitted)
   v.x = math.max(now, v.u, v.r) + idle
-  local fields = { "p", phase, "l", last }
+  local fields = { "p", phase, "l", last, "w", slots }
   for _, name in ipairs(names) do
     fields[#fields + 1] = name
     fields[#fields + 1] = text(v[name])
@@ -177,15 +178,17 @@ local failed = outcome == "Failure" and 1 or 0
 v.s = failed == 1 and v.s + 1 or 0
 last = calls == 0 and "" or string.sub(last .. failed, -calls)
 if window > 0 then
-  local age = now - v.t
-  local same = v.c > 0 and age < window
-  local following = v.c > 0 and not same and age < 2 * window
-  v.t = same and math.min(v.t, now) or following and v.t + window or now
-  if not same then
-    v.cb, v.fb = following and v.c or 0, following and v.f or 0
-    v.c, v.f = 0, 0
+  local slot = math.floor(now / (window / ${slotsOfWindow}))
+  local list = {}
+  for i = 1, math.min(${slotsOfWindow}, math.max(0, slot - v.t)) do list[i] = { 0, 0 } end
+  for c, f in string.gmatch(slots, "(%d+)/(%d+)") do list[#list + 1] = { tonumber(c), tonumber(f) } end
+  if not list[1] then list[1] = { 0, 0 } end
+  list[1] = { list[1][1] + 1, list[1][2] + failed }
+  slots, v.t, v.c, v.f = "", slot, 0, 0
+  for i = 1, math.min(#list, ${slotsOfWindow}) do
+    slots = slots .. text(list[i][1]) .. "/" .. text(list[i][2]) .. " "
+    v.c, v.f = v.c + list[i][1], v.f + list[i][2]
   end
-  v.c, v.f = v.c + 1, v.f + failed
 end
 local function above(all, bad) return all >= minimum and bad > 0 and bad / all >= rate end
 local trips = failures > 0 and v.s >= failures
@@ -193,8 +196,7 @@ if not trips and calls > 0 then
   local _, bad = string.gsub(last, "1", "")
   trips = above(#last, bad)
 elseif not trips and window > 0 then
-  local share = 1 - (now - v.t) / window
-  trips = above(v.cb * share + v.c, v.fb * share + v.f)
+  trips = above(v.c, v.f)
 end
 if trips then opened(now) end
 return keep(false)
