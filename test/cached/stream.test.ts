@@ -371,6 +371,20 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
         expect(errorOf(yield* slow.exit)).toEqual(new CacheError.StreamLagged({ key: "rows" }))
       }).pipe(provided))
 
+    it.effect("does not get it where one that is waited for is as far behind", () =>
+      Effect.gen(function*() {
+        const { stream } = source()
+        const options = { key: "rows", ttl: "1 hour", maxBytes: 300_000 } as const
+        const slowly = Stream.tap(() => Effect.sleep("10 seconds"))
+        const waited = yield* consumer(slowly(stream.pipe(Cached.stream({ ...options, whenSlow: "wait" }))))
+        const rows = stream.pipe(Cached.stream(options))
+        const slow = yield* consumer(slowly(rows))
+        const quick = yield* consumer(rows)
+        for (let i = 0; i < 101; i++) yield* Effect.andThen(TestClock.adjust("10 seconds"), settle)
+        yield* Fiber.join(slow.fiber)
+        expect([waited.got.length, slow.got.length, quick.got.length]).toEqual([100, 100, 100])
+      }).pipe(provided))
+
     it.effect("that goes on, but holds others up for 5 seconds in all, gets it too", () =>
       Effect.gen(function*() {
         const { stream } = source()

@@ -68,8 +68,8 @@ interface Circuit {
   readonly streak: number
   /** Outcomes of the last calls, `1` a failure. */
   readonly last: string
-  /** Calls and failures by slots of the window of time, the newest first. */
-  readonly slots: ReadonlyArray<Slot>
+  /** Calls and failures by slots of the window of time, the newest first; missing in the state of an older build. */
+  readonly slots?: ReadonlyArray<Slot>
   /** The number of the newest slot. */
   readonly slot: number
   /** When it is no longer open, or the time of its probe is over; 0: it has no probe. */
@@ -209,11 +209,11 @@ const count = (circuit: Circuit, now: number, isFailure: boolean, { windowCalls,
   const slot = Math.floor(now / (windowMillis / slotsOfWindow))
   const passed = Math.min(slotsOfWindow, Math.max(0, slot - circuit.slot))
   const empty = Array.from({ length: passed }, (): Slot => [0, 0])
-  const [[calls, failed] = [0, 0], ...older] = [...empty, ...circuit.slots].slice(0, slotsOfWindow)
+  const [[calls, failed] = [0, 0], ...older] = [...empty, ...circuit.slots ?? []].slice(0, slotsOfWindow)
   return { ...circuit, streak, last, slot, slots: [[calls + 1, failed + failures], ...older] }
 }
 
-const trips = ({ last, slots, streak }: Circuit, trip: Trip): boolean => {
+const trips = ({ last, slots = [], streak }: Circuit, trip: Trip): boolean => {
   if (trip.failures > 0 && streak >= trip.failures) return true
   if (trip.windowCalls > 0) return isAbove(trip, last.length, last.length - last.replaceAll("1", "").length)
   const sum = (part: 0 | 1) => slots.reduce((sum, slot) => sum + slot[part], 0)

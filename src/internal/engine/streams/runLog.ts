@@ -145,11 +145,14 @@ const isFull = (self: RunLog): boolean => {
   return !self.isWhole && self.pages.size > streams.windowPages + 1
 }
 
-/** Those that are the furthest behind and are not waited for, where another one waits for the run. */
+/**
+ * Those that are the furthest behind and are not waited for, where another one waits for the run. None where one beside
+ * them is waited for: without them the run could not go on either.
+ */
 const laggards = (self: RunLog): ReadonlyArray<Cursor> => {
   const first = neededFrom(self)
-  const behind = Array.from(self.cursors).filter(({ page, whenSlow }) => page === first && whenSlow === "fail")
-  return isWanted(self, behind) ? behind : []
+  const behind = Array.from(self.cursors).filter(({ page }) => page === first)
+  return behind.every(({ whenSlow }) => whenSlow === "fail") && isWanted(self, behind) ? behind : []
 }
 
 /** Ends when there is room for another page. Who has held others up for too long gets no more. */
