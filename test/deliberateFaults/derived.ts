@@ -56,11 +56,11 @@ const tags = isFault(asked) || dependencies === undefined
   {
     name: "a load is joined after what it read was invalidated",
     in: "isOlder",
-    find: "if (dependencies !== undefined && isOlderThanJoining(dependencies, flight)) return true",
+    find: "if (dependencies !== undefined && isOlderThanJoining(dependencies, flight, joinedAt)) return true",
     replace: "",
     also: [{
       in: "joinable",
-      find: "(flight.attempt.dependencies !== undefined && hasMoved(flight.attempt.dependencies)) ||",
+      find: "(flight.attempt.dependencies !== undefined && hasMovedForJoining(flight.attempt.dependencies)) ||",
       replace: ""
     }]
   },

@@ -320,8 +320,8 @@ unregister(self, flight)`
   {
     name: "shows late tagged results to later readers",
     in: "mustReadAgain",
-    find: "joinedAt !== flight.bornAt && isOlder(self, flight)",
-    replace: "joinedAt < flight.bornAt && isOlder(self, flight)"
+    find: "caller.joinedAt > caller.flight.bornAt && isOlder",
+    replace: "caller.joinedAt < caller.flight.bornAt && isOlder"
   },
   {
     name: "sliding never expires",
@@ -366,7 +366,7 @@ unregister(self, flight)`
   {
     name: "an answer ends no fallback",
     in: "endFallback",
-    find: "self.answered.set(id, writeId)",
+    find: "self.answered.set(id, [writeId, before])",
     replace: "self.answered.delete(writeId)"
   },
   {

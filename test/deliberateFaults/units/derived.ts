@@ -110,8 +110,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "who joined a tainted load is answered by it",
     in: "isOlderThanJoining",
-    find: "dependencies.isTainted || hasMoved(dependencies) ||",
-    replace: "hasMoved(dependencies) ||",
+    find: "isTainted || TagEpochs",
+    replace: "TagEpochs",
     by: "test/cached/derived.test.ts"
   },
   {
