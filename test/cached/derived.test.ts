@@ -418,6 +418,35 @@ describe("while a store is asked that answers late", () => {
 describe.each(caches.filter(({ keeps, name }) => keeps && !name.includes("small")))("over $name", ({ layer }) => {
   const provided = Effect.provide(layer())
 
+  it.effect.each(
+    [
+      ["takes over what changes", { inherit: "changes" }],
+      ["has a tag of its own", { tags: ["src"] }]
+    ] as const
+  )(
+    "P8 · who comes after a change joins no stream whose origin waits for a load that %s",
+    ([, inner]) =>
+      Effect.gen(function*() {
+        const gate = yield* Deferred.make<void>()
+        let version = 0
+        const src = Effect.sync(() => version).pipe(Cached.ttl({ key: "src", ttl: "1 day", tags: ["src"] }))
+        const part = Effect.tap(src, () => Deferred.await(gate)).pipe(
+          Cached.ttl({ key: "part", ttl: "1 day", ...inner })
+        )
+        const rows = Stream.fromEffect(part).pipe(Cached.stream({ key: "rows", ...changes }))
+        const before = yield* start(Stream.runCollect(rows))
+        yield* settle
+        version = 1
+        yield* Cached.invalidateTag("src")
+        const after = yield* start(Stream.runCollect(rows))
+        yield* settle
+        yield* Deferred.succeed(gate, undefined)
+        expect(yield* Fiber.join(before)).toEqual([0])
+        expect(yield* Fiber.join(after)).toEqual([1])
+        expect(yield* Stream.runCollect(rows)).toEqual([1])
+      }).pipe(Effect.provide(layer()))
+  )
+
   it.effect("P8 · a stream that derives ends with what its origin has read, and is replayed until then", () =>
     Effect.gen(function*() {
       let version = 0

@@ -60,7 +60,7 @@ const tags = isFault(asked) || dependencies === undefined
     replace: "",
     also: [{
       in: "joinable",
-      find: "(flight.attempt.dependencies !== undefined && hasMovedForJoining(flight.attempt.dependencies)) ||",
+      find: "hasMovedForJoining(flight) ||",
       replace: ""
     }]
   },

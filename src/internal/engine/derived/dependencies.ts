@@ -288,11 +288,31 @@ const hasMoved = ({ engine: { tagEpochs }, tags }: Dependencies): boolean => {
  * Whether something that the load has read was invalidated since. What was not is as good as read now: it is right for
  * those who join now, whatever comes after.
  */
-export const hasMovedForJoining = (dependencies: Dependencies): boolean => {
-  if (hasMoved(dependencies)) return true
-  const { engine: { tagEpochs }, tags } = dependencies
-  for (const [tag, dependency] of tags) {
-    if (!TagEpochs.softenedSince(tagEpochs, [tag], dependency.epoch)) dependency.epoch = tagEpochs.epoch
+export const hasMovedForJoining = (flight: Flight): boolean => {
+  const { attempt: { dependencies }, request: { followed } } = flight
+  if (dependencies !== undefined) {
+    if (hasMoved(dependencies)) return true
+    const { engine: { tagEpochs }, tags } = dependencies
+    for (const [tag, dependency] of tags) {
+      if (!TagEpochs.softenedSince(tagEpochs, [tag], dependency.epoch)) dependency.epoch = tagEpochs.epoch
+    }
+  }
+  // an effect is compared once more when it has ended; a consumer of a stream has got elements by then
+  return followed !== undefined && inheritOf(flight) === "changes" && hasMovedInside(flight)
+}
+
+/** Whether something was invalidated that the loads have read for which this one waits: it is told of that when they end. */
+const hasMovedInside = (flight: Flight): boolean => {
+  const seen = new Set([flight])
+  // the iteration of a set includes elements that are added meanwhile
+  for (const { attempt: { waitsOn } } of seen) {
+    for (const inner of waitsOn?.keys() ?? []) {
+      const { attempt: { dependencies }, bornAt, engine, request } = inner
+      if (dependencies !== undefined && hasMoved(dependencies)) return true
+      if (typeof request.options.tags === "function") return true
+      if (TagEpochs.movedSince(engine.tagEpochs, declaredTags(engine, request), bornAt)) return true
+      seen.add(inner)
+    }
   }
   return false
 }

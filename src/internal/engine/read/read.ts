@@ -377,7 +377,7 @@ const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undef
   if (
     flight.phase !== "Queued" && flight.bornAt !== self.tagEpochs.epoch && (
       hasLateTags(flight) ||
-      (flight.attempt.dependencies !== undefined && hasMovedForJoining(flight.attempt.dependencies)) ||
+      hasMovedForJoining(flight) ||
       TagEpochs.movedSince(self.tagEpochs, declaredTags(self, flight.request), flight.bornAt) ||
       TagEpochs.movedSince(self.tagEpochs, declaredTags(self, request), flight.bornAt)
     )
