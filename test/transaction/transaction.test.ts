@@ -49,21 +49,26 @@ for (const cache of caches) {
         `${isolation}: a condition on what the transaction has ended itself by a tag holds at the commit`,
         Effect.gen(function*() {
           const out = yield* outside
-          yield* Effect.forEach(["a", "b", "c"], (key) => Cached.set(key, 1, { ttl: "1 hour", tags: ["t"] }))
+          const keys = ["a", "b", "c", "d", "e"]
+          yield* Effect.forEach(keys, (key) => Cached.set(key, 1, { ttl: "1 hour", tags: ["t"] }))
           const told = yield* Transaction.run(
             Effect.gen(function*() {
               expect(yield* value("a")).toBe(1)
+              yield* Cached.touch("d", "2 hours")
+              yield* Cached.touch("e", "2 hours")
               yield* Cached.invalidateTag("t")
               return [
                 yield* Cached.set("a", 2, { ifAbsent: true }),
                 yield* Cached.set("b", 2, { ifAbsent: true }),
-                yield* Cached.set("c", 2, { ifPresent: true })
+                yield* Cached.set("c", 2, { ifPresent: true }),
+                yield* Cached.set("d", 2, { ifAbsent: true }),
+                yield* Cached.set("e", 2, { ifPresent: true })
               ]
             }),
             { isolation, ...never }
           )
-          expect([...told, yield* value("a"), yield* value("b"), yield* value("c")])
-            .toEqual([true, true, false, 2, 2, undefined])
+          expect([...told, ...yield* Effect.forEach(keys, value)])
+            .toEqual([true, true, false, true, false, 2, 2, undefined, 2, undefined])
           // what others set meanwhile was not ended by it
           yield* Cached.set("a", 3, { ttl: "1 hour", tags: ["t"] })
           const meanwhile = Effect.gen(function*() {

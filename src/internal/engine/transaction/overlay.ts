@@ -239,7 +239,7 @@ const hasWritten = ({ writes }: Overlay, tag: string): boolean => {
   return ids.some((id) => (writes.get(id) ?? touch)._tag !== "Touch")
 }
 
-const touch = { _tag: "Touch" }
+export const touch = { _tag: "Touch" }
 
 /** What is written has the whole of its ttl before it until the commit, at every level that sees it. */
 export const rebase = (self: Overlay, id: string, now: number): void => {

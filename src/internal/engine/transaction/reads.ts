@@ -15,16 +15,16 @@ import { nowOf } from "../request/context.ts"
 import type { Request } from "../state.ts"
 import type { Fault } from "../storeTier/storeTier.ts"
 import { fail, lock } from "./locks.ts"
-import { guarded, isEnded, type Overlay, rebase, see } from "./overlay.ts"
+import { guarded, isEnded, type Overlay, rebase, see, touch } from "./overlay.ts"
 import { remove } from "./removals.ts"
 import { afterCommits } from "./turns.ts"
 
 /** Why something is looked for: it decides whether it is checked at the commit. */
 type Purpose = "explicit" | "condition" | "cached"
 
-/** Whether this level knows what there is: nothing below is asked for it. */
+/** Whether this level knows what there is: nothing below is asked for it. A touch says nothing, once a tag has ended it. */
 const isKnown = (self: Overlay, id: string): boolean =>
-  self.isCleared || self.writes.has(id) || self.own.flights.has(id) ||
+  self.isCleared || (self.writes.get(id) ?? touch)._tag !== "Touch" || self.own.flights.has(id) ||
   Memory.peek(self.own.memory, self.own.tagEpochs, id) !== undefined
 
 /** Makes what is below visible in the memory of this level. */
