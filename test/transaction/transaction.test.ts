@@ -46,6 +46,24 @@ for (const cache of caches) {
 
     for (const isolation of ["fast", "locked", "serializable"] as const) {
       test(
+        `${isolation}: savepoints at once see each other's writes`,
+        Effect.gen(function*() {
+          const increment = Effect.gen(function*() {
+            const n = yield* value("n")
+            yield* Effect.yieldNow
+            yield* Cached.set("n", Number(n ?? 0) + 1, { ttl: "1 hour" })
+          })
+          const deeper = Transaction.run(Effect.all([Transaction.run(increment), Transaction.run(increment)], {
+            concurrency: "unbounded"
+          }))
+          const failing = Effect.exit(Transaction.run(Effect.andThen(increment, Effect.fail("rolled back"))))
+          const savepoints = Array.from({ length: 20 }, () => [Transaction.run(increment), deeper, failing]).flat()
+          yield* Transaction.run(Effect.all(savepoints, { concurrency: "unbounded" }), { isolation, ...never })
+          expect(yield* value("n")).toBe(60)
+        })
+      )
+
+      test(
         `${isolation}: a condition on what the transaction has ended itself by a tag holds at the commit`,
         Effect.gen(function*() {
           const out = yield* outside

@@ -228,5 +228,12 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: `(self.writes.get(id) ?? touch)._tag !== "Touch"`,
     replace: "self.writes.has(id)",
     by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "savepoints of one level do not see each other",
+    in: "nested",
+    find: "return inTurn(parent, savepoint)",
+    replace: "return savepoint",
+    by: "test/transaction/transaction.test.ts"
   }
 ]

@@ -26,6 +26,7 @@ import { commit, validate } from "./commit.ts"
 import { surfacing } from "./locks.ts"
 import * as Overlay from "./overlay.ts"
 import { make as cacheOver } from "./transactionCache.ts"
+import { inTurn } from "./turns.ts"
 import { merge } from "./writes.ts"
 
 export type Failure = TransactionConflict | TransactionTimeout | StoreError | SerializerError | LockError
@@ -172,8 +173,8 @@ export const nested = <A, E, R>(
           "locks and checks less: give the outer one the stronger isolation"
       })
     }
-    const overlay = Overlay.make(parent.root, parent)
-    return Effect.uninterruptibleMask((restore) => {
+    const savepoint = Effect.uninterruptibleMask((restore) => {
+      const overlay = Overlay.make(parent.root, parent)
       const ran = restore(limited(body(cacheOver(overlay)), timeoutMillis, timeoutMillis))
       return (around === undefined ? ran : around(ran) as typeof ran).pipe(
         Effect.tap(() =>
@@ -192,4 +193,5 @@ export const nested = <A, E, R>(
         )
       )
     })
+    return inTurn(parent, savepoint)
   })

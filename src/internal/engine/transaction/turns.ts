@@ -1,15 +1,19 @@
-/** The commits of one cache, one after the other. */
+/** The commits of one cache, one after the other, and the savepoints of one level. */
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { Engine } from "../engine.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
+import type { Overlay } from "./overlay.ts"
 
-const turns = new WeakMap<Engine, Semaphore.Semaphore>()
+const turns = new WeakMap<Engine | Overlay, Semaphore.Semaphore>()
 
-/** Runs a commit when no other one runs: its writes are pending until they are answered, and must not displace another's. */
-export const inTurn = <A, E, R>(base: Engine, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
-  const turn = turns.get(base) ?? Semaphore.makeUnsafe(1)
-  turns.set(base, turn)
+/**
+ * Runs a commit when no other one of the cache runs: its writes are pending until they are answered, and must not
+ * displace another's. Or a savepoint when no other one of its level runs: they would not see what the others write.
+ */
+export const inTurn = <A, E, R>(of: Engine | Overlay, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+  const turn = turns.get(of) ?? Semaphore.makeUnsafe(1)
+  turns.set(of, turn)
   return Semaphore.withPermit(turn, effect)
 }
 
