@@ -1,6 +1,6 @@
 /** `Transaction.run`, over every kind of cache. */
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Layer, Option, Schedule, Schema, Stream } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schedule, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CachePolicy, type Caching, Store, Strategy, Transaction } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
@@ -41,6 +41,46 @@ for (const cache of caches) {
         const inside = Effect.flatMap(Stream.runCollect(rows), (rows) => Effect.fail(rows))
         expect(yield* Effect.flip(Transaction.run(inside, never))).toEqual([2])
         expect(yield* Stream.runCollect(rows)).toEqual([1])
+      })
+    )
+
+    test(
+      "a load that needs itself through a transaction is a CacheCycle",
+      Effect.gen(function*() {
+        const under = (policy: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>, key: string) => {
+          const a: Effect.Effect<number, any, Caching.Caching> = Effect.suspend(() => Transaction.run(policy(b), never))
+            .pipe(Cached.ttl({ key: `a ${key}`, ttl: "1 hour" }))
+          const b = Effect.suspend(() => a).pipe(Cached.ttl({ key: `b ${key}`, ttl: "1 hour" }))
+          const alone: Effect.Effect<number, any, Caching.Caching> = Effect.suspend(() =>
+            Transaction.run(Transaction.run(policy(alone)), never)
+          ).pipe(Cached.ttl({ key: `alone ${key}`, ttl: "1 hour" }))
+          return [alone, a, Transaction.run(a, never)]
+        }
+        const policies = {
+          normal: <A, E, R>(self: Effect.Effect<A, E, R>) => self,
+          readOnly: CachePolicy.readOnly,
+          refresh: CachePolicy.refresh
+        }
+        for (const [name, policy] of Object.entries(policies)) {
+          for (const read of under(policy, name)) {
+            const exit = yield* Effect.exit(read)
+            expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ _tag: "CacheCycle" })
+          }
+        }
+        const exit = yield* Effect.exit(under(policies.normal, "path")[1]!)
+        expect(exit).toMatchObject({
+          cause: { reasons: [{ defect: { path: ["a path", "b path", "a path"] } }] }
+        })
+      })
+    )
+
+    test(
+      "a load may read in a transaction what that has set, even its own key",
+      Effect.gen(function*() {
+        const read: Effect.Effect<number, any, Caching.Caching> = Effect.suspend(() =>
+          Transaction.run(Effect.andThen(Cached.set("k", 1, { ttl: "1 hour" }), read), never)
+        ).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        expect(yield* read).toBe(1)
       })
     )
 

@@ -1,7 +1,9 @@
 /** Loads inside a transaction: private, and stored at the commit under the generation that they took before they began. */
 import * as Effect from "effect/Effect"
+import { CacheCycle } from "../../../CacheError.ts"
 import type { Markers } from "../../../ports/store.ts"
 import type { Engine } from "../engine.ts"
+import { pathTo } from "../flight/waitGraph.ts"
 import * as Watches from "../flight/watches.ts"
 import { counted } from "../load/load.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
@@ -30,6 +32,8 @@ export type ReadChecks = Map<string, ReadCheck>
 /** The steps around a load. Nothing waits for another process: nobody waits for this one either. */
 export const loadsOf =
   (base: Engine, readChecks: ReadChecks): NonNullable<Engine["throughStore"]> => (_, flight, load) => {
+    const cycle = cycleOf(flight.parent, flight)
+    if (cycle !== undefined) return Effect.die(cycle)
     if (!flight.policy.writes) return counted(flight, load)
     const began = { flight, bornAt: base.tagEpochs.epoch, since: base.watches.step }
     const { storeTier: tier } = base
@@ -42,6 +46,18 @@ export const loadsOf =
       return counted(flight, load)
     })
   }
+
+/**
+ * A load around a transaction is no flight of it, so the wait graph does not have it: a load inside that needs it would
+ * begin it again, for ever. `parent`: the load in which the transaction runs, or in which it reads.
+ */
+export const cycleOf = (parent: Flight | undefined, { engine, id }: Pick<Flight, "engine" | "id">) => {
+  for (let one = parent; one !== undefined; one = one.parent) {
+    // all levels of all transactions of one cache count in one place
+    if (one.id === id && one.engine.stats === engine.stats) return new CacheCycle({ path: pathTo(parent!, one) })
+  }
+  return undefined
+}
 
 const refused = { isGranted: false, generation: undefined, markers: undefined }
 

@@ -10,10 +10,12 @@ import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as Lookup from "../operations/lookup.ts"
 import * as Read from "../read/read.ts"
+import { Within } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { nowOf } from "../request/context.ts"
 import type { Request } from "../state.ts"
 import type { Fault } from "../storeTier/storeTier.ts"
+import { cycleOf } from "./loads.ts"
 import { fail, lock } from "./locks.ts"
 import { guarded, isEnded, type Overlay, rebase, see, touch } from "./overlay.ts"
 import { remove } from "./removals.ts"
@@ -103,8 +105,24 @@ export const read = <A, E>(
   return guarded(self, () => {
     if (self.root.bypasses) return Read.bypass(fiber, request.load)
     const policy = fiber.getRef(Policy.Current)
-    return before(self, policy, [request.key], Effect.withFiber<A, E>((fiber) => self.inside.read(fiber, request)))
+    const rest = Effect.withFiber<A, E>((fiber) =>
+      circle(self, fiber, policy, request) ?? self.inside.read(fiber, request)
+    )
+    return before(self, policy, [request.key], rest)
   }) as Effect.Effect<A, E>
+}
+
+/** A load that is not stored begins without `loadsOf`, which would find its circle. */
+const circle = (
+  self: Overlay,
+  fiber: Fiber.Fiber<any, any>,
+  policy: Policy.Policy,
+  { key }: Request
+): Effect.Effect<never> | undefined => {
+  const around = policy.writes || policy.bypass ? undefined : fiber.getRef(Within)?.flight
+  if (around === undefined || peekIn(self)(key) !== undefined) return undefined
+  const cycle = cycleOf(around, { engine: self.own, id: idOf(key) })
+  return cycle && Effect.die(cycle)
 }
 
 /** What comes before reads of these keys: the invalidation of `invalidateFurther`, and a look at what is below. */
