@@ -5,6 +5,7 @@ import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from 
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
+import { withTracer } from "../support/tracer.ts"
 
 class Settings extends CacheKey.Class<Settings>()("Settings", { success: Schema.Number }) {}
 
@@ -30,7 +31,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(load.traceId).not.toBe(caller.traceId)
         expect(load.links.map((link) => link.span.spanId)).toEqual([caller.spanId])
         expect(Object.fromEntries(load.attributes)).toEqual({ "cache.key": "k", "cache.refresh": false })
-      }).pipe(provided))
+      }).pipe(provided, withTracer))
 
     it.effect("a refresh outlives the span it is linked to", () =>
       Effect.gen(function*() {
@@ -54,13 +55,13 @@ describe.each(caches)("over $name", (cache) => {
         yield* TestClock.adjust("1 second")
         expect(span?.attributes.get("cache.refresh")).toBe(true)
         expect(span?.status._tag).toBe("Ended")
-      }).pipe(provided))
+      }).pipe(provided, withTracer))
 
     it.effect("where the caller has none there is none", () =>
       Effect.gen(function*() {
         const wrapped = Effect.map(current, (span) => span === undefined ? "none" : span.name)
         expect(yield* wrapped.pipe(Cached.ttl({ key: "k", ttl: 1 }))).toBe("none")
-      }).pipe(provided))
+      }).pipe(provided, withTracer))
   })
 
   describe("an open SQL transaction", () => {

@@ -1,9 +1,10 @@
 /** Spans, links and log lines of loads. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Logger, Option, References, Schema, Tracer } from "effect"
+import { Effect, Exit, Fiber, flow, Layer, Logger, Option, References, Schema, Tracer } from "effect"
 import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
+import { withTracer } from "../support/tracer.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
 
@@ -35,7 +36,7 @@ const linksOf = (span: Tracer.Span | undefined) =>
 const ttl = <A, E, R>(self: Effect.Effect<A, E, R>, key = "k") => Cached.ttl(self, { key, ttl: "1 hour" })
 
 describe.each(caches)("the span of a load over $name", (cache) => {
-  const provided = Effect.provide(cache.layer({ capacity: 100 }))
+  const provided = flow(Effect.provide(cache.layer({ capacity: 100 })), withTracer)
 
   it.effect("is linked to the spans of all who wait for it, each once", () =>
     Effect.gen(function*() {
@@ -113,7 +114,7 @@ describe("the span of a load", () => {
         expect(linksOf(spans[0])).toEqual(["second"])
       })
       yield* Effect.provide(test, over(fake))
-    }))
+    }).pipe(withTracer))
 
   it.effect("of a refresh is linked to who asked for it, and to who joins", () =>
     Effect.gen(function*() {
@@ -128,7 +129,7 @@ describe("the span of a load", () => {
       yield* Fiber.join(joined)
       expect(linksOf(spans[0])).toEqual(["reader", "joined"])
       expect(spans[0]!.attributes.get("cache.refresh")).toBe(true)
-    }).pipe(Effect.provide(CacheLayer.memory())))
+    }).pipe(Effect.provide(CacheLayer.memory()), withTracer))
 
   it.effect("of many leads from their call to the callers of each", () =>
     Effect.gen(function*() {
@@ -157,6 +158,38 @@ describe("the span of a load", () => {
       const ofSecond = spans[0]!.links[1]!.span as Tracer.Span
       expect(ofSecond.attributes.get("cache.key")).toBe(CacheKey.id(new User({ id: 2 })))
       expect(linksOf(ofSecond)).toEqual(["many", "joined"])
+    }).pipe(Effect.provide(CacheLayer.memory()), withTracer))
+
+  it.effect("is not made where no tracer is", () =>
+    Effect.gen(function*() {
+      const { load, spans } = traced()
+      const reader = yield* start(Effect.withSpan(ttl(load), "reader"))
+      yield* TestClock.adjust(100)
+      yield* Fiber.join(reader)
+      expect(spans.map((span) => span?.name)).toEqual(["reader"])
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("is sampled if a caller's is, has what the program annotates its spans with, and the time", () =>
+    Effect.gen(function*() {
+      const { load, spans } = traced()
+      const one = yield* start(Effect.withSpan(ttl(load), "one", { sampled: false }))
+      yield* TestClock.adjust(100)
+      yield* Fiber.join(one)
+      const other = yield* start(Effect.withSpan(ttl(load, "other"), "other"))
+      yield* TestClock.adjust(100)
+      yield* Fiber.join(other)
+      expect(spans.map((span) => span?.sampled)).toEqual([false, true])
+      expect(spans[1]!.attributes.get("service")).toBe("a")
+      const { status } = spans[1]!
+      expect(status._tag === "Ended" && status.endTime - status.startTime).toBe(100_000_000n)
+    }).pipe(Effect.provide(CacheLayer.memory()), withTracer, Effect.annotateSpans("service", "a")))
+
+  it.effect("is not made where tracing is switched off", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = tracing()
+      const read = Effect.withTracerEnabled(ttl(Effect.succeed("a")), false)
+      yield* Effect.withTracer(Effect.withSpan(read, "reader"), tracer)
+      expect(spans.map((span) => span.name)).toEqual(["reader"])
     }).pipe(Effect.provide(CacheLayer.memory())))
 })
 

@@ -77,7 +77,7 @@ const Counted = withPrototype<new(flight: Flight, load: Effect.Effect<unknown, u
       // the load may interrupt itself (`renewed`) before `run` has its fiber
       flight.fiber ??= fiber
       beginLoading(flight, flight.starter.clock.currentTimeMillisUnsafe())
-      return inScope(fiber, traced(flight, load), warnOfResource, flight)
+      return inScope(fiber, traced(flight, load, fiber), warnOfResource, flight)
     }
   })
 )

@@ -1,5 +1,10 @@
 /** The span of a load, linked to the spans of its callers. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import { TracerSpanAnnotations, TracerTimingEnabled } from "effect/References"
 import * as Tracer from "effect/Tracer"
 import { spanLinks } from "../../defaults/bounds.ts"
 
@@ -32,16 +37,36 @@ export const linkTo = (flight: Traced, span: Tracer.AnySpan): void => {
 
 /**
  * The load in a root span of its own, linked to the spans of its callers: it may outlive the span it was started in. To
- * be called when the load begins, because callers may join before.
+ * be called when the load begins, because callers may join before. It is sampled if one of these callers is.
+ *
+ * Without a tracer there is no span. Effect would take its native one, which exports nothing and is a kilobyte of every
+ * bundle.
  */
 export const traced = (
   { id, refresh, trace }: Traced,
-  load: Effect.Effect<unknown, unknown, any>
+  load: Effect.Effect<unknown, unknown, any>,
+  fiber: Fiber.Fiber<unknown, unknown>
 ): Effect.Effect<unknown, unknown, any> => {
-  if (trace === undefined) return load
-  const options = { root: true, links: trace.links, attributes: { "cache.key": id, "cache.refresh": refresh } }
-  return Effect.useSpan("effect-cached.load", options, (span) => {
-    trace.span = span
-    return Effect.provideService(load, Tracer.ParentSpan, span)
+  const { tracer, tracerEnabled } = fiber.cache
+  if (trace === undefined || tracer === undefined || !tracerEnabled) return load
+  const { links } = trace
+  const clock = fiber.getRef(Clock.Clock)
+  const now = () => fiber.getRef(TracerTimingEnabled) ? clock.currentTimeNanosUnsafe() : 0n
+  const span = tracer.span({
+    name: "effect-cached.load",
+    parent: Option.none(),
+    annotations: Context.empty(),
+    links: [...links],
+    startTime: now(),
+    kind: "internal",
+    root: true,
+    sampled: links.some((link) => link.span.sampled)
   })
+  const attributes = { ...fiber.getRef(TracerSpanAnnotations), "cache.key": id, "cache.refresh": refresh }
+  for (const [name, value] of Object.entries(attributes)) span.attribute(name, value)
+  trace.span = span
+  return Effect.onExit(
+    Effect.provideService(load, Tracer.ParentSpan, span),
+    (exit) => Effect.sync(() => span.end(now(), exit))
+  )
 }
