@@ -11,6 +11,7 @@ import type { StoreError } from "../CacheError.ts"
  * **Details**
  *
  * - `Changed`: the entry of an id was written, touched or removed, or its removal was requested although there was none
+ * - `ManyChanged`: more entries changed than are reported one by one. `mayBe` tells of an id whether it may be one of them
  * - `TagChanged`: a tag was invalidated, hard or soft
  * - `AllChanged`: the store was cleared
  * - `Gap`: changes were lost; every copy has to be read again
@@ -22,6 +23,7 @@ import type { StoreError } from "../CacheError.ts"
  */
 export type Change =
   | { readonly _tag: "Changed"; readonly id: string }
+  | { readonly _tag: "ManyChanged"; readonly mayBe: (id: string) => boolean }
   | { readonly _tag: "TagChanged"; readonly tag: string }
   | { readonly _tag: "AllChanged" }
   | { readonly _tag: "Gap" }

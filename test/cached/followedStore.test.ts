@@ -102,6 +102,37 @@ describe("a store that pushes changes is followed", () => {
       expect(yield* within(read)).toBe(1)
     }))
 
+  it.effect("of more changes than are told apart only what may be one of them leaves, with one warning", () =>
+    Effect.gen(function*() {
+      const storage = pushing()
+      const warnings: Array<string> = []
+      const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+      const within = yield* storage.build().pipe(Effect.provide(Logger.layer([logger])))
+      yield* storage.push(coherent)
+      const read = (key: string, value: number) => within(Cached.ttl(Effect.succeed(value), { key, ttl: "1 hour" }))
+      for (const key of ["a", "b", "c"]) yield* read(key, 1)
+      const many: Store.Change = { _tag: "ManyChanged", mayBe: (id) => id !== "b" }
+      yield* elsewhere(storage, many)
+      yield* storage.push(many)
+      expect([yield* read("a", 2), yield* read("b", 2), yield* read("c", 2)]).toEqual([2, 1, 2])
+      expect(warnings.filter((warning) => warning.includes("too busy to hear"))).toHaveLength(1)
+    }))
+
+  it.effect("a load that may be one of many that changed is not shared by those who come later", () =>
+    Effect.gen(function*() {
+      const storage = pushing()
+      const within = yield* storage.build()
+      yield* storage.push(coherent)
+      const read = (value: number) =>
+        within(Effect.delay(Effect.succeed(value), 100).pipe(Cached.ttl({ key: "a", ttl: "1 hour" })))
+      const first = yield* Effect.forkChild(read(1), { startImmediately: true })
+      yield* TestClock.adjust(10)
+      yield* storage.push({ _tag: "ManyChanged", mayBe: (id) => id === "a" })
+      const second = yield* Effect.forkChild(read(2), { startImmediately: true })
+      yield* TestClock.adjust(200)
+      expect([yield* Fiber.join(first), yield* Fiber.join(second)]).toEqual([1, 2])
+    }))
+
   it.effect("memory is trusted for as long as its entries live", () =>
     Effect.gen(function*() {
       const storage = pushing()

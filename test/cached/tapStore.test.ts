@@ -265,7 +265,8 @@ describe("changes of a part", () => {
         { _tag: "TagChanged", tag: "b%" },
         { _tag: "AllChanged" },
         { _tag: "Gap" },
-        { _tag: "Coherent" }
+        { _tag: "Coherent" },
+        { _tag: "ManyChanged", mayBe: (id) => id === "a/1" || id === "b/2" }
       ]
       const store: Store.Store = {
         ...MemoryStore.make(),
@@ -278,10 +279,14 @@ describe("changes of a part", () => {
         { _tag: "AllChanged" },
         { _tag: "AllChanged" },
         { _tag: "Gap" },
-        { _tag: "Coherent" }
+        { _tag: "Coherent" },
+        { _tag: "ManyChanged", mayBe: expect.any(Function) }
       ]
       const a = part(store, "a")
-      expect(a.changesUnsafe?.()).toEqual(expected)
+      const changes = a.changesUnsafe!()
+      expect(changes).toEqual(expected)
+      const many = changes.at(-1)
+      expect(["1", "2"].map((id) => many?._tag === "ManyChanged" && many.mayBe(id))).toEqual([true, false])
       expect(Array.from(yield* Stream.runCollect(a.changes))).toEqual(expected)
     }))
 

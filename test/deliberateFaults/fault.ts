@@ -55,7 +55,7 @@ interface Place {
  * of a template (programs in another language) may begin there too.
  */
 const bodyOf = (text: string, name: string): readonly [from: number, to: number] | undefined => {
-  const start = new RegExp(`^(?:export )?(?:default )?(?:const|function|class) ${name}\\b`, "m").exec(text)
+  const start = new RegExp(`^(?:export )?(?:default )?(?:const|function|function\*|class) ${name}\\b`, "m").exec(text)
   if (start === null) return undefined
   const from = start.index + start[0].length
   const end = Array.from(text.slice(from).matchAll(/\n(?=\S)(?![)}\]])/g), ({ index }) => from + index)
@@ -88,7 +88,7 @@ const filesByName = (): ReadonlyMap<string, ReadonlyArray<string>> => {
   declared = new Map()
   for (const file of globSync("src/**/*.ts", { cwd: root })) {
     const names = Array.from(
-      textOfSource(file).matchAll(/^(?:export )?(?:default )?(?:const|function|class) (\w+)\b/gm),
+      textOfSource(file).matchAll(/^(?:export )?(?:default )?(?:const|function|function\*|class) (\w+)\b/gm),
       ([, name]) => name!
     )
     for (const name of new Set(names)) declared.set(name, [...declared.get(name) ?? [], file])

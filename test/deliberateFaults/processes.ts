@@ -64,8 +64,8 @@ export const faults: ReadonlyArray<ProcessFault> = [
     name: "changes are ignored",
     sought: "always",
     in: "poll",
-    find: "else applyChange(self, tier, change)",
-    replace: `else if (change._tag === "Coherent") applyChange(self, tier, change)`
+    find: "applyChange(self, tier, one)",
+    replace: `{ if (change._tag === "Coherent") applyChange(self, tier, one) }`
   },
   { name: "no epoch step after a gap", sought: "by hand", in: "applyChange", find: `case "Gap":`, replace: "" },
   {

@@ -5,8 +5,8 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "changes are not applied",
     in: "poll",
-    find: "else applyChange(self, tier, change)",
-    replace: ""
+    find: "applyChange(self, tier, one)",
+    replace: "void one"
   },
   { name: "gaps are ignored", in: "applyChange", find: `case "Gap":`, replace: "" },
   {
@@ -88,8 +88,8 @@ export const faults: ReadonlyArray<Fault> = [
     name: "what the store tells of by itself is not applied",
     draws: ["pushes"],
     in: "follow",
-    find: "if (change._tag !== \"Coherent\") return applyChange(self, tier, change)",
-    replace: "if (change._tag !== \"Coherent\") return"
+    find: "if (change?._tag !== \"Coherent\") return applyChange(self, tier, change)",
+    replace: "if (change?._tag !== \"Coherent\") return"
   },
   {
     name: "memory keeps what may have changed while nobody told of it",

@@ -4,16 +4,15 @@
  * A tab that writes says so before and after. If it is closed in between, it says nothing after, and its write may
  * count or not: tabs that heard the first half take it for a change when the second does not come.
  */
-import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { StoreError } from "../../CacheError.ts"
 import { broadcasts } from "../../internal/defaults/stores.ts"
 import type { Change } from "../../ports/store.ts"
+import * as Waiting from "../shared/waitingChanges.ts"
 
 type Changes = ReadonlyArray<Change>
 
@@ -82,14 +81,14 @@ export const telling = <A, E>(
 
 /** The changes by other tabs. */
 export const changes = ({ listeners, name, newToken }: Channel): Stream.Stream<Change, StoreError> =>
-  Stream.callback<Change, StoreError>((queue) =>
+  Waiting.stream((offer) =>
     Effect.gen(function*() {
       const token = newToken()
-      const self: Listener = { queue, token, context: yield* Effect.context<never>(), unfinished: new Map() }
+      const self: Listener = { offer, token, context: yield* Effect.context<never>(), unfinished: new Map() }
       const onMessage = (message: Message) => listen(self, message)
       const onResumed = (event: Event) => {
         // A page that was frozen may have missed anything.
-        if (event.type === "resume" || (event as PageTransitionEvent).persisted) offer(self, [{ _tag: "Gap" }])
+        if (event.type === "resume" || (event as PageTransitionEvent).persisted) offer({ _tag: "Gap" })
       }
       yield* Effect.acquireRelease(
         Effect.sync(() => {
@@ -112,27 +111,21 @@ export const changes = ({ listeners, name, newToken }: Channel): Stream.Stream<C
   )
 
 interface Listener {
-  readonly queue: Queue.Queue<Change, StoreError | Cause.Done>
+  readonly offer: Waiting.Offer
   readonly token: string
   readonly context: Context.Context<never>
   /** Writes whose second half has not come, each with a function that stops the wait for it. */
   readonly unfinished: Map<string, () => void>
 }
 
-const offer = ({ queue }: Listener, changes: Changes): void => {
-  Queue.offerAllUnsafe(queue, changes)
-  // The reader has fallen behind, or does not run: it looks at everything again when it listens again.
-  if (Queue.sizeUnsafe(queue) > broadcasts.kept) Queue.endUnsafe(queue)
-}
-
 const listen = (self: Listener, message: Message): void => {
-  const { context, token, unfinished } = self
+  const { context, offer, token, unfinished } = self
   switch (message._tag) {
     case "Before": {
       const { changes, write } = message
       const give = Effect.sync(() => {
         unfinished.delete(write)
-        offer(self, changes)
+        changes.forEach(offer)
       })
       const late = Effect.runForkWith(context)(Effect.delay(give, broadcasts.unfinishedMillis))
       unfinished.set(write, () => late.interruptUnsafe())
@@ -141,8 +134,8 @@ const listen = (self: Listener, message: Message): void => {
     case "After":
       unfinished.get(message.write)?.()
       unfinished.delete(message.write)
-      return offer(self, message.changes)
+      return message.changes.forEach(offer)
     case "Echo":
-      if (message.token === token) offer(self, [{ _tag: "Coherent" }])
+      if (message.token === token) offer({ _tag: "Coherent" })
   }
 }

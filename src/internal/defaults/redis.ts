@@ -54,8 +54,6 @@ export const tracking = {
   answerMillis: 500,
   /** After so many heartbeats the server is also asked whether it is a master. */
   beatsPerRole: 10,
-  /** How many changes may wait for their reader. */
-  queued: 100_000,
   /** How many own writes are remembered, with the first bytes of their entries. */
   ownWrites: 10_000,
   /** How many tags are remembered with their versions. */

@@ -1,10 +1,10 @@
 /** What the engine does with a store that fails, and what stores keep. Times are in milliseconds. */
 
-/**
- * What tabs tell each other: how many changes wait for a tab that does not read them, and how long after the first half of
- * a write the second counts as missing.
- */
-export const broadcasts = { kept: 10_000, unfinishedMillis: 1000 }
+/** How long after the first half of a write that a tab tells the others of, the second counts as missing. */
+export const broadcasts = { unfinishedMillis: 1000 }
+
+/** How many changes wait for a process that is too busy to hear them. Of more it is not known any more which they are. */
+export const waitingChanges = 20_000
 
 /**
  * After `timeouts` timeouts in a row the store is skipped: for `firstMillis`, twice as long after each failed probe.

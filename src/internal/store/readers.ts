@@ -72,6 +72,8 @@ export const isChange = (change: Change | null | undefined): boolean => {
   switch (change?._tag) {
     case "Changed":
       return typeof change.id === "string"
+    case "ManyChanged":
+      return typeof change.mayBe === "function"
     case "TagChanged":
       return typeof change.tag === "string"
     case "AllChanged":

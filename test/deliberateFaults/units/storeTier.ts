@@ -3,6 +3,20 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "of more changes than are told apart those of loads are not applied",
+    in: "apart",
+    find: `for (const { id } of self.flights.all()) yield mayBe(id) ? { _tag: "Changed", id } : undefined`,
+    replace: "",
+    by: "test/cached/followedStore.test.ts"
+  },
+  {
+    name: "the changes that waited before there were too many are lost",
+    in: "keepId",
+    find: "for (const one of self.ids) mark(self.bits, one)",
+    replace: "",
+    by: "test/drivers/waitingChanges.test.ts"
+  },
+  {
     name: "a load holds all that was in memory when it was emptied",
     in: "takeAll",
     find: "for (const { id } of holders) Memory.remove(memory, id, cause)",

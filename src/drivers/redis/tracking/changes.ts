@@ -9,17 +9,17 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import type { Change } from "../../../ports/store.ts"
+import * as Waiting from "../../shared/waitingChanges.ts"
 import type { Wire } from "../connection/wire.ts"
 import { Fault, storeError } from "../fault.ts"
 import * as Questions from "./answerInTime.ts"
 import * as Client from "./client.ts"
-import { type Invalidations, type Offer, onInvalidate, type Tracking } from "./invalidations.ts"
+import { type Invalidations, onInvalidate, type Tracking } from "./invalidations.ts"
 import * as MarkerVersions from "./markerVersions.ts"
 import * as Published from "./published.ts"
 
@@ -28,17 +28,10 @@ import * as Published from "./published.ts"
  * are other masters: their changes before that are unknown.
  */
 export const changesOf = (tracking: Tracking): Stream.Stream<Change, StoreError> =>
-  Stream.callback<Change, StoreError>((queue) => {
-    const offer = (change: Change): void => {
-      Queue.offerUnsafe(queue, change)
-      // The reader has fallen behind: it starts again, and trusts nothing from before.
-      if (Queue.sizeUnsafe(queue) > Limits.tracking.queued) Queue.endUnsafe(queue)
-    }
-    return Effect.mapError(follow(tracking, offer), (fault) => storeError("listen", fault))
-  })
+  Waiting.stream((offer) => Effect.mapError(follow(tracking, offer), (fault) => storeError("listen", fault)))
 
 /** If a server refuses tracking, listens to what other processes publish, and tries again from time to time. */
-const follow = Effect.fnUntraced(function*(tracking: Tracking, offer: Offer): Effect.fn.Return<never, Fault> {
+const follow = Effect.fnUntraced(function*(tracking: Tracking, offer: Waiting.Offer): Effect.fn.Return<never, Fault> {
   const subscription = yield* Scope.make()
   const unsubscribe = Scope.close(subscription, Exit.void)
   let subscribed: Effect.Effect<never, Fault> | undefined
@@ -68,7 +61,7 @@ const follow = Effect.fnUntraced(function*(tracking: Tracking, offer: Offer): Ef
 /** Follows the invalidations of all masters, until a connection is lost or refused. */
 const track = Effect.fnUntraced(function*(
   { markerVersions, ownWrites, published, session }: Tracking,
-  offer: Offer,
+  offer: Waiting.Offer,
   began: Effect.Effect<void>
 ): Effect.fn.Return<never, Fault, Scope.Scope> {
   const { keys, wire } = session

@@ -1,6 +1,6 @@
 /** The meaning of the invalidations that a server sends. */
 import { idTag, isInherited } from "../../../internal/store/markers/idTags.ts"
-import type { Change } from "../../../ports/store.ts"
+import type { Offer } from "../../shared/waitingChanges.ts"
 import { isFault } from "../fault.ts"
 import { hashOf, type Named } from "../protocol/keys.ts"
 import { toVersion } from "../protocol/replies.ts"
@@ -11,9 +11,6 @@ import { inTime, type Questions } from "./answerInTime.ts"
 import * as MarkerVersions from "./markerVersions.ts"
 import type { OwnWrites } from "./ownWrites.ts"
 import * as Published from "./published.ts"
-
-/** Takes a change to the reader of the stream. */
-export type Offer = (change: Change) => void
 
 export interface Tracking {
   readonly session: Session

@@ -10,6 +10,7 @@ import { StoreError } from "../../../CacheError.ts"
 import type { Change } from "../../../ports/store.ts"
 import { following, polling } from "../../defaults/processes.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
+import { forEach } from "../../time/turns.ts"
 import { detach, unshare } from "../flight/ending.ts"
 import { hasBegun } from "../flight/flight.ts"
 import { noteAll, noteChange } from "../flight/watches.ts"
@@ -95,14 +96,14 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
   /** since when some changes are heard, while not all are */
   let partialAt: number | undefined
   const clock = yield* Clock.Clock
-  const apply = (change: Change): void => {
-    if (change._tag === "Partial") {
+  const apply = (change: Change | undefined): void => {
+    if (change?._tag === "Partial") {
       warn("cannot all be heard", Exit.fail(change.why))
       partialAt ??= monotonicMillis(clock)
       if (!tier.untracked) markUntracked(self, tier)
       return
     }
-    if (change._tag !== "Coherent") return applyChange(self, tier, change)
+    if (change?._tag !== "Coherent") return applyChange(self, tier, change)
     // again in the same stream: it is tracked already
     if (!tier.untracked) return
     partialAt = undefined
@@ -116,7 +117,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
     replayNow(tier)
   }
   const applyAll = Effect.suspend(() =>
-    Stream.runForEach(tier.store.changes, (change) => Effect.sync(() => apply(change)))
+    Stream.runForEachArray(tier.store.changes, (changes) => forEach(apart(self, tier, changes), apply))
   )
   const warn = (problem: string, exit: Exit.Exit<unknown, unknown>): void => {
     if (isLogged) return
@@ -311,15 +312,33 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
       } else if (change._tag === "Coherent" && state.isPartial) {
         state.isPartial = state.isWarned = false
         forgetAll(self)
-      } else applyChange(self, tier, change)
+      } else for (const one of apart(self, tier, [change])) applyChange(self, tier, one)
     }
   })
   tier.untracked = state.isPartial
   if (state.isPartial) clearWhenStale(self, tier)
 }
 
+/** The changes, one by one: of `ManyChanged` those that concern what is held here. `undefined` is a step like any other. */
+function* apart(self: Flights, tier: StoreTier, changes: ReadonlyArray<Change>): Iterable<Change | undefined> {
+  for (const change of changes) {
+    yield change
+    if (change._tag !== "ManyChanged") continue
+    Log.warnOnce(
+      self,
+      "changes waited",
+      `The process was too busy to hear of each change of the store "${tier.store.name}" ` +
+        "in time: what is in memory and may have changed is read again"
+    )
+    const { mayBe } = change
+    for (const { id } of self.flights.all()) yield mayBe(id) ? { _tag: "Changed", id } : undefined
+    for (const { id } of self.memory.entries.values()) yield mayBe(id) ? { _tag: "Changed", id } : undefined
+  }
+}
+
 /** Applies a change by another process. The callers of a load still get its result, but nobody joins it any more. */
-const applyChange = (self: Flights, tier: StoreTier, change: Change): void => {
+const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined): void => {
+  if (change === undefined) return
   self.mutations++
   switch (change._tag) {
     case "Changed": {
@@ -338,6 +357,10 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change): void => {
     }
     case "TagChanged":
       TagEpochs.invalidate(self.tagEpochs, [change.tag])
+      break
+    case "ManyChanged":
+      // what it is about comes one by one
+      noteAll(self)
       break
     case "AllChanged":
     case "Gap":

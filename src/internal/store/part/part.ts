@@ -93,6 +93,8 @@ export const changesIn = (self: Part, change: Change): ReadonlyArray<Change> => 
   switch (change._tag) {
     case "Changed":
       return isMine(change.id) ? [{ _tag: "Changed", id: strip(self, change.id) }] : []
+    case "ManyChanged":
+      return [{ _tag: "ManyChanged", mayBe: (id) => change.mayBe(self.before + id) }]
     case "TagChanged":
       if (change.tag === self.everything) return [{ _tag: "AllChanged" }]
       return isMine(change.tag) ? [{ _tag: "TagChanged", tag: strip(self, change.tag) }] : []

@@ -1,0 +1,93 @@
+/**
+ * The changes that wait for their reader, each entry and each tag once, however often it changes: a busy process hears
+ * of them late, and must not trust less for that than it has to.
+ */
+import type * as Effect from "effect/Effect"
+import * as Hash from "effect/Hash"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { waitingChanges } from "../../internal/defaults/stores.ts"
+import type { Change } from "../../ports/store.ts"
+
+/** Takes a change to the reader of the stream. */
+export type Offer = (change: Change) => void
+
+/** A stream of the changes that are offered until `listen` ends. */
+export const stream = <E, R>(
+  listen: (offer: Offer) => Effect.Effect<unknown, E, R | Scope.Scope>
+): Stream.Stream<Change, E, Exclude<R, Scope.Scope>> =>
+  Stream.suspend(() => {
+    const waiting: Waiting = { ids: new Set(), tags: new Set(), others: [], bits: undefined }
+    const signals = Stream.callback<void, E, R>((queue) =>
+      listen((change) => {
+        // one signal for all that wait
+        if (isEmpty(waiting)) Queue.offerUnsafe(queue, undefined)
+        keep(waiting, change)
+      })
+    )
+    return Stream.mapArray(signals, () => take(waiting) as [Change, ...ReadonlyArray<Change>])
+  })
+
+interface Waiting {
+  ids: Set<string>
+  tags: Set<string>
+  /** what is about no single entry or tag: the last of each kind */
+  others: ReadonlyArray<Change>
+  /** in place of ids of which there are too many: a Bloom filter */
+  bits: Uint8Array | undefined
+}
+
+/** A change may be applied later than it is heard, so the first of several may stand for all. */
+const keep = (self: Waiting, change: Change): void => {
+  if (change._tag === "Changed") keepId(self, change.id)
+  else if (change._tag === "TagChanged" && self.tags.size < waitingChanges) self.tags.add(change.tag)
+  else {
+    const other = change._tag === "TagChanged" ? { _tag: "Gap" } as const : change
+    self.others = [...self.others.filter(({ _tag }) => _tag !== other._tag), other]
+  }
+}
+
+const isEmpty = ({ bits, ids, others, tags }: Waiting): boolean =>
+  ids.size === 0 && tags.size === 0 && others.length === 0 && bits === undefined
+
+const keepId = (self: Waiting, id: string): void => {
+  if (self.bits !== undefined) return mark(self.bits, id)
+  self.ids.add(id)
+  if (self.ids.size <= waitingChanges) return
+  self.bits = new Uint8Array(1 << 20)
+  for (const one of self.ids) mark(self.bits, one)
+  self.ids = new Set()
+}
+
+const take = (self: Waiting): ReadonlyArray<Change> => {
+  const { bits, ids, others, tags } = self
+  self.ids = new Set()
+  self.tags = new Set()
+  self.others = []
+  self.bits = undefined
+  const changes = [...others]
+  if (bits !== undefined) changes.push({ _tag: "ManyChanged", mayBe: (id) => isMarked(bits, id) })
+  for (const id of ids) changes.push({ _tag: "Changed", id })
+  for (const tag of tags) changes.push({ _tag: "TagChanged", tag })
+  return changes
+}
+
+/** Two bits of 2^23 for an id: where 300,000 have changed, one of 200 others is taken for changed too. */
+const firstOf = (hash: number): number => hash & 0x7fffff
+const secondOf = (hash: number): number => Math.imul(hash, 0x9e3779b1) >>> 9
+
+const mark = (bits: Uint8Array, id: string): void => {
+  const hash = Hash.string(id)
+  set(bits, firstOf(hash))
+  set(bits, secondOf(hash))
+}
+
+const set = (bits: Uint8Array, bit: number): void => void (bits[bit >>> 3]! |= 1 << (bit & 7))
+
+const isMarked = (bits: Uint8Array, id: string): boolean => {
+  const hash = Hash.string(id)
+  return isSet(bits, firstOf(hash)) && isSet(bits, secondOf(hash))
+}
+
+const isSet = (bits: Uint8Array, bit: number): boolean => (bits[bit >>> 3]! & (1 << (bit & 7))) !== 0
