@@ -55,7 +55,7 @@ interface Place {
  * of a template (programs in another language) may begin there too.
  */
 const bodyOf = (text: string, name: string): readonly [from: number, to: number] | undefined => {
-  const start = new RegExp(`^(?:export )?(?:default )?(?:const|function|function\*|class) ${name}\\b`, "m").exec(text)
+  const start = new RegExp(`^(?:export )?(?:default )?(?:const|function|function\\*|class) ${name}\\b`, "m").exec(text)
   if (start === null) return undefined
   const from = start.index + start[0].length
   const end = Array.from(text.slice(from).matchAll(/\n(?=\S)(?![)}\]])/g), ({ index }) => from + index)
