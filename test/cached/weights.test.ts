@@ -1,12 +1,15 @@
 /** Bounds of memory: entries or weights, and other bounds while it is in use. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Logger, Schema } from "effect"
+import { Effect, Exit, Layer, Logger, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Caching, Eviction, Weigher } from "effect-cached"
 import { caches } from "../support/caches.ts"
 
 const read = (key: string, value: unknown = key) => Cached.ttl(Effect.succeed(value), { key, ttl: "1 hour" })
 const byLength: Weigher.Weigher = (value: string) => value.length
 const held = (keys: ReadonlyArray<string>) => Effect.filter(keys, Cached.has)
+
+const { adaptive, fifo, leastRecentlyUpdated, lru, s3Fifo, wTinyLfu } = Eviction
+const policies = [adaptive, lru, fifo, leastRecentlyUpdated, s3Fifo, wTinyLfu]
 
 describe.each(caches.filter(({ memory }) => memory))("weights over $name", (cache) => {
   it.effect("what all entries weigh stays within the bound, and is told", () =>
@@ -132,6 +135,23 @@ describe("a weigher", () => {
   })
 })
 
+describe("an entry that is replaced by a heavier one", () => {
+  const keys = ["a", "b", "c", "d"]
+  const cases = policies.flatMap((eviction) => keys.map((key) => [eviction.name, key, eviction] as const))
+
+  it.effect.each(cases)("stays, and another one leaves: %s, %s", ([, key, eviction]) =>
+    Effect.gen(function*() {
+      for (const one of keys) yield* Cached.set(one, "x")
+      for (const weight of [2, 3]) {
+        expect(yield* Cached.set(key, "x".repeat(weight))).toBe(true)
+        expect(yield* Cached.getOption(key)).toEqual(Option.some("x".repeat(weight)))
+        expect(yield* held(keys)).toHaveLength(5 - weight)
+      }
+      yield* Cached.set(key, "xxxx")
+      expect(yield* held(keys)).toEqual([key])
+    }).pipe(Effect.provide(CacheLayer.memory({ maxWeight: 4, weigher: byLength, eviction }))))
+})
+
 describe("bounds that are none", () => {
   it.each<[string, object, string]>([
     ["a maxWeight without a weigher", { maxWeight: 5 }, "or by maxWeight with a weigher"],
@@ -157,8 +177,7 @@ describe("bounds that are none", () => {
 })
 
 describe("another bound while memory is in use", () => {
-  const { adaptive, fifo, leastRecentlyUpdated, lru, s3Fifo, wTinyLfu } = Eviction
-  it.effect.each([adaptive, lru, fifo, leastRecentlyUpdated, s3Fifo, wTinyLfu].map((one) => [one.name, one] as const))(
+  it.effect.each(policies.map((one) => [one.name, one] as const))(
     "under %s: what is too much leaves, and what comes has room",
     ([, eviction]) =>
       Effect.gen(function*() {

@@ -171,18 +171,25 @@ export const put = (self: Memory, entry: Entry, now: number): void => {
     }
     entry.weight = weight
   }
+  const stays = self.entries.has(entry.id)
   place(self, entry, now)
-  makeRoom(self, entry, now, Infinity)
+  makeRoom(self, { newest: entry, stays }, now, Infinity)
   self.sweeper?.noteTime(now)
 }
 
-/** Lets entries go until all have room, or so many have left; `newest` leaves where the policy names no other. */
-const makeRoom = (self: Memory, newest: Entry | undefined, now: number, most: number): void => {
+/** The entry that room is made for. One that has replaced another stays where others can leave. */
+interface Coming {
+  readonly newest: Entry
+  readonly stays: boolean
+}
+
+/** Lets entries go until all have room, or so many have left; the newest leaves where the policy names no other. */
+const makeRoom = (self: Memory, coming: Coming | undefined, now: number, most: number): void => {
   for (let left = most; left > 0 && isOver(self); left--) {
     const expired = Deadlines.firstExpired(self.deadlines, now)
     if (expired !== undefined) drop(self, expired, "expired")
     else {
-      const victim = victimOf(self, newest)
+      const victim = victimOf(self, coming)
       // a policy of a user has emptied memory meanwhile
       if (victim === undefined) return
       self.evictedWeight += victim.weight
@@ -215,10 +222,18 @@ export const reorder = (self: Memory, entry: Entry): void => {
 }
 
 /** The entry to evict. It is in memory, so that each eviction makes room. */
-const victimOf = (self: Memory, newest: Entry | undefined): Entry | undefined =>
+const victimOf = ({ entries, policy }: Memory, coming: Coming | undefined): Entry | undefined => {
+  const newest = coming?.newest
+  let victim = policy.victim()
+  if (victim === newest && coming?.stays) {
+    policy.read(newest!)
+    victim = policy.victim()
+    // an order that reads do not change
+    if (victim === newest) { for (victim of entries.values()) if (victim !== newest) break }
+  }
   // the nodes of a policy are entries; a listener that was told of a removal may have removed the newest one too
-  self.policy.victim() as Entry | undefined ?? (newest && self.entries.get(newest.id)) ??
-    self.entries.values().next().value
+  return victim as Entry | undefined ?? (newest && entries.get(newest.id)) ?? entries.values().next().value
+}
 
 const place = (self: Memory, entry: Entry, now: number): void => {
   const { entries, policy } = self
