@@ -49,8 +49,8 @@ export interface UntilInvalidatedOptions<in A, in out E, in K> {
 export interface Options<in A, in out E, in K> extends UntilInvalidatedOptions<A, E, K> {
   /**
    * The longest time that a result is served, from the end of its load; a result that was made of cached values ends with
-   * the first of them (`inherit`). A duration, or a function of outcome and key. If it is zero or negative, the result is
-   * not stored.
+   * the first of them (`inherit`). A duration, or a function of outcome and key. A result for which the
+   * function answers zero or less is not stored.
    */
   readonly ttl: Ttl.Input | Of<A, E, K, Ttl.Input>
   /**

@@ -143,7 +143,8 @@ describe("sliding, by its reads", () => {
     expect(strategy.lifetime(good, "k")).toEqual({ softTtl: minutes(10), ttl: minutes(1) })
     expect(Strategy.sliding({ idle: 5 }).lifetime(good, "k")).toEqual({ softTtl: Infinity, ttl: 5 })
     expect(Strategy.sliding({ idle: 5, ttl: () => 3 }).lifetime(good, "k")).toEqual({ softTtl: 3, ttl: 3 })
-    expect(Strategy.sliding({ idle: 5, ttl: 0 }).lifetime(good, "k")).toBe("skip")
+    expect(Strategy.sliding({ idle: 5, ttl: () => 0 }).lifetime(good, "k")).toBe("skip")
+    expect(() => Strategy.sliding({ idle: 5, ttl: 0 })).toThrow("ttl is zero or less")
   })
 
   it.prop("no read moves it past ttl, nor nearer", [Schema.Int, Schema.Int], ([passed, end]) => {
@@ -244,10 +245,13 @@ describe("lifetime", () => {
     expect(strategies.untilInvalidated.lifetime(good, "k")).toEqual({ ttl: Infinity, softTtl: Infinity })
   })
 
-  it.each([0, -1, "0 seconds", -Infinity] as const)("ttl %s: not stored", (ttl) => {
-    expect(Strategy.ttl({ ttl }).lifetime(good, "k")).toBe("skip")
-    expect(Strategy.ttl({ ttl: () => ttl }).lifetime(good, "k")).toBe("skip")
-  })
+  it.each([0, -1, "0 seconds", -Infinity] as const)(
+    "ttl %s: a mistake as a constant, and not stored where a function answers it",
+    (ttl) => {
+      expect(() => Strategy.ttl({ ttl })).toThrow("Strategy.ttl: ttl is zero or less")
+      expect(Strategy.ttl({ ttl: () => ttl }).lifetime(good, "k")).toBe("skip")
+    }
+  )
 
   it("ttl as a function sees outcome and key", () => {
     const strategy = Strategy.ttl<number, string, string>({

@@ -14,6 +14,7 @@ import { knownOf } from "../internal/engine/operations/inspect.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { copyOf } from "../internal/engine/request/copy.ts"
 import { inCall, mistake, refuseUnknown } from "../internal/options/options.ts"
+import { constantOfStrategy } from "../internal/strategy/make.ts"
 import type { SetCondition as StoreCondition } from "../ports/store.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
@@ -76,9 +77,9 @@ export const getOption = <K extends AnyKey>(
  */
 export interface SetOptions<out A = unknown> {
   /**
-   * How long the value is served; zero or negative removes the entry.
+   * How long the value is served; zero or negative removes the entry, and `"Infinity"` is for ever.
    *
-   * @default for ever
+   * @default the `ttl` of the layer's strategy, for ever where that has none
    */
   readonly ttl?: Ttl.Input | undefined
   /**
@@ -195,7 +196,9 @@ const optionsOfSet = {
 } satisfies { readonly [Name in keyof SetOptions | keyof Conditions]: true }
 
 /** The options of `set` as the engine takes them, and how it copies a value. */
-interface Setting extends EngineOptions {
+interface Setting extends Omit<EngineOptions, "ttlMillis"> {
+  /** `undefined`: that of the layer */
+  readonly ttlMillis: number | undefined
   readonly copy: AnyReadOptions["copy"]
 }
 
@@ -211,7 +214,7 @@ export const setOptions = (options: SetOptions & Partial<Conditions>): Setting =
   }
   return {
     copy: options.copy,
-    ttlMillis: options.ttl === undefined ? Infinity : toMillis(options.ttl, "ttl of Cached.set"),
+    ttlMillis: options.ttl === undefined ? undefined : toMillis(options.ttl, "ttl of Cached.set"),
     tags: options.tags === undefined ? undefined : tagsOf(options.tags),
     keepTtl: options.keepTtl === true,
     etag: options.etag,
@@ -223,12 +226,15 @@ export const setOptions = (options: SetOptions & Partial<Conditions>): Setting =
 export const setOne = (
   caching: Cache,
   [key, value]: readonly [key: AnyKey, value: unknown],
-  { copy, ...options }: Setting
+  { copy, ttlMillis = ttlOf(caching), ...options }: Setting
 ): ReturnType<typeof Operations.set.over> => {
   checked(key)
   const copied = copy === undefined ? valueFor(caching, key, value) : copyOf<unknown>(copy, key)(value)
-  return caching.perform(Operations.set, key, copied, options)
+  return caching.perform(Operations.set, key, copied, { ...options, ttlMillis })
 }
+
+/** The constant `ttl` of the layer's strategy. */
+const ttlOf = ({ strategy }: Cache): number => (strategy && constantOfStrategy(strategy))?.ttl ?? Infinity
 
 const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined => {
   const { ifAbsent = false, ifPresent = false, ifUnchanged } = options

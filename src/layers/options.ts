@@ -101,7 +101,8 @@ export interface MemoryOptions {
    */
   readonly inherit?: Inherit | undefined
   /**
-   * The strategy of `Cached.withStrategy({ key })`; cached functions name theirs.
+   * The strategy of `Cached.withStrategy({ key })`; cached functions name theirs. Its constant `ttl` is that of each
+   * `Cached.set` and `Cached.setMany` without one.
    *
    * @default none: `Cached.withStrategy` names one
    */

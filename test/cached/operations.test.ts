@@ -1,7 +1,7 @@
 /** The operations one by one: get, set, has, remove, and what is wrong with their keys. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy, Transaction } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 
@@ -32,6 +32,28 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.getOption("k")).toEqual(Option.none())
       expect((yield* Cached.stats).loads).toBe(1)
     }).pipe(provided))
+
+  it.effect("AI-03 · set and setMany without a ttl have that of the layer's strategy, in a transaction too", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1)
+      yield* Cached.setMany([["many", 1]])
+      yield* Transaction.run(Cached.set("inside", 1))
+      yield* Cached.set("own", 1, { ttl: "3 hours" })
+      yield* Cached.set("endless", 1, { ttl: "Infinity" })
+      yield* Cached.set("own", 2, { keepTtl: true })
+      yield* Cached.set("new", 1, { keepTtl: true })
+      const ends = yield* Effect.forEach(["k", "many", "inside", "own", "new"], Cached.expiresIn)
+      expect(ends).toEqual([2, 2, 2, 3, 2].map(hours))
+      yield* TestClock.adjust("10000 days")
+      expect(yield* Effect.filter(["k", "many", "inside", "own", "endless"], Cached.has)).toEqual(["endless"])
+    }).pipe(Effect.provide(cache.layer({ strategy: Strategy.softTtl({ ttl: "2 hours", softTtl: "1 hour" }) }))))
+
+  it.effect("set without a ttl is for ever where the layer's strategy has no constant one", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1)
+      yield* TestClock.adjust("10000 days")
+      expect(yield* Cached.has("k")).toBe(true)
+    }).pipe(Effect.provide(cache.layer({ strategy: Strategy.ttl({ ttl: () => "1 hour" }) }))))
 
   it.effect("getOption: a stale value is a value, a running load is none, a stored failure neither", () =>
     Effect.gen(function*() {

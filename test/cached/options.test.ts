@@ -83,12 +83,17 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Cached.stats).toMatchObject({ notStored })
       }).pipe(provided))
 
-    it.effect.each([0, -1, "0 millis"] as const)("%s: not stored", (ttl) =>
-      Effect.gen(function*() {
-        const { load } = counting()
-        const get = load.pipe(Cached.ttl({ key: "k", ttl }))
-        expect([yield* get, yield* get]).toEqual([1, 2])
-      }).pipe(provided))
+    it.effect.each([0, -1, "0 millis"] as const)(
+      "%s: a mistake, and not stored where a function answers it",
+      (ttl) =>
+        Effect.gen(function*() {
+          const { load } = counting()
+          const exit = yield* Effect.exit(load.pipe(Cached.ttl({ key: "k", ttl })))
+          expect(String(exit)).toContain("ttl is zero or less")
+          const get = load.pipe(Cached.ttl({ key: "k", ttl: () => ttl }))
+          expect([yield* get, yield* get]).toEqual([1, 2])
+        }).pipe(provided)
+    )
 
     it.effect("Infinity: for ever", () =>
       Effect.gen(function*() {

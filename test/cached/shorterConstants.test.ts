@@ -119,15 +119,6 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       expect(yield* release(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))).toBe(2)
     }))
 
-  it.effect("a constant of nothing serves nothing that a constant has stored", () =>
-    Effect.gen(function*() {
-      const { after, before } = yield* releases(make())
-      const { load } = counting()
-      yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
-      const now = after(load.pipe(Cached.ttl({ key: "k", ttl: 0 })))
-      expect([yield* now, yield* now]).toEqual([2, 3])
-    }))
-
   it.effect("a longer constant prolongs nothing", () =>
     Effect.gen(function*() {
       const { after, before } = yield* releases(make())

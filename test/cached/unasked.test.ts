@@ -187,7 +187,7 @@ describe("an answer that nobody asked for", () => {
       const { lookup, users } = answering([2])
       yield* users(ids(1)).pipe(CachePolicy.readOnly)
       yield* users(ids(1)).pipe(CachePolicy.bypass)
-      yield* Cached.many(User, { lookup, strategy: Strategy.ttl({ ttl: 0 }) })(ids(1))
+      yield* Cached.many(User, { lookup, strategy: Strategy.ttl({ ttl: () => 0 }) })(ids(1))
       yield* Cached.many(User, { lookup, strategy: Strategy.ttl({ ttl: "1 hour", when: () => false }) })(ids(1))
       expect((yield* Cached.stats).size).toBe(0)
     }).pipe(inMemory))

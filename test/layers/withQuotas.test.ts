@@ -67,7 +67,7 @@ const model = (capacity: number, quotas: ReadonlyArray<number | undefined>) => {
         gone.push(`${item.id} replaced`)
         items = items.map((old) => old.id === item.id ? item : old)
       } else items.push(item)
-      while (weightOf(items) > capacity) take(items[0]!.id, "evicted")
+      while (weightOf(items) > capacity) take(items.find(({ id }) => id !== item.id)!.id, "evicted")
     }
   }
 }

@@ -82,7 +82,7 @@ export const drawSpec = (dice: Dice, id: string, { memory }: Config): Spec => {
   const kind = drawn === "maxHits" && !memory ? "ttl" : drawn
   const ttl = dice.chance(0.03) ? 0 : dice.pick(ttls)
   const late = dice.chance(0.2)
-  return {
+  return withLifetime({
     id,
     kind,
     policy: policyOf(dice),
@@ -101,8 +101,11 @@ export const drawSpec = (dice: Dice, id: string, { memory }: Config): Spec => {
     softTimeout: (kind === "softTtl" || kind === "failover") && dice.chance(0.3) ? 1 + dice.below(15) : undefined,
     retryAfter: dice.chance(0.3) ? undefined : dice.pick([0, 10, 40, 200]),
     failuresToo: dice.chance(0.4)
-  }
+  })
 }
+
+/** A constant is more than nothing. */
+const withLifetime = (spec: Spec): Spec => spec.ttlFunction === "none" && spec.ttl === 0 ? { ...spec, ttl: 1 } : spec
 
 /** what reads at the end need: nothing that may be refused */
 export const plainSpec = (id: string): Spec => ({

@@ -1,5 +1,5 @@
 /** Makes a strategy of its kind and options. */
-import type { Strategy } from "../../ports/strategy.ts"
+import type { Lifetime, Strategy } from "../../ports/strategy.ts"
 import { mistake, nearest, noOption, requireObject, unknownOf, within } from "../options/options.ts"
 import { type AnyOptions, type Kind, strategiesWith } from "./kind.ts"
 import { constantOf, isConstant, lifetimeOf } from "./lifetime.ts"
@@ -13,6 +13,10 @@ export const fallsBack = "~fallsBack"
 
 /** The lifetime of the strategy, if it is constant. */
 export const constant = "~constant"
+
+/** The lifetime that a strategy gives each value, if it is constant. */
+export const constantOfStrategy = (strategy: Strategy<any, any, any>): Lifetime | undefined =>
+  (strategy as { readonly [constant]?: Lifetime })[constant]
 
 export const make = (kind: Kind, options: AnyOptions): Strategy<any, any, any> => {
   checkOptions(kind, options)

@@ -10,6 +10,9 @@ export const validate = (kind: Kind, options: AnyOptions): void => {
   kind.check?.(options)
   validateConditions(options)
   const ttl = kind.ttl(options)
+  if (typeof ttl !== "function" && toMillis(ttl as Ttl.Input) <= 0) {
+    throw mistake("ttl is zero or less, so nothing would be stored: pass a function where that depends on the result")
+  }
   const beside = besideOf(kind, options)
   kind.lifetime(
     options,

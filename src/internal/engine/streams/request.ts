@@ -10,7 +10,7 @@ import type { Lifetime, Strategy } from "../../../Strategy.ts"
 import { withPrototype } from "../../effect.ts"
 import type { KeyInfo } from "../../key/info.ts"
 import { idOf, infoOf, type Key } from "../../key/ofKey.ts"
-import { constant, fallsBack } from "../../strategy/make.ts"
+import { constantOfStrategy, fallsBack } from "../../strategy/make.ts"
 import type { Engine } from "../engine.ts"
 import { FailedStream, type Manifest } from "../memory/manifest.ts"
 import { read } from "../read/read.ts"
@@ -114,7 +114,7 @@ const endOf = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<Ended, unknown> => 
 }
 
 const strategyOf = ({ key, maxTtlMillis, strategy }: Streaming, isKept: () => boolean): Strategy<any, any, any> => {
-  const fixed = constantOf(strategy) !== undefined
+  const fixed = constantOfStrategy(strategy) !== undefined
   const lifetime = (exit: Exit.Exit<unknown, unknown>): Lifetime | "skip" => {
     if (!isKept()) return "skip"
     const given = strategy.lifetime(endOf(exit), key)
@@ -133,9 +133,6 @@ const strategyOf = ({ key, maxTtlMillis, strategy }: Streaming, isKept: () => bo
   } as Strategy<any, any, any>
 }
 
-const constantOf = (strategy: Strategy<any, any, any>): Lifetime | undefined =>
-  (strategy as { readonly [constant]?: Lifetime })[constant]
-
 const optionsOf = ({ readDefaults }: Engine, { key, options }: Streaming): AnyReadOptions => {
   const { fallbackWhen = readDefaults.fallbackWhen, tags } = options
   return {
@@ -153,7 +150,8 @@ const optionsOf = ({ readDefaults }: Engine, { key, options }: Streaming): AnyRe
 }
 
 /** How long a page has to live that is written now, beside the time that its run may take. */
-export const longestTtl = ({ maxTtlMillis, strategy }: Streaming): number => constantOf(strategy)?.ttl ?? maxTtlMillis
+export const longestTtl = ({ maxTtlMillis, strategy }: Streaming): number =>
+  constantOfStrategy(strategy)?.ttl ?? maxTtlMillis
 
 // ---------------------------------------------------------------------------------------------------------------------
 // the request
@@ -178,7 +176,7 @@ interface Parts {
 
 export const make = (engine: Engine, streaming: Streaming, { load, onFollow, settled }: Parts): StreamRequest => {
   const channel: Channel = { log: undefined, followers: new Set() }
-  const fixed = constantOf(streaming.strategy)
+  const fixed = constantOfStrategy(streaming.strategy)
   const request: StreamRequest = Object.assign(new StreamRequest(), {
     engine,
     streaming,
