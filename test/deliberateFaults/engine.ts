@@ -383,7 +383,7 @@ unregister(self, flight)`
   },
   {
     name: "touch revives what memory had",
-    in: "setLifetime",
+    in: "moveDeadlines",
     find: "if (copy !== undefined && now < copy.expiresAt)",
     replace: "if (copy !== undefined && now < Infinity)"
   },

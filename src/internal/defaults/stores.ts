@@ -50,3 +50,6 @@ export const leasesRemembered = 10_000
 
 /** Ids of results that the store was asked to commit and has not answered. */
 export const unansweredCommits = 10_000
+
+/** How often a look-up asks again for entries whose tags were invalidated since it has asked for them. */
+export const lookupsAgain = 8

@@ -40,11 +40,11 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a value that is set enters memory before it is pending",
     in: "replaceInStore",
-    find: `const item = Pending.add(pending, { _tag: "Id", id })
+    find: `const item = Pending.addWrite(pending, id)
     const { clears } = pending
     replaceHere()`,
     replace: `replaceHere()
-    const item = Pending.add(pending, { _tag: "Id", id })
+    const item = Pending.addWrite(pending, id)
     const { clears } = pending`,
     by: "test/internal/engine/withinOneStep.test.ts"
   },

@@ -3,6 +3,27 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a look-up does not wait for the commit of what it looks for",
+    in: "lookup",
+    find: "current === undefined || !meets(self, current)",
+    replace: "current === undefined || meets(self, current) || true",
+    by: "test/transaction/lookups.test.ts"
+  },
+  {
+    name: "a commit does not wait for the look-ups before it",
+    in: "commit",
+    find: ".filter((lookup) => meets(lookup, self))",
+    replace: ".filter((lookup) => meets(lookup, self) && false)",
+    by: "test/transaction/lookups.test.ts"
+  },
+  {
+    name: "a look-up finds nothing where a write is under way",
+    in: "isGone",
+    find: "self.all !== undefined || self.ids.get(id)!.isWrite !== true",
+    replace: "true",
+    by: "test/transaction/lookups.test.ts"
+  },
+  {
     name: "a serializable transaction is shown what comes and goes",
     in: "inBase",
     find: "listed === undefined",

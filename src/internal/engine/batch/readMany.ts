@@ -333,7 +333,7 @@ const askStore = (
   const { budget, fiber, mutations, policy } = reading
   const toAsk = missing.filter(({ asked }) => !asked)
   if (toAsk.length === 0) return Effect.void
-  const asking = fetchMany(tier, budget!, toAsk.map(({ key }) => key), toAsk.map(({ id }) => id))
+  const asking = fetchMany(tier, budget!, { keys: toAsk.map(({ key }) => key), ids: toAsk.map(({ id }) => id) })
   return Effect.flatMap(asking, (found) => {
     const now = nowOf(fiber)
     const take = (i: number): void => {

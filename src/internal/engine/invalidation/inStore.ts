@@ -80,7 +80,7 @@ export const replaceInStore = <R>(
 ): Effect.Effect<Stored | undefined | Fault, never, R> =>
   Effect.uninterruptibleMask((restore) => {
     const { pending, store } = tier
-    const item = Pending.add(pending, { _tag: "Id", id })
+    const item = Pending.addWrite(pending, id)
     const { clears } = pending
     replaceHere()
     const replacing = Effect.tap(value, (stored) => {

@@ -76,7 +76,7 @@ export const entries = (self: Engine, prefix: string): Stream.Stream<Known, Stor
     const unseen = new IdSet()
     const { pending } = tier
     const stored = scan(tier, prefix).pipe(
-      Stream.filter(({ id }) => !Pending.isPending(pending, id)),
+      Stream.filter(({ id }) => !Pending.isGone(pending, id)),
       InTurns.inChunks,
       Stream.mapEffect((scanned) => {
         for (const { id } of scanned) unseen.delete(id)

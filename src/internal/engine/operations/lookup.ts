@@ -2,6 +2,7 @@
 import { capture, capturedFirst, derives, isCompared } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import { lookupsAgain } from "../../defaults/stores.ts"
 import { idOf, type Key, tagsOf } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
 import { recordServed } from "../derived/recorder.ts"
@@ -15,11 +16,12 @@ import * as Policy from "../request/callPolicy.ts"
 import { nowOf, readContextOf } from "../request/context.ts"
 import { trustsMemory } from "../request/decide.ts"
 import { budgetOf } from "../storeTier/ask.ts"
+import * as Commits from "../storeTier/commits.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
 import { fetchMany } from "../storeTier/fetchMany.ts"
-import type { Item } from "../storeTier/pendingInvalidations.ts"
-import type { Fault, Fetched, StoreTier } from "../storeTier/storeTier.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
+import { type Budget, type Fault, type Fetched, Rejected, type StoreTier } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { meet } from "../telemetry/keyClasses.ts"
 
@@ -81,21 +83,45 @@ export const storedMany = (
       )
     }
     const entries = keys.map((key) => inMemory(self, fiber, policy, key))
+    if (tier === undefined || !policy.readsStore || !entries.includes(undefined)) return Effect.succeed(entries)
+    const budget = budgetOf(tier, policy)
+    const orFault = (fault: Fault): Effect.Effect<ReadonlyArray<Entry | undefined>> =>
+      policy.strict ? strictly(fault) : onFault === undefined ? Effect.succeed(entries) : onFault(fault)
+    return Commits.lookup(tier, budget, new Set(keys.map(idOf)), {
+      // the commit may have put it in memory, or removed it there
+      run: (hasWaited) =>
+        Effect.suspend(() => {
+          const here = hasWaited ? keys.map((key) => inMemory(self, fiber, policy, key)) : entries
+          return here.includes(undefined)
+            ? complete(self, { tier, budget, keys, entries: here, orFault })
+            : Effect.succeed(here)
+        }),
+      late: orFault
+    })
+  })
+
+interface Completing {
+  readonly tier: StoreTier
+  readonly budget: Budget
+  readonly keys: ReadonlyArray<Key>
+  /** what memory has of them */
+  readonly entries: Array<Entry | undefined>
+  readonly orFault: (fault: Fault) => Effect.Effect<ReadonlyArray<Entry | undefined>>
+}
+
+/** Asks the store for what memory does not have. */
+const complete = (
+  self: Engine,
+  { budget, entries, keys, orFault, tier }: Completing
+): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> =>
+  Effect.withFiber((fiber) => {
+    const policy = fiber.getRef(Policy.Current)
     const missing = keys.filter((_, i) => entries[i] === undefined)
-    if (missing.length === 0 || tier === undefined || !policy.readsStore) return Effect.succeed(entries)
     const { mutations } = self
     const former = missing.map((key) => self.memory.entries.get(idOf(key)))
-    const budget = budgetOf(tier, policy)
-    const fetched: Effect.Effect<ReadonlyArray<Fetched | Fault>, never, any> = missing.length === 1
-      ? Effect.map(
-        fetch(tier, budget, { key: missing[0]!, id: idOf(missing[0]!), tags: tagsOf(missing[0]!) }),
-        (found) => [found]
-      )
-      : fetchMany(tier, budget, missing, missing.map(idOf))
-    return Effect.flatMap(fetched, (found) => {
+    return Effect.flatMap(foundIn(tier, budget, missing), (found) => {
       const fault = found.find(isFault)
-      if (fault !== undefined && policy.strict) return strictly(fault)
-      if (fault !== undefined && onFault !== undefined) return onFault(fault)
+      if (fault !== undefined) return orFault(fault)
       const now = nowOf(fiber)
       let next = 0
       for (const [i, key] of keys.entries()) {
@@ -107,7 +133,7 @@ export const storedMany = (
         const id = idOf(key)
         // a write, an invalidation or a load meanwhile is newer than this answer
         const isNewest = self.mutations === mutations && !self.flights.has(id) &&
-          self.memory.entries.get(id) === former[place]
+          !Pending.isPending(tier.pending, id) && self.memory.entries.get(id) === former[place]
         if (policy.writes && isNewest) {
           answer.memoryExpiresAt = -Infinity
           Memory.put(self.memory, answer, now)
@@ -117,12 +143,45 @@ export const storedMany = (
     })
   })
 
+type Found = ReadonlyArray<Fetched | Fault>
+
+/**
+ * What the store has of keys, as it was at one time. The versions of tags may be asked for later than the entries: one
+ * that is invalid by them may have been replaced in between, together with its tags. So all are asked for again, until
+ * two answers are the same; of a store that changes its mind each time the last one counts.
+ */
+const foundIn = Effect.fnUntraced(function*(
+  tier: StoreTier,
+  budget: Budget,
+  keys: ReadonlyArray<Key>
+): Effect.fn.Return<Found, never, any> {
+  let found = yield* askedFor(tier, budget, keys)
+  for (let i = 0; i < lookupsAgain && found.some((one) => one instanceof Rejected && one.isInvalid); i++) {
+    const before = found
+    found = yield* askedFor(tier, budget, keys)
+    if (before.every((one, i) => writeIdOf(one) === writeIdOf(found[i]))) return before
+  }
+  return found
+})
+
+const askedFor = (tier: StoreTier, budget: Budget, keys: ReadonlyArray<Key>): Effect.Effect<Found, never, any> => {
+  const { isGone } = Pending
+  const [key] = keys
+  return keys.length === 1
+    ? Effect.map(fetch(tier, budget, { key: key!, id: idOf(key!), tags: tagsOf(key!), isGone }), (found) => [found])
+    : fetchMany(tier, budget, { keys, ids: keys.map(idOf), isGone })
+}
+
+const writeIdOf = (found: Fetched | Fault): string | undefined =>
+  found instanceof Entry || found instanceof Rejected ? found.writeId : undefined
+
 /** The invalidations in the way of a strict look-up. */
 export const unsentOf = (
   tier: StoreTier | undefined,
   policy: Policy.Policy,
   keys: ReadonlyArray<Key>
-): ReadonlyArray<Item> => keys.flatMap((key) => inTheWay(tier, policy, { id: idOf(key), tags: () => tagsOf(key) }))
+): ReadonlyArray<Pending.Item> =>
+  keys.flatMap((key) => inTheWay(tier, policy, { id: idOf(key), tags: () => tagsOf(key) }))
 
 export const lookup = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
   Effect.map(lookupMany(self, [key]), first)

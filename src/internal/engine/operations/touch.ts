@@ -8,6 +8,7 @@ import * as Memory from "../memory/memory.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { nowOf } from "../request/context.ts"
 import { ask, budgetOf } from "../storeTier/ask.ts"
+import * as Commits from "../storeTier/commits.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { strictly } from "../storeTier/strict.ts"
@@ -23,8 +24,6 @@ export const touch = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<
 const setLifetime = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
   Effect.withFiber((fiber) => {
     const policy = fiber.getRef(Policy.Current)
-    const id = idOf(key)
-    const now = nowOf(fiber)
     const unsent = unsentOf(self.storeTier, policy, [key])
     if (unsent.length > 0) {
       return Effect.flatMap(
@@ -35,6 +34,19 @@ const setLifetime = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<b
             : Effect.provideService(setLifetime(self, key, ttlMillis), Policy.Current, left)
       )
     }
+    const { storeTier: tier } = self
+    const id = idOf(key)
+    if (tier === undefined) return moveDeadlines(self, id, ttlMillis)
+    return Commits.lookup(tier, budgetOf(tier, policy), new Set([id]), {
+      run: () => moveDeadlines(self, id, ttlMillis),
+      late: (fault) => policy.strict ? strictly(fault) : Effect.succeed(false)
+    })
+  })
+
+const moveDeadlines = (self: Engine, id: string, ttlMillis: number): Effect.Effect<boolean> =>
+  Effect.withFiber((fiber) => {
+    const policy = fiber.getRef(Policy.Current)
+    const now = nowOf(fiber)
     const expiresAt = now + ttlMillis
     const entry = Memory.peek(self.memory, self.tagEpochs, id)
     const wasThere = entry !== undefined && now < entry.expiresAt
@@ -45,7 +57,7 @@ const setLifetime = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<b
     markChanged(self, id)
     // while an invalidation is pending, the store may still have the invalidated entry
     const { storeTier: tier } = self
-    if (tier === undefined || Pending.isPending(tier.pending, id)) return Effect.succeed(wasThere)
+    if (tier === undefined || Pending.isGone(tier.pending, id)) return Effect.succeed(wasThere)
     return Effect.flatMap(
       ask(tier, budgetOf(tier, policy), "touch", tier.store.touch(id, { softExpiresAt: expiresAt, expiresAt })),
       (answer) => {

@@ -109,8 +109,8 @@ export const fetch = Effect.fnUntraced(function*(
   budget: Budget,
   asked: Asked
 ): Effect.fn.Return<Fetched | Fault, never, any> {
-  const { hold, id, tags } = asked
-  if (Pending.isPending(tier.pending, id)) return undefined
+  const { hold, id, isGone = Pending.isPending, tags } = asked
+  if (isGone(tier.pending, id)) return undefined
   const found = yield* fetchWith(tier, budget, asked, tags)
   if (!(found instanceof OtherTags)) return found
   // a change of what it derives from is noticed from here on
@@ -189,7 +189,9 @@ const check = (tier: StoreTier, { bornAt, key, now, stored, tags, versions }: Re
   const names = tagNames(stored.meta.tags)
   const validity = validityOf(tier, stored.meta, tags, versions)
   // a pending invalidation may have been acknowledged since the store was asked: then the epoch of the tag has moved
-  if (validity === "gone" || TagEpochs.changedSince(tier.front.tagEpochs, names, bornAt)) return new Rejected(writeId)
+  if (validity === "gone" || TagEpochs.changedSince(tier.front.tagEpochs, names, bornAt)) {
+    return new Rejected(writeId, true)
+  }
   const softened = validity === "soft" || TagEpochs.softenedSince(tier.front.tagEpochs, names, bornAt)
   const codec = codecFor(codecsOf(tier, key), stored)
   return codec === undefined ? new Rejected(writeId) : { codec, softened }

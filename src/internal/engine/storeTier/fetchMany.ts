@@ -10,7 +10,7 @@ import { ask } from "./ask.ts"
 import { isFault } from "./faults.ts"
 import { reviveNow, reviveUnsafe } from "./fetch.ts"
 import * as Pending from "./pendingInvalidations.ts"
-import { type Budget, type Fault, type Fetched, NeedsEffect, type StoreTier } from "./storeTier.ts"
+import { type Asked, type Budget, type Fault, type Fetched, NeedsEffect, type StoreTier } from "./storeTier.ts"
 
 /** An id that no entry has: `get` with it answers the versions of tags alone. */
 export const noEntryId = "~"
@@ -28,16 +28,20 @@ const allTags = (entries: ReadonlyArray<Stored | undefined>): ReadonlyArray<stri
   return Array.from(names)
 }
 
+interface AskedMany extends Pick<Asked, "isGone"> {
+  readonly keys: ReadonlyArray<Key>
+  readonly ids: ReadonlyArray<string>
+}
+
 /** As `fetch`, for many: one request for all entries, and one for all their tags. */
 export const fetchMany = Effect.fnUntraced(function*(
   tier: StoreTier,
   budget: Budget,
-  keys: ReadonlyArray<Key>,
-  ids: ReadonlyArray<string>
+  { ids, isGone = Pending.isPending, keys }: AskedMany
 ): Effect.fn.Return<ReadonlyArray<Fetched | Fault>, never, any> {
   // the epoch before asking: an invalidation during the request must end these entries
   const bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
-  const asked = ids.filter((id) => !Pending.isPending(tier.pending, id))
+  const asked = ids.filter((id) => !isGone(tier.pending, id))
   const answer = asked.length === 0 ? [] : yield* ask(tier, budget, "getMany", tier.store.getMany(asked))
   if (isFault(answer)) return ids.map(() => answer)
   const tags = allTags(answer)

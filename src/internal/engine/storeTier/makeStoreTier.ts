@@ -16,6 +16,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
   codecs: new WeakMap(),
   plain: { success: options.serializer.make(undefined), failure: undefined },
   pending: Pending.make(),
+  commits: { current: undefined, lookups: new Set() },
   unanswered: new Set(),
   circuit: Circuit.make(),
   failing: new Set(),

@@ -26,6 +26,8 @@ export interface Item {
   readonly target: Target
   /** for how many of its ids or tags no newer item replaces it; 0: an answer to it has no effect any more */
   places: number
+  /** a write under way: the store has the entry of before it, or the new one, and a look-up may be given either */
+  isWrite?: boolean
 }
 
 type Target =
@@ -63,6 +65,12 @@ export const add = (self: PendingInvalidations, target: Target): Item => {
       self.clears++
   }
   return item
+}
+
+/** Adds the item of a write. Over what the store has not removed, or may not have, it counts as a removal, too. */
+export const addWrite = (self: PendingInvalidations, id: string): Item => {
+  const isWrite = self.ids.get(id)?.isWrite ?? !self.ids.has(id)
+  return Object.assign(add(self, { _tag: "Id", id }), { isWrite })
 }
 
 const put = (self: PendingInvalidations, items: Map<string, Item>, name: string, item: Item): void => {
@@ -104,6 +112,10 @@ export const pendingMode = (self: PendingInvalidations, tags: ReadonlyArray<stri
 /** The store was asked about it in vain. */
 export const markUnsent = (self: PendingInvalidations, item: Item): void => {
   if (item.places > 0) self.unsent.add(item)
+  if (item.target._tag === "Id") {
+    // nor does the store have what a newer write of it replaces
+    for (const one of [item, self.ids.get(item.target.id)]) if (one !== undefined) one.isWrite = false
+  }
   // above the limit one `clear` replaces all. Items that the store is just being asked about do not count: many keys
   // invalidated at once are no incident
   if (self.unsent.size <= pendingInvalidations) return
@@ -153,6 +165,10 @@ export const isUnsent = (self: PendingInvalidations, id: string, tags: ReadonlyA
 /** Whether an invalidation of the id, or a `clear`, is pending. */
 export const isPending = (self: PendingInvalidations, id: string): boolean =>
   self.all !== undefined || (self.ids.size > 0 && self.ids.has(id))
+
+/** As `isPending`, for a look-up, which may be given what a write under way replaces. */
+export const isGone = (self: PendingInvalidations, id: string): boolean =>
+  isPending(self, id) && (self.all !== undefined || self.ids.get(id)!.isWrite !== true)
 
 /** Whether an invalidation of one of the tags is pending, or of an id that one of them stands for. */
 export const areTagsPending = (self: PendingInvalidations, tags: ReadonlyArray<string>): boolean =>

@@ -1,5 +1,6 @@
 /** The store tier: a store, with the state that the engine keeps about it, and what is done with it. */
 import type * as Effect from "effect/Effect"
+import type * as Latch from "effect/Latch"
 import type { SerializerError, StoreError, StoreErrorReason } from "../../../CacheError.ts"
 import type { Codec, Serializer } from "../../../ports/serializer.ts"
 import type { Store, TouchOptions } from "../../../ports/store.ts"
@@ -37,6 +38,8 @@ export interface Asked {
   readonly tags: ReadonlyArray<string>
   /** called with the tags of the entry before it is asked for again with them: from then on their changes are noticed */
   readonly hold?: ((tags: ReadonlyArray<string>) => void) | undefined
+  /** whether the store is not asked; without it, whether an invalidation of the id is pending */
+  readonly isGone?: typeof Pending.isPending
 }
 
 /** A synchronous store cannot answer at once: it failed, its circuit is open, or the codec needs services or time. */
@@ -46,8 +49,11 @@ export const NeedsEffect = Symbol("Later")
 export class Rejected {
   readonly _tag = "Rejected"
   readonly writeId: string
-  constructor(writeId: string) {
+  /** by a tag: there may be a newer one since */
+  readonly isInvalid: boolean
+  constructor(writeId: string, isInvalid = false) {
     this.writeId = writeId
+    this.isInvalid = isInvalid
   }
 }
 
@@ -86,6 +92,21 @@ export interface StoreSteps {
   readonly close: (tier: StoreTier) => Effect.Effect<void>
 }
 
+/** What asks the store for ids of a commit, or writes them. */
+export interface Concern {
+  /** opens when it has ended */
+  readonly ended: Latch.Latch
+  /** `undefined`: tags are invalidated or all is cleared, and nobody knows which entries that concerns */
+  readonly ids: ReadonlySet<string> | undefined
+}
+
+export interface Commits {
+  /** the commit under way, or the next one; there is one at a time */
+  current: Concern | undefined
+  /** the look-ups that ask the store, and those that wait for a commit */
+  readonly lookups: Set<Concern>
+}
+
 /** A store, with the state that the engine keeps about it. */
 export interface StoreTier extends StoreTierOptions {
   readonly steps: StoreSteps
@@ -96,6 +117,7 @@ export interface StoreTier extends StoreTierOptions {
   /** for string keys */
   readonly plain: Codecs
   readonly pending: Pending.PendingInvalidations
+  readonly commits: Commits
   /** ids whose commit was asked for and not answered: the store may carry it out later, when nothing here knows the id */
   readonly unanswered: Set<string>
   readonly circuit: Circuit.Circuit

@@ -18,6 +18,7 @@ import { holdsInMemory, put } from "../operations/set.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { ask, budgetOf } from "../storeTier/ask.ts"
 import { encode } from "../storeTier/codec.ts"
+import * as Commits from "../storeTier/commits.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
@@ -209,7 +210,7 @@ const inStore = Effect.fnUntraced(function*(
   const refusal = tooLarge(store.name, sizeOf(steps))
   if (refusal !== undefined) return yield* refusal
   yield* replayed(tier, items, budget)
-  yield* Effect.uninterruptible(Effect.suspend(() => {
+  const carriedOut = Effect.suspend(() => {
     const sent = begin(tier, items)
     const { mutations } = base
     return Effect.flatMap(
@@ -238,8 +239,15 @@ const inStore = Effect.fnUntraced(function*(
         return Effect.void
       }
     )
-  }))
+  })
+  yield* Effect.uninterruptible(Commits.commit(tier, concernedBy(items), carriedOut))
 })
+
+/** The ids that are written; `undefined`: those of tags too, which nobody knows, or all. */
+const concernedBy = (items: ReadonlyArray<Item>): ReadonlySet<string> | undefined =>
+  items.some(({ _tag }) => _tag === "Sweep")
+    ? undefined
+    : new Set(items.flatMap((item) => item._tag === "Write" ? item.id : []))
 
 /**
  * The versions that the tags of what is set have at the commit: as the store has them now, and moved on by the
@@ -324,7 +332,7 @@ const begin = ({ pending }: StoreTier, items: ReadonlyArray<Item>): Sent => {
     if (item._tag === "Load") continue
     if (item._tag === "Write") {
       const displaced = isOfOthers(pending.ids.get(item.id))
-      sent.set(Pending.add(pending, { _tag: "Id", id: item.id }), { displaced })
+      sent.set(Pending.addWrite(pending, item.id), { displaced })
     } else if (item.sweep._tag === "Tags") {
       const { mode, tags } = item.sweep
       const displaced = tags.some((tag) => isOfOthers(pending.tags.get(tag)))

@@ -19,7 +19,6 @@ import { cycleOf } from "./loads.ts"
 import { fail, lock } from "./locks.ts"
 import { guarded, isEnded, type Overlay, rebase, see, touch } from "./overlay.ts"
 import { remove } from "./removals.ts"
-import { afterCommits } from "./turns.ts"
 
 /** Why something is looked for: it decides whether it is checked at the commit. */
 type Purpose = "explicit" | "condition" | "cached"
@@ -64,7 +63,7 @@ const below = (
   const onFault = purpose === "cached" || root.bypasses ? undefined : (fault: Fault) => fail(root, fault)
   // a load inside reads it here, from the copy at this level
   const lookedUp = Effect.updateService(Lookup.storedMany(base, keys, onFault), Policy.Current, Policy.readingAll)
-  return Effect.map(afterCommits(base, keys.map(idOf), lookedUp), (found) => {
+  return Effect.map(lookedUp, (found) => {
     for (const [i, entry] of found.entries()) {
       if (entry !== undefined) entry.writeId ??= base.tokens.next(16)
       if (root.isolation === "serializable" || (root.isolation === "locked" && purpose !== "cached")) {

@@ -1,0 +1,93 @@
+/**
+ * Look-ups beside commits. What a transaction writes is neither old nor new while the store is asked to commit it, so a
+ * look-up of that waits for the answer, and a commit waits for the look-ups that came before it.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import { StoreError } from "../../../CacheError.ts"
+import { afterProgramMillis, programMillis } from "../../time/programTime.ts"
+import { exitBefore } from "./ask.ts"
+import type { Budget, Concern, StoreTier } from "./storeTier.ts"
+
+const begin = (ids: ReadonlySet<string> | undefined): Concern => ({ ended: Latch.makeUnsafe(false), ids })
+
+const meets = (some: Concern, others: Concern): boolean => {
+  if (some.ids === undefined || others.ids === undefined) return true
+  const [few, many] = some.ids.size < others.ids.size ? [some.ids, others.ids] : [others.ids, some.ids]
+  for (const id of few) if (many.has(id)) return true
+  return false
+}
+
+interface Lookup<A, E, R> {
+  readonly run: (hasWaited: boolean) => Effect.Effect<A, E, R>
+  /** where the commit takes longer than the look-up has */
+  readonly late: (fault: StoreError) => Effect.Effect<A, E, R>
+}
+
+/** Runs a look-up in the store, after the commit under way if that concerns it. */
+export const lookup = <A, E, R>(
+  tier: StoreTier,
+  budget: Budget,
+  ids: ReadonlySet<string>,
+  { late, run }: Lookup<A, E, R>
+): Effect.Effect<A, E, R> => {
+  const { commits, store } = tier
+  return Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const self = begin(ids)
+      commits.lookups.add(self)
+      return self
+    }),
+    (self) => {
+      const { current } = commits
+      return current === undefined || !meets(self, current)
+        ? run(false)
+        : Effect.flatMap(
+          awaited(current, budget),
+          (hasEnded) =>
+            hasEnded ? run(true) : late(new StoreError({ store: store.name, operation: "get", reason: "Timeout" }))
+        )
+    },
+    (self) =>
+      Effect.suspend(() => {
+        commits.lookups.delete(self)
+        return self.ended.open
+      })
+  )
+}
+
+/**
+ * Runs a commit of ids when the look-ups before it have ended; those that come later wait for it. A look-up that takes
+ * longer than the store has time to answer is not waited for: its caller's codec may wait for this commit.
+ */
+export const commit = <A, E, R>(
+  tier: StoreTier,
+  ids: ReadonlySet<string> | undefined,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => {
+  const { commits } = tier
+  return Effect.acquireUseRelease(
+    Effect.sync(() => commits.current = begin(ids)),
+    (self) => {
+      const before = Array.from(commits.lookups).filter((lookup) => meets(lookup, self))
+      const budget = { leftMillis: tier.storeTimeoutMillis }
+      return Effect.andThen(Effect.forEach(before, (lookup) => awaited(lookup, budget), { discard: true }), effect)
+    },
+    (self) =>
+      Effect.suspend(() => {
+        commits.current = undefined
+        return self.ended.open
+      })
+  )
+}
+
+/** Waits for the end of another one, within a budget. Answers whether it has ended. */
+const awaited = ({ ended }: Concern, budget: Budget): Effect.Effect<boolean> =>
+  Effect.flatMap(Clock.Clock, (clock) => {
+    const startedAt = programMillis(clock)
+    return Effect.map(exitBefore(ended.await, afterProgramMillis(clock, budget.leftMillis)), (exit) => {
+      budget.leftMillis -= programMillis(clock) - startedAt
+      return exit !== undefined
+    })
+  })
