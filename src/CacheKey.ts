@@ -227,7 +227,8 @@ export interface Options<
  *   and error: a change that shows in a schema makes new keys. In the *payload*, equal values have one text and
  *   different values have different ones; the order of fields, records, sets and maps does not count. Ids over 200
  *   bytes of UTF-8 are hashed (SHA-256).
- * - The constructor runs no schema, but applies constructor defaults; `decode` validates.
+ * - A key is what its schema decodes: the constructor applies constructor defaults, and encodes and decodes again what
+ *   has a transformation, so that `"ADA"` and `"ada"` are one key where a field is lower-cased. `decode` validates too.
  * - The class is also a `PrimaryKey`, a `Persistable` and a `Request`, with `Equal` and `Hash` by id.
  *
  * **Gotchas**

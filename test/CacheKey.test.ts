@@ -207,9 +207,18 @@ describe("canonical payloads", () => {
     expect(CacheKey.id(new Optional({ c: "x" }))).not.toBe(CacheKey.id(new Optional({ a: {} })))
   })
 
-  it("tell an absent optional field from one that is `undefined`", () => {
-    const Key = define({ payload: { a: Schema.optional(Schema.String) } })
-    expect(CacheKey.id(new Key({}))).not.toBe(CacheKey.id(new Key({ a: undefined })))
+  it.each<[string, Schema.Struct.Fields]>([
+    ["optional", { q: Schema.String, page: Schema.optional(Schema.Int) }],
+    ["optional, of any text or number", { q: Schema.String, page: Schema.optional(Schema.Json) }],
+    ["without `undefined` in its type", { q: Schema.String, page: Schema.optionalKey(Schema.Int) }],
+    ["`UndefinedOr`", { q: Schema.String, page: Schema.UndefinedOr(Schema.Int) }]
+  ])("an absent field and one that is `undefined` are one: %s", (_, payload) => {
+    const Key = define({ payload })
+    expect(CacheKey.id(new Key({ q: "x" }))).toBe(CacheKey.id(new Key({ q: "x", page: undefined })))
+    const Nested = define({ payload: { search: Schema.Struct(payload), list: Schema.Array(Schema.Struct(payload)) } })
+    expect(CacheKey.id(new Nested({ search: { q: "x" }, list: [{ q: "x" }] }))).toBe(
+      CacheKey.id(new Nested({ search: { q: "x", page: undefined }, list: [{ q: "x", page: undefined }] }))
+    )
   })
 
   it.each<[string, Schema.Constraint, unknown, unknown]>([

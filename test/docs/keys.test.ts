@@ -1,6 +1,6 @@
 /** `docs/keys.md` says what makes a new key: the table is computed here. `UPDATE_DOCS=1` writes it. */
 import { expect, it } from "@effect/vitest"
-import { Effect, Schema, SchemaGetter } from "effect"
+import { Effect, Schema, SchemaGetter, SchemaTransformation } from "effect"
 import { CacheKey } from "effect-cached"
 import { readFileSync, writeFileSync } from "node:fs"
 
@@ -34,6 +34,7 @@ const scaled = (factor: number): Schema.Constraint =>
     decode: SchemaGetter.transform((n: number) => n * factor),
     encode: SchemaGetter.transform((n: number) => n / factor)
   }))
+const lower = String.pipe(Schema.decode(SchemaTransformation.toLowerCase()))
 const tree = (leaf: Schema.Constraint): Schema.Constraint => {
   const Tree: Schema.Top = Struct({ leaf, kids: Schema.Array(Schema.suspend((): Schema.Top => Tree)) })
   return Tree
@@ -54,6 +55,11 @@ const rows: ReadonlyArray<readonly [change: string, before: Case, after: Case]> 
     "an optional field given as `undefined` instead of left out",
     { payload: { city: Schema.optional(String) }, value: {} },
     { payload: { city: Schema.optional(String) }, value: { city: undefined } }
+  ],
+  [
+    "a value that the schema decodes to the same value",
+    { payload: { city: lower }, value: { city: "berlin" } },
+    { payload: { city: lower }, value: { city: "Berlin" } }
   ],
   [
     "a field left out for which the constructor has the same default",

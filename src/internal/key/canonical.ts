@@ -144,6 +144,9 @@ const absent = "!"
 export const has = (object: object, name: string): boolean =>
   Object.hasOwn(object, name) || (name in object && !(name in Object.prototype))
 
+/** `undefined` in an optional property is the same to who reads it. */
+const isAbsent = (object: Fields, name: string): boolean => object[name] === undefined || !has(object, name)
+
 export const property = (name: string, ast: SchemaAST.AST, compile: Compile): Property => {
   const { encode, is, primitive } = compile(ast)
   return SchemaAST.isOptional(ast)
@@ -151,8 +154,8 @@ export const property = (name: string, ast: SchemaAST.AST, compile: Compile): Pr
       name,
       optional: true,
       primitive: false,
-      is: (object) => !has(object, name) || is(object[name]),
-      encode: (object) => has(object, name) ? encode(object[name]) : absent
+      is: (object) => isAbsent(object, name) || is(object[name]),
+      encode: (object) => isAbsent(object, name) ? absent : encode(object[name])
     }
     : { name, optional: false, primitive, is: (object) => is(object[name]), encode: (object) => encode(object[name]) }
 }

@@ -19,8 +19,9 @@ import { isKey, keyTypeId } from "./isKey.ts"
 import { remembering } from "./knownIds.ts"
 import { compileFields, configError, encoder } from "./payload.ts"
 import { noteClass } from "./sameIds.ts"
+import { settling } from "./settle.ts"
 import { fingerprint, opaqueType, walk } from "./structure.ts"
-import { checkTags, keyTags, type TagOptions } from "./tags.ts"
+import { type Assign, checkTags, keyTags, type TagOptions } from "./tags.ts"
 import { type Ids, idsOf } from "./template/templates.ts"
 
 const follow = { suspended: "follow" } as const
@@ -63,7 +64,8 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   const prefix = (): string => known ??= prefixOf()
   const encode = template?.encode ?? encoder(name, properties)
   const codecs = { success: success as AnyCodec, error: error as AnyCodec }
-  const tags = keyTags(name, options, properties)
+  const assign = assigner(name, fields, relevant)
+  const tags = keyTags(name, options, properties, assign)
   let isUndescribed: boolean | undefined
   const info: KeyInfo = {
     name,
@@ -77,7 +79,6 @@ export const define = (name: string, options: Options): new(input: unknown) => K
     hasError: options.error !== undefined,
     ...tags.info
   }
-  const assign = assigner(name, fields)
   const decode = Schema.decodeUnknownEffect(payload)
 
   const makeId = (fields: Fields) => limit(prefix(), encode(fields))
@@ -203,45 +204,51 @@ const refuseOpaque = (
   }
 }
 
-/** Copies the declared fields of a constructor's input, applies defaults and constructs classes. */
-const assigner = (
-  name: string,
-  fields: Schema.Struct.Fields
-): (self: Record<string, unknown>, input: unknown) => void => {
+/**
+ * Copies the declared fields of a constructor's input, applies defaults, constructs classes, and settles what has
+ * transformations and is relevant. With `of`: the fields alone that this object has.
+ */
+const assigner = (name: string, fields: Schema.Struct.Fields, relevant: Schema.Struct.Fields): Assign => {
   const names = Object.keys(fields)
   // Lazy, because schemas behind `suspend` may not be defined yet.
   let makers: ReadonlyArray<Maker> | undefined
-  return (self, input) => {
+  return (self, input, of) => {
     if (names.length === 0) return
-    makers ??= names.map((field) => maker(name, field, fields[field]!))
+    makers ??= names.map((field) => maker(name, field, fields[field]!, field in relevant))
     const given = (input ?? {}) as Fields
-    for (let i = 0; i < makers.length; i++) makers[i]!(self, given)
+    for (let i = 0; i < makers.length; i++) if (of === undefined || has(of, names[i]!)) makers[i]!(self, given)
   }
 }
 
 type Maker = (self: Record<string, unknown>, input: Fields) => void
 
-const maker = (name: string, field: string, schema: Schema.Constraint): Maker => {
-  switch (construction(schema.ast)) {
-    case "defaults":
-      return made(name, field, schema)
-    case "classes": {
-      // An instance is kept: for a union of classes, Effect's constructor would make it an instance of the first one.
-      const is = SchemaParser.is(schema)
-      const make = made(name, field, schema)
-      return (self, input) => {
-        if (has(input, field) && is(input[field])) self[field] = input[field]
-        else make(self, input)
-      }
+const maker = (name: string, field: string, schema: Schema.Constraint, isRelevant: boolean): Maker => {
+  const { classes, defaults, transforms } = construction(schema.ast)
+  const make = defaults ? made(name, field, schema) : classes ? instances(name, field, schema) : copied(field, schema)
+  if (!transforms || !isRelevant) return make
+  const settle = settling(name, field, schema)
+  return (self, input) => {
+    make(self, input)
+    if (self[field] !== undefined) self[field] = settle(self[field])
+  }
+}
+
+const copied = (field: string, schema: Schema.Constraint): Maker =>
+  SchemaAST.isOptional(schema.ast)
+    ? (self, input) => {
+      if (has(input, field)) self[field] = input[field]
     }
-    case "none":
-      return SchemaAST.isOptional(schema.ast)
-        ? (self, input) => {
-          if (has(input, field)) self[field] = input[field]
-        }
-        : (self, input) => {
-          self[field] = input[field]
-        }
+    : (self, input) => {
+      self[field] = input[field]
+    }
+
+/** An instance is kept: for a union of classes, Effect's constructor would make it an instance of the first one. */
+const instances = (name: string, field: string, schema: Schema.Constraint): Maker => {
+  const is = SchemaParser.is(schema)
+  const make = made(name, field, schema)
+  return (self, input) => {
+    if (has(input, field) && is(input[field])) self[field] = input[field]
+    else make(self, input)
   }
 }
 
@@ -266,14 +273,16 @@ const issueOf = (error: unknown): string => {
   return SchemaIssue.isIssue(cause) ? formatIssue(cause) : String(error)
 }
 
-/** The work of Effect's constructor on a value: it applies defaults, or makes instances of plain objects. */
-const construction = (ast: SchemaAST.AST): "defaults" | "classes" | "none" => {
-  let defaults = false
-  let classes = false
+/** The work of Effect's constructor on a value (it applies defaults, or makes instances of plain objects), and ours. */
+const construction = (ast: SchemaAST.AST) => {
+  const found = { defaults: false, classes: false, transforms: false }
   const visit = (node: SchemaAST.AST) => {
-    defaults ||= node.context?.constructorDefault !== undefined
-    classes ||= node._tag === "Declaration" && isClass(node)
+    const ofClass = node._tag === "Declaration" && isClass(node)
+    found.defaults ||= node.context?.constructorDefault !== undefined
+    found.classes ||= ofClass
+    // A class alone transforms nothing: it makes instances.
+    found.transforms ||= node.encoding !== undefined && !ofClass
   }
-  walk(SchemaAST.toType(ast), { suspended: "follow", visit })
-  return defaults ? "defaults" : classes ? "classes" : "none"
+  walk(ast, { suspended: "follow", visit })
+  return found
 }

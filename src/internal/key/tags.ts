@@ -23,7 +23,15 @@ const always = (tags: ReadonlyArray<string>): TagsOf => {
   return () => frozen
 }
 
-export const keyTags = (name: string, options: TagOptions, properties: ReadonlyArray<Property>): KeyTags => {
+/** Copies fields as a constructor does; with `of`, those that it has. */
+export type Assign = (self: Record<string, unknown>, input: unknown, of?: object) => void
+
+export const keyTags = (
+  name: string,
+  options: TagOptions,
+  properties: ReadonlyArray<Property>,
+  assign: Assign
+): KeyTags => {
   // Without the fingerprint: an invalidation reaches every version of the class.
   const tag = `~${name}`
   const indexes = (options.indexes ?? []).map((index) => makeIndex(name, fieldsOf(index), properties))
@@ -34,7 +42,7 @@ export const keyTags = (name: string, options: TagOptions, properties: ReadonlyA
       tag,
       structuralTags: indexes.length === 0 ? always([tag]) : (key) => [tag, ...indexTags(key)],
       ownTags,
-      indexTagOf: tagOfWhere(name, indexes)
+      indexTagOf: tagOfWhere(name, indexes, assign)
     },
     declared: indexes.length === 0 ? ownTags : (key) => [...indexTags(key), ...ownTags(key)]
   }
@@ -75,7 +83,7 @@ const valueText = (name: string, property: Property): (values: Fields) => string
   }
 }
 
-const tagOfWhere = (name: string, indexes: ReadonlyArray<Index>): KeyInfo["indexTagOf"] => {
+const tagOfWhere = (name: string, indexes: ReadonlyArray<Index>, assign: Assign): KeyInfo["indexTagOf"] => {
   const bySet = new Map(indexes.map((index) => [setText(index.fields), index]))
   return (where) => {
     const fields = Object.keys(where).sort()
@@ -83,7 +91,11 @@ const tagOfWhere = (name: string, indexes: ReadonlyArray<Index>): KeyInfo["index
       throw configError(name, "no field is given. To invalidate every key of the class use invalidateAll")
     }
     const index = bySet.get(setText(fields))
-    if (index !== undefined) return index.tag(where)
+    if (index !== undefined) {
+      const values = {}
+      assign(values, where, where)
+      return index.tag(values)
+    }
     const declared = indexes.map((index) => listed(index.fields)).join(", ")
     throw configError(
       name,

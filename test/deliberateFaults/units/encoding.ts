@@ -24,6 +24,27 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/serializers/Structured.test.ts"
   },
   {
+    name: "a constructor does not decode",
+    in: "maker",
+    find: "if (!transforms || !isRelevant) return make",
+    replace: "return make",
+    by: "test/keys/transformations.test.ts"
+  },
+  {
+    name: "an index is asked for by what its schema would not decode",
+    in: "tagOfWhere",
+    find: "return index.tag(values)",
+    replace: "return index.tag(where)",
+    by: "test/keys/transformations.test.ts"
+  },
+  {
+    name: "an absent field and one that is `undefined` are two keys",
+    in: "isAbsent",
+    find: "object[name] === undefined || ",
+    replace: "",
+    by: "test/CacheKey.test.ts"
+  },
+  {
     name: "what a formatter loses is not in the key",
     in: "join",
     find: `lost === ""`,

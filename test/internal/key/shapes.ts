@@ -492,6 +492,9 @@ export const drawSpec = (shape: Shape, draw: Draw, built: Built, depth = 2): Spe
   }
 }
 
+/** `undefined` in an optional property: no part of the text, as a property that is left out. */
+const absence = leaf("absence", () => undefined)
+
 const record = (entries: ReadonlyArray<readonly [string, Spec]>): Spec => ({
   kind: "bag",
   name: "object",
@@ -512,14 +515,14 @@ export const drawObject = (
   record(fields.flatMap(({ name, presence, shape }): Array<readonly [string, Spec]> => {
     const choice = presence === "required" ? 2 : draw(3)
     if (choice === 0) return []
-    if (choice === 1 && presence === "optional") return [[name, leaf("undefined", () => undefined)]]
+    if (choice === 1 && presence === "optional") return [[name, absence]]
     return [[name, drawSpec(shape, draw, built)]]
   }))
 
 /** The text of a description, by which values are compared. */
 export const textOf = (spec: Spec): string => {
   if (spec.kind === "leaf") return JSON.stringify(spec.text)
-  const items = spec.items.map(textOf)
+  const items = spec.items.filter((item) => item.kind === "leaf" || !item.items.includes(absence)).map(textOf)
   return JSON.stringify([spec.name, spec.kind === "bag" ? items.sort() : items])
 }
 

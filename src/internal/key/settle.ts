@@ -1,0 +1,34 @@
+/** The value that a field with a transformation has in a key: what its schema decodes. */
+import type * as Schema from "effect/Schema"
+import * as SchemaParser from "effect/SchemaParser"
+import { makeCompile } from "./canonical.ts"
+import { configError } from "./payload.ts"
+import type { Canonical } from "./text.ts"
+
+const unchecked = { disableChecks: true }
+
+/**
+ * Encodes a value and decodes it again, without checks. What cannot be encoded and decoded here (a value of another
+ * type, a transformation of one way, or one that waits or needs services) stays as it is.
+ */
+export const settling = (name: string, field: string, schema: Schema.Constraint): (value: unknown) => unknown => {
+  const codec = schema as Schema.Codec<unknown, unknown>
+  const encode = SchemaParser.encodeUnknownSync(codec, unchecked)
+  const decode = SchemaParser.decodeUnknownSync(codec, unchecked)
+  let canonical: Canonical | undefined
+  return (value) => {
+    try {
+      // Beside a template a field may have no canonical text: that throws too.
+      const text = (canonical ??= makeCompile()(schema.ast)).encode
+      const settled = decode(encode(value))
+      if (text(settled) === text(value)) return value
+      if (text(settled) === text(decode(encode(settled)))) return settled
+    } catch {
+      return value
+    }
+    throw configError(
+      name,
+      `the field "${field}" changes each time it is encoded and decoded: let its transformation keep what it decoded`
+    )
+  }
+}
