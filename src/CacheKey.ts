@@ -19,7 +19,7 @@ import type { KeyInfo } from "./internal/key/info.ts"
 import { isKey } from "./internal/key/isKey.ts"
 import type { Checked, FormattersOf, Holes, References } from "./internal/key/template/holes.ts"
 import { make as makeTemplate } from "./internal/key/template/make.ts"
-import { mistake } from "./internal/options/options.ts"
+import { mistake, refuseUnless } from "./internal/options/options.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Models
@@ -259,17 +259,19 @@ export interface Options<
  * @category constructors
  * @since 0.1.0
  */
-export const Class = <Self = never>() =>
-<
-  const Name extends string,
-  S extends Schema.Constraint,
-  const Fields extends Schema.Struct.Fields = {},
-  E extends Schema.Constraint = Schema.Never,
-  const I extends Indexes<NoInfer<Fields>> = readonly []
->(
-  name: Name,
-  options: Options<Fields, S, E, I>
-): [Self] extends [never] ? MissingSelf : KeyClass<Self, Name, Fields, S, E, I> => define(name, options) as never
+export const Class = <Self = never>(...none: []) => {
+  refuseUnless(none.length === 0, "CacheKey.Class is called twice: extends CacheKey.Class<User>()(\"User\", { … })")
+  return <
+    const Name extends string,
+    S extends Schema.Constraint,
+    const Fields extends Schema.Struct.Fields = {},
+    E extends Schema.Constraint = Schema.Never,
+    const I extends Indexes<NoInfer<Fields>> = readonly []
+  >(
+    name: Name,
+    options: Options<Fields, S, E, I>
+  ): [Self] extends [never] ? MissingSelf : KeyClass<Self, Name, Fields, S, E, I> => define(name, options) as never
+}
 
 /**
  * A key template of a payload.

@@ -13,7 +13,7 @@ import { CacheClosed, CacheConfigError } from "../CacheError.ts"
 import type { Any } from "../CacheKey.ts"
 import * as Defaults from "../internal/defaults/options.ts"
 import { idOf } from "../internal/key/ofKey.ts"
-import { checkOptions, type Checks, mistake, optional } from "../internal/options/options.ts"
+import { checkOptions, type Checks, mistake, optional, requireList } from "../internal/options/options.ts"
 import { isMany } from "./combine.ts"
 
 /** A function made by `Cached.fn`, `Cached.recursive` or `Cached.many`. */
@@ -105,6 +105,8 @@ export const warm = <F extends AnyCached>(
   payloads: Iterable<PayloadOf<F>>,
   options: WarmOptions = {}
 ): Stream.Stream<WarmProgress, never, ServicesOf<F>> => {
+  checkCached("Cached.warm", self, "[{ id: 1 }, { id: 2 }]")
+  requireList("Cached.warm", payloads, "payload")
   checkOptions("Cached.warm", options, warmOptions)
   const concurrency = options.concurrency ?? Defaults.warm.concurrency
   const chunk = isMany(self) ? options.chunk ?? Defaults.warm.chunk : 1
@@ -123,6 +125,15 @@ export const warm = <F extends AnyCached>(
       Stream.mapEffect(read, { concurrency, unordered: true })
     )
   })
+}
+
+/** Throws for what is no cached function. */
+const checkCached = (name: string, self: unknown, others: string): void => {
+  if (typeof self === "function" && "key" in self && "refresh" in self) return
+  throw mistake(
+    `${name} got ${Effect.isEffect(self) ? "an effect" : `a value of type ${typeof self}`} in place of a cached ` +
+      `function: make one with Cached.fn, and pass ${name}(cached, ${others})`
+  )
 }
 
 const count = (name: string) =>
@@ -234,6 +245,7 @@ export const keepFresh = <F extends AnyCached, X, R>(
   schedule: Schedule.Schedule<X, unknown, never, R>
 ): Effect.Effect<void, never, ServicesOf<F> | R | Scope.Scope> =>
   Effect.suspend(() => {
+    checkCached("Cached.keepFresh", self, "payload, schedule")
     let isFailing = false
     const name = Effect.sync(() => nameOf(self, isMany(self) ? Array.from(payload as Iterable<unknown>) : [payload]))
     const warn = (cause: Cause.Cause<unknown>) =>

@@ -460,6 +460,31 @@ describe("values that a store cannot take", () => {
       )])
     }))
 
+  it.effect("what was expected, and of which kind that is which was found", () =>
+    Effect.gen(function*() {
+      class Order extends CacheKey.Class<Order>()("Order", {
+        payload: {},
+        success: Schema.Struct({
+          at: Schema.Date,
+          items: Schema.Array(Schema.Int.check(Schema.isGreaterThan(3))),
+          note: Schema.Union([Schema.String, Schema.Boolean])
+        })
+      }) {}
+      const [at, items, note] = [new Date(0), [5], "a secret"]
+      const key = new Order()
+      const wrong: ReadonlyArray<readonly [unknown, string]> = [
+        [{ at: "secret", items, note }, "[at] (expected: a valid Date, found: a string)"],
+        [{ at, items: [5, ["secret"]], note }, "[items][1] (expected: number, found: an array)"],
+        [{ at, items: [5, 2], note }, "[items][1] (expected: a value greater than 3)"],
+        [{ at, items, note: 7 }, "[note] (expected: string | boolean, found: a number)"],
+        [{ at, items }, "[note] (it is missing)"]
+      ]
+      for (const [value, what] of wrong) {
+        const lines = yield* logged(put(value, key), over(Json))
+        expect(lines).toEqual([notStored(CacheKey.id(key), "json", `the value does not fit its schema at ${what}`)])
+      }
+    }))
+
   it.effect("a failure that the class does not declare: its tag", () =>
     Effect.gen(function*() {
       class NotFound extends Schema.TaggedError<NotFound>()("NotFound", {}) {}
@@ -549,6 +574,28 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
   const aPattern = "pass one like \"user:*\""
   const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
     [
+      "a class whose first call is left out",
+      () => any(CacheKey.Class)("A", { success: Schema.String }),
+      `CacheKey.Class is called twice: extends CacheKey.Class<User>()("User", { … })`
+    ],
+    [
+      "a warming of an effect",
+      () => any(Cached.warm)(one),
+      "Cached.warm got an effect in place of a cached function: make one with Cached.fn, and pass " +
+      "Cached.warm(cached, [{ id: 1 }, { id: 2 }])"
+    ],
+    [
+      "a warming of a function that caches nothing",
+      () => any(Cached.warm)(() => one, [1]),
+      "Cached.warm got a value of type function in place of a cached function: make one with Cached.fn, and pass " +
+      "Cached.warm(cached, [{ id: 1 }, { id: 2 }])"
+    ],
+    [
+      "a warming without payloads",
+      () => any(Cached.warm)(Cached.fn(User, { lookup: () => one, strategy: hour })),
+      "Cached.warm got no list: for one payload pass [payload]"
+    ],
+    [
       "a key class without options",
       () => any(CacheKey.Class)()("A"),
       `CacheKey.Class("A") got no options: pass { payload: { id: Schema.Int }, success: Schema.String }`
@@ -629,4 +676,27 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
   it.each(wrong)("%s", (_, call, message) => {
     expect(thrown(call)).toBe(message)
   })
+
+  const noTags = "CacheConfigError: A tags function gave no list of strings: let it give one, like [\"users\"]"
+  it.effect.each([["a text", "users"], ["numbers", [1]], ["an effect", Effect.succeed(["users"])]])(
+    "a tags function that gives %s",
+    ([, given]) =>
+      Effect.gen(function*() {
+        const causes: Array<string> = []
+        const logger = Logger.make(({ cause }) => void causes.push(Cause.pretty(cause)))
+        const read = one.pipe(Cached.ttl({ key: "a", ttl: 5, tags: any(() => given) }))
+        yield* read.pipe(Effect.provide(CacheLayer.memory()), Effect.provide(Logger.layer([logger])))
+        expect(causes).toEqual([expect.stringContaining(noTags)])
+        class Team extends CacheKey.Class<Team>()("Team", { success: Schema.String, tags: any(() => given) }) {}
+        expect(`CacheConfigError: ${yield* defect(one.pipe(Cached.ttl({ key: new Team(), ttl: 5 })))}`).toBe(noTags)
+      })
+  )
+
+  it.effect("a warming at intervals of an effect", () =>
+    Effect.gen(function*() {
+      expect(yield* defect(Effect.scoped(any(Cached.keepFresh)(one)))).toBe(
+        "Cached.keepFresh got an effect in place of a cached function: make one with Cached.fn, and pass " +
+          "Cached.keepFresh(cached, payload, schedule)"
+      )
+    }))
 })

@@ -8,6 +8,7 @@ import * as SchemaParser from "effect/SchemaParser"
 import { SerializerError } from "../../CacheError.ts"
 import type { Codec } from "../../ports/serializer.ts"
 import { isClass } from "../key/declaration.ts"
+import { describe as kindOf } from "../key/text.ts"
 import { closeParts, type Holds, notJsonOf } from "./openParts.ts"
 import { placeOf } from "./place.ts"
 import { refuseRedacted } from "./redacted.ts"
@@ -37,17 +38,21 @@ const describe = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey> = [
       return describe(issue.issue, [...path, ...issue.path])
     case "Composite":
       return describe(issue.issues[0], path)
-    case "Filter":
+    case "Filter": {
+      const expected = issue.filter.annotations?.expected
+      const isCheck = issue.issue._tag === "InvalidValue" && expected !== undefined
+      return isCheck ? misfit(path, `expected: ${expected}`) : describe(issue.issue, path)
+    }
     case "Encoding":
       return describe(issue.issue, path)
     case "AnyOf": {
       // The value fits the alternative that accepts anything.
       const open = issue.issues.find(isAboutOpenPart)
-      return open === undefined ? misfit(issue, path) : describe(open, path)
+      return open === undefined ? misfit(path, detailOf(issue)) : describe(open, path)
     }
     default: {
       const notJson = notJsonOf(issue)
-      if (notJson === undefined) return misfit(issue, path)
+      if (notJson === undefined) return misfit(path, detailOf(issue))
       const what = notJson.what === undefined ? "" : ` (it is ${notJson.what})`
       return `the value is not JSON${
         placeOf(path)
@@ -57,11 +62,26 @@ const describe = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey> = [
   }
 }
 
-const misfit = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey>): string =>
-  `the value does not fit its schema${placeOf(path)} (${expectedBy(issue) ?? issue._tag})`
+const misfit = (path: ReadonlyArray<PropertyKey>, detail: string): string =>
+  `the value does not fit its schema${placeOf(path)} (${detail})`
+
+const detailOf = (issue: SchemaIssue.Issue): string => instanceOf(issue) ?? mismatchOf(issue) ?? issue._tag
+
+/** What was expected and what was found: its kind, never the value. */
+const mismatchOf = (issue: SchemaIssue.Issue): string | undefined => {
+  if (issue._tag === "MissingKey") return "it is missing"
+  if (!("input" in issue && "ast" in issue)) return undefined
+  return `expected: ${expectedBy(issue.ast)}, found: ${kindOf(issue.input)}`
+}
+
+/** As Effect writes it in its own messages, by a method that its types leave out. */
+const expectedBy = (ast: SchemaAST.AST): string => {
+  const { getExpected } = ast as { getExpected?: (of: typeof expectedBy) => string }
+  return getExpected?.call(ast, expectedBy) ?? ast._tag
+}
 
 /** The class of which an instance is expected: rows of a database and answers of `fetch` are plain objects. */
-const expectedBy = (issue: SchemaIssue.Issue): string | undefined => {
+const instanceOf = (issue: SchemaIssue.Issue): string | undefined => {
   if (issue._tag !== "InvalidType" || issue.ast._tag !== "Declaration" || !isClass(issue.ast)) return undefined
   const name = SchemaAST.resolveIdentifier(issue.ast) ?? "its class"
   return `an instance of ${name} is expected: make one of a plain object, like new ${name}(row)`
@@ -106,11 +126,14 @@ export const guard = <A, R>(serializer: string, operation: Operation, parse: Par
 
 const isExit: <A, E, R>(effect: Effect.Effect<A, E, R>) => effect is Exit.Exit<A, E> = Exit.isExit as never
 
+/** For the kind of what was found. */
+const reporting = { reportInput: true }
+
 export const make = <A, R>(format: Format, schema: Schema.Codec<A, any, R, R>): Codec<A, R> => {
   refuseRedacted(schema.ast, format.name)
   const codec = Schema.toCodecJson(closeParts(schema, format.holds))
-  const toJson = guard(format.name, "encode", SchemaParser.encodeUnknownEffect(codec))
-  const fromJson = guard(format.name, "decode", SchemaParser.decodeUnknownEffect(codec))
+  const toJson = guard(format.name, "encode", SchemaParser.encodeUnknownEffect(codec, reporting))
+  const fromJson = guard(format.name, "decode", SchemaParser.decodeUnknownEffect(codec, reporting))
   return {
     id: format.id,
     encode: (value, id) => Effect.flatMapEager(toJson(value), (json) => format.pack(json, id)),

@@ -1,7 +1,9 @@
 /** The tags of keys: of their class, of its indexes, and those that the class declares. */
+import { isListOfText } from "../options/options.ts"
 import { type Fields, has, type Property } from "./canonical.ts"
 import { idOfString, limit } from "./id.ts"
 import type { KeyInfo } from "./info.ts"
+import { escapeGiven } from "./ofKey.ts"
 import { configError, encoder } from "./payload.ts"
 import { string } from "./text.ts"
 
@@ -50,7 +52,7 @@ export const keyTags = (
 
 const own = ({ tags }: TagOptions): TagsOf =>
   typeof tags === "function"
-    ? (key) => tags(key as never).map(idOfString)
+    ? (key) => escapeGiven(tags(key as never))
     : always((tags ?? []).map(idOfString))
 
 interface Index {
@@ -115,7 +117,7 @@ export const checkTags = (
   fields: object
 ): void => {
   const tags: unknown = options.tags ?? []
-  if (typeof tags !== "function" && !(Array.isArray(tags) && tags.every((tag) => typeof tag === "string"))) {
+  if (typeof tags !== "function" && !isListOfText(tags)) {
     throw configError(name, "`tags` is neither a list of strings nor a function that gives one")
   }
   const indexes: unknown = options.indexes ?? []

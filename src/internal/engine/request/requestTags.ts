@@ -1,6 +1,6 @@
 /** The tags of a request, before its load and of its result. */
 import type * as Exit from "effect/Exit"
-import { escapeTag, tagsOf, tagsWith } from "../../key/ofKey.ts"
+import { escapeGiven, escapeTag, tagsOf, tagsWith } from "../../key/ofKey.ts"
 import type { Flights, Request } from "../state.ts"
 import { rulesOf } from "./rules.ts"
 
@@ -23,5 +23,5 @@ export const tagsOfResult = (
   exit: Exit.Exit<unknown, unknown>
 ): ReadonlyArray<string> => {
   const { key, options: { tags } } = request
-  return typeof tags === "function" ? tagsWith(key, tags(exit, key).map(escapeTag)) : declaredTags(self, request)
+  return typeof tags === "function" ? tagsWith(key, escapeGiven(tags(exit, key))) : declaredTags(self, request)
 }
