@@ -126,7 +126,16 @@ export type FailsWith<E, Failures, Tag extends string> = [Tag] extends [TagOf<E>
  * @since 0.1.0
  */
 export interface Combinator<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown> = "none"> {
-  <A, E, KR, K extends CacheKey<A, E, KR>, Failures, T extends Given<K> = undefined, Tag extends string = never>(
+  // The defaults are for mistakes: the compiler goes on with this signature, and would report what is unknown too.
+  <
+    A = any,
+    E = never,
+    KR = never,
+    K extends CacheKey<A, E, KR> = CacheKey<A, E, KR>,
+    Failures = unknown,
+    T extends Given<K> = undefined,
+    Tag extends string = never
+  >(
     options:
       & KeyOf<A, E, KR, K>
       & OwnOptions<NoInfer<A>, NoInfer<E>, K>[Own]
@@ -156,7 +165,16 @@ export interface Combinator<Kind, Own extends keyof OwnOptions<unknown, unknown,
   ): <R>(
     self: Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  <A2 extends A, E2, R, A, E, KR, K extends CacheKey<A, E, KR>, T extends Given<K> = undefined>(
+  <
+    A2 extends A,
+    E2,
+    R,
+    A = any,
+    E = never,
+    KR = never,
+    K extends CacheKey<A, E, KR> = CacheKey<A, E, KR>,
+    T extends Given<K> = undefined
+  >(
     self: Effect.Effect<A2, E2, R>,
     options:
       & KeyOf<A, E, KR, K>

@@ -345,12 +345,13 @@ interface StrategyOptions<A, E, K, Loaded = A> extends ReadOptions<A, E, K> {
  * @since 0.1.0
  */
 export const withStrategy: {
+  // The defaults are for mistakes, as those of `Combinator`.
   <
-    A,
-    E,
-    KR,
-    K extends CacheKey<A, E, KR>,
-    Failures,
+    A = any,
+    E = never,
+    KR = never,
+    K extends CacheKey<A, E, KR> = CacheKey<A, E, KR>,
+    Failures = unknown,
     T extends Given<K> = undefined,
     Tag extends string = never,
     Loaded = A
@@ -392,7 +393,17 @@ export const withStrategy: {
   ): <R>(
     self: Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  <A2 extends A, E2, R, A, E, KR, K extends CacheKey<A, E, KR>, T extends Given<K> = undefined, Loaded = A>(
+  <
+    A2 extends A,
+    E2,
+    R,
+    A = any,
+    E = never,
+    KR = never,
+    K extends CacheKey<A, E, KR> = CacheKey<A, E, KR>,
+    T extends Given<K> = undefined,
+    Loaded = A
+  >(
     self: Effect.Effect<A2, E2, R> & Effect.Effect<Loaded, unknown, unknown>,
     options:
       & KeyOf<A, E, KR, K>

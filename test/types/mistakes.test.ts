@@ -17,4 +17,8 @@ it("each mistake is named, beside a key of a class and beside a string", { timeo
   compare(run.stdout, join(folder, "messages.txt"))
   for (const file of globSync("*-*.ts", { cwd: folder })) expect(run.stdout).toContain(`${file}(`)
   expect(run.stdout).not.toContain("given.ts(")
+  // what is done with the result of a mistake is no mistake
+  expect(run.stdout.match(/^25-.*error TS2769/gm)).toHaveLength(12)
+  expect(run.stdout.match(/^25-/gm)).toHaveLength(12)
+  expect(run.stdout).not.toContain("Effect<unknown, unknown, unknown>")
 })
