@@ -17,6 +17,13 @@ export {
 export { circuitBreaker, type CircuitBreakerOptions } from "./guard/circuitBreaker.ts"
 export type { ErrorOf, Guardable, Guarded, GuardsOf, SuccessOf } from "./guard/guardable.ts"
 export type { GuardKey } from "./guard/guardKey.ts"
-export { rateLimit, type RateLimitOptions, slidingRateLimit, type SlidingRateLimitOptions } from "./guard/limits.ts"
+export {
+  type Admission,
+  admission,
+  rateLimit,
+  type RateLimitOptions,
+  slidingRateLimit,
+  type SlidingRateLimitOptions
+} from "./guard/limits.ts"
 export { Held, locked, type LockedOptions, token } from "./guard/locked.ts"
 export type { OnStoreError, Placed, PlaceOptions, StoreErrorOf } from "./guard/place.ts"

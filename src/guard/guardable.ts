@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { mistake } from "../internal/options/options.ts"
 
@@ -82,25 +81,3 @@ export const guard = <Options, Checked>(
     return (self: unknown) => apply(self, checked)
   }
 }
-
-/**
- * Runs an effect, or a stream, once it is let through. `admit` answers with nothing where that is at once.
- *
- * @internal
- */
-export const afterAdmission = <Checked>(
-  admit: (fiber: Fiber.Fiber<any, any>, options: Checked) => Effect.Effect<void, unknown> | undefined
-) => ({
-  onEffect: (self: AnyEffect, options: Checked): AnyEffect =>
-    Effect.withFiber((fiber) => {
-      const admission = admit(fiber, options)
-      return admission === undefined ? self : Effect.andThen(admission, self)
-    }),
-  onStream: (self: AnyStream, options: Checked): AnyStream =>
-    Stream.unwrap(
-      Effect.withFiber((fiber) => {
-        const admission = admit(fiber, options)
-        return admission === undefined ? Effect.succeed(self) : Effect.as(admission, self)
-      })
-    )
-})

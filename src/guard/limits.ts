@@ -3,11 +3,14 @@
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import { RateLimitExceeded } from "../CacheError.ts"
 import { guards } from "../internal/defaults/guards.ts"
-import { type Admission, isAdmission } from "../internal/guard/admission.ts"
+import { type Admission as Answer, isAdmission } from "../internal/guard/admission.ts"
 import * as Bucket from "../internal/guard/bucket.ts"
 import { fixedWindow } from "../internal/guard/fixedWindow.ts"
 import { slidingCounter } from "../internal/guard/slidingCounter.ts"
@@ -16,7 +19,7 @@ import { checkOptions, type Checks, mistake, optional } from "../internal/option
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 import { checkCount, checkOneOf, checkOnStoreError, checkTime } from "./checks.ts"
-import { afterAdmission, guard, type Guardable, type Guarded } from "./guardable.ts"
+import { type AnyEffect, type AnyStream, guard, type Guardable, type Guarded } from "./guardable.ts"
 import { checkKey, type KeyOptions, nameOf } from "./guardKey.ts"
 import { type Asked, type OnStoreError, type Placed, type PlaceOptions, step, type StoreErrorOf } from "./place.ts"
 
@@ -99,15 +102,15 @@ const ofSlidingRateLimit: Checks<SlidingRateLimitOptions> = {
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** A limit that is asked whether one more call may run. */
-interface Limit<Input, Answer> extends Asked<Input, Answer> {
+interface Limit<Input, Given> extends Asked<Input, Given> {
   readonly key: string
   readonly limit: number
-  readonly admissionOf: (answer: Answer) => Admission
+  readonly admissionOf: (answer: Given) => Answer
 }
 
 type AnyLimit = Limit<any, any>
 
-const same = (answer: Admission): Admission => answer
+const same = (answer: Answer): Answer => answer
 
 const checkRateLimit = (options: RateLimitOptions): AnyLimit => {
   const what = "Guard.rateLimit"
@@ -119,7 +122,7 @@ const checkRateLimit = (options: RateLimitOptions): AnyLimit => {
   if (algorithm === "token-bucket") {
     if (ban !== undefined || options.renewBan !== undefined) throw mistake(`${what} with a token bucket has no ban`)
     const refillMillis = windowMillis / limit
-    const admissionOf = ({ elapsedMillis, remaining }: Bucket.Taken): Admission => ({
+    const admissionOf = ({ elapsedMillis, remaining }: Bucket.Taken): Answer => ({
       isAdmitted: remaining >= 0,
       remaining: Math.max(0, remaining),
       retryAfterMillis: remaining >= 0
@@ -148,17 +151,74 @@ const checkSlidingRateLimit = (options: SlidingRateLimitOptions): AnyLimit => {
   return { key: name, name, limit, kind, input, onStoreError, isAnswer: isAdmission, admissionOf: same }
 }
 
-const decide = (limit: AnyLimit, answer: unknown): Effect.Effect<void, RateLimitExceeded> | undefined => {
-  const { isAdmitted, retryAfterMillis } = limit.admissionOf(answer)
-  if (isAdmitted) return undefined
-  return Effect.fail(new RateLimitExceeded({ key: limit.key, limit: limit.limit, retryAfterMillis }))
+/**
+ * What a limit tells the call that it lets in: see {@link admission}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Admission {
+  readonly key: string
+  readonly limit: number
+  /** how many calls count against the limit now, this one included */
+  readonly count: number
+  /** how many more would be let in now */
+  readonly remaining: number
 }
 
-const { onEffect, onStream } = afterAdmission((fiber: Fiber.Fiber<any, any>, limit: AnyLimit) => {
+const Current = Context.Reference<Option.Option<Admission>>("effect-cached/Guard/Admission", {
+  defaultValue: Option.none
+})
+
+/**
+ * What the innermost limit around has told this call: the count, and what is left, for the headers of an answer. There
+ * is none outside of a limit, and where the place of its state failed and the call was let in all the same.
+ *
+ * **Example** (Telling what is left)
+ *
+ * ```ts
+ * import { Effect, Option } from "effect"
+ * import { CacheLayer, Guard } from "effect-cached"
+ *
+ * const call = Effect.map(Guard.admission, Option.map(({ count, remaining }) => [count, remaining])).pipe(
+ *   Guard.slidingRateLimit({ key: "api", limit: 3, window: "1 minute" })
+ * )
+ * const program = Effect.andThen(call, call)
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Option.some([2, 1])
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const admission: Effect.Effect<Option.Option<Admission>> = Current
+
+/** Lets a call in, with what it is told, or refuses it. */
+const decide = (
+  limit: AnyLimit,
+  answer: unknown
+): Effect.Effect<Option.Option<Admission>, RateLimitExceeded> => {
+  const { isAdmitted, remaining, retryAfterMillis } = limit.admissionOf(answer)
+  return isAdmitted
+    ? Effect.succeedSome({ key: limit.key, limit: limit.limit, count: limit.limit - remaining, remaining })
+    : Effect.fail(new RateLimitExceeded({ key: limit.key, limit: limit.limit, retryAfterMillis }))
+}
+
+const admit = (
+  fiber: Fiber.Fiber<any, any>,
+  limit: AnyLimit
+): Effect.Effect<Option.Option<Admission>, unknown> => {
   const answer = step(fiber, limit)
   if (!Effect.isEffect(answer)) return decide(limit, answer.now)
-  return Effect.flatMap(answer, (answer) => (answer === undefined ? undefined : decide(limit, answer)) ?? Effect.void)
-})
+  return Effect.flatMap(answer, (answer) => answer === undefined ? Effect.succeedNone : decide(limit, answer))
+}
+
+const onEffect = (self: AnyEffect, limit: AnyLimit): AnyEffect =>
+  Effect.withFiber((fiber) => Effect.flatMap(admit(fiber, limit), (told) => Effect.provideService(self, Current, told)))
+
+const onStream = (self: AnyStream, limit: AnyLimit): AnyStream =>
+  Stream.unwrap(
+    Effect.withFiber((fiber) => Effect.map(admit(fiber, limit), (told) => Stream.provideService(self, Current, told)))
+  )
 
 type LimitFailure<Mode> = RateLimitExceeded | StoreErrorOf<Mode>
 

@@ -1,6 +1,6 @@
 /** Limits of calls, over each place where their state can be. */
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Schema, Stream } from "effect"
+import { Duration, Effect, Exit, Fiber, Option, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Guard, GuardStore } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { places } from "./places.ts"
@@ -14,7 +14,7 @@ const tried = <A, E>(self: Effect.Effect<A, E | CacheError.RateLimitExceeded>) =
     )
   )
 
-const times = <A>(count: number, self: Effect.Effect<A>) => Effect.all(Array.from({ length: count }, () => self))
+const times = <A, E>(count: number, self: Effect.Effect<A, E>) => Effect.all(Array.from({ length: count }, () => self))
 
 describe.each(places)("limits in $name", ({ layer }) => {
   const provided = Effect.provide(layer())
@@ -35,6 +35,28 @@ describe.each(places)("limits in $name", ({ layer }) => {
       yield* TestClock.adjust("1 millis")
       expect(yield* times(11, call)).toEqual([...Array(10).fill("ok"), 10_000])
       expect(calls).toBe(20)
+    }).pipe(provided))
+
+  it.effect("CA-16 · each kind tells the call that it lets in the count, and what is left", () =>
+    Effect.gen(function*() {
+      const told = Effect.map(Guard.admission, Option.map(({ count, remaining }) => [count, remaining]))
+      const kinds = {
+        window: Guard.rateLimit({ key: "window", limit: 3, window: "3 seconds" }),
+        bucket: Guard.rateLimit({ key: "bucket", limit: 3, window: "3 seconds", algorithm: "token-bucket" }),
+        log: Guard.slidingRateLimit({ key: "log", limit: 3, window: "3 seconds" }),
+        counter: Guard.slidingRateLimit({ key: "counter", limit: 3, window: "3 seconds", algorithm: "counter" })
+      }
+      for (const limited of Object.values(kinds)) {
+        expect(yield* times(3, limited(told))).toEqual([[1, 2], [2, 1], [3, 0]].map(Option.some))
+      }
+      yield* TestClock.adjust("6 seconds")
+      for (const limited of Object.values(kinds)) {
+        const [first] = yield* Stream.runCollect(limited(Stream.fromEffect(told)))
+        expect(first).toEqual(Option.some([1, 2]))
+        const outer = Guard.rateLimit({ key: "outer", limit: 10, window: "1 day" })
+        expect(yield* outer(limited(Guard.admission))).toMatchObject({ value: { limit: 3, count: 2 } })
+      }
+      expect(yield* Guard.admission).toEqual(Option.none())
     }).pipe(provided))
 
   it.effect("CA-45 · the call after the limit begins a ban, once; with renewBan each call begins it again", () =>
