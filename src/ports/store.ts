@@ -139,7 +139,10 @@ export interface Store {
   readonly set: (id: string, entry: Stored, condition?: SetCondition) => Effect.Effect<boolean, StoreError>
   /** `set` for each, without a condition. If it fails, some entries may have been written. */
   readonly setMany: (requests: ReadonlyArray<SetRequest>) => Effect.Effect<void, StoreError>
-  /** Removes an entry and ends the generation of its id; answers whether there was an entry. */
+  /**
+   * Removes an entry and ends the generation of its id. Answers whether there was one that had neither expired nor was
+   * gone by a tag: of several who remove one at a time, one is answered `true`, and none for what had ended.
+   */
   readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
   /** `remove` for each, answered in their order. If it fails, some entries may have been removed. */
   readonly removeMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>

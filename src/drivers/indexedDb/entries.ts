@@ -1,7 +1,7 @@
 /** The operations on entries. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../CacheEntry.ts"
-import { holds, touched } from "../../internal/store/conditions.ts"
+import { holds, isLive, touched } from "../../internal/store/conditions.ts"
 import { pagePrefix } from "../../internal/store/pageIds.ts"
 import { tooLarge } from "../../internal/store/tooLarge.ts"
 import type { Change, Store } from "../../ports/store.ts"
@@ -46,9 +46,11 @@ export const remove = (self: IndexedDb): Store["remove"] => (id) =>
   telling(
     self,
     changeOf(id),
-    writing(self, "remove", ["entries", "payloads", "numbers", "leases"], async (transaction) => {
+    writing(self, "remove", allTables, async (transaction, now) => {
+      const stored = await Entries.readable(transaction, id)
+      const wasLive = isLive(stored, now, await tagsOf(transaction, stored))
       await Leases.update(transaction, id, (leases) => leases.end(id))
-      return await Entries.remove(transaction, id)
+      return await Entries.remove(transaction, id) && wasLive
     }),
     // Others may have a copy of an entry that the browser has removed.
     () => changeOf(id)

@@ -4,7 +4,7 @@ import type { SetCondition, TouchOptions } from "../../ports/store.ts"
 import { noneIsGone, type TagTable } from "./markers/markers.ts"
 
 /** An entry counts as present unless it has expired or a tag of it was invalidated hard. A stale one is present. */
-const isLive = (entry: Stored | undefined, now: number, tags: Pick<TagTable, "version">): entry is Stored =>
+export const isLive = (entry: Stored | undefined, now: number, tags: Pick<TagTable, "version">): entry is Stored =>
   entry !== undefined && entry.meta.expiresAt > now && noneIsGone(tags, entry.meta.tags)
 
 export const holds = (

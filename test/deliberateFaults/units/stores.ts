@@ -3,6 +3,13 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a removal counts what had ended",
+    in: "remove",
+    find: "return drop(self, id) && wasLive",
+    replace: "return drop(self, id)",
+    by: "test/cached/removeEnded.test.ts"
+  },
+  {
     name: "a page of another run is served",
     in: "pageId",
     find: "${run}",

@@ -114,6 +114,19 @@ export interface Present {
   readonly versions: ReadonlyMap<string, string | undefined>
 }
 
+/** The versions of the tags of entries. */
+export const versionsFor = Effect.fnUntraced(function*(
+  self: StoreState,
+  operation: string,
+  entries: ReadonlyArray<Stored | undefined>
+): Effect.fn.Return<ReadonlyMap<string, string | undefined>, StoreError> {
+  const tags = Array.from(new Set(entries.flatMap((entry) => entry?.meta.tags.map(({ tag }) => tag) ?? [])))
+  const answers = tags.length === 0
+    ? []
+    : yield* readMany(self, operation, tags.map(markerOf), Replies.toVersion)
+  return new Map(tags.map((tag, i) => [tag, answers[i]]))
+})
+
 /** Entries with the versions of their tags. */
 export const present = Effect.fnUntraced(function*(
   self: StoreState,
@@ -124,11 +137,7 @@ export const present = Effect.fnUntraced(function*(
     entry: Replies.toEntry(id, frame, self.session.wire.offset()).entry,
     head: Buffer.isBuffer(frame) ? frame.subarray(0, headSize) : Buffer.alloc(0)
   }))
-  const tags = Array.from(new Set(found.flatMap(({ entry }) => entry?.meta.tags.map(({ tag }) => tag) ?? [])))
-  const answers = tags.length === 0
-    ? []
-    : yield* readMany(self, operation, tags.map(markerOf), Replies.toVersion)
-  const versions = new Map(tags.map((tag, i) => [tag, answers[i]]))
+  const versions = yield* versionsFor(self, operation, found.map(({ entry }) => entry))
   return found.map(({ entry, head }) => ({
     entry,
     head,

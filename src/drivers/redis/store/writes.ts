@@ -3,17 +3,18 @@ import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import * as Limits from "../../../internal/defaults/redis.ts"
+import { isLive } from "../../../internal/store/conditions.ts"
 import { tooLarge } from "../../../internal/store/tooLarge.ts"
 import type { CommitRequest, SetRequest } from "../../../ports/store.ts"
 import type { Done } from "../connection/connection.ts"
-import { isFault, storeName } from "../fault.ts"
+import { type Fault, isFault, storeName } from "../fault.ts"
 import { hashOf, keysOfWrite, leaseKeys, markerOf, type Named } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
 import { foreign } from "../protocol/scripts/script.ts"
 import * as MarkerVersions from "../tracking/markerVersions.ts"
 import * as OwnWrites from "../tracking/ownWrites.ts"
 import { remember } from "../tracking/remember.ts"
-import { headSize } from "./reads.ts"
+import { headSize, versionsFor } from "./reads.ts"
 import { asking, askingAll, isDone, longest, now, type Operation, type StoreState, ttlOf, write } from "./state.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -179,14 +180,38 @@ const tombOf = ({ entry: { meta }, ...rest }: CommitRequest): Tomb => ({ ...rest
 // ---------------------------------------------------------------------------------------------------------------------
 
 export const remove = (self: StoreState, id: string): Operation<boolean> =>
-  asking("remove", (done) => removeOne(self, id, done), isDone)
+  Effect.flatMap(
+    asking("remove", (done) => removeOne(self, id, done), removedOf(self, id)),
+    (removed) => typeof removed === "boolean" ? Effect.succeed(removed) : Effect.map(areLive(self, [removed]), isFirst)
+  )
 
 export const removeMany = (self: StoreState, ids: ReadonlyArray<string>): Operation<ReadonlyArray<boolean>> =>
-  askingAll(
-    "removeMany",
-    ids,
-    (id, done) => removeOne(self, id, done),
-    (answers) => answers.map((one) => one === 1)
+  Effect.flatMap(
+    askingAll(
+      "removeMany",
+      ids,
+      (id, done) => removeOne(self, id, done),
+      (answers) => answers.map((one, i) => Buffer.isBuffer(one) ? removedOf(self, ids[i]!)(one) as Removed : one === 1)
+    ),
+    (removed) => areLive(self, removed)
+  )
+
+/** Whether there was an entry, or an entry with tags, which may have ended by one of them. */
+type Removed = boolean | Stored
+
+const removedOf = ({ session }: StoreState, id: string) => (answer: unknown): Removed | Fault =>
+  Buffer.isBuffer(answer) ? Replies.toEntry(id, answer, session.wire.offset()).entry ?? false : isDone(answer)
+
+const isFirst = ([first]: ReadonlyArray<boolean>): boolean => first === true
+
+/** A tag that was invalidated since the removal counts: that was at the same time. */
+const areLive = (self: StoreState, removed: ReadonlyArray<Removed>): Operation<ReadonlyArray<boolean>> =>
+  Effect.map(
+    versionsFor(self, "remove", removed.map((one) => typeof one === "boolean" ? undefined : one)),
+    (versions) => {
+      const table = { version: (tag: string) => versions.get(tag) }
+      return removed.map((one) => typeof one === "boolean" ? one : isLive(one, now(self), table))
+    }
   )
 
 const removeOne = (self: StoreState, id: string, done: Done): void => {

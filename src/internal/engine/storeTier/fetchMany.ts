@@ -16,7 +16,7 @@ import { type Asked, type Budget, type Fault, type Fetched, NeedsEffect, type St
 export const noEntryId = "~"
 
 /** The tags of entries, each once. */
-const allTags = (entries: ReadonlyArray<Stored | undefined>): ReadonlyArray<string> => {
+export const allTags = (entries: ReadonlyArray<Stored | undefined>): ReadonlyArray<string> => {
   const names = new Set<string>()
   let known: ReadonlyArray<TagVersion> | undefined
   for (const entry of entries) {

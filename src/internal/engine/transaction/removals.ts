@@ -8,6 +8,8 @@ import * as Memory from "../memory/memory.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { ask, budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
+import { validityOf } from "../storeTier/fetch.ts"
+import { allTags, noEntryId } from "../storeTier/fetchMany.ts"
 import { lock } from "./locks.ts"
 import { isSwept, nextOrder, type Overlay, rebase } from "./overlay.ts"
 
@@ -49,17 +51,22 @@ const entryIn = (self: Overlay, id: string, now: number): Entry | null | undefin
 }
 
 /** How many of the ids the store has. */
-const inStore = (self: Overlay, ids: ReadonlyArray<string>, now: number): Effect.Effect<number> => {
-  const { storeTier: tier } = self.root.base
-  return tier === undefined || ids.length === 0
-    ? Effect.succeed(0)
-    : Effect.flatMap(Policy.Current, (policy) =>
-      Effect.map(
-        ask(tier, budgetOf(tier, policy), "getMany", tier.store.getMany(ids)),
-        (answer) =>
-          isFault(answer) ? 0 : answer.filter((entry) => entry !== undefined && isLive(self, entry, now)).length
-      ))
-}
+const inStore = Effect.fnUntraced(
+  function*(self: Overlay, ids: ReadonlyArray<string>, now: number): Effect.fn.Return<number> {
+    const { storeTier: tier } = self.root.base
+    if (tier === undefined || ids.length === 0) return 0
+    const budget = budgetOf(tier, yield* Policy.Current)
+    const found = yield* ask(tier, budget, "getMany", tier.store.getMany(ids))
+    if (isFault(found)) return 0
+    const tags = allTags(found)
+    const answer = tags.length === 0 ? undefined : yield* ask(tier, budget, "get", tier.store.get(noEntryId, tags))
+    if (isFault(answer)) return 0
+    return found.filter((entry) =>
+      entry !== undefined && isLive(self, entry, now) &&
+      validityOf(tier, entry.meta, tags, answer?.versions ?? []) !== "gone"
+    ).length
+  }
+)
 
 const isLive = (self: Overlay, { meta: { expiresAt, tags } }: Stored, now: number): boolean => {
   const names = tags.map(({ tag }) => tag)

@@ -2,7 +2,7 @@
 import type { Stored } from "../../../CacheEntry.ts"
 import { Damaged } from "../../../ports/storage.ts"
 import type { Answer, SetCondition, SetRequest, TouchOptions } from "../../../ports/store.ts"
-import { holds, touched } from "../conditions.ts"
+import { holds, isLive, touched } from "../conditions.ts"
 import { tagsOfId } from "../markers/idTags.ts"
 import * as Markers from "../markers/markers.ts"
 import type { Sync } from "./sync.ts"
@@ -50,8 +50,14 @@ export const touch = (self: Sync, id: string, options: TouchOptions, now: number
   return entry !== undefined
 }
 
-/** The generation ends first: it has ended even if the removal fails. */
-export const remove = (self: Sync, id: string): boolean => {
+/** Answers whether there was an entry that had not ended. */
+export const remove = (self: Sync, id: string, now: number): boolean => {
+  const wasLive = isLive(stored(self, id), now, self.tags)
+  return drop(self, id) && wasLive
+}
+
+/** Removes whatever there is. The generation ends first: it has ended even if the removal fails. */
+export const drop = (self: Sync, id: string): boolean => {
   self.leases.end(id)
   self.moves++
   const wasThere = self.storage.remove(id)

@@ -90,7 +90,7 @@ const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store[
     getMany: (ids) => inSteps(ids, (ids) => self.attempt("getMany", () => ids.map((id) => Entries.stored(self, id)))),
     set: (id, entry, condition) => atomically("set", (now) => Entries.setIf(self, { id, entry, condition }, now)),
     setMany: (requests) => Effect.asVoid(Sync.forMany(self, "set", requests, Entries.set)),
-    remove: (id) => atomically("remove", () => Entries.remove(self, id)),
+    remove: (id) => atomically("remove", (now) => Entries.remove(self, id, now)),
     removeMany: (ids) => Sync.forMany(self, "remove", ids, Entries.remove),
     touch: (id, options) => atomically("touch", (now) => Entries.touch(self, id, options, now)),
     acquire: (id, options) => Leases.acquire(self, { id, options }),

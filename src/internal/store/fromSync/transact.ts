@@ -56,7 +56,7 @@ const carryOut = (self: Sync, step: TransactStep, now: number): boolean => {
     case "Commit":
       return commit(self, step, now)
     case "Remove":
-      Entries.remove(self, step.id)
+      Entries.drop(self, step.id)
       break
     case "Touch":
       Entries.touch(self, step.id, step.options, now)
@@ -77,7 +77,7 @@ const carryOut = (self: Sync, step: TransactStep, now: number): boolean => {
 const undo = (self: Sync, steps: ReadonlyArray<TransactStep>): void => {
   for (const id of Transact.idsOf(steps)) {
     try {
-      Entries.remove(self, id)
+      Entries.drop(self, id)
     } catch {
       // The storage fails: the caller gets the first error.
     }

@@ -55,7 +55,10 @@ if type(stored) ~= "string" or string.sub(stored, 1, #head) ~= head then return 
 ${put}return 1
 `
   },
-  /** A missing value is written and removed, so that the server sends an invalidation. A foreign one stays. */
+  /**
+   * A missing value is written and removed, so that the server sends an invalidation. A foreign one stays. What has
+   * tags (their count is in these bytes) is answered: whether it had ended, its markers tell.
+   */
   remove: {
     keys: keysOfWrite(isCluster),
     args: [],
@@ -67,6 +70,7 @@ ${sendInvalidation("v")}  return 0
 end
 if stored then
   redis.call("UNLINK", v)
+  if #stored > 51 and string.sub(stored, 50, 51) ~= "\\0\\0" then return stored end
   return 1
 end
 redis.call("SET", v, "")

@@ -1,0 +1,64 @@
+/** Who removes an entry is told whether there was one; what has expired, or is gone by a tag, was none. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { Cached, type CacheLayer, Store, Transaction } from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
+import { SqliteStore } from "effect-cached/sqlite"
+import { TestClock } from "effect/testing"
+import { over } from "../support/caches.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+/** Three functions. */
+const storage = Effect.sync(() => {
+  const entries = new Map()
+  return Store.make({
+    name: "three functions",
+    get: (id) => Effect.sync(() => entries.get(id)),
+    set: (id, entry) => Effect.sync(() => void entries.set(id, entry)),
+    remove: (id) => Effect.sync(() => entries.delete(id))
+  })
+})
+
+const stores: Record<string, Layer.Layer<Store.Store, unknown>> = {
+  "a store in memory": MemoryStore.layer,
+  "a storage": Layer.effect(Store.Store, storage),
+  "a database": Layer.unwrap(Effect.map(tempDirectory, (directory) => SqliteStore.layer({ directory })))
+}
+
+const memories: Record<string, CacheLayer.LayerOptions> = { memory: {}, "no memory": { memory: false } }
+
+const prepared = Effect.gen(function*() {
+  for (const n of [1, 2, 3]) {
+    yield* Cached.set(`tagged${n}`, n, { tags: ["t"] })
+    yield* Cached.set(`short${n}`, n, { ttl: "1 minute" })
+    yield* Cached.set(`kept${n}`, n, { ttl: "1 day", tags: ["other"] })
+  }
+  yield* Cached.invalidateTag("t")
+  yield* TestClock.adjust("2 minutes")
+})
+
+const removals = Effect.gen(function*() {
+  const one = yield* Effect.forEach(["tagged1", "short1", "kept1", "kept1"], (id) => Cached.remove(id))
+  return [...one, yield* Cached.removeMany(["tagged2", "short2", "kept2", "kept1"])]
+})
+
+describe("a removal", () => {
+  for (const [store, layer] of Object.entries(stores)) {
+    for (const [memory, options] of Object.entries(memories)) {
+      const cache = () => over({ layer: Layer.fresh(layer) as Layer.Layer<Store.Store> }, options)
+      const expected = [false, false, true, false, 1]
+
+      it.effect(`tells what there was over ${store}, with ${memory}`, () =>
+        Effect.gen(function*() {
+          yield* prepared
+          expect(yield* removals).toEqual(expected)
+        }).pipe(Effect.provide(cache())))
+
+      it.effect(`tells it in a transaction over ${store}, with ${memory}`, () =>
+        Effect.gen(function*() {
+          yield* prepared
+          expect(yield* Transaction.run(removals)).toEqual(expected)
+        }).pipe(Effect.provide(cache())))
+    }
+  }
+})
