@@ -30,7 +30,7 @@ const tags = isFault(asked) || dependencies === undefined
   },
   {
     name: "a removal leaves the marker of the id",
-    in: "remove",
+    in: "drop",
     find: "const wasThere = self.storage.remove(id) endMarkers(self, id)",
     replace: "const wasThere = self.storage.remove(id)"
   },
@@ -144,7 +144,7 @@ const tags = isFault(asked) || dependencies === undefined
   {
     name: "a transaction leaves the markers of what it removes",
     in: "carryOut",
-    find: "Entries.remove(self, step.id) break",
+    find: "Entries.drop(self, step.id) break",
     replace: "self.leases.end(step.id); self.storage.remove(step.id); break"
   },
   {

@@ -159,6 +159,12 @@ const withEtag = (meta: Meta, lengthAt: number, frame: Uint8Array, view: DataVie
   return { meta: { ...meta, etag }, payload: frame.subarray(payloadAt) }
 }
 
+/** The tags of an entry by the first bytes of its frame, which may be damaged; `undefined` where they are not all there. */
+export const tagsIn = (head: Uint8Array): ReadonlyArray<TagVersion> | undefined =>
+  head.length < headSize
+    ? undefined
+    : tagsOf(head, new DataView(head.buffer, head.byteOffset, head.length), head.length)?.tags
+
 /** The tags of a frame, and the bytes that they take there. */
 interface Tags {
   readonly count: number

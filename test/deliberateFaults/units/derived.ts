@@ -67,7 +67,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "on disk a removal leaves what others have made of the entry",
-    in: "remove",
+    in: "drop",
     find: "const wasThere = self.storage.remove(id) endMarkers(self, id)",
     replace: "const wasThere = self.storage.remove(id)",
     by: "test/processes/page.test.ts"

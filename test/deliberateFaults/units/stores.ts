@@ -5,7 +5,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a removal counts what had ended",
     in: "remove",
-    find: "return drop(self, id) && wasLive",
+    find: "return drop(self, id) && was",
     replace: "return drop(self, id)",
     by: "test/cached/removeEnded.test.ts"
   },

@@ -1,7 +1,7 @@
 /** Reads of entries, and of the versions of their tags. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Stored } from "../../../CacheEntry.ts"
+import type { Stored, TagVersion } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import * as Turns from "../../../internal/time/turns.ts"
@@ -114,13 +114,13 @@ export interface Present {
   readonly versions: ReadonlyMap<string, string | undefined>
 }
 
-/** The versions of the tags of entries. */
+/** The versions that tags have now. */
 export const versionsFor = Effect.fnUntraced(function*(
   self: StoreState,
   operation: string,
-  entries: ReadonlyArray<Stored | undefined>
+  tagged: ReadonlyArray<TagVersion>
 ): Effect.fn.Return<ReadonlyMap<string, string | undefined>, StoreError> {
-  const tags = Array.from(new Set(entries.flatMap((entry) => entry?.meta.tags.map(({ tag }) => tag) ?? [])))
+  const tags = Array.from(new Set(tagged.map(({ tag }) => tag)))
   const answers = tags.length === 0
     ? []
     : yield* readMany(self, operation, tags.map(markerOf), Replies.toVersion)
@@ -137,7 +137,7 @@ export const present = Effect.fnUntraced(function*(
     entry: Replies.toEntry(id, frame, self.session.wire.offset()).entry,
     head: Buffer.isBuffer(frame) ? frame.subarray(0, headSize) : Buffer.alloc(0)
   }))
-  const versions = yield* versionsFor(self, operation, found.map(({ entry }) => entry))
+  const versions = yield* versionsFor(self, operation, found.flatMap(({ entry }) => entry?.meta.tags ?? []))
   return found.map(({ entry, head }) => ({
     entry,
     head,

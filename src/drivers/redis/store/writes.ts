@@ -1,9 +1,10 @@
 /** Writes and removals of entries. */
 import * as Effect from "effect/Effect"
-import type { Stored } from "../../../CacheEntry.ts"
+import type { Stored, TagVersion } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
+import * as Frame from "../../../internal/codec/frame.ts"
 import * as Limits from "../../../internal/defaults/redis.ts"
-import { isLive } from "../../../internal/store/conditions.ts"
+import { noneIsGone } from "../../../internal/store/markers/markers.ts"
 import { tooLarge } from "../../../internal/store/tooLarge.ts"
 import type { CommitRequest, SetRequest } from "../../../ports/store.ts"
 import type { Done } from "../connection/connection.ts"
@@ -181,7 +182,7 @@ const tombOf = ({ entry: { meta }, ...rest }: CommitRequest): Tomb => ({ ...rest
 
 export const remove = (self: StoreState, id: string): Operation<boolean> =>
   Effect.flatMap(
-    asking("remove", (done) => removeOne(self, id, done), removedOf(self, id)),
+    asking("remove", (done) => removeOne(self, id, done), removedOf),
     (removed) => typeof removed === "boolean" ? Effect.succeed(removed) : Effect.map(areLive(self, [removed]), isFirst)
   )
 
@@ -191,26 +192,26 @@ export const removeMany = (self: StoreState, ids: ReadonlyArray<string>): Operat
       "removeMany",
       ids,
       (id, done) => removeOne(self, id, done),
-      (answers) => answers.map((one, i) => Buffer.isBuffer(one) ? removedOf(self, ids[i]!)(one) as Removed : one === 1)
+      (answers) => answers.map((one) => Buffer.isBuffer(one) ? removedOf(one) as Removed : one === 1)
     ),
     (removed) => areLive(self, removed)
   )
 
-/** Whether there was an entry, or an entry with tags, which may have ended by one of them. */
-type Removed = boolean | Stored
+/** Whether there was an entry, or the tags of one, which may have ended by one of them. */
+type Removed = boolean | ReadonlyArray<TagVersion>
 
-const removedOf = ({ session }: StoreState, id: string) => (answer: unknown): Removed | Fault =>
-  Buffer.isBuffer(answer) ? Replies.toEntry(id, answer, session.wire.offset()).entry ?? false : isDone(answer)
+const removedOf = (answer: unknown): Removed | Fault =>
+  Buffer.isBuffer(answer) ? Frame.tagsIn(answer) ?? true : isDone(answer)
 
 const isFirst = ([first]: ReadonlyArray<boolean>): boolean => first === true
 
 /** A tag that was invalidated since the removal counts: that was at the same time. */
 const areLive = (self: StoreState, removed: ReadonlyArray<Removed>): Operation<ReadonlyArray<boolean>> =>
   Effect.map(
-    versionsFor(self, "remove", removed.map((one) => typeof one === "boolean" ? undefined : one)),
+    versionsFor(self, "remove", removed.flatMap((one) => typeof one === "boolean" ? [] : one)),
     (versions) => {
       const table = { version: (tag: string) => versions.get(tag) }
-      return removed.map((one) => typeof one === "boolean" ? one : isLive(one, now(self), table))
+      return removed.map((one) => typeof one === "boolean" ? one : noneIsGone(table, one))
     }
   )
 

@@ -52,8 +52,17 @@ export const touch = (self: Sync, id: string, options: TouchOptions, now: number
 
 /** Answers whether there was an entry that had not ended. */
 export const remove = (self: Sync, id: string, now: number): boolean => {
-  const wasLive = isLive(stored(self, id), now, self.tags)
-  return drop(self, id) && wasLive
+  const was = wasLive(self, id, now)
+  return drop(self, id) && was
+}
+
+/** What cannot be read is removed all the same. */
+const wasLive = (self: Sync, id: string, now: number): boolean => {
+  try {
+    return isLive(stored(self, id), now, self.tags)
+  } catch {
+    return true
+  }
 }
 
 /** Removes whatever there is. The generation ends first: it has ended even if the removal fails. */

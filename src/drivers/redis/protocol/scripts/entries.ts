@@ -56,8 +56,8 @@ ${put}return 1
 `
   },
   /**
-   * A missing value is written and removed, so that the server sends an invalidation. A foreign one stays. What has
-   * tags (their count is in these bytes) is answered: whether it had ended, its markers tell.
+   * A missing value is written and removed, so that the server sends an invalidation. A foreign one stays. Of one with
+   * tags the bytes up to their end are answered (see `frame.ts`): whether it had ended, its markers tell.
    */
   remove: {
     keys: keysOfWrite(isCluster),
@@ -70,8 +70,15 @@ ${sendInvalidation("v")}  return 0
 end
 if stored then
   redis.call("UNLINK", v)
-  if #stored > 51 and string.sub(stored, 50, 51) ~= "\\0\\0" then return stored end
-  return 1
+  local high, low = string.byte(stored, 50, 51)
+  if not low or high + low == 0 then return 1 end
+  local last = 51
+  for _ = 1, high * 256 + low do
+    local a, b, c, d = string.byte(stored, last + 1, last + 4)
+    if not d then return 1 end
+    last = last + 16 + (a % 128) * 16777216 + b * 65536 + c * 256 + d
+  end
+  return string.sub(stored, 1, last)
 end
 redis.call("SET", v, "")
 redis.call("UNLINK", v)
