@@ -1,7 +1,7 @@
 /** Who removes an entry is told whether there was one; what has expired, or is gone by a tag, was none. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { Cached, type CacheLayer, Store, Transaction } from "effect-cached"
+import { Cached, type CacheEntry, type CacheLayer, Store, Transaction } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
@@ -61,4 +61,33 @@ describe("a removal", () => {
         }).pipe(Effect.provide(cache())))
     }
   }
+
+  it.effect("of what a storage cannot read is carried out all the same", () =>
+    Effect.gen(function*() {
+      const entries = new Map<string, CacheEntry.Stored>()
+      let isDown = false
+      const get = (id: string) => {
+        if (isDown) throw new Error("cannot read")
+        return entries.get(id)
+      }
+      const parts = {
+        set: (id: string, entry: CacheEntry.Stored) => void entries.set(id, entry),
+        remove: (id: string) => entries.delete(id)
+      }
+      const sync = Store.makeSync({ name: "sync", get, ...parts })
+      const other = Store.make({
+        name: "other",
+        get: (id) => Effect.sync(() => get(id)),
+        set: (id, entry) => Effect.sync(() => parts.set(id, entry)),
+        remove: (id) => Effect.sync(() => parts.remove(id))
+      })
+      for (const store of [sync, other]) {
+        isDown = false
+        yield* Cached.set("k", 1).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, store) })))
+        expect(entries.size).toBe(1)
+        isDown = true
+        yield* Effect.exit(store.remove("k"))
+        expect(entries.size).toBe(0)
+      }
+    }))
 })
