@@ -307,6 +307,33 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
 })
 
 describe("private flights", () => {
+  it.effect("refreshes that overlap are stored, and a read after one's own never gets what was before it", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const get = Effect.suspend(() => Effect.delay(Effect.succeed(++runs), 100)).pipe(Cached.ttl(ttl))
+      yield* start(get)
+      yield* TestClock.adjust("1 second")
+      const reader = Effect.gen(function*() {
+        const own = yield* CachePolicy.refresh(get)
+        const after = yield* get
+        return [own, after] as const
+      })
+      const readers: Array<Fiber.Fiber<readonly [number, number]>> = []
+      for (let i = 0; i < 20; i++) {
+        readers.push(yield* start(reader))
+        yield* TestClock.adjust(30)
+        yield* settle
+      }
+      yield* TestClock.adjust("1 second")
+      for (const fiber of readers) {
+        const [own, after] = yield* Fiber.join(fiber)
+        expect(after).toBeGreaterThanOrEqual(own)
+      }
+      // each read after a refresh was a hit
+      expect(runs).toBe(21)
+      expect(yield* get).toBe(21)
+    }).pipe(Effect.provide(CacheLayer.memory({ flights: "private" }))))
+
   it.effect("hold no lease that another reader would wait for", () =>
     Effect.gen(function*() {
       const fake = fakeStore()

@@ -16,7 +16,7 @@ import { releaseLease, startNext, unregister } from "./ending.ts"
 import { endFlight, hasBegun, isBeforeClear, letGo } from "./flight.ts"
 import { leaveUnit, refresh } from "./refreshing.ts"
 import { exitOf, hasGoodValue, isRenewed, loadMillisOf, refuse, toEntry } from "./result.ts"
-import { isStorable, noteChange } from "./watches.ts"
+import { isStorable, noteLoaded } from "./watches.ts"
 import { answerAll } from "./work.ts"
 
 /** Ends a flight when its fiber has ended: its entry enters memory if it may, and every caller is answered. */
@@ -67,7 +67,7 @@ const publish = (self: Flights, flight: Flight): void => {
   if (TagEpochs.softenedSince(self.tagEpochs, entry.tags, entry.checkedAt)) entry.softExpiresAt = -Infinity
   // only a load shows that loading works again
   if (flight.found === undefined && self.retryAt.size > 0) self.retryAt.delete(flight.id)
-  if (self.isPrivate && flight.found === undefined) noteChange(self, flight.id)
+  if (self.isPrivate && flight.found === undefined) noteLoaded(self, flight)
   putInMemory(self, flight.request, entry, flight.endedAt)
 }
 

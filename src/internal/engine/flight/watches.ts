@@ -27,15 +27,34 @@ export const end = ({ watches }: Flights): void => {
 }
 
 /** An id was written, loaded or removed, here or by another process. */
-export const noteChange = ({ watches }: Flights, id: string): void => {
-  if (watches.count === 0) return
+export const noteChange = (self: Flights, id: string): void => {
+  if (self.watches.count > 0) note(self, id, ++self.watches.step)
+}
+
+/**
+ * A private refresh begins: what loads already is older. In a store a load ends the generation of all that run beside it,
+ * so there only the last one is stored.
+ */
+export const noteRefresh = (self: Flights, id: string): void => {
+  if (self.storeTier === undefined) self.watches.step++
+  else noteChange(self, id)
+}
+
+/** The result of a private flight is stored: those of flights that did not begin after it are as old, or older. */
+export const noteLoaded = (self: Flights, { id, since }: Flight): void => {
+  if (self.storeTier !== undefined) return noteChange(self, id)
+  self.watches.step++
+  note(self, id, since + 0.5)
+}
+
+const note = ({ watches }: Flights, id: string, at: number): void => {
   const { changedAt } = watches
   // all at once: a map of which the oldest is taken again and again is slow
   if (changedAt.size >= watchedIds) {
     changedAt.clear()
     watches.floor = watches.step
   }
-  changedAt.set(id, ++watches.step)
+  changedAt.set(id, Math.max(at, changedAt.get(id) ?? 0))
 }
 
 /** Anything may have changed. */

@@ -13,7 +13,7 @@ import { detach, startAfter } from "../flight/ending.ts"
 import { hasBegun, isAskingStore, isBeforeClear, isRefresh, isToCome, makeFlight } from "../flight/flight.ts"
 import { promote, refresh, startAll } from "../flight/refreshing.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
-import { noteChange } from "../flight/watches.ts"
+import { noteRefresh } from "../flight/watches.ts"
 import { answerIfBehind, startLater } from "../flight/work.ts"
 import { launch } from "../load/load.ts"
 import { Entry } from "../memory/entry.ts"
@@ -268,8 +268,8 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   const asked = hasTimeouts ? askTimeouts(engine, request) : request
   if (asked !== request) return withTimeouts(reader, asked, joining, resume)
   const { protectedUntil, readsStore, rejectedWriteId, storeMillis } = joining
-  // what loads already is older than this read asks for
-  if (engine.isPrivate && policy.writes && !Policy.readsNormally(policy)) noteChange(engine, id)
+  // what loads already is older than this read asks for: it is not stored after this one
+  if (engine.isPrivate && policy.writes && !Policy.readsNormally(policy)) noteRefresh(engine, id)
   const flight = makeFlight(engine, {
     id,
     request,
