@@ -520,7 +520,8 @@ describe("Store.makeSync", () => {
       ])
       expect(yield* asks(store.commit("id", "g", entry(1)))).toEqual([true, "[ isCurrent set end ]"])
       expect(yield* asks(store.set("id", entry(1)))).toEqual([true, "[ end set ]"])
-      expect(yield* asks(store.remove("id"))).toEqual([true, "[ end remove ]"])
+      // it finds nothing, so nothing counts as removed
+      expect(yield* asks(store.remove("id"))).toEqual([false, "[ get end remove ]"])
       expect(yield* asks(store.clear)).toEqual([undefined, "[ endAll clear ]"])
       expect(yield* asks(store.renew("id", "a", 1))).toEqual([true, "[ renew ]"])
       expect(yield* asks(store.release("id", "a"))).toEqual([true, "[ release ]"])
@@ -538,7 +539,7 @@ describe("Store.makeSync", () => {
       const commits = ["a", "b"].map((id) => ({ id, generation: "g", entry: entry(1) }))
       expect(yield* asks(store.commitMany(commits))).toEqual([[true, true], "[ isCurrent set end isCurrent set end ]"])
       expect(yield* asks(store.setMany(commits))).toEqual([undefined, "[ end set end set ]"])
-      expect(yield* asks(store.removeMany(["a", "b"]))).toEqual([[true, true], "[ end remove end remove ]"])
+      expect(yield* asks(store.removeMany(["a", "b"]))).toEqual([[false, false], "[ get end remove get end remove ]"])
     }))
 })
 

@@ -141,7 +141,8 @@ export interface Store {
   readonly setMany: (requests: ReadonlyArray<SetRequest>) => Effect.Effect<void, StoreError>
   /**
    * Removes an entry and ends the generation of its id. Answers whether there was one that had neither expired nor was
-   * gone by a tag: of several who remove one at a time, one is answered `true`, and none for what had ended.
+   * gone by a tag: of several who remove one at a time, one is answered `true`, and none for what had ended. A store of
+   * `Store.make` answers what the `remove` of its storage says.
    */
   readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
   /** `remove` for each, answered in their order. If it fails, some entries may have been removed. */

@@ -151,27 +151,6 @@ const entryLaws: Record<string, Check> = {
     yield* stores(store, "id", undefined, "removed")
   }),
 
-  "remove and removeMany answer that there was none where it has expired, or is gone by a tag": Effect.fnUntraced(
-    function*(store) {
-      const { markers } = yield* store.markers(["tag"])
-      const tags = [{ tag: "tag", version: markers[0]!.version }]
-      const softExpiresAt = (yield* Clock.currentTimeMillis) + 2000
-      for (const id of ["tagged", "tagged:2"]) yield* store.set(id, entry(1, { tags }))
-      for (const id of ["short", "short:2"]) yield* store.set(id, entry(1, { expiresAt: softExpiresAt }))
-      for (const id of ["stale", "stale:2"]) yield* store.set(id, entry(1, { softExpiresAt }))
-      yield* store.invalidateTags(["tag"], "hard")
-      yield* Effect.sleep("3 seconds")
-      yield* same(yield* store.remove("tagged"), false, "its tag was invalidated")
-      yield* same(yield* store.remove("short"), false, "it has expired")
-      yield* same(yield* store.remove("stale"), true, "what is stale is there")
-      yield* same(
-        yield* store.removeMany(["tagged:2", "short:2", "stale:2"]),
-        [false, false, true],
-        "the same of many"
-      )
-    }
-  ),
-
   "changing bytes after a write or a read does not change the stored entry": Effect.fnUntraced(function*(store) {
     const given = entry(1)
     yield* store.set("id", given)

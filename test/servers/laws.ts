@@ -2,7 +2,8 @@
  * A process that checks the laws of what it names, and prints a line for each: `laws.ts sqlite files …`. It runs under
  * any runtime, without a test framework.
  */
-import { Cause, Effect, Exit } from "effect"
+import { Cause, Effect, Exit, type Scope } from "effect"
+import type { Store } from "effect-cached"
 import { FilesStore } from "effect-cached/files"
 import { MemoryStore, ProcessLock } from "effect-cached/memory"
 import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
@@ -15,6 +16,7 @@ import {
   withTimePassing
 } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
+import { endedRemovals } from "../support/endedRemovals.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 /** A line of the report. */
@@ -33,13 +35,15 @@ const reopened = <A, E, R>(open: (directory: string) => Effect.Effect<A, E, R>) 
   Effect.map(tempDirectory, (directory) => ({ open: open(directory) }))
 const two = <A, E, R>(make: Effect.Effect<A, E, R>) => Effect.all([make, make])
 
+const of = <E>(make: Effect.Effect<Store.Store, E, Scope.Scope>) => [...storeLaws(make), endedRemovals(make)]
+
 /** The laws of everything that is kept somewhere, by what they are about. */
 export const subjects: { readonly [name: string]: () => ReadonlyArray<Law> } = {
-  memory: () => storeLaws(Effect.sync(() => MemoryStore.make())),
-  sqlite: () => storeLaws<unknown>(inDirectory(sqlite)),
+  memory: () => of(Effect.sync(() => MemoryStore.make())),
+  sqlite: () => of<unknown>(inDirectory(sqlite)),
   "sqlite, two on one folder": () => sharedStoreLaws<unknown>(inDirectory((directory) => two(sqlite(directory)))),
   "sqlite, opened again": () => lastingStoreLaws<unknown, unknown>(reopened(sqlite)),
-  files: () => storeLaws<unknown>(inDirectory(files)),
+  files: () => of<unknown>(inDirectory(files)),
   "files, opened again": () => lastingStoreLaws<unknown, unknown>(reopened(files)),
   "the lock of a process": () =>
     lockLaws(Effect.sync(() => {

@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import type { Store } from "effect-cached"
 import { RedisLock, RedisStore } from "effect-cached/redis"
 import { lockLaws, sharedStoreLaws, storeLaws } from "effect-cached/testing"
+import { endedRemovals } from "../support/endedRemovals.ts"
 import { isMissing } from "../support/needs.ts"
 import {
   freshPrefix,
@@ -58,7 +59,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     })
     afterAll(() => server.end())
     const make = Effect.suspend(() => RedisStore.make({ url, prefix: freshPrefix(), connect, storeTimeout }))
-    for (const law of storeLaws(make)) it.live(law.name, () => law.run, timeout)
+    for (const law of [...storeLaws(make), endedRemovals(make)]) it.live(law.name, () => law.run, timeout)
     const two = Effect.suspend(() => {
       const options = { url, prefix: freshPrefix(), connect, storeTimeout } as const
       return Effect.all([RedisStore.make(options), RedisStore.make(options)])
@@ -80,7 +81,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     const make = Effect.suspend(() =>
       RedisStore.makeCluster({ nodes: cluster.nodes, prefix: freshPrefix(), connect, storeTimeout })
     )
-    for (const law of storeLaws(make)) it.live(law.name, () => law.run, timeout)
+    for (const law of [...storeLaws(make), endedRemovals(make)]) it.live(law.name, () => law.run, timeout)
     for (const law of storeLaws(Effect.map(make, inOneSlot))) {
       if (/\btransact\b/.test(law.name)) it.live(`in one slot: ${law.name}`, () => law.run, timeout)
     }

@@ -2,6 +2,7 @@
 import { _SHA256 as Sha256 } from "@noble/hashes/sha2.js"
 import { isWellFormed, toBase64Url } from "../codec/bytes.ts"
 import { longTexts } from "../defaults/bounds.ts"
+import { isListOfText, mistake } from "../options/options.ts"
 
 const maxBytes = 200
 
@@ -59,6 +60,12 @@ export const limit = (prefix: string, rest: string): string => {
 export const idOfString = (key: string): string => {
   const id = key.charCodeAt(0) === tilde ? `~${key}` : key
   return fits(id) ? id : `~#${digest(key)}`
+}
+
+/** What a function of the user gives as tags, as the cache stores it. */
+export const escapeGiven = (tags: unknown): ReadonlyArray<string> => {
+  if (!isListOfText(tags)) throw mistake("A tags function gave no list of strings: let it give one, like [\"users\"]")
+  return tags.map(idOfString)
 }
 
 const tilde = 0x7e

@@ -1,6 +1,5 @@
 /** The id, class and tags of a key. */
 import type { CacheKey } from "../../CacheKey.ts"
-import { isListOfText, mistake } from "../options/options.ts"
 import { idOfString } from "./id.ts"
 import type { KeyInfo } from "./info.ts"
 
@@ -39,9 +38,3 @@ export const infoOf = (key: Key): KeyInfo | undefined =>
 
 /** Tags are escaped like string keys: those of the library begin with `~`, and none is longer than an id. */
 export const escapeTag = idOfString
-
-/** What a function of the user gives as tags, as the cache stores it. */
-export const escapeGiven = (tags: unknown): ReadonlyArray<string> => {
-  if (!isListOfText(tags)) throw mistake("A tags function gave no list of strings: let it give one, like [\"users\"]")
-  return tags.map(idOfString)
-}

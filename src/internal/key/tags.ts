@@ -1,9 +1,8 @@
 /** The tags of keys: of their class, of its indexes, and those that the class declares. */
 import { isListOfText } from "../options/options.ts"
 import { type Fields, has, type Property } from "./canonical.ts"
-import { idOfString, limit } from "./id.ts"
+import { escapeGiven, idOfString, limit } from "./id.ts"
 import type { KeyInfo } from "./info.ts"
-import { escapeGiven } from "./ofKey.ts"
 import { configError, encoder } from "./payload.ts"
 import { string } from "./text.ts"
 

@@ -1,6 +1,7 @@
 /** The tags of a request, before its load and of its result. */
 import type * as Exit from "effect/Exit"
-import { escapeGiven, escapeTag, tagsOf, tagsWith } from "../../key/ofKey.ts"
+import { escapeGiven } from "../../key/id.ts"
+import { escapeTag, tagsOf, tagsWith } from "../../key/ofKey.ts"
 import type { Flights, Request } from "../state.ts"
 import { rulesOf } from "./rules.ts"
 

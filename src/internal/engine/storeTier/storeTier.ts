@@ -100,7 +100,7 @@ export interface Concern {
   readonly ids: ReadonlySet<string> | undefined
 }
 
-export interface Commits {
+interface Commits {
   /** the commit under way, or the next one; there is one at a time */
   current: Concern | undefined
   /** the look-ups that ask the store, and those that wait for a commit */

@@ -9,7 +9,7 @@ import type { StoreError } from "../../../CacheError.ts"
 import type { Storage, SyncLeases } from "../../../ports/storage.ts"
 import type { Acquired, AcquireOptions, SetCondition, Store, TouchOptions } from "../../../ports/store.ts"
 import type * as Tokens from "../../token.ts"
-import { holds, isLive, isOtherWrite, touched } from "../conditions.ts"
+import { holds, isOtherWrite, touched } from "../conditions.ts"
 import * as Leases from "../leases.ts"
 import * as Markers from "../markers/markers.ts"
 import type { Tags } from "../markers/storageTags.ts"
@@ -74,24 +74,15 @@ export const touch = (self: Lined, id: string, options: TouchOptions): Effect.Ef
  * Asks for its turn itself. The generation ends twice: at once, so that no waiting `commit` stores, and in its turn,
  * for leases acquired meanwhile.
  */
-export const remove = (self: Lined, id: string): Effect.Effect<boolean, StoreError> =>
+export const remove = ({ leases, lines, storage }: Lined, id: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
-    self.leases.end(id)
-    const inTurn = Effect.flatMap(wasLive(self, id), (was) => {
-      self.leases.end(id)
-      return Effect.map(self.storage.remove(id), (removed) => removed && was)
+    leases.end(id)
+    const inTurn = Effect.suspend(() => {
+      leases.end(id)
+      return storage.remove(id)
     })
-    return Lines.run(self.lines, id, "removal", inTurn)
+    return Lines.run(lines, id, "removal", inTurn)
   })
-
-/** Whether there is an entry that has not ended. What cannot be read is removed all the same. */
-const wasLive = (self: Lined, id: string): Effect.Effect<boolean> =>
-  Effect.clockWith((clock) =>
-    Effect.match(withTags(self, id), {
-      onFailure: () => true,
-      onSuccess: ([stored, table]) => isLive(stored, clock.currentTimeMillisUnsafe(), table)
-    })
-  )
 
 export const acquire = (
   { leases, storage, tags, tokensOf }: Lined,

@@ -1,0 +1,39 @@
+/** The law of a store that reads what it removes: all of the library but those over a storage of three functions. */
+import { Clock, Effect, type Scope } from "effect"
+import type { CacheEntry, Store } from "effect-cached"
+import { type Law, same } from "effect-cached/testing"
+
+const entry = (more?: Partial<CacheEntry.Meta>): CacheEntry.Stored => ({
+  meta: {
+    createdAt: 0,
+    softExpiresAt: Infinity,
+    expiresAt: Infinity,
+    loadMillis: 0,
+    outcome: "success",
+    serializer: 1,
+    tags: [],
+    writeId: "00000000000000000000000000000001",
+    ...more
+  },
+  payload: Uint8Array.of(1, 2, 3)
+})
+
+const check = Effect.fnUntraced(function*(store: Store.Store) {
+  const { markers } = yield* store.markers(["tag"])
+  const tags = [{ tag: "tag", version: markers[0]!.version }]
+  const soon = (yield* Clock.currentTimeMillis) + 2000
+  for (const id of ["tagged", "tagged:2"]) yield* store.set(id, entry({ tags }))
+  for (const id of ["short", "short:2"]) yield* store.set(id, entry({ expiresAt: soon }))
+  for (const id of ["stale", "stale:2"]) yield* store.set(id, entry({ softExpiresAt: soon }))
+  yield* store.invalidateTags(["tag"], "hard")
+  yield* Effect.sleep("3 seconds")
+  yield* same(yield* store.remove("tagged"), false, "its tag was invalidated")
+  yield* same(yield* store.remove("short"), false, "it has expired")
+  yield* same(yield* store.remove("stale"), true, "what is stale is there")
+  yield* same(yield* store.removeMany(["tagged:2", "short:2", "stale:2"]), [false, false, true], "the same of many")
+})
+
+export const endedRemovals = <E>(make: Effect.Effect<Store.Store, E, Scope.Scope>): Law => ({
+  name: "remove and removeMany answer that there was none where it has expired, or is gone by a tag",
+  run: Effect.scoped(Effect.flatMap(make, check))
+})
