@@ -54,6 +54,26 @@ describe.skipIf(!canMount)("a disk that the cache itself has filled", () => {
         expect(read(b, "new 19")).toBeUndefined()
       }), 60_000)
   }
+
+  it.live(
+    "(24 MB) is no end either where all have ended while they made room: the reserve is gone",
+    () =>
+      Effect.gen(function*() {
+        const root = yield* disk(24)
+        const directory = join(root, "cache")
+        const open = SqliteStore.make({ directory, storeTimeout: 50 })
+        yield* Effect.scoped(Effect.flatMap(open, (store) => fillCache(store, 20_000, 24 * 40)))
+        rmSync(join(directory, "cache.v2.reserve"))
+        fill(root)
+        // enough to open it, too little for the reserve
+        truncateSync(join(root, "others"), statSync(join(root, "others")).size - 1024 ** 2)
+        const [a, b] = [yield* open, yield* open]
+        expect(yield* a.set("new", entry(1, 20_000))).toBe(true)
+        expect(read(b, "new")).toEqual(entry(1, 20_000))
+        expect(read(b, `id ${24 * 40 - 1}`), "only as much goes as is needed").toBeDefined()
+      }),
+    60_000
+  )
 })
 
 describe.skipIf(!canMount)("a disk that others have filled", () => {

@@ -10,6 +10,7 @@ import * as Databases from "./file/databases.ts"
 import * as FreeDisk from "./file/freeDisk.ts"
 import * as InUse from "./file/inUse.ts"
 import * as Reserve from "./file/reserve.ts"
+import { pragma } from "./file/schema.ts"
 import * as Wal from "./file/wal.ts"
 import * as Changes from "./tables/changes.ts"
 import * as Counters from "./tables/counters.ts"
@@ -199,7 +200,7 @@ const admitted = <A>(self: Connection, steps: () => A): A => {
   const { wal } = self
   // Nothing is stored while the log is too large, or before there is room again for removing.
   if (!self.kind.passes) {
-    if (!self.hasReserve && !takeReserve(self)) throw noRoom()
+    if (!self.hasReserve) throw noRoom()
     if (wal !== undefined) Backoff.attempt(values, () => Wal.admit(wal))
   }
   const result = Backoff.attempt(lock, steps)
@@ -366,17 +367,28 @@ const startNext = (opened: Databases.Opened): void => {
 // room
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Not at every write: where the disk is full this is in vain. */
-const takeReserve = (self: Connection): boolean => {
-  const now = self.config.now()
-  if (now < self.reserveTriedAt + reserveMillis) return false
-  self.reserveTriedAt = now
-  return self.hasReserve = Reserve.take(self.reserve)
+/** Takes the reserve back, not at every write: where others fill the disk it is in vain. */
+const regainReserve = (self: Connection): void => {
+  const { room } = tables(self)
+  const { bound, config: { directory, now }, opened, reserve } = self
+  if (self.hasReserve || opened!.database.isTransaction || now() < self.reserveTriedAt + reserveMillis) return
+  self.reserveTriedAt = now()
+  self.hasReserve = Reserve.take(reserve)
+  // The processes that could have made room may have ended meanwhile. A database that is too small to help keeps what it
+  // has.
+  const bytes = room.pageSize * pragma(opened!.database, "page_count")
+  if (!self.hasReserve && Reserve.freeBytes(directory) + bytes >= bound) succeeds(() => freeDisk(self, opened!))
+}
+
+const freeDisk = (self: Connection, { database }: Databases.Opened): void => {
+  const { bound, config, reserve } = self
+  self.hasReserve = FreeDisk.free({ database, reserve, room: tables(self).room, bound, now: config.wallNow() })
 }
 
 /** Runs once more after making room in a full database, and again if another process used that room first. */
 const withRoom = <A>(self: Connection, operation: () => A, triesLeft = 3): A => {
   try {
+    if (!self.kind.passes) regainReserve(self)
     return operation()
   } catch (thrown) {
     if (!isFull(thrown) || self.opened === undefined || triesLeft === 0) throw thrown
@@ -386,12 +398,10 @@ const withRoom = <A>(self: Connection, operation: () => A, triesLeft = 3): A => 
 }
 
 const makeRoom = (self: Connection, opened: Databases.Opened): void => {
-  const { bound, config, reserve } = self
-  const { entries, room } = tables(self)
-  if (Reserve.freeBytes(config.directory) >= bound && succeeds(() => Entries.makeRoom(entries))) return
-  const options = { database: opened.database, reserve, room, bound, now: config.wallNow() }
+  const { entries } = tables(self)
+  if (Reserve.freeBytes(self.config.directory) >= self.bound && succeeds(() => Entries.makeRoom(entries))) return
   // Others have filled the disk: only a whole database less makes room.
-  if (!succeeds(() => self.hasReserve = FreeDisk.free(options))) abandon(self, opened)
+  if (!succeeds(() => freeDisk(self, opened))) abandon(self, opened)
 }
 
 /** Whether there was room enough to make room. */

@@ -237,7 +237,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "values are stored before there is room again for removing",
     in: "admitted",
-    find: "if (!self.hasReserve && !takeReserve(self)) throw noRoom()",
+    find: "if (!self.hasReserve) throw noRoom()",
     replace: "",
     by: "test/processes/fullDisk.test.ts"
   },
@@ -251,8 +251,15 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "where others have filled the disk nothing can be removed",
     in: "makeRoom",
-    find: "if (!succeeds(() => self.hasReserve = FreeDisk.free(options))) abandon(self, opened)",
-    replace: "self.hasReserve = FreeDisk.free(options)",
+    find: "if (!succeeds(() => freeDisk(self, opened))) abandon(self, opened)",
+    replace: "freeDisk(self, opened)",
+    by: "test/processes/fullDisk.test.ts"
+  },
+  {
+    name: "a disk that the cache has filled stays full where the processes that made room have ended",
+    in: "regainReserve",
+    find: "succeeds(() => freeDisk(self, opened!))",
+    replace: "return",
     by: "test/processes/fullDisk.test.ts"
   },
   {
