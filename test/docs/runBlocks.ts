@@ -9,12 +9,23 @@ const root = resolve(import.meta.dirname, "../..")
 /** one block may take so long */
 const limitMillis = 60_000
 
+/** The condition under which the package is its sources. */
+export const fromSource = "--conditions=effect-cached-source"
+
+/** Where and with what blocks run. */
+interface Place {
+  /** what starts a module: a program, and flags of its own */
+  readonly runtime: ReadonlyArray<string>
+  /** the working directory */
+  readonly folder: string
+}
+
 /** Runs blocks until one takes the process with it; tells why the process ended, where it did so without a report. */
-const runSome = (paths: ReadonlyArray<string>, report: string, runtime: ReadonlyArray<string>): Promise<string> => {
+const runSome = (paths: ReadonlyArray<string>, report: string, { folder, runtime }: Place): Promise<string> => {
   rmSync(report, { force: true })
   const [command, ...flags] = runtime
-  const args = [...flags, "--conditions=effect-cached-source", join(root, "test/docs/program.ts"), report, ...paths]
-  const child = spawn(command!, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] })
+  const args = [...flags, join(root, "test/docs/program.ts"), report, ...paths]
+  const child = spawn(command!, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] })
   let stderr = ""
   let timedOut = false
   const stop = () => {
@@ -40,16 +51,16 @@ const reported = (report: string): ReadonlyArray<Ended> =>
     ? readFileSync(report, "utf8").trim().split("\n").map((line): Ended => JSON.parse(line))
     : []
 
-/** What became of each block, by its path. `runtime` is what starts a module: a program, and flags of its own. */
+/** What became of each block, by its path. */
 export const runBlocks = async (
   paths: ReadonlyArray<string>,
   report: string,
-  runtime: ReadonlyArray<string> = [process.execPath]
+  { folder = root, runtime = [process.execPath, fromSource] }: Partial<Place> = {}
 ): Promise<ReadonlyMap<string, Ended>> => {
   const results = new Map<string, Ended>()
   let left = paths
   while (left.length > 0) {
-    const why = await runSome(left, report, runtime)
+    const why = await runSome(left, report, { folder, runtime })
     for (const ended of reported(report)) results.set(ended.path, ended)
     const after = left.filter((path) => !results.has(path))
     // who has reported nothing has ended its process by force

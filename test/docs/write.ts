@@ -17,8 +17,7 @@ export const nameOf = ({ file, line }: Block): string =>
   `${file.replaceAll("/", "-").replace(/\.(md|ts)$/, "")}-${line}.ts`
 
 /** A folder with each block in a file, to be checked by the compiler. */
-export const write = (all: ReadonlyArray<Block>, name: string): string => {
-  const target = join(folder, name)
+export const write = (all: ReadonlyArray<Block>, name: string, target = join(folder, name)): string => {
   rmSync(target, { recursive: true, force: true })
   mkdirSync(join(target, "run"), { recursive: true })
   const tsconfig = {

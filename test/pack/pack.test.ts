@@ -20,6 +20,8 @@ import {
 import { tmpdir } from "node:os"
 import { dirname, join, relative, resolve } from "node:path"
 import { rolldown, type RolldownOutput } from "rolldown"
+import { runBlocks } from "../docs/runBlocks.ts"
+import { documented, pathOf, prepare, write } from "../docs/write.ts"
 import { bundlers, measure } from "../size/measure.ts"
 import { compared } from "../size/programs.ts"
 
@@ -183,6 +185,16 @@ describe.concurrent("the packed package", { timeout: 300_000 }, () => {
     const readme = readFileSync(join(unpacked, "README.md"), "utf8")
     const said = Array.from(readme.matchAll(/Node (\d+(?:\.\d+)*)/g), ([, version]) => version)
     expect(new Set(said)).toEqual(new Set([engines["node"]!.replace(/^>=(\d+\.\d+)\.0$/, "$1")]))
+  })
+
+  it("is what its documentation says: every block runs", async () => {
+    const target = write(documented, "", join(project, "blocks"))
+    const runnable = documented.filter(({ mode }) => mode === "run")
+    for (const block of runnable) expect(prepare(target, block)).toBe("")
+    const paths = runnable.map((block) => pathOf(target, block))
+    const ended = await runBlocks(paths, join(target, "report"), { runtime: [process.execPath], folder: project })
+    expect(Array.from(ended.values()).filter(({ ok, said }) => !ok || said !== "")).toEqual([])
+    expect(ended.size).toBe(paths.length)
   })
 
   it("brings nothing that is compiled, or that runs a script, when it is installed", () => {

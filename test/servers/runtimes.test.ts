@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { promisify } from "node:util"
 import type { Block } from "../docs/blocks.ts"
-import { runBlocks } from "../docs/runBlocks.ts"
+import { fromSource, runBlocks } from "../docs/runBlocks.ts"
 import { documented, pathOf, prepare, write } from "../docs/write.ts"
 import { isMissing, pathTo } from "../support/needs.ts"
 import { type Checked, subjects } from "./laws.ts"
@@ -28,7 +28,7 @@ describe.skipIf(isMissing("deno"))("under deno without permissions", () => {
     "%s: a folder is refused with reason %s",
     async (permissions, reason) => {
       const folder = mkdtempSync(join(tmpdir(), "effect-cached-"))
-      const args = ["run", "--no-prompt", ...permissions, "--conditions=effect-cached-source"]
+      const args = ["run", "--no-prompt", ...permissions, fromSource]
       const { stdout } = await promisify(execFile)(pathTo("deno")!, [...args, "test/servers/probeProcess.ts", folder], {
         cwd: root
       })
@@ -49,7 +49,8 @@ describe.each(runtimes)("under $name", ({ flags, name }) => {
     beforeAll(async () => {
       const target = write(blocks, name)
       for (const block of blocks) expect(prepare(target, block)).toBe("")
-      const ended = await runBlocks(blocks.map((block) => pathOf(target, block)), join(target, "report"), runtime)
+      const paths = blocks.map((block) => pathOf(target, block))
+      const ended = await runBlocks(paths, join(target, "report"), { runtime: [...runtime, fromSource] })
       for (const block of blocks) {
         const { ok, said } = ended.get(pathOf(target, block))!
         complaints.set(block, ok ? said : said || "it failed")
@@ -69,7 +70,7 @@ describe.each(runtimes)("under $name", ({ flags, name }) => {
     let checked: ReadonlyArray<Checked> = []
 
     beforeAll(async () => {
-      const [command, ...args] = [...runtime, "--conditions=effect-cached-source", "test/servers/laws.ts", subject]
+      const [command, ...args] = [...runtime, fromSource, "test/servers/laws.ts", subject]
       const { stderr, stdout } = await promisify(execFile)(command!, args, { cwd: root })
       expect(stderr).toBe("")
       checked = stdout.trim().split("\n").map((line): Checked => JSON.parse(line))
