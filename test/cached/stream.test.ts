@@ -596,6 +596,42 @@ describe("Cached.stream over a store", () => {
       }).pipe(Effect.provide(over(fake)))
     }))
 
+  it.effect("so does one that was invalidated, and one that has ended when memory lets it go", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      yield* Effect.gen(function*() {
+        const run = (key: string) => Stream.runDrain(Stream.make(1).pipe(Cached.stream({ key, ttl: "10 seconds" })))
+        yield* run("a")
+        yield* run("b")
+        yield* Cached.invalidate("b")
+        yield* TestClock.adjust("11 seconds")
+        yield* run("c")
+        yield* run("d")
+        expect(pagesOf(fake.entries).length).toBe(4)
+        yield* TestClock.adjust("1 minute")
+        expect(pagesOf(fake.entries).map((id) => id.slice(-1))).toEqual(["c", "d"])
+      }).pipe(Effect.provide(over(fake, { capacity: 2 })))
+    }))
+
+  it.effect("of very many pages the oldest leave before their time, and not those that are served", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      const text = "x".repeat(70_000)
+      yield* Effect.gen(function*() {
+        const rows = (n: number) =>
+          Stream.fromIterable(Array.from({ length: 20 }, () => text)).pipe(
+            Cached.stream({ key: `rows ${n}`, ttl: "1 hour" })
+          )
+        for (let n = 0; n < 60; n++) yield* Stream.runDrain(rows(n))
+        for (let n = 0; n < 50; n++) yield* Cached.invalidate(`rows ${n}`)
+        yield* TestClock.adjust("2 seconds")
+        expect(pagesOf(fake.entries).length).toBeLessThanOrEqual(500 + 200)
+        for (let n = 50; n < 60; n++) expect((yield* Stream.runCollect(rows(n))).length).toBe(20)
+        yield* TestClock.adjust("1 minute")
+        expect(pagesOf(fake.entries).length).toBe(200)
+      }).pipe(Effect.provide(over(fake, { capacity: 1000 })))
+    }))
+
   it.effect("pages that no manifest names are swept when they are older than any run", () =>
     Effect.gen(function*() {
       const fake = fakeStore()

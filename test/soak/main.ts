@@ -5,12 +5,14 @@
  *     npm run soak                                two million operations for each row in memory: at most 20 minutes
  *     npm run soak -- --quick                     the same rows with less: a minute
  *     npm run soak -- --only refreshAhead         the rows whose name has this text
+ *     npm run soak -- --minutes 10                in real time, on real stores: see long/main.ts; --hours 8 for a night
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { soakFor } from "./long/main.ts"
 import { outcomes, strategies } from "./program.ts"
 import { largest, type Row, type Soaked, tiers } from "./run.ts"
 import { states } from "./stores.ts"
@@ -19,9 +21,14 @@ const { values: args } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
     only: { type: "string", default: "" },
+    minutes: { type: "string", default: "0" },
+    hours: { type: "string", default: "0" },
     workers: { type: "string", default: String(availableParallelism()) }
   }
 })
+
+const minutes = Number(args.minutes) + 60 * Number(args.hours)
+if (minutes > 0) process.exit(await soakFor(minutes * 60_000, args.only) === 0 ? 0 : 1)
 
 const samples = args.quick ? 0.25 : 0.05
 const operations = args.quick ? { memory: 20_000, scan: 100_000, store: 3000 } : {

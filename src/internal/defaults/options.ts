@@ -50,6 +50,10 @@ export const streams = {
   decodedBytes: 1_048_576,
   /** how long the pages of a run are kept that another one has replaced, for its readers */
   replacedMillis: 60_000,
+  /** of more pages than this the oldest go before their time */
+  replacedPages: 500,
+  /** how often that is looked at */
+  replacedLookMillis: 1000,
   /** so many such runs are remembered; the pages of others expire */
   replacedRuns: 1000
 }

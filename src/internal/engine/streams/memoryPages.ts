@@ -40,7 +40,8 @@ const gone = ({ memory }: Engine, entry: Entry): Manifest | undefined => {
 }
 
 const removeStored = (engine: Engine, tier: StoreTier, entry: Entry, cause: RemovalCause): void => {
-  if (cause !== "invalidated" && cause !== "replaced") return
+  // an entry that was evicted is still in the store
+  if (cause === "evicted") return
   const manifest = gone(engine, entry)
   if (manifest?.isKept !== true) return
   Pages.removeReplaced(tier, { id: entry.id, run: manifest.run, pages: manifest.pages })

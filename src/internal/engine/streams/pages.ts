@@ -144,17 +144,23 @@ interface Replaced extends PagesOfRun {
   readonly at: number
 }
 
-/** Runs that others have replaced, or that were invalidated, the oldest first, and who removes them. */
-const replaced = new WeakMap<StoreTier, { readonly runs: Map<string, Replaced>; worker: Worker | undefined }>()
+/** Runs that are not served any more, the oldest first. */
+interface AllReplaced {
+  readonly runs: Map<string, Replaced>
+  pages: number
+  worker: Worker | undefined
+}
 
-/** Removes the pages of a run that is not served any more, once its readers have had time. */
-export const removeReplaced = (tier: StoreTier, of: PagesOfRun): void => {
-  if (of.pages === 0) return
-  const known = replaced.get(tier) ?? { runs: new Map<string, Replaced>(), worker: undefined }
+const replaced = new WeakMap<StoreTier, AllReplaced>()
+
+/** Removes the pages of a run that is not served any more, once its readers have had time, or others need the room. */
+export const removeReplaced = (tier: StoreTier, { id, pages, run }: PagesOfRun): void => {
+  const known = replaced.get(tier) ?? { runs: new Map<string, Replaced>(), pages: 0, worker: undefined }
   replaced.set(tier, known)
-  const clock = Context.get(tier.front.context, Clock.Clock)
   // what is not remembered expires, or is swept
-  if (known.runs.size < streams.replacedRuns) known.runs.set(of.run, { ...of, at: clock.currentTimeMillisUnsafe() })
+  if (pages === 0 || known.runs.has(run) || known.runs.size >= streams.replacedRuns) return
+  known.runs.set(run, { id, pages, run, at: nowOf(tier) })
+  known.pages += pages
   if (known.worker !== undefined) return
   const removing: Effect.Effect<void> = Effect.suspend(() => {
     const oldest = known.runs.values().next().value
@@ -162,10 +168,13 @@ export const removeReplaced = (tier: StoreTier, of: PagesOfRun): void => {
       known.worker = undefined
       return Effect.void
     }
-    const left = oldest.at + streams.replacedMillis - clock.currentTimeMillisUnsafe()
-    // less than a sleep can tell from nothing would be waited for in a circle
-    if (left > 0) return Effect.flatMap(Effect.sleep(Math.max(1, left)), () => removing)
+    const left = oldest.at + streams.replacedMillis - nowOf(tier)
+    if (left > 0 && known.pages <= streams.replacedPages) {
+      // less than a sleep can tell from nothing would be waited for in a circle; longer, and more may be there than fits
+      return Effect.flatMap(Effect.sleep(Math.min(Math.max(1, left), streams.replacedLookMillis)), () => removing)
+    }
     known.runs.delete(oldest.run)
+    known.pages -= oldest.pages
     return Effect.flatMap(removeUnlessNamed(tier, oldest), () => removing)
   })
   known.worker = supervise(tier.background, {
@@ -175,6 +184,8 @@ export const removeReplaced = (tier: StoreTier, of: PagesOfRun): void => {
   })
 }
 
+const nowOf = ({ front }: StoreTier): number => Context.get(front.context, Clock.Clock).currentTimeMillisUnsafe()
+
 /** Whether what the store has of an id names the pages of a run; `undefined`: it does not say. */
 export const isNamed = (
   tier: StoreTier,
@@ -182,7 +193,10 @@ export const isNamed = (
 ): Effect.Effect<boolean | undefined> =>
   Effect.map(
     asked(tier, "get", tier.store.get(id, [])),
-    (answer) => isFault(answer) ? undefined : answer.entry !== undefined && runOf(answer.entry) === run
+    (answer) =>
+      isFault(answer)
+        ? undefined
+        : answer.entry !== undefined && answer.entry.meta.expiresAt > nowOf(tier) && runOf(answer.entry) === run
   )
 
 /** What is gone here may be stored all the same: another process has touched it. What nobody knows is swept. */
