@@ -257,11 +257,13 @@ const conditionsOf = (self: Simulation, { conditions, failuresToo, misuse }: Spe
 
 /** its times, as they are given: each is a function where the program writes functions */
 const givenTimes = (self: Simulation, { byFunction, soft, softTimeout, timeout }: Spec) => {
-  const given = <A>(millis: A): A | (() => A & number) =>
-    byFunction === true && millis !== undefined ? () => millis as A & number : millis
+  // constants in that order are a mistake
+  const inOrder = (softTimeout ?? 0) < (timeout ?? Infinity)
+  const given = <A>(millis: A, constant = true): A | (() => A & number) =>
+    (byFunction === true || !constant) && millis !== undefined ? () => millis as A & number : millis
   return {
     soft: given(soft),
-    softTimeout: given(unlessDefault(self, softTimeout, defaults.softTimeout)),
+    softTimeout: given(unlessDefault(self, softTimeout, defaults.softTimeout), inOrder),
     timeout: given(timeout)
   }
 }
@@ -351,6 +353,7 @@ const streamSpecOf = (self: Simulation): Spec => {
       ? drawn.kind
       : "softTtl",
     ttl: drawn.kind === "untilInvalidated" ? Infinity : Math.max(1, drawn.ttl),
+    soft: Math.min(drawn.soft, Math.max(1, drawn.ttl) - 1),
     ttlFunction: "none",
     late: "no",
     annotates: undefined,

@@ -55,3 +55,6 @@ export const leaseAttempts = 3
 
 /** Pauses before the stream of changes is followed again. */
 export const following = { firstMillis: 100, longestMillis: 30_000 }
+
+/** Of the loads that wait for leases of other processes: what each of them says, and how far it is followed, at most. */
+export const circles = { holders: 100, waits: 100, hops: 8 }

@@ -10,6 +10,7 @@ import type { SchedulerDispatcher } from "effect/Scheduler"
 import type * as Tracer from "effect/Tracer"
 import type { AnyReadOptions, Inherit, ReadDefaults } from "../../cached/options.ts"
 import type { TagVersion } from "../../CacheEntry.ts"
+import type { CacheCycle } from "../../CacheError.ts"
 import type { CacheKey } from "../../CacheKey.ts"
 import type { Acquired } from "../../ports/store.ts"
 import type { Lifetime, Strategy } from "../../Strategy.ts"
@@ -318,6 +319,7 @@ export interface LeaseWait {
   /** its flight was interrupted */
   isGone: boolean
   readonly resume: (answer: LeaseAnswer) => void
+  readonly die: (cycle: CacheCycle) => void
 }
 
 export type LeaseAnswer = Exclude<Acquired, { readonly _tag: "Wait" }> | Fault

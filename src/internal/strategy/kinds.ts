@@ -82,8 +82,11 @@ const within = (name: keyof AnyOptions, soft: unknown, options: AnyOptions, ttl:
   // The time that a function gives may have passed already.
   if (typeof options[name] === "function") return Math.max(0, Math.min(millis, ttl))
   // With a fixed ttl a soft deadline behind the hard one is a mistake; with a computed ttl it is just not reached.
-  if (millis > ttl && typeof options.ttl !== "function" && ttl > 0) {
-    throw mistake(`${name} (${millis} ms) is longer than ttl (${ttl} ms): shorten ${name}, or lengthen ttl`)
+  // An idle time of the ttl is one: then only the ttl counts.
+  const isLate = name === "idle" ? millis > ttl : millis >= ttl
+  if (isLate && typeof options.ttl !== "function" && ttl > 0) {
+    const relation = millis > ttl ? "is longer than" : "is as long as"
+    throw mistake(`${name} (${millis} ms) ${relation} ttl (${ttl} ms): shorten ${name}, or lengthen ttl`)
   }
   return Math.min(millis, ttl)
 }

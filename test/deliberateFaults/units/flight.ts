@@ -3,6 +3,20 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "processes whose loads need each other wait until maxLoad",
+    in: "look",
+    find: "if (holders.length === 0) known.said.clear()",
+    replace: "if (holders.length >= 0) known.said.clear()",
+    by: "test/internal/engine/lease/circles.test.ts"
+  },
+  {
+    name: "what a process waited for before counts in a circle",
+    in: "pathFrom",
+    find: "one === undefined || one.holdsSince < since",
+    replace: "one === undefined",
+    by: "test/internal/engine/lease/circles.test.ts"
+  },
+  {
     name: "the time of loads is not counted",
     in: "tellLoad",
     find: "flight.counters.loadMillis += millis",

@@ -16,20 +16,22 @@ export const removeEdge = (from: Attempt | undefined, to: Flight): void => {
   else edges.set(to, count - 1)
 }
 
-/** Whether `from` waits for `to`, directly or through others. Iterative, because chains are long. */
+/** Whether `from` waits for `to`, directly or through others. */
 export const reaches = (from: Flight, to: Flight): boolean => {
   if (from === to) return true
   if (from.attempt.waitsOn === undefined) return false
+  for (const flight of reached(from)) if (flight === to) return true
+  return false
+}
+
+/** A flight, and all that it waits for, directly or through others. Iterative, because chains are long. */
+export function* reached(from: Flight): Generator<Flight> {
   const seen = new Set([from])
   // the iteration of a set includes elements that are added meanwhile
-  for (const { attempt: { waitsOn } } of seen) {
-    if (waitsOn === undefined) continue
-    for (const next of waitsOn.keys()) {
-      if (next === to) return true
-      seen.add(next)
-    }
+  for (const flight of seen) {
+    yield flight
+    for (const next of flight.attempt.waitsOn?.keys() ?? []) seen.add(next)
   }
-  return false
 }
 
 /**

@@ -14,6 +14,7 @@ import { ask } from "../storeTier/ask.ts"
 import { spawn, supervise } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
+import * as Circles from "./circles.ts"
 
 /** Whether an `acquire` was not answered in time: the store may grant it all the same, and nobody would know. */
 export const isLate = (answer: Acquired | Fault): boolean => isFault(answer) && answer.reason === "Timeout"
@@ -41,18 +42,23 @@ export const waitForLease = (
       since: now,
       dueAt: 0,
       isGone: false,
-      resume: (answer) => resume(Effect.succeed(answer))
+      resume: (answer) => resume(Effect.succeed(answer)),
+      die: (cycle) => {
+        leave()
+        resume(Effect.die(cycle))
+      }
+    }
+    const leave = () => {
+      waiting.isGone = true
+      remove(self.leaseWaits, waiting)
+      if (self.leaseWaits.waiting.size === 0 && !self.leaseWaits.isAsking) stopTimer(self)
     }
     waiting.dueAt = nextOf(tier, waiting, { now, leftMillis })
     add(self.leaseWaits, waiting)
     // the call of its batch does not wait for it
     flight.request.batch?.dropOut(flight)
     setTimer(self, tier, waiting.dueAt)
-    return Effect.sync(() => {
-      waiting.isGone = true
-      remove(self.leaseWaits, waiting)
-      if (self.leaseWaits.waiting.size === 0 && !self.leaseWaits.isAsking) stopTimer(self)
-    })
+    return Effect.sync(leave)
   })
 
 const add = ({ waiting }: LeaseWaits, one: LeaseWait): void => {
@@ -194,6 +200,7 @@ const deliver = (self: Flights, tier: StoreTier, deliveries: ReadonlyArray<Deliv
     remove(self.leaseWaits, waiting)
     ready.push({ waiting, answer })
   }
+  Circles.look(self, tier, now)
   // before the first goes on: the keys of one batch that come back together get one call
   for (const { waiting: { flight, isGone } } of ready) if (!isGone) flight.request.batch?.rejoin(flight)
   for (const { answer, waiting } of ready) {

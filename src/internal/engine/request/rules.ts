@@ -27,6 +27,7 @@ import type * as Ttl from "../../../Ttl.ts"
 import { toMillis } from "../../../Ttl.ts"
 import { noReadDefaults, retryAfterMillis } from "../../defaults/options.ts"
 import { idOf } from "../../key/ofKey.ts"
+import { mistake } from "../../options/options.ts"
 import { checkJitter } from "../../strategy/validate.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { Request, Rules } from "../state.ts"
@@ -53,10 +54,16 @@ const check = (self: Defaulting, request: Request): Rules => {
   const { timeout } = options
   const softTimeout = optionOf(self, request, "softTimeout")
   const retryAfter = options.retryAfter ?? strategy.retryAfter ?? defaults.retryAfter
+  const timeoutMillis = timeoutMillisOf("timeout", timeout)
+  const softTimeoutMillis = timeoutMillisOf("softTimeout", softTimeout)
+  // one of the layer is for all reads, whatever their timeouts; an endless one undoes it
+  if (options.softTimeout !== undefined && softTimeoutMillis !== Infinity && softTimeoutMillis! >= timeoutMillis!) {
+    throw mistake(`softTimeout (${softTimeoutMillis} ms) is not shorter than timeout (${timeoutMillis} ms)`)
+  }
   return {
     defaults,
-    timeoutMillis: timeoutMillisOf("timeout", timeout),
-    softTimeoutMillis: timeoutMillisOf("softTimeout", softTimeout),
+    timeoutMillis,
+    softTimeoutMillis,
     isAsked: false,
     hasTimeouts: timeout !== undefined || softTimeout !== undefined,
     retryAfterMillis: millisOf("retryAfter", retryAfter) ?? retryAfterMillis,
