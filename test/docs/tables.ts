@@ -172,13 +172,12 @@ export const listsOf = (page: string): ReadonlyArray<readonly [file: string, nam
 
 export const pages = globSync("docs/**/*.md", { cwd: root }).toSorted()
 
-/**
- * `llms.txt` of the package: what it is and where to read on, as README.md says it, for programs that read documentation.
- */
+/** `llms.txt` of the package, for programs that read documentation: the beginning of README.md, and the lists of the map. */
 export const llms = (): string => {
-  const readme = read("README.md")
-  const [title, what] = readme.split("\n\n")
-  const links = /^## More\n\n([^]*?)\n\n##/m.exec(readme)![1]!.split("\n").filter((line) => line.startsWith("- ["))
+  const [title, what] = read("README.md").split("\n\n")
+  const links = read("docs/README.md").replace(/[^]*^## By concept$/m, "").split("\n")
+    .filter((line) => line.startsWith("- ["))
+    .map((line) => line.replaceAll(/\]\((?!\.\.\/)/g, "](docs/").replaceAll("](../", "]("))
   return [
     title,
     what!.split("\n").map((line) => `> ${line}`).join("\n"),
@@ -186,10 +185,11 @@ export const llms = (): string => {
     "All paths here are relative to this file. The sources are in `src/`, with an example on every export.",
     "## Docs",
     [
-      "- [README.md](README.md): first programs, all strategies and layers, what callers see when something fails",
+      "- [README.md](README.md): the first programs, in memory, shared by processes, and tested",
+      "- [docs/README.md](docs/README.md): the map: every page by task and by concept",
+      "- [docs/getting-started.md](docs/getting-started.md): from an empty folder to a cached, tested program",
       ...links
-    ]
-      .join("\n")
+    ].join("\n")
   ].join("\n\n") + "\n"
 }
 

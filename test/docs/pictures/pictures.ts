@@ -1,0 +1,18 @@
+/** Every picture that is drawn from a run or a table, by its file. */
+import { Effect } from "effect"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { draw } from "./draw.ts"
+import { drawReads } from "./reads.ts"
+import { timelineOf } from "./run.ts"
+import { scenarios } from "./scenarios.ts"
+
+export const root = join(import.meta.dirname, "../../..")
+
+export const pictures: Effect.Effect<ReadonlyMap<string, string>> = Effect.gen(function*() {
+  const drawn = new Map<string, string>()
+  for (const scenario of scenarios) {
+    drawn.set(`docs/images/${scenario.file}.svg`, draw(scenario, yield* timelineOf(scenario)))
+  }
+  return drawn.set("docs/images/reads.svg", drawReads(readFileSync(join(root, "docs/benchmarks.md"), "utf8")))
+})

@@ -1,0 +1,97 @@
+/** The scenarios behind the timelines of the strategy pages. One minute of a scenario is one unit of its axis. */
+import { type Effect, Random } from "effect"
+import { Cached, type Caching } from "effect-cached"
+
+type Load = Effect.Effect<number, "down">
+
+export interface Scenario {
+  /** the file in `docs/images/`, without its extension */
+  readonly file: string
+  /** a sentence for readers who cannot see the picture */
+  readonly says: string
+  readonly minutes: number
+  readonly loadSeconds: number
+  /** the minutes in which the source fails */
+  readonly down?: readonly [from: number, to: number]
+  /** the minutes at which a caller reads */
+  readonly reads: ReadonlyArray<number>
+  /** the minute of an invalidation by hand */
+  readonly invalidatedAt?: number
+  readonly cached: (load: Load) => Effect.Effect<number, "down", Caching.Caching>
+}
+
+export const key = "report"
+
+export const scenarios: ReadonlyArray<Scenario> = [
+  {
+    file: "strategy-ttl",
+    says: "Under ttl the stored value is served for ten minutes; then a read waits for the next load.",
+    minutes: 24,
+    loadSeconds: 60,
+    reads: [0, 3, 6, 9, 14, 18, 22],
+    cached: Cached.ttl({ key, ttl: "10 minutes" })
+  },
+  {
+    file: "strategy-soft-ttl",
+    says: "Under softTtl a read loads again after seven minutes; while the source is down, reads get the stored value "
+      + "until it is fourteen minutes old, and then the failure.",
+    minutes: 28,
+    loadSeconds: 60,
+    down: [10, 26],
+    reads: [0, 3, 5, 8, 11, 14, 17, 20.5, 23.5, 26.25],
+    cached: Cached.softTtl({ key, ttl: "14 minutes", softTtl: "7 minutes", retryAfter: "1 minute" })
+  },
+  {
+    file: "strategy-refresh-ahead",
+    says:
+      "Under refreshAhead a read after seven minutes gets the stored value at once and starts a load in the background.",
+    minutes: 24,
+    loadSeconds: 90,
+    reads: [0, 3, 6, 9, 9.5, 12, 15, 18, 21],
+    cached: Cached.refreshAhead({ key, ttl: "16 minutes", refreshAfter: "7 minutes" })
+  },
+  {
+    file: "strategy-probabilistic",
+    says: "Under probabilistic one of the reads before the deadline starts a load in the background.",
+    minutes: 24,
+    loadSeconds: 90,
+    reads: [0, 2, 4, 6, 7, 8, 9, 10, 11, 12, 14, 16, 17, 18, 19, 20, 21, 22],
+    cached: (load) => Cached.probabilistic(load, { key, ttl: "12 minutes" }).pipe(Random.withSeed("d"))
+  },
+  {
+    file: "strategy-sliding",
+    says: "Under sliding each read moves the deadline by six minutes; when no read comes for so long, the value ends.",
+    minutes: 24,
+    loadSeconds: 60,
+    reads: [0, 4, 8, 12, 21],
+    cached: Cached.sliding({ key, idle: "6 minutes", ttl: "1 hour" })
+  },
+  {
+    file: "strategy-max-hits",
+    says: "Under maxHits the stored value is served three times; the next read waits for a load.",
+    minutes: 24,
+    loadSeconds: 60,
+    reads: [0, 2, 4, 6, 9, 12, 14, 16, 19],
+    cached: Cached.maxHits({ key, hits: 3, ttl: "1 hour" })
+  },
+  {
+    file: "strategy-failover",
+    says:
+      "Under failover every read loads; while the source is down, reads get the stored value until it is ten minutes "
+      + "old, and then the failure.",
+    minutes: 24,
+    loadSeconds: 60,
+    down: [7, 20],
+    reads: [0, 4, 8, 12, 17, 21],
+    cached: Cached.failover({ key, ttl: "10 minutes" })
+  },
+  {
+    file: "strategy-until-invalidated",
+    says: "Under untilInvalidated the stored value is served until an invalidation; the next read waits for a load.",
+    minutes: 24,
+    loadSeconds: 60,
+    reads: [0, 3, 7, 11, 15, 19, 22],
+    invalidatedAt: 13,
+    cached: Cached.untilInvalidated({ key })
+  }
+]
