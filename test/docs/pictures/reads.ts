@@ -1,7 +1,7 @@
 /** The chart of README.md: median times of reads, out of the table in `docs/benchmarks.md`. */
 import { colors } from "./colors.ts"
 
-const [width, left, right, row] = [760, 170, 640, 34]
+const [width, left, right, row] = [760, 170, 590, 34]
 
 interface Row {
   readonly cache: string
