@@ -7,13 +7,17 @@ import {
   CacheKey,
   CacheLayer,
   CachePolicy,
+  Eviction,
   Lock,
   Serializer,
   Strategy,
-  Transaction
+  Transaction,
+  Weigher
 } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { createHmac, timingSafeEqual } from "node:crypto"
+import { globSync, readFileSync } from "node:fs"
+import { join, resolve } from "node:path"
 import { counting, fakeStore, over, settle, start } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
@@ -386,4 +390,26 @@ describe("aiocache", () => {
       expect(yield* read(3, 9)).toEqual([Exit.succeed("user 3"), Exit.succeed("extra")])
       expect(calls).toEqual([[1, 2], [3], [3]])
     }).pipe(provided))
+})
+
+describe("pages about other caches deny nothing that exists", () => {
+  const root = resolve(import.meta.dirname, "../..")
+  const pages = globSync(["docs/coming-from.md", "docs/coming-from/*.md", "docs/compare.md"], { cwd: root })
+  const denials = {
+    "CacheLayer.redis": [
+      CacheLayer.redis,
+      /no Redis|Redis (is|comes) (not|later)|between machines there is nothing|: one machine/i
+    ],
+    "Weigher.bytes": [Weigher.bytes, /no (weights|sizes)\b|pluses:[^.]*\b(weights|sizes)\b/i],
+    "Eviction.wTinyLfu": [Eviction.wTinyLfu, /no (TinyLFU|W-TinyLFU)|pluses:[^.]*TinyLFU/i],
+    "Transaction.run": [Transaction.run, /no transactions/i],
+    "Cached.stream": [Cached.stream, /no streams/i],
+    "Lock.make": [Lock.make, /no locks?\b(?! against)/i]
+  } as const
+
+  it.each(Object.entries(denials))("%s", (_, [exported, denial]) => {
+    expect(exported).toBeDefined()
+    const denying = pages.filter((page) => denial.test(readFileSync(join(root, page), "utf8")))
+    expect(denying).toEqual([])
+  })
 })
