@@ -186,6 +186,7 @@ export const llms = (): string => {
     "## Docs",
     [
       "- [README.md](README.md): the first programs, in memory, shared by processes, and tested",
+      "- [AGENTS.md](AGENTS.md): how to choose a strategy and a layer, and the ten mistakes",
       "- [docs/README.md](docs/README.md): the map: every page by task and by concept",
       "- [docs/getting-started.md](docs/getting-started.md): from an empty folder to a cached, tested program",
       ...links

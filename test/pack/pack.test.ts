@@ -140,7 +140,16 @@ describe.concurrent("the packed package", { timeout: 300_000 }, () => {
       .map((entry) => relative(unpacked, join(entry.parentPath, entry.name)).replaceAll("\\", "/"))
     expect(files.filter((file) => !file.includes("/")).toSorted())
       .toEqual([
-        ...["ARCHITECTURE.md", "CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "llms.txt", "package.json"]
+        ...[
+          "AGENTS.md",
+          "ARCHITECTURE.md",
+          "CHANGELOG.md",
+          "LICENSE",
+          "README.md",
+          "SECURITY.md",
+          "llms.txt",
+          "package.json"
+        ]
       ])
     expect(files).toContain("dist/index.js")
     const expected = /^(dist\/.*\.(js|d\.ts)(\.map)?|src\/.*\.ts|docs\/.*\.md|docs\/images\/.*\.svg)$/
