@@ -65,8 +65,8 @@ describe.skipIf(isMissing(program))("Redis", () => {
   describe("options", () => {
     it("that make no sense are refused at once, and no message repeats a password", () => {
       const wrong: ReadonlyArray<readonly [object, RegExp]> = [
-        [{ url: "not a URL with secret" }, /is no URL/],
-        [{ url: "http://secret@host" }, /is no URL/],
+        [{ url: "not a URL with secret" }, /is not a URL/],
+        [{ url: "http://secret@host" }, /is not a URL/],
         [{ url: "redis://:secret@host/one" }, /number of a database/],
         [{ url: "redis://:secret%zz@host" }, /% that is not encoded/],
         [{ password: "secret" }, /Redacted/],
@@ -118,7 +118,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         }
       }
       expect(() => RedisStore.makeCluster({ nodes: [] })).toThrow(/nodes/)
-      expect(() => CacheLayer.redisCluster({ nodes: ["redis://host/1"] })).toThrow(/no databases/)
+      expect(() => CacheLayer.redisCluster({ nodes: ["redis://host/1"] })).toThrow(/database 0 only/)
       expect(() => CacheLayer.redisCluster({ nodes: ["redis://host?a=1"] })).toThrow(/"nodes" has a \?/)
       expect(() => CacheLayer.redisCluster({ nodes: ["rediss://host"], tls: false })).toThrow(/begins with rediss:/)
       expect(() => RedisLock.make({ maxValue: 1 } as object)).toThrow(/maxValue/)
