@@ -1,6 +1,6 @@
 /**
- * Guards: what lets an effect or a stream run, or not. They cache nothing, and go inside a cached effect, around what it
- * loads: a lock, limits of calls, a circuit breaker, and filters that know what cannot be there.
+ * Guards decide whether an effect or a stream may run: a lock, limits of calls, a circuit breaker, and filters that
+ * rule out absent items. They cache nothing, and belong inside a cached effect, around its load.
  *
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * Where guards keep their state: limits, circuits and filters. A step on a state is a pure function, run as one atomic
- * step in the place, so a limit holds for all who share it.
+ * The place where guards keep their state: limits, circuits and filters. A step on a state is a pure function, run as
+ * one atomic step in the place, so a limit holds for all processes that share it.
  *
  * @since 0.1.0
  */
@@ -12,7 +12,7 @@ import type * as Port from "./ports/guardStore.ts"
 export type { Block, Kind, Step } from "./ports/guardStore.ts"
 
 /**
- * Where guards keep their state.
+ * A place where guards keep their state.
  *
  * @category models
  * @since 0.1.0
@@ -20,14 +20,14 @@ export type { Block, Kind, Step } from "./ports/guardStore.ts"
 export type GuardStore = Port.GuardStore
 
 /**
- * The place in use. Without one, guards keep their state in the memory of this process, for each cache apart.
+ * The place in use. Without one, guards keep their state in the memory of this process, separately for each cache.
  *
  * **When to use**
  *
- * `CacheLayer.disk` and the layers over Redis provide a place that all processes share. Provide one yourself where a
- * program has limits and no such cache, or where limits belong in another place than results.
+ * `CacheLayer.disk` and the layers over Redis provide a place that all processes share. Provide one yourself if a
+ * program has limits without such a cache, or if limits belong in another place than results.
  *
- * **Example** (A limit of its own for a test)
+ * **Example** (A separate limit for a test)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -48,7 +48,7 @@ export const GuardStore: Context.Reference<Port.GuardStore | undefined> = Contex
 >("effect-cached/GuardStore", { defaultValue: () => undefined })
 
 /**
- * A place in the memory of this process, which shares nothing with another.
+ * Creates a place in the memory of this process, which shares nothing with another.
  *
  * **Example** (Counting calls)
  *
@@ -72,7 +72,7 @@ export const GuardStore: Context.Reference<Port.GuardStore | undefined> = Contex
 export const makeMemory = (): Port.GuardStore => memory.make()
 
 /**
- * The layer of a place in the memory of this process.
+ * Provides a place in the memory of this process.
  *
  * **Example** (Keeping limits apart)
  *

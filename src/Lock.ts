@@ -1,6 +1,6 @@
 /**
- * Locks: the port to mutual exclusion across processes. A lock protects what is not in the cache, so its holder gets a
- * token that only grows: the protected resource can refuse a smaller one than it saw last.
+ * Locks: the port to mutual exclusion across processes. A lock protects a resource outside the cache, so its holder
+ * gets a growing token: the resource can refuse any token smaller than the last one it saw.
  *
  * See M. Kleppmann, "How to do distributed locking" (2016), on fencing tokens.
  *
@@ -14,7 +14,7 @@ import type * as Port from "./ports/lock.ts"
 export type { Acquired, AcquireOptions, Backend, Lease } from "./ports/lock.ts"
 
 /**
- * Mutual exclusion by name, across all who use the same place.
+ * Mutual exclusion by name, among all users of the same place.
  *
  * @category models
  * @since 0.1.0
@@ -22,11 +22,12 @@ export type { Acquired, AcquireOptions, Backend, Lease } from "./ports/lock.ts"
 export type Lock = Port.Lock
 
 /**
- * The lock in use: a reference whose default excludes callers of this process (`ProcessLock` of `effect-cached/memory`).
+ * The lock in use: a reference whose default excludes callers of this process (`ProcessLock` of
+ * `effect-cached/memory`).
  *
  * **When to use**
  *
- * Provide another lock where processes share what is protected.
+ * Provide another lock if several processes share the protected resource.
  *
  * **Example** (Running one report at a time)
  *
@@ -50,11 +51,11 @@ export const Lock: Context.Reference<Port.Lock> = Context.Reference<Port.Lock>("
 })
 
 /**
- * A `Lock` over a place where locks are kept: waiting, renewal and release are derived.
+ * Creates a `Lock` over a backend, and derives waiting, renewal and release.
  *
  * **Details**
  *
- * Of the callers of one name that wait in this process, the first asks the backend.
+ * Among the callers in this process that wait for one name, only the first asks the backend.
  *
  * **Example** (Keeping locks in a map)
  *

@@ -1,5 +1,5 @@
 /**
- * Serializers: the port that turns values into bytes and back.
+ * Serializers: the port that converts values to bytes and back.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import type * as Port from "./ports/serializer.ts"
 export type { Codec } from "./ports/serializer.ts"
 
 /**
- * Compiles a `Codec` for a schema, or for any structured value where there is no schema.
+ * Compiles a `Codec` for a schema, or for any structured value if there is no schema.
  *
  * @category models
  * @since 0.1.0
@@ -27,8 +27,8 @@ export type Serializer = Port.Serializer
  *
  * **Details**
  *
- * By default, values with a schema become JSON through the schema's own codec, and values without one become JSON where
- * that is exact, or else MessagePack (see `effect-cached/serializers/Structured`).
+ * By default, values with a schema become JSON through the schema's own codec. Values without one become JSON if that
+ * is exact, and MessagePack otherwise (see `effect-cached/serializers/Structured`).
  *
  * **Example** (Writing JSON for keys without a schema too)
  *
@@ -64,46 +64,46 @@ const standard: Port.Serializer = {
 }
 
 /**
- * A format of your own, as `make` takes it.
+ * The options of `make`, which describe a custom format.
  *
  * @category options
  * @since 0.1.0
  */
 export interface Options {
-  /** the name of the format; bytes that a serializer of another name wrote are a miss */
+  /** The name of the format. Bytes written by a serializer of another name are a miss. */
   readonly name: string
-  /** the extension of files that hold one value, like `".yaml"` */
+  /** The extension of files that hold one value, like `".yaml"`. */
   readonly extension: string
   /**
-   * the media type of its bytes
+   * The media type of its bytes.
    *
    * @default `application/octet-stream`
    */
   readonly contentType?: string | undefined
   /**
-   * makes the bytes, or a text to write as UTF-8, of a value that is stored under `id`; a value for which it throws is not
-   * stored
+   * Converts a value to bytes, or to a text that is written as UTF-8. `id` is the id of the entry. A value for which it
+   * throws is not stored.
    */
   readonly encode: (value: unknown, id: string) => string | Uint8Array
-  /** makes the value of bytes that were found under `id`; bytes for which it throws are a miss */
+  /** Restores a value from the bytes found under `id`. Bytes for which it throws are a miss. */
   readonly decode: (bytes: Uint8Array, id: string) => unknown
 }
 
 /**
- * A serializer of your own: YAML, compressed JSON, signed bytes.
+ * Creates a custom serializer: YAML, compressed JSON, signed bytes.
  *
  * **Details**
  *
- * - With a schema, `encode` gets the schema's JSON form, and the schema checks what `decode` answers; so the format has
- *   to know JSON values only. Where a schema accepts anything (`Schema.Any`) a value that is not JSON is refused before.
- *   Without a schema, `encode` gets any value, and should throw for one that it cannot restore.
- * - `encode` and `decode` also get the id of the entry. A signature that covers it refuses bytes that somebody copied
- *   to another id.
- * - Throws a `CacheConfigError` for options that make no sense.
+ * - With a schema, `encode` receives the schema's JSON form, and the schema validates the result of `decode`, so the
+ *   format only has to support JSON values. If the schema accepts anything (`Schema.Any`), values other than JSON are
+ *   refused first. Without a schema, `encode` receives any value, and should throw for one it cannot restore.
+ * - `encode` and `decode` also receive the id of the entry. A signature that covers the id refuses bytes that were
+ *   copied to another id.
+ * - Throws a `CacheConfigError` for invalid options.
  *
  * **Gotchas**
  *
- * The format is assumed not to encrypt: a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
+ * The format is assumed not to encrypt, so a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
  *
  * **Example** (Compressing JSON)
  *
@@ -159,7 +159,7 @@ const formatOf = ({ decode, encode, name }: Options): throughSchema.Format => ({
     } catch {
       return Exit.fail(throughSchema.fault(name, "encode", "it threw"))
     }
-    return Exit.fail(throughSchema.fault(name, "encode", "it gave neither bytes nor a text"))
+    return Exit.fail(throughSchema.fault(name, "encode", "it returned neither bytes nor a string"))
   },
   unpack(bytes, id) {
     try {
@@ -170,7 +170,7 @@ const formatOf = ({ decode, encode, name }: Options): throughSchema.Format => ({
   }
 })
 
-/** 128 to 255, the same in every process: the numbers below belong to this library. */
+/** 128 to 255, the same in every process. Smaller numbers belong to this library. */
 const idOf = (name: string): number => {
   let hash = 0
   for (let i = 0; i < name.length; i++) hash = (hash * 31 + name.charCodeAt(i)) % 0xff_ffff

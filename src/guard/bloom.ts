@@ -1,5 +1,5 @@
 /**
- * Filters that know what was never added.
+ * Bloom filters: sets of items that can rule out the items never added.
  *
  * @since 0.1.0
  */
@@ -31,14 +31,15 @@ import type { Guardable } from "./guardable.ts"
  */
 export interface BloomOptions {
   /**
-   * The name of the filter: filters of one name and size are one, for all processes that share the place of their bits.
+   * The name of the filter. Filters of one name and size are the same filter, in all processes that share the place of
+   * their bits.
    */
   readonly key: string
-  /** How many items it is made for. With more of them it grows, by a layer of twice the size at a time. */
+  /** How many items the filter is sized for. Beyond that it grows, by one layer of twice the size at a time. */
   readonly capacity: number
   /**
-   * The share of items that are taken for added, and were not: above 0 and below 1.
-   *
+   * The share of false positives, above 0 and below 1: items that were never added and that the filter reports as
+   * added.
    * @default 0.01
    */
   readonly errorRate?: number | undefined
@@ -51,19 +52,19 @@ export interface BloomOptions {
  * @since 0.1.0
  */
 export interface BloomReport {
-  /** About how many different items were added. */
+  /** The approximate number of different items added. */
   readonly items: number
   readonly layers: number
   /** The bytes of all layers together. */
   readonly bytes: number
-  /** The share of bits that are set in the last layer; at about a half it is full. */
+  /** The share of set bits in the last layer. At about a half the layer is full. */
   readonly fill: number
-  /** The share of items that are taken for added now, and were not. */
+  /** The current share of false positives. */
   readonly errorRate: number
 }
 
 /**
- * How far `Bloom.fill` is: the items that it has added, and what the filter is like.
+ * The progress of `Bloom.fill`: the number of items it has added, and the report of the filter.
  *
  * @category models
  * @since 0.1.0
@@ -72,7 +73,7 @@ export interface BloomProgress extends BloomReport {
   readonly added: number
 }
 
-/** The kind of the alternative: an effect for an effect, a stream for a stream. */
+/** The alternative has to be of the same kind: an effect for an effect, a stream for a stream. */
 type Either<Self, Other> = [Self, Other] extends
   [Effect.Effect<infer A, infer E, infer R>, Effect.Effect<infer A2, infer E2, infer R2>]
   ? Effect.Effect<A | A2, E | E2, R | R2>
@@ -81,27 +82,29 @@ type Either<Self, Other> = [Self, Other] extends
   : never
 
 /**
- * A filter: it knows for sure that an item was never added, and almost for sure that it was.
+ * A filter of items. It knows for certain if an item was never added, and almost for certain if it was.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Bloom {
   readonly key: string
-  /** Adds an item, and ends when all processes that share the place can see it. */
+  /** Adds an item. Returns when all processes that share the place can see it. */
   readonly add: (item: string) => Effect.Effect<void, StoreError>
   /** Adds many items, in few steps. */
   readonly addAll: (items: Iterable<string>) => Effect.Effect<void, StoreError>
-  /** Adds the items of a stream, in few steps, and tells after each of them how far it is. */
+  /** Adds the items of a stream in few steps, and reports its progress after each step. */
   readonly fill: <E, R, E2 = never, R2 = never>(
     items: Stream.Stream<string, E, R>,
     options?: {
       readonly onProgress?: ((progress: BloomProgress) => Effect.Effect<unknown, E2, R2>) | undefined
     }
   ) => Effect.Effect<BloomProgress, E | E2 | StoreError, R | R2>
-  /** `false`: the item was never added. While the place of the bits fails the answer is `true`: it is unknown. */
+  /**
+   * `false` if the item was never added. `true` also while the place of the bits fails, because the answer is unknown.
+   */
   readonly mayHave: (item: string) => Effect.Effect<boolean>
-  /** Runs the effect or stream only if the item may have been added, and the other one if it never was. */
+  /** Runs the effect or stream if the item may have been added, and the alternative if it never was. */
   readonly guard: {
     <Other extends Guardable>(
       item: string,
@@ -113,10 +116,10 @@ export interface Bloom {
       orElse: () => Other
     ): Either<Self, Other>
   }
-  /** The size and the fill of the filter: all of its bits are read. */
+  /** The size and the fill of the filter. This reads all of its bits. */
   readonly report: Effect.Effect<BloomReport, StoreError>
   /**
-   * Removes all items. Other processes may go on taking some of them for added: where that matters, begin a filter with
+   * Removes all items. Other processes may still report some of them as added. If that matters, start a filter with
    * another key.
    */
   readonly clear: Effect.Effect<void, StoreError>
@@ -150,12 +153,12 @@ const checked = function*(items: Iterable<string>): Generator<string> {
   }
 }
 
-/** Items that are added in one step: most blocks of a filter have bits of them, and are saved once. */
+/** The items added in one step. Most blocks of a filter have bits of some of them, and each block is saved once. */
 const itemsOfStep = 10_000
 
 /**
- * A filter of items, as bits in the place where the guards keep their state (Bloom, 1970). It never says of an item
- * that was added that it was not.
+ * A filter of items, as bits in the place where guards keep their state (Bloom, 1970). It never reports an added item
+ * as absent.
  *
  * **When to use**
  *
@@ -164,13 +167,13 @@ const itemsOfStep = 10_000
  *
  * **Details**
  *
- * - `add` ends when the bits are saved: from then on no process that shares the place says that the item is absent. The
- *   bits of processes are merged, so there is no lock to wait for.
- * - An answer "absent" is asked of the place, an answer "maybe" comes from memory.
- * - It takes about 1.5 bytes for each item at an `errorRate` of 0.01, here and in the place, and 3 where it has grown.
- *   With more items than `capacity` it grows, and the error stays below `errorRate`.
- * - Items cannot be removed one by one.
- * - Throws a `CacheConfigError` for options that make no sense.
+ * - `add` returns when the bits are saved. From then on no process that shares the place reports the item as absent.
+ *   The bits of all processes are merged, so there is no lock to wait for.
+ * - Only the place can answer "absent"; the answer "maybe" comes from memory.
+ * - An item takes about 1.5 bytes at an `errorRate` of 0.01, both in this process and in the place, and 3 after growth.
+ *   Beyond `capacity` the filter grows, and its error rate stays below `errorRate`.
+ * - Single items cannot be removed.
+ * - Throws a `CacheConfigError` for invalid options.
  *
  * **Example** (Asking only for names that may be taken)
  *
@@ -191,8 +194,7 @@ const itemsOfStep = 10_000
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false, 1]
  * ```
  *
- * @see {@link dualBloom} for answers that are remembered both ways
- *
+ * @see {@link dualBloom} for remembering both answers of a question
  * @category constructors
  * @since 0.1.0
  */
@@ -210,7 +212,7 @@ export const bloom = (options: BloomOptions): Bloom => {
   }
   const guard = (self: unknown, item: string, orElse: () => unknown): unknown => {
     if (typeof orElse !== "function") {
-      throw mistake("guard of a filter is given a function that answers what runs instead")
+      throw mistake("guard of a filter needs a function that returns the alternative")
     }
     const choice = Effect.map(mayHave(item), (mayHave) => mayHave ? self : orElse())
     if (Stream.isStream(self)) return Stream.unwrap(choice as Effect.Effect<Stream.Stream<unknown>>)
@@ -230,7 +232,7 @@ export const bloom = (options: BloomOptions): Bloom => {
     fill: (items, options = {}) => {
       refuseUnknown("fill of a filter", options, ["onProgress"])
       const { onProgress } = options
-      if (!Stream.isStream(items)) throw mistake("fill of a filter is given a stream of items")
+      if (!Stream.isStream(items)) throw mistake("fill of a filter needs a stream of items")
       if (onProgress !== undefined && typeof onProgress !== "function") {
         throw mistake("onProgress of a filter is a function")
       }
@@ -256,7 +258,7 @@ export const bloom = (options: BloomOptions): Bloom => {
   }
 }
 
-/** While the place fails the answer is unknown. */
+/** While the place fails, the answer is unknown. */
 const orMaybe = (fiber: Fiber.Fiber<any, any>, answer: Effect.Effect<boolean, StoreError>): Effect.Effect<boolean> =>
   Effect.catch(answer, (error) => fiber.getRef(Policy.Current).strict ? strictly(error) : Effect.succeed(true))
 
@@ -291,46 +293,45 @@ const reportOf = ({ layers }: Filter.Known): BloomReport => {
  */
 export interface DualBloomOptions extends BloomOptions {
   /**
-   * `true`: an answer is remembered only if no bit of its item is set yet. Fewer wrong answers, and fewer remembered
-   * ones.
-   *
+   * `true`: an answer is remembered only if no bit of its item is set yet. This gives fewer wrong answers, and fewer
+   * remembered ones.
    * @default `false`
    */
   readonly noCollisions?: boolean | undefined
 }
 
 /**
- * Answers that are remembered as bits, yes and no apart.
+ * Remembered answers, as bits in two filters, one for yes and one for no.
  *
  * @category models
  * @since 0.1.0
  */
 export interface DualBloom {
   readonly key: string
-  /** Runs the effect, unless its answer for the item is remembered, and remembers it. */
+  /** Returns the remembered answer for the item, or runs the effect and remembers its answer. */
   readonly remember: {
     (item: string): <E, R>(self: Effect.Effect<boolean, E, R>) => Effect.Effect<boolean, E, R>
     <E, R>(self: Effect.Effect<boolean, E, R>, item: string): Effect.Effect<boolean, E, R>
   }
-  /** The remembered answer for an item; `undefined`: none, or both. */
+  /** The remembered answer for an item, or `undefined` if there is none, or both. */
   readonly answer: (item: string) => Effect.Effect<boolean | undefined>
   readonly yes: Bloom
   readonly no: Bloom
 }
 
 /**
- * Remembers yes and no of many items in few bits: a filter of those that have been answered yes, and one of the others.
+ * Remembers the answers yes and no for many items in few bits, with one filter for each answer.
  *
  * **When to use**
  *
- * Use it for a question that is asked of very many items, costs much, has an answer that never changes, and may be
- * answered wrongly now and then. For all others use a cached effect.
+ * Use it for an expensive question about very many items, whose answers never change and may occasionally be wrong. For
+ * any other question use a cached effect.
  *
  * **Details**
  *
- * - It fills itself. An item that is in one filter is answered; one that is in none, or in both, is asked.
- * - A share of `errorRate` of the items that were never asked is answered wrongly.
- * - While the place of the bits fails the effect runs, and is not remembered.
+ * - It fills itself. An item in exactly one filter is answered from there; for any other item the effect runs.
+ * - Of the items that were never asked, a share of `errorRate` gets a wrong answer.
+ * - While the place of the bits fails, the effect runs and its answer is not remembered.
  *
  * **Example** (Asking once)
  *
@@ -378,7 +379,7 @@ export const dualBloom = (options: DualBloomOptions): DualBloom => {
       return Effect.catch(added, (error) => fiber.getRef(Policy.Current).strict ? strictly(error) : Effect.void)
     })
   const remember = (self: Effect.Effect<boolean, unknown, unknown>, item: string) => {
-    if (!Effect.isEffect(self)) throw mistake(`remember of ${what} is for an effect: a stream has no one answer`)
+    if (!Effect.isEffect(self)) throw mistake(`remember of ${what} is for an effect: a stream has no single answer`)
     return Effect.flatMap(answer(item), (known) => {
       if (known !== undefined) return Effect.succeed(known)
       return Effect.tap(self, (answer) => {

@@ -9,7 +9,7 @@ import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
- * A check of one option; `expected` ends the sentence about a value that does not hold.
+ * A check of one option. `expected` completes the message about an invalid value.
  *
  * @internal
  */
@@ -32,7 +32,7 @@ export const checkOneOf = (name: string, ...values: ReadonlyArray<unknown>) => {
 export const checkOnStoreError = optional(checkOneOf("onStoreError", "local", "allow", "fail"))
 
 /**
- * A duration that is longer than nothing, and that still counts in single milliseconds.
+ * A positive duration, short enough that single milliseconds still count.
  *
  * @internal
  */

@@ -36,51 +36,43 @@ import { type OnStoreError, type Placed, type PlaceOptions, step, type StoreErro
  */
 export interface CircuitBreakerOptions<in A = unknown, in E = unknown> extends KeyOptions, PlaceOptions {
   /**
-   * So many failures in a row open the circuit.
-   *
+   * The number of consecutive failures that opens the circuit.
    * @default 5, unless there is a `rate`
    */
   readonly failures?: number | undefined
   /**
-   * This share of failures in `window` opens the circuit, above 0 and at most 1.
-   *
+   * The share of failures in `window` that opens the circuit, above 0 and at most 1.
    * @default none
    */
   readonly rate?: number | undefined
   /**
-   * How long outcomes count for `rate`: never longer, and nine tenths of it at least.
-   *
+   * How long outcomes count for `rate`: at most this long, and at least nine tenths of it.
    * @default 1 minute
    */
   readonly window?: Ttl.Input | undefined
   /**
-   * Below so many calls in `window` no `rate` opens the circuit.
-   *
+   * The number of calls in `window` below which no `rate` opens the circuit.
    * @default 10
    */
   readonly minimumCalls?: number | undefined
   /**
-   * How long the circuit stays open before a call may find out whether it can close.
-   *
+   * How long the circuit stays open before one call may test whether it can close.
    * @default 30 seconds
    */
   readonly open?: Ttl.Input | undefined
   /**
-   * Each time that the probe fails the circuit stays open twice as long, for this long at most.
-   *
+   * The longest time the circuit stays open. Each failed probe doubles that time, up to this limit.
    * @default as `open`: it does not grow
    */
   readonly maxOpen?: Ttl.Input | undefined
   /**
-   * A probe without an outcome has failed after this time; the call itself continues.
-   *
+   * The time after which a probe without an outcome counts as failed. The call itself continues.
    * @default 30 seconds
    */
   readonly probeTimeout?: Ttl.Input | undefined
   /**
-   * Whether a call has failed. It is not asked about a call that was interrupted, which counts for nothing. A stream
-   * that has ended well has no value.
-   *
+   * Whether a call failed. It is not asked about interrupted calls, which never count. A stream that ended well has no
+   * value.
    * @default every failure and defect
    */
   readonly isFailure?: ((exit: Exit.Exit<A, E>) => boolean) | undefined
@@ -147,7 +139,7 @@ const check = (options: CircuitBreakerOptions): Breaker => {
 const ask = (fiber: Fiber.Fiber<any, any>, { name, onStoreError }: Breaker, input: Circuit.Input) =>
   step(fiber, { kind: Circuit.circuit, name, input, isAnswer: Circuit.isAnswer, onStoreError })
 
-/** The generation of an admitted call; `undefined`: it is not recorded. */
+/** The generation of an admitted call, or `undefined` for a call that is not recorded. */
 const generationOf = (
   { name }: Breaker,
   answer: Circuit.Answer | undefined
@@ -168,7 +160,7 @@ const admit = (
     : generationOf(breaker, answer.now)
 }
 
-/** Records how a call ended. A failure of the place is ignored now: the call has its outcome. */
+/** Records how a call ended. A failure of the place is ignored here, because the call already has its outcome. */
 const record = (breaker: Breaker, generation: number | undefined, exit: Exit.Exit<any, any>): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     if (generation === undefined) return Effect.void
@@ -196,7 +188,7 @@ const onEffect = (self: AnyEffect, breaker: Breaker): AnyEffect =>
     )
   )
 
-/** The outcome of a stream is its own: a failure of its consumer says nothing about the service. */
+/** The outcome is that of the stream itself. A failure of its consumer says nothing about the service. */
 const onStream = (self: AnyStream, breaker: Breaker): AnyStream =>
   Stream.suspend(() => {
     let failed: Exit.Exit<never, unknown> | undefined
@@ -217,29 +209,29 @@ const onStream = (self: AnyStream, breaker: Breaker): AnyStream =>
     )
   })
 
-/** In a pipe the compiler knows what is guarded; elsewhere the next signature is right. */
+/** In a pipe the compiler knows the guarded value. Elsewhere the next signature applies. */
 type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not known": never } : {}
 
 /**
- * Lets no call of a service through that fails: after too many failures the circuit opens, and calls fail with
- * `CircuitOpen`, which says when the next one may run. Then one call is let through, the probe, and its outcome closes
- * the circuit or opens it again. It caches nothing.
+ * Stops calls to a failing service. After too many failures the circuit opens, and calls fail with `CircuitOpen`, which
+ * says when the next one may run. Then a single call is admitted as a probe, and its outcome closes the circuit or
+ * opens it again. It caches nothing.
  *
  * **When to use**
  *
- * Use around calls of a service that may be down, with `Cached.failover` or `Cached.softTtl` around it: then callers
- * get the last value, at once, and the service gets time to recover.
+ * Use it around calls of a service that may be down, inside `Cached.failover` or `Cached.softTtl`. Callers then get the
+ * last value at once, and the service gets time to recover.
  *
  * **Details**
  *
- * - The state is where that of the cache is: in memory, in the folder of `CacheLayer.disk`, on the server of
- *   `CacheLayer.redis`. All users of that place share one circuit of a key.
- * - The circuit opens after `failures` in a row, or when a share of `rate` has failed in `window`; with both, at the
- *   first of them. A circuit that closes begins to count from zero.
- * - An interrupted call counts for nothing; an interrupted probe makes room for another one. Calls that were let
- *   through before the circuit changed run to their end and change nothing.
+ * - The state is kept where the cache keeps its own: in memory, in the folder of `CacheLayer.disk`, on the server of
+ *   `CacheLayer.redis`. All users of that place share one circuit for a key.
+ * - The circuit opens after `failures` consecutive failures, or when a share of `rate` has failed in `window`; with
+ *   both, whichever happens first. A circuit that closes starts counting from zero.
+ * - An interrupted call does not count; an interrupted probe gives its place to another one. Calls admitted before the
+ *   circuit changed run to their end and change nothing.
  * - A stream is one call, with the outcome at its end.
- * - Throws a `CacheConfigError` for options that make no sense.
+ * - Throws a `CacheConfigError` for invalid options.
  *
  * **Example** (Serving the last value while a service is down)
  *

@@ -1,5 +1,5 @@
 /**
- * The bits of filters as this process knows them, and their way into the place that all processes share.
+ * The bits of filters known to this process, and their exchange with the place that all processes share.
  *
  * @since 0.1.0
  */
@@ -21,17 +21,19 @@ export interface Filter {
   readonly size: Bits.Size
   readonly place: GuardStore
   layers: Array<KnownLayer>
-  /** How often the place was asked, which tells an answer that may be older than what is known. */
+  /** The number of questions sent to the place. It identifies answers that may be older than the known bits. */
   questions: number
   /** Additions that wait to be saved together. */
   waiting: Batch | undefined
   isSaving: boolean
 }
 
-/** A layer as this process knows it: only bits that are in the place, so that nothing unsaved is taken for added. */
+/**
+ * A layer as this process knows it. It holds only bits that are in the place, so that no unsaved item counts as added.
+ */
 interface KnownLayer extends Bits.Layer {
   readonly known: Map<number, Uint8Array>
-  /** When each of them was learned: see `questions`. */
+  /** The question at which each block was learned; see `questions`. */
   readonly learnedAt: Map<number, number>
   knownBits: number
   setBits: number
@@ -44,7 +46,7 @@ interface Batch {
   readonly saved: Deferred.Deferred<void, StoreError>
 }
 
-// By place: what another place has is another filter.
+// By place, because another place has other filters.
 const filtersOf = new WeakMap<GuardStore, Map<string, Filter>>()
 
 /** @internal */
@@ -56,7 +58,7 @@ export const filterOf = (fiber: AnyFiber, key: string, size: Bits.Size): Filter 
   const id = `${key}:${size.capacity}:${size.errorRate}`
   const filter = known.get(id) ?? { id, size, place, layers: [], questions: 0, waiting: undefined, isSaving: false }
   if (!known.has(id)) {
-    // One that is forgotten is read again.
+    // A forgotten filter is read again.
     if (known.size >= filters.known) known.delete(known.keys().next().value!)
     known.set(id, filter)
     addLayer(filter)
@@ -83,7 +85,7 @@ const last = ({ layers }: Filter): KnownLayer => layers.at(-1)!
 // The bits in the place
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** The state of the filter when a question was asked, and the number of that question. */
+/** The layers of the filter at the time of a question, and the number of the question. */
 interface Answer {
   readonly layers: ReadonlyArray<KnownLayer>
   readonly askedAt: number
@@ -91,9 +93,9 @@ interface Answer {
 
 const ask = (filter: Filter): Answer => ({ layers: filter.layers, askedAt: ++filter.questions })
 
-/** Takes over what the place has. */
+/** Adopts the bits of the place. */
 const learn = (filter: Filter, { askedAt, layers }: Answer, number: number, bytes: Uint8Array | undefined): void => {
-  // All bits have been removed since.
+  // All bits have been removed since the question.
   if (filter.layers !== layers) return
   if (number === Bits.layersBlock) {
     for (let index = filter.layers.length; index < filters.layers; index++) {
@@ -106,10 +108,10 @@ const learn = (filter: Filter, { askedAt, layers }: Answer, number: number, byte
   if (layer === undefined) return
   const before = layer.known.get(block)
   let now = bytes ?? new Uint8Array(Bits.bytesOf(layer, block))
-  // An answer to an earlier question may be older: bits that were added meanwhile stay.
+  // An answer to an earlier question may be older, so bits added in the meantime stay.
   if (before !== undefined && askedAt <= layer.learnedAt.get(block)!) now = merge(before, now)
   layer.learnedAt.set(block, filter.questions)
-  // A place in memory gives the same bytes until they change.
+  // A place in memory returns the same bytes until they change.
   if (before === now) return
   if (before === undefined) layer.knownBits += Bits.bitsIn(layer, block)
   layer.setBits += Bits.countBits(now) - (before === undefined ? 0 : Bits.countBits(before))
@@ -133,7 +135,6 @@ const read = (fiber: AnyFiber, filter: Filter, numbers: ReadonlyArray<number>): 
       )
     }), { discard: true })
 
-/** Whether an answer is the bytes of a block. */
 const isBlock = ({ layers }: Answer, number: number, bytes: unknown): boolean => {
   if (!(bytes instanceof Uint8Array)) return false
   if (number === Bits.layersBlock) return bytes.length === layersBytes
@@ -142,7 +143,7 @@ const isBlock = ({ layers }: Answer, number: number, bytes: unknown): boolean =>
   return layer === undefined || bytes.length === Bits.bytesOf(layer, block)
 }
 
-/** Saves bits, in steps: first that there is the layer which they are in. */
+/** Saves bits, in steps. The first step records the layer that holds them. */
 const save = (fiber: AnyFiber, filter: Filter, dirty: ReadonlyMap<number, Block>): Effect.Effect<void, StoreError> =>
   Effect.forEach(chunksOf([layersOf(filter), ...dirty.values()], filters.chunk), (slice) =>
     Effect.suspend(() => {
@@ -171,7 +172,7 @@ const layersOf = ({ layers }: Filter): Block => {
 // Items
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** The blocks of a layer in which bits of an item are not known to be set; `touched`: some bit of it is. */
+/** The blocks of a layer in which some bit of an item is not known to be set. `touched`: some bit of it is. */
 const missingIn = (layer: KnownLayer, hash: Bits.Hash): { readonly blocks: Set<number>; readonly touched: boolean } => {
   const blocks = new Set<number>()
   let touched = false
@@ -186,7 +187,7 @@ const missingIn = (layer: KnownLayer, hash: Bits.Hash): { readonly blocks: Set<n
 const isKnown = ({ layers }: Filter, hash: Bits.Hash): boolean =>
   layers.some((layer) => missingIn(layer, hash).blocks.size === 0)
 
-/** Reads what may be missing of an item, in all layers that there are. */
+/** Reads the possibly missing bits of an item, in all existing layers. */
 const lookUp = (fiber: AnyFiber, filter: Filter, hash: Bits.Hash): Effect.Effect<void, StoreError> => {
   const from = (first: number): Effect.Effect<void, StoreError> => {
     const numbers = [Bits.layersBlock]
@@ -196,7 +197,7 @@ const lookUp = (fiber: AnyFiber, filter: Filter, hash: Bits.Hash): Effect.Effect
     const count = filter.layers.length
     return Effect.flatMap(
       read(fiber, filter, numbers),
-      // Another process has begun a layer.
+      // Another process has started a layer.
       () => filter.layers.length > count ? from(count) : Effect.void
     )
   }
@@ -204,8 +205,8 @@ const lookUp = (fiber: AnyFiber, filter: Filter, hash: Bits.Hash): Effect.Effect
 }
 
 /**
- * Whether an item may have been added. What this process does not know is asked of the place, which may have it from
- * another.
+ * Whether an item may have been added. If this process does not know it, asks the place, because another process may
+ * have added it.
  *
  * @internal
  */
@@ -218,7 +219,7 @@ export const mayHave = (fiber: AnyFiber, filter: Filter, item: string): Effect.E
   })
 
 /**
- * Whether a bit of an item is set that another one may have set.
+ * Whether any bit of an item is set, possibly by another item.
  *
  * @internal
  */
@@ -231,10 +232,10 @@ export const isTouched = (fiber: AnyFiber, filter: Filter, item: string): Effect
     )
   })
 
-/** The bits that are added in one step. */
+/** The bits added in one step. */
 interface Addition {
   readonly dirty: Map<number, Block>
-  /** How many of the unsaved bits of a layer are of it. */
+  /** How many unsaved bits of each layer belong to this addition. */
   readonly bits: Map<KnownLayer, number>
 }
 
@@ -254,8 +255,8 @@ const setBits = (filter: Filter, { bits, dirty }: Addition, item: string): void 
 }
 
 /**
- * Begins another layer when one more item would make the last one too full, as far as this process knows it: its blocks
- * are all alike.
+ * Starts another layer when one more item would overfill the last one. The fill is estimated from the known blocks,
+ * because all blocks are alike.
  */
 const makeRoom = (filter: Filter): void => {
   const { bits, fullAt, hashes, knownBits, setBits, unsavedBits } = last(filter)
@@ -263,7 +264,7 @@ const makeRoom = (filter: Filter): void => {
   if (share > fullAt && filter.layers.length < filters.layers) addLayer(filter)
 }
 
-/** Finds out which layers there are, and how full the last one is, where this process does not know it yet. */
+/** Finds out which layers exist, and how full the last one is, if this process does not know yet. */
 const sample = (fiber: AnyFiber, filter: Filter): Effect.Effect<void, StoreError> =>
   Effect.suspend(() => {
     const layer = last(filter)
@@ -275,8 +276,8 @@ const sample = (fiber: AnyFiber, filter: Filter): Effect.Effect<void, StoreError
   })
 
 /**
- * Adds an item, and ends when it is in the place: before that no caller may learn that it was added. Items that are
- * added while others are saved are saved together.
+ * Adds an item, and returns when it is in the place. No caller may see it as added before that. Items added while
+ * others are being saved are saved together.
  *
  * @internal
  */
@@ -286,7 +287,7 @@ export const add = (fiber: AnyFiber, filter: Filter, item: string): Effect.Effec
     batch.items.push(item)
     if (!filter.isSaving) {
       filter.isSaving = true
-      // Not a child: a caller that is interrupted while it waits must not keep the others from being saved.
+      // Not a child, so that the interruption of a waiting caller does not keep the others from being saved.
       Effect.runForkWith(fiber.context as Context.Context<never>)(saveWaiting(fiber, filter))
     }
     return Deferred.await(batch.saved)
@@ -307,7 +308,7 @@ const saveWaiting = (fiber: AnyFiber, filter: Filter): Effect.Effect<void> =>
   })
 
 /**
- * Adds many items, and ends when they are in the place.
+ * Adds many items, and returns when they are in the place.
  *
  * @internal
  */
@@ -316,7 +317,7 @@ export const addMany = (fiber: AnyFiber, filter: Filter, items: Iterable<string>
   return sample(fiber, filter).pipe(
     Effect.andThen(InTurns.forEach(items, (item) => setBits(filter, addition, item))),
     Effect.andThen(Effect.suspend(() => save(fiber, filter, addition.dirty))),
-    // The additions of others may still be on their way.
+    // Other additions may still be in progress.
     Effect.ensuring(Effect.sync(() => {
       for (const [layer, bits] of addition.bits) layer.unsavedBits -= bits
     }))
@@ -355,7 +356,7 @@ export const clear = (fiber: AnyFiber, filter: Filter): Effect.Effect<void, Stor
       isAnswer: (answer): answer is void => answer === undefined
     }),
     () => {
-      // Another list: an answer to an earlier question is not taken over.
+      // A new list, so that an answer to an earlier question is not adopted.
       filter.layers = []
       addLayer(filter)
     }

@@ -1,5 +1,5 @@
 /**
- * The keys of guards: calls with the same key share a limit, a circuit or a lock.
+ * The keys of guards. Calls with the same key share a limit, a circuit or a lock.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import { idOf } from "../internal/key/ofKey.ts"
 import { mistake } from "../internal/options/options.ts"
 
 /**
- * A name, or a key of a class.
+ * The key of a guard: a name, or a key of a class.
  *
  * @category models
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * The values that a guard takes: effects and streams.
+ * The values that a guard accepts: effects and streams.
  *
  * @since 0.1.0
  */
@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import { mistake } from "../internal/options/options.ts"
 
 /**
- * The effects and streams that guards take.
+ * The effects and streams that guards accept.
  *
  * @category models
  * @since 0.1.0
@@ -16,7 +16,7 @@ import { mistake } from "../internal/options/options.ts"
 export type Guardable = Effect.Effect<any, any, any> | Stream.Stream<any, any, any>
 
 /**
- * The effects and streams for guards that look at outcomes: these are all of their outcomes.
+ * The effects and streams with exactly these outcomes, for guards that inspect outcomes.
  *
  * @category models
  * @since 0.1.0
@@ -24,7 +24,7 @@ export type Guardable = Effect.Effect<any, any, any> | Stream.Stream<any, any, a
 export type GuardsOf<A, E> = Effect.Effect<A, E, any> | Stream.Stream<any, E, any>
 
 /**
- * The value of an effect. A stream that has ended well has none.
+ * The value of an effect. A stream that ended well has none.
  *
  * @category models
  * @since 0.1.0
@@ -61,7 +61,7 @@ export type AnyEffect = Effect.Effect<unknown, unknown, unknown>
 export type AnyStream = Stream.Stream<unknown, unknown, unknown>
 
 /**
- * A guard of effects and streams, data-first and data-last. The options are checked where the guard is made.
+ * A guard of effects and streams, data-first and data-last. The options are checked when the guard is created.
  *
  * @internal
  */

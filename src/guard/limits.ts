@@ -24,9 +24,9 @@ import { checkKey, type KeyOptions, nameOf } from "./guardKey.ts"
 import { type Asked, type OnStoreError, type Placed, type PlaceOptions, step, type StoreErrorOf } from "./place.ts"
 
 interface LimitOptions extends KeyOptions, PlaceOptions {
-  /** How many calls may run in a window, failed ones counted. */
+  /** The number of calls that may run in a window, including failed ones. */
   readonly limit: number
-  /** How long a window is. */
+  /** The length of a window. */
   readonly window: Ttl.Input
 }
 
@@ -38,21 +38,19 @@ interface LimitOptions extends KeyOptions, PlaceOptions {
  */
 export interface RateLimitOptions extends LimitOptions {
   /**
-   * `"fixed-window"`: a window begins with its first call, and so many calls may run until it ends; `"token-bucket"`:
-   * so many may run at once, and each comes back after its share of the window.
+   * `"fixed-window"`: a window begins with its first call, and admits `limit` calls until it ends. `"token-bucket"`:
+   * `limit` calls may run at once, and each becomes available again after its share of the window.
    *
    * @default `"fixed-window"`
    */
   readonly algorithm?: "fixed-window" | "token-bucket" | undefined
   /**
-   * How long no call runs after the first one above the limit of a fixed window, counted from that call.
-   *
+   * How long all calls are refused after the first one above the limit of a fixed window, counted from that call.
    * @default none: until the end of the window
    */
   readonly ban?: Ttl.Input | undefined
   /**
-   * `true`: each call during a ban begins it again.
-   *
+   * `true`: each call during a ban restarts it.
    * @default `false`
    */
   readonly renewBan?: boolean | undefined
@@ -66,9 +64,8 @@ export interface RateLimitOptions extends LimitOptions {
  */
 export interface SlidingRateLimitOptions extends LimitOptions {
   /**
-   * `"log"`: the times of all calls are kept, 10,000 at most, and no window of that length has more than `limit`;
-   * `"counter"`: two numbers are kept, and twice the limit may pass at worst, where calls are not spread evenly.
-   *
+   * `"log"`: keeps the times of all calls, 10,000 at most, and no window of that length admits more than `limit`.
+   * `"counter"`: keeps two numbers, and may admit up to twice the limit if calls are not spread evenly.
    * @default `"log"`
    */
   readonly algorithm?: "log" | "counter" | undefined
@@ -101,7 +98,7 @@ const ofSlidingRateLimit: Checks<SlidingRateLimitOptions> = {
 // Limits
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** A limit that is asked whether one more call may run. */
+/** A limit that decides whether one more call may run. */
 interface Limit<Input, Given> extends Asked<Input, Given> {
   readonly key: string
   readonly limit: number
@@ -143,7 +140,7 @@ const checkSlidingRateLimit = (options: SlidingRateLimitOptions): AnyLimit => {
   checkOptions(what, options, ofSlidingRateLimit)
   const { algorithm = "log", limit, onStoreError = "local" } = options
   if (algorithm === "log" && limit > guards.longestLog) {
-    throw mistake(`limit of ${what} is at most ${guards.longestLog}: for ${limit} take algorithm: "counter"`)
+    throw mistake(`limit of ${what} is at most ${guards.longestLog}: for ${limit} use algorithm: "counter"`)
   }
   const name = nameOf(options.key)
   const kind = algorithm === "log" ? slidingLog : slidingCounter
@@ -152,7 +149,7 @@ const checkSlidingRateLimit = (options: SlidingRateLimitOptions): AnyLimit => {
 }
 
 /**
- * What a limit tells the call that it lets in: see {@link admission}.
+ * The state of a limit, as an admitted call sees it; see {@link admission}.
  *
  * @category models
  * @since 0.1.0
@@ -160,9 +157,9 @@ const checkSlidingRateLimit = (options: SlidingRateLimitOptions): AnyLimit => {
 export interface Admission {
   readonly key: string
   readonly limit: number
-  /** how many calls count against the limit now, this one included */
+  /** How many calls count against the limit now, including this one. */
   readonly count: number
-  /** how many more would be let in now */
+  /** How many more calls the limit would admit now. */
   readonly remaining: number
 }
 
@@ -171,10 +168,11 @@ const Current = Context.Reference<Option.Option<Admission>>("effect-cached/Guard
 })
 
 /**
- * What the innermost limit around has told this call: the count, and what is left, for the headers of an answer. There
- * is none outside of a limit, and where the place of its state failed and the call was let in all the same.
+ * The state of the innermost surrounding limit for this call: its count, and the calls that are left, for the headers
+ * of a response. It is `None` outside of a limit, and if the call was admitted although the place of the limit's state
+ * failed.
  *
- * **Example** (Telling what is left)
+ * **Example** (Reporting the calls that are left)
  *
  * ```ts
  * import { Effect, Option } from "effect"
@@ -192,7 +190,7 @@ const Current = Context.Reference<Option.Option<Admission>>("effect-cached/Guard
  */
 export const admission: Effect.Effect<Option.Option<Admission>> = Current
 
-/** Lets a call in, with what it is told, or refuses it. */
+/** Admits a call with the state of the limit, or refuses it. */
 const decide = (
   limit: AnyLimit,
   answer: unknown
@@ -222,7 +220,7 @@ const onStream = (self: AnyStream, limit: AnyLimit): AnyStream =>
 
 type LimitFailure<Mode> = RateLimitExceeded | StoreErrorOf<Mode>
 
-/** A limit around effects and streams, data-first and data-last. */
+/** A limit for effects and streams, data-first and data-last. */
 interface Limiting<Options extends PlaceOptions> {
   <const Mode extends OnStoreError | undefined = undefined>(
     options: Placed<Options, Mode>
@@ -234,22 +232,22 @@ interface Limiting<Options extends PlaceOptions> {
 }
 
 /**
- * Lets so many calls run in a window, and fails the others with `RateLimitExceeded`, which says when the next one may
+ * Admits a number of calls in a window, and fails the others with `RateLimitExceeded`, which says when the next one may
  * run. It caches nothing.
  *
  * **When to use**
  *
- * Use around calls of a service that allows so many, with `Cached.softTtl` or `Cached.failover` around it: then a
- * refused call is answered with the value of the last one.
+ * Use it around calls of a service that limits them, inside `Cached.softTtl` or `Cached.failover`. A refused call is
+ * then answered with the last value.
  *
  * **Details**
  *
- * - The state is where that of the cache is: in memory, in the folder of `CacheLayer.disk`, on the server of
+ * - The state is kept where the cache keeps its own: in memory, in the folder of `CacheLayer.disk`, on the server of
  *   `CacheLayer.redis`. All users of that place share one limit.
  * - Failed calls count, refused ones do not. A stream is one call.
- * - A window begins with its first call: twice the limit may run around the end of a window. Where that is too much,
- *   use `slidingRateLimit`.
- * - Throws a `CacheConfigError` for options that make no sense.
+ * - A window begins with its first call, so up to twice the limit may run around the end of a window. If that is too
+ *   much, use `slidingRateLimit`.
+ * - Throws a `CacheConfigError` for invalid options.
  *
  * **Example** (Serving the last value instead of failing)
  *
@@ -267,20 +265,19 @@ interface Limiting<Options extends PlaceOptions> {
  * ```
  *
  * @see {@link slidingRateLimit} for a limit in every window of that length
- *
  * @category combinators
  * @since 0.1.0
  */
 export const rateLimit: Limiting<RateLimitOptions> = guard(checkRateLimit, onEffect, onStream)
 
 /**
- * Lets so many calls run in every window of a length, wherever it begins, and fails the others with
+ * Admits a number of calls in any window of a length, wherever it begins, and fails the others with
  * `RateLimitExceeded`.
  *
  * **Details**
  *
- * As {@link rateLimit}, but for the window: with `algorithm: "log"` the times of the calls are kept and the limit holds
- * exactly; with `"counter"` two numbers are kept, and the limit holds where calls are spread evenly.
+ * Like {@link rateLimit}, except for the window. With `algorithm: "log"` it keeps the times of the calls, and the limit
+ * is exact. With `"counter"` it keeps two numbers, and the limit holds if calls are spread evenly.
  *
  * **Example** (Two calls in any second)
  *

@@ -1,5 +1,5 @@
 /**
- * Effects and streams that run one at a time.
+ * Locks around effects and streams, which then run one at a time.
  *
  * @since 0.1.0
  */
@@ -30,15 +30,13 @@ export interface LockedOptions {
   /** The name of the lock, or a key of a class. */
   readonly key: GuardKey
   /**
-   * How long others wait for a holder that was killed or stopped. A running one renews its lease, so this does not
+   * How long others wait for a holder that was killed or stopped. A running holder renews its lease, so this does not
    * limit the effect.
-   *
    * @default 5 seconds
    */
   readonly lease?: Ttl.Input | undefined
   /**
-   * How long to wait for another holder: 0 tries once, `"Infinity"` waits as long as it takes.
-   *
+   * How long to wait for another holder. 0 tries once, `"Infinity"` waits as long as necessary.
    * @default as long as it takes
    */
   readonly wait?: Ttl.Input | undefined
@@ -49,7 +47,7 @@ const checks: Checks<LockedOptions> = {
   lease: optional(checkTime("lease")),
   wait: optional((given, of) => {
     const millis = toMillis(given, `wait of ${of}`)
-    if (millis < 0) throw mistake(`wait of ${of} is not negative, as ${millis} ms is`)
+    if (millis < 0) throw mistake(`wait of ${of} must not be negative, but is ${millis} ms`)
   })
 }
 
@@ -69,8 +67,7 @@ const check = (options: LockedOptions): Checked => {
 }
 
 /**
- * The service inside `Guard.locked`: it has the token. As a requirement of an effect it says that the effect must be
- * locked.
+ * The service inside `Guard.locked`, which provides the token. An effect that requires it must run inside the lock.
  *
  * @category services
  * @since 0.1.0
@@ -78,8 +75,8 @@ const check = (options: LockedOptions): Checked => {
 export class Held extends Context.Service<Held, { readonly token: bigint }>()("effect-cached/Guard/Held") {}
 
 /**
- * The fencing token of the lock around: larger than that of every earlier holder, so that the protected resource can
- * refuse a late one. It compiles inside {@link locked} only.
+ * The fencing token of the surrounding lock. It is larger than that of every earlier holder, so the protected resource
+ * can refuse a late one. It compiles only inside {@link locked}.
  *
  * **Example** (Passing the token to the resource)
  *
@@ -96,7 +93,7 @@ export class Held extends Context.Service<Held, { readonly token: bigint }>()("e
  */
 export const token: Effect.Effect<bigint, never, Held> = Effect.map(Held, ({ token }) => token)
 
-/** Holds the lock in a scope: for a stream, and for a lock that was made without `Lock.make`. */
+/** Holds the lock in a scope, for a stream, and for a lock created without `Lock.make`. */
 const acquire = ({ leaseMillis, name, waitMillis }: Checked): Effect.Effect<Lease, LockError, Scope.Scope> =>
   Effect.withFiber((fiber) => fiber.getRef(Lock).acquire(name, { lease: leaseMillis, wait: waitMillis }))
 
@@ -123,22 +120,23 @@ const onStream = (self: AnyStream, options: Checked): AnyStream =>
  *
  * **When to use**
  *
- * Use for work that must not run twice at once and has no result to be shared: a report, a migration, a file. Where the
- * result is what matters, a cached effect is enough: its load runs once.
+ * Use it for work that must not run twice at once and has no result to share: a report, a migration, a file. If the
+ * result matters, a cached effect is enough, because its load runs once.
  *
  * **Details**
  *
- * - The lock is the `Lock` in use: of this process with `CacheLayer.memory`, of all processes of the folder with
- *   `CacheLayer.disk`, of all of the server with `CacheLayer.redis`. `Lock.acquire` of the same name excludes this too.
- * - The lease is renewed while the effect runs. A holder that loses it (it was stopped for too long, or the place of
- *   the lock was lost) is interrupted, and fails with a `LockError` of reason `Lost`.
- * - A lock that is not granted in time is a `LockError` of reason `Timeout`; a place of locks that fails is
- *   `Unavailable`. Exclusion cannot be made up, so the effect does not run then.
- * - Throws a `CacheConfigError` for options that make no sense.
+ * - The lock is the `Lock` in use: of this process with `CacheLayer.memory`, of all processes that use the folder with
+ *   `CacheLayer.disk`, of all that use the server with `CacheLayer.redis`. It also excludes `Lock.acquire` with the
+ *   same name.
+ * - The lease is renewed while the effect runs. A holder that loses it (because it was stopped for too long, or the
+ *   place of the lock was lost) is interrupted, and fails with a `LockError` of reason `Lost`.
+ * - If the lock is not granted in time, it fails with a `LockError` of reason `Timeout`; if the place of locks fails,
+ *   of reason `Unavailable`. Without the lock the effect does not run.
+ * - Throws a `CacheConfigError` for invalid options.
  *
  * **Gotchas**
  *
- * It is not reentrant: what runs inside and locks the same key waits for itself.
+ * The lock is not reentrant. An effect that locks the same key inside waits for itself.
  *
  * **Example** (Writing one report at a time)
  *
@@ -158,8 +156,7 @@ const onStream = (self: AnyStream, options: Checked): AnyStream =>
  * most // => 1
  * ```
  *
- * @see {@link token} for what refuses a late holder
- *
+ * @see {@link token} for refusing a late holder
  * @category combinators
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * The place where guards keep their state, and what they do while it fails.
+ * The place where guards keep their state, and their behavior while it fails.
  *
  * @since 0.1.0
  */
@@ -26,9 +26,9 @@ import type * as Port from "../ports/guardStore.ts"
  *
  * **Details**
  *
- * - `"local"`: it continues with a state of this process alone
- * - `"allow"`: it lets every call through
- * - `"fail"`: the call fails with the `StoreError`
+ * - `"local"`: continues with a state of this process alone
+ * - `"allow"`: admits every call
+ * - `"fail"`: fails the call with the `StoreError`
  *
  * @category options
  * @since 0.1.0
@@ -36,7 +36,7 @@ import type * as Port from "../ports/guardStore.ts"
 export type OnStoreError = "local" | "allow" | "fail"
 
 /**
- * How guards behave that keep a state.
+ * The options of guards that keep a state.
  *
  * @category options
  * @since 0.1.0
@@ -51,7 +51,7 @@ export interface PlaceOptions {
 }
 
 /**
- * The options of a guard, with what they say of `onStoreError`: it decides how the guard may fail.
+ * The options of a guard, with the type of `onStoreError`, which decides the failures of the guard.
  *
  * @category options
  * @since 0.1.0
@@ -63,7 +63,7 @@ export type Placed<Options extends PlaceOptions, Mode> =
   }
 
 /**
- * The failure that a guard has whose options may say `onStoreError: "fail"`, and only then.
+ * The additional failure of a guard whose `onStoreError` may be `"fail"`.
  *
  * @category models
  * @since 0.1.0
@@ -77,7 +77,10 @@ export type StoreErrorOf<Mode> = "fail" extends Mode ? StoreError : never
 /** @internal */
 export type AnyFiber = Fiber.Fiber<any, any>
 
-/** The state of caches in memory, and of programs without a cache by their clock: times of two clocks say nothing. */
+/**
+ * The state in memory, by cache. Programs without a cache have one for each clock, because times of two clocks cannot
+ * be compared.
+ */
 const places = new WeakMap<object, memory.MemoryGuards>()
 
 const inMemory = (owner: object): memory.MemoryGuards => {
@@ -91,7 +94,7 @@ export const placeOf = (fiber: AnyFiber): Port.GuardStore => {
   const given = fiber.getRef(GuardStore)
   if (given !== undefined) return given
   const cache = Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching)
-  // The cache that caches nothing is one for all programs.
+  // The cache that caches nothing is shared by all programs.
   return inMemory(cache === undefined || cache === disabled ? fiber.getRef(Clock.Clock) : cache)
 }
 
@@ -104,14 +107,14 @@ export interface Asked<Input, Answer> {
   readonly kind: Port.Kind<any, Input, Answer>
   readonly name: string
   readonly input: Input
-  /** Any other answer comes from a place that does not work. */
+  /** Any other answer comes from a defective place. */
   readonly isAnswer: (answer: unknown) => answer is Answer
   readonly onStoreError: OnStoreError
 }
 
 /**
- * The answer to a step where the place has it at once. Otherwise an effect: its answer is `undefined` where the place
- * fails and calls are let through.
+ * The answer to a step, if the place has it at once. Otherwise an effect, which answers `undefined` if the place fails
+ * and calls are admitted.
  *
  * @internal
  */
@@ -125,17 +128,17 @@ export const step = <Input, Answer>(
     : { now: place.runUnsafe(asked.kind, asked.name, asked.input, memory.nowOf(fiber.getRef(Clock.Clock))) }
 }
 
-/** The places that fail, and the end of their rest, on the monotonic clock. */
+/** The failing places, and the end of their rest, on the monotonic clock. */
 const failing = new WeakMap<Port.GuardStore, number>()
 
-/** Whether a place has failed a moment ago, and is left alone. */
+/** Whether a place has just failed, and is resting. */
 const isResting = (fiber: AnyFiber, place: Port.GuardStore): boolean => {
   const rests = failing.get(place)
   return rests !== undefined && millisOf(fiber) < rests
 }
 
 /**
- * As `ask`, of a place that has not failed a moment ago: otherwise every call would wait for it.
+ * Like `ask`, but fails at once while the place rests after a failure, so that not every call waits for it.
  *
  * @internal
  */
@@ -181,7 +184,7 @@ interface Question<A> {
   readonly isAnswer: (answer: unknown) => answer is A
 }
 
-/** Asks a place within the store budget. A failure is counted, and the first one of an incident logged. */
+/** Asks a place within the store budget. Counts a failure, and logs the first one of an incident. */
 const ask = <A>(
   fiber: AnyFiber,
   place: Port.GuardStore,
@@ -203,7 +206,7 @@ const ask = <A>(
       return Effect.succeed(answer)
     },
     onFailure: (cause) => {
-      // Also if the place was interrupted: an interruption of the caller does not come here.
+      // This includes an interruption of the place. An interruption of the caller does not get here.
       const thrown = Cause.squash(cause)
       return failed(fiber, place, thrown instanceof StoreError ? thrown : because("Unavailable", thrown))
     }
@@ -213,12 +216,12 @@ const ask = <A>(
 const failed = (fiber: AnyFiber, place: Port.GuardStore, error: StoreError): Effect.Effect<never, StoreError> => {
   const cache = Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching)
   if (cache !== undefined) cacheOf(cache).perform(noteGuardFault, error.operation, error.reason)
-  if (!failing.has(place)) log(fiber, Effect.logWarning(`${error.message}; guards do without it, as onStoreError says`))
+  if (!failing.has(place)) log(fiber, Effect.logWarning(`${error.message}; guards work without it (see onStoreError)`))
   failing.set(place, millisOf(fiber) + GuardsDefaults.guards.restMillis)
   return Effect.fail(error)
 }
 
-// Forked: a logger that throws must not fail a call.
+// Forked, so that a logger that throws does not fail a call.
 const log = (fiber: AnyFiber, line: Effect.Effect<void>): void => {
   Effect.runForkWith(fiber.context as Context.Context<never>)(line)
 }

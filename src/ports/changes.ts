@@ -11,12 +11,13 @@ import type { StoreError } from "../CacheError.ts"
  * **Details**
  *
  * - `Changed`: the entry of an id was written, touched or removed, or its removal was requested although there was none
- * - `ManyChanged`: more entries changed than are reported one by one. `mayBe` tells of an id whether it may be one of them
+ * - `ManyChanged`: more entries changed than can be reported one by one. `mayBe` answers whether an id may be one of
+ *   them
  * - `TagChanged`: a tag was invalidated, hard or soft
  * - `AllChanged`: the store was cleared
- * - `Gap`: changes were lost; every copy has to be read again
+ * - `Gap`: changes were lost, so every copy has to be read again
  * - `Coherent`: from here on nothing is missed. The `changes` stream begins with it, as soon as it listens
- * - `Partial`: until the next `Coherent` some changes may be missed, for the given reason; reported changes still count
+ * - `Partial`: some changes may be missed until the next `Coherent`, for the given reason; reported changes still count
  *
  * @category models
  * @since 0.1.0

@@ -16,7 +16,7 @@ export interface Answer {
   readonly entry: Stored | undefined
   /** The versions of the tags; `undefined` for a tag without a marker. */
   readonly versions: ReadonlyArray<string | undefined>
-  /** Whether something is stored under the id that cannot be read. */
+  /** Whether an unreadable entry is stored under the id. */
   readonly isDamaged?: boolean | undefined
 }
 
@@ -36,7 +36,7 @@ export interface SetRequest {
  *
  * **Details**
  *
- * An entry that has expired or is gone by a tag counts as absent, a stale entry as present.
+ * An entry that has expired, or that a tag has removed, counts as absent. A stale entry counts as present.
  *
  * @category models
  * @since 0.1.0
@@ -51,8 +51,8 @@ export type SetCondition =
  *
  * **Details**
  *
- * Without a `writeId`, a changed soft deadline was set by hand: the entry loses `isConstant`. Reads pass the `writeId`
- * of the entry that they prolong.
+ * A changed soft deadline without a `writeId` was set by hand, so the entry loses `isConstant`. Reads pass the
+ * `writeId` of the entry they prolong.
  *
  * @category models
  * @since 0.1.0
@@ -60,9 +60,9 @@ export type SetCondition =
 export interface TouchOptions {
   /** Touches the entry only if it still has this `writeId`. */
   readonly writeId?: string | undefined
-  /** From then on the entry is stale. */
+  /** The entry is stale from then on. */
   readonly softExpiresAt: number
-  /** From then on the entry is never served. */
+  /** The entry is never served from then on. */
   readonly expiresAt: number
 }
 

@@ -1,4 +1,4 @@
-/** The port to an eviction policy: its types. The policies of the library are in `src/Eviction.ts`. */
+/** The port to an eviction policy: the types. The policies of the library are in `src/Eviction.ts`. */
 
 /**
  * An entry as an eviction policy sees it. The links and the mark belong to the policy, so that it needs no index of its
@@ -10,11 +10,11 @@
 export interface Node {
   /** The id of the entry. */
   readonly id: string
-  /** Its weight against the bound; absent: 1. */
+  /** Its weight against the bound. 1 if absent. */
   readonly weight?: number | undefined
   previous: Node | undefined
   next: Node | undefined
-  /** A number of the policy: small whole numbers take no room of their own. */
+  /** A number for the policy's use. Small integers take no room of their own. */
   mark?: number | undefined
 }
 
@@ -25,44 +25,39 @@ export interface Node {
  * @since 0.1.0
  */
 export interface Policy {
-  /** An entry was added, or took the place of one with the same id that was `removed` before. */
+  /** An entry was added, or replaced one with the same id that was `removed` before. */
   readonly added: (node: Node) => void
-  /**
-   * An entry took the place of another with the same id; without this method `old` is `removed` and `node` is `added`.
-   */
+  /** An entry replaced another one with the same id. Without this method, `old` is `removed` and `node` is `added`. */
   readonly replaced?: ((old: Node, node: Node) => void) | undefined
   /** An entry was served. */
   readonly read: (node: Node) => void
-  /** An entry left, for whatever cause. */
+  /** An entry left, for any cause. */
   readonly removed: (node: Node) => void
-  /** All entries left in one step; without this method each of them is `removed`. */
+  /** All entries left in one step. Without this method, each of them is `removed`. */
   readonly cleared?: (() => void) | undefined
-  /** Gives the entry to evict next, which is then `removed`; `undefined`: the newest one leaves. */
+  /** Returns the entry to evict next, which is then `removed`. `undefined` evicts the newest one. */
   readonly victim: () => Node | undefined
-  /** Memory has another bound from now on. The method is optional. */
+  /** The bound of memory has changed. */
   readonly resized?: ((capacity: number) => void) | undefined
 }
 
 /**
- * The facts about its memory tier that a policy is made with.
+ * The properties of the memory tier for which a policy is created.
  *
  * @category models
  * @since 0.1.0
  */
 export interface PolicyOptions {
-  /** The bound: so many entries, or, of a tier that weighs them, so much weight. */
+  /** The bound: a number of entries, or, in a tier that weighs them, a weight. */
   readonly capacity: number
   /** Whether entries are weighed. */
   readonly weighed: boolean
-  /**
-   * 32 random bits, for hashes that cannot be foreseen from outside. Drawn when this is called; a simulation gives its
-   * own.
-   */
+  /** 32 random bits, for hashes that an attacker cannot predict. Drawn with each call; a simulation passes its own. */
   readonly seed: () => number
 }
 
 /**
- * An eviction policy: it makes its state for a memory tier.
+ * An eviction policy, which creates its state for each memory tier.
  *
  * @category models
  * @since 0.1.0
@@ -70,6 +65,6 @@ export interface PolicyOptions {
 export interface Eviction {
   /** The name of the policy. */
   readonly name: string
-  /** Makes the state of one memory tier. */
+  /** Creates the state for one memory tier. */
   readonly make: (options: PolicyOptions) => Policy
 }

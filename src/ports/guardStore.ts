@@ -3,22 +3,22 @@ import type * as Effect from "effect/Effect"
 import type { StoreError } from "../CacheError.ts"
 
 /**
- * The result of a step: its answer, and the state that it leaves. From `expiresAt` on, on the same clock as `now`, the
- * state counts as missing.
+ * The result of a step: its answer, and the new state. The state counts as missing from `expiresAt` on, on the same
+ * clock as `now`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Step<out State, out Answer> {
-  /** `undefined`: nothing is kept. */
+  /** `undefined` keeps nothing. */
   readonly state: State | undefined
   readonly expiresAt: number
   readonly answer: Answer
 }
 
 /**
- * A kind of state, as a pure function: the time comes from outside, in milliseconds (of the epoch, where processes
- * share the state), and the state before is never changed. A state is a JSON value.
+ * A kind of state, as a pure function. The time is an argument, in milliseconds (since the epoch, if processes share
+ * the state), and the previous state is never mutated. A state is a JSON value.
  *
  * @category models
  * @since 0.1.0
@@ -44,7 +44,7 @@ export interface Block {
  *
  * **Details**
  *
- * Each operation is one atomic step: all processes that share the place see one state of each name.
+ * Each operation is one atomic step, so that all processes that share the place see one state for each name.
  *
  * @category models
  * @since 0.1.0
@@ -52,25 +52,25 @@ export interface Block {
 export interface GuardStore {
   /** The name of the place, for errors and logs. */
   readonly name: string
-  /** Takes a step of a kind. Two kinds may have the same name of a state. */
+  /** Runs a step of a kind. States of two kinds may have the same name. */
   readonly run: <State, Input, Answer>(
     kind: Kind<State, Input, Answer>,
     name: string,
     input: Input
   ) => Effect.Effect<Answer, StoreError>
   /**
-   * As `run`, at once, and at the given time: in milliseconds that only grow, from any beginning. Only a place in the
-   * memory of this process has it, which neither waits nor fails.
+   * `run`, synchronously and at the given time, in milliseconds that only grow, from any origin. Only for a place in
+   * the memory of this process, which neither waits nor fails.
    */
   readonly runUnsafe?:
     | (<State, Input, Answer>(kind: Kind<State, Input, Answer>, name: string, input: Input, now: number) => Answer)
     | undefined
-  /** The blocks of a filter, in the order of their numbers; `undefined`: nothing was merged into that block. */
+  /** The blocks of a filter, in the order of their numbers. `undefined` for a block without merged bits. */
   readonly readBits: (
     filter: string,
     numbers: ReadonlyArray<number>
   ) => Effect.Effect<ReadonlyArray<Uint8Array | undefined>, StoreError>
-  /** Adds the bits of blocks to those that are stored, and answers with what is stored then, in their order. */
+  /** Adds the bits of blocks to the stored ones, and answers with the resulting blocks, in the same order. */
   readonly mergeBits: (
     filter: string,
     blocks: ReadonlyArray<Block>

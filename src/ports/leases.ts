@@ -6,7 +6,7 @@
 import type { Stored } from "../CacheEntry.ts"
 
 /**
- * How many leaders of an id in a row have failed with a note, and the last note.
+ * The number of consecutive leaders of an id that failed with a note, and the last note.
  *
  * **Details**
  *
@@ -16,7 +16,7 @@ import type { Stored } from "../CacheEntry.ts"
  * @since 0.1.0
  */
 export interface Failures {
-  /** How many in a row. */
+  /** The number of consecutive failures. */
   readonly count: number
   /** The encoded failure of the last leader. */
   readonly note: Uint8Array
@@ -28,8 +28,8 @@ export interface Failures {
  * **Details**
  *
  * - `Hit`: an entry other than the rejected one is stored
- * - `Granted`: the caller may load; its result is stored under this generation
- * - `Wait`: another owner holds the lease for so many milliseconds more
+ * - `Granted`: the caller may load, and its result is stored under this generation
+ * - `Wait`: another owner holds the lease for `leftMillis` milliseconds more
  *
  * @category models
  * @since 0.1.0
@@ -53,18 +53,18 @@ export type Acquired =
  * @since 0.1.0
  */
 export interface AcquireOptions {
-  /** A random token of the load that asks. */
+  /** A random token of the requesting load. */
   readonly owner: string
   /** The length of the lease unless it is renewed, in milliseconds. */
   readonly leaseMillis: number
   /** The `writeId` of an entry that the reader rejected: `acquire` does not answer `Hit` with it. */
   readonly rejectedWriteId: string | undefined
-  /** The answer while another owner holds the lease. */
+  /** The behavior while another owner holds the lease. */
   readonly join: Join
 }
 
 /**
- * The answer of `acquire` while another owner holds the lease.
+ * The behavior of `acquire` while another owner holds the lease.
  *
  * **Details**
  *

@@ -5,7 +5,7 @@ import type { LockError } from "../CacheError.ts"
 import type * as Ttl from "../Ttl.ts"
 
 /**
- * A lock that its holder has until the scope closes, or until the holder cannot renew it in time.
+ * A held lock, which lasts until the scope closes, or until the holder cannot renew it in time.
  *
  * @category models
  * @since 0.1.0
@@ -13,23 +13,23 @@ import type * as Ttl from "../Ttl.ts"
 export interface Lease {
   /** The fencing token: larger than the token of every earlier holder. */
   readonly token: bigint
-  /** Fails with reason `Lost` as soon as another may hold the lock; otherwise never ends. */
+  /** Fails with reason `Lost` as soon as another may hold the lock. Otherwise it never ends. */
   readonly lost: Effect.Effect<never, LockError>
 }
 
 /**
- * How long a lock is held without renewal, and how long to wait for it.
+ * The options of `acquire`: how long a lock is held without renewal, and how long to wait for it.
  *
  * @category options
  * @since 0.1.0
  */
 export interface AcquireOptions {
   /**
-   * How long the lock is held without renewal. A running holder renews it every third of the lease, so the lease does
-   * not limit the work: it is how long others wait for a holder that was killed or stopped.
+   * How long the lock is held without renewal. A running holder renews it every third of the lease, so it does not
+   * limit the work: it is the time others wait for a holder that was killed or stopped.
    */
   readonly lease: Ttl.Input
-  /** How long to wait for another holder before failing with reason `Timeout`; 0 tries once. */
+  /** How long to wait for another holder before failing with reason `Timeout`. 0 tries once. */
   readonly wait: Ttl.Input
 }
 
@@ -38,19 +38,19 @@ export interface AcquireOptions {
  *
  * **When to use**
  *
- * Use for work that must not run twice at once and that no cache entry represents: a report, a migration, a file.
+ * Use it for work that must not run twice at once and that no cache entry represents: a report, a migration, a file.
  *
  * **Details**
  *
- * Callers of one process are served in the order of their calls; between processes there is no order. A caller that is
+ * Callers of one process are served in the order of their calls; between processes there is no order. A caller
  * interrupted while it waits leaves nothing behind.
  *
  * **Gotchas**
  *
- * - The lock is not reentrant: a holder that acquires the same name again waits for itself.
+ * - The lock is not reentrant. A holder that acquires the same name again waits for itself.
  * - A holder that was stopped for longer than its lease (a suspended machine, a blocked event loop) notices late that
- *   another holds the lock. Only the token can refuse what it does until then: pass the token to the protected
- *   resource, and race long work with `lost`.
+ *   another holds the lock. Until then, only the token can refuse its work. Pass the token to the protected resource,
+ *   and race long work with `lost`.
  *
  * **Example** (Refusing a late holder by its token)
  *
@@ -80,13 +80,13 @@ export interface Lock {
   /** The name of the place, for errors and logs. */
   readonly name: string
   /**
-   * Acquires a lock until the scope closes. Throws a `CacheConfigError` for a lease that is zero or infinite, and for a
-   * wait that is no duration.
+   * Acquires a lock until the scope closes. Throws a `CacheConfigError` for a zero or infinite lease, and for a wait
+   * that is not a duration.
    */
   readonly acquire: (name: string, options: AcquireOptions) => Effect.Effect<Lease, LockError, Scope.Scope>
   /**
-   * Whether a lock is held, to be shown or counted. The answer may be old by the time it is read: to keep others
-   * out, acquire the lock with `wait: 0`.
+   * Whether a lock is held, for display or metrics. The answer may be outdated when it arrives. To keep others out,
+   * acquire the lock with `wait: 0`.
    */
   readonly isLocked: (name: string) => Effect.Effect<boolean, LockError>
 }
@@ -102,13 +102,13 @@ export type Acquired =
   | { readonly _tag: "Wait"; readonly leftMillis: number }
 
 /**
- * A place where locks are kept, as `Lock.make` needs it.
+ * The operations of a place of locks, from which `Lock.make` creates a lock.
  *
  * **Details**
  *
  * Each operation is one atomic step there, ends by itself within about a second, and is not interrupted.
  *
- * @see {@link Lock} for the lock that is made of it
+ * @see {@link Lock} for the resulting lock
  *
  * @category models
  * @since 0.1.0
@@ -117,25 +117,25 @@ export interface Backend {
   /** The name of the place, for errors and logs. */
   readonly name: string
   /**
-   * How often a waiting caller tries again, in milliseconds. Without it, a caller tries again when the present lease
-   * ends or a caller of the same `Lock` releases: enough for a place without other users.
+   * How often a waiting caller tries again, in milliseconds. Without it, a caller tries again when the current lease
+   * ends or a caller of the same `Lock` releases, which is enough for a place without other users.
    */
   readonly pollMillis?: number | undefined
-  /** Acquires the lock unless the lease of another holder still runs. The token is larger than all tokens before. */
+  /** Acquires the lock unless another holder's lease is still running. The token is larger than all earlier tokens. */
   readonly tryAcquire: (name: string, leaseMillis: number) => Effect.Effect<Acquired, LockError>
-  /** Starts the lease again, with this length; `false`: it was released, or another holds the lock. */
+  /** Restarts the lease with this length. `false` if it was released, or another holds the lock. */
   readonly renew: (name: string, token: bigint, leaseMillis: number) => Effect.Effect<boolean, LockError>
   /** Releases the lock if this holder still has it. */
   readonly release: (name: string, token: bigint) => Effect.Effect<void, LockError>
-  /** As `release`, of several locks in one step, 256 at most. Without it each is released by itself. */
+  /** Releases several locks in one step, at most 256. Without it each is released separately. */
   readonly releaseMany?:
     | ((held: ReadonlyArray<{ readonly name: string; readonly token: bigint }>) => Effect.Effect<void, LockError>)
     | undefined
   /**
-   * Calls `wake` when the lock of a name may have become free, and once when it has begun to listen, until what it
-   * answers is called. A caller that waits tries again then. Without it callers try as `pollMillis` says.
+   * Calls `wake` once it has begun to listen, and whenever the lock may have become free, until the returned function
+   * is called. A waiting caller then tries again. Without it callers try again every `pollMillis`.
    */
   readonly watch?: ((name: string, wake: () => void) => () => void) | undefined
-  /** Whether the lease of a holder runs. Without it `isLocked` fails with reason `Unsupported`. */
+  /** Whether a holder's lease is running. Without it `isLocked` fails with reason `Unsupported`. */
   readonly isHeld?: ((name: string) => Effect.Effect<boolean, LockError>) | undefined
 }

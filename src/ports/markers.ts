@@ -5,13 +5,13 @@
  */
 
 /**
- * The marker that a store keeps for a tag: a version that changes with every invalidation, and the place of the last
+ * The marker that a store keeps for a tag: a version that changes with every invalidation, and the position of the last
  * change in the order of invalidations.
  *
  * **Details**
  *
- * A version is 24 hexadecimal digits: 12 of a hard half and 12 of a soft half. A hard invalidation changes both halves,
- * a soft one the soft half. An entry keeps the versions from the time its load began:
+ * A version is 24 hexadecimal digits, 12 of a hard half and 12 of a soft half. A hard invalidation changes both halves,
+ * a soft one only the soft half. An entry keeps the versions from the start of its load:
  *
  * - all versions equal the markers': the entry is valid
  * - only soft halves differ: the entry is stale
@@ -38,7 +38,7 @@ export interface Marker {
 export type InvalidationMode = "hard" | "soft"
 
 /**
- * The answer to `markers`: one marker for each tag, created where there was none.
+ * The answer to `markers`: one marker for each tag, created if missing.
  *
  * @category models
  * @since 0.1.0

@@ -1,4 +1,4 @@
-/** The port that turns values into bytes and back: the types. Its constructors are in `Serializer`. */
+/** The port that converts values to bytes and back: the types. Its constructors are in `Serializer`. */
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { SerializerError } from "../CacheError.ts"
@@ -8,7 +8,7 @@ import type { SerializerError } from "../CacheError.ts"
  *
  * **Details**
  *
- * Both directions answer synchronously, with an `Exit`, unless a transformation of the schema is asynchronous.
+ * Both directions answer synchronously, with an `Exit`, unless a transformation in the schema is asynchronous.
  *
  * **Example** (Encoding a value for an id)
  *
@@ -25,16 +25,16 @@ import type { SerializerError } from "../CacheError.ts"
  * @since 0.1.0
  */
 export interface Codec<in out A, out R = never> {
-  /** The serializer's number, 1 to 255, stored with the payload: bytes of another serializer are a miss. */
+  /** The serializer's number, 1 to 255, stored with the payload. Bytes of another serializer are a miss. */
   readonly id: number
-  /** Encodes a value. `id` is the id under which the bytes are stored, so that a signature can cover it. */
+  /** Encodes a value. `id` is the id of the entry, so that a signature can cover it. */
   readonly encode: (value: A, id: string) => Effect.Effect<Uint8Array, SerializerError, R>
-  /** Decodes bytes. `id` is the id under which they were found. */
+  /** Decodes bytes found under `id`. */
   readonly decode: (bytes: Uint8Array, id: string) => Effect.Effect<A, SerializerError, R>
 }
 
 /**
- * Compiles a `Codec` for a schema, or for any structured value where there is no schema (string keys).
+ * Compiles a `Codec` for a schema, or for any structured value if there is no schema (string keys).
  *
  * @category models
  * @since 0.1.0

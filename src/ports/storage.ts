@@ -1,5 +1,5 @@
 /**
- * The storages that `Store.make` and `Store.makeSync` take: the types.
+ * The storages from which `Store.make` and `Store.makeSync` create a store: the types.
  *
  * @since 0.1.0
  */
@@ -19,7 +19,7 @@ import type {
 } from "./store.ts"
 
 /**
- * The answer of a `SyncStorage` for an entry that is there and cannot be read: a miss, and the cache warns.
+ * The answer of a `SyncStorage` for an entry that exists but cannot be read. It is a miss, and the cache warns.
  *
  * **Example** (Reporting a damaged file)
  *
@@ -49,9 +49,9 @@ export const Damaged: unique symbol = Symbol.for("effect-cached/Store/Damaged")
  *
  * **Details**
  *
- * In a storage that is `lasting` or `shared` the markers of tags are entries too, under ids that begin with `~:t:`. No
- * other ids begin so. `scan`, `size` and patterns of the store leave them out, `clear` removes them. They have no
- * deadline: there is one small entry for each tag, or two where the storage is shared. A storage may evict them, which
+ * In a storage that is `lasting` or `shared`, the markers of tags are entries too, under ids with the prefix `~:t:`,
+ * which no other ids have. `scan`, `size` and patterns of the store leave them out, `clear` removes them. They have no
+ * deadline: there is one small entry for each tag, or two if the storage is shared. A storage may evict them, which
  * makes the entries of the tag misses.
  *
  * @category models
@@ -61,14 +61,14 @@ export interface StorageCapabilities {
   /** Other processes may use the same storage (default `false`). */
   readonly shared?: boolean | undefined
   /**
-   * The storage outlives the process: its tags do too (default: `true` where it is shared or has `setIfAbsent`).
-   * Without it every entry with a tag is a miss for the next process, and every entry of a key class has one.
+   * The storage outlives the process, and its tags do too (default: `true` if it is shared or has `setIfAbsent`).
+   * Otherwise every entry with a tag is a miss for the next process, and every entry of a key class has one.
    */
   readonly lasting?: boolean | undefined
 }
 
 /**
- * A storage as `Store.make` takes it: three functions, and whatever it can do beyond them.
+ * A storage for `Store.make`: three functions, and optional ones for further abilities.
  *
  * **Details**
  *
@@ -89,11 +89,11 @@ export interface Storage {
   /** Writes an entry. */
   readonly set: (id: string, entry: Stored) => Effect.Effect<void, StoreError>
   /**
-   * Writes an entry if there is none under the id, and answers whether it did: one step of the storage, for all
-   * processes that use it (default: none; a `shared` storage needs it).
+   * Writes an entry if the id has none, and answers whether it did: one atomic step for all processes that use the
+   * storage (default: none; a `shared` storage needs it).
    */
   readonly setIfAbsent?: ((id: string, entry: Stored) => Effect.Effect<boolean, StoreError>) | undefined
-  /** Removes an entry; answers whether there was one. */
+  /** Removes an entry, and answers whether there was one. */
   readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
   /** The entries of many ids (default: `get` for each). */
   readonly getMany?: Store["getMany"] | undefined
@@ -103,9 +103,9 @@ export interface Storage {
   readonly size?: Store["size"] | undefined
   /** Removes all entries, and the counters that the storage keeps (default: removes the entries that `scan` finds). */
   readonly clear?: Store["clear"] | undefined
-  /** Counters that the storage keeps; its `clear` has to remove them (default: counters of this process). */
+  /** Counters kept by the storage; its `clear` has to remove them (default: counters of this process). */
   readonly counters?: StorageCounters | undefined
-  /** The changes by other processes, beginning with `Coherent`: see `Store.changes` (default: nothing is reported). */
+  /** The changes by other processes, beginning with `Coherent`; see `Store.changes` (default: nothing is reported). */
   readonly changes?: Store["changes"] | undefined
 }
 
@@ -121,8 +121,7 @@ export interface StorageCounters extends Pick<Store, "increment" | "counter" | "
 }
 
 /**
- * A storage that answers without waiting, as `Store.makeSync` takes it: plain functions. What they throw becomes a
- * `StoreError`.
+ * A storage for `Store.makeSync`, which answers without waiting: plain functions. Their errors become `StoreError`s.
  *
  * @see {@link Storage} for a storage that answers with effects
  *
@@ -134,18 +133,18 @@ export interface SyncStorage {
   readonly name: string
   /** The users and the lifetime of the storage. */
   readonly capabilities?: StorageCapabilities | undefined
-  /** The entry of an id; `Damaged` where there is one that cannot be read. */
+  /** The entry of an id, or `Damaged` for an entry that cannot be read. */
   readonly get: (id: string) => Stored | typeof Damaged | undefined
-  /** Writes an entry; `now` is in epoch milliseconds. */
+  /** Writes an entry. `now` is in epoch milliseconds. */
   readonly set: (id: string, entry: Stored, now: number) => void
   /**
-   * Writes an entry if there is none under the id, and answers whether it did: one step of the storage, for all
-   * processes that use it (default: none; a `shared` storage needs it, or `tags`).
+   * Writes an entry if the id has none, and answers whether it did: one atomic step for all processes that use the
+   * storage (default: none; a `shared` storage needs it, or `tags`).
    */
   readonly setIfAbsent?: ((id: string, entry: Stored, now: number) => boolean) | undefined
-  /** Removes an entry; answers whether there was one. */
+  /** Removes an entry, and answers whether there was one. */
   readonly remove: (id: string) => boolean
-  /** The number of bytes that it may hold (default: unknown). */
+  /** The capacity of the storage in bytes (default: unknown). */
   readonly maxSize?: number | undefined
   /** The stored ids that begin with a prefix, read lazily, 256 in one step. */
   readonly scan?: ((prefix: string) => Iterable<Scanned>) | undefined
@@ -153,48 +152,46 @@ export interface SyncStorage {
   readonly size?: (() => number) | undefined
   /** Removes all entries (default: removes what `scan` finds). */
   readonly clear?: (() => void) | undefined
-  /** Counters that the storage keeps (default: counters of this process). */
+  /** Counters kept by the storage (default: counters of this process). */
   readonly counters?: SyncCounters | undefined
-  /**
-   * Tag markers that the storage keeps (default: entries of a `lasting` storage, otherwise markers of this process).
-   */
+  /** Tag markers kept by the storage (default: entries of a `lasting` storage, otherwise markers of this process). */
   readonly tags?: SyncTags | undefined
-  /** Leases that the storage keeps (default: leases of this process). */
+  /** Leases kept by the storage (default: leases of this process). */
   readonly leases?: SyncLeases | undefined
   /**
-   * Starts to listen, and answers a function that reports what other processes did since its last call (default:
+   * Starts to listen, and returns a function that reports the changes by other processes since its last call (default:
    * nothing is reported).
    */
   readonly changes?: (() => () => ReadonlyArray<Change>) | undefined
   /**
-   * Runs several steps as one, against other processes too, and undoes them where one throws: every write of entries,
-   * leases and counters, but not those of `tags` (default: runs the steps as they are; a `shared` storage then has no
-   * `transact`).
+   * Runs several steps atomically with respect to other processes, and undoes them if one throws: all writes of
+   * entries, leases and counters, but not those of `tags` (default: runs the steps as they are; a `shared` storage then
+   * has no `transact`).
    */
   readonly atomic?: (<A>(steps: () => A) => A) | undefined
   /**
-   * Answers what `look` finds, which only reads; where that is `undefined`, runs `steps` as `atomic` does. `isSame`
-   * tells them that nothing has changed since the look. What `look` finds must not wait for a writer (default: `look`,
-   * and then `atomic`).
+   * Returns the result of `look`, which only reads. If that is `undefined`, runs `steps` like `atomic`. `isSame` is
+   * `true` if nothing has changed since the look. `look` must not wait for a writer (default: `look`, and then
+   * `atomic`).
    */
   readonly orAtomic?: (<A>(look: () => A | undefined, steps: (isSame: boolean) => A) => A) | undefined
   /**
-   * A text that is another one after every write, removal and invalidation, by other processes too; asked inside
-   * `atomic` (default: counted where no other process uses the storage).
+   * A text that changes with every write, removal and invalidation, including those by other processes. Read inside
+   * `atomic` (default: a count, if no other process uses the storage).
    */
   readonly position?: (() => string) | undefined
   /** See `Store.workedMillis`. */
   readonly workedMillis?: (() => number) | undefined
-  /** The reason for what an operation threw (default: `Unavailable`). */
+  /** The reason for a thrown error (default: `Unavailable`). */
   readonly reasonOf?: ((thrown: unknown) => StoreErrorReason) | undefined
   /** Runs an operation, for instance again while the storage is busy (default: once). */
   readonly attempt?: (<A>(operation: string, run: () => A) => Effect.Effect<A, StoreError>) | undefined
 }
 
 /**
- * Tag markers as plain functions, for a storage that has a place of its own for them: `Store.markers` and
- * `Store.invalidateTags` of a `SyncStorage`. Each is an atomic step by itself, and does not run inside `atomic`, but
- * for `invalidate` as a part of `Store.transact`.
+ * Tag markers as plain functions, for a storage with a separate place for them: `Store.markers` and
+ * `Store.invalidateTags` of a `SyncStorage`. Each is an atomic step by itself and does not run inside `atomic`, except
+ * `invalidate` as a part of `Store.transact`.
  *
  * @category models
  * @since 0.1.0
@@ -202,34 +199,34 @@ export interface SyncStorage {
 export interface SyncTags {
   /** The version of a tag's marker, if it has one. */
   readonly version: (tag: string) => string | undefined
-  /** The markers of tags; `newVersion` makes the version of a missing one. */
+  /** The markers of tags. `newVersion` creates the version of a missing one. */
   readonly markers: (tags: ReadonlyArray<string>, newVersion: () => string) => Markers
   /**
-   * Gives each tag a new version; with `soft` the first 12 digits of its present version stay, and the rest comes from
+   * Gives each tag a new version. With `soft`, the first 12 digits of its current version stay, and the rest comes from
    * the new one (default `hard`).
    */
   readonly invalidate: (tags: ReadonlyArray<string>, newVersion: () => string, mode?: InvalidationMode) => void
   /**
-   * Deletes the markers of tags that stand for ids, as the last step of a removal or a write by hand, inside `atomic`;
-   * those that there were are reported as `TagChanged`, and so is one that gives way for room. Most of the time there
-   * are none (default: none; then there is no `inherit: "changes"` over the storage).
+   * Deletes the markers of tags that stand for ids, as the last step of a removal or a write by hand, inside `atomic`.
+   * Deleted markers are reported as `TagChanged`, and so is a marker dropped to make room. Usually there are none
+   * (default: none; then there is no `inherit: "changes"` over the storage).
    */
   readonly remove?: ((tags: ReadonlyArray<string>) => void) | undefined
 }
 
 /**
- * Counters as plain functions. Each change runs inside `atomic`, so that a counter is read, changed and written in one
+ * Counters as plain functions. Each change runs inside `atomic`, which reads, changes and writes the counter in one
  * step.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SyncCounters {
-  /** The counter as it was set, expired or not. */
+  /** The counter as it was set, whether expired or not. */
   readonly get: (name: string) => Counter | undefined
-  /** Writes a counter; counters that have expired `now` may be removed. */
+  /** Writes a counter. Counters that have expired at `now` may be removed. */
   readonly set: (name: string, counter: Counter, now: number) => void
-  /** Removes a counter; answers whether there was one. */
+  /** Removes a counter, and answers whether there was one. */
   readonly remove: (name: string) => boolean
   /** Removes all counters. */
   readonly clear: () => void
@@ -247,18 +244,21 @@ export interface SyncCounters {
  * @since 0.1.0
  */
 export interface SyncLeases {
-  /** How long `acquire` would have to wait; 0: try it. A hint that saves an `atomic`, so it may be out of date. */
+  /**
+   * How long `acquire` would have to wait. 0 means that it is worth a try. A hint that saves an `atomic`, so it may be
+   * outdated.
+   */
   readonly leftMillis: (id: string, options: AcquireOptions, now: number) => number
-  /** Grants the right to load, or answers how long to wait; `newGeneration` names a generation that begins. */
+  /** Grants the right to load, or answers how long to wait. `newGeneration` names a new generation. */
   readonly acquire: (
     id: string,
     options: AcquireOptions,
     now: number,
     newGeneration: () => string
   ) => Exclude<Acquired, { readonly _tag: "Hit" }>
-  /** As `acquire`, where nothing has changed since `leftMillis` was asked the same (default: `acquire`). */
+  /** `acquire`, called if nothing has changed since `leftMillis` with the same arguments (default: `acquire`). */
   readonly acquireSame?: SyncLeases["acquire"] | undefined
-  /** Whether this is the id's generation, and has not ended. */
+  /** Whether this is the current generation of the id. */
   readonly isCurrent: (id: string, generation: string, now: number) => boolean
   /** Ends the generation of an id, with its lease and failures. */
   readonly end: (id: string) => void

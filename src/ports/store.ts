@@ -30,7 +30,7 @@ export type * from "./transact.ts"
 export interface Counter {
   /** A safe integer. */
   readonly value: number
-  /** The time of its expiry, in epoch milliseconds; `Infinity`: never. */
+  /** Its expiry, in epoch milliseconds. `Infinity` means never. */
   readonly expiresAt: number
 }
 
@@ -51,15 +51,15 @@ export interface NamedCounter extends Counter {
  * @since 0.1.0
  */
 export interface Capabilities {
-  /** Other processes may use the same storage: a load acquires the lease of its id first. */
+  /** Other processes may use the same storage, so a load acquires the lease of its id first. */
   readonly shared: boolean
-  /** `changes` reports what other processes did. */
+  /** `changes` reports the changes by other processes. */
   readonly changes: boolean
   /**
-   * Whether the store can keep entries that derive from others: `remove`, `set`, `transact` and their forms for many
-   * delete, in the same step, the markers of the id and of its group (the tags `~=` and the id, and `~*` and its part
-   * before the first `:`), and report those that existed as `TagChanged`. A store that evicts such a marker reports it
-   * too. `"ids"`: only the markers of ids, because those of a group cannot be deleted in the same step. Without this
+   * Whether the store can keep entries that derive from others. `remove`, `set`, `transact` and their forms for many
+   * ids then delete the markers of the id and of its group in the same step (the tags `~=` and the id, and `~*` and its
+   * part before the first `:`), and report the deleted ones as `TagChanged`. A store that evicts such a marker reports
+   * it too. `"ids"`: only the markers of ids, because those of a group cannot be deleted in the same step. Without this
    * capability there is no `inherit: "changes"`.
    */
   readonly dependencies?: boolean | "ids" | undefined
@@ -71,15 +71,14 @@ export interface Capabilities {
  *
  * **When to use**
  *
- * Use to cache in a storage that no ready-made layer covers. Most adapters are made with `Store.make` or
- * `Store.makeSync`, and need three functions.
+ * Use it to cache in a storage that no ready-made layer covers. Most adapters use `Store.make` or `Store.makeSync`, and
+ * need three functions.
  *
  * **Details**
  *
  * - Every operation on one id is one atomic step. An operation on many ids is one atomic step for each id, not for all
  *   together.
- * - A store may answer an entry past its `expiresAt` or not: the engine checks it. An entry that cannot be read is a
- *   miss.
+ * - A store may or may not return an entry past its `expiresAt`; the engine checks it. An unreadable entry is a miss.
  * - An operation fails with a `StoreError`. The engine works around failures, missing answers and wrong answers.
  * - `storeLaws` of `effect-cached/testing` check an adapter, and `sharedStoreLaws` one that several processes use.
  *
@@ -108,7 +107,7 @@ export interface Store {
   readonly capabilities: Capabilities
   /**
    * Whether all servers of the store answer. Only for stores with several servers: while one of them does not answer,
-   * an incident lasts although operations on the others succeed. If absent, the first success ends an incident.
+   * an incident continues although operations on the others succeed. If absent, the first success ends an incident.
    */
   readonly isWhole?: (() => boolean) | undefined
   /**
@@ -117,14 +116,14 @@ export interface Store {
    * counted (within limits). If absent, elapsed time is used, excluding periods in which the event loop was blocked.
    */
   readonly workedMillis?: (() => number) | undefined
-  /** The number of bytes that the store may hold, if it is known: a stream takes at most a share of it. */
+  /** The capacity of the store in bytes, if known. A stream takes at most a share of it. */
   readonly maxSize?: number | undefined
   /** The entry of an id, and the versions of tags. */
   readonly get: (id: string, tags: ReadonlyArray<string>) => Effect.Effect<Answer, StoreError>
   /** `get` as a plain function that may throw a `StoreError`. Only for stores that answer without waiting. */
   readonly getUnsafe: ((id: string, tags: ReadonlyArray<string>) => Answer) | undefined
   /**
-   * `get` with a callback, which is called once, perhaps at once; it never throws. Only for stores that wait for each
+   * `get` with a callback, which is called once, perhaps at once, and never throws. Only for stores that wait for each
    * answer: it saves a fiber and a timer on each read.
    */
   readonly getCallback:
@@ -133,43 +132,48 @@ export interface Store {
   /** The entries of many ids, in their order. */
   readonly getMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Stored | undefined>, StoreError>
   /**
-   * Writes an entry and ends the generation of its id, so that a running load cannot overwrite it. `false`: the
+   * Writes an entry and ends the generation of its id, so that a running load cannot overwrite it. `false` if the
    * condition does not hold.
    */
   readonly set: (id: string, entry: Stored, condition?: SetCondition) => Effect.Effect<boolean, StoreError>
   /** `set` for each, without a condition. If it fails, some entries may have been written. */
   readonly setMany: (requests: ReadonlyArray<SetRequest>) => Effect.Effect<void, StoreError>
   /**
-   * Removes an entry and ends the generation of its id. Answers whether there was one that had neither expired nor was
-   * gone by a tag: of several who remove one at a time, one is answered `true`, and none for what had ended. A store of
-   * `Store.make` answers what the `remove` of its storage says.
+   * Removes an entry and ends the generation of its id. Answers whether there was a live one, which had neither expired
+   * nor been removed by a tag. Of several callers that remove one entry at the same time, only one gets `true`. A store
+   * created by `Store.make` passes on the answer of its storage's `remove`.
    */
   readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
   /** `remove` for each, answered in their order. If it fails, some entries may have been removed. */
   readonly removeMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
   /**
-   * Changes the deadlines of an entry and nothing else: no generation ends, and the change is reported, because copies
-   * have the old deadlines. `false`: the entry is missing, has expired, is gone by a tag, or has another `writeId`.
+   * Changes the deadlines of an entry and nothing else. No generation ends, and the change is reported, because copies
+   * have the old deadlines. `false` if the entry is missing, has expired, was removed by a tag, or has another
+   * `writeId`.
    */
   readonly touch: (id: string, options: TouchOptions) => Effect.Effect<boolean, StoreError>
-  /** Asks for the right to load an id and looks once more for a stored entry, in one atomic step. */
+  /** Requests the right to load an id and looks once more for a stored entry, in one atomic step. */
   readonly acquire: (id: string, options: AcquireOptions) => Effect.Effect<Acquired, StoreError>
-  /** `acquire` for each, answered in their order. Each is one atomic step, all of them together are not. */
+  /** `acquire` for each, answered in their order. Each is one atomic step, but not all of them together. */
   readonly acquireMany: (
     requests: ReadonlyArray<AcquireRequest>
   ) => Effect.Effect<ReadonlyArray<Acquired>, StoreError>
-  /** Stores the result of a load and ends its generation. `false`: the generation has ended, nothing was stored. */
+  /**
+   * Stores the result of a load and ends its generation. `false` if the generation has already ended; then nothing is
+   * stored.
+   */
   readonly commit: (id: string, generation: string, entry: Stored) => Effect.Effect<boolean, StoreError>
   /** `commit` for each, answered in their order. */
   readonly commitMany: (requests: ReadonlyArray<CommitRequest>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
-  /** Starts the lease of an owner again, with this length. `false`: it is not the owner. */
+  /** Restarts the lease of an owner with this length. `false` if the caller is not the owner. */
   readonly renew: (id: string, owner: string, leaseMillis: number) => Effect.Effect<boolean, StoreError>
   /**
-   * Ends the lease of an owner without a result. `false`: it is not the owner. With a note it records a failure, which
-   * `Granted` answers for one second. Without a note it forgets failures, as every `commit`, `set` and `remove` does.
+   * Ends the lease of an owner without a result. `false` if the caller is not the owner. With a note it records a
+   * failure, which `Granted` reports for one second. Without a note it clears the recorded failures, as every `commit`,
+   * `set` and `remove` does.
    */
   readonly release: (id: string, owner: string, note?: Uint8Array) => Effect.Effect<boolean, StoreError>
-  /** The markers of tags, created where there are none. */
+  /** The markers of tags, created if missing. */
   readonly markers: (tags: ReadonlyArray<string>) => Effect.Effect<Markers, StoreError>
   /** Gives each tag a new version, or with `soft` a new soft half; default `hard`. */
   readonly invalidateTags: (tags: ReadonlyArray<string>, mode?: InvalidationMode) => Effect.Effect<void, StoreError>
@@ -180,42 +184,42 @@ export interface Store {
   /** Removes all entries and all counters, and ends all generations. */
   readonly clear: Effect.Effect<void, StoreError>
   /**
-   * Adds to a counter, which starts at 0, and answers the sum. `expiresAt` counts only when the counter is created. If
-   * the sum is not a safe integer, it fails with reason `OutOfRange` and changes nothing. Adding 0 reads and creates
-   * nothing.
+   * Adds to a counter, which starts at 0, and answers with the sum. `expiresAt` counts only when the counter is
+   * created. If the sum is not a safe integer, it fails with reason `OutOfRange` and changes nothing. Adding 0 only
+   * reads, and creates nothing.
    */
   readonly increment: (
     name: string,
     by: number,
     options?: { readonly expiresAt?: number | undefined }
   ) => Effect.Effect<number, StoreError>
-  /** Reads a counter; `undefined`: there is none, or it has expired. */
+  /** Reads a counter. `undefined` if it does not exist or has expired. */
   readonly counter: (name: string) => Effect.Effect<Counter | undefined, StoreError>
-  /** Gives a counter another expiry, in epoch milliseconds. `false`: there is none. */
+  /** Gives a counter another expiry, in epoch milliseconds. `false` if it does not exist. */
   readonly touchCounter: (name: string, expiresAt: number) => Effect.Effect<boolean, StoreError>
-  /** Removes a counter. `false`: there was none. */
+  /** Removes a counter. `false` if it did not exist. */
   readonly removeCounter: (name: string) => Effect.Effect<boolean, StoreError>
-  /** The counters, in any order; expired ones may be among them. */
+  /** The counters, in any order, possibly with expired ones. */
   readonly scanCounters: (options?: ScanOptions) => Stream.Stream<NamedCounter, StoreError>
   /**
-   * Carries out checks and steps on many ids, tags and counters as one atomic step: all of it happens or nothing. If it
-   * fails with a `StoreError` other than `Timeout` and `Unavailable`, nothing has happened. A store without this
-   * operation has no transactions.
+   * Runs checks and steps on many ids, tags and counters as one atomic step, all or nothing. If it fails with a
+   * `StoreError` other than `Timeout` and `Unavailable`, nothing has changed. A store without this operation has no
+   * transactions.
    */
   readonly transact?: ((request: TransactRequest) => Effect.Effect<Transacted, StoreError>) | undefined
   /**
-   * The changes that other processes make from now on: without end if `capabilities.changes`, empty otherwise. It
-   * begins with `Coherent` as soon as it listens. If it cannot listen any more it fails or ends; changes until it runs
-   * again are lost.
+   * The changes that other processes make from now on: endless if `capabilities.changes`, empty otherwise. It begins
+   * with `Coherent` as soon as it listens. If it cannot listen any more it fails or ends; changes until it runs again
+   * are lost.
    *
-   * The engine follows it if there is no `changesUnsafe`. Until `Coherent`, and after the stream has ended, the process
-   * is untracked: memory is trusted for `maxStaleness` at most.
+   * The engine follows it if there is no `changesUnsafe`. Before `Coherent`, and after the stream has ended, the
+   * process is untracked: it trusts memory for at most `maxStaleness`.
    */
   readonly changes: Stream.Stream<Change, StoreError>
   /**
-   * The changes that other processes made since the last call (at the first call: since the store was made), in order,
-   * and without the changes of this store. It throws a `StoreError` if it cannot tell now; a later call reports the
-   * missing changes. It has to be cheap if nothing happened.
+   * The changes that other processes made since the last call (at the first call: since the store was created), in
+   * order, without the changes of this store. It throws a `StoreError` if it is temporarily unable to answer; a later
+   * call then reports the missing changes. It has to be cheap if nothing happened.
    *
    * The engine calls it every 50 ms while the cache is used, and before it serves a copy after a pause. It has one
    * reader, and takes nothing away from `changes`.
@@ -226,7 +230,7 @@ export interface Store {
 /**
  * The operations that every store implements, with the others optional.
  *
- * @see {@link Store} for all operations; `Store.complete` derives those that are missing
+ * @see {@link Store} for all operations; `Store.complete` derives the missing ones
  *
  * @category models
  * @since 0.1.0
@@ -251,7 +255,7 @@ export type CoreOperation =
   | "invalidateTags"
 
 /**
- * The service of a store: `CacheLayer.layer` and `CacheLayer.layerWith` need one.
+ * The service of a store, required by `CacheLayer.layer` and `CacheLayer.layerWith`.
  *
  * @category services
  * @since 0.1.0

@@ -43,7 +43,7 @@ export const Serve = "Serve"
 export const ServeAndRefresh = "ServeAndRefresh"
 
 /**
- * The decision to load, and to make no use of the stored value.
+ * The decision to load, and to ignore the stored value.
  *
  * **Example** (Deciding without an entry)
  *
@@ -77,7 +77,7 @@ export const Load = "Load"
 export const LoadOrStale = "LoadOrStale"
 
 /**
- * The answer of a strategy about a stored entry.
+ * The decision of a strategy about a stored entry.
  *
  * @category models
  * @since 0.1.0
@@ -85,15 +85,15 @@ export const LoadOrStale = "LoadOrStale"
 export type Decision = typeof Serve | typeof ServeAndRefresh | typeof Load | typeof LoadOrStale
 
 /**
- * How long a result lives, in milliseconds from the end of its load.
+ * The lifetime of a result, in milliseconds from the end of its load.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Lifetime {
-  /** From here on it is stale: the strategy decides the consequences. */
+  /** The time after which it is stale. The strategy decides the consequences. */
   readonly softTtl: number
-  /** From here on it is never served. */
+  /** The time after which it is never served. */
   readonly ttl: number
 }
 
@@ -102,7 +102,7 @@ export interface Lifetime {
  *
  * **Details**
  *
- * A strategy of your own needs `name`, `decide` and `lifetime`; everything else is optional.
+ * A custom strategy needs `name`, `decide` and `lifetime`; everything else is optional.
  *
  * **Example** (Writing a strategy)
  *
@@ -125,19 +125,19 @@ export interface Lifetime {
 export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
   /** The name of the strategy. */
   readonly name: string
-  /** Decides about `entry` at the time `now`. `random` gives numbers from 0 (included) to 1 (excluded). */
+  /** Decides about `entry` at the time `now`. `random` returns numbers from 0 (included) to 1 (excluded). */
   readonly decide: (entry: Timing | undefined, now: number, random: () => number) => Decision
-  /** How long to keep the outcome of a load. `"skip"`: it is not stored. */
+  /** How long to keep the outcome of a load. `"skip"` stores nothing. */
   readonly lifetime: (exit: Exit.Exit<A, E>, key: K) => Lifetime | "skip"
   /**
-   * The new `expiresAt` of an entry after a read at `now`. Only for strategies whose reads move the end of an entry.
+   * The new `expiresAt` of an entry after a read at `now`. Only for strategies whose reads extend the life of an entry.
    */
   readonly touch?: ((entry: Timing, now: number) => number) | undefined
   /** Whether it decides by `entry.reads`, which only memory counts. */
   readonly countsReads?: boolean | undefined
-  /** The share of the lifetime that is taken off at random, 0 to 1. */
+  /** The share of the lifetime to subtract at random, 0 to 1. */
   readonly jitter?: number | undefined
-  /** How long a stale value is served without another load, after a load has failed. */
+  /** How long a stale value is served without another load, after a failed load. */
   readonly retryAfter?: Ttl.Input | undefined
 }
 
@@ -150,7 +150,8 @@ export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
 export type Of<in A, in E, in K, out O> = (exit: Exit.Exit<A, E>, key: K) => O
 
 /**
- * The tags of the failures of an effect: the `_tag` of each member of `E` that has one; any text where `E` is unknown.
+ * The tags of the failures of an effect: the `_tag` of each member of `E` that has one, or any string if `E` is
+ * unknown.
  *
  * @category models
  * @since 0.1.0

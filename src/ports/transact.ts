@@ -8,13 +8,13 @@ import type { SetCondition, TouchOptions } from "./entries.ts"
 import type { InvalidationMode } from "./markers.ts"
 
 /**
- * A check that has to hold for a `transact` to be carried out.
+ * A check that has to hold for a `transact` to run.
  *
  * **Details**
  *
  * - `Entry`: the condition holds for the entry of an id
- * - `Counter`: the counter has this value; `undefined`: there is none
- * - `Position`: nothing was written or removed since a `transact` answered this position
+ * - `Counter`: the counter has this value, or does not exist (`undefined`)
+ * - `Position`: nothing was written or removed since a `transact` answered with this position
  *
  * @category models
  * @since 0.1.0
@@ -25,14 +25,14 @@ export type TransactCheck =
   | { readonly _tag: "Position"; readonly position: string }
 
 /**
- * A step of a `transact`: it does the same as the operation of that name, including the end of generations and the
- * reported changes.
+ * A step of a `transact`. It has the same effect as the operation of that name, including the end of generations and
+ * the reported changes.
  *
  * **Details**
  *
- * - `Commit` stores nothing if its generation has ended; the other steps are carried out all the same
- * - `InvalidateTags` comes with the new versions, so that an entry that is set after it can have them. A soft one takes
- *   the soft half: if another invalidation has changed the hard half of the marker by then, that half stays
+ * - `Commit` stores nothing if its generation has ended; the other steps still run
+ * - `InvalidateTags` contains the new versions, so that entries set after it can have them. A soft one changes only the
+ *   soft half: if another invalidation has changed the hard half in the meantime, that half stays
  *
  * @category models
  * @since 0.1.0
@@ -49,7 +49,7 @@ export type TransactStep =
   | { readonly _tag: "Clear" }
 
 /**
- * The arguments of `transact`. Steps are carried out in their order.
+ * The arguments of `transact`. Steps run in their order.
  *
  * @category models
  * @since 0.1.0
@@ -64,10 +64,9 @@ export interface TransactRequest {
  *
  * **Details**
  *
- * - `Committed`: every check held, and every step was carried out. `refused`: the ids of `Commit`s whose generation had
- *   ended. `position`: the text that a later `Position` check compares with, from a store that has one
- * - `Conflict`: no step was carried out. `ids` and `names` are those whose check did not hold; both are empty if only a
- *   `Position` did not
+ * - `Committed`: every check held, and every step ran. `refused`: the ids of `Commit`s whose generation had ended.
+ *   `position`: the text for a later `Position` check, if the store has one
+ * - `Conflict`: no step ran. `ids` and `names` are those whose check failed; both are empty if only a `Position` failed
  *
  * @category models
  * @since 0.1.0

@@ -1,4 +1,4 @@
-/** The port to a weigher: its types. The weighers of the library are in `src/Weigher.ts`. */
+/** The port to a weigher: the types. The weighers of the library are in `src/Weigher.ts`. */
 
 /**
  * The entry whose value is weighed.
@@ -9,13 +9,13 @@
 export interface Weighed {
   /** The id of the entry. */
   readonly id: string
-  /** The name of the key class; `undefined` for a string key. */
+  /** The name of the key class, or `undefined` for a string key. */
   readonly keyClass: string | undefined
 }
 
 /**
- * Says what an entry counts against `maxWeight`, when it enters memory: a number above zero, rounded up to a whole one;
- * `Infinity`: it is not kept. Of a stored failure the `Cause` is weighed.
+ * The weight of an entry against `maxWeight`, computed when it enters memory: a number above zero, rounded up to a
+ * whole one. An entry of weight `Infinity` is not kept. For a stored failure, the value is its `Cause`.
  *
  * @category models
  * @since 0.1.0

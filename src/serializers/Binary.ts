@@ -1,6 +1,6 @@
 /**
  * Compact bytes that follow the schema (`effect/encoding/SchemaBinary`): smaller than JSON, and faster for large
- * values. Not for reading by people.
+ * values, but not readable by people.
  *
  * @since 0.1.0
  */
@@ -20,23 +20,24 @@ import type { Codec, Serializer } from "../Serializer.ts"
 const name = "binary"
 const id = 3
 
-/** The first byte says what follows. */
+/** The first byte, which identifies the rest. */
 const frame = 0
 const text = 1
 
 /**
- * The binary serializer. For a key without a schema it writes what `Structured` writes.
+ * The binary serializer. For a key without a schema it writes the same bytes as `Structured`.
  *
  * **Details**
  *
- * - Two kinds of values are written as JSON: texts with half a surrogate pair or U+FFFD, which the binary format cannot
- *   tell apart, and values of schemas that contain `Schema.Unknown`, `Any` or `ObjectKeyword`, below which everything
- *   must be JSON.
- * - It does not encrypt: a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
+ * - Two kinds of values are written as JSON: strings with half a surrogate pair or U+FFFD, which the binary format
+ *   cannot distinguish, and values of schemas that contain `Schema.Unknown`, `Any` or `ObjectKeyword`, whose parts must
+ *   be JSON.
+ * - It does not encrypt, so a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
  *
  * **Gotchas**
  *
- * Only the schema that wrote the bytes can read them. A key class takes care of that: another schema makes another id.
+ * Only the schema that wrote the bytes can read them. A key class ensures that, because another schema produces another
+ * id.
  *
  * **Example** (Encoding a struct)
  *
@@ -61,7 +62,7 @@ export const Binary: Serializer = {
 
 const fromSchema = <A, R>(schema: Schema.Codec<A, any, R, R>): Codec<A, R> => {
   refuseRedacted(schema.ast, name)
-  // the binary format would silently change what is not JSON below such a part
+  // The binary format would silently change a value other than JSON in such a part.
   const open = hasPart(schema.ast, isOpen)
   const codec = SchemaBinary.toCodec(schema)
   const toFrame = throughSchema.guard<Uint8Array, R>(name, "encode", SchemaParser.encodeUnknownEffect(codec))
@@ -86,13 +87,13 @@ const fromSchema = <A, R>(schema: Schema.Codec<A, any, R, R>): Codec<A, R> => {
         case text:
           return textCodec().decode(bytes.subarray(1), key)
         default:
-          return Exit.fail(throughSchema.fault(name, "decode", "these bytes were written by something else"))
+          return Exit.fail(throughSchema.fault(name, "decode", "these bytes were not written by this serializer"))
       }
     }
   }
 }
 
-/** A copy, because `SchemaBinary` answers a view into a shared buffer. */
+/** A copy, because `SchemaBinary` returns a view into a shared buffer. */
 const prefixed = (kind: number, bytes: Uint8Array): Uint8Array => {
   const copy = new Uint8Array(bytes.length + 1)
   copy[0] = kind
@@ -100,7 +101,7 @@ const prefixed = (kind: number, bytes: Uint8Array): Uint8Array => {
   return copy
 }
 
-/** Whether U+FFFD is in the bytes: UTF-8 has it for half a surrogate pair too. */
+/** Whether the bytes contain U+FFFD, which UTF-8 also uses for half a surrogate pair. */
 const hasReplacement = (bytes: Uint8Array): boolean => {
   for (let at = bytes.indexOf(0xef); at >= 0; at = bytes.indexOf(0xef, at + 1)) {
     if (bytes[at + 1] === 0xbf && bytes[at + 2] === 0xbd) return true

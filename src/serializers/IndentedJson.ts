@@ -1,5 +1,5 @@
 /**
- * JSON for people who look at it: `effect-cached/serializers/Json`, with a line for each property.
+ * JSON for people to read: `effect-cached/serializers/Json`, with a line for each property.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ const indent = (bytes: Uint8Array): Uint8Array => {
   try {
     return encoder.encode(`${JSON.stringify(JSON.parse(decoder.decode(bytes)), undefined, 2)}\n`)
   } catch {
-    // Nested so deeply that there is no room for the indentation.
+    // The value is nested so deeply that the indentation would be too long.
     return bytes
   }
 }
@@ -27,8 +27,7 @@ const indented = (format: throughSchema.Format): throughSchema.Format => ({
 })
 
 /**
- * The JSON serializer with indentation: the default of `CacheLayer.files`. It reads what `Json` wrote, and `Json` reads
- * what it wrote.
+ * The JSON serializer with indentation, the default of `CacheLayer.files`. It and `Json` read each other's bytes.
  *
  * **Example** (Writing lines)
  *

@@ -1,6 +1,6 @@
 /**
- * Any structured value, as JSON where that is exact and as MessagePack where it is not: a decoded value equals the
- * encoded one, or there is an error.
+ * Any structured value, as JSON if that is exact, and as MessagePack otherwise. A decoded value equals the encoded one,
+ * or decoding fails.
  *
  * @since 0.1.0
  */
@@ -15,14 +15,15 @@ import type { Serializer } from "../Serializer.ts"
  *
  * - It encodes plain objects and arrays, `Date`, `Map`, `Set`, `BigInt`, `RegExp`, typed arrays, `undefined`, `NaN`,
  *   `-0`, `Infinity` and strings with lone surrogates, nested in each other.
- * - A value that it cannot restore (functions, symbols, circles, instances of classes, `Redacted`) is a
- *   `SerializerError` that names the place.
- * - With a schema, values go through the schema's JSON form, as with `Json`, and are checked when they are read.
- *   Instances of classes are fine then, and below `Schema.Any` and `ObjectKeyword` is whatever it encodes without one.
+ * - A value that it cannot restore (functions, symbols, circular references, instances of classes, `Redacted`) is a
+ *   `SerializerError` that names its position.
+ * - With a schema, values are converted to the schema's JSON form, as with `Json`, and validated when read. Instances
+ *   of classes are then allowed, and parts with `Schema.Any` and `ObjectKeyword` may hold any value it encodes without
+ *   a schema.
  *
  * **Gotchas**
  *
- * Two references to one object come back as two equal objects.
+ * Two references to one object are restored as two equal objects.
  *
  * **Example** (Encoding a map)
  *
@@ -40,7 +41,7 @@ import type { Serializer } from "../Serializer.ts"
  */
 export const Structured: Serializer = {
   name: structured.name,
-  // one byte says which of the two follows
+  // One byte identifies the format of the rest.
   contentType: "application/octet-stream",
   extension: ".bin",
   make: (schema) =>

@@ -1,6 +1,6 @@
 /**
- * A store that goes wrong: it fails, is slow, loses writes, answers late or not at all. Its dice are seeded and its
- * time is Effect's `Clock`: the same seed gives the same faults.
+ * A faulty store for tests: it fails, is slow, loses writes, and answers late or not at all. Its random numbers are
+ * seeded and its time is Effect's `Clock`, so the same seed gives the same faults.
  *
  * @since 0.1.0
  */
@@ -20,40 +20,40 @@ import { toMillis } from "../Ttl.ts"
 import { dice } from "./SeededScheduler.ts"
 
 /**
- * The faults of a store; none by default. Rates are shares of the operations, 0 to 1.
+ * The faults of a store, none by default. Rates are shares of the operations, 0 to 1.
  *
  * @category options
  * @since 0.1.0
  */
 export interface Faults {
   /**
-   * This share of the operations fails with reason `Unavailable`, and does nothing.
+   * The share of operations that fail with reason `Unavailable` and do nothing.
    *
    * @default 0
    */
   readonly failRate?: number | undefined
   /**
-   * This share of the writes does nothing, and answers as if it had.
+   * The share of writes that do nothing and answer as if they had succeeded.
    *
    * @default 0
    */
   readonly dropRate?: number | undefined
   /**
-   * This share of the operations is carried out, and answered later by `late`.
+   * The share of operations that run, but answer later by `late`.
    *
    * @default 0
    */
   readonly lateRate?: number | undefined
   /**
-   * How much later; more than the store budget.
+   * The delay of late answers. It should exceed the store budget.
    *
    * @default 1 second
    */
   readonly late?: Ttl.Input | undefined
-  /** How long an operation takes to reach the store; `[least, most]` draws it. */
+  /** The time that an operation takes to reach the store. `[least, most]` draws it at random. */
   readonly delay?: Ttl.Input | readonly [least: Ttl.Input, most: Ttl.Input] | undefined
   /**
-   * Operations do not reach the store, and answers do not come back.
+   * Operations do not reach the store, and are never answered.
    *
    * @default `false`
    */
@@ -61,24 +61,24 @@ export interface Faults {
 }
 
 /**
- * The faults to begin with, and their seed.
+ * The initial faults, and their seed.
  *
  * @category options
  * @since 0.1.0
  */
 export interface Options extends Faults {
-  /** The same seed gives the same faults; a whole number. */
+  /** A whole number. The same seed gives the same faults. */
   readonly seed: number
 }
 
 /**
- * How often each fault happened, since the store was made.
+ * The number of faults since the store was created.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Counts {
-  /** Operations in all. */
+  /** All operations. */
   readonly asked: number
   readonly failed: number
   readonly dropped: number
@@ -88,33 +88,33 @@ export interface Counts {
 }
 
 /**
- * A store that goes wrong, and the handles by which a test changes its faults.
+ * A faulty store, with handles to change its faults.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ChaosStore {
   readonly store: Store
-  /** Changes the named faults; the others stay as they are. */
+  /** Changes the given faults and keeps the others. */
   readonly set: (faults: Faults) => Effect.Effect<void>
-  /** Ends all answers: `set({ silent: true })`. */
+  /** Stops all answers, like `set({ silent: true })`. */
   readonly silence: Effect.Effect<void>
-  /** Ends all faults; what was lost stays lost. */
+  /** Ends all faults. Lost writes stay lost. */
   readonly heal: Effect.Effect<void>
-  /** How often each fault happened. */
+  /** The number of faults so far. */
   readonly counts: Effect.Effect<Counts>
 }
 
 /**
- * Wraps a store in faults.
+ * Wraps a store and injects faults.
  *
  * **Details**
  *
- * - An operation is on its way as soon as it is asked: it reaches the store even if its caller has given up.
+ * - An operation is on its way as soon as it is requested. It reaches the store even if its caller is interrupted.
  * - Explicit writes of one id (`set`, `remove`, `touch`, `transact`, and `clear` of all) reach the store in the order
- *   in which they were asked. Everything else may overtake, a `commit` too.
- * - No operation is answered synchronously: the store has no `getUnsafe`.
- * - Throws a `CacheConfigError` for a rate outside 0 to 1, or an option that it does not know.
+ *   of their requests. Any other operation may overtake them, including `commit`.
+ * - No operation is answered synchronously, so the store has no `getUnsafe`.
+ * - Throws a `CacheConfigError` for a rate outside 0 to 1, and for an unknown option.
  *
  * **Example** (Failing, then healing)
  *
@@ -200,12 +200,12 @@ const check = (faults: Faults): Checked => {
 }
 
 const range = (delay: NonNullable<Faults["delay"]>): readonly [number, number] => {
-  // A pair of numbers is also a duration (seconds and nanoseconds); here it is a range.
+  // A pair of numbers is also a duration (seconds and nanoseconds). Here it is a range.
   const [least, most] = Array.isArray(delay) ? delay : [delay, delay]
   return [toMillis(least, "delay"), toMillis(most, "delay")]
 }
 
-/** Draws the fate of an operation, with the same number of draws whatever the faults are. */
+/** Draws the fate of an operation. The number of draws does not depend on the faults. */
 const draw = ({ dice, faults }: Self) => {
   const [fails, drops, late, slow] = [0, 0, 0, 0].map(() => dice.nextDoubleUnsafe()) as [number, number, number, number]
   const [least, most] = faults.delay ?? [0, 0]
@@ -220,7 +220,7 @@ const draw = ({ dice, faults }: Self) => {
 interface Asked<A> {
   readonly operation: string
   readonly apply: Effect.Effect<A, StoreError>
-  /** The answer of a write that is lost. */
+  /** The answer of a lost write. */
   readonly lost?: { readonly answer: A } | undefined
   /** The turn of an explicit write among the others. */
   readonly turn?: (() => Turn) | undefined
@@ -241,7 +241,7 @@ const ask = <A>(self: Self, asked: Asked<A>): Effect.Effect<A, StoreError> =>
       if (exit === undefined || self.faults.silent) self.counts.unanswered++
       else Deferred.doneUnsafe(answer, exit)
     })
-    // Detached: an operation on its way reaches the store even if its caller is interrupted.
+    // Detached, because an operation on its way reaches the store even if its caller is interrupted.
     return Effect.andThen(Effect.forkDetach(carryOut), Deferred.await(answer))
   })
 
@@ -274,7 +274,7 @@ interface Order {
   readonly all: () => Turn
 }
 
-/** Each explicit write waits for the one before it, of the same id or of all ids. */
+/** Each explicit write waits for the previous one of the same id, or of all ids. */
 const makeOrder = (): Order => {
   const last = new Map<string, Latch.Latch>()
   let lastForAll: Latch.Latch | undefined
@@ -324,15 +324,14 @@ type Arguments<Part> = Part extends (...args: infer Args) => unknown ? Args : []
 
 type Success<Part> = Part extends (...args: any) => infer Asked ? Effect.Success<Asked> : Effect.Success<Part>
 
-/** The risks of a write: it may be lost, and explicit ones wait for their turns. */
+/** The risks of a write: it may be lost, and explicit writes wait for their turns. */
 interface Risk<Part> {
-  /** The answer of a write that is lost. */
+  /** The answer of a lost write. */
   readonly lost: (...args: Arguments<Part>) => Success<Part>
-  /** The turn of an explicit write among the others. */
   readonly turn?: (order: Order, ...args: Arguments<Part>) => Turn
 }
 
-/** All other operations may only fail, or be late. */
+/** All other operations can only fail or be late. */
 const risks: { readonly [Name in keyof Store]?: Risk<NonNullable<Store[Name]>> } = {
   set: { lost: () => true, turn: (order, id) => order.many([id]) },
   setMany: { lost: () => undefined, turn: (order, requests) => order.many(requests.map(({ id }) => id)) },

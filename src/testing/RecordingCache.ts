@@ -1,5 +1,5 @@
 /**
- * A cache that records what it is asked and how it answers, so that a test can say: the second call was a hit.
+ * A cache that records its requests and their outcomes, so that a test can assert that the second call was a hit.
  *
  * @since 0.1.0
  */
@@ -21,15 +21,15 @@ import type { Detector } from "../internal/engine/telemetry/detect.ts"
 import type { Glob } from "../internal/text/glob.ts"
 
 /**
- * How a read was answered.
+ * The outcome of a read.
  *
  * **Details**
  *
- * - `hit`: with what was stored, in memory or in the store
- * - `load`: by a load that it started
- * - `joined`: by a load that another read had started
- * - `stale`: with what was stored, because the load failed or took too long
- * - `miss`: with nothing (`Cached.getOption`, `getMany`, `has`, `expiresIn` and the like, which load nothing)
+ * - `hit`: answered with the stored value, from memory or the store
+ * - `load`: answered by a load that the read started
+ * - `joined`: answered by a load that another read had started
+ * - `stale`: answered with the stored value, because the load failed or took too long
+ * - `miss`: answered with nothing (`Cached.getOption`, `getMany`, `has`, `expiresIn` and the like, which load nothing)
  *
  * @category models
  * @since 0.1.0
@@ -37,19 +37,19 @@ import type { Glob } from "../internal/text/glob.ts"
 export type Outcome = "hit" | "load" | "joined" | "stale" | "miss"
 
 /**
- * Something that a cache was asked, by id (`CacheKey.id`), or did by itself.
+ * A request to a cache, by id (`CacheKey.id`), or an action of the cache itself.
  *
  * **Details**
  *
- * Records are in the order of the answers. A read of many keys is one read of each, in their order. Not recorded: what
- * was interrupted, a `set` whose condition did not hold, a `touch` that found nothing.
+ * Records are in the order of the answers. A read of many keys is recorded as one read of each, in their order.
+ * Interrupted requests, a `set` whose condition did not hold, and a `touch` that found nothing are not recorded.
  *
  * @category models
  * @since 0.1.0
  */
 export type Recorded =
   | { readonly _tag: "Read"; readonly id: string; readonly outcome: Outcome }
-  /** A refresh in the background was asked for. */
+  /** A refresh in the background was requested. */
   | { readonly _tag: "Refresh"; readonly id: string }
   | { readonly _tag: "Set"; readonly id: string }
   | { readonly _tag: "Touch"; readonly id: string }
@@ -60,13 +60,13 @@ export type Recorded =
   | { readonly _tag: "Clear" }
 
 /**
- * A read inside the load of another key, whose result stays when what was read is invalidated.
+ * A read inside the load of another key. An invalidation of the read key leaves the loaded result in place.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Uninherited {
-  /** The id of what was read. */
+  /** The id that was read. */
   readonly id: string
   /** The id of the load that read it. */
   readonly by: string
@@ -79,16 +79,16 @@ export interface Uninherited {
  * @since 0.1.0
  */
 export interface Shape {
-  /** Everything, in order. */
+  /** All records, in order. */
   readonly log: Effect.Effect<ReadonlyArray<Recorded>>
-  /** How the reads of one key were answered, in order. */
+  /** The outcomes of the reads of one key, in order. */
   readonly reads: (key: CacheKey.Any | string) => Effect.Effect<ReadonlyArray<Outcome>>
   /**
-   * The reads inside loads that do not take over what changes (`inherit: "changes"`): where one of them is invalidated,
-   * what was made of it stays.
+   * The reads inside loads that do not inherit changes (`inherit: "changes"`). If one of them is invalidated, the
+   * results derived from it stay.
    */
   readonly uninherited: Effect.Effect<ReadonlyArray<Uninherited>>
-  /** Forgets all records so far. */
+  /** Discards all records so far. */
   readonly forget: Effect.Effect<void>
 }
 
@@ -117,7 +117,7 @@ export interface Shape {
 export class RecordingCache extends Context.Service<RecordingCache, Shape>()("effect-cached/testing/RecordingCache") {}
 
 /**
- * Wraps a cache layer so that it records: provide it in place of that one.
+ * Wraps a cache layer so that it records. Provide the result in place of that layer.
  *
  * **Example** (Asserting on a hit)
  *
@@ -193,7 +193,7 @@ const recording = (self: Self): Cache => {
   }
 }
 
-/** Reads past the cache are no part of what is stored, and no load around them is asked. */
+/** Reads that bypass the cache do not count, because nothing is stored for them. */
 const noteUninherited = (
   self: Self,
   { context }: Fiber.Fiber<any, any>,
@@ -209,7 +209,7 @@ type Recorder = (self: Self, operation: Operation<any, any>, args: ReadonlyArray
 
 const unrecorded: Recorder = ({ inner }, operation, args) => inner.perform(operation, ...args)
 
-/** Records an operation when it has ended: what, its answer and its arguments say. */
+/** Records an operation when it has ended. The record depends on its answer and its arguments. */
 const after = <Args extends ReadonlyArray<any>, A, E, R>(
   operation: Operation<Args, Effect.Effect<A, E, R>>,
   recorded: (answer: A, ...args: Args) => ReadonlyArray<Recorded>
@@ -222,7 +222,7 @@ const after = <Args extends ReadonlyArray<any>, A, E, R>(
     )
 ]
 
-/** As `after`, for an operation that reads keys. */
+/** Like `after`, for an operation that reads keys. */
 const afterRead = <Args extends ReadonlyArray<any>, A, E, R>(
   operation: Operation<Args, Effect.Effect<A, E, R>>,
   keysOf: (...args: Args) => ReadonlyArray<CacheKey.Any | string>,
@@ -242,7 +242,7 @@ const looked = (key: CacheKey.Any | string, entry: unknown): Recorded => ({
   outcome: entry === undefined ? "miss" : "hit"
 })
 
-/** The operations that are recorded. Those on the cache as a whole are not, but for `clear`. */
+/** The recorded operations. Of those on the whole cache, only `clear` is recorded. */
 const recorders = new Map<Operation<any, any>, Recorder>([
   [
     Operations.readMany,
@@ -280,7 +280,7 @@ const recorders = new Map<Operation<any, any>, Recorder>([
   after(Operations.clear, () => [{ _tag: "Clear" }])
 ])
 
-/** Reads with a detector, which also gets the reads of a load that runs meanwhile: only these keys count. */
+/** Reads with a detector. It also receives the reads of a concurrent load, so only these keys count. */
 const read = <A, E, R>(
   self: Self,
   keys: ReadonlyArray<CacheKey.Any | string>,

@@ -1,6 +1,6 @@
 /**
- * A scheduler that runs effects in an order drawn from a seed, with its own virtual clock and dice: the same seed gives
- * the same run, another seed another interleaving.
+ * A scheduler that runs effects in an order drawn from a seed, with its own virtual clock and random numbers. The same
+ * seed gives the same run, another seed another interleaving.
  *
  * @since 0.1.0
  */
@@ -23,16 +23,16 @@ import * as Tokens from "../internal/token.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** The same seed gives the same schedule; a whole number. */
+  /** A whole number. The same seed gives the same schedule. */
   readonly seed: number
   /**
-   * How likely a fiber is made to yield before each of its steps, 0 to 1.
+   * The probability that a fiber yields before each of its steps, 0 to 1.
    *
    * @default 0.1
    */
   readonly yieldChance?: number | undefined
   /**
-   * After how many tasks a run is given up as endless.
+   * The number of tasks after which a run counts as endless and stops.
    *
    * @default 1,000,000
    */
@@ -52,29 +52,29 @@ const checks: Checks<Options> = {
 }
 
 /**
- * A schedule: ready tasks run in drawn order, and when none is ready, time jumps to the next deadline and all that is
- * due races. Priorities are kept.
+ * A schedule. Ready tasks run in random order. When none is ready, time jumps to the next deadline, and all due timers
+ * race. Priorities are respected.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SeededScheduler {
-  /** Scheduler, clock, dice and fiber count, for effects that run under this schedule. */
+  /** The scheduler, clock, random numbers and fiber count for effects that run under this schedule. */
   readonly context: Context.Context<never>
   /** Epoch milliseconds on the virtual clock, which starts at 0. */
   readonly now: () => number
-  /** Fibers that have not ended. */
+  /** The number of running fibers. */
   readonly fibers: () => number
-  /** Sleeps and timers that are not due. */
+  /** The number of pending sleeps and timers. */
   readonly timers: () => number
-  /** Runs a callback after some milliseconds, outside of any fiber; answers a function that cancels it. */
+  /** Runs a callback after some milliseconds, outside of any fiber. Returns a function that cancels it. */
   readonly after: (millis: number, run: () => void) => () => void
-  /** Runs until no task and no deadline is left; `false` if it was given up. */
+  /** Runs until no task and no deadline is left. `false` if the run counted as endless. */
   readonly settle: () => boolean
 }
 
 /**
- * Dice from a seed (Mulberry32): good enough to draw schedules and programs, not for secrets.
+ * Random numbers from a seed (Mulberry32): good enough for schedules and programs, but not for secrets.
  *
  * **Example** (Repeating a draw)
  *
@@ -122,11 +122,11 @@ interface State {
 }
 
 /**
- * Makes a schedule.
+ * Creates a schedule.
  *
  * **When to use**
  *
- * Use to drive several effects, or callbacks, under one schedule. For one effect there is `run`.
+ * Use it to run several effects, or callbacks, under one schedule. For one effect use `run`.
  *
  * **Example** (Running to the end)
  *
@@ -196,7 +196,7 @@ export const make = (options: Options): SeededScheduler => {
   }
 }
 
-/** Takes one of the most urgent tasks. */
+/** Takes a random task of the highest priority. */
 const draw = ({ order, ready }: State): Ready => {
   let urgent = Infinity
   let count = 0
@@ -213,7 +213,7 @@ const draw = ({ order, ready }: State): Ready => {
   return drawn
 }
 
-/** Moves the clock to the next timers, which are ready then. */
+/** Moves the clock to the next deadline, and makes its timers ready. */
 const advance = (self: State): void => {
   const { ready, timers } = self
   let next = Infinity
@@ -223,7 +223,7 @@ const advance = (self: State): void => {
     if (timer.at > self.now) continue
     ready.push({
       priority: 0,
-      // It may have been cancelled by another timer that was due too.
+      // Another due timer may have cancelled it.
       run: () => {
         if (timers.delete(timer)) timer.run()
       }
@@ -255,11 +255,11 @@ const makeClock = (now: () => number, after: SeededScheduler["after"]): Clock.Cl
  * @since 0.1.0
  */
 export interface Outcome<out A, out E> {
-  /** `undefined`: the effect never ended. It waits for something that never happens, or runs for ever. */
+  /** `undefined` if the effect never ended, because it waits for an event that never happens, or runs forever. */
   readonly exit: Exit.Exit<A, E> | undefined
-  /** Fibers that were still running. */
+  /** The number of fibers still running. */
   readonly fibers: number
-  /** How many milliseconds passed on the virtual clock. */
+  /** The milliseconds that passed on the virtual clock. */
   readonly millis: number
 }
 
@@ -268,8 +268,8 @@ export interface Outcome<out A, out E> {
  *
  * **Gotchas**
  *
- * The effect may wait for fibers and the clock only. A run that waits for the outer world (files, sockets) ends without
- * an `exit`.
+ * The effect may only wait for fibers and the clock. A run that waits for the outside world (files, sockets) ends
+ * without an `exit`.
  *
  * **Example** (Finding both orders of a race)
  *

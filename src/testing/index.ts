@@ -1,6 +1,6 @@
 /**
- * Tools for tests of programs that cache, and of adapters: a cache that records, a store that goes wrong, a scheduler
- * with a seed, virtual time, and the laws of stores, serializers and locks as values that any test framework can run.
+ * Tools for testing programs that cache, and adapters: a recording cache, a faulty store, a seeded scheduler, virtual
+ * time, and the laws of stores, serializers and locks as values that any test framework can run.
  *
  * @since 0.1.0
  */

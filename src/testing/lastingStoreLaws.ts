@@ -1,5 +1,5 @@
 /**
- * The promises of a store whose storage outlives the process.
+ * The laws of a store whose storage outlives the process.
  *
  * @since 0.1.0
  */
@@ -12,7 +12,7 @@ import { acquireLease, asking, entry, excused, hardHalf, stores } from "./intern
 import { type Law, same } from "./law.ts"
 
 /**
- * A storage for the laws: how a process opens a store on it, and how the storage loses the markers of all tags.
+ * A storage for the laws: how to open a store on it, and how to evict the markers of all tags.
  *
  * @category models
  * @since 0.1.0
@@ -20,17 +20,17 @@ import { type Law, same } from "./law.ts"
 export interface LastingStorage<E = never> {
   /** Opens a store on the storage, as another process does. */
   readonly open: Effect.Effect<Store, E, Scope.Scope>
-  /** Removes the markers of all tags and nothing else, as an eviction does; without it those laws are excused. */
+  /** Removes the markers of all tags and nothing else, as an eviction does. Without it those laws are excused. */
   readonly evictMarkers?: Effect.Effect<unknown, E> | undefined
 }
 
 /**
- * The laws of a store whose storage outlives the process, beside `storeLaws`: what holds after a restart, and after the
- * storage has evicted the markers of tags.
+ * The laws of a store whose storage outlives the process, in addition to `storeLaws`: its behavior after a restart, and
+ * after the storage has evicted the markers of tags.
  *
  * **Details**
  *
- * - `make` makes a fresh, empty storage. Each law runs it once, and opens the storage once or twice.
+ * - `make` creates a fresh, empty storage. Each law runs it once, and opens the storage once or twice.
  * - An optional operation that fails with reason `Unsupported` is excused.
  *
  * **Example** (Checking a storage that lasts)
@@ -70,7 +70,7 @@ export const lastingStoreLaws = <E, E2>(make: Effect.Effect<LastingStorage<E>, E
 
 type Check = (storage: LastingStorage<any>) => Effect.Effect<unknown, unknown, Scope.Scope>
 
-/** Runs what one process does, from its start to its end. */
+/** Runs one process, from its start to its end. */
 const inProcess = <A>(
   { open }: LastingStorage<any>,
   use: (store: Store) => Effect.Effect<A, unknown>
@@ -80,7 +80,7 @@ const versionOf = (store: Store, tag: string) => Effect.map(store.get("none", [t
 
 const markerOf = (store: Store, tag: string) => Effect.map(store.markers([tag]), ({ markers }) => markers[0]!.version)
 
-/** Stores an entry with a tag, and answers it. */
+/** Stores an entry with a tag, and returns it. */
 const storeTagged = (store: Store, id: string, tag: string): Effect.Effect<Stored, unknown> =>
   Effect.gen(function*() {
     const tagged = entry(1, { tags: [{ tag, version: yield* markerOf(store, tag) }] })
@@ -88,7 +88,7 @@ const storeTagged = (store: Store, id: string, tag: string): Effect.Effect<Store
     return tagged
   })
 
-/** Whether a conditional set finds the entry: one that is gone by a tag counts as absent. */
+/** Whether a conditional set finds the entry. An entry removed by a tag counts as absent. */
 const isPresent = (store: Store, id: string) => store.set(id, entry(9), { _tag: "IfPresent" })
 
 const restartLaws: Record<string, Check> = {

@@ -7,7 +7,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 
 /**
- * A promise and its check: `run` succeeds if the promise is kept, and otherwise fails with what was expected.
+ * A law and its check. `run` succeeds if the law holds, and otherwise fails with the expected value.
  *
  * **Example** (Running one law)
  *
@@ -29,7 +29,7 @@ export interface Law {
 }
 
 /**
- * A law does not hold: `message` says what was expected, `expected` and `actual` are the values.
+ * The error of a broken law. `message` names the expectation, `expected` and `actual` are the values.
  *
  * **Example** (Reading why a law broke)
  *
@@ -52,7 +52,7 @@ export class LawBroken extends Data.TaggedError("LawBroken")<{
 }> {}
 
 /**
- * Fails with `LawBroken` unless two values are the same in every way that a program can see.
+ * Fails with `LawBroken` unless two values are the same in every way a program can observe.
  *
  * **Details**
  *
@@ -74,9 +74,9 @@ export const same = (actual: unknown, expected: unknown, message: string): Effec
   isSame(actual, expected) ? Effect.void : Effect.fail(new LawBroken({ message, actual, expected }))
 
 /**
- * Whether two values are the same in every way that a program can see.
+ * Whether two values are the same in every way a program can observe.
  *
- * **Example** (Telling -0 from 0)
+ * **Example** (Distinguishing -0 from 0)
  *
  * ```ts
  * import { isSame } from "effect-cached/testing"

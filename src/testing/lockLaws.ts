@@ -1,5 +1,5 @@
 /**
- * The promises of every lock.
+ * The laws of every lock.
  *
  * @since 0.1.0
  */
@@ -20,7 +20,7 @@ import { type Law, same } from "./law.ts"
  *
  * **Details**
  *
- * - `make` opens two fresh locks over one place, as two processes would; for a lock of one process they are the same.
+ * - `make` opens two fresh locks over one place, as two processes would. For a lock of one process they are the same.
  *   Each law runs `make` once.
  * - Laws sleep for some seconds of Effect's `Clock`, and expect the lock to answer within one second.
  *
@@ -76,7 +76,7 @@ const reasonOf = (exit: Exit.Exit<Lease, { readonly reason: string }>): string =
       cause.reasons.map((reason) => reason._tag === "Fail" ? reason.error.reason : reason._tag).join()
   })
 
-/** The answer; `undefined` of a lock that cannot tell. */
+/** The answer, or `undefined` from a lock that does not support the question. */
 const answered = (told: Effect.Effect<boolean, LockError>): Effect.Effect<boolean | undefined, LockError> =>
   Effect.catchIf(told, ({ reason }) => reason === "Unsupported", () => Effect.undefined)
 
@@ -89,7 +89,7 @@ const elapsed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return Effect.map(effect, (result) => [clock.currentTimeMillisUnsafe() - start, result] as const)
   })
 
-// Timers of real clocks may fire a little early.
+// Timers of real clocks may fire slightly early.
 const early = 5
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ const exclusionLaws: Record<string, Check> = {
     yield* isFree(other, "name", "let go")
   }),
 
-  "isLocked tells of a holder, and takes nothing": Effect.fnUntraced(function*(one, other) {
+  "isLocked reports a holder without acquiring the lock": Effect.fnUntraced(function*(one, other) {
     const tells = (expected: boolean, message: string) =>
       Effect.forEach(
         [one, other],
@@ -117,7 +117,7 @@ const exclusionLaws: Record<string, Check> = {
     yield* same((yield* answered(other.isLocked("another name"))) ?? false, false, "another name")
     yield* holder.letGo
     yield* tells(false, "let go")
-    yield* isFree(other, "name", "nobody took it")
+    yield* isFree(other, "name", "still free")
   }),
 
   "a holder that fails or is interrupted releases the lock": Effect.fnUntraced(function*(one, other) {
@@ -208,8 +208,8 @@ const waitingLaws: Record<string, Check> = {
     yield* Effect.sleep("200 millis")
     yield* Fiber.interruptAll(waiters)
     yield* holder.letGo
-    yield* isFree(one, "name", "nobody holds it, nobody waits")
-    yield* isFree(other, "name", "nobody holds it, nobody waits")
+    yield* isFree(one, "name", "neither held nor awaited")
+    yield* isFree(other, "name", "neither held nor awaited")
   })
 }
 
@@ -219,7 +219,8 @@ const waitingLaws: Record<string, Check> = {
 
 const leaseLaws: Record<string, Check> = {
   "a running holder keeps the lock beyond its lease": Effect.fnUntraced(function*(one, other) {
-    // A third of it passes before it is renewed: what holds a busy machine up for longer than the rest loses the lock.
+    // A third of the lease passes before each renewal. A machine that is blocked for longer than the rest loses the
+    // lock.
     const lease = yield* one.acquire("name", { ...once, lease: "1500 millis" })
     const lost = yield* Effect.forkChild(lease.lost)
     for (let i = 0; i < 8; i++) {
@@ -253,7 +254,7 @@ const leaseLaws: Record<string, Check> = {
     }
   ),
 
-  "a holder that was stopped while nobody else acquired still has the lock, or its lost fails": Effect.fnUntraced(
+  "a holder that was stopped without a successor still has the lock, or its lost fails": Effect.fnUntraced(
     function*(one, other) {
       const stopped = stoppable(yield* Clock.Clock)
       const late = yield* hold(one, "name", { ...once, lease: "1 second" }).pipe(
@@ -271,7 +272,7 @@ const leaseLaws: Record<string, Check> = {
   )
 }
 
-/** The clock of a process that can be stopped and continued, as by signals: while it is stopped, no sleep ends. */
+/** The clock of a process that can be stopped and continued, as by signals. While it is stopped, no sleep ends. */
 const stoppable = (clock: Clock.Clock) => {
   const running = Latch.makeUnsafe(true)
   return {

@@ -1,5 +1,5 @@
 /**
- * The promises of every serializer.
+ * The laws of every serializer.
  *
  * @since 0.1.0
  */
@@ -17,8 +17,8 @@ import { isSame, type Law, LawBroken, same } from "./law.ts"
  *
  * **Details**
  *
- * `values` are more values to try without a schema, beside many that are known to be hard: each comes back as it was,
- * or is refused with a `SerializerError`.
+ * `values` are tried without a schema, in addition to many difficult ones. Each has to be restored exactly, or refused
+ * with a `SerializerError`.
  *
  * **Example** (Checking a serializer)
  *
@@ -169,7 +169,7 @@ const oddValues = (): ReadonlyArray<Named> => [
   ["a redacted value", { password: Redacted.make("secret") }]
 ]
 
-/** The changes that the JSON form of a schema may make: -0 becomes 0, and each object has a prototype. */
+/** The changes that the JSON form of a schema may make: -0 becomes 0, and each object gets a prototype. */
 const changesForm: ReadonlySet<string> = new Set([
   "minus zero",
   "a list that looks like a mark",
@@ -277,7 +277,7 @@ const keepsSecrets = (serializer: Serializer) =>
     yield* hides(serializer, Schema.Redacted(Schema.String), redacted)
     yield* hides(serializer, Schema.Struct({ a: Schema.RedactedFromValue(Schema.String) }), { a: redacted })
     yield* hides(serializer, Schema.Unknown, { a: redacted })
-    // No secret to the serializer, but a value: errors do not show it.
+    // These are not secrets to the serializer, but values, which errors must not show either.
     yield* hidesInError(serializer.make<any, never>(undefined).encode({ text: secret, bad: () => secret }, "id"))
     yield* hidesInError(serializer.make<any, never>(Schema.Number).encode(secret, "id"))
     yield* hidesInError(

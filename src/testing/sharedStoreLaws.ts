@@ -1,5 +1,5 @@
 /**
- * The promises of a store that several processes use at once.
+ * The laws of a store that several processes use at once.
  *
  * @since 0.1.0
  */
@@ -21,13 +21,13 @@ import {
 import { type Law, same } from "./law.ts"
 
 /**
- * The laws of a store whose `capabilities.shared` is true, beside `storeLaws`.
+ * The laws of a store whose `capabilities.shared` is true, in addition to `storeLaws`.
  *
  * **Details**
  *
  * - `make` opens two stores on one fresh storage, as two processes would. Each law runs `make` once.
  * - Laws sleep for some seconds of Effect's `Clock`.
- * - If `capabilities.changes` is true, each store has to report what the other did within one second.
+ * - If `capabilities.changes` is true, each store has to report the other's changes within one second.
  *
  * **Example** (Checking a shared store)
  *
@@ -70,7 +70,7 @@ const sharedLaws: Record<string, Check> = {
     yield* stores(a, "id", undefined, "removed by the other")
   }),
 
-  "a marker that both processes miss is made once": Effect.fnUntraced(function*(a, b) {
+  "a marker that is missing for both processes is created once": Effect.fnUntraced(function*(a, b) {
     const tags = Array.from({ length: 20 }, (_, i) => `tag ${i}`)
     const both = [a.markers(tags), b.markers(tags.toReversed())]
     const [ofA, ofB] = yield* Effect.all(both, { concurrency: 2 })
@@ -228,9 +228,9 @@ const sharedLaws: Record<string, Check> = {
     const after = { leaseMillis: 2000, join: { afterMillis: 900_000 } }
     yield* acquireLease(a, "id", asking("holder"))
     yield* acquireLease(b, "id", asking("beside", after))
-    yield* same((yield* a.acquire("id", asking("another", after)))._tag, "Wait", "one has led beside it")
+    yield* same((yield* a.acquire("id", asking("another", after)))._tag, "Wait", "one has already joined")
     yield* same(yield* a.renew("id", "holder", 2000), true, "renewed")
-    yield* same((yield* a.acquire("id", asking("another", after)))._tag, "Wait", "which counts no one anew")
+    yield* same((yield* a.acquire("id", asking("another", after)))._tag, "Wait", "the record stays")
     yield* Effect.sleep("2100 millis")
     yield* acquireLease(b, "id", asking("next"))
     yield* acquireLease(a, "id", asking("another", after))
@@ -324,9 +324,9 @@ const reportLaws: Record<string, Check> = {
     if (!a.capabilities.changes || !a.capabilities.dependencies) return
     yield* a.markers(["~=a:1"])
     const told = yield* reported(a, b.remove("a:1"))
-    yield* same(told.some((change) => change._tag === "TagChanged" && change.tag === "~=a:1"), true, "told")
+    yield* same(told.some((change) => change._tag === "TagChanged" && change.tag === "~=a:1"), true, "reported")
     const again = yield* reported(a, b.remove("a:1"))
-    yield* same(again.some((change) => change._tag === "TagChanged"), false, "there is none any more")
+    yield* same(again.some((change) => change._tag === "TagChanged"), false, "the marker is already gone")
   }),
 
   "a refused write is not reported": Effect.fnUntraced(function*(a, b) {

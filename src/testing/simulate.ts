@@ -1,5 +1,5 @@
 /**
- * The hits that recorded reads would have under other eviction policies and capacities.
+ * Simulates the hits of recorded reads under other eviction policies and capacities.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import * as Tokens from "../internal/token.ts"
 import { chart } from "./internal/chart.ts"
 
 /**
- * A read: the id that was asked for, or an event of `Cached.events`, of which `Hit` and `Miss` count.
+ * A read: the id that was read, or an event of `Cached.events`, of which only `Hit` and `Miss` count.
  *
  * @category models
  * @since 0.1.0
@@ -30,13 +30,13 @@ export type Access = string | number | CacheEvent
  */
 export interface SimulateOptions {
   /**
-   * How many entries the caches have room for.
+   * The capacities of the caches, in entries.
    *
    * @default 1, 2, 5, 10, 20 and 50 % of the ids
    */
   readonly capacities?: ReadonlyArray<number> | undefined
   /**
-   * The seed of the hashes of the policies: the same seed gives the same numbers.
+   * The seed for the hashes of the policies. The same seed gives the same numbers.
    *
    * @default 1
    */
@@ -44,7 +44,7 @@ export interface SimulateOptions {
 }
 
 /**
- * How often one policy hits at one capacity.
+ * The hits of one policy at one capacity.
  *
  * @category models
  * @since 0.1.0
@@ -63,13 +63,13 @@ export interface Simulated {
  * @since 0.1.0
  */
 export interface Simulation {
-  /** How many reads the trace has. */
+  /** The number of reads in the trace. */
   readonly reads: number
   /** The number of different ids. */
   readonly ids: number
   /** Each policy at each capacity. */
   readonly results: ReadonlyArray<Simulated>
-  /** Hit ratios in percent as a table in Markdown: a line a capacity, a column a policy. */
+  /** Hit ratios in percent as a Markdown table: a row for each capacity, a column for each policy. */
   readonly table: string
   /** Hit ratios by capacity as a picture, for light and dark pages. */
   readonly svg: string
@@ -84,20 +84,20 @@ const shipped: ReadonlyArray<Eviction.Eviction> = [
 ]
 
 /**
- * Tells what recorded reads would hit under eviction policies and capacities, with the code that caches run.
+ * Simulates recorded reads under eviction policies and capacities, with the same code that caches run.
  *
  * **When to use**
  *
- * Use to choose a policy and a capacity from what a program reads. `Cached.curve` answers the second question while the
+ * Use it to choose a policy and a capacity for the reads of a program. `Cached.curve` helps with the capacity while the
  * program runs.
  *
  * **Details**
  *
  * - A trace is a list or a stream: ids, such as the lines of a file, or events of `Cached.events`.
- * - Each id that misses is stored. Lifetimes, invalidations and weights have no part in it.
- * - Other fibers have their turns meanwhile. A million reads take a second or so for each policy and capacity at most.
- * - Fails with a `CacheConfigError` for a capacity that is none, for an access that is neither id nor event, and where
- *   a policy throws or names a victim that is not there.
+ * - Each missed id is stored. Lifetimes, invalidations and weights are ignored.
+ * - Other fibers run in between. A million reads take about a second at most for each policy and capacity.
+ * - Fails with a `CacheConfigError` for an invalid capacity, for an access that is neither an id nor an event, and for
+ *   a policy that throws or names a victim that is not in the cache.
  *
  * **Example** (Comparing two policies)
  *
@@ -151,7 +151,7 @@ export const simulate = <E = never, R = never>(
     }
   })
 
-/** Reads by the number of their id. */
+/** Reads, by the number of their id. */
 interface Reads {
   readonly names: Array<string>
   readonly accesses: Array<number>
@@ -176,7 +176,7 @@ const makeReads = (): Reads => {
   return { names, accesses, add }
 }
 
-/** The read of an event; `undefined`: the event is about something else. */
+/** The read of an event, or `undefined` for another event. */
 const idOf = (access: Access): string | undefined => {
   if (typeof access === "string") return access
   if (typeof access === "number") return String(access)
@@ -192,7 +192,7 @@ interface Run {
   readonly seed: number
 }
 
-/** The use of a policy by a memory tier. */
+/** Uses a policy as a memory tier does. */
 const run = ({ accesses, names }: Reads, { capacity, policy, seed }: Run): Effect.Effect<Simulated> =>
   Effect.suspend(() => {
     const { word } = Tokens.make(() => Uint32Array.of(1, seed, 2, 3))
@@ -231,7 +231,7 @@ const within = <A>({ name }: Eviction.Eviction, step: () => A): A => {
   }
 }
 
-/** A refusal by its steps is a failure. */
+/** Converts the refusal of a step to a failure. */
 const refusing = <A>(effect: Effect.Effect<A>): Effect.Effect<A, CacheConfigError> =>
   Effect.catchDefect(
     effect,

@@ -1,5 +1,5 @@
 /**
- * The promises of every store.
+ * The laws of every store.
  *
  * @since 0.1.0
  */
@@ -111,7 +111,7 @@ const entryLaws: Record<string, Check> = {
     yield* stores(store, "id", entry(1), "no etag")
   }),
 
-  "that a lifetime is a constant comes back": Effect.fnUntraced(function*(store) {
+  "the mark of a constant lifetime comes back": Effect.fnUntraced(function*(store) {
     const tags = [{ tag: "tag", version: version(1) }]
     for (const more of [{}, { etag: "\"1\"", tags }, { outcome: "failure" as const }]) {
       yield* store.set("id", entry(1, { ...more, isConstant: true }))

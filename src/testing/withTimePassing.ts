@@ -19,13 +19,13 @@ import { toMillis } from "../Ttl.ts"
  */
 export interface TimeOptions {
   /**
-   * How far the clock moves at once: the effect has ended at most so long before the time that the clock then shows.
+   * The step by which the clock moves. The effect ended at most one step before the time on the clock.
    *
    * @default 50 ms
    */
   readonly step?: Ttl.Input | undefined
   /**
-   * How much time may pass; an effect that has not ended by then is interrupted, and the test dies.
+   * The longest time that may pass. After that the effect is interrupted, and the test dies.
    *
    * @default 1 day
    */
@@ -37,12 +37,12 @@ export interface TimeOptions {
  *
  * **When to use**
  *
- * Use in a test with `TestClock` for an effect that sleeps, waits for a slow load or retries, where it does not matter
- * when exactly it ends.
+ * Use it in a test with `TestClock` for an effect that sleeps, waits for a slow load or retries, if its exact end does
+ * not matter.
  *
  * **Gotchas**
  *
- * An effect that waits for something real (a file, a socket) may see much virtual time pass meanwhile.
+ * While an effect waits for a real event (a file, a socket), much virtual time may pass.
  *
  * **Example** (Waiting for a slow load)
  *
@@ -72,7 +72,7 @@ export const withTimePassing = <A, E, R>(
     for (let passed = 0;; passed += step) {
       yield* settle
       if (fiber.pollUnsafe() !== undefined) return yield* Fiber.join(fiber)
-      if (passed >= atMost) return yield* Effect.die(new Error(`The effect has not ended within ${atMost} virtual ms`))
+      if (passed >= atMost) return yield* Effect.die(new Error(`The effect did not end within ${atMost} virtual ms`))
       yield* TestClock.adjust(step)
     }
   })
@@ -84,7 +84,7 @@ export const withTimePassing = <A, E, R>(
   })
 }
 
-// Work that can continue without the clock runs first: in a step between two of its own, its lease or ttl could end.
+// Work that can continue without the clock runs first. Otherwise a lease or ttl could end in the middle of it.
 const settle = Effect.repeat(Effect.yieldNow, { times: 10 })
 
 const positive = (name: string) => (given: Ttl.Input | undefined, of: string): void => {

@@ -40,7 +40,7 @@ for (const [kind, make] of Object.entries(makers)) {
         for (const mode of [0o777, 0o1777, 0o702]) {
           fs.chmodSync(directory, mode)
           const error = yield* Effect.flip(make({ directory }))
-          expect(String(error.cause)).toMatch(/is refused because everybody can write to it: .*trustFolder: true/)
+          expect(String(error.cause)).toMatch(/is refused because everyone can write to it: .*trustFolder: true/)
           yield* make({ directory, trustFolder: true })
         }
       }))
@@ -74,7 +74,7 @@ describe("what others put into a folder", () => {
         for (const name of ["cache.v2.1.db", "locks.v1.db"]) set(join(directory, name), victim)
         for (const make of [makers["disk"]!, makers["lock"]!]) {
           const error = yield* Effect.flip(Effect.scoped(make({ directory })))
-          expect(String(error.cause)).toMatch(/is refused because it is no plain file/)
+          expect(String(error.cause)).toMatch(/is refused because it is not a plain file/)
         }
         expect(fs.readFileSync(victim, "utf8")).toBe("precious")
       }))

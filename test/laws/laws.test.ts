@@ -118,7 +118,7 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
   ["loses tags", "an entry comes back with every field and byte", ({ set }) => ({
     set: (id, entry, condition) => set(id, { ...entry, meta: { ...entry.meta, tags: [] } }, condition)
   })],
-  ["forgets constants", "that a lifetime is a constant comes back", ({ set }) => ({
+  ["forgets constants", "the mark of a constant lifetime comes back", ({ set }) => ({
     set: (id, { meta: { isConstant: _, ...meta }, payload }, condition) => set(id, { meta, payload }, condition)
   })],
   ["loses etags", "an ETag comes back, an empty one too", ({ set }) => ({
@@ -155,7 +155,7 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
         ? Effect.andThen(increment(name, 1, options), increment(name, -1))
         : increment(name, by, options)
   })],
-  ["counts on past the safe integers", "a sum that is no safe integer fails and changes nothing", () => {
+  ["counts on past the safe integers", "a sum that is not a safe integer fails and changes nothing", () => {
     const counters = new Map<string, number>()
     return {
       increment: (name, by) =>
@@ -242,7 +242,7 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
   ],
   [
     "lets two look before either writes",
-    "of transactions that check one value, and come at once, one is carried out",
+    "of concurrent transactions that check one value, one is carried out",
     ({ transact }) => ({
       transact: ({ checks, steps }) =>
         Effect.flatMap(transact!({ checks, steps: [] }), (answer) =>
@@ -259,7 +259,7 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
         transact!({ checks, steps: steps.map((step) => step._tag === "Commit" ? { ...step, _tag: "Set" } : step) })
     })
   ],
-  ["chooses versions itself", "transact invalidates tags with the versions that it is given", ({ transact }) => ({
+  ["chooses versions itself", "transact invalidates tags with the given versions", ({ transact }) => ({
     transact: ({ checks, steps }) =>
       transact!({
         checks,
@@ -268,7 +268,7 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
   })],
   [
     "counts before it may fail",
-    "counters in transact: a sum that is no safe integer fails, and nothing happens",
+    "counters in transact: a sum that is not a safe integer fails, and nothing happens",
     ({ transact }) => ({
       transact: ({ checks, steps }) =>
         Effect.map(
@@ -279,7 +279,7 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
   ],
   [
     "tells a position that stays",
-    "a position, where transact answers one, moves with every change, and stays without",
+    "a position, if transact answers with one, moves with every change, and only then",
     ({ transact }) => ({
       transact: ({ checks, steps }) =>
         Effect.map(

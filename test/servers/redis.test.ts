@@ -65,8 +65,8 @@ describe.skipIf(isMissing(program))("Redis", () => {
   describe("options", () => {
     it("that make no sense are refused at once, and no message repeats a password", () => {
       const wrong: ReadonlyArray<readonly [object, RegExp]> = [
-        [{ url: "not a URL with secret" }, /is no URL/],
-        [{ url: "http://secret@host" }, /is no URL/],
+        [{ url: "not a URL with secret" }, /is not a URL/],
+        [{ url: "http://secret@host" }, /is not a URL/],
         [{ url: "redis://:secret@host/one" }, /number of a database/],
         [{ url: "redis://:secret%zz@host" }, /% that is not encoded/],
         [{ password: "secret" }, /Redacted/],
@@ -118,7 +118,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         }
       }
       expect(() => RedisStore.makeCluster({ nodes: [] })).toThrow(/nodes/)
-      expect(() => CacheLayer.redisCluster({ nodes: ["redis://host/1"] })).toThrow(/no databases/)
+      expect(() => CacheLayer.redisCluster({ nodes: ["redis://host/1"] })).toThrow(/database 0 only/)
       expect(() => CacheLayer.redisCluster({ nodes: ["redis://host?a=1"] })).toThrow(/"nodes" has a \?/)
       expect(() => CacheLayer.redisCluster({ nodes: ["rediss://host"], tls: false })).toThrow(/begins with rediss:/)
       expect(() => RedisLock.make({ maxValue: 1 } as object)).toThrow(/maxValue/)
@@ -173,7 +173,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     it.live("a function that answers no client is a mistake of the program's", () =>
       Effect.gen(function*() {
         const answers: ReadonlyArray<readonly [unknown, RegExp]> = [
-          [async () => createClient(), /a Promise: make it no async function/],
+          [async () => createClient(), /a Promise: do not make it async/],
           [() => Promise.reject(new Error("not handled")), /a Promise/],
           [() => undefined, /a value of type undefined/],
           [() => null, /null/],
@@ -182,7 +182,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         for (const [client, message] of answers) {
           const failure = yield* failureOf(Effect.scoped(RedisStore.make({ client } as RedisStore.Options)))
           expect(failure).toMatchObject({ _tag: "CacheConfigError" })
-          expect(failure!.message).toMatch(/^RedisStore.make: "client" answers a client of the package redis/)
+          expect(failure!.message).toMatch(/^RedisStore.make: "client" has to return a client of the package redis/)
           expect(failure!.message).toMatch(message)
         }
         const layer = CacheLayer.redis({ client: async () => createClient() } as object)
@@ -198,7 +198,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           }
           const failure = yield* failureOf(Effect.scoped(RedisStore.make({ client })))
           expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
-          expect(failure!.message).toContain("\"client\" has thrown: no settings in redis://user:<redacted>@host")
+          expect(failure!.message).toContain("\"client\" threw: no settings in redis://user:<redacted>@host")
           expect(JSON.stringify(failure) + failure!.cause!.message).not.toContain("secret")
           let made = 0
           yield* using({
@@ -459,7 +459,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           failureOf(Effect.scoped(RedisStore.make({ sentinel: { name: "main", nodes } })))
         const failure = yield* failing([`127.0.0.1:${server.port}`])
         expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
-        expect(failure!.message).toContain(`127.0.0.1:${server.port} is no Sentinel`)
+        expect(failure!.message).toContain(`127.0.0.1:${server.port} is not a Sentinel`)
         // one that is away may be there later
         const away = `127.0.0.1:${port}`
         expect(yield* failing([`127.0.0.1:${server.port}`, away])).toBe(undefined)

@@ -34,7 +34,7 @@ describe("withTimePassing", () => {
       let isInterrupted = false
       const never = Effect.onInterrupt(Effect.never, () => Effect.sync(() => void (isInterrupted = true)))
       const exit = yield* Effect.exit(withTimePassing(never, { step: "1 hour" }))
-      expect(String(Exit.isFailure(exit) && exit.cause)).toContain("has not ended within 86400000 virtual ms")
+      expect(String(Exit.isFailure(exit) && exit.cause)).toContain("did not end within 86400000 virtual ms")
       expect(isInterrupted).toBe(true)
     }))
 

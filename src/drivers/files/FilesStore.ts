@@ -1,10 +1,10 @@
 /**
- * A store in a folder with one file for each entry, in the serializer's own format, for results that people look at.
- * Beside each file stands another with its metadata. Entries, tag invalidations and counters survive a restart.
+ * A store in a folder with one file for each entry, in the serializer's own format, for results that people look at. A
+ * second file beside it holds the metadata. Entries, tag invalidations and counters survive a restart.
  *
  * Reads and writes are synchronous: reading a small file takes less time than decoding it, a read needs no fiber, and
- * nothing can happen between two steps. So the folder belongs on a disk that answers; a network drive that stalls stops
- * the process.
+ * nothing can happen between two steps. The folder therefore belongs on a responsive disk; a network drive that stalls
+ * stops the process.
  *
  * @since 0.1.0
  */
@@ -31,30 +31,27 @@ import * as Tags from "./tags.ts"
 import * as Tidying from "./tidying.ts"
 
 /**
- * The folder, and how much room its files may take.
+ * The folder, and the room its files may take.
  *
  * @category options
  * @since 0.1.0
  */
 export interface Options {
-  /** The folder; made if it does not exist. It should hold nothing else. */
+  /** The folder, created if it does not exist. It should hold nothing else. */
   readonly directory: string
   /**
-   * How large all payloads together may become; the metadata, some 600 bytes an entry, comes on top. If there is no
-   * room, the entry that was used longest ago goes first.
-   *
+   * The total size of all payloads; the metadata adds some 600 bytes an entry. When full, evicts the least recently
+   * used entries first.
    * @default 1 GiB
    */
   readonly maxSize?: ByteSize.Input | undefined
   /**
-   * The largest value that is stored, at most `maxSize`: writing a larger one would block the process.
-   *
+   * The largest value to store, at most `maxSize`. Writing a larger one would block the process.
    * @default 8 MiB, or `maxSize`
    */
   readonly maxValue?: ByteSize.Input | undefined
   /**
-   * Accepts a folder that other users can write to. Its content is taken for what the program has stored.
-   *
+   * Accepts a folder that other users can write to, and trusts its content as if the program had stored it.
    * @default `false`
    */
   readonly trustFolder?: boolean | undefined
@@ -65,16 +62,15 @@ export interface Options {
  *
  * **Details**
  *
- * - Fails with a `StoreError` if the folder cannot be written (reason `Denied`, `Full` or `Unavailable`). Throws a
- *   `CacheConfigError` for options that make no sense.
- * - A file that is damaged, edited or of another program is a miss. Files of other programs are never changed or
- *   removed.
+ * - Fails with a `StoreError` if the folder is not writable (reason `Denied`, `Full` or `Unavailable`). Throws a
+ *   `CacheConfigError` for invalid options.
+ * - A damaged, edited or foreign file is a miss. Files of other programs are never changed or removed.
  *
  * **Gotchas**
  *
- * Several processes may use one folder: each finds the entries and tag invalidations of the others, and never half a
- * file. But leases, conditional sets, touches, soft invalidations and increments are atomic inside one process only.
- * If that matters, use `SqliteStore` of `effect-cached/sqlite`.
+ * Several processes may use one folder. Each sees the entries and tag invalidations of the others, and never half a
+ * file. However, leases, conditional sets, touches, soft invalidations and increments are atomic inside one process
+ * only. If that matters, use `SqliteStore` of `effect-cached/sqlite`.
  *
  * **Example** (Opening a folder)
  *
@@ -105,10 +101,10 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
       try: () => Folder.open({ directory, subfolders, owner, trustFolder }),
       catch: toError("open")
     })
-    // A store that is made outside a scope has no end.
+    // A store created outside a scope has no end.
     const scope = yield* Effect.serviceOption(Scope.Scope)
     if (Option.isSome(scope)) yield* Scope.addFinalizer(scope.value, Effect.sync(() => Folder.close(folder)))
-    yield* warnOfNetwork(directory, "while it stalls, the process stands still")
+    yield* warnOfNetwork(directory, "while it stalls, the process is blocked")
     return over({
       folder,
       room: Room.make(folder, maxSize),
@@ -120,7 +116,7 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
 }
 
 /**
- * The layer of the store in a folder.
+ * Provides a store in a folder.
  *
  * **Example** (Caching in files)
  *
@@ -139,7 +135,7 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 1
  * ```
  *
- * @see {@link make} for what the store promises
+ * @see {@link make} for the guarantees of the store
  *
  * @category layers
  * @since 0.1.0
@@ -195,11 +191,11 @@ const over = (entries: Entries.Entries): SyncStore => {
     counters: Counters.storage(room),
     reasonOf
   })
-  // The last step removes what was written meanwhile, and ends the leases, all at once.
+  // The last step, all at once, removes the entries written in the meantime, and ends the leases.
   return { ...store, clear: Effect.andThen(clearInTurns(room), store.clear) }
 }
 
-/** Removes all entries, with other fibers and timers in between. */
+/** Removes all entries, and lets other fibers and timers run in between. */
 const clearInTurns = (room: Room.Room): Effect.Effect<void, StoreError> =>
   Effect.gen(function*() {
     const left = Room.clear(room)

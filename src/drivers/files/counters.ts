@@ -34,7 +34,7 @@ export const storage = (room: Room.Room): SyncCounters => {
   }
 }
 
-/** Removes a counter that has expired. */
+/** Removes an expired counter. */
 export const tidy = (folder: Folder.Folder, file: string, now: number): void => {
   const record = Record.read(folder, file)
   if (record !== undefined && expiryOf(record) <= now) Folder.remove(folder, file)
@@ -42,7 +42,7 @@ export const tidy = (folder: Folder.Folder, file: string, now: number): void => 
 
 const fileOf = (name: string): string => `${subfolder}/${stemOf(name)}.json`
 
-/** The counter in a file, unless the file was changed into something else. */
+/** The counter in a file, unless the file holds something else by now. */
 const readFile = (folder: Folder.Folder, file: string): NamedCounter | undefined => {
   const record = Record.read(folder, file)
   const name = record?.["name"]
@@ -52,6 +52,6 @@ const readFile = (folder: Folder.Folder, file: string): NamedCounter | undefined
     : undefined
 }
 
-/** `Infinity` has no JSON: it is `null`. */
+/** JSON has no `Infinity`; it is stored as `null`. */
 const expiryOf = ({ expiresAt }: { readonly [name: string]: unknown }): number =>
   typeof expiresAt === "number" ? expiresAt : Infinity

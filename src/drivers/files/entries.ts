@@ -1,4 +1,4 @@
-/** The entries of a folder: each a file with its payload, and another with its metadata. */
+/** The entries of a folder, each a file with its payload and another with its metadata. */
 import type { Stored } from "../../CacheEntry.ts"
 import { isPage } from "../../internal/store/pageIds.ts"
 import { tooLarge } from "../../internal/store/tooLarge.ts"
@@ -14,7 +14,7 @@ export interface Entries {
   readonly folder: Folder.Folder
   readonly room: Room.Room
   readonly tidying: Tidying.Tidying
-  /** The extension of the payloads. */
+  /** The extension of payload files. */
   readonly extension: string
   /** The largest payload, in bytes. */
   readonly maxValue: number
@@ -22,11 +22,11 @@ export interface Entries {
 
 export const get = ({ folder }: Entries, id: string): Stored | typeof Damaged | undefined => {
   const stem = Name.stemOf(id)
-  // Another process may be writing this entry: the second look finds its write.
+  // Another process may be writing this entry. The second attempt finds its write.
   for (let look = 0, seen = ""; look < 2; look++) {
     const text = readText(folder, stem)
     const metadata = parse(stem, text)
-    // A metadata file is replaced in one step: one that cannot be read was changed by another program.
+    // A metadata file is replaced in one step, so an unreadable one was changed by another program.
     if (text !== undefined && metadata === undefined) return Damaged
     if (metadata?.id !== id || metadata.meta.writeId === seen) return undefined
     const payload = Folder.read(folder, metadata.file)
@@ -41,7 +41,7 @@ export const get = ({ folder }: Entries, id: string): Stored | typeof Damaged | 
 
 /**
  * Between the two renames the pair belongs to two writes, which is a miss. It is never the payload of another entry,
- * and never a payload without metadata, which could not be recognized as ours.
+ * and never a payload without metadata, which this store could not recognize as its own.
  */
 export const set = (self: Entries, id: string, entry: Stored, now: number): void => {
   const { extension, folder, maxValue, room } = self
@@ -55,7 +55,7 @@ export const set = (self: Entries, id: string, entry: Stored, now: number): void
   Tidying.noteWrite(self.tidying, now)
 }
 
-/** The payload first: see `set`. */
+/** The payload first; see `set`. */
 export const remove = ({ extension, folder }: Entries, id: string): boolean => {
   const stem = Name.stemOf(id)
   const file = stem + extension
@@ -86,7 +86,6 @@ const parse = (stem: string, text: string | undefined): Metadata.Metadata | unde
   return metadata !== undefined && Name.isPayloadOf(stem, metadata.file) ? metadata : undefined
 }
 
-/** The stems of all metadata files. */
 const stemsOf = (folder: Folder.Folder): ReadonlyArray<string> =>
   Folder.list(folder).flatMap((file) => {
     const parsed = Name.parse(file)

@@ -1,4 +1,4 @@
-/** A folder whose files are replaced in one step: a draft is written and renamed. */
+/** A folder whose files are replaced in one step, by writing a draft and renaming it. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { draftMillis } from "../../internal/defaults/folders.ts"
@@ -8,18 +8,18 @@ import { makeFolder, plainOnly } from "../shared/folderTrust.ts"
 interface Options {
   readonly directory: string
   readonly subfolders: ReadonlyArray<string>
-  /** 16 hexadecimal digits that no other process has. */
+  /** 16 hexadecimal digits, unique to this process. */
   readonly owner: string
-  /** Others may write to the folder. */
+  /** Other users may write to the folder. */
   readonly trustFolder: boolean
 }
 
 export interface Folder extends Options {
-  /** How many drafts were written. */
+  /** The number of drafts written so far. */
   drafts: number
-  /** The time of the last use, on the clock of the file system: only the order counts. */
+  /** The time of the last use, on the clock of the file system. Only the order matters. */
   usedAt: number
-  /** Directories that are being read: one that is not closed is closed by a collection, with a warning. */
+  /** Directories that are being read. The garbage collector closes one left open, with a warning. */
   readonly opened: Set<fs.Dir>
 }
 
@@ -28,21 +28,21 @@ interface File {
   readonly content: string | Uint8Array
 }
 
-/** See https://bford.info/cachedir: backups leave such folders out. */
+/** Backups leave such folders out. See https://bford.info/cachedir. */
 const tag = {
   name: "CACHEDIR.TAG",
   content: `Signature: 8a477f597d28d172789f06886806bc55
-# This folder is a cache (effect-cached). It can be removed at any time; what is in it will be made again.
+# This folder is a cache (effect-cached). It can be removed at any time; its content will be recreated.
 # Each entry is a file, with its metadata beside it in a file that ends in .meta.json.
 `
 }
 
-/** There is no such file. A link and a pipe are none. */
+/** The file does not exist. A link or a pipe counts as missing. */
 const missing = new Set<unknown>(["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "EAGAIN"])
 
 const isMissing = (thrown: unknown): boolean => missing.has(codeOf(thrown))
 
-/** File systems without hard links. */
+/** The errors of file systems without hard links. */
 const noLinks = new Set<unknown>(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"])
 
 const readPlain = { flag: fs.constants.O_RDONLY | plainOnly }
@@ -50,18 +50,19 @@ const readPlain = { flag: fs.constants.O_RDONLY | plainOnly }
 const appendPlain = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | plainOnly
 
 /**
- * The time between two uses of files, in milliseconds: shorter than a use, longer than the precision of file systems.
+ * The time between two uses of files, in milliseconds: shorter than a real use, longer than the precision of file
+ * systems.
  */
 const step = 0.01
 
 /**
- * Opens a folder, makes it if it does not exist, and checks that it can be written. Throws the errors of the file
- * system, as all operations do.
+ * Opens a folder, creates it if it does not exist, and checks that it is writable. Like all operations, throws the
+ * errors of the file system.
  */
 export const open = (options: Options): Folder => {
   const self: Folder = { ...options, drafts: 0, usedAt: 0, opened: new Set() }
   makeFolders(self)
-  // This also checks that the folder can be written.
+  // This also checks that the folder is writable.
   const probe = writeDraft(self, "")
   self.usedAt = fs.statSync(probe).mtimeMs
   discard(probe)
@@ -72,7 +73,7 @@ export const open = (options: Options): Folder => {
   return self
 }
 
-/** Ends the listings that are not at their end. */
+/** Closes the listings that have not ended. */
 export const close = ({ opened }: Folder): void => {
   for (const dir of opened) dir.closeSync()
   opened.clear()
@@ -91,7 +92,7 @@ const pathOf = ({ directory }: Folder, name: string): string => path.join(direct
 // reading
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** `undefined` where there is no such file. */
+/** `undefined` if the file does not exist. */
 export const read = (self: Folder, name: string): Buffer | undefined => {
   try {
     return fs.readFileSync(pathOf(self, name), readPlain)
@@ -119,7 +120,7 @@ export const list = (self: Folder, below = ""): ReadonlyArray<string> => {
   }
 }
 
-/** The names of the folder, read little by little. Some that come or go meanwhile are missing. */
+/** The names in the folder, read in small steps. Names that appear or disappear in the meantime may be missing. */
 export const names = function*(self: Folder, below = ""): Generator<string, void> {
   const { opened } = self
   let dir: fs.Dir | undefined
@@ -128,7 +129,7 @@ export const names = function*(self: Folder, below = ""): Generator<string, void
     opened.add(dir)
     for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) yield entry.name
   } catch (thrown) {
-    // A listing that was closed meanwhile is at its end.
+    // A listing closed in the meantime has ended.
     if (!isMissing(thrown) && (dir === undefined || opened.has(dir))) throw thrown
   } finally {
     if (dir !== undefined && opened.delete(dir)) dir.closeSync()
@@ -139,7 +140,7 @@ export const names = function*(self: Folder, below = ""): Generator<string, void
 // writing
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Replaces files in this order; all drafts are written before the first is renamed. */
+/** Replaces files in the given order. All drafts are written before the first one is renamed. */
 export const write = (self: Folder, files: ReadonlyArray<File>): void =>
   inFolder(self, () =>
     withDrafts(self, files, (drafts) => {
@@ -147,7 +148,7 @@ export const write = (self: Folder, files: ReadonlyArray<File>): void =>
       drafts.forEach((draft, i) => fs.renameSync(draft, pathOf(self, files[i]!.name)))
     }))
 
-/** Writes a file unless it exists; `false`: it exists. */
+/** Writes a file unless it exists. Returns `false` if it does. */
 export const create = (self: Folder, file: File): boolean =>
   inFolder(self, () =>
     withDrafts(self, [file], ([draft]) => {
@@ -156,7 +157,7 @@ export const create = (self: Folder, file: File): boolean =>
       return created
     }))
 
-/** Makes a file longer, to at least a size, and answers its size. */
+/** Extends a file to at least the given size, and returns its size. */
 export const append = (self: Folder, name: string, least: number): number =>
   inFolder(self, () => {
     const file = fs.openSync(pathOf(self, name), appendPlain)
@@ -168,7 +169,7 @@ export const append = (self: Folder, name: string, least: number): number =>
     }
   })
 
-/** Removes a file, and answers whether it existed. */
+/** Removes a file, and returns whether it existed. */
 export const remove = (self: Folder, name: string): boolean => {
   try {
     fs.unlinkSync(pathOf(self, name))
@@ -179,12 +180,12 @@ export const remove = (self: Folder, name: string): boolean => {
   }
 }
 
-/** Marks a file as used last. */
+/** Marks a file as the most recently used one. */
 export const touch = (self: Folder, name: string): void => {
   try {
     setUsed(self, pathOf(self, name), 0)
   } catch {
-    // The file was removed, or the folder has become read-only: the read has succeeded all the same.
+    // The file was removed, or the folder has become read-only. The read has succeeded nevertheless.
   }
 }
 
@@ -193,7 +194,7 @@ const setUsed = (self: Folder, file: string, writtenAt: number): void => {
   fs.utimesSync(file, self.usedAt / 1000, self.usedAt / 1000)
 }
 
-/** Runs once more if the folder was removed meanwhile. */
+/** Runs once more if the folder was removed in the meantime. */
 const inFolder = <A>(self: Folder, run: () => A): A => {
   try {
     return run()
@@ -210,7 +211,7 @@ const inFolder = <A>(self: Folder, run: () => A): A => {
 
 const isDraft = (name: string): boolean => /^[0-9a-f]{16}-\d+-\d+\.tmp$/.test(name)
 
-/** Writes drafts, and discards those that were not renamed when something fails. */
+/** Writes drafts, and discards the unrenamed ones on failure. */
 const withDrafts = <A>(
   self: Folder,
   files: ReadonlyArray<File>,
@@ -241,7 +242,7 @@ const discard = (draft: string): void => {
   try {
     fs.unlinkSync(draft)
   } catch {
-    // It was renamed, or a program that opens the folder in an hour removes it.
+    // It was renamed, or a program that opens the folder after an hour removes it.
   }
 }
 

@@ -3,17 +3,16 @@ import { hash } from "node:crypto"
 import { crc32 } from "node:zlib"
 import type { Meta, Stored } from "../../CacheEntry.ts"
 
-/** The metadata of an entry, and the size and hash that its payload must have. */
+/** The metadata of an entry, with the size and hash of its payload. */
 export interface Metadata {
   readonly id: string
-  /** The name of the payload's file. */
   readonly file: string
   readonly bytes: number
   readonly sha256: string
   readonly meta: Meta
 }
 
-/** Goes up with every change of what a folder holds: entries of another format are misses. */
+/** Increases with every change of the folder's layout. Entries of another format are misses. */
 const format = 2
 
 const sha256 = (payload: Uint8Array): string => hash("sha256", payload, "hex")
@@ -34,11 +33,11 @@ export const make = (id: string, file: string, { meta, payload }: Stored): Metad
   }
 }
 
-/** Whether metadata and payload are of one write, or of two writes of the same bytes. */
+/** Whether metadata and payload belong to one write, or to two writes of the same bytes. */
 export const fits = (metadata: Metadata, payload: Uint8Array): boolean =>
   payload.length === metadata.bytes && sha256(payload) === metadata.sha256
 
-/** `Infinity` has no JSON: it is `null`. */
+/** JSON has no `Infinity`, so the check covers `null` instead. */
 const check = ({ bytes, file, id, meta, sha256 }: Metadata): string =>
   crc32(JSON.stringify([format, id, file, bytes, sha256, meta])).toString(16).padStart(8, "0")
 
@@ -49,7 +48,7 @@ export const showTime = (millis: number): string => {
   return Math.abs(millis) <= latest ? new Date(millis).toISOString() : String(millis)
 }
 
-/** Indented JSON. The times as texts are for people: no code reads them. */
+/** Indented JSON. The formatted times are for people; no code reads them. */
 export const render = (metadata: Metadata): string => {
   const { bytes, file, id, meta, sha256 } = metadata
   const shown = {
@@ -68,7 +67,7 @@ export const render = (metadata: Metadata): string => {
 
 const orForever = (time: number | null): number => time ?? Infinity
 
-/** `undefined` for a text that `render` did not write: damaged, cut off, edited, foreign, of another release. */
+/** `undefined` for a text that `render` did not write: damaged, truncated, edited, foreign, or of another release. */
 export const parse = (text: string): Metadata | undefined => {
   try {
     const shown = JSON.parse(text) as Metadata & { readonly check: string }

@@ -1,10 +1,10 @@
 /**
- * A file's name for any text: readable, the same on every file system, different for different texts.
+ * A file name for any text: readable, the same on every file system, different for different texts.
  *
- * `user:1` is `user=1~…`, `~Weather@MCzotVDh:6:Berlin` is `Weather@MCzotVDh=6=Berlin~…`. Letters, digits and `- _ . ,`
- * stay, `:` becomes `=` and a space `+`; everything else is a `%` and the number of the UTF-16 unit. After the last `~`
- * comes the beginning of the text's SHA-256: it keeps names apart that a file system takes for the same (`A` and `a`,
- * two forms of `é`) or that were cut, and marks the file as ours.
+ * `user:1` becomes `user=1~…`, `~Weather@MCzotVDh:6:Berlin` becomes `Weather@MCzotVDh=6=Berlin~…`. Letters, digits and
+ * `- _ . ,` stay, `:` becomes `=` and a space `+`; any other character becomes `%` and the number of the UTF-16 unit.
+ * After the last `~` comes the beginning of the text's SHA-256. It separates names that a file system treats as equal
+ * (`A` and `a`, two forms of `é`) or that were cut, and marks the file as one of this store.
  */
 import { hash } from "node:crypto"
 
@@ -13,7 +13,7 @@ const unsafe = /[^A-Za-z0-9\-_.,\p{L}\p{N}]/u
 /** Names of devices on Windows, with any extension; hidden files; names that look like an option. */
 const reserved = /^(?:[.-]|(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³])(?=\.))/i
 
-/** The size of the readable part in bytes: a whole name has at most 143, which every file system accepts. */
+/** The size of the readable part, in bytes. A whole name has at most 143, which every file system accepts. */
 const readableSize = 110
 
 const escapeUnit = (unit: number): string =>
@@ -31,7 +31,7 @@ const escapeChar = (char: string): string => {
   return unsafe.test(char) ? escapeUnits(char) : char
 }
 
-/** The escaped text, cut at the first character that does not fit. */
+/** The escaped text, cut before the first character that does not fit. */
 const escape = (text: string, room: number): string => {
   let escaped = ""
   for (const char of text) {
@@ -52,7 +52,7 @@ const unescape = (text: string): string =>
 
 const digest = (text: string): string => hash("sha256", Buffer.from(text, "utf16le"), "hex").slice(0, 12)
 
-/** The id of a key class: its `~` is left out and its `@` stays, and no other text has an `@`. */
+/** The id of a key class. Its `~` is dropped and its `@` stays; no other text keeps an `@`. */
 const ofClass = /^~([^~@]+)@(.*)$/s
 
 const readable = (text: string): string => {
@@ -62,10 +62,10 @@ const readable = (text: string): string => {
   return `${name}@${escape(parts[2]!, readableSize - 1 - Buffer.byteLength(name))}`
 }
 
-/** The name of a text's file, without extension. */
+/** The file name of a text, without extension. */
 export const stemOf = (text: string): string => `${readable(text)}~${digest(text)}`
 
-/** The text whose file has this name, or `undefined` if the name was cut or is not one of ours. */
+/** The text of a file name, or `undefined` if the name was cut or is foreign. */
 export const textOf = (stem: string): string | undefined => {
   const at = stem.lastIndexOf("~")
   const [first, ...rest] = stem.slice(0, at).split("@").map(unescape)
@@ -78,12 +78,12 @@ const ours = /^(.*~[0-9a-f]{12})(\.meta\.json|\.\w+)$/s
 
 export const metadataOf = (stem: string): string => stem + metadataExtension
 
-/** The parts of a file's name, if it is one of ours. */
+/** The parts of a file name, or `undefined` for a foreign file. */
 export const parse = (name: string): { readonly stem: string; readonly isMetadata: boolean } | undefined => {
   const parts = ours.exec(name)
   return parts === null ? undefined : { stem: parts[1]!, isMetadata: parts[2] === metadataExtension }
 }
 
-/** Whether a file is the payload beside the metadata of a stem. */
+/** Whether a file is the payload for the metadata of a stem. */
 export const isPayloadOf = (stem: string, file: string): boolean =>
   file.startsWith(stem) && /^\.\w+$/.test(file.slice(stem.length))

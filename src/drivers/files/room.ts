@@ -1,8 +1,8 @@
 /**
- * Measures the folder and makes room: the entry that was used longest ago goes first.
+ * Measures the folder and makes room by evicting the least recently used entries.
  *
- * A folder may have very many files, so it is measured in steps, some with each write. Only the sum and the entries
- * that were used longest ago are kept.
+ * A folder may hold very many files, so it is measured in steps, a few files with each write. Only the total and the
+ * least recently used entries are kept.
  */
 import { filesMeasured } from "../../internal/defaults/folders.ts"
 import { reasonOf } from "../shared/fileErrors.ts"
@@ -12,15 +12,15 @@ import * as Name from "./name.ts"
 export interface Room {
   readonly folder: Folder.Folder
   readonly maxSize: number
-  /** The bytes of all payloads. Exact while no other process writes, so they are measured again from time to time. */
+  /** The bytes of all payloads. Exact only while no other process writes, so it is measured again from time to time. */
   total: number
   sinceMeasured: number
-  /** The entries that were used longest ago, as they were measured last. */
+  /** The least recently used entries, as of the last measurement. */
   oldest: Array<Measured>
   scan: Scan | undefined
 }
 
-/** A payload, and when its entry was used last. */
+/** A payload, and the last use of its entry. */
 interface Measured {
   readonly name: string
   readonly stem: string
@@ -28,12 +28,12 @@ interface Measured {
   readonly usedAt: number
 }
 
-/** A look at all files, in steps. */
+/** One pass over all files, in steps. */
 interface Scan {
   readonly names: Generator<string>
   readonly oldest: Array<Measured>
   bytes: number
-  /** The bytes that were written meanwhile: they may be counted twice, until the next look. */
+  /** The bytes written during the pass. They may be counted twice, until the next pass. */
   grown: number
 }
 
@@ -62,7 +62,7 @@ export const reserve = (self: Room, stem: string, growth: number): void => {
   if (self.scan !== undefined) self.scan.grown += growth
 }
 
-/** Runs once more after making room on a full disk, for a payload of this size and some more. */
+/** If the disk is full, makes room for a payload of this size, with a margin, and runs once more. */
 export const withRoom = <A>(self: Room, size: number, run: () => A): A => {
   try {
     return run()
@@ -74,7 +74,7 @@ export const withRoom = <A>(self: Room, size: number, run: () => A): A => {
   }
 }
 
-/** Removes all entries, a step at a time. */
+/** Removes all entries, in steps. */
 export const clear = function*(self: Room): Generator<void, void> {
   const { folder } = self
   let i = 0
@@ -92,7 +92,7 @@ export const clear = function*(self: Room): Generator<void, void> {
 const beginScan = (self: Room): Scan =>
   self.scan ??= { names: Folder.names(self.folder), oldest: [], bytes: 0, grown: 0 }
 
-/** Looks at some more files. */
+/** Measures some more files. */
 const measureSome = (self: Room, scan: Scan, most: number): void => {
   for (let i = 0; i < most; i++) {
     const next = scan.names.next()
@@ -118,10 +118,10 @@ const endScan = (self: Room, { bytes, grown, oldest }: Scan): void => {
   self.scan = undefined
 }
 
-/** A payload without metadata cannot be read, so it counts as never used. */
+/** A payload without metadata is unreadable, so it counts as never used. */
 const usedAtOf = ({ folder }: Room, stem: string): number => Folder.stat(folder, Name.metadataOf(stem))?.mtimeMs ?? 0
 
-/** Removes the entries that were used longest ago, as far as is known, but none that was used since it was measured. */
+/** Removes the least recently used entries, as far as measured, but none used since its measurement. */
 const shrink = (self: Room, target: number, except: string): void => {
   const { folder, oldest } = self
   const spared: Array<Measured> = []

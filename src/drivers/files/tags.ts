@@ -9,13 +9,13 @@ import * as Room from "./room.ts"
 
 interface Tags {
   readonly folder: Folder.Folder
-  /** If the folder was removed, the counter continues from here: it must not repeat a number. */
+  /** If the folder is removed, the counter continues from here, because it must not repeat a number. */
   counted: number
 }
 
 export const subfolder = "tags"
 
-/** The size of this file is the number of invalidations: to append to it is one atomic step across processes. */
+/** The size of this file is the number of invalidations. Appending to it is one atomic step across processes. */
 const counter = `${subfolder}/invalidations`
 
 /** The port over the markers of a folder. */
@@ -36,7 +36,7 @@ const read = ({ folder }: Tags, tag: string): Marker | undefined => {
     : undefined
 }
 
-/** The counter is read first: a marker written since then has a larger number. */
+/** The counter is read first, so that a marker written later has a larger number. */
 const markers = (self: Tags, tags: ReadonlyArray<string>, newVersion: () => string): Markers => {
   const seq = Folder.stat(self.folder, counter)?.size ?? 0
   self.counted = Math.max(self.counted, seq)
@@ -47,7 +47,7 @@ const create = (self: Tags, tag: string, marker: Marker): Marker => {
   if (Folder.create(self.folder, render(tag, marker))) return marker
   const winner = read(self, tag)
   if (winner !== undefined) return winner
-  // There is a file, and it cannot be read.
+  // The file exists, but is unreadable.
   Folder.write(self.folder, [render(tag, marker)])
   return marker
 }
@@ -66,7 +66,7 @@ const invalidate = (
       Folder.write(folder, [render(tag, { version: nextVersion(before, mode, newVersion), seq })])
     }
   } catch (thrown) {
-    // A missing marker invalidates too, and to remove one needs no room.
+    // A missing marker invalidates as well, and removing it needs no room.
     remove(self, tags)
     throw thrown
   }

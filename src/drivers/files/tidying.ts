@@ -1,6 +1,6 @@
 /**
- * Removes expired entries and counters, and markers above their number: every some writes those of one part of the
- * folder; after the last part it starts again.
+ * Removes expired entries and counters, and excess markers. Each round, after a number of writes, handles one part of
+ * the folder.
  */
 import { markersKept } from "../../internal/defaults/stores.ts"
 import * as Counters from "./counters.ts"
@@ -12,16 +12,16 @@ import * as Tags from "./tags.ts"
 export interface Tidying {
   readonly folder: Folder.Folder
   writes: number
-  /** The files that are not looked at yet. */
+  /** The remaining files of this pass. */
   rest: Generator<string, void>
 }
 
-/** How many writes there are between two looks for expired entries. */
+/** How many writes happen between two rounds. */
 const tidyEvery = 64
 
 export const make = (folder: Folder.Folder): Tidying => ({ folder, writes: 0, rest: all(folder) })
 
-/** Counts a write, and tidies where it is time. `now` is in epoch milliseconds. */
+/** Counts a write, and tidies when a round is due. `now` is in epoch milliseconds. */
 export const noteWrite = (self: Tidying, now: number): void => {
   if (++self.writes % tidyEvery !== 0) return
   const { folder } = self
@@ -36,7 +36,7 @@ export const noteWrite = (self: Tidying, now: number): void => {
       else if (Name.parse(file)?.isMetadata === true) tidyEntry(folder, file, now)
     }
   } catch {
-    // The write has succeeded; the next look removes this.
+    // The write has succeeded. A later pass removes the rest.
   }
 }
 
@@ -48,7 +48,7 @@ const tidyEntry = (folder: Folder.Folder, file: string, now: number): void => {
   Folder.remove(folder, file)
 }
 
-/** The names of all entries and counters, read little by little. Markers above their number are removed on the way. */
+/** The names of all entries and counters, read in small steps. Excess markers are removed on the way. */
 const all = function*(folder: Folder.Folder): Generator<string, void> {
   yield* Folder.names(folder)
   for (const file of Folder.names(folder, Counters.subfolder)) yield `${Counters.subfolder}/${file}`

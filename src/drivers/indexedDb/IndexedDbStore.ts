@@ -1,5 +1,5 @@
 /**
- * A store in a browser, which its tabs and workers share: a database of `IndexedDB`, through the library `idb`.
+ * A store in a browser, shared by its tabs and workers: an `IndexedDB` database, accessed through the library `idb`.
  *
  * @since 0.1.0
  */
@@ -29,17 +29,15 @@ import * as Tags from "./tags.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** The name of the database: programs of one origin that use the same name share their entries. */
+  /** The name of the database. Programs of one origin that use the same name share their entries. */
   readonly name: string
   /**
-   * How large all entries together may become; expired ones leave first, then those that were written first.
-   *
+   * The total size of all entries. When full, evicts expired entries first, then the oldest-written.
    * @default 100 MiB
    */
   readonly maxSize?: ByteSize.Input | undefined
   /**
-   * The largest value that is stored, at most a quarter of `maxSize`.
-   *
+   * The largest value to store, at most a quarter of `maxSize`.
    * @default 8 MiB, or a quarter of `maxSize`
    */
   readonly maxValue?: ByteSize.Input | undefined
@@ -63,24 +61,25 @@ const validate = (options: Options): Config => {
 }
 
 /**
- * Opens a store in a browser. It closes with its scope.
+ * Opens a store in a browser, until the scope closes.
  *
  * **When to use**
  *
- * Use for results that outlive the page, and that the tabs of a browser share: one load for all of them, and an
- * invalidation in one that the others see.
+ * Use it for results that outlive the page and that the tabs of a browser share: one tab loads for all of them, and all
+ * of them see an invalidation.
  *
  * **Details**
  *
  * - Needs the package `idb`, and a platform with `IndexedDB`: pages, service workers and other workers of a browser.
- *   Where there is none it fails with a `StoreError` of reason `Unsupported`; where the browser refuses it, `Denied`.
- * - Each operation is one transaction, so tabs see none half done. A tab that is closed while it loads for others is
- *   replaced by one of them: at once where the page has Web Locks, otherwise when its lease ends.
- * - The tabs tell each other what they change over a `BroadcastChannel`. A page that comes back from a freeze takes
- *   everything for changed.
- * - Without room in the browser, half of the entries leave, and the write is tried once more; then it fails with
+ *   Fails with a `StoreError` of reason `Unsupported` on other platforms, and of reason `Denied` if the browser refuses
+ *   access.
+ * - Each operation is one transaction, so no tab sees half of it. If a tab is closed while it loads for others, one of
+ *   them takes over: at once if the page has Web Locks, otherwise when the lease ends.
+ * - Tabs report their changes to each other over a `BroadcastChannel`. A page that resumes after a freeze treats
+ *   everything as changed.
+ * - If the browser has no room, half of the entries are evicted and the write is retried once; after that it fails with
  *   `Full`.
- * - Throws a `CacheConfigError` for an option that it cannot use.
+ * - Throws a `CacheConfigError` for invalid options.
  *
  * **Gotchas**
  *
@@ -112,7 +111,7 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, S
       Effect.sync(() => Database.make(config.name)),
       (database) => Effect.sync(() => Database.close(database))
     )
-    // Now, so that a program without it knows at once.
+    // Opens at once, so that a program without IndexedDB fails at its start.
     yield* Effect.timeoutOrElse(asking("open", () => Database.open(database)), {
       duration: Defaults.browser.openMillis,
       orElse: () => Effect.fail(new StoreError({ store: storeName, operation: "open", reason: "Timeout" }))
@@ -124,7 +123,7 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, S
 }
 
 /**
- * The layer of the store.
+ * Provides a store in a browser.
  *
  * **Example** (Caching in the browser)
  *
@@ -139,7 +138,7 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, S
  * await Effect.runPromise(program.pipe(Effect.provide(cache)))
  * ```
  *
- * @see {@link make} for what the store promises
+ * @see {@link make} for the guarantees of the store
  *
  * @category layers
  * @since 0.1.0

@@ -1,8 +1,8 @@
 /**
- * Changes of a database that the tabs of a browser tell each other, over a `BroadcastChannel`.
+ * Changes of a database, which the tabs of a browser report to each other over a `BroadcastChannel`.
  *
- * A tab that writes says so before and after. If it is closed in between, it says nothing after, and its write may
- * count or not: tabs that heard the first half take it for a change when the second does not come.
+ * A tab sends a message before and another after each write. A tab closed in between never sends the second, and its
+ * write may or may not have happened. Tabs that received the first message then treat it as a change.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -16,11 +16,11 @@ import * as Waiting from "../shared/waitingChanges.ts"
 
 type Changes = ReadonlyArray<Change>
 
-/** The first half has the changes that may follow, the second those that did. `write` is a token. */
+/** The first message lists the changes that may follow, the second those that did. `write` is a token. */
 type Message =
   | { readonly _tag: "Before"; readonly write: string; readonly changes: Changes }
   | { readonly _tag: "After"; readonly write: string; readonly changes: Changes }
-  /** From a listener to itself: it comes back when the channel is open. */
+  /** From a listener to itself. It arrives once the channel is open. */
   | { readonly _tag: "Echo"; readonly token: string }
 
 export interface Channel {
@@ -36,7 +36,7 @@ const open = (name: string): Effect.Effect<BroadcastChannel, never, Scope.Scope>
     (broadcast) => Effect.sync(() => broadcast.close())
   )
 
-/** `undefined` where the platform has no such channel. */
+/** `undefined` if the platform has no such channel. */
 export const make = (
   database: string,
   newToken: () => string
@@ -57,11 +57,11 @@ const post = ({ broadcast }: Channel, message: Message): void => {
   try {
     broadcast.postMessage(message)
   } catch {
-    // It is closed, as the store is.
+    // The channel is closed, and so is the store.
   }
 }
 
-/** Tells the other tabs of a write. `changed` answers the changes by the answer of the write. */
+/** Reports a write to the other tabs. `changed` derives the changes from the answer of the write. */
 export const telling = <A, E>(
   self: Channel,
   changes: Changes,
@@ -75,7 +75,7 @@ export const telling = <A, E>(
       Effect.sync(() => {
         if (changes.length + changed.length > 0) post(self, { _tag: "After", write: token, changes: changed })
       })
-    // Whether a write that failed, or was given up, counts is not known.
+    // A write that failed or was interrupted may have happened nevertheless.
     return Effect.onExit(write, (exit) => after(Exit.isSuccess(exit) ? changed(exit.value) : changes))
   })
 
@@ -87,7 +87,7 @@ export const changes = ({ listeners, name, newToken }: Channel): Stream.Stream<C
       const self: Listener = { offer, token, context: yield* Effect.context<never>(), unfinished: new Map() }
       const onMessage = (message: Message) => listen(self, message)
       const onResumed = (event: Event) => {
-        // A page that was frozen may have missed anything.
+        // A page that was frozen may have missed any message.
         if (event.type === "resume" || (event as PageTransitionEvent).persisted) offer({ _tag: "Gap" })
       }
       yield* Effect.acquireRelease(
@@ -104,7 +104,7 @@ export const changes = ({ listeners, name, newToken }: Channel): Stream.Stream<C
             for (const stop of self.unfinished.values()) stop()
           })
       )
-      // A channel hears everything but itself.
+      // A channel receives every message but its own.
       const other = yield* open(name)
       other.postMessage({ _tag: "Echo", token } satisfies Message)
     })
@@ -114,7 +114,7 @@ interface Listener {
   readonly offer: Waiting.Offer
   readonly token: string
   readonly context: Context.Context<never>
-  /** Writes whose second half has not come, each with a function that stops the wait for it. */
+  /** Writes whose second message has not arrived, each with a function that stops the wait for it. */
   readonly unfinished: Map<string, () => void>
 }
 

@@ -1,32 +1,32 @@
-/** A database of the browser: opened when it is needed, and again after another page has closed it. */
+/** A database of the browser: opened when needed, and opened again after another page has closed it. */
 import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from "idb"
 import type { Meta } from "../../CacheEntry.ts"
 import type { StoreErrorReason } from "../../CacheError.ts"
 import type { Lease } from "../../internal/store/leases.ts"
 import type { Counter, Marker } from "../../ports/store.ts"
 
-/** A lease, and whether its owner holds a Web Lock while it has it. */
+/** A lease, and whether its owner holds a Web Lock as well. */
 export interface LeaseRecord extends Lease {
   isLocked?: boolean
 }
 
-/** An entry without its payload: listings and the removal of the oldest read no payload. */
+/** An entry without its payload. Listings and evictions read no payload. */
 interface Row {
   readonly meta: Meta
-  /** The bytes that it takes, its payload included. */
+  /** The size of the entry in bytes, with its payload. */
   readonly size: number
-  /** It grows with every write. */
+  /** Increases with every write. */
   readonly order: number
 }
 
-/** The tables of the database. Its keys are texts as JavaScript has them: half a surrogate pair is one too. */
+/** The tables of the database. Its keys are JavaScript strings, so half a surrogate pair is a valid key. */
 export interface Schema extends DBSchema {
   entries: { key: string; value: Row; indexes: { expiresAt: number; order: number } }
   payloads: { key: string; value: Uint8Array }
   leases: { key: string; value: LeaseRecord; indexes: { dies: number } }
   markers: { key: string; value: Marker; indexes: { seq: number } }
   counters: { key: string; value: Counter; indexes: { expiresAt: number } }
-  /** `seq` counts invalidations, `order` writes, `size` is that of all entries. */
+  /** `seq` counts invalidations, `order` counts writes, `size` is the total of all entries. */
   numbers: { key: "seq" | "order" | "size"; value: number }
 }
 
@@ -35,8 +35,8 @@ export type Table = "entries" | "payloads" | "leases" | "markers" | "counters" |
 export type Transaction = IDBPTransaction<Schema, Array<Table>, "readwrite">
 
 /**
- * It goes up with every change of the schema. The number is in the name of the database, not its version: a page of
- * another release, still open in some tab, keeps its own database, and holds up no other.
+ * Increases with every change of the schema. The number is in the name of the database, not in its version, so that a
+ * page of another release, still open in some tab, keeps its own database and blocks no other.
  */
 const format = 1
 
@@ -52,9 +52,9 @@ export const make = (name: string): Database => ({ name, opened: undefined, isCl
 export const open = async (self: Database): Promise<IDBPDatabase<Schema>> => {
   if (self.isClosed) throw new Error("the store is closed")
   if (self.opened !== undefined) return await self.opened
-  // Some browsers have the name without the thing.
+  // Some browsers define the name without a value.
   if (globalThis.indexedDB === undefined || globalThis.indexedDB === null) {
-    throw new ReferenceError("this platform has no IndexedDB, or keeps it from this page")
+    throw new ReferenceError("this platform has no IndexedDB, or denies it to this page")
   }
   const forget = () => {
     if (self.opened === opening) self.opened = undefined
@@ -82,7 +82,7 @@ const openNow = (name: string, onClosed: () => void): Promise<IDBPDatabase<Schem
       database.createObjectStore("counters").createIndex("expiresAt", "expiresAt")
       database.createObjectStore("numbers")
     },
-    // Another page deletes the database: to keep it open would hold that up.
+    // Another page deletes the database. Keeping it open would block the deletion.
     blocking(_current, _blocked, event) {
       const database = event.target as IDBDatabase
       database.close()
@@ -96,7 +96,7 @@ interface RunOptions {
   readonly signal?: AbortSignal
 }
 
-/** Runs steps as one transaction: all of them count, or none. They may await nothing but the transaction. */
+/** Runs steps as one transaction, all or nothing. They may await only the transaction. */
 export const run = async <A>(
   self: Database,
   tables: ReadonlyArray<Table>,
@@ -104,13 +104,13 @@ export const run = async <A>(
   { mode = "readwrite", signal }: RunOptions = {}
 ): Promise<A> => {
   const transaction = await begin(self, tables, mode)
-  // The error of a transaction is that of the step that failed in it.
+  // The error of a transaction is that of its failed step.
   const done = transaction.done.catch((thrown: unknown) => ({ thrown }))
   const abort = () => {
     try {
       transaction.abort()
     } catch {
-      // It has ended already.
+      // The transaction has already ended.
     }
   }
   signal?.addEventListener("abort", abort)
@@ -139,7 +139,7 @@ const begin = async (
     return start(await open(self))
   } catch (thrown) {
     if ((thrown as { readonly name?: unknown }).name !== "InvalidStateError") throw thrown
-    // It was closed without an event.
+    // The database was closed without an event.
     self.opened = undefined
     return start(await open(self))
   }
@@ -149,10 +149,10 @@ const reasons = new Map<unknown, StoreErrorReason>([
   ["QuotaExceededError", "Full"],
   ["SecurityError", "Denied"],
   ["NotAllowedError", "Denied"],
-  // From `open`.
+  // Thrown by `open`.
   ["ReferenceError", "Unsupported"]
 ])
 
-/** Why an operation failed, by the name of the browser's error. */
+/** The reason of a failure, by the name of the browser's error. */
 export const reasonOf = (thrown: unknown): StoreErrorReason =>
   reasons.get((thrown as { readonly name?: unknown } | null)?.name) ?? "Unavailable"

@@ -52,7 +52,7 @@ export const remove = (self: IndexedDb): Store["remove"] => (id) =>
       await Leases.update(transaction, id, (leases) => leases.end(id))
       return await Entries.remove(transaction, id) && wasLive
     }),
-    // Others may have a copy of an entry that the browser has removed.
+    // Other tabs may have a copy of an entry that the browser has removed.
     () => changeOf(id)
   )
 

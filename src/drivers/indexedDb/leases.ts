@@ -14,7 +14,7 @@ import * as Numbers from "./tables/numbers.ts"
 
 interface Answer {
   readonly acquired: Acquired
-  /** The owner that has the lease, where its tab can be asked for. */
+  /** The owner of the lease, if it holds a Web Lock. */
   readonly holder?: string | undefined
 }
 
@@ -41,7 +41,7 @@ export const acquire = (self: IndexedDb): Store["acquire"] => (id, options) => {
   )
 }
 
-/** Asks for a lease, and once more if it is that of a tab that is closed. */
+/** Requests a lease, and requests it once more if a closed tab holds it. */
 const acquireFromClosed = (self: IndexedDb, locks: Locks.Locks, id: string, asked: Asked) =>
   Effect.flatMap(acquireNow(self, id, asked), ({ acquired, holder }) =>
     holder === undefined
@@ -61,7 +61,7 @@ const acquireNow = (
     if (isOtherWrite(stored, options.rejectedWriteId)) return { acquired: { _tag: "Hit", entry: stored } }
     const answer = await Leases.update(transaction, id, (leases, recordOf): Answer => {
       const before = recordOf()
-      // Its lease ends with its tab.
+      // The lease ends with its tab.
       if (before !== undefined && before.owner === gone) before.until = now
       const acquired = leases.acquire(id, options, now, () => newGeneration(self.tokens))
       const record = recordOf()!
@@ -90,7 +90,7 @@ export const commit = (self: IndexedDb): Store["commit"] => (id, generation, ent
         return isCurrent
       })
     ),
-    // Otherwise its owner releases it.
+    // Otherwise the owner releases it.
     (isCurrent) => isCurrent ? Effect.sync(() => letGo(self, id, self.owners.get(id))) : Effect.void
   )
 

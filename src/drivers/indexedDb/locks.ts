@@ -1,6 +1,6 @@
 /**
- * Web Locks beside the leases of a database: a tab that has a lease holds a lock of its owner's name, which the browser
- * takes back when the tab is gone. So no tab waits for the end of a lease that a closed one has left.
+ * Web Locks beside the leases of a database. A tab with a lease holds a lock named after the owner, and the browser
+ * releases it when the tab is gone. So no tab waits for the lease of a closed one.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -8,11 +8,11 @@ import type * as Scope from "effect/Scope"
 export interface Locks {
   readonly name: string
   readonly manager: LockManager
-  /** The locks that this tab holds: each is let go by its function. */
+  /** The locks that this tab holds, each with the function that releases it. */
   readonly held: Map<string, () => void>
 }
 
-/** `undefined` where the platform has no Web Locks: leases end by their time alone. */
+/** `undefined` if the platform has no Web Locks. Leases then end by time alone. */
 export const make = (name: string): Effect.Effect<Locks | undefined, never, Scope.Scope> =>
   Effect.suspend(() => {
     // An insecure page has none.
@@ -25,13 +25,13 @@ export const make = (name: string): Effect.Effect<Locks | undefined, never, Scop
 
 const lockOf = ({ name }: Locks, owner: string): string => `effect-cached/${name}/${owner}`
 
-/** Answers whether the lock of an owner is held from now on. */
+/** Acquires the lock of an owner, and answers whether it is held. */
 export const hold = (self: Locks, owner: string): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
     const { held, manager } = self
     if (held.has(owner)) return resume(Effect.succeed(true))
     let isWanted = true
-    // At once or not at all: no other tab has the name of an owner.
+    // At once or never, because no other tab uses this owner's name.
     manager.request(lockOf(self, owner), { ifAvailable: true }, (lock) => {
       if (lock === null) return resume(Effect.succeed(false))
       if (!isWanted) return
@@ -51,7 +51,7 @@ export const letGo = ({ held }: Locks, owner: string): void => {
   held.delete(owner)
 }
 
-/** Whether the lock of an owner is held in no tab. */
+/** Whether no tab holds the lock of an owner. */
 export const isGone = (self: Locks, owner: string): Effect.Effect<boolean> =>
   Effect.match(Effect.tryPromise(() => self.manager.query()), {
     onFailure: () => false,

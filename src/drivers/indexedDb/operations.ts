@@ -1,4 +1,4 @@
-/** Runs the operations of the store: each is one transaction, of which the other tabs are told. */
+/** Runs the operations of the store. Each is one transaction, reported to the other tabs. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -11,7 +11,7 @@ import type { Locks } from "./locks.ts"
 import * as Entries from "./tables/entries.ts"
 
 export interface IndexedDb {
-  /** How large all entries together may become. */
+  /** The total size of all entries. */
   readonly maxSize: number
   /** The largest payload, in bytes. */
   readonly maxValue: number
@@ -19,7 +19,7 @@ export interface IndexedDb {
   readonly channel: Channel.Channel | undefined
   readonly locks: Locks | undefined
   readonly tokens: Tokens
-  /** The owners of leases in this tab, by id. */
+  /** The owners of this tab's leases, by id. */
   readonly owners: Map<string, string>
 }
 
@@ -49,7 +49,7 @@ export const reading = <A>(
 ): Effect.Effect<A, StoreError> =>
   asking(operation, (signal) => Database.run(database, tables, steps, { mode: "readonly", signal }))
 
-/** Writes, and once more after half of the entries have left where the browser has no room. */
+/** Writes. If the browser has no room, evicts half of the entries and writes once more. */
 export const writing = <A>(
   { database }: IndexedDb,
   operation: string,
@@ -65,7 +65,7 @@ export const writing = <A>(
     return Effect.catchIf(once, ({ reason }) => reason === "Full", () => Effect.andThen(halve, once))
   })
 
-/** Tells the other tabs; a write that answers `false` has changed nothing. */
+/** Reports a write to the other tabs, unless its answer is `false`, which means that it changed nothing. */
 export const telling = <A>(
   { channel }: IndexedDb,
   changes: ReadonlyArray<Change>,
@@ -82,7 +82,10 @@ interface Listing<Table extends "entries" | "counters", A> {
   readonly toItem: (key: string, row: Database.Schema[Table]["value"]) => A
 }
 
-/** The rows whose keys begin with a prefix, in pages, each a transaction of its own: it may have later writes. */
+/**
+ * The rows whose keys begin with a prefix, in pages. Each page is a transaction of its own, so it may contain later
+ * writes.
+ */
 export const listing = <Table extends "entries" | "counters", A>(
   self: IndexedDb,
   { operation, table, toItem }: Listing<Table, A>

@@ -1,6 +1,6 @@
 /**
- * A store of bytes in this process: the reference for other stores, and their stand-in in tests. It keeps an entry
- * until it is removed; a cache in memory alone is `CacheLayer.memory`.
+ * A store of bytes in this process. It is the reference for other stores, and replaces them in tests. It keeps an entry
+ * until it is removed; for a cache in memory alone, use `CacheLayer.memory`.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ const copyMeta = (meta: Meta): Meta => ({ ...meta, tags: meta.tags.map((tag) => 
 const copy = (entry: Stored): Stored => ({ meta: copyMeta(entry.meta), payload: entry.payload.slice() })
 
 /**
- * Makes an empty store.
+ * Creates an empty store.
  *
  * **Example** (Counting entries)
  *
@@ -33,7 +33,7 @@ export const make = () => {
   const entries = new Map<string, Stored>()
   return Store.makeSync({
     name: "memory",
-    // Copies both ways: neither the writer nor a reader of an entry can change the stored one.
+    // Copies in both directions, so that neither a writer nor a reader can change the stored entry.
     get(id) {
       const entry = entries.get(id)
       return entry === undefined ? undefined : copy(entry)
@@ -43,7 +43,7 @@ export const make = () => {
     },
     remove: (id) => entries.delete(id),
     *scan(prefix) {
-      // A list of its own: a caller may remove entries while it scans, and write them again.
+      // A copy of the list, because a caller may remove and rewrite entries while it scans.
       for (const id of Array.from(entries.keys())) {
         const entry = id.startsWith(prefix) ? entries.get(id) : undefined
         if (entry !== undefined) yield { id, meta: copyMeta(entry.meta) }
@@ -59,7 +59,7 @@ export const make = () => {
 }
 
 /**
- * A layer with an empty store of its own.
+ * Provides an empty store of its own.
  *
  * **Example** (Caching over a store in memory)
  *

@@ -1,8 +1,8 @@
 /**
- * Locks inside this process: the default lock, and a lock of its own for a test.
+ * Locks inside this process: the default lock, or a separate lock for a test.
  *
- * They exclude only callers of the same `Lock` value. A holder lives as long as its scope is open, so a lease ends
- * early only if the event loop stands still for longer than the lease.
+ * Only callers of the same `Lock` value exclude each other. A holder keeps its lock while its scope is open. The lease
+ * ends early only if the event loop is blocked for longer than the lease.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import * as processLocks from "../../internal/lock/process.ts"
 import * as Lock from "../../Lock.ts"
 
 /**
- * Makes a lock that shares nothing with another.
+ * Creates a lock that shares nothing with another.
  *
  * **Example** (Excluding a second holder)
  *
@@ -35,7 +35,7 @@ import * as Lock from "../../Lock.ts"
 export const make = (): Lock.Lock => Lock.make(processLocks.make())
 
 /**
- * A layer with a lock of its own.
+ * Provides a lock of its own.
  *
  * **Example** (Reading growing tokens)
  *

@@ -1,21 +1,21 @@
-/** How full the heap of the process is, where there is Node. */
+/** The use of the process's heap, on Node. */
 import { constants, type PerformanceEntry, PerformanceObserver } from "node:perf_hooks"
 import { getHeapStatistics } from "node:v8"
 import { resourceLimits } from "node:worker_threads"
 
-/** A garbage collection as an observer gets it: the types of Node leave out its kind. */
+/** A garbage collection as an observer receives it. Node's types leave out its kind. */
 interface Collection extends PerformanceEntry {
   readonly detail?: { readonly kind?: number }
 }
 
 const mebibyte = 2 ** 20
 
-/** The part of V8's limit that is for new objects, which a cache cannot fill: three spaces of 64 MiB. */
+/** The part of V8's limit reserved for new objects, which a cache cannot fill: three spaces of 64 MiB. */
 const young = 192 * mebibyte
 
 const flag = /--max[-_]old[-_]space[-_]size[= ](\d+)/
 
-/** The room for old objects, in bytes: V8 tells only the sum of that and of the room for new ones. */
+/** The room for old objects, in bytes. V8 reports only its sum with the room for new ones. */
 const limitOf = (): number => {
   const given = flag.exec([process.env["NODE_OPTIONS"], ...process.execArgv].join(" "))?.[1]
   const megabytes = resourceLimits?.maxOldGenerationSizeMb ?? (given === undefined ? undefined : Number(given))
@@ -25,8 +25,8 @@ const limitOf = (): number => {
 }
 
 /**
- * Calls the listener with the share of the heap's limit that is in use, after each collection of all of it (in between,
- * the heap is full of garbage), until the returned function is called. It holds no timer and keeps no process alive.
+ * Calls the listener with the used share of the heap's limit after each full garbage collection, because in between the
+ * heap is full of garbage. Returns a function that stops it. It holds no timer and keeps no process alive.
  */
 export const watchHeap = (listener: (share: number) => void): () => void => {
   const limit = limitOf()

@@ -1,5 +1,5 @@
 /**
- * Entries, locks, and how full the heap is, in the memory of this process.
+ * A store and locks in the memory of this process.
  *
  * @since 0.1.0
  */

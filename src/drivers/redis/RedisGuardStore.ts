@@ -1,7 +1,7 @@
 /**
  * State of guards, shared by all processes that use one Redis server or cluster.
  *
- * Needs the package `redis` (node-redis) beside this one, and Redis 7.0 or newer.
+ * Needs the package `redis` (node-redis) and Redis 7.0 or newer.
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ import * as Open from "./open.ts"
 import * as Config from "./options.ts"
 
 /**
- * The address of the server: the options of `RedisStore.make`, except those of values.
+ * The address of the server: the options of `RedisStore.make`, without those about values.
  *
  * @category options
  * @since 0.1.0
@@ -25,7 +25,7 @@ import * as Config from "./options.ts"
 export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replicas"> {}
 
 /**
- * The address of the cluster: the options of `RedisStore.makeCluster`, except those of values.
+ * The address of the cluster: the options of `RedisStore.makeCluster`, without those about values.
  *
  * @category options
  * @since 0.1.0
@@ -37,18 +37,18 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  *
  * **When to use**
  *
- * `CacheLayer.redis` provides one for its server and prefix. Use this one if limits belong on another server, or if
- * there is no such cache.
+ * `CacheLayer.redis` provides a guard store for its server and prefix. Use this one to keep limits on another server,
+ * or without such a cache.
  *
  * **Details**
  *
- * - A step is one script on the server, in the server's time, for all guards but filters.
- * - While the server cannot be reached, guards do what their `onStoreError` says. Permanent errors (a wrong password, a
- *   server that is too old) fail here. Throws a `CacheConfigError` for invalid options.
+ * - A step of any guard except a filter is one script, which runs in the server's time.
+ * - While the server is unreachable, guards follow their `onStoreError`. Permanent errors (a wrong password, a server
+ *   that is too old) fail here. Throws a `CacheConfigError` for invalid options.
  *
  * **Gotchas**
  *
- * A server may fail before it has replicated its last steps: the replica that takes its place may admit some calls
+ * A server may fail before it has replicated its last steps. The replica that replaces it may then admit some calls
  * again.
  *
  * **Example** (One limit for all machines)
@@ -64,7 +64,6 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  * ```
  *
  * @see {@link makeCluster} for a cluster
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -76,8 +75,7 @@ export const make = (options: Options = {}): Effect.Effect<GuardStore.GuardStore
 /**
  * The state of guards on a Redis cluster, until the scope closes.
  *
- * @see {@link make} for what it promises
- *
+ * @see {@link make} for its guarantees
  * @category constructors
  * @since 0.1.0
  */
@@ -89,7 +87,7 @@ export const makeCluster = (
 }
 
 /**
- * The layer of the state of guards on a server.
+ * Provides the state of guards on a server.
  *
  * @see {@link make} for an example
  *
@@ -100,7 +98,7 @@ export const layer = (options: Options = {}): Layer.Layer<never, StoreError> =>
   Layer.effect(GuardStore.GuardStore, make(options))
 
 /**
- * The layer of the state of guards on a Redis cluster.
+ * Provides the state of guards on a Redis cluster.
  *
  * @see {@link make} for an example
  *

@@ -1,7 +1,7 @@
 /**
- * Locks among all processes that reach one Redis server or cluster.
+ * Locks shared by all processes that use one Redis server or cluster.
  *
- * Needs the package `redis` (node-redis) beside this one, and Redis 7.0 or newer.
+ * Needs the package `redis` (node-redis) and Redis 7.0 or newer.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ import * as Open from "./open.ts"
 import * as Config from "./options.ts"
 
 /**
- * The address of the server: the options of `RedisStore.make`, except those of values.
+ * The address of the server: the options of `RedisStore.make`, without those about values.
  *
  * @category options
  * @since 0.1.0
@@ -24,7 +24,7 @@ import * as Config from "./options.ts"
 export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replicas"> {}
 
 /**
- * The address of the cluster: the options of `RedisStore.makeCluster`, except those of values.
+ * The address of the cluster: the options of `RedisStore.makeCluster`, without those about values.
  *
  * @category options
  * @since 0.1.0
@@ -36,16 +36,16 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  *
  * **Details**
  *
- * - A message wakes those that wait when the lock is released. They also try again every 250 ms.
+ * - When the lock is released, a message wakes its waiters. They also try again every 250 ms.
  * - Leases are measured by the server's clock. Fencing tokens grow even if the server loses its data, as long as its
  *   clock is not set back.
- * - While the server cannot be reached, `acquire` fails with reason `Unavailable`. Permanent errors (a wrong password,
- *   a server that is too old) fail here. Throws a `CacheConfigError` for invalid options.
+ * - While the server is unreachable, `acquire` fails with reason `Unavailable`. Permanent errors (a wrong password, a
+ *   server that is too old) fail here. Throws a `CacheConfigError` for invalid options.
  *
  * **Gotchas**
  *
- * A server may fail before it has replicated a lock that it granted: the replica that takes its place may grant it
- * again. If that must do no harm, let the protected resource refuse the smaller token.
+ * A server may fail before it has replicated a lock it granted. The replica that replaces it may then grant the lock
+ * again. If that would do harm, let the protected resource refuse the smaller token.
  *
  * **Example** (Locking on a server)
  *
@@ -85,7 +85,7 @@ export const make = (options: Options = {}): Effect.Effect<Lock.Lock, LockError,
  * await Effect.runPromise(Effect.scoped(program))
  * ```
  *
- * @see {@link make} for what the lock promises
+ * @see {@link make} for the guarantees of the lock
  *
  * @category constructors
  * @since 0.1.0
@@ -96,7 +96,7 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Lock.Lock, L
 }
 
 /**
- * The layer of the lock on a server.
+ * Provides a lock on a server.
  *
  * **Example** (Running one report at a time, on any machine)
  *
@@ -113,7 +113,7 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Lock.Lock, L
  * await Effect.runPromise(Effect.scoped(report).pipe(Effect.provide(RedisLock.layer()))) // => "written"
  * ```
  *
- * @see {@link make} for what the lock promises
+ * @see {@link make} for the guarantees of the lock
  *
  * @category layers
  * @since 0.1.0
@@ -121,7 +121,7 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Lock.Lock, L
 export const layer = (options: Options = {}): Layer.Layer<never, LockError> => Layer.effect(Lock.Lock, make(options))
 
 /**
- * The layer of the lock on a Redis cluster.
+ * Provides a lock on a Redis cluster.
  *
  * **Example** (Locking on a cluster)
  *
@@ -135,7 +135,7 @@ export const layer = (options: Options = {}): Layer.Layer<never, LockError> => L
  * await Effect.runPromise(isLocked.pipe(Effect.provide(lock))) // => false
  * ```
  *
- * @see {@link make} for what the lock promises
+ * @see {@link make} for the guarantees of the lock
  *
  * @category layers
  * @since 0.1.0

@@ -1,8 +1,8 @@
 /**
- * A store on a Redis server, shared by processes on many machines. One of them loads an entry that the others wait for,
- * and entries, tags and counters outlive all of them.
+ * A store on a Redis server, shared by processes on many machines. One process loads an entry while the others wait for
+ * it, and entries, tags and counters outlive all of them.
  *
- * Needs the package `redis` (node-redis) beside this one, and Redis 7.0 or newer.
+ * Needs the package `redis` (node-redis) and Redis 7.0 or newer.
  *
  * @since 0.1.0
  */
@@ -19,14 +19,14 @@ import * as Config from "./options.ts"
 import { storeOver } from "./store/store.ts"
 
 /**
- * The address of the server, and how it is used.
+ * The address of the server, and how the store uses it.
  *
  * @category options
  * @since 0.1.0
  */
 export interface Options extends Config.ServerOptions {
   /**
-   * How long a command may take. A connection that does not answer for twice that time is thrown away.
+   * The time limit of a command. A connection that gives no answer for twice as long is replaced.
    *
    * @default 500 ms
    */
@@ -34,14 +34,14 @@ export interface Options extends Config.ServerOptions {
 }
 
 /**
- * The address of the cluster, and how it is used.
+ * The address of the cluster, and how the store uses it.
  *
  * @category options
  * @since 0.1.0
  */
 export interface ClusterOptions extends Config.ClusterOptions {
   /**
-   * How long a command may take. A connection that does not answer for twice that time is thrown away.
+   * The time limit of a command. A connection that gives no answer for twice as long is replaced.
    *
    * @default 500 ms
    */
@@ -53,15 +53,15 @@ export interface ClusterOptions extends Config.ClusterOptions {
  *
  * **Details**
  *
- * - A server that cannot be reached is tried again, with growing pauses. Meanwhile every operation fails at once. With
- *   `connect: "required"` opening fails with a `StoreError`.
- * - Permanent errors fail with a `StoreError` in any case: a wrong password, a missing right (reason `Denied`), TLS
- *   that does not fit, a server that is too old, a replica, a node of a cluster, the package `redis` missing (reason
- *   `Unsupported`). Throws a `CacheConfigError` for invalid options.
- * - Every operation on one id is one script on the server, in the server's time. All reads of one turn are one command.
- * - Values above `maxValue` are refused (reason `TooLarge`).
- * - A value that another program, or a newer release of this one, has stored under a key is a miss, and is not
- *   overwritten.
+ * - If the server is unreachable, the store tries again with growing pauses, and every operation fails at once in the
+ *   meantime. With `connect: "required"`, opening fails with a `StoreError` instead.
+ * - Permanent errors always fail with a `StoreError`: a wrong password or a missing right (reason `Denied`), mismatched
+ *   TLS, a server that is too old, a replica, a node of a cluster, or a missing package `redis` (reason `Unsupported`).
+ *   Throws a `CacheConfigError` for invalid options.
+ * - Every operation on one id is one script, which runs in the server's time. All reads in one turn of the event loop
+ *   share a command.
+ * - Values larger than `maxValue` are refused (reason `TooLarge`).
+ * - A value stored under a key by another program, or by a newer release, is a miss and is not overwritten.
  *
  * **Example** (Counting on a server)
  *
@@ -91,7 +91,8 @@ export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreErr
  *
  * **Details**
  *
- * - All keys of one id are in one slot. Masters are found from any node. Moved slots and replaced masters are followed.
+ * - All keys of one id share a slot. Any node is enough to find the masters. The store follows moved slots and replaced
+ *   masters.
  * - Operations on many ids go to all masters at once.
  *
  * **Example** (Opening a cluster)
@@ -116,7 +117,7 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Store.Store,
 }
 
 /**
- * The layer of the store on a server.
+ * Provides a store on a server.
  *
  * **Example** (Caching on a server)
  *
@@ -131,7 +132,7 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Store.Store,
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 42
  * ```
  *
- * @see {@link make} for what the store promises
+ * @see {@link make} for the guarantees of the store
  *
  * @category layers
  * @since 0.1.0
@@ -139,7 +140,7 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Store.Store,
 export const layer = (options: Options = {}): Layer.Layer<Store.Store, StoreError> => Store.layer(make(options))
 
 /**
- * The layer of the store on a Redis cluster.
+ * Provides a store on a Redis cluster.
  *
  * **Example** (Caching on a cluster)
  *
@@ -154,7 +155,7 @@ export const layer = (options: Options = {}): Layer.Layer<Store.Store, StoreErro
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store))))) // => 42
  * ```
  *
- * @see {@link makeCluster} for what the store promises
+ * @see {@link makeCluster} for the guarantees of the store
  *
  * @category layers
  * @since 0.1.0

@@ -1,13 +1,13 @@
 /** Failures of commands and connections. */
 import { StoreError, type StoreErrorReason } from "../../CacheError.ts"
 
-/** A command, or a connection, that failed. */
+/** A failure of a command or a connection. */
 export class Fault {
   readonly reason: StoreErrorReason
   readonly message: string
-  /** The first word of an error of the server (`MOVED`, `NOSCRIPT`), or the code of a system error. */
+  /** The first word of an error from the server (`MOVED`, `NOSCRIPT`), or the code of a system error. */
   readonly code: string
-  /** Waiting does not mend it. */
+  /** Retrying does not help. */
   readonly isLasting: boolean
   constructor(reason: StoreErrorReason, message: string, code = "", isLasting = false) {
     this.reason = reason
@@ -17,10 +17,10 @@ export class Fault {
   }
 }
 
-/** A lasting fault: the server, or an option of the program, is of another kind. */
+/** A lasting fault: the server, or an option of the program, is of the wrong kind. */
 export const unfit = (message: string): Fault => new Fault("Unsupported", message, "UNFIT", true)
 
-/** Removes secrets from a text. Servers repeat commands that they do not understand, even `AUTH`. */
+/** Removes secrets from a text. Servers repeat commands they do not understand, even `AUTH`. */
 export type Scrub = (text: string) => string
 
 export const scrubbing = (secrets: ReadonlyArray<string>): Scrub => {
@@ -28,7 +28,7 @@ export const scrubbing = (secrets: ReadonlyArray<string>): Scrub => {
   return (text) => known.reduce((text, secret) => text.replaceAll(secret, "<redacted>"), withoutUnknown(text))
 }
 
-// A client of the program has a password that is unknown here.
+// The program may have passed a client of its own, whose password is unknown here.
 const withoutUnknown = (text: string): string =>
   text
     .replace(/(:\/\/[^\s:@/]*):\S+@/g, "$1:<redacted>@")
@@ -44,13 +44,13 @@ const reasons: Readonly<Record<string, StoreErrorReason>> = {
 
 const denied = new Set(["WRONGPASS", "NOAUTH", "NOPERM"])
 
-/** Errors of a server that pass. */
+/** Errors of a server that are temporary. */
 const passing =
   /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|READONLY|MISCONF|OOM|UNBLOCKED|ERR max number of clients)/
 
 const ofTls = /^(ERR_TLS|ERR_SSL|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH)/
 
-/** Answers to a login by servers that cannot be used, and what to do about it. */
+/** Answers to a login from servers that cannot be used, each with the remedy. */
 const misfits: ReadonlyArray<readonly [RegExp, string]> = [
   [
     /^ERR (DB index is out of range|invalid DB index)/i,
@@ -69,7 +69,8 @@ const misfits: ReadonlyArray<readonly [RegExp, string]> = [
 const wordOf = (message: string): string => /^[A-Z]{2,}\b/.exec(message)?.[0] ?? ""
 
 /**
- * A fault of what a client threw. It keeps only the message: the error holds the command, and so the value or password.
+ * Converts an error thrown by a client. Only the message is kept: the error holds the command, and with it the value or
+ * the password.
  */
 export const faultOf = (thrown: unknown, scrub: Scrub): Fault => {
   const { code, message, name } = (thrown ?? {}) as Partial<Record<"code" | "message" | "name", unknown>>
@@ -99,5 +100,5 @@ export const storeName = "redis"
 export const storeError = (operation: string, { message, reason }: Fault): StoreError =>
   new StoreError({ store: storeName, operation, reason, cause: new Error(message) })
 
-/** An answer that is none of those expected. */
-export const noAnswer = (what: string): Fault => new Fault("Corrupt", `the server's answer to ${what} is none`)
+/** An answer of an unexpected shape. */
+export const noAnswer = (what: string): Fault => new Fault("Corrupt", `the server's answer to ${what} is malformed`)

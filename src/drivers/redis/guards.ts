@@ -15,7 +15,7 @@ import { asEffect } from "./session/answers.ts"
 import { runOutsideEras } from "./session/evaluate.ts"
 import type { Session } from "./session/session.ts"
 
-/** The arguments of a kind's script, and the meaning of its answer, which is a list of texts. */
+/** Encodes the arguments for the script of a kind, and decodes its answer, a list of texts. */
 interface Coded {
   readonly encode: (input: any) => ReadonlyArray<string>
   readonly decode: (answer: ReadonlyArray<string>) => unknown
@@ -34,7 +34,7 @@ const ofWindow: Coded = {
   decode: toAdmission
 }
 
-/** By name: the script of a kind has the same. */
+/** By name, which is also the name of the script. */
 const kinds = {
   fixedWindow: {
     encode: ({ banMillis, renewsBan, ...input }) => [
@@ -88,7 +88,7 @@ const kinds = {
   }
 } satisfies Partial<Record<keyof typeof guards, Coded>>
 
-/** The guard store over open connections. `at`: the time for a test, in place of the server's. */
+/** The guard store over open connections. `at` replaces the server's time in tests. */
 export const guardsOver = ({ session }: Opened, at?: () => number): GuardStore => ({
   name: storeName,
   run: (kind, name, input) => run(session, { kind, name, args: [at === undefined ? "" : String(at()), input] }),
@@ -126,7 +126,7 @@ const bitsOf = ({ keys }: Session, filter: string): string => keys.guard("filter
 interface Step<State, Input, Answer> {
   readonly kind: Kind<State, Input, Answer>
   readonly name: string
-  /** The time, if a test gives one, and what the kind is given. */
+  /** The time, if a test sets one, and the input of the kind. */
   readonly args: readonly [at: string, input: Input]
 }
 
@@ -149,9 +149,9 @@ const run = <State, Input, Answer>(
 }
 
 interface Question {
-  /** The name of the script, too. */
+  /** Also the name of the script. */
   readonly operation: keyof typeof guards
-  /** The text whose slot the keys are in. */
+  /** The text that decides the slot of the keys. */
   readonly name: string
   readonly keys: ReadonlyArray<string>
   readonly args: Args

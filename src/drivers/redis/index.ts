@@ -1,5 +1,5 @@
 /**
- * Entries, locks and the state of guards on Redis servers.
+ * Stores, locks and the state of guards on Redis servers.
  *
  * @since 0.1.0
  */

@@ -44,7 +44,7 @@ const tryAcquire = (session: Session, name: string, leaseMillis: number) =>
       return token === undefined ? noAnswer("lock") : { _tag: "Held", token: BigInt(token) }
     },
     late(answer) {
-      // The caller has seen a timeout, so it would never release the lock.
+      // The caller has already received a timeout, so it would never release the lock.
       const token = tokenOf(answer)
       if (token !== undefined) Effect.runFork(Effect.ignore(release(session, name, token)))
     }
@@ -58,7 +58,7 @@ interface Step<A> {
   readonly name: string
   readonly args: ReadonlyArray<string>
   readonly decode: (answer: unknown) => A | Fault
-  /** Takes an answer that comes after the step has failed with a timeout. */
+  /** Receives an answer that arrives after the step has failed with a timeout. */
   readonly late?: (answer: unknown) => void
 }
 

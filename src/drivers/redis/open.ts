@@ -1,4 +1,4 @@
-/** Opens what the store, the lock and the guards share. */
+/** Opens the connections that the store, the lock and the guards share. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { connect } from "./connection/router.ts"
@@ -10,7 +10,7 @@ import { run } from "./session/era.ts"
 import * as Session from "./session/session.ts"
 import * as Recovery from "./store/recovery.ts"
 
-/** Open connections, for all that one program uses of the servers. */
+/** The open connections of one program. */
 export interface Opened {
   readonly session: Session.Session
   readonly config: Config
@@ -18,8 +18,8 @@ export interface Opened {
 }
 
 /**
- * Connects, and checks that the user has the rights that the store needs. If the server cannot be reached, further
- * attempts follow, unless the connection is required.
+ * Connects, and checks that the user has the rights that the store needs. If the server is unreachable, further
+ * attempts follow in the background, unless the connection is required.
  */
 export const open = Effect.fnUntraced(function*(config: Config): Effect.fn.Return<Opened, Fault, Scope.Scope> {
   const { commandMillis, isCluster, isRequired, prefix, replicas, scrub } = config

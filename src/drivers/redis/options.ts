@@ -13,44 +13,44 @@ import { type Scrub, scrubbing } from "./fault.ts"
 /** Options of every kind of server. */
 interface CommonOptions {
   /**
-   * Begins the name of every key, so that programs can share a server.
+   * The beginning of the name of every key, so that programs can share a server.
    *
    * @default `"effect-cached"`
    */
   readonly prefix?: string | undefined
   /**
-   * The user (ACL), unless it is in the URL.
+   * The user (ACL), if the URL has none.
    *
    * @default none: the server's default user
    */
   readonly username?: string | undefined
   /**
-   * The password, unless it is in the URL.
+   * The password, if the URL has none.
    *
    * @default none
    */
   readonly password?: Redacted.Redacted<string> | undefined
   /**
-   * `true`, or options of `node:tls` (`ca`, `cert`, `key`, `servername`). A URL with `rediss:` means `true`.
+   * `true`, or options of `node:tls` (`ca`, `cert`, `key`, `servername`). A `rediss:` URL implies `true`.
    *
    * @default `false`
    */
   readonly tls?: boolean | Readonly<Record<string, unknown>> | undefined
   /**
-   * `"required"`: a server that cannot be reached is an error of the layer. `"eventually"`: the cache works without it
-   * until it can be reached.
+   * `"required"`: the layer fails if the server is unreachable. `"eventually"`: the cache works without the server
+   * until it becomes reachable.
    *
    * @default `"eventually"`
    */
   readonly connect?: "required" | "eventually" | undefined
   /**
-   * The largest value that is stored. Other commands wait behind it on the connection.
+   * The largest value to store. Other commands on the connection wait behind it.
    *
    * @default 1 MiB
    */
   readonly maxValue?: ByteSize.Input | undefined
   /**
-   * How many replicas must have a write before it counts as done (`WAIT`).
+   * How many replicas must acknowledge a write before it counts as done (`WAIT`).
    *
    * @default 0
    */
@@ -72,24 +72,25 @@ export interface ServerOptions extends CommonOptions {
    */
   readonly database?: number | undefined
   /**
-   * Sentinels that know the master: its `name`, their `nodes` (`"host:26379"`), and how to log in to them.
+   * The Sentinels that monitor the master: its `name`, their `nodes` (`"host:26379"`), and their credentials.
    *
    * @default none: the server of `url`
    */
   readonly sentinel?: SentinelOptions | undefined
   /**
-   * Makes a client of the package `redis`, in place of `url`. The store connects duplicates of it, with its settings.
+   * Creates a client of the package `redis`, used in place of `url`. The store connects duplicates of it, with the same
+   * settings.
    *
    * @default none
    */
   readonly client?: (() => Client) | undefined
 }
 
-/** The Sentinels that know a master. */
+/** The Sentinels that monitor a master. */
 interface SentinelOptions {
-  /** The name under which they know it. */
+  /** The name the Sentinels know the master by. */
   readonly name: string
-  /** `"host:26379"` of some of them. */
+  /** Some of the Sentinels, as `"host:26379"`. */
   readonly nodes: ReadonlyArray<string>
   /**
    * The user of the Sentinels.
@@ -113,11 +114,11 @@ interface SentinelOptions {
 
 /** Options of a cluster. */
 export interface ClusterOptions extends CommonOptions {
-  /** URLs of some of its nodes: the others are found. User, password and TLS are those of the first. */
+  /** URLs of some of the nodes; the store discovers the others. The first URL decides user, password and TLS. */
   readonly nodes: ReadonlyArray<string | Redacted.Redacted<string>>
 }
 
-/** The options with their defaults. */
+/** The options with their defaults applied. */
 export interface Config {
   readonly prefix: string
   /** The addresses of the servers, without secrets. */
@@ -138,10 +139,8 @@ export interface Config {
 
 const common = ["prefix", "username", "password", "tls", "connect", "maxValue", "replicas"] as const
 
-/** The names of the options of a server. */
 export const serverOptions: ReadonlyArray<string> = ["url", "database", "sentinel", "client", ...common]
 
-/** The names of the options of a cluster. */
 export const clusterOptions: ReadonlyArray<string> = ["nodes", ...common]
 
 interface Timed {
@@ -189,12 +188,14 @@ const databaseOf = (what: string, given: number | undefined, ofUrl: number | und
   return given ?? ofUrl ?? 0
 }
 
-/** The functions of a client that are used. A client of another library, or of an older release, lacks some. */
+/**
+ * The functions the store calls on a client. A client of another library, or of an older release, lacks some of them.
+ */
 const functionsOfClient = ["connect", "destroy", "duplicate", "on", "pSubscribe", "sendCommand", "subscribe"] as const
 
 const checkedClient = (what: string, made: unknown): Client => {
   const isPromise = made instanceof Promise
-  // It is not awaited.
+  // The promise is refused below and never awaited, so its rejection must not be unhandled.
   if (isPromise) made.catch(() => {})
   const missing = functionsOfClient.find((name) =>
     typeof (made as Partial<Client> | null | undefined)?.[name] !== "function"
@@ -202,9 +203,9 @@ const checkedClient = (what: string, made: unknown): Client => {
   if (missing === undefined) return made as Client
   return refuse(
     what,
-    "\"client\" answers a client of the package redis, at once: () => createClient(…). It has answered " +
+    "\"client\" has to return a client of the package redis, not a promise of one: () => createClient(…). It returned " +
       (isPromise
-        ? "a Promise: make it no async function, the store connects by itself"
+        ? "a Promise: do not make it async, the store connects by itself"
         : `${made === null ? "null" : `a value of type ${typeof made}`}, which has no function "${missing}"`)
   )
 }
@@ -215,7 +216,7 @@ export const clusterConfigOf = (what: string, options: ClusterOptions & Timed): 
   if (!Array.isArray(nodes) || nodes.length === 0) refuse(what, "\"nodes\" is a list of URLs, at least one")
   const servers = nodes.map((url) => parse(what, "nodes", url))
   const first = servers[0]!
-  if (servers.some(({ database = 0 }) => database !== 0)) refuse(what, "a cluster has no databases but 0")
+  if (servers.some(({ database = 0 }) => database !== 0)) refuse(what, "a cluster has database 0 only")
   const settings = settingsOf(what, options, first, 0)
   return {
     ...shared(what, options, [settings]),
@@ -249,7 +250,7 @@ const shared = (what: string, options: CommonOptions & Timed, all: ReadonlyArray
   }
 }
 
-/** The longest time of a timer. */
+/** The longest delay of a timer. */
 const longestMillis = 2 ** 30
 
 const secretsOf = (password: string): ReadonlyArray<string> => [password, encodeURIComponent(password)]
@@ -258,7 +259,7 @@ const longestPrefix = 200
 
 const prefixOf = (what: string, prefix: unknown = Limits.prefix): string => {
   if (typeof prefix !== "string" || prefix === "") {
-    refuse(what, "\"prefix\" is a text, and not empty: without one, the keys would be among all others")
+    refuse(what, "\"prefix\" is a non-empty text: without one, the keys would mix with all others")
   }
   // eslint-disable-next-line no-control-regex
   if (prefix.length > longestPrefix || /[\u0000-\u001f]|\p{Surrogate}/u.test(prefix)) {
@@ -287,7 +288,7 @@ interface Parsed {
   readonly address: Address
   readonly username: string | undefined
   readonly password: string | undefined
-  /** `undefined`: the URL has no path. */
+  /** `undefined` if the URL has no path. */
   readonly database: number | undefined
   readonly isTls: boolean
 }
@@ -295,9 +296,9 @@ interface Parsed {
 /** Parses a URL. Errors do not repeat it, because it may contain a password. */
 const parse = (what: string, option: string, given: unknown): Parsed => {
   const text = Redacted.isRedacted(given) ? Redacted.value(given) : given
-  const form = `"${option}" of ${what} is no URL like redis://user:password@host:6379/0 (or rediss: for TLS)`
+  const form = `"${option}" of ${what} is not a URL like redis://user:password@host:6379/0 (or rediss: for TLS)`
   if (typeof text !== "string") return refuse(what, form)
-  // The host would end there, in the middle of the password.
+  // The host would end at that character, in the middle of the password.
   if (/^rediss?:\/\/[^]*[/?#][^]*@/.test(text)) {
     refuse(
       what,
@@ -311,7 +312,10 @@ const parse = (what: string, option: string, given: unknown): Parsed => {
     const database = option === "url"
       ? "the number of the database is \"database\", or the path (/3)"
       : "there are options"
-    refuse(what, `"${option}" has a ${search === "" ? "#" : "?"}, and what is after it means nothing here: ${database}`)
+    refuse(
+      what,
+      `"${option}" has a ${search === "" ? "#" : "?"}, and the part after it has no meaning here: ${database}`
+    )
   }
   const database = pathname === "" || pathname === "/" ? undefined : Number(pathname.slice(1))
   if (database !== undefined && (!Number.isInteger(database) || database < 0)) {
@@ -370,9 +374,9 @@ const sentinelsOf = (what: string, options: SentinelOptions): NonNullable<Config
     refuse(of, "\"nodes\" is a list of \"host:26379\", at least one")
   }
   const nodes = options.nodes.map((node: unknown) => {
-    // The message does not repeat it, because it may contain a password.
+    // The message does not repeat the node, because it may contain a password.
     if (typeof node !== "string" || !/^[^\s/?#]+$/.test(node) || !URL.canParse(`redis://${node}`)) {
-      return refuse(of, "each of \"nodes\" is \"host:26379\", without redis:// before it or a path behind it")
+      return refuse(of, "each of \"nodes\" is \"host:26379\", without redis:// or a path")
     }
     return parse(of, "nodes", `redis://${node}`)
   })
@@ -389,5 +393,5 @@ const refuse: (what: string, message: string) => never = (what, message) => {
   throw new CacheConfigError({ message: message.includes(what) ? message : `${what}: ${message}` })
 }
 
-/** Whether an option is about the connection, not about values: locks and guards have none. */
+/** Whether an option is about the connection. Locks and guards do not accept those about values. */
 export const isOfConnection = (option: string): boolean => option !== "maxValue" && option !== "replicas"

@@ -1,4 +1,4 @@
-/** The parts of the layers over Redis: one module, which platforms without Node do not have. */
+/** The parts of the layers over Redis, in one module that platforms without Node replace. */
 export { storeError } from "./fault.ts"
 export { guardsOver } from "./guards.ts"
 export { lockOver } from "./locks.ts"

@@ -1,11 +1,11 @@
-/** The errors of the file system, and what they mean. */
+/** The errors of the file system, and the reasons they stand for. */
 import type { StoreErrorReason } from "../../CacheError.ts"
 
 const reasons = new Map<unknown, StoreErrorReason>([
   ["EACCES", "Denied"],
   ["EPERM", "Denied"],
   ["EROFS", "Denied"],
-  // Deno, without a permission.
+  // Deno reports a missing permission this way.
   ["NotCapable", "Denied"],
   ["ENOSPC", "Full"],
   ["EDQUOT", "Full"],
@@ -14,6 +14,5 @@ const reasons = new Map<unknown, StoreErrorReason>([
 
 export const codeOf = (thrown: unknown): unknown => (thrown as NodeJS.ErrnoException | null | undefined)?.code
 
-/** Why the file system refused. */
 export const reasonOf = (thrown: unknown): StoreErrorReason =>
   reasons.get(codeOf(thrown)) ?? reasons.get((thrown as Error | null | undefined)?.name) ?? "Unavailable"

@@ -1,8 +1,8 @@
-/** Folders on network file systems: databases and files belong on a disk of this machine. */
+/** Folders on network file systems. Databases and files belong on a local disk. */
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 
-/** Types of file systems that are those of another machine, as Linux numbers them. */
+/** Linux's type numbers of network file systems. */
 const networks = new Map([
   [0x6969, "NFS"],
   [0x517b, "SMB"],
@@ -14,10 +14,10 @@ const networks = new Map([
   [0x0bd0_0bd0, "Lustre"]
 ])
 
-/** The name of the network file system with a type, if it is one. */
+/** The name of the network file system with a type, or `undefined` for a local one. */
 export const networkOf = (type: number): string | undefined => networks.get(type >>> 0)
 
-/** Warns of a folder that is on a network file system, if this machine can tell. `consequence` is a clause. */
+/** Warns about a folder on a network file system, if this machine can tell. `consequence` is a clause. */
 export const warnOfNetwork = (directory: string, consequence: string): Effect.Effect<void> =>
   Effect.suspend(() => {
     const network = networkOfFolder(directory)

@@ -1,31 +1,30 @@
 /**
- * The changes by this process in the last seconds. They are done again in a database that takes the place of the one in
- * use, because that may be an older copy: a backup that was played back, a folder that was moved, a server that lost
- * what it had not written to its disk.
+ * The changes by this process in the last seconds. They are repeated in a database that replaces the one in use,
+ * because that may be an older copy: a restored backup, a moved folder, or a server that lost its unsaved writes.
  */
 import { recentInvalidations } from "../../internal/defaults/stores.ts"
 
-/** One thing that has changed: an entry, a tag, or everything. */
+/** A change of an entry, of a tag, or of everything. */
 export type Changed =
   | { readonly _tag: "Entry"; readonly id: string }
   | { readonly _tag: "Tag"; readonly tag: string }
   | { readonly _tag: "All" }
 
-/** A change as other processes hear of it: results and failures of loads too, which need not be done again. */
+/** A change as other processes receive it. It includes results and failures of loads, which need not be repeated. */
 export type Told = Changed | { readonly _tag: "Load"; readonly id: string }
 
 export interface Recent {
-  /** The present operation changes something. */
+  /** Records a change by the current operation. */
   readonly note: (changed: Changed) => void
-  /** The present operation has ended. `now` is given where what it changed was committed and is to be kept. */
+  /** Ends the current operation. `now` is set if its changes were committed and have to be kept. */
   readonly ended: (now: number | undefined) => void
-  /** The changes since the given time minus the seconds that count: everything, or these entries and tags. */
+  /** The changes within the kept seconds before the given time: everything, or these entries and tags. */
   readonly since: (now: number) => { readonly all: boolean; readonly ids: Array<string>; readonly tags: Array<string> }
 }
 
-/** The times are of a monotonic clock. */
+/** All times are of a monotonic clock. */
 export const make = (): Recent => {
-  // When each was changed last, the oldest first.
+  // The last change of each, the oldest first.
   const ids = new Map<string, number>()
   const tags = new Map<string, number>()
   let allAt = -Infinity
@@ -41,7 +40,7 @@ export const make = (): Recent => {
   }
 
   const keepIn = (times: Map<string, number>, name: string, at: number) => {
-    // To the end.
+    // Moves the name to the end.
     times.delete(name)
     times.set(name, at)
   }

@@ -1,6 +1,6 @@
 /**
- * The changes that wait for their reader, each entry and each tag once, however often it changes: a busy process hears
- * of them late, and must not trust less for that than it has to.
+ * The changes that wait for their reader, each entry and each tag once, however often it changes. A busy process
+ * receives them late, and must not lose more trust in its memory than necessary.
  */
 import type * as Effect from "effect/Effect"
 import * as Hash from "effect/Hash"
@@ -10,10 +10,10 @@ import * as Stream from "effect/Stream"
 import { waitingChanges } from "../../internal/defaults/stores.ts"
 import type { Change } from "../../ports/store.ts"
 
-/** Takes a change to the reader of the stream. */
+/** Passes a change to the reader of the stream. */
 export type Offer = (change: Change) => void
 
-/** A stream of the changes that are offered until `listen` ends. */
+/** A stream of the changes offered until `listen` ends. */
 export const stream = <E, R>(
   listen: (offer: Offer) => Effect.Effect<unknown, E, R | Scope.Scope>
 ): Stream.Stream<Change, E, Exclude<R, Scope.Scope>> =>
@@ -21,7 +21,7 @@ export const stream = <E, R>(
     const waiting: Waiting = { ids: new Set(), tags: new Set(), others: [], bits: undefined }
     const signals = Stream.callback<void, E, R>((queue) =>
       listen((change) => {
-        // one signal for all that wait
+        // One signal for all waiting changes.
         if (isEmpty(waiting)) Queue.offerUnsafe(queue, undefined)
         keep(waiting, change)
       })
@@ -32,13 +32,13 @@ export const stream = <E, R>(
 interface Waiting {
   ids: Set<string>
   tags: Set<string>
-  /** what is about no single entry or tag: the last of each kind */
+  /** Changes that concern no single entry or tag: the last of each kind. */
   others: ReadonlyArray<Change>
-  /** in place of ids of which there are too many: a Bloom filter */
+  /** A Bloom filter, in place of too many ids. */
   bits: Uint8Array | undefined
 }
 
-/** A change may be applied later than it is heard, so the first of several may stand for all. */
+/** A change may be applied later than it is received, so one change may stand for several. */
 const keep = (self: Waiting, change: Change): void => {
   if (change._tag === "Changed") keepId(self, change.id)
   else if (change._tag === "TagChanged" && self.tags.size < waitingChanges) self.tags.add(change.tag)
@@ -73,7 +73,7 @@ const take = (self: Waiting): ReadonlyArray<Change> => {
   return changes
 }
 
-/** Two bits of 2^23 for an id: where 300,000 have changed, one of 200 others is taken for changed too. */
+/** Two bits of 2^23 for an id. After 300,000 changes, one of 200 other ids counts as changed, too. */
 const firstOf = (hash: number): number => hash & 0x7fffff
 const secondOf = (hash: number): number => Math.imul(hash, 0x9e3779b1) >>> 9
 

@@ -45,7 +45,7 @@ export const counterLaws = allExcused({
     yield* same(yield* store.increment("n", 1), 2, "and stays")
   }),
 
-  "a sum that is no safe integer fails and changes nothing": Effect.fnUntraced(function*(store) {
+  "a sum that is not a safe integer fails and changes nothing": Effect.fnUntraced(function*(store) {
     yield* store.increment("n", most)
     yield* store.increment("m", -most)
     for (

@@ -1,4 +1,4 @@
-/** Laws of the markers of ids, for stores that keep them (`capabilities.dependencies`). */
+/** Laws of the markers of ids, for stores that support them (`capabilities.dependencies`). */
 import * as Effect from "effect/Effect"
 import type { Store } from "../../ports/store.ts"
 import { same } from "../law.ts"
@@ -10,13 +10,13 @@ const tags = ["~=a:1", "~*a", "~=a:2"]
 
 const versionsOf = (store: Store) => Effect.map(store.get("none", tags), ({ versions }) => versions)
 
-/** Which of the markers are there after a step, of those of an id, of its group and of another id of that. */
+/** Which markers remain after a step: those of an id, of its group, and of another id in that group. */
 const leaves = (step: (store: Store) => Effect.Effect<unknown, unknown>, left: ReadonlyArray<boolean>): Check =>
   law(Effect.fnUntraced(function*(store) {
     const before = (yield* store.markers(tags)).markers.map(({ version }) => version)
     yield* step(store)
     const after = yield* versionsOf(store)
-    // The second is of a group.
+    // The second marker is that of a group.
     const isKept = (i: number) => left[i] === true || (i === 1 && store.capabilities.dependencies === "ids")
     yield* same(after, before.map((version, i) => isKept(i) ? version : undefined), "what is left")
   }))

@@ -1,4 +1,4 @@
-/** Laws of failure notes: what `Granted` says about the leaders before. */
+/** Laws of failure notes, which `Granted` reports about earlier leaders. */
 import * as Effect from "effect/Effect"
 import type { Store } from "../../ports/store.ts"
 import { same } from "../law.ts"
@@ -34,7 +34,7 @@ export const failureLaws: Record<string, Check> = {
     yield* same(failuresOf(yield* store.acquire("other", asking("b"))), undefined, "nobody has failed at another id")
   }),
 
-  "joining answers with the failures, Wait without": Effect.fnUntraced(function*(store) {
+  "joining answers with the failures, Wait without them": Effect.fnUntraced(function*(store) {
     yield* fails(store, 1)
     yield* answers(store, [1, [1]], "the leader")
     yield* same(failuresOf(yield* store.acquire("id", asking("c", { join: true }))), [1, [1]], "joining")

@@ -1,4 +1,4 @@
-/** Fixtures of the laws of stores. */
+/** Fixtures for the laws of stores. */
 import * as Effect from "effect/Effect"
 import type { Meta, Stored } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
@@ -11,7 +11,7 @@ export const writeId = (n: number) => n.toString(16).padStart(32, "0")
 
 export const version = (n: number) => n.toString(16).padStart(24, "0")
 
-/** The half of a version that a soft invalidation leaves as it is. */
+/** The half of a version that a soft invalidation keeps. */
 export const hardHalf = (version: string) => version.slice(0, 12)
 
 export const meta: Meta = {
@@ -35,7 +35,7 @@ export const read = (store: Store, id: string) => Effect.map(store.get(id, []), 
 export const stores = (store: Store, id: string, expected: Stored | undefined, message: string) =>
   Effect.flatMap(read(store, id), (stored) => same(plain(stored), expected, message))
 
-/** An entry whose bytes are a plain `Uint8Array`: a store may answer any class of bytes. */
+/** An entry with its bytes as a plain `Uint8Array`. A store may return any class of bytes. */
 export const plain = (stored: Stored | undefined): Stored | undefined =>
   stored === undefined ? undefined : { meta: stored.meta, payload: Uint8Array.from(stored.payload) }
 
@@ -53,7 +53,7 @@ export const acquireLease = (store: Store, id: string, options: AcquireOptions) 
       ? Effect.succeed(acquired.generation)
       : Effect.as(same(acquired._tag, "Granted", `${options.owner} may load`), ""))
 
-/** The failures in an answer of `acquire`: their number and the bytes of the last note. */
+/** The failures in an answer to `acquire`: their number and the bytes of the last note. */
 export const failuresOf = (acquired: Acquired): unknown =>
   acquired._tag === "Granted"
     ? acquired.failures && [acquired.failures.count, Array.from(acquired.failures.note)]

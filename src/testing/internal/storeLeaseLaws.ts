@@ -1,4 +1,4 @@
-/** Laws of leases and generations: which results are stored, and which are too late. */
+/** Laws of leases and generations: which results are stored, and which arrive too late. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Stored } from "../../CacheEntry.ts"
@@ -153,7 +153,7 @@ export const generationLaws: Record<string, Check> = {
 
 const rounds = Array.from({ length: 20 }, (_, round) => round)
 
-/** The longest that a store may take to end an operation whose caller was interrupted. */
+/** The longest time a store may take to end an operation whose caller was interrupted. */
 const settled = Effect.sleep("3 seconds")
 
 export const raceLaws: Record<string, Check> = {

@@ -1,4 +1,4 @@
-/** Laws of operations on many ids: each does what the same operation on one id does. */
+/** Laws of operations on many ids. Each has the same effect as the operation on one id. */
 import * as Effect from "effect/Effect"
 import type { AcquireRequest } from "../../ports/store.ts"
 import { same } from "../law.ts"

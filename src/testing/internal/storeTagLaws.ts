@@ -114,7 +114,7 @@ export const tagLaws: Record<string, Check> = {
     yield* same((yield* store.get("id", ["soft"])).versions, [softened.markers[0]!.version], "get")
   }),
 
-  "a soft invalidation makes missing markers": Effect.fnUntraced(function*(store) {
+  "a soft invalidation creates missing markers": Effect.fnUntraced(function*(store) {
     yield* store.invalidateTags(["tag", ...oddTexts], "soft")
     const { markers, seq } = yield* store.markers(["tag", ...oddTexts])
     yield* same(new Set(markers.map(({ version }) => hardHalf(version))).size, oddTexts.length + 1, "all different")

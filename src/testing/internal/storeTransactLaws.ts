@@ -1,4 +1,4 @@
-/** Laws of `transact`, for stores that have it. */
+/** Laws of `transact`, for stores that support it. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Store, Transacted, TransactRequest, TransactStep } from "../../ports/store.ts"
@@ -17,7 +17,7 @@ import {
 
 type Transact = (request: Partial<TransactRequest>) => ReturnType<NonNullable<Store["transact"]>>
 
-/** A law that is excused where the store has no `transact`, or does not support a step of it. */
+/** A law that is excused if the store has no `transact`, or does not support one of its steps. */
 const law = (check: (store: Store, transact: Transact) => Effect.Effect<unknown, unknown>): Check => (store) => {
   const { transact } = store
   return transact === undefined
@@ -89,7 +89,7 @@ export const transactLaws: Record<string, Check> = {
     })
   ),
 
-  "checks of transact hold where nothing has changed": law(Effect.fnUntraced(function*(store, transact) {
+  "checks of transact hold if nothing has changed": law(Effect.fnUntraced(function*(store, transact) {
     yield* store.set("there", entry(1))
     yield* store.increment("n", 2)
     const answer = yield* transact({
@@ -107,7 +107,7 @@ export const transactLaws: Record<string, Check> = {
     yield* same(yield* store.increment("n", 0), 7, "added to")
   })),
 
-  "an entry that has expired or is gone by a tag is absent for a check of transact": law(
+  "an entry that has expired or was removed by a tag is absent for a check of transact": law(
     Effect.fnUntraced(function*(store, transact) {
       const { markers } = yield* store.markers(["tag", "soft"])
       const tags = ["tag", "soft"].map((tag, i) => ({ tag, version: markers[i]!.version }))
@@ -124,7 +124,7 @@ export const transactLaws: Record<string, Check> = {
     })
   ),
 
-  "transact ends the generations of what it sets and removes, and of nothing else": law(
+  "transact ends the generations of the ids that it sets and removes, and of no others": law(
     Effect.fnUntraced(function*(store, transact) {
       const [a, b, c] = yield* Effect.forEach(["a", "b", "c"], (id) => acquireLease(store, id, asking("me")))
       yield* transact({ steps: [set("a", 1), { _tag: "Remove", id: "b" }] })
@@ -158,7 +158,7 @@ export const transactLaws: Record<string, Check> = {
     })
   ),
 
-  "transact invalidates tags with the versions that it is given": law(Effect.fnUntraced(function*(store, transact) {
+  "transact invalidates tags with the given versions": law(Effect.fnUntraced(function*(store, transact) {
     const { markers } = yield* store.markers(["hard", "soft", "moved"])
     const former = ["hard", "soft", "moved"].map((tag, i) => ({ tag, version: markers[i]!.version }))
     for (const tag of former) yield* store.set(tag.tag, entry(1, { tags: [tag] }))
@@ -202,7 +202,7 @@ export const transactLaws: Record<string, Check> = {
     })
   ),
 
-  "counters in transact: a sum that is no safe integer fails, and nothing happens": law(
+  "counters in transact: a sum that is not a safe integer fails, and nothing happens": law(
     Effect.fnUntraced(function*(store, transact) {
       yield* store.increment("n", Number.MAX_SAFE_INTEGER)
       const error = yield* Effect.flip(transact({ steps: [set("a", 1), add("m", 1), add("n", 1)] }))
@@ -214,7 +214,7 @@ export const transactLaws: Record<string, Check> = {
     })
   ),
 
-  "counters in transact are made, touched and removed": law(Effect.fnUntraced(function*(store, transact) {
+  "counters in transact are created, touched and removed": law(Effect.fnUntraced(function*(store, transact) {
     const now = yield* Clock.currentTimeMillis
     yield* store.increment("kept", 1, { expiresAt: now + 60_000 })
     yield* store.increment("removed", 1)
@@ -238,7 +238,7 @@ export const transactLaws: Record<string, Check> = {
     yield* same(yield* store.counter("kept"), { value: 3, expiresAt: now + 70_000 }, "touched")
   })),
 
-  "clear in transact removes what was before it, and nothing after": law(Effect.fnUntraced(function*(store, transact) {
+  "clear in transact removes earlier entries, and keeps later ones": law(Effect.fnUntraced(function*(store, transact) {
     yield* store.set("old", entry(1))
     yield* store.increment("n", 5)
     const generation = yield* acquireLease(store, "loading", asking("me"))
@@ -251,7 +251,7 @@ export const transactLaws: Record<string, Check> = {
     yield* same(yield* store.commit("loading", generation, entry(4)), false, "generations have ended")
   })),
 
-  "of transactions that check one value, and come at once, one is carried out": law(
+  "of concurrent transactions that check one value, one is carried out": law(
     Effect.fnUntraced(function*(store, transact) {
       yield* store.set("id", entry(0))
       const answers = yield* Effect.forEach(
@@ -272,7 +272,7 @@ export const transactLaws: Record<string, Check> = {
     })
   ),
 
-  "a position, where transact answers one, moves with every change, and stays without": law(
+  "a position, if transact answers with one, moves with every change, and only then": law(
     Effect.fnUntraced(function*(store, transact) {
       const look = Effect.map(transact({}), (answer) => answer._tag === "Committed" ? answer.position : undefined)
       if ((yield* look) === undefined) return

@@ -17,9 +17,9 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/processes/threads.test.ts"
   },
   {
-    name: "what is no plain file is opened",
+    name: "a file that is not plain is opened",
     in: "requirePlainFile",
-    find: "if (!stat.isFile()) throw refused(`${file} is refused because it is no plain file`)",
+    find: "if (!stat.isFile()) throw refused(`${file} is refused because it is not a plain file`)",
     replace: "",
     by: "test/drivers/sharedFolders.test.ts"
   },
@@ -40,7 +40,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "everybody may put values into the folder",
     in: "othersOf",
-    find: `if ((mode & everybody) !== 0) return "everybody"`,
+    find: `if ((mode & everybody) !== 0) return "everyone"`,
     replace: "",
     by: "test/drivers/sharedFolders.test.ts"
   }

@@ -3,13 +3,13 @@ import type { Meta, Stored } from "../../../CacheEntry.ts"
 import type { Transaction } from "../database.ts"
 import * as Numbers from "./numbers.ts"
 
-/** The bytes that an entry takes beside its payload, its id and its tags: about. */
+/** The approximate bytes of an entry, without its payload, id and tags. */
 const rowSize = 500
 
 const sizeOf = (id: string, { meta, payload }: Stored): number =>
   rowSize + payload.length + 2 * id.length + meta.tags.reduce((size, { tag }) => size + 2 * tag.length + 32, 0)
 
-/** The entry of an id, `"damaged"` where another program has changed it. */
+/** The entry of an id, or `"damaged"` if another program has changed it. */
 export const find = async (transaction: Transaction, id: string): Promise<Stored | "damaged" | undefined> => {
   const [row, payload] = await Promise.all([
     transaction.objectStore("entries").get(id),
@@ -20,13 +20,13 @@ export const find = async (transaction: Transaction, id: string): Promise<Stored
   return isWhole ? { meta: row.meta, payload } : "damaged"
 }
 
-/** As `find`; one that cannot be read is none. */
+/** Like `find`, but a damaged entry counts as missing. */
 export const readable = async (transaction: Transaction, id: string): Promise<Stored | undefined> => {
   const found = await find(transaction, id)
   return found === "damaged" ? undefined : found
 }
 
-/** Writes an entry, and removes others where all of them take more than `maxSize`. */
+/** Writes an entry, and evicts others if the total exceeds `maxSize`. */
 export const put = async (transaction: Transaction, id: string, entry: Stored, limits: {
   readonly maxSize: number
   readonly now: number
@@ -37,7 +37,7 @@ export const put = async (transaction: Transaction, id: string, entry: Stored, l
   const order = await Numbers.add(transaction, "order", 1)
   await Promise.all([
     entries.put({ meta: entry.meta, size, order }, id),
-    // Bytes of its own: a view would be stored with all that lies beside it.
+    // A copy, because a view would be stored with its whole buffer.
     transaction.objectStore("payloads").put(entry.payload.slice(), id)
   ])
   const all = await Numbers.add(transaction, "size", size - (former?.size ?? 0))
@@ -45,7 +45,6 @@ export const put = async (transaction: Transaction, id: string, entry: Stored, l
   if (all > limits.maxSize) await makeRoom(transaction, { ...limits, to: limits.maxSize * 0.9, but: id })
 }
 
-/** Replaces the metadata of an entry. */
 export const putMeta = async (transaction: Transaction, id: string, meta: Meta): Promise<void> => {
   const entries = transaction.objectStore("entries")
   const row = await entries.get(id)
@@ -74,7 +73,7 @@ export const clear = async (transaction: Transaction): Promise<void> => {
   await transaction.objectStore("numbers").delete("size")
 }
 
-/** Removes expired entries, then those that were written first, until all of them take no more than `to`. */
+/** Evicts expired entries, then the oldest-written, until the total is at most `to`. */
 const makeRoom = async (transaction: Transaction, { but, now, to }: {
   readonly now: number
   readonly to: number
@@ -96,11 +95,11 @@ const makeRoom = async (transaction: Transaction, { but, now, to }: {
   await transaction.objectStore("numbers").put(size, "size")
 }
 
-/** Removes half of the entries, where the browser has no room for more. */
+/** Evicts half of the entries, for a browser that has no room. */
 export const halve = async (transaction: Transaction, now: number): Promise<void> =>
   await makeRoom(transaction, { now, to: await Numbers.get(transaction, "size") / 2 })
 
-/** How many writes there are between two removals of expired records, and how many one removes of a kind. */
+/** How many writes happen between two removals of expired records, and how many of each kind one removes. */
 const tidyEvery = 64
 const tidyAtMost = 256
 

@@ -5,7 +5,7 @@ import type { InvalidationMode, Marker, Markers } from "../../../ports/store.ts"
 import type { Transaction } from "../database.ts"
 import * as Numbers from "./numbers.ts"
 
-/** The markers of tags as a table that answers at once. */
+/** The versions of tags, as a table for synchronous look-ups. */
 export const versionsOf = async (
   transaction: Transaction,
   tags: ReadonlyArray<string>
@@ -17,7 +17,7 @@ export const versionsOf = async (
   return { version: (tag) => found.get(tag) }
 }
 
-/** The markers of tags, made where there are none; and the tags whose markers had to go for that. */
+/** The markers of tags, created if missing, and the tags whose markers were dropped to make room. */
 export const getOrMake = async (
   transaction: Transaction,
   tags: ReadonlyArray<string>,
@@ -34,7 +34,7 @@ export const getOrMake = async (
   return { seq, markers, dropped: await dropMarkers(transaction) }
 }
 
-/** Gives tags new versions; answers the tags whose markers had to go for that. */
+/** Gives tags new versions. Answers with the tags whose markers were dropped to make room. */
 export const invalidate = async (
   transaction: Transaction,
   tags: ReadonlyArray<string>,

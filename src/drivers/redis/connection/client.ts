@@ -1,9 +1,9 @@
-/** The client library: the package `redis`, or clients that the program makes. */
+/** The client library: the package `redis`, or clients that the program creates. */
 import * as Effect from "effect/Effect"
 import { CacheConfigError } from "../../../CacheError.ts"
 import { Fault, faultOf, type Scrub, unfit } from "../fault.ts"
 
-/** The part of a client of the package `redis` that is used here. */
+/** The part of a client of the package `redis` that the store uses. */
 export interface Client {
   connect(): Promise<unknown>
   destroy(): void
@@ -19,31 +19,29 @@ export interface Address {
   readonly port: number
 }
 
-/** The settings of a connection. */
 export interface Settings {
   readonly username: string | undefined
   readonly password: string | undefined
   readonly database: number
-  /** Options of `node:tls`; `undefined`: no TLS. */
+  /** Options of `node:tls`, or `undefined` without TLS. */
   readonly tls: Readonly<Record<string, unknown>> | undefined
 }
 
-/** Makes a client for an address, or for `undefined` if the client has its own. It does not connect yet. */
+/** Creates a client for an address, or for `undefined` if the client has its own. It does not connect yet. */
 export type MakeClient = (address: Address | undefined, settings: Settings, more?: ClientOptions) => Client
 
-/** Options of the client for one connection. */
 export interface ClientOptions {
   readonly RESP?: 3
-  /** The client emits `invalidate`. */
+  /** Makes the client emit `invalidate`. */
   readonly emitInvalidate?: boolean
 }
 
-/** Bulk strings are answered as bytes: stored values are not text. */
+/** Bulk strings arrive as bytes, because stored values are not text. */
 const blobString = 36
 
 /**
- * No timeout: the client's would cost an `AbortSignal` and a timer a command, which live for five seconds. A connection
- * checks the time by itself.
+ * No timeout: the client's own costs an `AbortSignal` and a timer per command, which live for five seconds. Each
+ * connection checks the time instead.
  */
 const ours = {
   RESP: 2,
@@ -60,7 +58,7 @@ interface Library {
 /** Loads the package `redis`, which is optional. */
 export const load: Effect.Effect<Library, Fault> = Effect.suspend(() =>
   Effect.flatMap(
-    // In this form a bundler knows that it may be missing.
+    // A bundler understands from this form that the package may be missing.
     Effect.promise(() => import("redis").then((library) => library as unknown as Library, () => undefined)),
     (library) =>
       library === undefined
@@ -89,8 +87,9 @@ export const fromLibrary =
     })
 
 /**
- * Duplicates a client that the program makes, with its settings, but without its reconnect strategy. A function that
- * has never made a client is a mistake of the program; one that has may do so again. Throws `Fault`s.
+ * Duplicates a client that the program creates, with its settings but without its reconnect strategy. A function that
+ * throws before it has ever created a client is a mistake of the program; later failures may be temporary. Throws
+ * `Fault`s.
  */
 export const fromClient = (make: () => Client, scrub: Scrub): MakeClient => {
   let hasMade = false
@@ -102,7 +101,7 @@ export const fromClient = (make: () => Client, scrub: Scrub): MakeClient => {
       if (hasMade) throw fault
       throw thrown instanceof CacheConfigError
         ? new Fault("Unsupported", fault.message, misconfigured, true)
-        : unfit(`The function "client" has thrown: ${fault.message}`)
+        : unfit(`The function "client" threw: ${fault.message}`)
     }
   }
   return (_address, _settings, more) => {
@@ -121,6 +120,6 @@ export const destroy = (client: Client): void => {
   try {
     client.destroy()
   } catch {
-    // It was never open, or is closed.
+    // It was never open, or is already closed.
   }
 }

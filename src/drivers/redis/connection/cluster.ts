@@ -1,9 +1,8 @@
 /**
- * The masters of a cluster: which of them has a slot, and how redirections are followed.
+ * The masters of a cluster: finds the master of a slot, and follows redirections.
  *
- * A command goes to the master that had its slot at the last look. If the slot has moved, the answer names another one
- * (`MOVED`, `ASK`), which is asked next. A lost connection, and an answer with `MOVED`, lead to another look at all
- * slots.
+ * A command goes to the master that last owned its slot. If the slot has moved, the answer names another node (`MOVED`,
+ * `ASK`), which is asked next. A lost connection, and an answer with `MOVED`, trigger another look at all slots.
  */
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
@@ -25,7 +24,7 @@ import type { Wire } from "./wire.ts"
 interface Options extends Omit<Connection.ConnectionOptions, "name" | "locate" | "onLost"> {
   readonly addresses: ReadonlyArray<Address>
   readonly name: string
-  /** The hash tag of the keys whose master's clock counts. */
+  /** The hash tag of the keys whose master provides the clock. */
   readonly controlTag: string
 }
 
@@ -45,20 +44,20 @@ interface Cluster {
   readonly controlSlot: number
   /** By address. */
   readonly nodes: Map<string, Node>
-  /** Nodes to which a connection is being opened. */
+  /** Nodes whose connection is being opened. */
   readonly opening: Map<string, Effect.Effect<Opened>>
-  /** Is open when the slots have to be asked for. */
+  /** Open while the slots have to be looked up. */
   readonly isOutdated: Latch.Latch
   readonly onMasters: Set<() => void>
   /** The address of the master of each slot. */
   owners: ReadonlyArray<string | undefined>
-  /** The addresses of all masters, as one text. */
+  /** The addresses of all masters, joined into one text. */
   masters: string
   /** The answer to commands for a slot without a master. */
   down: Fault
 }
 
-/** Opens connections to all masters. The fault is that of the last node that was asked, if none answered. */
+/** Opens connections to all masters. If no node answered, the fault is that of the last node asked. */
 export const open = Effect.fnUntraced(function*(
   options: Options
 ): Effect.fn.Return<readonly [Wire, Fault | undefined], never, Scope.Scope> {
@@ -144,7 +143,7 @@ const keepLooking = (self: Cluster): Effect.Effect<never> =>
     if (fault !== undefined || !isWhole(self)) self.isOutdated.openUnsafe()
   }))
 
-/** The connection to a node. A new node is not up before the first attempt to connect. */
+/** The connection to a node. A new connection is ready, or has failed, after its first attempt. */
 const nodeAt = (self: Cluster, address: Address): Effect.Effect<Opened> => {
   const { context, nodes, opening } = self
   const at = nameOf(address)
@@ -177,7 +176,7 @@ const openNode = Effect.fnUntraced(function*(self: Cluster, address: Address): E
   return [node, fault]
 })
 
-/** Asks for all slots until a node knows them. Answers why a master cannot be used. */
+/** Asks nodes for the slots until one knows all of them. Answers with the fault that keeps a master from being used. */
 const look = Effect.fnUntraced(function*(self: Cluster): Effect.fn.Return<Fault | undefined> {
   const up = Array.from(self.nodes.values()).filter(({ connection }) => Connection.isUp(connection))
   let fault: Fault | undefined
@@ -199,7 +198,7 @@ const look = Effect.fnUntraced(function*(self: Cluster): Effect.fn.Return<Fault 
 const ask = (connection: Connection.Connection, args: Connection.Args): Effect.Effect<unknown> =>
   Effect.callback((resume) => Connection.send(connection, args, (answer) => resume(Effect.succeed(answer))))
 
-/** Takes over the slots. Connects to new masters, and closes the connections to former ones. */
+/** Adopts the slots. Connects to new masters, and closes the connections to former ones. */
 const adopt = Effect.fnUntraced(function*(
   self: Cluster,
   ranges: ReadonlyArray<Replies.SlotRange>
@@ -218,7 +217,7 @@ const adopt = Effect.fnUntraced(function*(
   }
   for (const [name, node] of self.nodes) {
     if (byName.has(name)) continue
-    // It has no slots any more, or has become a replica.
+    // The node has lost its slots, or has become a replica.
     self.nodes.delete(name)
     yield* Effect.forkIn(node.close, self.scope)
   }
@@ -249,7 +248,7 @@ const sendTo = (self: Cluster, connection: Connection.Connection | undefined, se
   }, sending.late)
 }
 
-/** Sends a command to the node that the answer names, or again if the fault passes. */
+/** Sends a command to the node that the answer names, or again if the fault is temporary. */
 const redirect = (self: Cluster, sending: Sending, fault: Fault): void => {
   const { clock, context, nodes, options } = self
   const redirection = Replies.redirection(fault.message)

@@ -2,8 +2,8 @@
  * A connection to one server: its state, and the commands that have no answer yet.
  *
  * The client's own timeout ends when a command is written, its offline queue keeps commands for later, and its pings
- * wait forever, so none of them is used. A command that is not answered in time fails, and a connection whose oldest
- * command stays unanswered is thrown away. Nothing is sent while there is no connection.
+ * wait forever, so none of them is used. A command without a timely answer fails, and a connection whose oldest command
+ * stays unanswered is replaced. Nothing is sent while the connection is down.
  */
 import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
@@ -15,22 +15,22 @@ import type { Address, Client, MakeClient, Settings } from "./client.ts"
 
 export type Args = ReadonlyArray<string | Uint8Array>
 
-/** Takes the answer to a command, or a `Fault`. It is called once, perhaps before `send` returns. */
+/** Receives the answer to a command, or a `Fault`. Called once, possibly before `send` returns. */
 export type Done = (answer: unknown) => void
 
 /** A new connection to a server that may lack data. */
 export interface Fresh {
   readonly client: Client
-  /** The run of the former server, if it is known. */
+  /** The run of the previous server, if it is known. */
   readonly formerRun: string | undefined
-  /** When the connection to that server was lost, by the monotonic clock. */
+  /** When the connection to that server was lost, on the monotonic clock. */
   readonly lostAt: number
 }
 
 export interface ConnectionOptions {
   /** The address of the server, for messages. */
   readonly name: string
-  /** Finds the server before each attempt; `undefined`: the client knows it. */
+  /** Finds the server before each attempt. `undefined` if the client knows its address. */
   readonly locate: Effect.Effect<Address | undefined, Fault>
   readonly makeClient: MakeClient
   readonly settings: Settings
@@ -38,21 +38,21 @@ export interface ConnectionOptions {
   readonly scripts: ReadonlyArray<string>
   readonly scrub: Scrub
   readonly connectMillis: number
-  /** How long a command may take. */
+  /** The time limit of a command. */
   readonly commandMillis: number
-  /** Runs before the first command to a server that may lack what the former one had. */
+  /** Runs before the first command to a server that may lack data of the previous one. */
   readonly recover: (fresh: Fresh) => Effect.Effect<void, Fault>
-  /** The first server of this connection may lack data, too: it has replaced the one of another connection. */
+  /** The first server of this connection may lack data, too, because it replaces the server of another connection. */
   readonly mayLack?: boolean
   readonly onLost?: (() => void) | undefined
 }
 
 interface Command {
-  /** Missing after its call: its closure would outlive the young generation of the heap otherwise. */
+  /** Cleared after its call. Otherwise its closure would outlive the young generation of the heap. */
   done: Done | undefined
-  /** Takes an answer that comes after `done` got a timeout. */
+  /** Receives an answer that arrives after `done` got a timeout. */
   readonly late: Done | undefined
-  /** In the time of the program. */
+  /** On the program's clock. */
   readonly sentAt: number
   isAnswered: boolean
 }
@@ -60,25 +60,25 @@ interface Command {
 export interface Connection {
   readonly options: ConnectionOptions
   readonly clock: Clock.Clock
-  /** Is open while commands wait for answers. */
+  /** Open while commands wait for answers. */
   readonly isBusy: Latch.Latch
   client: Client | undefined
-  /** Throws the present client away. */
+  /** Discards the current client. */
   lose: ((why: Fault) => void) | undefined
-  /** The answer to commands while there is no client. */
+  /** The answer to commands while the connection is down. */
   down: Fault
   commands: Array<Command>
-  /** How many of the commands, from the first, are answered. */
+  /** How many commands, counted from the first, have an answer. */
   answered: number
   isWaiting: boolean
   hasConnected: boolean
-  /** The server's clock less ours, in milliseconds; 0 where both show the same. */
+  /** The server's clock minus the local one, in milliseconds. 0 if they agree. */
   offset: number
-  /** How much the program's clock was moved by a test before the first measurement. */
+  /** How far a test had moved the program's clock before the first measurement. */
   movedBefore: number | undefined
-  /** The run of the server that has everything. */
+  /** The run of the server that has all data. */
   run: string | undefined
-  /** When the last connection to it was lost. */
+  /** When the last connection to that server was lost. */
   lostAt: number
 }
 
@@ -124,7 +124,7 @@ export const send = (self: Connection, args: Args, done: Done, late?: Done): voi
   )
 }
 
-/** The time of the program counts while a command waits for its answer. */
+/** Program time counts while a command waits for its answer. */
 const keepTime = (self: Connection): void => {
   if (self.isWaiting === self.commands.length > self.answered) return
   self.isWaiting = !self.isWaiting
@@ -145,14 +145,13 @@ const settle = (self: Connection, command: Command, answer: unknown): void => {
   if (isLate) command.late?.(answer)
 }
 
-/** Calls `done` the first time. */
+/** Calls `done` once. */
 const complete = (command: Command, answer: unknown): void => {
   const { done } = command
   command.done = undefined
   done?.(answer)
 }
 
-/** Fails all commands without an answer. */
 export const failAll = (self: Connection, why: Fault): void => {
   const { commands } = self
   self.commands = []
@@ -161,18 +160,18 @@ export const failAll = (self: Connection, why: Fault): void => {
   for (const command of commands) complete(command, why)
 }
 
-/** Fails commands without an answer in time, and loses a connection that answers nothing. */
+/** Fails commands whose answer is late, and drops a connection that has stopped answering. */
 export const look = (self: Connection): void => {
   const { answered, commands, options: { commandMillis, name } } = self
   const now = programMillis(self.clock)
   for (let i = answered; i < commands.length; i++) {
     const command = commands[i]!
     if (now - command.sentAt < commandMillis) break
-    complete(command, new Fault("Timeout", `${name} has not answered in ${commandMillis} ms`))
+    complete(command, new Fault("Timeout", `${name} did not answer within ${commandMillis} ms`))
   }
   const oldest = self.commands[self.answered]
   if (oldest === undefined) self.isBusy.closeUnsafe()
   else if (now - oldest.sentAt > Limits.connection.overdue * commandMillis) {
-    self.lose?.(new Fault("Timeout", `${name} does not answer: the connection is thrown away`))
+    self.lose?.(new Fault("Timeout", `${name} does not answer: the connection is closed`))
   }
 }

@@ -1,17 +1,17 @@
-/** The questions that a connection asks a server before it is used. */
+/** The questions that a connection asks a server before its first use. */
 import * as net from "node:net"
 import * as tls from "node:tls"
 import { Fault, faultOf, isFault, type Scrub, unfit } from "../fault.ts"
 import { hasRole, toTime } from "../protocol/replies.ts"
 import type { Address, Client } from "./client.ts"
 
-/** The answers of a server that can be used. */
+/** The answers of a usable server. */
 interface Greeting {
-  /** Its clock, in epoch milliseconds. */
+  /** The server's clock, in epoch milliseconds. */
   readonly time: number
   /** How long the questions took. */
   readonly tookMillis: number
-  /** Its `run_id`, another one after each start; empty if the user may not ask. */
+  /** The server's `run_id`, which changes with each start. Empty if the user may not ask for it. */
   readonly run: string
 }
 
@@ -22,16 +22,16 @@ interface Wanted {
   readonly nowMillis: () => number
 }
 
-/** The oldest release that has what the scripts need. */
+/** The oldest release whose features the scripts need. */
 const oldest = 7
 
-/** Checks that a store can use a server, and loads the scripts. Rejects with a `Fault`. */
+/** Checks that the store can use a server, and loads the scripts. Rejects with a `Fault`. */
 export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> => {
   const { isCluster, nowMillis, scripts, scrub } = wanted
   const ask = (...args: Array<string>): Promise<unknown> =>
     client.sendCommand(args).catch((thrown: unknown) => {
       const fault = faultOf(thrown, scrub)
-      // The rights that the store needs are found out with its first command.
+      // The first command of the store tests the rights that it needs.
       return fault.code === "NOPERM" || fault.code === "NOSCRIPT" ? undefined : fault
     })
   const askedAt = nowMillis()
@@ -41,15 +41,15 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
   const version = /^redis_version:(\d+)\.(\d+)/m.exec(text)
   if (version !== null && Number(version[1]) < oldest) {
     throw unfit(
-      `The server is Redis ${version[1]}.${version[2]}, which is too old: it has to be ${oldest}.0 or newer`
+      `The server is Redis ${version[1]}.${version[2]}, which is too old: the store needs ${oldest}.0 or newer`
     )
   }
   const mode = /^(?:redis|server)_mode:(\w+)/m.exec(text)?.[1]
-  // First, because a Sentinel has no TIME.
+  // First, because a Sentinel has no `TIME`.
   if (mode === "sentinel" || hasRole(role, "sentinel")) {
     throw unfit(
       isCluster
-        ? "The server is a Sentinel, and no node of a Redis cluster"
+        ? "The server is a Sentinel, not a node of a Redis cluster"
         : "The server is a Sentinel: name it in \"sentinel\", not in \"url\""
     )
   }
@@ -59,10 +59,10 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
     throw unfit("The server is a node of a Redis cluster: use RedisStore.makeCluster or CacheLayer.redisCluster")
   }
   if (mode === "standalone" && isCluster) {
-    throw unfit("The server is no node of a Redis cluster: use RedisStore.make or CacheLayer.redis")
+    throw unfit("The server is not a node of a Redis cluster: use RedisStore.make or CacheLayer.redis")
   }
   if (hasRole(role, "slave")) {
-    throw new Fault("Unsupported", "The server is a replica, which may lack what was just written", "REPLICA", true)
+    throw new Fault("Unsupported", "The server is a replica, which may lack the latest writes", "REPLICA", true)
   }
   for (const script of scripts) void client.sendCommand(["SCRIPT", "LOAD", script]).catch(() => {})
   return { time: toTime(time), tookMillis, run: /^run_id:(\w+)/m.exec(text)?.[1] ?? "" }
@@ -72,12 +72,12 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
 export const speaksPlainly = ({ host, port }: Address, timeout: number): Promise<boolean> =>
   answered((end) => {
     const socket = net.connect({ host, port, timeout }, () => void socket.write("PING\r\n"))
-    // The answer may be that a password is missing.
+    // The answer may be an error about a missing password.
     socket.once("data", (bytes: Uint8Array) => end(bytes[0] === 0x2b || bytes[0] === 0x2d))
     return socket
   })
 
-/** Whether a server that hung up on a plain greeting speaks TLS. */
+/** Whether a server that closed a plain connection speaks TLS. */
 export const speaksTls = ({ host, port }: Address, timeout: number): Promise<boolean> =>
   answered((end) => {
     const servername = net.isIP(host) === 0 ? { servername: host } : {}
@@ -88,7 +88,7 @@ export const speaksTls = ({ host, port }: Address, timeout: number): Promise<boo
     return socket
   })
 
-/** The first answer of a socket; `false` if it ends without one. */
+/** The first answer of a socket, or `false` if it closes without one. */
 const answered = (open: (end: (answer: boolean) => void) => net.Socket): Promise<boolean> =>
   new Promise((resolve) => {
     const end = (answer: boolean) => {

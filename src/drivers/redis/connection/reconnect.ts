@@ -1,4 +1,4 @@
-/** Keeps a connection: connects again whenever it is lost, and compares the clocks. */
+/** Keeps a connection open: reconnects whenever it is lost, and compares the clocks. */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -46,7 +46,7 @@ const keepConnected = Effect.fnUntraced(function*(self: Connection.Connection, f
       self.options.onLost?.()
     }
     const jitter = 0.5 + (yield* Random.next) / 2
-    // A replica may become the master again, or its name may mean another server.
+    // A replica may become the master again, or its name may point to another server.
     const isRefused = why.isLasting && why.code !== "REPLICA"
     yield* Effect.sleep(isRefused ? refusedMillis : pause * jitter)
     pause = Math.min(longestPauseMillis, pause * 2)
@@ -62,7 +62,7 @@ const keepLooking = (self: Connection.Connection): Effect.Effect<never> =>
     )
   ))
 
-/** Notices that an idle connection is dead, and compares the clocks. */
+/** Detects that an idle connection is dead, and compares the clocks. */
 const keepBeating = (self: Connection.Connection): Effect.Effect<never> =>
   Effect.forever(Effect.andThen(
     Effect.sleep(Limits.connection.heartbeatMillis),
@@ -104,7 +104,7 @@ const use = (
   const ended = Deferred.makeUnsafe<Fault>()
   let wasReady = false
   const end = (why: Fault) => {
-    // At once: nothing more is sent to it.
+    // At once, so that nothing more is sent to this client.
     if (self.client === client) {
       self.client = undefined
       self.lostAt = monotonicMillis(self.clock)
@@ -112,7 +112,7 @@ const use = (
     Deferred.doneUnsafe(ended, Exit.succeed(why))
   }
   client.on("error", (thrown: unknown) => end(faultOf(thrown, scrub)))
-  client.on("end", () => end(new Fault("Unavailable", `${name} has hung up`, "HUNGUP")))
+  client.on("end", () => end(new Fault("Unavailable", `${name} closed the connection`, "HUNGUP")))
   return Effect.gen(function*() {
     const greeting = yield* ready(self, client, address)
     adjust(self, greeting.time, greeting.tookMillis)
@@ -133,7 +133,7 @@ const use = (
   )
 }
 
-/** Connects, checks the server and gives it what it may lack. */
+/** Connects, checks the server and restores the data that it may lack. */
 const ready = (self: Connection.Connection, client: Client, address: Address | undefined) => {
   const { clock, options, run } = self
   return Effect.tryPromise({
@@ -158,7 +158,7 @@ const ready = (self: Connection.Connection, client: Client, address: Address | u
   )
 }
 
-/** If only one side speaks TLS, the other one hangs up or says nothing. Waiting does not help then. */
+/** If only one side speaks TLS, the other one closes the connection or stays silent. Waiting does not help then. */
 const explained = (
   fault: Fault,
   address: Address | undefined,
@@ -173,24 +173,24 @@ const explained = (
   )
 }
 
-const plain = "speaks no TLS: use redis://, without the option \"tls\""
+const plain = "does not speak TLS: use redis://, without the option \"tls\""
 const secure = "speaks TLS: use rediss://, or the option \"tls\""
 
 // ---------------------------------------------------------------------------------------------------------------------
 // clocks
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** The clock of a program whose time is real. */
+/** The real clock of the machine. */
 const machine = Clock.Clock.defaultValue()
 
-/** How much further a test has moved the program's clock than the time that has passed. */
+/** How far a test has moved the program's clock beyond the time that has really passed. */
 const movedMillis = (clock: Clock.Clock): number =>
   clock === machine ? 0 : monotonicMillis(clock) - monotonicMillis(machine)
 
-/** Notes how far the server's clock is from ours, if it is further than the measurement's error. */
+/** Records the distance between the clocks, if it exceeds the error of the measurement. */
 const adjust = (self: Connection.Connection, time: number, tookMillis: number): void => {
   const { clock } = self
-  // A test moves its clock to make entries expire: the server's clock has not moved.
+  // A test moves its clock to make entries expire. The server's clock does not move with it.
   self.movedBefore ??= movedMillis(clock)
   const measured = time - clock.currentTimeMillisUnsafe() + tookMillis / 2 + movedMillis(clock) - self.movedBefore
   const slack = Limits.connection.clockMillis + tookMillis / 2

@@ -13,15 +13,15 @@ import { locateMaster } from "./sentinel.ts"
 import type { Wire } from "./wire.ts"
 
 /**
- * Connects. Fails if waiting does not help: a wrong password, a server of another kind. If the server only cannot be
- * reached, further attempts follow, unless the connection is required.
+ * Connects. Fails if waiting does not help: a wrong password, a server of another kind. If the server is merely
+ * unreachable, further attempts follow, unless the connection is required.
  */
 export const connect = Effect.fnUntraced(function*(
   config: Config,
   { controlTag, ...more }: Pick<Connection.ConnectionOptions, "recover" | "scripts"> & { readonly controlTag: string }
 ): Effect.fn.Return<Wire, Fault, Scope.Scope> {
   const { addresses, client, commandMillis, isCluster, isRequired, name, scrub, sentinel, settings } = config
-  // A program that waits longer for an answer waits longer for a connection, too.
+  // A program that allows commands more time allows a connection as much.
   const connectMillis = Math.max(Limits.connection.connectMillis, commandMillis)
   const makeClient = client === undefined ? fromLibrary(yield* load, connectMillis) : fromClient(client, scrub)
   const options = { ...more, makeClient, settings, scrub, commandMillis, connectMillis, isCluster }
@@ -29,7 +29,7 @@ export const connect = Effect.fnUntraced(function*(
     ? yield* Cluster.open({ ...options, addresses, name, controlTag })
     : yield* single(config, options)
   if (fault?.code === misconfigured) return yield* Effect.die(new CacheConfigError({ message: fault.message }))
-  // Sentinels may name the former master for a moment.
+  // For a moment, Sentinels may still name the former master.
   const isPassing = fault?.code === "REPLICA" && sentinel !== undefined
   if (fault !== undefined && (isRequired || fault.isLasting && !isPassing)) return yield* Effect.fail(fault)
   return wire
@@ -46,7 +46,7 @@ const single = (
     Effect.flatMap(locate, (address) =>
       Effect.try({
         try: () => options.makeClient(address, options.settings, more),
-        // A function of the program may throw.
+        // The program's function may throw.
         catch: (thrown) => isFault(thrown) ? thrown : faultOf(thrown, scrub)
       }))
   return Effect.map(Reconnect.open({ ...options, name, locate }), ([connection, fault]) => [{
@@ -56,7 +56,7 @@ const single = (
     masters: () => [connection],
     makeClient,
     makeClients: (more) => Effect.map(makeClient(more), (client) => [client]),
-    // A change of the master begins with a lost connection.
+    // A change of master shows as a lost connection.
     onMasters: () => () => {},
     offset: () => connection.offset,
     run: () => connection.run ?? ""

@@ -1,4 +1,4 @@
-/** Finds the master that Sentinels watch. */
+/** Finds the master through its Sentinels. */
 import * as Effect from "effect/Effect"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { Fault, faultOf, type Scrub } from "../fault.ts"
@@ -19,10 +19,10 @@ export const locateMaster = (sentinel: Sentinel, asking: Asking): Effect.Effect<
     for (const address of sentinel.addresses) {
       const found = yield* Effect.result(ask(address, sentinel, asking))
       if (found._tag === "Success") return found.success
-      // A Sentinel that is down may answer later, although another address is wrong.
+      // A Sentinel that is down may answer later, so its failure counts for more than a wrong address.
       if (last === undefined || found.failure.code !== noSentinel) last = found.failure
     }
-    return yield* Effect.fail(last ?? new Fault("Unavailable", "There is no Sentinel"))
+    return yield* Effect.fail(last ?? new Fault("Unavailable", "No Sentinel is configured"))
   })
 
 const ask = (
@@ -53,7 +53,7 @@ const ask = (
     Effect.flatMap((answer) => {
       const [host, port] = Array.isArray(answer) ? answer.map(String) : []
       return host === undefined || !(Number(port) > 0)
-        ? Effect.fail(new Fault("Unavailable", `The Sentinel ${nameOf(address)} knows no master "${name}"`))
+        ? Effect.fail(new Fault("Unavailable", `The Sentinel ${nameOf(address)} does not know the master "${name}"`))
         : Effect.succeed({ host, port: Number(port) })
     })
   )
@@ -66,7 +66,7 @@ const ofSentinel = (fault: Fault, address: Address): Fault =>
       "Unsupported",
       `The server ${
         nameOf(address)
-      } is no Sentinel: "nodes" of "sentinel" are Sentinels, and a server that none watches is in "url"`,
+      } is not a Sentinel: list Sentinels in "nodes" of "sentinel", or name a server without Sentinels in "url"`,
       noSentinel,
       true
     )

@@ -8,7 +8,7 @@ import { groupOf, groupTag, idOfTag } from "../../../internal/store/markers/idTa
  */
 export type KeyKind = "v" | "l" | "f" | "d" | "t" | "n"
 
-/** A key by its kind and its id, tag or name. */
+/** A key, by its kind and by its id, tag or name. */
 export type Named = readonly [kind: KeyKind, text: string]
 
 /** The marker of a tag. The marker of an id is in the slot of the id. */
@@ -17,19 +17,18 @@ export const markerOf = (tag: string): Named => {
   return id === undefined ? ["t", tag] : ["d", id]
 }
 
-/** The keys that a write of an entry changes: the entry, its lease and note, and the markers of its id. */
+/** The keys that a write of an entry changes: the entry, its lease and failure note, and the markers of its id. */
 export const keysOfWrite = (id: string, isCluster: boolean): ReadonlyArray<Named> =>
-  // On a cluster the marker of its group would be in another slot.
+  // On a cluster, the marker of the group would be in another slot.
   isCluster
     ? [["v", id], ["l", id], ["f", id], ["d", id]]
     : [["v", id], ["l", id], ["f", id], ["d", id], markerOf(groupTag(groupOf(id)))]
 
-/** An entry, its lease and the failure note of its last leader. */
 export const leaseKeys = (id: string): ReadonlyArray<Named> => [["v", id], ["l", id], ["f", id]]
 
 const special = /[%:{}*?[\]\\]/g
 
-/** Encodes the characters that have a meaning in keys and patterns: two prefixes never share a key. */
+/** Encodes the characters that have a meaning in keys and patterns, so that two prefixes never share a key. */
 const encodePrefix = (prefix: string): string =>
   prefix.replace(special, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
 
@@ -41,7 +40,10 @@ const placeOf = (text: string): string => {
   return end > 1 ? text.slice(1, end) : text
 }
 
-/** The hash tag of an id: six letters. An id itself cannot be one, because `}` ends it, and an empty one is none. */
+/**
+ * The hash tag of an id: six letters. The id itself cannot serve as a hash tag: `}` would end it, and Redis ignores an
+ * empty one.
+ */
 export const hashOf = (text: string): string => {
   const sum = crc32(placeOf(text))
   return letters[sum & 63]! + letters[sum >>> 6 & 63]! + letters[sum >>> 12 & 63]! + letters[sum >>> 18 & 63]! +
@@ -53,49 +55,48 @@ const hashSize = 6
 const unusual = /[\0\ud800-\udfff]/
 const escaped = /\0|[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]/g
 
-/** Escapes lone surrogates, which have no UTF-8 form, with NUL before them, and so NUL, too. */
+/** Escapes lone surrogates, which have no UTF-8 form, with a preceding NUL; NUL itself is escaped too. */
 const escape = (text: string): string =>
   unusual.test(text)
     ? text.replace(escaped, (part) =>
       part.length === 2 ? part : part === "\0" ? "\u00000" : `\0${part.charCodeAt(0).toString(16)}`)
     : text
 
-/** Reverses `escape`. */
 const unescape = (text: string): string =>
   text.includes("\0")
     ? text.replace(/\0(0|d[89a-f][0-9a-f]{2})/g, (_, code: string) =>
       code === "0" ? "\0" : String.fromCharCode(Number.parseInt(code, 16)))
     : text
 
-/** The names of the keys of one prefix. */
+/** The key names of one prefix. */
 export interface Keys {
   readonly prefix: string
-  /** The era of all keys: `clear` begins another one. */
+  /** The current era, shared by all keys. `clear` starts another one. */
   readonly era: string
   /** Counts the invalidations of tags. */
   readonly sequence: string
-  /** A time that was written in a run of the server. */
+  /** A time written during one run of the server. */
   readonly timeOf: (run: string) => string
-  /** The hash tag of the keys of no id: the era and the count among them. */
+  /** The hash tag of keys that belong to no id, such as the era and the sequence. */
   readonly controlTag: string
   readonly of: (kind: KeyKind, era: string, text: string) => string
-  /** A pattern for the keys of a kind in an era whose texts begin with a prefix. It may match other keys. */
+  /** A pattern for the keys of one kind and era whose texts begin with a prefix. It may match other keys. */
   readonly pattern: (kind: KeyKind, era: string, prefix: string) => string
-  /** The parts of a key; `undefined` for a key with another kind of name. */
+  /** The parts of a key, or `undefined` for a name of another kind. */
   readonly partsOf: (key: string) => KeyParts | undefined
-  /** A lock. It belongs to no era. */
+  /** The lock. It belongs to no era. */
   readonly lock: (name: string) => string
-  /** The last token of the holders of a lock. It belongs to no era. */
+  /** The token of the lock's last holder. It belongs to no era. */
   readonly lockToken: (name: string) => string
-  /** The state of a guard of a kind. It belongs to no era. */
+  /** The state of one guard. It belongs to no era. */
   readonly guard: (kind: string, name: string) => string
-  /** The prefixes of tracked keys: entries, failure notes, markers, the era, and `untracked`. */
+  /** The prefixes of tracked keys: entries, failure notes, markers, the era and `untracked`. */
   readonly tracked: ReadonlyArray<string>
-  /** Exists while there is a process that may not track: the others then publish their changes. */
+  /** Exists while some process lacks the right to track. The others then publish their changes. */
   readonly untracked: string
-  /** The channel of these messages. */
+  /** The channel of published changes. */
   readonly changes: string
-  /** A pattern for all channels. An ACL that allows just these allows this very pattern, and no narrower one. */
+  /** A pattern for all channels. An ACL that allows exactly these channels allows this pattern, and no narrower one. */
   readonly allChannels: string
   /** A pattern for the keys of all eras. */
   readonly allEras: string
@@ -121,7 +122,7 @@ export const make = (given: string): Keys => {
     controlTag: prefix,
     of: (kind, era, text) => `${headOf(kind, era)}${hashOf(text)}}${escape(text)}`,
     pattern: (kind, era, text) =>
-      // A lone surrogate at its end may be half of a character in a longer text.
+      // A lone surrogate at the end may be half of a character in a longer text.
       `${headOf(kind, era)}??????}${unusual.test(text) ? "" : text.replace(glob, "\\$&")}*`,
     partsOf(key) {
       const found = parts.exec(key)
@@ -146,7 +147,6 @@ export const make = (given: string): Keys => {
 
 export const slotCount = 16_384
 
-/** The table of CRC-16 (XMODEM), the hash function of Redis slots. */
 const table = Uint16Array.from({ length: 256 }, (_, byte) => {
   let sum = byte << 8
   for (let bit = 0; bit < 8; bit++) sum = (sum & 0x8000) === 0 ? sum << 1 : (sum << 1) ^ 0x1021
@@ -159,8 +159,7 @@ const sumOf = (bytes: Uint8Array): number => {
   return sum
 }
 
-/** The slot of what is between the braces of a key. */
+/** The slot of a hash tag. */
 export const slotOf = (tag: string): number => sumOf(Buffer.from(tag)) % slotCount
 
-/** The slot of a key. */
 export const slotOfKey = ([, text]: Named): number => slotOf(hashOf(text))

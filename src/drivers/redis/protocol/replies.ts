@@ -1,4 +1,4 @@
-/** Answers of servers, checked: `undefined` or a fault for all others. Nothing here throws. */
+/** Decoders of the servers' answers. An answer of another shape becomes `undefined` or a fault; nothing here throws. */
 import { crc32 } from "node:zlib"
 import type { Stored } from "../../../CacheEntry.ts"
 import { toHex } from "../../../internal/codec/bytes.ts"
@@ -22,7 +22,7 @@ const shifted = ({ meta, payload }: Stored, offset: number): Stored => ({
   payload
 })
 
-/** The bytes of an entry, in the time of the server. */
+/** The bytes of an entry, with its times on the server's clock. */
 export const toFrame = (id: string, entry: Stored, offset: number): Buffer => {
   const frame = Frame.encode(id, offset === 0 ? entry : shifted(entry, offset), crc32)
   return Buffer.from(frame.buffer, frame.byteOffset, frame.length)
@@ -30,13 +30,13 @@ export const toFrame = (id: string, entry: Stored, offset: number): Buffer => {
 
 interface Decoded {
   readonly entry: Stored | undefined
-  /** It is a frame of this release with a wrong byte. */
+  /** The frame is of this release, but its bytes are corrupt. */
   readonly isDamaged: boolean
 }
 
 const missing: Decoded = { entry: undefined, isDamaged: false }
 
-/** The value under the key of an id. A frame of another release is a miss, and so is a value of another program. */
+/** Decodes the value under the key of an id. A frame of another release, or a value of another program, is a miss. */
 export const toEntry = (id: string, answer: unknown, offset: number): Decoded => {
   if (!Buffer.isBuffer(answer) || !isOurs(answer)) return missing
   const entry = Frame.decode(id, answer, crc32)
@@ -45,17 +45,17 @@ export const toEntry = (id: string, answer: unknown, offset: number): Decoded =>
 }
 
 /**
- * The mark in place of a value that the server has not taken, and that stays in the memory of one process: a frame of a
- * release that never existed, so a miss for every process, with a text by which that process recognizes it.
+ * A mark in place of a value that the server did not accept and that stays in the memory of one process. It looks like
+ * a frame of a release that never existed, so every process reads it as a miss, and its text lets that one process
+ * recognize it.
  */
 export const toMark = (text: string): Buffer => Buffer.from(`ec\0${text}`, "latin1")
 
 const isOurs = (frame: Buffer): boolean => frame[0] === 0x65 && frame[1] === 0x63 && frame[2] === Frame.format
 
-/** The `writeId` in a frame, damaged or not, as bytes. */
+/** The `writeId` of a frame as bytes, even if the frame is damaged. */
 export const rawWriteId = (frame: Buffer): Buffer => frame.subarray(4, 20)
 
-/** A `writeId` as bytes. */
 export const toRaw = (hex: string): Buffer => Buffer.from(hex, "hex")
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ export const toLease = (answer: unknown): LeaseAnswer | undefined => {
 
 const space = 32
 
-/** A failure note: how many, a space, and the note. */
+/** A failure note: the number of failures, a space, and the note. */
 const toFailures = (bytes: Buffer): Failures | undefined => {
   const end = bytes.indexOf(space)
   const count = end <= 0 ? NaN : Number(bytes.toString("latin1", 0, end))
@@ -105,34 +105,31 @@ const toFailures = (bytes: Buffer): Failures | undefined => {
 
 const versionSize = 12
 
-/** A version of a tag; `undefined` if there is none. */
+/** The version of a tag, or `undefined` if there is none. */
 export const toVersion = (answer: unknown): string | undefined =>
   Buffer.isBuffer(answer) && answer.length > versionSize ? toHex(answer, 0, versionSize) : undefined
 
-/** A marker: the version, and its place among the invalidations. */
+/** A marker: its version, and its place in the sequence of invalidations. */
 export const toMarker = (answer: unknown): Marker | undefined => {
   const version = toVersion(answer)
   const seq = version === undefined ? undefined : toCount((answer as Buffer).subarray(versionSize))
   return version === undefined || seq === undefined ? undefined : { version, seq }
 }
 
-/** A safe integer from 0 on. */
 export const toCount = (answer: unknown): number | undefined => {
   const text = toText(answer)
   return text !== undefined && /^\d{1,16}$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined
 }
 
-/** The name of an era: a safe integer, as text. */
+/** The name of an era: a non-negative safe integer, as text. */
 export const toEra = (answer: unknown): string | undefined => toCount(answer) === undefined ? undefined : toText(answer)
 
-/** A bulk string as text. */
 export const toText = (answer: unknown): string | undefined => Buffer.isBuffer(answer) ? answer.toString() : undefined
 
 // ---------------------------------------------------------------------------------------------------------------------
 // counters
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** A safe integer. */
 export const toInteger = (answer: unknown): number | undefined => {
   const text = toText(answer)
   return text !== undefined && /^-?\d{1,16}$/.test(text) && Number.isSafeInteger(Number(text))
@@ -140,7 +137,10 @@ export const toInteger = (answer: unknown): number | undefined => {
     : undefined
 }
 
-/** The value of a counter and when it expires, in epoch milliseconds of the server; -1: never, -2: there is none. */
+/**
+ * The value of a counter and its expiry, in epoch milliseconds of the server. -1 means never, -2 that the counter does
+ * not exist.
+ */
 export const toCounter = (value: unknown, expires: unknown, offset: number): Counter | undefined => {
   const number = toInteger(value)
   if (number === undefined || typeof expires !== "number" || expires === -2) return undefined
@@ -167,13 +167,13 @@ export const toPage = (answer: unknown): KeyPage | undefined => {
 // servers
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** The answer to `TIME` in epoch milliseconds; `NaN` if it is none. */
+/** The answer to `TIME` in epoch milliseconds, or `NaN` if it is malformed. */
 export const toTime = (answer: unknown): number => {
   const [seconds, micros] = Array.isArray(answer) ? answer.map(Number) : []
   return seconds === undefined || micros === undefined ? NaN : seconds * 1000 + micros / 1000
 }
 
-/** Whether a server has a role, by its answer to `ROLE`. */
+/** Whether the answer to `ROLE` names a role. */
 export const hasRole = (answer: unknown, role: "slave" | "sentinel"): boolean =>
   Array.isArray(answer) && String(answer[0]) === role
 
@@ -187,7 +187,7 @@ export interface SlotRange {
   readonly address: Address
 }
 
-/** The answer to `CLUSTER SLOTS`, if it has a master for every slot. `host` is that of the node that was asked. */
+/** The answer to `CLUSTER SLOTS`, if every slot has a master. `host` is the host of the queried node. */
 export const slots = (answer: unknown, host: string): ReadonlyArray<SlotRange> | undefined => {
   if (!Array.isArray(answer)) return undefined
   const ranges: Array<SlotRange> = []
@@ -198,7 +198,7 @@ export const slots = (answer: unknown, host: string): ReadonlyArray<SlotRange> |
     const named = at === null || at === undefined ? "" : String(at)
     if (!isSlot(from) || !isSlot(to) || from > to || !isPort(port)) return undefined
     covered += to - from + 1
-    // A node that does not know its own name has the address at which it answered.
+    // A node that does not know its own name is reachable at the address that was queried.
     ranges.push({ from, to, address: { host: named === "" || named === "?" ? host : named, port } })
   }
   return covered === slotCount ? ranges : undefined
@@ -214,7 +214,7 @@ interface Redirection extends Address {
   readonly kind: "MOVED" | "ASK"
 }
 
-/** The node that a command belongs to: `MOVED 3999 127.0.0.1:6381`. */
+/** The node that a redirection names: `MOVED 3999 127.0.0.1:6381`. */
 export const redirection = (message: string): Redirection | undefined => {
   const match = /^(MOVED|ASK) \d+ (\S*):(\d{1,5})$/.exec(message)
   return match === null || !isPort(Number(match[3]))

@@ -1,4 +1,4 @@
-/** Joins the answers to several commands, and makes effects of them. */
+/** Combines the answers to several commands, and converts them to effects. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Limits from "../../../internal/defaults/redis.ts"
@@ -6,7 +6,7 @@ import { chunksOf } from "../../../internal/time/chunks.ts"
 import type { Done } from "../connection/connection.ts"
 import { type Fault, isFault } from "../fault.ts"
 
-/** Asks for all items at once. Answers in their order, or with the first fault. `decode` gets faults, too. */
+/** Asks for all items at once. Answers in their order, or with the first fault. `decode` receives faults, too. */
 export const all = <A>(
   items: ReadonlyArray<A>,
   ask: (item: A, done: Done) => void,
@@ -27,7 +27,7 @@ export const all = <A>(
   )
 }
 
-/** Two callbacks: `done` gets both answers. */
+/** Two callbacks. `done` receives both answers. */
 export const both = (done: (first: unknown, second: unknown) => void): readonly [first: Done, second: Done] => {
   let first: unknown
   let second: unknown
@@ -44,7 +44,6 @@ export const both = (done: (first: unknown, second: unknown) => void): readonly 
   ]
 }
 
-/** Asks with a callback, and decodes the answer. */
 export const asEffect = <A, E>(
   ask: (done: Done) => void,
   decode: (answer: unknown) => A | Fault,
@@ -57,6 +56,6 @@ export const asEffect = <A, E>(
     })
   })
 
-/** The items as groups of which each is one command: one group, which is empty, if there are no items. */
+/** Splits items into groups of one command each. No items give one empty group. */
 export const perCommand = <A>(items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
   items.length === 0 ? [items] : chunksOf(items, Limits.keysPerCommand)

@@ -1,4 +1,4 @@
-/** The present era, and scripts that run in it. */
+/** The current era, and scripts that run in it. */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import type { Args, Done } from "../connection/connection.ts"
 import { Fault, isFault, noAnswer } from "../fault.ts"
@@ -10,7 +10,7 @@ import { both } from "./answers.ts"
 import { evaluate } from "./evaluate.ts"
 import type { Control, Session } from "./session.ts"
 
-/** Asks for the era and the count of invalidations, from now on: all callers of a turn share one command. */
+/** Reads the era and the sequence of invalidations. All callers in a turn share one command, sent after their calls. */
 export const control = (session: Session, done: (answer: Control | Fault) => void): void => {
   if (session.controls !== undefined) return void session.controls.push(done)
   session.controls = [done]
@@ -32,12 +32,11 @@ const askControl = (session: Session): void => {
     evaluate(
       session,
       { script: scripts.control, tag: controlTag, rest: ["2", era, sequence] },
-      (made) => answer(toControl(made) ?? noAnswer("the question for the era"))
+      (made) => answer(toControl(made) ?? noAnswer("the read of the era"))
     )
   })
 }
 
-/** `undefined` if the era or the count is missing or damaged. */
 const toControl = (answer: unknown): Control | Fault | undefined => {
   if (isFault(answer)) return answer
   const [first, second] = Array.isArray(answer) ? answer as ReadonlyArray<unknown> : []
@@ -46,7 +45,7 @@ const toControl = (answer: unknown): Control | Fault | undefined => {
   return era === undefined || seq === undefined ? undefined : { era, seq }
 }
 
-/** Begins another era. The answer is its name. */
+/** Starts another era, and answers with its name. */
 export const begin = (session: Session, done: Done): void => {
   const { keys: { controlTag, era }, scripts } = session
   evaluate(session, { script: scripts.clear, tag: controlTag, rest: ["1", era], isWrite: true }, (answer) => {
@@ -63,13 +62,13 @@ export const cleared = new Fault("Unavailable", "the store is cleared again and 
 interface Task {
   readonly attempt: (era: string, done: Done) => void
   readonly done: Done
-  /** The answer in another era, for steps whose beginning was in the former one; without it they start again. */
+  /** The answer if the era has changed, for steps that began in the previous one. Without it they start again. */
   readonly ended?: unknown
-  /** How often it may still start. */
+  /** How many starts are left. */
   attempts: number
 }
 
-/** Runs something in the present era. On a cluster, asks for that at the same time. */
+/** Runs a task in the current era. On a cluster, the era is read at the same time and compared afterwards. */
 export const inEra = (session: Session, task: Task): void => {
   if (--task.attempts < 0) return task.done(cleared)
   const { era } = session
@@ -94,20 +93,19 @@ const startAgain = (session: Session, task: Task): void =>
   task.ended === undefined ? inEra(session, task) : task.done(task.ended)
 
 export interface ScriptCall {
-  /** The keys, after the era's. */
+  /** The keys, which follow the era's key. */
   readonly keys?: ReadonlyArray<Named> | undefined
-  /** Keys of all eras, before those. */
+  /** Keys of no era, which precede them. */
   readonly fixed?: ReadonlyArray<string> | undefined
   readonly args?: Args | undefined
-  /** The answer in another era. */
+  /** The answer if the era has changed. */
   readonly ended?: unknown
-  /** It is answered when the replicas have it. */
+  /** Answers only when enough replicas have the write. */
   readonly isWrite?: boolean | undefined
 }
 
 const none: ReadonlyArray<never> = []
 
-/** Runs a script for the keys of one id, tag or counter. */
 export const run = (
   session: Session,
   name: Name,

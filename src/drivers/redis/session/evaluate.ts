@@ -1,4 +1,4 @@
-/** Runs scripts: by their hash, and by their source if the server does not have them. */
+/** Runs scripts by their hash, and by their source if the server does not have them. */
 import type { Args, Done } from "../connection/connection.ts"
 import { Fault, isFault } from "../fault.ts"
 import type { Name } from "../protocol/scripts/all.ts"
@@ -9,9 +9,8 @@ import type { Session } from "./session.ts"
 interface Evaluation {
   readonly script: Script
   readonly tag: string
-  /** The number of keys, the keys and the arguments. */
   readonly rest: Args
-  /** It is answered when the replicas have it. */
+  /** Answers only when enough replicas have the write. */
   readonly isWrite?: boolean
   readonly late?: Done | undefined
 }
@@ -33,19 +32,22 @@ const send = (
   if (!isWrite || replicas === 0) return wire.send(tag, args, done, late)
   const [onAnswer, onReplicas] = both((answer, count) => {
     if (isFault(answer) || !isFault(count) && Number(count) >= replicas) return done(answer)
-    done(isFault(count) ? count : new Fault("Unavailable", `${Number(count)} of ${replicas} replicas have the write`))
+    done(
+      isFault(count)
+        ? count
+        : new Fault("Unavailable", `${Number(count)} of ${replicas} replicas acknowledged the write`)
+    )
   })
   wire.send(tag, args, onAnswer)
-  // Its answer counts what was sent before it.
+  // `WAIT` counts only the writes sent before it.
   wire.send(tag, ["WAIT", String(replicas), String(waitMillis)], onReplicas)
 }
 
 interface OutsideEras {
-  /** The hash tag of the keys. */
   readonly tag: string
   readonly keys: ReadonlyArray<string>
   readonly args: Args
-  /** Takes an answer that comes after `done` got a timeout. */
+  /** Receives an answer that arrives after `done` got a timeout. */
   readonly late?: Done | undefined
 }
 

@@ -1,4 +1,4 @@
-/** Reads: all of a turn are one `MGET` with the era as its first key. */
+/** Reads. All reads in a turn share one `MGET`, with the era as its first key. */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import type { Done } from "../connection/connection.ts"
 import { isFault, noAnswer } from "../fault.ts"
@@ -10,7 +10,7 @@ import type { Read, Session } from "./session.ts"
 
 const nowhere: ReadonlyArray<number> = []
 
-/** Reads keys, and then markers that other reads may share. The answer is a list in their order. */
+/** Reads keys, followed by markers that other reads may share. Answers in their order. */
 export const read = (
   session: Session,
   keys: ReadonlyArray<Named>,
@@ -48,7 +48,6 @@ const flush = (session: Session): void => {
   }
 }
 
-/** Adds the keys of a read to a command. */
 const place = (session: Session, read: Read, texts: Array<string>, era: string): void => {
   const { keys, places } = session
   read.from = texts.length - 1
@@ -89,7 +88,7 @@ const answersOf = ({ from, keys: { length }, places }: Read, answer: ReadonlyArr
   return own
 }
 
-/** On a cluster one command cannot read keys of several slots. */
+/** On a cluster, one command cannot read keys of several slots. */
 const readEach = (session: Session, named: ReadonlyArray<Named>, done: Done): void => {
   const { keys, wire } = session
   const attempt = (era: string, answered: Done): void => {
@@ -99,5 +98,5 @@ const readEach = (session: Session, named: ReadonlyArray<Named>, done: Done): vo
   inEra(session, { attempt, done, attempts: Limits.clears })
 }
 
-/** Another kind of value under a key counts as missing. */
+/** A key that holds another kind of value counts as missing. */
 const withoutOtherKinds = (answer: unknown): unknown => isFault(answer) && answer.code === "WRONGTYPE" ? null : answer

@@ -1,4 +1,4 @@
-/** `clear`: begins another era, and removes the keys of former ones in the background. */
+/** `clear`: starts another era, and removes the keys of former ones in the background. */
 import * as Effect from "effect/Effect"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import * as Connection from "../connection/connection.ts"
@@ -13,7 +13,7 @@ export const clear = (self: StoreState): Operation<void> =>
     (era) => startSweeping(self, era)
   )
 
-/** Frees the memory of former eras, until the scope closes. Keys that are not reached expire. */
+/** Frees the memory of former eras, until the scope closes. Keys that it does not reach expire. */
 const startSweeping = (self: StoreState, before: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     const isRunning = self.sweptBefore !== undefined
@@ -24,7 +24,7 @@ const startSweeping = (self: StoreState, before: number): Effect.Effect<void> =>
   })
 
 const sweepAll = Effect.fnUntraced(function*(self: StoreState) {
-  // Another `clear` meanwhile leaves keys that were passed already.
+  // Another `clear` during the sweep leaves keys behind the cursor.
   for (let done = 0; done !== self.sweptBefore;) {
     done = self.sweptBefore!
     for (const master of self.session.wire.masters()) yield* Effect.ignore(sweep(self, master))

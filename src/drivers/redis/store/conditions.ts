@@ -1,4 +1,4 @@
-/** Writes under a condition: they read, decide and write, and start again if another process has written in between. */
+/** Conditional writes: they read, decide and write, and start again if another process has written in between. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
@@ -13,7 +13,7 @@ import { beginWrite, checked, keysToWrite } from "./writes.ts"
 interface ConditionalWrite {
   readonly id: string
   readonly script: "setIf" | "touch"
-  /** The entry to write; `undefined` if the condition does not hold. */
+  /** Returns the entry to write, or `undefined` if the condition does not hold. */
   readonly decide: (present: Present) => Stored | undefined
 }
 
@@ -28,7 +28,7 @@ export const touch = (self: StoreState, id: string, options: TouchOptions): Oper
   return attempt(self, { id, script: "touch", decide })
 }
 
-/** The table of tags of a condition. */
+/** The table of tags for a condition. */
 export const tagsOf = ({ versions }: Present): { readonly version: (tag: string) => string | undefined } => ({
   version: (tag) => versions.get(tag)
 })

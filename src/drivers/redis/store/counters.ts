@@ -26,7 +26,7 @@ export const increment = (self: StoreState, name: string, by: number, expiresAt:
 export const counter = (self: StoreState, name: string): Operation<Counter | undefined> =>
   asking("counter", (done) => ask(self, name, done), (answer) => counterOf(self, answer))
 
-/** Counters, in the order of the names. */
+/** Counters, in the order of their names. */
 export const counters = (
   self: StoreState,
   operation: string,

@@ -44,7 +44,7 @@ const attempt = (self: StoreState, acquiring: Acquiring): void => {
   if (attempts === 0) return done(contended)
   const { isCluster } = session.wire
   let told: Control | Fault | undefined
-  // In the turn of the script, so that all answers are of one moment before the load.
+  // In the same turn as the script, so that all answers date from one moment before the load.
   if (isCluster) control(session, (answer) => told = answer)
   run(session, "acquire", {
     keys: leaseKeys(id),
@@ -60,7 +60,7 @@ const attempt = (self: StoreState, acquiring: Acquiring): void => {
     }
     const { entry } = Replies.toEntry(id, lease.frame, session.wire.offset())
     if (entry !== undefined) return done({ _tag: "Hit", entry } satisfies Acquired)
-    // It is damaged. The caller cannot know this write, so it is rejected in the caller's name.
+    // The entry is damaged. The caller cannot know its write, so it is rejected on the caller's behalf.
     attempt(self, { ...acquiring, rejected: Replies.rawWriteId(lease.frame), attempts: attempts - 1 })
   })
 }
@@ -68,7 +68,7 @@ const attempt = (self: StoreState, acquiring: Acquiring): void => {
 const joinOf = (join: Join): string =>
   typeof join === "boolean" ? join ? "yes" : "no" : String(Math.max(0, Math.ceil(join.afterMillis)))
 
-/** How long a lease lasts, and how long it is kept. */
+/** The duration of a lease, and the life of its record. */
 const millisOf = (leaseMillis: number): readonly [lease: string, life: string] => {
   const lease = Math.max(1, Math.ceil(leaseMillis))
   return [String(lease), String(lifeMillis(lease))]

@@ -41,7 +41,7 @@ export const scanCounters = (self: StoreState, prefix: string): Stream.Stream<Na
       )
   })
 
-/** Counts keys; no value is read. */
+/** Counts keys without reading their values. */
 export const size = (self: StoreState): Operation<number> =>
   Effect.suspend(() =>
     Stream.runCount(listing<string>(self, {
@@ -56,22 +56,20 @@ interface Listing<A> {
   readonly operation: string
   readonly kind: KeyKind
   readonly prefix: string
-  /** Reads the items of ids or names. */
+  /** Reads the items for ids or names. */
   readonly read: (texts: ReadonlyArray<string>) => Operation<ReadonlyArray<A | undefined>>
 }
 
 interface Place {
-  /** The present one, and those after it. */
+  /** The current master, followed by the remaining ones. */
   readonly masters: ReadonlyArray<Connection.Connection>
   readonly cursor: string
   readonly era: string
-  /** How many keys of the server one step looks at. */
+  /** How many keys of the server one step examines. */
   readonly count: number
 }
 
-/**
- * Walks over the keys of a kind, master by master and page by page. `SCAN` may answer a key twice: it is listed once.
- */
+/** Lists the keys of a kind, master by master and page by page. `SCAN` may return a key twice; it is listed once. */
 const listing = <A>(self: StoreState, given: Listing<A>): Stream.Stream<A, StoreError> =>
   Stream.suspend(() => {
     const { session } = self
@@ -110,7 +108,7 @@ const pageOf = <A>(
       era,
       masters: isEnd ? others : place.masters,
       cursor: found.cursor,
-      // If the server holds many other keys, more of them are skipped at once.
+      // If the server holds many other keys, skips more of them at once.
       count: found.keys.length === 0 ? Math.min(2 * count, Limits.keysSkipped) : Limits.keysPerCommand
     }
     return Effect.map(Turns.inParts(texts, read, Limits.keysPerCommand), (items): Page<A> => [
@@ -120,7 +118,7 @@ const pageOf = <A>(
   })
 }
 
-/** Asks one server for a page of its keys. */
+/** Reads one page of keys from one server. */
 export const scanKeys = (
   operation: string,
   master: Connection.Connection,

@@ -64,7 +64,7 @@ const versionOf = (self: StoreState, answer: unknown): string | undefined => {
 
 const noMarkers: ReadonlyArray<Named> = []
 
-/** Reads many keys. Answers are decoded as they come, while the next ones are on their way. */
+/** Reads many keys. Answers are decoded as they arrive, while the next ones are on their way. */
 const readMany = <A>(
   { session }: StoreState,
   operation: string,
@@ -105,16 +105,16 @@ export const getMany = (self: StoreState, ids: ReadonlyArray<string>): Operation
 /** How many bytes of a frame identify the write and its deadlines. */
 export const headSize = 51
 
-/** A stored entry, for a condition. */
+/** A stored entry, as a condition sees it. */
 export interface Present {
   readonly entry: Stored | undefined
-  /** The first bytes of the stored value; empty if there is none. */
+  /** The first bytes of the stored value. Empty if there is none. */
   readonly head: Buffer
   /** The versions of its tags. */
   readonly versions: ReadonlyMap<string, string | undefined>
 }
 
-/** The versions that tags have now. */
+/** The current versions of tags. */
 export const versionsFor = Effect.fnUntraced(function*(
   self: StoreState,
   operation: string,
@@ -127,7 +127,7 @@ export const versionsFor = Effect.fnUntraced(function*(
   return new Map(tags.map((tag, i) => [tag, answers[i]]))
 })
 
-/** Entries with the versions of their tags. */
+/** Entries with the current versions of their tags. */
 export const present = Effect.fnUntraced(function*(
   self: StoreState,
   operation: string,

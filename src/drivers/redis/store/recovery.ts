@@ -1,10 +1,10 @@
 /**
- * Recovers changes on a server that takes the place of the one in use, because it may lack them: it was restarted from
- * an older snapshot, or is a replica that was promoted before it had everything.
+ * Repeats changes on a server that replaces the one in use. The new server may lack them: it was restarted from an
+ * older snapshot, or is a replica promoted before it had received everything.
  *
- * The changes of this process in the last seconds are made again before any other command. How much a server has lost,
- * it shows itself: all processes write the time under a key of its run, every few seconds. If the time that is found
- * there is older than the repeated changes, everything is cleared, once: the process that clears writes the time, too.
+ * The process repeats its changes of the last seconds before any other command. The server itself shows how much it has
+ * lost: every few seconds all processes write the time under a key of its run. If that time is older than the repeated
+ * changes, the store is cleared once, because the process that clears also writes the time.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -24,7 +24,7 @@ import { asEffect } from "../session/answers.ts"
 import { control } from "../session/era.ts"
 import * as Session from "../session/session.ts"
 
-/** The operations that make changes again. */
+/** The operations that repeat changes. */
 export type Invalidator = Pick<Store, "invalidateTags" | "removeMany" | "clear">
 
 interface InUse {
@@ -43,7 +43,7 @@ export interface Recovery extends RecoveryOptions {
   readonly recent: Recent.Recent
   /** `undefined` while there is nothing to recover. */
   inUse: InUse | undefined
-  /** The last time that was written: the server's, when by the monotonic clock, and in which run. */
+  /** The last time written: on the server's clock, on the monotonic clock, and the run. */
   written: { readonly time: number; readonly at: number; readonly run: string } | undefined
 }
 
@@ -53,13 +53,13 @@ export const make = (options: RecoveryOptions): Effect.Effect<Recovery> =>
     (clock) => ({ ...options, clock, recent: Recent.make(), inUse: undefined, written: undefined })
   )
 
-/** The server has confirmed changes. Results of loads need not be repeated. */
+/** Records changes that the server has confirmed. Results of loads need not be repeated. */
 export const note = ({ clock, recent }: Recovery, changes: ReadonlyArray<Recent.Told>): void => {
   for (const change of changes) if (change._tag !== "Load") recent.note(change)
   recent.ended(monotonicMillis(clock))
 }
 
-/** From here on there are changes to recover. */
+/** Starts to record changes, and to write the time. */
 export const start = (self: Recovery, inUse: InUse): Effect.Effect<void, never, Scope.Scope> => {
   self.inUse = inUse
   return Effect.asVoid(Effect.forkScoped(Effect.forever(Effect.andThen(
@@ -68,7 +68,7 @@ export const start = (self: Recovery, inUse: InUse): Effect.Effect<void, never, 
   ))))
 }
 
-/** Makes the recent changes again on a new server. */
+/** Repeats the recent changes on a new server. */
 export const recover = Effect.fnUntraced(function*(self: Recovery, fresh: Fresh): Effect.fn.Return<void, Fault> {
   const { inUse, keys, recent } = self
   if (inUse === undefined) return
@@ -80,13 +80,13 @@ export const recover = Effect.fnUntraced(function*(self: Recovery, fresh: Fresh)
   )
   const { all, ids, tags } = recent.since(fresh.lostAt)
   const { clear, invalidateTags, removeMany } = inUse.invalidatorOver(session)
-  // A former era is back, or the server knows a later one.
+  // An earlier era is back, or the server has a later one.
   const isBehind = Number(era) < Number(inUse.session.era ?? 0)
   const isCleared = all || isBehind || lacksMore(self, fresh, found)
   const changes = isCleared ? clear : Effect.andThen(removeMany(ids), invalidateTags(tags))
   yield* Effect.mapError(changes, ({ cause }) => new Fault("Unavailable", String(cause)))
   if (!isCleared || fresh.formerRun === undefined) return
-  // Nothing from before is left: later processes need not clear again what has been stored since.
+  // The store is empty now, so later processes must not clear the entries stored since.
   const { args } = timeIn(self, fresh.formerRun, wire)
   yield* Effect.ignore(asking((done) => session.wire.send(keys.controlTag, args, done)))
 })
@@ -96,7 +96,7 @@ const asking = <A = unknown>(
   decode: (answer: unknown) => A = (answer) => answer as A
 ): Effect.Effect<A, Fault> => asEffect(ask, decode, (fault) => fault)
 
-/** A session with one server alone. Data in slots of other servers is not lost with it. */
+/** A session with one server only. Data in slots of other servers is not lost with it. */
 const sessionWith = ({ keys, scripts, scrub }: Recovery, client: Client, wire: Wire): Session.Session =>
   Session.make({
     keys,
@@ -122,10 +122,10 @@ const lacksMore = ({ written }: Recovery, { formerRun, lostAt }: Fresh, found: u
   return !(time >= written.time + (lostAt - written.at) - recentInvalidations.millis)
 }
 
-/** A server is not down for longer. */
+/** No server is expected to be down for longer. */
 const timeKeptMillis = 7 * 24 * 3_600_000
 
-/** The present time of the server, and the command that writes it under a run. */
+/** The server's current time, and the command that writes it under a run. */
 const timeIn = ({ clock, keys }: Recovery, run: string, wire: Wire) => {
   const time = clock.currentTimeMillisUnsafe() + wire.offset()
   return { time, args: ["SET", keys.timeOf(run), String(time), "PX", String(timeKeptMillis)] }

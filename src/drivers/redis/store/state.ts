@@ -1,4 +1,4 @@
-/** The state of a store on Redis, and what its operations share. */
+/** The state of a store on Redis, and helpers that its operations share. */
 import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -26,21 +26,21 @@ export interface StateOptions {
   /** The largest payload, in bytes. */
   readonly maxValue: number
   readonly published: Published.Published
-  /** The server has confirmed changes: another server may have to repeat them. */
+  /** Called with changes the server has confirmed. Another server may have to repeat them. */
   readonly changed: (changes: ReadonlyArray<Told>) => void
 }
 
 export interface StoreState extends StateOptions {
   readonly ownWrites: OwnWrites.OwnWrites
   readonly markerVersions: MarkerVersions.MarkerVersions
-  /** When the values that the server has not taken expire, by id: their removal leaves a mark. */
+  /** The expiry of each value that the server did not accept, by id. The removal of such a value leaves a mark. */
   readonly unstored: Map<string, number>
-  /** The tags that were read last, and their markers: many entries have the same ones. */
+  /** The most recently read tags, and their markers. Many entries have the same tags. */
   last: Tagged
-  /** The marker that was read last, and its version: reads of one turn share the answer for a marker. */
+  /** The most recent answer for a marker, and its version. Reads in one turn share the answer. */
   lastAnswer: unknown
   lastVersion: string | undefined
-  /** Eras before this one are being removed; `undefined`: none. */
+  /** Eras before this one are being removed. `undefined` if none are. */
   sweptBefore: number | undefined
 }
 
@@ -49,7 +49,7 @@ export interface Tagged {
   readonly markers: ReadonlyArray<Named>
 }
 
-// Without a spread: the properties that follow one are slower to read.
+// Without a spread, because properties that follow one are slower to read.
 export const make = (options: StateOptions): StoreState => ({
   session: options.session,
   tokens: options.tokens,
@@ -73,16 +73,16 @@ export const now = ({ clock }: StoreState): number => clock.currentTimeMillisUns
 // times as arguments
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** A longer time means forever. */
+/** Any longer time means forever. */
 export const longest = Number.MAX_SAFE_INTEGER / 4
 
-/** How long Redis keeps something; empty: forever. Fractions of milliseconds are rounded up. */
+/** The time to live for Redis. Empty means forever. Fractions of milliseconds are rounded up. */
 export const ttlOf = (self: StoreState, expiresAt: number): string => {
   const millis = Math.max(1, Math.ceil(expiresAt - now(self)))
   return millis < longest ? String(millis) : ""
 }
 
-/** A moment in the server's time; empty: never. */
+/** A moment on the server's clock. Empty means never. */
 export const momentOf = ({ session }: StoreState, millis: number): string =>
   millis < longest ? String(Math.max(1, Math.ceil(millis + session.wire.offset()))) : ""
 
@@ -90,17 +90,14 @@ export const momentOf = ({ session }: StoreState, millis: number): string =>
 // questions and answers
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** An operation of the store. */
 export type Operation<A> = Effect.Effect<A, StoreError>
 
-/** Asks the server, and decodes its answer. */
 export const asking = <A>(
   operation: string,
   ask: (done: Done) => void,
   decode: (answer: unknown) => A | Fault
 ): Operation<A> => asEffect(ask, decode, (fault) => storeError(operation, fault))
 
-/** Asks for all items at once, and decodes the list of answers. */
 export const askingAll = <A, B>(
   operation: string,
   items: ReadonlyArray<A>,
@@ -112,11 +109,11 @@ interface Write extends Omit<ScriptCall, "isWrite"> {
   readonly changes: ReadonlyArray<Told>
 }
 
-/** Runs a script that changes something. */
+/** Runs a script that changes data. */
 export const write = (self: StoreState, script: Name, { changes, ...call }: Write, done: Done): void =>
   run(self.session, script, { ...call, isWrite: true }, confirmed(self, changes, done))
 
-/** Passes changes on when the server has confirmed them: to the recovery, and to other processes. */
+/** Passes confirmed changes to the recovery, and to other processes. */
 export const confirmed = (self: StoreState, changes: ReadonlyArray<Told>, done: Done): Done => (answer) => {
   if (!isFault(answer)) {
     self.changed(changes)
@@ -129,21 +126,21 @@ export const list = (answer: unknown): ReadonlyArray<unknown> => answer as Reado
 
 const notOurs = new Fault(
   "Unsupported",
-  "under the key is what a newer release or another program has stored: it is left alone",
+  "the key holds a value of a newer release or another program, which was left unchanged",
   foreign
 )
 
-/** The fault that a status of a script stands for. */
+/** The fault for a script's status. */
 export const refusalOf = (answer: unknown): Fault | undefined =>
   answer === outOfRangeStatus ? outOfRange : answer === foreign ? notOurs : undefined
 
-/** The answer of a script that has done something (1) or not (0). */
+/** Decodes the answer of a script that reports whether it changed anything (1 or 0). */
 export const isDone = (answer: unknown): boolean | Fault => {
   if (answer === 1) return true
   if (answer === 0) return false
   return refusalOf(answer) ?? noAnswer("a script")
 }
 
-export const outOfRange = new Fault("OutOfRange", "the sum is no safe integer")
+export const outOfRange = new Fault("OutOfRange", "the sum is not a safe integer")
 
-export const contended = new Fault("Unavailable", "the entry is changed by others again and again")
+export const contended = new Fault("Unavailable", "other processes keep changing the entry")

@@ -1,4 +1,4 @@
-/** The store on Redis: its operations as the port has them. */
+/** The store on Redis, in the form of the port. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -27,7 +27,7 @@ export const storeOver = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Store, never, Scope.Scope> {
   const tokens = Tokens.make(yield* Tokens.Seed)
   const published = Published.make(session, tokens.next(8), scrub)
-  // The connection closes after that.
+  // The connection closes after this finalizer.
   yield* Effect.addFinalizer(() => Published.settle(published))
   const options: State.StateOptions = {
     session,

@@ -10,7 +10,7 @@ import { control, run } from "../session/era.ts"
 import * as MarkerVersions from "../tracking/markerVersions.ts"
 import { asking, confirmed, list, type Operation, type StoreState } from "./state.ts"
 
-/** The markers of tags, with a count of invalidations that was read before the first of them was written. */
+/** The markers of tags, with a sequence that was read before the first of them was written. */
 export const markers = (self: StoreState, tags: ReadonlyArray<string>): Operation<Markers> =>
   asking("markers", (done) => {
     const { markerVersions, session } = self
@@ -20,7 +20,7 @@ export const markers = (self: StoreState, tags: ReadonlyArray<string>): Operatio
       done(answer)
     }
     if (!session.wire.isCluster) {
-      // Each command answers the count and then markers. The first count was read before all markers.
+      // Each command answers with the sequence, followed by markers. The first sequence was read before all markers.
       return runForTags(self, "markers", { tags, args: [] }, (answers) =>
         answered(
           isFault(answers) ? answers : [
@@ -71,12 +71,12 @@ export const invalidateTags = (
 
 interface ForTags {
   readonly tags: ReadonlyArray<string>
-  /** The arguments before the new versions. On a cluster the count of invalidations is one of them. */
+  /** The arguments before the new versions. On a cluster they include the sequence. */
   readonly args: Args
   readonly isWrite?: boolean
 }
 
-/** Runs a script for tags: for many at once, or on a cluster, where they are in several slots, for each. */
+/** Runs a script for many tags at once. On a cluster, where tags are in several slots, runs one for each. */
 const runForTags = (
   { session, tokens }: StoreState,
   script: "markers" | "invalidate",

@@ -22,7 +22,7 @@ import { asking, askingAll, isDone, longest, now, type Operation, type StoreStat
 // before a write
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** The error about an entry that is too large. */
+/** The error for an entry that is too large, if it is. */
 export const refusal = (
   { maxValue }: StoreState,
   operation: "set" | "commit",
@@ -49,13 +49,13 @@ export const checked = <A>(
     return rest
   })
 
-/** The keys of a write by hand or a removal, which ends the markers of the id. */
+/** The keys of a write by hand or a removal, which deletes the markers of the id. */
 export const keysToWrite = ({ markerVersions, session }: StoreState, id: string): ReadonlyArray<Named> => {
   MarkerVersions.forgetId(markerVersions, id)
   return keysOfWrite(id, session.wire.isCluster)
 }
 
-/** Notes a write, and answers its arguments: the frame, and how long it is kept. */
+/** Records a write, and returns its arguments: the frame, and its time to live. */
 export const beginWrite = (self: StoreState, { entry, id }: SetRequest): readonly [Buffer, string] => {
   self.unstored.delete(id)
   keepMarkers(self, entry)
@@ -64,7 +64,7 @@ export const beginWrite = (self: StoreState, { entry, id }: SetRequest): readonl
   return [frame, ttlOf(self, entry.meta.expiresAt)]
 }
 
-/** Markers live longer than entries with their tags. */
+/** Extends the life of markers, which have to outlive the entries with their tags. */
 const keepMarkers = (self: StoreState, { meta }: Stored): void => {
   const { era, keys, wire } = self.session
   const ttl = meta.expiresAt - now(self)
@@ -87,8 +87,8 @@ interface Tomb {
 }
 
 /**
- * Writes a mark in place of the stored value. While it is there, no other process has changed the id: so the
- * invalidation of this write ends nothing in this memory, and that of the next one does.
+ * Writes a mark in place of the stored value. While the mark is stored, no other process has changed the id. So the
+ * invalidation of this write removes nothing from this process's memory, and that of the next write does.
  */
 const entomb = (self: StoreState, { expiresAt, generation = "", id }: Tomb, done: Done): void => {
   const { ownWrites, session, tokens } = self
@@ -144,7 +144,7 @@ export const commit = (self: StoreState, request: CommitRequest): Operation<bool
     const error = refusal(self, "commit", request)
     return error === undefined
       ? asking("commit", (done) => commitOne(self, request, done), isDone)
-      // The generation may have ended all the same.
+      // The generation may have ended as well.
       : Effect.flatMap(
         asking("commit", (done) => entomb(self, tombOf(request), done), isDone),
         (isCurrent) => isCurrent ? Effect.fail(error) : Effect.succeed(false)
@@ -197,7 +197,7 @@ export const removeMany = (self: StoreState, ids: ReadonlyArray<string>): Operat
     (removed) => areLive(self, removed)
   )
 
-/** Whether there was an entry, or the tags of one, which may have ended by one of them. */
+/** Whether an entry was removed, or its tags, which may have invalidated it already. */
 type Removed = boolean | ReadonlyArray<TagVersion>
 
 const removedOf = (answer: unknown): Removed | Fault =>
@@ -205,7 +205,7 @@ const removedOf = (answer: unknown): Removed | Fault =>
 
 const isFirst = ([first]: ReadonlyArray<boolean>): boolean => first === true
 
-/** A tag that was invalidated since the removal counts: that was at the same time. */
+/** A tag invalidated since the removal counts, because both happened at the same time. */
 const areLive = (self: StoreState, removed: ReadonlyArray<Removed>): Operation<ReadonlyArray<boolean>> =>
   Effect.map(
     versionsFor(self, "remove", removed.flatMap((one) => typeof one === "boolean" ? [] : one)),
@@ -218,7 +218,7 @@ const areLive = (self: StoreState, removed: ReadonlyArray<Removed>): Operation<R
 const removeOne = (self: StoreState, id: string, done: Done): void => {
   const expiresAt = self.unstored.get(id)
   if (expiresAt === undefined) return removeStored(self, id, done)
-  // Once: a later mark may come after a change by another process.
+  // Only once, because a later mark might follow a change by another process.
   self.unstored.delete(id)
   MarkerVersions.forgetId(self.markerVersions, id)
   entomb(self, { id, expiresAt }, (answer) => {

@@ -1,6 +1,6 @@
 /**
- * Questions that count as denied after a while. The time is checked in looks: if the program itself was busy, the
- * answer is there before the last of them.
+ * Questions that count as denied after some time. The time is checked in looks, so that if the program itself was busy,
+ * the answer arrives before the last look.
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -11,7 +11,7 @@ type Answer = (is: boolean) => void
 
 interface Question {
   readonly answer: Answer
-  /** The look before it. */
+  /** The number of the look before the question. */
   readonly askedAt: number
 }
 
@@ -22,7 +22,6 @@ export interface Questions {
   looks: number
 }
 
-/** Looks at the time, until the scope closes. */
 export const make: Effect.Effect<Questions, never, Scope.Scope> = Effect.gen(function*() {
   const self: Questions = { open: new Set(), isAsked: Latch.makeUnsafe(), looks: 0 }
   const { ownWriteLooks, ownWriteMillis } = Limits.tracking
@@ -43,7 +42,7 @@ const look = (self: Questions): void => {
   if (self.open.size === 0) self.isAsked.closeUnsafe()
 }
 
-/** A callback that passes the first answer on: the given one, or `false` if that takes too long. */
+/** Wraps a callback so that it receives only the first answer: the given one, or `false` if that takes too long. */
 export const inTime = (self: Questions, answer: Answer): Answer => {
   const question: Question = { answer, askedAt: self.looks }
   self.open.add(question)

@@ -2,9 +2,9 @@
  * Follows changes with Redis client-side tracking in broadcasting mode: writes by this and other releases, removals,
  * expirations and evictions.
  *
- * Each master has a connection of its own for that, because a client that connects again has lost the mode without
- * notice. It is thrown away on any fault, and the reader starts again. Every half second it is asked for its mode: the
- * answer proves that all earlier invalidations have come.
+ * Each master has a connection of its own for tracking, because a client that reconnects silently loses the mode. The
+ * connection is closed on any fault, and the reader starts again. Every half second the server is asked for its mode;
+ * the answer proves that all earlier invalidations have arrived.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -24,13 +24,16 @@ import * as MarkerVersions from "./markerVersions.ts"
 import * as Published from "./published.ts"
 
 /**
- * Changes on all masters, except writes of this process. The stream ends with the first lost connection, and when there
- * are other masters: their changes before that are unknown.
+ * Changes on all masters, except writes of this process. The stream ends with the first lost connection, and when the
+ * set of masters changes, because it may have missed changes before that.
  */
 export const changesOf = (tracking: Tracking): Stream.Stream<Change, StoreError> =>
   Waiting.stream((offer) => Effect.mapError(follow(tracking, offer), (fault) => storeError("listen", fault)))
 
-/** If a server refuses tracking, listens to what other processes publish, and tries again from time to time. */
+/**
+ * If a server refuses tracking, listens to the changes that other processes publish, and retries tracking from time to
+ * time.
+ */
 const follow = Effect.fnUntraced(function*(tracking: Tracking, offer: Waiting.Offer): Effect.fn.Return<never, Fault> {
   const subscription = yield* Scope.make()
   const unsubscribe = Scope.close(subscription, Exit.void)
@@ -41,7 +44,7 @@ const follow = Effect.fnUntraced(function*(tracking: Tracking, offer: Waiting.Of
     Effect.gen(function*() {
       for (;;) {
         const refused = yield* Effect.scoped(track(tracking, offer, began)).pipe(
-          // A reader that got all changes has to know at once that this is over.
+          // A reader that received all changes must know at once that this has ended.
           Effect.catch((fault) => fault.isLasting && !wasTracked ? Effect.succeed(fault) : Effect.fail(fault))
         )
         if (subscribed === undefined) {
@@ -88,7 +91,7 @@ const track = Effect.fnUntraced(function*(
   )
 })
 
-/** Waits for a connection to every master: the connections for commands know when a server is back. */
+/** Waits for a connection to every master. The connections for commands detect when a server is back. */
 const whole = (wire: Wire): Effect.Effect<void> =>
   Effect.suspend(() =>
     wire.isWhole() && wire.masters().length > 0

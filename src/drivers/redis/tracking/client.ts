@@ -1,4 +1,4 @@
-/** A client to which a master sends invalidations (client-side caching in broadcasting mode). */
+/** A client that receives the invalidations of one master (client-side caching in broadcasting mode). */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Limits from "../../../internal/defaults/redis.ts"
@@ -9,7 +9,6 @@ import { hasRole } from "../protocol/replies.ts"
 
 interface Listener {
   readonly onInvalidate: (key: unknown) => void
-  /** The connection is lost. */
   readonly onLost: (why: Fault) => void
   readonly keys: Keys
   readonly scrub: Scrub
@@ -17,7 +16,7 @@ interface Listener {
 
 type Ask = (...args: ReadonlyArray<string>) => Effect.Effect<unknown, Fault>
 
-/** Connects a client. From then on the listener gets all invalidations, until the scope closes. */
+/** Connects a client. From then on the listener receives all invalidations, until the scope closes. */
 export const listen = Effect.fnUntraced(function*(
   client: Client,
   { keys, onInvalidate, onLost, scrub }: Listener
@@ -26,12 +25,12 @@ export const listen = Effect.fnUntraced(function*(
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       destroy(client)
-      // That does not stop a client that is just connecting.
+      // Destroying does not stop a client that is still connecting.
       void connecting.then(() => destroy(client), () => {})
     })
   )
   client.on("error", (thrown: unknown) => onLost(faultOf(thrown, scrub)))
-  client.on("end", () => onLost(new Fault("Unavailable", "the server has hung up")))
+  client.on("end", () => onLost(new Fault("Unavailable", "the server closed the connection")))
   client.on("invalidate", onInvalidate)
   const ask: Ask = (...args) =>
     withTimeout(Effect.tryPromise({ try: () => client.sendCommand(args), catch: (thrown) => faultOf(thrown, scrub) }))
@@ -39,32 +38,33 @@ export const listen = Effect.fnUntraced(function*(
     Effect.tryPromise({ try: () => connecting = client.connect(), catch: (thrown) => faultOf(thrown, scrub) })
   )
   yield* requireMaster(ask)
-  // The client has switched another mode on.
+  // The client has switched on another mode.
   yield* ask("CLIENT", "TRACKING", "OFF")
   yield* ask("CLIENT", "TRACKING", "ON", "BCAST", ...keys.tracked.flatMap((prefix) => ["PREFIX", prefix]))
-  // Before memory is trusted: a user without this right cannot prove that the server still tracks.
+  // Before memory is trusted, because without this right the process cannot prove that the server still tracks.
   yield* ask("CLIENT", "TRACKINGINFO")
   return ask
 })
 
 /**
- * Checks the time in looks, not by one timer: if the program itself was busy, the answer is there with the next look.
+ * Checks the time in several looks instead of one timer. If the program itself was busy, the answer has arrived by the
+ * next look.
  */
 const withTimeout = <A>(effect: Effect.Effect<A, Fault>): Effect.Effect<A, Fault> =>
   Effect.raceFirst(
     effect,
     Effect.andThen(
       Effect.forEach(looks, () => Effect.sleep(Limits.tracking.answerMillis / looks.length), { discard: true }),
-      Effect.fail(new Fault("Timeout", "the server does not answer the connection that hears of changes"))
+      Effect.fail(new Fault("Timeout", "the server does not answer on the connection that tracks changes"))
     )
   )
 
 const looks = [1, 2, 3, 4]
 
-/** A master that has become a replica sends invalidations late, or other ones. */
+/** A master that has become a replica sends late or different invalidations. */
 const requireMaster = (ask: Ask): Effect.Effect<void, Fault> =>
   Effect.flatMap(
-    // The right to ask is optional.
+    // The right to run `ROLE` is optional.
     Effect.catch(ask("ROLE"), (fault) => fault.code === "NOPERM" ? Effect.succeed([]) : Effect.fail(fault)),
     (role) =>
       hasRole(role, "slave")
@@ -72,14 +72,14 @@ const requireMaster = (ask: Ask): Effect.Effect<void, Fault> =>
         : Effect.void
   )
 
-/** Asks again and again whether the server tracks, until it does not. */
+/** Asks repeatedly whether the server still tracks. Ends when it does not. */
 export const watch = Effect.fnUntraced(function*(ask: Ask): Effect.fn.Return<never, Fault> {
   for (let beat = 1;; beat++) {
     yield* Effect.sleep(Limits.tracking.heartbeatMillis)
-    // The answer proves that all earlier invalidations have come, unless tracking was switched off.
+    // The answer proves that all earlier invalidations have arrived, unless tracking was switched off.
     const info = yield* ask("CLIENT", "TRACKINGINFO")
     if (!JSON.stringify(info, asText).includes("bcast")) {
-      return yield* Effect.fail(new Fault("Unavailable", "the server has been told to tell of no changes"))
+      return yield* Effect.fail(new Fault("Unavailable", "tracking of changes was switched off on the server"))
     }
     if (beat % Limits.tracking.beatsPerRole === 0) yield* requireMaster(ask)
   }

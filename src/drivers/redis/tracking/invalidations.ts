@@ -1,4 +1,4 @@
-/** The meaning of the invalidations that a server sends. */
+/** Interprets the invalidations that a server sends. */
 import { idTag, isInherited } from "../../../internal/store/markers/idTags.ts"
 import type { Offer } from "../../shared/waitingChanges.ts"
 import { isFault } from "../fault.ts"
@@ -24,7 +24,7 @@ export interface Invalidations extends Tracking {
   readonly questions: Questions
 }
 
-/** A server has sent an invalidation of a key, or of all keys. */
+/** Handles an invalidation of one key, or of all keys. */
 export const onInvalidate = (self: Invalidations, invalidated: unknown): void => {
   const { markerVersions, offer, published, session } = self
   const { keys } = session
@@ -50,7 +50,7 @@ const onEntry = (self: Invalidations, id: string, era: string): void => {
   const { offer, ownWrites, questions, session } = self
   const head = ownWrites.get(id)
   if (head === undefined) return offer({ _tag: "Changed", id })
-  // Memory serves the entry until the answer, so a slow server must not take long.
+  // Memory serves the entry until the answer arrives, so a slow server must not take long.
   const answer = inTime(questions, (is) => {
     if (is) return
     ownWrites.delete(id)
@@ -60,8 +60,8 @@ const onEntry = (self: Invalidations, id: string, era: string): void => {
 }
 
 /**
- * Whether an entry still is what this process wrote last: then the invalidation is of that write, and nothing was
- * written since. One invalidation may be of several writes, so own writes are not just counted.
+ * Whether an entry is still the last write of this process. If so, the invalidation belongs to that write, and no other
+ * write followed. Own writes cannot be counted instead, because one invalidation may cover several.
  */
 const askWhetherOwn = (
   { keys, wire }: Session,
@@ -75,8 +75,8 @@ const askWhetherOwn = (
   )
 
 /**
- * The answer comes after those to earlier questions, also on a cluster, where each waits for the answer to the question
- * for the era: a marker that this process makes is known by then.
+ * The answer arrives after those to earlier reads, so a marker that this process creates is recorded by then. This
+ * holds on a cluster too, where each of them waits for the read of the era.
  */
 const onMarker = ({ markerVersions, questions, session }: Invalidations, marker: Named, tag: string): void => {
   const answer = inTime(questions, (is) => {

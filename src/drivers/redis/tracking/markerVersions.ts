@@ -1,6 +1,6 @@
 /**
- * The versions of markers that the server has answered to this process. It sends invalidations of new markers, and of
- * those that are kept for longer, too: something has changed only if the version is another one.
+ * The versions of markers that this process has received. The server also sends invalidations of new markers, and of
+ * markers whose life was extended: a tag has changed only if its version differs.
  */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { isInherited, tagsOfId } from "../../../internal/store/markers/idTags.ts"
@@ -9,12 +9,12 @@ import { remember } from "./remember.ts"
 export interface MarkerVersions {
   readonly ofIds: Map<string, string>
   /**
-   * The versions of tags that users give. When it is full, nothing is noted of further tags: memory may have entries of
-   * a version that was forgotten, and its change would be missed.
+   * The versions of tags that users set. Once it is full, no further tags are recorded. Forgetting a tag instead would
+   * lose its changes, because memory may hold entries of the forgotten version.
    */
   readonly ofTags: Map<string, string>
   isFull: boolean
-  /** How many questions for the version of a tag wait for their answers. */
+  /** How many reads of a tag's version are waiting for their answers. */
   readonly asked: Map<string, number>
   readonly listeners: Set<(tag: string) => void>
 }
@@ -27,7 +27,7 @@ export const make = (): MarkerVersions => ({
   listeners: new Set()
 })
 
-/** Notes an answer. If another version was known, the tag has changed, perhaps without an invalidation so far. */
+/** Records an answer. If another version was recorded, the tag has changed, perhaps before its invalidation arrives. */
 export const note = (self: MarkerVersions, tag: string, version: string | undefined): void => {
   const versions = isInherited(tag) ? self.ofIds : self.ofTags
   const before = versions.get(tag)
@@ -46,27 +46,27 @@ export const note = (self: MarkerVersions, tag: string, version: string | undefi
 export const versionOf = (self: MarkerVersions, tag: string): string | undefined =>
   self.ofIds.get(tag) ?? self.ofTags.get(tag)
 
-/** The marker of a tag has changed. */
+/** Reports a change of a tag's marker. */
 export const changed = (self: MarkerVersions, tag: string): void => {
   self.ofIds.delete(tag)
   self.ofTags.delete(tag)
   for (const listener of self.listeners) listener(tag)
 }
 
-/** This process ends the markers of an id. */
+/** Called when this process deletes the markers of an id. */
 export const forgetId = (self: MarkerVersions, id: string): void => {
   for (const tag of tagsOfId(id)) self.ofIds.delete(tag)
 }
 
-/** This process gives a tag another version. */
+/** Called when this process gives a tag another version. */
 export const forgetTag = (self: MarkerVersions, tag: string): void => void self.ofTags.delete(tag)
 
-/** The server is asked for the versions of tags. */
+/** Called when the versions of tags are requested from the server. */
 export const asking = (self: MarkerVersions, tags: ReadonlyArray<string>): void => {
   for (const tag of tags) self.asked.set(tag, (self.asked.get(tag) ?? 0) + 1)
 }
 
-/** It has answered. */
+/** Called when the server has answered that request. */
 export const answered = (self: MarkerVersions, tags: ReadonlyArray<string>): void => {
   for (const tag of tags) {
     const left = self.asked.get(tag)! - 1
@@ -75,10 +75,10 @@ export const answered = (self: MarkerVersions, tags: ReadonlyArray<string>): voi
   }
 }
 
-/** Whether the version of a tag is known, or is being asked for. */
+/** Whether the version of a tag is recorded, or has been requested. */
 export const isKnown = (self: MarkerVersions, tag: string): boolean => self.ofTags.has(tag) || self.asked.has(tag)
 
-/** Calls a listener with each tag whose marker changes. Answers how to unsubscribe. */
+/** Calls a listener for each tag whose marker changes. Returns a function that unsubscribes it. */
 export const subscribe = (self: MarkerVersions, listener: (tag: string) => void): () => void => {
   self.listeners.add(listener)
   return () => void self.listeners.delete(listener)

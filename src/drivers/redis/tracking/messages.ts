@@ -1,4 +1,4 @@
-/** A subscriber with a connection of its own, which is made with the first listener. */
+/** A subscriber with a connection of its own, opened for the first listener. */
 import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -18,7 +18,10 @@ interface Messages {
   isStarted: boolean
 }
 
-/** Subscribes to all channels of a pattern. Without a connection messages are lost, and another one is tried. */
+/**
+ * Subscribes to all channels of a pattern. Messages are lost while the connection is down; it is opened again after a
+ * pause.
+ */
 export const make = (wire: Wire, pattern: string): Effect.Effect<Messages, never, Scope.Scope> =>
   Effect.map(
     Effect.context<Scope.Scope>(),
@@ -26,8 +29,8 @@ export const make = (wire: Wire, pattern: string): Effect.Effect<Messages, never
   )
 
 /**
- * Calls a listener with every message of a channel, and whenever the connection begins to receive. Answers how to
- * unsubscribe.
+ * Calls a listener for every message on a channel, and whenever the connection begins to receive. Returns a function
+ * that unsubscribes it.
  */
 export const listen = (self: Messages, channel: string, listener: () => void): () => void => {
   start(self)
@@ -63,7 +66,7 @@ const receive = (self: Messages): Effect.Effect<void, unknown> =>
           await client.connect()
           await client.pSubscribe(self.pattern, (_, channel) => wake(self, String(channel)))
         },
-        catch: () => new Fault("Unavailable", "no messages")
+        catch: () => new Fault("Unavailable", "the subscription failed")
       })
       yield* Effect.timeout(subscribed, Limits.connection.connectMillis)
       for (const channel of self.listeners.keys()) wake(self, channel)

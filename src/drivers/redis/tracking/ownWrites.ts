@@ -1,6 +1,6 @@
 /**
- * The first bytes of the entries that this process wrote last, by id. Invalidations of its own writes come back like
- * those of others: the writes of this process are known by what is stored.
+ * The first bytes of the entries this process wrote most recently, by id. Invalidations of own writes arrive like those
+ * of other processes; the stored bytes tell them apart.
  */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { remember } from "./remember.ts"
@@ -9,8 +9,8 @@ export type OwnWrites = Map<string, Uint8Array>
 
 export const make = (): OwnWrites => new Map()
 
-/** From now on the entry of an id begins with these bytes. */
+/** Records the bytes that the entry of an id now begins with. */
 export const note = (self: OwnWrites, id: string, head: Uint8Array): void => {
-  // A copy, so that the rest of the frame is not kept.
+  // A copy, so that the rest of the frame can be collected.
   remember(self, id, Uint8Array.from(head), Limits.tracking.ownWrites)
 }

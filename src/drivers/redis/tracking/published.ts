@@ -1,12 +1,12 @@
 /**
- * Changes that processes publish to each other, for processes to which an ACL or a proxy denies client-side tracking.
+ * Changes that processes publish to each other, for processes that an ACL or a proxy denies client-side tracking.
  *
- * A message is sent when the server has answered the write, so its reader reads what was written. It may be lost, and
- * none is sent of what expires, is evicted or is written by other programs: memory is trusted for `maxStaleness` all
- * the same.
+ * A message is sent after the server has answered the write, so its reader sees the written value. A message may be
+ * lost, and none announces an expiration, an eviction or a write of another program, so memory is still trusted for
+ * `maxStaleness` only.
  *
- * A process that may not track says so under a key, which all others track, every few seconds. As long as the key is
- * there, they publish their changes; otherwise nothing is published.
+ * A process that may not track announces that under a key every few seconds, and all others track this key. While the
+ * key exists, they publish their changes; otherwise nothing is published.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -25,21 +25,21 @@ export interface Published {
   /** The name of this process in messages. */
   readonly sender: string
   readonly scrub: Scrub
-  /** This process may not track. */
+  /** Whether this process may not track. */
   isUntracked: boolean
-  /** Whether there are other such processes; `undefined`: unknown. */
+  /** Whether there are other such processes, or `undefined` if that is unknown. */
   areOthersUntracked: boolean | undefined
   /** The changes for the next message. */
   changes: Array<Told>
-  /** How many messages this process has published since it received one of its own. */
+  /** How many messages this process has published since it last received one of its own. */
   unheard: number
-  /** Messages that the server has not confirmed. */
+  /** How many messages the server has not confirmed yet. */
   unconfirmed: number
-  /** Is called when there are none. */
+  /** Called when no message is unconfirmed. */
   onConfirmed: (() => void) | undefined
 }
 
-/** Sender, results of loads, ids that were changed by hand, tags, and whether all was cleared. */
+/** The sender, the results of loads, the ids changed by hand, the tags, and whether the cache was cleared. */
 type Message = readonly [
   sender: string,
   loads: ReadonlyArray<string>,
@@ -60,7 +60,7 @@ export const make = (session: Session, sender: string, scrub: Scrub): Published 
     unconfirmed: 0,
     onConfirmed: undefined
   }
-  // A process that writes at once, and ends, has to know too.
+  // At once, for a process that writes immediately and then ends.
   look(self)
   return self
 }
@@ -69,7 +69,7 @@ export const make = (session: Session, sender: string, scrub: Scrub): Published 
 // publishing
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Looks whether other processes need messages: they may have said so, or the time of that may be over. */
+/** Checks whether other processes need messages. Their announcement may have appeared or expired. */
 export const look = (self: Published): void => {
   const { keys, wire } = self.session
   wire.send(keys.controlTag, ["EXISTS", keys.untracked], (answer) => {
@@ -77,10 +77,10 @@ export const look = (self: Published): void => {
   })
 }
 
-/** Invalidations of that key stop coming: until it is known again, other processes get messages. */
+/** Called when invalidations of that key stop arriving. Other processes get messages until its state is known again. */
 export const forget = (self: Published): void => void (self.areOthersUntracked = undefined)
 
-/** Publishes changes, if other processes need that. */
+/** Publishes changes, if other processes need them. */
 export const publish = (self: Published, changes: ReadonlyArray<Told>): void => {
   if (!self.isUntracked && self.areOthersUntracked === false) return
   for (const change of changes) {
@@ -90,7 +90,7 @@ export const publish = (self: Published, changes: ReadonlyArray<Told>): void => 
   }
 }
 
-/** Sends what is left, and waits until the server has it, for a while. */
+/** Sends the remaining changes, and waits for the server's confirmation within a time limit. */
 export const settle = (self: Published): Effect.Effect<void> =>
   Effect.ignore(Effect.timeout(
     Effect.callback<void>((resume) => {
@@ -124,7 +124,8 @@ const send = (self: Published, changes: ReadonlyArray<Told>): void => {
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * Receives messages, and publishes changes, until the scope closes. The answer waits until no messages come any more.
+ * Receives messages, and publishes changes, until the scope closes. The returned effect fails when messages stop
+ * arriving.
  */
 export const subscribe = Effect.fnUntraced(function*(
   self: Published,
@@ -135,7 +136,7 @@ export const subscribe = Effect.fnUntraced(function*(
   const lost = Deferred.makeUnsafe<never, Fault>()
   const end = (why: Fault) => void Deferred.doneUnsafe(lost, Effect.fail(why))
   client.on("error", (thrown: unknown) => end(faultOf(thrown, scrub)))
-  client.on("end", () => end(new Fault("Unavailable", "the server has hung up")))
+  client.on("end", () => end(new Fault("Unavailable", "the server closed the connection")))
   const subscribed = Effect.tryPromise({
     try: async () => {
       await client.connect()
@@ -145,7 +146,8 @@ export const subscribe = Effect.fnUntraced(function*(
   })
   yield* Effect.timeoutOrElse(subscribed, {
     duration: Limits.tracking.answerMillis,
-    orElse: () => Effect.fail(new Fault("Timeout", "the server does not answer who listens to messages"))
+    orElse: () =>
+      Effect.fail(new Fault("Timeout", "the server does not answer on the connection that subscribes to messages"))
   })
   self.isUntracked = true
   yield* Effect.addFinalizer(() => Effect.sync(() => self.isUntracked = false))
@@ -154,14 +156,14 @@ export const subscribe = Effect.fnUntraced(function*(
   const announcing = Effect.forever(Effect.andThen(
     Effect.sleep(Limits.tracking.announceMillis),
     Effect.sync(() => {
-      if (self.unheard++ > 1) end(new Fault("Unavailable", "what is published is not heard"))
+      if (self.unheard++ > 1) end(new Fault("Unavailable", "published messages do not arrive"))
       else announce(self)
     })
   ))
   return Effect.raceFirst(Deferred.await(lost), announcing)
 })
 
-/** Says that this process may not track, and publishes a message that it has to receive itself. */
+/** Announces that this process may not track, and publishes a message that it has to receive itself. */
 const announce = (self: Published): void => {
   const { keys, wire } = self.session
   const args = ["SET", keys.untracked, "", "PX", String(3 * Limits.tracking.announceMillis)]
@@ -171,7 +173,7 @@ const announce = (self: Published): void => {
 
 const onMessage = (self: Published, text: unknown, offer: (change: Change) => void): void => {
   const message = parse(text)
-  // Another release has other messages: anything may have changed.
+  // Another release uses other messages, so anything may have changed.
   if (message === undefined) return offer({ _tag: "AllChanged" })
   const [sender, loads, ids, tags, all] = message
   if (sender === self.sender) {

@@ -1,4 +1,4 @@
-/** The atomic steps, in Lua: all scripts by their names. */
+/** All scripts by name: the atomic steps, in Lua. */
 import { counters } from "./counters.ts"
 import { entries } from "./entries.ts"
 import { era } from "./era.ts"

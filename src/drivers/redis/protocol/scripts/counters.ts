@@ -1,14 +1,14 @@
 /** Scripts of counters. */
 import { foreign, type Sources } from "./script.ts"
 
-/** The answer where a sum is no safe integer. */
+/** The answer if a sum is not a safe integer. */
 export const outOfRange = "RANGE"
 
 const most = Number.MAX_SAFE_INTEGER
 
 export const isOutOfRange = (sum: string): string => `${sum} > ${most} or ${sum} < -${most}`
 
-/** Whether a stored value is no counter. */
+/** Whether a stored value is not a counter. */
 export const isNoCounter = `value and (type(value) ~= "string" or not tonumber(value))`
 
 export const counters = {

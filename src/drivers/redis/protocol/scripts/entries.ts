@@ -25,8 +25,9 @@ ${requireWritable}${write}return 1
 `
   },
   /**
-   * Writes a mark in place of a value that the server does not take: as `commit`, if a generation is given and an older
-   * value is stored, or as `set` without a generation. The mark is smaller than any entry, so a full server takes it.
+   * Writes a mark in place of a value that the server does not accept: like `commit`, if a generation is given and an
+   * older value is stored, or like `set` without a generation. The mark is smaller than any entry, so a full server
+   * accepts it.
    */
   entomb: {
     keys: keysOfWrite(isCluster),
@@ -38,7 +39,7 @@ ${write}if generation == "" then ${endMarkers(isCluster).trimEnd()} end
 return 1
 `
   },
-  /** `set`, if the stored value still begins as it was read, or is still missing. */
+  /** `set`, if the stored value still begins with the bytes that were read, or is still missing. */
   setIf: {
     keys: keysOfWrite(isCluster),
     args: ["frame", "ttl", "head"],
@@ -46,7 +47,9 @@ return 1
 ${write}${endMarkers(isCluster)}return 1
 `
   },
-  /** Sets other deadlines, if the stored value still begins as it was read. No generation ends. */
+  /**
+   * Changes the deadlines, if the stored value still begins with the bytes that were read. The generation does not end.
+   */
   touch: {
     keys: ["v"],
     args: ["frame", "ttl", "head"],
@@ -56,8 +59,9 @@ ${put}return 1
 `
   },
   /**
-   * A missing value is written and removed, so that the server sends an invalidation. A foreign one stays. Of one with
-   * tags the bytes up to their end are answered (see `frame.ts`): whether it had ended, its markers tell.
+   * Writes and removes a missing value, so that the server sends an invalidation. Leaves a foreign value alone. Returns
+   * the bytes of a tagged entry up to the end of its tags (see `frame.ts`), so that its markers show whether it was
+   * still valid.
    */
   remove: {
     keys: keysOfWrite(isCluster),

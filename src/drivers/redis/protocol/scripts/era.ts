@@ -3,7 +3,7 @@ import { indented, nowMicros, readSequence } from "./lua.ts"
 import type { Sources } from "./script.ts"
 
 export const era = {
-  /** Answers the era and the count of invalidations. Starts those that are missing or damaged. */
+  /** Answers with the era and the sequence of invalidations. Creates those that are missing or damaged. */
   control: {
     keys: ["e", "s"],
     args: [],
@@ -17,7 +17,7 @@ end
 ${readSequence}return { era, seq }
 `
   },
-  /** Begins another era. */
+  /** Starts another era. */
   clear: {
     keys: ["e"],
     args: [],

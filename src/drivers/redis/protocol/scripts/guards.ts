@@ -1,13 +1,13 @@
 /**
- * Scripts of guards, step by step as in `src/internal/guard/`: a test compares both on random inputs.
+ * Scripts of guards, step by step as in `src/internal/guard/`. A test compares both on random inputs.
  *
- * The first argument is the time, if a test gives one. If it is empty, the server's time counts, and the state expires.
- * The answer is a list of numbers, as text with all of their digits.
+ * The first argument is the time, if a test sets one. If it is empty, the server's time applies, and the state expires.
+ * The answer is a list of numbers, as text with all digits.
  */
 import { slotsOfWindow } from "../../../../internal/guard/circuit.ts"
 import type { Sources } from "./script.ts"
 
-/** `expire` removes a state that equals a missing one after so many milliseconds. */
+/** `expire` sets how many milliseconds a state is kept. After that it is equivalent to a missing one. */
 const prelude = `local now = tonumber(at)
 if not now then
   local time = redis.call("TIME")
@@ -202,7 +202,7 @@ if trips then opened(now) end
 return keep(false)
 `
 
-/** Merges blocks into those of a filter, and answers the results. `a` and `b` are keys for this step alone. */
+/** Merges blocks into those of a filter, and answers with the results. `a` and `b` are keys for this step alone. */
 const mergeBits = `local merged = {}
 for i = 1, #ARGV, 2 do
   redis.call("SET", a, redis.call("HGET", g, ARGV[i]) or "")

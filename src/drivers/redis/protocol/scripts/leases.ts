@@ -1,4 +1,4 @@
-/** Scripts of leases. `src/internal/store/leases.ts` has their rules in TypeScript. */
+/** Scripts of leases. `src/internal/store/leases.ts` implements the same rules in TypeScript. */
 import * as Frame from "../../../../internal/codec/frame.ts"
 import { leaseLife, sharedFailureMillis } from "../../../../internal/defaults/processes.ts"
 import { indented, nowMillis, readSequence } from "./lua.ts"

@@ -4,7 +4,7 @@ import { nowMicros } from "./lua.ts"
 import type { Sources } from "./script.ts"
 
 export const locks = {
-  /** Answers the token of the new holder, or how long another one still holds the lock. */
+  /** Answers with the token of the new holder, or how long another holder keeps the lock. */
   lock: {
     keys: ["k", "i"],
     args: ["lease"],
@@ -25,7 +25,7 @@ return { token }
 return redis.call("PEXPIRE", k, lease)
 `
   },
-  /** Publishes a message to wake those that wait. */
+  /** Publishes a message that wakes the waiters. */
   unlock: {
     keys: ["k"],
     args: ["token"],

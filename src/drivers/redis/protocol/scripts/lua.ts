@@ -10,11 +10,12 @@ export const nowMicros = `local time = redis.call("TIME")
 local micros = time[1] * 1000000 + time[2]
 `
 
-/** Indents all but the first line of a snippet that stands in a block. */
+/** Indents all but the first line of a snippet, for use inside a block. */
 export const indented = (lua: string): string => lua.replaceAll("\n", "\n  ")
 
 /**
- * Whether a value that begins so is of another program or a newer release. A truncated beginning of a frame is ours.
+ * Whether a value that begins with these bytes belongs to another program or a newer release. A truncated frame counts
+ * as one of this release.
  */
 export const isForeign = (begin: string): string =>
   `type(${begin}) ~= "string" or string.sub(${begin}, 1, 2) ~= "ec" or (string.byte(${begin}, 3) or 0) > ${Frame.format}`
@@ -27,8 +28,8 @@ end
 `
 
 /**
- * Makes the server send an invalidation for a foreign value that stays, because other processes may have a copy of an
- * entry: sets the same deadline again.
+ * Sets the same deadline again, so that the server sends an invalidation for a foreign value that stays. Other
+ * processes may have a copy of an entry in memory.
  */
 export const sendInvalidation = (v: string): string =>
   `  local deadline = redis.call("PEXPIRETIME", ${v})
@@ -39,12 +40,12 @@ export const sendInvalidation = (v: string): string =>
   end
 `
 
-/** The keys of a write by hand or a removal: entries that derive from it end with the markers of its id. */
+/** The keys of a write by hand or a removal. Deleting the id's markers invalidates derived entries. */
 export const keysOfWrite = (
   isCluster: boolean
 ): ReadonlyArray<string> => ["v", "l", "f", "d", ...isCluster ? [] : ["g"]]
 
-/** Reads the count of invalidations. Starts a missing or damaged one above any former count, as clocks go forward. */
+/** Reads the sequence of invalidations. A missing or damaged sequence starts at the time, above any former value. */
 export const readSequence = `local seq = toCount(textOf(s))
 if not seq then
   ${indented(nowMicros)}seq = string.format("%.0f", micros)
@@ -52,7 +53,6 @@ if not seq then
 end
 `
 
-/** Counts an invalidation. */
 export const countInvalidation =
   `${nowMicros}local seq = string.format("%.0f", math.max(micros, tonumber(toCount(textOf(s)) or "0") + 1))
 redis.call("SET", s, seq)

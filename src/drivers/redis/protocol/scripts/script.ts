@@ -1,40 +1,41 @@
 /**
- * How a script is made of its source: names for its keys and arguments, and the check of the era.
+ * Compiles a script from its source: names the keys and arguments, and adds the check of the era.
  *
- * On a single server every script compares the era first, and answers `ERA` in another one. On a cluster the era is in
- * another slot, so it is asked for beside the script. Scripts that free memory also run on a full server.
+ * On a single server every script compares the era first, and answers `ERA` if it has changed. On a cluster the era is
+ * in another slot, so it is read beside the script. Scripts that free memory also run on a full server.
  */
 import { createHash } from "node:crypto"
 
-/** A script as the server gets it. */
+/** A script in the form that the server receives. */
 export interface Script {
   readonly source: string
   readonly sha: string
-  /** Its first key and first argument are the era. */
+  /** The first key and the first argument are the era. */
   readonly checksEra: boolean
 }
 
-/** A script as it is written. */
+/** The source of a script. */
 export interface Source {
   readonly keys: ReadonlyArray<string>
   readonly args: ReadonlyArray<string>
   readonly body: string
-  /** It runs on a server that is full. */
+  /** Also runs on a full server. */
   readonly whenFull?: boolean
-  /** Its keys belong to no era, or it is about the era itself. */
+  /** The keys belong to no era, or the script is about the era itself. */
   readonly withoutEra?: boolean
 }
 
-/** Scripts by their names. */
 export type Sources = Readonly<Record<string, Source>>
 
-/** The answer of a script in another era. */
+/** The answer of a script if the era has changed. */
 export const otherEra = "ERA"
 
-/** The answer of a write that found something unknown to this release, which it left alone. */
+/** The answer of a write that found a value unknown to this release, and left it unchanged. */
 export const foreign = "FOREIGN"
 
-/** Reads text: `nil` for another kind of value. Any other error, like a missing right, stays an error. */
+/**
+ * Reads text, and treats another kind of value as missing. Any other error, such as a missing right, stays an error.
+ */
 const textOf = `local function textOf(k)
   local found = redis.pcall("GET", k)
   if type(found) ~= "table" then return found end
@@ -42,7 +43,7 @@ const textOf = `local function textOf(k)
 end
 `
 
-/** As `toCount` of `protocol/replies.ts`: all but safe integers from 0 on count as missing. */
+/** Like `toCount` in `protocol/replies.ts`: anything but a non-negative safe integer counts as missing. */
 const toCount = `local function toCount(text)
   if type(text) == "string" and #text <= 16 and string.find(text, "^%d+$") and tonumber(text) <= ${Number.MAX_SAFE_INTEGER} then
     return text

@@ -4,8 +4,8 @@ import { countInvalidation, readSequence } from "./lua.ts"
 import type { Source } from "./script.ts"
 
 /**
- * Whether a value is a marker: a version and, as digits, the invalidation that wrote it. Another value counts as
- * missing.
+ * Whether a value is a marker: a version, followed by the sequence of its invalidation in digits. Another value counts
+ * as missing.
  */
 const isMarker = (found: string) => `type(${found}) == "string" and toCount(string.sub(${found}, 13))`
 
@@ -32,12 +32,11 @@ end
 
 type TagSources = Readonly<Record<"markers" | "count" | "invalidate", Source>>
 
-/** Counts an invalidation. */
 const count: Source = { keys: ["s"], args: [], whenFull: true, body: `${countInvalidation}return { seq }\n` }
 
 const onServer: TagSources = {
   count,
-  /** Answers markers. Writes those that are missing or damaged. */
+  /** Answers with markers, and creates those that are missing or damaged. */
   markers: {
     keys: ["s"],
     args: [],
@@ -54,7 +53,7 @@ return markers
   }
 }
 
-/** On a cluster each tag has a script of its own, and is given the count of invalidations. */
+/** On a cluster, each tag takes a script of its own, which receives the sequence as an argument. */
 const onCluster: TagSources = {
   count,
   markers: { keys: ["t"], args: ["seq", "version"], body: `${marker}return { marker(t, version) }\n` },

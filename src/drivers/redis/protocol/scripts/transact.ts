@@ -1,7 +1,7 @@
 /**
- * The script of transactions: checks, each of a letter, a key and the expected value; then steps, each of a letter, a
- * key and three arguments. All that can be refused is refused before the first step. On a cluster all keys are in one
- * slot, and the count of invalidations is in another.
+ * The script of transactions. Its arguments are checks (a letter, a key and the expected value), followed by steps (a
+ * letter, a key and three arguments). The script refuses everything it may refuse before the first step. On a cluster
+ * all keys are in one slot, and the sequence of invalidations is in another.
  */
 import { isNoCounter, isOutOfRange, outOfRange } from "./counters.ts"
 import { countInvalidation, indented, isForeign, keysOfWrite, sendInvalidation } from "./lua.ts"

@@ -1,4 +1,4 @@
-/** A script on a cluster reaches the keys of one slot. */
+/** Limits a transaction on a cluster to one slot, the reach of a script. */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../../../CacheError.ts"
 import type { TransactRequest, TransactStep } from "../../../../ports/store.ts"
@@ -10,7 +10,7 @@ export type Commit = Extract<TransactStep, { readonly _tag: "Commit" }>
 
 export interface Placed {
   readonly request: TransactRequest
-  /** The slot of all keys; `undefined` on a single server. */
+  /** The slot of all keys, or `undefined` on a single server. */
   readonly slot: number | undefined
 }
 
@@ -23,9 +23,9 @@ export const unsupported = (message: string): StoreError =>
   new StoreError({ store: storeName, operation: "transact", reason: "Unsupported", cause: new Error(message) })
 
 const howToShare =
-  `a transaction reaches one slot. Those that begin with the same in braces share it, like "{cart:7}:items" and "{cart:7}:sum"`
+  `a transaction reaches one slot. Ids and names that begin with the same text in braces share a slot, like "{cart:7}:items" and "{cart:7}:sum"`
 
-/** The error about a checked entry with a tag whose marker the script cannot compare. */
+/** The error for a checked entry with a tag whose marker the script cannot compare. */
 export const otherSlot = (id: string, tag: string): StoreError =>
   unsupported(
     `"${id}" is checked, and its tag "${tag.slice(0, 200)}" is in another slot of the cluster: ${howToShare}`
@@ -35,12 +35,14 @@ export const otherSlot = (id: string, tag: string): StoreError =>
 export const reaches = (slot: number | undefined, tag: string): boolean =>
   slot === undefined || slotOfKey(markerOf(tag)) === slot
 
-/** Separates the results of loads in other slots: they need no common step with the rest. */
+/** Separates the results of loads in other slots, which need not be stored in the same step. */
 export const inOneSlot = ({ checks, steps }: TransactRequest): Operation<PlacedOnCluster> => {
   const places = new Map<number, string>()
   for (const one of [...checks, ...steps]) {
     if (one._tag === "InvalidateTags") {
-      return Effect.fail(unsupported("on a cluster a transaction cannot invalidate tags: do it after it"))
+      return Effect.fail(
+        unsupported("on a cluster a transaction cannot invalidate tags: invalidate them after the transaction")
+      )
     }
     if (one._tag === "Commit") continue
     const text = "id" in one ? one.id : "name" in one ? one.name : undefined

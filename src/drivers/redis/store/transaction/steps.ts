@@ -1,4 +1,4 @@
-/** Checks and steps in the form of the script: a check is a letter, a key and a value; a step has three arguments. */
+/** Encodes checks and steps for the script. A check is a letter, a key and a value. A step has three arguments. */
 import * as Effect from "effect/Effect"
 import * as Conditions from "../../../../internal/store/conditions.ts"
 import * as Turns from "../../../../internal/time/turns.ts"
@@ -18,11 +18,10 @@ export interface Program {
   readonly steps: Array<Arg>
   /** The ids of the commits, by their numbers. */
   readonly committed: Array<string>
-  /** The changes that the steps make. */
   readonly changes: Array<Told>
 }
 
-/** The entries and counters that the checks were evaluated with. */
+/** The entries and counters for which the checks were evaluated. */
 export interface Facts {
   readonly entries: ReadonlyMap<string, Present>
   readonly counters: ReadonlyMap<string, Counter | undefined>
@@ -45,7 +44,7 @@ export const programOf = Effect.fnUntraced(function*(
   return program
 })
 
-/** Adds keys. Answers the place of the first one. */
+/** Adds keys. Answers with the position of the first one. */
 const add = ({ keys }: Program, ...named: ReadonlyArray<Named>): string =>
   String(keys.push(...named) - named.length + 1)
 

@@ -1,4 +1,4 @@
-/** `transact`: checks are evaluated here, and the script compares that they still hold. */
+/** `transact`: evaluates the checks here, and compares in the script that they still hold. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { StoreError } from "../../../../CacheError.ts"
@@ -45,8 +45,8 @@ const onCluster = Effect.fnUntraced(function*(
 })
 
 /**
- * Stores the results of loads in other slots, and answers those that were refused. The transaction is committed by
- * then, so it does not wait for a master that does not answer.
+ * Stores the results of loads in other slots, and answers with those that were refused. The transaction is already
+ * committed, so this does not wait for a master that does not answer.
  */
 const commitElsewhere = (self: StoreState, steps: ReadonlyArray<Commit>): Effect.Effect<ReadonlyArray<string>> =>
   Effect.map(
@@ -88,7 +88,7 @@ const attempt = Effect.fnUntraced(function*(
     if (conflict !== undefined) return conflict
     for (const id of Transact.idsOf(checks)) {
       const beyond = Array.from(facts.entries.get(id)!.versions.keys()).find((tag) => !facts.reaches(tag))
-      // An entry that a tag has invalidated stays invalid.
+      // An entry invalidated by a tag stays invalid.
       if (beyond === undefined || !holds(id, { _tag: "IfPresent" })) continue
       return yield* Effect.fail(otherSlot(id, beyond))
     }
@@ -101,7 +101,7 @@ const attempt = Effect.fnUntraced(function*(
 
 interface Answered {
   readonly isCommitted: boolean
-  /** The numbers of the commits that were refused, or of the checks that do not hold any more. */
+  /** The numbers of the refused commits, or of the checks that no longer hold. */
   readonly numbers: ReadonlyArray<number>
 }
 
