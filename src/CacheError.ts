@@ -224,6 +224,38 @@ export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
 const headerOf = (millis: number): string => String(Math.ceil(millis / 1000))
 
 /**
+ * An update was not stored, because others have written its entry in each of its `tries` (`Cached.update`).
+ *
+ * **Example** (Losing against oneself)
+ *
+ * ```ts
+ * import { Effect, Option } from "effect"
+ * import { TestClock } from "effect/testing"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { withTimePassing } from "effect-cached/testing"
+ *
+ * // each try sets the value that it is about to change
+ * const restless = Cached.update("n", () => Effect.as(Cached.set("n", 0), Option.some(1)))
+ *
+ * const program = withTimePassing(restless).pipe(
+ *   Effect.catchTag("UpdateConflict", ({ key, tries }) => Effect.succeed({ key, tries }))
+ * )
+ * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => { key: "n", tries: 30 }
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class UpdateConflict extends Data.TaggedError("UpdateConflict")<{
+  readonly key: string
+  readonly tries: number
+}> {
+  override get message(): string {
+    return `"${this.key}" was not updated: others have written it in each of ${this.tries} tries`
+  }
+}
+
+/**
  * A transaction was not committed, because something that it had read, or a condition that it had been told, was changed
  * by others meanwhile: `ids` of entries and `names` of counters. Nothing was written.
  *

@@ -186,6 +186,20 @@ export const StreamCut = schemaOf(CacheError.StreamCut, {
 })
 
 /**
+ * The schema of `CacheError.UpdateConflict`.
+ *
+ * @see {@link StoreError} for an example
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const UpdateConflict = schemaOf(CacheError.UpdateConflict, {
+  _tag: Schema.tag("UpdateConflict"),
+  key: Schema.String,
+  tries: Schema.Number
+})
+
+/**
  * The schema of `CacheError.TransactionConflict`.
  *
  * @see {@link StoreError} for an example

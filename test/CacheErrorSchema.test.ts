@@ -13,6 +13,7 @@ const errors = {
   RateLimitExceeded: new CacheError.RateLimitExceeded({ key: "api", limit: 10, retryAfterMillis: 1200 }),
   CircuitOpen: new CacheError.CircuitOpen({ key: "api", state: "HalfOpen", retryAfterMillis: 1200 }),
   LoadTimeout: new CacheError.LoadTimeout({ key: "k", timeoutMillis: 10 }),
+  UpdateConflict: new CacheError.UpdateConflict({ key: "k", tries: 30 }),
   TransactionConflict: new CacheError.TransactionConflict({ ids: ["a"], names: ["n"] }),
   TransactionTimeout: new CacheError.TransactionTimeout({ timeoutMillis: 10 }),
   CacheCycle: new CacheError.CacheCycle({ path: ["a", "b", "a"] }),

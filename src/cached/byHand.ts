@@ -196,7 +196,7 @@ const optionsOfSet = {
 } satisfies { readonly [Name in keyof SetOptions | keyof Conditions]: true }
 
 /** The options of `set` as the engine takes them, and how it copies a value. */
-interface Setting extends Omit<EngineOptions, "ttlMillis"> {
+export interface Setting extends Omit<EngineOptions, "ttlMillis"> {
   /** `undefined`: that of the layer */
   readonly ttlMillis: number | undefined
   readonly copy: AnyReadOptions["copy"]
@@ -204,17 +204,17 @@ interface Setting extends Omit<EngineOptions, "ttlMillis"> {
 
 type EngineOptions = Parameters<typeof Operations.set.over>[3]
 
-/** The options of `set`, parsed. */
-export const setOptions = (options: SetOptions & Partial<Conditions>): Setting => {
-  refuseUnknown("Cached.set", options, Object.keys(optionsOfSet))
+/** The options of `set`, and of what sets as it does, parsed. */
+export const setOptions = (options: SetOptions & Partial<Conditions>, call = "Cached.set"): Setting => {
+  refuseUnknown(call, options, Object.keys(optionsOfSet))
   try {
-    readOptions.copy(options.copy, "Cached.set")
+    readOptions.copy(options.copy, call)
   } catch (thrown) {
-    throw inCall("Cached.set", thrown)
+    throw inCall(call, thrown)
   }
   return {
     copy: options.copy,
-    ttlMillis: options.ttl === undefined ? undefined : toMillis(options.ttl, "ttl of Cached.set"),
+    ttlMillis: options.ttl === undefined ? undefined : toMillis(options.ttl, `ttl of ${call}`),
     tags: options.tags === undefined ? undefined : tagsOf(options.tags),
     keepTtl: options.keepTtl === true,
     etag: options.etag,

@@ -6,7 +6,8 @@ import {
   Duration,
   Effect,
   Exit,
-  type Option,
+  Option,
+  pipe,
   type RequestResolver,
   Schedule,
   Schema,
@@ -426,6 +427,35 @@ const gotText = Cached.getOption("k")
 same<typeof gotText, Effect.Effect<Option.Option<unknown>, never, Cache>>(true)
 const set = Cached.set(key, 5, { ttl: "1 hour", tags: ["a"], keepTtl: true })
 same<typeof set, Effect.Effect<boolean, never, Cache>>(true)
+const updated = Cached.update(key, (n) => {
+  same<typeof n, Option.Option<number>>(true)
+  return Option.map(n, (n) => n + 1)
+}, { ttl: "1 hour", keepTtl: true })
+same<typeof updated, Effect.Effect<Option.Option<number>, CacheError.UpdateConflict | CacheError.StoreError, Cache>>(
+  true
+)
+const updatedLate = pipe(
+  key,
+  Cached.update((n) => n._tag === "None" ? Effect.fail("none" as const) : Effect.succeed(Option.some(n.value + 1)))
+)
+same<
+  typeof updatedLate,
+  Effect.Effect<Option.Option<number>, "none" | CacheError.UpdateConflict | CacheError.StoreError, Cache>
+>(true)
+const updatedText = Cached.update(
+  "k",
+  (list: Option.Option<Array<string>>) => Option.some<Array<string>>(Option.getOrElse(list, () => []))
+)
+same<
+  typeof updatedText,
+  Effect.Effect<Option.Option<Array<string>>, CacheError.UpdateConflict | CacheError.StoreError, Cache>
+>(true)
+// @ts-expect-error a value of another type than the key's
+Cached.update(key, () => Option.some("x"))
+// @ts-expect-error a value that is no option
+Cached.update("k", () => 5)
+// @ts-expect-error a condition
+Cached.update("k", (n) => n, { ifAbsent: true })
 const expires = Cached.expiresIn("k")
 same<typeof expires, Effect.Effect<Option.Option<Duration.Duration>, never, Cache>>(true)
 const removed = Cached.remove(key)

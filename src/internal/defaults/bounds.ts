@@ -50,6 +50,12 @@ export const transaction = {
   retries: { times: 5, firstMillis: 10 }
 }
 
+/**
+ * Updates (`Cached.update`): how often one is tried where others write meanwhile, with pauses that grow from the first up
+ * to the longest; and how long a function that takes its time keeps the other updates of its key waiting.
+ */
+export const update = { tries: 30, firstMillis: 1, mostMillis: 250, turnMillis: 1000 }
+
 /** The outbox of SQL transactions: from which age on a row is one of a process that died, and how often it is looked for. */
 export const outbox = { olderMillis: 5000, everyMillis: 10_000 }
 

@@ -20,6 +20,7 @@ import * as Quotas from "./memory/quotas.ts"
 import * as Removals from "./memory/removals.ts"
 import * as ByPattern from "./operations/byPattern.ts"
 import * as Counters from "./operations/counters.ts"
+import * as CurrentOf from "./operations/current.ts"
 import * as Curve from "./operations/curve.ts"
 import { guardFault } from "./operations/guardFault.ts"
 import * as Inspect from "./operations/inspect.ts"
@@ -73,6 +74,15 @@ export const set: Operation<
 > = {
   over: Entries.set,
   without: () => Effect.succeed(false)
+}
+
+/** What an update changes, at its first or a later try; `undefined` where nothing is stored. */
+export const current: Operation<
+  [key: Key, tries: number],
+  Effect.Effect<CurrentOf.Current<LookedUp> | undefined, StoreError, any>
+> = {
+  over: CurrentOf.current,
+  without: () => Effect.undefined
 }
 
 export const touch: Operation<[key: Key, ttlMillis: number], Effect.Effect<boolean>> = {

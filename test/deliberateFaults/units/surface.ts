@@ -131,5 +131,47 @@ try {
     find: "Math.ceil(millis / 1000)",
     replace: "Math.floor(millis / 1000)",
     by: "test/guard/limits.test.ts"
+  },
+  {
+    name: "an update that lost is not tried again",
+    in: "updated",
+    find: "if (yield* write(self, current, before, after)) return after",
+    replace: "yield* write(self, current, before, after); return after",
+    by: "test/cached/update.test.ts"
+  },
+  {
+    name: "an update that lost is called with what memory has",
+    in: "current",
+    find: "tier === undefined || tries === 0",
+    replace: "tier === undefined || tries >= 0",
+    by: "test/cached/update.test.ts"
+  },
+  {
+    name: "updates of one key do not wait for each other",
+    in: "inTurn",
+    find: "const taken = Scope.provide(turns.semaphore.takeScoped(1), turn)",
+    replace: "const taken = Scope.provide(Effect.void, turn)",
+    by: "test/cached/update.test.ts"
+  },
+  {
+    name: "an update waits for what waits for it",
+    in: "answerOf",
+    find: "Effect.sleep(bounds.turnMillis)",
+    replace: "Effect.never",
+    by: "test/cached/update.test.ts"
+  },
+  {
+    name: "an update gives a value another end",
+    in: "write",
+    find: "!isNew && (options.keepTtl ?? options.ttl === undefined)",
+    replace: "!isNew && options.keepTtl === true",
+    by: "test/cached/update.test.ts"
+  },
+  {
+    name: "an update loses the tags of a value",
+    in: "write",
+    find: "isNew ? undefined : ownTags(key, entry!.tags)",
+    replace: "undefined",
+    by: "test/cached/update.test.ts"
   }
 ]

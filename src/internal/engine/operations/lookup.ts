@@ -26,17 +26,17 @@ import { strictly } from "../storeTier/strict.ts"
 import { meet } from "../telemetry/keyClasses.ts"
 
 /** What to do where the store does not answer; without it, there is nothing. */
-type OnFault = (fault: Fault) => Effect.Effect<never>
+type OnFault<E> = (fault: Fault) => Effect.Effect<never, E>
 
 /**
  * The entries of keys before their hard deadline, without a load: for `getOption`, `getMany`, `has`, `expiresIn`. Inside
  * a load they are recorded, as what a read is served.
  */
-export const lookupMany = (
+export const lookupMany = <E = never>(
   self: Engine,
   keys: ReadonlyArray<Key>,
-  onFault?: OnFault
-): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> =>
+  onFault?: OnFault<E>
+): Effect.Effect<ReadonlyArray<Entry | undefined>, E, any> =>
   Effect.withFiber((fiber) => {
     const context = readContextOf(self, fiber)
     const { within } = context
@@ -58,11 +58,11 @@ export const lookupMany = (
   })
 
 /** As `lookupMany`, for no load: nothing is recorded. The store is asked at once for all that memory does not have. */
-export const storedMany = (
+export const storedMany = <E = never>(
   self: Engine,
   keys: ReadonlyArray<Key>,
-  onFault?: OnFault
-): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> =>
+  onFault?: OnFault<E>
+): Effect.Effect<ReadonlyArray<Entry | undefined>, E, any> =>
   Effect.withFiber((fiber) => {
     const policy = fiber.getRef(Policy.Current)
     if (policy.invalidate !== undefined && !policy.bypass) {
@@ -85,7 +85,7 @@ export const storedMany = (
     const entries = keys.map((key) => inMemory(self, fiber, policy, key))
     if (tier === undefined || !policy.readsStore || !entries.includes(undefined)) return Effect.succeed(entries)
     const budget = budgetOf(tier, policy)
-    const orFault = (fault: Fault): Effect.Effect<ReadonlyArray<Entry | undefined>> =>
+    const orFault = (fault: Fault): Effect.Effect<ReadonlyArray<Entry | undefined>, E> =>
       policy.strict ? strictly(fault) : onFault === undefined ? Effect.succeed(entries) : onFault(fault)
     return Commits.lookup(tier, budget, new Set(keys.map(idOf)), {
       // the commit may have put it in memory, or removed it there
@@ -100,20 +100,20 @@ export const storedMany = (
     })
   })
 
-interface Completing {
+interface Completing<E> {
   readonly tier: StoreTier
   readonly budget: Budget
   readonly keys: ReadonlyArray<Key>
   /** what memory has of them */
   readonly entries: Array<Entry | undefined>
-  readonly orFault: (fault: Fault) => Effect.Effect<ReadonlyArray<Entry | undefined>>
+  readonly orFault: (fault: Fault) => Effect.Effect<ReadonlyArray<Entry | undefined>, E>
 }
 
 /** Asks the store for what memory does not have. */
-const complete = (
+const complete = <E>(
   self: Engine,
-  { budget, entries, keys, orFault, tier }: Completing
-): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> =>
+  { budget, entries, keys, orFault, tier }: Completing<E>
+): Effect.Effect<ReadonlyArray<Entry | undefined>, E, any> =>
   Effect.withFiber((fiber) => {
     const policy = fiber.getRef(Policy.Current)
     const missing = keys.filter((_, i) => entries[i] === undefined)

@@ -153,10 +153,19 @@ export const readMany = (
       (policy) => before(self, policy, many.keys, Effect.withFiber((fiber) => Many.readMany(self.own, fiber, many)))
     )
 
+/** As `current` of a cache: no value that is served, so nothing is recorded. */
+export const current = (self: Overlay, key: Key): Effect.Effect<Entry | undefined, never, any> =>
+  Effect.updateService(
+    Effect.map(lookupMany(self, [key], Lookup.storedMany), ([entry]) => entry),
+    Policy.Current,
+    Policy.readingAll
+  )
+
 /** A look-up by hand. */
 export const lookupMany = (
   self: Overlay,
-  keys: ReadonlyArray<Key>
+  keys: ReadonlyArray<Key>,
+  lookup = Lookup.lookupMany
 ): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> =>
   Effect.flatMap(Policy.Current, (policy) => {
     const ids = keys.map(idOf)
@@ -166,7 +175,7 @@ export const lookupMany = (
         keys.map(() => undefined)
       )
     }
-    const own = (some: ReadonlyArray<Key>) => Lookup.lookupMany(self.own, some)
+    const own = (some: ReadonlyArray<Key>) => lookup(self.own, some)
     return Policy.readsNormally(policy)
       ? Effect.andThen(
         lock(self, ids),

@@ -4,6 +4,7 @@ import * as Stream from "effect/Stream"
 import { CacheConfigError } from "../../../CacheError.ts"
 import { type Cache, cacheOf, type Operation, TypeId } from "../boundCache.ts"
 import type { Engine } from "../engine.ts"
+import { currentOf } from "../operations/current.ts"
 import * as Operations from "../operationTable.ts"
 import * as Counts from "./counts.ts"
 import * as Listings from "./listings.ts"
@@ -49,6 +50,10 @@ const operations = new Map<Operation<any, any>, Inside>([
   effect(
     Operations.find,
     (self, key) => Effect.map(Reads.lookupMany(self, [key]), ([entry]) => withWriteId(self, entry))
+  ),
+  effect(
+    Operations.current,
+    (self, key) => Effect.map(Reads.current(self, key), (entry) => currentOf(withWriteId(self, entry)))
   ),
   effect(Operations.lookupMany, Reads.lookupMany),
   effect(Operations.set, Writes.set),

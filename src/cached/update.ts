@@ -1,0 +1,287 @@
+/**
+ * Read, change, write: one entry by a function of what there is, without losing what others write meanwhile.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { dual } from "effect/Function"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import { type StoreError, UpdateConflict } from "../CacheError.ts"
+import type { Caching } from "../Caching.ts"
+import { update as bounds } from "../internal/defaults/bounds.ts"
+import type { Cache } from "../internal/engine/boundCache.ts"
+import * as Operations from "../internal/engine/operationTable.ts"
+import { tagsOf, tagsWith } from "../internal/key/ofKey.ts"
+import { mistake, refuseUnknown } from "../internal/options/options.ts"
+import type * as Ttl from "../Ttl.ts"
+import { setOne, type SetOptions, setOptions, type Setting } from "./byHand.ts"
+import { type AnyKey, type CodecsOf, idOf, valueFor, type ValueOf, withCaching } from "./withCaching.ts"
+
+/**
+ * Options for `Cached.update`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface UpdateOptions<out A = unknown> extends Pick<SetOptions<A>, "etag" | "copy"> {
+  /**
+   * How long the new value is served, from the update on; `"Infinity"` is for ever.
+   *
+   * @default what is left to the value that is changed; for a new one as `Cached.set`
+   */
+  readonly ttl?: Ttl.Input | undefined
+  /**
+   * Whether `ttl` is for a new entry only, and a value that is changed has what is left to it.
+   *
+   * @default `false` beside a `ttl`
+   */
+  readonly keepTtl?: boolean | undefined
+  /**
+   * Tags of the entry, in place of those that it had, and of the `tags` of its key class.
+   *
+   * @default those that it had, and those of the key
+   */
+  readonly tags?: ReadonlyArray<string> | undefined
+}
+
+/** A method: the value of a string key is `unknown`, and a function may say what it takes. */
+type Change<A, B, E, R> = {
+  change(current: Option.Option<A>): Option.Option<B> | Effect.Effect<Option.Option<B>, E, R>
+}["change"]
+
+/**
+ * Changes the entry of a key by a function of its value, and answers the new one. No write of others is lost: where one
+ * comes in between, the function is called again, with what they have written.
+ *
+ * **When to use**
+ *
+ * Use for a value that several fibers or processes change: a set, a list, a basket. For a number there are counters
+ * (`Cached.increment`), and for several keys at once transactions.
+ *
+ * **Details**
+ *
+ * - The function gets `Option.none()` where there is no value (none within its `ttl`, or a stored failure). It answers the
+ *   new value, or an effect of it. `Option.none()` removes the entry; the option that it was given leaves it as it is.
+ * - Read and write are one atomic step across processes too, where they share the store: the write is a compare and set,
+ *   as that of `Cached.set` with `ifUnchanged`. What a load of the key that is running brings is not stored.
+ * - Updates of one key in one process go one after the other. One whose function takes longer than a second lets the
+ *   others pass, and is tried again where they have changed the entry.
+ * - After 30 tries, with pauses of up to 250 ms, it fails with `UpdateConflict`. A store that fails is a `StoreError`: then
+ *   it is not known what there is. A failure of the function's effect, or its interruption, changes nothing.
+ * - Inside of `Transaction.run` it is a part of the transaction, and others are noticed at the commit.
+ * - Under a policy that does not write (`CachePolicy.readOnly`, `bypass`) the function is called and its answer given,
+ *   and nothing is stored. Policies do not concern what it is called with.
+ *
+ * **Gotchas**
+ *
+ * - The function may be called several times. It has to answer a new value, and not to change the one it gets.
+ * - It must not update its own key: that dies with a `CacheConfigError`, for each would wait for the other.
+ *
+ * **Example** (Adding to a list)
+ *
+ * ```ts
+ * import { Effect, Option } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const visit = (page: string) =>
+ *   Cached.update("visited", (pages: Option.Option<ReadonlyArray<string>>) =>
+ *     Option.some([...Option.getOrElse(pages, () => []), page]))
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Effect.all([visit("home"), visit("cart")], { concurrency: "unbounded" })
+ *   return yield* visit("order")
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(["home", "cart", "order"])
+ * ```
+ *
+ * @category mutations
+ * @since 0.1.0
+ */
+export const update: {
+  <K extends AnyKey, B extends ValueOf<K>, E = never, R = never>(
+    change: Change<ValueOf<K>, B, E, R>,
+    options?: UpdateOptions<ValueOf<K>>
+  ): (key: K) => Effect.Effect<Option.Option<B>, E | UpdateConflict | StoreError, R | CodecsOf<K> | Caching>
+  <K extends AnyKey, B extends ValueOf<K>, E = never, R = never>(
+    key: K,
+    change: Change<ValueOf<K>, B, E, R>,
+    options?: UpdateOptions<ValueOf<K>>
+  ): Effect.Effect<Option.Option<B>, E | UpdateConflict | StoreError, R | CodecsOf<K> | Caching>
+} = dual(
+  (args) => typeof args[0] !== "function",
+  <K extends AnyKey>(key: K, change: AnyChange, options: UpdateOptions = {}): Effect.Effect<AnyOption, any, any> =>
+    withCaching((caching, policy) =>
+      Effect.flatMap(Around, (around) => {
+        refuseUnknown("Cached.update", options, optionsOfUpdate)
+        if (typeof change !== "function") throw mistake("Cached.update got no function: pass one of what there is")
+        const id = idOf(key)
+        for (let outer = around; outer !== undefined; outer = outer.around) {
+          if (outer.isOpen && outer.caching === caching && outer.id === id) {
+            throw mistake(`Cached.update of "${id}" is inside of its own function: answer the new value there`)
+          }
+        }
+        const writes = policy.writes && !policy.disabled.has("set")
+        const setting = setOptions(options, "Cached.update")
+        return inTurn({ caching, key, id, change, options, setting, writes, around, isOpen: false })
+      })
+    )
+)
+
+const optionsOfUpdate = Object.keys(
+  {
+    ttl: true,
+    keepTtl: true,
+    tags: true,
+    etag: true,
+    copy: true
+  } satisfies { readonly [Name in keyof UpdateOptions]: true }
+)
+
+type AnyOption = Option.Option<unknown>
+type AnyChange = Change<any, unknown, unknown, any>
+
+interface Updating {
+  readonly caching: Cache
+  readonly key: AnyKey
+  readonly id: string
+  readonly change: AnyChange
+  readonly options: UpdateOptions
+  readonly setting: Setting
+  /** whether the policy lets it write */
+  readonly writes: boolean
+  /** the update in whose function this one is */
+  readonly around: Updating | undefined
+  /** whether the effect of its function runs */
+  isOpen: boolean
+}
+
+/** The update in whose function a fiber is. */
+const Around = Context.Reference<Updating | undefined>("effect-cached/Cached/update", {
+  defaultValue: () => undefined
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+// One after the other
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Updates of one key in this process. Without it a thousand at once would be tried half a million times. */
+interface Turns {
+  readonly semaphore: Semaphore.Semaphore
+  users: number
+}
+
+const turnsOf = new WeakMap<Cache, Map<string, Turns>>()
+
+const inTurn = (self: Updating): Effect.Effect<AnyOption, unknown, any> => {
+  const { caching, id } = self
+  return Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const all = turnsOf.get(caching) ?? new Map<string, Turns>()
+      turnsOf.set(caching, all)
+      const turns = all.get(id) ?? { semaphore: Semaphore.makeUnsafe(1), users: 0 }
+      all.set(id, turns)
+      turns.users++
+      return { all, turns, turn: Scope.makeUnsafe() }
+    }),
+    ({ turn, turns }) => {
+      const taken = Scope.provide(turns.semaphore.takeScoped(1), turn)
+      return Effect.andThen(taken, updated(self, Scope.close(turn, Exit.void)))
+    },
+    ({ all, turn, turns }) => {
+      if (--turns.users === 0) all.delete(id)
+      return Scope.close(turn, Exit.void)
+    }
+  )
+}
+
+/**
+ * The effect of a function. Its turn ends when it takes long: what it waits for may be an update of the same key, by a
+ * load for example, and then each would wait for the other.
+ */
+const answerOf = (
+  self: Updating,
+  answer: Effect.Effect<unknown, unknown, any>,
+  leave: Effect.Effect<void>
+): Effect.Effect<unknown, unknown, any> =>
+  Exit.isExit(answer) ? answer : Effect.acquireUseRelease(
+    Effect.suspend(() => {
+      self.isOpen = true
+      return Effect.forkChild(Effect.andThen(Effect.sleep(bounds.turnMillis), leave))
+    }),
+    () => Effect.provideService(answer, Around, self),
+    (leaving) => {
+      self.isOpen = false
+      return Fiber.interrupt(leaving)
+    }
+  )
+
+// ---------------------------------------------------------------------------------------------------------------------
+// One update
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Reads, changes and writes, until the write finds what was read. */
+const updated = Effect.fnUntraced(function*(
+  self: Updating,
+  leave: Effect.Effect<void>
+): Effect.fn.Return<AnyOption, unknown, any> {
+  const { caching, id, key, writes } = self
+  for (let tries = 0; tries < bounds.tries; tries++) {
+    if (tries > 0) yield* pause(tries)
+    const current = yield* caching.perform(Operations.current, key, tries)
+    const exit = current?.entry?.exit
+    const before = exit !== undefined && Exit.isSuccess(exit)
+      ? Option.some(valueFor(caching, key, exit.value))
+      : Option.none()
+    const answer = self.change(before)
+    const after = Effect.isEffect(answer) ? yield* answerOf(self, answer, leave) : answer
+    if (!Option.isOption(after)) {
+      throw mistake(`The function of Cached.update answered a value of type ${typeof after}: answer an Option`)
+    }
+    if (after === before || current === undefined || !writes) return after
+    if (yield* write(self, current, before, after)) return after
+  }
+  return yield* new UpdateConflict({ key: id, tries: bounds.tries })
+})
+
+const pause = (tries: number): Effect.Effect<void> =>
+  tries === 1
+    ? Effect.yieldNow
+    : Effect.flatMap(Random.next, (random) => {
+      const millis = Math.min(bounds.mostMillis, bounds.firstMillis * 2 ** (tries - 2))
+      return Effect.sleep(millis * (1 + random) / 2)
+    })
+
+type Current = NonNullable<Effect.Success<ReturnType<typeof Operations.current.over>>>
+
+/** Writes where nobody else has, and answers whether it did. */
+const write = (
+  { caching, key, options, setting }: Updating,
+  { condition, entry }: Current,
+  before: AnyOption,
+  after: AnyOption
+): ReturnType<typeof setOne> => {
+  // A removal under a condition: what is there ends now.
+  if (Option.isNone(after)) {
+    const value = Option.getOrThrow(before)
+    return setOne(caching, [key, value], { ...setting, condition, ttlMillis: 0, keepTtl: false })
+  }
+  const isNew = Option.isNone(before)
+  return setOne(caching, [key, after.value], {
+    ...setting,
+    condition,
+    keepTtl: !isNew && (options.keepTtl ?? options.ttl === undefined),
+    tags: setting.tags ?? (isNew ? undefined : ownTags(key, entry!.tags))
+  })
+}
+
+/** Those of the key and of the entry, without those that every entry of the key has. */
+const ownTags = (key: AnyKey, tags: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const structural = tagsWith(key, [])
+  return Array.from(new Set([...tagsOf(key), ...tags])).filter((tag) => !structural.includes(tag))
+}

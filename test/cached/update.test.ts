@@ -1,0 +1,450 @@
+/** Read, change, write: no update is lost, whoever writes meanwhile. */
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
+import {
+  Cached,
+  CacheError,
+  CacheKey,
+  CacheLayer,
+  CachePolicy,
+  type Caching,
+  Store,
+  Strategy,
+  Transaction
+} from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
+import { withTimePassing } from "effect-cached/testing"
+import { TestClock } from "effect/testing"
+import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+class Basket extends CacheKey.Class<Basket>()("Basket", {
+  payload: { user: Schema.String },
+  success: Schema.ReadonlySet(Schema.Number),
+  error: Schema.String,
+  tags: ["baskets"],
+  indexes: ["user"]
+}) {}
+
+const add = (n: number) => (found: Option.Option<unknown>) =>
+  Option.some((Option.getOrElse(found, () => 0) as number) + n)
+
+const addLate = (n: number, delay: Duration.Input) => (found: Option.Option<unknown>) =>
+  Effect.delay(Effect.sync(() => add(n)(found)), delay)
+
+const left = (key: string) => Effect.map(Cached.expiresIn(key), Option.map(Duration.toMillis))
+
+describe.each(caches)("over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  it.effect("gives what there is, and stores what the function answers", () =>
+    Effect.gen(function*() {
+      const seen: Array<unknown> = []
+      const push = (n: number) =>
+        Cached.update("list", (found) => {
+          seen.push(found)
+          return Option.some([...Option.getOrElse(found, () => []) as Array<number>, n])
+        })
+      expect(yield* push(1)).toEqual(Option.some([1]))
+      expect(yield* push(2)).toEqual(Option.some([1, 2]))
+      expect(seen).toEqual([Option.none(), Option.some([1])])
+      expect(yield* Cached.getOption("list")).toEqual(Option.some([1, 2]))
+    }).pipe(provided))
+
+  it.effect("none removes, and the option that it was given leaves it: nothing is written", () =>
+    Effect.gen(function*() {
+      expect(yield* Cached.update("k", (found) => found)).toEqual(Option.none())
+      expect(yield* Cached.update("k", () => Option.none())).toEqual(Option.none())
+      yield* Cached.set("k", 1)
+      const before = yield* Cached.getEntry("k")
+      expect(yield* Cached.update("k", (found) => found)).toEqual(Option.some(1))
+      expect(Option.getOrThrow(yield* Cached.getEntry("k")).writeId).toBe(Option.getOrThrow(before).writeId)
+      expect(yield* Cached.update("k", () => Option.none())).toEqual(Option.none())
+      expect(yield* Cached.has("k")).toBe(false)
+      // only what is there is changed
+      expect(yield* Cached.update("k", Option.map((n) => n))).toEqual(Option.none())
+      expect(yield* Cached.update("k", add(5))).toEqual(Option.some(5))
+    }).pipe(provided))
+
+  it.effect("CA-17 · of a key class, data-last too, and after a stored failure", () =>
+    Effect.gen(function*() {
+      const basket = new Basket({ user: "ada" })
+      const put = (n: number) =>
+        Cached.update(basket, (items) => Option.some(new Set([...Option.getOrElse(items, () => new Set<number>()), n])))
+      expect(yield* put(1)).toEqual(Option.some(new Set([1])))
+      yield* put(2)
+      expect(yield* Cached.getOption(basket)).toEqual(Option.some(new Set([1, 2])))
+      yield* Cached.invalidateWhere(Basket, { user: "ada" })
+      expect(yield* Cached.has(basket)).toBe(false)
+      const failing = Cached.fn(Basket, {
+        lookup: () => Effect.fail("no basket"),
+        strategy: Strategy.ttl({ ttl: "1 minute", when: Exit.isFailure })
+      })
+      expect(yield* Effect.flip(failing({ user: "ada" }))).toBe("no basket")
+      const begin = Cached.update((items: Option.Option<ReadonlySet<number>>) =>
+        Option.some(new Set(Option.isNone(items) ? [7] : []))
+      )
+      expect(yield* begin(basket)).toEqual(Option.some(new Set([7])))
+      // not the end of the failure
+      expect(yield* Cached.expiresIn(basket)).toEqual(Option.some(Duration.infinity))
+    }).pipe(provided))
+
+  it.effect("CA-15 · bits: cells that stop at their largest number", () =>
+    Effect.gen(function*() {
+      const increment = Cached.update("bits", (found: Option.Option<Uint8Array>) => {
+        const bits = Uint8Array.from(Option.getOrElse(found, () => [0, 0]))
+        bits[1] = Math.min(15, bits[1]! + 1)
+        return Option.some(bits)
+      })
+      yield* Effect.forEach(Array.from({ length: 20 }), () => increment, { concurrency: "unbounded" })
+      expect(yield* Cached.getOption("bits")).toEqual(Option.some(Uint8Array.of(0, 15)))
+    }).pipe(provided))
+
+  it.effect("keeps what is left to what it changes; a new one lives as one that is set", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1, { ttl: "1 hour" })
+      yield* TestClock.adjust("20 minutes")
+      yield* Cached.update("k", add(1))
+      expect(yield* left("k")).toEqual(Option.some(2_400_000))
+      yield* Cached.update("k", add(1), { ttl: "5 minutes", keepTtl: true })
+      expect(yield* left("k")).toEqual(Option.some(2_400_000))
+      yield* Cached.update("k", add(1), { ttl: "5 minutes" })
+      expect(yield* left("k")).toEqual(Option.some(300_000))
+      yield* Cached.update("k", add(1), { keepTtl: false })
+      expect(yield* left("k")).toEqual(Option.some(60_000))
+      yield* Cached.update("new", add(1))
+      yield* Cached.update("other", add(1), { ttl: "5 minutes", keepTtl: true })
+      expect(yield* left("new")).toEqual(Option.some(60_000))
+      expect(yield* left("other")).toEqual(Option.some(300_000))
+    }).pipe(Effect.provide(cache.layer({ strategy: Strategy.ttl({ ttl: "1 minute" }) }))))
+
+  it.effect("keeps the tags, those that were given to this value too, unless it gets others", () =>
+    Effect.gen(function*() {
+      const basket = new Basket({ user: "ada" })
+      const items = (...numbers: ReadonlyArray<number>) => () => Option.some(new Set(numbers))
+      yield* Cached.set(basket, new Set([1]), { tags: ["mine"] })
+      yield* Cached.update(basket, items(2))
+      yield* Cached.invalidateTag("mine")
+      expect(yield* Cached.has(basket)).toBe(false)
+      yield* Cached.set(basket, new Set([1]), { tags: ["mine"] })
+      yield* Cached.update(basket, items(2), { tags: ["theirs"] })
+      yield* Cached.invalidateTag("mine")
+      expect(yield* Cached.has(basket)).toBe(true)
+      yield* Cached.invalidateTag("theirs")
+      expect(yield* Cached.has(basket)).toBe(false)
+      yield* Cached.update(basket, items(3))
+      yield* Cached.invalidateTag("baskets")
+      expect(yield* Cached.has(basket)).toBe(false)
+    }).pipe(provided))
+
+  it.effect("of a thousand at once none is lost, and none is tried in vain", () =>
+    Effect.gen(function*() {
+      let calls = 0
+      const increment = Cached.update("n", (found) => {
+        calls++
+        return add(1)(found)
+      })
+      const all = yield* Effect.forEach(Array.from({ length: 1000 }), () => increment, { concurrency: "unbounded" })
+      expect(yield* Cached.getOption("n")).toEqual(Option.some(1000))
+      expect(new Set(all.map(Option.getOrThrow)).size).toBe(1000)
+      expect(calls).toBe(1000)
+    }).pipe(provided))
+
+  it.effect("an effect that takes its time loses none either, and its failure or interruption changes nothing", () =>
+    Effect.gen(function*() {
+      const all = Effect.forEach(Array.from({ length: 20 }), () => Cached.update("n", addLate(1, "10 millis")), {
+        concurrency: "unbounded"
+      })
+      yield* withTimePassing(all)
+      expect(yield* Cached.getOption("n")).toEqual(Option.some(20))
+      expect(yield* Effect.flip(Cached.update("n", () => Effect.fail("no")))).toBe("no")
+      const interrupted = yield* start(Cached.update("n", () => Effect.never))
+      const waiting = yield* start(Cached.update("n", add(1)))
+      yield* settle
+      expect(waiting.pollUnsafe()).toBe(undefined)
+      yield* Fiber.interrupt(interrupted)
+      expect(yield* Fiber.join(waiting)).toEqual(Option.some(21))
+    }).pipe(provided))
+
+  it.effect("what others write while the function runs is what it is called with next", () =>
+    Effect.gen(function*() {
+      const { load } = counting(0)
+      const meanwhile: ReadonlyArray<readonly [Effect.Effect<unknown, unknown, Caching.Caching>, number]> = [
+        [Cached.set("k", 10), 11],
+        [Cached.invalidate("k"), 1],
+        [Cached.invalidateTag("t"), 1],
+        [Effect.andThen(Cached.remove("k"), load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))), 2],
+        [Cached.touch("k", "1 hour"), 2],
+        [Cached.getOption("k"), 2]
+      ]
+      for (const [happens, becomes] of meanwhile) {
+        yield* Cached.set("k", 1, { tags: ["t"] })
+        const gate = yield* Deferred.make<void>()
+        const updating = yield* start(Cached.update("k", (found) => Effect.as(Deferred.await(gate), add(1)(found))))
+        yield* settle
+        yield* happens
+        yield* Deferred.succeed(gate, undefined)
+        expect(yield* Fiber.join(updating)).toEqual(Option.some(becomes))
+        expect(yield* Cached.getOption("k")).toEqual(Option.some(becomes))
+      }
+    }).pipe(provided))
+
+  it.effect("P2 · what a load of the key brings afterwards is not stored", () =>
+    Effect.gen(function*() {
+      const { load } = counting(1000)
+      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const reader = yield* start(get)
+      yield* settle
+      expect(yield* Cached.update("k", add(5))).toEqual(Option.some(5))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(reader)
+      expect(yield* get).toBe(5)
+    }).pipe(provided))
+
+  it.effect("gives up after some tries with pauses, in which it stores nothing", () =>
+    Effect.gen(function*() {
+      let calls = 0
+      const restless = Cached.update("k", () => Effect.as(Cached.set("k", ++calls), Option.some("mine")))
+      const failure = yield* Effect.flip(withTimePassing(restless))
+      expect(failure).toEqual(new CacheError.UpdateConflict({ key: "k", tries: 30 }))
+      expect(failure.message).toBe("\"k\" was not updated: others have written it in each of 30 tries")
+      expect(calls).toBe(30)
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(30))
+    }).pipe(provided))
+
+  it.effect("a load that updates the key that waits for it goes on, and is not lost", () =>
+    Effect.gen(function*() {
+      const load = Effect.as(Cached.update("n", add(10)), "loaded").pipe(
+        Effect.orDie,
+        Cached.ttl({ key: "load", ttl: "1 hour" })
+      )
+      const gate = yield* Deferred.make<void>()
+      // not a part of the update: nothing says that it would wait for itself
+      const other = yield* start(Effect.andThen(Deferred.await(gate), load))
+      const updating = yield* start(
+        Cached.update("n", (found) =>
+          Deferred.succeed(gate, undefined).pipe(
+            Effect.andThen(settle),
+            Effect.andThen(load),
+            Effect.map(() => add(1)(found))
+          ))
+      )
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(other)
+      expect(yield* Fiber.join(updating)).toEqual(Option.some(11))
+    }).pipe(provided))
+
+  it.effect("inside its own function it is a mistake; behind it, it is not", () =>
+    Effect.gen(function*() {
+      const nested = Cached.update("k", () => Effect.orDie(Cached.update("k", add(1))))
+      const failed = yield* Effect.flip(Effect.sandbox(nested))
+      expect(String(Cause.squash(failed))).toContain("Cached.update of \"k\" is inside of its own function")
+      expect(yield* Cached.update("a", (a) => Effect.map(Cached.update("k", add(1)), () => add(1)(a))))
+        .toEqual(Option.some(1))
+      const later = yield* Deferred.make<void>()
+      yield* Cached.update("k", (found) =>
+        Effect.as(Effect.forkDetach(Effect.andThen(Deferred.await(later), Cached.update("k", add(1)))), add(1)(found)))
+      yield* Deferred.succeed(later, undefined)
+      yield* settle
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(3))
+    }).pipe(provided))
+
+  it.effect("under a policy that does not write nothing is stored; one that does not read changes what there is", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1)
+      for (const policy of [CachePolicy.readOnly, CachePolicy.bypass, CachePolicy.disable("set")]) {
+        expect(yield* policy(Cached.update("k", add(1)))).toEqual(Option.some(2))
+        expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+      }
+      yield* CachePolicy.refresh(Cached.update("k", add(1)))
+      yield* CachePolicy.disable("get")(Cached.update("k", add(1)))
+      yield* Cached.invalidateFurther(Cached.update("k", add(1)))
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(4))
+    }).pipe(provided))
+
+  it.effect("of a load it is no part: what that reads so does not end its result", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("n", 1, { ttl: "1 minute" })
+      yield* Effect.as(Effect.orDie(Cached.update("n", add(1))), "made").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      expect(yield* left("k")).toEqual(Option.some(3_600_000))
+    }).pipe(provided))
+
+  it.effect("mistakes", () =>
+    Effect.gen(function*() {
+      const messageOf = (self: Effect.Effect<unknown, unknown, any>) =>
+        Effect.map(Effect.exit(self), (exit) => Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "none")
+      const update = Cached.update as (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, any>
+      expect(yield* messageOf(update("k", add(1), { ttl: "soon" }))).toContain("ttl of Cached.update")
+      expect(yield* messageOf(update("k", add(1), { tll: 1 }))).toContain("Cached.update has no option \"tll\"")
+      expect(yield* messageOf(update("k", add(1), { ifAbsent: true }))).toContain("ifAbsent")
+      expect(yield* messageOf(update("k", 5))).toContain("Cached.update got no function")
+      expect(yield* messageOf(update(5, add(1)))).toContain("A key cannot be a value of type number")
+      expect(yield* messageOf(update("k", () => 5))).toContain("answered a value of type number: answer an Option")
+      expect(
+        yield* messageOf(update("k", () => {
+          throw new Error("mine")
+        }))
+      ).toContain("mine")
+      expect(yield* Cached.has("k")).toBe(false)
+    }).pipe(provided))
+
+  it.effect("gives a copy and stores one, where the layer says so", () =>
+    Effect.gen(function*() {
+      const mine = { list: [1] }
+      yield* Cached.update("k", () => Option.some(mine))
+      mine.list.push(2)
+      yield* Cached.update("k", (found: Option.Option<{ list: Array<number> }>) => {
+        Option.getOrThrow(found).list.push(3)
+        return Option.map(found, ({ list }) => ({ list }))
+      })
+      expect(yield* Cached.getOption("k")).toEqual(Option.some({ list: [1, 3] }))
+    }).pipe(Effect.provide(cache.layer({ defaults: { copy: "structured" } }))))
+})
+
+describe("of several processes", () => {
+  const stores = [
+    { name: "a synchronous store", make: Effect.sync(() => Layer.succeed(Store.Store, MemoryStore.make())) },
+    { name: "an asynchronous store", make: Effect.sync(() => Layer.succeed(Store.Store, fakeStore().store)) }
+  ]
+
+  it.effect.each(stores)("over $name a thousand at once lose none", ({ make }) =>
+    Effect.gen(function*() {
+      const store = yield* make
+      const processes = yield* Effect.forEach([1, 2, 3, 4, 5], () => Layer.build(Layer.fresh(over({ layer: store }))))
+      const all = Effect.forEach(
+        Array.from({ length: 1000 }),
+        (_, i) => Effect.provide(Cached.update("n", add(1)), processes[i % 5]!),
+        { concurrency: "unbounded" }
+      )
+      yield* withTimePassing(all)
+      yield* TestClock.adjust("1 second")
+      for (const process of processes) {
+        expect(yield* Effect.provide(Cached.update("n", add(0)), process)).toEqual(Option.some(1000))
+      }
+    }).pipe(Effect.scoped))
+
+  it.live("on a disk a thousand at once lose none", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const processes = yield* Effect.forEach(
+        [1, 2, 3],
+        () => Layer.build(Layer.fresh(CacheLayer.disk({ directory })))
+      )
+      yield* Effect.forEach(
+        Array.from({ length: 1000 }),
+        (_, i) => Effect.provide(Cached.update("n", add(1)), processes[i % 3]!),
+        { concurrency: "unbounded" }
+      )
+      for (const process of processes) {
+        expect(yield* Effect.provide(Cached.update("n", add(0)), process)).toEqual(Option.some(1000))
+      }
+    }).pipe(Effect.scoped))
+
+  it.effect("what memory has of before a write of another process is not what is changed in the end", () =>
+    Effect.gen(function*() {
+      const layer = Layer.succeed(Store.Store, {
+        ...MemoryStore.make(),
+        capabilities: { shared: true, changes: false },
+        changesUnsafe: undefined
+      })
+      const [one, other] = yield* Effect.all([
+        Layer.build(Layer.fresh(over({ layer }))),
+        Layer.build(Layer.fresh(over({ layer })))
+      ])
+      yield* Effect.provide(Cached.set("n", 1), one)
+      yield* Effect.provide(Cached.set("n", 10), other)
+      expect(yield* Effect.provide(Cached.getOption("n"), one)).toEqual(Option.some(1))
+      expect(yield* Effect.provide(Cached.update("n", add(1)), one)).toEqual(Option.some(11))
+      expect(yield* Effect.provide(Cached.getOption("n"), one)).toEqual(Option.some(11))
+    }).pipe(Effect.scoped))
+})
+
+describe("over a store", () => {
+  const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
+
+  it.effect.each(["get", "set"] as const)(
+    "that fails to %s, it fails: what there is was not known",
+    (operation) =>
+      Effect.gen(function*() {
+        const fake = fakeStore()
+        yield* Effect.gen(function*() {
+          yield* Cached.update("k", add(1))
+          fake.behave = (of) => of === operation ? { before: Effect.fail(unavailable) } : {}
+          let calls = 0
+          const failed = Cached.update("k", (found) => {
+            calls++
+            return add(1)(found)
+          })
+          expect((yield* Effect.flip(failed) as Effect.Effect<CacheError.StoreError>)._tag).toBe("StoreError")
+          expect(calls).toBe(operation === "get" ? 0 : 1)
+          fake.behave = () => ({})
+          expect(yield* Cached.update("k", add(1))).toEqual(Option.some(2))
+        }).pipe(Effect.provide(over(fake, { memory: false })))
+      })
+  )
+
+  it.effect("an entry that cannot be decoded is none, and is replaced", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      const cached = Effect.provide(over(fake, { memory: false }))
+      yield* cached(Cached.set("k", 1))
+      const stored = fake.entries.get("k")!
+      fake.entries.set("k", { ...stored, payload: new TextEncoder().encode("{") })
+      expect(yield* cached(Cached.set("k", 2, { ifAbsent: true }))).toBe(false)
+      expect(yield* cached(Cached.update("k", add(5)))).toEqual(Option.some(5))
+      expect(yield* cached(Cached.getOption("k"))).toEqual(Option.some(5))
+    }))
+})
+
+describe("in a transaction", () => {
+  const inTransactions = caches.filter(({ name }) => !name.startsWith("an asynchronous"))
+
+  it.effect.each(["fast", "locked", "serializable"] as const)(
+    "%s: it is a part of it, and others are noticed",
+    (isolation) =>
+      Effect.gen(function*() {
+        const outside = yield* Effect.context<never>()
+        let tries = 0
+        const total = Transaction.run(
+          Effect.gen(function*() {
+            yield* Cached.update("n", add(1))
+            yield* Cached.update("n", add(1))
+            expect(yield* Cached.getOption("n")).not.toEqual(
+              yield* Effect.provideContext(Cached.getOption("n"), outside as never)
+            )
+            if (++tries === 1) yield* Effect.provideContext(Cached.set("n", 100), outside as never)
+            return yield* Cached.update("m", () => Option.some("m"))
+          }),
+          { isolation }
+        )
+        yield* Cached.set("n", 1)
+        expect(yield* withTimePassing(total)).toEqual(Option.some("m"))
+        expect(tries).toBe(2)
+        expect(yield* Cached.getOption("n")).toEqual(Option.some(102))
+        yield* Effect.exit(Transaction.run(Effect.andThen(Cached.update("n", add(1)), Effect.fail("no"))))
+        expect(yield* Cached.getOption("n")).toEqual(Option.some(102))
+        yield* Transaction.run(Cached.update("n", () => Option.none()))
+        expect(yield* Cached.has("n")).toBe(false)
+      }).pipe(Effect.provide(inTransactions[0]!.layer()))
+  )
+
+  it.effect("fibers of one transaction lose none", () =>
+    Effect.gen(function*() {
+      const all = Effect.forEach(Array.from({ length: 50 }), () => Cached.update("n", addLate(1, "1 millis")), {
+        concurrency: "unbounded"
+      })
+      yield* withTimePassing(Transaction.run(all))
+      expect(yield* Cached.getOption("n")).toEqual(Option.some(50))
+    }).pipe(Effect.provide(inTransactions[1]!.layer())))
+})
+
+describe("without a cache", () => {
+  it.effect("the function is called with nothing, and nothing is stored", () =>
+    Effect.gen(function*() {
+      expect(yield* Cached.update("k", add(1))).toEqual(Option.some(1))
+      expect(yield* Cached.update("k", add(1))).toEqual(Option.some(1))
+    }).pipe(Effect.provide(CacheLayer.disabled)))
+})
