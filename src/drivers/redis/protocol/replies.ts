@@ -48,7 +48,12 @@ export const toEntry = (id: string, answer: unknown, offset: number): Decoded =>
  * The mark in place of a value that the server has not taken, and that stays in the memory of one process: a frame of a
  * release that never existed, so a miss for every process, with a text by which that process recognizes it.
  */
-export const toMark = (text: string): Buffer => Buffer.from(`ec\0${text}`, "latin1")
+export const toMark = (text: string): Buffer => Buffer.from(`${beginOfMark}${text}`, "latin1")
+
+const beginOfMark = "ec\0"
+
+/** Whether the beginning of a value, of three bytes, is that of a mark. */
+export const isMark = (begin: unknown): boolean => toText(begin) === beginOfMark
 
 const isOurs = (frame: Buffer): boolean => frame[0] === 0x65 && frame[1] === 0x63 && frame[2] === Frame.format
 
