@@ -100,9 +100,15 @@ interface OfId {
  * @since 0.1.0
  */
 export interface Events {
-  /** a read was answered with a cached value, from `memory` or from the `store`; a refresh may run behind it */
+  /**
+   * a read or a look-up was answered with a cached value, from `memory` or from the `store`; a refresh may run behind a
+   * read
+   */
   readonly Hit: OfId & { readonly source: "memory" | "store" }
-  /** a read found nothing that its strategy would simply serve; emitted after the store was asked */
+  /**
+   * a read found nothing that its strategy would simply serve, or a look-up nothing at all; emitted after the store was
+   * asked
+   */
   readonly Miss: OfId
   /** a read waits for a flight that another began */
   readonly Joined: OfId

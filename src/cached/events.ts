@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { dual } from "effect/Function"
@@ -173,7 +173,13 @@ export const handleAll = <A, E, R>(
   Effect.gen(function*() {
     const queue = yield* Queue.sliding<A, Cause.Done>(waitingEvents)
     const caching = cacheOf(yield* Caching)
-    const handle = (item: A) => Effect.ignoreCause(Effect.suspend(() => f(item)), { log: "Warn" })
+    const handle = (item: A) =>
+      Effect.suspend(() => f(item)).pipe(
+        Effect.tapCause((cause) =>
+          Effect.sync(() => Cause.hasInterruptsOnly(cause) || caching.perform(Operations.noteCallbackFailure))
+        ),
+        Effect.ignoreCause({ log: "Warn" })
+      )
     const worker = yield* Effect.forkScoped(
       Effect.ignore(Effect.forever(Effect.flatMap(Queue.take(queue), handle)))
     )

@@ -93,8 +93,9 @@ export interface TapStoreOptions<R> {
  * - With a prefix, `clear` empties its own part alone, in one step and in all processes. A load that is running
  *   elsewhere is waited for and not stored. Then room is freed for up to 100 ms; what is left cannot be read, and goes
  *   as it expires.
- * - A payload that is too large or too small stays in memory. It counts among `storeFailures`, and fails with reason
- *   `TooLarge` under `CachePolicy.strict`. `Cached.set` of such a value removes what the store has.
+ * - A payload that is too large or too small stays in memory, which is no failure, under `CachePolicy.strict` neither.
+ *   `Cached.set` of such a value removes what the store has. With a condition, which needs the store, it fails with
+ *   reason `TooLarge`.
  * - The services that `around` needs are those of the layer, taken when it is built. The context of the program around
  *   a read goes before them.
  * - Options that are unknown or cannot be used throw a `CacheConfigError` at once.

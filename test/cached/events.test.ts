@@ -1,7 +1,7 @@
 /** Events: which, in which order, and who hears of them. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Stream } from "effect"
-import { Cached, type CacheEvent, CacheKey, CacheLayer, Caching, Strategy } from "effect-cached"
+import { Cached, type CacheEvent, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
@@ -423,4 +423,43 @@ describe("who listens", () => {
       yield* Cached.set("k", 1)
       expect(yield* told).toEqual([])
     }).pipe(Effect.provide(CacheLayer.disabled)))
+})
+
+describe("look-ups are told of as reads are", () => {
+  it.effect.each(caches)("over $name", (cache) =>
+    Effect.gen(function*() {
+      const told: Array<string> = []
+      yield* Effect.forkChild(
+        Stream.runForEach(
+          Cached.events,
+          (event) =>
+            Effect.sync(() => {
+              if (event._tag === "Hit") told.push(`${event.id} from ${event.source}`)
+              if (event._tag === "Miss") told.push(`no ${event.id}`)
+            })
+        ),
+        { startImmediately: true }
+      )
+      yield* Cached.set("there", 1)
+      const place = cache.memory ? "memory" : "store"
+      const lookUps = [
+        [Cached.getOption("there"), `there from ${place}`],
+        [Cached.getOption("gone"), "no gone"],
+        [Cached.has("there"), `there from ${place}`],
+        [Cached.has("gone"), "no gone"],
+        [Cached.getEntry("there"), `there from ${place}`],
+        [Cached.expiresIn("gone"), "no gone"],
+        [Cached.getMany(["gone", "there"]), "no gone", `there from ${place}`],
+        // it goes past the cache
+        [CachePolicy.bypass(Cached.getOption("there"))],
+        // what a write looks for is no look-up
+        [Cached.set("there", 2, { keepTtl: true })]
+      ] as ReadonlyArray<readonly [Effect.Effect<unknown, never, Caching.Caching>, ...Array<string>]>
+      for (const [lookUp, ...expected] of lookUps) {
+        yield* lookUp
+        yield* settle
+        expect(told.splice(0)).toEqual(expected)
+      }
+      expect(yield* Cached.stats).toMatchObject({ hits: 0, storeHits: 0, misses: 0 })
+    }).pipe(Effect.provide(cache.layer())))
 })

@@ -1,6 +1,6 @@
 /** What has expired leaves memory within a second, while the cache is used. */
 import { describe, expect, it, vi } from "@effect/vitest"
-import { Clock, type Duration, Effect, Fiber, Layer, Option, Stream } from "effect"
+import { Clock, Context, type Duration, Effect, Fiber, Layer, Option, Stream } from "effect"
 import { Cached, CacheLayer, Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { enteringDeadlines, many } from "../../src/internal/defaults/bounds.ts"
@@ -121,6 +121,53 @@ it.effect.each([1e9, 3e9])(
       expect(yield* there(counted)).toBe(2)
     }).pipe(Effect.scoped)
 )
+
+describe("a cache that is made in real time, and read under a TestClock", () => {
+  const provided = Effect.provide([CacheLayer.memory(), TestClock.layer()])
+
+  it.live("what expires leaves, is told of, and counts no more", () =>
+    Effect.gen(function*() {
+      const gone: Array<string> = []
+      yield* Cached.onRemoval(({ cause, id }) => Effect.sync(() => gone.push(`${id} ${cause}`)))
+      yield* Cached.set("set", 1, { ttl: "1 minute" })
+      yield* Effect.sleep("1 second").pipe(
+        Effect.as(1),
+        Cached.ttl({ key: "loaded", ttl: "1 minute" }),
+        Effect.forkChild
+      )
+      yield* TestClock.adjust("1 second")
+      yield* read("live", "1 hour")
+      expect((yield* Cached.stats).size).toBe(3)
+      yield* TestClock.adjust("2 minutes")
+      expect((yield* Cached.stats).size).toBe(1)
+      yield* Effect.repeat(Effect.yieldNow, { times: 50 })
+      expect(gone).toEqual(["set expired", "loaded expired"])
+    }).pipe(Effect.scoped, provided))
+
+  it.live("the next operation is told of it, whichever that is", () =>
+    Effect.gen(function*() {
+      yield* read("dead", "1 minute")
+      yield* TestClock.adjust("2 minutes")
+      yield* Cached.getOption("other")
+      expect(yield* inMemory).toBe(0)
+    }).pipe(provided))
+
+  it.live("whoever reads in the real time beside it loses nothing", () =>
+    Effect.gen(function*() {
+      const cached = yield* Layer.build(CacheLayer.memory())
+      const inTests = Effect.provide([Layer.succeedContext(cached), TestClock.layer()])
+      let loads = 0
+      const counted = Cached.ttl(Effect.sync(() => ++loads), { key: "a", ttl: "1 minute" })
+      yield* Effect.gen(function*() {
+        yield* counted
+        yield* Effect.provide(read("real", "1 minute"), cached).pipe(
+          Effect.provideService(Clock.Clock, Context.get(Context.empty(), Clock.Clock))
+        )
+        expect(yield* counted).toBe(1)
+      }).pipe(inTests)
+      expect(yield* Effect.provide(inMemory, cached)).toBe(2)
+    }).pipe(Effect.scoped))
+})
 
 it.effect("nothing runs on after the layer was closed", () =>
   Effect.gen(function*() {

@@ -197,3 +197,18 @@ describe("who is told", () => {
       expect(told).toEqual([])
     }))
 })
+
+it.effect("an effect that fails or dies is counted, and the next removal is handled all the same", () =>
+  Effect.gen(function*() {
+    const handled: Array<string> = []
+    yield* Cached.onRemoval(({ id }) => {
+      handled.push(id)
+      if (id === "throws") throw new Error("thrown")
+      return id === "fails" ? Effect.fail("failed") : Effect.void
+    })
+    yield* Cached.setMany([["throws", 1], ["fails", 1], ["good", 1]])
+    for (const key of ["throws", "fails", "good"]) yield* Cached.invalidate(key)
+    yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+    expect(handled).toEqual(["throws", "fails", "good"])
+    expect((yield* Cached.stats).callbackFailures).toBe(2)
+  }).pipe(Effect.scoped, Effect.provide([CacheLayer.memory(), Logger.layer([])])))

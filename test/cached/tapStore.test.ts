@@ -1,10 +1,11 @@
 /** A store behind others: parts of their own, code around operations, limits of payloads. */
 import { describe, expect, it } from "@effect/vitest"
-import { Arbitrary, Context, Effect, Exit, Layer, Schema, Stream } from "effect"
-import { Cached, type CacheEntry, CacheError, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { Arbitrary, Context, Effect, Exit, Layer, Option, Schema, Stream } from "effect"
+import { Cached, type CacheEntry, CacheError, CacheLayer, CachePolicy, Store, Transaction } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { sharedStoreLaws, storeLaws, withTimePassing } from "effect-cached/testing"
+import { warningsOf } from "../support/logged.ts"
 import { slowStore } from "../support/slowStore.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
@@ -489,6 +490,59 @@ describe("payloads out of range (CA-21)", () => {
       const program = Effect.all([large, large])
       const layer = cache(sized(Layer.succeed(Store.Store, inner)))
       expect(yield* program.pipe(Effect.provide(layer))).toEqual(["1".repeat(100), "1".repeat(100)])
+      expect(yield* inner.size).toBe(0)
+    }))
+})
+
+describe("a rule that keeps payloads out is no failure", () => {
+  const events = (what: Array<string>) =>
+    Effect.forkChild(
+      Stream.runForEach(Cached.events, ({ _tag }) => Effect.sync(() => what.push(_tag))),
+      { startImmediately: true }
+    )
+
+  for (const [name, make] of Object.entries(stores)) {
+    it.effect(`over ${name}`, () =>
+      Effect.gen(function*() {
+        const inner = yield* make
+        const layer = cache(Cached.tapStore({ minSize: 1000 })(Layer.succeed(Store.Store, inner as Store.Store)))
+        const seen: Array<string> = []
+        const warnings = yield* warningsOf(
+          withTimePassing(
+            Effect.gen(function*() {
+              yield* events(seen)
+              let loads = 0
+              const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "loaded", ttl: "1 hour" }))
+              for (let i = 0; i < 10; i++) {
+                expect(yield* CachePolicy.strict(Cached.set("set", i))).toBe(true)
+                yield* CachePolicy.strict(read)
+              }
+              expect(yield* Cached.getOption("set")).toEqual(Option.some(9))
+              expect(loads).toBe(1)
+              expect((yield* Cached.stats).storeFailures).toBe(0)
+              if (inner.transact !== undefined) {
+                yield* Transaction.run(Effect.andThen(Cached.set("set", "of a transaction"), Cached.set("other", 1)))
+                expect(yield* Cached.getOption("set")).toEqual(Option.some("of a transaction"))
+              }
+              // only the store knows whether a condition holds
+              const conditional = yield* Effect.flip(Cached.set("new", 1, { ifAbsent: true }))
+              expect(conditional.reason).toBe("TooLarge")
+            })
+          ).pipe(Effect.provide(layer))
+        )
+        expect(warnings).toEqual([])
+        expect(seen).not.toContain("StoreFailure")
+        expect(yield* inner.size).toBe(0)
+      }))
+  }
+
+  it.effect("a value that was there before is removed from the store", () =>
+    Effect.gen(function*() {
+      const inner = MemoryStore.make()
+      const sized = Cached.tapStore({ minSize: 1000 })
+      yield* Cached.set("k", "x".repeat(2000)).pipe(Effect.provide(cache(sized(Layer.succeed(Store.Store, inner)))))
+      expect(yield* inner.size).toBe(1)
+      yield* Cached.set("k", "x").pipe(Effect.provide(cache(sized(Layer.succeed(Store.Store, inner)))))
       expect(yield* inner.size).toBe(0)
     }))
 })

@@ -179,6 +179,8 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
           // longer than what was told, or is sent again, takes
           yield* Effect.sleep("1.5 seconds")
           expect(yield* a.use(Cached.getOption("k"))).toEqual(Option.some(large))
+          // there is a mark in place of the value
+          expect(yield* b.use(Cached.size)).toBe(0)
           yield* b.use(Cached.invalidate("k"))
           yield* until("the new one has gone too", Effect.map(a.use(Cached.has("k")), (has) => !has))
         }

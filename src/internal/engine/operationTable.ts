@@ -228,6 +228,12 @@ export const onRemoval: Operation<[listener: (removal: Removal) => void], () => 
   without: () => () => {}
 }
 
+/** The effect of a listener has failed. */
+export const noteCallbackFailure: Operation<[], void> = {
+  over: ({ stats }) => void stats.callbackFailures++,
+  without: () => {}
+}
+
 /** A place where guards keep their state has failed. */
 export const noteGuardFault: Operation<[operation: string, reason: StoreErrorReason], void> = {
   over: guardFault,

@@ -1,15 +1,16 @@
-/** A store that refuses payloads below and above the given sizes. */
+/** A store that keeps payloads below and above the given sizes out. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../CacheEntry.ts"
 import type { SetRequest, Store } from "../../ports/store.ts"
-import { tooLarge } from "./tooLarge.ts"
+import type { TransactStep } from "../../ports/transact.ts"
+import { keptOut } from "./tooLarge.ts"
 
 export const sized = (store: Store, minBytes: number, maxBytes: number): Store => {
   const fits = ({ entry: { payload } }: { readonly entry: Stored }): boolean =>
     payload.length >= minBytes && payload.length <= maxBytes
   const fitsNot = (request: SetRequest): boolean => !fits(request)
   const refuse = (operation: "set" | "commit", { entry: { payload: { length: size } }, id }: SetRequest) =>
-    Effect.fail(tooLarge({
+    Effect.fail(keptOut({
       store: store.name,
       operation,
       id,
@@ -41,11 +42,14 @@ export const sized = (store: Store, minBytes: number, maxBytes: number): Store =
       if (refused === undefined) return store.commitMany(requests)
       return Effect.andThen(store.commitMany(requests.filter(fits)), refuse("commit", refused))
     },
-    transact: transact && ((request) => {
-      const others = request.steps.filter((step) => "entry" in step && fitsNot(step))
-      const unfit = others.find((step) => step._tag === "Set")
-      if (unfit !== undefined) return refuse("set", unfit)
-      return transact({ ...request, steps: request.steps.filter((step) => !others.includes(step)) })
-    })
+    // As in `set` the old entry must not stay; what a load found is left out.
+    transact: transact && (({ checks, steps }) =>
+      transact({
+        checks,
+        steps: steps.flatMap((step): ReadonlyArray<TransactStep> => {
+          if (!("entry" in step) || fits(step)) return [step]
+          return step._tag === "Set" ? [{ _tag: "Remove", id: step.id }] : []
+        })
+      }))
   }
 }

@@ -1,4 +1,5 @@
 /** The error of a store that refuses a value because of its size: storing it would block, or push out all others. */
+import type { SerializerError } from "../../CacheError.ts"
 import { StoreError } from "../../CacheError.ts"
 
 interface Refused {
@@ -18,3 +19,15 @@ export const tooLarge = ({ id, limit: [option, bytes], operation, size, store }:
     reason: "TooLarge",
     cause: new Error(`The value of "${id.slice(0, 200)}" has ${size} bytes, and ${option} is ${bytes}`)
   })
+
+const byRule = new WeakSet<object>()
+
+/** As `tooLarge`, where a rule of the program keeps the value out. */
+export const keptOut = (refused: Refused): StoreError => {
+  const error = tooLarge(refused)
+  byRule.add(error)
+  return error
+}
+
+/** Whether a rule of the program keeps a value out of the store, which is no failure of anybody. */
+export const isKeptOut = (error: StoreError | SerializerError): boolean => byRule.has(error)

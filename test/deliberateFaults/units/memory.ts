@@ -3,6 +3,13 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "what has expired is told by the time of the layer, though its readers have another one",
+    in: "makeSweeper",
+    find: "followed = reader",
+    replace: "followed = clock",
+    by: "test/cached/expiry.test.ts"
+  },
+  {
     name: "the entries of a class with a quota are copied when most of them have left",
     in: "makeQuota",
     find: "places: Entries.make()",

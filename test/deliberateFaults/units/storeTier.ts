@@ -3,6 +3,13 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a value that a rule keeps out of the store is a failure of it",
+    in: "noteFault",
+    find: "isOfCaller(operation, fault) || isKeptOut(fault)",
+    replace: "isOfCaller(operation, fault)",
+    by: "test/cached/tapStore.test.ts"
+  },
+  {
     name: "of more changes than are told apart those of loads are not applied",
     in: "apart",
     find: `for (const { id } of self.flights.all()) yield mayBe(id) ? { _tag: "Changed", id } : undefined`,

@@ -3,6 +3,13 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a look-up that finds nothing is no event",
+    in: "lookupMany",
+    find: "emitOf(self, key, idOf(key), { _tag: \"Miss\" })",
+    replace: "undefined",
+    by: "test/cached/events.test.ts"
+  },
+  {
     name: "a simulation tells policies of no hit",
     in: "run",
     find: "return state.read(known)",

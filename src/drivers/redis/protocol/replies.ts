@@ -49,7 +49,12 @@ export const toEntry = (id: string, answer: unknown, offset: number): Decoded =>
  * a frame of a release that never existed, so every process reads it as a miss, and its text lets that one process
  * recognize it.
  */
-export const toMark = (text: string): Buffer => Buffer.from(`ec\0${text}`, "latin1")
+export const toMark = (text: string): Buffer => Buffer.from(`${beginOfMark}${text}`, "latin1")
+
+const beginOfMark = "ec\0"
+
+/** Whether the beginning of a value, of three bytes, is that of a mark. */
+export const isMark = (begin: unknown): boolean => toText(begin) === beginOfMark
 
 const isOurs = (frame: Buffer): boolean => frame[0] === 0x65 && frame[1] === 0x63 && frame[2] === Frame.format
 

@@ -9,13 +9,13 @@ import * as Turns from "../../../internal/time/turns.ts"
 import type { NamedCounter, Scanned } from "../../../ports/store.ts"
 import * as Connection from "../connection/connection.ts"
 import { noAnswer } from "../fault.ts"
-import type { KeyKind } from "../protocol/keys.ts"
+import { hashOf, type KeyKind } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
 import { control } from "../session/era.ts"
 import type { Control } from "../session/session.ts"
 import { counters } from "./counters.ts"
 import { getMany } from "./reads.ts"
-import { asking, type Operation, type StoreState } from "./state.ts"
+import { asking, askingAll, type Operation, type StoreState } from "./state.ts"
 
 export const scan = (self: StoreState, prefix: string): Stream.Stream<Scanned, StoreError> =>
   listing<Scanned>(self, {
@@ -41,23 +41,30 @@ export const scanCounters = (self: StoreState, prefix: string): Stream.Stream<Na
       )
   })
 
-/** Counts keys without reading their values. */
+/** Counts entries. Reads the beginning of each value, to leave out the marks in place of values that the server refused. */
 export const size = (self: StoreState): Operation<number> =>
-  Effect.suspend(() =>
-    Stream.runCount(listing<string>(self, {
+  Effect.suspend(() => {
+    const { keys, wire } = self.session
+    return Stream.runCount(listing<unknown>(self, {
       operation: "size",
       kind: "v",
       prefix: "",
-      read: (ids) => Effect.succeed(ids.filter((id) => !isPage(id)))
+      read: (ids, era) =>
+        askingAll(
+          "size",
+          ids.filter((id) => !isPage(id)),
+          (id, done) => wire.send(hashOf(id), ["GETRANGE", keys.of("v", era, id), "0", "2"], done),
+          (begins) => begins.filter((begin) => !Replies.isMark(begin))
+        )
     }))
-  )
+  })
 
 interface Listing<A> {
   readonly operation: string
   readonly kind: KeyKind
   readonly prefix: string
   /** Reads the items for ids or names. */
-  readonly read: (texts: ReadonlyArray<string>) => Operation<ReadonlyArray<A | undefined>>
+  readonly read: (texts: ReadonlyArray<string>, era: string) => Operation<ReadonlyArray<A | undefined>>
 }
 
 interface Place {
@@ -111,7 +118,7 @@ const pageOf = <A>(
       // If the server holds many other keys, skips more of them at once.
       count: found.keys.length === 0 ? Math.min(2 * count, Limits.keysSkipped) : Limits.keysPerCommand
     }
-    return Effect.map(Turns.inParts(texts, read, Limits.keysPerCommand), (items): Page<A> => [
+    return Effect.map(Turns.inParts(texts, (part) => read(part, era), Limits.keysPerCommand), (items): Page<A> => [
       items.filter((item) => item !== undefined),
       next.masters.length === 0 ? Option.none() : Option.some(next)
     ])

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import { chunk } from "../../defaults/bounds.ts"
+import { isKeptOut } from "../../store/tooLarge.ts"
 import { startsOf } from "../../time/chunks.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { ask, budgetOf } from "../storeTier/ask.ts"
@@ -111,9 +112,9 @@ const acknowledged = <A>(
     return Effect.flatMap(
       ask(tier, budget, operation, effect),
       (answer): Effect.Effect<A | undefined> => {
-        if (!isFault(answer)) {
+        if (!isFault(answer) || isKeptOut(answer)) {
           for (const item of items) Pending.acknowledge(pending, item)
-          return Effect.succeed(answer)
+          return Effect.succeed(isFault(answer) ? undefined : answer)
         }
         const told = policy.strict ? strictly(answer) : Effect.undefined
         const [item] = items

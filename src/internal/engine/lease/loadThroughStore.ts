@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { leftToOthersMillis } from "../../defaults/processes.ts"
+import { isKeptOut } from "../../store/tooLarge.ts"
 import { failStrict, serveStaleToLate } from "../flight/callers.ts"
 import { beginAsking, loadEnded } from "../flight/flight.ts"
 import { exitOf, toEntry } from "../flight/result.ts"
@@ -186,8 +187,9 @@ const write = Effect.fnUntraced(function*(
   // a marker that the store tells until it answers may be of after another's removal, which came after the write
   const { captures } = tier
   const accepted = yield* ask(tier, budget, "commit", store.commit(id, generation, stored))
-  if (isFault(accepted)) return failStrict(self, flight, accepted)
+  if (isFault(accepted) && !isKeptOut(accepted)) return failStrict(self, flight, accepted)
   tier.unanswered.delete(id)
+  if (isFault(accepted)) return
   // the generation has ended: this result must not hide a newer one, in memory neither
   if (!accepted) {
     flight.storable = false

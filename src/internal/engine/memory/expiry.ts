@@ -5,7 +5,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import { many, sweepEveryMillis, turnMillis } from "../../defaults/bounds.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import * as Deadlines from "./deadlines.ts"
@@ -32,6 +32,8 @@ export const sweep = (self: Memory.MemoryTier): Effect.Effect<void> =>
 
 export const makeSweeper = (tier: () => Memory.MemoryTier): Memory.Sweeper => {
   let fiber: Fiber.Fiber<void> | undefined
+  /** the one of the first reader in another time, where there is one: in tests the layer often has the real time */
+  let followed: Clock.Clock | undefined
   let isStopped = false
 
   /** `rests` is the question whether anybody comes within a second: who does is sent to `wake`. */
@@ -44,9 +46,23 @@ export const makeSweeper = (tier: () => Memory.MemoryTier): Memory.Sweeper => {
 
   const wake = (): void => {
     const self = tier()
-    self.memory.rests = false
-    if (isStopped || fiber !== undefined) return
-    const started = Effect.runForkWith(self.context)(run(self))
+    const { context, memory } = self
+    const reader = Fiber.getCurrent()?.getRef(Clock.Clock)
+    // nothing tells in which time a step outside of a fiber is: the next one inside decides
+    memory.rests = reader === undefined && !isStopped
+    if (reader === undefined || isStopped) return
+    const clock = followed ?? Context.get(context, Clock.Clock)
+    const skew = reader.currentTimeMillisUnsafe() - clock.currentTimeMillisUnsafe()
+    if (reader !== clock && Math.abs(skew) > sweepEveryMillis) {
+      // with readers in several times it is not known what has expired
+      if (followed !== undefined) return stop()
+      followed = reader
+      fiber?.interruptUnsafe()
+    }
+    if (fiber !== undefined) return
+    const started = Effect.runForkWith(followed === undefined ? context : Context.add(context, Clock.Clock, followed))(
+      run(self)
+    )
     if (started.pollUnsafe() !== undefined) return
     fiber = started
     started.addObserver(() => {
@@ -61,13 +77,10 @@ export const makeSweeper = (tier: () => Memory.MemoryTier): Memory.Sweeper => {
   }
 
   return {
-    noteTime: (now) => {
-      const { context, memory } = tier()
+    noteEntry: () => {
+      const { memory } = tier()
       if (isStopped || (fiber !== undefined && !memory.rests) || Deadlines.isEmpty(memory.deadlines)) return
-      // who reads lives in another time than this cache: what has expired there is not known here
-      const skew = now - Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
-      if (Math.abs(skew) > sweepEveryMillis) stop()
-      else wake()
+      wake()
     },
     wake,
     stop,

@@ -18,8 +18,8 @@ import { weighWith } from "./weigh.ts"
 
 /** Removes expired entries of one memory tier in time. */
 export interface Sweeper {
-  /** after an entry has come in, at the time of who brought it */
-  readonly noteTime: (now: number) => void
+  /** after an entry has come in */
+  readonly noteEntry: () => void
   /** before an operation on a memory that rests */
   readonly wake: () => void
   /** nothing is removed because it has expired any more */
@@ -174,7 +174,7 @@ export const put = (self: Memory, entry: Entry, now: number): void => {
   const stays = self.entries.has(entry.id)
   place(self, entry, now)
   makeRoom(self, { newest: entry, stays }, now, Infinity)
-  self.sweeper?.noteTime(now)
+  self.sweeper?.noteEntry()
 }
 
 /** The entry that room is made for. One that has replaced another stays where others can leave. */

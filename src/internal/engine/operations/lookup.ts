@@ -23,16 +23,37 @@ import { fetchMany } from "../storeTier/fetchMany.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { type Budget, type Fault, type Fetched, Rejected, type StoreTier } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
+import { emitHit, emitOf } from "../telemetry/events.ts"
 import { meet } from "../telemetry/keyClasses.ts"
 
 /** What to do where the store does not answer; without it, there is nothing. */
 type OnFault<E> = (fault: Fault) => Effect.Effect<never, E>
 
 /**
- * The entries of keys before their hard deadline, without a load: for `getOption`, `getMany`, `has`, `expiresIn`. Inside
- * a load they are recorded, as what a read is served.
+ * The entries of keys before their hard deadline, without a load: for `getOption`, `getMany`, `has`, `expiresIn`. They
+ * emit events as reads do, and are not counted: the hit ratio is that of reads that would load.
  */
-export const lookupMany = <E = never>(
+export const lookupMany = (
+  self: Engine,
+  keys: ReadonlyArray<Key>
+): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> => {
+  if (self.listeners.events === undefined) return recordedMany(self, keys)
+  return Effect.withFiber((fiber) => {
+    if (fiber.getRef(Policy.Current).bypass) return recordedMany(self, keys)
+    const before = keys.map((key) => self.memory.entries.get(idOf(key)))
+    return Effect.map(recordedMany(self, keys), (entries) => {
+      for (const [i, key] of keys.entries()) {
+        const entry = entries[i]
+        if (entry === undefined) emitOf(self, key, idOf(key), { _tag: "Miss" })
+        else emitHit(self, key, entry, entry === before[i] ? "memory" : "store")
+      }
+      return entries
+    })
+  })
+}
+
+/** Records what it finds inside a load, as a read records what it is served. */
+const recordedMany = <E = never>(
   self: Engine,
   keys: ReadonlyArray<Key>,
   onFault?: OnFault<E>
@@ -41,7 +62,7 @@ export const lookupMany = <E = never>(
     const context = readContextOf(self, fiber)
     const { within } = context
     if (within === undefined) return storedMany(self, keys, onFault)
-    const captured = capturedFirst(self, context, keys, () => lookupMany(self, keys, onFault))
+    const captured = capturedFirst(self, context, keys, () => recordedMany(self, keys, onFault))
     if (captured !== undefined) return captured
     // what is not there counts too
     for (const key of keys) capture(self, within, idOf(key))
@@ -79,7 +100,7 @@ export const storedMany = <E = never>(
         (left) =>
           isStuck(unsent, unsentOf(tier, left, keys))
             ? strictly(unacknowledged(tier!))
-            : Effect.provideService(lookupMany(self, keys, onFault), Policy.Current, left)
+            : Effect.provideService(recordedMany(self, keys, onFault), Policy.Current, left)
       )
     }
     const entries = keys.map((key) => inMemory(self, fiber, policy, key))

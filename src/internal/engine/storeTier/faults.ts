@@ -7,6 +7,7 @@ import { SerializerError, StoreError } from "../../../CacheError.ts"
 import { incidentMillis } from "../../defaults/bounds.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import { unverified } from "../../store/markers/idTags.ts"
+import { isKeptOut } from "../../store/tooLarge.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { emit } from "../telemetry/events.ts"
@@ -22,7 +23,7 @@ export const isFault = (answer: unknown): answer is Fault =>
  */
 export const noteFault = (tier: StoreTier, operation: string, fault: StoreError, clock: Clock.Clock): StoreError => {
   const { failing, incident } = tier
-  if (isOfCaller(operation, fault)) return fault
+  if (isOfCaller(operation, fault) || isKeptOut(fault)) return fault
   tier.front.stats.storeFailures++
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
   // its caller gets the error, and all else goes on
