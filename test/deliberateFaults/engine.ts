@@ -474,5 +474,28 @@ return Exit.die(defect)
     replace:
       `(rulesOf(engine, request).inherit === "changes" ? "life" : rulesOf(engine, request).inherit) ?? engine.inherit`,
     draws: ["derives"]
+  },
+  {
+    name: "a look-up of many keys gives the value of another one",
+    draws: ["several"],
+    in: "complete",
+    find: "const answer = found[place]",
+    replace: "const answer = found[found.length - 1 - place]"
+  },
+  {
+    name: "what had ended counts as removed",
+    draws: ["several"],
+    in: "forgetMany",
+    find: "now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? -Infinity)",
+    replace: "self.memory.entries.get(id) !== undefined"
+  },
+  {
+    name: "a set that another one has replaced leaves what was there before both",
+    // about one schedule of 6,000 finds it
+    sought: "by hand",
+    draws: ["several"],
+    in: "replaceInStore",
+    find: "Pending.markUnsent(pending, item)",
+    replace: ""
   }
 ]

@@ -29,6 +29,8 @@ export interface Simulation {
   readonly drop: (id: string) => Effect.Effect<void>
   /** from here on nothing goes wrong with the store */
   readonly heal: Effect.Effect<void>
+  /** what may be done in a step beside, and is no part of this file */
+  readonly others: ReadonlyArray<(self: Simulation) => Effect.Effect<unknown, unknown, Caching> | undefined>
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -55,7 +57,7 @@ export const prepare = (self: Pick<Simulation, "extras" | "world">): void => {
 
 const classOf = ({ features }: Config): typeof Thing => features.includes("classTags") ? Touchy : Thing
 
-const keyOf = ({ config }: Pick<Simulation, "config">, id: string): CacheKey.Any | string =>
+export const keyOf = ({ config }: Pick<Simulation, "config">, id: string): CacheKey.Any | string =>
   config.classed ? new (classOf(config))({ id }) : id
 
 /** under which the store has it */
@@ -69,7 +71,7 @@ export const storedId = (config: Config, id: string): string => CacheKey.id(keyO
 const keepsDependencies = ({ features, store }: Config): boolean =>
   store !== "derived" && !features.includes("markersAmongEntries")
 
-const specOf = (self: Simulation, id: string): Spec => {
+export const specOf = (self: Simulation, id: string): Spec => {
   const drawn = withDefaults(self, drawSpec(self.dice, id, self.config))
   const inherit = self.extras.happens("inherits", 0.5)
     ? self.extras.diceOf("inherits").pick<Cached.Inherit>([false, "refuse", "age"])
@@ -422,7 +424,7 @@ const isInterrupted = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
   (fiber as unknown as { readonly _interruptedCause: unknown })._interruptedCause !== undefined
 
 /** a read, watched from its beginning to its end */
-const read = (
+export const read = (
   self: Simulation,
   spec: Spec,
   interruption?: { requested: boolean }
@@ -610,7 +612,7 @@ const lookup = (self: Simulation, id: string) =>
 // writes
 // ---------------------------------------------------------------------------------------------------------------------
 
-const timed = <A, E, R>(self: Simulation, what: string, budgets: number, effect: Effect.Effect<A, E, R>) =>
+export const timed = <A, E, R>(self: Simulation, what: string, budgets: number, effect: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
     const begunAt = self.world.now()
     return Effect.tap(effect, () =>
@@ -738,7 +740,7 @@ const set = (self: Simulation, id: string) =>
   })
 
 /** a write that is interrupted may have happened or not */
-const orLeave = (self: Simulation, effect: Effect.Effect<unknown, never, Caching>) =>
+export const orLeave = (self: Simulation, effect: Effect.Effect<unknown, never, Caching>) =>
   self.dice.chance(0.85) ? effect : Effect.gen(function*() {
     const fiber = yield* Effect.forkChild(effect)
     for (let i = self.dice.below(4); i > 0; i--) yield* Effect.yieldNow
@@ -859,6 +861,10 @@ const extra = (self: Simulation): Effect.Effect<unknown, unknown, Caching> | und
   if (self.extras.happens("refreshes", 0.15)) return refreshTogether(self)
   if (self.extras.happens("crowds", 0.2)) return crowd(self)
   if (self.extras.happens("streams", 0.4)) return stream(self)
+  for (const other of self.others) {
+    const effect = other(self)
+    if (effect !== undefined) return effect
+  }
   return undefined
 }
 
