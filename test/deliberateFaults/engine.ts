@@ -497,5 +497,19 @@ return Exit.die(defect)
     in: "replaceInStore",
     find: "Pending.markUnsent(pending, item)",
     replace: ""
+  },
+  {
+    name: "a policy inside a load counts for nothing",
+    draws: ["mixedPolicies"],
+    in: "policyOf",
+    find: "within !== undefined && current === Policy.standard",
+    replace: "within !== undefined && !current.bypass && !current.strict"
+  },
+  {
+    name: "what reads nothing joins what loads",
+    draws: ["mixedPolicies"],
+    in: "disable",
+    find: `readsStore: false, joins: "none"`,
+    replace: "readsStore: false"
   }
 ]

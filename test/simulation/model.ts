@@ -85,6 +85,8 @@ export interface Spec {
   readonly conditions?: boolean | undefined
   /** it does not wait for the write of what it has loaded */
   readonly behind?: boolean | undefined
+  /** its policy is that of all that the load around it reads */
+  readonly isWrapped?: boolean | undefined
   /** what is wrong with its functions or options */
   readonly misuse?: Misuse | undefined
 }

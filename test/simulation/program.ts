@@ -1,6 +1,6 @@
 /** A random program against one cache: workers that read, write, invalidate, and interrupt each other's reads. */
 import { Cause, Effect, Exit, Fiber, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, CachePolicy, Guard, Strategy } from "effect-cached"
+import { Cached, type CacheError, CacheKey, CachePolicy, Guard, Strategy } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { previousOf } from "../../src/internal/engine/load/previous.ts"
 import { Within } from "../../src/internal/engine/request/attempt.ts"
@@ -8,7 +8,7 @@ import type { Flight } from "../../src/internal/engine/state.ts"
 import type { Extras } from "./features.ts"
 import { heldOf } from "./held.ts"
 import { drawMisuse, needsStrategy, throwAboutResult, throwFor, wrongOptions, wrongStrategy } from "./misuse.ts"
-import { Bug, type Config, Down, type Load, type Read, type Spec, streamId, type Value } from "./model.ts"
+import { Bug, type Config, Down, type Load, policies, type Read, type Spec, streamId, type Value } from "./model.ts"
 import { defaults, type Dice, drawAbandoned, drawLoad, drawMany, drawSpec, plainSpec } from "./plan.ts"
 import * as State from "./state.ts"
 import * as Time from "./timeRules.ts"
@@ -137,6 +137,10 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
   const drawn = drawLoad(self.dice, self.config, record.id, depth)
   const goesOn = record.flight !== undefined && !self.world.resting && self.extras.happens("abandoned", 0.2)
   const plan = goesOn ? drawAbandoned(self.extras.dice, drawn) : drawn
+  // all that it reads may be under one policy, which is no business of those that wait for it
+  const around = record.flight !== undefined && self.extras.happens("mixedPolicies", 0.3)
+    ? self.extras.diceOf("mixedPolicies").pick(["refresh", "readOnly", "writeOnly", "bypass"] as const)
+    : undefined
   const steps = Effect.gen(function*() {
     if (plan.uninterruptible) State.uninterruptible.add(record)
     for (let i = 0; i < plan.yields; i++) yield* Effect.yieldNow
@@ -144,9 +148,10 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
     if (plan.needs !== undefined) {
       const spec = specOf(self, plan.needs)
       // under `bypass` a load runs in its reader, under the reader's policy
-      const policy = record.flight === undefined ? "bypass" : spec.policy
+      const policy = record.flight === undefined ? "bypass" : around ?? spec.policy
       const begun = self.world.seq
-      const exit = yield* Effect.exit(read(self, { ...spec, policy }, { requested: true }))
+      const needed = { ...spec, policy, isWrapped: around !== undefined }
+      const exit = yield* Effect.exit(read(self, needed, { requested: true }))
       if (Exit.isSuccess(exit) || Cause.squash(exit.cause) instanceof Down) {
         World.noteNeeded(self.world, record, originOf(exit), begun)
         if (policy !== "bypass") World.noteDependency(self.world, record, { id: plan.needs, n: originOf(exit) })
@@ -176,9 +181,10 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
         return yield* Effect.interrupt
     }
   })
+  const wrapped = around === undefined ? steps : underPolicy(self, around, steps) as typeof steps
   const finalized = plan.finalizer === "none"
-    ? steps
-    : Effect.onInterrupt(steps, () => finalizers[plan.finalizer](self))
+    ? wrapped
+    : Effect.onInterrupt(wrapped, () => finalizers[plan.finalizer](self))
   return plan.uninterruptible ? Effect.uninterruptible(finalized) : finalized
 }
 
@@ -402,8 +408,17 @@ const streamed = (self: Simulation, spec: Spec, record: Read): Effect.Effect<Val
   })
 }
 
-const underPolicy = <A>(spec: Spec, effect: Effect.Effect<A, unknown, Caching>): Effect.Effect<A, unknown, Caching> => {
-  switch (spec.policy) {
+/** the same, by the operation that each is without */
+const disabled: { readonly [Name in Spec["policy"]]?: CachePolicy.Operation } = { readOnly: "set", writeOnly: "get" }
+
+const underPolicy = <A, E>(
+  self: Simulation,
+  policy: Spec["policy"],
+  effect: Effect.Effect<A, E, Caching>
+): Effect.Effect<A, E | CacheError.StoreError | CacheError.SerializerError, Caching> => {
+  const name = self.extras.happens("mixedPolicies", 0.5) ? disabled[policy] : undefined
+  if (name !== undefined) return CachePolicy.disable(name)(effect)
+  switch (policy) {
     case "normal":
       return effect
     case "strict":
@@ -433,10 +448,10 @@ export const read = (
     let record: Read | undefined
     const watched = Effect.suspend(() => {
       record = World.beginRead(self.world, spec.id, spec, interruption)
-      if (spec.id === streamId) return underPolicy(spec, streamed(self, spec, record))
+      if (spec.id === streamId) return underPolicy(self, spec.policy, streamed(self, spec, record))
       const asked = request(self, spec)
       self.world.readers.set(asked, record)
-      return underPolicy(spec, asked)
+      return spec.isWrapped === true ? asked : underPolicy(self, spec.policy, asked)
     })
     // an interruption may come before the first step
     return Effect.onExit(watched, (exit) =>
@@ -575,7 +590,7 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
     const interruption = { requested: false }
     const watched = Effect.suspend(() => {
       for (const id of ids) reads.set(id, World.beginRead(world, id, { ...spec, id }, interruption, true))
-      return underPolicy(spec, call(asked.map((id) => ({ id }))))
+      return underPolicy(self, spec.policy, call(asked.map((id) => ({ id }))))
     })
     const whole = Effect.onExit(watched, (exit) =>
       Effect.withFiber((fiber) => {
@@ -844,6 +859,22 @@ const crowd = (self: Simulation) =>
     )
   })
 
+/** readers of every policy come to one load while it runs, and some of them leave it */
+const meet = (self: Simulation) =>
+  Effect.suspend(() => {
+    const dice = self.extras.diceOf("mixedPolicies")
+    const id = dice.pick(self.config.ids)
+    const reader = Effect.suspend(() => {
+      const spec = { ...specOf(self, id), policy: dice.pick(policies) }
+      const one = dice.chance(0.3) ? readAndLeave(self, spec) : Effect.exit(read(self, spec))
+      return Effect.andThen(Effect.sleep(dice.below(12)), one)
+    })
+    return Effect.all(Array.from({ length: 2 + dice.below(4) }, () => reader), {
+      concurrency: "unbounded",
+      discard: true
+    })
+  })
+
 /** what is done with a stream, beside all that is done with its tags */
 const stream = (self: Simulation): Effect.Effect<unknown, unknown, Caching> => {
   const die = self.extras.diceOf("streams").below(10)
@@ -861,6 +892,7 @@ const extra = (self: Simulation): Effect.Effect<unknown, unknown, Caching> | und
   if (self.extras.happens("refreshes", 0.15)) return refreshTogether(self)
   if (self.extras.happens("crowds", 0.2)) return crowd(self)
   if (self.extras.happens("streams", 0.4)) return stream(self)
+  if (self.extras.happens("mixedPolicies", 0.3)) return meet(self)
   for (const other of self.others) {
     const effect = other(self)
     if (effect !== undefined) return effect
