@@ -511,5 +511,19 @@ return Exit.die(defect)
     in: "disable",
     find: `readsStore: false, joins: "none"`,
     replace: "readsStore: false"
+  },
+  {
+    name: "callers get what a load may change while it is written",
+    draws: ["copies"],
+    in: "conclude",
+    find: "flight.entry?.exit ?? outcome",
+    replace: "outcome"
+  },
+  {
+    name: "what a load has made is stored as it is, and not copied",
+    draws: ["copies"],
+    in: "kept",
+    find: "Exit.map(exit, copyOf(copy, request.key))",
+    replace: "exit"
   }
 ]

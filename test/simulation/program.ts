@@ -82,13 +82,15 @@ export const specOf = (self: Simulation, id: string): Spec => {
     behind: self.extras.happens("behind", 0.6),
     inherit: derives ? "changes" as const : inherit,
     byFunction: self.extras.happens("byFunction", 0.5),
-    conditions: self.extras.happens("conditions", 0.5)
+    conditions: self.extras.happens("conditions", 0.5),
+    copies: drawCopies(self)
   }
   const misuse = drawMisuse(self.extras, spec)
   if (misuse === undefined) return spec
   return {
     ...spec,
     misuse,
+    copies: misuse.of === "copy" ? undefined : spec.copies,
     // what the load says of its lifetime would take the place of a wrong one
     annotates: undefined,
     ...misuse.of === "options" && misuse.option.endsWith("imeout") ? { [misuse.option]: undefined } : {}
@@ -111,6 +113,22 @@ const withDefaults = ({ config: { features } }: Simulation, spec: Spec): Spec =>
 /** what it need not say, because its layer does */
 const unlessDefault = <A>({ config: { features } }: Simulation, given: A, otherwise: A): A | undefined =>
   features.includes("defaults") && given === otherwise ? undefined : given
+
+const drawCopies = ({ config: { copying }, extras }: Simulation): Spec["copies"] => {
+  if (copying === undefined) return undefined
+  const dice = extras.diceOf("copies")
+  return copying === "all"
+    ? dice.pick(["structured", "function"])
+    : dice.pick(["structured", "function", "freeze", undefined])
+}
+
+const copyOf = ({ copies }: Pick<Spec, "copies">) =>
+  copies === "function" ? (value: Value): Value => ({ ...value }) : copies
+
+/** whoever has a copy may do with it what he likes */
+const change = ({ copies }: Pick<Spec, "copies">, value: unknown): void => {
+  if (copies === "structured" || copies === "function") Object.assign(value as Value, { n: -1 })
+}
 
 const specOfMany = (self: Simulation): Spec => {
   const spec = specOf(self, "")
@@ -166,8 +184,11 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
     yield* annotate(record)
     if (record.spec.late === "yes") record.tags = self.dice.chance(0.5) ? record.spec.tags : ["U"]
     switch (plan.end) {
-      case "succeed":
-        return { id: record.id, n: record.n }
+      case "succeed": {
+        const value = { id: record.id, n: record.n }
+        if (self.config.copying === "all" && record.flight !== undefined) yield* changeLater(self, record, value)
+        return value
+      }
       case "fail":
         return yield* Effect.fail(new Down(record.id, record.n))
       case "die":
@@ -186,6 +207,16 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
     ? wrapped
     : Effect.onInterrupt(wrapped, () => finalizers[plan.finalizer](self))
   return plan.uninterruptible ? Effect.uninterruptible(finalized) : finalized
+}
+
+/** what is stored is a copy: the load may go on to change its own */
+const changeLater = (self: Simulation, { flight, spec }: Load, value: Value) => {
+  const later = 1 + self.extras.diceOf("copies").below(3)
+  const changing = Effect.sync(() => {
+    // what is not stored is not copied when its load ends, but when all of a call are answered
+    if (flight!.entry !== undefined) change(spec, value)
+  })
+  return Effect.forkDetach(Effect.andThen(Effect.sleep(later), changing))
 }
 
 /** keeps the value that it was to replace, where there is one: then it ends here */
@@ -306,6 +337,7 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
     timeout,
     retryAfter,
     inherit: spec.inherit,
+    copy: copyOf(spec),
     waitForWrite: spec.behind === true ? false : undefined
   }
   const base = { ...given, ...wrongOptions(self, spec) }
@@ -456,10 +488,19 @@ export const read = (
     // an interruption may come before the first step
     return Effect.onExit(watched, (exit) =>
       Effect.withFiber((fiber) => {
-        if (record !== undefined) World.endRead(self.world, record, exit, isInterrupted(fiber))
+        if (record === undefined) return Effect.void
+        World.endRead(self.world, record, exit, isInterrupted(fiber))
+        // what a load has read says afterwards where it comes from
+        if (Exit.isSuccess(exit) && interruption?.requested !== true) changeAnswer(self, spec, exit.value)
         return Effect.void
       }))
   })
+
+const changeAnswer = (self: Simulation, spec: Spec, value: unknown): void => {
+  if (spec.policy === "bypass") return
+  if (spec.copies === "freeze" && !Object.isFrozen(value)) State.violate(self.world, "copy: a value is not frozen")
+  change(spec, value)
+}
 
 /** a read of any key, by whoever it is */
 export const readOnce = (self: Simulation): Effect.Effect<Value, unknown, Caching> =>
@@ -579,6 +620,7 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
       timeout,
       softTimeout,
       retryAfter: spec.retryAfter,
+      copy: copyOf(spec),
       waitForWrite: spec.behind === true ? false : undefined,
       ...wrongOptions(self, spec)
     }
@@ -596,6 +638,9 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
       Effect.withFiber((fiber) => {
         const answers = Exit.isFailure(exit) ? exit : exit.value
         World.endMany(world, asked.flatMap((id) => reads.get(id) ?? []), answers, isInterrupted(fiber))
+        if (Exit.isSuccess(exit)) {
+          for (const one of exit.value) if (Exit.isSuccess(one)) changeAnswer(self, spec, one.value)
+        }
         return Effect.void
       }))
     if (dice.chance(0.75)) return Effect.asVoid(Effect.exit(whole))
@@ -748,9 +793,16 @@ const set = (self: Simulation, id: string) =>
     const ttl = self.dice.pick([10, 50, Infinity])
     const tags = self.dice.pick([[], ["T"], ["U"]])
     const origin = World.beginSetOrigin(self.world, id, ttl, tags)
+    const value = { id, n: origin.n }
+    const copying = { copies: drawCopies(self) }
+    const options = { ttl, tags, copy: copyOf(copying) } as Cached.SetOptions
     return Effect.tap(
-      timed(self, `set ${id}`, 2, Cached.set(keyOf(self, id) as string, { id, n: origin.n }, { ttl, tags })),
-      () => Effect.sync(() => World.endWrite(self.world, origin.write))
+      timed(self, `set ${id}`, 2, Cached.set(keyOf(self, id) as string, value, options)),
+      () =>
+        Effect.sync(() => {
+          World.endWrite(self.world, origin.write)
+          change(copying, value)
+        })
     )
   })
 
