@@ -451,3 +451,26 @@ it.effect.each(forms)(
     }).pipe(Effect.provide(over(fake)))
   }
 )
+
+it.effect.each(forms)(
+  "what a load changes while other keys load reaches no reader of many, copied as $form",
+  ({ copy }) =>
+    Effect.gen(function*() {
+      const mine = fresh(1)
+      const single = Effect.sync(() => mine).pipe(
+        Effect.delay("5 millis"),
+        Cached.ttl({ key: new Item({ n: 1 }), ttl: "1 hour", copy })
+      )
+      const many = Cached.many(Item, {
+        lookup: (keys) => Effect.delay(Effect.sync(() => keys.map(() => Exit.succeed(fresh(2)))), "10 millis"),
+        strategy: Strategy.ttl({ ttl: "1 hour" }),
+        copy: copy as "structured"
+      })
+      yield* start(single)
+      const reader = yield* start(many([{ n: 1 }, { n: 2 }]))
+      yield* TestClock.adjust("5 millis")
+      spoil(mine)
+      yield* TestClock.adjust("5 millis")
+      expect(yield* Fiber.join(reader)).toEqual([Exit.succeed(fresh(1)), Exit.succeed(fresh(2))])
+    }).pipe(Effect.provide(CacheLayer.memory()))
+)

@@ -520,6 +520,13 @@ return Exit.die(defect)
     replace: "outcome"
   },
   {
+    name: "readers of many get what a load may change while other keys load",
+    draws: ["copies"],
+    in: "complete",
+    find: "flight.exit = flight.entry?.exit ?? exit",
+    replace: ""
+  },
+  {
     name: "what a load has made is stored as it is, and not copied",
     draws: ["copies"],
     in: "kept",
