@@ -98,7 +98,10 @@ export const setMany = <K extends AnyKey>(
     if (!policy.writes || policy.disabled.has("set")) return Effect.void
     const given = setOptions(options ?? {})
     if (given.condition !== undefined) throw mistake("Cached.setMany takes no condition: call Cached.set for each key")
-    const all = Array.from(entries, checkedPair)
+    // One set for each key: of two at once the first might end last.
+    const all = Array.from(
+      new Map(Array.from(entries, (entry) => [idOf(checkedPair(entry)[0]), entry])).values()
+    )
     const setAll = (part: Readonly<typeof all>): Effect.Effect<void> =>
       Effect.forEach(part, (entry) => setOne(caching, entry, given) as Effect.Effect<boolean>, {
         concurrency: "unbounded",
@@ -136,7 +139,9 @@ const checkedPair = <Pair extends ReadonlyArray<unknown>>(entry: Pair): Pair => 
 export const removeMany = (keys: Iterable<AnyKey>): Effect.Effect<number, never, Caching> => {
   requireList("Cached.removeMany", keys, "key")
   return withCaching((caching, policy) =>
-    policy.disabled.has("remove") ? Effect.succeed(0) : caching.perform(Operations.invalidate, Array.from(keys, idOf))
+    policy.disabled.has("remove")
+      ? Effect.succeed(0)
+      : caching.perform(Operations.invalidate, Array.from(new Set(Array.from(keys, idOf))))
   )
 }
 

@@ -985,4 +985,31 @@ describe("CA-10 · getMany, setMany, removeMany", () => {
       yield* Cached.setMany([["k", 1], ["k", 2], ["k", 3]])
       expect(yield* Cached.getMany(["k"])).toEqual([Option.some(3)])
     }).pipe(Effect.provide(over(fakeStore(), { memory: false }))))
+
+  it.effect("a key set twice has the last value where the store is slower for the first one", () => {
+    const fake = fakeStore()
+    return Effect.gen(function*() {
+      let asked = 0
+      fake.behave = (operation, id) =>
+        operation === "get" && id === "k" && asked++ === 0 ? { before: Effect.sleep("5 millis") } : {}
+      const setting = yield* start(
+        Cached.setMany([["k", "first"], ["other", 1], ["k", "last"]], { ttl: "1 hour", keepTtl: true })
+      )
+      yield* TestClock.adjust("10 millis")
+      yield* Fiber.join(setting)
+      expect(yield* Cached.getMany(["k", "other"])).toEqual([Option.some("last"), Option.some(1)])
+    }).pipe(Effect.provide(over(fake, { memory: false })))
+  })
+
+  it.effect("a key removed twice counts once where another process sets it in between", () => {
+    const fake = fakeStore()
+    return Effect.gen(function*() {
+      yield* Cached.set("k", 1)
+      const stored = fake.entries.get("k")!
+      fake.behave = (operation) =>
+        operation === "remove" ? { after: Effect.sync(() => void fake.entries.set("k", stored)) } : {}
+      expect(yield* Cached.removeMany(["k", "k"])).toBe(1)
+      expect(fake.count("remove")).toBe(1)
+    }).pipe(Effect.provide(over(fake)))
+  })
 })

@@ -4,7 +4,7 @@ import { Cause, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { caches, settle, start } from "../support/caches.ts"
+import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
 
 interface Value {
   readonly n: number
@@ -427,3 +427,50 @@ describe("copy", () => {
       ).toThrow(CacheError.CacheConfigError)
     }).pipe(Effect.provide(CacheLayer.memory())))
 })
+
+it.effect.each(forms)(
+  "what a load changes while its value is written reaches no caller, copied as $form",
+  ({ copy }) => {
+    const fake = fakeStore()
+    fake.behave = (operation) => operation === "set" ? { before: Effect.sleep("10 millis") } : {}
+    return Effect.gen(function*() {
+      const mine = [fresh(1), fresh(2)]
+      const get = Effect.sync(() => mine[0]!).pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy }))
+      const many = Cached.many(Item, {
+        lookup: (keys) => Effect.sync(() => keys.map(() => Exit.succeed(mine[1]!))),
+        strategy: Strategy.ttl({ ttl: "1 hour" }),
+        copy: copy as "structured"
+      })
+      const readers = [yield* start(get), yield* start(get)]
+      const reader = yield* start(many([{ n: 1 }]))
+      yield* TestClock.adjust("5 millis")
+      for (const value of mine) spoil(value)
+      yield* TestClock.adjust("5 millis")
+      for (const fiber of readers) expect(yield* Fiber.join(fiber)).toEqual(fresh(1))
+      expect(yield* Fiber.join(reader)).toEqual([Exit.succeed(fresh(2))])
+    }).pipe(Effect.provide(over(fake)))
+  }
+)
+
+it.effect.each(forms)(
+  "what a load changes while other keys load reaches no reader of many, copied as $form",
+  ({ copy }) =>
+    Effect.gen(function*() {
+      const mine = fresh(1)
+      const single = Effect.sync(() => mine).pipe(
+        Effect.delay("5 millis"),
+        Cached.ttl({ key: new Item({ n: 1 }), ttl: "1 hour", copy })
+      )
+      const many = Cached.many(Item, {
+        lookup: (keys) => Effect.delay(Effect.sync(() => keys.map(() => Exit.succeed(fresh(2)))), "10 millis"),
+        strategy: Strategy.ttl({ ttl: "1 hour" }),
+        copy: copy as "structured"
+      })
+      yield* start(single)
+      const reader = yield* start(many([{ n: 1 }, { n: 2 }]))
+      yield* TestClock.adjust("5 millis")
+      spoil(mine)
+      yield* TestClock.adjust("5 millis")
+      expect(yield* Fiber.join(reader)).toEqual([Exit.succeed(fresh(1)), Exit.succeed(fresh(2))])
+    }).pipe(Effect.provide(CacheLayer.memory()))
+)

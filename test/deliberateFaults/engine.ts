@@ -474,5 +474,63 @@ return Exit.die(defect)
     replace:
       `(rulesOf(engine, request).inherit === "changes" ? "life" : rulesOf(engine, request).inherit) ?? engine.inherit`,
     draws: ["derives"]
+  },
+  {
+    name: "a look-up of many keys gives the value of another one",
+    draws: ["several"],
+    in: "complete",
+    find: "const answer = found[place]",
+    replace: "const answer = found[found.length - 1 - place]"
+  },
+  {
+    name: "what had ended counts as removed",
+    draws: ["several"],
+    in: "forgetMany",
+    find: "now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? -Infinity)",
+    replace: "self.memory.entries.get(id) !== undefined"
+  },
+  {
+    name: "a set that another one has replaced leaves what was there before both",
+    // about one schedule of 6,000 finds it
+    sought: "by hand",
+    draws: ["several"],
+    in: "replaceInStore",
+    find: "Pending.markUnsent(pending, item)",
+    replace: ""
+  },
+  {
+    name: "a policy inside a load counts for nothing",
+    draws: ["mixedPolicies"],
+    in: "policyOf",
+    find: "within !== undefined && current === Policy.standard",
+    replace: "within !== undefined && !current.bypass && !current.strict"
+  },
+  {
+    name: "what reads nothing joins what loads",
+    draws: ["mixedPolicies"],
+    in: "disable",
+    find: `readsStore: false, joins: "none"`,
+    replace: "readsStore: false"
+  },
+  {
+    name: "callers get what a load may change while it is written",
+    draws: ["copies"],
+    in: "conclude",
+    find: "flight.entry?.exit ?? outcome",
+    replace: "outcome"
+  },
+  {
+    name: "readers of many get what a load may change while other keys load",
+    draws: ["copies"],
+    in: "complete",
+    find: "flight.exit = flight.entry?.exit ?? exit",
+    replace: ""
+  },
+  {
+    name: "what a load has made is stored as it is, and not copied",
+    draws: ["copies"],
+    in: "kept",
+    find: "Exit.map(exit, copyOf(copy, request.key))",
+    replace: "exit"
   }
 ]

@@ -1,6 +1,6 @@
 /** P2: no read after an invalidation sees what was loaded before it. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer, Option, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Eviction, Store } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -241,6 +241,28 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
       yield* Cached.set("other", 1)
       expect(yield* Cached.getOption("k")).toEqual(expected)
     }).pipe(Effect.provide(over({ layer: slow }, { capacity: 1 })))
+  })
+
+  it.effect("a look-up after a set finds nothing of before it, though a set that is slower has taken its place", () => {
+    const fake = fakeStore()
+    let asked = 0
+    const slow = Layer.succeed(Store.Store, {
+      ...fake.store,
+      markers: (tags: ReadonlyArray<string>) =>
+        Effect.suspend(() => Effect.delay(fake.store.markers(tags), 100 * ++asked))
+    })
+    return Effect.gen(function*() {
+      yield* Cached.set("k", "old")
+      const first = yield* start(Cached.set("k", "first", { tags: ["t"] }))
+      const second = yield* start(Cached.set("k", "second", { tags: ["t"] }))
+      yield* TestClock.adjust("100 millis")
+      expect([ended(first), ended(second)]).toEqual([Exit.succeed(true), "still waiting"])
+      expect(yield* Cached.getOption("k")).toEqual(Option.none())
+      expect(yield* Cached.getMany(["k"])).toEqual([Option.none()])
+      yield* TestClock.adjust("100 millis")
+      yield* Fiber.join(second)
+      expect(yield* Cached.getOption("k")).toEqual(Option.some("second"))
+    }).pipe(Effect.provide(over({ layer: slow }, { memory: false })))
   })
 
   it.effect("a read that is made while the entry leaves memory does not find it in the store", () => {

@@ -83,6 +83,16 @@ export const drawn = {
   streams: true,
   /** long lists yield after each item, and groups of flights are of one */
   turns: true,
+  /** several keys are looked up, set and removed in one call */
+  several: true,
+  /** readers of one load have each another policy, and a load wraps all that it reads in one */
+  mixedPolicies: true,
+  /** values are copied, and changed by whoever has got them */
+  copies: true,
+  /** the key class has a share of memory */
+  quotas: true,
+  /** transactions look up, read, write, invalidate and fail, savepoints too */
+  transacts: true,
   /** of several processes: the store tells of changes by itself, late and in any order, until the connection is lost */
   pushes: true,
   /** of several processes: some of what is set is set by transactions, which may fail */
@@ -112,6 +122,11 @@ const later = {
   weights: 0x5be0_cd19,
   streams: 0x2c1b_3c6d,
   turns: 0x510e_527f,
+  several: 0x1f83_d9ab,
+  mixedPolicies: 0x428a_2f98,
+  copies: 0x7137_4491,
+  quotas: 0xb5c0_fbcf,
+  transacts: 0xe9b5_dba5,
   pushes: 0x6a09_e667,
   transactions: 0xbb67_ae85
 } as const

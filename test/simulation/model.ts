@@ -50,6 +50,8 @@ export interface Config {
   readonly features: ReadonlyArray<Feature>
   /** how long an id is kept for a load that nobody waits for any more */
   readonly endingMillis: number
+  /** whether all readers copy what they get, and loads change theirs; or some, each in its way */
+  readonly copying: "all" | "some" | undefined
   /** options of the layer beside */
   readonly limits: { readonly lease?: number; readonly wait?: number }
 }
@@ -85,6 +87,10 @@ export interface Spec {
   readonly conditions?: boolean | undefined
   /** it does not wait for the write of what it has loaded */
   readonly behind?: boolean | undefined
+  /** how its value is copied */
+  readonly copies?: "structured" | "function" | "freeze" | undefined
+  /** its policy is that of all that the load around it reads */
+  readonly isWrapped?: boolean | undefined
   /** what is wrong with its functions or options */
   readonly misuse?: Misuse | undefined
 }

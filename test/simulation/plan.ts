@@ -23,7 +23,7 @@ export interface Fixed {
 }
 
 /** What the program itself draws. */
-type Drawn = Omit<Config, "features" | "endingMillis" | "limits">
+type Drawn = Omit<Config, "features" | "endingMillis" | "copying" | "limits">
 
 export const drawConfig = (dice: Dice, fixed: Fixed): Drawn => {
   const store = fixed.store ??
@@ -54,7 +54,7 @@ export const drawConfig = (dice: Dice, fixed: Fixed): Drawn => {
 }
 
 /** With what it does beside. */
-export const withExtras = (drawn: Drawn, { dice, features }: Extras): Config => {
+export const withExtras = (drawn: Drawn, { dice, diceOf, features }: Extras): Config => {
   const isDrawn = features.has("abandoned") && drawn.store !== "none"
   const lease = isDrawn ? dice.pick([500, 5000]) : 5000
   const wait = isDrawn && dice.chance(0.5) ? dice.pick([100, 2000]) : undefined
@@ -63,6 +63,7 @@ export const withExtras = (drawn: Drawn, { dice, features }: Extras): Config => 
     // a store that lies goes wrong, like one that fails
     ...features.has("lies") && drawn.store !== "none" ? { faults: Math.max(drawn.faults, 0.1) } : {},
     features: [...features],
+    copying: features.has("copies") ? diceOf("copies").pick(["all", "some"]) : undefined,
     endingMillis: wait ?? 2 * lease,
     limits: isDrawn ? { lease, ...wait === undefined ? {} : { wait } } : {}
   }

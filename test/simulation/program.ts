@@ -1,6 +1,6 @@
 /** A random program against one cache: workers that read, write, invalidate, and interrupt each other's reads. */
 import { Cause, Effect, Exit, Fiber, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, CachePolicy, Guard, Strategy } from "effect-cached"
+import { Cached, type CacheError, CacheKey, CachePolicy, Guard, Strategy } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { previousOf } from "../../src/internal/engine/load/previous.ts"
 import { Within } from "../../src/internal/engine/request/attempt.ts"
@@ -8,7 +8,7 @@ import type { Flight } from "../../src/internal/engine/state.ts"
 import type { Extras } from "./features.ts"
 import { heldOf } from "./held.ts"
 import { drawMisuse, needsStrategy, throwAboutResult, throwFor, wrongOptions, wrongStrategy } from "./misuse.ts"
-import { Bug, type Config, Down, type Load, type Read, type Spec, streamId, type Value } from "./model.ts"
+import { Bug, type Config, Down, type Load, policies, type Read, type Spec, streamId, type Value } from "./model.ts"
 import { defaults, type Dice, drawAbandoned, drawLoad, drawMany, drawSpec, plainSpec } from "./plan.ts"
 import * as State from "./state.ts"
 import * as Time from "./timeRules.ts"
@@ -29,6 +29,8 @@ export interface Simulation {
   readonly drop: (id: string) => Effect.Effect<void>
   /** from here on nothing goes wrong with the store */
   readonly heal: Effect.Effect<void>
+  /** what may be done in a step beside, and is no part of this file */
+  readonly others: ReadonlyArray<(self: Simulation) => Effect.Effect<unknown, unknown, Caching> | undefined>
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -55,7 +57,7 @@ export const prepare = (self: Pick<Simulation, "extras" | "world">): void => {
 
 const classOf = ({ features }: Config): typeof Thing => features.includes("classTags") ? Touchy : Thing
 
-const keyOf = ({ config }: Pick<Simulation, "config">, id: string): CacheKey.Any | string =>
+export const keyOf = ({ config }: Pick<Simulation, "config">, id: string): CacheKey.Any | string =>
   config.classed ? new (classOf(config))({ id }) : id
 
 /** under which the store has it */
@@ -69,7 +71,7 @@ export const storedId = (config: Config, id: string): string => CacheKey.id(keyO
 const keepsDependencies = ({ features, store }: Config): boolean =>
   store !== "derived" && !features.includes("markersAmongEntries")
 
-const specOf = (self: Simulation, id: string): Spec => {
+export const specOf = (self: Simulation, id: string): Spec => {
   const drawn = withDefaults(self, drawSpec(self.dice, id, self.config))
   const inherit = self.extras.happens("inherits", 0.5)
     ? self.extras.diceOf("inherits").pick<Cached.Inherit>([false, "refuse", "age"])
@@ -80,13 +82,15 @@ const specOf = (self: Simulation, id: string): Spec => {
     behind: self.extras.happens("behind", 0.6),
     inherit: derives ? "changes" as const : inherit,
     byFunction: self.extras.happens("byFunction", 0.5),
-    conditions: self.extras.happens("conditions", 0.5)
+    conditions: self.extras.happens("conditions", 0.5),
+    copies: drawCopies(self)
   }
   const misuse = drawMisuse(self.extras, spec)
   if (misuse === undefined) return spec
   return {
     ...spec,
     misuse,
+    copies: misuse.of === "copy" ? undefined : spec.copies,
     // what the load says of its lifetime would take the place of a wrong one
     annotates: undefined,
     ...misuse.of === "options" && misuse.option.endsWith("imeout") ? { [misuse.option]: undefined } : {}
@@ -109,6 +113,22 @@ const withDefaults = ({ config: { features } }: Simulation, spec: Spec): Spec =>
 /** what it need not say, because its layer does */
 const unlessDefault = <A>({ config: { features } }: Simulation, given: A, otherwise: A): A | undefined =>
   features.includes("defaults") && given === otherwise ? undefined : given
+
+const drawCopies = ({ config: { copying }, extras }: Simulation): Spec["copies"] => {
+  if (copying === undefined) return undefined
+  const dice = extras.diceOf("copies")
+  return copying === "all"
+    ? dice.pick(["structured", "function"])
+    : dice.pick(["structured", "function", "freeze", undefined])
+}
+
+const copyOf = ({ copies }: Pick<Spec, "copies">) =>
+  copies === "function" ? (value: Value): Value => ({ ...value }) : copies
+
+/** whoever has a copy may do with it what he likes */
+const change = ({ copies }: Pick<Spec, "copies">, value: unknown): void => {
+  if (copies === "structured" || copies === "function") Object.assign(value as Value, { n: -1 })
+}
 
 const specOfMany = (self: Simulation): Spec => {
   const spec = specOf(self, "")
@@ -135,6 +155,10 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
   const drawn = drawLoad(self.dice, self.config, record.id, depth)
   const goesOn = record.flight !== undefined && !self.world.resting && self.extras.happens("abandoned", 0.2)
   const plan = goesOn ? drawAbandoned(self.extras.dice, drawn) : drawn
+  // all that it reads may be under one policy, which is no business of those that wait for it
+  const around = record.flight !== undefined && self.extras.happens("mixedPolicies", 0.3)
+    ? self.extras.diceOf("mixedPolicies").pick(["refresh", "readOnly", "writeOnly", "bypass"] as const)
+    : undefined
   const steps = Effect.gen(function*() {
     if (plan.uninterruptible) State.uninterruptible.add(record)
     for (let i = 0; i < plan.yields; i++) yield* Effect.yieldNow
@@ -142,9 +166,10 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
     if (plan.needs !== undefined) {
       const spec = specOf(self, plan.needs)
       // under `bypass` a load runs in its reader, under the reader's policy
-      const policy = record.flight === undefined ? "bypass" : spec.policy
+      const policy = record.flight === undefined ? "bypass" : around ?? spec.policy
       const begun = self.world.seq
-      const exit = yield* Effect.exit(read(self, { ...spec, policy }, { requested: true }))
+      const needed = { ...spec, policy, isWrapped: around !== undefined }
+      const exit = yield* Effect.exit(read(self, needed, { requested: true }))
       if (Exit.isSuccess(exit) || Cause.squash(exit.cause) instanceof Down) {
         World.noteNeeded(self.world, record, originOf(exit), begun)
         if (policy !== "bypass") World.noteDependency(self.world, record, { id: plan.needs, n: originOf(exit) })
@@ -159,8 +184,11 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
     yield* annotate(record)
     if (record.spec.late === "yes") record.tags = self.dice.chance(0.5) ? record.spec.tags : ["U"]
     switch (plan.end) {
-      case "succeed":
-        return { id: record.id, n: record.n }
+      case "succeed": {
+        const value = { id: record.id, n: record.n }
+        if (self.config.copying === "all" && record.flight !== undefined) yield* changeLater(self, record, value)
+        return value
+      }
       case "fail":
         return yield* Effect.fail(new Down(record.id, record.n))
       case "die":
@@ -174,10 +202,21 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
         return yield* Effect.interrupt
     }
   })
+  const wrapped = around === undefined ? steps : underPolicy(self, around, steps) as typeof steps
   const finalized = plan.finalizer === "none"
-    ? steps
-    : Effect.onInterrupt(steps, () => finalizers[plan.finalizer](self))
+    ? wrapped
+    : Effect.onInterrupt(wrapped, () => finalizers[plan.finalizer](self))
   return plan.uninterruptible ? Effect.uninterruptible(finalized) : finalized
+}
+
+/** what is stored is a copy: the load may go on to change its own */
+const changeLater = (self: Simulation, { flight, spec }: Load, value: Value) => {
+  const later = 1 + self.extras.diceOf("copies").below(3)
+  const changing = Effect.sync(() => {
+    // what is not stored is not copied when its load ends, but when all of a call are answered
+    if (flight!.entry !== undefined) change(spec, value)
+  })
+  return Effect.forkDetach(Effect.andThen(Effect.sleep(later), changing))
 }
 
 /** keeps the value that it was to replace, where there is one: then it ends here */
@@ -298,6 +337,7 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
     timeout,
     retryAfter,
     inherit: spec.inherit,
+    copy: copyOf(spec),
     waitForWrite: spec.behind === true ? false : undefined
   }
   const base = { ...given, ...wrongOptions(self, spec) }
@@ -400,8 +440,17 @@ const streamed = (self: Simulation, spec: Spec, record: Read): Effect.Effect<Val
   })
 }
 
-const underPolicy = <A>(spec: Spec, effect: Effect.Effect<A, unknown, Caching>): Effect.Effect<A, unknown, Caching> => {
-  switch (spec.policy) {
+/** the same, by the operation that each is without */
+const disabled: { readonly [Name in Spec["policy"]]?: CachePolicy.Operation } = { readOnly: "set", writeOnly: "get" }
+
+const underPolicy = <A, E>(
+  self: Simulation,
+  policy: Spec["policy"],
+  effect: Effect.Effect<A, E, Caching>
+): Effect.Effect<A, E | CacheError.StoreError | CacheError.SerializerError, Caching> => {
+  const name = self.extras.happens("mixedPolicies", 0.5) ? disabled[policy] : undefined
+  if (name !== undefined) return CachePolicy.disable(name)(effect)
+  switch (policy) {
     case "normal":
       return effect
     case "strict":
@@ -422,7 +471,7 @@ const isInterrupted = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
   (fiber as unknown as { readonly _interruptedCause: unknown })._interruptedCause !== undefined
 
 /** a read, watched from its beginning to its end */
-const read = (
+export const read = (
   self: Simulation,
   spec: Spec,
   interruption?: { requested: boolean }
@@ -431,18 +480,27 @@ const read = (
     let record: Read | undefined
     const watched = Effect.suspend(() => {
       record = World.beginRead(self.world, spec.id, spec, interruption)
-      if (spec.id === streamId) return underPolicy(spec, streamed(self, spec, record))
+      if (spec.id === streamId) return underPolicy(self, spec.policy, streamed(self, spec, record))
       const asked = request(self, spec)
       self.world.readers.set(asked, record)
-      return underPolicy(spec, asked)
+      return spec.isWrapped === true ? asked : underPolicy(self, spec.policy, asked)
     })
     // an interruption may come before the first step
     return Effect.onExit(watched, (exit) =>
       Effect.withFiber((fiber) => {
-        if (record !== undefined) World.endRead(self.world, record, exit, isInterrupted(fiber))
+        if (record === undefined) return Effect.void
+        World.endRead(self.world, record, exit, isInterrupted(fiber))
+        // what a load has read says afterwards where it comes from
+        if (Exit.isSuccess(exit) && interruption?.requested !== true) changeAnswer(self, spec, exit.value)
         return Effect.void
       }))
   })
+
+const changeAnswer = (self: Simulation, spec: Spec, value: unknown): void => {
+  if (spec.policy === "bypass") return
+  if (spec.copies === "freeze" && !Object.isFrozen(value)) State.violate(self.world, "copy: a value is not frozen")
+  change(spec, value)
+}
 
 /** a read of any key, by whoever it is */
 export const readOnce = (self: Simulation): Effect.Effect<Value, unknown, Caching> =>
@@ -562,6 +620,7 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
       timeout,
       softTimeout,
       retryAfter: spec.retryAfter,
+      copy: copyOf(spec),
       waitForWrite: spec.behind === true ? false : undefined,
       ...wrongOptions(self, spec)
     }
@@ -573,12 +632,15 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
     const interruption = { requested: false }
     const watched = Effect.suspend(() => {
       for (const id of ids) reads.set(id, World.beginRead(world, id, { ...spec, id }, interruption, true))
-      return underPolicy(spec, call(asked.map((id) => ({ id }))))
+      return underPolicy(self, spec.policy, call(asked.map((id) => ({ id }))))
     })
     const whole = Effect.onExit(watched, (exit) =>
       Effect.withFiber((fiber) => {
         const answers = Exit.isFailure(exit) ? exit : exit.value
         World.endMany(world, asked.flatMap((id) => reads.get(id) ?? []), answers, isInterrupted(fiber))
+        if (Exit.isSuccess(exit)) {
+          for (const one of exit.value) if (Exit.isSuccess(one)) changeAnswer(self, spec, one.value)
+        }
         return Effect.void
       }))
     if (dice.chance(0.75)) return Effect.asVoid(Effect.exit(whole))
@@ -610,7 +672,7 @@ const lookup = (self: Simulation, id: string) =>
 // writes
 // ---------------------------------------------------------------------------------------------------------------------
 
-const timed = <A, E, R>(self: Simulation, what: string, budgets: number, effect: Effect.Effect<A, E, R>) =>
+export const timed = <A, E, R>(self: Simulation, what: string, budgets: number, effect: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
     const begunAt = self.world.now()
     return Effect.tap(effect, () =>
@@ -731,14 +793,21 @@ const set = (self: Simulation, id: string) =>
     const ttl = self.dice.pick([10, 50, Infinity])
     const tags = self.dice.pick([[], ["T"], ["U"]])
     const origin = World.beginSetOrigin(self.world, id, ttl, tags)
+    const value = { id, n: origin.n }
+    const copying = { copies: drawCopies(self) }
+    const options = { ttl, tags, copy: copyOf(copying) } as Cached.SetOptions
     return Effect.tap(
-      timed(self, `set ${id}`, 2, Cached.set(keyOf(self, id) as string, { id, n: origin.n }, { ttl, tags })),
-      () => Effect.sync(() => World.endWrite(self.world, origin.write))
+      timed(self, `set ${id}`, 2, Cached.set(keyOf(self, id) as string, value, options)),
+      () =>
+        Effect.sync(() => {
+          World.endWrite(self.world, origin.write)
+          change(copying, value)
+        })
     )
   })
 
 /** a write that is interrupted may have happened or not */
-const orLeave = (self: Simulation, effect: Effect.Effect<unknown, never, Caching>) =>
+export const orLeave = (self: Simulation, effect: Effect.Effect<unknown, never, Caching>) =>
   self.dice.chance(0.85) ? effect : Effect.gen(function*() {
     const fiber = yield* Effect.forkChild(effect)
     for (let i = self.dice.below(4); i > 0; i--) yield* Effect.yieldNow
@@ -842,6 +911,22 @@ const crowd = (self: Simulation) =>
     )
   })
 
+/** readers of every policy come to one load while it runs, and some of them leave it */
+const meet = (self: Simulation) =>
+  Effect.suspend(() => {
+    const dice = self.extras.diceOf("mixedPolicies")
+    const id = dice.pick(self.config.ids)
+    const reader = Effect.suspend(() => {
+      const spec = { ...specOf(self, id), policy: dice.pick(policies) }
+      const one = dice.chance(0.3) ? readAndLeave(self, spec) : Effect.exit(read(self, spec))
+      return Effect.andThen(Effect.sleep(dice.below(12)), one)
+    })
+    return Effect.all(Array.from({ length: 2 + dice.below(4) }, () => reader), {
+      concurrency: "unbounded",
+      discard: true
+    })
+  })
+
 /** what is done with a stream, beside all that is done with its tags */
 const stream = (self: Simulation): Effect.Effect<unknown, unknown, Caching> => {
   const die = self.extras.diceOf("streams").below(10)
@@ -859,6 +944,11 @@ const extra = (self: Simulation): Effect.Effect<unknown, unknown, Caching> | und
   if (self.extras.happens("refreshes", 0.15)) return refreshTogether(self)
   if (self.extras.happens("crowds", 0.2)) return crowd(self)
   if (self.extras.happens("streams", 0.4)) return stream(self)
+  if (self.extras.happens("mixedPolicies", 0.3)) return meet(self)
+  for (const other of self.others) {
+    const effect = other(self)
+    if (effect !== undefined) return effect
+  }
   return undefined
 }
 

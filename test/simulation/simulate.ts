@@ -8,6 +8,7 @@ import { wrongEviction } from "./misuse.ts"
 import type { Config } from "./model.ts"
 import { defaults, type Dice, diceOf, drawConfig, withExtras } from "./plan.ts"
 import * as Program from "./program.ts"
+import { several } from "./several.ts"
 import { withShortTurns } from "./shortTurns.ts"
 import * as State from "./state.ts"
 import * as Stores from "./stores.ts"
@@ -155,7 +156,7 @@ const scenario = (world: State.World, { dice, extras, schedule }: Playing) =>
       environment.healthy = true
     })
     const caching = Context.get(context, Caching.Caching)
-    const self: Program.Simulation = { config, world, dice, extras, close, heal, drop, bells: [] }
+    const self: Program.Simulation = { config, world, dice, extras, close, heal, drop, bells: [], others: [several] }
     Program.prepare(self)
     listen(self, caching, Context.mergeAll(schedule.context, quiet, context))
     yield* Effect.provideContext(Program.program(self), context)

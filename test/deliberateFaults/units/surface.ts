@@ -10,6 +10,20 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/events.test.ts"
   },
   {
+    name: "what is named twice is removed twice",
+    in: "removeMany",
+    find: "Array.from(new Set(Array.from(keys, idOf)))",
+    replace: "Array.from(keys, idOf)",
+    by: "test/cached/bulk.test.ts"
+  },
+  {
+    name: "what is set twice in one call has the value that was stored last",
+    in: "setMany",
+    find: "[idOf(checkedPair(entry)[0]), entry]",
+    replace: "[checkedPair(entry) as never, entry]",
+    by: "test/cached/bulk.test.ts"
+  },
+  {
     name: "a simulation tells policies of no hit",
     in: "run",
     find: "return state.read(known)",

@@ -244,13 +244,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/transaction/failures.test.ts"
   },
   {
-    name: "what is named twice is removed twice",
-    in: "remove",
-    find: "Array.from(new Set(given))",
-    replace: "given",
-    by: "test/transaction/model.test.ts"
-  },
-  {
     name: "what was touched is known, though a tag has ended it",
     in: "isKnown",
     find: `(self.writes.get(id) ?? touch)._tag !== "Touch"`,

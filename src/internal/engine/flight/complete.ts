@@ -26,7 +26,11 @@ export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown
   endFlight(flight, exit, now)
   if (!self.isPrivate) self.running.delete(flight)
   if (flight.isBehind) self.behind--
-  if (self.storeTier === undefined) flight.entry = toEntry(self, flight, exit, now)
+  if (self.storeTier === undefined) {
+    flight.entry = toEntry(self, flight, exit, now)
+    // with `copy` its own: a reader of many is answered later
+    flight.exit = flight.entry?.exit ?? exit
+  }
   const { mutations } = self
   flight.storable = isStorable(self, flight)
   // between these two lines nothing may run that applies a change: it would find neither the flight nor its entry

@@ -85,8 +85,12 @@ export const replaceInStore = <R>(
     const { clears } = pending
     replaceHere()
     const replacing = Effect.tap(value, (stored) => {
-      // a later operation on the id is pending, or was acknowledged: this one must not undo it
-      if (pending.ids.get(id) !== item) return Effect.void
+      if (pending.ids.get(id) !== item) {
+        // a later operation on the id is pending, or was acknowledged: this one must not undo it. Until the later one is
+        // acknowledged the store has what was there before both, which is no answer after this one
+        Pending.markUnsent(pending, item)
+        return Effect.void
+      }
       // a value that cannot be stored must not leave the older one in the store
       return stored === undefined || isFault(stored) || pending.clears !== clears
         ? removal(tier, item)

@@ -94,15 +94,17 @@ const conclude = Effect.fnUntraced(function*(
   const outcome = exitOf(flight, exit)
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   flight.entry = toEntry(self, flight, outcome, now)
+  // with `copy` its own: the load may change its value while that is written
+  const answer = flight.entry?.exit ?? outcome
   if (flight.entry !== undefined && writing !== undefined) {
-    if (Exit.isSuccess(outcome)) {
-      flight.loaded = outcome
+    if (Exit.isSuccess(answer)) {
+      flight.loaded = answer
       flight.endedAt = now
       answerBehind(self, flight)
     }
     yield* write(self, flight, flight.entry, writing)
   }
-  return yield* outcome
+  return yield* answer
 })
 
 /** Serves the stale value for a moment: by then the other process has stored a new one, or this one tries again. */

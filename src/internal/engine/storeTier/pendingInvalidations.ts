@@ -109,7 +109,7 @@ export const pendingMode = (self: PendingInvalidations, tags: ReadonlyArray<stri
   return isHard ? "hard" : "soft"
 }
 
-/** The store was asked about it in vain. */
+/** The store was asked about it in vain, or not at all, because a newer item replaces it. */
 export const markUnsent = (self: PendingInvalidations, item: Item): void => {
   if (item.places > 0) self.unsent.add(item)
   if (item.target._tag === "Id") {

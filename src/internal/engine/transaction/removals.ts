@@ -13,12 +13,10 @@ import { allTags, noEntryId } from "../storeTier/fetchMany.ts"
 import { lock } from "./locks.ts"
 import { isSwept, nextOrder, type Overlay, rebase } from "./overlay.ts"
 
-/** Removes ids, and answers how many of them there were, as far as memory and the store know. */
+/** Removes different ids, and answers how many of them there were, as far as memory and the store know. */
 export const remove = Effect.fnUntraced(
-  function*(self: Overlay, given: ReadonlyArray<string>): Effect.fn.Return<number> {
-    if (given.length === 0) return 0
-    // one that is named twice is removed once
-    const ids = Array.from(new Set(given))
+  function*(self: Overlay, ids: ReadonlyArray<string>): Effect.fn.Return<number> {
+    if (ids.length === 0) return 0
     yield* lock(self, ids)
     const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
     const known = ids.map((id) => isThere(self, id, now))
