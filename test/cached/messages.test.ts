@@ -618,7 +618,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     [
       "tags that are text",
       () => any(CacheKey.Class)()("A", { success: Schema.String, tags: "users" }),
-      `The key class "A": \`tags\` is neither a list of strings nor a function that gives one`
+      `The key class "A": \`tags\` is neither a list of strings nor a function that returns one`
     ],
     [
       "a misspelt option of a key class",
@@ -677,7 +677,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     expect(thrown(call)).toBe(message)
   })
 
-  const noTags = "CacheConfigError: A tags function gave no list of strings: let it give one, like [\"users\"]"
+  const noTags = "CacheConfigError: A tags function returned no list of strings: let it return one, like [\"users\"]"
   it.effect.each([["a text", "users"], ["numbers", [1]], ["an effect", Effect.succeed(["users"])]])(
     "a tags function that gives %s",
     ([, given]) =>
