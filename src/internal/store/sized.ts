@@ -1,4 +1,4 @@
-/** A store that refuses payloads below and above the given sizes. */
+/** A store that refuses payloads outside of the given sizes. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../CacheEntry.ts"
 import type { SetRequest, Store } from "../../ports/store.ts"
@@ -21,11 +21,11 @@ export const sized = (store: Store, minBytes: number, maxBytes: number): Store =
     ...store,
     set(id, entry, condition, ...rest) {
       if (fits({ entry })) return store.set(id, entry, condition, ...rest)
-      // The old entry must not stay: it was to be replaced.
+      // The old entry must not stay, because it was to be replaced.
       const refused = refuse("set", { id, entry })
       return condition === undefined ? Effect.andThen(store.remove(id), refused) : refused
     },
-    // Sets those that fit, and fails because of the others.
+    // Sets the entries that fit, and fails because of the others.
     setMany(requests) {
       const others = requests.filter(fitsNot)
       if (others.length === 0) return store.setMany(requests)

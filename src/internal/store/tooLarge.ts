@@ -1,4 +1,4 @@
-/** The error of a store that refuses a value because of its size: storing it would block, or push out all others. */
+/** The error of a store that refuses a value because of its size. Storing it would block, or push out all others. */
 import { StoreError } from "../../CacheError.ts"
 
 interface Refused {
@@ -7,7 +7,7 @@ interface Refused {
   readonly id: string
   /** The bytes of the value. */
   readonly size: number
-  /** The option that says so, with its value. */
+  /** The limiting option, with its value. */
   readonly limit: readonly [option: string, bytes: number]
 }
 

@@ -1,4 +1,4 @@
-/** A store over an asynchronous storage: operations that write an id run one after another. */
+/** A store over an asynchronous storage. Operations that write an id run one after another. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
