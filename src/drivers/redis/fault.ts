@@ -100,5 +100,4 @@ export const storeName = "redis"
 export const storeError = (operation: string, { message, reason }: Fault): StoreError =>
   new StoreError({ store: storeName, operation, reason, cause: new Error(message) })
 
-/** An answer of an unexpected shape. */
 export const noAnswer = (what: string): Fault => new Fault("Corrupt", `the server's answer to ${what} is malformed`)

@@ -47,7 +47,6 @@ export const toBase64Url = (bytes: Uint8Array): string => {
 // An ES2024 method, which the compiler's library does not declare yet.
 export const isWellFormed = (text: string): boolean => (text as unknown as { isWellFormed(): boolean }).isWellFormed()
 
-/** The UTF-16 units of a text, big-endian. */
 export const toUtf16 = (text: string): Uint8Array<ArrayBuffer> => {
   const bytes = new Uint8Array(text.length * 2)
   for (let i = 0; i < text.length; i++) {

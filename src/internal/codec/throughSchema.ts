@@ -13,7 +13,6 @@ import { closeParts, type Holds, notJsonOf } from "./openParts.ts"
 import { placeOf } from "./place.ts"
 import { refuseRedacted } from "./redacted.ts"
 
-/** How JSON values become bytes. */
 export interface Format {
   readonly name: string
   readonly id: number

@@ -108,7 +108,6 @@ export class Adaptive implements Policy {
     this.layOut(this.weighed ? this.entries : capacity)
   }
 
-  /** The leading rule. */
   get lead(): Rule {
     return this.lists.rule
   }

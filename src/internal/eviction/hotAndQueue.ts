@@ -24,10 +24,8 @@ export const LRU = 0
 export const LIRS = 1
 export const S3 = 2
 
-/** The rule that selects the victim. */
 export type Rule = typeof LRU | typeof LIRS | typeof S3
 
-/** An item of the lists. */
 export interface Item extends Ring.Linked {
   mark?: number | undefined
   readonly weight?: number | undefined
@@ -57,7 +55,6 @@ const queueAtFirst = 0.05
 const queueOfS3 = 0.15
 const readsToBeHot = 2 * chance
 
-/** The number of ghosts for each entry. */
 const ghostsOfEntry = 1.5
 
 /** The most entries that one call moves, so that no call pays alone for a change of the rule. */

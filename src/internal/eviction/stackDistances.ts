@@ -9,7 +9,6 @@
  * is the distance.
  */
 
-/** The most ids that are followed. */
 const mostSamples = 4096
 
 /**
@@ -133,7 +132,6 @@ export class StackDistances<A extends Sample = Sample> {
     this.add(sample.place, sample.weight)
   }
 
-  /** Removes the places without a sample. */
   private close(): void {
     this.sums.fill(0)
     this.last = this.total = 0

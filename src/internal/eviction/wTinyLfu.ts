@@ -36,7 +36,6 @@ const protectedList = 2
 interface Entry extends Node {
   previous: Entry | undefined
   next: Entry | undefined
-  /** The list of the entry. */
   mark: number
 }
 

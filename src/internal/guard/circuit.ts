@@ -46,9 +46,7 @@ export type Input =
 type Phase = "Closed" | "Open" | "HalfOpen"
 
 export interface Answer {
-  /** The phase after this step. */
   readonly phase: Phase
-  /** The phase before this step. */
   readonly from: Phase
   /** An admitted call may run, and is recorded with this generation. */
   readonly isAdmitted: boolean

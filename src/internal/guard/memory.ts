@@ -10,7 +10,6 @@ interface Kept {
   readonly expiresAt: number
 }
 
-/** The states of one kind. */
 interface States {
   readonly byName: Map<string, Kept>
   /** Cycles through all states, a few steps with each new one. */
@@ -20,7 +19,6 @@ interface States {
 /** The time for a state that no other process sees. It is monotonic, because the wall clock may be set. */
 export const nowOf = (clock: Clock.Clock): number => Math.floor(monotonicMillis(clock))
 
-/** A place in memory answers at once. */
 export interface MemoryGuards extends GuardStore {
   readonly runUnsafe: NonNullable<GuardStore["runUnsafe"]>
 }

@@ -76,7 +76,6 @@ const decimal = ({ scale, value }: BigDecimal.BigDecimal): string => {
   return `(${word(BigInt(short))}${word(scale - (digits.length - short.length))})`
 }
 
-/** A collection whose order does not matter. */
 const unordered = (
   is: (value: unknown) => value is Iterable<unknown>,
   expected: string,

@@ -59,7 +59,6 @@ interface Index {
   readonly tag: (values: Fields) => string
 }
 
-/** The fields of an index, sorted. */
 const fieldsOf = (index: PropertyKey | ReadonlyArray<PropertyKey>): ReadonlyArray<string> =>
   (Array.isArray(index) ? index : [index]).map(String).sort()
 

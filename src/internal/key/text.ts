@@ -30,7 +30,6 @@ export const describe = (value: unknown): string =>
     ? `an object of class ${value.constructor?.name ?? "none"}`
     : `a ${typeof value}`
 
-/** Compiles the type side of a schema. */
 export type Compile = (ast: SchemaAST.AST) => Canonical
 
 export const string = (value: string): string => `${value.length}:${value}`

@@ -6,7 +6,6 @@ import { toMillis } from "../../Ttl.ts"
 /** The error for a mistake in the arguments of a call. */
 export const mistake = (message: string): CacheConfigError => new CacheConfigError({ message })
 
-/** Throws a `CacheConfigError` unless a rule holds. */
 export const refuseUnless: (holds: boolean, message: string) => asserts holds = (holds, message) => {
   if (!holds) throw mistake(message)
 }

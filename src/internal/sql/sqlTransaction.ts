@@ -53,7 +53,6 @@ export const afterCommit = <R>(effect: Effect.Effect<void, never, R>): Effect.Ef
     })
   })
 
-/** The client of the open transaction. */
 const clientOf = (context: Context.Context<any>): Effect.Effect<SqlClient> => {
   const service = Context.get(context, CurrentService)!
   const client = Context.getOrUndefined(context, Client)

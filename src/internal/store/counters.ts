@@ -36,7 +36,6 @@ export const make = (): Counters => {
   }
 }
 
-/** The counter, unless it has expired. */
 export const live = (self: SyncCounters, name: string, now: number): Counter | undefined => {
   const counter = self.get(name)
   return counter !== undefined && counter.expiresAt > now ? counter : undefined

@@ -5,7 +5,6 @@ interface Refused {
   readonly store: string
   readonly operation: "set" | "commit"
   readonly id: string
-  /** The bytes of the value. */
   readonly size: number
   /** The limiting option, with its value. */
   readonly limit: readonly [option: string, bytes: number]

@@ -18,7 +18,7 @@ const timers = (): unknown => (globalThis as { readonly [name: string]: unknown 
 const realTimers = timers()
 const isReal = (clock: Clock.Clock): boolean => clock === realClock && timers() === realTimers
 
-// Of the event loop, and therefore shared by all waiting operations.
+// Shared by all waiting operations, because there is one event loop.
 let waiting = 0
 let isLooking = false
 let passedMillis = 0
@@ -46,7 +46,6 @@ export const endWaiting = (clock: Clock.Clock): void => {
   if (clock === realClock) waiting--
 }
 
-/** Ends after these milliseconds of program time. */
 export const afterProgramMillis = (clock: Clock.Clock, millis: number): Effect.Effect<void> =>
   isReal(clock)
     ? Effect.acquireUseRelease(

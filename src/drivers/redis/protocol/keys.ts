@@ -68,7 +68,6 @@ const unescape = (text: string): string =>
       code === "0" ? "\0" : String.fromCharCode(Number.parseInt(code, 16)))
     : text
 
-/** The key names of one prefix. */
 export interface Keys {
   readonly prefix: string
   /** The current era, shared by all keys. `clear` starts another one. */
@@ -159,7 +158,6 @@ const sumOf = (bytes: Uint8Array): number => {
   return sum
 }
 
-/** The slot of a hash tag. */
 export const slotOf = (tag: string): number => sumOf(Buffer.from(tag)) % slotCount
 
 export const slotOfKey = ([, text]: Named): number => slotOf(hashOf(text))

@@ -56,7 +56,6 @@ interface Listing<A> {
   readonly operation: string
   readonly kind: KeyKind
   readonly prefix: string
-  /** Reads the items for ids or names. */
   readonly read: (texts: ReadonlyArray<string>) => Operation<ReadonlyArray<A | undefined>>
 }
 

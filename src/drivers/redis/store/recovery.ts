@@ -24,7 +24,6 @@ import { asEffect } from "../session/answers.ts"
 import { control } from "../session/era.ts"
 import * as Session from "../session/session.ts"
 
-/** The operations that repeat changes. */
 export type Invalidator = Pick<Store, "invalidateTags" | "removeMany" | "clear">
 
 interface InUse {

@@ -39,7 +39,6 @@ const partsOf = (asts: ReadonlyArray<SchemaAST.AST>, isOfResult: boolean): Reado
 interface Property {
   /** Its types, in each of the parts that have it. */
   readonly types: ReadonlyArray<SchemaAST.AST>
-  /** A value may lack the property. */
   readonly isOptional: boolean
 }
 

@@ -224,7 +224,6 @@ const claimOf = (token: string, claim: string): unknown => {
 export const formatOf = (formatter: Own): (value: never) => string =>
   typeof formatter === "function" ? formatter : formatter?.format
 
-/** A formatter of the user. */
 export const own = (formatter: Own) => (type: Type): Format => {
   const call = formatOf(formatter)
   const format = (value: unknown): string => {

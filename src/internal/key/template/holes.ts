@@ -34,7 +34,6 @@ type AtEach<P, Path extends string> = P extends ReadonlyArray<infer One> ? AtEac
     : never
   : never
 
-/** The values that a formatter accepts. */
 interface Takes {
   readonly lower: string
   readonly upper: string

@@ -31,7 +31,6 @@ export interface Lined {
 const withTags = ({ storage, tags }: Lined, id: string) =>
   Effect.flatMap(storage.get(id), (stored) => Effect.map(tags.of(stored), (table) => [stored, table] as const))
 
-/** Whether the condition of a write holds. */
 export const accepts = (self: Lined, id: string, condition: SetCondition): Effect.Effect<boolean, StoreError> =>
   Effect.flatMap(
     withTags(self, id),

@@ -74,7 +74,6 @@ export const make = (storage: Storage): Store => {
   return store.capabilities.shared ? store : { ...store, transact: transacting(self, store) }
 }
 
-/** The operations that are not derived. */
 const operationsOf = (self: Entries.Lined): StoreCore => {
   const { leases, lines, storage, tags } = self
   const versionsBy = (fiber: Fiber.Fiber<any, any>) => () => newVersion(self.tokensOf(fiber))

@@ -24,7 +24,6 @@ const tried = <A>(run: () => A) => Effect.try({ try: run, catch: (error) => erro
 
 const coherent: Stream.Stream<Change> = Stream.succeed({ _tag: "Coherent" })
 
-/** The changes as a stream, by polling. */
 export const following = (listen: () => Read): Stream.Stream<Change, StoreError> =>
   Stream.unwrap(Effect.map(tried(listen), (read) => {
     const polled = Stream.fromEffectSchedule(tried(read), Schedule.spaced(polling.pollMillis))

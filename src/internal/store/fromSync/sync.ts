@@ -61,7 +61,6 @@ export const once = <A>(storage: SyncStorage, operation: string, run: () => A): 
     }
   })
 
-/** Runs a step outside of any effect. */
 export const orThrow = <A>(storage: SyncStorage, operation: string, run: () => A): A => {
   try {
     return run()

@@ -48,7 +48,6 @@ const noTags: ReadonlyArray<string> = []
 /** The current `seq`. Asking for no markers creates none. */
 export const seqOf = (table: Pick<TagTable, "markers">): number => table.markers(noTags, () => "", 0).seq
 
-/** Adds the current `seq` to `Granted`. */
 export const withSeq = <A extends Acquired>(seq: () => number, acquired: A): A =>
   acquired._tag === "Granted" ? { ...acquired, seq: seq() } : acquired
 

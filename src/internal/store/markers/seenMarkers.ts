@@ -20,7 +20,6 @@ export interface Seen {
   readonly made: (tag: string, version: string) => Marker
   /** The tags are about to get other versions. Until `changed` is called, any version in the storage counts as new. */
   readonly changing: (tags: ReadonlyArray<string>) => void
-  /** The tags have these versions now. */
   readonly changed: (versions: Iterable<readonly [tag: string, version: string]>) => void
 }
 

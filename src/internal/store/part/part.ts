@@ -74,7 +74,6 @@ export const open = (self: Part, stored: Stored | undefined, version: string | u
     ? { meta: openMeta(self, stored.meta), payload: stored.payload }
     : undefined
 
-/** The tags that a `get` reads. */
 export const asked = (self: Part, tags: ReadonlyArray<string>): ReadonlyArray<string> => [
   ...addAll(self, tags),
   self.everything

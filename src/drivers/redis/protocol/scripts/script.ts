@@ -14,7 +14,6 @@ export interface Script {
   readonly checksEra: boolean
 }
 
-/** The source of a script. */
 export interface Source {
   readonly keys: ReadonlyArray<string>
   readonly args: ReadonlyArray<string>

@@ -15,7 +15,6 @@ export interface Placed {
 }
 
 interface PlacedOnCluster extends Placed {
-  /** The results of loads in other slots. */
   readonly elsewhere: ReadonlyArray<Commit>
 }
 
