@@ -247,7 +247,6 @@ const shared = (what: string, options: CommonOptions & Timed, all: ReadonlyArray
   }
 }
 
-/** The longest delay of a timer. */
 const longestMillis = 2 ** 30
 
 const secretsOf = (password: string): ReadonlyArray<string> => [password, encodeURIComponent(password)]

@@ -3,7 +3,6 @@ import { CacheConfigError } from "../../CacheError.ts"
 import type * as Ttl from "../../Ttl.ts"
 import { toMillis } from "../../Ttl.ts"
 
-/** The error for a mistake in the arguments of a call. */
 export const mistake = (message: string): CacheConfigError => new CacheConfigError({ message })
 
 export const refuseUnless: (holds: boolean, message: string) => asserts holds = (holds, message) => {
@@ -16,7 +15,6 @@ export const requireObject = (what: string, options: unknown, example = "an obje
   throw mistake(`${what} got no options: pass ${example}`)
 }
 
-/** A positive duration, in milliseconds. */
 export const positiveMillis = (name: string, input: Ttl.Input): number => {
   const millis = toMillis(input, name)
   if (millis > 0) return millis
@@ -57,7 +55,6 @@ export const refuseUnknown = (
   if (unknown !== undefined) throw mistake(`${what} has ${noOption(unknown, known)}`)
 }
 
-/** The first option that is not in `known`. */
 export const unknownOf = (options: object, known: ReadonlySet<string> | ReadonlyArray<string>): string | undefined =>
   Object.keys(options).find((option) => !("has" in known ? known.has(option) : known.includes(option)))
 
@@ -157,7 +154,6 @@ export const answerOf = (name: string, answer: unknown): boolean => {
   )
 }
 
-/** Throws if a required option is missing or of another type. */
 export const requireType = (
   what: string,
   options: object,

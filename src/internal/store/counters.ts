@@ -42,7 +42,6 @@ export const live = (self: SyncCounters, name: string, now: number): Counter | u
 }
 
 interface Addition {
-  /** The name of the store, for an error. */
   readonly store: string
   readonly name: string
   readonly by: number

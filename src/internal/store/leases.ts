@@ -8,7 +8,6 @@ import type { Acquired, AcquireOptions, Failures, Join } from "../../ports/store
 import { leaseLife, sharedFailureMillis } from "../defaults/processes.ts"
 import type { Tokens } from "../token.ts"
 
-/** The part of a lease that the rules need. */
 export interface Held {
   readonly owner: string
   readonly leaseMillis: number
@@ -73,7 +72,6 @@ export const waitOf = (lease: Held | undefined, { join, owner }: AcquireOptions,
     ? 0
     : joinWaitOf(lease, join, now)
 
-/** Whether joining is recorded with the lease. */
 export const isRecorded = (join: Join): boolean => typeof join !== "boolean"
 
 /** The owner of a released lease. No token equals it, so it is never renewed by accident. */

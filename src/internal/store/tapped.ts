@@ -43,7 +43,6 @@ export const mapOperations = (
   return { ...Object.fromEntries(parts), getUnsafe: undefined, getCallback: undefined, workedMillis: undefined }
 }
 
-/** A store whose operations all run through `watch`. */
 export const tapped = (store: Store, watch: Tap): Store => ({
   ...mapOperations(
     store,

@@ -41,7 +41,6 @@ export const unlessTooLarge = (
 
 type EntryCheck = Extract<TransactCheck, { readonly _tag: "Entry" }>
 
-/** The current state, as the checks need it. */
 interface Present {
   readonly holds: (check: EntryCheck) => boolean
   readonly counter: (name: string) => Counter | undefined
@@ -116,6 +115,5 @@ type Of = ReadonlyArray<TransactCheck | TransactStep>
 export const idsOf = (...parts: ReadonlyArray<Of>): ReadonlyArray<string> =>
   Array.from(new Set(parts.flatMap((part) => part.flatMap((one) => "id" in one ? [one.id] : []))))
 
-/** The names of the counters in a transaction. */
 export const namesOf = ({ checks, steps }: TransactRequest): ReadonlyArray<string> =>
   Array.from(new Set([...checks, ...steps].flatMap((one) => "name" in one ? [one.name] : [])))

@@ -97,7 +97,6 @@ export interface Keys {
   readonly changes: string
   /** A pattern for all channels. An ACL that allows exactly these channels allows this pattern, and no narrower one. */
   readonly allChannels: string
-  /** A pattern for the keys of all eras. */
   readonly allEras: string
 }
 

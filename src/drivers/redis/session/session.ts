@@ -24,9 +24,7 @@ export interface Read {
   readonly markers: ReadonlyArray<Named>
   readonly done: Done
   attempts: number
-  /** The position of the first key's answer. */
   from: number
-  /** The position of each marker's answer. */
   places: ReadonlyArray<number>
 }
 

@@ -117,7 +117,6 @@ const pageOf = <A>(
   })
 }
 
-/** Reads one page of keys from one server. */
 export const scanKeys = (
   operation: string,
   master: Connection.Connection,

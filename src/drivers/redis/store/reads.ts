@@ -125,7 +125,6 @@ export const versionsFor = Effect.fnUntraced(function*(
   return new Map(tags.map((tag, i) => [tag, answers[i]]))
 })
 
-/** Entries with the current versions of their tags. */
 export const present = Effect.fnUntraced(function*(
   self: StoreState,
   operation: string,

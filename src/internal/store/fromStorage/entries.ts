@@ -15,7 +15,6 @@ import * as Markers from "../markers/markers.ts"
 import type { Tags } from "../markers/storageTags.ts"
 import * as Lines from "./lines.ts"
 
-/** The state of a store over an asynchronous storage. */
 export interface Lined {
   readonly storage: Storage
   readonly tags: Tags
@@ -27,7 +26,6 @@ export interface Lined {
   readonly tokensOf: (fiber: Fiber.Fiber<any, any>) => Tokens.Tokens
 }
 
-/** An entry, and the current versions of its tags. */
 const withTags = ({ storage, tags }: Lined, id: string) =>
   Effect.flatMap(storage.get(id), (stored) => Effect.map(tags.of(stored), (table) => [stored, table] as const))
 

@@ -89,7 +89,6 @@ const leaveWaiting = (line: Array<Task>, task: Task): void => {
   }
 }
 
-/** Runs an effect in the turn of an id. */
 export const run = <A, E>(self: Lines, id: string, kind: Kind, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.withFiber((fiber) => {

@@ -50,7 +50,6 @@ export const touch = (self: Sync, id: string, options: TouchOptions, now: number
   return entry !== undefined
 }
 
-/** Answers whether there was a live entry. */
 export const remove = (self: Sync, id: string, now: number): boolean => {
   const was = wasLive(self, id, now)
   return drop(self, id) && was

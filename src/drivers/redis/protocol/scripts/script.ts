@@ -6,7 +6,6 @@
  */
 import { createHash } from "node:crypto"
 
-/** A script in the form that the server receives. */
 export interface Script {
   readonly source: string
   readonly sha: string
