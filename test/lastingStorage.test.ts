@@ -266,7 +266,7 @@ describe("what several processes use", () => {
 
   it("lasts", () => {
     expect(() => Store.make({ ...parts, capabilities: { shared: true, lasting: false } }))
-      .toThrow("\"map\" is shared, so it is lasting too")
+      .toThrow("\"map\" is shared, so it must be lasting too")
     expect(() => Store.make({ ...parts, capabilities: { lasting: "yes" } } as never)).toThrow(/"lasting", a boolean/)
     expect(() => Store.make({ ...parts, setIfAbsent: true } as never)).toThrow(/"setIfAbsent", a function/)
   })

@@ -37,7 +37,6 @@ interface KnownLayer extends Bits.Layer {
   readonly learnedAt: Map<number, number>
   knownBits: number
   setBits: number
-  /** Bits that are being saved. */
   unsavedBits: number
 }
 
@@ -118,7 +117,6 @@ const learn = (filter: Filter, { askedAt, layers }: Answer, number: number, byte
   layer.known.set(block, now)
 }
 
-/** Reads blocks, in steps. */
 const read = (fiber: AnyFiber, filter: Filter, numbers: ReadonlyArray<number>): Effect.Effect<void, StoreError> =>
   Effect.forEach(chunksOf(numbers, filters.chunk), (slice) =>
     Effect.suspend(() => {
@@ -232,7 +230,6 @@ export const isTouched = (fiber: AnyFiber, filter: Filter, item: string): Effect
     )
   })
 
-/** The bits added in one step. */
 interface Addition {
   readonly dirty: Map<number, Block>
   /** How many unsaved bits of each layer belong to this addition. */

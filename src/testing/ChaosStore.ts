@@ -176,7 +176,6 @@ interface Self {
   faults: Checked
 }
 
-/** Durations in milliseconds. */
 interface Checked extends Pick<Faults, "failRate" | "dropRate" | "lateRate" | "silent"> {
   readonly late?: number | undefined
   readonly delay?: readonly [least: number, most: number] | undefined
@@ -220,7 +219,6 @@ const draw = ({ dice, faults }: Self) => {
 interface Asked<A> {
   readonly operation: string
   readonly apply: Effect.Effect<A, StoreError>
-  /** The answer of a lost write. */
   readonly lost?: { readonly answer: A } | undefined
   /** The turn of an explicit write among the others. */
   readonly turn?: (() => Turn) | undefined
@@ -326,7 +324,6 @@ type Success<Part> = Part extends (...args: any) => infer Asked ? Effect.Success
 
 /** The risks of a write: it may be lost, and explicit writes wait for their turns. */
 interface Risk<Part> {
-  /** The answer of a lost write. */
   readonly lost: (...args: Arguments<Part>) => Success<Part>
   readonly turn?: (order: Order, ...args: Arguments<Part>) => Turn
 }

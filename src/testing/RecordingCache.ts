@@ -204,7 +204,6 @@ const noteUninherited = (
   for (const key of keys) self.uninherited.push({ id: CacheKey.id(key), by: flight.id })
 }
 
-/** Performs an operation and records it. */
 type Recorder = (self: Self, operation: Operation<any, any>, args: ReadonlyArray<any>) => any
 
 const unrecorded: Recorder = ({ inner }, operation, args) => inner.perform(operation, ...args)

@@ -80,7 +80,6 @@ const versionOf = (store: Store, tag: string) => Effect.map(store.get("none", [t
 
 const markerOf = (store: Store, tag: string) => Effect.map(store.markers([tag]), ({ markers }) => markers[0]!.version)
 
-/** Stores an entry with a tag, and returns it. */
 const storeTagged = (store: Store, id: string, tag: string): Effect.Effect<Stored, unknown> =>
   Effect.gen(function*() {
     const tagged = entry(1, { tags: [{ tag, version: yield* markerOf(store, tag) }] })

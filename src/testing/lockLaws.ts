@@ -52,7 +52,6 @@ type Check = (one: Lock, other: Lock) => Effect.Effect<unknown, unknown, Scope.S
 const once = { lease: "3 seconds", wait: 0 } as const
 const patient = { lease: "3 seconds", wait: "20 seconds" } as const
 
-/** Holds a lock until `letGo`. */
 const hold = Effect.fnUntraced(function*(lock: Lock, name: string, options: Parameters<Lock["acquire"]>[1] = once) {
   const scope = yield* Scope.make()
   const lease = yield* Scope.provide(lock.acquire(name, options), scope)

@@ -238,7 +238,6 @@ const survivesDamage = (serializer: Serializer) =>
     }
   })
 
-/** Every truncation, and every byte with each of its bits flipped. */
 const damages = function*(bytes: Uint8Array): Generator<Uint8Array> {
   for (let length = 0; length < bytes.length; length++) yield bytes.slice(0, length)
   for (let at = 0; at < bytes.length * 8; at++) {

@@ -151,7 +151,6 @@ export const simulate = <E = never, R = never>(
     }
   })
 
-/** Reads, by the number of their id. */
 interface Reads {
   readonly names: Array<string>
   readonly accesses: Array<number>

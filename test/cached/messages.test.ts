@@ -608,7 +608,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     [
       "a payload that is text",
       () => any(CacheKey.Class)()("A", { payload: "id", success: Schema.String }),
-      `The key class "A": \`payload\` is no object: pass fields, like { id: Schema.Int }`
+      `The key class "A": \`payload\` is not an object: pass fields, like { id: Schema.Int }`
     ],
     [
       "an ignore that is text",
@@ -618,7 +618,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     [
       "tags that are text",
       () => any(CacheKey.Class)()("A", { success: Schema.String, tags: "users" }),
-      `The key class "A": \`tags\` is neither a list of strings nor a function that gives one`
+      `The key class "A": \`tags\` is neither a list of strings nor a function that returns one`
     ],
     [
       "a misspelt option of a key class",
@@ -652,7 +652,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     [
       "a number as a version",
       () => any(CacheKey.Class)()("A", { success: Schema.String, version: 2 }),
-      `The key class "A": \`version\` is no text: pass one, like "2"`
+      `The key class "A": \`version\` is not a string: pass one, like "2"`
     ],
     ["a number as a pattern of counters", () => any(Cached.counters)(5), `Cached.counters got no pattern: ${aPattern}`],
     ["a pattern of entries that is empty", () => Cached.entries(""), `Cached.entries got no pattern: ${aPattern}`],
@@ -677,7 +677,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     expect(thrown(call)).toBe(message)
   })
 
-  const noTags = "CacheConfigError: A tags function gave no list of strings: let it give one, like [\"users\"]"
+  const noTags = "CacheConfigError: A tags function returned no list of strings: let it return one, like [\"users\"]"
   it.effect.each([["a text", "users"], ["numbers", [1]], ["an effect", Effect.succeed(["users"])]])(
     "a tags function that gives %s",
     ([, given]) =>

@@ -158,13 +158,13 @@ describe("CacheKey.template", () => {
     }
   })
 
-  it("CA-62 · a formatter that throws, or gives no text, is a CacheConfigError", () => {
+  it("CA-62 · a formatter that throws, or returns no text, is a CacheConfigError", () => {
     const bad = (format: (n: number) => unknown) => () =>
       template("{n:own}", { n: Schema.Number }, { formatters: { own: format } })({ n: 1 })
     expect(messageOf(bad(() => {
       throw new Error("mistake")
     }))).toBe("The key template \"{n:own}\": {n:own} cannot be written: its formatter threw Error: mistake")
-    expect(messageOf(bad(() => 1))).toContain("gave no string, but a number")
+    expect(messageOf(bad(() => 1))).toContain("returned no string, but a number")
   })
 
   it("a value of another type, after a cast, cannot get the text of another one", () => {
@@ -277,11 +277,11 @@ describe("CacheKey.template", () => {
       ["an unknown formatter", "{a:lowr}", "did you mean \"lower\"?"],
       ["an inherited formatter", "{a:toString}", "no formatter \"toString\""],
       ["holes that touch", "{a}{b}", "{a} and {b} touch"],
-      ["a text with which a value could go on", "{a}x{b}", "begin it with another character"],
-      ["a text that looks encoded", "{a}%2F{b}", "begin it with another character"],
-      ["an empty hole", "{}", "is no hole"],
-      ["a lone brace", "{a", "a brace has no other one"],
-      ["a brace too many", "{a}}", "a brace has no other one"],
+      ["a text that could continue a value", "{a}x{b}", "begin it with a character other than"],
+      ["a text that looks encoded", "{a}%2F{b}", "begin it with a character other than"],
+      ["an empty hole", "{}", "is not a hole"],
+      ["a lone brace", "{a", "a brace is unmatched"],
+      ["a brace too many", "{a}}", "a brace is unmatched"],
       ["a struct", "{s}", "give it a formatter"],
       ["a secret", "{r}", "is a secret"],
       ["the hash of a secret", "{r:hash}", "is a secret"],
@@ -340,7 +340,7 @@ describe("CacheKey.template", () => {
       expect(of({ context: 5 })).toContain("`context` got no options")
       expect(of({ context: [] })).toContain("`context` got no options")
       for (const given of [5, undefined, "tenant", Context.Service("Tenant"), Effect.succeed("tenant")]) {
-        expect(of({ context: { tenant: given } })).toContain("the context value \"tenant\" is no Context.Reference")
+        expect(of({ context: { tenant: given } })).toContain("the context value \"tenant\" is not a Context.Reference")
       }
     })
 
@@ -349,7 +349,7 @@ describe("CacheKey.template", () => {
       expect(messageOf(() => template("{a}", Schema.Struct(fields)))).toContain("not a schema")
       expect(messageOf(() => template("{a}", { a: 1 }))).toContain("the field \"a\" is not a schema")
       expect(messageOf(() => template("{result}", { result: Schema.String }, { result: Schema.String })))
-        .toContain("cannot be told apart")
+        .toContain("cannot be distinguished")
     })
   })
 })

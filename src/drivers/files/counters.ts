@@ -34,7 +34,6 @@ export const storage = (room: Room.Room): SyncCounters => {
   }
 }
 
-/** Removes an expired counter. */
 export const tidy = (folder: Folder.Folder, file: string, now: number): void => {
   const record = Record.read(folder, file)
   if (record !== undefined && expiryOf(record) <= now) Folder.remove(folder, file)

@@ -14,9 +14,7 @@ export interface Entries {
   readonly folder: Folder.Folder
   readonly room: Room.Room
   readonly tidying: Tidying.Tidying
-  /** The extension of payload files. */
   readonly extension: string
-  /** The largest payload, in bytes. */
   readonly maxValue: number
 }
 

@@ -15,7 +15,6 @@ interface Options {
 }
 
 export interface Folder extends Options {
-  /** The number of drafts written so far. */
   drafts: number
   /** The time of the last use, on the clock of the file system. Only the order matters. */
   usedAt: number
@@ -73,7 +72,6 @@ export const open = (options: Options): Folder => {
   return self
 }
 
-/** Closes the listings that have not ended. */
 export const close = ({ opened }: Folder): void => {
   for (const dir of opened) dir.closeSync()
   opened.clear()

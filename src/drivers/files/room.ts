@@ -92,7 +92,6 @@ export const clear = function*(self: Room): Generator<void, void> {
 const beginScan = (self: Room): Scan =>
   self.scan ??= { names: Folder.names(self.folder), oldest: [], bytes: 0, grown: 0 }
 
-/** Measures some more files. */
 const measureSome = (self: Room, scan: Scan, most: number): void => {
   for (let i = 0; i < most; i++) {
     const next = scan.names.next()

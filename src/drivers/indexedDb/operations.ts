@@ -13,7 +13,6 @@ import * as Entries from "./tables/entries.ts"
 export interface IndexedDb {
   /** The total size of all entries. */
   readonly maxSize: number
-  /** The largest payload, in bytes. */
   readonly maxValue: number
   readonly database: Database.Database
   readonly channel: Channel.Channel | undefined

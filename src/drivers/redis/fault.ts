@@ -1,7 +1,6 @@
 /** Failures of commands and connections. */
 import { StoreError, type StoreErrorReason } from "../../CacheError.ts"
 
-/** A failure of a command or a connection. */
 export class Fault {
   readonly reason: StoreErrorReason
   readonly message: string
@@ -94,11 +93,9 @@ const constructorOf = (thrown: unknown): string =>
 
 export const isFault = (answer: unknown): answer is Fault => answer instanceof Fault
 
-/** The name of the store in errors and logs. */
 export const storeName = "redis"
 
 export const storeError = (operation: string, { message, reason }: Fault): StoreError =>
   new StoreError({ store: storeName, operation, reason, cause: new Error(message) })
 
-/** An answer of an unexpected shape. */
 export const noAnswer = (what: string): Fault => new Fault("Corrupt", `the server's answer to ${what} is malformed`)

@@ -10,7 +10,6 @@ import { run } from "./session/era.ts"
 import * as Session from "./session/session.ts"
 import * as Recovery from "./store/recovery.ts"
 
-/** The open connections of one program. */
 export interface Opened {
   readonly session: Session.Session
   readonly config: Config

@@ -10,7 +10,6 @@ import type * as Ttl from "../../Ttl.ts"
 import type { Address, Client, Settings } from "./connection/client.ts"
 import { type Scrub, scrubbing } from "./fault.ts"
 
-/** Options of every kind of server. */
 interface CommonOptions {
   /**
    * The beginning of the name of every key, so that programs can share a server.
@@ -19,13 +18,13 @@ interface CommonOptions {
    */
   readonly prefix?: string | undefined
   /**
-   * The user (ACL), if the URL has none.
+   * The user (ACL). It overrides the user in the URL.
    *
    * @default none: the server's default user
    */
   readonly username?: string | undefined
   /**
-   * The password, if the URL has none.
+   * The password. It overrides the password in the URL.
    *
    * @default none
    */
@@ -86,7 +85,6 @@ export interface ServerOptions extends CommonOptions {
   readonly client?: (() => Client) | undefined
 }
 
-/** The Sentinels that monitor a master. */
 interface SentinelOptions {
   /** The name the Sentinels know the master by. */
   readonly name: string
@@ -114,11 +112,10 @@ interface SentinelOptions {
 
 /** Options of a cluster. */
 export interface ClusterOptions extends CommonOptions {
-  /** URLs of some of the nodes; the store discovers the others. The first URL decides user, password and TLS. */
+  /** URLs of some of the nodes; the store discovers the others. User, password and TLS come from the first URL. */
   readonly nodes: ReadonlyArray<string | Redacted.Redacted<string>>
 }
 
-/** The options with their defaults applied. */
 export interface Config {
   readonly prefix: string
   /** The addresses of the servers, without secrets. */
@@ -250,7 +247,6 @@ const shared = (what: string, options: CommonOptions & Timed, all: ReadonlyArray
   }
 }
 
-/** The longest delay of a timer. */
 const longestMillis = 2 ** 30
 
 const secretsOf = (password: string): ReadonlyArray<string> => [password, encodeURIComponent(password)]

@@ -2,11 +2,10 @@
 
 const digits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"))
 
-/** Bytes as lower-case hexadecimal digits. */
 export const toHex = (bytes: Uint8Array, start: number, end: number): string => {
   let text = ""
   let i = start
-  // Four at once: a text that grows in many small steps is a chain of parts.
+  // Four at a time, because a text that grows in many small steps is a chain of parts.
   for (; i + 4 <= end; i += 4) {
     text += digits[bytes[i]!]! + digits[bytes[i + 1]!]! + digits[bytes[i + 2]!]! + digits[bytes[i + 3]!]!
   }
@@ -18,7 +17,7 @@ const digitCodes = Uint8Array.from("0123456789abcdef", (digit) => digit.charCode
 const room = new Uint8Array(32)
 const decoder = new TextDecoder()
 
-/** Sixteen bytes as `toHex` writes them: as one text, which is no chain of parts. */
+/** Sixteen bytes in the form of `toHex`, as one text instead of a chain of parts. */
 export const sixteenToHex = (bytes: Uint8Array, start: number): string => {
   for (let i = 0; i < 16; i++) {
     const byte = bytes[start + i]!
@@ -28,7 +27,6 @@ export const sixteenToHex = (bytes: Uint8Array, start: number): string => {
   return decoder.decode(room)
 }
 
-/** Writes hexadecimal digits as bytes. */
 export const writeHex = (text: string, target: Uint8Array, at: number): void => {
   for (let i = 0; i < text.length; i += 2) {
     target[at + i / 2] = (digitOf(text.charCodeAt(i)) << 4) | digitOf(text.charCodeAt(i + 1))
@@ -45,11 +43,10 @@ export const toBase64Url = (bytes: Uint8Array): string => {
   return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")
 }
 
-/** Whether the text has a UTF-8 form: a lone surrogate has none, and would become U+FFFD. */
-// ES2024, which the compiler's library does not know yet.
+/** Whether the text has a UTF-8 form. A lone surrogate has none, and would become U+FFFD. */
+// An ES2024 method, which the compiler's library does not declare yet.
 export const isWellFormed = (text: string): boolean => (text as unknown as { isWellFormed(): boolean }).isWellFormed()
 
-/** The UTF-16 units of a text, big-endian. */
 export const toUtf16 = (text: string): Uint8Array<ArrayBuffer> => {
   const bytes = new Uint8Array(text.length * 2)
   for (let i = 0; i < text.length; i++) {

@@ -21,11 +21,11 @@
 import type { Meta, Stored, TagVersion } from "../../CacheEntry.ts"
 import { fromUtf16, isWellFormed, sixteenToHex, toHex, toUtf16, writeHex } from "./bytes.ts"
 
-/** A checksum that continues from a former one, as `crc32` of `node:zlib` does. */
+/** A checksum that continues a previous one, like `crc32` of `node:zlib`. */
 type Checksum = (data: string | Uint8Array, former?: number) => number
 
 const magic = 0x6563
-/** The layout: of another one nothing is known but the first three fields, and the writeId. */
+/** The layout. In another layout only the first three fields and the writeId are known. */
 export const format = 1
 const failure = 1
 const constant = 4
@@ -34,7 +34,7 @@ const flags = failure | constant | tagged
 
 const at = { flags: 3, writeId: 4, serializer: 20, createdAt: 21, softExpiresAt: 29, expiresAt: 37, loadMillis: 45 }
 const tagCountAt = 49
-/** As many as the field of their count can tell. */
+/** The largest number that the field of the count can hold. */
 export const maxTags = 0xffff
 const headSize = 51
 const tagHead = 16
@@ -43,7 +43,7 @@ const checksumSize = 4
 const utf16 = 0x8000_0000
 
 /**
- * The crc32 of any bytes followed by their own crc32 (little-endian): so a frame is checked in one pass, without a
+ * The crc32 of any bytes followed by their own crc32 (little-endian), so that a frame is checked in one pass, without a
  * copy.
  */
 const residue = 0x2144_df1c
@@ -67,7 +67,7 @@ const decodeText = (bytes: Uint8Array, length: number): string =>
 
 const newRoom = (size: number): Uint8Array => new Uint8Array(size)
 
-/** `roomFor` gives so many zeros. Throws for more tags than their count has room for: it would be another one. */
+/** `roomFor` allocates zeroed bytes. Throws for more tags than the field of their count can hold. */
 export const encode = (
   id: string,
   { meta, payload }: Stored,
@@ -130,13 +130,15 @@ const writeText = ({ bytes, length }: Text, at: number, frame: Uint8Array, view:
   return at + textHead + bytes.length
 }
 
-/** The entry; `undefined` for bytes that are not a frame of this id: of another format or id, cut off, or damaged. */
+/**
+ * The entry, or `undefined` for bytes that are not a frame of this id: of another format or id, truncated, or damaged.
+ */
 export const decode = (id: string, frame: Uint8Array, crc32: Checksum): Stored | undefined => {
   const end = frame.length - checksumSize
   if (end < headSize) return undefined
   if (crc32(frame, crc32(id)) !== residue) return undefined
-  // From here on all bytes are as an `encode` wrote them, but perhaps that of another release, or a program that knows
-  // the checksum.
+  // From here on all bytes are those of an `encode`, but possibly of another release, or of a program that knows the
+  // checksum.
   const view = new DataView(frame.buffer, frame.byteOffset, frame.length)
   if (view.getUint16(0) !== magic || frame[2] !== format || (frame[at.flags]! & ~flags) !== 0) return undefined
   const tags = tagsOf(frame, view, end)
@@ -148,7 +150,7 @@ export const decode = (id: string, frame: Uint8Array, crc32: Checksum): Stored |
     : withEtag(meta, tagsEnd, frame.subarray(0, end), view)
 }
 
-/** `undefined` for a length that leads out of the frame. */
+/** `undefined` for a length that exceeds the frame. */
 const withEtag = (meta: Meta, lengthAt: number, frame: Uint8Array, view: DataView): Stored | undefined => {
   const etagAt = lengthAt + textHead
   if (etagAt > frame.length) return undefined
@@ -159,13 +161,15 @@ const withEtag = (meta: Meta, lengthAt: number, frame: Uint8Array, view: DataVie
   return { meta: { ...meta, etag }, payload: frame.subarray(payloadAt) }
 }
 
-/** The tags of an entry by the first bytes of its frame, which may be damaged; `undefined` where they are not all there. */
+/**
+ * The tags of an entry, from the first bytes of its frame, which may be damaged. `undefined` if some tags are missing.
+ */
 export const tagsIn = (head: Uint8Array): ReadonlyArray<TagVersion> | undefined =>
   head.length < headSize
     ? undefined
     : tagsOf(head, new DataView(head.buffer, head.byteOffset, head.length), head.length)?.tags
 
-/** The tags of a frame, and the bytes that they take there. */
+/** The tags of a frame, and their bytes. */
 interface Tags {
   readonly count: number
   readonly bytes: Uint8Array
@@ -174,13 +178,13 @@ interface Tags {
 
 const noTags: Tags = { count: 0, bytes: new Uint8Array(0), tags: [] }
 
-/** Those of the last frame that had some: many entries have the same tags, in the same versions. */
+/** The tags of the last frame that had any. Many entries have the same tags, in the same versions. */
 let lastTags = noTags
 
-/** Longer ones are not compared with those of the next frame. */
+/** Longer tags are not compared with those of the next frame. */
 const keptBytes = 1024
 
-/** `undefined` if a length leads out of the frame, whose tags end before `end`. */
+/** `undefined` if a length exceeds the frame. The tags end before `end`. */
 const tagsOf = (frame: Uint8Array, view: DataView, end: number): Tags | undefined => {
   const count = view.getUint16(tagCountAt)
   if (count === 0) return noTags
@@ -191,12 +195,12 @@ const tagsOf = (frame: Uint8Array, view: DataView, end: number): Tags | undefine
   const tagsEnd = readTags(count, frame.subarray(0, end), view, tags)
   if (tagsEnd > end) return undefined
   const read = { count, bytes: frame.subarray(headSize, tagsEnd), tags }
-  // A copy, or it would keep the frame.
+  // A copy, because a view would keep the frame.
   if (read.bytes.length <= keptBytes) lastTags = { ...read, bytes: new Uint8Array(read.bytes) }
   return read
 }
 
-/** A length that leads out of the frame is not among those bytes: they were whole. */
+/** Equal bytes contain no length that exceeds the frame, because they were valid before. */
 const hasBytes = (frame: Uint8Array, bytes: Uint8Array): boolean => {
   for (let i = 0; i < bytes.length; i++) if (frame[headSize + i] !== bytes[i]) return false
   return true
@@ -218,7 +222,7 @@ const plainMeta = (frame: Uint8Array, view: DataView, tags: ReadonlyArray<TagVer
   serializer: frame[at.serializer]!
 })
 
-/** The end of the tags: behind the frame, if a length leads there. */
+/** The end of the tags, which is beyond the frame if a length exceeds it. */
 const readTags = (count: number, frame: Uint8Array, view: DataView, tags: Array<TagVersion>): number => {
   let offset = headSize
   for (let i = 0; i < count; i++) {

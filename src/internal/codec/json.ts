@@ -1,4 +1,4 @@
-/** JSON as a format. `strictJson` refuses values that JSON would change in silence. */
+/** JSON as a format. `strictJson` refuses values that JSON would change silently. */
 import * as Exit from "effect/Exit"
 import { exactly, otherIn } from "./jsonValue.ts"
 import { placeOf } from "./place.ts"
@@ -19,7 +19,7 @@ export const json: Format = {
       const text = JSON.stringify(value)
       if (text !== undefined) return Exit.succeed(encoder.encode(text))
     } catch {
-      // A circular value, or a bigint.
+      // The value contains a cycle or a bigint.
     }
     return Exit.fail(fault(name, "encode", "the value has no JSON form"))
   },
@@ -32,7 +32,7 @@ export const json: Format = {
   }
 }
 
-/** As `json`, for values without a schema: JSON would leave out or change values that it does not know. */
+/** `json` for values without a schema. JSON would omit or change values that it does not support. */
 export const strictJson: Format = {
   ...json,
   pack: (value, id) => {

@@ -1,19 +1,19 @@
-/** Whether a value is JSON, and where it is not. */
+/** Whether a value is JSON, and which part is not. */
 import { circular, type Known, pathToCircle, whatIs } from "./whatIs.ts"
 
-/** The values that count as JSON beside the obvious ones. */
+/** The values that count as JSON in addition to the obvious ones. */
 interface Rule {
   readonly number: (value: number) => boolean
   readonly prototype: (prototype: unknown) => boolean
 }
 
-/** It comes back as it was. */
+/** The value is restored exactly. */
 export const exactly: Rule = {
   number: (value) => Number.isFinite(value) && !Object.is(value, -0),
   prototype: (prototype) => prototype === Object.prototype
 }
 
-/** It comes back as Effect's codecs let JSON come back: -0 as 0, and an object without a prototype with one. */
+/** The value is restored as Effect's codecs restore JSON: -0 as 0, and an object without a prototype with one. */
 export const upToForm: Rule = {
   number: Number.isFinite,
   prototype: (prototype) => prototype === Object.prototype || prototype === null
@@ -26,13 +26,13 @@ interface Other {
   readonly what: Known | undefined
 }
 
-/** The first part of a value that is not JSON; `undefined` where all is. */
+/** The first part of a value that is not JSON, or `undefined`. */
 export const otherIn = (value: unknown, rule: Rule): Other | undefined => {
   const path: Array<PropertyKey> = []
   try {
     return isJson(value, rule, path) ? undefined : { path, what: whatIs(partAt(value, path)) }
   } catch {
-    // Nested too deeply: the path would be useless.
+    // The value is nested so deeply that the path would be useless.
     const circle = pathToCircle(value)
     return circle === undefined ? { path: [], what: undefined } : { path: circle, what: circular }
   }

@@ -9,7 +9,7 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import { otherIn, upToForm } from "./jsonValue.ts"
 import { copyWith, hasPart, isOpen, mapEnds } from "./schemaParts.ts"
 
-/** The annotations of an issue that says that an open part holds something else than JSON. */
+/** The annotations of an issue about an open part that does not hold JSON. */
 class NotJson {
   readonly message = "this is not JSON"
   /** The kind of the value, if it is known. */
@@ -20,10 +20,7 @@ class NotJson {
   }
 }
 
-/**
- * The annotations of an issue about an open part that holds something else than JSON; `undefined` for every other
- * issue.
- */
+/** The annotations of an issue about an open part that does not hold JSON, or `undefined` for any other issue. */
 export const notJsonOf = (issue: SchemaIssue.Issue): NotJson | undefined =>
   issue._tag === "InvalidValue" && issue.annotations instanceof NotJson ? issue.annotations : undefined
 
@@ -41,7 +38,7 @@ const onlyJson = SchemaTransformation.transformEffect<unknown, unknown>({
   }
 })
 
-/** The values that a format can hold below an open part: JSON alone, or anything that it takes without a schema. */
+/** The values that a format can hold in an open part: JSON only, or anything that it accepts without a schema. */
 export type Holds = "json" | "anything"
 
 const transformations = {
@@ -50,7 +47,9 @@ const transformations = {
   anything: SchemaTransformation.passthrough<unknown>()
 }
 
-/** The schema as a format can keep it: below its open parts is what the format holds, or encoding fails. */
+/**
+ * The schema in a form that a format can store. If an open part holds anything that the format cannot, encoding fails.
+ */
 export const closeParts = <A, R>(schema: Schema.Codec<A, any, R, R>, holds: Holds): Schema.Codec<A, any, R, R> => {
   if (!hasPart(schema.ast, isOpen)) return schema
   const closed = mapEnds(schema.ast, {
@@ -64,11 +63,11 @@ export const closeParts = <A, R>(schema: Schema.Codec<A, any, R, R>, holds: Hold
   return Schema.make(closed)
 }
 
-/** A link that makes text of JSON, as `Schema.fromJsonString` does: it would leave out or change what is not JSON. */
+/** A link that converts JSON to text, like `Schema.fromJsonString`, would omit or change values other than JSON. */
 const checkedLink = (link: SchemaAST.Link): ReadonlyArray<SchemaAST.Link> =>
   isJsonText(link) ? [new SchemaAST.Link(SchemaAST.any, onlyJson), link] : [link]
 
-/** How Effect marks the transformation; with a `replacer` or `reviver` of the user's it does not keep the schema. */
+/** Effect's mark of the transformation. With a `replacer` or `reviver` of the user, it does not preserve the schema. */
 const contentOf = Symbol.for("~effect/Schema/content")
 
 const isJsonText = ({ transformation }: SchemaAST.Link): boolean => {

@@ -1,4 +1,4 @@
-/** Finds secrets in a schema: serializers that do not encrypt refuse them. */
+/** Finds secrets in a schema. Serializers that do not encrypt refuse them. */
 import type * as SchemaAST from "effect/SchemaAST"
 import { mistake } from "../options/options.ts"
 import { hasPart } from "./schemaParts.ts"
@@ -9,7 +9,7 @@ const isRedacted = (ast: SchemaAST.AST): boolean =>
 
 const hasRedacted = (root: SchemaAST.AST): boolean => hasPart(root, isRedacted)
 
-/** Throws where a serializer that does not encrypt would write a secret. */
+/** Throws if a serializer that does not encrypt would write a secret. */
 export const refuseRedacted = (ast: SchemaAST.AST, serializer: string): void => {
   if (!hasRedacted(ast)) return
   throw mistake(

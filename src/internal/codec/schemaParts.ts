@@ -1,4 +1,4 @@
-/** Looks for parts of a schema, and replaces them. */
+/** Finds and replaces parts of a schema. */
 import type * as SchemaAST from "effect/SchemaAST"
 
 type AST = SchemaAST.AST
@@ -33,18 +33,17 @@ export const hasPart = (root: AST, is: (ast: AST) => boolean): boolean => {
   return false
 }
 
-/** A copy of a node with other fields, as `effect/SchemaAST` makes them. */
+/** A copy of a node with other fields, as `effect/SchemaAST` creates it. */
 export const copyWith = <A extends AST>(ast: A, changes: Partial<A>): A =>
   Object.assign(Object.create(Object.getPrototypeOf(ast)), ast, changes)
 
 interface Replace {
-  /** Maps a part without a transformation of its own: an end of the encoding. */
+  /** Maps a part without a transformation of its own, which is an end of the encoding. */
   readonly end: (ast: AST) => AST
   /** Maps the transformations of a part, in the order of encoding. */
   readonly links: (ast: AST, links: ReadonlyArray<SchemaAST.Link>) => ReadonlyArray<SchemaAST.Link>
 }
 
-/** The schema with parts of it replaced. */
 export const mapEnds = (root: AST, replace: Replace): AST => {
   const known = new Map<AST, AST>()
   const map = (ast: AST): AST => {
@@ -83,6 +82,7 @@ export const mapEnds = (root: AST, replace: Replace): AST => {
 }
 
 /**
- * A schema that accepts anything. Effect refuses some of what is not JSON below `Unknown` itself, and says less of it.
+ * A schema that accepts anything. Effect itself refuses some values other than JSON in an `Unknown`, with a less
+ * precise error.
  */
 export const isOpen = ({ _tag }: AST): boolean => _tag === "Any" || _tag === "ObjectKeyword" || _tag === "Unknown"

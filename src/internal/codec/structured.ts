@@ -1,8 +1,7 @@
 /**
- * Structured values without a schema: as JSON where that is exact, because nothing reads it faster, or else as
- * MessagePack. A value that MessagePack would change (a Map, -0, a lone surrogate …) becomes a marked array. The first
- * byte says which of these it is. So plain data costs one look at each value when it is written, and nothing when it is
- * read.
+ * Structured values without a schema: as JSON if that is exact, because nothing reads it faster, and as MessagePack
+ * otherwise. A value that MessagePack would change (a Map, -0, a lone surrogate …) becomes a marked array. The first
+ * byte identifies the form. So plain data costs one look at each value when it is written, and nothing when it is read.
  */
 import { Decoder, Encoder, ExtData, type ExtensionCodecType } from "@msgpack/msgpack"
 import * as Exit from "effect/Exit"
@@ -14,7 +13,7 @@ import { circular, pathToCircle, sentence, whatIs } from "./whatIs.ts"
 
 const name = "structured"
 
-/** `undefined`, which MessagePack does not have. */
+/** `undefined`, which MessagePack does not support. */
 const absent = new ExtData(0, Uint8Array.of(0))
 
 const extensionCodec: ExtensionCodecType<undefined> = {
@@ -29,10 +28,10 @@ const options = { extensionCodec, useBigInt64: true, maxDepth: Infinity }
 const decoder = new Decoder(options)
 let encoder = new Encoder(options)
 
-/** An encoder keeps its buffer, which is as large as the largest value: above this it is left behind. */
+/** An encoder keeps its buffer, which is as large as the largest value. Above this size it is discarded. */
 const maxBuffer = 256 * 1024
 
-/** The bytes as they lie in the buffer of the encoder: to be copied before anything else is encoded. */
+/** The bytes inside the encoder's buffer, which must be copied before the next use. */
 const encode = (flat: unknown): Uint8Array => {
   const bytes = encoder.encodeSharedRef(flat)
   if (bytes.buffer.byteLength > maxBuffer) encoder = new Encoder(options)
@@ -46,7 +45,7 @@ const json = 2
 const texts = new TextEncoder()
 const fromText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** Begins every marked array. A user's array that begins with it is marked itself. */
+/** The first element of every marked array. A user's array that begins with it is marked as well. */
 const mark = "\u0001~"
 
 type Flat = ReadonlyArray<unknown>
@@ -58,7 +57,7 @@ interface Walk {
   path: Array<string>
   readonly ancestors: Set<object>
   marks: boolean
-  /** Whether JSON gives it back as it is, too. */
+  /** Whether JSON restores the value exactly, too. */
   isJson: boolean
 }
 
@@ -79,18 +78,16 @@ const views: ReadonlyArray<View> = [...integers, Float32Array, Float64Array, Big
 
 const int64 = 2n ** 63n
 
-/**
- * Below this depth the ancestors of a value are remembered, to find circles; nearer to the root that would be wasted.
- */
+/** The ancestors of a value are tracked below this depth, to find cycles. Nearer to the root that would be wasteful. */
 const watchedDepth = 64
 
-/** A value that MessagePack has, and JSON has not. */
+/** A value that MessagePack supports, and JSON does not. */
 const beyondJson = <A>(walk: Walk, value: A): A => {
   walk.isJson = false
   return value
 }
 
-/** The value as MessagePack can hold it: the same object where nothing in it needs a mark. */
+/** The value in a form that MessagePack can hold. It is the same object if no part needs a mark. */
 const flatten = (value: unknown, walk: Walk): unknown => {
   switch (typeof value) {
     case "string":
@@ -113,7 +110,7 @@ const flatten = (value: unknown, walk: Walk): unknown => {
   }
 }
 
-/** As `flatten`, for a part of the value; `step` is its name in the path of an error. */
+/** Like `flatten`, for a part of the value. `step` is its name in the path of an error. */
 const flattenPart = (value: unknown, walk: Walk, step: string): unknown => {
   const watched = walk.path.push(step) > watchedDepth && typeof value === "object" && value !== null
   if (watched) {
@@ -171,7 +168,7 @@ const instance = (value: object): string => {
     : "an object with a prototype of its own: give the key a schema"
 }
 
-/** Refuses a built-in object with properties of its own: they would be lost in silence. */
+/** Refuses a built-in object with properties of its own, which would be lost silently. */
 const bare = <T extends object>(value: T, keys = 0): T => {
   if (Reflect.ownKeys(value).length !== keys) refuse("an object with properties beside its content")
   return value
@@ -228,15 +225,15 @@ const stringKeys = (value: object): ReadonlyArray<string> => {
 }
 
 /**
- * Whether there may be byte arrays in these bytes: the library reads them as views of what it was given, which is not
- * ours. Each begins with one of these; a text may have them too.
+ * Whether these bytes may contain byte arrays, which the library reads as views of its input. Each begins with one of
+ * these bytes, but a text may contain them, too.
  */
 const mayHoldBytes = (bytes: Uint8Array): boolean =>
   bytes.includes(0xc4, 1) || bytes.includes(0xc5, 1) || bytes.includes(0xc6, 1)
 
 const restore = (flat: unknown): unknown => {
   if (typeof flat !== "object" || flat === null) return flat
-  // As an array of its own: `slice` of a Buffer is a view.
+  // An array of its own, because `slice` of a Buffer is a view.
   if (flat instanceof Uint8Array) return new Uint8Array(flat)
   if (!Array.isArray(flat)) {
     const record = flat as Fields
@@ -280,7 +277,7 @@ const restoreMarked = (kind: unknown, data: Array<unknown>): unknown => {
 const pairs = (data: Flat): Array<[unknown, unknown]> =>
   Array.from({ length: data.length / 2 }, (_, i) => [restore(data[2 * i]), restore(data[2 * i + 1])])
 
-/** Defines the properties instead of assigning them: here `__proto__` is a property like any other. */
+/** Defines the properties instead of assigning them, because here `__proto__` is a property like any other. */
 const restoreEntries = (data: Flat, target: object): object => {
   for (const [key, value] of pairs(data)) {
     Object.defineProperty(target, key as string, { value, enumerable: true, writable: true, configurable: true })
@@ -290,7 +287,9 @@ const restoreEntries = (data: Flat, target: object): object => {
 
 const fault = (operation: "encode" | "decode", reason: string) => Exit.fail(faultOf(name, operation, reason))
 
-/** The path of an error. Only names that look like code are shown: the keys of a dictionary may be private data. */
+/**
+ * The path of an error. It shows only names that look like code, because the keys of a dictionary may be private data.
+ */
 const showPath = (path: ReadonlyArray<string>): string =>
   path.length === 0
     ? "the value"

@@ -1,4 +1,4 @@
-/** Codecs through the JSON form of a schema, compiled once: decoded values are checked by the schema. */
+/** Codecs through the JSON form of a schema, compiled once. The schema validates decoded values. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
@@ -13,11 +13,10 @@ import { closeParts, type Holds, notJsonOf } from "./openParts.ts"
 import { placeOf } from "./place.ts"
 import { refuseRedacted } from "./redacted.ts"
 
-/** How JSON values become bytes. */
 export interface Format {
   readonly name: string
   readonly id: number
-  /** The values that it can hold at a place where a schema accepts anything. */
+  /** The values that it can hold where a schema accepts anything. */
   readonly holds: Holds
   readonly pack: (json: unknown, id: string) => Exit.Exit<Uint8Array, SerializerError>
   readonly unpack: (bytes: Uint8Array, id: string) => Exit.Exit<unknown, SerializerError>
@@ -29,8 +28,7 @@ export const fault = (serializer: string, operation: Operation, reason: string) 
   new SerializerError({ serializer, operation, reason })
 
 /**
- * The place and the kind of the difference between a value and its schema; never the value itself, which may be
- * private.
+ * The position and kind of the difference between a value and its schema, never the value itself, which may be private.
  */
 const describe = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey> = []): string => {
   switch (issue._tag) {
@@ -46,7 +44,7 @@ const describe = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey> = [
     case "Encoding":
       return describe(issue.issue, path)
     case "AnyOf": {
-      // The value fits the alternative that accepts anything.
+      // The value matches the alternative that accepts anything.
       const open = issue.issues.find(isAboutOpenPart)
       return open === undefined ? misfit(path, detailOf(issue)) : describe(open, path)
     }
@@ -67,27 +65,27 @@ const misfit = (path: ReadonlyArray<PropertyKey>, detail: string): string =>
 
 const detailOf = (issue: SchemaIssue.Issue): string => instanceOf(issue) ?? mismatchOf(issue) ?? issue._tag
 
-/** What was expected and what was found: its kind, never the value. */
+/** The expected and the actual kind, never the value. */
 const mismatchOf = (issue: SchemaIssue.Issue): string | undefined => {
   if (issue._tag === "MissingKey") return "it is missing"
   if (!("input" in issue && "ast" in issue)) return undefined
   return `expected: ${expectedBy(issue.ast)}, found: ${kindOf(issue.input)}`
 }
 
-/** As Effect writes it in its own messages, by a method that its types leave out. */
+/** The text of Effect's own messages, from a method that its types leave out. */
 const expectedBy = (ast: SchemaAST.AST): string => {
   const { getExpected } = ast as { getExpected?: (of: typeof expectedBy) => string }
   return getExpected?.call(ast, expectedBy) ?? ast._tag
 }
 
-/** The class of which an instance is expected: rows of a database and answers of `fetch` are plain objects. */
+/** The expected class. Rows of a database and responses of `fetch` are plain objects. */
 const instanceOf = (issue: SchemaIssue.Issue): string | undefined => {
   if (issue._tag !== "InvalidType" || issue.ast._tag !== "Declaration" || !isClass(issue.ast)) return undefined
   const name = SchemaAST.resolveIdentifier(issue.ast) ?? "its class"
   return `an instance of ${name} is expected: make one of a plain object, like new ${name}(row)`
 }
 
-/** Whether `describe` would say that an open part holds something else than JSON. */
+/** Whether `describe` would report an open part that does not hold JSON. */
 const isAboutOpenPart = (issue: SchemaIssue.Issue): boolean => {
   switch (issue._tag) {
     case "Pointer":
@@ -106,8 +104,8 @@ const isAboutOpenPart = (issue: SchemaIssue.Issue): boolean => {
 type Parse<A, R> = (input: unknown) => Effect.Effect<A, SchemaIssue.Issue, R>
 
 /**
- * Turns issues and throws of a schema into a `SerializerError`. A throw is left out of it: its message may quote the
- * value.
+ * Converts issues and errors thrown by a schema to a `SerializerError`. The message of a thrown error is omitted,
+ * because it may quote the value.
  */
 export const guard = <A, R>(serializer: string, operation: Operation, parse: Parse<A, R>) => {
   const onIssue = (issue: SchemaIssue.Issue) => fault(serializer, operation, describe(issue))
@@ -126,7 +124,7 @@ export const guard = <A, R>(serializer: string, operation: Operation, parse: Par
 
 const isExit: <A, E, R>(effect: Effect.Effect<A, E, R>) => effect is Exit.Exit<A, E> = Exit.isExit as never
 
-/** For the kind of what was found. */
+/** Includes the kind of the actual value. */
 const reporting = { reportInput: true }
 
 export const make = <A, R>(format: Format, schema: Schema.Codec<A, any, R, R>): Codec<A, R> => {

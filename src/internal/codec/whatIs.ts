@@ -1,4 +1,4 @@
-/** Says what a value is that cannot be stored, and what to do instead: by its kind, never by its content. */
+/** Names the kind of a value that cannot be stored, and the remedy, but never its content. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -13,7 +13,7 @@ export interface Known {
 
 const schema = (name: string, like: string): Known => ({ name, advice: `give the key a schema, like ${like}` })
 
-/** `undefined` for a value of no known kind. */
+/** `undefined` for a value of an unknown kind. */
 export const whatIs = (value: unknown): Known | undefined => {
   if (Option.isOption(value)) return schema("an Option", "Schema.Option(…)")
   if (Result.isResult(value)) return schema("a Result", "Schema.Result(…)")
@@ -26,19 +26,18 @@ export const whatIs = (value: unknown): Known | undefined => {
   return { name: "a Promise", advice: "wait for it in the load, like Effect.promise(() => promise)" }
 }
 
-/** A value that contains itself. */
 export const circular: Known = { name: "circular", advice: "it contains itself" }
 
 /** The end of a sentence about a value. */
 export const sentence = ({ advice, name }: Known): string => `${name}: ${advice}`
 
-/** The path to the first part that contains itself, each part of it named once; `undefined` where there is none. */
+/** The path to the first part that contains itself, with each part named once, or `undefined` if there is none. */
 export const pathToCircle = (root: unknown): ReadonlyArray<PropertyKey> | undefined => {
   const path: Array<PropertyKey> = []
   try {
     return closesCircle(root, path, new Set()) ? path : undefined
   } catch {
-    // Nested too deeply, or one of its getters threw.
+    // The value is nested too deeply, or one of its getters threw.
     return undefined
   }
 }

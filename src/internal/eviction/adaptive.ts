@@ -1,7 +1,7 @@
 /**
- * The adaptive policy: a duel of LRU, LIRS and S3. No rule is best for all programs, and the best one of a program
- * changes with the hour. All three work on the same two lists (`hotAndQueue.ts`), so a change of the lead moves
- * nothing; a shadow (`shadow.ts`) that follows a sample of the ids decides which rule leads.
+ * The adaptive policy: a duel of LRU, LIRS and S3. No rule is best for all programs, and the best rule for one program
+ * changes over the day. All three work on the same two lists (`hotAndQueue.ts`), so a change of the lead moves nothing.
+ * A shadow (`shadow.ts`) follows a sample of the ids and decides which rule leads.
  */
 import type { Node, Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { HotAndQueue, LIRS, LRU, type Rule } from "./hotAndQueue.ts"
@@ -9,18 +9,18 @@ import { makeHash, weightOf } from "./nodes.ts"
 import { Shadow } from "./shadow.ts"
 import { makeSuccessor } from "./successor.ts"
 
-/** Memories of so many entries and fewer are plain LRU: a shadow would cost more than they do. */
+/** Memories with at most this many entries use plain LRU, because a shadow would cost more than the entries. */
 const plain = 32
 
-/** Memories of so many entries and fewer are followed as a whole; of others a share, and this many at least. */
+/**
+ * Memories with at most this many entries are followed completely. In larger ones a share is followed, and at least
+ * `smallestShadow` entries.
+ */
 const followedAsWhole = 128
 const smallestShadow = 64
 const shareOfShadow = 1 / 128
 
-/**
- * LIRS leads first where at least this share of the reads has hit, after a while, before memory was full; else LRU
- * does.
- */
+/** Before memory is full, LIRS leads if at least this share of the reads were late hits. Otherwise LRU leads. */
 const reuseForLirs = 0.05
 
 export const makeAdaptive = (options: PolicyOptions): Policy => {
@@ -41,18 +41,18 @@ export const makeAdaptive = (options: PolicyOptions): Policy => {
   }
 }
 
-/** Without the exception for small memories. */
+/** The policy without the exception for small memories. */
 export class Adaptive implements Policy {
   private readonly lists: HotAndQueue<Node>
   private readonly hashOf: (node: Node) => number
   private readonly weighed: boolean
   private capacity: number
-  /** How many entries it is laid out for. Of those that are weighed it is learned: see `choose`. */
+  /** The number of entries it is laid out for. If entries are weighed, this number is learned; see `choose`. */
   private entries = 0
   private held = 0
   private shadow: Shadow | undefined
   private sampledBelow = 0
-  /** Chosen before the newest entry came in. */
+  /** Chosen before the newest entry was added. */
   private chosen: Node | undefined
   private evicting: Node | undefined
 
@@ -108,7 +108,6 @@ export class Adaptive implements Policy {
     this.layOut(this.weighed ? this.entries : capacity)
   }
 
-  /** The rule that leads. */
   get lead(): Rule {
     return this.lists.rule
   }
@@ -129,7 +128,7 @@ export class Adaptive implements Policy {
 
   private follow(hash: number, weight: number): void {
     const { shadow } = this
-    // It may be laid out for more entries by now, of which it follows a smaller share.
+    // The lists may have been laid out for more entries by now, and then follow a smaller share.
     if (shadow === undefined || !this.isSampled(hash)) return
     shadow.follow(hash, weight)
     this.lists.queueTarget = shadow.queueShare * this.entries
@@ -141,7 +140,7 @@ export class Adaptive implements Policy {
     return Math.imul(hash, 0x85ebca6b) >>> 0 < this.sampledBelow
   }
 
-  /** Makes a shadow for a memory of so many entries. Where there is no end of them nothing is evicted. */
+  /** Creates a shadow for a memory with this many entries. An unbounded memory evicts nothing. */
   private layOut(entries: number): void {
     this.entries = entries
     this.lists.layOut(this.capacity, entries)

@@ -1,12 +1,13 @@
 /**
- * The adaptive policy where programs are downloaded: `package.json` maps `#platform/*` to such files where there is no
- * Node. A memory that stays almost empty needs no policy, so it is LRU, and loads the other when it is half full, or
- * has had a thousand entries. If that fails it stays as it is, and tries again after as many.
+ * The adaptive policy for downloaded programs (`package.json` maps `#platform/*` to such files on platforms without
+ * Node). A memory that stays almost empty needs no policy, so it begins as LRU, and loads the adaptive policy when it
+ * is half full, or has had a thousand entries. If loading fails it stays as it is, and tries again after as many
+ * entries.
  */
 import type { Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { makeSuccessor } from "./successor.ts"
 
-/** So many entries, or half of the capacity. */
+/** The number of entries, or half of the capacity. */
 const mostBefore = 1024
 
 export const makeAdaptive = (options: PolicyOptions): Policy => {

@@ -1,6 +1,4 @@
-/**
- * Policies that evict the oldest entry. They differ in what makes an entry young again: a read, a new value, nothing.
- */
+/** Policies that evict the oldest entry. They differ in whether a read or a new value makes an entry young again. */
 import type { Node, Policy } from "../../ports/eviction.ts"
 import * as Ring from "./ring.ts"
 
@@ -31,7 +29,7 @@ export const makeLru = (): Policy => {
   }
 }
 
-/** First in, first out. */
+/** First in, first out: neither counts. */
 export const makeFifo = (): Policy => ({ ...byAge(Ring.makeHead()), replaced: Ring.replace })
 
 /** New values count, reads do not. */

@@ -1,6 +1,6 @@
 /**
- * How often ids were asked for lately, roughly: a count-min sketch (Cormode and Muthukrishnan, 2005) of four rows whose
- * counters end at 15, and are halved after ten times as many counts as there are entries (Einziger, Friedman and Manes,
+ * Approximate frequencies of recent ids: a count-min sketch (Cormode and Muthukrishnan, 2005) with four rows of
+ * counters up to 15. They are halved after ten times as many counts as there are entries (Einziger, Friedman and Manes,
  * "TinyLFU", ACM Transactions on Storage 2017).
  */
 const rows = [0x9e3779b1, 0x85ebca6b, 0xc2b2ae35, 0x27d4eb2f]
@@ -10,13 +10,12 @@ const countsOfEntry = 10
 
 export class FrequencySketch {
   private readonly counters: Uint8Array
-  /** The same, four at once. */
+  /** The same counters, four at a time. */
   private readonly words: Uint32Array
   private readonly mask: number
   private readonly sample: number
   private counts = 0
 
-  /** For so many entries. */
   constructor(entries: number) {
     let width = 16
     while (width < countersOfEntry * entries) width *= 2
@@ -39,7 +38,7 @@ export class FrequencySketch {
     this.halve()
   }
 
-  /** All in one step: of a million entries there are sixteen million counters. */
+  /** In one step. A million entries have sixteen million counters. */
   private halve(): void {
     const { words } = this
     for (let i = 0; i < words.length; i++) words[i] = (words[i]! >>> 1) & 0x07070707

@@ -1,24 +1,25 @@
 /**
- * Ghosts: what is remembered of evicted entries, four bytes each. A ghost is a fingerprint of 20 bits of the hash, and
- * the generation (12 bits) of the entry's last use. Four ghosts share a bucket; a new one takes the place of the
- * oldest.
+ * Ghosts: traces of evicted entries, four bytes each. A ghost is a fingerprint of 20 bits of the hash, and the
+ * generation (12 bits) of the entry's last use. Four ghosts share a bucket, and a new one replaces the oldest.
  */
 
 const generations = 0xfff
 
-/** No ghost is older than this many generations, or generations would come round to it again. */
+/** No ghost is older than this, because generations wrap around. */
 const oldest = 2048
 
 export class Ghosts {
   private readonly words: Uint32Array
   private swept = 0
 
-  /** Room for so many ghosts. */
   constructor(count: number) {
     this.words = new Uint32Array(4 * Math.max(1, Math.ceil(count / 4)))
   }
 
-  /** How many generations ago it was used, where generation `now` runs; `-1` without one. It is taken away. */
+  /**
+   * The number of generations since an entry's last use, if `now` is the current one. `-1` without a ghost. Removes the
+   * ghost.
+   */
   take(hash: number, now: number): number {
     const { words } = this
     const first = this.bucketOf(hash)
@@ -32,7 +33,7 @@ export class Ghosts {
     return -1
   }
 
-  /** Remembers an entry that was used `age` generations ago. */
+  /** Remembers an entry last used `age` generations ago. */
   put(hash: number, now: number, age: number): void {
     const { words } = this
     const first = this.bucketOf(hash)
@@ -48,7 +49,7 @@ export class Ghosts {
     words[place] = ((now - Math.min(age, oldest)) << 20) | fingerprintOf(hash)
   }
 
-  /** In each generation a few ghosts are looked at, so that none is there when its generation comes round again. */
+  /** Each generation checks a few ghosts, so that none is left when its generation number is reused. */
   sweep(now: number): void {
     const { words } = this
     for (let left = Math.ceil(words.length / 512); left > 0; left--) {
@@ -64,5 +65,5 @@ export class Ghosts {
 
 const ageOf = (word: number, now: number): number => (now - (word >>> 20)) & generations
 
-/** Never 0, so that no ghost is. */
+/** Never 0, which marks a free place. */
 const fingerprintOf = (hash: number): number => (Math.imul(hash, 0x9e3779b1) >>> 12) | 1

@@ -1,19 +1,20 @@
 /**
- * Two lists of entries, `hot` and `queue`, under one of three rules that select the victim. The rule can be changed at
- * any time: nothing is moved for it.
+ * Two lists of entries, `hot` and `queue`, under one of three rules that select the victim. The rule can change at any
+ * time without moving an entry.
  *
- * - LRU: the older one of the two tails leaves.
- * - LIRS (Jiang and Zhang, SIGMETRICS 2002): an entry is hot when it was read again within a shorter time than the
- *   oldest hot entry has waited. Marks say it, no stack is kept. A short queue holds the rest; its tail leaves.
- * - S3 (after S3-FIFO: Yang, Zhang, Qiu, Yue and Rashmi, SOSP 2023): new entries pass through a queue that is a FIFO.
- *   Read twice there, or known as a ghost, they become hot. Hot entries leave at the tail unless they have a chance
+ * - LRU: evicts the older one of the two tails.
+ * - LIRS (Jiang and Zhang, SIGMETRICS 2002): an entry becomes hot when it is read again within a shorter time than the
+ *   oldest hot entry has waited. Marks record this, so no stack is needed. A short queue holds the rest, and its tail
+ *   is evicted.
+ * - S3 (after S3-FIFO: Yang, Zhang, Qiu, Yue and Rashmi, SOSP 2023): new entries pass through a FIFO queue. Entries
+ *   read twice there, or known as a ghost, become hot. Hot entries are evicted at the tail unless they have a chance
  *   left.
  *
- * Time is counted in generations, 32 while as much comes in as there is room for: the mark of an entry is the
- * generation of its last move, up to three second chances, and two flags. So an entry that is read all the time moves
- * once in a generation, and most hits are one comparison.
+ * Time is counted in generations, of which 32 pass while as many entries arrive as there is room for. The mark of an
+ * entry holds the generation of its last move, up to three second chances, and two flags. So an entry that is read all
+ * the time moves once in a generation, and most hits are one comparison.
  *
- * Lengths are weights; without a weigher each entry weighs 1.
+ * Lengths are weights. Without a weigher each entry weighs 1.
  */
 import { Ghosts } from "./ghosts.ts"
 import { weightOf } from "./nodes.ts"
@@ -23,10 +24,8 @@ export const LRU = 0
 export const LIRS = 1
 export const S3 = 2
 
-/** The rule that selects the victim. */
 export type Rule = typeof LRU | typeof LIRS | typeof S3
 
-/** An item of the lists. */
 export interface Item extends Ring.Linked {
   mark?: number | undefined
   readonly weight?: number | undefined
@@ -40,42 +39,41 @@ const flags = 15
 const generationBits = 4
 const generations = 0x3ffffff
 
-/** The bits of a mark by which an entry has moved in this generation. */
+/** The bits of a mark that show whether an entry has moved in this generation. */
 const moved = ~(sampled | chances)
 
-/** How many generations it takes until as much has come in as there is room for. */
+/** How many generations pass until as many entries have arrived as there is room for. */
 const generationsOfCapacity = 32
 
-/** Generations. What is read again sooner hits under every rule, and speaks for none. */
+/** In generations. An entry that is read again sooner hits under every rule, and so favors none. */
 const aWhile = 2
 
-/** LIRS: the share of the queue at first. */
+/** LIRS: the initial share of the queue. */
 const queueAtFirst = 0.05
 
-/** S3: the share of the queue, and the reads in it that make an entry hot. */
+/** S3: the share of the queue, and the number of reads in it that make an entry hot. */
 const queueOfS3 = 0.15
 const readsToBeHot = 2 * chance
 
-/** Ghosts for each entry. */
 const ghostsOfEntry = 1.5
 
-/** How many entries one call moves at most, so that none pays for a change of the rule. */
+/** The most entries that one call moves, so that no call pays alone for a change of the rule. */
 const movesOfFit = 32
 const movesOfBalance = 16
 const movesOfS3 = 64
 
 export class HotAndQueue<A extends Item> {
   rule: Rule
-  /** Whether it has been full once: before, there is nothing to learn from. */
+  /** Whether memory has ever been full. Before that, there is nothing to learn from. */
   full = false
-  /** Reads that hit after a while, and what came in, before it was full. */
+  /** The late hits, and the added entries, before memory was full. */
   readsBefore = 0
   insertsBefore = 0
   hotWeight = 0
   queueWeight = 0
   /** LIRS: the length of the queue, in entries. */
   queueTarget = 0
-  /** The mark of an entry that is hot and has moved in this generation. */
+  /** The mark of a hot entry that has moved in this generation. */
   isFresh = hot
   /** The weight of the average entry. */
   private unit = 1
@@ -93,7 +91,7 @@ export class HotAndQueue<A extends Item> {
     this.hashOf = hashOf
   }
 
-  /** The bound, and how many entries it has room for. What is too much now leaves through `victim`. */
+  /** Sets the bound, and the number of entries it has room for. Any excess leaves through `victim`. */
   layOut(capacity: number, entries: number): void {
     this.capacity = capacity
     this.entries = entries
@@ -110,20 +108,23 @@ export class HotAndQueue<A extends Item> {
     return (mark! & hot) !== 0
   }
 
-  /** How many generations ago it moved. */
+  /** The number of generations since its last move. */
   ageOf({ mark }: Item): number {
     return (this.generation - (mark! >>> generationBits)) & generations
   }
 
-  /** The measure for the time between two reads of an entry. */
+  /** The threshold for the time between two reads of an entry. */
   hotAge(): number {
     return this.hotWeight === 0 ? generations : this.ageOf(this.hot.previous!)
   }
 
-  /** Whether an entry is hot and has moved in this generation: then a read of it changes nothing. */
+  /**
+   * Selects the bits that show whether an entry is hot and has moved in this generation. A read of such an entry
+   * changes nothing.
+   */
   static readonly moved = moved
 
-  /** A read. Says whether the entry is among the sampled ones. */
+  /** Records a read. Returns whether the entry is sampled. */
   read(item: A): boolean {
     const mark = item.mark!
     return (mark & moved) !== this.isFresh && this.move(item, mark)
@@ -149,7 +150,7 @@ export class HotAndQueue<A extends Item> {
     return (mark & sampled) !== 0
   }
 
-  /** Out of its list, into the count of another one. */
+  /** Removes an item from its list, and counts it in another one. */
   private change(item: A, to: Ring.Linked, mark: number): void {
     const weight = weightOf(item)
     Ring.unlink(item)
@@ -160,7 +161,6 @@ export class HotAndQueue<A extends Item> {
     item.mark = mark
   }
 
-  /** A new entry. */
   insert(item: A, hash: number, isSampled: boolean): void {
     const weight = weightOf(item)
     this.pass(weight)
@@ -176,7 +176,7 @@ export class HotAndQueue<A extends Item> {
     if (isHot && this.full && this.rule === LIRS) this.fit()
   }
 
-  /** Time passes with what comes in: where nothing is evicted no order is needed. */
+  /** Time passes with added entries, because no order is needed while nothing is evicted. */
   private pass(weight: number): void {
     this.left -= weight
     if (this.left > 0) return
@@ -186,7 +186,7 @@ export class HotAndQueue<A extends Item> {
     this.ghosts?.sweep(this.generation)
   }
 
-  /** An entry leaves. What is evicted leaves a ghost, but under S3 no hot entry does. */
+  /** Removes an entry. An evicted one leaves a ghost, except a hot one under S3. */
   remove(item: A, isEvicted: boolean): void {
     const isHot = this.isHot(item)
     if (isHot) this.hotWeight -= weightOf(item)
@@ -197,14 +197,14 @@ export class HotAndQueue<A extends Item> {
     this.ghosts.put(this.hashOf(item), this.generation, this.ageOf(item))
   }
 
-  /** All leave in one step, without ghosts. What was learned stays. */
+  /** Removes all entries in one step, without ghosts. The learned state stays. */
   clear(): void {
     Ring.empty(this.hot)
     Ring.empty(this.queue)
     this.hotWeight = this.queueWeight = 0
   }
 
-  /** A new value in the place of an old one. */
+  /** Replaces an old value with a new one. */
   replace(old: A, item: A): void {
     item.mark = old.mark
     const more = weightOf(item) - weightOf(old)
@@ -213,7 +213,7 @@ export class HotAndQueue<A extends Item> {
     Ring.replace(old, item)
   }
 
-  /** The entry to evict next; `undefined`: there is none. */
+  /** The next entry to evict, or `undefined` if there is none. */
   victim(): A | undefined {
     this.full = true
     if (this.rule === S3) return this.victimOfS3()
@@ -228,7 +228,7 @@ export class HotAndQueue<A extends Item> {
     return Math.max(1, Math.round(this.queueTarget)) * this.unit
   }
 
-  /** LIRS: hot entries beyond their share go to the queue. */
+  /** LIRS: moves hot entries beyond their share to the queue. */
   private fit(): void {
     const most = this.capacity - this.queueLength()
     for (let left = movesOfFit; left > 0 && this.hotWeight > most; left--) {
@@ -249,8 +249,8 @@ export class HotAndQueue<A extends Item> {
   }
 
   /**
-   * LIRS: room for hot entries that none has earned yet goes to the oldest of the queue. So a part of a loop stays,
-   * instead of all of it being evicted in turn.
+   * LIRS: fills unused room for hot entries with the oldest of the queue. So a part of a loop stays, instead of all of
+   * it being evicted in turn.
    */
   private balance(): void {
     this.fit()

@@ -1,12 +1,11 @@
-/** The weight and the hash of entries, as policies need them. */
+/** The weight and the hash of entries, for policies. */
 import type { Node } from "../../ports/eviction.ts"
 
-/** The weight of an entry against the bound. */
 export const weightOf = ({ weight }: { readonly weight?: number | undefined }): number => weight ?? 1
 
 /**
- * A hash of 32 bits with a secret seed, which is drawn for the first id: without the seed it is impossible to choose
- * ids whose hashes are the same, or that are all sampled.
+ * A hash of 32 bits with a secret seed, which is drawn for the first id. Without the seed, an attacker cannot choose
+ * ids whose hashes collide, or that are all sampled.
  */
 export const makeHash = (draw: () => number): (node: Pick<Node, "id">) => number => {
   let seed: number | undefined

@@ -1,22 +1,20 @@
 /**
- * Nodes in an order, linked through themselves, in a ring around a head: so the first and the last are no special
+ * Nodes in an order, linked through themselves in a ring around a head, so that the first and the last are no special
  * cases. The head's `next` is the first node, its `previous` the last.
  */
 
-/** A node with a place in a ring. */
 export interface Linked {
   previous: Linked | undefined
   next: Linked | undefined
 }
 
-/** A ring without nodes. */
 export const makeHead = (): Linked => {
   const head = {} as Linked
   empty(head)
   return head
 }
 
-/** All nodes leave in one step. They stay linked to each other. */
+/** Removes all nodes in one step. They stay linked to each other. */
 export const empty = (head: Linked): void => {
   head.previous = head.next = head
 }
@@ -36,19 +34,17 @@ export const unlink = (node: Linked): void => {
   node.next!.previous = node.previous
 }
 
-/** As `unlink`, for a node that leaves for good: it must not keep others alive. */
+/** `unlink` for a node that leaves for good, and must not keep others alive. */
 export const release = (node: Linked): void => {
   unlink(node)
   node.previous = undefined
   node.next = undefined
 }
 
-/** The new node takes the place of the old one. */
 export const replace = (old: Linked, node: Linked): void => {
   const previous = old.previous!
   release(old)
   insertAfter(previous, node)
 }
 
-/** Whether the ring has no node. */
 export const isEmpty = (head: Linked): boolean => head.next === head

@@ -1,9 +1,9 @@
 /**
  * S3-FIFO as published (Yang, Zhang, Qiu, Yue and Rashmi: "FIFO queues are all you need for cache eviction", SOSP
- * 2023). New entries enter a small FIFO queue, a tenth of memory. Read twice there, they move to the main queue; else
- * they leave, and are remembered in a ghost queue as long as the main one. What is remembered there enters the main
- * queue at once. The main queue is a FIFO too, in which an entry that was read goes round again. Reads move nothing:
- * they count to three.
+ * 2023). New entries enter a small FIFO queue, a tenth of memory. Entries read twice there move to the main queue. The
+ * others leave, and are remembered in a ghost queue as long as the main one. A remembered entry enters the main queue
+ * at once. The main queue is a FIFO too, in which an entry that was read gets another round. Reads move nothing; they
+ * count to three.
  */
 import type { Node, Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { makeHash, weightOf } from "./nodes.ts"
@@ -13,7 +13,7 @@ const shareOfSmall = 0.1
 const readsToMove = 2
 const mostReads = 3
 
-/** In a mark, beside the count of reads. */
+/** A flag in a mark, beside the count of reads. */
 const inMain = 4
 
 interface Entry extends Node {
@@ -25,16 +25,16 @@ interface Entry extends Node {
 interface S3Fifo {
   readonly small: Ring.Linked
   readonly main: Ring.Linked
-  /** In the order in which they came, like all maps. */
+  /** In the order of their arrival, because sets are ordered. */
   readonly ghosts: Set<number>
-  /** One iterator for all of them: a new one would step over the places of all that were forgotten. */
+  /** One iterator for all evictions, because a new one would step over the places of all forgotten ghosts. */
   oldestFirst: Iterator<number>
   readonly hashOf: (entry: Entry) => number
   capacity: number
   smallWeight: number
   mainWeight: number
   count: number
-  /** The next victim, chosen before the newest entry came in. */
+  /** The next victim, chosen before the newest entry was added. */
   chosen: Entry | undefined
   evicting: Entry | undefined
 }
@@ -104,7 +104,7 @@ const remove = (self: S3Fifo, entry: Entry): void => {
   self.count--
 }
 
-/** Adds to the weight of the queue that an entry is in. */
+/** Adds to the weight of the entry's queue. */
 const weigh = (self: S3Fifo, { mark }: Entry, weight: number): void => {
   if ((mark & inMain) !== 0) self.mainWeight += weight
   else self.smallWeight += weight
@@ -134,7 +134,7 @@ const victimOfMain = (main: Ring.Linked): Entry | undefined => {
 const choose = (self: S3Fifo): Entry | undefined => {
   const { capacity, main, small } = self
   for (;;) {
-    // The small queue is asked first only while it is as long as it should be.
+    // The small queue comes first only while it has its full length.
     const isSmall = self.smallWeight >= shareOfSmall * capacity || Ring.isEmpty(main)
     if (Ring.isEmpty(small) || !isSmall) break
     const first = small.next as Entry

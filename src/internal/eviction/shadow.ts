@@ -1,21 +1,21 @@
 /**
  * The shadow: three small caches without values that follow a sample of the ids (Waldspurger, Saemundsson, Ahmad and
- * Park, ATC 2017), each under a rule of its own for good. The rule with the most hits there leads. All three see the
- * same reads, so they differ by their rules alone: that tells far more than how a hit ratio goes up and down.
+ * Park, ATC 2017), each with its own fixed rule. The rule with the most hits leads. All three see the same reads, so
+ * they differ only by their rules, which says far more than the changes of one hit ratio.
  */
 import { HotAndQueue, type Item, LIRS, LRU, type Rule, S3 } from "./hotAndQueue.ts"
 
-/** How long the scores remember, in accesses, as a multiple of the shadow's entries. */
+/** How long the scores last, in accesses, as a multiple of the shadow's entries. */
 const memory = 50
 
-/** LIRS: the share of its queue, at least and at most. */
+/** LIRS: the minimum and maximum share of its queue. */
 const shortestQueue = 0.01
 const longestQueue = 0.5
 
-/** A hit of LIRS that LRU has missed speaks for a shorter queue where the entry was hot, and almost as old as any. */
+/** A LIRS hit that LRU missed favors a shorter queue if the entry was hot, and almost the oldest. */
 const lateAt = 0.6
 
-/** How many entries the queue gains for a hit that LRU alone had, while LIRS is behind. */
+/** How many entries the queue gains for a hit of LRU alone, while LIRS is behind. */
 const gainsBehind = 4
 
 /** An id in one of the small caches. */
@@ -32,7 +32,6 @@ class Sample implements Item {
   }
 }
 
-/** A small cache under one rule. */
 class SmallCache {
   readonly lists: HotAndQueue<Sample>
   private readonly samples = new Map<number, Sample>()
@@ -48,7 +47,7 @@ class SmallCache {
     return this.samples.get(hash)
   }
 
-  /** A read: of what is not there yet it makes room for. */
+  /** Reads an id, and makes room for an unknown one. */
   read(hash: number, weight: number): boolean {
     const { lists, samples } = this
     const known = samples.get(hash)
@@ -69,7 +68,7 @@ class SmallCache {
   }
 }
 
-/** LRU as it is written down: a map keeps its keys in order. */
+/** LRU by definition, because a map keeps its keys in order. */
 class SmallLru {
   isFull = false
   private weight = 0
@@ -103,17 +102,17 @@ class SmallLru {
 
 export class Shadow {
   lead: Rule = LRU
-  /** LIRS: how long the queue should be, as a share of all. */
+  /** LIRS: the target length of the queue, as a share of all entries. */
   queueShare: number
   private readonly lru: SmallLru
   private readonly lirs: SmallCache
   private readonly s3: SmallCache
   private readonly entries: number
   private readonly fade: number
-  /** Hits of each rule less those of LRU, fading. */
+  /** The hits of each rule minus those of LRU, fading. */
   private readonly scores = [0, 0, 0]
 
-  /** A shadow of so much weight, which is so many entries. */
+  /** A shadow with a capacity in weight, which holds this many entries. */
   constructor(capacity: number, entries: number) {
     this.entries = entries
     this.fade = 1 - 1 / (memory * entries)
@@ -123,7 +122,7 @@ export class Shadow {
     this.queueShare = this.lirs.lists.queueTarget / entries
   }
 
-  /** A read of a sampled id. Says whether the queue or the lead may have changed. */
+  /** Records a read of a sampled id, and updates the queue and the lead. */
   follow(hash: number, weight: number): void {
     const { lists } = this.lirs
     const judges = this.lru.isFull
@@ -152,7 +151,9 @@ export class Shadow {
     this.queueShare = this.lirs.lists.queueTarget / entries
   }
 
-  /** A margin would be late where LRU is best, and gains nothing: a change of the lead costs nothing. */
+  /**
+   * Without a margin, which would be late where LRU is best, and gains nothing, because a change of the lead is free.
+   */
   private chooseLead(): void {
     const { scores } = this
     for (const rule of [LRU, LIRS, S3] as const) {

@@ -1,36 +1,33 @@
 /**
- * Stack distances of a sample: how much room an LRU cache would have needed for each read to hit, and so the hit ratio
- * of every capacity at once (Mattson, Gecsei, Slutz and Traiger, IBM Systems Journal 1970). Spatially sampled with a
- * bound (SHARDS: Waldspurger, Park, Garthwaite and Ahmad, FAST 2015): ids whose hashes are below a threshold are
- * followed, and each stands for as many as the threshold leaves out. Where they become too many the threshold is
- * halved, and what was counted before counts half.
+ * Stack distances of a sample: the room that an LRU cache would have needed for each read to hit, and thereby the hit
+ * ratio of every capacity at once (Mattson, Gecsei, Slutz and Traiger, IBM Systems Journal 1970). The sample is spatial
+ * and bounded (SHARDS: Waldspurger, Park, Garthwaite and Ahmad, FAST 2015): ids whose hashes are below a threshold are
+ * followed, and each represents as many ids as the threshold omits. When they become too many, the threshold is halved,
+ * and earlier counts count half.
  *
- * Followed ids stand in the order of their last reads, a place each. A Fenwick tree sums the weights of the places
- * after one: that is the distance.
+ * Followed ids have places in the order of their last reads. A Fenwick tree sums the weights of the later places, which
+ * is the distance.
  */
 
-/** How many ids are followed at most. */
 const mostSamples = 4096
 
 /**
- * Many reads are of ids that were read a moment ago: since then not even 1/32 of what a memory has room for was read.
- * Such an id stays in its place, which costs a fraction, and is exact enough.
+ * Many reads are of recently read ids, since which not even 1/32 of the memory's capacity was read. Such an id keeps
+ * its place, which costs a fraction, and is exact enough.
  */
 const shareOfNewest = 1 / 32
 
-/** A point for each 1/8 of a power of two: distances up to 16 apart, beyond within 9 %. */
+/** A point for each 1/8 of a power of two: exact for distances up to 16, and within 9 % beyond. */
 const bucketsOfDoubling = 8
 const buckets = bucketsOfDoubling * 53
 
-/** A followed id. */
 export interface Sample {
   readonly hash: number
   weight: number
-  /** Its place in the order of last reads; 0: it is followed no more. */
+  /** Its place in the order of last reads. 0 if it is no longer followed. */
   place: number
 }
 
-/** The hit ratio of a capacity. */
 export interface Point {
   readonly capacity: number
   readonly hitRatio: number
@@ -44,7 +41,7 @@ interface DistancesOptions<A> {
 }
 
 export class StackDistances<A extends Sample = Sample> {
-  /** All reads, of ids that are not followed too. */
+  /** All reads, including those of ids that are not followed. */
   reads = 0
   /** By hash. */
   readonly samples = new Map<number, A>()
@@ -52,15 +49,15 @@ export class StackDistances<A extends Sample = Sample> {
   private readonly sums = new Float64Array(2 * mostSamples + 1)
   private last = 0
   private total = 0
-  /** Reads of followed ids by distance, and of those that were not known. */
+  /** Reads of followed ids by distance, and reads of unknown ones. */
   private readonly distances = new Float64Array(buckets)
   private unknown = 0
-  /** Reads of the newest, by how many places came after theirs; not yet among the others. */
+  /** Reads of recent ids, by the number of later places. Not yet included in the other counts. */
   private readonly near = new Float64Array(mostSamples)
   private newest: number
   private readonly onDrop: (sample: A) => void
 
-  /** Follows a share of the ids at first, for a memory that has room for so many of those that it follows. */
+  /** Initially follows a share of the ids, for a memory with room for this many followed ones. */
   constructor({ followed, onDrop, share }: DistancesOptions<A>) {
     this.threshold = share * 2 ** 32
     this.newest = Math.min(this.near.length, followed * shareOfNewest)
@@ -72,12 +69,12 @@ export class StackDistances<A extends Sample = Sample> {
     return this.threshold / 2 ** 32
   }
 
-  /** Whether the id of a hash is followed. Mixed, because a memory may use the hash for something else too. */
+  /** Whether the id of a hash is followed. Mixed, because a memory may use the same hash for another purpose. */
   isFollowed(hash: number): boolean {
     return Math.imul(hash, 0xc2b2ae35) >>> 0 < this.threshold
   }
 
-  /** A read of a followed id that is known. */
+  /** Records a read of a known followed id. */
   read(sample: A): void {
     const { place, weight } = sample
     const after = this.last - place
@@ -87,7 +84,7 @@ export class StackDistances<A extends Sample = Sample> {
     this.append(sample)
   }
 
-  /** A read of a followed id that is not known. Where that makes too many, it may have no place afterwards. */
+  /** Records a read of an unknown followed id. If it exceeds the limit, it may have no place afterwards. */
   begin(sample: A): A {
     while (this.samples.size >= mostSamples) this.halve()
     if (!this.isFollowed(sample.hash)) return sample
@@ -97,7 +94,7 @@ export class StackDistances<A extends Sample = Sample> {
     return sample
   }
 
-  /** The next read of the id hits nowhere, because it has expired or was invalidated. */
+  /** The next read of the id misses at every capacity, because it has expired or was invalidated. */
   forget(sample: A): void {
     if (sample.place === 0) return
     this.samples.delete(sample.hash)
@@ -110,12 +107,13 @@ export class StackDistances<A extends Sample = Sample> {
     sample.weight = weight
   }
 
-  /** The hit ratio of each capacity up to the one from which on it does not change. */
+  /** The hit ratio of each capacity, up to the last one that changes it. */
   points(): ReadonlyArray<Point> {
     this.settle()
     const expected = this.reads * this.share
     const counted = this.unknown + this.distances.reduce((sum, reads) => sum + reads, 0)
-    // More or fewer reads were followed than their share: mostly of ids that are read all the time (SHARDS-adj).
+    // The difference between the followed reads and their expected share, mostly due to ids that are read all the time
+    // (SHARDS-adj).
     let hits = expected - counted
     const points: Array<Point> = []
     const longest = this.distances.findLastIndex((reads) => reads > 0)
@@ -134,7 +132,6 @@ export class StackDistances<A extends Sample = Sample> {
     this.add(sample.place, sample.weight)
   }
 
-  /** Takes out the places without a sample. */
   private close(): void {
     this.sums.fill(0)
     this.last = this.total = 0
@@ -184,5 +181,5 @@ export class StackDistances<A extends Sample = Sample> {
 const bucketOf = (distance: number): number =>
   Math.min(buckets - 1, Math.floor(Math.log2(Math.max(1, distance)) * bucketsOfDoubling))
 
-/** The largest capacity for which the distances of a bucket are not too long. */
+/** The largest capacity that a bucket's distances do not exceed. */
 const lastOf = (bucket: number): number => Math.max(1, Math.ceil(2 ** ((bucket + 1) / bucketsOfDoubling)) - 1)

@@ -1,4 +1,4 @@
-/** A policy that begins as LRU, and hands its entries over to another one when that is there. */
+/** A policy that begins as LRU, and later hands its entries over to another one. */
 import type { Policy } from "../../ports/eviction.ts"
 import { makeLru } from "./byAge.ts"
 

@@ -1,8 +1,9 @@
 /**
  * W-TinyLFU as in Caffeine (Einziger, Friedman and Manes, ACM Transactions on Storage 2017; the climber: Einziger,
- * Eytan, Friedman and Manes, Middleware 2018). New entries enter a window, an LRU list. What the window has no room for
- * competes with the oldest entry on probation: the one that was asked for more often stays. What is read on probation
- * becomes protected, four fifths of the main part. The window grows and shrinks by hill climbing on the hit ratio.
+ * Eytan, Friedman and Manes, Middleware 2018). New entries enter a window, an LRU list. An entry that leaves the window
+ * competes with the oldest entry on probation, and the more frequent one stays. An entry read on probation becomes
+ * protected; protected entries take four fifths of the main part. The window grows and shrinks by hill climbing on the
+ * hit ratio.
  */
 import type { Node, Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { FrequencySketch } from "./frequencySketch.ts"
@@ -12,19 +13,20 @@ import * as Ring from "./ring.ts"
 const windowAtFirst = 0.01
 const shareOfProtected = 0.8
 
-/** The climber: how many reads it waits, as a multiple of the entries, and its steps. */
+/** The climber: the number of reads between steps, as a multiple of the entries, and the sizes of its steps. */
 const readsOfStep = 10
 const firstStep = 0.0625
 const restartAt = 0.05
 const decay = 0.98
 
 /**
- * One of so many candidates that were asked for often is admitted anyway, or ids with equal hashes could keep all out.
+ * One of so many frequent candidates is admitted regardless, because otherwise ids with equal hashes could block all
+ * others.
  */
 const luckOfOne = 128
 const askedOften = 5
 
-/** For how many entries the sketch is made at first, where entries are weighed. */
+/** The initial number of entries for the sketch, if entries are weighed. */
 const entriesAtFirst = 1024
 
 const window = 0
@@ -34,7 +36,6 @@ const protectedList = 2
 interface Entry extends Node {
   previous: Entry | undefined
   next: Entry | undefined
-  /** The list it is in. */
   mark: number
 }
 
@@ -44,14 +45,14 @@ interface WTinyLfu {
   readonly hashOf: (entry: Entry) => number
   readonly weighed: boolean
   capacity: number
-  /** A share of the capacity, as is `step`. */
+  /** A share of the capacity, like `step`. */
   windowShare: number
   step: number
   count: number
   reads: number
   hits: number
   formerRatio: number
-  /** For how many entries the sketch is made. */
+  /** The number of entries that the sketch is sized for. */
   entries: number
   sketch: FrequencySketch | undefined
   draws: number
@@ -137,10 +138,10 @@ const move = (self: WTinyLfu, entry: Entry, list: number): void => {
 
 const windowSize = ({ capacity, windowShare }: WTinyLfu): number => windowShare * capacity
 
-/** Every read, whether it hits or not. */
+/** Counts a read, whether it hits or not. */
 const noteRead = (self: WTinyLfu, entry: Entry, isHit: boolean): void => {
   const { entries } = self
-  // Frequencies are first asked for when something is evicted, and never where there is no bound.
+  // Frequencies are first needed when something is evicted, which never happens without a bound.
   if (entries !== Infinity) (self.sketch ??= new FrequencySketch(entries)).count(self.hashOf(entry))
   if (isHit) self.hits++
   if (++self.reads >= readsOfStep * Math.max(entries, 1)) climb(self)
@@ -166,7 +167,10 @@ const wins = (self: WTinyLfu, candidate: Entry, victim: Entry): boolean => {
   return self.draws >>> 0 < 2 ** 32 / luckOfOne
 }
 
-/** The newest entry is never the victim of its own coming: it is in the window, whose oldest is the candidate. */
+/**
+ * The newest entry is never evicted by its own arrival, because it is in the window, whose oldest entry is the
+ * candidate.
+ */
 const choose = (self: WTinyLfu): Entry | undefined => {
   const candidate = oldestOf(self, window)
   const victim = oldestOf(self, probation) ?? oldestOf(self, protectedList)
@@ -177,7 +181,7 @@ const choose = (self: WTinyLfu): Entry | undefined => {
   return victim
 }
 
-/** The window has shrunk, or memory is not full: its surplus is put on probation. */
+/** After the window has shrunk, or before memory is full: moves its surplus to probation. */
 const settle = (self: WTinyLfu): void => {
   const { capacity, lists, weights } = self
   for (let left = 32; left > 0 && weights[window] > windowSize(self); left--) {

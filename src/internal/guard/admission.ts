@@ -4,7 +4,7 @@ export interface Admission {
   readonly isAdmitted: boolean
   /** How many more calls would be admitted now. */
   readonly remaining: number
-  /** After how many milliseconds a call may be admitted; 0 where this one was. */
+  /** The milliseconds until a call may be admitted, or 0 if this one was. */
   readonly retryAfterMillis: number
 }
 

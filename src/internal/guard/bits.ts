@@ -1,12 +1,12 @@
 /**
- * The bits of a scalable Bloom filter (Almeida and others, 2007): a layer that is about half full is followed by one of
- * twice the size and half the error. Bits are found by enhanced double hashing (Dillinger and Manolios, 2004) over
- * SHA-256, so that colliding items cannot be crafted.
+ * The bits of a scalable Bloom filter (Almeida and others, 2007). When a layer is about half full, another one of twice
+ * the size and half the error follows. Bit positions come from enhanced double hashing (Dillinger and Manolios, 2004)
+ * over SHA-256, so that colliding items cannot be crafted.
  */
 import { sha256 } from "@noble/hashes/sha2.js"
 import { filters } from "../defaults/guards.ts"
 
-/** How many items a filter is made for, and which share of others it may take for them. */
+/** The intended number of items, and the share of false positives. */
 export interface Size {
   readonly capacity: number
   readonly errorRate: number
@@ -14,15 +14,15 @@ export interface Size {
 
 export interface Layer {
   readonly index: number
-  /** How many bits it has, and how many of them an item sets. */
+  /** The number of bits, and how many of them an item sets. */
   readonly bits: number
   readonly hashes: number
   readonly blocks: number
-  /** The share of set bits, about a half, from which on it takes too many items for added. */
+  /** The share of set bits, about a half, above which the layer has too many false positives. */
   readonly fullAt: number
 }
 
-/** The layer with an index, from 0 on. */
+/** The layer with an index, which starts at 0. */
 export const layerOf = ({ capacity, errorRate }: Size, index: number): Layer => {
   const items = capacity * 2 ** index
   const error = errorRate / 2 ** (index + 1)
@@ -35,22 +35,19 @@ const bitsOfBlock = filters.blockBytes * 8
 
 const blocksOfLayer = 2 ** 32
 
-/** The block that says which layers there are, a bit each. */
+/** The block that records which layers exist, with a bit for each. */
 export const layersBlock = -1
 
-/** The number of a block of a layer. */
 export const numberOf = ({ index }: Layer, block: number): number => index * blocksOfLayer + block
 
-/** The layer and block of a number. */
 export const placeOf = (number: number): { readonly index: number; readonly block: number } => ({
   index: Math.floor(number / blocksOfLayer),
   block: number % blocksOfLayer
 })
 
-/** How many bits of a layer are in a block. */
 export const bitsIn = ({ bits }: Layer, block: number): number => Math.min(bitsOfBlock, bits - block * bitsOfBlock)
 
-/** The bytes of a block: the last one of a layer is shorter. */
+/** The bytes of a block. The last one of a layer is shorter. */
 export const bytesOf = (layer: Layer, block: number): number => Math.ceil(bitsIn(layer, block) / 8)
 
 /** An item, as two numbers of 48 bits. */
@@ -72,7 +69,7 @@ const read48 = (bytes: Uint8Array, at: number): number => {
   return value
 }
 
-/** Calls `use` with the place of each bit of an item: its block, its byte there, and the bit of the byte. */
+/** Calls `use` with the position of each bit of an item: its block, the byte in the block, and the bit in the byte. */
 export const forEachBit = (
   { bits, hashes }: Layer,
   { first, second }: Hash,
@@ -88,7 +85,6 @@ export const forEachBit = (
   }
 }
 
-/** How many bits are set. */
 export const countBits = (bytes: Uint8Array): number => {
   let count = 0
   for (let i = 0; i < bytes.length; i++) count += countsOfBytes[bytes[i]!]!
@@ -97,6 +93,6 @@ export const countBits = (bytes: Uint8Array): number => {
 
 const countsOfBytes = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll("0", "").length)
 
-/** About how many items a layer has, by its bits that are set. */
+/** The approximate number of items in a layer, estimated from its set bits. */
 export const itemsOf = ({ bits, hashes }: Layer, set: number): number =>
   set >= bits ? Infinity : -bits / hashes * Math.log1p(-set / bits)

@@ -1,6 +1,6 @@
 /**
- * A token bucket, step by step that of Effect's `RateLimiterStore`: a token comes back at each whole interval, and the
- * intervals begin when the bucket was full last.
+ * A token bucket that follows Effect's `RateLimiterStore` step by step. A token returns after each whole interval, and
+ * the intervals begin when the bucket was last full.
  */
 import type { Kind } from "../../ports/guardStore.ts"
 
@@ -8,7 +8,7 @@ export interface Input {
   readonly tokens: number
   readonly limit: number
   readonly refillMillis: number
-  /** Takes tokens that will come back later. */
+  /** Takes tokens that are only refilled later. */
   readonly allowsDebt: boolean
 }
 
@@ -18,9 +18,9 @@ interface Bucket {
 }
 
 export interface Taken {
-  /** The tokens after this step; below 0 they were not taken, or are a debt. */
+  /** The tokens after this step. Below 0 they were not taken, or are a debt. */
   readonly remaining: number
-  /** Since the present interval began, in milliseconds. */
+  /** The milliseconds since the current interval began. */
   readonly elapsedMillis: number
 }
 
@@ -28,7 +28,7 @@ export const bucket: Kind<Bucket, Input, Taken> = {
   name: "bucket",
   step(stored, now, { allowsDebt, limit, refillMillis, tokens }) {
     let available = stored === undefined ? limit : stored.tokens
-    // Never later than now: the clock may have been set back.
+    // Never later than now, because the clock may have been set back.
     let refilledAt = stored === undefined ? now : Math.min(stored.refilledAt, now)
     const refilled = Math.floor((now - refilledAt) / refillMillis)
     if (refilled > 0) {

@@ -1,23 +1,23 @@
 /**
- * A circuit breaker. Closed: calls run, and their outcomes are counted. Open: no call runs. Half open: one call runs,
- * the probe, whose outcome closes or opens the circuit; one that has no outcome in time counts as failed.
+ * A circuit breaker. Closed: calls run, and their outcomes are counted. Open: no call runs. Half open: one call runs as
+ * a probe, whose outcome closes or opens the circuit. A probe without an outcome in time counts as failed.
  *
- * A generation begins with each change, so that calls which were admitted before it change nothing.
+ * Each change starts a generation, so that calls admitted before it change nothing.
  */
 import type { Kind } from "../../ports/guardStore.ts"
 
-/** When a closed circuit opens: each number may be 0, which leaves its condition out. */
+/** The conditions that open a closed circuit. 0 disables a condition. */
 export interface Trip {
-  /** So many failures in a row. */
+  /** The number of consecutive failures. */
   readonly failures: number
-  /** This share of failures, among so many calls at least, in a window of time or of calls. */
+  /** The share of failures among a minimum number of calls, in a window of time or of calls. */
   readonly rate: number
   readonly minimumCalls: number
   readonly windowMillis: number
   readonly windowCalls: number
 }
 
-/** How long a circuit stays open: twice as long each time until it has been closed for as long as it was open. */
+/** How long a circuit stays open. The time doubles until the circuit has been closed for as long as it was open. */
 export interface OpenTime {
   readonly millis: number
   readonly longestMillis: number
@@ -30,7 +30,7 @@ export type Input =
   | {
     readonly _tag: "Admit"
     readonly probeMillis: number
-    /** How long the circuit is open after a probe without an outcome; `undefined`: another call probes. */
+    /** How long the circuit is open after a probe without an outcome. `undefined` lets another call probe. */
     readonly openTime: OpenTime | undefined
     readonly idleMillis: number
   }
@@ -46,16 +46,14 @@ export type Input =
 type Phase = "Closed" | "Open" | "HalfOpen"
 
 export interface Answer {
-  /** The phase after this step. */
   readonly phase: Phase
-  /** The phase before it. */
   readonly from: Phase
   /** An admitted call may run, and is recorded with this generation. */
   readonly isAdmitted: boolean
   readonly isProbe: boolean
   readonly generation: number
   readonly openings: number
-  /** Until the circuit is no longer open, or the time of its probe is over. */
+  /** The time until the circuit is no longer open, or its probe expires. */
   readonly leftMillis: number
 }
 
@@ -64,21 +62,21 @@ type Slot = readonly [calls: number, failed: number]
 interface Circuit {
   readonly phase: Phase
   readonly generation: number
-  /** Failures in a row. */
+  /** The number of consecutive failures. */
   readonly streak: number
-  /** Outcomes of the last calls, `1` a failure. */
+  /** The outcomes of the last calls; `1` is a failure. */
   readonly last: string
-  /** Calls and failures by slots of the window of time, the newest first; missing in the state of an older build. */
+  /** Calls and failures by slots of the time window, the newest first. Missing in the state of an older build. */
   readonly slots?: ReadonlyArray<Slot>
   /** The number of the newest slot. */
   readonly slot: number
-  /** When it is no longer open, or the time of its probe is over; 0: it has no probe. */
+  /** When it is no longer open, or its probe expires. 0 without a probe. */
   readonly until: number
   readonly openings: number
-  /** How long it was open last, and how long its last probe may take. */
+  /** The last open time, and the time limit of the last probe. */
   readonly openMillis: number
   readonly probeMillis: number
-  /** When `openings` begins at 0 again. */
+  /** When `openings` restarts at 0. */
   readonly resetAt: number
 }
 
@@ -120,14 +118,14 @@ const step = (before: Circuit, state: Circuit, { idleMillis, isAdmitted, now }: 
   }
 }
 
-// A circuit that was forgotten and begins again never has a generation that a call still holds.
+// Ensures that a circuit which was forgotten and starts again never has a generation that a call still holds.
 const next = (generation: number, now: number): number => Math.max(generation + 1, now * 1000)
 
 const nothingCounted = { streak: 0, last: "", slots: [], slot: 0 }
 
 /**
- * A window of time has so many slots. The newest one is not over yet, so that an outcome counts for nine tenths of the
- * window at least, and never for longer than the window.
+ * The number of slots in a time window. The newest slot is incomplete, so an outcome counts for at least nine tenths of
+ * the window, and never longer than the window.
  */
 export const slotsOfWindow = 10
 
@@ -142,7 +140,7 @@ const closed = (now: number): Circuit => ({
   resetAt: 0
 })
 
-/** Never open for longer than it can be: the clock may have been set back. */
+/** Limits the remaining time to its maximum, because the clock may have been set back. */
 const capped = (circuit: Circuit, now: number): Circuit => {
   const longest = circuit.phase === "Open" ? circuit.openMillis : circuit.probeMillis
   return circuit.until > now + longest ? { ...circuit, until: now + longest } : circuit
@@ -154,7 +152,7 @@ const admit = (before: Circuit, now: number, input: Extract<Input, { _tag: "Admi
   if (before.phase === "Closed") {
     return runs(before.openings > 0 && now >= before.resetAt ? { ...before, openings: 0 } : before)
   }
-  // A probe that has no outcome in time has failed when its time was over.
+  // A probe without an outcome in time has failed at the end of its time.
   const isLapsed = before.phase === "HalfOpen" && before.until > 0 && now >= before.until
   const state = isLapsed && openTime !== undefined ? opened(before, before.until, openTime) : before
   if (now < state.until) return step(before, state, { now, isAdmitted: false, idleMillis })
@@ -186,7 +184,7 @@ const record = (circuit: Circuit, now: number, input: Extract<Input, { _tag: "Re
   if (circuit.generation !== generation || circuit.phase === "Open") return circuit
   if (circuit.phase === "HalfOpen") {
     if (outcome === "Failure") return opened(circuit, now, openTime)
-    // The place is free for another probe.
+    // Lets another call probe.
     if (outcome === "Ignored") return { ...circuit, generation: next(generation, now), until: 0 }
     return {
       ...closed(now),

@@ -1,6 +1,6 @@
 /**
- * A limit of calls in a window that begins with its first call. The call after the limit may begin a ban, which takes
- * the place of the window: once, or again with each call while it lasts.
+ * A limit of calls in a window that begins with its first call. A call above the limit may start a ban, which replaces
+ * the window. The ban starts once, or again with each call while it lasts.
  */
 import type { Kind } from "../../ports/guardStore.ts"
 import { type Admission, admitted, rejected } from "./admission.ts"
@@ -8,15 +8,15 @@ import { type Admission, admitted, rejected } from "./admission.ts"
 interface Input {
   readonly limit: number
   readonly windowMillis: number
-  /** 0: calls above the limit wait for the end of the window. */
+  /** 0 makes calls above the limit wait for the end of the window. */
   readonly banMillis: number
-  /** Calls during the ban begin it again. */
+  /** Calls during the ban restart it. */
   readonly renewsBan: boolean
 }
 
 interface Window {
   readonly count: number
-  /** When the window, or the ban, is over. */
+  /** The end of the window or the ban. */
   readonly until: number
   readonly isBan: boolean
 }
@@ -27,7 +27,7 @@ export const fixedWindow: Kind<Window, Input, Admission> = {
     if (window === undefined || window.until <= now) {
       return step({ count: 1, until: now + windowMillis, isBan: false }, limit)
     }
-    // Never longer than it can be: the clock may have been set back.
+    // Limited to its maximum, because the clock may have been set back.
     const until = Math.min(window.until, now + (window.isBan ? banMillis : windowMillis))
     if (window.isBan) return ban(renewsBan ? now + banMillis : until, now, window.count)
     if (window.count < limit) return step({ count: window.count + 1, until, isBan: false }, limit)

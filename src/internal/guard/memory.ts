@@ -1,4 +1,4 @@
-/** State of guards in the memory of this process. */
+/** The state of guards in the memory of this process. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { GuardStore } from "../../ports/guardStore.ts"
@@ -10,17 +10,15 @@ interface Kept {
   readonly expiresAt: number
 }
 
-/** The states of one kind. */
 interface States {
   readonly byName: Map<string, Kept>
-  /** Goes round and round over all of them, a few steps with each new one. */
+  /** Cycles through all states, a few steps with each new one. */
   sweep: Iterator<[string, Kept]>
 }
 
-/** The time of a state that no other process sees. It is monotonic: the wall clock may be set. */
+/** The time for a state that no other process sees. It is monotonic, because the wall clock may be set. */
 export const nowOf = (clock: Clock.Clock): number => Math.floor(monotonicMillis(clock))
 
-/** A place in memory answers at once. */
 export interface MemoryGuards extends GuardStore {
   readonly runUnsafe: NonNullable<GuardStore["runUnsafe"]>
 }
@@ -68,9 +66,7 @@ export const make = (capacity: number = guards.states): MemoryGuards => {
 
 const statesOf = (byName: Map<string, Kept>): States => ({ byName, sweep: byName.entries() })
 
-/**
- * Removes some that have expired: with each new one so many are looked at that there are hardly more than live ones.
- */
+/** Removes some expired states. Each new state examines enough others to keep the expired ones few. */
 const makeRoom = (states: States, now: number, capacity: number): void => {
   const { byName } = states
   for (let looked = 0; looked < guards.looksOfNew && byName.size > 0; looked++) {
@@ -79,11 +75,11 @@ const makeRoom = (states: States, now: number, capacity: number): void => {
     const [name, { expiresAt }] = next.value as [string, Kept]
     if (expiresAt <= now) byName.delete(name)
   }
-  // A limit that is forgotten lets more through, and memory without a bound stops the process.
+  // A forgotten limit admits more calls, but unbounded memory stops the process.
   if (byName.size >= capacity) byName.delete(byName.keys().next().value!)
 }
 
-/** The bits of both, as new bytes: stored bytes are never changed. */
+/** The bits of both, as new bytes. Stored bytes are never mutated. */
 export const merge = (stored: Uint8Array | undefined, bytes: Uint8Array): Uint8Array => {
   const merged = bytes.slice()
   const size = Math.min(merged.length, stored?.length ?? 0)

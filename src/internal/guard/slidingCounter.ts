@@ -1,7 +1,7 @@
 /**
- * A limit of calls in the last window, by two numbers: the calls of this window, and those of the one before, by the
- * share of it that is still within. It takes the calls of a window for evenly spread, so twice the limit may pass at
- * worst.
+ * A limit of calls in a sliding window, from two numbers: the calls of the current window, and those of the previous
+ * one, weighted by the share of it that is still in range. It assumes that the calls in a window are evenly spread, so
+ * twice the limit may pass in the worst case.
  */
 import type { Kind } from "../../ports/guardStore.ts"
 import { type Admission, admitted, rejected } from "./admission.ts"
@@ -13,7 +13,9 @@ interface Counts {
   readonly count: number
 }
 
-/** The rounding error of a sum of parts: at the very moment that `retryAfterMillis` names, a call has room. */
+/**
+ * The rounding error of a weighted sum. A call at exactly the moment that `retryAfterMillis` names must be admitted.
+ */
 const tolerance = 1e-9
 
 export const slidingCounter: Kind<Counts, Input, Admission> = {
@@ -46,7 +48,7 @@ const currentOf = (stored: Counts | undefined, now: number, windowMillis: number
   return now < startedAt + windowMillis ? stored : { startedAt: startedAt + windowMillis, before: count, count: 0 }
 }
 
-/** When one more call has room, in milliseconds after the beginning of the window. */
+/** When one more call fits, in milliseconds after the beginning of the window. */
 const waitOf = ({ before, count }: Counts, limit: number, windowMillis: number): number =>
   count + 1 <= limit
     ? windowMillis * (1 - (limit - 1 - count) / before)

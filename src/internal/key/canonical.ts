@@ -1,12 +1,14 @@
 /**
  * Canonical texts of values: equal values have the same text, different values have different texts.
  *
- * The type side of a schema is compiled once into closures. Every text marks its own end (a string has its length
- * before it, a word ends with a comma, the rest is in brackets), so texts are joined without separators:
+ * The type side of a schema is compiled once into closures. Every text marks its own end (a string is preceded by its
+ * length, a word ends with a comma, the rest is in brackets), so texts are joined without separators:
  *
- *     6:Berlin   12,   true,   null,   12n,   [1,2,]   {4:name!}   (0,…)
+ * ```
+ * 6:Berlin   12,   true,   null,   12n,   [1,2,]   {4:name!}   (0,…)
+ * ```
  *
- * Checks (filters) do not run: a key is made from typed values. `decode` is for all others.
+ * Checks (filters) do not run, because keys are created from typed values. Use `decode` for other input.
  */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -14,7 +16,6 @@ import * as SchemaParser from "effect/SchemaParser"
 import { declaration } from "./declaration.ts"
 import { type Canonical, type Compile, Mismatch, Refused, string, word } from "./text.ts"
 
-/** Compiles schemas. Shared and recursive nodes are compiled once. */
 export const makeCompile = (): Compile => {
   const done = new Map<SchemaAST.AST, Canonical>()
   const compile: Compile = (ast) => {
@@ -130,7 +131,7 @@ const all = (items: ReadonlyArray<unknown>, predicate: (item: unknown, index: nu
 export interface Property {
   readonly name: string
   readonly optional: boolean
-  /** It is never absent, and its values are primitives. */
+  /** Never absent, and all values are primitives. */
   readonly primitive: boolean
   readonly is: (object: Fields) => boolean
   readonly encode: (object: Fields) => string
@@ -140,11 +141,13 @@ export type Fields = { readonly [name: string]: unknown }
 
 const absent = "!"
 
-/** Whether the object has the property: its own, or a getter of its class, but not one that every object inherits. */
+/**
+ * Whether the object has the property, as its own or as a getter of its class, but not one that every object inherits.
+ */
 export const has = (object: object, name: string): boolean =>
   Object.hasOwn(object, name) || (name in object && !(name in Object.prototype))
 
-/** `undefined` in an optional property is the same to who reads it. */
+/** For a reader, `undefined` in an optional property is the same as a missing one. */
 const isAbsent = (object: Fields, name: string): boolean => object[name] === undefined || !has(object, name)
 
 export const property = (name: string, ast: SchemaAST.AST, compile: Compile): Property => {
@@ -160,11 +163,11 @@ export const property = (name: string, ast: SchemaAST.AST, compile: Compile): Pr
     : { name, optional: false, primitive, is: (object) => is(object[name]), encode: (object) => encode(object[name]) }
 }
 
-/** Compares by UTF-16 units, so the order does not depend on the locale. */
+/** Compares UTF-16 units, so the order does not depend on the locale. */
 export const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
   a.name < b.name ? -1 : a.name > b.name ? 1 : 0
 
-/** The texts of all properties, joined. Unrolled, because a loop over closures takes about twice as long. */
+/** Joins the texts of all properties. Unrolled, because a loop over closures takes about twice as long. */
 export const join = (properties: ReadonlyArray<Property>): (object: Fields) => string => {
   const [a, b, c, d] = properties
   switch (properties.length) {

@@ -26,17 +26,17 @@ export const declaration = (ast: SchemaAST.Declaration, compile: Compile): Canon
   return isClass(ast) ? instances(ast, compile) : encoded(ast, compile)
 }
 
-/** Not what every object inherits: a type may be called `constructor`. */
+/** Ignores inherited members, because a type may be called `constructor`. */
 const ownOf = <A>(table: Record<string, A>, id: string): A | undefined =>
   Object.hasOwn(table, id) ? table[id] : undefined
 
-/** The identity of a declaration, where it has the annotation `representation`. */
+/** The identity of a declaration, if it has the annotation `representation`. */
 export const representation = (ast: SchemaAST.Declaration): SchemaRepresentation.RepresentationAnnotation | undefined =>
   ast.annotations?.["representation"] as SchemaRepresentation.RepresentationAnnotation | undefined
 
 /**
- * Whether it is a `Schema.Class`, whose only type parameter is its structure. Effect marks one with this annotation,
- * and gives it no representation.
+ * Whether it is a `Schema.Class`, whose only type parameter is its structure. Effect marks a class with this
+ * annotation, and gives it no representation.
  */
 export const isClass = (ast: SchemaAST.Declaration): boolean => typeof ast.annotations?.["~constructor"] === "function"
 
@@ -48,7 +48,7 @@ const refused: Record<string, string> = {
   "effect/schema/Error": "an error has no canonical form"
 }
 
-// The types that have a text of their own here: because equal values may differ inside, or for speed.
+// Types with a canonical text of their own, either because equal values may differ inside, or for speed.
 
 const leaf = <A>(is: (value: unknown) => value is A, expected: string, text: (value: A) => string): Canonical => ({
   is,
@@ -68,7 +68,7 @@ const zone = (timeZone: DateTime.TimeZone): string =>
 const duration = (value: Duration.Duration): string =>
   Duration.isFinite(value) ? word(Duration.toNanosUnsafe(value)) : word(Duration.toMillis(value))
 
-/** Without the zeros at its end, which may differ in equal values. */
+/** Without trailing zeros, which may differ between equal values. */
 const decimal = ({ scale, value }: BigDecimal.BigDecimal): string => {
   if (value === 0n) return `(${word(0n)}${word(0)})`
   const digits = String(value)
@@ -76,7 +76,6 @@ const decimal = ({ scale, value }: BigDecimal.BigDecimal): string => {
   return `(${word(BigInt(short))}${word(scale - (digits.length - short.length))})`
 }
 
-/** A collection whose order does not count. */
 const unordered = (
   is: (value: unknown) => value is Iterable<unknown>,
   expected: string,
@@ -157,7 +156,7 @@ const known: Record<string, Make> = {
   "effect/schema/TimeZone": () => leaf(EffectTypes.isTimeZone, "a TimeZone", zone),
   "effect/schema/TimeZoneNamed": () => leaf(EffectTypes.isTimeZoneNamed, "a TimeZone.Named", zone),
   "effect/schema/TimeZoneOffset": () => leaf(EffectTypes.isTimeZoneOffset, "a TimeZone.Offset", zone),
-  // By its own schema: to name `Schema.Json` would load it everywhere.
+  // Uses its own schema, because naming `Schema.Json` here would load it in every program.
   "effect/schema/Json": (_, ast) => leaf(SchemaParser.is(Schema.make<typeof Schema.Json>(ast)), "JSON", json),
   "effect/schema/Option": option,
   "effect/schema/Result": result,
@@ -188,7 +187,7 @@ const instances = (ast: SchemaAST.Declaration, compile: Compile): Canonical => {
 
 type GetLink = (parameters: ReadonlyArray<Schema.Top>) => SchemaAST.Link | undefined
 
-/** All other declared types: the text of the value as its own codec encodes it. */
+/** All other declared types, written as the value that their own codec encodes. */
 const encoded = (ast: SchemaAST.Declaration, compile: Compile): Canonical => {
   const getLink = (ast.annotations?.["toCodecJson"] ?? ast.annotations?.["toCodec"]) as GetLink | undefined
   const link = getLink?.(ast.typeParameters.map((parameter) => Schema.make(parameter)))

@@ -51,11 +51,11 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   const parts = [...Object.entries(relevant), ["success", success], ["error", error]] as const
   if (options.version === undefined) refuseOpaque(name, parts, { suspended: "skip" })
 
-  // Lazy: it walks three schemas, which may refer to classes that are not defined yet (`suspend`).
+  // Lazy, because it walks three schemas, which may refer to classes defined later (`suspend`).
   const prefixOf = (): string => {
     if (options.version === undefined) refuseOpaque(name, parts, follow)
     const version = fingerprint([Schema.Struct(relevant), success, error], options.version, template?.text)
-    // A template literal would be a tree of texts, which every id would flatten again.
+    // Not a template literal, which would be a tree of texts that every id would flatten again.
     const text = ["~", name, "@", version, ":"].join("")
     noteClass(text, info)
     return text
@@ -85,7 +85,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   const idOf = template === undefined ? remembering(properties, makeId) : makeId
 
   class KeyClass {
-    /** Kept, because an id is read several times in one read. */
+    /** Cached, because one read uses an id several times. */
     #id: string | undefined
     static readonly keyName = name
     static readonly payload = payload
@@ -129,16 +129,16 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   return KeyClass
 }
 
-/** The fields of a class with a template that need a canonical form: those of its indexes. */
+/** For a class with a template, only the fields of its indexes need a canonical form. */
 const tagged = (fields: Schema.Struct.Fields, { indexes = [] }: Options): Schema.Struct.Fields => {
   const used = new Set(indexes.flatMap((index) => Array.isArray(index) ? index.map(String) : [String(index)]))
   return Object.fromEntries(Object.entries(fields).filter(([field]) => used.has(field)))
 }
 
-/** How a template writes the ids of a class. */
+/** The writer of a class's ids, from its template. */
 const idsBy = (name: string, template: unknown, fields: Schema.Struct.Fields): Ids => {
   const make = idsOf(template)
-  if (make === undefined) throw configError(name, "`id` is no template: pass one of CacheKey.template")
+  if (make === undefined) throw configError(name, "`id` is not a template: pass one from CacheKey.template")
   return make(name, Object.keys(fields))
 }
 
@@ -167,17 +167,17 @@ const checkOptions = (name: string, options: Options): void => {
   }
   const fields = options.payload ?? {}
   if (typeof fields !== "object") {
-    throw configError(name, "`payload` is no object: pass fields, like { id: Schema.Int }")
+    throw configError(name, "`payload` is not an object: pass fields, like { id: Schema.Int }")
   }
   if (options.version !== undefined && typeof options.version !== "string") {
-    throw configError(name, "`version` is no text: pass one, like \"2\"")
+    throw configError(name, "`version` is not a string: pass one, like \"2\"")
   }
   if (!Array.isArray(options.ignore ?? [])) throw configError(name, "`ignore` is not a list of fields")
   for (const field of Reflect.ownKeys(fields)) checkField(name, field, fields[field])
   if (!Schema.isSchema(options.success)) throw configError(name, "`success` is not a schema")
   if (options.error !== undefined && !Schema.isSchema(options.error)) throw configError(name, "`error` is not a schema")
   const stranger = options.ignore?.find((field) => !Object.hasOwn(fields, field))
-  if (stranger !== undefined) throw configError(name, `\`ignore\` names "${String(stranger)}", which is no field`)
+  if (stranger !== undefined) throw configError(name, `\`ignore\` names "${String(stranger)}", which is not a field`)
   checkTags(name, options, fields)
 }
 
@@ -205,8 +205,8 @@ const refuseOpaque = (
 }
 
 /**
- * Copies the declared fields of a constructor's input, applies defaults, constructs classes, and settles what has
- * transformations and is relevant. With `of`: the fields alone that this object has.
+ * Copies the declared fields of a constructor's input, applies defaults, constructs classes, and settles relevant
+ * fields with transformations. With `of`, handles only the fields that this object has.
  */
 const assigner = (name: string, fields: Schema.Struct.Fields, relevant: Schema.Struct.Fields): Assign => {
   const names = Object.keys(fields)
@@ -242,7 +242,7 @@ const copied = (field: string, schema: Schema.Constraint): Maker =>
       self[field] = input[field]
     }
 
-/** An instance is kept: for a union of classes, Effect's constructor would make it an instance of the first one. */
+/** Keeps an instance. For a union of classes, Effect's constructor would convert it to an instance of the first one. */
 const instances = (name: string, field: string, schema: Schema.Constraint): Maker => {
   const is = SchemaParser.is(schema)
   const make = made(name, field, schema)
@@ -255,7 +255,7 @@ const instances = (name: string, field: string, schema: Schema.Constraint): Make
 const made = (name: string, field: string, schema: Schema.Constraint): Maker => {
   const make = SchemaParser.make(Schema.Struct({ [field]: schema }))
   return (self, input) => {
-    // Without a prototype: Effect takes an inherited property for a field of that name.
+    // Without a prototype, because Effect takes an inherited property for a field of that name.
     const given = Object.create(null) as Record<string, unknown>
     if (has(input, field)) given[field] = input[field]
     try {
@@ -273,14 +273,16 @@ const issueOf = (error: unknown): string => {
   return SchemaIssue.isIssue(cause) ? formatIssue(cause) : String(error)
 }
 
-/** The work of Effect's constructor on a value (it applies defaults, or makes instances of plain objects), and ours. */
+/**
+ * The work that a value needs from Effect's constructor (applying defaults, creating instances), and from this module.
+ */
 const construction = (ast: SchemaAST.AST) => {
   const found = { defaults: false, classes: false, transforms: false }
   const visit = (node: SchemaAST.AST) => {
     const ofClass = node._tag === "Declaration" && isClass(node)
     found.defaults ||= node.context?.constructorDefault !== undefined
     found.classes ||= ofClass
-    // A class alone transforms nothing: it makes instances.
+    // A class alone transforms nothing; it creates instances.
     found.transforms ||= node.encoding !== undefined && !ofClass
   }
   walk(ast, { suspended: "follow", visit })

@@ -1,4 +1,4 @@
-/** Ids from texts: ids of the library begin with `~`, and a text that is long or has no UTF-8 form is hashed. */
+/** Ids from texts. Ids of the library begin with `~`. A text that is long, or has no UTF-8 form, is hashed. */
 import { _SHA256 as Sha256 } from "@noble/hashes/sha2.js"
 import { isWellFormed, toBase64Url } from "../codec/bytes.ts"
 import { longTexts } from "../defaults/bounds.ts"
@@ -7,8 +7,8 @@ import { isListOfText, mistake } from "../options/options.ts"
 const maxBytes = 200
 
 /**
- * The digests of the last long texts. A program asks for the id of one key again and again, and to hash a text takes a
- * hundred times as long as to compare it.
+ * The digests of recent long texts. A program uses the id of one key repeatedly, and hashing a text takes a hundred
+ * times as long as comparing it.
  */
 export const remembered = new Map<string, string>()
 let rememberedUnits = 0
@@ -23,7 +23,7 @@ const digest = (text: string): string => {
 
 const remember = (text: string, digest: string): void => {
   if (text.length > longTexts.units) return
-  // A copy: a part of a larger text would keep all of that in memory.
+  // A copy, because a part of a larger text would keep all of it in memory.
   remembered.set(` ${text}`.slice(1), digest)
   rememberedUnits += text.length
   for (const oldest of remembered.keys()) {
@@ -33,7 +33,9 @@ const remember = (text: string, digest: string): void => {
   }
 }
 
-/** SHA-256 over UTF-16 units: every JavaScript string has exactly one form in them (lone surrogates have no UTF-8). */
+/**
+ * SHA-256 over UTF-16 units. Every JavaScript string has exactly one form in them, while lone surrogates have no UTF-8.
+ */
 export const hash = (text: string): string => {
   const bytes = new Uint8Array(text.length * 2)
   for (let i = 0; i < text.length; i++) {
@@ -44,37 +46,39 @@ export const hash = (text: string): string => {
   return toBase64Url(new Sha256().update(bytes).digest())
 }
 
-/** 48 bits of the digest: enough to tell the versions of one name apart. */
+/** 48 bits of the digest, enough to distinguish the versions of one name. */
 export const shortDigest = (text: string): string => digest(text).slice(0, 8)
 
 /**
  * `prefix + rest` up to 200 bytes of UTF-8, otherwise `prefix` and a hash of `rest`. A hash begins with `#`, so no
- * `rest` may begin with it: a hashed and a readable id could be the same.
+ * `rest` may begin with it. Otherwise a hashed and a readable id could be equal.
  */
 export const limit = (prefix: string, rest: string): string => {
   const text = prefix + rest
   return fits(text) ? text : `${prefix}#${digest(rest)}`
 }
 
-/** A string key is its own id; one that begins with `~` gets another `~`, so that it never equals an id of a class. */
+/** A string key is its own id. One that begins with `~` gets another `~`, so that it never equals an id of a class. */
 export const idOfString = (key: string): string => {
   const id = key.charCodeAt(0) === tilde ? `~${key}` : key
   return fits(id) ? id : `~#${digest(key)}`
 }
 
-/** What a function of the user gives as tags, as the cache stores it. */
+/** The stored form of the tags that a user's function returns. */
 export const escapeGiven = (tags: unknown): ReadonlyArray<string> => {
-  if (!isListOfText(tags)) throw mistake("A tags function gave no list of strings: let it give one, like [\"users\"]")
+  if (!isListOfText(tags)) {
+    throw mistake("A tags function returned no list of strings: let it return one, like [\"users\"]")
+  }
   return tags.map(idOfString)
 }
 
 const tilde = 0x7e
 
-/** The string key that an id belongs to; `undefined` where that is a key of a class, or where the id is a hash. */
+/** The string key of an id, or `undefined` if the id belongs to a key of a class, or is a hash. */
 export const stringOfId = (id: string): string | undefined =>
   id.charCodeAt(0) !== tilde ? id : id.charCodeAt(1) === tilde ? id.slice(1) : undefined
 
-// A UTF-16 unit is at most three bytes of UTF-8 (a surrogate pair is four): up to 66 units always fit.
+// A UTF-16 unit has at most three bytes of UTF-8 (a surrogate pair has four), so up to 66 units always fit.
 const fits = (text: string): boolean =>
   text.length <= 66
     ? isWellFormed(text)

@@ -1,4 +1,4 @@
-/** Whether a value is a key, for modules that need nothing else of key classes. */
+/** Whether a value is a key, for modules that need nothing else from key classes. */
 
 /** The member that makes an object a key. */
 export const keyTypeId = "~effect-cached/CacheKey"

@@ -2,14 +2,14 @@
 import { knownIds } from "../defaults/bounds.ts"
 import type { Fields, Property } from "./canonical.ts"
 
-/** A longer text is not remembered. */
+/** Longer texts are not remembered. */
 const maxUnits = 100
 
 /**
- * Remembers ids by the values of the fields, where all of them are primitives: a text that was just put together is
- * found in a `Map` more slowly than all the rest of a hit takes. A table of fixed size with one place for each hash. An
- * id takes a place when it is made twice without another one of that place in between, so that keys that are asked for
- * once neither cost more than their hash nor push out those that are asked for again and again.
+ * Remembers ids by the values of the fields, if all of them are primitives. Finding a freshly concatenated text in a
+ * `Map` takes longer than the rest of a hit. The table has a fixed size, with one slot for each hash. An id takes a
+ * slot when it is created twice without another id of that slot in between. So keys that are read once cost no more
+ * than their hash, and do not displace keys that are read repeatedly.
  */
 export const remembering = (
   properties: ReadonlyArray<Property>,
@@ -17,7 +17,7 @@ export const remembering = (
 ): (fields: Fields) => string => {
   const names = properties.map(({ name }) => name)
   if (names.length === 0 || !properties.every(({ primitive }) => primitive)) return makeId
-  // Made when it is needed: most classes of a program are not used in each of its processes.
+  // Created on demand, because a process rarely uses all classes of its program.
   let table: Table | undefined
 
   return (fields) => {
@@ -32,7 +32,7 @@ export const remembering = (
       hashes[place] = hash
       return ids[place] = id
     }
-    // The first of the two, because an entry has that: a `Map` finds the same object without comparing.
+    // The first of the two, because an entry has that one, and a `Map` finds the same object without comparing.
     const first = ids[place]!
     known[place] = { hash, values: names.map((name) => own(fields[name])), id: first }
     return first
@@ -41,7 +41,7 @@ export const remembering = (
 
 interface Table {
   readonly known: Array<Known | undefined>
-  /** The hash of the id that was made last for a place, and that id. */
+  /** The hash of the latest id for a slot, and that id. */
   readonly hashes: Int32Array
   readonly ids: Array<string | undefined>
 }
@@ -63,7 +63,7 @@ const isOf = ({ values }: Known, names: ReadonlyArray<string>, fields: Fields): 
   return true
 }
 
-/** `undefined`: a text is too long. Any hash will do: what it does not tell apart is compared. */
+/** `undefined` if a text is too long. Collisions are harmless, because the values are compared. */
 const hashOf = (names: ReadonlyArray<string>, fields: Fields): number | undefined => {
   let hash = 0
   for (let i = 0; i < names.length; i++) {
@@ -81,6 +81,6 @@ const hashOfNumber = (value: number): number => Number.isInteger(value) ? value 
 /** V8 copies shorter parts. */
 const shortestPart = 13
 
-/** A copy of a text: a part of a larger one would keep all of that in memory. */
+/** A copy of a text, because a part of a larger one would keep all of it in memory. */
 const own = (value: unknown): unknown =>
   typeof value === "string" && value.length >= shortestPart ? [value.slice(0, 1), value.slice(1)].join("") : value

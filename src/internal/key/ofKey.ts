@@ -3,7 +3,7 @@ import type { CacheKey } from "../../CacheKey.ts"
 import { idOfString } from "./id.ts"
 import type { KeyInfo } from "./info.ts"
 
-/** The members of a key that the engine reads: see `KeyClass` in define.ts. */
+/** The members of a key that the engine reads; see `KeyClass` in define.ts. */
 interface Own {
   readonly "~id": string
   readonly "~tags": ReadonlyArray<string>
@@ -14,19 +14,19 @@ export type Key = CacheKey<unknown, unknown, unknown> | string
 
 const none: ReadonlyArray<string> = []
 
-// A value that is no key has no id here; `validate` refuses it before the load.
+// A value that is not a key has no id here. `validate` refuses it before the load.
 export const idOf = (key: Key): string =>
   typeof key === "string" ? idOfString(key) : (key as unknown as Own | undefined)?.["~id"] as string
 
-/** The tags that every entry of a key has, whatever tags a read gives: its class and its indexes. */
+/** The tags that every entry of a key has, whatever tags a read gives: those of its class and its indexes. */
 const structuralTags = (key: Key): ReadonlyArray<string> =>
   typeof key === "string" ? none : (key as unknown as Own)["~class"].structuralTags(key)
 
-/** The tags of a key, where a read gives none. */
+/** The tags of a key, for a read that gives none. */
 export const tagsOf = (key: Key): ReadonlyArray<string> =>
   typeof key === "string" ? none : join(structuralTags(key), (key as unknown as Own)["~class"].ownTags(key))
 
-/** The tags of a key, with the given ones in place of those that its class declares. */
+/** The tags of a key, with the given ones in place of those its class declares. */
 export const tagsWith = (key: Key, given: ReadonlyArray<string>): ReadonlyArray<string> =>
   join(structuralTags(key), given)
 
@@ -36,5 +36,5 @@ const join = (first: ReadonlyArray<string>, second: ReadonlyArray<string>): Read
 export const infoOf = (key: Key): KeyInfo | undefined =>
   typeof key === "string" ? undefined : (key as unknown as Own | undefined)?.["~class"]
 
-/** Tags are escaped like string keys: those of the library begin with `~`, and none is longer than an id. */
+/** Tags are escaped like string keys, because tags of the library begin with `~`, and none is longer than an id. */
 export const escapeTag = idOfString

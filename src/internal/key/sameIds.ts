@@ -1,16 +1,16 @@
 /**
- * Whether two key classes of this program have the same ids. While none have, which is nearly always, a hit need not
- * look at the class of its key.
+ * Whether two key classes of this program have the same ids. This is rare, and until it happens a hit need not look at
+ * the class of its key.
  */
 import { keyClasses } from "../defaults/bounds.ts"
 import type { KeyInfo } from "./info.ts"
 
 export const sameIds = { exist: false }
 
-/** The newest class with these ids. Weak: a class that was collected makes no ids. */
+/** The newest class for each prefix. Weak, because a collected class creates no more ids. */
 const newest = new Map<string, WeakRef<KeyInfo>>()
 
-/** Notes a class, when it makes its first id. */
+/** Registers a class when it creates its first id. */
 export const noteClass = (prefix: string, info: KeyInfo): void => {
   const other = newest.get(prefix)?.deref()
   if (other !== undefined && other !== info) sameIds.exist = true

@@ -1,4 +1,4 @@
-/** The value that a field with a transformation has in a key: what its schema decodes. */
+/** The value that a field with a transformation has in a key: the one that its schema decodes. */
 import type * as Schema from "effect/Schema"
 import * as SchemaParser from "effect/SchemaParser"
 import { makeCompile } from "./canonical.ts"
@@ -8,8 +8,8 @@ import type { Canonical } from "./text.ts"
 const unchecked = { disableChecks: true }
 
 /**
- * Encodes a value and decodes it again, without checks. What cannot be encoded and decoded here (a value of another
- * type, a transformation of one way, or one that waits or needs services) stays as it is.
+ * Encodes a value and decodes it again, without checks. A value stays as it is if that is impossible here: a value of
+ * another type, a one-way transformation, or one that waits or needs services.
  */
 export const settling = (name: string, field: string, schema: Schema.Constraint): (value: unknown) => unknown => {
   const codec = schema as Schema.Codec<unknown, unknown>
@@ -18,7 +18,7 @@ export const settling = (name: string, field: string, schema: Schema.Constraint)
   let canonical: Canonical | undefined
   return (value) => {
     try {
-      // Beside a template a field may have no canonical text: that throws too.
+      // Beside a template, a field may have no canonical text. That throws too.
       const text = (canonical ??= makeCompile()(schema.ast)).encode
       const settled = decode(encode(value))
       if (text(settled) === text(value)) return value

@@ -1,6 +1,6 @@
-/** The place in the source at which a key class is defined. */
+/** The place in the source where a key class is defined. */
 
-/** A place in the source; the query tells apart what was made of one file by several evaluations. */
+/** A place in the source. The query distinguishes several evaluations of one file. */
 interface Site {
   readonly file: string
   readonly query: string
@@ -8,12 +8,12 @@ interface Site {
   readonly position: string
 }
 
-/** The functions of the library between the definition and the error that was made there. */
+/** The library's own frames between the definition and the error created there. */
 const ownFrames = 2
 
 /**
- * `undefined`: the platform does not say. The question costs more than the definition of a class, so it is asked only
- * when two classes meet.
+ * `undefined` if the platform does not provide it. Parsing costs more than defining a class, so it happens only when
+ * two classes meet.
  */
 export const siteOf = ({ stack }: Error): Site | undefined => {
   const frame = stack?.split("\n").filter((line) => positioned.test(line))[ownFrames]
@@ -24,8 +24,8 @@ export const siteOf = ({ stack }: Error): Site | undefined => {
 const positioned = /([^\s(@]*?)(\?[^:]*)?:(\d+:\d+)\)?$/
 
 /**
- * Whether two definitions may be one, evaluated again: by a hot reload, which may have moved it in its file, or by a
- * function that is called again.
+ * Whether two definitions may be the same one evaluated again: by a hot reload, which may have moved it within its
+ * file, or by a function that is called again.
  */
 export const mayBeOne = (one: Site | undefined, other: Site | undefined): boolean =>
   one === undefined || other === undefined ||

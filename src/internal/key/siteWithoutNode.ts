@@ -1,4 +1,4 @@
-/** In place of `site.ts` where programs are downloaded: a place in a bundle says nothing. */
+/** Replaces `site.ts` where programs are downloaded, because a place in a bundle is meaningless. */
 import type * as Site from "./site.ts"
 
 export const siteOf: typeof Site.siteOf = () => undefined

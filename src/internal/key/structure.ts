@@ -1,9 +1,9 @@
 /**
  * The fingerprint of schemas: a short hash of their structure.
  *
- * A schema is a graph of nodes (a recursive schema has circles). The label of a node leaves out annotations and names
- * of references. Equivalent nodes are merged, as in the minimization of automata, so a schema that was annotated,
- * copied or unrolled once has the graph of the original.
+ * A schema is a graph of nodes (a recursive schema has cycles). The label of a node leaves out annotations and names of
+ * references. Equivalent nodes are merged, as in the minimization of automata, so a schema that was annotated, copied
+ * or unrolled once has the same graph as the original.
  */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -15,7 +15,7 @@ const format = 1
 
 /**
  * A hash of the structure of the schemas, of both their type side and their JSON side, of `version`, and of the
- * template that writes the ids.
+ * template for the ids.
  */
 export const fingerprint = (
   schemas: ReadonlyArray<Schema.Constraint>,
@@ -35,12 +35,12 @@ const jsonSide = (schema: Schema.Constraint): string | null => {
   try {
     return write(SchemaAST.toEncoded(Schema.toCodecJson(schema).ast))
   } catch {
-    // No JSON form: its values are never written as JSON.
+    // No JSON form, so its values are never written as JSON.
     return null
   }
 }
 
-/** Calls `visit` on every node of a schema once. `suspended`: whether to follow `Schema.suspend`. */
+/** Calls `visit` once for every node of a schema. `suspended`: whether to follow `Schema.suspend`. */
 export const walk = (
   ast: SchemaAST.AST,
   options: { readonly suspended: "follow" | "skip"; readonly visit: (ast: SchemaAST.AST) => void }
@@ -57,7 +57,10 @@ export const walk = (
   }
 }
 
-/** The name of a declaration without representation in the schema: a change of it would not change the fingerprint. */
+/**
+ * The name of a declaration without representation in the schema. A change of such a declaration would not change the
+ * fingerprint.
+ */
 export const opaqueType = (
   ast: SchemaAST.AST,
   options: { readonly suspended: "follow" | "skip" }
@@ -143,7 +146,7 @@ const checkParts = (check: SchemaAST.Check<any>): Parts => {
 
 const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
 
-/** JSON with sorted keys; a value that JSON does not know is written as its type and text. */
+/** JSON with sorted keys. A value that JSON does not support is written as its type and text. */
 const stable = (value: unknown): string => {
   if (Array.isArray(value)) return `[${value.map(stable).join(",")}]`
   if (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
@@ -178,7 +181,7 @@ const node = (suspended: SchemaAST.AST, nodes: Map<SchemaAST.AST, Node>): Node =
   return made
 }
 
-// `Schema.suspend` is skipped: it is a notation for circles, and has no meaning of its own.
+// `Schema.suspend` is skipped, because it is only a notation for cycles.
 const resolve = (ast: SchemaAST.AST): SchemaAST.AST => {
   const seen = new Set<SchemaAST.AST>()
   let target = ast

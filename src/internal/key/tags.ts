@@ -1,4 +1,4 @@
-/** The tags of keys: of their class, of its indexes, and those that the class declares. */
+/** The tags of keys: of their class, of its indexes, and those the class declares. */
 import { isListOfText } from "../options/options.ts"
 import { type Fields, has, type Property } from "./canonical.ts"
 import { escapeGiven, idOfString, limit } from "./id.ts"
@@ -13,7 +13,7 @@ export interface TagOptions {
 
 interface KeyTags {
   readonly info: Pick<KeyInfo, "tag" | "structuralTags" | "ownTags" | "indexTagOf">
-  /** The tags of the indexes, then those that the class declares. */
+  /** The tags of the indexes, then those the class declares. */
   readonly declared: TagsOf
 }
 
@@ -24,7 +24,7 @@ const always = (tags: ReadonlyArray<string>): TagsOf => {
   return () => frozen
 }
 
-/** Copies fields as a constructor does; with `of`, those that it has. */
+/** Copies fields like a constructor. With `of`, copies only the fields that this object has. */
 export type Assign = (self: Record<string, unknown>, input: unknown, of?: object) => void
 
 export const keyTags = (
@@ -33,7 +33,7 @@ export const keyTags = (
   properties: ReadonlyArray<Property>,
   assign: Assign
 ): KeyTags => {
-  // Without the fingerprint: an invalidation reaches every version of the class.
+  // Without the fingerprint, because an invalidation reaches every version of the class.
   const tag = `~${name}`
   const indexes = (options.indexes ?? []).map((index) => makeIndex(name, fieldsOf(index), properties))
   const ownTags = own(options)
@@ -59,11 +59,10 @@ interface Index {
   readonly tag: (values: Fields) => string
 }
 
-/** The fields of an index, sorted. */
 const fieldsOf = (index: PropertyKey | ReadonlyArray<PropertyKey>): ReadonlyArray<string> =>
   (Array.isArray(index) ? index : [index]).map(String).sort()
 
-/** A set of fields as text. Each name has its length before it, because it may have any character. */
+/** A set of fields as text. The length precedes each name, because a name may contain any character. */
 const setText = (fields: ReadonlyArray<string>): string => fields.map(string).join("")
 
 const makeIndex = (name: string, fields: ReadonlyArray<string>, properties: ReadonlyArray<Property>): Index => {
@@ -78,7 +77,7 @@ const makeIndex = (name: string, fields: ReadonlyArray<string>, properties: Read
 const valueText = (name: string, property: Property): (values: Fields) => string => {
   const encode = encoder(name, [property])
   return (values) => {
-    // A property that every object inherits is no value of a field.
+    // A property that every object inherits is not a field's value.
     const value = has(values, property.name) ? values[property.name] : undefined
     return encode(value === undefined && property.optional ? {} : { [property.name]: value })
   }
@@ -117,7 +116,7 @@ export const checkTags = (
 ): void => {
   const tags: unknown = options.tags ?? []
   if (typeof tags !== "function" && !isListOfText(tags)) {
-    throw configError(name, "`tags` is neither a list of strings nor a function that gives one")
+    throw configError(name, "`tags` is neither a list of strings nor a function that returns one")
   }
   const indexes: unknown = options.indexes ?? []
   if (!Array.isArray(indexes)) throw configError(name, "`indexes` is not a list of fields")
@@ -129,7 +128,7 @@ export const checkTags = (
     const twice = index.find((field, i) => index.indexOf(field) !== i)
     const set = setText(index)
     if (index.length === 0) throw configError(name, "`indexes` has a combination of no fields")
-    if (stranger !== undefined) throw configError(name, `\`indexes\` names "${stranger}", which is no field`)
+    if (stranger !== undefined) throw configError(name, `\`indexes\` names "${stranger}", which is not a field`)
     if (both !== undefined) throw configError(name, `the field "${both}" cannot be both ignored and an index`)
     if (twice !== undefined) throw configError(name, `\`indexes\` names "${twice}" twice in one combination`)
     if (seen.has(set)) {

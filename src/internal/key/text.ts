@@ -7,11 +7,11 @@ export interface Canonical {
   readonly is: (value: unknown) => boolean
   /** Throws `Mismatch` for a value of another type. */
   readonly encode: (value: unknown) => string
-  /** All its values are primitives, whose texts differ even between schemas. */
+  /** All values are primitives, whose texts differ even between schemas. */
   readonly primitive: boolean
 }
 
-/** A schema that has no canonical form. */
+/** A schema without a canonical form. */
 export class Refused extends Error {}
 
 /** A value that is not of its schema's type. */
@@ -30,10 +30,8 @@ export const describe = (value: unknown): string =>
     ? `an object of class ${value.constructor?.name ?? "none"}`
     : `a ${typeof value}`
 
-/** Compiles the type side of a schema. */
 export type Compile = (ast: SchemaAST.AST) => Canonical
 
-/** The text of a string. */
 export const string = (value: string): string => `${value.length}:${value}`
 
 /** The text of any primitive but a symbol. `-0` is `0`, as for `===` and in a `Map`; `NaN` is itself. */

@@ -13,7 +13,7 @@ import { toMillis } from "../../Ttl.ts"
 import { chunk, many } from "../defaults/bounds.ts"
 import { mistake, refuseUnknown, requireType } from "../options/options.ts"
 
-/** The fibers that wait for one name, in the order in which they came, each at a latch of its own. */
+/** The fibers that wait for one name, in the order of their arrival, each with its own latch. */
 type Line = Set<Latch.Latch>
 
 interface Self {
@@ -29,16 +29,16 @@ interface Asked {
 
 interface Held extends Asked {
   readonly token: bigint
-  /** On the monotonic clock: from then on another may hold it, unless it was renewed. */
+  /** On the monotonic clock. After that another may hold the lock, unless it was renewed. */
   readonly untilMillis: number
 }
 
-/** How long after the end of a lease the next fiber tries: not before the end, and not much later. */
+/** The delay of the next attempt after the end of a lease: never before the end, and not much later. */
 const graceMillis = 5
 
 const steps = ["tryAcquire", "renew", "release"]
 
-/** The locks that were made here; some are opened with their first use. */
+/** The locks created in this module. Some are opened by their first use. */
 const made = new WeakMap<Lock, Effect.Effect<Self, LockError>>()
 
 export const make = (backend: Backend): Lock => {
@@ -61,7 +61,7 @@ export const make = (backend: Backend): Lock => {
   return lock
 }
 
-/** A lock that is opened with its first use: `open` answers the same one always. */
+/** A lock that its first use opens. `open` always answers with the same one. */
 export const lazily = (name: string, open: Effect.Effect<Lock, LockError>): Lock => {
   const lock: Lock = {
     name,
@@ -73,8 +73,8 @@ export const lazily = (name: string, open: Effect.Effect<Lock, LockError>): Lock
 }
 
 /**
- * Runs an effect while it holds a lock, with less around it than in a scope; `undefined`: the lock was not made here,
- * and has `acquire` alone. An effect that ends at once needs no fiber that renews.
+ * Runs an effect while it holds a lock, with less overhead than a scope. `undefined` if the lock was not created in
+ * this module, and has only `acquire`. An effect that ends at once needs no renewing fiber.
  */
 export const during = <A, E, R>(
   lock: Lock,
@@ -91,12 +91,12 @@ export const during = <A, E, R>(
       )))
 }
 
-/** Acquires a lock until the scope closes in which it is held together with others. */
+/** Acquires a lock until the scope closes, which holds it together with others. */
 export type Acquire = (asked: Asked) => Effect.Effect<void, LockError>
 
 /**
- * Acquires locks that are held together: one fiber renews them all, and many are released in one step where the backend
- * has one. The loss of one is not reported. Locks that were not made here are held one by one.
+ * Acquires locks that are held together: one fiber renews all of them, and the backend may release many in one step.
+ * The loss of one is not reported. Locks that were not created in this module are held one by one.
  */
 export const together = (lock: Lock, scope: Scope.Scope): Acquire => {
   const opened = made.get(lock)
@@ -134,11 +134,11 @@ const releaseAll = (self: Self, all: ReadonlyArray<Held>): Effect.Effect<void> =
 
 interface Pieces {
   readonly size: number
-  /** So many are waited for before the next one begins. */
+  /** How many pieces run at the same time. */
   readonly atOnce: number
 }
 
-/** Runs something for the pieces of a long list, each of which begins in a turn of its own. */
+/** Runs a function for the pieces of a long list. Each piece begins in a turn of its own. */
 const inPieces = (
   all: ReadonlyArray<Held>,
   { atOnce, size }: Pieces,
@@ -156,7 +156,7 @@ const inPieces = (
   })
 }
 
-/** As `inPieces`, where each lock is a step of its own. */
+/** `inPieces`, with a separate step for each lock. */
 const eachOf = (
   all: ReadonlyArray<Held>,
   atOnce: number,
@@ -168,7 +168,7 @@ const eachOf = (
     (piece) => Effect.forEach(piece, run, { concurrency: "unbounded", discard: true })
   )
 
-/** Renews every third of the lease; one that does not answer keeps the others waiting for another third at most. */
+/** Renews every third of the lease. One unanswered renewal delays the others by at most another third. */
 const renewing = ({ backend }: Self, all: Set<Held>, leaseMillis: number): Effect.Effect<never> => {
   const third = leaseMillis / 3
   const renew = (held: Held) =>
@@ -178,14 +178,14 @@ const renewing = ({ backend }: Self, all: Set<Held>, leaseMillis: number): Effec
         if (Exit.isSuccess(exit) && Option.contains(exit.value, false)) all.delete(held)
       }
     )
-  // One that does not answer keeps no other from being renewed.
+  // An unanswered renewal keeps no other lock from being renewed.
   const renewAll = Effect.suspend(() => eachOf(Array.from(all), Infinity, renew))
   return Effect.forever(Effect.andThen(Effect.sleep(third), renewAll))
 }
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-/** Only the sleep can be interrupted: otherwise a granted lock could be lost without being released. */
+/** Only the sleep can be interrupted. Otherwise a granted lock could be lost without being released. */
 const whenHeld = <A, E, R>(
   self: Self,
   asked: Asked,
@@ -213,13 +213,13 @@ const check = (name: string, options: AcquireOptions): Asked => {
   if (!(leaseMillis > 0 && leaseMillis < Infinity)) {
     throw mistake(`lease must be longer than 0 and finite, not ${leaseMillis} ms`)
   }
-  if (waitMillis < 0) throw mistake(`wait must not be negative, as ${waitMillis} ms is`)
+  if (waitMillis < 0) throw mistake(`wait must not be negative, but is ${waitMillis} ms`)
   return { name, leaseMillis, waitMillis }
 }
 
 const millisOf = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
-/** Waits in line for the lock; a number: `wait` is over, and the holder has its lease for so many milliseconds. */
+/** Waits in line for the lock. A number means that `wait` is over, and is the time left of the holder's lease. */
 const waiting = (self: Self, asked: Asked, restore: Restore): Effect.Effect<Held | number, LockError> =>
   Effect.suspend(() => {
     const latch = Latch.makeUnsafe()
@@ -241,7 +241,7 @@ interface Place {
   readonly latch: Latch.Latch
   readonly line: Line
   readonly sleep: (millis: number) => Effect.Effect<unknown>
-  /** Ends the watch of the backend, where there is one. */
+  /** Ends the watch of the backend, if any. */
   unwatch: (() => void) | undefined
 }
 
@@ -255,7 +255,7 @@ const turns = Effect.fnUntraced(function*(
   const end = millisOf(clock) + asked.waitMillis
   let leftMillis = asked.leaseMillis
   for (;;) {
-    // Before the attempt: a wake-up during it must lead to another one.
+    // Before the attempt, because a wake-up during the attempt must trigger another one.
     latch.closeUnsafe()
     const now = millisOf(clock)
     let retryMillis = Infinity
@@ -309,7 +309,7 @@ const untilLost = Effect.fnUntraced(function*({ backend }: Self, { leaseMillis, 
     const left = () => Math.max(0, until - millisOf(clock))
     yield* Effect.sleep(Math.min(leaseMillis / 3, left()))
     const asked = millisOf(clock)
-    // A failure, or no answer in time, does not say that the lock is lost: another attempt follows while the lease
+    // A failure, or no answer in time, does not mean that the lock is lost. Another attempt follows while the lease
     // lasts.
     const renewal = yield* Effect.exit(Effect.timeoutOption(backend.renew(name, token, leaseMillis), left()))
     const answer = renewal._tag === "Success" ? Option.getOrUndefined(renewal.value) : undefined

@@ -9,8 +9,8 @@ interface Held {
 }
 
 /**
- * A fencing token larger than the last one, and at least the microseconds since 1970. So tokens grow even where the
- * last one was lost, with the process or with a deleted file, and a resource that remembers it accepts the next.
+ * A fencing token larger than the last one, and at least the microseconds since 1970. So tokens grow even if the last
+ * one was lost, with the process or with a deleted file, and a resource that remembers it accepts the next one.
  */
 export const nextToken = (last: bigint, clock: Clock.Clock): bigint => {
   const micros = clock.currentTimeNanosUnsafe() / 1000n

@@ -1,4 +1,4 @@
-/** The options that stores and layers in a folder share. `what` names the function that has them, in errors. */
+/** The options that stores and layers in a folder share. `what` is the name of the called function, for errors. */
 import * as ByteSize from "effect/ByteSize"
 import * as Option from "effect/Option"
 import * as Defaults from "../defaults/options.ts"
@@ -12,7 +12,6 @@ export const checkDirectory = (what: string, directory: unknown): void => {
   throw mistake(`${what}: "directory" is a path, not a URL like "${directory}": use fileURLToPath of node:url`)
 }
 
-/** The option `trustFolder`. */
 export const trustOf = (what: string, given: boolean | undefined): boolean => {
   if (given === undefined || typeof given === "boolean") return given === true
   throw mistake(`${what}: "trustFolder" is true or false`)
@@ -26,7 +25,7 @@ interface Sizes {
 interface Limits {
   readonly leastMaxSize: number
   readonly valueShare: number
-  /** The default; else that of folders. */
+  /** The default, unless it is that of folders. */
   readonly maxSize?: number
 }
 
@@ -57,7 +56,6 @@ const bytes = (what: string, name: string, given: ByteSize.Input | undefined): n
   }
 }
 
-/** A size in bytes. */
 export const sizeAboveZero = (name: string, given: ByteSize.Input): number => {
   const size = ByteSize.fromInput(given)
   if (Option.isSome(size) && size.value !== ByteSize.zero) return Number(size.value)

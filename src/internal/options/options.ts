@@ -3,38 +3,35 @@ import { CacheConfigError } from "../../CacheError.ts"
 import type * as Ttl from "../../Ttl.ts"
 import { toMillis } from "../../Ttl.ts"
 
-/** The error about a mistake in what a call was given. */
 export const mistake = (message: string): CacheConfigError => new CacheConfigError({ message })
 
-/** Throws a `CacheConfigError` unless a rule holds. */
 export const refuseUnless: (holds: boolean, message: string) => asserts holds = (holds, message) => {
   if (!holds) throw mistake(message)
 }
 
-/** Throws for options that are missing, or are no object. */
+/** Throws for options that are missing, or are not an object. */
 export const requireObject = (what: string, options: unknown, example = "an object"): void => {
   if (typeof options === "object" && options !== null && !Array.isArray(options)) return
   throw mistake(`${what} got no options: pass ${example}`)
 }
 
-/** A duration above zero, in milliseconds. */
 export const positiveMillis = (name: string, input: Ttl.Input): number => {
   const millis = toMillis(input, name)
   if (millis > 0) return millis
   throw mistake(`${name} is longer than nothing, not ${millis} ms`)
 }
 
-/** Throws for what is no list. A string is iterable too, but its letters are not what was meant. */
+/** Throws for a value that is not a list. A string is iterable too, but its letters are not the intended elements. */
 export const requireList = (what: string, given: unknown, element: string): void => {
   if (typeof given === "object" && given !== null && Symbol.iterator in given) return
   throw mistake(`${what} got no list: for one ${element} pass [${element}]`)
 }
 
-/** What is thrown about options, with the call that was given them. */
+/** Adds the name of the call to an error about its options. */
 export const inCall = (call: string, thrown: unknown): unknown =>
   thrown instanceof CacheConfigError ? mistake(`${call}: ${thrown.message}`) : thrown
 
-/** Runs a check whose mistake names the call. */
+/** Runs a check whose error names the call. */
 export const within = <A>(call: string, check: () => A): A => {
   try {
     return check()
@@ -43,11 +40,11 @@ export const within = <A>(call: string, check: () => A): A => {
   }
 }
 
-/** The names of several lists. A call and no spread: bundlers leave out a call whose result is not used. */
+/** The names of several lists. A call instead of a spread, because bundlers drop a call whose result is unused. */
 export const namesIn = (...lists: ReadonlyArray<Iterable<string>>): ReadonlySet<string> =>
   new Set(lists.flatMap((list) => Array.from(list)))
 
-/** Throws for the first option that is not in `known`: a misspelt option must not be ignored in silence. */
+/** Throws for the first option that is not in `known`, because a misspelt option must not be ignored silently. */
 export const refuseUnknown = (
   what: string,
   options: object,
@@ -58,11 +55,10 @@ export const refuseUnknown = (
   if (unknown !== undefined) throw mistake(`${what} has ${noOption(unknown, known)}`)
 }
 
-/** The first option that is not in `known`. */
 export const unknownOf = (options: object, known: ReadonlySet<string> | ReadonlyArray<string>): string | undefined =>
   Object.keys(options).find((option) => !("has" in known ? known.has(option) : known.includes(option)))
 
-/** Says that there is no such option; `home`: where there is one. */
+/** The message about an unknown option. `home` says where the option exists. */
 export const noOption = (
   option: string,
   known: ReadonlySet<string> | ReadonlyArray<string>,
@@ -74,7 +70,7 @@ export const noOption = (
   return `no option "${option}": ${hint === undefined ? "it" : `${hint} It`} knows ${names.join(", ")}`
 }
 
-/** The name that was probably meant: at most every third letter is wrong, missing or too many. */
+/** The name that was probably meant, with at most every third letter wrong, missing or added. */
 export const nearest = (given: string, names: ReadonlyArray<string>): string | undefined => {
   let best: string | undefined
   let least = Math.floor(given.length / 3) + 1
@@ -101,37 +97,39 @@ const distanceOf = (a: string, b: string): number => {
   return rows[a.length]![b.length]!
 }
 
-/** Whether a value is a list of strings: a string alone is none, though it has letters. */
+/** Whether a value is a list of strings. A string alone is not, although it is iterable. */
 export const isListOfText = (value: unknown): value is ReadonlyArray<string> =>
   Array.isArray(value) && value.every((one) => typeof one === "string")
 
-/** Throws a `CacheConfigError` for a wrong value of an option; `of` names the function or layer that was given it. */
+/** Throws a `CacheConfigError` for an invalid value of an option. `of` names the called function or layer. */
 type Check<A> = (given: A, of: string) => void
 
-/** A check for each option of a type: an option without its check does not compile, nor a check without its option. */
+/**
+ * A check for each option of a type. An option without a check does not compile, and neither does a check without an
+ * option.
+ */
 export type Checks<O> = { readonly [Name in keyof O]-?: Check<O[Name]> }
 
-/** A check that accepts a missing option. */
+/** Makes a check accept a missing option. */
 export const optional = <A>(check: Check<A>): Check<A | undefined> => (given, of) => {
   if (given !== undefined) check(given, of)
 }
 
-/** Checks all options of one list. */
 export const checkAll = <O extends object>(of: string, options: O, checks: Checks<O>): void => {
   for (const name of Object.keys(checks) as Array<keyof O>) checks[name](options[name], of)
 }
 
-/** As `checkAll`, of a list that may be missing: only what is given is looked at, because every miss is checked. */
+/** `checkAll` for a list that may be missing. Only the given options are checked, because this runs on every miss. */
 export const checkGiven = <O extends object>(
   of: string,
   options: O,
   checks: { readonly [Name in keyof O]?: Check<O[Name]> }
 ): void => {
-  // own checks only: every object has a `constructor`, and some programs add to `Object.prototype`
+  // Own checks only, because every object has a `constructor`, and some programs extend `Object.prototype`.
   for (const name in options) if (Object.hasOwn(checks, name)) checks[name]!(options[name], of)
 }
 
-// guards are made for each call
+// Cached, because guards are created for each call.
 const namesOfChecks = new WeakMap<object, ReadonlySet<string>>()
 
 const namesOf = (checks: object): ReadonlySet<string> => {
@@ -140,13 +138,13 @@ const namesOf = (checks: object): ReadonlySet<string> => {
   return names
 }
 
-/** As `checkAll`, where the list is all that may be given. */
+/** `checkAll`, and no other options are allowed. */
 export const checkOptions = <O extends object>(of: string, options: O, checks: Checks<O>): void => {
   refuseUnknown(of, options, namesOf(checks))
   checkAll(of, options, checks)
 }
 
-/** The answer of a condition of the user's. A promise of one is true whatever it promises, and is not what was meant. */
+/** The answer of a user's condition. A promise is truthy whatever it resolves to, and is refused as a mistake. */
 export const answerOf = (name: string, answer: unknown): boolean => {
   if (typeof answer === "boolean") return answer
   throw mistake(
@@ -156,7 +154,6 @@ export const answerOf = (name: string, answer: unknown): boolean => {
   )
 }
 
-/** Throws where a required option is missing or of another type. */
 export const requireType = (
   what: string,
   options: object,

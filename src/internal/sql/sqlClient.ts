@@ -1,4 +1,7 @@
-/** A client of `effect/sql` that asks no database. Loaded where a transaction is open, and the program's client unknown. */
+/**
+ * A client of `effect/sql` without a database. Loaded only if a transaction is open and the program's client is
+ * unknown.
+ */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
@@ -8,8 +11,8 @@ import * as Statement from "effect/sql/Statement"
 type Service = Context.Service<SqlClient.TransactionConnection, SqlClient.TransactionConnection.Service>
 
 /**
- * A client for its `afterCommit` alone: it knows every transaction of its service. The program's own is often not in the
- * context, where a service of the program has kept it.
+ * A client that serves only for its `afterCommit`, which works for every transaction of its service. The program's own
+ * client is often not in the context, because a service of the program holds it.
  */
 export const makeClient = (transactionService: Service): Effect.Effect<SqlClient.SqlClient> =>
   Effect.provide(

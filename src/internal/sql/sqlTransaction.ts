@@ -1,7 +1,7 @@
 /**
- * The open SQL transaction of `effect/sql`, and what is to happen after its commit.
+ * The open SQL transaction of `effect/sql`, and the actions after its commit.
  *
- * Services of `effect/sql` are named here instead of imported: a program without SQL loads none of it.
+ * Services of `effect/sql` are named here instead of imported, so that a program without SQL loads none of it.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -21,8 +21,8 @@ const CurrentService = Context.Reference<Service | undefined>("effect/sql/Curren
 export const Client = Context.Service<SqlClient>("effect/sql/SqlClient")
 
 /**
- * The open transaction, or savepoint, of a context. What runs after its commit still has the name of the service,
- * but not the service itself.
+ * The open transaction, or savepoint, of a context. An effect that runs after the commit still sees the name of the
+ * service, but not the service itself.
  */
 export const openTransaction = (context: Context.Context<never>): object | undefined => {
   const service = Context.get(context, CurrentService)
@@ -30,11 +30,11 @@ export const openTransaction = (context: Context.Context<never>): object | undef
 }
 
 /**
- * Runs an effect after the commit of the open transaction, and not at all where that is rolled back; at once where none
- * is open.
+ * Runs an effect after the commit of the open transaction, and never if it is rolled back. Runs it at once if no
+ * transaction is open.
  *
- * A transaction that does not say when it is committed is not waited for: the effect runs at once, for what has been
- * read before, and again when the fiber ends, for what others have read until then.
+ * A transaction that does not report its commit is not awaited. The effect then runs at once, for earlier reads, and
+ * again when the fiber ends, for the reads of others until then.
  */
 export const afterCommit = <R>(effect: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> =>
   Effect.withFiber((fiber) => {
@@ -53,7 +53,6 @@ export const afterCommit = <R>(effect: Effect.Effect<void, never, R>): Effect.Ef
     })
   })
 
-/** The client whose transaction is open. */
 const clientOf = (context: Context.Context<any>): Effect.Effect<SqlClient> => {
   const service = Context.get(context, CurrentService)!
   const client = Context.getOrUndefined(context, Client)
@@ -61,13 +60,13 @@ const clientOf = (context: Context.Context<any>): Effect.Effect<SqlClient> => {
 }
 
 /**
- * A client of the same transactions. Without Node there is none: what is bundled for browsers is not to have a database
- * client in it.
+ * A client for the same transactions. Without Node there is none, because a browser bundle must not contain a database
+ * client.
  */
 const makeClient = (service: Service): Effect.Effect<SqlClient> =>
   Effect.flatMap(Effect.promise(() => import("#node/internal/sql/sqlClient")), ({ makeClient }) => makeClient(service))
 
-/** How many effects are repeated at the end of a fiber: bounded, because it may live as long as the program. */
+/** How many effects are repeated at the end of a fiber. Bounded, because the fiber may live as long as the program. */
 const repeats = new WeakMap<Fiber.Fiber<any, any>, number>()
 
 const repeatAtEnd = (fiber: Fiber.Fiber<any, any>, effect: Effect.Effect<void, never, any>): void => {

@@ -1,4 +1,4 @@
-/** Completes a store: derives the operations that its core does not have. */
+/** Completes a store by deriving the operations that its core lacks. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -58,7 +58,7 @@ export const complete = (core: StoreCore): Store => {
   const { clear, increment, scan } = core
   const all = scan && Stream.suspend(() => scan())
   const counters = increment === undefined ? countersOf(core.name) : undefined
-  // The counters at once: an interruption ends the waiting alone.
+  // The counters at once, because an interruption ends only the wait.
   const emptyAll = (clear: Store["clear"]) =>
     Effect.suspend(() => {
       counters?.clear()
@@ -86,7 +86,7 @@ export const complete = (core: StoreCore): Store => {
     ...derived,
     ...counters?.port,
     ...given,
-    // It cannot be derived from `scan` and `remove`: the loads of ids that are not stored cannot be listed.
+    // Not derivable from `scan` and `remove`, because the loads of ids that are not stored cannot be listed.
     clear: clear === undefined ? unsupported("clear") : emptyAll(clear)
   } as Store
 }

@@ -1,9 +1,11 @@
-/** Conditions on a stored entry: of `set`, of `touch`, and of `acquire` with a rejected entry. */
+/** Conditions on a stored entry: those of `set` and `touch`, and of `acquire` with a rejected entry. */
 import type { Stored } from "../../CacheEntry.ts"
 import type { SetCondition, TouchOptions } from "../../ports/store.ts"
 import { noneIsGone, type TagTable } from "./markers/markers.ts"
 
-/** An entry counts as present unless it has expired or a tag of it was invalidated hard. A stale one is present. */
+/**
+ * An entry counts as present unless it has expired or one of its tags was invalidated hard. A stale entry is present.
+ */
 export const isLive = (entry: Stored | undefined, now: number, tags: Pick<TagTable, "version">): entry is Stored =>
   entry !== undefined && entry.meta.expiresAt > now && noneIsGone(tags, entry.meta.tags)
 
@@ -24,9 +26,9 @@ export const holds = (
 }
 
 /**
- * The entry with other deadlines. Another soft deadline is one by hand, and then its lifetime is no strategy's constant
- * any more; reads alone name the write, whose soft deadline they may have limited. `undefined` where it is not present,
- * or has another `writeId` than the one given.
+ * The entry with other deadlines, or `undefined` if it is not present, or has another `writeId` than the given one. A
+ * changed soft deadline without a `writeId` was set by hand, so the lifetime is no longer a strategy's constant. Only
+ * reads name the write, because they may have limited its soft deadline.
  */
 export const touched = (
   entry: Stored | undefined,
@@ -44,6 +46,6 @@ export const touched = (
   }
 }
 
-/** Whether there is an entry, and another one than the reader rejected. */
+/** Whether there is an entry other than the one the reader rejected. */
 export const isOtherWrite = (entry: Stored | undefined, rejectedWriteId: string | undefined): entry is Stored =>
   entry !== undefined && entry.meta.writeId !== rejectedWriteId

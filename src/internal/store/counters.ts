@@ -1,4 +1,4 @@
-/** Counters: integers that are read, changed and written in one step. The functions work over any table of counters. */
+/** Counters: integers that are read, changed and written in one step. The functions work on any table of counters. */
 import { StoreError } from "../../CacheError.ts"
 import type { SyncCounters } from "../../ports/storage.ts"
 import type { Counter } from "../../ports/store.ts"
@@ -15,7 +15,7 @@ export const make = (): Counters => {
   const counters = new Map<string, Counter>()
   let sweepAt = sweepFloor
 
-  // Expired counters are removed when the table has doubled: O(1) a counter.
+  // Expired counters are removed when the table has doubled, which costs O(1) for each counter.
   const sweep = (now: number) => {
     for (const [name, { expiresAt }] of counters) if (expiresAt <= now) counters.delete(name)
     sweepAt = Math.max(sweepFloor, counters.size * 2)
@@ -36,23 +36,21 @@ export const make = (): Counters => {
   }
 }
 
-/** The counter, unless it has expired. */
 export const live = (self: SyncCounters, name: string, now: number): Counter | undefined => {
   const counter = self.get(name)
   return counter !== undefined && counter.expiresAt > now ? counter : undefined
 }
 
 interface Addition {
-  /** The name of the store, for an error. */
   readonly store: string
   readonly name: string
   readonly by: number
   readonly now: number
-  /** Counts only where the counter is created; default: it never expires. */
+  /** Used only when the counter is created. By default it never expires. */
   readonly expiresAt: number | undefined
 }
 
-/** Adds, and answers the sum. Throws a `StoreError` where the sum is no safe integer. To add 0 creates no counter. */
+/** Adds, and returns the sum. Throws a `StoreError` if the sum is not a safe integer. Adding 0 creates no counter. */
 export const increment = (self: SyncCounters, { by, expiresAt = Infinity, name, now, store }: Addition): number => {
   const counter = live(self, name, now)
   const value = (counter?.value ?? 0) + by
@@ -61,7 +59,7 @@ export const increment = (self: SyncCounters, { by, expiresAt = Infinity, name, 
   return value
 }
 
-/** Gives a counter another expiry; `false`: there is no counter. */
+/** Gives a counter another expiry. `false` if it does not exist. */
 export const touch = (
   self: SyncCounters,
   name: string,
@@ -72,7 +70,7 @@ export const touch = (
   return counter !== undefined
 }
 
-/** Removes a counter; `false`: there was none, or it had expired. */
+/** Removes a counter. `false` if it did not exist, or had expired. */
 export const remove = (self: SyncCounters, name: string, now: number): boolean => {
   const isLive = live(self, name, now) !== undefined
   return self.remove(name) && isLive

@@ -7,16 +7,16 @@ const parts: Parts.Parts<StorageCapabilities> = { shared: "a boolean", lasting: 
 
 type Given = Pick<Storage, "name" | "capabilities"> & Pick<SyncStorage, "tags"> & { readonly setIfAbsent?: unknown }
 
-/** Whether markers are kept among the entries of a storage. Throws for capabilities that make no sense. */
+/** Whether markers are kept among the entries of a storage. Throws for contradictory capabilities. */
 export const keepsMarkers = (what: string, { capabilities = {}, name, setIfAbsent, tags }: Given): boolean => {
   Parts.check(`${what} capabilities`, capabilities, parts, [])
   const { lasting, shared = false } = capabilities
   if (!shared) return tags === undefined && (lasting ?? setIfAbsent !== undefined)
-  if (lasting === false) throw mistake(`${what}: "${name}" is shared, so it is lasting too`)
+  if (lasting === false) throw mistake(`${what}: "${name}" is shared, so it must be lasting too`)
   if (tags !== undefined) return false
   if (setIfAbsent !== undefined) return true
   throw mistake(
-    `${what}: "${name}" is shared, and cannot make one marker of a tag for all processes. Give it ` +
+    `${what}: "${name}" is shared, and cannot create one marker of a tag for all processes. Give it ` +
       "`setIfAbsent`; if one process at a time uses it, it is `lasting` and not `shared`"
   )
 }

@@ -1,31 +1,30 @@
 /**
- * Leases inside one process, and the rules that every table of leases shares. The owner is the process that loads; the
- * generation decides whether a result may be stored. A lease that ran out does not end its generation, so a slow leader
- * can still store.
+ * Leases inside one process, and the rules that every table of leases shares. The owner is the loading process; the
+ * generation decides whether a result may be stored. An expired lease does not end its generation, so a slow leader can
+ * still store.
  */
 import type { SyncLeases } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions, Failures, Join } from "../../ports/store.ts"
 import { leaseLife, sharedFailureMillis } from "../defaults/processes.ts"
 import type { Tokens } from "../token.ts"
 
-/** The part of a lease that the rules need. */
 export interface Held {
   readonly owner: string
   readonly leaseMillis: number
   /** Exclusive until then. */
   readonly until: number
-  /** When a process last led beside the present owner. */
+  /** When a process last led beside the current owner. */
   readonly joinedAt: number | undefined
 }
 
-/** One lease: a plain record, which a store may keep. */
+/** One lease, as a plain record that a store may keep. */
 export interface Lease extends Held {
   readonly generation: string
   owner: string
   leaseMillis: number
   until: number
   joinedAt: number | undefined
-  /** From then on the record may be removed. */
+  /** After that the record may be removed. */
   dies: number
   failed: Failed | undefined
 }
@@ -40,19 +39,19 @@ interface Leases extends SyncLeases {
 
 export const newGeneration = (tokens: Tokens): string => tokens.next(16)
 
-/** How long a lease record is kept: an hour, or ten leases. A load that takes longer is not stored. */
+/** How long a lease record is kept: an hour, or ten leases. The result of a longer load is not stored. */
 export const lifeMillis = (leaseMillis: number) => Math.max(leaseLife.times * leaseMillis, leaseLife.leastMillis)
 
 /**
- * How long a lease is still exclusive: never longer than its length. After the clock was set back the lease begins
- * again, instead of lasting until the clock has caught up.
+ * How long a lease is still exclusive, and never longer than its length. After the clock was set back, the lease begins
+ * again instead of lasting until the clock has caught up.
  */
 export const leftOf = ({ leaseMillis, until }: Held, now: number): number =>
   Math.max(0, Math.min(until - now, leaseMillis))
 
 /**
- * How long a process that is not the owner has to wait; 0: it loads, alone or beside the owner. If the clock was set
- * back, no process waits for longer than `afterMillis`.
+ * How long a process other than the owner has to wait. 0 means that it loads, alone or beside the owner. If the clock
+ * was set back, no process waits for longer than `afterMillis`.
  */
 export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
   const left = leftOf(lease, now)
@@ -61,19 +60,21 @@ export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
   return Math.min(left, Math.max(0, Math.min(lease.joinedAt + join.afterMillis - now, join.afterMillis)))
 }
 
-/** Another joined in the future: the clock was set back, and the record begins again with now. */
+/**
+ * Whether another process joined in the future, because the clock was set back. The record then restarts at the current
+ * time.
+ */
 export const isJoinedAhead = ({ joinedAt }: Held, now: number): boolean => joinedAt !== undefined && joinedAt > now
 
-/** How long an `acquire` would have to wait, read without a write. 0 also where `acquire` must write to answer. */
+/** How long an `acquire` would have to wait, without a write. Also 0 if `acquire` must write to answer. */
 export const waitOf = (lease: Held | undefined, { join, owner }: AcquireOptions, now: number): number =>
   lease === undefined || lease.owner === owner || lease.until > now + lease.leaseMillis || isJoinedAhead(lease, now)
     ? 0
     : joinWaitOf(lease, join, now)
 
-/** Whether joining is recorded with the lease. */
 export const isRecorded = (join: Join): boolean => typeof join !== "boolean"
 
-/** The owner of a released lease: no token equals it, so it is never renewed by accident. */
+/** The owner of a released lease. No token equals it, so it is never renewed by accident. */
 export const noOwner = ""
 
 const sweepFloor = 1024
@@ -85,7 +86,7 @@ const occupy = (lease: Lease, { leaseMillis, owner }: Pick<AcquireOptions, "leas
   lease.dies = now + lifeMillis(leaseMillis)
 }
 
-/** The failure note, while it is kept. One in the future, after the clock was set back, is dropped too. */
+/** The failure note, while it is kept. A note from the future, after the clock was set back, is dropped too. */
 const remembered = ({ failed }: Lease, now: number): Failed | undefined =>
   failed !== undefined && Math.abs(now - failed.at) < sharedFailureMillis ? failed : undefined
 
@@ -135,7 +136,8 @@ const release = (lease: Lease, now: number, note: Uint8Array | undefined): void 
 export const make = (leases = new Map<string, Lease>()): Leases => {
   let sweepAt = sweepFloor
 
-  // Leases whose load never ended would stay for ever: they are removed when the table has doubled, O(1) an `acquire`.
+  // Leases whose load never ended would stay forever. They are removed when the table has doubled, which costs O(1) for
+  // each `acquire`.
   const sweep = (now: number) => {
     for (const [id, lease] of leases) if (lease.dies <= now) leases.delete(id)
     sweepAt = Math.max(sweepFloor, leases.size * 2)

@@ -8,8 +8,8 @@ import { many, turnMillis } from "../defaults/bounds.ts"
 import { monotonicMillis } from "../time/monotonic.ts"
 
 /**
- * Runs synchronous steps in groups, and yields to other fibers in between. Large values make steps slow, and groups
- * small. Answers in the order of the items.
+ * Runs synchronous steps in groups, and yields to other fibers in between. Large values make steps slow, and thus
+ * groups small. Answers in the order of the items.
  */
 export const inSteps = Effect.fnUntraced(function*<A, B, E>(
   items: ReadonlyArray<A>,
@@ -33,8 +33,8 @@ export const inSteps = Effect.fnUntraced(function*<A, B, E>(
 const idOf = (item: string | { readonly id: string }): string => typeof item === "string" ? item : item.id
 
 /**
- * Runs an operation for each item, some at once. Answers in the order of the items. Operations on one id run in that
- * order too, also where the storage keeps none.
+ * Runs an operation for each item, with some concurrency. Answers in the order of the items. Operations on one id run
+ * in that order too, even if the storage does not ensure any.
  */
 export const each = <A extends string | { readonly id: string }, B, E>(
   items: ReadonlyArray<A>,

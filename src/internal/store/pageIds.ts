@@ -10,7 +10,7 @@ export const pageId = (run: string, page: number, id: string): string => `${page
 
 export const isPage = (id: string): boolean => id.charCodeAt(0) === 0x7e && id.startsWith(pagePrefix)
 
-/** The run and the stream of a page; `undefined` where the id is none. */
+/** The run and the stream of a page, or `undefined` for any other id. */
 export const partsOfPage = (id: string): { readonly run: string; readonly id: string } | undefined => {
   const match = /^~:p:([^:]+):\d+:([\s\S]+)$/.exec(id)
   return match === null ? undefined : { run: match[1]!, id: match[2]! }

@@ -1,4 +1,4 @@
-/** Checks the parts that a store is made of: what is missing, misspelt or of another kind shows where it is made. */
+/** Checks the parts of a store, so that a missing, misspelt or unsuitable part shows when the store is created. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { mistake, refuseUnknown, requireObject } from "../options/options.ts"
@@ -13,10 +13,10 @@ const kinds = {
   "a Stream": Stream.isStream
 }
 
-/** The kind of each part: a part without its kind does not compile, nor a kind without its part. */
+/** The kind of each part. A part without a kind does not compile, and neither does a kind without a part. */
 export type Parts<O> = { readonly [Name in keyof O]-?: keyof typeof kinds }
 
-/** Throws a `CacheConfigError` for the first part that is unknown, of another kind, or missing though required. */
+/** Throws a `CacheConfigError` for the first part that is unknown, unsuitable, or required and missing. */
 export const check = <O extends object>(
   what: string,
   given: O,
@@ -27,9 +27,7 @@ export const check = <O extends object>(
   requireKinds(what, given, parts, required)
 }
 
-/**
- * As `check`, where there may be more: a store that another package extends, or one that is the counters of another.
- */
+/** `check` for an object that may have more parts, such as a store extended by another package. */
 export const requireKinds = <O extends object>(
   what: string,
   given: O,

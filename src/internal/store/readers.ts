@@ -1,4 +1,4 @@
-/** Several readers of the changes of one store: each gets all of them, whichever reads first. */
+/** Several readers of the changes of one store. Each gets all of them, whichever reads first. */
 import { StoreError } from "../../CacheError.ts"
 import type { Change } from "../../ports/store.ts"
 import { changesKept } from "../defaults/stores.ts"
@@ -9,15 +9,15 @@ interface Queue {
   waiting: ReadonlyArray<Change>
 }
 
-// The queue of a reader is collected with the reader.
+// Weak, so that the queue is collected with its reader.
 const queuesOf = new WeakMap<Read, Set<WeakRef<Queue>>>()
 
 const nothing: ReadonlyArray<Change> = []
 const gap: ReadonlyArray<Change> = [{ _tag: "Gap" }]
 
 /**
- * A reader of its own over the `changesUnsafe` of a store, which has one reader only. It throws where the store throws,
- * and where the answer is no list of changes. Then changes may be lost, unless the store said so by a `StoreError`: the
+ * A separate reader over the `changesUnsafe` of a store, which supports only one. It throws if the store throws, or
+ * answers with anything but a list of changes. Changes may then be lost, unless the error is a `StoreError`, so the
  * next answer begins with a gap.
  */
 export const reader = (store: string, read: Read): Read => {
@@ -67,7 +67,7 @@ export const reader = (store: string, read: Read): Read => {
 
 const isChanges = (answer: ReadonlyArray<Change>): boolean => Array.isArray(answer) && answer.every(isChange)
 
-/** Whether it is a change: the types promise it, and an adapter may break the promise. */
+/** Whether it is a change. The types promise it, but an adapter may break the promise. */
 export const isChange = (change: Change | null | undefined): boolean => {
   switch (change?._tag) {
     case "Changed":

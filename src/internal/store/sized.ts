@@ -22,11 +22,11 @@ export const sized = (store: Store, minBytes: number, maxBytes: number): Store =
     ...store,
     set(id, entry, condition, ...rest) {
       if (fits({ entry })) return store.set(id, entry, condition, ...rest)
-      // The old entry must not stay: it was to be replaced.
+      // The old entry must not stay, because it was to be replaced.
       const refused = refuse("set", { id, entry })
       return condition === undefined ? Effect.andThen(store.remove(id), refused) : refused
     },
-    // Sets those that fit, and fails because of the others.
+    // Sets the entries that fit, and fails because of the others.
     setMany(requests) {
       const others = requests.filter(fitsNot)
       if (others.length === 0) return store.setMany(requests)

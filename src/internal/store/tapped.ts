@@ -11,7 +11,7 @@ export type Tap = <A>(
   effect: Effect.Effect<A, StoreError>
 ) => Effect.Effect<A, StoreError>
 
-/** The parts of a store that are no operations with one answer. */
+/** The parts of a store that are not operations with one answer. */
 const noOperations: ReadonlySet<string> = new Set<keyof Store>([
   "name",
   "capabilities",
@@ -23,7 +23,7 @@ const noOperations: ReadonlySet<string> = new Set<keyof Store>([
 ])
 
 /**
- * A store whose every operation with one answer is run by `run`. That takes time, so the store no longer answers
+ * A store whose operations with one answer all run through `run`. That takes time, so the store no longer answers
  * synchronously, and counts no time of its own.
  */
 export const mapOperations = (
@@ -43,7 +43,6 @@ export const mapOperations = (
   return { ...Object.fromEntries(parts), getUnsafe: undefined, getCallback: undefined, workedMillis: undefined }
 }
 
-/** A store whose every operation is run by `watch`. */
 export const tapped = (store: Store, watch: Tap): Store => ({
   ...mapOperations(
     store,

@@ -6,9 +6,8 @@ interface Refused {
   readonly store: string
   readonly operation: "set" | "commit"
   readonly id: string
-  /** The bytes of the value. */
   readonly size: number
-  /** The option that says so, with its value. */
+  /** The limiting option, with its value. */
   readonly limit: readonly [option: string, bytes: number]
 }
 

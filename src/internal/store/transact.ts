@@ -1,10 +1,10 @@
-/** Checks and steps of `transact`, over the parts of any store. */
+/** Checks and steps of `transact`, for any store. */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../CacheError.ts"
 import type { Counter, TransactCheck, Transacted, TransactRequest, TransactStep } from "../../ports/store.ts"
 import { transaction } from "../defaults/bounds.ts"
 
-/** How large a transaction is: its steps, and the bytes of all values together. */
+/** The size of a transaction: its steps, and the bytes of all its values. */
 interface Size {
   readonly steps: number
   readonly bytes: number
@@ -16,7 +16,7 @@ export const sizeOf = (steps: ReadonlyArray<TransactStep>): Size => {
   return { steps: steps.length, bytes }
 }
 
-/** The error about a transaction that is too large to be one step; `undefined` where it is not. */
+/** The error for a transaction that is too large for one step, if it is. */
 export const tooLarge = (store: string, size: Size, limits: Size = transaction): StoreError | undefined =>
   size.steps <= limits.steps && size.bytes <= limits.bytes ? undefined : new StoreError({
     store,
@@ -24,11 +24,11 @@ export const tooLarge = (store: string, size: Size, limits: Size = transaction):
     reason: "TooLarge",
     cause: new Error(
       `The transaction has ${size.steps} steps with ${size.bytes} bytes, and may have ${limits.steps} with ` +
-        `${limits.bytes}: make several of it`
+        `${limits.bytes}: split it`
     )
   })
 
-/** Runs a transaction, unless it is too large to be one step. */
+/** Runs a transaction, unless it is too large for one step. */
 export const unlessTooLarge = (
   store: string,
   { steps }: TransactRequest,
@@ -41,7 +41,6 @@ export const unlessTooLarge = (
 
 type EntryCheck = Extract<TransactCheck, { readonly _tag: "Entry" }>
 
-/** The present state, as the checks need it. */
 interface Present {
   readonly holds: (check: EntryCheck) => boolean
   readonly counter: (name: string) => Counter | undefined
@@ -69,13 +68,13 @@ export const conflictOf = (
 }
 
 interface CounterChanges {
-  /** All counters go first. */
+  /** Removes all counters first. */
   readonly clear: boolean
-  /** By name; `undefined`: it is removed. */
+  /** By name. `undefined` removes a counter. */
   readonly counters: ReadonlyMap<string, Counter | undefined>
 }
 
-/** The changes of the counters by the steps. It fails if a sum is not a safe integer, before anything is written. */
+/** The changes of the counters by the steps. Fails before any write if a sum is not a safe integer. */
 export const counterChanges = (
   store: string,
   steps: ReadonlyArray<TransactStep>,
@@ -112,10 +111,9 @@ export const counterChanges = (
 
 type Of = ReadonlyArray<TransactCheck | TransactStep>
 
-/** The ids that checks or steps are about, each once. */
+/** The ids of checks or steps, without duplicates. */
 export const idsOf = (...parts: ReadonlyArray<Of>): ReadonlyArray<string> =>
   Array.from(new Set(parts.flatMap((part) => part.flatMap((one) => "id" in one ? [one.id] : []))))
 
-/** The names of the counters that a transaction is about. */
 export const namesOf = ({ checks, steps }: TransactRequest): ReadonlyArray<string> =>
   Array.from(new Set([...checks, ...steps].flatMap((one) => "name" in one ? [one.name] : [])))

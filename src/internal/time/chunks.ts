@@ -1,10 +1,9 @@
-/** Long lists are worked on in chunks, with a turn for others between them. */
+/** Long lists are processed in chunks, and others run in between. */
 import { chunk } from "../defaults/bounds.ts"
 
-/** Where the chunks of a list begin. */
+/** The start of each chunk of a list. */
 export const startsOf = (list: ReadonlyArray<unknown>, size = chunk): ReadonlyArray<number> =>
   Array.from({ length: Math.ceil(list.length / size) }, (_, i) => i * size)
 
-/** The chunks of a list. */
 export const chunksOf = <A>(list: ReadonlyArray<A>, size = chunk): ReadonlyArray<ReadonlyArray<A>> =>
   startsOf(list, size).map((from) => list.slice(from, from + size))

@@ -1,6 +1,6 @@
-/** What runs things in later turns, for as long as a layer lives. */
+/** Runs tasks in later turns, for as long as a layer lives. */
 import * as Scheduler from "effect/Scheduler"
 
-/** A layer that was built by `runSync` outlives its scheduler. */
+/** A layer built by `runSync` outlives its scheduler. */
 export const lastingDispatcher = (scheduler: Scheduler.Scheduler): Scheduler.SchedulerDispatcher =>
   (scheduler.executionMode === "sync" ? new Scheduler.MixedScheduler() : scheduler).makeDispatcher()

@@ -1,8 +1,8 @@
 /**
- * The time in which this program could have heard an answer. Where it is busy, what has been answered waits to be read, and
- * timers run before that: a timeout by the clock would end operations of a store that answers well, thousands at once. So
- * while something waits it is looked every few milliseconds how busy the program is. As long as its event loop finds no
- * rest, a tenth of the time counts; of a step that is longer than half a second, and of a stop of the process, less.
+ * The time in which this program could have received an answer. When the program is busy, answers wait to be read, and
+ * timers run before that, so a timeout by the clock would end thousands of operations of a healthy store at once. So
+ * while an operation waits, the load of the program is measured every few milliseconds. As long as the event loop is
+ * never idle, a tenth of the time counts; of a step longer than half a second, and of a stop of the process, even less.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -10,26 +10,28 @@ import * as Effect from "effect/Effect"
 import { busyProgramTimes, programTime as limits } from "../defaults/stores.ts"
 import { monotonicMillis } from "./monotonic.ts"
 
-/** What goes by a clock of its own, like a test, has the time of that. */
+/** Effects with a clock of their own, such as tests, use the time of that clock. */
 const realClock = Context.get(Context.empty(), Clock.Clock)
 
-/** While timers are faked their time is all that passes. They are compared, and not called. */
+/** While timers are faked, only their time passes. They are compared, and never called. */
 const timers = (): unknown => (globalThis as { readonly [name: string]: unknown })["setTimeout"]
 const realTimers = timers()
 const isReal = (clock: Clock.Clock): boolean => clock === realClock && timers() === realTimers
 
-// of the event loop, so one for all that wait
+// Shared by all waiting operations, because there is one event loop.
 let waiting = 0
 let isLooking = false
 let passedMillis = 0
 let lookedAt = 0
 let restedMillis = NaN
 
-/** Milliseconds that only grow, from an arbitrary beginning: those of the clock, unless something waits for an answer. */
+/**
+ * Milliseconds that only grow, from an arbitrary origin: those of the clock, unless an operation waits for an answer.
+ */
 export const programMillis = (clock: Clock.Clock): number =>
   isLooking && isReal(clock) ? passedMillis : monotonicMillis(clock)
 
-/** From now on something waits for an answer, until `endWaiting`. By a clock of its own it may wait for ever. */
+/** Marks that an operation waits for an answer, until `endWaiting`. On a clock of its own it may wait forever. */
 export const startWaiting = (clock: Clock.Clock): void => {
   if (clock !== realClock) return
   waiting++
@@ -44,7 +46,6 @@ export const endWaiting = (clock: Clock.Clock): void => {
   if (clock === realClock) waiting--
 }
 
-/** Ends when so many milliseconds of the program have passed. */
 export const afterProgramMillis = (clock: Clock.Clock, millis: number): Effect.Effect<void> =>
   isReal(clock)
     ? Effect.acquireUseRelease(
@@ -54,7 +55,7 @@ export const afterProgramMillis = (clock: Clock.Clock, millis: number): Effect.E
     )
     : Effect.sleep(millis)
 
-/** Ends when so much of a time has passed; in any case after so many times that by the clock. */
+/** Ends when this much of a time has passed, and at the latest after a multiple of it on the clock. */
 export const untilPassed = (timeNow: () => number, millis: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     const end = timeNow() + millis
@@ -71,7 +72,7 @@ export const untilPassed = (timeNow: () => number, millis: number): Effect.Effec
   })
 
 const looking = Effect.whileLoop({
-  // what sleeps by a faked timer may never wake: until the next operation the time of the clock counts
+  // A sleep on a faked timer may never end, so the clock's time counts until the next operation.
   while: () => isLooking = waiting > 0 && timers() === realTimers,
   body: () => Effect.sleep(limits.lookMillis),
   step: () => {
@@ -85,14 +86,14 @@ const looking = Effect.whileLoop({
 
 /** How much of the time since the last look counts. */
 const counted = (tookMillis: number, rested: number): number => {
-  // not known: a timer of a page that nobody sees is late, too, and the program is not busy
+  // Unknown. The timers of a hidden page are late, too, although the program is not busy.
   if (Number.isNaN(rested)) return limits.unknownMillis
   const least = tookMillis / limits.busyTimes
-  // a process that was stopped has rested, too
+  // A stopped process was idle, too.
   return Math.min(limits.mostMillis, rested === 0 ? least : Math.max(least, limits.lateMillis + rested))
 }
 
-/** How long the event loop has waited for something to do; `NaN` where the runtime does not tell, or has just begun. */
+/** How long the event loop was idle. `NaN` if the runtime does not report it, or has just started. */
 const loopRestedMillis = (): number => {
   const { performance } = globalThis as { performance?: { eventLoopUtilization?: () => Utilization | undefined } }
   const used = performance?.eventLoopUtilization?.()

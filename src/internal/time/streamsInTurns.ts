@@ -1,12 +1,12 @@
-/** Long streams in turns: other fibers and timers have theirs in between. */
+/** Processes long streams in turns, so that other fibers and timers run in between. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { chunk, turnMillis } from "../defaults/bounds.ts"
 import { monotonicMillis } from "./monotonic.ts"
 
 /**
- * Ends the turn before the next part of a stream, where this one has taken its time. Effect counts the steps of a fiber,
- * and each may take long.
+ * Ends the turn before the next part of a stream if the current turn has used up its time. Effect only counts the steps
+ * of a fiber, and each step may take long.
  */
 const inTurns = <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
   Stream.transformPull(self, (pull) =>
@@ -21,11 +21,11 @@ const inTurns = <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> 
       )
     }))
 
-/** Streams what may be many, without holding the event loop. */
+/** Streams a possibly long list, without blocking the event loop. */
 export const each = <A>(items: Iterable<A>): Stream.Stream<A> =>
   inTurns(Stream.fromIterable(items, { chunkSize: chunk }))
 
-/** Groups for steps that each take some time. */
+/** Groups of items, for steps that each take some time. */
 export const inChunks = <A, E, R>(
   self: Stream.Stream<A, E, R>
 ): Stream.Stream<readonly [A, ...Array<A>], E, R> => inTurns(Stream.grouped(self, chunk))

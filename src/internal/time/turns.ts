@@ -1,4 +1,4 @@
-/** Long lists in turns: other fibers and timers have theirs in between. */
+/** Processes long lists in turns, so that other fibers and timers run in between. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { SchedulerDispatcher } from "effect/Scheduler"
@@ -6,10 +6,10 @@ import { chunk, many, turnMillis } from "../defaults/bounds.ts"
 import { chunksOf } from "./chunks.ts"
 import { monotonicMillis } from "./monotonic.ts"
 
-/** How long a turn may take: it is looked at after so many steps. Seeded schedules make it shorter. */
+/** The time limit of a turn, checked after a number of steps. Seeded schedules shorten it. */
 export const turns = { steps: many.steps, millis: turnMillis }
 
-/** As `for`, without holding the event loop. */
+/** Like `for`, without blocking the event loop. */
 export const forEach = <A>(items: Iterable<A>, step: (item: A) => void): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     const iterator = items[Symbol.iterator]()
@@ -18,15 +18,15 @@ export const forEach = <A>(items: Iterable<A>, step: (item: A) => void): Effect.
     return Effect.suspend(turn)
   })
 
-/** The clock, and what runs in a later turn. */
+/** The clock, and the dispatcher for later turns. */
 export interface Turning {
   readonly clock: Clock.Clock
   readonly dispatcher: SchedulerDispatcher
 }
 
 /**
- * As `forEach`, outside of a fiber: what is not done in this turn is done in later ones, and then `end`. A step that
- * answers `false` is the last one until the returned function is called.
+ * `forEach` outside of a fiber. The items that do not fit in this turn are handled in later ones, followed by `end`. A
+ * step that returns `false` pauses until the returned function is called.
  */
 export const forEachUnsafe = <A>(
   items: Iterable<A>,
@@ -55,12 +55,14 @@ const turnOf = <A>(
     const next = iterator.next()
     if (next.done === true) return "done"
     if (step(next.value) === false) return "paused"
-    // the clock costs more than a step
+    // Reading the clock costs more than a step.
     if (steps % turns.steps === 0 && monotonicMillis(clock) - beganAt >= turns.millis) return "late"
   }
 }
 
-/** As `forEach`, for steps that each take some time, one after the other. One that is done at once answers nothing. */
+/**
+ * `forEach` for steps that each take some time, one after the other. A step that completes at once returns `undefined`.
+ */
 export const forEachEffect: <A, E, R>(
   items: Iterable<A>,
   step: (item: A) => Effect.Effect<unknown, E, R> | undefined
@@ -77,7 +79,7 @@ export const forEachEffect: <A, E, R>(
   }
 })
 
-/** One question for many items, in parts where they are more than belong into one turn. Answers in the order of the items. */
+/** Asks for many items, in parts if they exceed one turn. Answers in the order of the items. */
 export const inParts = <A, B, E, R>(
   items: ReadonlyArray<A>,
   ask: (part: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E, R>,

@@ -23,7 +23,7 @@ const forgottenAfter = (ending: Check): Check => (store) =>
 
 export const failureLaws: Record<string, Check> = {
   "Granted has the number of failed leaders in a row and the last note": Effect.fnUntraced(function*(store) {
-    yield* answers(store, undefined, "nobody has failed")
+    yield* answers(store, undefined, "no failures")
     yield* same(yield* store.release("id", "b", note(1, 2)), true, "released with a note")
     for (const [i, bytes] of [[], [0, 255], [7], [8]].entries()) {
       yield* answers(store, i === 0 ? [1, [1, 2]] : [1 + i, [[], [0, 255], [7]][i - 1]!], `${1 + i} before it`)
@@ -31,7 +31,7 @@ export const failureLaws: Record<string, Check> = {
     }
     yield* answers(store, [5, [8]], "five before it")
     yield* answers(store, [5, [8]], "and the same again")
-    yield* same(failuresOf(yield* store.acquire("other", asking("b"))), undefined, "nobody has failed at another id")
+    yield* same(failuresOf(yield* store.acquire("other", asking("b"))), undefined, "no failures at another id")
   }),
 
   "joining answers with the failures, Wait without them": Effect.fnUntraced(function*(store) {
@@ -67,10 +67,10 @@ export const failureLaws: Record<string, Check> = {
     yield* same(yield* store.release("id", "c", note(1)), false, "joining holds nothing")
     yield* same(yield* store.release("id", "a"), true, "the holder does")
     yield* same(yield* store.release("id", "a", note(1)), false, "and holds nothing any more")
-    yield* answers(store, undefined, "nobody has failed")
+    yield* answers(store, undefined, "no failures")
   }),
 
-  "an expired lease is no failure and forgets none": Effect.fnUntraced(function*(store) {
+  "an expired lease is not a failure and forgets none": Effect.fnUntraced(function*(store) {
     yield* fails(store, 1)
     yield* acquireLease(store, "id", asking("a", { leaseMillis: 200 }))
     yield* Effect.sleep("500 millis")

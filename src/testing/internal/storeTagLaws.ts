@@ -51,7 +51,7 @@ export const tagLaws: Record<string, Check> = {
     const options = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
     yield* store.invalidateTags(["tag"])
     const acquired = yield* store.acquire("id", options)
-    yield* same(acquired._tag, "Granted", "nobody else leads")
+    yield* same(acquired._tag, "Granted", "no other leads")
     const { seq } = yield* store.markers([])
     yield* same(
       acquired._tag === "Granted" && (acquired.seq ?? seq) === seq,

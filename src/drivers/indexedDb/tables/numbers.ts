@@ -6,7 +6,6 @@ type Name = Schema["numbers"]["key"]
 export const get = async (transaction: Transaction, name: Name): Promise<number> =>
   await transaction.objectStore("numbers").get(name) ?? 0
 
-/** Answers with the sum. */
 export const add = async (transaction: Transaction, name: Name, by: number): Promise<number> => {
   const sum = await get(transaction, name) + by
   await transaction.objectStore("numbers").put(sum, name)

@@ -32,7 +32,6 @@ export type MakeClient = (address: Address | undefined, settings: Settings, more
 
 export interface ClientOptions {
   readonly RESP?: 3
-  /** Makes the client emit `invalidate`. */
   readonly emitInvalidate?: boolean
 }
 

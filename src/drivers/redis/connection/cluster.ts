@@ -44,7 +44,6 @@ interface Cluster {
   readonly controlSlot: number
   /** By address. */
   readonly nodes: Map<string, Node>
-  /** Nodes whose connection is being opened. */
   readonly opening: Map<string, Effect.Effect<Opened>>
   /** Open while the slots have to be looked up. */
   readonly isOutdated: Latch.Latch

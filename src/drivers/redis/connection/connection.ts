@@ -63,7 +63,6 @@ export interface Connection {
   /** Open while commands wait for answers. */
   readonly isBusy: Latch.Latch
   client: Client | undefined
-  /** Discards the current client. */
   lose: ((why: Fault) => void) | undefined
   /** The answer to commands while the connection is down. */
   down: Fault
@@ -145,7 +144,6 @@ const settle = (self: Connection, command: Command, answer: unknown): void => {
   if (isLate) command.late?.(answer)
 }
 
-/** Calls `done` once. */
 const complete = (command: Command, answer: unknown): void => {
   const { done } = command
   command.done = undefined

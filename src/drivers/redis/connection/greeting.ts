@@ -5,7 +5,6 @@ import { Fault, faultOf, isFault, type Scrub, unfit } from "../fault.ts"
 import { hasRole, toTime } from "../protocol/replies.ts"
 import type { Address, Client } from "./client.ts"
 
-/** The answers of a usable server. */
 interface Greeting {
   /** The server's clock, in epoch milliseconds. */
   readonly time: number

@@ -8,13 +8,10 @@ export interface Wire {
   readonly isCluster: boolean
   /** Sends a command to the master of a slot. `tag` is the hash tag of its keys, the text between their braces. */
   readonly send: (tag: string, args: Args, done: Done, late?: Done) => void
-  /** Whether every master is connected. */
   readonly isWhole: () => boolean
-  /** The connections to all masters. */
   readonly masters: () => ReadonlyArray<Connection>
   /** Creates a client for one of the servers. Any server delivers published messages. */
   readonly makeClient: (more?: ClientOptions) => Effect.Effect<Client, Fault>
-  /** Creates a client for each master. */
   readonly makeClients: (more?: ClientOptions) => Effect.Effect<ReadonlyArray<Client>, Fault>
   /** Calls the listener when the set of masters changes. Returns a function that unsubscribes it. */
   readonly onMasters: (listener: () => void) => () => void

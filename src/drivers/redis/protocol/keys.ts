@@ -68,7 +68,6 @@ const unescape = (text: string): string =>
       code === "0" ? "\0" : String.fromCharCode(Number.parseInt(code, 16)))
     : text
 
-/** The key names of one prefix. */
 export interface Keys {
   readonly prefix: string
   /** The current era, shared by all keys. `clear` starts another one. */
@@ -98,7 +97,6 @@ export interface Keys {
   readonly changes: string
   /** A pattern for all channels. An ACL that allows exactly these channels allows this pattern, and no narrower one. */
   readonly allChannels: string
-  /** A pattern for the keys of all eras. */
   readonly allEras: string
 }
 
@@ -159,7 +157,6 @@ const sumOf = (bytes: Uint8Array): number => {
   return sum
 }
 
-/** The slot of a hash tag. */
 export const slotOf = (tag: string): number => sumOf(Buffer.from(tag)) % slotCount
 
 export const slotOfKey = ([, text]: Named): number => slotOf(hashOf(text))

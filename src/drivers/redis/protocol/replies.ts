@@ -77,7 +77,6 @@ type LeaseAnswer =
     readonly seq: number | undefined
   }
 
-/** The answer to `acquire`. */
 export const toLease = (answer: unknown): LeaseAnswer | undefined => {
   if (Buffer.isBuffer(answer)) return { _tag: "Stored", frame: answer }
   if (typeof answer === "number") return answer > 0 ? { _tag: "Wait", leftMillis: answer } : undefined
@@ -161,7 +160,6 @@ export interface KeyPage {
   readonly keys: ReadonlyArray<Buffer>
 }
 
-/** The answer to `SCAN`. */
 export const toPage = (answer: unknown): KeyPage | undefined => {
   if (!Array.isArray(answer) || !Array.isArray(answer[1])) return undefined
   const cursor = String(answer[0])

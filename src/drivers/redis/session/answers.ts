@@ -27,7 +27,6 @@ export const all = <A>(
   )
 }
 
-/** Two callbacks. `done` receives both answers. */
 export const both = (done: (first: unknown, second: unknown) => void): readonly [first: Done, second: Done] => {
   let first: unknown
   let second: unknown

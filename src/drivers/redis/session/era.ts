@@ -98,7 +98,6 @@ export interface ScriptCall {
   /** Keys of no era, which precede them. */
   readonly fixed?: ReadonlyArray<string> | undefined
   readonly args?: Args | undefined
-  /** The answer if the era has changed. */
   readonly ended?: unknown
   /** Answers only when enough replicas have the write. */
   readonly isWrite?: boolean | undefined

@@ -51,7 +51,6 @@ interface OutsideEras {
   readonly late?: Done | undefined
 }
 
-/** Runs a script whose keys belong to no era. */
 export const runOutsideEras = (
   session: Session,
   name: Name,

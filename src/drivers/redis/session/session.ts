@@ -11,7 +11,6 @@ import type { Fault } from "../fault.ts"
 import type { Keys, Named } from "../protocol/keys.ts"
 import type { Scripts } from "../protocol/scripts/all.ts"
 
-/** The era and the sequence of invalidations. */
 export interface Control {
   readonly era: string
   /** The number of tag invalidations so far. */
@@ -24,11 +23,8 @@ export interface Read {
   /** Other reads may share the same list. */
   readonly markers: ReadonlyArray<Named>
   readonly done: Done
-  /** How many starts are left. */
   attempts: number
-  /** The position of the first key's answer. */
   from: number
-  /** The position of each marker's answer. */
   places: ReadonlyArray<number>
 }
 
@@ -43,7 +39,6 @@ interface SessionOptions {
 }
 
 export interface Session extends SessionOptions {
-  /** The most recently answered era. */
   era: string | undefined
   /** The callers that wait for the era in this turn. */
   controls: Array<(answer: Control | Fault) => void> | undefined

@@ -28,7 +28,6 @@ export const touch = (self: StoreState, id: string, options: TouchOptions): Oper
   return attempt(self, { id, script: "touch", decide })
 }
 
-/** The table of tags for a condition. */
 export const tagsOf = ({ versions }: Present): { readonly version: (tag: string) => string | undefined } => ({
   version: (tag) => versions.get(tag)
 })

@@ -63,7 +63,6 @@ interface Listing<A> {
   readonly operation: string
   readonly kind: KeyKind
   readonly prefix: string
-  /** Reads the items for ids or names. */
   readonly read: (texts: ReadonlyArray<string>, era: string) => Operation<ReadonlyArray<A | undefined>>
 }
 
@@ -125,7 +124,6 @@ const pageOf = <A>(
   })
 }
 
-/** Reads one page of keys from one server. */
 export const scanKeys = (
   operation: string,
   master: Connection.Connection,

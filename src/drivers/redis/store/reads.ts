@@ -110,11 +110,9 @@ export interface Present {
   readonly entry: Stored | undefined
   /** The first bytes of the stored value. Empty if there is none. */
   readonly head: Buffer
-  /** The versions of its tags. */
   readonly versions: ReadonlyMap<string, string | undefined>
 }
 
-/** The current versions of tags. */
 export const versionsFor = Effect.fnUntraced(function*(
   self: StoreState,
   operation: string,
@@ -127,7 +125,6 @@ export const versionsFor = Effect.fnUntraced(function*(
   return new Map(tags.map((tag, i) => [tag, answers[i]]))
 })
 
-/** Entries with the current versions of their tags. */
 export const present = Effect.fnUntraced(function*(
   self: StoreState,
   operation: string,

@@ -24,7 +24,6 @@ import { asEffect } from "../session/answers.ts"
 import { control } from "../session/era.ts"
 import * as Session from "../session/session.ts"
 
-/** The operations that repeat changes. */
 export type Invalidator = Pick<Store, "invalidateTags" | "removeMany" | "clear">
 
 interface InUse {
@@ -68,7 +67,6 @@ export const start = (self: Recovery, inUse: InUse): Effect.Effect<void, never, 
   ))))
 }
 
-/** Repeats the recent changes on a new server. */
 export const recover = Effect.fnUntraced(function*(self: Recovery, fresh: Fresh): Effect.fn.Return<void, Fault> {
   const { inUse, keys, recent } = self
   if (inUse === undefined) return

@@ -23,7 +23,6 @@ export interface StateOptions {
   readonly tokens: Tokens.Tokens
   readonly clock: Clock.Clock
   readonly scope: Scope.Scope
-  /** The largest payload, in bytes. */
   readonly maxValue: number
   readonly published: Published.Published
   /** Called with changes the server has confirmed. Another server may have to repeat them. */
@@ -109,7 +108,6 @@ interface Write extends Omit<ScriptCall, "isWrite"> {
   readonly changes: ReadonlyArray<Told>
 }
 
-/** Runs a script that changes data. */
 export const write = (self: StoreState, script: Name, { changes, ...call }: Write, done: Done): void =>
   run(self.session, script, { ...call, isWrite: true }, confirmed(self, changes, done))
 
@@ -130,7 +128,6 @@ const notOurs = new Fault(
   foreign
 )
 
-/** The fault for a script's status. */
 export const refusalOf = (answer: unknown): Fault | undefined =>
   answer === outOfRangeStatus ? outOfRange : answer === foreign ? notOurs : undefined
 

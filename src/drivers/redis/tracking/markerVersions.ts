@@ -46,7 +46,6 @@ export const note = (self: MarkerVersions, tag: string, version: string | undefi
 export const versionOf = (self: MarkerVersions, tag: string): string | undefined =>
   self.ofIds.get(tag) ?? self.ofTags.get(tag)
 
-/** Reports a change of a tag's marker. */
 export const changed = (self: MarkerVersions, tag: string): void => {
   self.ofIds.delete(tag)
   self.ofTags.delete(tag)

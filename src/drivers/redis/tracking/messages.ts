@@ -52,7 +52,6 @@ const start = (self: Messages): void => {
   )
 }
 
-/** Receives messages until the connection is lost. */
 const receive = (self: Messages): Effect.Effect<void, unknown> =>
   Effect.acquireUseRelease(
     self.wire.makeClient(),

@@ -29,7 +29,6 @@ export interface Published {
   isUntracked: boolean
   /** Whether there are other such processes, or `undefined` if that is unknown. */
   areOthersUntracked: boolean | undefined
-  /** The changes for the next message. */
   changes: Array<Told>
   /** How many messages this process has published since it last received one of its own. */
   unheard: number

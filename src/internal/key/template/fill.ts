@@ -13,14 +13,14 @@ export interface Given {
   readonly contextValue: (name: string) => unknown
 }
 
-/** Several fillings make several texts, and none makes none: of a result alone. */
+/** A result alone may have several fillings, which make several texts, or none, which make no text. */
 export type Fill = (given: Given) => ReadonlyArray<Filled>
 
-/** The schema in which the path of a hole begins; of a context value nothing is known. */
+/** The schema at the beginning of a hole's path. The schema of a context value is unknown. */
 export const rootOf = ({ from }: Hole, fields: Schema.Struct.Fields, { result }: Options): SchemaAST.AST | undefined =>
   from === "context" ? undefined : SchemaAST.toType(from === "result" ? result!.ast : Schema.Struct(fields).ast)
 
-/** The parts of unions, behind `suspend`, and in a result the elements of lists. */
+/** The parts of unions, also behind `suspend`, and in a result the elements of lists. */
 const partsOf = (asts: ReadonlyArray<SchemaAST.AST>, isOfResult: boolean): ReadonlySet<SchemaAST.AST> => {
   const seen = new Set<SchemaAST.AST>()
   const parts = new Set<SchemaAST.AST>()
@@ -37,9 +37,8 @@ const partsOf = (asts: ReadonlyArray<SchemaAST.AST>, isOfResult: boolean): Reado
 }
 
 interface Property {
-  /** Its types in each of the parts that have it. */
+  /** Its types, in each of the parts that have it. */
   readonly types: ReadonlyArray<SchemaAST.AST>
-  /** A value may have no such property. */
   readonly isOptional: boolean
 }
 
@@ -57,7 +56,7 @@ const propertyOf = (parts: Iterable<SchemaAST.AST>, name: string): Property => {
   return { types, isOptional }
 }
 
-/** Which of `null` and `undefined` a property may be. */
+/** Whether a property may be `null` or `undefined`. */
 const absencesOf = ({ isOptional, types }: Property): ReadonlySet<unknown> => {
   const absences = new Set<unknown>(isOptional ? [undefined] : [])
   for (const { _tag } of partsOf(types, false)) {
@@ -111,13 +110,13 @@ export const filler = ({ compile, hole, options, root, wrong }: Filling): Fill =
   }
 }
 
-/** `%-` for null and `%_` for undefined; with a number where it stands so many steps before the end of the path. */
+/** `%-` for null and `%_` for undefined, followed by the number of steps before the end of the path, if any. */
 const absentOr = (value: unknown, left: number, format: Format): Filled =>
   value === null || value === undefined
     ? { text: (value === null ? "%-" : "%_") + (left === 0 ? "" : left), lost: "" }
     : format(value)
 
-/** The values at a path; a list stands for each of its elements. */
+/** The values at a path. A list stands for each of its elements. */
 const valuesAt = (value: unknown, path: ReadonlyArray<string>): ReadonlyArray<unknown> => {
   if (Array.isArray(value)) return value.flatMap((one) => valuesAt(one, path))
   const [name, ...rest] = path

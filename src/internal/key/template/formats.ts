@@ -1,4 +1,4 @@
-/** The formatters of key templates: how the value of a hole is written. */
+/** The formatters of key templates, which write the value of a hole. */
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
@@ -15,7 +15,7 @@ export type Own = ((value: never) => string) | {
 
 export type Fail = (problem: string) => CacheConfigError
 
-/** The text of one hole, and the value itself if the text does not tell all of it. */
+/** The text of one hole, and the value itself if the text does not preserve all of it. */
 export interface Filled {
   readonly text: string
   readonly lost: string
@@ -26,7 +26,7 @@ export type Format = (value: unknown) => Filled
 /** The characters of a value that are not encoded. A hole ends before any other character. */
 export const safe = "A-Za-z0-9._-"
 
-/** Percent-encodes all but `safe`. A lone surrogate has no UTF-8 form: it is `%u` and its unit. */
+/** Percent-encodes all but `safe`. A lone surrogate has no UTF-8 form, so it is written as `%u` and its unit. */
 const escape = (text: string): string =>
   escaped.test(text) ? text.replace(unsafe, (one) => loneSurrogate.test(one) ? unit(one) : percent(one)) : text
 
@@ -44,7 +44,7 @@ const percent = (one: string): string => {
 export const digestLength = 22
 
 interface Type {
-  /** `undefined`: of a context value nothing is known. */
+  /** `undefined` for a context value, whose type is unknown. */
   readonly parts: ReadonlyArray<SchemaAST.AST> | undefined
   readonly compile: Compile
   readonly wrong: Fail
@@ -66,7 +66,7 @@ const kindsOf = ({ parts, wrong }: Type): ReadonlySet<Kind> => {
     else if (ast._tag === "Enum") { for (const [, value] of ast.enums) add(value) }
     else if (isSecret(ast)) throw wrong(ofSecret)
     else if (!isAbsent(ast)) {
-      throw wrong("is no text, number, boolean or bigint: give it a formatter, like hash")
+      throw wrong("is not a string, number, boolean or bigint: give it a formatter, like hash")
     }
   }
   return parts === undefined ? new Set(["string", "number", "boolean", "bigint"]) : kinds
@@ -77,7 +77,10 @@ const ofSecret = "is a secret, which must not be in a key: only the formatter jw
 const isSecret = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Declaration" && representation(ast)?.id === "effect/schema/Redacted"
 
-/** Before a value of a hole of several kinds: 1 and "1" are two values. No text begins with `%` and such a letter. */
+/**
+ * Precedes a value in a hole of several kinds, because 1 and "1" are two values. No text begins with `%` and such a
+ * letter.
+ */
 const marks: Record<Kind, string> = { string: "", number: "%n", boolean: "%t", bigint: "%i" }
 
 const mismatch = ({ wrong }: Type, expected: string, value: unknown): CacheConfigError =>
@@ -93,7 +96,7 @@ export const plain = (type: Type): Format => {
   }
 }
 
-/** A value as canonical text: different values have different ones. */
+/** A value as canonical text, which differs for different values. */
 const canonical = (type: Type): (value: unknown) => string => {
   const { compile, parts, wrong } = type
   if (parts === undefined) {
@@ -109,7 +112,7 @@ const canonical = (type: Type): (value: unknown) => string => {
   try {
     encode = compile(Schema.Union(parts.map((ast) => Schema.make(ast) as Schema.Top)).ast).encode
   } catch (error) {
-    throw error instanceof Refused ? wrong(`cannot be told apart: ${error.message}`) : error
+    throw error instanceof Refused ? wrong(`cannot be distinguished: ${error.message}`) : error
   }
   return (value) => {
     try {
@@ -120,7 +123,7 @@ const canonical = (type: Type): (value: unknown) => string => {
   }
 }
 
-/** A formatter that loses something: what it takes is added as a digest, unless that is meant. */
+/** A formatter that loses information. The lost value is added as a digest, unless the template is `lossy`. */
 const losing = (type: Type, format: (value: unknown) => string, raw = () => canonical(type)): Format => {
   if (type.isLossy) return (value) => ({ text: escape(format(value)), lost: "" })
   const lost = raw()
@@ -135,7 +138,7 @@ const isText = (ast: SchemaAST.AST): boolean =>
   (ast._tag === "Literal" && typeof ast.literal === "string") ||
   (ast._tag === "Enum" && ast.enums.every(([, value]) => typeof value === "string"))
 
-/** The type of a context value is unknown: it is checked when there is one. */
+/** The type of a context value is unknown, so the value is checked when it is read. */
 const requireTaken = ({ parts, wrong }: Type, expected: string, isTaken: (ast: SchemaAST.AST) => boolean): void => {
   const other = parts?.find((ast) => !isAbsent(ast) && !isTaken(ast))
   if (other !== undefined && isSecret(other)) throw wrong(ofSecret)
@@ -172,15 +175,15 @@ export const formats: { readonly [name: string]: (type: Type, argument: string |
     }
     const textOf = canonical(type)
     const format = (value: unknown) => hash(textOf(value)).slice(0, length)
-    // So long a hash loses nothing.
+    // A hash of this length loses nothing.
     return length >= digestLength ? (value) => ({ text: format(value), lost: "" }) : losing(type, format)
   },
   jwt: (type, claim) => {
     if (claim === undefined || claim === "") throw type.wrong("names no claim: write jwt(sub), for example")
     if (type.isLossy && !type.isVerified) {
       throw type.wrong(
-        "is read from a token that anybody can write, and with `lossy` nothing else of the token is in the key: a forged " +
-          "one would read what belongs to another. Verify the tokens before, and say so with verified: true"
+        "is read from a token that anyone can write, and with `lossy` nothing else of the token is in the key: a forged " +
+          "one would read another user's entries. Verify the tokens first, and state that with verified: true"
       )
     }
     requireTaken(type, "a token", (ast) => isText(ast) || isSecret(ast))
@@ -202,7 +205,9 @@ export const formats: { readonly [name: string]: (type: Type, argument: string |
 const claimText = (claim: unknown): string =>
   typeof claim === "string" ? escape(claim) : `%j${escape(JSON.stringify(claim))}`
 
-/** A claim of a JSON Web Token, whose signature is not looked at; `undefined`: it is no token, or has no such claim. */
+/**
+ * A claim of a JSON Web Token, without verifying its signature. `undefined` if it is not a token, or lacks the claim.
+ */
 const claimOf = (token: string, claim: string): unknown => {
   try {
     const payload = token.split(".")[1]!.replaceAll("-", "+").replaceAll("_", "/")
@@ -219,7 +224,6 @@ const claimOf = (token: string, claim: string): unknown => {
 export const formatOf = (formatter: Own): (value: never) => string =>
   typeof formatter === "function" ? formatter : formatter?.format
 
-/** A formatter of the user. */
 export const own = (formatter: Own) => (type: Type): Format => {
   const call = formatOf(formatter)
   const format = (value: unknown): string => {
@@ -230,7 +234,7 @@ export const own = (formatter: Own) => (type: Type): Format => {
       throw type.wrong(`cannot be written: its formatter threw ${String(cause)}`)
     }
     if (typeof text === "string") return text
-    throw type.wrong(`cannot be written: its formatter gave no string, but ${describe(text)}`)
+    throw type.wrong(`cannot be written: its formatter returned no string, but ${describe(text)}`)
   }
   return typeof formatter === "object" && formatter.injective === true
     ? (value) => ({ text: escape(format(value)), lost: "" })

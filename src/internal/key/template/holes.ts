@@ -1,5 +1,6 @@
 /**
- * The types of key templates: a hole that names no field, or a formatter that does not take its value, is a mistake.
+ * The types of key templates. A hole that names no field, or a formatter that does not accept its value, is a type
+ * error.
  */
 import type * as Context from "effect/Context"
 import type * as Redacted from "effect/Redacted"
@@ -14,7 +15,7 @@ type FormatOf<Hole extends string> = Hole extends `${string}:${infer Format}`
   ? Format extends `${infer Name}(${string})` ? Name : Format
   : never
 
-/** The values that a hole shows without a formatter. */
+/** The values that a hole accepts without a formatter. */
 type Plain = string | number | boolean | bigint | null | undefined
 
 /** The value at a path in a payload. */
@@ -24,7 +25,7 @@ type At<P, Path extends string> = P extends ReadonlyArray<unknown> ? never
     : never
   : never
 
-/** The values at a path in a result: a list stands for each of its elements. */
+/** The values at a path in a result. A list stands for each of its elements. */
 type AtEach<P, Path extends string> = P extends ReadonlyArray<infer One> ? AtEach<One, Path>
   : Path extends "" ? P
   : P extends object
@@ -33,7 +34,6 @@ type AtEach<P, Path extends string> = P extends ReadonlyArray<infer One> ? AtEac
     : never
   : never
 
-/** The values that a formatter takes. */
 interface Takes {
   readonly lower: string
   readonly upper: string
@@ -42,7 +42,7 @@ interface Takes {
   readonly jwt: string | Redacted.Redacted<string>
 }
 
-/** The formatters of the user for values of these types. */
+/** The user's formatters for values of these types. */
 export type FormattersOf<Values> = {
   readonly [Name in keyof Values]:
     | ((value: Values[Name]) => string)
@@ -57,7 +57,7 @@ type TakesOf<Formatter> = Formatter extends (value: infer Value) => string ? Val
 
 type BadFormat<Hole extends string, Value, Own> = [Value] extends [never] ? `{${Hole}} names no field`
   : [FormatOf<Hole>] extends [never] ? [Value] extends [Plain] ? never
-    : `{${Hole}} is no text, number, boolean or bigint: give it a formatter, like hash`
+    : `{${Hole}} is not a string, number, boolean or bigint: give it a formatter, like hash`
   : FormatOf<Hole> extends keyof Own ? TakenBy<Hole, Value, TakesOf<Own[FormatOf<Hole>]>>
   : FormatOf<Hole> extends keyof Takes ? TakenBy<Hole, Value, Takes[FormatOf<Hole>]>
   : `there is no formatter "${FormatOf<Hole>}"`
@@ -78,7 +78,7 @@ type Bad<Text extends string, P, Result, Refs, Own> = {
   [Hole in Holes<Text>]: BadHole<Hole, P, Result, Refs, Own>
 }[Holes<Text>]
 
-/** The text of a template if its holes are right, and else what is wrong with one. */
+/** The text of a template if its holes are valid, otherwise the problem of one of them. */
 export type Checked<Text extends string, P, Result, Refs, Own> = [Bad<Text, P, Result, Refs, Own>] extends [never]
   ? Text
   : Bad<Text, P, Result, Refs, Own>

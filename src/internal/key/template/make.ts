@@ -1,8 +1,9 @@
 /**
  * Key templates: texts with holes, which different values fill differently.
  *
- * A value is percent-encoded, but for the characters in `safe`. A text between two holes begins with another character,
- * so each value ends there. What a formatter loses is added at the end, as a digest of the values.
+ * A value is percent-encoded, except for the characters in `safe`. A text between two holes begins with another
+ * character, so each value ends there. Information that a formatter loses is added at the end, as a digest of the
+ * values.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -54,7 +55,7 @@ export const make = (text: string, fields: Schema.Struct.Fields, options: Option
   return template
 }
 
-/** Different keys must have different ids. */
+/** Ensures that different keys have different ids. */
 const refuseMissing = (name: string, fields: ReadonlyArray<string>, shown: ReadonlySet<string>): void => {
   const missing = fields.find((field) => !shown.has(field))
   if (missing === undefined) return
@@ -65,13 +66,13 @@ const refuseMissing = (name: string, fields: ReadonlyArray<string>, shown: Reado
   )
 }
 
-/** Nothing readable begins as a hash does; no value and no other text of a template begins with `%#`. */
+/** No readable text may begin like a hash. No value and no other text of a template begins with `%#`. */
 const readable = (text: string): string => text.startsWith("#") ? `%${text}` : text
 
 const inContext = <A>({ context }: Options, f: (contextValue: Given["contextValue"]) => A): Effect.Effect<A> =>
   Effect.withFiber((fiber) => Effect.sync(() => f((name) => fiber.getRef(context![name]!))))
 
-/** All texts that the fillings of the holes make, with what was lost of them. */
+/** All texts from the fillings of the holes, with the lost values. */
 const join = (literals: ReadonlyArray<string>, fills: ReadonlyArray<Fill>, given: Given): ReadonlyArray<string> => {
   let all: ReadonlyArray<Filled> = [{ text: literals[0]!, lost: "" }]
   for (let i = 0; i < fills.length; i++) {

@@ -1,4 +1,4 @@
-/** Reads the text and the options of a key template. */
+/** Parses the text and the options of a key template. */
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
 import { mistake, noOption, refuseUnknown, requireObject } from "../../options/options.ts"
@@ -39,13 +39,13 @@ export const checkOptions = (text: unknown, fields: unknown, options: Options, f
   }
   if (options.result !== undefined && !Schema.isSchema(options.result)) throw fail("`result` is not a schema")
   if (options.result !== undefined && Object.hasOwn(fields as object, "result")) {
-    throw fail("the field \"result\" and the option of that name cannot be told apart")
+    throw fail("the field \"result\" and the option of that name cannot be distinguished")
   }
   for (const name of ["formatters", "context"] as const) {
     if (options[name] !== undefined) requireObject(`${of}: \`${name}\``, options[name])
   }
   for (const [name, reference] of Object.entries(options.context ?? {})) {
-    if (!isReference(reference)) throw fail(`the context value "${name}" is no Context.Reference`)
+    if (!isReference(reference)) throw fail(`the context value "${name}" is not a Context.Reference`)
   }
   for (const [name, formatter] of Object.entries(options.formatters ?? {})) {
     if (!/^\w+$/.test(name)) throw fail(`a formatter cannot be named "${name}"`)
@@ -67,14 +67,14 @@ export const parse = (
   const parts = text.split(/\{([^{}]*)\}/)
   const literals = parts.filter((_, i) => i % 2 === 0)
   const holes = parts.filter((_, i) => i % 2 === 1).map((source) => holeOf(source, options, fail))
-  if (literals.some((literal) => /[{}]/.test(literal))) throw fail("a brace has no other one")
+  if (literals.some((literal) => /[{}]/.test(literal))) throw fail("a brace is unmatched")
   for (let i = 1; i < holes.length; i++) {
     const names = `{${holes[i - 1]!.source}} and {${holes[i]!.source}}`
     const literal = literals[i]!
     if (literal === "") throw fail(`${names} touch: put a text between them, like ":"`)
     if (new RegExp(`^[%${safe}]`).test(literal)) {
       throw fail(
-        `between ${names} stands "${literal}", with which a value could go on: begin it with another character than ` +
+        `between ${names} stands "${literal}", which could continue a value: begin it with a character other than ` +
           "letters, digits and . _ - %"
       )
     }
@@ -84,7 +84,7 @@ export const parse = (
 
 const holeOf = (source: string, { context, formatters, result }: Options, fail: Fail): Hole => {
   const match = /^(@?)([^:()@]+)(?::(\w+)(?:\((.*)\))?)?$/.exec(source)
-  if (match === null) throw fail(`{${source}} is no hole: write {field}, {field:formatter} or {@contextValue}`)
+  if (match === null) throw fail(`{${source}} is not a hole: write {field}, {field:formatter} or {@contextValue}`)
   const [, at, path, format, argument] = match
   const known = [...Object.keys(formats), ...Object.keys(formatters ?? {})]
   if (format !== undefined && !known.includes(format)) {

@@ -1,19 +1,20 @@
-/** The key templates that there are: a class of keys that has one need not load what makes them. */
+/** The registry of key templates. A key class with a template need not load the code that creates it. */
 import type { Fields } from "../canonical.ts"
 
-/** How a template makes the ids of a class of keys. */
+/** The ids of a key class, written by a template. */
 export interface Ids {
   readonly text: string
   readonly encode: (fields: Fields) => string
 }
 
 /**
- * The ids of a class with such a name and such fields. Throws a `CacheConfigError` where different keys would have one.
+ * The ids of a class with this name and these fields. Throws a `CacheConfigError` if different keys would have the same
+ * id.
  */
 type MakeIds = (name: string, fields: ReadonlyArray<string>) => Ids
 
 export const templates = new WeakMap<object, MakeIds>()
 
-/** How a template makes ids; `undefined` for every other value. */
+/** The function that a template has registered, or `undefined` for every other value. */
 export const idsOf = (value: unknown): MakeIds | undefined =>
   typeof value === "function" ? templates.get(value) : undefined

@@ -1,4 +1,4 @@
-/** The entries and leases of an asynchronous storage: the steps that run when it is the turn of their id. */
+/** The entries and leases of an asynchronous storage: the steps that run in the turn of their id. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,23 +15,20 @@ import * as Markers from "../markers/markers.ts"
 import type { Tags } from "../markers/storageTags.ts"
 import * as Lines from "./lines.ts"
 
-/** The state of a store over an asynchronous storage. */
 export interface Lined {
   readonly storage: Storage
   readonly tags: Tags
   readonly leases: SyncLeases
-  /** The operations on ids, one after the other for each id. */
+  /** The operations on ids, in sequence for each id. */
   readonly lines: Lines.Lines
-  /** The operations that clear the storage, one after the other. */
+  /** The operations that clear the storage, in sequence. */
   readonly clearing: Lines.Lines
   readonly tokensOf: (fiber: Fiber.Fiber<any, any>) => Tokens.Tokens
 }
 
-/** An entry, and the present versions of its tags. */
 const withTags = ({ storage, tags }: Lined, id: string) =>
   Effect.flatMap(storage.get(id), (stored) => Effect.map(tags.of(stored), (table) => [stored, table] as const))
 
-/** Whether the condition of a write holds. */
 export const accepts = (self: Lined, id: string, condition: SetCondition): Effect.Effect<boolean, StoreError> =>
   Effect.flatMap(
     withTags(self, id),
@@ -56,8 +53,8 @@ export const set = (
     : Effect.flatMap(accepts(self, id, condition), (holds) => holds ? write(self, id, entry) : Exit.succeed(false))
 
 /**
- * While a `clear` runs the entry counts as removed, whether it is still there or not. A `clear` that begins from here
- * on finds the id busy, and removes it after this step.
+ * While a `clear` runs, the entry counts as removed, whether it still exists or not. A `clear` that begins later finds
+ * the id busy, and removes it after this step.
  */
 export const touch = (self: Lined, id: string, options: TouchOptions): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() =>
@@ -71,8 +68,8 @@ export const touch = (self: Lined, id: string, options: TouchOptions): Effect.Ef
   )
 
 /**
- * Asks for its turn itself. The generation ends twice: at once, so that no waiting `commit` stores, and in its turn,
- * for leases acquired meanwhile.
+ * Joins the line by itself. Ends the generation twice: at once, so that no waiting `commit` stores, and in its turn,
+ * for leases acquired in the meantime.
  */
 export const remove = ({ leases, lines, storage }: Lined, id: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
@@ -106,7 +103,8 @@ export const commit = (
 ): Effect.Effect<boolean, StoreError> =>
   Effect.clockWith((clock) =>
     leases.isCurrent(id, generation, clock.currentTimeMillisUnsafe())
-      // After the write: a commit that failed does not end the generation, so another load of it may still be stored.
+      // After the write, because a failed commit does not end the generation, and another load under it may still be
+      // stored.
       ? Effect.map(storage.set(id, entry), () => {
         leases.end(id)
         return true
@@ -114,7 +112,7 @@ export const commit = (
       : Exit.succeed(false)
   )
 
-/** Removes the ids whose operations are under way, behind those. */
+/** Removes the ids with operations under way, after those operations. */
 const removeBusy = (self: Lined, held: ReadonlySet<string>): Effect.Effect<void, StoreError> =>
   Effect.forEach(Array.from(self.lines.keys()).filter((id) => !held.has(id)), (id) => remove(self, id), {
     concurrency: "unbounded",
@@ -123,7 +121,7 @@ const removeBusy = (self: Lined, held: ReadonlySet<string>): Effect.Effect<void,
 
 export const canClear = ({ storage: { clear, scan } }: Lined): boolean => (clear ?? scan) !== undefined
 
-/** Clears the storage when earlier clearings have ended; `undefined` if it cannot be cleared. */
+/** Clears the storage after earlier clearings. `undefined` if it cannot be cleared. */
 const clearStored = ({ clearing, leases, storage }: Lined): Store["clear"] | undefined => {
   const { scan } = storage
   const clear = storage.clear ??
@@ -133,7 +131,7 @@ const clearStored = ({ clearing, leases, storage }: Lined): Store["clear"] | und
 
 const none: ReadonlySet<string> = new Set()
 
-/** Generations end twice, as in `remove`. */
+/** Ends generations twice, like `remove`. */
 export const clear = (self: Lined): Store["clear"] | undefined => {
   const stored = clearStored(self)
   return stored && Effect.suspend(() => {
@@ -143,8 +141,8 @@ export const clear = (self: Lined): Store["clear"] | undefined => {
 }
 
 /**
- * `clear` as a step of a transaction, which holds the lines of some ids. The removals behind operations of others are
- * not waited for: those may wait for an id of this transaction.
+ * `clear` as a step of a transaction, which holds the lines of some ids. It does not wait for the removals of other
+ * busy ids, because their operations may wait for an id of this transaction.
  */
 export const clearWhileHolding = (self: Lined, held: ReadonlySet<string>): Effect.Effect<unknown, StoreError> =>
   Effect.suspend(() => {

@@ -1,6 +1,6 @@
 /**
- * Runs effects on one id one after another, in the order of the calls. The next begins when the one before has ended,
- * not when its caller was interrupted. Ids do not wait for each other.
+ * Runs effects on one id one after another, in the order of the calls. The next one begins when the previous one has
+ * ended, not when its caller was interrupted. Ids do not wait for each other.
  */
 import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -11,7 +11,7 @@ import type * as Fiber from "effect/Fiber"
 interface Task {
   readonly effect: Effect.Effect<unknown, unknown>
   readonly context: Context.Context<never>
-  // Untyped here; `run` answers with the types of its effect.
+  // Untyped here; `run` restores the types of its effect.
   readonly done: Deferred.Deferred<any, any>
   readonly kind: Kind
   abandoned: boolean
@@ -19,18 +19,18 @@ interface Task {
 }
 
 /**
- * The kind of an effect decides what an interruption of its caller does. Before its turn: a `read` or a `write` leaves
- * the line, a `removal` still runs. In its turn: a `read` is interrupted and the line continues, a `write` or a
- * `removal` runs to its end.
+ * The kind of an effect decides the result of interrupting its caller. Before its turn, a `read` or a `write` leaves
+ * the line, and a `removal` still runs. In its turn, a `read` is interrupted and the line continues, while a `write` or
+ * a `removal` runs to its end.
  */
 type Kind = "read" | "write" | "removal"
 
-/** The line of each id with effects that run or wait. */
+/** The line of each id with running or waiting effects. */
 export type Lines = Map<string, Array<Task>>
 
 export const make = (): Lines => new Map()
 
-// A loop, not a recursion: ten thousand effects that end at once must not need ten thousand stack frames.
+// A loop instead of a recursion, because ten thousand effects that end at once must not need ten thousand stack frames.
 const drain = (self: Lines, id: string, line: Array<Task>): void => {
   while (line.length > 0) {
     const task = line[0]!
@@ -75,12 +75,12 @@ const leave = (self: Lines, id: string, task: Task): void => {
   if (line === undefined || place < 0) return
   if (place > 0) return leaveWaiting(line, task)
   if (task.kind !== "read") return
-  // The line continues without waiting for it: it may not even end when it is interrupted.
+  // The line continues without waiting for the fiber, which may not even end when interrupted.
   task.fiber?.interruptUnsafe()
   advance(self, id, task, Exit.void)
 }
 
-/** Drops the abandoned tasks but the last removal, which does the work of all removals before it. */
+/** Drops the abandoned tasks except the last removal, which does the work of all removals before it. */
 const leaveWaiting = (line: Array<Task>, task: Task): void => {
   task.abandoned = true
   const last = line.findLast((other) => other.abandoned && other.kind === "removal")
@@ -89,7 +89,6 @@ const leaveWaiting = (line: Array<Task>, task: Task): void => {
   }
 }
 
-/** Runs an effect when the id's turn comes. */
 export const run = <A, E>(self: Lines, id: string, kind: Kind, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.withFiber((fiber) => {

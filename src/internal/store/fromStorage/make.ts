@@ -1,4 +1,4 @@
-/** A store over an asynchronous storage: operations that write an id run one after another. */
+/** A store over an asynchronous storage. Operations that write an id run one after another. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -74,7 +74,6 @@ export const make = (storage: Storage): Store => {
   return store.capabilities.shared ? store : { ...store, transact: transacting(self, store) }
 }
 
-/** The operations that are not derived. */
 const operationsOf = (self: Entries.Lined): StoreCore => {
   const { leases, lines, storage, tags } = self
   const versionsBy = (fiber: Fiber.Fiber<any, any>) => () => newVersion(self.tokensOf(fiber))

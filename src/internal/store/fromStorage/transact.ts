@@ -1,4 +1,4 @@
-/** `transact` over an asynchronous storage of one process: its ids are held while its steps are carried out. */
+/** `transact` over an asynchronous storage of one process, which holds its ids while its steps run. */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -10,11 +10,11 @@ import * as Entries from "./entries.ts"
 import * as Lines from "./lines.ts"
 
 /**
- * While it runs, all other writes of its ids wait. Reads do not wait. If a step fails, the ids of all steps are
- * removed, so that no reader gets half of it. A process that dies leaves the part that it has written until then.
+ * While it runs, all other writes of its ids wait, but reads do not. If a step fails, the ids of all steps are removed,
+ * so that no reader gets half of it. A process that dies leaves the part it has already written.
  *
- * Counters are read first and changed at the end, each by itself: a counter that is incremented elsewhere meanwhile
- * keeps both sums, but a check of it may have been too early.
+ * Counters are read first and changed at the end, each separately. A counter incremented elsewhere in the meantime
+ * keeps both sums, but its check may have been too early.
  */
 export const transacting = (self: Entries.Lined, store: Store): NonNullable<Store["transact"]> => (request) =>
   Transact.unlessTooLarge(store.name, request, () => {
@@ -67,7 +67,7 @@ const undo = ({ leases, storage }: Entries.Lined, steps: ReadonlyArray<TransactS
     return Effect.exit(storage.remove(id))
   }, { discard: true })
 
-/** Carries out a step on an id, or on tags; `false`: the generation of a `Commit` has ended. */
+/** Runs a step on an id, or on tags. `false` if the generation of a `Commit` has ended. */
 const stepOf = (
   self: Entries.Lined,
   step: TransactStep,
@@ -105,7 +105,7 @@ const countIn = (store: Store, step: TransactStep): Effect.Effect<unknown, Store
     case "RemoveCounter":
       return store.removeCounter(step.name)
     case "Clear":
-      // Those that a storage keeps were removed by its own `clear`.
+      // The storage's own `clear` has already removed its counters.
       return Effect.ignore(Stream.runForEach(store.scanCounters(), ({ name }) => store.removeCounter(name)))
     default:
       return Effect.void
@@ -113,8 +113,8 @@ const countIn = (store: Store, step: TransactStep): Effect.Effect<unknown, Store
 }
 
 /**
- * Runs an effect when it is the turn of all ids. Two never wait for each other: each asks for all its turns in one
- * step.
+ * Runs an effect in the turn of all ids. Two transactions never wait for each other, because each requests all its
+ * turns in one step.
  */
 const holding = <A, E>(
   lines: Lines.Lines,

@@ -10,7 +10,7 @@ import { orThrow, type Sync } from "./sync.ts"
 
 type Read = () => ReadonlyArray<Change>
 
-/** Starts to listen to the changes of the storage; `undefined` if it reports none. */
+/** Starts to listen to the changes of the storage. `undefined` if it reports none. */
 export const listeningTo = ({ keepsMarkers, storage }: Sync): (() => Read) | undefined => {
   const { changes } = storage
   return changes && (() => {
@@ -24,7 +24,6 @@ const tried = <A>(run: () => A) => Effect.try({ try: run, catch: (error) => erro
 
 const coherent: Stream.Stream<Change> = Stream.succeed({ _tag: "Coherent" })
 
-/** The changes as a stream, which polls them. */
 export const following = (listen: () => Read): Stream.Stream<Change, StoreError> =>
   Stream.unwrap(Effect.map(tried(listen), (read) => {
     const polled = Stream.fromEffectSchedule(tried(read), Schedule.spaced(polling.pollMillis))

@@ -23,7 +23,7 @@ export const write = (self: Sync, id: string, entry: Stored, now: number): void 
   self.storage.set(id, entry, now)
 }
 
-/** The last step of a change: a reader that asks for the markers earlier reads the new entry. */
+/** The last step of a change, because a reader that asks for the markers earlier reads the new entry. */
 const endMarkers = ({ tags }: Sync, id: string): void => tags.remove?.(tagsOfId(id))
 
 export const set = (self: Sync, { entry, id }: SetRequest, now: number): boolean => {
@@ -40,7 +40,7 @@ interface ConditionalSet extends SetRequest {
 export const setIf = (self: Sync, request: ConditionalSet, now: number): boolean =>
   accepts(self, request.id, request.condition, now) && set(self, request, now)
 
-/** Whether the condition of a write holds; it always does if there is none. */
+/** Whether the condition of a write holds. A missing condition always holds. */
 export const accepts = (self: Sync, id: string, condition: SetCondition | undefined, now: number): boolean =>
   condition === undefined || holds(condition, stored(self, id), now, self.tags)
 
@@ -50,13 +50,12 @@ export const touch = (self: Sync, id: string, options: TouchOptions, now: number
   return entry !== undefined
 }
 
-/** Answers whether there was an entry that had not ended. */
 export const remove = (self: Sync, id: string, now: number): boolean => {
   const was = wasLive(self, id, now)
   return drop(self, id) && was
 }
 
-/** What cannot be read is removed all the same. */
+/** An unreadable entry is removed nevertheless. */
 const wasLive = (self: Sync, id: string, now: number): boolean => {
   try {
     return isLive(stored(self, id), now, self.tags)
@@ -65,7 +64,7 @@ const wasLive = (self: Sync, id: string, now: number): boolean => {
   }
 }
 
-/** Removes whatever there is. The generation ends first: it has ended even if the removal fails. */
+/** Removes whatever is stored. The generation ends first, because it has to end even if the removal fails. */
 export const drop = (self: Sync, id: string): boolean => {
   self.leases.end(id)
   self.moves++

@@ -10,7 +10,7 @@ import * as Markers from "../markers/markers.ts"
 import { stored, write } from "./entries.ts"
 import { nowOf, type Sync, withFiber } from "./sync.ts"
 
-/** The options stand apart, as they came: they are read when they are needed, and nothing is copied. */
+/** The options stay in their own object, so that nothing is copied. */
 interface Asked {
   readonly id: string
   readonly options: AcquireOptions
@@ -21,7 +21,7 @@ const hitOf = (self: Sync, { id, options: { rejectedWriteId } }: Asked): Acquire
   return isOtherWrite(entry, rejectedWriteId) ? { _tag: "Hit", entry } : undefined
 }
 
-/** The answer, if it needs no write: it is given outside of `atomic`, so it does not wait for a writer elsewhere. */
+/** The answer, if it needs no write. It is given outside of `atomic`, so it does not wait for a writer elsewhere. */
 const withoutWriting = (self: Sync, asked: Asked, now: number): Acquired | undefined => {
   const hit = hitOf(self, asked)
   if (hit !== undefined) return hit

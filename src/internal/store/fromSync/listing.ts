@@ -19,7 +19,7 @@ const page = <A>(rest: Iterator<A>): readonly [ReadonlyArray<A>, Option.Option<I
   return [items, Option.some(rest)]
 }
 
-/** A listing in pages, each of which is one step; `undefined` if the storage has none. */
+/** A listing in pages, each of which is one step. `undefined` if the storage has none. */
 export const paged = <A>(
   storage: SyncStorage,
   operation: string,
@@ -31,15 +31,15 @@ export const paged = <A>(
       return Stream.paginate(rest, (rest) => once(storage, operation, () => page(rest)))
     }))
 
-/** Counts the entries that a user sees; `undefined` if nothing tells how many they are. */
+/** Counts the entries visible to users. `undefined` if the storage cannot count them. */
 export const countOf = ({ keepsMarkers, storage: { scan, size } }: Sync): (() => number) | undefined => {
   const all = size ?? (scan && (() => Array.from(scan("")).filter(({ id }) => !isPage(id)).length))
   if (!keepsMarkers || all === undefined) return all
-  // Without `scan` nothing tells how many of all are markers.
+  // Without `scan`, the number of markers among all entries is unknown.
   return scan && (() => all() - Array.from(scan(MarkerEntries.prefix)).filter(MarkerEntries.isMarker).length)
 }
 
-/** Removes all entries, and ends all generations; `undefined` if the storage cannot. */
+/** Removes all entries, and ends all generations. `undefined` if the storage does not support it. */
 export const clearingOf = (self: Sync): (() => void) | undefined => {
   const { clear, scan } = self.storage
   const clearStored = clear ?? (scan && (() => {

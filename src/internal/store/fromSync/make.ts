@@ -1,5 +1,5 @@
 /**
- * A store over a synchronous storage: each operation is one synchronous step, so operations of a process never
+ * A store over a synchronous storage. Each operation is one synchronous step, so operations of a process never
  * interleave.
  */
 import * as Effect from "effect/Effect"
@@ -80,7 +80,7 @@ const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store[
     workedMillis: storage.workedMillis,
     get: (id, names) => self.attempt("get", () => Entries.read(self, id, names)),
     getUnsafe: (id, names) => {
-      // No closure: this is a hit of a store in this process.
+      // No closure, because this is a hit of a store in this process.
       try {
         return Entries.read(self, id, names)
       } catch (cause) {
@@ -109,7 +109,7 @@ const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store[
       clear()
       counters.clear()
     }),
-    // Entries by themselves are no step of several processes.
+    // Separate entries are not one step for several processes.
     transact: Sync.isShared(self) && storage.atomic === undefined ?
       undefined :
       (request) => unlessTooLarge(name, request, () => atomically("transact", (now) => transact(self, request, now))),

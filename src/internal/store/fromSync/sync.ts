@@ -1,4 +1,4 @@
-/** The state of a store over a synchronous storage, and how its operations run: each is one synchronous step. */
+/** The state of a store over a synchronous storage, and the ways its operations run. Each is one synchronous step. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -22,7 +22,7 @@ export interface Sync {
   readonly atomic: NonNullable<SyncStorage["atomic"]>
   readonly attempt: NonNullable<SyncStorage["attempt"]>
   readonly tokensOf: (fiber: Fiber.Fiber<any, any>) => Tokens.Tokens
-  /** How many changes this process has made, if the storage has no position of its own. */
+  /** The number of changes by this process, if the storage has no position of its own. */
   moves: number
 }
 
@@ -51,7 +51,7 @@ export const toStoreError = (storage: SyncStorage, operation: string, cause: unk
     ? cause
     : new StoreError({ store: storage.name, operation, reason: storage.reasonOf?.(cause) ?? "Unavailable", cause })
 
-/** Runs a step once, whatever `attempt` of the storage does. */
+/** Runs a step once, regardless of the storage's `attempt`. */
 export const once = <A>(storage: SyncStorage, operation: string, run: () => A): Effect.Effect<A, StoreError> =>
   Effect.suspend(() => {
     try {
@@ -61,7 +61,6 @@ export const once = <A>(storage: SyncStorage, operation: string, run: () => A): 
     }
   })
 
-/** Runs a step outside of any effect. */
 export const orThrow = <A>(storage: SyncStorage, operation: string, run: () => A): A => {
   try {
     return run()
@@ -79,13 +78,13 @@ export const withFiber = <A>(
   run: (fiber: Fiber.Fiber<any, any>) => A
 ): Effect.Effect<A, StoreError> => Effect.withFiber((fiber) => self.attempt(operation, () => run(fiber)))
 
-/** Runs an atomic step, at the time when it begins. */
+/** Runs an atomic step, with the time of its beginning. */
 export const atomically = <A>(self: Sync, operation: string, step: (now: number) => A): Effect.Effect<A, StoreError> =>
   withFiber(self, operation, (fiber) => self.atomic(() => step(nowOf(fiber))))
 
 /**
- * Runs a step for each item, in atomic groups. Room is made for one entry, so if the storage is too full for a group,
- * and has undone it as a whole, its items are tried one after the other.
+ * Runs a step for each item, in atomic groups. The storage makes room for one entry, so if it was too full for a group,
+ * and has undone it as a whole, its items are tried one by one.
  */
 export const forMany = <A, B>(
   self: Sync,

@@ -22,7 +22,7 @@ export const transact = (self: Sync, { checks, steps }: TransactRequest, now: nu
     position: () => positionOf(self)
   })
   if (conflict !== undefined) return conflict
-  // All that can be refused is refused before the first step.
+  // Anything that can be refused is refused before the first step.
   const counted = Transact.counterChanges(storage.name, steps, live)
   if (counted instanceof StoreError) throw counted
   if (counted.clear && clearingOf(self) === undefined) {
@@ -37,7 +37,7 @@ export const transact = (self: Sync, { checks, steps }: TransactRequest, now: nu
   return { _tag: "Committed", refused, position: positionOf(self) }
 }
 
-/** Carries out the steps on entries and tags; answers the ids of `Commit`s whose generation has ended. */
+/** Runs the steps on entries and tags. Returns the ids of `Commit`s whose generation has ended. */
 const carryOutAll = (self: Sync, steps: ReadonlyArray<TransactStep>, now: number): ReadonlyArray<string> => {
   try {
     return steps.flatMap((step) => carryOut(self, step, now) ? [] : [(step as { readonly id: string }).id])
@@ -47,7 +47,7 @@ const carryOutAll = (self: Sync, steps: ReadonlyArray<TransactStep>, now: number
   }
 }
 
-/** `false`: the generation of a `Commit` has ended. */
+/** `false` if the generation of a `Commit` has ended. */
 const carryOut = (self: Sync, step: TransactStep, now: number): boolean => {
   switch (step._tag) {
     case "Set":
@@ -72,14 +72,15 @@ const carryOut = (self: Sync, step: TransactStep, now: number): boolean => {
 }
 
 /**
- * Removes the entries of all steps, after one has failed in a storage that is not atomic: no reader gets half of it.
+ * Removes the entries of all steps, after one has failed in a storage that is not atomic, so that no reader gets half
+ * of it.
  */
 const undo = (self: Sync, steps: ReadonlyArray<TransactStep>): void => {
   for (const id of Transact.idsOf(steps)) {
     try {
       Entries.drop(self, id)
     } catch {
-      // The storage fails: the caller gets the first error.
+      // The storage fails, and the caller gets the first error.
     }
   }
 }

@@ -1,4 +1,4 @@
-/** In place of `dependsOn.ts` where programs are downloaded: there nothing derives from an id. */
+/** Replaces `dependsOn.ts` where programs are downloaded, because nothing derives from an id there. */
 import type * as DependsOn from "./dependsOn.ts"
 
 const none = {}

@@ -1,5 +1,5 @@
 /**
- * Markers as entries of a storage, under ids that no key has: no id and no tag of the library begins with `~:`, and a
+ * Markers as entries of a storage, under ids that no key has: no id or tag of the library begins with `~:`, and a
  * string key that begins with `~` gets another one.
  */
 import * as Effect from "effect/Effect"
@@ -14,9 +14,9 @@ export const prefix = "~:t:"
 export const idOf = (tag: string): string => prefix + tag
 
 /**
- * The id under which the last hard invalidation of a tag leaves its version, in a storage of several processes. A soft
- * invalidation reads a marker and writes it, and looks here afterwards: if another process has invalidated the tag hard
- * in between, the marker has its former hard half back. No tag begins with `~:`.
+ * The id that keeps the version of a tag's last hard invalidation, in a storage of several processes. A soft
+ * invalidation reads a marker, writes it, and then reads this id. If another process has invalidated the tag hard in
+ * between, the soft write has restored the previous hard half. No tag begins with `~:`.
  */
 export const hardIdOf = (tag: string): string => hardPrefix + tag
 
@@ -24,7 +24,7 @@ const hardPrefix = `${prefix}~:`
 
 export const isMarker = ({ id }: { readonly id: string }): boolean => id.startsWith(prefix)
 
-/** Turns a reported change of a marker into a change of its tag. */
+/** Converts a reported change of a marker to a change of its tag. */
 export const toChange = (change: Change): Change =>
   change?._tag === "Changed" && typeof change.id === "string" && isMarker(change)
     ? { _tag: "TagChanged", tag: tagOf(change.id) }
@@ -32,7 +32,7 @@ export const toChange = (change: Change): Change =>
 
 const tagOf = (id: string): string => id.slice(id.startsWith(hardPrefix) ? hardPrefix.length : prefix.length)
 
-/** The listing, the size and the changes of an asynchronous storage, without the markers in it. */
+/** The listing, the size and the changes of an asynchronous storage, without its markers. */
 export const hiddenIn = (
   { changes, scan, size }: Pick<Storage, "scan" | "size" | "changes">
 ): Pick<Storage, "scan" | "size" | "changes"> => {
@@ -40,7 +40,7 @@ export const hiddenIn = (
   const count = scan && Stream.runCount(Stream.filter(Stream.suspend(() => scan({ prefix })), isMarker))
   return {
     scan: visible,
-    // Without `scan` the markers cannot be counted: then the size is unsupported.
+    // Without `scan` the markers cannot be counted, so the size is unsupported.
     size: size && count && Effect.zipWith(size, count, (all, markers) => all - markers),
     changes: changes && Stream.map(changes, toChange)
   }
@@ -55,14 +55,14 @@ export const toStored = (version: string, now: number): Stored => ({
     loadMillis: 0,
     outcome: "success",
     tags: [],
-    // As long as a `writeId` has to be: versions never repeat, so neither does it.
+    // The required length of a `writeId`. Versions never repeat, so this does not either.
     writeId: version + version.slice(0, 8),
     serializer: 1
   },
   payload: new TextEncoder().encode(JSON.stringify(version))
 })
 
-/** The version in the entry of a marker. What cannot be read counts as missing. */
+/** The version in the entry of a marker. An unreadable entry counts as missing. */
 export const versionOf = (stored: Stored | undefined): string | undefined => {
   const payload: unknown = stored?.payload
   if (!(payload instanceof Uint8Array) || payload.length !== length) return undefined

@@ -1,6 +1,6 @@
 /**
- * Markers inside one process, and the rules that every table of markers shares. A marker that was removed comes back
- * with another version: that costs a load, never a stale read.
+ * Markers inside one process, and the rules that every table of markers shares. A removed marker comes back with
+ * another version, which costs a load but never causes a stale read.
  */
 import type { TagVersion } from "../../../CacheEntry.ts"
 import type { SyncTags } from "../../../ports/storage.ts"
@@ -8,7 +8,7 @@ import type { Acquired, InvalidationMode, Marker, Markers } from "../../../ports
 import { markersKept } from "../../defaults/stores.ts"
 import type { Tokens } from "../../token.ts"
 
-/** `SyncTags` with the present time, which markers that are entries need. */
+/** `SyncTags` with the current time, which markers stored as entries need. */
 export interface TagTable extends Pick<SyncTags, "version" | "remove"> {
   readonly markers: (tags: ReadonlyArray<string>, newVersion: () => string, now: number) => Markers
   readonly invalidate: (
@@ -21,40 +21,39 @@ export interface TagTable extends Pick<SyncTags, "version" | "remove"> {
 
 export const noVersions: ReadonlyArray<undefined> = []
 
-/** The versions of tags; `undefined` for a tag without a marker. */
+/** The versions of tags, `undefined` for a tag without a marker. */
 export const versionsOf = (
   table: Pick<TagTable, "version">,
   tags: ReadonlyArray<string>
 ): ReadonlyArray<string | undefined> => tags.length === 0 ? noVersions : tags.map(table.version)
 
-/** The beginning of the soft half of a version: see `Marker`. */
+/** The beginning of the soft half of a version; see `Marker`. */
 const softAt = 12
 
 const hardHalf = (version: string | undefined): string | undefined => version?.slice(0, softAt)
 
-/** Whether none of the tags was invalidated hard: at worst the entry is stale. */
+/** Whether none of the tags was invalidated hard. The entry is then at worst stale. */
 export const noneIsGone = (table: Pick<TagTable, "version">, tags: ReadonlyArray<TagVersion>): boolean =>
   tags.every(({ tag, version }) => hardHalf(table.version(tag)) === hardHalf(version))
 
-/** Whether there were only soft invalidations between the two versions of a marker, and at least one. */
+/** Whether at least one invalidation, and only soft ones, happened between the two versions of a marker. */
 export const isSoftened = (before: string, now: string): boolean => before !== now && hardHalf(before) === hardHalf(now)
 
-/** Whether the marker of a tag was softened while another process invalidated the tag hard, and undid that. */
+/** Whether a soft invalidation has undone a concurrent hard one by another process. */
 export const hasUndone = (softened: string, hard: string | undefined): boolean =>
   hard !== undefined && hardHalf(hard) !== hardHalf(softened)
 
 const noTags: ReadonlyArray<string> = []
 
-/** The present `seq`: to ask for no markers makes none. */
+/** The current `seq`. Asking for no markers creates none. */
 export const seqOf = (table: Pick<TagTable, "markers">): number => table.markers(noTags, () => "", 0).seq
 
-/** Adds the present `seq` to `Granted`. */
 export const withSeq = <A extends Acquired>(seq: () => number, acquired: A): A =>
   acquired._tag === "Granted" ? { ...acquired, seq: seq() } : acquired
 
 export const newVersion = (tokens: Tokens): string => tokens.next(12)
 
-/** The version of a marker after an invalidation. A missing marker gets another hard half, whatever the mode. */
+/** The version of a marker after an invalidation. A missing marker gets another hard half in any mode. */
 export const nextVersion = (
   before: string | undefined,
   mode: InvalidationMode | undefined,

@@ -1,37 +1,36 @@
 /**
- * The markers of a storage, as this process knows them. A storage of several processes does not count invalidations, so
- * the `seq` of a marker is counted here: it is the moment at which this process saw its version.
+ * The markers of a storage, as known to this process. A storage of several processes does not count invalidations, so
+ * the `seq` of a marker is counted here: it is the moment at which this process first saw its version.
  *
- * A version never comes back. So a marker that has the same version before and after a load was not invalidated in
- * between, whichever process might have done it. A marker that this process did not know before the load proves
- * nothing, and gets a `seq` that is later than the load.
+ * A version never comes back. So a marker with the same version before and after a load was not invalidated in between
+ * by any process. A marker unknown to this process before the load proves nothing, and gets a `seq` later than the
+ * load.
  */
 import type { Marker } from "../../../ports/store.ts"
 import { markersKept } from "../../defaults/stores.ts"
 
 export interface Seen {
-  /** How many markers were seen for the first time, or changed. */
+  /** The number of markers that were seen for the first time, or changed. */
   readonly seq: () => number
   /** Whether the marker is known with this version. */
   readonly isKnown: (tag: string, version: string | undefined) => boolean
-  /** The marker of a tag, as the storage has it. */
+  /** Registers a marker found in the storage. */
   readonly found: (tag: string, version: string) => Marker
-  /** The marker of a tag that had none. */
+  /** Registers a marker created for a tag that had none. */
   readonly made: (tag: string, version: string) => Marker
-  /** The tags will have other versions: until `changed` says so, whatever the storage has is new. */
+  /** The tags are about to get other versions. Until `changed` is called, any version in the storage counts as new. */
   readonly changing: (tags: ReadonlyArray<string>) => void
-  /** The tags have these versions now. */
   readonly changed: (versions: Iterable<readonly [tag: string, version: string]>) => void
 }
 
-/** No marker has it. */
+/** Equal to the version of no marker. */
 const unknown = ""
 
-/** `isShared`: other processes change markers too. If not, a marker that is found was there all the time. */
+/** `isShared`: other processes change markers too. Otherwise a found marker has always existed. */
 export const make = ({ isShared }: { readonly isShared: boolean }, capacity = markersKept): Seen => {
   const table = new Map<string, Marker>()
   let seq = 0
-  // The latest change of a marker that is no longer known.
+  // The latest change of a forgotten marker.
   let forgotten = 0
 
   const write = (tag: string, version: string, seq: number): Marker => {

@@ -1,8 +1,8 @@
 /**
  * Tag markers that an asynchronous storage keeps among its entries.
  *
- * They are made and changed in lines, one after another for each tag, so that within this process a soft invalidation
- * takes no part of a version back that a hard one has changed, and changes of a marker are seen in order.
+ * They are created and changed in lines, in sequence for each tag. So within this process a soft invalidation never
+ * restores a part of a version that a hard one has changed, and changes of a marker are seen in order.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -47,7 +47,7 @@ const create = Effect.fnUntraced(function*(
   if (!(yield* writeIfAbsent(self, id, version))) {
     const winner = yield* read(self, id)
     if (winner !== undefined) return self.seen.found(tag, winner)
-    // There is something that cannot be read.
+    // The stored value is unreadable.
     yield* write(self, id, version)
   }
   return self.seen.made(tag, version)
@@ -119,7 +119,7 @@ export const make = (
             seen.isKnown(tag, versions[i])
               ? Exit.succeed(seen.found(tag, versions[i]!))
               : inLine(tag, present(self, tag, newVersion))),
-          // At the end, and still before the load: a marker that is seen later has a larger number.
+          // At the end, but still before the load, so that a marker seen later has a larger number.
           (markers) => ({ seq: seen.seq(), markers })
         )),
     invalidate(tags, newVersion, mode) {

@@ -32,7 +32,7 @@ export const make = (
     if (!setIfAbsent(id, entry, now)) {
       const winner = version(tag)
       if (winner !== undefined) return seen.found(tag, winner)
-      // There is something that cannot be read.
+      // The stored value is unreadable.
       storage.set(id, entry, now)
     }
     return seen.made(tag, fresh)
@@ -48,10 +48,10 @@ export const make = (
     markers(tags, newVersion, now) {
       const known = tags.map(present)
       const markers = known.includes(undefined)
-        // Once more inside: another process may have made it, or this list has it twice.
+        // Checked again inside, because another process may have created it, or the list may contain it twice.
         ? atomic(() => tags.map((tag, i) => known[i] ?? present(tag) ?? create(tag, newVersion(), now)))
         : known as ReadonlyArray<Marker>
-      // At the end, and still before the load: a marker that is seen later has a larger number.
+      // At the end, but still before the load, so that a marker seen later has a larger number.
       return { seq: seen.seq(), markers }
     },
     invalidate(tags, newVersion, mode, now) {

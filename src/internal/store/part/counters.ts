@@ -1,4 +1,7 @@
-/** The counters of a part of a store: its version is in their names, so after a `clear` all have new ones. */
+/**
+ * The counters of a part of a store. Their names contain the version of the part, so that all have new names after a
+ * `clear`.
+ */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
@@ -20,7 +23,7 @@ export const scan = (self: Part, options?: ScanOptions): Stream.Stream<NamedCoun
     ))
   }))
 
-/** Removes the counters from before the last `clear`, whose names nothing else can find any more. */
+/** Removes the counters from before the last `clear`, whose names can no longer be found otherwise. */
 export const removeOld = (self: Part): Effect.Effect<void, StoreError> =>
   withVersion(self, (version) => {
     const old = Array.from(self.counted).filter((counter) => !counter.startsWith(nameOf(self, version, "")))

@@ -4,7 +4,7 @@ import type { StoreError } from "../../../CacheError.ts"
 import type { Acquired, AcquireRequest, CommitRequest } from "../../../ports/store.ts"
 import { add, close, note, open, type Part, withVersion } from "./part.ts"
 
-/** Between the store's own generation and the version of the part. */
+/** Separates the store's own generation from the version of the part. */
 const mark = "@"
 
 const reopen = (
@@ -25,7 +25,8 @@ const reopen = (
 }
 
 /**
- * The version is read first: a result is refused if the part is cleared from here on, and an older one hides nothing.
+ * The version is read first, so that a result is refused if the part is cleared from here on. An older version hides
+ * nothing.
  */
 export const acquire = (self: Part, request: AcquireRequest): Effect.Effect<Acquired, StoreError> =>
   withVersion(self, (version) => {
@@ -46,7 +47,7 @@ export const acquireMany = (
       (answers) => Effect.forEach(answers, (acquired, i) => reopen(self, requests[i]!, version, acquired))
     ))
 
-/** The `commit` as it is written; `undefined`: its generation has ended with a `clear`. */
+/** The stored form of a `commit`, or `undefined` if a `clear` has ended its generation. */
 export const closeCommit = (
   self: Part,
   { entry, generation, id }: CommitRequest,
@@ -72,7 +73,7 @@ export const ended = <A>(
       })
     }))
 
-/** An entry that is stored in spite of a `clear` in between has the version from before it, so it is invisible. */
+/** An entry stored despite a `clear` in between has the earlier version, so it is invisible. */
 export const commit = (self: Part, request: CommitRequest): Effect.Effect<boolean, StoreError> =>
   withVersion(self, (version) => {
     const closed = closeCommit(self, request, version)

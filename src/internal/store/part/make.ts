@@ -1,4 +1,4 @@
-/** Makes the part of a store under a prefix. */
+/** Creates the part of a store under a prefix. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
@@ -11,7 +11,7 @@ import * as Leases from "./leases.ts"
 import * as Part from "./part.ts"
 import { transacting } from "./transact.ts"
 
-/** The entries of the part in the store, also those from before the last `clear`. */
+/** The entries of the part in the store, including those from before the last `clear`. */
 const listed = (self: Part.Part, options?: ScanOptions): Stream.Stream<Scanned, StoreError> =>
   self.store.scan({ ...options, prefix: Part.add(self, options?.prefix ?? "") })
 
@@ -25,7 +25,7 @@ const scan = (self: Part.Part, options?: ScanOptions): Stream.Stream<Scanned, St
     )))
 
 /**
- * Ends the part, and frees its room as far as time allows. The results of its loads are no longer stored, so the next
+ * Ends the part, and frees its room as far as time allows. Results of running loads are no longer stored, so the next
  * loads must not wait for their leases.
  */
 const clear = (self: Part.Part): Effect.Effect<void, StoreError> => {
@@ -58,10 +58,10 @@ export const make = (store: Store, prefix: string): Store => {
   const named = <A>(name: string, use: (counter: string) => Effect.Effect<A, StoreError>) =>
     under((version) => use(Counters.nameOf(self, version, name)))
   const changesUnsafe = store.changesUnsafe && reader(store.name, store.changesUnsafe)
-  // All of the port, so that the compiler asks for the prefix of a new operation.
+  // The whole port, so that the compiler requires the prefix for a new operation.
   const own: Store = {
     name: store.name,
-    // A tag that stands for an id would not be that of the id with the prefix.
+    // A tag that stands for an id would not match the id with the prefix.
     capabilities: { ...store.capabilities, dependencies: false },
     get: (id, tags, ...rest) =>
       Effect.map(store.get(add(id), Part.asked(self, tags), ...rest), (answer) => Part.answered(self, answer)),
@@ -100,7 +100,7 @@ export const make = (store: Store, prefix: string): Store => {
     commitMany: (requests) => Leases.commitMany(self, requests),
     renew: (id, ...rest) => store.renew(add(id), ...rest),
     touch: (id, ...rest) => store.touch(add(id), ...rest),
-    // Its id stays in `leased`: `clear` removes the failure note too.
+    // The id stays in `leased`, because `clear` removes the failure note too.
     release: (id, ...rest) => store.release(add(id), ...rest),
     markers: (tags, ...rest) => store.markers(tags.map(add), ...rest),
     invalidateTags: (tags, ...rest) => store.invalidateTags(tags.map(add), ...rest),

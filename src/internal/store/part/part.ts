@@ -1,8 +1,8 @@
 /**
- * The part of a store under a prefix: ids, tags and counters are written with it and read without.
+ * The part of a store under a prefix: ids, tags and counters are written with the prefix and read without it.
  *
- * Every entry of the part has one more tag, which `clear` invalidates: one step, which also keeps out the results of
- * loads that run in other processes. The version of that tag is the version of the part.
+ * Every entry of the part has an additional tag, which `clear` invalidates in one step. This also keeps out the results
+ * of running loads in other processes. The version of that tag is the version of the part.
  */
 import * as Effect from "effect/Effect"
 import type { Meta, Stored, TagVersion } from "../../../CacheEntry.ts"
@@ -14,15 +14,15 @@ export interface Part {
   readonly store: Store
   /** The beginning of all ids, tags and names. */
   readonly before: string
-  /** The tag of all entries: without a slash, so it is not a tag of any part. */
+  /** The tag of all entries. It has no slash, so it is not a tag of any part. */
   readonly everything: string
-  /** The ids whose leases were granted here, and may still be held. */
+  /** The ids whose leases were granted to this process, and may still be held. */
   readonly leased: Set<string>
-  /** The counters that were incremented here, by their names in the store. */
+  /** The counters that this process has incremented, by their names in the store. */
   readonly counted: Set<string>
 }
 
-/** An escaped prefix has no slash, so the first slash of an id ends it: no two prefixes ever write the same id. */
+/** An escaped prefix has no slash, so the first slash of an id ends it, and no two prefixes ever write the same id. */
 const escape = (prefix: string): string => prefix.replaceAll("%", "%25").replaceAll("/", "%2F")
 
 export const make = (store: Store, prefix: string): Part => ({
@@ -40,26 +40,26 @@ export const addAll = ({ before }: Part, texts: ReadonlyArray<string>): Readonly
 
 export const strip = ({ before }: Part, text: string): string => text.slice(before.length)
 
-/** Adds a text to those that `clear` needs; the oldest ones give way. */
+/** Adds a text for `clear`, and drops the oldest one if there are too many. */
 export const note = (noted: Set<string>, text: string): void => {
   noted.add(text)
   if (noted.size > leasesRemembered) noted.delete(noted.values().next().value!)
 }
 
-/** Reads the version of the part first: what is written with an older version than the present one is never seen. */
+/** Reads the version of the part first. Entries written with an older version than the current one are never seen. */
 export const withVersion = <A>(
   { everything, store }: Part,
   use: (version: string) => Effect.Effect<A, StoreError>
 ): Effect.Effect<A, StoreError> =>
   Effect.flatMap(Effect.suspend(() => store.markers([everything])), ({ markers }) => use(markers[0]!.version))
 
-/** The entry as it is written. */
+/** The stored form of an entry. */
 export const close = (self: Part, { meta, payload }: Stored, version: string): Stored => {
   const tags = meta.tags.map(({ tag, version }) => ({ tag: add(self, tag), version }))
   return { meta: { ...meta, tags: [{ tag: self.everything, version }, ...tags] }, payload }
 }
 
-/** The metadata as they were before they were written. */
+/** The original metadata of a stored entry. */
 export const openMeta = (self: Part, meta: Meta): Meta => ({
   ...meta,
   tags: meta.tags.slice(1).map(({ tag, version }): TagVersion => ({ tag: strip(self, tag), version }))
@@ -68,26 +68,25 @@ export const openMeta = (self: Part, meta: Meta): Meta => ({
 export const isCurrent = ({ everything }: Part, { tags }: Meta, version: string | undefined): boolean =>
   tags[0]?.tag === everything && tags[0].version === version
 
-/** The entry as it was before it was written. One from before the last `clear` does not count as stored. */
+/** The original of a stored entry. An entry from before the last `clear` does not count as stored. */
 export const open = (self: Part, stored: Stored | undefined, version: string | undefined): Stored | undefined =>
   stored !== undefined && isCurrent(self, stored.meta, version)
     ? { meta: openMeta(self, stored.meta), payload: stored.payload }
     : undefined
 
-/** The tags that a `get` asks for. */
 export const asked = (self: Part, tags: ReadonlyArray<string>): ReadonlyArray<string> => [
   ...addAll(self, tags),
   self.everything
 ]
 
-/** The answer to a `get` with those tags. */
+/** The answer to a `get` of those tags. */
 export const answered = (self: Part, { entry, versions, ...more }: Answer): Answer => ({
   ...more,
   entry: open(self, entry, versions.at(-1)),
   versions: versions.slice(0, -1)
 })
 
-/** A change of the store as one of the part. */
+/** Converts a change of the store to one of the part. */
 export const changesIn = (self: Part, change: Change): ReadonlyArray<Change> => {
   const isMine = (text: string): boolean => text.startsWith(self.before)
   switch (change._tag) {

@@ -7,7 +7,7 @@ import { nameOf, stripName } from "./counters.ts"
 import { closeCommit, ended } from "./leases.ts"
 import { add, close, type Part, strip, withVersion } from "./part.ts"
 
-/** The steps as they are written. A `clear` invalidates the tag of all entries: those after it have its new version. */
+/** The stored form of steps. A `clear` invalidates the tag of all entries, and later steps have its new version. */
 const closeSteps = (
   self: Part,
   steps: ReadonlyArray<TransactStep>,

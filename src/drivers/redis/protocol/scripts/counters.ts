@@ -8,7 +8,6 @@ const most = Number.MAX_SAFE_INTEGER
 
 export const isOutOfRange = (sum: string): string => `${sum} > ${most} or ${sum} < -${most}`
 
-/** Whether a stored value is not a counter. */
 export const isNoCounter = `value and (type(value) ~= "string" or not tonumber(value))`
 
 export const counters = {

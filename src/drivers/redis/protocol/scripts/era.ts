@@ -17,7 +17,6 @@ end
 ${readSequence}return { era, seq }
 `
   },
-  /** Starts another era. */
   clear: {
     keys: ["e"],
     args: [],

@@ -6,7 +6,6 @@
  */
 import { createHash } from "node:crypto"
 
-/** A script in the form that the server receives. */
 export interface Script {
   readonly source: string
   readonly sha: string
@@ -14,7 +13,6 @@ export interface Script {
   readonly checksEra: boolean
 }
 
-/** The source of a script. */
 export interface Source {
   readonly keys: ReadonlyArray<string>
   readonly args: ReadonlyArray<string>

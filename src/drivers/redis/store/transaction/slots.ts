@@ -15,7 +15,6 @@ export interface Placed {
 }
 
 interface PlacedOnCluster extends Placed {
-  /** The results of loads in other slots. */
   readonly elsewhere: ReadonlyArray<Commit>
 }
 
@@ -31,7 +30,6 @@ export const otherSlot = (id: string, tag: string): StoreError =>
     `"${id}" is checked, and its tag "${tag.slice(0, 200)}" is in another slot of the cluster: ${howToShare}`
   )
 
-/** Whether the marker of a tag is in a slot. */
 export const reaches = (slot: number | undefined, tag: string): boolean =>
   slot === undefined || slotOfKey(markerOf(tag)) === slot
 
