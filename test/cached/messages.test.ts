@@ -17,11 +17,13 @@ import {
 import { MemoryStore } from "effect-cached/memory"
 import { Json } from "effect-cached/serializers/Json"
 import { Structured } from "effect-cached/serializers/Structured"
+import { SqliteStore } from "effect-cached/sqlite"
 import { ChaosStore } from "effect-cached/testing"
 import { combinator } from "../../src/cached/combine.ts"
 import { fallbackOptions, readOptions } from "../../src/cached/options.ts"
 import * as Kinds from "../../src/internal/strategy/kinds.ts"
 import { fakeStore } from "../support/caches.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
 class Items extends CacheKey.Class<Items>()("Items", {
@@ -338,7 +340,7 @@ describe("a strategy", () => {
 
   const noFallback = (id: string) =>
     `The softTimeout of "${id}" does nothing: the strategy "ttl" never falls back on a stale value. Use softTtl or ` +
-    "failover, or timeout to fail instead (logged once a key class or string key)"
+    "failover, or timeout to fail instead (logged once a key class or cause)"
 
   it.effect("that never falls back, with a softTimeout: a warning, once", () =>
     Effect.gen(function*() {
@@ -411,7 +413,7 @@ describe("values that a store cannot take", () => {
     ]
   ]
   const notStored = (id: string, serializer: string, reason: string) =>
-    `The value of "${id}" stays in memory, and is not stored (logged once a key class or string key). The serializer ` +
+    `The value of "${id}" stays in memory, and is not stored (logged once a key class or cause). The serializer ` +
     `"${serializer}" could not encode a value: ${reason}`
   const put = (value: unknown, key: any = "k"): Effect.Effect<void, unknown, any> =>
     Effect.asVoid(Effect.succeed(value).pipe(Cached.ttl({ key, ttl: 5 })))
@@ -493,8 +495,10 @@ describe("values that a store cannot take", () => {
       const key = new Row()
       const get = Effect.fail(new Down()).pipe(Cached.ttl({ key, ttl: 5, when: () => true }), Effect.flip)
       expect(yield* logged(get, over(Json))).toEqual([
-        `The failure "Down" of "${CacheKey.id(key)}" stays in memory, and is not stored (logged once a key class or ` +
-        `string key). The serializer "json" could not encode a value: the value does not fit its schema (an instance of ` +
+        `The failure "Down" of "${
+          CacheKey.id(key)
+        }" stays in memory, and is not stored (logged once a key class or cause). ` +
+        `The serializer "json" could not encode a value: the value does not fit its schema (an instance of ` +
         "NotFound is expected: make one of a plain object, like new NotFound(row)). Add the failure to the `error` of " +
         "the key class, or leave it out in `when`"
       ])
@@ -520,9 +524,9 @@ describe("values that a store cannot take", () => {
 
   it.effect("one that is too large: key, size and limit", () =>
     Effect.gen(function*() {
-      const layer = MemoryStore.layer.pipe(Cached.tapStore({ maxSize: 10 }))
+      const layer = Layer.orDie(SqliteStore.layer({ directory: yield* tempDirectory, maxValue: 10 }))
       expect(yield* logged(put("x".repeat(1997)), over(Json, layer))).toEqual([
-        `The store "memory" failed to commit: TooLarge (The value of "k" has 1999 bytes, and maxSize is 10); values of that ` +
+        `The store "sqlite" failed to set: TooLarge (The value of "k" has 1999 bytes, and maxValue is 10); values of that ` +
         "size stay in memory (logged once)"
       ])
     }))

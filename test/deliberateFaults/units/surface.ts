@@ -3,6 +3,13 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a mistake behind many string keys is warned of for each of them",
+    in: "topicOf",
+    find: "`~${cause}`",
+    replace: "String(Math.random())",
+    by: "test/cached/onceACause.test.ts"
+  },
+  {
     name: "a look-up that finds nothing is no event",
     in: "lookupMany",
     find: "emitOf(self, key, idOf(key), { _tag: \"Miss\" })",
