@@ -3,6 +3,13 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a service of the same name around a named cache is not seen",
+    in: "meet",
+    find: "(around && services.get(around))",
+    replace: "undefined",
+    by: "test/layers/named.test.ts"
+  },
+  {
     name: "all results of a key class are checked by its schema",
     in: "misfitOf",
     find: "count >= checkedResults",
