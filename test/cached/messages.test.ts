@@ -78,6 +78,35 @@ const logged = <E>(effect: Effect.Effect<unknown, E, any>, layer: Layer.Layer<an
 const over = (serializer: Serializer.Serializer, store: Layer.Layer<Store.Store> = MemoryStore.layer) =>
   CacheLayer.layer.pipe(Layer.provide(store), Layer.provide(Layer.succeed(Serializer.Serializer, serializer)))
 
+const lateSoftTimeout = "softTimeout (2000 ms) is not shorter than timeout (2000 ms)"
+
+describe("soft times that are not shorter than hard ones", () => {
+  const strategy = Strategy.failover({ ttl: 5 })
+  const times = { softTimeout: "2 seconds", timeout: 2000 } as const
+  const lookup = () => any(Effect.succeed("x"))
+
+  it("are refused where a function, a bulk load or a strategy is made", () => {
+    expect(() => Cached.fn(User, { lookup, strategy, ...times })).toThrow(`Cached.fn(User): ${lateSoftTimeout}`)
+    expect(() => Cached.many(User, { lookup, strategy, ...times })).toThrow(`Cached.many(User): ${lateSoftTimeout}`)
+    expect(() => Cached.fn((id: string) => id, lookup, { strategy, ...times })).toThrow(lateSoftTimeout)
+    expect(() => Strategy.softTtl({ ttl: 5, softTtl: 5 })).toThrow("softTtl (5 ms) is as long as ttl (5 ms)")
+    expect(() => Strategy.refreshAhead({ ttl: 5, refreshAfter: 5 })).toThrow(
+      "refreshAfter (5 ms) is as long as ttl (5 ms)"
+    )
+  })
+
+  it.effect("are taken where one of them is a function, is endless, or is the layer's", () =>
+    Effect.gen(function*() {
+      const read = (given: object) =>
+        one.pipe(Cached.failover({ key: "a", ttl: 5, ...given })) as Effect.Effect<unknown>
+      yield* read({ softTimeout: () => 2000, timeout: 1 })
+      yield* read({ softTimeout: 2000, timeout: () => 1 })
+      yield* read({ softTimeout: "Infinity", timeout: 1 })
+      yield* read({ timeout: 1 })
+      yield* read({ softTimeout: 2000 })
+    }).pipe(Effect.provide(CacheLayer.memory({ defaults: { softTimeout: 2000 } }))))
+})
+
 describe("a combinator names itself and its key, and the stack is the user's", () => {
   const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
     ["no ttl", () => Cached.ttl(any({ key: "a" })), `Cached.ttl (key "a"): ttl is missing. ${advice}`],
@@ -95,6 +124,21 @@ describe("a combinator names itself and its key, and the stack is the user's", (
       "a softTtl beyond ttl",
       () => Cached.softTtl({ key: "a", ttl: 5, softTtl: 10 }),
       `Cached.softTtl (key "a"): softTtl (10 ms) is longer than ttl (5 ms): shorten softTtl, or lengthen ttl`
+    ],
+    [
+      "a softTtl of the ttl",
+      () => Cached.softTtl({ key: "a", ttl: 5, softTtl: 5 }),
+      `Cached.softTtl (key "a"): softTtl (5 ms) is as long as ttl (5 ms): shorten softTtl, or lengthen ttl`
+    ],
+    [
+      "a refreshAfter of the ttl",
+      () => Cached.refreshAhead({ key: "a", ttl: 5, refreshAfter: 5 }),
+      `Cached.refreshAhead (key "a"): refreshAfter (5 ms) is as long as ttl (5 ms): shorten refreshAfter, or lengthen ttl`
+    ],
+    [
+      "a softTimeout of the timeout",
+      () => Cached.failover({ key: "a", ttl: 5, softTimeout: 2000, timeout: "2 seconds" }),
+      `Cached.failover (key "a"): ${lateSoftTimeout}`
     ],
     [
       "no softTtl",

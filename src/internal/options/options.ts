@@ -105,20 +105,23 @@ const distanceOf = (a: string, b: string): number => {
 export const isListOfText = (value: unknown): value is ReadonlyArray<string> =>
   Array.isArray(value) && value.every((one) => typeof one === "string")
 
-/** Throws a `CacheConfigError` for a wrong value of an option; `of` names the function or layer that was given it. */
-type Check<A> = (given: A, of: string) => void
+/**
+ * Throws a `CacheConfigError` for a wrong value of an option; `of` names the function or layer that was given it, with the
+ * options `beside`.
+ */
+type Check<A> = (given: A, of: string, beside?: object) => void
 
 /** A check for each option of a type: an option without its check does not compile, nor a check without its option. */
 export type Checks<O> = { readonly [Name in keyof O]-?: Check<O[Name]> }
 
 /** A check that accepts a missing option. */
-export const optional = <A>(check: Check<A>): Check<A | undefined> => (given, of) => {
-  if (given !== undefined) check(given, of)
+export const optional = <A>(check: Check<A>): Check<A | undefined> => (given, of, beside) => {
+  if (given !== undefined) check(given, of, beside)
 }
 
 /** Checks all options of one list. */
 export const checkAll = <O extends object>(of: string, options: O, checks: Checks<O>): void => {
-  for (const name of Object.keys(checks) as Array<keyof O>) checks[name](options[name], of)
+  for (const name of Object.keys(checks) as Array<keyof O>) checks[name](options[name], of, options)
 }
 
 /** As `checkAll`, of a list that may be missing: only what is given is looked at, because every miss is checked. */
@@ -128,7 +131,7 @@ export const checkGiven = <O extends object>(
   checks: { readonly [Name in keyof O]?: Check<O[Name]> }
 ): void => {
   // own checks only: every object has a `constructor`, and some programs add to `Object.prototype`
-  for (const name in options) if (Object.hasOwn(checks, name)) checks[name]!(options[name], of)
+  for (const name in options) if (Object.hasOwn(checks, name)) checks[name]!(options[name], of, options)
 }
 
 // guards are made for each call

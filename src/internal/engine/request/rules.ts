@@ -27,7 +27,6 @@ import type * as Ttl from "../../../Ttl.ts"
 import { toMillis } from "../../../Ttl.ts"
 import { noReadDefaults, retryAfterMillis } from "../../defaults/options.ts"
 import { idOf } from "../../key/ofKey.ts"
-import { mistake } from "../../options/options.ts"
 import { checkJitter } from "../../strategy/validate.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { Request, Rules } from "../state.ts"
@@ -54,16 +53,10 @@ const check = (self: Defaulting, request: Request): Rules => {
   const { timeout } = options
   const softTimeout = optionOf(self, request, "softTimeout")
   const retryAfter = options.retryAfter ?? strategy.retryAfter ?? defaults.retryAfter
-  const timeoutMillis = timeoutMillisOf("timeout", timeout)
-  const softTimeoutMillis = timeoutMillisOf("softTimeout", softTimeout)
-  // one of the layer is for all reads, whatever their timeouts; an endless one undoes it
-  if (options.softTimeout !== undefined && softTimeoutMillis !== Infinity && softTimeoutMillis! >= timeoutMillis!) {
-    throw mistake(`softTimeout (${softTimeoutMillis} ms) is not shorter than timeout (${timeoutMillis} ms)`)
-  }
   return {
     defaults,
-    timeoutMillis,
-    softTimeoutMillis,
+    timeoutMillis: timeoutMillisOf("timeout", timeout),
+    softTimeoutMillis: timeoutMillisOf("softTimeout", softTimeout),
     isAsked: false,
     hasTimeouts: timeout !== undefined || softTimeout !== undefined,
     retryAfterMillis: millisOf("retryAfter", retryAfter) ?? retryAfterMillis,
