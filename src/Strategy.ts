@@ -70,8 +70,8 @@ export interface Options<in A, in out E, in K> extends UntilInvalidatedOptions<A
  */
 export interface SoftTtlOptions<in A, in out E, in K> extends Options<A, E, K> {
   /**
-   * The age from which a read loads again, and falls back on the stored value: a duration, or a function of outcome and
-   * key. If it is zero or negative, every read loads.
+   * The age from which a read loads again, and falls back on the stored value: a duration below `ttl`, or a function of
+   * outcome and key. If it is zero or negative, every read loads.
    */
   readonly softTtl: Ttl.Input | Of<A, E, K, Ttl.Input>
 }
@@ -84,8 +84,8 @@ export interface SoftTtlOptions<in A, in out E, in K> extends Options<A, E, K> {
  */
 export interface RefreshAheadOptions<in A, in out E, in K> extends Options<A, E, K> {
   /**
-   * The age from which a read is served at once and refreshes in the background: a duration, or a function of outcome
-   * and key. If it is zero or negative, every read refreshes.
+   * The age from which a read is served at once and refreshes in the background: a duration below `ttl`, or a function of
+   * outcome and key. If it is zero or negative, every read refreshes.
    */
   readonly refreshAfter: Ttl.Input | Of<A, E, K, Ttl.Input>
 }

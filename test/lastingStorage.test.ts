@@ -4,6 +4,8 @@ import { Effect, Layer, Schema, Stream } from "effect"
 import { Cached, type CacheEntry, CacheError, CacheKey, CacheLayer, Store } from "effect-cached"
 import { withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
+import { markersKept } from "../src/internal/defaults/stores.ts"
+import { warningsOf } from "./support/logged.ts"
 
 type Stored = CacheEntry.Stored
 
@@ -402,4 +404,72 @@ describe("markers of one process", () => {
       expect(new Set(answers.flatMap(({ markers }) => markers.map(({ version }) => version))).size).toBe(2)
       yield* TestClock.adjust("1 second")
     }))
+})
+
+describe("a storage that is not said to last, with entries of an earlier process", () => {
+  const opened = {
+    "Store.make": (of: Storage, capabilities?: Store.StorageCapabilities) => Store.make({ ...of.parts, capabilities }),
+    "Store.makeSync": (of: Storage, capabilities?: Store.StorageCapabilities) =>
+      Store.makeSync({ ...of.syncParts, capabilities })
+  }
+
+  for (const [name, open] of Object.entries(opened)) {
+    /** What a process warns of, from its start to its end. */
+    const started = (of: Storage, capabilities?: Store.StorageCapabilities) =>
+      Effect.forEach(
+        [1, 2, 3, 1, 2, 3],
+        (n) => Effect.succeed("value").pipe(Cached.ttl({ key: new Item({ n }), ttl: 1e6 }))
+      )
+        .pipe(
+          Effect.andThen(Effect.succeed(1).pipe(Cached.ttl({ key: "no tags", ttl: 1e6 }))),
+          Effect.provide(
+            CacheLayer.layerWith({ memory: false }).pipe(
+              Layer.provide(Layer.sync(Store.Store, () => open(of, capabilities)))
+            )
+          ),
+          warningsOf
+        )
+
+    it.effect(`${name}: the second start says so, once`, () =>
+      Effect.gen(function*() {
+        const map = storage()
+        expect(yield* started(map)).toEqual([])
+        const warnings = yield* started(map)
+        expect(warnings).toHaveLength(1)
+        expect(warnings[0]).toMatch(/^The storage "map" has entries of an earlier process.*lasting: true/)
+      }))
+
+    it.effect(`${name}: there is no warning where the storage lasts, or is said not to`, () =>
+      Effect.gen(function*() {
+        for (const lasting of [true, false]) {
+          const map = storage()
+          yield* started(map, { lasting })
+          expect(yield* started(map, { lasting })).toEqual([])
+        }
+      }))
+
+    it.effect(`${name}: markers that have given way are no earlier process`, () =>
+      Effect.gen(function*() {
+        const map = storage()
+        const read = (tag: string) => Effect.succeed(1).pipe(Cached.ttl({ key: `key ${tag}`, ttl: 1e6, tags: [tag] }))
+        const warnings = yield* Effect.gen(function*() {
+          yield* read("old")
+          const tags = Array.from({ length: markersKept }, (_, i) => `tag ${i}`)
+          for (let from = 0; from < markersKept; from += 10_000) {
+            yield* Effect.succeed(1).pipe(
+              Cached.ttl({ key: `${from}`, ttl: 1e6, tags: tags.slice(from, from + 10_000) })
+            )
+          }
+          yield* read("old")
+        }).pipe(
+          Effect.provide(
+            CacheLayer.layerWith({ memory: false, storeTimeout: "1 minute" }).pipe(
+              Layer.provide(Layer.sync(Store.Store, () => open(map)))
+            )
+          ),
+          warningsOf
+        )
+        expect(warnings).toEqual([])
+      }))
+  }
 })

@@ -68,7 +68,7 @@ export interface ReadOptions<in out A, in E, in K> {
   readonly waitForWrite?: boolean | undefined
   /**
    * How long this caller waits for a load before it gets the stale value, if its strategy falls back on one: a
-   * duration, or a function of the key. The load continues in the background.
+   * duration below `timeout`, or a function of the key. The load continues in the background.
    */
   readonly softTimeout?: Ttl.Input | OfKey<K> | undefined
   /**
@@ -165,8 +165,8 @@ export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions<any, s
 const duration = (name: string) => optional((given: Ttl.Input) => void toMillis(given, name))
 
 // The result of a function is checked when it is called.
-const durationOfKey = (name: string) =>
-  optional((given: Ttl.Input | OfKey<any>) => void (typeof given === "function" || toMillis(given, name)))
+const constantOf = (name: string, given: Ttl.Input | OfKey<any>): number | undefined =>
+  typeof given === "function" ? undefined : toMillis(given, name)
 
 const waysToInherit: ReadonlySet<Inherit> = new Set(["life", "changes", "age", "refuse"])
 
@@ -190,7 +190,7 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
     if (typeof tags === "function") return
     if (!isListOfText(tags)) throw mistake("tags cannot be used: pass a list of strings, or a function that gives one")
   }),
-  timeout: durationOfKey("timeout"),
+  timeout: optional((timeout) => void constantOf("timeout", timeout)),
   retryAfter: duration("retryAfter"),
   lease: optional((lease) => {
     // The layer's option of that name is a duration.
@@ -200,7 +200,13 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
   waitForWrite: optional((waitForWrite) =>
     refuseUnless(typeof waitForWrite === "boolean", "waitForWrite cannot be used: pass true or false")
   ),
-  softTimeout: durationOfKey("softTimeout"),
+  softTimeout: optional((softTimeout, _, beside) => {
+    const { timeout = Infinity } = beside as Timeout<Ttl.Input | undefined, any>
+    const [soft, hard] = [constantOf("softTimeout", softTimeout), constantOf("timeout", timeout)]
+    // an endless one undoes that of the layer
+    if (soft === undefined || hard === undefined || soft < hard || soft === Infinity) return
+    throw mistake(`softTimeout (${soft} ms) is not shorter than timeout (${hard} ms)`)
+  }),
   copy: optional((copy) =>
     refuseUnless(
       copy === "structured" || copy === "freeze" || typeof copy === "function",

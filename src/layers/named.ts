@@ -9,8 +9,11 @@ import * as Layer from "effect/Layer"
 import { CacheConfigError } from "../CacheError.ts"
 import * as Caching from "../Caching.ts"
 
-/** the name of each cache */
-const names = new WeakMap<Caching.Shape, string>()
+/** the service of each cache */
+const services = new WeakMap<Caching.Shape, Context.Key<any, Caching.Shape>>()
+
+/** what a program has built, by name */
+const built = new WeakMap<Layer.MemoMap, Map<string, Context.Key<any, Caching.Shape>>>()
 
 /**
  * Provides a cache under a name, a service of your own.
@@ -28,7 +31,9 @@ const names = new WeakMap<Caching.Shape, string>()
  * **Gotchas**
  *
  * Each name needs a layer of its own: call `CacheLayer.memory()` once for each. A layer is built once, so one layer
- * under two names would be one cache; it dies with a `CacheConfigError` when it is built.
+ * under two names would be one cache; it dies with a `CacheConfigError` when it is built. Two services with the same
+ * name (the text in `Context.Service`) are one for Effect: where both are provided, each gets the cache that was provided
+ * last. A program that builds both is warned.
  *
  * **Example** (Caching pages apart from everything else)
  *
@@ -63,15 +68,35 @@ export const named = <Self, Out, E, R>(
     throw new CacheConfigError({ message: `CacheLayer.named gives "${name.key}" a layer, like CacheLayer.memory()` })
   }
   // its second type says that it provides a cache
-  return Layer.flatMap(cache as Layer.Layer<Out | Caching.Caching, E, R>, (built) =>
-    Layer.effectContext(Effect.map(
-      give(name.key, Context.get(built, Caching.Caching)),
-      (shape) => Context.add(Context.omit(Caching.Caching)(built), name, shape)
-    )))
+  const layer = Layer.flatMap(
+    cache as Layer.Layer<Out | Caching.Caching, E, R>,
+    (built) =>
+      Layer.effectContext(Effect.map(
+        give(name, Context.get(built, Caching.Caching)),
+        (shape) => Context.add(Context.omit(Caching.Caching)(built), name, shape)
+      ))
+  )
+  return Layer.fromBuild((memoMap, scope) =>
+    Effect.andThen(meet(memoMap, name), Layer.buildWithMemoMap(layer, memoMap, scope))
+  )
 }
 
-const give = (name: string, shape: Caching.Shape): Effect.Effect<Caching.Shape> => {
-  const former = names.get(shape)
+/** Warns of another service of the same name, beside this one or around it. */
+const meet = (memoMap: Layer.MemoMap, name: Context.Key<any, Caching.Shape>): Effect.Effect<void> =>
+  Effect.contextWith((context: Context.Context<never>) => {
+    const around = Context.getOrUndefined(context as Context.Context<unknown>, name)
+    const beside = built.get(memoMap) ?? new Map<string, Context.Key<any, Caching.Shape>>()
+    const other = beside.get(name.key) ?? (around && services.get(around))
+    built.set(memoMap, beside.set(name.key, name))
+    return other === undefined || other === name ? Effect.void : Effect.logWarning(
+      `Two services of caches have the name "${name.key}", so where both are provided each gets the cache that was provided ` +
+        "last: give one of them another name"
+    )
+  })
+
+const give = (service: Context.Key<any, Caching.Shape>, shape: Caching.Shape): Effect.Effect<Caching.Shape> => {
+  const name = service.key
+  const former = services.get(shape)?.key
   if (former !== undefined && former !== name) {
     return Effect.die(
       new CacheConfigError({
@@ -82,6 +107,6 @@ const give = (name: string, shape: Caching.Shape): Effect.Effect<Caching.Shape> 
     )
   }
   // a cache that caches nothing may have many names
-  if (shape !== Caching.disabled) names.set(shape, name)
+  if (shape !== Caching.disabled) services.set(shape, service)
   return Effect.succeed(shape)
 }

@@ -17,11 +17,13 @@ import {
 import { MemoryStore } from "effect-cached/memory"
 import { Json } from "effect-cached/serializers/Json"
 import { Structured } from "effect-cached/serializers/Structured"
+import { SqliteStore } from "effect-cached/sqlite"
 import { ChaosStore } from "effect-cached/testing"
 import { combinator } from "../../src/cached/combine.ts"
 import { fallbackOptions, readOptions } from "../../src/cached/options.ts"
 import * as Kinds from "../../src/internal/strategy/kinds.ts"
 import { fakeStore } from "../support/caches.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
 class Items extends CacheKey.Class<Items>()("Items", {
@@ -76,6 +78,35 @@ const logged = <E>(effect: Effect.Effect<unknown, E, any>, layer: Layer.Layer<an
 const over = (serializer: Serializer.Serializer, store: Layer.Layer<Store.Store> = MemoryStore.layer) =>
   CacheLayer.layer.pipe(Layer.provide(store), Layer.provide(Layer.succeed(Serializer.Serializer, serializer)))
 
+const lateSoftTimeout = "softTimeout (2000 ms) is not shorter than timeout (2000 ms)"
+
+describe("soft times that are not shorter than hard ones", () => {
+  const strategy = Strategy.failover({ ttl: 5 })
+  const times = { softTimeout: "2 seconds", timeout: 2000 } as const
+  const lookup = () => any(Effect.succeed("x"))
+
+  it("are refused where a function, a bulk load or a strategy is made", () => {
+    expect(() => Cached.fn(User, { lookup, strategy, ...times })).toThrow(`Cached.fn(User): ${lateSoftTimeout}`)
+    expect(() => Cached.many(User, { lookup, strategy, ...times })).toThrow(`Cached.many(User): ${lateSoftTimeout}`)
+    expect(() => Cached.fn((id: string) => id, lookup, { strategy, ...times })).toThrow(lateSoftTimeout)
+    expect(() => Strategy.softTtl({ ttl: 5, softTtl: 5 })).toThrow("softTtl (5 ms) is as long as ttl (5 ms)")
+    expect(() => Strategy.refreshAhead({ ttl: 5, refreshAfter: 5 })).toThrow(
+      "refreshAfter (5 ms) is as long as ttl (5 ms)"
+    )
+  })
+
+  it.effect("are taken where one of them is a function, is endless, or is the layer's", () =>
+    Effect.gen(function*() {
+      const read = (given: object) =>
+        one.pipe(Cached.failover({ key: "a", ttl: 5, ...given })) as Effect.Effect<unknown>
+      yield* read({ softTimeout: () => 2000, timeout: 1 })
+      yield* read({ softTimeout: 2000, timeout: () => 1 })
+      yield* read({ softTimeout: "Infinity", timeout: 1 })
+      yield* read({ timeout: 1 })
+      yield* read({ softTimeout: 2000 })
+    }).pipe(Effect.provide(CacheLayer.memory({ defaults: { softTimeout: 2000 } }))))
+})
+
 describe("a combinator names itself and its key, and the stack is the user's", () => {
   const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
     ["no ttl", () => Cached.ttl(any({ key: "a" })), `Cached.ttl (key "a"): ttl is missing. ${advice}`],
@@ -93,6 +124,21 @@ describe("a combinator names itself and its key, and the stack is the user's", (
       "a softTtl beyond ttl",
       () => Cached.softTtl({ key: "a", ttl: 5, softTtl: 10 }),
       `Cached.softTtl (key "a"): softTtl (10 ms) is longer than ttl (5 ms): shorten softTtl, or lengthen ttl`
+    ],
+    [
+      "a softTtl of the ttl",
+      () => Cached.softTtl({ key: "a", ttl: 5, softTtl: 5 }),
+      `Cached.softTtl (key "a"): softTtl (5 ms) is as long as ttl (5 ms): shorten softTtl, or lengthen ttl`
+    ],
+    [
+      "a refreshAfter of the ttl",
+      () => Cached.refreshAhead({ key: "a", ttl: 5, refreshAfter: 5 }),
+      `Cached.refreshAhead (key "a"): refreshAfter (5 ms) is as long as ttl (5 ms): shorten refreshAfter, or lengthen ttl`
+    ],
+    [
+      "a softTimeout of the timeout",
+      () => Cached.failover({ key: "a", ttl: 5, softTimeout: 2000, timeout: "2 seconds" }),
+      `Cached.failover (key "a"): ${lateSoftTimeout}`
     ],
     [
       "no softTtl",
@@ -338,7 +384,7 @@ describe("a strategy", () => {
 
   const noFallback = (id: string) =>
     `The softTimeout of "${id}" does nothing: the strategy "ttl" never falls back on a stale value. Use softTtl or ` +
-    "failover, or timeout to fail instead (logged once a key class or string key)"
+    "failover, or timeout to fail instead (logged once a key class or cause)"
 
   it.effect("that never falls back, with a softTimeout: a warning, once", () =>
     Effect.gen(function*() {
@@ -411,7 +457,7 @@ describe("values that a store cannot take", () => {
     ]
   ]
   const notStored = (id: string, serializer: string, reason: string) =>
-    `The value of "${id}" stays in memory, and is not stored (logged once a key class or string key). The serializer ` +
+    `The value of "${id}" stays in memory, and is not stored (logged once a key class or cause). The serializer ` +
     `"${serializer}" could not encode a value: ${reason}`
   const put = (value: unknown, key: any = "k"): Effect.Effect<void, unknown, any> =>
     Effect.asVoid(Effect.succeed(value).pipe(Cached.ttl({ key, ttl: 5 })))
@@ -493,8 +539,10 @@ describe("values that a store cannot take", () => {
       const key = new Row()
       const get = Effect.fail(new Down()).pipe(Cached.ttl({ key, ttl: 5, when: () => true }), Effect.flip)
       expect(yield* logged(get, over(Json))).toEqual([
-        `The failure "Down" of "${CacheKey.id(key)}" stays in memory, and is not stored (logged once a key class or ` +
-        `string key). The serializer "json" could not encode a value: the value does not fit its schema (an instance of ` +
+        `The failure "Down" of "${
+          CacheKey.id(key)
+        }" stays in memory, and is not stored (logged once a key class or cause). ` +
+        `The serializer "json" could not encode a value: the value does not fit its schema (an instance of ` +
         "NotFound is expected: make one of a plain object, like new NotFound(row)). Add the failure to the `error` of " +
         "the key class, or leave it out in `when`"
       ])
@@ -520,9 +568,9 @@ describe("values that a store cannot take", () => {
 
   it.effect("one that is too large: key, size and limit", () =>
     Effect.gen(function*() {
-      const layer = MemoryStore.layer.pipe(Cached.tapStore({ maxSize: 10 }))
+      const layer = Layer.orDie(SqliteStore.layer({ directory: yield* tempDirectory, maxValue: 10 }))
       expect(yield* logged(put("x".repeat(1997)), over(Json, layer))).toEqual([
-        `The store "memory" failed to commit: TooLarge (The value of "k" has 1999 bytes, and maxSize is 10); values of that ` +
+        `The store "sqlite" failed to set: TooLarge (The value of "k" has 1999 bytes, and maxValue is 10); values of that ` +
         "size stay in memory (logged once)"
       ])
     }))

@@ -29,6 +29,8 @@ class Connection {
   }
 }
 
+class Socket extends Connection {}
+
 /** acquired in the scope of the load */
 const connect = Effect.acquireRelease(
   Effect.sync(() => new Connection()),
@@ -73,7 +75,7 @@ describe.each(caches)("a resource, over $name", (cache) => {
     it.effect(name, () => warned(cache.layer(), test))
 
   it_(
-    "is warned of once a string key, and is closed before its first reader has it",
+    "is warned of once a kind where keys are strings, and is closed before its first reader has it",
     (warnings) =>
       Effect.gen(function*() {
         const get = connect.pipe(Cached.ttl({ key: "db", ...hour }))
@@ -84,7 +86,10 @@ describe.each(caches)("a resource, over $name", (cache) => {
         expect(warnings).toHaveLength(1)
         expect(warnings[0]).toContain(`"db"`)
         expect(warnings[0]).toMatch(/RcMap.*onRemoval/)
-        yield* connect.pipe(Cached.ttl({ key: "other db", ...hour }))
+        for (const n of [1, 2, 3]) yield* connect.pipe(Cached.ttl({ key: `db ${n}`, ...hour }))
+        yield* settle
+        expect(warnings).toHaveLength(1)
+        yield* acquire(new Socket()).pipe(Cached.ttl({ key: "socket", ...hour }))
         yield* settle
         expect(warnings).toHaveLength(2)
       })
@@ -130,7 +135,7 @@ describe.each(caches)("a resource, over $name", (cache) => {
         yield* settle
         expect(warnings).toHaveLength(2)
         expect(warnings[1]).toContain(CacheKey.id(new Anything({ n: 1 })))
-        yield* connect.pipe(Cached.ttl({
+        yield* acquire(new Socket()).pipe(Cached.ttl({
           key: "unstored",
           ...hour,
           when: () =>

@@ -7,6 +7,7 @@ import { RecordingCache } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { cacheOf } from "../../src/internal/engine/boundCache.ts"
 import { type Cache, caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
+import { warningsOf } from "../support/logged.ts"
 
 class A extends Context.Service<A, Caching.Shape>()("A") {}
 class B extends Context.Service<B, Caching.Shape>()("B") {}
@@ -20,6 +21,39 @@ const both = ({ layer }: Cache) =>
     CacheLayer.named(A, Layer.fresh(layer())),
     CacheLayer.named(B, Layer.fresh(layer()))
   )
+
+describe("two services of one name", () => {
+  const Other = (() => {
+    class A extends Context.Service<A, Caching.Shape>()("A") {}
+    return A
+  })()
+  const [one, other] = [CacheLayer.named(A, CacheLayer.memory()), CacheLayer.named(Other, CacheLayer.memory())]
+  const read = get(Effect.succeed(1)).pipe(Cached.withCache(A))
+
+  it.effect("are warned of: side by side, and one inside the other", () =>
+    Effect.gen(function*() {
+      const provided = [
+        read.pipe(Effect.provide([one, other])),
+        read.pipe(Effect.provide(Layer.provideMerge(other, one))),
+        read.pipe(Effect.provide(other), Effect.provide(one))
+      ]
+      for (const program of provided) {
+        expect(yield* warningsOf(program)).toEqual([
+          "Two services of caches have the name \"A\", so where both are provided each gets the cache that was provided last: " +
+          "give one of them another name"
+        ])
+      }
+    }))
+
+  it.effect("in two programs are none, nor is one service that is provided again", () =>
+    Effect.gen(function*() {
+      const two = Effect.andThen(read.pipe(Effect.provide(one)), read.pipe(Effect.provide(other)))
+      expect(yield* warningsOf(two)).toEqual([])
+      const again = CacheLayer.named(A, CacheLayer.memory())
+      expect(yield* warningsOf(read.pipe(Effect.provide([one, again])))).toEqual([])
+      expect(yield* warningsOf(read.pipe(Effect.provide(one), Effect.provide(again)))).toEqual([])
+    }))
+})
 
 class Squared extends CacheKey.Class<Squared>()("Squared", {
   payload: { n: Schema.Number },

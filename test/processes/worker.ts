@@ -57,7 +57,7 @@ const commands: { readonly [K in keyof Answers]: (message: Extract<Message, { do
   open,
   read: async ({ callers = 1, key, load: how = {}, options }) => {
     const one = load(key, how).pipe(
-      Cached.softTtl({ key, ttl: "1 hour", softTtl: "1 hour", ...options }),
+      Cached.softTtl({ key, ttl: "1 hour", softTtl: "59 minutes", ...options }),
       Effect.catchCause((cause) => Effect.succeed(`no value: ${String(Cause.squash(cause))}`))
     )
     const at = clock()

@@ -27,7 +27,7 @@ describe.skipIf(isMissing("faketime"))("two processes, one of them an hour ahead
   })
 
   const read = async (worker: Worker, key: string, sleepMillis = 0) =>
-    (await worker.ask({ do: "read", key, load: { sleepMillis }, options: { ttl: "1 day", softTtl: "1 day" } }))
+    (await worker.ask({ do: "read", key, load: { sleepMillis }, options: { ttl: "1 day", softTtl: "23 hours" } }))
       .values[0]!
 
   const of = (what: string, id: string) => linesOf(file).filter((line) => line.what === what && line.id === id)

@@ -145,3 +145,22 @@ export const withoutSchema = <A>({ id, pack, unpack }: Format): Codec<A> => ({
   encode: pack,
   decode: unpack as (bytes: Uint8Array, id: string) => Exit.Exit<A, SerializerError>
 })
+
+/** Compiles what says why a value is none of a schema, as an encoder would; `undefined` where it is one. */
+export const misfitBy = (schema: Schema.Constraint): (value: unknown) => string | undefined => {
+  try {
+    const check = guard(
+      "",
+      "encode",
+      SchemaParser.decodeUnknownEffect(Schema.toType(schema), reporting) as Parse<unknown, never>
+    )
+    return (value) => {
+      const checked = check(value)
+      if (!isExit(checked) || Exit.isSuccess(checked)) return undefined
+      const [error] = checked.cause.reasons
+      return error?._tag === "Fail" ? error.error.reason : undefined
+    }
+  } catch {
+    return () => undefined
+  }
+}

@@ -68,6 +68,10 @@ export const onceWarnings = 1000
 /** Parts of a value that are looked at to estimate its size. */
 export const lookedAtOfValue = 1000
 
+/** Results of a key class of which each is checked by its schema where there is no store, and how large they may be. */
+export const checkedResults = 100
+export const checkedBytes = 100_000
+
 /** Parts of a value that are looked at, to see whether it may be a resource. */
 export const lookedAtParts = 100
 

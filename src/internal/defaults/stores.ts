@@ -42,6 +42,9 @@ export const pendingInvalidations = 10_000
 /** Markers that a store keeps: a removed one costs a load, never a stale read. */
 export const markersKept = 100_000
 
+/** Entries of a storage in which those of an earlier process are looked for. */
+export const firstEntries = 1000
+
 /** Changes that a shared store keeps: a process that is further behind gets a `Gap`. */
 export const changesKept = 10_000
 

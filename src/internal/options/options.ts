@@ -101,8 +101,11 @@ const distanceOf = (a: string, b: string): number => {
 export const isListOfText = (value: unknown): value is ReadonlyArray<string> =>
   Array.isArray(value) && value.every((one) => typeof one === "string")
 
-/** Throws a `CacheConfigError` for an invalid value of an option. `of` names the called function or layer. */
-type Check<A> = (given: A, of: string) => void
+/**
+ * Throws a `CacheConfigError` for an invalid value of an option. `of` names the called function or layer, and `beside` holds
+ * the other options.
+ */
+type Check<A> = (given: A, of: string, beside?: object) => void
 
 /**
  * A check for each option of a type. An option without a check does not compile, and neither does a check without an
@@ -111,12 +114,12 @@ type Check<A> = (given: A, of: string) => void
 export type Checks<O> = { readonly [Name in keyof O]-?: Check<O[Name]> }
 
 /** Makes a check accept a missing option. */
-export const optional = <A>(check: Check<A>): Check<A | undefined> => (given, of) => {
-  if (given !== undefined) check(given, of)
+export const optional = <A>(check: Check<A>): Check<A | undefined> => (given, of, beside) => {
+  if (given !== undefined) check(given, of, beside)
 }
 
 export const checkAll = <O extends object>(of: string, options: O, checks: Checks<O>): void => {
-  for (const name of Object.keys(checks) as Array<keyof O>) checks[name](options[name], of)
+  for (const name of Object.keys(checks) as Array<keyof O>) checks[name](options[name], of, options)
 }
 
 /** `checkAll` for a list that may be missing. Only the given options are checked, because this runs on every miss. */
@@ -126,7 +129,7 @@ export const checkGiven = <O extends object>(
   checks: { readonly [Name in keyof O]?: Check<O[Name]> }
 ): void => {
   // Own checks only, because every object has a `constructor`, and some programs extend `Object.prototype`.
-  for (const name in options) if (Object.hasOwn(checks, name)) checks[name]!(options[name], of)
+  for (const name in options) if (Object.hasOwn(checks, name)) checks[name]!(options[name], of, options)
 }
 
 // Cached, because guards are created for each call.

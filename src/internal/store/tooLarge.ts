@@ -28,5 +28,5 @@ export const keptOut = (refused: Refused): StoreError => {
   return error
 }
 
-/** Whether a rule of the program keeps a value out of the store, which is no failure of anybody. */
+/** Whether a rule of the program keeps a value out of the store, which is no failure. */
 export const isKeptOut = (error: StoreError | SerializerError): boolean => byRule.has(error)

@@ -81,10 +81,12 @@ const within = (name: keyof AnyOptions, soft: unknown, options: AnyOptions, ttl:
   const millis = toMillis(soft as Ttl.Input, name)
   // The time that a function gives may have passed already.
   if (typeof options[name] === "function") return Math.max(0, Math.min(millis, ttl))
-  // With a fixed ttl a soft deadline after the hard one is a mistake; with a computed ttl it is never reached. A soft
-  // deadline at the hard one has a use: only a soft invalidation makes the value stale.
-  if (millis > ttl && typeof options.ttl !== "function" && ttl > 0) {
-    throw mistake(`${name} (${millis} ms) is longer than ttl (${ttl} ms): shorten ${name}, or lengthen ttl`)
+  // With a fixed ttl a soft deadline behind the hard one is a mistake; with a computed ttl it is just not reached.
+  // An idle time of the ttl is one: then only the ttl counts.
+  const isLate = name === "idle" ? millis > ttl : millis >= ttl
+  if (isLate && typeof options.ttl !== "function" && ttl > 0) {
+    const relation = millis > ttl ? "is longer than" : "is as long as"
+    throw mistake(`${name} (${millis} ms) ${relation} ttl (${ttl} ms): shorten ${name}, or lengthen ttl`)
   }
   return Math.min(millis, ttl)
 }

@@ -141,7 +141,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     name: "a look-up is believed after a change here",
     // that it counts while the store is asked (`Dependents.during`) hides this one: no schedule is known that needs both
     sought: "by hand",
-    in: "lookupMany",
+    in: "recordedMany",
     find: "self.mutations === mutations || !derives(entry)",
     replace: "mutations >= 0 || !derives(entry)",
     by: "test/cached/derived.test.ts"

@@ -3,6 +3,34 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a service of the same name around a named cache is not seen",
+    in: "meet",
+    find: "(around && services.get(around))",
+    replace: "undefined",
+    by: "test/layers/named.test.ts"
+  },
+  {
+    name: "all results of a key class are checked by its schema",
+    in: "misfitOf",
+    find: "count >= checkedResults",
+    replace: "false",
+    by: "test/cached/unfit.test.ts"
+  },
+  {
+    name: "entries whose markers have given way are taken for those of an earlier process",
+    in: "lookFor",
+    find: "!table.isWhole()",
+    replace: "false",
+    by: "test/lastingStorage.test.ts"
+  },
+  {
+    name: "a mistake behind many string keys is warned of for each of them",
+    in: "topicOf",
+    find: "`~${cause}`",
+    replace: "String(Math.random())",
+    by: "test/cached/onceACause.test.ts"
+  },
+  {
     name: "a look-up that finds nothing is no event",
     in: "lookupMany",
     find: "emitOf(self, key, idOf(key), { _tag: \"Miss\" })",

@@ -369,7 +369,7 @@ export const fitsStore = (
     self,
     `dependencies ${Log.topicOf(about)}`,
     `The result of "${id}" stays in memory, and is not stored: it derives from so much that it has ${tags.length} tags, and ` +
-      `a store takes ${limits.tags} (logged once a key class or string key)`,
+      `a store takes ${limits.tags} (logged once a key class or cause)`,
     { about }
   )
   return false

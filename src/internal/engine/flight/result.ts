@@ -1,5 +1,6 @@
 /** The result of a load: its outcome, and the entry that it becomes. */
 import { land } from "#platform/engine/derived/dependencies"
+import { warnOfValue } from "#platform/engine/request/unfit"
 import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
@@ -57,6 +58,7 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
   const tags = tagsOf(self, flight, exit)
   const landing = dependencies && land(dependencies, flight, tags)
   if (dependencies !== undefined && landing === undefined) return refuse(self, flight, "dependency")
+  warnOfValue(self, request, exit)
   return new Entry({
     id,
     exit: kept(self, flight, exit),

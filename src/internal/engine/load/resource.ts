@@ -18,13 +18,16 @@ export const warnOfResource = (
   const about: Log.About = { id, key }
   Log.warnOnce(
     engine,
-    `resource ${Log.topicOf(about)}`,
+    `resource ${Log.topicOf(about, nameOf(exit.value))}`,
     `The load of "${about.id}" has a scope that is released when the load ends, and its value may be a resource of that ` +
       "scope: then it is closed before a caller has it. Share resources with RcMap, or acquire them without a scope and " +
-      "close them in Cached.onRemoval (logged once a key class or string key)",
+      "close them in Cached.onRemoval (logged once a key class or cause)",
     { about }
   )
 }
+
+/** What tells resources of one kind from others. */
+const nameOf = (value: unknown): string => Object.getPrototypeOf(value)?.constructor?.name ?? ""
 
 /** Whether nothing says what the value is: a string key, or a schema with a part that accepts more than data. */
 const isUndescribed = (key: Key): boolean => infoOf(key)?.isUndescribed() ?? true

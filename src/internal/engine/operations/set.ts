@@ -1,5 +1,6 @@
 /** Writes by hand: `set`, with and without a condition. */
 import * as Dependents from "#platform/engine/memory/dependents"
+import { warnOfValue } from "#platform/engine/request/unfit"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -64,6 +65,7 @@ export const set = Effect.fnUntraced(function*(
   const { mutations } = self
   const expiresAt = existing?.expiresAt ?? now + options.ttlMillis
   const entry = entryToSet(self, key, value, { ...options, now, expiresAt })
+  warnOfValue(self, { key }, entry.exit)
   const emitSet = () => emitValue(self, key, entry, { _tag: "Set" })
   if (condition !== undefined) {
     if (tier === undefined) {

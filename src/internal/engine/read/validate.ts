@@ -34,9 +34,9 @@ const warnOfSoftTimeout = (self: Flights, { key, strategy }: Request): void => {
   const about: Log.About = { id: idOf(key), key }
   Log.warnOnce(
     self,
-    `softTimeout ${Log.topicOf(about)}`,
+    `softTimeout ${Log.topicOf(about, strategy.name)}`,
     `The softTimeout of "${about.id}" does nothing: the strategy "${strategy.name}" never falls back on a stale value. ` +
-      "Use softTtl or failover, or timeout to fail instead (logged once a key class or string key)",
+      "Use softTtl or failover, or timeout to fail instead (logged once a key class or cause)",
     { about }
   )
 }

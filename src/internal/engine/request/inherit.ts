@@ -53,14 +53,14 @@ const endingWith = (
   return { createdAt, softExpiresAt: Math.min(softExpiresAt, endsAt), expiresAt: Math.min(expiresAt, endsAt) }
 }
 
-/** Says once a key class or string key that results are not stored for their age: nobody would find that out. */
+/** Says once a key class that results are not stored for their age: nobody would find that out. */
 const warnOfAge = ({ engine, id, request: { key } }: Flight, oldestId: string): void => {
   const about: Log.About = { id, key }
   Log.warnOnce(
     engine,
     `age ${Log.topicOf(about)}`,
     `The result of "${id}" is not cached: its load was served "${oldestId}", which is older than its ttl. ` +
-      `Use inherit: "life" (logged once a key class or string key)`,
+      `Use inherit: "life" (logged once a key class or cause)`,
     { about }
   )
 }

@@ -5,7 +5,7 @@
  * - before a load (options, `timeout` and `softTimeout` as functions, `tags` of the key class, `decide`,
  *   `fallbackWhen`) it is a defect of the caller whose request it is, and of no other;
  * - about a loaded value (`lifetime`, `ttl`, `softTtl`, `refreshAfter`, `when`, `storeIf` and `tags` as functions, `copy` of what is
- *   stored, `touch`) it means: not stored, or not moved. It is counted, and logged once a key class or string key; the answer is given all the same.
+ *   stored, `touch`) it means: not stored, or not moved. It is counted, and logged once a key class or cause; the answer is given all the same.
  *
  * Beyond this file, eviction policies are guarded in `memory/evictionPolicy.ts`, listeners in `telemetry/events.ts`.
  */
@@ -27,7 +27,6 @@ import type * as Ttl from "../../../Ttl.ts"
 import { toMillis } from "../../../Ttl.ts"
 import { noReadDefaults, retryAfterMillis } from "../../defaults/options.ts"
 import { idOf } from "../../key/ofKey.ts"
-import { mistake } from "../../options/options.ts"
 import { checkJitter } from "../../strategy/validate.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { Request, Rules } from "../state.ts"
@@ -54,16 +53,10 @@ const check = (self: Defaulting, request: Request): Rules => {
   const { timeout } = options
   const softTimeout = optionOf(self, request, "softTimeout")
   const retryAfter = options.retryAfter ?? strategy.retryAfter ?? defaults.retryAfter
-  const timeoutMillis = timeoutMillisOf("timeout", timeout)
-  const softTimeoutMillis = timeoutMillisOf("softTimeout", softTimeout)
-  // one of the layer is for all reads, whatever their timeouts; an endless one undoes it
-  if (options.softTimeout !== undefined && softTimeoutMillis !== Infinity && softTimeoutMillis! >= timeoutMillis!) {
-    throw mistake(`softTimeout (${softTimeoutMillis} ms) is not shorter than timeout (${timeoutMillis} ms)`)
-  }
   return {
     defaults,
-    timeoutMillis,
-    softTimeoutMillis,
+    timeoutMillis: timeoutMillisOf("timeout", timeout),
+    softTimeoutMillis: timeoutMillisOf("softTimeout", softTimeout),
     isAsked: false,
     hasTimeouts: timeout !== undefined || softTimeout !== undefined,
     retryAfterMillis: millisOf("retryAfter", retryAfter) ?? retryAfterMillis,
@@ -225,9 +218,9 @@ export const notStored = (self: Telemetry, result: Result, thrown: unknown): und
   const { id, key } = result
   Log.warnOnce(
     self,
-    `result ${Log.topicOf(result)}`,
+    `result ${Log.topicOf(result, Log.placeOf(thrown))}`,
     `The result of "${id}" is not cached: its strategy, tags function or copy threw, or gave an invalid value (see the ` +
-      "cause; logged once a key class or string key)",
+      "cause; logged once a key class or cause)",
     { about: { id, key }, cause: Cause.die(thrown) }
   )
 }
@@ -260,9 +253,9 @@ export const movedBy = (self: Telemetry, { key, strategy }: Request, entry: Entr
     const about: Log.About = { id: entry.id, key }
     Log.warnOnce(
       self,
-      `touch ${Log.topicOf(about)}`,
+      `touch ${Log.topicOf(about, Log.placeOf(error))}`,
       `A read of "${entry.id}" does not move its end: touch of the strategy "${strategy.name}" threw, or gave no number ` +
-        "(see the cause; logged once a key class or string key)",
+        "(see the cause; logged once a key class or cause)",
       { about, cause: Cause.die(error) }
     )
     return undefined

@@ -9,6 +9,7 @@ import type { Codec } from "../../../ports/serializer.ts"
 import { maxTags } from "../../codec/frame.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import { Entry, keepVersions } from "../memory/entry.ts"
+import * as Log from "../telemetry/log.ts"
 import { countersOf } from "../telemetry/stats.ts"
 import { noteMisfit } from "./faults.ts"
 import type { Codecs, Fault, StoreTier } from "./storeTier.ts"
@@ -114,13 +115,16 @@ export const encode = (
   const { exit, id, outcome } = entry
   const codecs = codecsOf(tier, key)
   const codec = outcome === "success" ? codecs.success : codecs.failure
-  if (codec === undefined) return Effect.undefined
+  if (codec === undefined) {
+    warnOfFailure(tier, key, entry)
+    return Effect.undefined
+  }
   if (tags.length > maxTags) {
     const reason = `it has ${tags.length} tags, and at most ${maxTags} can be stored`
     const fault = new SerializerError({ serializer: tier.serializer.name, operation: "encode", reason })
     return Effect.succeed(noteMisfit(tier, key, fault))
   }
-  const value = Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause)
+  const value = valueOf(exit)
   const encoded = (exit: Exit.Exit<Uint8Array, unknown>): Stored | Fault =>
     Exit.isSuccess(exit)
       ? { payload: exit.value, meta: metaOf(entry, codec.id, tags) }
@@ -130,6 +134,24 @@ export const encode = (
   return Exit.isExit(encoding)
     ? Exit.succeed(encoded(encoding as Exit.Exit<Uint8Array, unknown>))
     : Effect.map(Effect.exit(encoding), encoded)
+}
+
+const valueOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
+  Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause)
+
+/** Who stores failures of a class that declares none would find them loaded again after a restart. String keys cannot. */
+const warnOfFailure = (tier: StoreTier, key: Key, { exit, id }: Entry): void => {
+  const name = infoOf(key)?.name
+  if (name === undefined) return
+  Log.warnOnce(
+    tier.front,
+    `no error ${name}`,
+    `The failure ${
+      tagOf(valueOf(exit))
+    } of "${id}" stays in memory, and is not stored (logged once a key class): the key ` +
+      `class "${name}" has no \`error\`. Give it the schema of the failures that are stored, or leave them out in \`when\``,
+    { about: { id, key } }
+  )
 }
 
 /** As `codec.encode`; a codec that throws dies. */

@@ -102,12 +102,12 @@ export const recovered = (tier: StoreTier, operation: string): void => {
   Log.info(tier.front, `The store "${store.name}" answers again`)
 }
 
-/** A stored entry is damaged: a miss, logged once an id. */
+/** A stored entry is damaged: a miss, logged once, because where one is there are often more. */
 export const damaged = (tier: StoreTier, key: Key, id: string): undefined => {
   noteCorrupt(tier, "get")
   const message =
-    `The entry "${id}" in the store "${tier.store.name}" is damaged: it counts as a miss, the next load replaces it`
-  Log.warnOnce(tier.front, `damage ${id}`, message, { about: { id, key } })
+    `The entry "${id}" in the store "${tier.store.name}" is damaged: it counts as a miss, the next load replaces it (logged once)`
+  Log.warnOnce(tier.front, "damage", message, { about: { id, key } })
   return undefined
 }
 
@@ -137,8 +137,11 @@ export const undecodable = (
   return new Rejected(stored.meta.writeId)
 }
 
+/** What differs in reasons of one cause: ids, places in values, counts. */
+const unlikeIn = /".*"|\[.*\]|\d+/g
+
 /**
- * Counts a fault of the serializer, and logs the first one of a key class (or string key): the next ones are alike.
+ * Counts a fault of the serializer, and logs the first one of a key class, or of a cause where keys are strings: the next ones are alike.
  * `failure` is what a stored failure is called.
  */
 export const noteMisfit = (
@@ -151,9 +154,10 @@ export const noteMisfit = (
   const about: Log.About = { id: idOf(key), key }
   const message = fault.operation === "encode"
     ? `The ${failure === undefined ? "value" : `failure ${failure}`} of "${about.id}" stays in memory, and is not ` +
-      `stored (logged once a key class or string key). ${fault.message}` +
+      `stored (logged once a key class or cause). ${fault.message}` +
       (failure === undefined ? "" : ". Add the failure to the `error` of the key class, or leave it out in `when`")
     : fault.message
-  Log.warnOnce(tier.front, `${fault.operation} ${Log.topicOf(about)}`, message, { about })
+  const topic = `${fault.operation} ${failure} ${Log.topicOf(about, fault.reason.replace(unlikeIn, ""))}`
+  Log.warnOnce(tier.front, topic, message, { about })
   return fault
 }

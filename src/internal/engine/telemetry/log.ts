@@ -35,8 +35,20 @@ export const warnOnce = (self: Telemetry, topic: string, message: string, detail
   warning(self, message, details)
 }
 
-/** The part of a topic that names a key: its class, or a string key itself. */
-export const topicOf = ({ id, key }: About): string => infoOf(key)?.name ?? id
+/**
+ * The part of a topic that names a cause: the class of a key, or what is known of the cause. String keys themselves carry
+ * ids: a mistake in the code behind thousands of them is one mistake.
+ */
+export const topicOf = ({ key }: About, cause?: string): string => infoOf(key)?.name ?? `~${cause}`
+
+/** Where in the code something was thrown, as far as that can be told. */
+export const placeOf = (thrown: unknown): string | undefined => {
+  try {
+    return /\n.+:\d+:\d+/.exec((thrown as Error).stack!)?.[0]
+  } catch {
+    return undefined
+  }
+}
 
 export const debug = (self: Telemetry, message: string, details: Details = {}): void =>
   inBackground(self, Effect.logDebug, message, details)

@@ -12,10 +12,12 @@ export const stored = ({ storage }: Sync, id: string): Stored | undefined => {
   return entry === Damaged ? undefined : entry
 }
 
-export const read = ({ storage, tags }: Sync, id: string, names: ReadonlyArray<string>): Answer => {
+export const read = ({ look, storage, tags }: Sync, id: string, names: ReadonlyArray<string>): Answer => {
   const entry = storage.get(id)
   const versions = Markers.versionsOf(tags, names)
-  return entry === Damaged ? { entry: undefined, versions, isDamaged: true } : { entry, versions }
+  if (entry === Damaged) return { entry: undefined, versions, isDamaged: true }
+  look?.(entry)
+  return { entry, versions }
 }
 
 export const write = (self: Sync, id: string, entry: Stored, now: number): void => {

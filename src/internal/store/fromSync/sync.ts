@@ -9,6 +9,7 @@ import * as Tokens from "../../token.ts"
 import * as Counters from "../counters.ts"
 import * as Leases from "../leases.ts"
 import { inSteps } from "../many.ts"
+import { type Look, lookFor } from "../markers/forgotten.ts"
 import * as MarkerEntries from "../markers/markerEntries.ts"
 import * as Markers from "../markers/markers.ts"
 import * as StoredMarkers from "../markers/storedMarkersSync.ts"
@@ -18,6 +19,8 @@ export interface Sync {
   readonly keepsMarkers: boolean
   readonly leases: SyncLeases
   readonly tags: Markers.TagTable
+  /** Where this process keeps the markers. */
+  readonly look: Look | undefined
   readonly counters: SyncCounters
   readonly atomic: NonNullable<SyncStorage["atomic"]>
   readonly attempt: NonNullable<SyncStorage["attempt"]>
@@ -28,11 +31,13 @@ export interface Sync {
 
 export const make = (storage: SyncStorage, keepsMarkers: boolean): Sync => {
   const atomic: Sync["atomic"] = storage.atomic ?? ((steps) => steps())
+  const ofProcess = keepsMarkers || storage.tags !== undefined ? undefined : Markers.make()
   return {
     storage,
     keepsMarkers,
     leases: storage.leases ?? Leases.make(),
-    tags: storage.tags ?? (keepsMarkers ? StoredMarkers.make(storage, atomic) : Markers.make()),
+    tags: storage.tags ?? ofProcess ?? StoredMarkers.make(storage, atomic),
+    look: ofProcess && lookFor(storage, ofProcess),
     counters: storage.counters ?? Counters.make(),
     atomic,
     attempt: storage.attempt ?? ((operation, run) => once(storage, operation, run)),

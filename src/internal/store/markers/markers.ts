@@ -63,18 +63,26 @@ export const nextVersion = (
   return mode === "soft" && before !== undefined ? before.slice(0, softAt) + fresh.slice(softAt) : fresh
 }
 
-export const make = (capacity = markersKept): SyncTags => {
+/** Markers in the memory of this process. */
+export interface ProcessTags extends SyncTags {
+  /** Whether none has given way for room. */
+  readonly isWhole: () => boolean
+}
+
+export const make = (capacity = markersKept): ProcessTags => {
   const table = new Map<string, Marker>()
+  let isWhole = true
   let seq = 0
 
   const write = (tag: string, marker: Marker): Marker => {
     table.delete(tag)
     table.set(tag, marker)
-    if (table.size > capacity) table.delete(table.keys().next().value!)
+    if (table.size > capacity) isWhole = !table.delete(table.keys().next().value!)
     return marker
   }
 
   return {
+    isWhole: () => isWhole,
     version: (tag) => table.get(tag)?.version,
     markers: (tags, newVersion) => ({
       seq,

@@ -5,6 +5,7 @@ import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Storage } from "../../../ports/storage.ts"
 import type { Answer, InvalidationMode, Markers as Answered } from "../../../ports/store.ts"
+import { lookFor } from "./forgotten.ts"
 import * as Markers from "./markers.ts"
 
 export interface Tags {
@@ -23,12 +24,17 @@ export interface Tags {
 }
 
 /** Tags whose markers this process keeps. */
-export const ofProcess = (storage: Pick<Storage, "get">): Tags => {
+export const ofProcess = (storage: Pick<Storage, "name" | "capabilities" | "get">): Tags => {
   const table = Markers.make()
+  const look = lookFor(storage, table)
   const seq = () => Markers.seqOf(table)
   return {
     seq,
-    get: (id, tags) => Effect.map(storage.get(id), (entry) => ({ entry, versions: Markers.versionsOf(table, tags) })),
+    get: (id, tags) =>
+      Effect.map(storage.get(id), (entry) => {
+        look(entry)
+        return { entry, versions: Markers.versionsOf(table, tags) }
+      }),
     of: () => Exit.succeed(table),
     markers: (tags, newVersion) => Effect.sync(() => table.markers(tags, newVersion)),
     invalidate: (tags, newVersion, mode) => Effect.sync(() => table.invalidate(tags, newVersion, mode))

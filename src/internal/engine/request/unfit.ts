@@ -1,0 +1,89 @@
+/**
+ * Tells of values that a memory without a store takes, and that are wrong all the same: those that do not fit the schema of
+ * their key, which a store would not take, and those that can be read once.
+ */
+import * as Exit from "effect/Exit"
+import { misfitBy } from "../../codec/throughSchema.ts"
+import { whatIs } from "../../codec/whatIs.ts"
+import { checkedBytes, checkedResults } from "../../defaults/bounds.ts"
+import type { KeyInfo } from "../../key/info.ts"
+import { idOf, infoOf } from "../../key/ofKey.ts"
+import { estimate } from "../../text/estimate.ts"
+import type { Flights, Request } from "../state.ts"
+import * as Log from "../telemetry/log.ts"
+
+/** Warns of a value that is put in memory, where there is no store. */
+export const warnOfValue = (
+  self: Flights,
+  { followed, key }: Pick<Request, "key" | "followed">,
+  exit: Exit.Exit<unknown, unknown>
+): void => {
+  // a store says so itself; of a stream it is the manifest
+  if (self.storeTier !== undefined || followed !== undefined || Exit.isFailure(exit)) return
+  const { value } = exit
+  const info = infoOf(key)
+  const id = idOf(key)
+  const about: Log.About = { id, key }
+  const readOnce = typeof value === "object" && value !== null ? kindOf(value) : undefined
+  if (readOnce !== undefined) {
+    const { advice, name } = readOnce
+    return Log.warnOnce(
+      self,
+      `read once ${Log.topicOf(about, name)}`,
+      `The value of "${id}" is ${name}. What it gives is not cached, and its first reader may use it up: ${advice} ` +
+        "(logged once a key class or cause)",
+      { about }
+    )
+  }
+  const misfit = info && misfitOf(info, value)
+  if (misfit === undefined) return
+  Log.warnOnce(
+    self,
+    `misfit ${info!.name}`,
+    `The value of "${id}" is cached in memory, and no store would take it: ${misfit} (logged once a key class)`,
+    { about }
+  )
+}
+
+interface Kind {
+  readonly name: string
+  readonly advice: string
+}
+
+const inTheLoad = (name: string): Kind => ({ name, advice: "read it in the load, and cache what it gives" })
+
+/** What can be read once. */
+const kindOf = (value: object): Kind | undefined => {
+  try {
+    const known = whatIs(value)
+    if (known?.name === "a Stream") return known
+    if ("bodyUsed" in value) return inTheLoad("a Response or Request")
+    const isIterator = "next" in value && typeof value.next === "function" && Symbol.iterator in value
+    return isIterator || Symbol.asyncIterator in value ? inTheLoad("an iterator or a stream") : undefined
+  } catch {
+    // a proxy of the user's
+    return undefined
+  }
+}
+
+interface Checker {
+  readonly misfit: (value: unknown) => string | undefined
+  results: number
+}
+
+const checkers = new WeakMap<KeyInfo, Checker>()
+
+/**
+ * What does not fit the schema. A check takes as long as to encode the value, which programs without a store do not pay for:
+ * so the first results of a class are checked, then ever fewer, and none that is large.
+ */
+const misfitOf = (info: KeyInfo, value: unknown): string | undefined => {
+  let checker = checkers.get(info)
+  if (checker === undefined) {
+    checker = { misfit: misfitBy(info.success), results: 0 }
+    checkers.set(info, checker)
+  }
+  const count = checker.results++
+  if (count >= checkedResults && (count & (count - 1)) !== 0) return undefined
+  return estimate(value) > checkedBytes ? undefined : checker.misfit(value)
+}

@@ -1,0 +1,37 @@
+/**
+ * Tells of entries of an earlier process in a storage that is not said to last: the markers of their tags were in the
+ * memory of that process, so each of them is a miss.
+ */
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type { Stored } from "../../../CacheEntry.ts"
+import type { Storage } from "../../../ports/storage.ts"
+import { firstEntries } from "../../defaults/stores.ts"
+import { isInherited } from "./idTags.ts"
+import type { ProcessTags } from "./markers.ts"
+
+/** Looks at an entry that was read. */
+export type Look = (entry: Stored | undefined) => void
+
+export const lookFor = ({ capabilities, name }: Pick<Storage, "name" | "capabilities">, table: ProcessTags): Look => {
+  // the first ones are of an earlier process where there are any, and later reads cost nothing
+  let left = capabilities?.lasting === false ? 0 : firstEntries
+  return (entry) => {
+    if (left === 0 || entry === undefined) return
+    left--
+    if (!table.isWhole() || !isForgotten(entry, table)) return
+    const fiber = Fiber.getCurrent()
+    if (fiber === undefined) return
+    left = 0
+    Effect.runForkWith(fiber.context)(Effect.logWarning(
+      `The storage "${name}" has entries of an earlier process, and those with tags (all of key classes have some) are ` +
+        "misses: it keeps no markers of tags. Say so if it outlives its process: capabilities: { lasting: true }, or " +
+        "{ lasting: false } to have it as it is (logged once)"
+    ))
+  }
+}
+
+const isForgotten = ({ meta: { tags } }: Stored, table: ProcessTags): boolean => {
+  for (const { tag } of tags) if (!isInherited(tag) && table.version(tag) === undefined) return true
+  return false
+}

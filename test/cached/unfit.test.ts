@@ -1,0 +1,179 @@
+/** What a cache takes though something is wrong with it is said once. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Layer, Schema, Stream } from "effect"
+import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
+import { Readable } from "node:stream"
+import { warningsOf } from "../support/logged.ts"
+
+const ttl = "1 hour"
+
+class Person extends Schema.Class<Person>("Person")({ name: Schema.String }) {}
+class Row extends CacheKey.Class<Row>()("Row", {
+  payload: { id: Schema.Int },
+  success: Schema.Struct({ at: Schema.Date, tags: Schema.Array(Schema.String) })
+}) {}
+class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Person }) {}
+
+const inMemory = <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) =>
+  warningsOf(Effect.provide(effect, CacheLayer.memory()))
+
+const load = (key: string | CacheKey.Any, value: unknown): Effect.Effect<unknown, never, Caching.Caching> =>
+  Effect.succeed(value).pipe(Cached.ttl({ key, ttl } as never)) as never
+
+const right = { at: new Date(0), tags: ["a"] }
+
+describe("a value that is not of its schema, in memory", () => {
+  const wrong = [
+    [
+      "a part",
+      new Row({ id: 1 }),
+      { at: new Date(0), tags: ["a", 1] },
+      "at [tags][1] (expected: string, found: a number)"
+    ],
+    ["text", new Row({ id: 1 }), { at: "2020", tags: [] }, "at [at] (expected: a valid Date, found: a string)"],
+    ["a missing part", new Row({ id: 1 }), { at: new Date(0) }, "at [tags] (it is missing)"],
+    ["a row", new User({ id: 1 }), { name: "Ada" }, "make one of a plain object, like new Person(row)"]
+  ] as const
+
+  it.effect.each(wrong)("%s: loaded, and set by hand", ([, key, value, said]) =>
+    Effect.gen(function*() {
+      for (const put of [load(key, value), Cached.set(key as never, value as never)]) {
+        const warnings = yield* inMemory(Effect.andThen(put, put))
+        expect(warnings).toEqual([expect.stringContaining(said)])
+        expect(warnings[0]).toContain(
+          `The value of "${CacheKey.id(key)}" is cached in memory, and no store would take it`
+        )
+      }
+    }))
+
+  it.effect("each key of a bulk load", () =>
+    Effect.gen(function*() {
+      const many = Cached.many(Row, {
+        lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id === 2 ? 2 as never : right))),
+        strategy: Strategy.ttl({ ttl })
+      })
+      const warnings = yield* inMemory(many([{ id: 1 }, { id: 2 }, { id: 3 }]))
+      expect(warnings).toEqual([expect.stringContaining(CacheKey.id(new Row({ id: 2 })))])
+    }))
+
+  it.effect("one that fits is not warned of, nor a string key, nor a failure", () =>
+    Effect.gen(function*() {
+      const fail = Effect.fail("no").pipe(Cached.ttl({ key: "fails", ttl, when: () => true }), Effect.ignore)
+      const all = [
+        load(new Row({ id: 1 }), right),
+        load(new User({ id: 1 }), new Person({ name: "Ada" })),
+        load("k", 1),
+        fail
+      ]
+      expect(yield* inMemory(Effect.all(all))).toEqual([])
+    }))
+
+  it.effect("is found late too, at a cost that ends", () =>
+    Effect.gen(function*() {
+      let looks = 0
+      class Watched extends CacheKey.Class<Watched>()("Watched", {
+        payload: { id: Schema.Int },
+        success: Schema.String.check(Schema.makeFilter(() => {
+          looks++
+          return true
+        }))
+      }) {}
+      const key = (id: number) => new Watched({ id })
+      const warnings = yield* inMemory(Effect.gen(function*() {
+        for (let id = 0; id < 2000; id++) yield* load(key(id), "text")
+        expect(looks).toBeLessThan(120)
+        const before = looks
+        yield* load(key(2000), "x".repeat(10_000_000))
+        expect(looks).toBe(before)
+        for (let id = 2001; id < 5000; id++) yield* load(key(id), id)
+      }))
+      expect(warnings).toHaveLength(1)
+    }))
+})
+
+describe("a value that can be read once, in memory", () => {
+  const values: Record<string, () => unknown> = {
+    "a Stream": () => Stream.make(1),
+    "a Response": () => new Response("text"),
+    "a Request": () => new Request("http://localhost"),
+    "a ReadableStream": () => new ReadableStream(),
+    "a stream of Node": () => Readable.from(["text"]),
+    "an iterator": () => [1][Symbol.iterator](),
+    "a generator": () =>
+      (function*() {
+        yield 1
+      })(),
+    "an asynchronous generator": () =>
+      (async function*() {
+        yield 1
+      })()
+  }
+
+  it.effect.each(Object.entries(values))("%s", ([, make]) =>
+    Effect.gen(function*() {
+      for (const put of [load, Cached.set]) {
+        const warnings = yield* inMemory(
+          Effect.forEach([1, 2, 3], (n): Effect.Effect<unknown, never, Caching.Caching> => put(`key ${n}`, make()))
+        )
+        expect(warnings).toHaveLength(1)
+        expect(warnings[0]).toMatch(/^The value of "key 1" is an? .*(Stream|stream|Response).*first reader/)
+      }
+    }))
+
+  it.effect("what can be read again is not warned of", () =>
+    Effect.gen(function*() {
+      const values = [
+        [1],
+        new Map([[1, 2]]),
+        new Set([1]),
+        "text",
+        { next: 1 },
+        { next: () => 1 },
+        new Uint8Array(1),
+        null
+      ]
+      const proxy = new Proxy({}, {
+        has: () => {
+          throw new Error("no")
+        }
+      })
+      expect(yield* inMemory(Effect.forEach([...values, proxy], (value, i) => load(`${i}`, value)))).toEqual([])
+    }))
+
+  it.effect("the elements of a cached stream are none", () =>
+    Effect.gen(function*() {
+      const stream = Stream.make(right).pipe(Cached.stream({ key: new Row({ id: 1 }), ttl }))
+      expect(yield* inMemory(Stream.runDrain(stream))).toEqual([])
+    }))
+})
+
+describe("a failure that is to be stored, of a key class without `error`", () => {
+  class Silent extends CacheKey.Class<Silent>()("Silent", { payload: { id: Schema.Int }, success: Schema.String }) {}
+  const cache = CacheLayer.layer.pipe(Layer.provide(MemoryStore.layer))
+  const fail = (key: string | Silent, options: object) =>
+    Effect.fail({ _tag: "NotFound" }).pipe(Cached.ttl({ key, ttl, ...options } as never), Effect.ignore)
+
+  it.effect.each([{ when: () => true }, { storeFailures: ["NotFound"] }])(
+    "over a store: %j",
+    (options) =>
+      Effect.gen(function*() {
+        const both = Effect.forEach([1, 2], (id) => fail(new Silent({ id }), options))
+        const warnings = yield* warningsOf(Effect.provide(both, cache) as Effect.Effect<unknown>)
+        expect(warnings).toEqual([
+          `The failure "NotFound" of "${
+            CacheKey.id(new Silent({ id: 1 }))
+          }" stays in memory, and is not stored (logged once a ` +
+          "key class): the key class \"Silent\" has no `error`. Give it the schema of the failures that are stored, or leave them " +
+          "out in `when`"
+        ])
+      })
+  )
+
+  it.effect("in memory alone, and under string keys, which have none, it is as it should be", () =>
+    Effect.gen(function*() {
+      const when = { when: () => true }
+      expect(yield* inMemory(fail(new Silent({ id: 1 }), when) as Effect.Effect<void>)).toEqual([])
+      expect(yield* warningsOf(Effect.provide(fail("key", when), cache) as Effect.Effect<unknown>)).toEqual([])
+    }))
+})
