@@ -13,6 +13,7 @@ import { withShortTurns } from "./shortTurns.ts"
 import * as State from "./state.ts"
 import * as Stores from "./stores.ts"
 import * as Time from "./timeRules.ts"
+import { transacts } from "./transacts.ts"
 import * as World from "./world.ts"
 
 export interface Options {
@@ -98,7 +99,7 @@ const checkStats = (world: State.World) =>
     const mayHide = config.features.includes("decide")
     const again = world.asksTwice || world.writes.some((write) => write.kind === "tag")
     if (
-      config.store === "none" && config.deep === 0 &&
+      config.store === "none" && config.deep === 0 && !config.features.includes("transacts") &&
       ((!again && answered > reads) ||
         (!mayHide && answered + stats.stale < reads - counts.interrupted - counts.refused))
     ) {
@@ -156,7 +157,17 @@ const scenario = (world: State.World, { dice, extras, schedule }: Playing) =>
       environment.healthy = true
     })
     const caching = Context.get(context, Caching.Caching)
-    const self: Program.Simulation = { config, world, dice, extras, close, heal, drop, bells: [], others: [several] }
+    const self: Program.Simulation = {
+      config,
+      world,
+      dice,
+      extras,
+      close,
+      heal,
+      drop,
+      bells: [],
+      others: [several, transacts]
+    }
     Program.prepare(self)
     listen(self, caching, Context.mergeAll(schedule.context, quiet, context))
     yield* Effect.provideContext(Program.program(self), context)
