@@ -32,9 +32,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a look-up and a commit wait for each other",
-    in: "lookup",
-    find: "({ current, self }) => current === undefined",
-    replace: "({ self, current = commits.current }) => current === undefined",
+    in: "commit",
+    find: "before: Array.from(commits.lookups).filter((lookup) => meets(lookup, self)) }",
+    replace: "get before() { return Array.from(commits.lookups).filter((lookup) => meets(lookup, self)) } }",
     by: "test/transaction/lookups.test.ts"
   },
   {
