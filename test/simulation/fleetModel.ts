@@ -65,6 +65,10 @@ export const withExtras = (drawn: Drawn, { dice, features }: Extras): FleetConfi
   features: [...features]
 })
 
+/** How many caches a process has. Of those that are told of changes, each would be deaf for itself. */
+export const layersOf = ({ features }: FleetConfig): number =>
+  features.includes("layers") && !features.includes("pushes") ? 2 : 1
+
 /** After what time one that waits runs beside: without `wait` not before the other has renewed for long enough. */
 export const joinsAfter = ({ lease, maxLoad, wait }: FleetConfig): number => Math.min(wait, maxLoad + lease)
 
@@ -135,6 +139,8 @@ export interface FleetWrite {
   readonly kind: "id" | "tag"
   readonly target: string
   readonly process: number
+  /** which of the caches of its process has done it */
+  readonly layer: number
   readonly asked: number
   done: number
   doneAt: number
@@ -145,6 +151,9 @@ export interface FleetWrite {
 export interface FleetRead {
   readonly id: string
   readonly process: number
+  readonly layer: number
+  /** loads of its id whose flights had not ended when it began, where its process has several caches */
+  readonly live: ReadonlySet<FleetOrigin>
   readonly begun: number
   readonly begunAt: number
   /** when its process had last heard of all that others did */

@@ -19,7 +19,7 @@ import { lieOfChanges, lying } from "./lies.ts"
 import type { Dice } from "./plan.ts"
 import { answering } from "./stores.ts"
 
-export type ViewOf = (process: number) => Store.Store
+export type ViewOf = (process: number, layer: number) => Store.Store
 
 export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => {
   const { config } = self
@@ -198,7 +198,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     const { untracked } = config
     return untracked?.process === process && self.now() >= untracked.at && self.now() <= untracked.at + untracked.millis
   }
-  const listen = (process: number) => () => {
+  const listen = (process: number, layer: number) => () => {
     let at = log.length
     return (): ReadonlyArray<Store.Change> => {
       if (!self.healthy && isUntracked(process)) throw unavailable("changes")
@@ -210,7 +210,8 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       }
       const news = log.slice(at).filter(({ from }) => from !== process)
       at = log.length
-      self.heard[process] = self.seq
+      // what its other caches hear does not help the first one
+      if (layer === 0) self.heard[process] = self.seq
       if (news.length > 0) self.say(() => `[${process}] polls ${news.length} changes`)
       if (news.length === 0 || !happens(config.gaps)) return news.map(({ change }) => change)
       self.counts.gaps++
@@ -281,7 +282,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     return self.healthy ? Effect.void : Effect.sleep(thrown.below(thrown.chance(0.3) ? 35 : 8))
   })
 
-  return (process) => {
+  return (process, layer) => {
     const goesWrong = (): boolean => {
       if (!happens(config.faults)) return false
       self.faults[process]!++
@@ -313,7 +314,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       remove: (id) => remove(process, id),
       leases: leasesOf(process),
       tags: tagsOf(process),
-      changes: listen(process),
+      changes: listen(process, layer),
       // all of a transaction, or nothing; without one each operation is what it was
       ...extras.features.has("transactions") ? { atomic: <A>(steps: () => A) => steps() } : {},
       attempt
