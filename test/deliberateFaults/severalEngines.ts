@@ -144,5 +144,12 @@ const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredT
     in: "complete",
     find: "const isNewest = self.mutations === mutations &&",
     replace: "const isNewest = self.mutations >= mutations || self.mutations === mutations &&"
+  },
+  {
+    name: "a cache without memory has one",
+    draws: ["layers"],
+    in: "layerParts",
+    find: "return given ? {} : { capacity: 0 }",
+    replace: "return {}"
   }
 ]
