@@ -151,5 +151,12 @@ const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredT
     in: "layerParts",
     find: "return given ? {} : { capacity: 0 }",
     replace: "return {}"
+  },
+  {
+    name: "a call for several ids answers for the wrong one",
+    draws: ["classes"],
+    in: "begin",
+    find: "item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)",
+    replace: "item.resume(Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - i]!)"
   }
 ]

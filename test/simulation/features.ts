@@ -99,6 +99,8 @@ export const drawn = {
   transactions: true,
   /** of several processes: they look up what is stored, and set and remove several ids in one call */
   byHand: true,
+  /** of several processes: their ids are those of a key class, of which several are read in one call */
+  classes: true,
   /** of several processes: each has a second cache on the same store, without memory */
   layers: true,
   /** of several processes: a lease that is renewed is waited for, without `wait`, and renewed for `maxLoad` */
@@ -133,6 +135,7 @@ const later = {
   transacts: 0xe9b5_dba5,
   byHand: 0x3956_c25b,
   layers: 0x59f1_11f1,
+  classes: 0x923f_82a4,
   pushes: 0x6a09_e667,
   transactions: 0xbb67_ae85
 } as const

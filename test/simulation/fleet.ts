@@ -1,6 +1,6 @@
 /** One seed: several processes with a cache each, one store, one schedule. */
 import { Context, Effect, Exit, Fiber, Layer, type Logger, Option, References, Schedule, Scope } from "effect"
-import { Cached, CacheLayer, CachePolicy, Lock, Store, Transaction } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, Lock, Store, Strategy, Transaction } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { Within } from "../../src/internal/engine/request/attempt.ts"
 import type { Flight } from "../../src/internal/engine/state.ts"
@@ -13,7 +13,10 @@ import {
   type FleetOrigin,
   type FleetRead,
   type FleetWrite,
+  Item,
+  keyOf,
   layersOf,
+  nameOf,
   tagsOf,
   withExtras
 } from "./fleetModel.ts"
@@ -118,7 +121,7 @@ const request = (self: Worker, id: string): Effect.Effect<string, Down, Caching>
   const lease = !(world.config.beside && dice.chance(0.3))
   const isBehind = self.extras.happens("behind", 0.5)
   const base = {
-    key: id,
+    key: keyOf(world.config, id),
     tags: tagsOf[id]!,
     ttl,
     ...lease ? {} : { lease },
@@ -182,6 +185,56 @@ const readAndLeave = (self: Worker, id: string): Effect.Effect<void, never, Cach
     yield* Fiber.interrupt(fiber)
   })
 
+/** one call for several ids: a load of its own for each that is missing */
+const readMany = (self: Worker): Effect.Effect<void, never, Caching> =>
+  Effect.suspend(() => {
+    const { world } = self
+    const dice = self.extras.diceOf("classes")
+    const ids = world.config.ids.filter(() => dice.chance(0.8))
+    const ttl = dice.pick([30, 200, 2000])
+    const strategy = dice.pick<() => Strategy.Strategy>([
+      () => Strategy.ttl({ ttl }),
+      () => Strategy.softTtl({ ttl, softTtl: ttl / 4 }),
+      () => Strategy.refreshAhead({ ttl, refreshAfter: ttl / 4 })
+    ])()
+    const reads = ids.map((id) => readOf(self, id, ++world.seq))
+    world.counts.reads += reads.length
+    world.say(() => `[${self.process.index}] read ${reads.map(({ begun, id }) => `${id} @${begun}`).join()}`)
+    const many = Cached.many(Item, { strategy, lookup: (keys) => loadMany(self, keys) })
+    return Effect.map(Effect.exit(many(ids.map((id) => ({ id })))), (exit) => {
+      for (const [i, read] of reads.entries()) {
+        Rules.endRead(world, read, Exit.isSuccess(exit) ? exit.value[i]! : Exit.failCause(exit.cause), false)
+      }
+    })
+  })
+
+const loadMany = (self: Worker, keys: ReadonlyArray<Item>) =>
+  Effect.withFiber<ReadonlyArray<Exit.Exit<string, Down>>>((fiber) => {
+    const { process, world } = self
+    const dice = self.extras.diceOf("classes")
+    const { batch } = fiber.getRef(Within)!.flight!.request
+    const flights = new Map(
+      fiber.getRef(Within)!.flight!.engine.running.all().flatMap((flight) =>
+        flight.request.batch === batch ? [[nameOf(flight.id), flight] as const] : []
+      )
+    )
+    const origins = keys.map(({ id }) =>
+      beginLoad(self, id, { flight: flights.get(id), lease: true, uninterruptible: false })
+    )
+    const pause = Effect.sleep(drawLoadMillis(dice))
+    const exits = origins.map(({ id, n }) =>
+      dice.chance(0.15) ? Exit.fail(new Down(id, n)) : Exit.succeed(`${id}#${n}#`)
+    )
+    return Effect.onExit(Effect.as(pause, exits), () =>
+      Effect.sync(() => {
+        for (const origin of origins) {
+          world.loading.delete(origin)
+          origin.endedAt = world.now()
+          world.say(() => `[${process.index}] end  ${origin.id} #${origin.n}`)
+        }
+      }))
+  })
+
 const written = <E, R>(
   { layer, process, world }: Worker,
   kind: FleetWrite["kind"],
@@ -222,7 +275,7 @@ const set = (self: Worker, id: string) =>
     let origin: FleetOrigin | undefined
     const effect = (n: number) => {
       origin = originOfSet(self, id, n)
-      return Cached.set(id, `${id}#${n}#`, { ttl: 2000, tags: tagsOf[id]! })
+      return Cached.set(keyOf(self.world.config, id), `${id}#${n}#`, { ttl: 2000, tags: tagsOf[id]! })
     }
     return Effect.map(written(self, "id", id, effect), (done) => {
       origin!.latest = done
@@ -266,7 +319,10 @@ const setMany = (self: Worker, ids: ReadonlyArray<string>) =>
     return Effect.map(
       writtenTogether(self, all, (asked) => {
         for (const [id, n] of asked) origins.push(originOfSet(self, id, n))
-        return Cached.setMany(asked.map(([id, n]) => [id, `${id}#${n}#`] as const), { ttl: 2000, tags })
+        return Cached.setMany(asked.map(([id, n]) => [keyOf(self.world.config, id), `${id}#${n}#`] as const), {
+          ttl: 2000,
+          tags
+        })
       }),
       () => {
         for (const origin of origins) origin.latest = self.world.seq
@@ -279,7 +335,7 @@ const lookUp = (self: Worker, ids: ReadonlyArray<string>) =>
     const { process, world } = self
     const reads = ids.map((id) => readOf(self, id, ++world.seq))
     world.say(() => `[${process.index}] look up ${reads.map(({ begun, id }) => `${id} @${begun}`).join()}`)
-    return Effect.map(Cached.getMany(ids), (found) => {
+    return Effect.map(Cached.getMany(ids.map((id) => keyOf(world.config, id))), (found) => {
       for (const [i, read] of reads.entries()) {
         world.counts.lookups++
         const value = Option.getOrUndefined(found[i]!)
@@ -296,7 +352,7 @@ const byHand = (self: Worker): Effect.Effect<unknown, never, Caching> => {
   const die = dice.below(10)
   if (die < 6) return lookUp(self, ids)
   if (die < 8) return setMany(self, ids)
-  return writtenTogether(self, ids, () => Cached.removeMany(ids))
+  return writtenTogether(self, ids, () => Cached.removeMany(ids.map((id) => keyOf(self.world.config, id))))
 }
 
 /** Sets several ids in one step, after it has looked at them; or fails. */
@@ -311,16 +367,16 @@ const transaction = (self: Worker): Effect.Effect<void, never, Caching> =>
     const body = Effect.gen(function*() {
       origins = []
       for (const id of ids) {
-        if (dice.chance(0.5)) yield* Cached.getOption(id)
+        if (dice.chance(0.5)) yield* Cached.getOption(keyOf(world.config, id))
         const n = ++world.seq
         const made = { n, id, process: process.index, latest: Infinity, endedAt: Infinity, isLost: fails, ...notLoaded }
         const origin: FleetOrigin = { _tag: "Set", ...made }
         origins.push(origin)
         world.origins.set(n, origin)
         const value = `${id}#${n}#`
-        yield* Cached.set(id, value, { ttl: 2000, tags: tagsOf[id]! })
+        yield* Cached.set(keyOf(world.config, id), value, { ttl: 2000, tags: tagsOf[id]! })
         if (dice.chance(0.5)) yield* Effect.sleep(dice.below(30))
-        if (Option.getOrUndefined(yield* Cached.getOption(id)) !== value) {
+        if (Option.getOrUndefined(yield* Cached.getOption(keyOf(world.config, id))) !== value) {
           Rules.violate(world, `a transaction of ${process.index} does not read what it has set of ${id}`)
         }
       }
@@ -357,15 +413,16 @@ const transaction = (self: Worker): Effect.Effect<void, never, Caching> =>
 const step = (self: Worker): Effect.Effect<unknown, never, Caching> => {
   if (self.extras.happens("transactions", 0.25)) return transaction(self)
   if (self.extras.happens("byHand", 0.3)) return byHand(self)
+  if (self.extras.happens("classes", 0.25)) return readMany(self)
   const { dice, world } = self
   const id = dice.pick(world.config.ids)
   const tag = dice.pick(["T", "U"])
   const dart = dice.below(100)
   if (dart < 65) return read(self, id)
   if (dart < 75) return readAndLeave(self, id)
-  if (dart < 85) return written(self, "id", id, () => Cached.invalidate(id))
+  if (dart < 85) return written(self, "id", id, () => Cached.invalidate(keyOf(world.config, id)))
   if (dart < 91) return written(self, "tag", tag, () => Cached.invalidateTag(tag))
-  if (dart < 93) return Cached.touch(id, dice.pick([30, 500]))
+  if (dart < 93) return Cached.touch(keyOf(world.config, id), dice.pick([30, 500]))
   if (dart < 95) return Cached.invalidateTag(tag, { mode: "soft" })
   return set(self, id)
 }

@@ -1,4 +1,6 @@
 /** Several processes on one store: what a run is made of, drawn from dice. */
+import { Schema } from "effect"
+import { CacheKey } from "effect-cached"
 import type { Flight } from "../../src/internal/engine/state.ts"
 import type { Extras, Feature } from "./features.ts"
 import type { Dice } from "./plan.ts"
@@ -40,6 +42,20 @@ export interface FleetConfig {
 }
 
 export const tagsOf: Readonly<Record<string, ReadonlyArray<string>>> = { a: ["T"], b: ["T", "U"], c: [] }
+
+/** The ids as a key class has them, where that is drawn. */
+export class Item extends CacheKey.Class<Item>()("Item", {
+  payload: { id: Schema.String },
+  success: Schema.String,
+  tags: ({ id }: { readonly id: string }) => tagsOf[id]!
+}) {}
+
+/** Either is a key to the functions of the library. */
+export const keyOf = ({ features }: FleetConfig, id: string): string =>
+  features.includes("classes") ? new Item({ id }) as never : id
+
+/** What an id is called here. */
+export const nameOf = (id: string): string => id.slice(id.lastIndexOf(":") + 1)
 
 export const longestLoad = 900
 

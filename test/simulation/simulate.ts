@@ -35,6 +35,16 @@ export interface Result {
 const makeStore = { sync: Stores.synchronous, async: Stores.asynchronous, derived: Stores.derived }
 
 const layerOf = (
+  environment: Parameters<typeof layerWithin>[0],
+  simulated: Stores.Simulated | undefined
+) => {
+  const { quota } = environment.config
+  const layer = layerWithin(environment, simulated)
+  const most = environment.config.features.includes("weights") ? unit : 1
+  return quota === undefined ? layer : layer.pipe(CacheLayer.withQuotas({ Thing: most * quota }))
+}
+
+const layerWithin = (
   environment: Stores.Environment & { readonly world: State.World; readonly extras: Extras },
   simulated: Stores.Simulated | undefined
 ) => {
@@ -89,7 +99,11 @@ const checkStats = (world: State.World) =>
     if (stats.size > config.capacity || (!config.memory && stats.size > 0)) {
       State.violate(world, `P7: ${stats.size} entries`)
     }
-    if (config.features.includes("weights") && stats.weight > maxWeightOf(config)) {
+    // all entries are of one class, but for those of strings at the end
+    const { deep, features, quota = Infinity } = config
+    const most = features.includes("weights") ? stats.weight / unit : stats.size
+    if (deep === 0 && most > quota) State.violate(world, `P7: ${most} entries of a class, with a quota of ${quota}`)
+    if (features.includes("weights") && stats.weight > maxWeightOf(config)) {
       State.violate(world, `P7: entries weigh ${stats.weight}`)
     }
     const reads = counts.reads - counts.bypassed
