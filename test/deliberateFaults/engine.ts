@@ -532,5 +532,34 @@ return Exit.die(defect)
     in: "kept",
     find: "Exit.map(exit, copyOf(copy, request.key))",
     replace: "exit"
+  },
+  {
+    name: "a transaction does not read what it has set itself",
+    draws: ["transacts"],
+    in: "setNow",
+    find: "Entries.put(self.own, entry, now)",
+    replace: ""
+  },
+  {
+    name: "what a savepoint has set is lost where it ends well",
+    draws: ["transacts"],
+    in: "nested",
+    find: "return merge(overlay, parent, clock.currentTimeMillisUnsafe())",
+    replace: "return Effect.void"
+  },
+  {
+    name: "others read what a transaction has set before its commit",
+    draws: ["transacts"],
+    in: "setNow",
+    find: "Entries.put(self.own, entry, now)",
+    replace:
+      "Entries.put(self.own, entry, now); Entries.put(self.root.base, copyOf(entry, { bornAt: self.root.base.tagEpochs.epoch }), now)"
+  },
+  {
+    name: "a class takes more of memory than its quota",
+    draws: ["quotas"],
+    in: "enforce",
+    find: "makeRoom(self, quota, () => {",
+    replace: "void (() => {"
   }
 ]

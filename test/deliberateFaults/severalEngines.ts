@@ -130,5 +130,33 @@ export const faults: ReadonlyArray<Fault> = [
       "const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)",
     replace: `const after = yield* ask(tier, budget, "markers", store.markers(declaredTags(self, request)))
 const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), isFault(after) ? markers : after)`
+  },
+  {
+    name: "several ids are removed here, and not from the store",
+    draws: ["byHand"],
+    in: "removeFromStore",
+    find: "store.removeMany(part)",
+    replace: "Effect.succeed(part.map(() => true))"
+  },
+  {
+    name: "what a look-up has found enters memory, however old it is",
+    draws: ["byHand"],
+    in: "complete",
+    find: "const isNewest = self.mutations === mutations &&",
+    replace: "const isNewest = self.mutations >= mutations || self.mutations === mutations &&"
+  },
+  {
+    name: "a cache without memory has one",
+    draws: ["layers"],
+    in: "layerParts",
+    find: "return given ? {} : { capacity: 0 }",
+    replace: "return {}"
+  },
+  {
+    name: "a call for several ids answers for the wrong one",
+    draws: ["classes"],
+    in: "begin",
+    find: "item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)",
+    replace: "item.resume(Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - i]!)"
   }
 ]

@@ -97,6 +97,12 @@ export const drawn = {
   pushes: true,
   /** of several processes: some of what is set is set by transactions, which may fail */
   transactions: true,
+  /** of several processes: they look up what is stored, and set and remove several ids in one call */
+  byHand: true,
+  /** of several processes: their ids are those of a key class, of which several are read in one call */
+  classes: true,
+  /** of several processes: each has a second cache on the same store, without memory */
+  layers: true,
   /** of several processes: a lease that is renewed is waited for, without `wait`, and renewed for `maxLoad` */
   patient: true
 }
@@ -127,6 +133,9 @@ const later = {
   copies: 0x7137_4491,
   quotas: 0xb5c0_fbcf,
   transacts: 0xe9b5_dba5,
+  byHand: 0x3956_c25b,
+  layers: 0x59f1_11f1,
+  classes: 0x923f_82a4,
   pushes: 0x6a09_e667,
   transactions: 0xbb67_ae85
 } as const

@@ -1,6 +1,6 @@
 /** One seed: several processes with a cache each, one store, one schedule. */
 import { Context, Effect, Exit, Fiber, Layer, type Logger, Option, References, Schedule, Scope } from "effect"
-import { Cached, CacheLayer, CachePolicy, Lock, Store, Transaction } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, Lock, Store, Strategy, Transaction } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { Within } from "../../src/internal/engine/request/attempt.ts"
 import type { Flight } from "../../src/internal/engine/state.ts"
@@ -13,6 +13,10 @@ import {
   type FleetOrigin,
   type FleetRead,
   type FleetWrite,
+  Item,
+  keyOf,
+  layersOf,
+  nameOf,
   tagsOf,
   withExtras
 } from "./fleetModel.ts"
@@ -40,6 +44,8 @@ export interface FleetResult {
 interface Worker {
   readonly world: Rules.Fleet
   readonly process: Process
+  /** which of the caches of its process it uses */
+  readonly layer: number
   readonly dice: Dice
   readonly extras: Extras
 }
@@ -115,7 +121,7 @@ const request = (self: Worker, id: string): Effect.Effect<string, Down, Caching>
   const lease = !(world.config.beside && dice.chance(0.3))
   const isBehind = self.extras.happens("behind", 0.5)
   const base = {
-    key: id,
+    key: keyOf(world.config, id),
     tags: tagsOf[id]!,
     ttl,
     ...lease ? {} : { lease },
@@ -145,14 +151,7 @@ const read = (self: Worker, id: string, interruption?: { requested: boolean }): 
     const { process, world } = self
     world.counts.reads++
     const begun = ++world.seq
-    const record: FleetRead = {
-      id,
-      process: process.index,
-      begun,
-      begunAt: world.now(),
-      heard: world.heard[process.index]!,
-      stopped: process.stoppedMillis()
-    }
+    const record = readOf(self, id, begun)
     world.say(() => `[${process.index}] read ${id} @${begun}`)
     const watched = Effect.onExit(
       request(self, id),
@@ -160,6 +159,22 @@ const read = (self: Worker, id: string, interruption?: { requested: boolean }): 
     )
     return Effect.asVoid(Effect.exit(watched))
   })
+
+const readOf = ({ layer, process, world }: Worker, id: string, begun: number): FleetRead => ({
+  id,
+  process: process.index,
+  layer,
+  live: layersOf(world.config) === 1 ? none : new Set(
+    Array.from(world.origins.values()).filter((origin) => origin.id === id && origin.flight?.exit === undefined)
+  ),
+  begun,
+  begunAt: world.now(),
+  // only the first of its caches says when it has heard
+  heard: layer === 0 ? world.heard[process.index]! : 0,
+  stopped: process.stoppedMillis()
+})
+
+const none: ReadonlySet<FleetOrigin> = new Set()
 
 const readAndLeave = (self: Worker, id: string): Effect.Effect<void, never, Caching> =>
   Effect.gen(function*() {
@@ -170,8 +185,58 @@ const readAndLeave = (self: Worker, id: string): Effect.Effect<void, never, Cach
     yield* Fiber.interrupt(fiber)
   })
 
+/** one call for several ids: a load of its own for each that is missing */
+const readMany = (self: Worker): Effect.Effect<void, never, Caching> =>
+  Effect.suspend(() => {
+    const { world } = self
+    const dice = self.extras.diceOf("classes")
+    const ids = world.config.ids.filter(() => dice.chance(0.8))
+    const ttl = dice.pick([30, 200, 2000])
+    const strategy = dice.pick<() => Strategy.Strategy>([
+      () => Strategy.ttl({ ttl }),
+      () => Strategy.softTtl({ ttl, softTtl: ttl / 4 }),
+      () => Strategy.refreshAhead({ ttl, refreshAfter: ttl / 4 })
+    ])()
+    const reads = ids.map((id) => readOf(self, id, ++world.seq))
+    world.counts.reads += reads.length
+    world.say(() => `[${self.process.index}] read ${reads.map(({ begun, id }) => `${id} @${begun}`).join()}`)
+    const many = Cached.many(Item, { strategy, lookup: (keys) => loadMany(self, keys) })
+    return Effect.map(Effect.exit(many(ids.map((id) => ({ id })))), (exit) => {
+      for (const [i, read] of reads.entries()) {
+        Rules.endRead(world, read, Exit.isSuccess(exit) ? exit.value[i]! : Exit.failCause(exit.cause), false)
+      }
+    })
+  })
+
+const loadMany = (self: Worker, keys: ReadonlyArray<Item>) =>
+  Effect.withFiber<ReadonlyArray<Exit.Exit<string, Down>>>((fiber) => {
+    const { process, world } = self
+    const dice = self.extras.diceOf("classes")
+    const { batch } = fiber.getRef(Within)!.flight!.request
+    const flights = new Map(
+      fiber.getRef(Within)!.flight!.engine.running.all().flatMap((flight) =>
+        flight.request.batch === batch ? [[nameOf(flight.id), flight] as const] : []
+      )
+    )
+    const origins = keys.map(({ id }) =>
+      beginLoad(self, id, { flight: flights.get(id), lease: true, uninterruptible: false })
+    )
+    const pause = Effect.sleep(drawLoadMillis(dice))
+    const exits = origins.map(({ id, n }) =>
+      dice.chance(0.15) ? Exit.fail(new Down(id, n)) : Exit.succeed(`${id}#${n}#`)
+    )
+    return Effect.onExit(Effect.as(pause, exits), () =>
+      Effect.sync(() => {
+        for (const origin of origins) {
+          world.loading.delete(origin)
+          origin.endedAt = world.now()
+          world.say(() => `[${process.index}] end  ${origin.id} #${origin.n}`)
+        }
+      }))
+  })
+
 const written = <E, R>(
-  { process, world }: Worker,
+  { layer, process, world }: Worker,
   kind: FleetWrite["kind"],
   target: string,
   effect: (asked: number) => Effect.Effect<void, E, R>
@@ -183,6 +248,7 @@ const written = <E, R>(
       kind,
       target,
       process: index,
+      layer,
       asked,
       done: Infinity,
       doneAt: Infinity,
@@ -207,21 +273,92 @@ const notLoaded = { owner: undefined, begunAt: 0, flight: undefined, uninterrupt
 const set = (self: Worker, id: string) =>
   Effect.suspend(() => {
     let origin: FleetOrigin | undefined
-    const { process, world } = self
     const effect = (n: number) => {
-      origin = { _tag: "Set", n, id, process: process.index, latest: Infinity, endedAt: Infinity, ...notLoaded }
-      world.origins.set(n, origin)
-      return Cached.set(id, `${id}#${n}#`, { ttl: 2000, tags: tagsOf[id]! })
+      origin = originOfSet(self, id, n)
+      return Cached.set(keyOf(self.world.config, id), `${id}#${n}#`, { ttl: 2000, tags: tagsOf[id]! })
     }
     return Effect.map(written(self, "id", id, effect), (done) => {
       origin!.latest = done
     })
   })
 
+const originOfSet = ({ process, world }: Worker, id: string, n: number): FleetOrigin => {
+  const origin: FleetOrigin = {
+    _tag: "Set",
+    n,
+    id,
+    process: process.index,
+    latest: Infinity,
+    endedAt: Infinity,
+    ...notLoaded
+  }
+  world.origins.set(n, origin)
+  return origin
+}
+
+/** one call for several ids, each of which is a write of its own */
+const writtenTogether = (
+  self: Worker,
+  ids: ReadonlyArray<string>,
+  effect: (asked: ReadonlyArray<readonly [id: string, asked: number]>) => Effect.Effect<unknown, never, Caching>,
+  asked: ReadonlyArray<readonly [id: string, asked: number]> = []
+): Effect.Effect<void, never, Caching> => {
+  const [id, ...others] = ids
+  if (id === undefined) return Effect.asVoid(effect(asked))
+  return Effect.asVoid(
+    written(self, "id", id, (n) => writtenTogether(self, others, effect, [...asked, [id, n]]))
+  )
+}
+
+const setMany = (self: Worker, ids: ReadonlyArray<string>) =>
+  Effect.suspend(() => {
+    const origins: Array<FleetOrigin> = []
+    // all have the same tags
+    const tags = ids.length === 0 ? [] : tagsOf[ids[0]!]!
+    const all = ids.filter((id) => tagsOf[id]!.join() === tags.join())
+    return Effect.map(
+      writtenTogether(self, all, (asked) => {
+        for (const [id, n] of asked) origins.push(originOfSet(self, id, n))
+        return Cached.setMany(asked.map(([id, n]) => [keyOf(self.world.config, id), `${id}#${n}#`] as const), {
+          ttl: 2000,
+          tags
+        })
+      }),
+      () => {
+        for (const origin of origins) origin.latest = self.world.seq
+      }
+    )
+  })
+
+const lookUp = (self: Worker, ids: ReadonlyArray<string>) =>
+  Effect.suspend(() => {
+    const { process, world } = self
+    const reads = ids.map((id) => readOf(self, id, ++world.seq))
+    world.say(() => `[${process.index}] look up ${reads.map(({ begun, id }) => `${id} @${begun}`).join()}`)
+    return Effect.map(Cached.getMany(ids.map((id) => keyOf(world.config, id))), (found) => {
+      for (const [i, read] of reads.entries()) {
+        world.counts.lookups++
+        const value = Option.getOrUndefined(found[i]!)
+        if (value === undefined) Rules.endLookup(world, read)
+        else Rules.endRead(world, read, Exit.succeed(value as string), false)
+      }
+    })
+  })
+
+/** what there is, and what is written of several at once */
+const byHand = (self: Worker): Effect.Effect<unknown, never, Caching> => {
+  const dice = self.extras.diceOf("byHand")
+  const ids = self.world.config.ids.filter(() => dice.chance(0.8))
+  const die = dice.below(10)
+  if (die < 6) return lookUp(self, ids)
+  if (die < 8) return setMany(self, ids)
+  return writtenTogether(self, ids, () => Cached.removeMany(ids.map((id) => keyOf(self.world.config, id))))
+}
+
 /** Sets several ids in one step, after it has looked at them; or fails. */
 const transaction = (self: Worker): Effect.Effect<void, never, Caching> =>
   Effect.suspend(() => {
-    const { extras, process, world } = self
+    const { extras, layer, process, world } = self
     const dice = extras.diceOf("transactions")
     const isolation = dice.pick(["fast", "locked", "serializable"] as const)
     const fails = dice.chance(0.3)
@@ -230,16 +367,16 @@ const transaction = (self: Worker): Effect.Effect<void, never, Caching> =>
     const body = Effect.gen(function*() {
       origins = []
       for (const id of ids) {
-        if (dice.chance(0.5)) yield* Cached.getOption(id)
+        if (dice.chance(0.5)) yield* Cached.getOption(keyOf(world.config, id))
         const n = ++world.seq
         const made = { n, id, process: process.index, latest: Infinity, endedAt: Infinity, isLost: fails, ...notLoaded }
         const origin: FleetOrigin = { _tag: "Set", ...made }
         origins.push(origin)
         world.origins.set(n, origin)
         const value = `${id}#${n}#`
-        yield* Cached.set(id, value, { ttl: 2000, tags: tagsOf[id]! })
+        yield* Cached.set(keyOf(world.config, id), value, { ttl: 2000, tags: tagsOf[id]! })
         if (dice.chance(0.5)) yield* Effect.sleep(dice.below(30))
-        if (Option.getOrUndefined(yield* Cached.getOption(id)) !== value) {
+        if (Option.getOrUndefined(yield* Cached.getOption(keyOf(world.config, id))) !== value) {
           Rules.violate(world, `a transaction of ${process.index} does not read what it has set of ${id}`)
         }
       }
@@ -249,7 +386,7 @@ const transaction = (self: Worker): Effect.Effect<void, never, Caching> =>
     const { index } = process
     const writes = fails ? [] : ids.map((target): FleetWrite => {
       const asked = ++world.seq
-      return { kind: "id", target, process: index, asked, done: Infinity, doneAt: Infinity, acknowledged: false }
+      return { kind: "id", target, process: index, layer, asked, done: Infinity, doneAt: Infinity, acknowledged: false }
     })
     world.writes.push(...writes)
     world.say(() => `[${index}] transaction of ${ids}, ${isolation}`)
@@ -275,25 +412,28 @@ const transaction = (self: Worker): Effect.Effect<void, never, Caching> =>
 
 const step = (self: Worker): Effect.Effect<unknown, never, Caching> => {
   if (self.extras.happens("transactions", 0.25)) return transaction(self)
+  if (self.extras.happens("byHand", 0.3)) return byHand(self)
+  if (self.extras.happens("classes", 0.25)) return readMany(self)
   const { dice, world } = self
   const id = dice.pick(world.config.ids)
   const tag = dice.pick(["T", "U"])
   const dart = dice.below(100)
   if (dart < 65) return read(self, id)
   if (dart < 75) return readAndLeave(self, id)
-  if (dart < 85) return written(self, "id", id, () => Cached.invalidate(id))
+  if (dart < 85) return written(self, "id", id, () => Cached.invalidate(keyOf(world.config, id)))
   if (dart < 91) return written(self, "tag", tag, () => Cached.invalidateTag(tag))
-  if (dart < 93) return Cached.touch(id, dice.pick([30, 500]))
+  if (dart < 93) return Cached.touch(keyOf(world.config, id), dice.pick([30, 500]))
   if (dart < 95) return Cached.invalidateTag(tag, { mode: "soft" })
   return set(self, id)
 }
 
-const worker = (self: Worker) =>
+const worker = (self: Worker, others: ReadonlyArray<Context.Context<Caching>>) =>
   Effect.gen(function*() {
     const { config } = self.world
     for (let i = 0; i < config.steps; i++) {
       yield* Effect.sleep(self.dice.below(self.dice.chance(0.2) ? 300 : 60))
-      yield* step(self)
+      const layer = self.extras.happens("layers", 0.5) ? others.length : 0
+      yield* layer === 0 ? step(self) : Effect.provideContext(step({ ...self, layer }), others[layer - 1]!)
     }
   })
 
@@ -358,19 +498,28 @@ const run = (world: Rules.Fleet, { dice, extras, schedule, seed }: Playing): voi
   const programs = config.clocks.map((clock, index) => {
     const process = makeProcess(schedule, { index, seed: seed * 31 + index, clock })
     processes.push(process)
-    const self: Worker = { world, process, dice, extras }
+    const self: Worker = { world, process, layer: 0, dice, extras }
     // a process that is killed leaves the lines of the others
     const lock = Lock.make({ ...locks, pollMillis: 20 })
     const fork = Effect.runForkWith(Context.merge(process.context, Context.add(quiet, Lock.Lock, lock)))
     const scope = Scope.makeUnsafe()
-    const layer = Layer.provide(
-      CacheLayer.layerWith({ maxStaleness, lease, memory, storeTimeout, ...waiting, shutdownTimeout: 100 }),
-      Layer.succeed(Store.Store, viewOf(index))
-    )
+    const layers = Array.from({ length: layersOf(config) }, (_, layer) =>
+      Layer.fresh(Layer.provide(
+        CacheLayer.layerWith({
+          maxStaleness,
+          lease,
+          memory: memory && layer === 0,
+          storeTimeout,
+          ...waiting,
+          shutdownTimeout: 100
+        }),
+        Layer.succeed(Store.Store, viewOf(index, layer))
+      )))
     let caching: Context.Context<Caching> | undefined
     const main = Effect.gen(function*() {
-      caching = yield* Layer.buildWithScope(layer, scope)
-      const all = Array.from({ length: config.workers }, () => worker(self))
+      const [first, ...others] = yield* Effect.forEach(layers, (layer) => Layer.buildWithScope(layer, scope))
+      caching = first!
+      const all = Array.from({ length: config.workers }, () => worker(self, others))
       yield* Effect.provideContext(Effect.all(all, { concurrency: "unbounded", discard: true }), caching)
     })
     return { process, self, fork, scope, main, caching: () => caching! }

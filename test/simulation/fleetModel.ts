@@ -1,4 +1,6 @@
 /** Several processes on one store: what a run is made of, drawn from dice. */
+import { Schema } from "effect"
+import { CacheKey } from "effect-cached"
 import type { Flight } from "../../src/internal/engine/state.ts"
 import type { Extras, Feature } from "./features.ts"
 import type { Dice } from "./plan.ts"
@@ -41,6 +43,20 @@ export interface FleetConfig {
 
 export const tagsOf: Readonly<Record<string, ReadonlyArray<string>>> = { a: ["T"], b: ["T", "U"], c: [] }
 
+/** The ids as a key class has them, where that is drawn. */
+export class Item extends CacheKey.Class<Item>()("Item", {
+  payload: { id: Schema.String },
+  success: Schema.String,
+  tags: ({ id }: { readonly id: string }) => tagsOf[id]!
+}) {}
+
+/** Either is a key to the functions of the library. */
+export const keyOf = ({ features }: FleetConfig, id: string): string =>
+  features.includes("classes") ? new Item({ id }) as never : id
+
+/** What an id is called here. */
+export const nameOf = (id: string): string => id.slice(id.lastIndexOf(":") + 1)
+
 export const longestLoad = 900
 
 export const drawLoadMillis = (dice: Dice): number => {
@@ -64,6 +80,10 @@ export const withExtras = (drawn: Drawn, { dice, features }: Extras): FleetConfi
   ...features.has("lies") ? { faults: Math.max(drawn.faults, 0.05) } : {},
   features: [...features]
 })
+
+/** How many caches a process has. Of those that are told of changes, each would be deaf for itself. */
+export const layersOf = ({ features }: FleetConfig): number =>
+  features.includes("layers") && !features.includes("pushes") ? 2 : 1
 
 /** After what time one that waits runs beside: without `wait` not before the other has renewed for long enough. */
 export const joinsAfter = ({ lease, maxLoad, wait }: FleetConfig): number => Math.min(wait, maxLoad + lease)
@@ -135,6 +155,8 @@ export interface FleetWrite {
   readonly kind: "id" | "tag"
   readonly target: string
   readonly process: number
+  /** which of the caches of its process has done it */
+  readonly layer: number
   readonly asked: number
   done: number
   doneAt: number
@@ -145,6 +167,9 @@ export interface FleetWrite {
 export interface FleetRead {
   readonly id: string
   readonly process: number
+  readonly layer: number
+  /** loads of its id whose flights had not ended when it began, where its process has several caches */
+  readonly live: ReadonlySet<FleetOrigin>
   readonly begun: number
   readonly begunAt: number
   /** when its process had last heard of all that others did */

@@ -86,6 +86,9 @@ export interface Counts {
   /** what the storage was asked */
   commands: number
   transactions: number
+  lookups: number
+  /** reads by another cache of the same process */
+  ofOtherLayers: number
   pushes: number
   lostConnections: number
 }
@@ -103,6 +106,8 @@ export const noCounts = (): Counts => ({
   touched: 0,
   commands: 0,
   transactions: 0,
+  lookups: 0,
+  ofOtherLayers: 0,
   pushes: 0,
   lostConnections: 0
 })
@@ -205,6 +210,12 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
   for (const write of self.writes) {
     if (!covers(write, read.id)) continue
     const isOwn = write.process === read.process
+    // another cache of the same process is not told of it: what has no memory finds it in the store, unless it joins a load
+    if (isOwn && write.layer !== read.layer) {
+      const finds = read.layer === 1 && write.kind === "id" && write.acknowledged && !read.live.has(origin)
+      if (!finds) continue
+      if (write.done < read.begun) self.counts.ofOtherLayers++
+    }
     if (isOwn ? write.done >= read.begun : !write.acknowledged || seenBy(self, write, read) > read.begunAt) {
       continue
     }
@@ -219,6 +230,12 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
         `${isOwn ? "itself" : `${write.process}, ${read.begunAt - write.doneAt} ms before`}`
     )
   }
+}
+
+/** a look-up has found nothing: nobody promises that something is there */
+export const endLookup = (self: Fleet, read: FleetRead): void => {
+  self.say(() => `[${read.process}] got ${read.id} @${read.begun} nothing`)
+  checkPatience(self, read)
 }
 
 export const endRead = (

@@ -5,7 +5,7 @@ import { leaseLife, sharedFailureMillis } from "../../src/internal/defaults/proc
 import * as Leases from "../../src/internal/store/leases.ts"
 import * as Markers from "../../src/internal/store/markers/markers.ts"
 import type { Extras } from "./features.ts"
-import { joinsAfter, longestWait } from "./fleetModel.ts"
+import { joinsAfter, longestWait, nameOf } from "./fleetModel.ts"
 import {
   type Fleet,
   type Holder,
@@ -19,7 +19,7 @@ import { lieOfChanges, lying } from "./lies.ts"
 import type { Dice } from "./plan.ts"
 import { answering } from "./stores.ts"
 
-export type ViewOf = (process: number) => Store.Store
+export type ViewOf = (process: number, layer: number) => Store.Store
 
 export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => {
   const { config } = self
@@ -61,15 +61,18 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
   const tell = (from: number, change: Extract<Store.Change, { readonly _tag: "Changed" | "TagChanged" }>): void => {
     log.push({ from, change })
     for (const follower of followers) follower.tell(from, change)
-    const [kind, target] = change._tag === "Changed" ? ["id", change.id] as const : ["tag", change.tag] as const
+    const [kind, target] = change._tag === "Changed"
+      ? ["id", nameOf(change.id)] as const
+      : ["tag", change.tag] as const
     self.changes.push({ from, at: self.seq, kind, target })
   }
-  const set = (from: number, id: string, entry: CacheEntry.Stored) => {
+  const set = (from: number, fullId: string, entry: CacheEntry.Stored) => {
+    const id = nameOf(fullId)
     if (entries.get(id)?.meta.writeId === entry.meta.writeId) {
       self.counts.touched++
       self.say(() => `[${from}] storage is told that ${id} lives until ${entry.meta.expiresAt}`)
       entries.set(id, entry)
-      return tell(from, { _tag: "Changed", id })
+      return tell(from, { _tag: "Changed", id: fullId })
     }
     const origin = self.origins.get(originOf(Buffer.from(entry.payload).toString("latin1")) ?? -1)
     if (origin === undefined) return violate(self, `P2: what is stored under ${id} is nobody's`)
@@ -79,11 +82,12 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     }
     self.say(() => `[${from}] storage takes ${id} #${origin.n}`)
     entries.set(id, entry)
-    tell(from, { _tag: "Changed", id })
+    tell(from, { _tag: "Changed", id: fullId })
   }
-  const remove = (from: number, id: string) => {
+  const remove = (from: number, fullId: string) => {
+    const id = nameOf(fullId)
     apply(from, "id", id)
-    tell(from, { _tag: "Changed", id })
+    tell(from, { _tag: "Changed", id: fullId })
     return entries.delete(id)
   }
 
@@ -135,7 +139,19 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     holders.set(owner, { process, joined: other !== undefined, until: self.now() + leaseMillis })
   }
 
-  const leasesOf = (process: number): Store.SyncLeases => ({
+  const leasesOf = (process: number): Store.SyncLeases => {
+    const { acquire, end, isCurrent, leftMillis, release, renew, ...leases } = leasesByName(process)
+    return {
+      ...leases,
+      leftMillis: (id, ...more) => leftMillis(nameOf(id), ...more),
+      acquire: (id, ...more) => acquire(nameOf(id), ...more),
+      isCurrent: (id, ...more) => isCurrent(nameOf(id), ...more),
+      end: (id) => end(nameOf(id)),
+      renew: (id, ...more) => renew(nameOf(id), ...more),
+      release: (id, ...more) => release(nameOf(id), ...more)
+    }
+  }
+  const leasesByName = (process: number): Store.SyncLeases => ({
     leftMillis: (id, options) => {
       const millis = leases.leftMillis(id, options, self.now())
       if (millis > 0) waits(process, id, options)
@@ -198,7 +214,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     const { untracked } = config
     return untracked?.process === process && self.now() >= untracked.at && self.now() <= untracked.at + untracked.millis
   }
-  const listen = (process: number) => () => {
+  const listen = (process: number, layer: number) => () => {
     let at = log.length
     return (): ReadonlyArray<Store.Change> => {
       if (!self.healthy && isUntracked(process)) throw unavailable("changes")
@@ -210,7 +226,8 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       }
       const news = log.slice(at).filter(({ from }) => from !== process)
       at = log.length
-      self.heard[process] = self.seq
+      // what its other caches hear does not help the first one
+      if (layer === 0) self.heard[process] = self.seq
       if (news.length > 0) self.say(() => `[${process}] polls ${news.length} changes`)
       if (news.length === 0 || !happens(config.gaps)) return news.map(({ change }) => change)
       self.counts.gaps++
@@ -243,7 +260,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
         const follower: Follower = {
           tell: (from, change) => {
             // what a process has written itself is known for that; that it has removed something is not
-            const isOwn = from === process && (change._tag === "TagChanged" || entries.has(change.id))
+            const isOwn = from === process && (change._tag === "TagChanged" || entries.has(nameOf(change.id)))
             if (isLost || isOwn || !self.processes[process]!.isAlive()) return
             if (fails(config.gaps / 10)) return lose()
             const callOff = self.after(thrown.pick([0, 1, thrown.below(10), thrown.below(latestPushMillis)]), () => {
@@ -281,7 +298,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     return self.healthy ? Effect.void : Effect.sleep(thrown.below(thrown.chance(0.3) ? 35 : 8))
   })
 
-  return (process) => {
+  return (process, layer) => {
     const goesWrong = (): boolean => {
       if (!happens(config.faults)) return false
       self.faults[process]!++
@@ -308,12 +325,12 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     const store = Store.makeSync({
       name: "shared",
       capabilities: { shared: true },
-      get: (id) => entries.get(id),
+      get: (id) => entries.get(nameOf(id)),
       set: (id, entry) => set(process, id, entry),
       remove: (id) => remove(process, id),
       leases: leasesOf(process),
       tags: tagsOf(process),
-      changes: listen(process),
+      changes: listen(process, layer),
       // all of a transaction, or nothing; without one each operation is what it was
       ...extras.features.has("transactions") ? { atomic: <A>(steps: () => A) => steps() } : {},
       attempt
@@ -324,7 +341,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       const times = (hits.get(owner) ?? 0) + 1
       hits.set(owner, times)
       self.say(() => `[${process}] is shown ${id} for the ${times}. time`)
-      if (times === 3) self.givenUp.add(`${process} ${id}`)
+      if (times === 3) self.givenUp.add(`${process} ${nameOf(id)}`)
     }
     const acquire: Store.Store["acquire"] = (id, options) =>
       Effect.tap(

@@ -4,9 +4,11 @@ import { hasRoom, type Load, type Read } from "./model.ts"
 import { covers, hasEnded, type World } from "./state.ts"
 
 export const heldOf = (self: World, id: string): Load | undefined => {
-  const { features, memory } = self.config
+  const { features, memory, store } = self.config
   // a policy that goes wrong may cost any entry
   if (features.includes("eviction")) return undefined
+  // after a conflict memory forgets what the transaction has read: the store has it, and may be slow
+  if (features.includes("transacts") && store !== "none") return undefined
   if (!memory || !hasRoom(self.config) || self.closeAskedAt !== undefined) return undefined
   return self.loads.findLast((load) => load.id === id && hasEnded(load) && isStored(self, load))
 }

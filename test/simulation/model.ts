@@ -52,13 +52,17 @@ export interface Config {
   readonly endingMillis: number
   /** whether all readers copy what they get, and loads change theirs; or some, each in its way */
   readonly copying: "all" | "some" | undefined
+  /** how many entries of the key class memory has at most, or how much weight */
+  readonly quota: number | undefined
   /** options of the layer beside */
   readonly limits: { readonly lease?: number; readonly wait?: number }
 }
 
 /** Whether memory has room for all ids, so that nothing gives way to another. What is weighed weighs two at most. */
-export const hasRoom = ({ capacity, features, ids }: Config): boolean =>
-  capacity >= (ids.length + (features.includes("streams") ? 1 : 0)) * (features.includes("weights") ? 2 : 1)
+export const hasRoom = ({ capacity, features, ids, quota }: Config): boolean => {
+  const least = (ids.length + (features.includes("streams") ? 1 : 0)) * (features.includes("weights") ? 2 : 1)
+  return capacity >= least && (quota ?? Infinity) >= least
+}
 
 /** One call of a combinator. */
 export interface Spec {

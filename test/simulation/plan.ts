@@ -23,7 +23,7 @@ export interface Fixed {
 }
 
 /** What the program itself draws. */
-type Drawn = Omit<Config, "features" | "endingMillis" | "copying" | "limits">
+type Drawn = Omit<Config, "features" | "endingMillis" | "copying" | "quota" | "limits">
 
 export const drawConfig = (dice: Dice, fixed: Fixed): Drawn => {
   const store = fixed.store ??
@@ -64,6 +64,8 @@ export const withExtras = (drawn: Drawn, { dice, diceOf, features }: Extras): Co
     ...features.has("lies") && drawn.store !== "none" ? { faults: Math.max(drawn.faults, 0.1) } : {},
     features: [...features],
     copying: features.has("copies") ? diceOf("copies").pick(["all", "some"]) : undefined,
+    // strings have no class
+    quota: features.has("quotas") && drawn.classed ? 1 + diceOf("quotas").below(3) : undefined,
     endingMillis: wait ?? 2 * lease,
     limits: isDrawn ? { lease, ...wait === undefined ? {} : { wait } } : {}
   }

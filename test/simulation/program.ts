@@ -680,7 +680,9 @@ export const timed = <A, E, R>(self: Simulation, what: string, budgets: number, 
         const { store, storeTimeout } = self.config
         const budget = store === "none" || store === "sync" ? 0 : budgets * storeTimeout
         const millis = self.world.now() - begunAt
-        if (millis > budget) State.violate(self.world, `P4: ${what} took ${millis} ms, with a budget of ${budget}`)
+        if (millis > budget + Time.rounding) {
+          State.violate(self.world, `P4: ${what} took ${millis} ms, with a budget of ${budget}`)
+        }
       }))
   })
 

@@ -7,6 +7,7 @@ import { type Origin, type Read, Thrown, type Value } from "./model.ts"
 import { checkOrigin } from "./originRules.ts"
 import { keyOf, orLeave, type Simulation, timed } from "./program.ts"
 import { describe, violate, type World } from "./state.ts"
+import { checkWhole } from "./transacts.ts"
 import { beginRead, beginSetOrigin, beginWrite, endLookup, endUnanswered, endWrite } from "./world.ts"
 
 export const several = (self: Simulation): Effect.Effect<unknown, unknown, Caching> | undefined => {
@@ -59,6 +60,7 @@ const getMany = (self: Simulation, ids: ReadonlyArray<string>) =>
           violate(world, `getMany: two answers for ${look.id}`)
         }
       }
+      checkWhole(self, values)
     })
   })
 
@@ -156,7 +158,8 @@ const mayBeThere = (self: World, look: Read): boolean =>
 
 const mayBeStored = (origin: Origin): boolean => {
   if (origin._tag === "Set") return true
-  const { exit, spec } = origin
+  const { exit, renews, spec } = origin
   if (exit === undefined) return false
+  if (renews !== undefined) return true
   return Exit.isSuccess(exit) || (spec.failuresToo && Cause.hasFails(exit.cause))
 }

@@ -13,6 +13,7 @@ import { withShortTurns } from "./shortTurns.ts"
 import * as State from "./state.ts"
 import * as Stores from "./stores.ts"
 import * as Time from "./timeRules.ts"
+import { transacts } from "./transacts.ts"
 import * as World from "./world.ts"
 
 export interface Options {
@@ -34,6 +35,16 @@ export interface Result {
 const makeStore = { sync: Stores.synchronous, async: Stores.asynchronous, derived: Stores.derived }
 
 const layerOf = (
+  environment: Parameters<typeof layerWithin>[0],
+  simulated: Stores.Simulated | undefined
+) => {
+  const { quota } = environment.config
+  const layer = layerWithin(environment, simulated)
+  const most = environment.config.features.includes("weights") ? unit : 1
+  return quota === undefined ? layer : layer.pipe(CacheLayer.withQuotas({ Thing: most * quota }))
+}
+
+const layerWithin = (
   environment: Stores.Environment & { readonly world: State.World; readonly extras: Extras },
   simulated: Stores.Simulated | undefined
 ) => {
@@ -88,7 +99,11 @@ const checkStats = (world: State.World) =>
     if (stats.size > config.capacity || (!config.memory && stats.size > 0)) {
       State.violate(world, `P7: ${stats.size} entries`)
     }
-    if (config.features.includes("weights") && stats.weight > maxWeightOf(config)) {
+    // all entries are of one class, but for those of strings at the end
+    const { deep, features, quota = Infinity } = config
+    const most = features.includes("weights") ? stats.weight / unit : stats.size
+    if (deep === 0 && most > quota) State.violate(world, `P7: ${most} entries of a class, with a quota of ${quota}`)
+    if (features.includes("weights") && stats.weight > maxWeightOf(config)) {
       State.violate(world, `P7: entries weigh ${stats.weight}`)
     }
     const reads = counts.reads - counts.bypassed
@@ -98,7 +113,7 @@ const checkStats = (world: State.World) =>
     const mayHide = config.features.includes("decide")
     const again = world.asksTwice || world.writes.some((write) => write.kind === "tag")
     if (
-      config.store === "none" && config.deep === 0 &&
+      config.store === "none" && config.deep === 0 && !config.features.includes("transacts") &&
       ((!again && answered > reads) ||
         (!mayHide && answered + stats.stale < reads - counts.interrupted - counts.refused))
     ) {
@@ -156,7 +171,17 @@ const scenario = (world: State.World, { dice, extras, schedule }: Playing) =>
       environment.healthy = true
     })
     const caching = Context.get(context, Caching.Caching)
-    const self: Program.Simulation = { config, world, dice, extras, close, heal, drop, bells: [], others: [several] }
+    const self: Program.Simulation = {
+      config,
+      world,
+      dice,
+      extras,
+      close,
+      heal,
+      drop,
+      bells: [],
+      others: [several, transacts]
+    }
     Program.prepare(self)
     listen(self, caching, Context.mergeAll(schedule.context, quiet, context))
     yield* Effect.provideContext(Program.program(self), context)

@@ -8,11 +8,20 @@ import {
   type Load,
   type Origin,
   type Read,
+  type SetOrigin,
   type Spec,
   type Thrown,
   type Touch,
   type Write
 } from "./model.ts"
+
+/** What a transaction has committed, or is about to. */
+export interface Committed {
+  readonly asked: number
+  /** by id */
+  readonly set: ReadonlyMap<string, SetOrigin>
+  readonly writes: ReadonlyArray<Write>
+}
 
 export interface World {
   readonly config: Config
@@ -23,6 +32,9 @@ export interface World {
   readonly origins: Map<number, Origin>
   readonly writes: Array<Write>
   readonly touches: Array<Touch>
+  readonly committed: Array<Committed>
+  /** the origins of what reads outside of transactions were given */
+  readonly given: Set<number>
   /** by id: until when what is there may live at most, by the reads that moved its end */
   readonly slidUntil: Map<number, number>
   /** by origin: the reads it was served to, by when they ended */
@@ -85,6 +97,8 @@ export const makeWorld = (config: Config, now: () => number, log: Array<string> 
   origins: new Map(),
   writes: [],
   touches: [],
+  committed: [],
+  given: new Set(),
   slidUntil: new Map(),
   servedTo: new Map(),
   constants: new Map(),

@@ -120,7 +120,10 @@ const over = (self: Environment, store: StoreShape, wrap: Wrap): StoreShape => {
     commit: (id, generation, entry) => wrapped("commit", store.commit(id, generation, entry), id),
     markers: (tags) => wrapped("markers", store.markers(tags), tags.join()),
     invalidateTags: (tags, mode) => wrapped("invalidateTags", store.invalidateTags(tags, mode), tags.join()),
-    clear: wrap("clear", store.clear, "")
+    clear: wrap("clear", store.clear, ""),
+    ...store.transact === undefined
+      ? {}
+      : { transact: (request) => wrapped("transact", store.transact!(request), "") }
   }
 }
 
@@ -131,7 +134,7 @@ const delayOf = (self: Environment): number => {
 }
 
 /** explicit writes, in the order they were asked, as on one connection */
-const written = new Set(["set", "touch", "remove", "invalidateTags", "clear"])
+const written = new Set(["set", "touch", "remove", "invalidateTags", "clear", "transact"])
 
 /** what was asked is done even if nobody waits for the answer any more */
 export const asynchronous = (self: Environment): Simulated => {

@@ -4,6 +4,9 @@ import { isHeld } from "./held.ts"
 import { type Read, streamId } from "./model.ts"
 import { hasConstant, readsNothing, violate, type World } from "./state.ts"
 
+/** pauses with jitter are fractions of milliseconds, whose sums are rounded */
+export const rounding = 1e-6
+
 /** a caller's limits, and P4: the store delays a read by no more than its budget */
 export const checkDelay = (self: World, read: Read): void => {
   const { spec } = read
@@ -11,7 +14,7 @@ export const checkDelay = (self: World, read: Read): void => {
   if (read.many) return
   const elapsed = self.now() - read.begunAt
   const what = `read ${read.id} @${read.begun} took ${elapsed} ms`
-  if (spec?.policy !== "bypass" && spec?.timeout !== undefined && elapsed > spec.timeout) {
+  if (spec?.policy !== "bypass" && spec?.timeout !== undefined && elapsed > spec.timeout + rounding) {
     violate(self, `timeout: ${what}, not ${spec.timeout}`)
   }
   if (
@@ -29,7 +32,9 @@ export const checkDelay = (self: World, read: Read): void => {
   // each page that is written or read has a budget of its own
   const steps = (1 + reruns) * (read.id === streamId ? 3 : 1)
   const budget = store === "none" || store === "sync" ? 0 : storeTimeout * steps
-  if (elapsed - loading > budget) violate(self, `P4: ${what}, ${loading} of them loading, with a budget of ${budget}`)
+  if (elapsed - loading > budget + rounding) {
+    violate(self, `P4: ${what}, ${loading} of them loading, with a budget of ${budget}`)
+  }
 }
 
 /** a strict read takes nothing from memory before the store has acknowledged what it has missed: P4 limits that */

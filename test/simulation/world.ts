@@ -255,6 +255,7 @@ export const endRead = (self: World, read: Read, exit: Exit.Exit<unknown, unknow
   checkDelay(self, read)
   if (Exit.isFailure(exit)) return checkFailure(self, read, exit.cause)
   const value = exit.value as Value
+  self.given.add(value.n)
   const origin = self.origins.get(value.n)
   const what = `read ${read.id} @${read.begun} got #${value.n}`
   if (origin === undefined || value.id !== read.id || origin.id !== read.id) return violate(self, `identity: ${what}`)

@@ -196,6 +196,39 @@ describe("a commit under way", () => {
       expect(ended(other)).toEqual(Exit.succeed(Option.none()))
     }).pipe(Effect.ensuring(givenUp), Effect.provide(cacheOver(stuck()))))
 
+  it.effect("leaves the touch that has waited for it the rest of its time, and no more", () => {
+    const store = { ...slow("transact", { before: Effect.sleep("400 millis") }), touch: () => Effect.never }
+    return Effect.gen(function*() {
+      yield* prepare
+      yield* start(renew(2))
+      yield* settle
+      const touching = yield* start(Cached.touch("a", "1 minute"))
+      yield* TestClock.adjust("400 millis")
+      yield* settle
+      expect(ended(touching)).toBe("still waiting")
+      yield* TestClock.adjust("101 millis")
+      expect(ended(touching)).toEqual(Exit.succeed(false))
+    }).pipe(Effect.ensuring(givenUp), Effect.provide(cacheOver(store)))
+  })
+
+  it("and a look-up that comes in the same moment do not wait for each other, wherever either yields", () => {
+    for (let seed = 0; seed < 30; seed++) {
+      const schedule = SeededScheduler.make({ seed, yieldChance: 0.3, maxTasks: 10_000_000 })
+      const found: Array<unknown> = []
+      const lookups = Effect.repeat(Effect.map(both, (values) => void found.push(values)), { times: 59 })
+      const commits = Effect.repeat(transaction(Cached.setMany([["a", 1], ["b", 1]])), { times: 14 })
+      const program = Effect.andThen(
+        prepare,
+        Effect.all([lookups, commits, lookups, commits], { concurrency: "unbounded" })
+      )
+      Effect.runForkWith(schedule.context)(Effect.provide(program, cacheOver(MemoryStore.make())))
+      expect(schedule.settle()).toBe(true)
+      expect(found, `seed ${seed}`).toEqual(Array.from({ length: 120 }, () => [1, 1]))
+      // a look-up that waits for a commit which waits for it ends by its time
+      expect(schedule.now(), `seed ${seed}`).toBe(0)
+    }
+  })
+
   it.effect("keeps nobody waiting who looks for other keys", () =>
     Effect.gen(function*() {
       yield* Cached.set("c", 3)

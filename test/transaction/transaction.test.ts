@@ -1,6 +1,6 @@
 /** `Transaction.run`, over every kind of cache. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schedule, Schema, Stream } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schedule, Schema, Scope, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CachePolicy, type Caching, Store, Strategy, Transaction } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
@@ -680,3 +680,48 @@ describe("a store that cannot write several entries in one step", () => {
       expect([error._tag, (error as CacheError.StoreError).reason, ran]).toEqual(["StoreError", "Unsupported", false])
     }))
 })
+
+it.effect("what a transaction has set is seen inside, though a look-up takes longer than it is to live", () => {
+  const fake = fakeStore()
+  fake.behave = (operation, id) => operation === "get" && id === "a" ? { before: Effect.sleep(20) } : {}
+  return Effect.gen(function*() {
+    const body = Effect.andThen(Cached.set("b", 1, { ttl: 10 }), Cached.getMany(["a", "b"]))
+    const running = yield* start(Transaction.run(body, { isolation: "fast" }))
+    yield* pass(200)
+    expect(yield* Fiber.join(running)).toEqual([Option.none(), Option.some(1)])
+  }).pipe(Effect.provide(over(fake)))
+})
+
+it.effect.each(caches)(
+  "a transaction starts no load where its cache is closed, over $name",
+  (cache) =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(cache.layer(), scope)
+      let loads = 0
+      const body = Effect.andThen(
+        Effect.sleep("1 second"),
+        Cached.ttl(Effect.sync(() => ++loads), { key: "k", ttl: "1 hour" })
+      )
+      const running = yield* start(Effect.provideContext(Transaction.run(body), context))
+      yield* Scope.close(scope, Exit.void)
+      yield* TestClock.adjust("1 second")
+      const exit = yield* Fiber.await(running)
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ _tag: "CacheClosed" })
+      expect(loads).toBe(0)
+    })
+)
+
+it.effect.each(caches)(
+  "an invalidation by a pattern reaches the load of a transaction, over $name",
+  (cache) =>
+    Effect.gen(function*() {
+      const load = Cached.ttl(Effect.delay(Effect.succeed("old"), "1 second"), { key: "k", ttl: "1 hour" })
+      const running = yield* start(Transaction.run(load))
+      yield* settle
+      yield* Stream.runDrain(Cached.invalidateMatching("*"))
+      yield* pass(1000)
+      expect(yield* Fiber.join(running)).toBe("old")
+      expect(yield* value("k")).toBe(undefined)
+    }).pipe(Effect.provide(cache.layer()))
+)

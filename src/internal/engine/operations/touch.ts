@@ -7,7 +7,7 @@ import { isStuck, sendAgain, unacknowledged } from "../invalidation/strictReads.
 import * as Memory from "../memory/memory.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { nowOf } from "../request/context.ts"
-import { ask, budgetOf } from "../storeTier/ask.ts"
+import { ask, type Asking, budgetOf } from "../storeTier/ask.ts"
 import * as Commits from "../storeTier/commits.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
@@ -36,14 +36,20 @@ const setLifetime = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<b
     }
     const { storeTier: tier } = self
     const id = idOf(key)
-    if (tier === undefined) return moveDeadlines(self, id, ttlMillis)
-    return Commits.lookup(tier, budgetOf(tier, policy), new Set([id]), {
-      run: () => moveDeadlines(self, id, ttlMillis),
+    if (tier === undefined) return moveDeadlines(self, id, ttlMillis, undefined)
+    const budget = budgetOf(tier, policy)
+    return Commits.lookup(tier, budget, new Set([id]), {
+      run: () => moveDeadlines(self, id, ttlMillis, { tier, budget }),
       late: (fault) => policy.strict ? strictly(fault) : Effect.succeed(false)
     })
   })
 
-const moveDeadlines = (self: Engine, id: string, ttlMillis: number): Effect.Effect<boolean> =>
+const moveDeadlines = (
+  self: Engine,
+  id: string,
+  ttlMillis: number,
+  asking: Asking | undefined
+): Effect.Effect<boolean> =>
   Effect.withFiber((fiber) => {
     const policy = fiber.getRef(Policy.Current)
     const now = nowOf(fiber)
@@ -56,10 +62,10 @@ const moveDeadlines = (self: Engine, id: string, ttlMillis: number): Effect.Effe
     }
     markChanged(self, id)
     // while an invalidation is pending, the store may still have the invalidated entry
-    const { storeTier: tier } = self
-    if (tier === undefined || Pending.isGone(tier.pending, id)) return Effect.succeed(wasThere)
+    if (asking === undefined || Pending.isGone(asking.tier.pending, id)) return Effect.succeed(wasThere)
+    const { budget, tier } = asking
     return Effect.flatMap(
-      ask(tier, budgetOf(tier, policy), "touch", tier.store.touch(id, { softExpiresAt: expiresAt, expiresAt })),
+      ask(tier, budget, "touch", tier.store.touch(id, { softExpiresAt: expiresAt, expiresAt })),
       (answer) => {
         markChanged(self, id)
         // memory has another entry by now, with the old deadlines: only the store's was touched

@@ -37,19 +37,18 @@ export const lookup = <A, E, R>(
     Effect.sync(() => {
       const self = begin(ids)
       commits.lookups.add(self)
-      return self
+      // in this step: a commit that begins after it waits for this look-up
+      return { self, current: commits.current }
     }),
-    (self) => {
-      const { current } = commits
-      return current === undefined || !meets(self, current)
+    ({ current, self }) =>
+      current === undefined || !meets(self, current)
         ? run(false)
         : Effect.flatMap(
           awaited(current, budget),
           (hasEnded) =>
             hasEnded ? run(true) : late(new StoreError({ store: store.name, operation: "get", reason: "Timeout" }))
-        )
-    },
-    (self) =>
+        ),
+    ({ self }) =>
       Effect.suspend(() => {
         commits.lookups.delete(self)
         return self.ended.open
@@ -68,13 +67,16 @@ export const commit = <A, E, R>(
 ): Effect.Effect<A, E, R> => {
   const { commits } = tier
   return Effect.acquireUseRelease(
-    Effect.sync(() => commits.current = begin(ids)),
-    (self) => {
-      const before = Array.from(commits.lookups).filter((lookup) => meets(lookup, self))
+    Effect.sync(() => {
+      const self = commits.current = begin(ids)
+      // in this step: a look-up that begins after it waits for this commit
+      return { self, before: Array.from(commits.lookups).filter((lookup) => meets(lookup, self)) }
+    }),
+    ({ before }) => {
       const budget = { leftMillis: tier.storeTimeoutMillis }
       return Effect.andThen(Effect.forEach(before, (lookup) => awaited(lookup, budget), { discard: true }), effect)
     },
-    (self) =>
+    ({ self }) =>
       Effect.suspend(() => {
         commits.current = undefined
         return self.ended.open

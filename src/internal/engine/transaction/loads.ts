@@ -1,6 +1,6 @@
 /** Loads inside a transaction: private, and stored at the commit under the generation that they took before they began. */
 import * as Effect from "effect/Effect"
-import { CacheCycle } from "../../../CacheError.ts"
+import { CacheClosed, CacheCycle } from "../../../CacheError.ts"
 import type { Markers } from "../../../ports/store.ts"
 import type { Engine } from "../engine.ts"
 import { pathTo } from "../flight/waitGraph.ts"
@@ -18,7 +18,7 @@ export interface ReadCheck {
   readonly flight: Flight
   /** whether the result may be stored at all: it is seen inside in any case */
   readonly isGranted: boolean
-  /** `undefined` where there is no store: then the watch of the transaction tells whether the id was left alone */
+  /** `undefined` where there is no store: then the watch of the transaction alone tells whether the id was left alone */
   readonly generation: string | undefined
   readonly markers: Markers | undefined
   /** of the base, from before the load */
@@ -32,8 +32,8 @@ export type ReadChecks = Map<string, ReadCheck>
 /** The steps around a load. Nothing waits for another process: nobody waits for this one either. */
 export const loadsOf =
   (base: Engine, readChecks: ReadChecks): NonNullable<Engine["throughStore"]> => (_, flight, load) => {
-    const cycle = cycleOf(flight.parent, flight)
-    if (cycle !== undefined) return Effect.die(cycle)
+    const refusal = base.closed ? new CacheClosed({ key: flight.id }) : cycleOf(flight.parent, flight)
+    if (refusal !== undefined) return Effect.die(refusal)
     if (!flight.policy.writes) return counted(flight, load)
     const began = { flight, bornAt: base.tagEpochs.epoch, since: base.watches.step }
     const { storeTier: tier } = base
@@ -98,5 +98,6 @@ export const isPublishable = (base: Engine, { bornAt, flight, isGranted, since }
   // it is made of what may not be committed
   if (flight.attempt.dependencies !== undefined) return false
   return entry !== undefined && storable && !TagEpochs.movedSince(base.tagEpochs, entry.tags, bornAt) &&
-    !(base.storeTier === undefined && Watches.hasChanged(base, { since }, flight.id))
+    // in a store the generation has ended as well, but not where a pattern has looked for what is stored
+    !Watches.hasChanged(base, { since }, flight.id)
 }

@@ -31,10 +31,11 @@ const isKnown = (self: Overlay, id: string): boolean =>
 /** Makes what is below visible in the memory of this level. */
 export const look = (self: Overlay, keys: ReadonlyArray<Key>, purpose: Purpose): Effect.Effect<void, never, any> =>
   Effect.withFiber((fiber) => {
-    const now = nowOf(fiber)
-    for (const key of keys) rebase(self, idOf(key), now)
+    const rebaseAll = () => {
+      for (const key of keys) rebase(self, idOf(key), nowOf(fiber))
+    }
     const missing = keys.filter((key) => !isKnown(self, idOf(key)))
-    if (missing.length === 0) return Effect.void
+    if (missing.length === 0) return Effect.sync(rebaseAll)
     return Effect.map(below(self, missing, purpose), (found) => {
       for (const [i, entry] of found.entries()) {
         // written meanwhile, by another fiber of the transaction
@@ -42,6 +43,8 @@ export const look = (self: Overlay, keys: ReadonlyArray<Key>, purpose: Purpose):
         if (!isEnded(self, entry)) see(self, entry, nowOf(fiber))
         else if (entry.writeId !== undefined) self.root.checks.ended.set(entry.id, entry.writeId)
       }
+      // the store may have taken longer than what is written here is to live
+      rebaseAll()
     })
   })
 
