@@ -9,25 +9,26 @@ import type { Weigher } from "./ports/weigher.ts"
 
 export type * from "./ports/weigher.ts"
 
-/** What an entry takes beside its id and its value. */
+/** An entry of which nothing is known but its id and its value. */
 const bytesOfEntry = 200
 
 /**
- * The bytes that a value takes in memory: exact for strings and bytes, an estimate for everything else.
+ * The bytes that a value takes in the memory of Node, headers included: exact for strings and buffers, an estimate for all
+ * else.
  *
  * **Details**
  *
- * A string takes one byte a character, or two where it has characters beyond Latin-1. Of large values a part is looked at,
- * and the rest taken for alike. What a value shares with others counts for each.
+ * A string takes 16 bytes and one a character, or two where it has characters beyond Latin-1, in steps of eight. Of large
+ * values a part is looked at, and the rest taken for alike. What a value shares with others counts for each.
  *
  * **Example** (Estimating values)
  *
  * ```ts
  * import { Weigher } from "effect-cached"
  *
- * Weigher.sizeOf("ten bytes.") // => 10
- * Weigher.sizeOf(new Uint8Array(1000)) // => 1000
- * Weigher.sizeOf({ name: "Ada", age: 36 }) > 10 // => true
+ * Weigher.sizeOf("sixteen letters.") // => 32
+ * Weigher.sizeOf(new Uint8Array(1000)) // => 1200
+ * Weigher.sizeOf({ name: "Ada", age: 36 }) // => 64
  * ```
  *
  * @category accessors
@@ -36,7 +37,8 @@ const bytesOfEntry = 200
 export const sizeOf = (value: unknown): number => estimate(value)
 
 /**
- * Weighs entries by the bytes that they take: those of `sizeOf`, of the id, and 200 for the entry itself.
+ * Weighs entries by the bytes that they take in memory: those of `sizeOf`, of the id, and of the entry itself, which are 200,
+ * and more with tags or in front of a store. So `maxWeight` is within 20 % of the heap that the entries take.
  *
  * **Example** (Bounding memory by bytes)
  *
@@ -58,7 +60,7 @@ export const sizeOf = (value: unknown): number => estimate(value)
  * @category constructors
  * @since 0.1.0
  */
-export const bytes: Weigher = (value, { id }) => estimate(value) + estimate(id) + bytesOfEntry
+export const bytes: Weigher = (value, { entryBytes = bytesOfEntry, id }) => estimate(value) + estimate(id) + entryBytes
 
 /**
  * A weigher for each key class, by its name, and one for all others.

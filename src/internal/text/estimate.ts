@@ -1,13 +1,37 @@
-/** What a value takes in memory, by a look at a part of it. */
+/** What a value takes in memory, by a look at a part of it: the layout of V8 in 64 bits, as Node has it. */
 import { lookedAtOfValue } from "../defaults/bounds.ts"
 
-/** An object, and each of its fields or elements. */
-const bytesOfObject = 24
-const bytesOfField = 8
+const word = 8
 
-/** A number or date that does not fit into a field, and a `Map` or `Set` for each element. */
-const bytesOfNumber = 16
-const bytesOfElement = 32
+/** What each has beside its content: the header of an object; an array or table behind it has two words of its own. */
+const bytesOf = {
+  object: 3 * word,
+  /** an object without fields has room for some */
+  emptyObject: 7 * word,
+  array: 4 * word,
+  table: 2 * word,
+  string: 2 * word,
+  /** a number that is no short whole one, outside of lists of numbers */
+  number: 2 * word,
+  function: 8 * word,
+  date: 12 * word,
+  view: 13 * word,
+  buffer: 12 * word,
+  /** the frames of its stack */
+  error: 32 * word
+}
+
+/** A hash table has room for a power of two. Of each place a `Map` has three words, a `Set` two, both half a bucket. */
+const leastPlaces = 4
+const bytesOfMap = 9 * word
+const bytesOfPlace = { map: 3.5 * word, set: 2.5 * word }
+
+/** An object with more fields is a table too, and has its names for itself. */
+const mostFields = 128
+const bytesOfNamed = 11 * word
+
+/** A part of a buffer keeps all of it. Of one that is no larger there are many parts, as Node makes small buffers. */
+const mostOfPool = 65_536
 
 /** A character beyond Latin-1: then all of a string take two bytes. */
 const wide = /[\u0100-\uffff]/
@@ -20,37 +44,75 @@ interface Look {
 /** Bytes. */
 export const estimate = (value: unknown): number => look({ seen: new Set(), left: lookedAtOfValue }, value)
 
+const padded = (bytes: number): number => Math.ceil(bytes / word) * word
+
 const look = (state: Look, value: unknown): number => {
   switch (typeof value) {
     case "string":
-      return wide.test(value) ? 2 * value.length : value.length
+      return bytesOf.string + padded(wide.test(value) ? 2 * value.length : value.length)
+    case "number":
+      return (value | 0) === value ? 0 : bytesOf.number
     case "bigint":
-      return bytesOfNumber + value.toString(16).length / 2
+      return bytesOf.number + padded(value.toString(16).length / 2)
     case "object":
       return value === null ? 0 : lookInto(state, value)
     case "function":
-      return bytesOfObject
+      return bytesOf.function
     default:
-      return bytesOfField
+      return 0
   }
 }
 
 const lookInto = (state: Look, value: object): number => {
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return value.byteLength
-  if (state.seen.has(value) || state.left <= 0) return bytesOfField
+  // what refers to it has a field for that
+  if (state.seen.has(value)) return 0
+  if (state.left <= 0) return bytesOf.object
   state.seen.add(value)
-  if (Array.isArray(value)) return bytesOfObject + sample(state, value, value.length, bytesOfField)
-  if (value instanceof Map) return bytesOfObject + sample(state, value, value.size, bytesOfElement)
-  if (value instanceof Set) return bytesOfObject + sample(state, value, value.size, bytesOfElement)
-  if (value instanceof Date) return bytesOfObject + bytesOfNumber
+  if (ArrayBuffer.isView(value)) {
+    const { buffer, byteLength } = value
+    const isPart = byteLength < buffer.byteLength && buffer.byteLength <= mostOfPool
+    return bytesOf.view + (isPart ? padded(byteLength) : lookInto(state, buffer))
+  }
+  if (value instanceof ArrayBuffer) return bytesOf.buffer + padded(value.byteLength)
+  if (Array.isArray(value)) return lookIntoArray(state, value)
+  if (value instanceof Map) return lookIntoMap(state, value)
+  if (value instanceof Set) return bytesOfMap + placesOf(value) * bytesOfPlace.set + sample(state, value, value.size)
+  if (value instanceof Date) return bytesOf.date
+  return lookIntoFields(state, value)
+}
+
+const lookIntoArray = (state: Look, value: ReadonlyArray<unknown>): number => {
+  const { length } = value
+  if (length === 0) return bytesOf.array
+  const bytes = bytesOf.array + bytesOf.table + length * word
+  // a list of numbers has them in its places
+  return typeof value[0] === "number" && typeof value[length - 1] === "number"
+    ? bytes
+    : bytes + sample(state, value, length)
+}
+
+const lookIntoMap = (state: Look, value: ReadonlyMap<unknown, unknown>): number =>
+  bytesOfMap + placesOf(value) * bytesOfPlace.map +
+  sample(state, value.keys(), value.size) + sample(state, value.values(), value.size)
+
+const placesOf = ({ size }: { readonly size: number }): number => {
+  let places = leastPlaces
+  while (places < size) places *= 2
+  return places
+}
+
+const lookIntoFields = (state: Look, value: object): number => {
   const names = Object.keys(value)
+  const { length } = names
   // a getter is not called: it may do anything
   const own = names.map((name) => Object.getOwnPropertyDescriptor(value, name)?.value as unknown)
-  return bytesOfObject + sample(state, own, own.length, bytesOfField)
+  const header = length === 0 ? bytesOf.emptyObject : bytesOf.object
+  const bytes = header + sample(state, own, length) + (value instanceof Error ? bytesOf.error : 0)
+  return length <= mostFields ? bytes + length * word : bytes + length * bytesOfNamed + sample(state, names, length)
 }
 
 /** The parts that are looked at, and as much for each of the others. */
-const sample = (state: Look, parts: Iterable<unknown>, count: number, bytesOfPart: number): number => {
+const sample = (state: Look, parts: Iterable<unknown>, count: number): number => {
   let sum = 0
   let looked = 0
   for (const part of parts) {
@@ -58,5 +120,5 @@ const sample = (state: Look, parts: Iterable<unknown>, count: number, bytesOfPar
     looked++
     sum += look(state, part)
   }
-  return count * bytesOfPart + (looked === 0 ? 0 : sum * count / looked)
+  return looked === 0 ? 0 : sum * count / looked
 }

@@ -89,7 +89,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "what leaves a class keeps its part of the quota",
     in: "leave",
-    find: "quota.weight -= entry.weight",
+    find: "quota.weight -= weightOf(entry)",
     replace: "",
     by: "test/layers/withQuotas.test.ts"
   },
@@ -103,7 +103,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "what leaves keeps its weight",
     in: "drop",
-    find: "self.weight -= entry.weight",
+    find: "self.weight -= weightOf(entry)",
     replace: "self.weight -= 1",
     by: "test/cached/weights.test.ts"
   },
@@ -152,21 +152,49 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a change of one entry changes all that were stored alike",
     in: "ownTerms",
-    find: "terms.isShared ? { ...terms, isShared: false } : terms",
+    find: "terms.isShared ? { ...terms, entries: 1, isShared: false } : terms",
     replace: "terms",
     by: "test/internal/engine/memory/entry.test.ts"
   },
   {
     name: "an entry has the tags of another one",
     in: "termsOf",
-    find: "tags.length === 0 && writeId === undefined",
-    replace: "writeId === undefined",
+    find: "tags.length === 0 &&",
+    replace: "",
     by: "test/internal/engine/memory/entry.test.ts"
   },
   {
+    name: "an entry in front of a store forgets its write",
+    in: "makeEntry",
+    find: "isWeighed || options.writeId !== undefined",
+    replace: "isWeighed",
+    by: "test/internal/engine/memory/entry.test.ts"
+  },
+  {
+    name: "what was stored alike shares nothing",
+    in: "shared",
+    find: "areAlike(known, terms) && reaches(known, createdAt)",
+    replace: "known === terms",
+    by: "test/internal/engine/memory/entry.test.ts"
+  },
+  {
+    name: "what one entry has for itself is not counted",
+    in: "bytesOf",
+    find: "if (isFirst) bytes += bytesOfTerms",
+    replace: "",
+    by: "test/processes/weighedMemory.test.ts"
+  },
+  {
+    name: "texts are counted without their headers",
+    in: "look",
+    find: "bytesOf.string + padded(",
+    replace: "padded(",
+    by: "test/cached/weights.test.ts"
+  },
+  {
     name: "an entry has the load time of another one",
-    in: "termsOf",
-    find: "known.loadMillis === loadMillis &&",
+    in: "areAlike",
+    find: "known.loadMillis === terms.loadMillis &&",
     replace: "",
     by: "test/internal/engine/memory/entry.test.ts"
   },

@@ -8,7 +8,7 @@ import type * as Fiber from "effect/Fiber"
 import type { Outcome, TagVersion, Timing } from "../../../CacheEntry.ts"
 import type { Node } from "../../../ports/eviction.ts"
 import type { Counters } from "../telemetry/telemetry.ts"
-import { ownTerms, type Terms, termsOf, type TermsOptions } from "./terms.ts"
+import { ownTerms, shared, type Terms, termsOf, type TermsOptions } from "./terms.ts"
 
 /** What has a place in the ring of a bucket: an entry, or the head of the ring. `undefined`: it is in none. */
 export interface Due {
@@ -18,6 +18,7 @@ export interface Due {
 
 interface EntryOptions extends TermsOptions {
   readonly id: string
+  readonly writeId: string | undefined
 }
 
 /** The versions of the tags of what the store has answered with, since something derives from entries. */
@@ -34,7 +35,7 @@ export class Entry implements Timing, Node, Due {
   private readonly content: unknown
   private terms: Terms
   /** when it was made, from the beginning of its terms on: a short whole number is in the field itself */
-  private readonly since: number
+  private since: number
   /** how many reads it has served in this process */
   reads: number
   /** in a bucket of `deadlines.ts`: of an entry that never expires, or is not in memory, there are none */
@@ -43,6 +44,10 @@ export class Entry implements Timing, Node, Due {
   previous: Node | undefined
   next: Node | undefined
   mark: number
+  /** what it counts against the bound of memory; absent where that is 1: see `WideEntry` */
+  declare weight?: number
+  /** absent without a store, until `find` is asked for it */
+  declare writeId: string | undefined
 
   constructor(options: EntryOptions) {
     const { createdAt, exit, id } = options
@@ -102,15 +107,6 @@ export class Entry implements Timing, Node, Due {
     this.terms.checkedAt = epoch
   }
 
-  /** `undefined` without a store, until `find` is asked for it */
-  get writeId(): string | undefined {
-    return this.terms.writeId
-  }
-
-  set writeId(writeId: string | undefined) {
-    this.own().writeId = writeId
-  }
-
   /** `-Infinity`: made stale by a soft invalidation */
   get softExpiresAt(): number {
     return this.createdAt + this.terms.softAfter
@@ -138,7 +134,8 @@ export class Entry implements Timing, Node, Due {
   }
 
   set constant(constant: unknown) {
-    this.own().constant = constant
+    if (this.terms.isShared) this.share({ ...this.terms, constant })
+    else this.terms.constant = constant
   }
 
   /** From then on the store is asked again (`memoryTtl`); `-Infinity`: the next reader's option decides. */
@@ -147,20 +144,24 @@ export class Entry implements Timing, Node, Due {
   }
 
   set memoryExpiresAt(memoryExpiresAt: number | undefined) {
-    this.own().memoryExpiresAt = memoryExpiresAt
-  }
-
-  /** what it counts against the bound of memory: 1, unless there is a weigher */
-  get weight(): number {
-    return this.terms.weight
-  }
-
-  set weight(weight: number) {
-    if (weight !== this.weight) this.own().weight = weight
+    // without an end of its own it is as many others
+    if (this.terms.isShared && !Number.isFinite(memoryExpiresAt)) this.share({ ...this.terms, memoryExpiresAt })
+    else this.own().memoryExpiresAt = memoryExpiresAt
   }
 
   get etag(): string | undefined {
     return this.terms.etag
+  }
+
+  /** Whether its terms were made for it: others may share them later. */
+  get isFirst(): boolean {
+    return this.terms.entries === 1
+  }
+
+  private share(terms: Terms): void {
+    const { createdAt } = this
+    this.terms = shared(terms, createdAt)
+    this.since = createdAt - this.terms.beganAt
   }
 
   /** Its terms, which no other entry has from here on. */
@@ -168,6 +169,22 @@ export class Entry implements Timing, Node, Due {
     return this.terms = ownTerms(this.terms)
   }
 }
+
+/** An entry that is weighed, or that a store has too. The entries of a memory that only counts have no such fields. */
+class WideEntry extends Entry {
+  override weight: number
+  override writeId: string | undefined
+
+  constructor(options: EntryOptions) {
+    super(options)
+    this.weight = 1
+    this.writeId = options.writeId
+  }
+}
+
+/** The entry of a memory that weighs its entries or not. */
+export const makeEntry = (options: EntryOptions, isWeighed: boolean): Entry =>
+  isWeighed || options.writeId !== undefined ? new WideEntry(options) : new Entry(options)
 
 /**
  * How a fiber goes on with a value: a method of Effect's implementation, which its own effects answer with. Where that is

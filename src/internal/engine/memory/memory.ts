@@ -4,6 +4,7 @@ import * as Entries from "#platform/engine/memory/entries"
 import type { RemovalCause } from "../../../CacheEvent.ts"
 import type { Eviction, Policy } from "../../../ports/eviction.ts"
 import type { Weigher } from "../../../ports/weigher.ts"
+import { weightOf } from "../../eviction/nodes.ts"
 import type { Counters } from "../../store/counters.ts"
 import type { Tokens } from "../../token.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
@@ -132,6 +133,8 @@ export const make = (
   }
 }
 
+export const isWeighed = (self: Memory): boolean => self.weigh !== undefined
+
 /** The entry of an id, unless one of its tags was invalidated hard. The strategy decides whether it is fresh. */
 export const peek = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry | undefined => {
   if (self.rests) self.sweeper!.wake()
@@ -192,7 +195,7 @@ const makeRoom = (self: Memory, coming: Coming | undefined, now: number, most: n
       const victim = victimOf(self, coming)
       // a policy of a user has emptied memory meanwhile
       if (victim === undefined) return
-      self.evictedWeight += victim.weight
+      self.evictedWeight += weightOf(victim)
       drop(self, victim, "evicted")
     }
   }
@@ -240,7 +243,7 @@ const place = (self: Memory, entry: Entry, now: number): void => {
   const old = entries.get(entry.id)
   entries.set(entry.id, entry)
   if (entry.tags.length > 0) Dependents.enter(self.dependents, entry)
-  self.weight += entry.weight - (old?.weight ?? 0)
+  self.weight += weightOf(entry) - (old === undefined ? 0 : weightOf(old))
   if (old !== undefined) Deadlines.remove(self.deadlines, old)
   Deadlines.add(self.deadlines, entry)
   if (old === undefined) return policy.added(entry)
@@ -258,7 +261,7 @@ export const remove = (self: Memory, id: string, cause: RemovalCause): boolean =
 
 const drop = (self: Memory, entry: Entry, cause: RemovalCause): void => {
   self.entries.delete(entry.id)
-  self.weight -= entry.weight
+  self.weight -= weightOf(entry)
   Deadlines.remove(self.deadlines, entry)
   self.policy.removed(entry)
   Dependents.leave(self.dependents, entry)

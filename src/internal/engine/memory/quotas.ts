@@ -12,6 +12,7 @@ import * as Context from "effect/Context"
 import { CacheConfigError } from "../../../CacheError.ts"
 import type { Node, Policy } from "../../../ports/eviction.ts"
 import { many } from "../../defaults/bounds.ts"
+import { weightOf } from "../../eviction/nodes.ts"
 import { classOf } from "../telemetry/stats.ts"
 import type { Counters } from "../telemetry/telemetry.ts"
 import * as Deadlines from "./deadlines.ts"
@@ -68,7 +69,7 @@ export const enforce = (self: Memory.MemoryTier, quotas: Quotas): void => {
     if (weight > Math.min(quota.most, memory.capacity)) return undefined
     makeRoom(self, quota, () => {
       const old = memory.entries.get(entry.id)
-      return weight - (old !== undefined && quotaOf(old) === quota ? old.weight : 0)
+      return weight - (old !== undefined && quotaOf(old) === quota ? weightOf(old) : 0)
     })
     return weight
   }
@@ -139,7 +140,7 @@ const empty = (quota: Quota): void => {
 
 const placeOf = (entry: Entry): Place => ({
   id: entry.id,
-  weight: entry.weight,
+  weight: weightOf(entry),
   entry,
   previous: undefined,
   next: undefined,
@@ -148,14 +149,14 @@ const placeOf = (entry: Entry): Place => ({
 
 const enter = (quota: Quota, entry: Entry): void => {
   const place = placeOf(entry)
-  quota.weight += entry.weight
+  quota.weight += weightOf(entry)
   quota.places.set(entry.id, place)
   quota.policy.added(place)
 }
 
 const leave = (quota: Quota, entry: Entry): void => {
   const place = quota.places.get(entry.id)!
-  quota.weight -= entry.weight
+  quota.weight -= weightOf(entry)
   quota.places.delete(entry.id)
   quota.policy.removed(place)
 }
@@ -164,7 +165,7 @@ const leave = (quota: Quota, entry: Entry): void => {
 const exchange = (quota: Quota, old: Entry, entry: Entry): void => {
   const { places, policy } = quota
   const [former, place] = [places.get(old.id)!, placeOf(entry)]
-  quota.weight += entry.weight - old.weight
+  quota.weight += weightOf(entry) - weightOf(old)
   places.set(entry.id, place)
   policy.replaced!(former, place)
 }
@@ -186,7 +187,7 @@ const makeRoom = (self: Memory.MemoryTier, quota: Quota, needed: () => number): 
       const victim = victimOf(quota)
       // a policy of a user has emptied memory meanwhile
       if (victim === undefined) break
-      memory.evictedWeight += victim.weight
+      memory.evictedWeight += weightOf(victim)
       Memory.remove(memory, victim.id, "evicted")
     }
   }

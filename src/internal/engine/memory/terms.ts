@@ -14,7 +14,6 @@ export interface TermsOptions {
   readonly loadMillis: number
   readonly tags: ReadonlyArray<string>
   readonly bornAt: number
-  readonly writeId: string | undefined
   readonly etag: string | undefined
   readonly constant: unknown
   readonly counters: Counters
@@ -30,51 +29,59 @@ export interface Terms {
   readonly loadMillis: number
   readonly tags: ReadonlyArray<string>
   checkedAt: number
-  writeId: string | undefined
   constant: unknown
   memoryExpiresAt: number | undefined
   readonly etag: string | undefined
   readonly counters: Counters
-  weight: number
+  /** how many were given them */
+  entries: number
   readonly isShared: boolean
 }
 
-/** The terms that entries were given lately, by how long their loads took: a new entry looks in one place. */
-const recent: Array<Terms | undefined> = []
+/** The terms that entries were given lately, in groups by lifetime and load time: a new entry looks in one group. */
+const recent: Array<Array<Terms>> = []
+const groups = 256
+const mostOfGroup = 4
 
-/** The terms of a new entry. Those with tags, and those of a write that a store knows, are of one entry alone. */
+/** The terms of a new entry. Those with tags are of one entry alone. */
 export const termsOf = (options: TermsOptions): Terms => {
-  const { bornAt, constant, counters, createdAt, etag, loadMillis, softExpiresAt, tags, writeId } = options
-  const endsAfter = options.expiresAt - createdAt
+  const { bornAt, constant, counters, createdAt, etag, loadMillis, softExpiresAt, tags } = options
   const softAfter = softExpiresAt - createdAt
-  const outcome = Exit.isSuccess(options.exit) ? "success" : "failure"
-  const isShared = tags.length === 0 && writeId === undefined && etag === undefined && softAfter !== -Infinity
-  const place = (loadMillis + endsAfter / 1000) & 63
-  const known = isShared ? recent[place] : undefined
-  if (
-    known !== undefined && known.endsAfter === endsAfter && known.softAfter === softAfter &&
-    known.loadMillis === loadMillis && known.outcome === outcome && known.constant === constant &&
-    known.counters === counters && reaches(known, createdAt)
-  ) return known
   const terms: Terms = {
-    outcome,
+    outcome: Exit.isSuccess(options.exit) ? "success" : "failure",
     beganAt: createdAt,
     softAfter,
-    endsAfter,
+    endsAfter: options.expiresAt - createdAt,
     loadMillis,
     tags,
     checkedAt: bornAt,
-    writeId,
     constant,
     memoryExpiresAt: undefined,
     etag,
     counters,
-    weight: 1,
-    isShared
+    entries: 1,
+    isShared: tags.length === 0 && etag === undefined && softAfter !== -Infinity
   }
-  if (isShared) recent[place] = terms
+  return terms.isShared ? shared(terms, createdAt) : terms
+}
+
+/** Terms that are equal to these, for an entry that was made then. */
+export const shared = (terms: Terms, createdAt: number): Terms => {
+  const group = recent[(terms.loadMillis + terms.endsAfter / 1000) & (groups - 1)] ??= []
+  for (const known of group) {
+    if (areAlike(known, terms) && reaches(known, createdAt)) {
+      known.entries++
+      return known
+    }
+  }
+  if (group.unshift(terms) > mostOfGroup) group.pop()
   return terms
 }
+
+const areAlike = (known: Terms, terms: Terms): boolean =>
+  known.endsAfter === terms.endsAfter && known.softAfter === terms.softAfter &&
+  known.loadMillis === terms.loadMillis && known.outcome === terms.outcome && known.constant === terms.constant &&
+  known.counters === terms.counters && known.memoryExpiresAt === terms.memoryExpiresAt
 
 /**
  * Whether an entry can count from their beginning: it is a small whole number away, within weeks. A sum of fractions may be
@@ -86,4 +93,4 @@ const reaches = ({ beganAt }: Terms, createdAt: number): boolean => {
 }
 
 /** Terms that may be changed: they are no other entry's. */
-export const ownTerms = (terms: Terms): Terms => terms.isShared ? { ...terms, isShared: false } : terms
+export const ownTerms = (terms: Terms): Terms => terms.isShared ? { ...terms, entries: 1, isShared: false } : terms

@@ -1,6 +1,7 @@
 /** The hottest and the coldest entries of memory: `Cached.hottest` and `Cached.coldest`. */
 import * as Effect from "effect/Effect"
 import type { InMemory } from "../../../CacheEntry.ts"
+import { weightOf } from "../../eviction/nodes.ts"
 import { isPage } from "../../store/pageIds.ts"
 import { forEach } from "../../time/turns.ts"
 import type { Engine } from "../engine.ts"
@@ -41,7 +42,7 @@ export const ranked = (self: Engine, ranking: Ranking, count: number): Effect.Ef
       const now = clock.currentTimeMillisUnsafe()
       return chosen.flatMap((entry) =>
         // it may have left since
-        liveEntry(self, entry.id, now) === entry ? [{ ...knownOf(entry), weight: entry.weight }] : []
+        liveEntry(self, entry.id, now) === entry ? [{ ...knownOf(entry), weight: weightOf(entry) }] : []
       )
     })
   })

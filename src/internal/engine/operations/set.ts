@@ -13,7 +13,7 @@ import { detach } from "../flight/ending.ts"
 import { replaceInStore } from "../invalidation/inStore.ts"
 import { forget, invalidateIds } from "../invalidation/invalidate.ts"
 import { replay } from "../invalidation/replay.ts"
-import { Entry } from "../memory/entry.ts"
+import { type Entry, makeEntry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import * as Policy from "../request/callPolicy.ts"
@@ -133,7 +133,7 @@ export const entryToSet = (
   value: unknown,
   { etag, expiresAt, now, tags }: EntryOptions
 ): Entry =>
-  new Entry({
+  makeEntry({
     id: idOf(key),
     exit: Exit.succeed(value),
     createdAt: now,
@@ -142,11 +142,11 @@ export const entryToSet = (
     loadMillis: 0,
     tags: tags === undefined ? tagsOf(key) : tagsWith(key, tags),
     bornAt: TagEpochs.epochNow(self.tagEpochs),
-    writeId: self.tokens.next(16),
+    writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
     etag,
     constant: undefined,
     counters: countersOf(self, key)
-  })
+  }, Memory.isWeighed(self.memory))
 
 /** Whether a condition holds, where there is no store. */
 export const holdsInMemory = (self: Engine, id: string, condition: SetCondition, now: number): boolean => {

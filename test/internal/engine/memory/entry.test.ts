@@ -1,7 +1,7 @@
 /** Entries share what they have in common, and each keeps what is its own. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
-import { Entry } from "../../../../src/internal/engine/memory/entry.ts"
+import { Entry, makeEntry } from "../../../../src/internal/engine/memory/entry.ts"
 import { randomOf } from "../../../support/random.ts"
 
 const counters = {} as never
@@ -58,7 +58,7 @@ describe("entries", () => {
         constant: oneOf(undefined, ...strategies)
       }
       const { bornAt, ...expected } = given
-      const entry = new Entry(given)
+      const entry = makeEntry(given, oneOf(true, false))
       expect(entry.outcome).toBe(given.exit._tag === "Success" ? "success" : "failure")
       if (tags.length > 0) expect(entry.checkedAt).toBe(bornAt)
       const { expiresAt, softExpiresAt, ...rest } = shown(entry)
@@ -85,11 +85,46 @@ describe("entries", () => {
         { counters: {} as never },
         { exit: Exit.fail(1) },
         { tags: ["t"] },
-        { writeId: "w" },
         // a month later
         { createdAt: 3e9, softExpiresAt: 3e9 + 500, expiresAt: 3e9 + 1000 }
       ]
     ) expect(termsOf(new Entry({ ...options, ...other }))).not.toBe(termsOf(first))
+  })
+
+  it("share it also where each has a weight, or the name of its write", () => {
+    const first = new Entry(options)
+    for (const isWeighed of [true, false]) {
+      const [one, other] = ["one", "other"].map((writeId) => makeEntry({ ...options, writeId }, isWeighed)) as [
+        Entry,
+        Entry
+      ]
+      one.weight = 7
+      one.writeId = "another"
+      expect([termsOf(one), termsOf(other)]).toEqual([termsOf(first), termsOf(first)])
+      expect([one.weight, one.writeId, other.weight, other.writeId]).toEqual([7, "another", 1, "other"])
+    }
+  })
+
+  it("share it with others of the same change", () => {
+    const constant = {}
+    const [one, other] = [
+      new Entry(options),
+      new Entry({ ...options, createdAt: 1007, softExpiresAt: 1507, expiresAt: 2007 })
+    ]
+    for (const entry of [one, other]) {
+      entry.constant = constant
+      entry.memoryExpiresAt = -Infinity
+    }
+    expect(termsOf(one)).toBe(termsOf(other))
+    expect([one.createdAt, one.expiresAt, other.createdAt, other.expiresAt]).toEqual([1000, 2000, 1007, 2007])
+    expect([other.constant, other.memoryExpiresAt]).toEqual([constant, -Infinity])
+  })
+
+  it("are found among several kinds that come in turn", () => {
+    const kinds = Array.from({ length: 4 }, () => ({ ...options, constant: {} }))
+    const terms = kinds.map((kind) => termsOf(new Entry(kind)))
+    expect(kinds.map((kind) => termsOf(new Entry(kind)))).toEqual(terms)
+    for (const [i, kind] of kinds.entries()) expect(termsOf(new Entry(kind))).toBe(terms[i])
   })
 
   it.each<readonly [string, (entry: Entry) => void]>([
@@ -106,9 +141,7 @@ describe("entries", () => {
     change(changed)
     expect(all(changed)).not.toEqual(before)
     expect(all(untouched)).toEqual(asItWas)
-    const terms = termsOf(changed)
     change(changed)
-    expect(termsOf(changed)).toBe(terms)
     expect(all(new Entry({ ...options, id: "b" }))).toEqual(asItWas)
   })
 
