@@ -56,5 +56,9 @@ export const leaseAttempts = 3
 /** Pauses before the stream of changes is followed again. */
 export const following = { firstMillis: 100, longestMillis: 30_000 }
 
-/** Of the loads that wait for leases of other processes: what each of them says, and how far it is followed, at most. */
-export const circles = { holders: 100, waits: 100, hops: 8 }
+/**
+ * How a process looks for circles of loads of several processes: so many times in the length of a lease, for so many of its
+ * loads that have leases and so many waits of each, and no further than so many other processes away. One look goes
+ * through the loads in no more than so many steps.
+ */
+export const circles = { looksOfLease: 6, loads: 50, waits: 20, hops: 8, steps: 50_000 }

@@ -10,7 +10,6 @@ import type { SchedulerDispatcher } from "effect/Scheduler"
 import type * as Tracer from "effect/Tracer"
 import type { AnyReadOptions, Inherit, ReadDefaults } from "../../cached/options.ts"
 import type { TagVersion } from "../../CacheEntry.ts"
-import type { CacheCycle } from "../../CacheError.ts"
 import type { CacheKey } from "../../CacheKey.ts"
 import type { Acquired } from "../../ports/store.ts"
 import type { Lifetime, Strategy } from "../../Strategy.ts"
@@ -210,6 +209,8 @@ export interface FlightLease {
   readonly owner: string
   /** asks the store to release it, with a note of the failure where the load failed */
   readonly release: (flight: Flight, failure: Exit.Failure<unknown, unknown> | undefined) => void
+  /** until when no other process has it, in monotonic milliseconds, as far as this one knows */
+  heldUntil: number
   /** the result is committed, which ended the lease: it need not be released */
   isStored: boolean
 }
@@ -308,6 +309,24 @@ export interface LeaseWaits {
   /** sleeps until the next question */
   timer: { readonly at: number; readonly worker: Worker } | undefined
   isAsking: boolean
+  /** once a load has waited for long */
+  circles?: CircleSearch | undefined
+}
+
+/** The search for circles of loads of several processes. */
+interface CircleSearch {
+  /** the next look, in monotonic milliseconds */
+  nextAt: number
+  /** by id, as they were in the last look */
+  statements: ReadonlyMap<string, Statement>
+}
+
+/** What a process says of a load that has a lease. */
+export interface Statement {
+  /** differs each time that it is said */
+  readonly nonce: string
+  /** the ids that the load waits for, by a name of each wait that no other one has */
+  readonly waits: ReadonlyMap<string, string>
 }
 
 export interface LeaseWait {
@@ -319,7 +338,6 @@ export interface LeaseWait {
   /** its flight was interrupted */
   isGone: boolean
   readonly resume: (answer: LeaseAnswer) => void
-  readonly die: (cycle: CacheCycle) => void
 }
 
 export type LeaseAnswer = Exclude<Acquired, { readonly _tag: "Wait" }> | Fault

@@ -1,11 +1,14 @@
 /** The lease of a flight: acquired before the load, waited for while another process has it, renewed while it loads. */
 import { hold } from "#platform/engine/derived/dependencies"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { Stored, TagVersion } from "../../../CacheEntry.ts"
 import type { Markers } from "../../../ports/store.ts"
 import * as Defaults from "../../defaults/processes.ts"
 import { noneIsGone } from "../../store/markers/markers.ts"
+import { monotonicMillis } from "../../time/monotonic.ts"
 import { failStrict } from "../flight/callers.ts"
 import { releaseLease } from "../flight/ending.ts"
 import { beginAsking } from "../flight/flight.ts"
@@ -77,6 +80,7 @@ export const acquireLease = Effect.fnUntraced(function*(
     if (isExclusive || store.capabilities.shared) flight.lease = leaseOf(tier, owner)
     beginAsking(flight)
     const isSent = budget.leftMillis > 0
+    const askedAt = nowOf(tier)
     const asked = yield* ask(
       tier,
       budget,
@@ -108,7 +112,11 @@ export const acquireLease = Effect.fnUntraced(function*(
           return failure
         }
       }
-      if (isExclusive) flight.lease = renewing(tier, flight, owner)
+      if (isExclusive) {
+        flight.lease = renewing(tier, flight, owner)
+        // after a wait it may be granted beside another one: the first renewal shows it
+        if (!waited) flight.lease.heldUntil = askedAt + leaseMillis
+      }
       // what others changed before the lease is older than this load: heard later, it would end it
       self.tagEpochs.look?.()
       // its result will not be stored: other processes need not wait for it
@@ -181,17 +189,24 @@ const renewing = (tier: StoreTier, flight: Flight, owner: string): FlightLease =
   const { leaseMillis, maxLoadMillis, store } = tier
   const pauseMillis = leaseMillis / 3
   let leftMillis = flight.request.maxLoadMillis ?? maxLoadMillis
-  const renew: Effect.Effect<void> = Effect.flatMap(
-    Effect.suspend(() => ask(tier, { leftMillis: leaseMillis }, "renew", store.renew(flight.id, owner, leaseMillis))),
-    (renewed) => renewed === false ? Effect.void : later
-  )
+  const renew: Effect.Effect<void> = Effect.suspend(() => {
+    const until = nowOf(tier) + leaseMillis
+    const asked = ask(tier, { leftMillis: leaseMillis }, "renew", store.renew(flight.id, owner, leaseMillis))
+    return Effect.flatMap(asked, (renewed) => {
+      if (!isFault(renewed)) lease.heldUntil = renewed ? until : -Infinity
+      return renewed === false ? Effect.void : later
+    })
+  })
   const later: Effect.Effect<void> = Effect.flatMap(Effect.sleep(pauseMillis), () => {
     leftMillis -= pauseMillis
     return leftMillis > 0 ? renew : Effect.void
   })
   const work = { name: `renews the lease of "${flight.id}"`, context: flight.starter.context, run: later }
-  return leaseOf(tier, owner, supervise(tier.background, work))
+  const lease = leaseOf(tier, owner, supervise(tier.background, work))
+  return lease
 }
+
+const nowOf = ({ front }: StoreTier): number => monotonicMillis(Context.get(front.context, Clock.Clock))
 
 const leaseOf = (tier: StoreTier, owner: string, renewal?: Worker): FlightLease => ({
   owner,
@@ -205,5 +220,6 @@ const leaseOf = (tier: StoreTier, owner: string, renewal?: Worker): FlightLease 
     // the services of the codec are in the context of the fiber that started the flight
     spawn(background, starter.context, release)
   },
+  heldUntil: -Infinity,
   isStored: false
 })

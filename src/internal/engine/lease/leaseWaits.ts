@@ -42,23 +42,18 @@ export const waitForLease = (
       since: now,
       dueAt: 0,
       isGone: false,
-      resume: (answer) => resume(Effect.succeed(answer)),
-      die: (cycle) => {
-        leave()
-        resume(Effect.die(cycle))
-      }
-    }
-    const leave = () => {
-      waiting.isGone = true
-      remove(self.leaseWaits, waiting)
-      if (self.leaseWaits.waiting.size === 0 && !self.leaseWaits.isAsking) stopTimer(self)
+      resume: (answer) => resume(Effect.succeed(answer))
     }
     waiting.dueAt = nextOf(tier, waiting, { now, leftMillis })
     add(self.leaseWaits, waiting)
     // the call of its batch does not wait for it
     flight.request.batch?.dropOut(flight)
     setTimer(self, tier, waiting.dueAt)
-    return Effect.sync(leave)
+    return Effect.sync(() => {
+      waiting.isGone = true
+      remove(self.leaseWaits, waiting)
+      if (self.leaseWaits.waiting.size === 0 && !self.leaseWaits.isAsking) stopTimer(self)
+    })
   })
 
 const add = ({ waiting }: LeaseWaits, one: LeaseWait): void => {
