@@ -1,4 +1,4 @@
-/** What pages say exists: the files and names of `ARCHITECTURE.md`, and where the links of every page lead. */
+/** Pages name files and symbols that exist, their links lead somewhere, and none is too long to read. */
 import { describe, expect, it } from "@effect/vitest"
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { dirname, join, normalize, resolve } from "node:path/posix"
@@ -7,36 +7,98 @@ const root = resolve(import.meta.dirname, "../..")
 const read = (file: string): string => readFileSync(join(root, file), "utf8")
 const withoutCode = (text: string): string => text.replaceAll(/^ *```[\s\S]*?^ *```/gm, "")
 
-const architecture = read("ARCHITECTURE.md")
+/** The pages for maintainers, and how long each may be: one is the way in, the others are read in ten minutes. */
+const maintaining = globSync("docs/maintaining/**/*.md", { cwd: root }).toSorted()
+const longest = new Map([
+  ["ARCHITECTURE.md", 20_000],
+  ...[...maintaining, "test/README.md"].map((page) => [page, 12_000] as const)
+])
 
-/** where a file of `ARCHITECTURE.md` may be */
-const folders = ["", "src", "src/internal/engine"]
+/** The folders from which files are named. */
+const folders = ["", "src", "src/internal/engine", "src/drivers", "docs/maintaining", "test"]
 
 const find = (path: string): string | undefined =>
   folders.map((folder) => join(folder, path)).find((path) => existsSync(join(root, path)))
 
-describe("ARCHITECTURE.md names", () => {
-  const files = architecture.matchAll(/(?<![\w./-])(?:[\w.-]+\/)*[\w.-]+\.(?:ts|js|json|md)\b/g)
-  const directories = architecture.matchAll(/`((?:[\w.-]+\/)+)`/g)
-  const paths = new Set([...Array.from(files, ([path]) => path), ...Array.from(directories, ([, path]) => path!)])
+/** A page without the targets of its links, which have a test of their own. */
+const textOf = (page: string): string => read(page).replaceAll(/\]\([^)\s]*\)/g, "]")
 
-  it("many files", () => expect(paths.size).toBeGreaterThan(80))
+/** The files and folders that a text names. */
+const pathsIn = (text: string): ReadonlyArray<string> => {
+  const files = text.matchAll(/(?<![\w./<>-])(?:[\w.-]+\/)*[\w.-]+\.(?:ts|js|json|md)\b/g)
+  const directories = text.matchAll(/`((?:[\w.-]+\/)+)`/g)
+  return [...new Set([...Array.from(files, ([path]) => path), ...Array.from(directories, ([, path]) => path!)])]
+}
 
-  it.each([...paths])("%s, which exists", (path) => {
-    // what stands in its own folder is named without it
-    const alone = path.includes("/") ? [] : globSync(`src/internal/engine/*/${path}`, { cwd: root })
-    expect(find(path) ?? alone[0]).toBeDefined()
-  })
+/** Those of the files that do not exist. A file named without a folder may be in any. */
+const missingIn = (text: string): ReadonlyArray<string> =>
+  pathsIn(text).filter((path) =>
+    find(path) === undefined &&
+    (path.includes("/") || globSync(`{src,test}/**/${path}`, { cwd: root }).length === 0)
+  )
 
-  const named = Array.from(
-    architecture.matchAll(/`((?:[\w-]+\/)*\w+\.ts)`: ((?:`\w+`(?:, )?)+)/g),
+interface Named {
+  readonly file: string
+  readonly name: string
+}
+
+/** The symbols that a text names after a file. */
+const symbolsIn = (text: string): ReadonlyArray<Named> =>
+  Array.from(
+    text.matchAll(/`((?:[\w-]+\/)*\w+\.ts)`:\s((?:`\w+`(?:,\s)?)+)/g),
     ([, file, names]) => Array.from(names!.matchAll(/\w+/g), ([name]) => ({ file: file!, name }))
   ).flat()
 
-  it("many names", () => expect(named.length).toBeGreaterThan(15))
+/** Those of the symbols that are not in their files. */
+const unknownIn = (text: string): ReadonlyArray<Named> =>
+  symbolsIn(text).filter(({ file, name }) => {
+    const found = find(file)
+    return found === undefined || !new RegExp(`\\b${name}\\b`).test(read(found))
+  })
 
-  it.each(named)("$name, which is in $file", ({ file, name }) => {
-    expect(read(find(file)!)).toMatch(new RegExp(`\\b${name}\\b`))
+describe("the pages for maintainers", () => {
+  it.each([...longest])("%s has at most %i bytes", (page, most) => {
+    expect(Buffer.byteLength(read(page))).toBeLessThanOrEqual(most)
+  })
+
+  it.each([...longest.keys()])("%s names files that exist", (page) => {
+    expect(missingIn(textOf(page))).toEqual([])
+  })
+
+  it.each([...longest.keys()])("%s names symbols that are in their files", (page) => {
+    expect(unknownIn(textOf(page))).toEqual([])
+  })
+
+  it("name many files and symbols", () => {
+    const text = [...longest.keys()].map(textOf).join("\n")
+    expect(pathsIn(text).length).toBeGreaterThan(300)
+    expect(symbolsIn(text).length).toBeGreaterThan(100)
+  })
+
+  it("would be found with a file or a symbol that does not exist", () => {
+    expect(missingIn("see `src/Attic.ts`, `attic.ts`, `attic/` and `memory/entry.ts`"))
+      .toEqual(["src/Attic.ts", "attic.ts", "attic/"])
+    expect(unknownIn("`memory/entry.ts`: `Entry`,\n`attic`")).toEqual([{ file: "memory/entry.ts", name: "attic" }])
+  })
+
+  it("begin with a heading, and with the purpose of the page", () => {
+    expect(maintaining.filter((page) => !/^# [^\n]+\n\nThis page /.test(read(page)))).toEqual([])
+  })
+
+  it("are all in their index", () => {
+    const index = "docs/maintaining/README.md"
+    const listed = new Set([index, ...linksOf(index).map(({ target }) => target)])
+    expect(maintaining.filter((page) => !listed.has(page))).toEqual([])
+  })
+
+  it("have each file of a room of the engine", () => {
+    const text = globSync("docs/maintaining/engine/*.md", { cwd: root }).map(read).join("\n")
+    const files = globSync(["*/*.ts", "*.ts"], {
+      cwd: join(root, "src/internal/engine"),
+      exclude: ["**/*WithoutNode.ts"]
+    })
+    expect(files.length).toBeGreaterThan(90)
+    expect(files.filter((file) => !text.includes(`\`${file}\``)).toSorted()).toEqual([])
   })
 })
 
@@ -76,9 +138,9 @@ describe("links lead somewhere", () => {
 describe("the pages for users", () => {
   const pages = globSync("docs/**/*.md", { cwd: root, exclude: ["docs/maintaining/**"] }).toSorted()
 
-  it("are all found by who begins with README.md", () => {
+  it("are all found by a reader who begins with README.md", () => {
     const found = new Set(["README.md"])
-    // what is added while it is walked through is walked through too
+    // Pages added during the iteration are visited too.
     for (const page of found) {
       for (const { target } of linksOf(page)) if (pages.includes(target)) found.add(target)
     }

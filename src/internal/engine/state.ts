@@ -309,23 +309,15 @@ export interface LeaseWaits {
   /** sleeps until the next question */
   timer: { readonly at: number; readonly worker: Worker } | undefined
   isAsking: boolean
-  /** once a load has waited for long */
-  circles?: CircleSearch | undefined
+  /** The search for circles of loads in several processes, once a load has waited for long: when to look, what was found. */
+  circles?: { nextAt: number; statements: ReadonlyMap<string, Statement> } | undefined
 }
 
-/** The search for circles of loads of several processes. */
-interface CircleSearch {
-  /** the next look, in monotonic milliseconds */
-  nextAt: number
-  /** by id, as they were in the last look */
-  statements: ReadonlyMap<string, Statement>
-}
-
-/** What a process says of a load that has a lease. */
+/** The statement of a process about a load that has a lease. */
 export interface Statement {
-  /** differs each time that it is said */
+  /** Differs in each statement. */
   readonly nonce: string
-  /** the ids that the load waits for, by a name of each wait that no other one has */
+  /** The ids that the load waits for, by the unique name of each wait. */
   readonly waits: ReadonlyMap<string, string>
 }
 

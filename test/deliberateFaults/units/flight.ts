@@ -7,14 +7,14 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "look",
     find: "if (holders.length === 0) known.said.clear()",
     replace: "if (holders.length >= 0) known.said.clear()",
-    by: "test/internal/engine/lease/circles.test.ts"
+    by: "test/cached/circlesOfProcesses.test.ts"
   },
   {
     name: "what a process waited for before counts in a circle",
     in: "pathFrom",
     find: "one === undefined || one.holdsSince < since",
     replace: "one === undefined",
-    by: "test/internal/engine/lease/circles.test.ts"
+    by: "test/cached/circlesOfProcesses.test.ts"
   },
   {
     name: "the time of loads is not counted",

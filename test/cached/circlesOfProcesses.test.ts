@@ -4,7 +4,7 @@ import { Cause, type Context, Effect, Exit, Fiber, Layer, Schema, Stream } from 
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Store, Strategy, Transaction } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { settle, start } from "../../../support/caches.ts"
+import { settle, start } from "../support/caches.ts"
 
 type Process = Context.Context<Caching.Caching>
 type Read = Effect.Effect<unknown, never, Caching.Caching>
@@ -62,7 +62,7 @@ describe("loads of several processes that need each other", () => {
         const { fibers, store } = yield* circle(count)
         yield* TestClock.adjust("1 second")
         yield* TestClock.adjust(5000 * 2 / 3)
-        const [cycle] = fibers.map((fiber) => defectIn(fiber.pollUnsafe())).filter((defect) => defect !== undefined)
+        const cycle = fibers.map((fiber) => defectIn(fiber.pollUnsafe())).find((defect) => defect !== undefined)
         expect(cycle).toBeInstanceOf(CacheError.CacheCycle)
         const { path } = cycle as CacheError.CacheCycle
         expect(new Set(path).size).toBe(count)
