@@ -170,7 +170,7 @@ for (const cache of caches) {
     it.effect("a soft invalidation of one makes the value stale", () =>
       inCache(Effect.gen(function*() {
         const said = saying({ tags: ["late"] })
-        const page = Cached.softTtl(said.load, { key, ttl: "1 hour", softTtl: "1 hour" })
+        const page = Cached.softTtl(said.load, { key, ttl: "1 hour", softTtl: "59 minutes" })
         yield* page
         yield* Cached.invalidateTag("late", { mode: "soft" })
         const [value, detected] = yield* Cached.detect(page)

@@ -188,7 +188,7 @@ describe.each(caches)("soft tags over $name", (cache) => {
   it.effect("a whole class, and an index of it", () =>
     Effect.gen(function*() {
       const get = <E>(load: Effect.Effect<number, E>) =>
-        load.pipe(Cached.softTtl({ key: berlin, ttl: "1 hour", softTtl: "1 hour", retryAfter: 0 }))
+        load.pipe(Cached.softTtl({ key: berlin, ttl: "1 hour", softTtl: "59 minutes", retryAfter: 0 }))
       for (
         const invalidate of [
           Cached.invalidateAll(Report, { mode: "soft" }),
@@ -215,7 +215,7 @@ describe.each(caches)("soft tags over $name", (cache) => {
               (failing) => keys.map(() => failing ? Exit.fail("down") : Exit.succeed(asked.length))
             )
           }),
-        strategy: Strategy.softTtl({ ttl: "1 hour", softTtl: "1 hour" }),
+        strategy: Strategy.softTtl({ ttl: "1 hour", softTtl: "59 minutes" }),
         retryAfter: 0
       })
       const cities = [{ city: "Berlin" }, { city: "Paris" }]

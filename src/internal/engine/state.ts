@@ -309,24 +309,6 @@ export interface LeaseWaits {
   /** sleeps until the next question */
   timer: { readonly at: number; readonly worker: Worker } | undefined
   isAsking: boolean
-  /** once a load has waited for long */
-  circles?: CircleSearch | undefined
-}
-
-/** The search for circles of loads of several processes. */
-interface CircleSearch {
-  /** the next look, in monotonic milliseconds */
-  nextAt: number
-  /** by id, as they were in the last look */
-  statements: ReadonlyMap<string, Statement>
-}
-
-/** What a process says of a load that has a lease. */
-export interface Statement {
-  /** differs each time that it is said */
-  readonly nonce: string
-  /** the ids that the load waits for, by a name of each wait that no other one has */
-  readonly waits: ReadonlyMap<string, string>
 }
 
 export interface LeaseWait {

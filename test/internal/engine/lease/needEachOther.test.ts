@@ -62,7 +62,7 @@ describe("loads of several processes that need each other", () => {
         const { fibers, store } = yield* circle(count)
         yield* TestClock.adjust("1 second")
         yield* TestClock.adjust(5000 * 2 / 3)
-        const [cycle] = fibers.map((fiber) => defectIn(fiber.pollUnsafe())).filter((defect) => defect !== undefined)
+        const cycle = fibers.map((fiber) => defectIn(fiber.pollUnsafe())).find((defect) => defect !== undefined)
         expect(cycle).toBeInstanceOf(CacheError.CacheCycle)
         const { path } = cycle as CacheError.CacheCycle
         expect(new Set(path).size).toBe(count)
@@ -74,6 +74,21 @@ describe("loads of several processes that need each other", () => {
         expect(yield* store.size).toBe(0)
       }))
   }
+
+  it.effect("are found where processes have begun to hear of changes after the loads began", () =>
+    Effect.gen(function*() {
+      const { fibers } = yield* circle(2, (store) => ({
+        ...store,
+        capabilities: { shared: true, changes: true },
+        changesUnsafe: undefined,
+        changes: Stream.concat(
+          Stream.fromEffect(Effect.delay(Effect.succeed<Store.Change>({ _tag: "Coherent" }), "500 millis")),
+          Stream.never
+        )
+      }))
+      yield* TestClock.adjust("10 seconds")
+      expect(fibers.map(isCycle)).toEqual([true, true])
+    }))
 
   it.effect("are found in calls for many keys", () =>
     Effect.gen(function*() {
