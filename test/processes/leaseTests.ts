@@ -3,7 +3,7 @@
  * limits.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { type Open, sleep, until, type Worker } from "./processes.ts"
+import { type Load, type Open, sleep, until, type Worker } from "./processes.ts"
 import type { Line } from "./recording.ts"
 
 const timeout = 180_000
@@ -185,6 +185,72 @@ export const leaseTests = (open: Open): void => {
       expect(lines("commit").filter((line) => line["answer"] === true)).toHaveLength(1)
       const again = await Promise.all(workers.map((worker) => read(worker)))
       expect(new Set(again.flatMap(({ values }) => values)).size).toBe(1)
+    })
+  })
+
+  describe("F27 · loads of several processes that need each other", () => {
+    /** The load of a key that needs that of the next one, and so on, around as many keys. */
+    const around = (keys: ReadonlyArray<string>, at: number, sleepMillis: number, depth = 6): Load => ({
+      sleepMillis,
+      ...depth === 0
+        ? {}
+        : {
+          needs: {
+            key: keys[(at + 1) % keys.length]!,
+            load: around(keys, (at + 1) % keys.length, sleepMillis, depth - 1)
+          }
+        }
+    })
+
+    const inCircle = (workers: ReadonlyArray<Worker>, keys: ReadonlyArray<string>) =>
+      keys.map((key, i) => read(workers[i]!, key, { load: around(keys, i, 300) }))
+
+    for (const count of [2, 3]) {
+      it(`${count} die of CacheCycle, or are freed by who only waits for them`, { timeout }, async () => {
+        const { loads, workers } = await open(count + 1, { lease })
+        const keys = Array.from({ length: count }, (_, i) => `k${i}`)
+        const at = performance.now()
+        const reads = inCircle(workers, keys)
+        await until("their loads", () => loads().length === count)
+        // its own loads need nothing
+        const beside = read(workers[count]!, "other", { load: { needs: { key: "k0", load: {} } } })
+        const values = (await Promise.all(reads)).map(({ values }) => values[0])
+        expect(values.some((value) => value!.includes("CacheCycle")), String(values)).toBe(true)
+        expect(performance.now() - at).toBeLessThan(300 + 2 * count * lease + late)
+        expect((await beside).values).toEqual([loads("other")[0]!["value"]])
+      })
+    }
+
+    it(
+      "die too where one of the processes is killed, and another one takes over its load",
+      { timeout },
+      async () => {
+        const { loads, workers } = await open(3, { lease: 5000 })
+        const keys = ["k0", "k1", "k2"]
+        const [first, ...others] = inCircle(workers, keys).map((reading) => reading.catch(() => undefined))
+        await until("their loads", () => loads().length === 3)
+        await sleep(500)
+        workers[0]!.signal("SIGKILL")
+        expect(await first).toBeUndefined()
+        for (const answer of await Promise.all(others)) expect(answer!.values[0]).toContain("CacheCycle")
+      }
+    )
+
+    it("die of nothing that a process has said which was stopped meanwhile", { timeout }, async () => {
+      const { loads, workers } = await open(3, { lease, wait: 30_000 })
+      const [a, b, c] = workers as [Worker, Worker, Worker]
+      // "x" needs "y" here, and "y" needs "x" there; but another process has taken over "x", and needs nothing
+      const inA = read(a, "x", { load: { sleepMillis: 2 * lease, needs: { key: "y", load: {} } } })
+      await until("a's load", () => loads("x").length === 1)
+      a.signal("SIGSTOP")
+      const inC = read(c, "x", { load: { sleepMillis: 8 * lease } })
+      await until("c's load", () => loads("x").length === 2)
+      const inB = read(b, "y", { load: { needs: { key: "x", load: {} } } })
+      await until("b's load", () => loads("y").length === 1)
+      a.signal("SIGCONT")
+      const values = (await Promise.all([inA, inB, inC])).map(({ values }) => values[0])
+      expect(values).toEqual([loads("x")[0]!["value"], loads("y")[0]!["value"], loads("x")[1]!["value"]])
+      expect(loads()).toHaveLength(3)
     })
   })
 }

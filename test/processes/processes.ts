@@ -27,6 +27,8 @@ export interface Load {
   readonly outcome?: "value" | "failure" | "defect"
   /** so many characters more */
   readonly size?: number
+  /** what it reads then, inside */
+  readonly needs?: { readonly key: string; readonly load: Load }
 }
 
 interface Read {

@@ -42,12 +42,18 @@ const block = (millis: number): void => {
   while (clock() < end);
 }
 
-const load = (id: string, { blockMillis = 0, outcome = "value", sleepMillis = 0, size = 0 }: Load) =>
+const load = (
+  id: string,
+  { blockMillis = 0, needs, outcome = "value", sleepMillis = 0, size = 0 }: Load
+): Effect.Effect<string, string, Caching.Caching> =>
   Effect.gen(function*() {
     const value = `${name} ${++loads}${"x".repeat(size)}`
     log.write("load", { id, value: value.slice(0, 40) })
     yield* Effect.sleep(sleepMillis)
     block(blockMillis)
+    if (needs !== undefined) {
+      yield* load(needs.key, needs.load).pipe(Cached.softTtl({ key: needs.key, ttl: "1 hour", softTtl: "59 minutes" }))
+    }
     log.write("loaded", { id, value: value.slice(0, 40) })
     if (outcome === "defect") return yield* Effect.die(new Error("a defect"))
     return outcome === "failure" ? yield* Effect.fail("failed") : value

@@ -7,7 +7,7 @@ import type { Read, SetOrigin, Value, Write } from "./model.ts"
 import { checkOrigins } from "./originRules.ts"
 import { plainSpec } from "./plan.ts"
 import { keyOf, type Simulation } from "./program.ts"
-import { type Committed, covers, violate, type World } from "./state.ts"
+import { type Committed, covers, describe, violate, type World } from "./state.ts"
 import { beginLoad, beginRead, beginSetOrigin, beginWrite, closeSet, endLoad, endWrite } from "./world.ts"
 
 /** What was written at one level: a savepoint has its own until it ends well. */
@@ -253,7 +253,7 @@ const commit = (world: World, one: Try, level: Level): Committed => {
 
 const end = (world: World, tries: ReadonlyArray<Try>, exit: Exit.Exit<unknown, unknown>): void => {
   const last = tries.at(-1)?.committing
-  world.say(() => `transaction: ${Exit.isSuccess(exit) ? "done" : String(exit.cause)}`)
+  world.say(() => `transaction: ${Exit.isSuccess(exit) ? "done" : describe(exit)}`)
   for (const { committing, set } of tries) {
     if (committing === last && last !== undefined) continue
     undo(world, set, committing)

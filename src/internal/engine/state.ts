@@ -309,16 +309,6 @@ export interface LeaseWaits {
   /** sleeps until the next question */
   timer: { readonly at: number; readonly worker: Worker } | undefined
   isAsking: boolean
-  /** The search for circles of loads in several processes, once a load has waited for long: when to look, what was found. */
-  circles?: { nextAt: number; statements: ReadonlyMap<string, Statement> } | undefined
-}
-
-/** The statement of a process about a load that has a lease. */
-export interface Statement {
-  /** Differs in each statement. */
-  readonly nonce: string
-  /** The ids that the load waits for, by the unique name of each wait. */
-  readonly waits: ReadonlyMap<string, string>
 }
 
 export interface LeaseWait {

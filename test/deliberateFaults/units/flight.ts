@@ -5,16 +5,37 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "processes whose loads need each other wait until maxLoad",
     in: "look",
-    find: "if (holders.length === 0) known.said.clear()",
-    replace: "if (holders.length >= 0) known.said.clear()",
-    by: "test/cached/circlesOfProcesses.test.ts"
+    find: "holders.size === 0",
+    replace: "holders.size >= 0",
+    by: "test/internal/engine/lease/needEachOther.test.ts"
   },
   {
     name: "what a process waited for before counts in a circle",
-    in: "pathFrom",
-    find: "one === undefined || one.holdsSince < since",
-    replace: "one === undefined",
-    by: "test/cached/circlesOfProcesses.test.ts"
+    in: "edgesOf",
+    find: "said === undefined || said.nonce === nonce",
+    replace: "said === undefined",
+    by: "test/internal/engine/lease/needEachOther.test.ts"
+  },
+  {
+    name: "a load that has lost its lease counts in a circle",
+    in: "holdersOf",
+    find: "flight.lease.heldUntil <= now",
+    replace: "flight.lease.heldUntil === now",
+    by: "test/internal/engine/lease/needEachOther.test.ts"
+  },
+  {
+    name: "all who wait for a load die of the circle that it is in",
+    in: "endWait",
+    find: "within?.flight && inside.has(within.flight)",
+    replace: "within === undefined || within.flight",
+    by: "test/internal/engine/lease/needEachOther.test.ts"
+  },
+  {
+    name: "loads that nobody joins any more are in no circle",
+    in: "holdersOf",
+    find: "of running.all()",
+    replace: "of running.all().filter((one) => one.engine.flights.get(one.id) === one)",
+    by: "test/internal/engine/lease/needEachOther.test.ts"
   },
   {
     name: "the time of loads is not counted",

@@ -10,34 +10,40 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type { Stored } from "../../../CacheEntry.ts"
 import { CacheCycle } from "../../../CacheError.ts"
 import { circles } from "../../defaults/processes.ts"
-import { pageId } from "../../store/pageIds.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import { answerNow } from "../flight/callers.ts"
 import { endIfUnneeded } from "../flight/ending.ts"
 import { reached } from "../flight/waitGraph.ts"
-import type { Flight, Flights, LeaseWait, Statement } from "../state.ts"
-import { ask } from "../storeTier/ask.ts"
+import type { Flight, Flights, LeaseWait, LeaseWaits } from "../state.ts"
 import { spawn } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
+import { hear, say, type Statement, type Statements } from "./statements.ts"
+
+interface Search {
+  /** the next look, in monotonic milliseconds */
+  nextAt: number
+  /** those of the last look */
+  statements: Statements
+}
 
 /** Loads of this process that have leases, and the waits for leases of others of each. */
 type Holders = ReadonlyMap<Flight, ReadonlyArray<LeaseWait>>
 
-type Statements = ReadonlyMap<string, Statement>
-
 const none: Statements = new Map()
+
+const searches = new WeakMap<LeaseWaits, Search>()
 
 /** Looks for circles, and does so again and again while a load waits for so long that has a lease itself. */
 export const look = (self: Flights, tier: StoreTier, now: number): void => {
   const { leaseWaits } = self
-  const search = leaseWaits.circles ??= { nextAt: now, statements: none }
+  const search = searches.get(leaseWaits) ?? { nextAt: now, statements: none }
   const pauseMillis = tier.leaseMillis / circles.looksOfLease
   const before = now - pauseMillis
   if (now < search.nextAt || !isAnyOlder(leaseWaits.waiting, before)) return
+  searches.set(leaseWaits, search)
   search.nextAt = now + pauseMillis
   const holders = holdersOf(self, { now, before })
   if (holders.size === 0) {
@@ -69,22 +75,22 @@ const isAnyOlder = (waiting: ReadonlyMap<string, ReadonlySet<LeaseWait>>, before
 
 /** The oldest ones first, within bounds: those in a circle outlive all others. */
 const holdersOf = (
-  { flights, leaseWaits: { waiting } }: Flights,
+  { leaseWaits: { waiting }, running }: Flights,
   { before, now }: { readonly before: number; readonly now: number }
 ): Holders => {
   const holders = new Map<Flight, ReadonlyArray<LeaseWait>>()
   let steps = 0
-  for (const flight of flights.all()) {
+  for (const flight of running.all()) {
     if (flight.lease === undefined || flight.lease.heldUntil <= now || flight.attempt.waitsOn === undefined) continue
     const waits: Array<LeaseWait> = []
     for (const inner of reached(flight)) {
-      if (++steps > circles.steps) return holders
       for (const wait of waiting.get(inner.id) ?? []) {
-        if (wait.flight === inner && wait.since <= before && waits.length < circles.waits) waits.push(wait)
+        if (wait.flight === inner && wait.since <= before) waits.push(wait)
       }
+      if (++steps === circles.steps || waits.length === circles.waits) break
     }
     if (waits.length > 0) holders.set(flight, waits)
-    if (holders.size === circles.loads) break
+    if (steps === circles.steps || holders.size === circles.loads) break
   }
   return holders
 }
@@ -95,71 +101,31 @@ const sayAndFollow = Effect.fnUntraced(function*(
   holders: Holders,
   pauseMillis: number
 ): Effect.fn.Return<Statements> {
-  const { front, store } = tier
-  const clock = Context.get(front.context, Clock.Clock)
-  const budget = () => ({ leftMillis: tier.storeTimeoutMillis })
+  const { front: { context, tokens } } = tier
+  const clock = Context.get(context, Clock.Clock)
   const statements = new Map<string, Statement>()
   for (const [{ id }, waits] of holders) {
-    statements.set(id, {
-      nonce: front.tokens.next(8),
-      waits: new Map(waits.map(({ flight, owner, since }) => [`${owner}${since}`, flight.id]))
-    })
+    const named = waits.map(({ flight, owner, since }) => [`${owner}${since}`, flight.id] as const)
+    statements.set(id, { nonce: tokens.next(8), waits: new Map(named) })
   }
-  const now = clock.currentTimeMillisUnsafe()
-  const entries = Array.from(statements, ([id, one]) => ({ id: recordOf(id), entry: toStored(tier, one, now) }))
-  if (isFault(yield* ask(tier, budget(), "set", store.setMany(entries)))) return none
+  if (isFault(yield* say(tier, statements))) return none
   // from what is waited for to what that waits for
   const askedAt = monotonicMillis(clock)
   const asked = new Set(statements.keys())
-  let said = Array.from(statements.values())
+  let last: Statements = new Map(statements)
   for (let hop = 0; hop < circles.hops; hop++) {
-    const ids = new Set(said.flatMap(({ waits }) => Array.from(waits.values())).filter((id) => !asked.has(id)))
-    const next = Array.from(ids).slice(0, circles.loads)
-    if (next.length === 0) break
-    const answers = yield* ask(tier, budget(), "get", store.getMany(next.map(recordOf)))
-    if (isFault(answers)) return none
-    said = []
-    for (const [i, id] of next.entries()) {
-      asked.add(id)
-      const one = answers[i] && fromStored(answers[i])
-      if (one === undefined) continue
-      statements.set(id, one)
-      said.push(one)
-    }
+    const awaited = Array.from(last.values()).flatMap(({ waits }) => Array.from(waits.values()))
+    const ids = Array.from(new Set(awaited)).filter((id) => !asked.has(id)).slice(0, circles.loads)
+    if (ids.length === 0) break
+    const heard = yield* hear(tier, ids)
+    if (isFault(heard)) return none
+    for (const id of ids) asked.add(id)
+    for (const [id, one] of heard) statements.set(id, one)
+    last = heard
   }
   // a wait has lasted for that long before it is said: all of them hold together if all are read within that time
   return monotonicMillis(clock) - askedAt < pauseMillis ? statements : none
 })
-
-const recordOf = (id: string): string => pageId("waits", 0, id)
-
-const toStored = ({ front, leaseMillis }: StoreTier, { nonce, waits }: Statement, now: number): Stored => ({
-  payload: new TextEncoder().encode(JSON.stringify([nonce, ...waits].flat())),
-  meta: {
-    createdAt: now,
-    softExpiresAt: now + leaseMillis,
-    expiresAt: now + leaseMillis,
-    loadMillis: 0,
-    outcome: "success",
-    tags: [],
-    writeId: front.tokens.next(16),
-    serializer: 0
-  }
-})
-
-/** Nothing, where a store has given something else. */
-const fromStored = ({ payload }: Stored): Statement | undefined => {
-  try {
-    const texts: unknown = JSON.parse(new TextDecoder().decode(payload))
-    if (!Array.isArray(texts) || !texts.every((text) => typeof text === "string")) return undefined
-    const [nonce = "", ...rest] = texts
-    const waits = new Map<string, string>()
-    for (let i = 0; i < rest.length && waits.size < circles.waits; i += 2) waits.set(rest[i]!, rest[i + 1] ?? "")
-    return { nonce, waits }
-  } catch {
-    return undefined
-  }
-}
 
 /** The ids that each id waited for at the time of the look before. */
 type Edges = ReadonlyMap<string, ReadonlyArray<string>>

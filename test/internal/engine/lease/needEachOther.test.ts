@@ -4,7 +4,7 @@ import { Cause, type Context, Effect, Exit, Fiber, Layer, Schema, Stream } from 
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Store, Strategy, Transaction } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { settle, start } from "../support/caches.ts"
+import { settle, start } from "../../../support/caches.ts"
 
 type Process = Context.Context<Caching.Caching>
 type Read = Effect.Effect<unknown, never, Caching.Caching>
@@ -74,6 +74,21 @@ describe("loads of several processes that need each other", () => {
         expect(yield* store.size).toBe(0)
       }))
   }
+
+  it.effect("are found where processes have begun to hear of changes after the loads began", () =>
+    Effect.gen(function*() {
+      const { fibers } = yield* circle(2, (store) => ({
+        ...store,
+        capabilities: { shared: true, changes: true },
+        changesUnsafe: undefined,
+        changes: Stream.concat(
+          Stream.fromEffect(Effect.delay(Effect.succeed<Store.Change>({ _tag: "Coherent" }), "500 millis")),
+          Stream.never
+        )
+      }))
+      yield* TestClock.adjust("10 seconds")
+      expect(fibers.map(isCycle)).toEqual([true, true])
+    }))
 
   it.effect("are found in calls for many keys", () =>
     Effect.gen(function*() {
