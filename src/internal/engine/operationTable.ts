@@ -8,6 +8,7 @@ import type { StoreError, StoreErrorReason } from "../../CacheError.ts"
 import type { Progress, Removal } from "../../CacheEvent.ts"
 import type { Counter, NamedCounter } from "../../ports/store.ts"
 import type { Key } from "../key/ofKey.ts"
+import type { SizeInput } from "../options/size.ts"
 import type { Glob } from "../text/glob.ts"
 import * as Many from "./batch/readMany.ts"
 import { loadWithoutCache } from "./batch/withoutCache.ts"
@@ -153,7 +154,7 @@ export const stream: Operation<[streaming: Streaming], Stream.Stream<unknown, un
   without: ({ origin }) => origin
 }
 
-export const resize: Operation<[capacity: number], Effect.Effect<void>> = {
+export const resize: Operation<[capacity: SizeInput], Effect.Effect<void>> = {
   over: Resize.resize,
   without: () => Effect.void
 }

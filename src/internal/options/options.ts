@@ -47,15 +47,19 @@ export const within = <A>(call: string, check: () => A): A => {
 export const namesIn = (...lists: ReadonlyArray<Iterable<string>>): ReadonlySet<string> =>
   new Set(lists.flatMap((list) => Array.from(list)))
 
-/** Throws for the first option that is not in `known`: a misspelt option must not be ignored in silence. */
+/**
+ * Throws for the first option that is not in `known`: a misspelt option must not be ignored in silence. `homes` says where
+ * what it stands for is.
+ */
 export const refuseUnknown = (
   what: string,
   options: object,
-  known: ReadonlySet<string> | ReadonlyArray<string>
+  known: ReadonlySet<string> | ReadonlyArray<string>,
+  homes?: { readonly [option: string]: string }
 ): void => {
   requireObject(what, options)
   const unknown = unknownOf(options, known)
-  if (unknown !== undefined) throw mistake(`${what} has ${noOption(unknown, known)}`)
+  if (unknown !== undefined) throw mistake(`${what} has ${noOption(unknown, known, homes?.[unknown])}`)
 }
 
 /** The first option that is not in `known`. */

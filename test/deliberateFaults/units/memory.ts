@@ -158,9 +158,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "an entry in front of a store forgets its write",
-    in: "makeEntry",
-    find: "isWeighed || options.writeId !== undefined",
-    replace: "isWeighed",
+    in: "Entry",
+    find: "if (options.writeId !== undefined) this.writeId = options.writeId",
+    replace: "",
     by: "test/internal/engine/memory/entry.test.ts"
   },
   {

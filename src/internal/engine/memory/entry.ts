@@ -2,13 +2,14 @@
  * An entry of the memory tier. There are many, so each has only what is its own: the rest is in one `Terms` for all that
  * were stored alike, and a value is there without an `Exit` around it.
  */
+import { ownTerms, shared } from "#platform/engine/memory/sharedTerms"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Outcome, TagVersion, Timing } from "../../../CacheEntry.ts"
 import type { Node } from "../../../ports/eviction.ts"
 import type { Counters } from "../telemetry/telemetry.ts"
-import { ownTerms, shared, type Terms, termsOf, type TermsOptions } from "./terms.ts"
+import { type Terms, termsOf, type TermsOptions } from "./terms.ts"
 
 /** What has a place in the ring of a bucket: an entry, or the head of the ring. `undefined`: it is in none. */
 export interface Due {
@@ -44,9 +45,9 @@ export class Entry implements Timing, Node, Due {
   previous: Node | undefined
   next: Node | undefined
   mark: number
-  /** what it counts against the bound of memory; absent where that is 1: see `WideEntry` */
+  /** what it counts against the bound of memory; an entry of a memory that only counts has no such field */
   declare weight?: number
-  /** absent without a store, until `find` is asked for it */
+  /** the same holds without a store, until `find` is asked for it */
   declare writeId: string | undefined
 
   constructor(options: EntryOptions) {
@@ -61,6 +62,7 @@ export class Entry implements Timing, Node, Due {
     this.previous = undefined
     this.next = undefined
     this.mark = 0
+    if (options.writeId !== undefined) this.writeId = options.writeId
   }
 
   /** Answers a fiber that evaluates: nothing is made for a value. */
@@ -134,8 +136,7 @@ export class Entry implements Timing, Node, Due {
   }
 
   set constant(constant: unknown) {
-    if (this.terms.isShared) this.share({ ...this.terms, constant })
-    else this.terms.constant = constant
+    this.share({ ...this.terms, constant })
   }
 
   /** From then on the store is asked again (`memoryTtl`); `-Infinity`: the next reader's option decides. */
@@ -144,9 +145,9 @@ export class Entry implements Timing, Node, Due {
   }
 
   set memoryExpiresAt(memoryExpiresAt: number | undefined) {
+    const { terms } = this
     // without an end of its own it is as many others
-    if (this.terms.isShared && !Number.isFinite(memoryExpiresAt)) this.share({ ...this.terms, memoryExpiresAt })
-    else this.own().memoryExpiresAt = memoryExpiresAt
+    this.share({ ...terms, memoryExpiresAt, isShared: terms.isShared && !Number.isFinite(memoryExpiresAt) })
   }
 
   get etag(): string | undefined {
@@ -169,22 +170,6 @@ export class Entry implements Timing, Node, Due {
     return this.terms = ownTerms(this.terms)
   }
 }
-
-/** An entry that is weighed, or that a store has too. The entries of a memory that only counts have no such fields. */
-class WideEntry extends Entry {
-  override weight: number
-  override writeId: string | undefined
-
-  constructor(options: EntryOptions) {
-    super(options)
-    this.weight = 1
-    this.writeId = options.writeId
-  }
-}
-
-/** The entry of a memory that weighs its entries or not. */
-export const makeEntry = (options: EntryOptions, isWeighed: boolean): Entry =>
-  isWeighed || options.writeId !== undefined ? new WideEntry(options) : new Entry(options)
 
 /**
  * How a fiber goes on with a value: a method of Effect's implementation, which its own effects answer with. Where that is

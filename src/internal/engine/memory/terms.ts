@@ -2,6 +2,7 @@
  * What entries have in common that were stored alike: by the same call, with the same lifetime, after as long a load. Most
  * entries of a program share a few; what changes for one entry alone gives it terms of its own.
  */
+import { shared } from "#platform/engine/memory/sharedTerms"
 import * as Exit from "effect/Exit"
 import type { Outcome } from "../../../CacheEntry.ts"
 import type { Counters } from "../telemetry/telemetry.ts"
@@ -38,11 +39,6 @@ export interface Terms {
   readonly isShared: boolean
 }
 
-/** The terms that entries were given lately, in groups by lifetime and load time: a new entry looks in one group. */
-const recent: Array<Array<Terms>> = []
-const groups = 256
-const mostOfGroup = 4
-
 /** The terms of a new entry. Those with tags are of one entry alone. */
 export const termsOf = (options: TermsOptions): Terms => {
   const { bornAt, constant, counters, createdAt, etag, loadMillis, softExpiresAt, tags } = options
@@ -62,35 +58,5 @@ export const termsOf = (options: TermsOptions): Terms => {
     entries: 1,
     isShared: tags.length === 0 && etag === undefined && softAfter !== -Infinity
   }
-  return terms.isShared ? shared(terms, createdAt) : terms
+  return shared(terms, createdAt)
 }
-
-/** Terms that are equal to these, for an entry that was made then. */
-export const shared = (terms: Terms, createdAt: number): Terms => {
-  const group = recent[(terms.loadMillis + terms.endsAfter / 1000) & (groups - 1)] ??= []
-  for (const known of group) {
-    if (areAlike(known, terms) && reaches(known, createdAt)) {
-      known.entries++
-      return known
-    }
-  }
-  if (group.unshift(terms) > mostOfGroup) group.pop()
-  return terms
-}
-
-const areAlike = (known: Terms, terms: Terms): boolean =>
-  known.endsAfter === terms.endsAfter && known.softAfter === terms.softAfter &&
-  known.loadMillis === terms.loadMillis && known.outcome === terms.outcome && known.constant === terms.constant &&
-  known.counters === terms.counters && known.memoryExpiresAt === terms.memoryExpiresAt
-
-/**
- * Whether an entry can count from their beginning: it is a small whole number away, within weeks. A sum of fractions may be
- * another number than it was made of.
- */
-const reaches = ({ beganAt }: Terms, createdAt: number): boolean => {
-  const since = createdAt - beganAt
-  return (since | 0) === since && beganAt + since === createdAt
-}
-
-/** Terms that may be changed: they are no other entry's. */
-export const ownTerms = (terms: Terms): Terms => terms.isShared ? { ...terms, entries: 1, isShared: false } : terms
