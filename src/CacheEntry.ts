@@ -63,10 +63,12 @@ export interface Meta extends Timing {
   /** the origin's name for this version of the value (an HTTP ETag): any text */
   readonly etag?: string | undefined
   /**
-   * its lifetime is a strategy's constant: a reader whose own constant is shorter limits it. Entries of a release that
+   * its lifetime is a strategy's constant: a reader gives it its own constant in place of that. Entries of a release that
    * did not know this have none
    */
   readonly isConstant?: true | undefined
+  /** it ends with what it was made of (`inherit`): readers shorten it, and do not prolong it */
+  readonly endsWithParts?: true | undefined
 }
 
 /**

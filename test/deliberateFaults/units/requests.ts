@@ -169,5 +169,47 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "if (running.loaded !== undefined) answerIfBehind(engine, caller)",
     replace: "",
     by: "test/cached/waitForWrite.test.ts"
+  },
+  {
+    name: "a longer constant prolongs nothing",
+    in: "adopt",
+    find: "now < expiresAt && softExpiresAt !== -Infinity",
+    replace: "now < -expiresAt && softExpiresAt !== -Infinity",
+    by: "test/cached/constants.test.ts"
+  },
+  {
+    name: "a longer constant prolongs what ends with its parts",
+    in: "adopt",
+    find: "!entry.endsWithParts",
+    replace: "entry.constant !== undefined",
+    by: "test/cached/constants.test.ts"
+  },
+  {
+    name: "a longer constant prolongs what a soft invalidation made stale",
+    in: "adopt",
+    find: "softExpiresAt !== -Infinity",
+    replace: "softExpiresAt !== Infinity",
+    by: "test/cached/constants.test.ts"
+  },
+  {
+    name: "a constant gives back what jitter has taken off",
+    in: "adopt",
+    find: "1 - (request.strategy.jitter ?? self.readDefaults.jitter ?? 0)",
+    replace: "1",
+    by: "test/cached/constants.test.ts"
+  },
+  {
+    name: "the store is not told of a longer constant",
+    in: "prolong",
+    find: "writeId === undefined ||",
+    replace: "writeId !== undefined ||",
+    by: "test/cached/constants.test.ts"
+  },
+  {
+    name: "the store is told of a longer constant with each change of readers",
+    in: "prolong",
+    find: "toldUntil.get(entry)! >= expiresAt",
+    replace: "toldUntil.get(entry)! > expiresAt",
+    by: "test/cached/constants.test.ts"
   }
 ]

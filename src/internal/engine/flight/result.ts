@@ -11,7 +11,7 @@ import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { isCacheable } from "../request/answers.ts"
 import { copyOf } from "../request/copy.ts"
-import { inherited } from "../request/inherit.ts"
+import { inherited, isLimitedByInner } from "../request/inherit.ts"
 import { tagsOfResult } from "../request/requestTags.ts"
 import { lifetimeOf, notStored, optionOf, rulesOf } from "../request/rules.ts"
 import type { Flight, Flights } from "../state.ts"
@@ -73,6 +73,7 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
     constant: annotations?.ttl === undefined && annotations?.softTtl === undefined && (life?.createdAt ?? now) === now
       ? request.constant
       : undefined,
+    endsWithParts: recorder !== undefined && recorder.endsAt < Infinity && isLimitedByInner(flight),
     counters
   })
 }

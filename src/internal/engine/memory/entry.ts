@@ -131,7 +131,7 @@ export class Entry implements Timing, Node, Due {
 
   /**
    * The constant of a strategy that its lifetime is, or is limited by: see `constant` of a request. `undefined`: it is
-   * none, and no reader limits it.
+   * none, and no reader moves it.
    */
   get constant(): unknown {
     return this.terms.constant
@@ -139,6 +139,11 @@ export class Entry implements Timing, Node, Due {
 
   set constant(constant: unknown) {
     this.own().constant = constant
+  }
+
+  /** it ends with what it was made of: no reader prolongs it */
+  get endsWithParts(): boolean {
+    return this.terms.endsWithParts
   }
 
   /** From then on the store is asked again (`memoryTtl`); `-Infinity`: the next reader's option decides. */

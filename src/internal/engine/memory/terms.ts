@@ -17,6 +17,8 @@ export interface TermsOptions {
   readonly writeId: string | undefined
   readonly etag: string | undefined
   readonly constant: unknown
+  /** it ends with what it was made of: no reader prolongs it */
+  readonly endsWithParts?: boolean
   readonly counters: Counters
 }
 
@@ -32,6 +34,7 @@ export interface Terms {
   checkedAt: number
   writeId: string | undefined
   constant: unknown
+  readonly endsWithParts: boolean
   memoryExpiresAt: number | undefined
   readonly etag: string | undefined
   readonly counters: Counters
@@ -44,7 +47,18 @@ const recent: Array<Terms | undefined> = []
 
 /** The terms of a new entry. Those with tags, and those of a write that a store knows, are of one entry alone. */
 export const termsOf = (options: TermsOptions): Terms => {
-  const { bornAt, constant, counters, createdAt, etag, loadMillis, softExpiresAt, tags, writeId } = options
+  const {
+    bornAt,
+    constant,
+    counters,
+    createdAt,
+    endsWithParts = false,
+    etag,
+    loadMillis,
+    softExpiresAt,
+    tags,
+    writeId
+  } = options
   const endsAfter = options.expiresAt - createdAt
   const softAfter = softExpiresAt - createdAt
   const outcome = Exit.isSuccess(options.exit) ? "success" : "failure"
@@ -54,7 +68,7 @@ export const termsOf = (options: TermsOptions): Terms => {
   if (
     known !== undefined && known.endsAfter === endsAfter && known.softAfter === softAfter &&
     known.loadMillis === loadMillis && known.outcome === outcome && known.constant === constant &&
-    known.counters === counters && reaches(known, createdAt)
+    known.endsWithParts === endsWithParts && known.counters === counters && reaches(known, createdAt)
   ) return known
   const terms: Terms = {
     outcome,
@@ -66,6 +80,7 @@ export const termsOf = (options: TermsOptions): Terms => {
     checkedAt: bornAt,
     writeId,
     constant,
+    endsWithParts,
     memoryExpiresAt: undefined,
     etag,
     counters,

@@ -19,6 +19,7 @@ import { launch } from "../load/load.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
+import { adopt, isOfOther } from "../request/adopt.ts"
 import { aside, Within } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { nowOf, readContextOf } from "../request/context.ts"
@@ -33,7 +34,6 @@ import {
   servedAs,
   trustsMemory
 } from "../request/decide.ts"
-import { limit } from "../request/limit.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { askTimeouts, isLimited, optionOf } from "../request/rules.ts"
 import { slide } from "../request/sliding.ts"
@@ -100,7 +100,9 @@ const find = <A, E>(
   // otherwise another strategy has filled it, or it has a time of its own in memory
   const { constant, memoryExpiresAt } = entry
   const isOwn = memoryExpiresAt === undefined && (constant === undefined || request.isConstant(constant))
-  if (!isOwn) limit(self, request, entry, context.clock.currentTimeMillisUnsafe())
+  if (!isOwn && isOfOther(request, entry)) {
+    adopt(self, { policy, request }, entry, context.clock.currentTimeMillisUnsafe())
+  }
   const now = nowFor(request, entry, context.clock)
   if (!(request.servesFresh && (isOwn ? isBeforeDeadlines(entry, now) : isFreshAt(entry, now)))) {
     const decision = isDueAgain(self, fiber, request, entry) ? Load : decideInMemory(fiber, request, entry, now)
@@ -343,8 +345,9 @@ const cycleOf = (around: Flight | undefined, awaited: Flight | undefined): Cache
     ? new CacheCycle({ path: pathTo(around, awaited) })
     : undefined
 
-const isKept = ({ engine, fiber, request }: Reader, entry: Entry): boolean => {
-  limit(engine, request, entry, nowOf(fiber))
+const isKept = (reader: Reader, entry: Entry): boolean => {
+  const { engine, fiber, request } = reader
+  adopt(engine, reader, entry, nowOf(fiber))
   return !isDueAgain(engine, fiber, request, entry) &&
     decideInMemory(fiber, request, entry, nowFor(request, entry, readContextOf(engine, fiber).clock)) === Serve
 }

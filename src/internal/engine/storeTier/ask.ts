@@ -3,9 +3,11 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { SchedulerDispatcher } from "effect/Scheduler"
 import { StoreError } from "../../../CacheError.ts"
 import type { TouchOptions } from "../../../ports/store.ts"
 import { afterProgramMillis, programMillis, untilPassed } from "../../time/programTime.ts"
+import type { Entry } from "../memory/entry.ts"
 import { spawn } from "./background.ts"
 import * as Circuit from "./circuit.ts"
 import { isListing, noteFault, recovered } from "./faults.ts"
@@ -122,4 +124,18 @@ export const exitBefore = <A, E>(
 export const touch = (tier: StoreTier, id: string, touched: TouchOptions): void => {
   const { background, front, store, storeTimeoutMillis } = tier
   spawn(background, front.context, ask(tier, { leftMillis: storeTimeoutMillis }, "touch", store.touch(id, touched)))
+}
+
+/** What the store was told last: readers with two constants in turn shorten and prolong a copy again and again. */
+const toldUntil = new WeakMap<Entry, number>()
+
+/**
+ * Tells the store that an entry lives for longer. In a later turn than the read that finds that: the entry may be on its
+ * way to memory, and a listener that is told of a store that fails may change it.
+ */
+export const prolong = (dispatcher: SchedulerDispatcher, tier: StoreTier, entry: Entry): void => {
+  const { expiresAt, id, softExpiresAt, writeId } = entry
+  if (writeId === undefined || toldUntil.get(entry)! >= expiresAt) return
+  toldUntil.set(entry, expiresAt)
+  dispatcher.scheduleTask(() => touch(tier, id, { writeId, softExpiresAt, expiresAt }), 0)
 }

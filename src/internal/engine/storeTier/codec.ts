@@ -45,7 +45,7 @@ interface Revived {
   readonly softened: boolean
 }
 
-/** Whose constant the lifetime of a stored entry is: nobody's here, so the first reader's may limit it. */
+/** Whose constant the lifetime of a stored entry is: nobody's here, so that of the first reader counts. */
 const fromStore = Symbol("fromStore")
 
 /** The entry in memory that a stored one becomes. */
@@ -62,6 +62,7 @@ export const revive = (tier: StoreTier, { bornAt, exit, id, key, softened, store
     writeId: meta.writeId,
     etag: meta.etag,
     constant: meta.isConstant === true ? fromStore : undefined,
+    endsWithParts: meta.endsWithParts === true,
     counters: countersOf(tier.front, key)
   })
   if (tier.captures > 0 && meta.tags.length > 0) keepVersions(entry, meta.tags)
@@ -165,5 +166,5 @@ const metaOf = (entry: Entry, serializer: number, tags: ReadonlyArray<TagVersion
   writeId: entry.writeId!,
   serializer,
   ...entry.etag === undefined ? {} : { etag: entry.etag },
-  ...entry.constant === undefined ? {} : { isConstant: true }
+  ...entry.constant === undefined ? {} : { isConstant: true, ...entry.endsWithParts ? { endsWithParts: true } : {} }
 })

@@ -1,6 +1,7 @@
 /** The store tier: a store, with the state that the engine keeps about it, and what is done with it. */
 import type * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
+import type { SchedulerDispatcher } from "effect/Scheduler"
 import type { SerializerError, StoreError, StoreErrorReason } from "../../../CacheError.ts"
 import type { Codec, Serializer } from "../../../ports/serializer.ts"
 import type { Store, TouchOptions } from "../../../ports/store.ts"
@@ -75,6 +76,8 @@ export interface StoreSteps {
   readonly codecsOf: (tier: StoreTier, key: Key) => Codecs
   /** moves the deadlines of an entry, behind the read that moves them */
   readonly touch: (tier: StoreTier, id: string, touched: TouchOptions) => void
+  /** tells the store that an entry lives for longer, in a later turn */
+  readonly prolong: (dispatcher: SchedulerDispatcher, tier: StoreTier, entry: Entry) => void
   /** removes ids, whose items are pending already; `restore`: from here on an interruption may end it */
   readonly remove: (
     tier: StoreTier,
