@@ -456,6 +456,22 @@ export interface StoreReads {
   readonly absent: <A, E>(reader: Reader<A, E>, rejectedWriteId: string | undefined) => Effect.Effect<A, E>
   /** asks the store before joining a load that has not done so */
   readonly askThenJoin: <A, E>(reader: Reader<A, E>, joining: Joining) => Effect.Effect<A, E>
+  /**
+   * what a call for many keys needs from before it, so that more answers than were asked for may be stored; `undefined`:
+   * they may not. The store is asked at once, with the first flight of the call
+   */
+  readonly beforeUnasked: (self: Flights, flight: Flight) => Effect.Effect<Markers | undefined> | undefined
+  /** stores such answers, each the entry of a flight that never starts */
+  readonly storeUnasked: (
+    self: Flights,
+    flights: ReadonlyArray<Flight>,
+    guard: {
+      readonly before: Markers | undefined
+      readonly watch: Watch
+      /** called when all of them are stored, or not */
+      readonly done: () => void
+    }
+  ) => void
 }
 
 /** What a read needs of its fiber's context. */

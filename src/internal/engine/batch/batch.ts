@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { CurrentLogAnnotations } from "effect/References"
 import type { SchedulerDispatcher } from "effect/Scheduler"
+import type { Markers } from "../../../ports/store.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import * as Turns from "../../time/turns.ts"
 import { recordShared } from "../derived/recorder.ts"
@@ -41,6 +42,7 @@ interface Call {
   readonly starter: Flight["starter"]
   /** the answers that the lookup gave beside those it was asked for */
   unasked: Sorted["unasked"]
+  before: Markers | undefined
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
@@ -55,6 +57,8 @@ interface State {
   readonly loading: Map<Flight, Item>
   /** the first flights of calls that run */
   readonly leading: Set<Flight>
+  /** asked with the first flight */
+  before: Effect.Effect<Markers | undefined> | undefined
   isOpen: boolean
 }
 
@@ -81,6 +85,7 @@ export const make = (options: BatchOptions): Batch => {
     ready: new Set(),
     loading: new Map(),
     leading: new Set(),
+    before: undefined,
     isOpen: true
   }
   return batch
@@ -89,6 +94,9 @@ export const make = (options: BatchOptions): Batch => {
 const add = (self: State, flight: Flight): void => {
   // after `close` the call waits for no other flight
   if (!self.isOpen) return
+  if (self.pending.size === 0 && self.batch.options.requestOf !== undefined) {
+    self.before ??= flight.engine.storeReads?.beforeUnasked(flight.engine, flight)
+  }
   self.pending.add(flight)
   self.groups.entered(flight)
 }
@@ -157,6 +165,7 @@ const fire = (self: State, items: ReadonlyArray<Item>): void => {
     turning: { clock, dispatcher: engine.work.dispatcher },
     starter,
     unasked: [],
+    before: undefined,
     fiber: undefined
   }
   self.leading.add(first)
@@ -212,7 +221,14 @@ const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, a
       if (Exit.isExit(exit)) warnOfResource(flight, exit)
     }
   }
-  const tries = retry === undefined ? callAll : retried(firstOf(call).flight, callAll, { schedule: retry, onRelease })
+  const retrying = retry === undefined
+    ? callAll
+    : retried(firstOf(call).flight, callAll, { schedule: retry, onRelease })
+  const { before } = self
+  const tries = before === undefined ? retrying : Effect.flatMap(before, (before) => {
+    call.before = before
+    return retrying
+  })
   // all may have left before it began
   const calling = Effect.suspend(() => call.waiting.size === 0 ? Effect.interrupt : tries)
   return checked(keys, Effect.withFiber((fiber) => inScope(fiber, calling, (_, exit) => onRelease(exit), undefined)))
@@ -246,17 +262,18 @@ const keepOthers = (
   exits: Exit.Exit<BatchAnswers, unknown>,
   watch: Watch
 ): void => {
-  const { starter, unasked } = call
+  const { before, starter, unasked } = call
   const { flight } = firstOf(call)
   if (Exit.isSuccess(exits) && unasked.length > 0) {
     keepUnasked(flight.engine, unasked, {
       flight,
       starter,
       watch,
+      before,
+      done: () => Watches.end(flight.engine),
       requestOf: (key) => batch.options.requestOf!(key, closed)
     })
-  }
-  Watches.end(flight.engine)
+  } else Watches.end(flight.engine)
 }
 
 /** The log annotations of the first flight, without its key: the call is about all keys. */

@@ -1,13 +1,13 @@
 /**
  * Answers that nobody asked for: a call for some keys may answer more of their class. They enter memory, where nothing
  * newer is known: not over another entry, not beside a load of the same key, not after an invalidation since the call
- * began. The store has no lease, no generation and no tag versions of such a key from before the call, and could not tell
- * whether something newer was written, so they stay out of it.
+ * began. Behind the call they enter the store, where that can prove as much (`lease/unasked.ts`).
  */
 import { release } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as SchemaParser from "effect/SchemaParser"
+import type { Markers } from "../../../ports/store.ts"
 import { unaskedAnswers } from "../../defaults/bounds.ts"
 import type { KeyInfo } from "../../key/info.ts"
 import { idOf, infoOf, type Key } from "../../key/ofKey.ts"
@@ -81,40 +81,58 @@ interface Call {
   readonly starter: Flight["starter"]
   readonly watch: Watch
   readonly requestOf: (key: Key) => Request
+  /** what the store has said before the call */
+  readonly before: Markers | undefined
+  /** called when all that is kept is stored */
+  readonly done: () => void
 }
 
-/** Puts answers in memory, as far as they may. */
+/** Puts answers in memory and in the store, as far as they may. */
 export const keepUnasked = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): void => {
+  const kept = call.flight.policy.writes ? keepAll(self, answers, call) : []
+  // what derives from others has markers of its own in the store, which were not asked for
+  const toStore = call.before === undefined ? [] : kept.filter(({ attempt }) => attempt.dependencies === undefined)
+  if (toStore.length > 0) self.storeReads!.storeUnasked(self, toStore, call)
+  else call.done()
+}
+
+/** Those that are kept, each with its entry. */
+const keepAll = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): ReadonlyArray<Flight> => {
   const { flight, starter } = call
-  if (!flight.policy.writes) return
   const now = starter.clock.currentTimeMillisUnsafe()
   // what other processes have done up to now
   self.tagEpochs.ensureTracking?.()
   // of all keys at most `unaskedAnswers` are looked at
-  let left = Math.ceil(self.memory.capacity / 10)
+  const most = Math.ceil(self.memory.capacity / 10)
+  const kept: Array<Flight> = []
   for (const answer of answers) {
-    if (left <= 0 || self.closed) return
+    const hasRoom = kept.length < most
+    if ((!hasRoom && call.before === undefined) || self.closed) break
     try {
-      if (keep(self, answer, call, now)) left--
+      const own = keep(self, answer, call, now)
+      if (own === undefined) continue
+      if (hasRoom) putInMemory(self, own.request, own.entry!, now)
+      kept.push(own)
     } catch (thrown) {
       const [key] = answer
       notStored(self, { id: idOf(key), key, counters: flight.counters }, thrown)
     }
   }
+  return kept
 }
 
-const keep = (self: Flights, [key, exit]: Answer, call: Call, now: number): boolean => {
+const keep = (self: Flights, [key, exit]: Answer, call: Call, now: number): Flight | undefined => {
   const id = idOf(key)
-  if (!isUntouched(self, id, call.watch, now)) return false
-  if (Exit.isFailure(exit) || !fits(key, exit.value)) return false
+  if (!isUntouched(self, id, call.watch, now)) return undefined
+  if (Exit.isFailure(exit) || !fits(key, exit.value)) return undefined
   const own = flightOf(self, call, key, now)
   try {
     const entry = toEntry(self, own, exit, now)
     // asked again: functions of the strategy have run
-    if (entry === undefined || !isUntouched(self, id, call.watch, now)) return false
-    if (TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) return false
-    putInMemory(self, own.request, entry, now)
-    return true
+    if (entry === undefined || !isUntouched(self, id, call.watch, now)) return undefined
+    if (TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) return undefined
+    own.entry = entry
+    return own
   } finally {
     release(own.attempt)
   }
