@@ -1,7 +1,17 @@
 /** Loads of several processes that wait for each other: found, and told from loads that only take long. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, type Context, Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Store, Strategy, Transaction } from "effect-cached"
+import {
+  Cached,
+  CacheError,
+  CacheKey,
+  CacheLayer,
+  CachePolicy,
+  type Caching,
+  Store,
+  Strategy,
+  Transaction
+} from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { settle, start } from "../../../support/caches.ts"
@@ -10,6 +20,10 @@ type Process = Context.Context<Caching.Caching>
 type Read = Effect.Effect<unknown, never, Caching.Caching>
 
 class Item extends CacheKey.Class<Item>()("Item", { payload: { id: Schema.String }, success: Schema.String }) {}
+
+const lies = ["", "{}", "[1, 2]", "[\"n\", \"w\"]", "[\"n\", \"w\", \"key 0\", \"v\", \"key 1\"]"]
+
+const fault = (operation: string) => new CacheError.StoreError({ store: "test", operation, reason: "Unavailable" })
 
 const shared = (): Store.Store => ({ ...MemoryStore.make(), capabilities: { shared: true, changes: false } })
 
@@ -104,6 +118,58 @@ describe("loads of several processes that need each other", () => {
       yield* TestClock.adjust("10 seconds")
       expect([isCycle(inA), isCycle(inB)]).toEqual([true, true])
     }))
+
+  it.effect("are found where one of them is a stream", () =>
+    Effect.gen(function*() {
+      const { built: [a, b] } = yield* processes(2)
+      const rows = Stream.fromEffect(Effect.suspend(() => Effect.delay(x, "1 second"))).pipe(
+        Cached.stream({ key: "rows", ttl: "1 hour", lease: true }),
+        Stream.orDie
+      )
+      const x: Read = cached("x", Effect.suspend(() => Effect.delay(Stream.runDrain(rows), "1 second")))
+      const inA = yield* inProcess(a, x)
+      const inB = yield* inProcess(b, Stream.runDrain(rows))
+      yield* TestClock.adjust("15 seconds")
+      expect([isCycle(inA), isCycle(inB)]).toEqual([true, true])
+    }))
+
+  it.effect("are found where one of them waits for a refresh that is queued behind a load", () =>
+    Effect.gen(function*() {
+      const { built: [a, b] } = yield* processes(2)
+      const y = cached("y", Effect.suspend(() => Effect.delay(x, "1 second")))
+      const refreshed = Effect.suspend(() => CachePolicy.refresh(y))
+      const x: Read = cached("x", Effect.delay(refreshed, "1 second"))
+      const inB = yield* inProcess(b, y)
+      const inA = yield* inProcess(a, x)
+      yield* inProcess(a, refreshed)
+      yield* TestClock.adjust("15 seconds")
+      expect([isCycle(inA), isCycle(inB)]).toEqual([true, true])
+    }))
+
+  for (
+    const [what, wrong] of Object.entries<(store: Store.Store) => Partial<Store.Store>>({
+      "does not take what is said": () => ({ setMany: () => Effect.fail(fault("set")) }),
+      "does not answer in time": () => ({ getMany: () => Effect.never }),
+      "gives something else": (store) => ({
+        getMany: (ids) =>
+          Effect.map(
+            store.getMany(ids),
+            (answers) => answers.map((one, i) => one && { ...one, payload: new TextEncoder().encode(lies[i % 5]) })
+          )
+      })
+    })
+  ) {
+    it.effect(`wait for \`maxLoad\` over a store that ${what}, and no longer`, () =>
+      Effect.gen(function*() {
+        const { fibers } = yield* circle(2, (store) => ({ ...store, ...wrong(store) }))
+        for (let i = 0; i < 72; i++) {
+          const t = performance.now()
+          yield* TestClock.adjust("10 seconds")
+          console.log(i, performance.now() - t)
+        }
+        expect(fibers.map(isCycle)).toEqual([true, true])
+      }))
+  }
 
   it.effect("are found at once inside a transaction, whose loads wait for no lease", () =>
     Effect.gen(function*() {
