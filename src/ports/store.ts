@@ -113,7 +113,8 @@ export interface Store {
   /**
    * Milliseconds the store has spent working so far. Only for synchronous stores that queue concurrent operations. If
    * present, `storeTimeout` measures this instead of elapsed time, so time spent waiting for a busy event loop is not
-   * counted (within limits). If absent, elapsed time is used, excluding periods in which the event loop was blocked.
+   * counted (within limits). If absent, elapsed time is used, excluding periods in which the event loop was blocked. An
+   * operation that is interrupted while it is queued must never run: a lease that was not answered in time is not released.
    */
   readonly workedMillis?: (() => number) | undefined
   /** The capacity of the store in bytes, if known. A stream takes at most a share of it. */

@@ -71,6 +71,10 @@ export const turns = ({ processes }: Runs): ReadonlyArray<Values> => [
 ]
 
 /** it has seeds of its own */
+/** The middle one of five processes: other programs use the processor too. */
+export const lock = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("lock.ts", [])))
+
 export const traces = (): ReadonlyArray<Values> => [toValues(start("ratios.ts", []))]
 
 export const policies = ({ processes }: Runs): ReadonlyArray<Values> =>

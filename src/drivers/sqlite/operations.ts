@@ -79,7 +79,10 @@ export const run = <A>(self: Operations, name: string, steps: () => A): Effect.E
   const once = kindOf(name).passes
     ? Effect.suspend(() => runTimed(self, [operation])[0]!)
     : Queue.run(self.queue, operation)
-  return Effect.tap(retrying(once as Effect.Effect<A, StoreError>, self), () => vacuum(self))
+  const { backoffs } = self
+  const millis = name === "acquire" ? self.millis * writeQueue.shareOfAcquire : self.millis
+  const retried = retrying(once as Effect.Effect<A, StoreError>, { backoffs, millis })
+  return Effect.tap(retried, () => vacuum(self))
 }
 
 /** How long the store has been slow, in all: waiting for other processes counts. */
@@ -129,10 +132,21 @@ const exitOf = <A>(operation: string, run: () => A): Exit.Exit<A, StoreError> =>
   }
 }
 
-const toStoreError = (operation: string, thrown: unknown): StoreError =>
-  thrown instanceof StoreError
-    ? thrown
-    : new StoreError({ store: "sqlite", operation, reason: reasonOf(thrown, operation), cause: thrown })
+/** The errors of what was thrown last. It is thrown again while a lock is waited for, and an error takes long to make. */
+const lastErrors = { thrown: undefined as unknown, byOperation: new Map<string, StoreError>() }
+
+const toStoreError = (operation: string, thrown: unknown): StoreError => {
+  if (thrown instanceof StoreError) return thrown
+  if (thrown !== lastErrors.thrown) {
+    lastErrors.thrown = thrown
+    lastErrors.byOperation.clear()
+  }
+  const known = lastErrors.byOperation.get(operation)
+  if (known !== undefined) return known
+  const error = new StoreError({ store: "sqlite", operation, reason: reasonOf(thrown, operation), cause: thrown })
+  lastErrors.byOperation.set(operation, error)
+  return error
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // attempts

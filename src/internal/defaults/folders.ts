@@ -26,6 +26,8 @@ export const backoff = {
   firstMillis: 2,
   /** The longest pause. */
   longestMillis: 50,
+  /** So many of those that wait go on in one turn of the event loop. */
+  wokenOfTurn: 64,
   /** How long a lock or a guard tries. A store tries for its `storeTimeout`. */
   sideFileMillis: 500
 }
@@ -48,6 +50,8 @@ export const writeQueue = {
   aloneMillis: 2,
   /** So many of those that have waited run together, one such group after the other. */
   together: 64,
+  /** This part of `storeTimeout` is for the lease of a load: with less than the rest its result could not be stored. */
+  shareOfAcquire: 0.5,
   /** A turn in which groups run ends after this time. */
   turnMillis: 10,
   /**

@@ -1,7 +1,58 @@
 /** Deliberate faults of stores in SQLite, and SQL in transactions. */
 import type { UnitFault } from "../fault.ts"
 
+const byForeignLock = "test/drivers/sqlite/transactions/foreignLock.test.ts"
+
 export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "all that wait for the lock of a database go on in one turn",
+    in: "wakeSome",
+    find: "if (left-- === 0) return wakeSoon(self)",
+    replace: "",
+    by: byForeignLock
+  },
+  {
+    name: "each operation waits for the lock of a database by itself",
+    in: "again",
+    find: "if (backoff.isLed) {",
+    replace: "if (false as boolean) {",
+    by: byForeignLock
+  },
+  {
+    name: "no operation asks for the lock of a database after the first one",
+    in: "leading",
+    find: "wakeSoon(self)",
+    replace: "",
+    by: byForeignLock
+  },
+  {
+    name: "a lease waits for the lock as long as its load may",
+    in: "run",
+    find: `name === "acquire" ? self.millis * writeQueue.shareOfAcquire : self.millis`,
+    replace: "self.millis",
+    by: byForeignLock
+  },
+  {
+    name: "what an embedded database has refused is released",
+    in: "isLate",
+    find: "&& store.workedMillis === undefined",
+    replace: "",
+    by: byForeignLock
+  },
+  {
+    name: "all reads of a database begin in one turn",
+    in: "absent",
+    find: "!Line.enter(tier.line) &&",
+    replace: "Line.enter(tier.line) && false &&",
+    by: byForeignLock
+  },
+  {
+    name: "a read in one step waits for a later turn",
+    in: "absent",
+    find: `fiber.getRef(Scheduler.Scheduler).executionMode === "async"`,
+    replace: "true",
+    by: byForeignLock
+  },
   {
     name: "who begins to follow a damaged database fails",
     in: "listen",

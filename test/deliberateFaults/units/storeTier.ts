@@ -10,6 +10,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/tapStore.test.ts"
   },
   {
+    name: "all that a store has not answered in time goes on in one turn",
+    in: "ask",
+    find: "Line.pass(tier.late)",
+    replace: "Effect.void",
+    by: "test/cached/lateInTurns.test.ts"
+  },
+  {
     name: "of more changes than are told apart those of loads are not applied",
     in: "apart",
     find: `for (const { id } of self.flights.all()) yield mayBe(id) ? { _tag: "Changed", id } : undefined`,

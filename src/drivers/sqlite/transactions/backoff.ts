@@ -1,22 +1,36 @@
 /**
  * Back-off for a lock that another process holds. SQLite blocks the thread while it waits, so after a refusal this
  * process makes no further attempt until a pause, which doubles, has passed; then a single attempt decides for
- * everyone.
+ * everyone. Those that wait have no timer of their own: the one that makes the attempts wakes them, some in each turn of
+ * the event loop, because thousands may wait.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
+import type { SchedulerDispatcher } from "effect/Scheduler"
 import { backoff as pauses } from "../../../internal/defaults/folders.ts"
 import { monotonicMillis } from "../../../internal/time/monotonic.ts"
 
 export type Backoff = ReturnType<typeof make>
 
-/** `now` is of a monotonic clock. */
-export const make = (now: () => number) => ({
+/** An operation that waits for an attempt of another one. */
+interface Waiting {
+  /** When it gives up, unless an attempt succeeds before. */
+  readonly endsAt: number
+  /** Whether its time is over is the answer that it gets. */
+  readonly wake: (isOver: boolean) => void
+}
+
+/** `now` is of a monotonic clock. `dispatcher` runs what is to come in a later turn. */
+export const make = (now: () => number, dispatcher: SchedulerDispatcher) => ({
   now,
-  /** Those that wait for an attempt that succeeds. */
-  waiting: new Set<() => void>(),
+  dispatcher,
+  waiting: new Set<Waiting>(),
+  /** One of the operations makes the attempts. */
+  isLed: false,
+  /** Some are to be woken in the next turn. */
+  isWaking: false,
   /** The last error of an attempt: until the pause is over it is thrown again at once. */
   refusal: undefined as unknown,
   pauseMillis: 0,
@@ -41,10 +55,7 @@ export const reset = (self: Backoff): void => {
   self.pauseEndsAt = -Infinity
   self.pauseMillis = 0
   self.refusal = undefined
-  if (self.waiting.size === 0) return
-  const waiting = Array.from(self.waiting)
-  self.waiting.clear()
-  for (const wake of waiting) wake()
+  wakeSoon(self)
 }
 
 const endRefusals = (self: Backoff, at: number): void => {
@@ -81,13 +92,52 @@ const refusedMillis = ({ now, refusedSince }: Backoff): number => refusedSince =
 /** How long attempts were refused up to now, in all. */
 export const allRefusedMillis = (self: Backoff): number => self.refusedMillisBefore + refusedMillis(self)
 
-/** Ends when an attempt has succeeded. */
-const succeeded = ({ waiting }: Backoff): Effect.Effect<void> =>
+/** Ends when an attempt has succeeded or no other operation makes one; with `true`, after so long a time. */
+const woken = (self: Backoff, millis: number): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
-    // Not within the step of the attempt: each would wake the next within its own.
-    const wake = () => resume(Effect.yieldNow)
-    waiting.add(wake)
-    return Effect.sync(() => waiting.delete(wake))
+    const one = { endsAt: self.now() + millis, wake: (isOver: boolean) => resume(Effect.succeed(isOver)) }
+    self.waiting.add(one)
+    return Effect.sync(() => self.waiting.delete(one))
+  })
+
+/** Not within the step of an attempt: each would wake the next within its own. */
+const wakeSoon = (self: Backoff): void => {
+  if (self.isWaking || self.waiting.size === 0) return
+  self.isWaking = true
+  self.dispatcher.scheduleTask(() => wakeSome(self), 0)
+}
+
+/** Wakes those whose time is over, and all while nobody makes attempts for them: the first that is refused does. */
+const wakeSome = (self: Backoff): void => {
+  self.isWaking = false
+  let left = pauses.wokenOfTurn
+  for (const one of self.waiting) {
+    const isOver = self.refusedSince !== undefined && self.now() >= one.endsAt
+    if (self.isLed && !isOver) continue
+    if (left-- === 0) return wakeSoon(self)
+    self.waiting.delete(one)
+    one.wake(isOver)
+  }
+}
+
+/** The pause before the next attempt: some longer, so that processes do not ask in step, and until somebody gives up. */
+const pauseOf = (self: Backoff, longestMillis: number, dice: number): number => {
+  let endsAt = self.now() + longestMillis
+  for (const one of self.waiting) endsAt = Math.min(endsAt, one.endsAt)
+  return Math.max(1, Math.ceil(Math.min(leftMillis(self) * (1 + 0.4 * dice), endsAt - self.now())))
+}
+
+/** An attempt for all. Where it ends otherwise than by success, one of the others makes the next. */
+const leading = <A>(self: Backoff, attempt: Effect.Effect<A>): Effect.Effect<A> =>
+  Effect.suspend(() => {
+    self.isLed = true
+    return Effect.ensuring(
+      attempt,
+      Effect.sync(() => {
+        self.isLed = false
+        wakeSoon(self)
+      })
+    )
   })
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -127,18 +177,20 @@ const again: <A, E>(once: Effect.Effect<A, E>, options: Retrying<E>, first: E) =
         const refused = refusedBy(error)
         if (refused === undefined) break
         const { backoff, thrown } = refused
-        // The one that made the attempt makes the next one for all: the others wait until it succeeds or gives up.
-        const isNext = !isRepeated(backoff, thrown)
         refuse(backoff, thrown)
-        if (waitedMillis >= millis || refusedMillis(backoff) >= millis) break
-        const leastMillis = isNext ? Math.max(1, leftMillis(backoff)) : 2 * pauses.longestMillis
-        // Some later, so that processes do not ask in step.
-        const pauseMillis = Math.min(leastMillis * (1 + 0.4 * (yield* Random.next)), Math.max(1, millis - waitedMillis))
-        const startedAt = monotonicMillis(clock)
-        if (isNext) yield* Effect.sleep(pauseMillis)
-        else yield* Effect.timeoutOption(succeeded(backoff), pauseMillis)
-        waitedMillis += monotonicMillis(clock) - startedAt
-        const answer = yield* Effect.result(once)
+        const leftMillis = millis - Math.max(waitedMillis, refusedMillis(backoff))
+        if (leftMillis <= 0) break
+        let answer
+        if (backoff.isLed) {
+          const startedAt = monotonicMillis(clock)
+          if (yield* woken(backoff, leftMillis)) break
+          waitedMillis += monotonicMillis(clock) - startedAt
+          answer = yield* Effect.result(once)
+        } else {
+          const pauseMillis = pauseOf(backoff, leftMillis, yield* Random.next)
+          waitedMillis += pauseMillis
+          answer = yield* leading(backoff, Effect.delay(Effect.result(once), pauseMillis))
+        }
         if (Result.isSuccess(answer)) return answer.success
         error = answer.failure
       }

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { StoreError } from "../../../CacheError.ts"
 import type { TouchOptions } from "../../../ports/store.ts"
+import * as Line from "../../time/line.ts"
 import { afterProgramMillis, programMillis, untilPassed } from "../../time/programTime.ts"
 import { spawn } from "./background.ts"
 import * as Circuit from "./circuit.ts"
@@ -43,7 +44,11 @@ export const ask = <A>(
     const fail = (reason: StoreError["reason"], cause?: unknown) =>
       new StoreError({ store: tier.store.name, operation, reason, ...(cause === undefined ? {} : { cause }) })
     const late = (millis: number) =>
-      workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis)
+      Effect.andThen(
+        workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis),
+        // thousands that were asked at once are late at once
+        Line.pass(tier.late)
+      )
     if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
     let permit: Circuit.Permit | undefined
     const asked = Effect.suspend(() => {
