@@ -23,8 +23,15 @@ export const seenWithinMillis = 100
 export const limits = { fixed: 20, log: 20, bucket: 20, counter: 20 } as const
 export const windowMillis = 300
 
+/** They are there all the time, and have so much together that each may have so much. */
+export const accounts: ReadonlyArray<string> = ["ada", "bob", "eve", "kim", "max"]
+export const opening = 100
+
 /** of the keys on a Redis server */
 export const prefix = "consistency"
+
+/** of those of the accounts: nothing is stolen from them */
+export const bankPrefix = "bank"
 
 export interface Plan {
   readonly name: string
@@ -35,4 +42,6 @@ export interface Plan {
   readonly seed: number
   /** the store answers late: otherwise it answers at once */
   readonly delays: boolean
+  /** memory has some of the accounts */
+  readonly hasMemory: boolean
 }
