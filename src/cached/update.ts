@@ -259,7 +259,7 @@ const pause = (tries: number): Effect.Effect<void> =>
 
 type Current = NonNullable<Effect.Success<ReturnType<typeof Operations.current.over>>>
 
-/** Writes where nobody else has, and answers whether it did. */
+/** Writes unless another writer came first, and answers whether it wrote. */
 const write = (
   { caching, key, options, setting }: Updating,
   { condition, entry }: Current,

@@ -76,7 +76,7 @@ export const set: Operation<
   without: () => Effect.succeed(false)
 }
 
-/** What an update changes, at its first or a later try; `undefined` where nothing is stored. */
+/** The entry that an update changes, for its first or a later try; `undefined` if nothing can be stored. */
 export const current: Operation<
   [key: Key, tries: number],
   Effect.Effect<CurrentOf.Current<LookedUp> | undefined, StoreError, any>

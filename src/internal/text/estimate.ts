@@ -1,9 +1,9 @@
-/** What a value takes in memory, by a look at a part of it: the layout of V8 in 64 bits, as Node has it. */
+/** Estimates the memory of a value from a part of it, with the 64-bit layout of V8 in Node. */
 import { lookedAtOfValue } from "../defaults/bounds.ts"
 
 const word = 8
 
-/** What each has beside its content: the header of an object; an array or table behind it has two words of its own. */
+/** The bytes besides the content: the header of an object. An array or table behind it has two words of its own. */
 const bytesOf = {
   object: 3 * word,
   /** an object without fields has room for some */

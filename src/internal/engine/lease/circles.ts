@@ -1,11 +1,11 @@
 /**
- * Circles between processes: each has the lease that the other's load waits for, and none of them sees the whole. So a
- * load that has a lease, and waits for one that another process renews, says in the store what it waits for; and follows
- * what others say, from what it waits for to itself.
+ * Circles between processes: each process holds the lease that the other's load waits for, and neither sees the whole
+ * circle. So a load that holds a lease and waits for another process's lease states its waits in the store, and follows
+ * the statements of others until they lead back to it.
  *
- * What others say may be over when it is read. So a wait counts only where it was said in the look before and has been
- * said again since: all waits of a circle then hold at the time of the look before, and loads that wait for each other
- * at one time do so for ever.
+ * A statement may be out of date when it is read. So a wait counts only if it was stated in the previous look and again
+ * since. All waits of a circle then existed at the time of the previous look, and loads that wait for each other at one
+ * moment wait for ever.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"

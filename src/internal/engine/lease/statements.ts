@@ -1,6 +1,6 @@
 /**
- * What processes say to each other of loads that wait, as entries that no user sees. They live as long as a lease, and are
- * said again and again.
+ * Statements of processes about their waiting loads, stored as entries that users do not see. They live as long as a lease,
+ * and are repeated while the wait lasts.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -12,7 +12,7 @@ import { ask } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 
-/** What a process says of a load that has a lease. */
+/** The statement of a process about a load that has a lease. */
 export interface Statement {
   /** differs each time that it is said */
   readonly nonce: string

@@ -26,7 +26,7 @@ export const warnOfResource = (
   )
 }
 
-/** What tells resources of one kind from others. */
+/** Distinguishes resources of one kind from others. */
 const nameOf = (value: unknown): string => Object.getPrototypeOf(value)?.constructor?.name ?? ""
 
 /** Whether nothing says what the value is: a string key, or a schema with a part that accepts more than data. */

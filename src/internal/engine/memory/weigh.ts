@@ -16,7 +16,7 @@ const bytesOfTerms = 184
 const bytesOfTags = 48
 const bytesOfTag = 28
 
-/** What an entry takes beside its id and its value. */
+/** The bytes of an entry besides its id and its value. */
 const bytesOf = ({ isFirst, tags, writeId }: Entry): number => {
   let bytes = bytesOfEntry
   if (writeId !== undefined) bytes += bytesOfWriteId

@@ -1,4 +1,4 @@
-/** What an update changes: the entry of a key, and the condition under which it is still that. */
+/** The entry that an update changes, and the condition under which it is still the stored one. */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../../CacheError.ts"
 import type { SetCondition } from "../../../ports/store.ts"

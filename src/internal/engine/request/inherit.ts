@@ -53,7 +53,7 @@ const endingWith = (
   return { createdAt, softExpiresAt: Math.min(softExpiresAt, endsAt), expiresAt: Math.min(expiresAt, endsAt) }
 }
 
-/** Says once a key class that results are not stored for their age: nobody would find that out. */
+/** Logs once per key class that results are not stored because of their age, which would otherwise go unnoticed. */
 const warnOfAge = ({ engine, id, request: { key } }: Flight, oldestId: string): void => {
   const about: Log.About = { id, key }
   Log.warnOnce(

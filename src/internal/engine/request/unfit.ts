@@ -1,6 +1,6 @@
 /**
- * Tells of values that a memory without a store takes, and that are wrong all the same: those that do not fit the schema of
- * their key, which a store would not take, and those that can be read once.
+ * Warns about values that memory without a store accepts although they are wrong: values that do not fit the schema of
+ * their key, which a store would refuse, and values that can be read only once.
  */
 import * as Exit from "effect/Exit"
 import { misfitBy } from "../../codec/throughSchema.ts"
@@ -52,7 +52,7 @@ interface Kind {
 
 const inTheLoad = (name: string): Kind => ({ name, advice: "read it in the load, and cache what it gives" })
 
-/** What can be read once. */
+/** The kind of a value that can be read only once. */
 const kindOf = (value: object): Kind | undefined => {
   try {
     const known = whatIs(value)
@@ -74,8 +74,8 @@ interface Checker {
 const checkers = new WeakMap<KeyInfo, Checker>()
 
 /**
- * What does not fit the schema. A check takes as long as to encode the value, which programs without a store do not pay for:
- * so the first results of a class are checked, then ever fewer, and none that is large.
+ * Finds what does not fit the schema. A check costs as much as encoding the value, which programs without a store do not
+ * otherwise pay for. So the first results of a class are checked, then ever fewer, and no large ones.
  */
 const misfitOf = (info: KeyInfo, value: unknown): string | undefined => {
   let checker = checkers.get(info)

@@ -140,7 +140,7 @@ export const encode = (
 const valueOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause)
 
-/** Who stores failures of a class that declares none would find them loaded again after a restart. String keys cannot. */
+/** Warns about stored failures of a class without `error`: they load again after a restart. String keys declare none. */
 const warnOfFailure = (tier: StoreTier, key: Key, { exit, id }: Entry): void => {
   const name = infoOf(key)?.name
   if (name === undefined) return

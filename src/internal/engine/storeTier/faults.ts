@@ -137,7 +137,7 @@ export const undecodable = (
   return new Rejected(stored.meta.writeId)
 }
 
-/** What differs in reasons of one cause: ids, places in values, counts. */
+/** The parts that differ between reasons with one cause: ids, places in values, counts. */
 const unlikeIn = /".*"|\[.*\]|\d+/g
 
 /**

@@ -41,7 +41,7 @@ export const warnOnce = (self: Telemetry, topic: string, message: string, detail
  */
 export const topicOf = ({ key }: About, cause?: string): string => infoOf(key)?.name ?? `~${cause}`
 
-/** Where in the code something was thrown, as far as that can be told. */
+/** The place in the code where something was thrown, if it can be found. */
 export const placeOf = (thrown: unknown): string | undefined => {
   try {
     return /\n.+:\d+:\d+/.exec((thrown as Error).stack!)?.[0]

@@ -19,7 +19,7 @@ export interface Sync {
   readonly keepsMarkers: boolean
   readonly leases: SyncLeases
   readonly tags: Markers.TagTable
-  /** Where this process keeps the markers. */
+  /** The place where this process keeps the markers. */
   readonly look: Look | undefined
   readonly counters: SyncCounters
   readonly atomic: NonNullable<SyncStorage["atomic"]>
