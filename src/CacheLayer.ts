@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+export type { SizeInput } from "./internal/options/size.ts"
 export * from "./layers/disabled.ts"
 export * from "./layers/disk.ts"
 export * from "./layers/files.ts"

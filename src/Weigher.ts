@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { CacheConfigError } from "./CacheError.ts"
+import { bytesIn, type SizeInput } from "./internal/options/size.ts"
 import { estimate } from "./internal/text/estimate.ts"
 import type { Weigher } from "./ports/weigher.ts"
 
@@ -102,19 +103,24 @@ export const byClass = (weighers: { readonly [keyClass: string]: Weigher }, othe
  * ```ts
  * import { Weigher } from "effect-cached"
  *
- * const weigher = Weigher.atMost(Weigher.bytes, 100_000)
+ * const weigher = Weigher.atMost(Weigher.bytes, "100 kB")
  * weigher("x".repeat(1_000_000), { id: "large", keyClass: undefined }) // => Infinity
  * ```
  *
  * @category combinators
  * @since 0.1.0
  */
-export const atMost = (weigher: Weigher, limit: number): Weigher => {
+export const atMost = (weigher: Weigher, limit: SizeInput): Weigher => {
   requireWeigher("Weigher.atMost", weigher)
-  if (!(limit > 0)) throw new CacheConfigError({ message: `The limit of Weigher.atMost is above zero, not ${limit}` })
+  const most = typeof limit === "number" ? limit : bytesIn(limit)
+  if (!(most! > 0)) {
+    throw new CacheConfigError({
+      message: `The limit of Weigher.atMost is above zero, or a size, not ${String(limit)}`
+    })
+  }
   return (value, entry) => {
     const weight = weigher(value, entry)
-    return weight > limit ? Infinity : weight
+    return weight > most! ? Infinity : weight
   }
 }
 

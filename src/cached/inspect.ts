@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import type { CacheConfigError, StoreError } from "../CacheError.ts"
 import type { Caching, Curve, Known, Stats } from "../Caching.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
-import { mistake } from "../internal/options/options.ts"
+import { bound, type SizeInput } from "../internal/options/size.ts"
 import { globOf } from "./targets.ts"
 import { streamWithCaching, withCaching } from "./withCaching.ts"
 
@@ -215,8 +215,8 @@ export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCachin
 )
 
 /**
- * Gives the memory tier another bound while it is in use: so many entries, or so much weight where it has a
- * `maxWeight`.
+ * Gives the memory tier another bound while it is in use: so many entries, or so much weight, also as a size
+ * like `"10 MB"`, where it has a `maxWeight`.
  *
  * **Details**
  *
@@ -240,12 +240,8 @@ export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCachin
  * @category mutations
  * @since 0.1.0
  */
-export const resize = (capacity: number): Effect.Effect<void, never, Caching> =>
+export const resize = (capacity: SizeInput): Effect.Effect<void, never, Caching> =>
   withCaching((caching) => {
-    if (!((Number.isInteger(capacity) && capacity >= 1) || capacity === Infinity)) {
-      throw mistake(
-        `The capacity of Cached.resize is a whole number of at least 1, or Infinity, not ${String(capacity)}`
-      )
-    }
+    bound("The capacity of Cached.resize", capacity)
     return caching.perform(Operations.resize, capacity)
   })

@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import type * as ByteSize from "effect/ByteSize"
 import * as Duration from "effect/Duration"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -13,7 +12,6 @@ import type { Caching } from "../Caching.ts"
 import { streams } from "../internal/defaults/options.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import type { Ended, Streaming } from "../internal/engine/streams/request.ts"
-import { sizeAboveZero } from "../internal/options/folder.ts"
 import {
   checkGiven,
   type Checks,
@@ -25,6 +23,7 @@ import {
   requireObject,
   within
 } from "../internal/options/options.ts"
+import { sizeAboveZero, type SizeInput } from "../internal/options/size.ts"
 import { fallsBack } from "../internal/strategy/make.ts"
 import * as Strategy from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
@@ -69,7 +68,7 @@ export interface StreamOptions<in out E, in K>
    *
    * @default 16 MiB; an eighth of `maxSize` where the store is a folder
    */
-  readonly maxBytes?: ByteSize.Input | undefined
+  readonly maxBytes?: SizeInput | undefined
   /**
    * How long a run may take whose stream is stored, at most an hour; with `lease: true` also how long it renews its
    * lease.

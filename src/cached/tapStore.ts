@@ -3,13 +3,12 @@
  *
  * @since 0.1.0
  */
-import * as ByteSize from "effect/ByteSize"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import type { StoreError } from "../CacheError.ts"
 import { checkOptions, type Checks, mistake, optional } from "../internal/options/options.ts"
+import { bytesIn, type SizeInput } from "../internal/options/size.ts"
 import * as Part from "../internal/store/part/make.ts"
 import { sized } from "../internal/store/sized.ts"
 import { type Tap, tapped } from "../internal/store/tapped.ts"
@@ -68,13 +67,13 @@ export interface TapStoreOptions<R> {
    *
    * @default unlimited
    */
-  readonly maxSize?: ByteSize.Input | undefined
+  readonly maxSize?: SizeInput | undefined
   /**
    * The smallest payload that is written.
    *
    * @default 0
    */
-  readonly minSize?: ByteSize.Input | undefined
+  readonly minSize?: SizeInput | undefined
 }
 
 /**
@@ -180,11 +179,11 @@ const refuseUnless = (complaint: string, holds: boolean): void => {
   if (!holds) throw mistake(`Cached.tapStore: ${complaint}`)
 }
 
-const bytes = (name: string, input: ByteSize.Input | undefined, otherwise: number): number => {
+const bytes = (name: string, input: SizeInput | undefined, otherwise: number): number => {
   if (input === undefined) return otherwise
-  const size = ByteSize.fromInput(input)
-  refuseUnless(`${name} is no size: pass one like "1 MB"`, Option.isSome(size))
-  return Number(Option.getOrThrow(size))
+  const size = bytesIn(input)
+  refuseUnless(`${name} is no size: pass one like "1 MB"`, size !== undefined)
+  return size!
 }
 
 // The context of the caller goes before that of the layer: spans, logs and the clock are the caller's.

@@ -3,12 +3,12 @@
  *
  * @since 0.1.0
  */
-import type * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
 import { folders } from "../internal/defaults/options.ts"
+import type { SizeInput } from "../internal/options/size.ts"
 import { folderOptions, storeOptions } from "./folder.ts"
 import { folderParts } from "./folderParts.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
@@ -28,13 +28,13 @@ export interface DiskOptions extends LayerOptions {
    *
    * @default 1 GiB
    */
-  readonly maxSize?: ByteSize.Input | undefined
+  readonly maxSize?: SizeInput | undefined
   /**
    * the largest value that is stored, at most a quarter of `maxSize`: writing a larger one would block the process
    *
    * @default 8 MiB, or a quarter of `maxSize`
    */
-  readonly maxValue?: ByteSize.Input | undefined
+  readonly maxValue?: SizeInput | undefined
   /**
    * accepts a folder that other users can write to. What is in it is taken for what the program has stored
    *

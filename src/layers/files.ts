@@ -3,13 +3,13 @@
  *
  * @since 0.1.0
  */
-import type * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { CacheConfigError, StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
 import { folders } from "../internal/defaults/options.ts"
 import { optional } from "../internal/options/options.ts"
+import type { SizeInput } from "../internal/options/size.ts"
 import { Serializer } from "../Serializer.ts"
 import { folderOptions, storeOptions } from "./folder.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
@@ -35,13 +35,13 @@ export interface FilesOptions extends LayerOptions {
    *
    * @default 1 GiB
    */
-  readonly maxSize?: ByteSize.Input | undefined
+  readonly maxSize?: SizeInput | undefined
   /**
    * the largest value that is stored, at most `maxSize`: writing a larger one would block the process
    *
    * @default 8 MiB, or `maxSize`
    */
-  readonly maxValue?: ByteSize.Input | undefined
+  readonly maxValue?: SizeInput | undefined
   /**
    * accepts a folder that other users can write to. What is in it is taken for what the program has stored
    *

@@ -1,12 +1,12 @@
 /** The options of all layers in a folder. */
-import type * as ByteSize from "effect/ByteSize"
 import { checkDirectory, sizesOf, trustOf } from "../internal/options/folder.ts"
 import type { Checks } from "../internal/options/options.ts"
+import type { SizeInput } from "../internal/options/size.ts"
 
 interface FolderOptions {
   readonly directory: string
-  readonly maxSize?: ByteSize.Input | undefined
-  readonly maxValue?: ByteSize.Input | undefined
+  readonly maxSize?: SizeInput | undefined
+  readonly maxValue?: SizeInput | undefined
   readonly trustFolder?: boolean | undefined
 }
 

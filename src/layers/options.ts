@@ -11,12 +11,12 @@ import * as Caching from "../Caching.ts"
 import {
   checkAll,
   type Checks,
-  mistake,
   positiveMillis as positive,
   refuseUnknown,
   refuseUnless,
   within
 } from "../internal/options/options.ts"
+import { bound, type SizeInput, wholeNumber } from "../internal/options/size.ts"
 import type { Eviction } from "../ports/eviction.ts"
 import type { Weigher } from "../ports/weigher.ts"
 import type { Strategy } from "../Strategy.ts"
@@ -63,11 +63,12 @@ export interface MemoryOptions {
    */
   readonly capacity?: number | undefined
   /**
-   * The largest total weight of the entries in memory, instead of `capacity`; it needs a `weigher`.
+   * The largest total weight of the entries in memory, instead of `capacity`: a number, or a size like `"100 MB"`. It needs
+   * a `weigher`.
    *
    * @default none: entries are counted
    */
-  readonly maxWeight?: number | undefined
+  readonly maxWeight?: SizeInput | undefined
   /**
    * The weight of an entry against `maxWeight`, like `Weigher.bytes`.
    *
@@ -199,7 +200,7 @@ const refreshParts: Parts<RefreshOptions, Refresh> = {
 
 const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
   capacity: (given, name) => ({ capacity: wholeNumber(name, given) }),
-  maxWeight: (given, name) => ({ capacity: wholeNumber(name, given) }),
+  maxWeight: (given, name) => ({ capacity: bound(name, given) }),
   weigher: (given, name) => {
     refuseUnless(typeof given === "function", `${name} is a function, like Weigher.bytes`)
     return { weigher: given }
@@ -285,7 +286,7 @@ const made = <O extends object, Made extends object>(
 export const checkMemory = (given: MemoryOptions | undefined): Caching.MakeOptions => {
   const layer = "CacheLayer.memory"
   const options = objectOf(layer, given)
-  refuseUnknown(layer, options, Object.keys(memoryParts))
+  refuseUnknown(layer, options, Object.keys(memoryParts), homes)
   checkBounds(layer, options)
   return made(options, memoryParts, { defaults: Caching.defaults, layer, prefix: "" })
 }
@@ -297,30 +298,26 @@ export const checkLayer = <O extends LayerOptions>(
   own: Checks<Omit<O, keyof LayerOptions>>
 ): Caching.MakeOptions => {
   const options = objectOf(layer, given)
-  refuseUnknown(layer, options, [...Object.keys(own), ...Object.keys(layerParts)])
+  refuseUnknown(layer, options, [...Object.keys(own), ...Object.keys(layerParts)], homes)
   checkBounds(layer, options)
   refuseUnless(!(options.curve && options.memory === false), `${layer} has a memory, as its curve needs`)
   checkAll<Omit<O, keyof LayerOptions>>(layer, options as O, own)
   return made<LayerOptions, Caching.MakeOptions>(options, layerParts, { defaults: Caching.defaults, layer, prefix: "" })
 }
 
+const bounds = "capacity bounds entries, maxWeight with Weigher.bytes their size."
+
+/** What other caches name otherwise. */
+const homes = { max: bounds, maxSize: bounds, ttl: "strategy says how long entries live." }
+
 /** A bound is a number of entries, or a weight with a weigher. */
 const checkBounds = (layer: string, { capacity, maxWeight, weigher }: MemoryOptions): void =>
   refuseUnless(
     (maxWeight === undefined) === !weigher && (!weigher || !capacity),
-    `${layer} is bounded by capacity, or by maxWeight with a weigher`
+    `${layer} is bounded by capacity, or by maxWeight with a weigher, like Weigher.bytes`
   )
 
 const objectOf = <A extends object>(what: string, options: A | undefined): Partial<A> => {
   refuseUnless(typeof (options ?? {}) === "object", `The options of ${what} are an object`)
   return options ?? {}
-}
-
-const wholeNumber = (name: string, value: number): number => {
-  if ((Number.isInteger(value) && value >= 1) || value === Infinity) return value
-  throw mistake(
-    `${name} is a whole number of at least 1, or Infinity for no limit, not ${
-      typeof value === "string" ? `"${value}"` : String(value)
-    }`
-  )
 }

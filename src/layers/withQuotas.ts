@@ -11,16 +11,17 @@ import { CacheConfigError } from "../CacheError.ts"
 import * as Caching from "../Caching.ts"
 import { cacheOf } from "../internal/engine/boundCache.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
+import { bytesIn, type SizeInput } from "../internal/options/size.ts"
 
 /**
- * What the entries of key classes may take of memory at most, by the name of the class: so many entries, or so much weight
- * where the layer has a `maxWeight`.
+ * What the entries of key classes may take of memory at most, by the name of the class: so many entries, or so much weight,
+ * also as a size like `"10 MB"`, where the layer has a `maxWeight`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Quotas {
-  readonly [keyClass: string]: number
+  readonly [keyClass: string]: SizeInput
 }
 
 type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
@@ -92,7 +93,7 @@ const check = (quotas: Quotas): void => {
     throw new CacheConfigError({ message: "The quotas of CacheLayer.withQuotas are an object: { Search: 1000 }" })
   }
   for (const [name, most] of Object.entries(quotas)) {
-    if (Number.isInteger(most) && most >= 1) continue
+    if (bytesIn(most)) continue
     throw new CacheConfigError({
       message: `The quota of "${name}" in CacheLayer.withQuotas is a whole number of at least 1, not ${String(most)}`
     })

@@ -10,7 +10,8 @@ import {
   Eviction,
   type Serializer,
   type Store,
-  Strategy
+  Strategy,
+  Weigher
 } from "effect-cached"
 import * as CacheReactivity from "effect-cached/CacheReactivity"
 import { RecordingCache } from "effect-cached/testing"
@@ -65,6 +66,16 @@ export const disabled: Caching.Shape = Caching.disabled
 same<keyof Caching.Shape, "~effect-cached/Caching">(true)
 // @ts-expect-error: only a layer, `make` and `disabled` give one
 export const homemade: Caching.Shape = {}
+
+for (const size of ["1 MB", "1MB", "100mb", "1.5 GiB", 1_000_000, 1_000_000n] as const) {
+  CacheLayer.memory({ maxWeight: size, weigher: Weigher.bytes })
+  CacheLayer.disk({ directory: "x", maxSize: size, maxValue: size })
+  CacheLayer.memory().pipe(CacheLayer.withQuotas({ Page: size }))
+  Weigher.atMost(Weigher.bytes, size)
+  Cached.resize(size)
+}
+// @ts-expect-error no size
+CacheLayer.memory({ maxWeight: "much", weigher: Weigher.bytes })
 
 // @ts-expect-error no way to inherit
 CacheLayer.memory({ inherit: true })

@@ -8,7 +8,6 @@
  *
  * @since 0.1.0
  */
-import type * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -17,6 +16,7 @@ import { StoreError } from "../../CacheError.ts"
 import * as OptionsDefaults from "../../internal/defaults/options.ts"
 import { sizesOf, trustOf } from "../../internal/options/folder.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
+import type { SizeInput } from "../../internal/options/size.ts"
 import * as Tokens from "../../internal/token.ts"
 import { Serializer } from "../../Serializer.ts"
 import * as Store from "../../Store.ts"
@@ -44,12 +44,12 @@ export interface Options {
    * used entries first.
    * @default 1 GiB
    */
-  readonly maxSize?: ByteSize.Input | undefined
+  readonly maxSize?: SizeInput | undefined
   /**
    * The largest value to store, at most `maxSize`. Writing a larger one would block the process.
    * @default 8 MiB, or `maxSize`
    */
-  readonly maxValue?: ByteSize.Input | undefined
+  readonly maxValue?: SizeInput | undefined
   /**
    * Accepts a folder that other users can write to, and trusts its content as if the program had stored it.
    * @default `false`

@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import type * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -11,6 +10,7 @@ import { CacheConfigError, StoreError } from "../../CacheError.ts"
 import * as Defaults from "../../internal/defaults/options.ts"
 import { sizesOf } from "../../internal/options/folder.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
+import type { SizeInput } from "../../internal/options/size.ts"
 import * as Tokens from "../../internal/token.ts"
 import * as Store from "../../Store.ts"
 import * as Channel from "./channel.ts"
@@ -35,12 +35,12 @@ export interface Options {
    * The total size of all entries. When full, evicts expired entries first, then the oldest-written.
    * @default 100 MiB
    */
-  readonly maxSize?: ByteSize.Input | undefined
+  readonly maxSize?: SizeInput | undefined
   /**
    * The largest value to store, at most a quarter of `maxSize`.
    * @default 8 MiB, or a quarter of `maxSize`
    */
-  readonly maxValue?: ByteSize.Input | undefined
+  readonly maxValue?: SizeInput | undefined
 }
 
 const what = "IndexedDbStore.make"

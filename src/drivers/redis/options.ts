@@ -1,11 +1,10 @@
 /** The options that the store, the lock and the layers of Redis share. */
-import * as ByteSize from "effect/ByteSize"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { CacheConfigError } from "../../CacheError.ts"
 import * as OptionsDefaults from "../../internal/defaults/options.ts"
 import * as Limits from "../../internal/defaults/redis.ts"
 import { positiveMillis, requireObject } from "../../internal/options/options.ts"
+import { bytesIn, type SizeInput } from "../../internal/options/size.ts"
 import type * as Ttl from "../../Ttl.ts"
 import type { Address, Client, Settings } from "./connection/client.ts"
 import { type Scrub, scrubbing } from "./fault.ts"
@@ -47,7 +46,7 @@ interface CommonOptions {
    *
    * @default 1 MiB
    */
-  readonly maxValue?: ByteSize.Input | undefined
+  readonly maxValue?: SizeInput | undefined
   /**
    * How many replicas must acknowledge a write before it counts as done (`WAIT`).
    *
@@ -264,11 +263,9 @@ const prefixOf = (what: string, prefix: unknown = Limits.prefix): string => {
   return prefix
 }
 
-const bytesOf = (what: string, given: ByteSize.Input | undefined): number => {
+const bytesOf = (what: string, given: SizeInput | undefined): number => {
   if (given === undefined) return Limits.maxValue
-  const size = ByteSize.fromInput(given)
-  if (Option.isSome(size) && size.value !== ByteSize.zero) return Number(size.value)
-  return refuse(what, `"maxValue" is a size above zero, not ${shown(given)}: ${sizes}`)
+  return bytesIn(given) || refuse(what, `"maxValue" is a size above zero, not ${shown(given)}: ${sizes}`)
 }
 
 const sizes = "a number of bytes, or one with a unit (B, kB, MB, GB, KiB, MiB, GiB), like \"100 kB\""

@@ -7,7 +7,6 @@
  *
  * @since 0.1.0
  */
-import type * as ByteSize from "effect/ByteSize"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
@@ -17,6 +16,7 @@ import type { StoreError } from "../../CacheError.ts"
 import * as OptionsDefaults from "../../internal/defaults/options.ts"
 import { sizesOf } from "../../internal/options/folder.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
+import type { SizeInput } from "../../internal/options/size.ts"
 import * as Markers from "../../internal/store/markers/markers.ts"
 import { lastingDispatcher } from "../../internal/time/lastingDispatcher.ts"
 import { monotonicMillis } from "../../internal/time/monotonic.ts"
@@ -54,13 +54,13 @@ export interface Options {
    *
    * @default 1 GiB
    */
-  readonly maxSize?: ByteSize.Input | undefined
+  readonly maxSize?: SizeInput | undefined
   /**
    * The largest value that is stored, at most a quarter of `maxSize`: writing a larger one would block the process.
    *
    * @default 8 MiB, or a quarter of `maxSize`
    */
-  readonly maxValue?: ByteSize.Input | undefined
+  readonly maxValue?: SizeInput | undefined
   /**
    * Accepts a folder that other users can write to. Its content is taken for what the program has stored.
    *

@@ -8,6 +8,7 @@ import type { StoreError, StoreErrorReason } from "../../CacheError.ts"
 import type { Progress, Removal } from "../../CacheEvent.ts"
 import type { Counter, NamedCounter } from "../../ports/store.ts"
 import type { Key } from "../key/ofKey.ts"
+import type { SizeInput } from "../options/size.ts"
 import type { Glob } from "../text/glob.ts"
 import * as Many from "./batch/readMany.ts"
 import { loadWithoutCache } from "./batch/withoutCache.ts"
@@ -17,7 +18,6 @@ import * as Invalidate from "./invalidation/invalidate.ts"
 import { sweep } from "./memory/expiry.ts"
 import { noRemovals } from "./memory/memory.ts"
 import * as Quotas from "./memory/quotas.ts"
-import * as Removals from "./memory/removals.ts"
 import * as ByPattern from "./operations/byPattern.ts"
 import * as Counters from "./operations/counters.ts"
 import * as CurrentOf from "./operations/current.ts"
@@ -27,6 +27,7 @@ import * as Inspect from "./operations/inspect.ts"
 import * as Lookup from "./operations/lookup.ts"
 import * as Pressure from "./operations/pressure.ts"
 import * as Ranking from "./operations/ranking.ts"
+import * as Removals from "./operations/removals.ts"
 import * as Resize from "./operations/resize.ts"
 import * as Entries from "./operations/set.ts"
 import * as Touch from "./operations/touch.ts"
@@ -163,7 +164,7 @@ export const stream: Operation<[streaming: Streaming], Stream.Stream<unknown, un
   without: ({ origin }) => origin
 }
 
-export const resize: Operation<[capacity: number], Effect.Effect<void>> = {
+export const resize: Operation<[capacity: SizeInput], Effect.Effect<void>> = {
   over: Resize.resize,
   without: () => Effect.void
 }

@@ -1,8 +1,7 @@
 /** The options that stores and layers in a folder share. `what` is the name of the called function, for errors. */
-import * as ByteSize from "effect/ByteSize"
-import * as Option from "effect/Option"
 import * as Defaults from "../defaults/options.ts"
 import { inCall, mistake } from "./options.ts"
+import { sizeAboveZero, type SizeInput } from "./size.ts"
 
 export const checkDirectory = (what: string, directory: unknown): void => {
   if (typeof directory !== "string" || directory === "") {
@@ -18,8 +17,8 @@ export const trustOf = (what: string, given: boolean | undefined): boolean => {
 }
 
 interface Sizes {
-  readonly maxSize?: ByteSize.Input | undefined
-  readonly maxValue?: ByteSize.Input | undefined
+  readonly maxSize?: SizeInput | undefined
+  readonly maxValue?: SizeInput | undefined
 }
 
 interface Limits {
@@ -47,17 +46,11 @@ export const sizesOf = (
   return { maxSize, maxValue }
 }
 
-const bytes = (what: string, name: string, given: ByteSize.Input | undefined): number | undefined => {
+const bytes = (what: string, name: string, given: SizeInput | undefined): number | undefined => {
   if (given === undefined) return undefined
   try {
     return sizeAboveZero(name, given)
   } catch (thrown) {
     throw inCall(what, thrown)
   }
-}
-
-export const sizeAboveZero = (name: string, given: ByteSize.Input): number => {
-  const size = ByteSize.fromInput(given)
-  if (Option.isSome(size) && size.value !== ByteSize.zero) return Number(size.value)
-  throw mistake(`"${name}" is not a size above zero`)
 }

@@ -44,15 +44,16 @@ export const within = <A>(call: string, check: () => A): A => {
 export const namesIn = (...lists: ReadonlyArray<Iterable<string>>): ReadonlySet<string> =>
   new Set(lists.flatMap((list) => Array.from(list)))
 
-/** Throws for the first option that is not in `known`, because a misspelt option must not be ignored silently. */
+/** Throws for the first option that is not in `known`; `homes` names the right option in place of one of another cache. */
 export const refuseUnknown = (
   what: string,
   options: object,
-  known: ReadonlySet<string> | ReadonlyArray<string>
+  known: ReadonlySet<string> | ReadonlyArray<string>,
+  homes?: { readonly [option: string]: string }
 ): void => {
   requireObject(what, options)
   const unknown = unknownOf(options, known)
-  if (unknown !== undefined) throw mistake(`${what} has ${noOption(unknown, known)}`)
+  if (unknown !== undefined) throw mistake(`${what} has ${noOption(unknown, known, homes?.[unknown])}`)
 }
 
 export const unknownOf = (options: object, known: ReadonlySet<string> | ReadonlyArray<string>): string | undefined =>

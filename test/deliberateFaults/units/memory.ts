@@ -158,16 +158,16 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "an entry has the tags of another one",
-    in: "termsOf",
+    in: "shared",
     find: "tags.length === 0 &&",
     replace: "",
     by: "test/internal/engine/memory/entry.test.ts"
   },
   {
     name: "an entry in front of a store forgets its write",
-    in: "makeEntry",
-    find: "isWeighed || options.writeId !== undefined",
-    replace: "isWeighed",
+    in: "Entry",
+    find: "if (options.writeId !== undefined) this.writeId = options.writeId",
+    replace: "",
     by: "test/internal/engine/memory/entry.test.ts"
   },
   {
@@ -180,9 +180,23 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "what one entry has for itself is not counted",
     in: "bytesOf",
-    find: "if (isFirst) bytes += bytesOfTerms",
+    find: "if (entries === 1) bytes += bytesOfTerms",
     replace: "",
     by: "test/processes/weighedMemory.test.ts"
+  },
+  {
+    name: "a megabyte is a mebibyte",
+    in: "bytesIn",
+    find: "1024 : 1000",
+    replace: "1024 : 1024",
+    by: "test/layers/sizes.test.ts"
+  },
+  {
+    name: "a memory that counts takes sizes",
+    in: "boundOfMemory",
+    find: "typeof given !== \"string\" || isWeighed",
+    replace: "given !== undefined",
+    by: "test/layers/sizes.test.ts"
   },
   {
     name: "texts are counted without their headers",

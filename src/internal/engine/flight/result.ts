@@ -7,7 +7,7 @@ import * as Random from "effect/Random"
 import type { Events } from "../../../CacheEvent.ts"
 import type { Lifetime } from "../../../Strategy.ts"
 import { toMillis } from "../../../Ttl.ts"
-import { type Entry, makeEntry } from "../memory/entry.ts"
+import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { isCacheable } from "../request/answers.ts"
@@ -59,7 +59,7 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
   const landing = dependencies && land(dependencies, flight, tags)
   if (dependencies !== undefined && landing === undefined) return refuse(self, flight, "dependency")
   warnOfValue(self, request, exit)
-  return makeEntry({
+  return new Entry({
     id,
     exit: kept(self, flight, exit),
     createdAt: life?.createdAt ?? now,
@@ -76,7 +76,7 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
       ? request.constant
       : undefined,
     counters
-  }, Memory.isWeighed(self.memory))
+  })
 }
 
 /** The outcome that is stored: with `copy` a copy of its own, because the load may go on to change its value. */

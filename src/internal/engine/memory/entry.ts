@@ -2,13 +2,14 @@
  * An entry of the memory tier. There are many, so each has only what is its own: the rest is in one `Terms` for all that
  * were stored alike, and a value is there without an `Exit` around it.
  */
+import { bytesOf, ownTerms, shared } from "#platform/engine/memory/terms"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Outcome, TagVersion, Timing } from "../../../CacheEntry.ts"
 import type { Node } from "../../../ports/eviction.ts"
 import type { Counters } from "../telemetry/telemetry.ts"
-import { ownTerms, shared, type Terms, termsOf, type TermsOptions } from "./terms.ts"
+import type { Terms } from "./terms.ts"
 
 /** What has a place in the ring of a bucket: an entry, or the head of the ring. `undefined`: it is in none. */
 export interface Due {
@@ -16,8 +17,18 @@ export interface Due {
   nextDue: Due | undefined
 }
 
-interface EntryOptions extends TermsOptions {
+interface EntryOptions {
   readonly id: string
+  readonly exit: Exit.Exit<unknown, unknown>
+  readonly createdAt: number
+  readonly softExpiresAt: number
+  readonly expiresAt: number
+  readonly loadMillis: number
+  readonly tags: ReadonlyArray<string>
+  readonly bornAt: number
+  readonly etag: string | undefined
+  readonly constant: unknown
+  readonly counters: Counters
   readonly writeId: string | undefined
 }
 
@@ -44,9 +55,9 @@ export class Entry implements Timing, Node, Due {
   previous: Node | undefined
   next: Node | undefined
   mark: number
-  /** what it counts against the bound of memory; absent where that is 1: see `WideEntry` */
+  /** what it counts against the bound of memory; an entry of a memory that only counts has no such field */
   declare weight?: number
-  /** absent without a store, until `find` is asked for it */
+  /** the same holds without a store, until `find` is asked for it */
   declare writeId: string | undefined
 
   constructor(options: EntryOptions) {
@@ -61,6 +72,7 @@ export class Entry implements Timing, Node, Due {
     this.previous = undefined
     this.next = undefined
     this.mark = 0
+    if (options.writeId !== undefined) this.writeId = options.writeId
   }
 
   /** Answers a fiber that evaluates: nothing is made for a value. */
@@ -134,8 +146,7 @@ export class Entry implements Timing, Node, Due {
   }
 
   set constant(constant: unknown) {
-    if (this.terms.isShared) this.share({ ...this.terms, constant })
-    else this.terms.constant = constant
+    this.share({ ...this.terms, constant })
   }
 
   /** From then on the store is asked again (`memoryTtl`); `-Infinity`: the next reader's option decides. */
@@ -144,18 +155,16 @@ export class Entry implements Timing, Node, Due {
   }
 
   set memoryExpiresAt(memoryExpiresAt: number | undefined) {
-    // without an end of its own it is as many others
-    if (this.terms.isShared && !Number.isFinite(memoryExpiresAt)) this.share({ ...this.terms, memoryExpiresAt })
-    else this.own().memoryExpiresAt = memoryExpiresAt
+    this.share({ ...this.terms, memoryExpiresAt })
   }
 
   get etag(): string | undefined {
     return this.terms.etag
   }
 
-  /** Whether its terms were made for it: others may share them later. */
-  get isFirst(): boolean {
-    return this.terms.entries === 1
+  /** beside its id and its value */
+  get bytes(): number {
+    return bytesOf(this.terms, this.writeId)
   }
 
   private share(terms: Terms): void {
@@ -170,21 +179,25 @@ export class Entry implements Timing, Node, Due {
   }
 }
 
-/** An entry that is weighed, or that a store has too. The entries of a memory that only counts have no such fields. */
-class WideEntry extends Entry {
-  override weight: number
-  override writeId: string | undefined
-
-  constructor(options: EntryOptions) {
-    super(options)
-    this.weight = 1
-    this.writeId = options.writeId
+const termsOf = (options: EntryOptions): Terms => {
+  const { bornAt, constant, counters, createdAt, etag, loadMillis, softExpiresAt, tags } = options
+  const terms: Terms = {
+    outcome: Exit.isSuccess(options.exit) ? "success" : "failure",
+    beganAt: createdAt,
+    softAfter: softExpiresAt - createdAt,
+    endsAfter: options.expiresAt - createdAt,
+    loadMillis,
+    tags,
+    checkedAt: bornAt,
+    constant,
+    memoryExpiresAt: undefined,
+    etag,
+    counters,
+    entries: 1,
+    isShared: true
   }
+  return shared(terms, createdAt)
 }
-
-/** The entry of a memory that weighs its entries or not. */
-export const makeEntry = (options: EntryOptions, isWeighed: boolean): Entry =>
-  isWeighed || options.writeId !== undefined ? new WideEntry(options) : new Entry(options)
 
 /**
  * How a fiber goes on with a value: a method of Effect's implementation, which its own effects answer with. Where that is

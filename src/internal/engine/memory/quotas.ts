@@ -13,6 +13,7 @@ import { CacheConfigError } from "../../../CacheError.ts"
 import type { Node, Policy } from "../../../ports/eviction.ts"
 import { many } from "../../defaults/bounds.ts"
 import { weightOf } from "../../eviction/nodes.ts"
+import { boundOfMemory, type SizeInput } from "../../options/size.ts"
 import { classOf } from "../telemetry/stats.ts"
 import type { Counters } from "../telemetry/telemetry.ts"
 import * as Deadlines from "./deadlines.ts"
@@ -22,7 +23,7 @@ import * as Memory from "./memory.ts"
 
 /** How many entries, or how much weight, by the name of a key class. */
 export interface Quotas {
-  readonly [keyClass: string]: number
+  readonly [keyClass: string]: SizeInput
 }
 
 /** The node of an entry in the policy of its class. */
@@ -47,7 +48,9 @@ export const enforce = (self: Memory.MemoryTier, quotas: Quotas): void => {
       message: "CacheLayer.withQuotas takes a cache of its own: this one is in use already"
     })
   }
-  const byName = new Map(Object.entries(quotas).map(([name, most]) => [name, makeQuota(self, most)]))
+  const isWeighed = Memory.isWeighed(memory)
+  const mostOf = (name: string): number => boundOfMemory(`The quota of "${name}"`, quotas[name], isWeighed)
+  const byName = new Map(Object.keys(quotas).map((name) => [name, makeQuota(self, mostOf(name))]))
   // an entry keeps the counters of its class, and a hit should not look for a name
   const byCounters = new Map<Counters, Quota | undefined>()
   const quotaOf = ({ counters }: Entry): Quota | undefined => {

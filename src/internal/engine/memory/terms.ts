@@ -2,22 +2,8 @@
  * What entries have in common that were stored alike: by the same call, with the same lifetime, after as long a load. Most
  * entries of a program share a few; what changes for one entry alone gives it terms of its own.
  */
-import * as Exit from "effect/Exit"
 import type { Outcome } from "../../../CacheEntry.ts"
 import type { Counters } from "../telemetry/telemetry.ts"
-
-export interface TermsOptions {
-  readonly exit: Exit.Exit<unknown, unknown>
-  readonly createdAt: number
-  readonly softExpiresAt: number
-  readonly expiresAt: number
-  readonly loadMillis: number
-  readonly tags: ReadonlyArray<string>
-  readonly bornAt: number
-  readonly etag: string | undefined
-  readonly constant: unknown
-  readonly counters: Counters
-}
 
 export interface Terms {
   readonly outcome: Outcome
@@ -35,7 +21,7 @@ export interface Terms {
   readonly counters: Counters
   /** how many were given them */
   entries: number
-  readonly isShared: boolean
+  isShared: boolean
 }
 
 /** The terms that entries were given lately, in groups by lifetime and load time: a new entry looks in one group. */
@@ -43,31 +29,14 @@ const recent: Array<Array<Terms>> = []
 const groups = 256
 const mostOfGroup = 4
 
-/** The terms of a new entry. Those with tags are of one entry alone. */
-export const termsOf = (options: TermsOptions): Terms => {
-  const { bornAt, constant, counters, createdAt, etag, loadMillis, softExpiresAt, tags } = options
-  const softAfter = softExpiresAt - createdAt
-  const terms: Terms = {
-    outcome: Exit.isSuccess(options.exit) ? "success" : "failure",
-    beganAt: createdAt,
-    softAfter,
-    endsAfter: options.expiresAt - createdAt,
-    loadMillis,
-    tags,
-    checkedAt: bornAt,
-    constant,
-    memoryExpiresAt: undefined,
-    etag,
-    counters,
-    entries: 1,
-    isShared: tags.length === 0 && etag === undefined && softAfter !== -Infinity
-  }
-  return terms.isShared ? shared(terms, createdAt) : terms
-}
-
-/** Terms that are equal to these, for an entry that was made then. */
+/** Terms that are equal to these, for an entry that was made then, or these where none are. */
 export const shared = (terms: Terms, createdAt: number): Terms => {
-  const group = recent[(terms.loadMillis + terms.endsAfter / 1000) & (groups - 1)] ??= []
+  const { endsAfter, etag, loadMillis, memoryExpiresAt, softAfter, tags } = terms
+  // what has tags, or an end in memory of its own, is like no other
+  terms.isShared &&= tags.length === 0 && etag === undefined && softAfter !== -Infinity &&
+    !Number.isFinite(memoryExpiresAt)
+  if (!terms.isShared) return terms
+  const group = recent[(loadMillis + endsAfter / 1000) & (groups - 1)] ??= []
   for (const known of group) {
     if (areAlike(known, terms) && reaches(known, createdAt)) {
       known.entries++
@@ -94,3 +63,21 @@ const reaches = ({ beganAt }: Terms, createdAt: number): boolean => {
 
 /** Terms that may be changed: they are no other entry's. */
 export const ownTerms = (terms: Terms): Terms => terms.isShared ? { ...terms, entries: 1, isShared: false } : terms
+
+/** An entry with its place in memory: a `Map` has one place an entry when it is full, and up to four where some have left. */
+const bytesOfEntry = 200
+/** Only some entries have these: the name of a write, terms of their own, a list of tags, and for each what is beside its text. */
+const bytesOfWriteId = 48
+const bytesOfTerms = 184
+const bytesOfTags = 48
+const bytesOfTag = 28
+
+/** The bytes of an entry beside its id and its value. Of those that share terms the first has them. */
+export const bytesOf = ({ entries, tags }: Terms, writeId: string | undefined): number => {
+  let bytes = bytesOfEntry
+  if (writeId !== undefined) bytes += bytesOfWriteId
+  if (entries === 1) bytes += bytesOfTerms
+  if (tags.length > 0) bytes += bytesOfTags
+  for (const tag of tags) bytes += bytesOfTag + tag.length
+  return bytes
+}

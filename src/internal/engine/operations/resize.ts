@@ -1,6 +1,7 @@
 /** Another capacity of memory: `Cached.resize`. */
 import * as Effect from "effect/Effect"
 import { chunk } from "../../defaults/bounds.ts"
+import { boundOfMemory, type SizeInput } from "../../options/size.ts"
 import type { Engine } from "../engine.ts"
 import * as Memory from "../memory/memory.ts"
 
@@ -8,11 +9,12 @@ import * as Memory from "../memory/memory.ts"
  * Gives memory another bound. What is too much leaves in turns of the event loop, and the bound goes down with it: a put
  * meanwhile evicts what it needs, not all the rest.
  */
-export const resize = (self: Engine, capacity: number): Effect.Effect<void> =>
+export const resize = (self: Engine, given: SizeInput): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     const { memory } = self
     // without a memory tier there is none
     if (memory.capacity === 0) return Effect.void
+    const capacity = boundOfMemory("The capacity of Cached.resize", given, Memory.isWeighed(memory))
     const mine = ++memory.resizes
     memory.policy.resized?.(capacity)
     const step = Effect.suspend((): Effect.Effect<void> => {

@@ -13,7 +13,7 @@ import { detach } from "../flight/ending.ts"
 import { replaceInStore } from "../invalidation/inStore.ts"
 import { forget, invalidateIds } from "../invalidation/invalidate.ts"
 import { replay } from "../invalidation/replay.ts"
-import { type Entry, makeEntry } from "../memory/entry.ts"
+import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import * as Policy from "../request/callPolicy.ts"
@@ -133,7 +133,7 @@ export const entryToSet = (
   value: unknown,
   { etag, expiresAt, now, tags }: EntryOptions
 ): Entry =>
-  makeEntry({
+  new Entry({
     id: idOf(key),
     exit: Exit.succeed(value),
     createdAt: now,
@@ -146,7 +146,7 @@ export const entryToSet = (
     etag,
     constant: undefined,
     counters: countersOf(self, key)
-  }, Memory.isWeighed(self.memory))
+  })
 
 /** Whether a condition holds, where there is no store. */
 export const holdsInMemory = (self: Engine, id: string, condition: SetCondition, now: number): boolean => {

@@ -8,8 +8,7 @@ import { SerializerError } from "../../../CacheError.ts"
 import type { Codec } from "../../../ports/serializer.ts"
 import { maxTags } from "../../codec/frame.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
-import { type Entry, keepVersions, makeEntry } from "../memory/entry.ts"
-import { isWeighed } from "../memory/memory.ts"
+import { Entry, keepVersions } from "../memory/entry.ts"
 import * as Log from "../telemetry/log.ts"
 import { countersOf } from "../telemetry/stats.ts"
 import { noteMisfit } from "./faults.ts"
@@ -52,7 +51,7 @@ const fromStore = Symbol("fromStore")
 
 /** The entry in memory that a stored one becomes. */
 export const revive = (tier: StoreTier, { bornAt, exit, id, key, softened, stored: { meta } }: Revived): Entry => {
-  const entry = makeEntry({
+  const entry = new Entry({
     id,
     exit: meta.outcome === "success" ? exit : Exit.fail(exit.value),
     createdAt: meta.createdAt,
@@ -65,7 +64,7 @@ export const revive = (tier: StoreTier, { bornAt, exit, id, key, softened, store
     etag: meta.etag,
     constant: meta.isConstant === true ? fromStore : undefined,
     counters: countersOf(tier.front, key)
-  }, isWeighed(tier.front.memory))
+  })
   if (tier.captures > 0 && meta.tags.length > 0) keepVersions(entry, meta.tags)
   // the same write is in memory: its reads were counted there
   const inMemory = tier.front.memory.entries.get(id)

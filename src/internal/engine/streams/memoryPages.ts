@@ -6,10 +6,10 @@ import * as Exit from "effect/Exit"
 import type { RemovalCause } from "../../../CacheEvent.ts"
 import { pageId, partsOfPage } from "../../store/pageIds.ts"
 import type { Engine } from "../engine.ts"
-import { type Entry, makeEntry } from "../memory/entry.ts"
+import { Entry } from "../memory/entry.ts"
 import { type Manifest, manifestIn } from "../memory/manifest.ts"
 import * as Memory from "../memory/memory.ts"
-import { addRemovalListener } from "../memory/removals.ts"
+import { addRemovalListener } from "../operations/removals.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import * as Pages from "./pages.ts"
 import type { RunLog } from "./runLog.ts"
@@ -72,19 +72,14 @@ export const keep = (engine: Engine, { id, pages, run }: RunLog, entry: Entry): 
     // it has given way, perhaps to the page before
     if (memory.entries.get(id) !== entry) return
     const page = pageId(run, number, id)
-    Memory.put(memory, pageEntry(memory, page, elements, entry), entry.createdAt)
+    Memory.put(memory, pageEntry(page, elements, entry), entry.createdAt)
     if (!memory.entries.has(page)) Memory.remove(memory, id, "evicted")
   }
 }
 
 /** It ends with its manifest, whose deadlines may be moved. */
-const pageEntry = (
-  memory: Engine["memory"],
-  id: string,
-  elements: Chunk,
-  { checkedAt, counters, createdAt }: Entry
-): Entry =>
-  makeEntry({
+const pageEntry = (id: string, elements: Chunk, { checkedAt, counters, createdAt }: Entry): Entry =>
+  new Entry({
     id,
     exit: Exit.succeed(elements),
     createdAt,
@@ -97,7 +92,7 @@ const pageEntry = (
     etag: undefined,
     constant: undefined,
     counters
-  }, Memory.isWeighed(memory))
+  })
 
 /** The pages of a stream: all of them, so that none is lost while they are read. */
 export const read = (engine: Engine, id: string, { pages, run }: Manifest): ReadonlyArray<Chunk> | undefined => {

@@ -141,7 +141,7 @@ const applyHere = (base: Engine, item: Item, now: number): void => {
     case "Sweep":
       return sweepHere(base, item.sweep)
     case "Load":
-      return Memory.put(base.memory, copyOf(base.memory, item.entry, { bornAt: base.tagEpochs.epoch }), now)
+      return Memory.put(base.memory, copyOf(item.entry, { bornAt: base.tagEpochs.epoch }), now)
     case "Write": {
       const { id, write } = item
       if (write._tag === "Remove") return void forget(base, id)
@@ -162,9 +162,9 @@ const sweepHere = (base: Engine, sweep: Sweep): void => {
 /** An entry as it is from the commit on. */
 const committed = (base: Engine, { entry, life }: Extract<Write, { readonly _tag: "Set" }>, now: number): Entry => {
   const expiresAt = endOf(life, now)
-  const { memory, storeTier, tagEpochs: { epoch: bornAt }, tokens } = base
+  const { storeTier, tagEpochs: { epoch: bornAt }, tokens } = base
   const writeId = entry.writeId ?? (storeTier && tokens.next(16))
-  return copyOf(memory, entry, { bornAt, createdAt: now, softExpiresAt: expiresAt, expiresAt, writeId })
+  return copyOf(entry, { bornAt, createdAt: now, softExpiresAt: expiresAt, expiresAt, writeId })
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ const loadStep = Effect.fnUntraced(function*(
   const declared = request.rules?.tags ?? []
   const tags = entry.tags.map((tag) => ({ tag, version: markers?.markers[declared.indexOf(tag)]?.version }))
   if (generation === undefined || tags.some(({ version }) => version === undefined)) return []
-  const written = copyOf(tier.front.memory, entry, { bornAt: entry.checkedAt, writeId: tier.front.tokens.next(16) })
+  const written = copyOf(entry, { bornAt: entry.checkedAt, writeId: tier.front.tokens.next(16) })
   const stored = yield* encode(tier, request.key, written, tags as ReadonlyArray<TagVersion>)
   return stored === undefined || isFault(stored) ? [] : [{ _tag: "Commit", id, generation, entry: stored as Stored }]
 })

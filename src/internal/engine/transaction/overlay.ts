@@ -16,7 +16,7 @@ import { groupOf, groupTag, idOfTag, isInherited } from "../../store/markers/idT
 import { type Cache, over } from "../boundCache.ts"
 import * as Engine from "../engine.ts"
 import type * as Watches from "../flight/watches.ts"
-import { type Entry, makeEntry } from "../memory/entry.ts"
+import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import { emit } from "../telemetry/events.ts"
 import type { EventListener } from "../telemetry/telemetry.ts"
@@ -191,7 +191,7 @@ export const nextOrder = (self: Overlay): number => ++self.order
 
 /** A copy of an entry in the memory of this level, as it was before anything was invalidated here. */
 export const see = (self: Overlay, entry: Entry, now: number): void =>
-  Memory.put(self.own.memory, copyOf(self.own.memory, entry, { bornAt: 0 }), now)
+  Memory.put(self.own.memory, copyOf(entry, { bornAt: 0 }), now)
 
 interface Changes {
   readonly bornAt: number
@@ -201,9 +201,8 @@ interface Changes {
   readonly writeId?: string | undefined
 }
 
-/** A copy of an entry for another memory. */
-export const copyOf = (memory: Engine.Engine["memory"], entry: Entry, changes: Changes): Entry =>
-  makeEntry({
+export const copyOf = (entry: Entry, changes: Changes): Entry =>
+  new Entry({
     id: entry.id,
     exit: entry.exit,
     createdAt: entry.createdAt,
@@ -216,7 +215,7 @@ export const copyOf = (memory: Engine.Engine["memory"], entry: Entry, changes: C
     constant: entry.constant,
     counters: entry.counters,
     ...changes
-  }, Memory.isWeighed(memory))
+  })
 
 export const endOf = (life: Life, now: number): number => "until" in life ? life.until : now + life.ttlMillis
 

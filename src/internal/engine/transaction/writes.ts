@@ -186,7 +186,7 @@ export const merge = (from: Overlay, into: Overlay, now: number): Effect.Effect<
           break
         case "Set": {
           yield* Invalidate.invalidateIds(into.own, [id])
-          const entry = copyOf(into.own.memory, write.entry, { bornAt: into.own.tagEpochs.epoch })
+          const entry = copyOf(write.entry, { bornAt: into.own.tagEpochs.epoch })
           Memory.put(into.own.memory, entry, now)
           into.writes.set(id, { ...write, entry, order: nextOrder(into) })
         }

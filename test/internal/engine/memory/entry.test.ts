@@ -1,7 +1,7 @@
 /** Entries share what they have in common, and each keeps what is its own. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
-import { Entry, makeEntry } from "../../../../src/internal/engine/memory/entry.ts"
+import { Entry } from "../../../../src/internal/engine/memory/entry.ts"
 import { randomOf } from "../../../support/random.ts"
 
 const counters = {} as never
@@ -58,7 +58,7 @@ describe("entries", () => {
         constant: oneOf(undefined, ...strategies)
       }
       const { bornAt, ...expected } = given
-      const entry = makeEntry(given, oneOf(true, false))
+      const entry = new Entry(given)
       expect(entry.outcome).toBe(given.exit._tag === "Success" ? "success" : "failure")
       if (tags.length > 0) expect(entry.checkedAt).toBe(bornAt)
       const { expiresAt, softExpiresAt, ...rest } = shown(entry)
@@ -93,16 +93,12 @@ describe("entries", () => {
 
   it("share it also where each has a weight, or the name of its write", () => {
     const first = new Entry(options)
-    for (const isWeighed of [true, false]) {
-      const [one, other] = ["one", "other"].map((writeId) => makeEntry({ ...options, writeId }, isWeighed)) as [
-        Entry,
-        Entry
-      ]
-      one.weight = 7
-      one.writeId = "another"
-      expect([termsOf(one), termsOf(other)]).toEqual([termsOf(first), termsOf(first)])
-      expect([one.weight, one.writeId, other.weight, other.writeId]).toEqual([7, "another", 1, "other"])
-    }
+    const [one, other] = ["one", "other"].map((writeId) => new Entry({ ...options, writeId })) as [Entry, Entry]
+    one.weight = 7
+    one.writeId = "another"
+    expect([termsOf(one), termsOf(other)]).toEqual([termsOf(first), termsOf(first)])
+    expect(termsOf(one)).toBe(termsOf(first))
+    expect([one.weight, one.writeId, other.weight, other.writeId]).toEqual([7, "another", undefined, "other"])
   })
 
   it("share it with others of the same change", () => {

@@ -1,10 +1,10 @@
 /** Listeners to events, and to entries that leave memory. */
 import type { Removal } from "../../../CacheEvent.ts"
 import { isPage } from "../../store/pageIds.ts"
+import type { MemoryTier, RemovalListener } from "../memory/memory.ts"
 import { isolated, without } from "../telemetry/events.ts"
 import { classOf } from "../telemetry/stats.ts"
 import type { EventListener } from "../telemetry/telemetry.ts"
-import type { MemoryTier, RemovalListener } from "./memory.ts"
 
 /**
  * Calls `listener` for every event, until the returned function is called. A listener that throws is not called again,
