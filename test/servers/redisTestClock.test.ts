@@ -38,4 +38,20 @@ describe.skipIf(isMissing(program))("Redis · TestClock", () => {
         expect(yield* Effect.provide(program, cache)).toEqual([1, 1, 2, 3])
       })
   )
+
+  it.effect("a healthy server that is slower than the moved clock is not given up", () =>
+    Effect.gen(function*() {
+      let loads = 0
+      const rate = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "rate", ttl: "5 minutes" }))
+      const program = Effect.gen(function*() {
+        const answers = [yield* rate]
+        server.signal("SIGSTOP")
+        yield* TestClock.adjust("1 minute")
+        server.signal("SIGCONT")
+        answers.push(yield* rate)
+        return answers
+      }).pipe(Effect.ensuring(Effect.sync(() => server.signal("SIGCONT"))))
+      const cache = CacheLayer.redis({ url: server.url, prefix: freshPrefix(), connect: "required", memory: false })
+      expect(yield* Effect.provide(program, cache)).toEqual([1, 1])
+    }))
 })

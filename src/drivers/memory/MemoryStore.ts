@@ -33,6 +33,7 @@ export const make = () => {
   const entries = new Map<string, Stored>()
   return Store.makeSync({
     name: "memory",
+    capabilities: { lasting: false },
     // Copies in both directions, so that neither a writer nor a reader can change the stored entry.
     get(id) {
       const entry = entries.get(id)

@@ -1,5 +1,15 @@
 /** Time for measuring durations, because the wall clock can be set in between. */
-import type * as Clock from "effect/Clock"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
 
 /** Milliseconds that only grow, from an arbitrary origin. */
 export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+
+/** The real clock of the machine, whatever clock a program provides. */
+export const machineClock = Clock.Clock.defaultValue()
+
+/**
+ * Runs an effect on the machine's clock. A real server answers in real time: if a test moved the timers of its
+ * connection, a healthy server would seem not to answer.
+ */
+export const onMachineClock = Effect.provideService(Clock.Clock, machineClock)

@@ -4,18 +4,15 @@
  * while an operation waits, the load of the program is measured every few milliseconds. As long as the event loop is
  * never idle, a tenth of the time counts; of a step longer than half a second, and of a stop of the process, even less.
  */
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { busyProgramTimes, programTime as limits } from "../defaults/stores.ts"
-import { monotonicMillis } from "./monotonic.ts"
-
-/** Effects with a clock of their own, such as tests, use the time of that clock. */
-const realClock = Context.get(Context.empty(), Clock.Clock)
+import { machineClock as realClock, monotonicMillis } from "./monotonic.ts"
 
 /** While timers are faked, only their time passes. They are compared, and never called. */
 const timers = (): unknown => (globalThis as { readonly [name: string]: unknown })["setTimeout"]
 const realTimers = timers()
+/** Effects with a clock of their own, such as tests, use the time of that clock. */
 const isReal = (clock: Clock.Clock): boolean => clock === realClock && timers() === realTimers
 
 // Shared by all waiting operations, because there is one event loop.

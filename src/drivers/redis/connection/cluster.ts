@@ -4,14 +4,13 @@
  * A command goes to the master that last owned its slot. If the slot has moved, the answer names another node (`MOVED`,
  * `ASK`), which is asked next. A lost connection, and an answer with `MOVED`, trigger another look at all slots.
  */
-import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import * as Limits from "../../../internal/defaults/redis.ts"
-import { monotonicMillis } from "../../../internal/time/monotonic.ts"
+import { machineClock, monotonicMillis, onMachineClock } from "../../../internal/time/monotonic.ts"
 import { Fault, isFault } from "../fault.ts"
 import { nameOf } from "../options.ts"
 import { slotCount, slotOf } from "../protocol/keys.ts"
@@ -38,7 +37,6 @@ type Opened = readonly [Node, Fault | undefined]
 
 interface Cluster {
   readonly options: Options
-  readonly clock: Clock.Clock
   readonly context: Context.Context<Scope.Scope>
   readonly scope: Scope.Scope
   readonly controlSlot: number
@@ -62,7 +60,6 @@ export const open = Effect.fnUntraced(function*(
 ): Effect.fn.Return<readonly [Wire, Fault | undefined], never, Scope.Scope> {
   const self: Cluster = {
     options,
-    clock: yield* Clock.Clock,
     context: yield* Effect.context<Scope.Scope>(),
     scope: yield* Effect.scope,
     controlSlot: slotOf(options.controlTag),
@@ -89,7 +86,7 @@ const wireOf = (self: Cluster): Wire => ({
     const slot = slotOf(tag)
     const connection = connectionOf(self, slot)
     if (connection !== undefined && !Connection.isUp(connection)) self.isOutdated.openUnsafe()
-    sendTo(self, connection, { slot, args, done, late, startedAt: monotonicMillis(self.clock), redirections: 0 })
+    sendTo(self, connection, { slot, args, done, late, startedAt: monotonicMillis(machineClock), redirections: 0 })
   },
   isWhole: () => isWhole(self),
   masters: () => mastersOf(self).flatMap((node) => node === undefined ? [] : [node.connection]),
@@ -137,7 +134,7 @@ const keepLooking = (self: Cluster): Effect.Effect<never> =>
     self.isOutdated.closeUnsafe()
     const fault = yield* look(self)
     if (fault !== undefined) self.down = fault
-    yield* Effect.sleep(Limits.cluster.lookMillis)
+    yield* onMachineClock(Effect.sleep(Limits.cluster.lookMillis))
     // A missing master may have been replaced.
     if (fault !== undefined || !isWhole(self)) self.isOutdated.openUnsafe()
   }))
@@ -249,16 +246,16 @@ const sendTo = (self: Cluster, connection: Connection.Connection | undefined, se
 
 /** Sends a command to the node that the answer names, or again if the fault is temporary. */
 const redirect = (self: Cluster, sending: Sending, fault: Fault): void => {
-  const { clock, context, nodes, options } = self
+  const { context, nodes, options } = self
   const redirection = Replies.redirection(fault.message)
   const isPassing = fault.code === "TRYAGAIN" || fault.code === "CLUSTERDOWN" || fault.code === "LOADING"
   const isOver = ++sending.redirections > Limits.cluster.redirections ||
-    monotonicMillis(clock) - sending.startedAt > options.commandMillis
+    monotonicMillis(machineClock) - sending.startedAt > options.commandMillis
   if (isOver || redirection === undefined && !isPassing) return sending.done(fault)
   const run = Effect.runForkWith(context)
   if (redirection === undefined) {
     return void run(Effect.andThen(
-      Effect.sleep(Limits.cluster.againMillis),
+      onMachineClock(Effect.sleep(Limits.cluster.againMillis)),
       Effect.sync(() => sendTo(self, connectionOf(self, sending.slot), sending))
     ))
   }

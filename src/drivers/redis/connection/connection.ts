@@ -9,6 +9,7 @@ import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Limits from "../../../internal/defaults/redis.ts"
+import { machineClock } from "../../../internal/time/monotonic.ts"
 import { endWaiting, programMillis, startWaiting } from "../../../internal/time/programTime.ts"
 import { Fault, faultOf, type Scrub } from "../fault.ts"
 import type { Address, Client, MakeClient, Settings } from "./client.ts"
@@ -52,13 +53,14 @@ interface Command {
   done: Done | undefined
   /** Receives an answer that arrives after `done` got a timeout. */
   readonly late: Done | undefined
-  /** On the program's clock. */
+  /** In program time on the machine's clock. */
   readonly sentAt: number
   isAnswered: boolean
 }
 
 export interface Connection {
   readonly options: ConnectionOptions
+  /** The program's clock. It dates entries; timers of the connection use the machine's clock. */
   readonly clock: Clock.Clock
   /** Open while commands wait for answers. */
   readonly isBusy: Latch.Latch
@@ -106,7 +108,7 @@ export const send = (self: Connection, args: Args, done: Done, late?: Done): voi
   const { client } = self
   if (client === undefined) return done(self.down)
   if (self.commands.length - self.answered >= Limits.connection.pending) return done(tooMany)
-  const command: Command = { done, late, sentAt: programMillis(self.clock), isAnswered: false }
+  const command: Command = { done, late, sentAt: programMillis(machineClock), isAnswered: false }
   self.commands.push(command)
   if (!self.isWaiting) {
     keepTime(self)
@@ -127,8 +129,8 @@ export const send = (self: Connection, args: Args, done: Done, late?: Done): voi
 const keepTime = (self: Connection): void => {
   if (self.isWaiting === self.commands.length > self.answered) return
   self.isWaiting = !self.isWaiting
-  if (self.isWaiting) startWaiting(self.clock)
-  else endWaiting(self.clock)
+  if (self.isWaiting) startWaiting(machineClock)
+  else endWaiting(machineClock)
 }
 
 const settle = (self: Connection, command: Command, answer: unknown): void => {
@@ -161,7 +163,7 @@ export const failAll = (self: Connection, why: Fault): void => {
 /** Fails commands whose answer is late, and drops a connection that has stopped answering. */
 export const look = (self: Connection): void => {
   const { answered, commands, options: { commandMillis, name } } = self
-  const now = programMillis(self.clock)
+  const now = programMillis(machineClock)
   for (let i = answered; i < commands.length; i++) {
     const command = commands[i]!
     if (now - command.sentAt < commandMillis) break

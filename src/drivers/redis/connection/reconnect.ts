@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Limits from "../../../internal/defaults/redis.ts"
-import { monotonicMillis } from "../../../internal/time/monotonic.ts"
+import { machineClock, monotonicMillis, onMachineClock } from "../../../internal/time/monotonic.ts"
 import { Fault, faultOf, isFault } from "../fault.ts"
 import { toTime } from "../protocol/replies.ts"
 import { type Address, type Client, destroy } from "./client.ts"
@@ -25,9 +25,9 @@ export const open = Effect.fnUntraced(function*(
       Connection.failAll(self, self.down)
     })
   )
-  yield* Effect.forkScoped(keepConnected(self, first))
-  yield* Effect.forkScoped(keepLooking(self))
-  yield* Effect.forkScoped(keepBeating(self))
+  yield* Effect.forkScoped(onMachineClock(keepConnected(self, first)))
+  yield* Effect.forkScoped(onMachineClock(keepLooking(self)))
+  yield* Effect.forkScoped(onMachineClock(keepBeating(self)))
   return [self, yield* Deferred.await(first)]
 })
 
@@ -68,8 +68,8 @@ const keepBeating = (self: Connection.Connection): Effect.Effect<never> =>
     Effect.sleep(Limits.connection.heartbeatMillis),
     Effect.sync(() => {
       if (!Connection.isUp(self)) return
-      const askedAt = monotonicMillis(self.clock)
-      Connection.send(self, ["TIME"], (answer) => adjust(self, toTime(answer), monotonicMillis(self.clock) - askedAt))
+      const askedAt = monotonicMillis(machineClock)
+      Connection.send(self, ["TIME"], (answer) => adjust(self, toTime(answer), monotonicMillis(machineClock) - askedAt))
     })
   ))
 
@@ -107,7 +107,7 @@ const use = (
     // At once, so that nothing more is sent to this client.
     if (self.client === client) {
       self.client = undefined
-      self.lostAt = monotonicMillis(self.clock)
+      self.lostAt = monotonicMillis(machineClock)
     }
     Deferred.doneUnsafe(ended, Exit.succeed(why))
   }
@@ -135,11 +135,11 @@ const use = (
 
 /** Connects, checks the server and restores the data that it may lack. */
 const ready = (self: Connection.Connection, client: Client, address: Address | undefined) => {
-  const { clock, options, run } = self
+  const { options, run } = self
   return Effect.tryPromise({
     try: async () => {
       await client.connect()
-      return await greet(client, { ...options, nowMillis: () => monotonicMillis(clock) })
+      return await greet(client, { ...options, nowMillis: () => monotonicMillis(machineClock) })
     },
     catch: (thrown) => isFault(thrown) ? thrown : faultOf(thrown, options.scrub)
   }).pipe(
@@ -180,12 +180,9 @@ const secure = "speaks TLS: use rediss://, or the option \"tls\""
 // clocks
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** The real clock of the machine. */
-const machine = Clock.Clock.defaultValue()
-
 /** How far a test has moved the program's clock beyond the time that has really passed. */
 const movedMillis = (clock: Clock.Clock): number =>
-  clock === machine ? 0 : monotonicMillis(clock) - monotonicMillis(machine)
+  clock === machineClock ? 0 : monotonicMillis(clock) - monotonicMillis(machineClock)
 
 /** Records the distance between the clocks, if it exceeds the error of the measurement. */
 const adjust = (self: Connection.Connection, time: number, tookMillis: number): void => {

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { recentInvalidations } from "../../../internal/defaults/stores.ts"
-import { monotonicMillis } from "../../../internal/time/monotonic.ts"
+import { machineClock, monotonicMillis, onMachineClock } from "../../../internal/time/monotonic.ts"
 import type { Store } from "../../../ports/store.ts"
 import * as Recent from "../../shared/recentChanges.ts"
 import type { Client } from "../connection/client.ts"
@@ -53,18 +53,18 @@ export const make = (options: RecoveryOptions): Effect.Effect<Recovery> =>
   )
 
 /** Records changes that the server has confirmed. Results of loads need not be repeated. */
-export const note = ({ clock, recent }: Recovery, changes: ReadonlyArray<Recent.Told>): void => {
+export const note = ({ recent }: Recovery, changes: ReadonlyArray<Recent.Told>): void => {
   for (const change of changes) if (change._tag !== "Load") recent.note(change)
-  recent.ended(monotonicMillis(clock))
+  recent.ended(monotonicMillis(machineClock))
 }
 
 /** Starts to record changes, and to write the time. */
 export const start = (self: Recovery, inUse: InUse): Effect.Effect<void, never, Scope.Scope> => {
   self.inUse = inUse
-  return Effect.asVoid(Effect.forkScoped(Effect.forever(Effect.andThen(
+  return Effect.asVoid(Effect.forkScoped(onMachineClock(Effect.forever(Effect.andThen(
     Effect.sync(() => writeTime(self, inUse.session.wire)),
     Effect.sleep(Limits.connection.heartbeatMillis)
-  ))))
+  )))))
 }
 
 export const recover = Effect.fnUntraced(function*(self: Recovery, fresh: Fresh): Effect.fn.Return<void, Fault> {
@@ -130,7 +130,7 @@ const timeIn = ({ clock, keys }: Recovery, run: string, wire: Wire) => {
 }
 
 const writeTime = (self: Recovery, wire: Wire): void => {
-  const [at, run] = [monotonicMillis(self.clock), wire.run()]
+  const [at, run] = [monotonicMillis(machineClock), wire.run()]
   const { args, time } = timeIn(self, run, wire)
   wire.send(self.keys.controlTag, args, (answer) => {
     if (!isFault(answer)) self.written = { time, at, run }

@@ -13,6 +13,7 @@ import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import * as Limits from "../../../internal/defaults/redis.ts"
+import { onMachineClock } from "../../../internal/time/monotonic.ts"
 import type { Change } from "../../../ports/store.ts"
 import * as Waiting from "../../shared/waitingChanges.ts"
 import type { Wire } from "../connection/wire.ts"
@@ -28,7 +29,9 @@ import * as Published from "./published.ts"
  * set of masters changes, because it may have missed changes before that.
  */
 export const changesOf = (tracking: Tracking): Stream.Stream<Change, StoreError> =>
-  Waiting.stream((offer) => Effect.mapError(follow(tracking, offer), (fault) => storeError("listen", fault)))
+  Waiting.stream((offer) =>
+    Effect.mapError(onMachineClock(follow(tracking, offer)), (fault) => storeError("listen", fault))
+  )
 
 /**
  * If a server refuses tracking, listens to the changes that other processes publish, and retries tracking from time to
