@@ -1,8 +1,10 @@
 /**
- * Lint rules that oxlint does not have: floors, no wall clock and no dice, no promises made by hand.
+ * Lint rules that oxlint does not have: floors, no wall clock and no dice, no promises made by hand, plain
+ * English.
  *
  * Loaded by `.oxlintrc.json` as a JavaScript plugin, so it is plain JavaScript.
  */
+import { englishRule } from "./english.js"
 import { floorsRule } from "./floors.js"
 
 const isGlobal = (node, name) => node.type === "Identifier" && node.name === name
@@ -54,5 +56,5 @@ const noPromise = {
 
 export default {
   meta: { name: "effect-cached" },
-  rules: { floors: floorsRule, "no-wall-clock": noWallClock, "no-promise": noPromise }
+  rules: { english: englishRule, floors: floorsRule, "no-wall-clock": noWallClock, "no-promise": noPromise }
 }

@@ -1,0 +1,1 @@
+export declare const complaintsOf: (text: string, options: { readonly isComment: boolean }) => ReadonlyArray<string>
