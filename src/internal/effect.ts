@@ -22,6 +22,6 @@ export const isTimeZone = isBranded<DateTime.TimeZone>("~effect/DateTime/TimeZon
 export const isTimeZoneNamed = isBranded<DateTime.TimeZone.Named>("~effect/DateTime/TimeZone", "Named")
 export const isTimeZoneOffset = isBranded<DateTime.TimeZone.Offset>("~effect/DateTime/TimeZone", "Offset")
 
-/** Gives a constructor a prototype that is made elsewhere: one call makes it, so that bundlers leave out what is not used. */
+/** Gives a constructor a prototype that is made elsewhere, in one call, so that bundlers can leave out unused ones. */
 export const withPrototype = <C>(constructor: (...fields: never) => void, prototype: object): C =>
   Object.defineProperty(constructor, "prototype", { value: prototype }) as unknown as C

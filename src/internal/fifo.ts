@@ -27,7 +27,7 @@ export class Fifo<A> {
     return item
   }
 
-  /** a short list is used again: most of the time one element comes and goes */
+  /** A short list is reused, because most of the time a single element comes and goes. */
   private restart(items: Array<A | undefined>): void {
     this.head = 0
     this.end = items.length
@@ -35,7 +35,7 @@ export class Fifo<A> {
   }
 }
 
-/** Callers of a flight that writes a value: some of them do not wait for that. */
+/** Callers of a flight that writes a value. Some of them do not wait for the write. */
 export class Behind<Caller> {
   readonly callers: Iterator<Caller>
 

@@ -1,8 +1,8 @@
 /**
  * Tokens: random names of writes, of the owners and generations of leases, and of the versions of tags.
  *
- * A generator of its own makes them, never the `Random` of the program: that one repeats itself under
- * `Random.withSeed`, and then another write has the name of this one, and another process is the owner too.
+ * They never come from the `Random` of the program, which repeats itself under `Random.withSeed`: two writes would
+ * share a name, and two processes would own one lease.
  */
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
@@ -10,9 +10,9 @@ import { toHex } from "./codec/bytes.ts"
 
 /** A generator of tokens. */
 export interface Tokens {
-  /** `size` random bytes (a multiple of 4) as lower-case hexadecimal digits */
+  /** `size` random bytes (a multiple of 4) as lower-case hexadecimal digits. */
   readonly next: (size: number) => string
-  /** a random integer of 32 bits, to seed something else */
+  /** A random integer of 32 bits, to seed something else. */
   readonly word: () => number
 }
 
@@ -21,18 +21,18 @@ type Draw = () => Uint32Array
 
 const drawOfPlatform: Draw = () => crypto.getRandomValues(new Uint32Array(4))
 
-/** Where generators get their bits: of the platform, unless a schedule has to repeat itself. */
+/** The source of random bits: the platform, unless a seeded schedule must be repeatable. */
 export const Seed: Context.Reference<Draw> = Context.Reference<Draw>("effect-cached/internal/token/Seed", {
   defaultValue: () => drawOfPlatform
 })
 
-/** Bits of somebody's own dice: numbers from 0 to below 1. */
+/** Bits made from numbers between 0 and 1, which a program provides. */
 export const drawWith = (random: () => number): Draw => () =>
   Uint32Array.from({ length: 4 }, () => random() * 0x1_0000_0000)
 
 /**
  * A generator: xoshiro128** of Blackman and Vigna (https://prng.di.unimi.it/xoshiro128starstar.c). Four of its words
- * tell its whole state, so it makes no token of 16 bytes twice.
+ * reveal its whole state, so it makes no token of 16 bytes twice.
  *
  * It takes its seed when it makes its first token: some platforms have no random bits while modules are loaded.
  */
@@ -67,7 +67,7 @@ export const make = (draw: Draw): Tokens => {
   }
 }
 
-/** The generator of a store, which is made outside of any fiber: the first fiber that needs it tells the seed. */
+/** The generator of a store, which is made outside of any fiber: the first fiber that needs it provides the seed. */
 export const lazily = (): (fiber: Fiber.Fiber<any, any>) => Tokens => {
   let tokens: Tokens | undefined
   return (fiber) => tokens ??= make(fiber.getRef(Seed))
@@ -75,7 +75,7 @@ export const lazily = (): (fiber: Fiber.Fiber<any, any>) => Tokens => {
 
 const started = (draw: Draw): Uint32Array => {
   const state = draw()
-  // from zeros alone the generator would never get away
+  // A state of zeros would produce zeros forever.
   if (state.every((word) => word === 0)) state[0] = 1
   return state
 }

@@ -11,7 +11,7 @@ export interface Weighed {
   readonly id: string
   /** The name of the key class, or `undefined` for a string key. */
   readonly keyClass: string | undefined
-  /** The bytes that the entry takes beside its id and its value: more with tags, in front of a store, or with `jitter`. */
+  /** The bytes of the entry besides its id and its value: more with tags, in front of a store, or with `jitter`. */
   readonly entryBytes?: number | undefined
 }
 

@@ -32,7 +32,7 @@ const phrases = [
   [/\bmend(?:s|ed|ing)?\b/i, "\"fix\", \"repair\""],
   [/\bno (?:safe|valid|whole) (?:integer|number|name|key|duration)/i, "\"not a safe integer\""],
   [/\b(?:is|are|was|were) said to\b/i, "\"is declared\", \"claims to\""],
-  [/\bnot any more\b|\bno more\b(?! than)/i, "\"no longer\""]
+  [/\bany more\b|\bno more(?:[.,;:)]|$)/i, "\"no longer\""]
 ]
 
 /** Code and quotations are not English of ours. */

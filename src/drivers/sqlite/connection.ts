@@ -226,7 +226,7 @@ export const listen = (self: Connection): () => ReadonlyArray<Change> => {
       return run(self, read)
     } catch (thrown) {
       if (self.isClosed || known === self.left) throw thrown
-      // Whatever the next database will tell, when it can be opened: knowledge of the former one counts no more.
+      // Knowledge of the former database is void, whatever the next one reports once it can be opened.
       known = self.left
       return gap
     }
@@ -352,7 +352,8 @@ const abandon = (self: Connection, opened: Databases.Opened): true => {
 }
 
 /**
- * If the file is gone, perhaps with its folder, there is no next one to start: a process that opens that begins anew.
+ * If the file is gone, perhaps with its folder, there is no next one to start. The next process that opens it creates
+ * it.
  */
 const startNext = (opened: Databases.Opened): void => {
   try {
@@ -374,8 +375,7 @@ const regainReserve = (self: Connection): void => {
   if (self.hasReserve || opened!.database.isTransaction || now() < self.reserveTriedAt + reserveMillis) return
   self.reserveTriedAt = now()
   self.hasReserve = Reserve.take(reserve)
-  // The processes that could have made room may have ended meanwhile. A database that is too small to help keeps what it
-  // has.
+  // The processes that could have made room may have ended meanwhile. A small database keeps what it has.
   const bytes = room.pageSize * pragma(opened!.database, "page_count")
   if (!self.hasReserve && Reserve.freeBytes(directory) + bytes >= bound) succeeds(() => freeDisk(self, opened!))
 }

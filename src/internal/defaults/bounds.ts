@@ -1,14 +1,16 @@
 /** Bounds of tables, and how much is done in one turn of the event loop. Times are in milliseconds. */
 
-/** What one entry derives from (`inherit: "changes"`). */
+/** Bounds of the sources of one derived entry (`inherit: "changes"`). */
 export const dependencies = {
-  /** ids of one group (what is before their first `:`) known one by one: beyond, a change of any id of the group counts */
+  /**
+   * Ids of one group (the text before the first `:`) that are recorded. Beyond, a change of any id of the group counts.
+   */
   idsOfGroup: 64,
-  /** tags that an entry may have in a store: one with more stays in memory */
+  /** Tags that an entry may have in a store. An entry with more stays in memory. */
   tags: 256
 }
 
-/** Tags whose last invalidation memory keeps, for hard and soft each: a removed one costs misses. */
+/** Tags whose last invalidation memory keeps, hard and soft ones each. A removed one costs misses. */
 export const tagEpochs = 10_000
 
 /** Long keys whose hashes are remembered, and the characters of all of them together. */
@@ -20,27 +22,27 @@ export const knownIds = 1024
 /** Ids that are not loaded again within `retryAfter`. */
 export const throttledIds = 10_000
 
-/** Ids whose stale value is no fallback any more, because a load has answered since. */
+/** Ids whose stale value is no longer a fallback, because a load has answered since. */
 export const answeredIds = 10_000
 
-/** Answers of one call of many that are kept although nobody asked for them, and a tenth of memory at most. */
+/** Answers that one bulk lookup gives beyond its keys and that are kept, up to a tenth of memory. */
 export const unaskedAnswers = 1000
 
-/** Ids of which is remembered that they have changed while calls of many run: beyond, all count as changed till then. */
+/** Changed ids that are remembered while bulk calls run. Beyond, every id counts as changed until then. */
 export const watchedIds = 20_000
 
-/** Tags of what loads have read that are kept, though no load runs that has read it. */
+/** Tags read by loads that are kept after those loads have ended. */
 export const keptDependencies = 1000
 
 /** Key classes whose tag versions are kept between two polls. */
 export const knownTagVersions = 1000
 
-/** Key classes that are remembered to find two with the same ids: of one that is not, nobody is told. */
+/** Key classes that are remembered to find two with the same ids. Later classes are not checked. */
 export const keyClasses = 1000
 
 /**
- * Transactions: what one may write, in steps and in bytes of values; its time, in all tries; and how often it is tried again
- * after a conflict, with pauses that grow from the first.
+ * Transactions: the most that one may write, in steps and in bytes of values; its time limit over all attempts; and how
+ * often it is tried again after a conflict, with growing pauses.
  */
 export const transaction = {
   steps: 20_000,
@@ -51,74 +53,80 @@ export const transaction = {
 }
 
 /**
- * Updates (`Cached.update`): how often one is tried where others write meanwhile, with pauses that grow from the first up
- * to the longest; and how long a function that takes its time keeps the other updates of its key waiting.
+ * Updates (`Cached.update`): how often one is tried while others write the key, with pauses that grow from the first up
+ * to the longest; and how long a slow function delays the other updates of its key.
  */
 export const update = { tries: 30, firstMillis: 1, mostMillis: 250, turnMillis: 1000 }
 
-/** The outbox of SQL transactions: from which age on a row is one of a process that died, and how often it is looked for. */
+/**
+ * The outbox of SQL transactions: the age at which a row counts as left by a dead process, and how often rows are
+ * checked.
+ */
 export const outbox = { olderMillis: 5000, everyMillis: 10_000 }
 
-/** How seldom the beginning of an incident of the store is logged. */
+/** The shortest time between two log lines about the beginning of an incident of the store. */
 export const incidentMillis = 10_000
 
 /** Warnings that are logged once each. */
 export const onceWarnings = 1000
 
-/** Parts of a value that are looked at to estimate its size. */
+/** Parts of a value that are inspected to estimate its size. */
 export const lookedAtOfValue = 1000
 
-/** Results of a key class of which each is checked by its schema where there is no store, and how large they may be. */
+/** Results of a key class that are checked by its schema if there is no store, and the largest size that is checked. */
 export const checkedResults = 100
 export const checkedBytes = 100_000
 
-/** Parts of a value that are looked at, to see whether it may be a resource. */
+/** Parts of a value that are inspected to see whether it may be a resource. */
 export const lookedAtParts = 100
 
-/** Events or removals that are kept for a slow listener; beyond, the oldest are lost. */
+/** Events or removals that are kept for a slow listener. Beyond, the oldest are lost. */
 export const waitingEvents = 1024
 
 /** Characters of a value that `Cached.logEvents` shows. */
 export const loggedCharacters = 200
 
-/** Parts of a value that is shown as a whole: of a larger one only the beginning is looked at. */
+/** The most parts of a value that is shown whole. Only the beginning of a larger one is inspected. */
 export const previewedParts = 1000
 
 /** Links of a load's span to the spans of its callers: as many as OpenTelemetry keeps. */
 export const spanLinks = 128
 
-/** Refreshes that wait for a slot, a batch counting as one: beyond, the one that was asked for first is dropped. */
+/** Refreshes that wait for a slot; a batch counts as one. Beyond, the oldest is dropped. */
 export const queuedRefreshes = 1000
 
-/** Loads whose callers did not wait for the write (`waitForWrite: false`): beyond, they do. */
+/** Loads whose callers do not wait for the write (`waitForWrite: false`). Beyond, they wait. */
 export const writesBehind = 1000
 
 /** Answers to callers, interruptions and starts of refreshes before other fibers and timers get a turn. */
 export const jobsOfTurn = 256
 
-/** How often what has expired leaves memory, while the cache is used. */
+/** How often expired entries are removed from memory while the cache is used. */
 export const sweepEveryMillis = 1000
 
-/** Entries whose deadlines are looked at in one step: a memory with a million of them would hold the event loop. */
+/** Entries whose deadlines are checked in one step. A million of them would block the event loop. */
 export const enteringDeadlines = 1024
 
 /** Ids in one step: of an invalidation of many ids or by pattern, and of `entries`. */
 export const chunk = 256
 
 /**
- * Operations on many ids: plain steps before other fibers get a turn, `firstSteps` of them and then up to `steps` while
- * they are quick; `concurrency` operations that may wait.
+ * Operations on many ids: synchronous steps before other fibers get a turn, `firstSteps` at first and up to `steps`
+ * while they are quick; and how many operations may wait at once.
  */
 export const many = { firstSteps: 8, steps: 64, concurrency: 16 }
 
-/** How many flights of a call for many keys ask the store at once: more while it answers all of them quickly. */
+/** How many flights of a bulk call ask the store at once. The number grows while the store answers quickly. */
 export const groups = { first: 256, least: 64, most: 2048, quickMillis: 25 }
 
-/** How long plain steps may go on before other fibers and timers get a turn. */
+/** How long synchronous steps may run before other fibers and timers get a turn. */
 export const turnMillis = 5
 
-/** Invalidations of one fiber that are repeated when it ends, where its SQL transaction does not say when it does. */
+/** Invalidations of one fiber that are repeated when it ends, if the end of its SQL transaction is unknown. */
 export const repeatsOfFiber = 1000
 
-/** Calls of each combinator whose options are checked where it is called; those of later ones before their first load. */
+/**
+ * Calls of each combinator whose options are checked at the call. Options of later calls are checked before their first
+ * load.
+ */
 export const checkedCalls = 1000

@@ -36,9 +36,9 @@ export const snapshot = {
   betweenMillis: 0.05,
   /** How long one lasts at most. */
   longestMillis: 1,
-  /** There is none where a step goes on for longer than this after a read: others wait for 5 ms. */
+  /** No transaction is used if a step runs for longer than this after a read, because others wait for 5 ms. */
   idleMillis: 4,
-  /** That lasts so many times as long as the step went on, and then until a step has ended in time. */
+  /** That lasts this many times as long as the step ran, and then until a step ends in time. */
   mistrust: 10
 }
 
@@ -46,7 +46,7 @@ export const snapshot = {
 export const writeQueue = {
   /** After this part of a turn the next writes wait for a later one. */
   aloneMillis: 2,
-  /** So many of those that have waited run together, one such group after the other. */
+  /** How many waiting writes run together, one group after the other. */
   together: 64,
   /** A turn in which groups run ends after this time. */
   turnMillis: 10,
@@ -57,10 +57,10 @@ export const writeQueue = {
   ordinaryMillis: 0.5
 }
 
-/** Markers that a database keeps at most: one for so many bytes of its `maxSize`. A marker takes some 100 bytes. */
+/** The most markers of a database: one for each of this many bytes of `maxSize`. A marker takes about 100 bytes. */
 export const markerShare = 1024
 
-/** Entries of which `CacheLayer.disk` remembers that this process has read them. */
+/** How many entries `CacheLayer.disk` remembers as read by this process. */
 export const readsRemembered = 10_000
 
 /** How `CacheLayer.files` measures a folder. */

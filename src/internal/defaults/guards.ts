@@ -2,22 +2,22 @@
 
 /** Options of guards. */
 export const guard = {
-  /** `locked`: without end */
+  /** `locked`: no limit. */
   waitMillis: Infinity,
-  /** `circuitBreaker`, where it is told no condition: failures in a row */
+  /** `circuitBreaker` without a condition: failures in a row. */
   failures: 5,
   minimumCalls: 10,
   windowMillis: 60_000,
   openMillis: 30_000,
   probeMillis: 30_000,
-  /** `bloom`: the share of items that are taken for added, and were not */
+  /** `bloom`: the share of items reported as added that were not. */
   errorRate: 0.01
 }
 
 /**
- * State of guards. In memory so many `states` of a kind are kept, and each new one looks at `looksOfNew` others to remove
- * those that have expired. A log has `longestLog` times at most. A circuit that nobody asks for is forgotten after
- * `idleMillis`. A place that has failed is asked again after `restMillis`. Windows, bans and open times are a century at most.
+ * State of guards. Memory keeps `states` of a kind, and each new one checks `looksOfNew` others and removes the expired
+ * ones. A log has at most `longestLog` times. An unused circuit is forgotten after `idleMillis`. Storage that has
+ * failed is asked again after `restMillis`. Windows, bans and open times last a century at most.
  */
 export const guards = {
   states: 100_000,
@@ -29,8 +29,8 @@ export const guards = {
 }
 
 /**
- * Filters: bytes of a block, layers of a filter, blocks in one step, filters that a process remembers, and what is
- * refused because a memory or a number has no room for it.
+ * Filters: bytes of a block, layers of a filter, blocks in one step, filters that a process remembers, and the limits
+ * of memory and of numbers beyond which a filter is refused.
  */
 export const filters = {
   blockBytes: 4096,

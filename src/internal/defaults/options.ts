@@ -6,62 +6,62 @@ export const noReadDefaults = {}
 
 /** Options of layers. */
 export const layer = {
-  /** entries in memory */
+  /** Entries in memory. */
   capacity: 10_000,
-  /** no curve of hit ratios is drawn */
+  /** No curve of hit ratios is drawn. */
   curve: false,
-  /** each entry counts as one */
+  /** Each entry counts as one. */
   weigher: undefined,
-  /** the budget: all store steps of one read together */
+  /** The budget: all store steps of one read together. */
   storeTimeoutMillis: 500,
   leaseMillis,
-  /** none: a load waits for another process as long as that renews its lease */
+  /** None: a load waits for another process as long as that renews its lease. */
   waitMillis: undefined,
   maxLoadMillis,
-  /** how long memory is used while changes by other processes cannot be read */
+  /** How long memory is used while changes by other processes cannot be read. */
   maxStalenessMillis: 10_000,
-  /** what entries take over from values that caches served inside their loads */
+  /** The part of cached values that entries inherit when their loads read them. */
   inherit: "life" as const,
-  /** how long closing waits for loads with callers */
+  /** How long closing waits for loads with callers. */
   shutdownMillis: 5000,
-  /** who may wait for a load */
+  /** Which callers may wait for a load. */
   flights: "shared" as const
 }
 
 /** Streams. */
 export const streams = {
-  /** how large a stored stream may be, in bytes: 16 MiB */
+  /** How large a stored stream may be, in bytes: 16 MiB. */
   maxBytes: 16_777_216,
-  /** in a folder: the share of its `maxSize` */
+  /** In a folder, the share of its `maxSize`. */
   shareOfMaxSize: 0.125,
-  /** how long a run may take whose stream is stored */
+  /** How long a run may take whose stream is stored. */
   maxRunMillis: 3_600_000,
-  /** the longest `ttl` that a function may give */
+  /** The longest `ttl` that a function may give. */
   maxTtlMillis: 86_400_000,
-  /** where a page is cut, in bytes */
+  /** Where a page is cut, in bytes. */
   pageBytes: 64 * 1024,
-  /** the pages that a run keeps for who is behind, where it is not stored */
+  /** The pages that a run without storage keeps for consumers that are behind. */
   windowPages: 16,
-  /** the pages of a store that are read before a consumer asks for them */
+  /** The pages of a store that are read before a consumer asks for them. */
   pagesAhead: 2,
-  /** how long a consumer that is behind them may hold others up */
+  /** How long a consumer that is behind these pages may delay the others. */
   lagMillis: 5000,
-  /** up to so many bytes the pages of a stream are in memory beside its manifest */
+  /** The pages of a stream stay in memory with its manifest up to this many bytes. */
   decodedBytes: 1_048_576,
-  /** how long the pages of a run are kept that another one has replaced, for its readers */
+  /** How long the pages of a replaced run are kept for its readers. */
   replacedMillis: 60_000,
-  /** of more pages than this the oldest go before their time */
+  /** Above this number of pages, the oldest are removed early. */
   replacedPages: 500,
-  /** how often that is looked at */
+  /** How often these limits are checked. */
   replacedLookMillis: 1000,
-  /** so many such runs are remembered; the pages of others expire */
+  /** How many replaced runs are remembered. The pages of others expire. */
   replacedRuns: 1000
 }
 
 /** Refreshes in the background. */
 export const refresh = {
   concurrency: 16,
-  /** one refresh, retries included */
+  /** One refresh, retries included. */
   timeoutMillis: 60_000
 }
 
@@ -92,7 +92,7 @@ export const folders = {
   files: { leastMaxSize: 1, valueShare: 1 }
 }
 
-/** A database of a browser: `maxSize` in bytes, the limits of its options, and how long the browser may take to open it. */
+/** A database of a browser: `maxSize` in bytes, the limits of its options, and the time limit for opening it. */
 export const browser = { maxSize: 104_857_600, leastMaxSize: 64 * 1024, valueShare: 0.25, openMillis: 10_000 }
 
 /** How long a stale value is served without another load, after a load failed. */
@@ -110,15 +110,15 @@ export const dynamic = { hits: 3, refreshAfter: 1, ttl: "24 hours" } as const
 /** `Cached.increment` */
 export const incrementBy = 1
 
-/** `Cached.warm`; of a chunk so many failed keys are named in the log */
+/** `Cached.warm`. The log names up to `named` failed keys of a chunk. */
 export const warm = { concurrency: 16, chunk: 100, named: 10 }
 
-/** `ChaosStore` and `SeededScheduler` */
+/** `ChaosStore` and `SeededScheduler`. */
 export const testing = {
   lateMillis: 1000,
   yieldChance: 0.1,
   maxTasks: 1_000_000,
-  /** how far `withTimePassing` moves the clock at once, and how far in all */
+  /** How far `withTimePassing` moves the clock at once, and how far in all. */
   stepMillis: 50,
   atMostMillis: 24 * 60 * 60 * 1000
 }

@@ -20,7 +20,7 @@ export const connection = {
   firstPauseMillis: 50,
   /** The longest of these pauses. */
   longestPauseMillis: 2000,
-  /** The pause after a refusal that waiting does not mend. */
+  /** The pause after a refusal that waiting does not resolve. */
   refusedMillis: 60_000,
   /** How many commands may wait for their answers. */
   pending: 100_000,

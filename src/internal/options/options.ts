@@ -44,7 +44,7 @@ export const within = <A>(call: string, check: () => A): A => {
 export const namesIn = (...lists: ReadonlyArray<Iterable<string>>): ReadonlySet<string> =>
   new Set(lists.flatMap((list) => Array.from(list)))
 
-/** Throws for the first option that is not in `known`; `homes` names the right option in place of one of another cache. */
+/** Throws for the first option that is not in `known`. `homes` names the right option for one of another cache. */
 export const refuseUnknown = (
   what: string,
   options: object,
@@ -103,8 +103,8 @@ export const isListOfText = (value: unknown): value is ReadonlyArray<string> =>
   Array.isArray(value) && value.every((one) => typeof one === "string")
 
 /**
- * Throws a `CacheConfigError` for an invalid value of an option. `of` names the called function or layer, and `beside` holds
- * the other options.
+ * Throws a `CacheConfigError` for an invalid value of an option. `of` names the called function or layer, and `beside`
+ * holds the other options.
  */
 type Check<A> = (given: A, of: string, beside?: object) => void
 

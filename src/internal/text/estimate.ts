@@ -6,18 +6,18 @@ const word = 8
 /** The bytes besides the content: the header of an object. An array or table behind it has two words of its own. */
 const bytesOf = {
   object: 3 * word,
-  /** an object without fields has room for some */
+  /** An object without fields has room for some. */
   emptyObject: 7 * word,
   array: 4 * word,
   table: 2 * word,
   string: 2 * word,
-  /** a number that is no short whole one, outside of lists of numbers */
+  /** A number that is not a small integer, outside of lists of numbers. */
   number: 2 * word,
   function: 8 * word,
   date: 12 * word,
   view: 13 * word,
   buffer: 12 * word,
-  /** the frames of its stack */
+  /** The frames of its stack. */
   error: 32 * word
 }
 
@@ -64,7 +64,7 @@ const look = (state: Look, value: unknown): number => {
 }
 
 const lookInto = (state: Look, value: object): number => {
-  // what refers to it has a field for that
+  // The reference to it has a field of its own.
   if (state.seen.has(value)) return 0
   if (state.left <= 0) return bytesOf.object
   state.seen.add(value)
@@ -85,7 +85,7 @@ const lookIntoArray = (state: Look, value: ReadonlyArray<unknown>): number => {
   const { length } = value
   if (length === 0) return bytesOf.array
   const bytes = bytesOf.array + bytesOf.table + length * word
-  // a list of numbers has them in its places
+  // A list of numbers holds them in place.
   return typeof value[0] === "number" && typeof value[length - 1] === "number"
     ? bytes
     : bytes + sample(state, value, length)
@@ -104,14 +104,14 @@ const placesOf = ({ size }: { readonly size: number }): number => {
 const lookIntoFields = (state: Look, value: object): number => {
   const names = Object.keys(value)
   const { length } = names
-  // a getter is not called: it may do anything
+  // Getters may have effects, so they are not called.
   const own = names.map((name) => Object.getOwnPropertyDescriptor(value, name)?.value as unknown)
   const header = length === 0 ? bytesOf.emptyObject : bytesOf.object
   const bytes = header + sample(state, own, length) + (value instanceof Error ? bytesOf.error : 0)
   return length <= mostFields ? bytes + length * word : bytes + length * bytesOfNamed + sample(state, names, length)
 }
 
-/** The parts that are looked at, and as much for each of the others. */
+/** The size of the inspected parts, extrapolated to all parts. */
 const sample = (state: Look, parts: Iterable<unknown>, count: number): number => {
   let sum = 0
   let looked = 0

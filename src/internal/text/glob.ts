@@ -12,9 +12,9 @@ import { CacheConfigError } from "../../CacheError.ts"
 
 export interface Glob {
   readonly pattern: string
-  /** every match begins with it: the text before the first special character */
+  /** Every match begins with it: the text before the first special character. */
   readonly prefix: string
-  /** it has no special character, so it matches only itself */
+  /** It has no special character, so it matches only itself. */
   readonly isLiteral: boolean
   readonly matches: (text: string) => boolean
 }
@@ -30,7 +30,7 @@ export const make = (pattern: string): Glob => {
 
 const anyRun = "*"
 
-/** any run of characters, or a test of one */
+/** Any run of characters, or a test of one. */
 type Token = typeof anyRun | ((codePoint: number) => boolean)
 
 const parse = (pattern: string): ReadonlyArray<Token> => {
@@ -86,7 +86,7 @@ const invalid = (pattern: string, problem: string): CacheConfigError =>
 const matchAll = (tokens: ReadonlyArray<Token>, text: string): boolean => {
   let next = 0
   let at = 0
-  // the token after the last `*`, and the end of its run in the text so far
+  // The token after the last `*`, and the end of its run in the text so far.
   let afterRun = -1
   let runEnd = 0
   while (at < text.length) {

@@ -1,4 +1,4 @@
-/** Values as text of a bounded length: for one line of a log the work must be bounded too. */
+/** Values as text of bounded length. A line of a log must take bounded work, too. */
 import * as Formatter from "effect/Formatter"
 import { previewedParts } from "../defaults/bounds.ts"
 
@@ -8,7 +8,7 @@ export const preview = (value: unknown, characters: number): string => {
   return text.length <= characters ? text : `${text.slice(0, characters)}…`
 }
 
-/** Whether a value has few parts, and none that nobody can count: an iterator is used up by who looks at it. */
+/** Whether a value has few parts, all of which can be counted. Counting would use up an iterator. */
 const isSmall = (root: unknown): boolean => {
   const waiting = [root]
   let parts = 0
@@ -23,7 +23,7 @@ const isSmall = (root: unknown): boolean => {
     }
     return true
   } catch {
-    // a proxy of the user's
+    // The value may be a proxy of the program.
     return false
   }
 }
@@ -64,7 +64,7 @@ const beginOf = (root: unknown, characters: number): string => {
     else if (value instanceof Map) within("Map([", () => writeAll(value, write), "])")
     else if (value instanceof Set) within("Set([", () => writeAll(value, write), "])")
     else if (ArrayBuffer.isView(value)) text += `${nameOf(value)}(${value.byteLength} bytes)`
-    // what it writes of itself may leave out a secret, and may be long
+    // Its own text may hide a secret, and may be long.
     else if (hasText(value)) text += `${nameOf(value)}(…)`
     else if (nameOf(value) === "Object") within("{", () => writeFields(value), "}")
     else within(`${nameOf(value)}({`, () => writeFields(value), "})")
@@ -93,7 +93,7 @@ const beginOf = (root: unknown, characters: number): string => {
   return text
 }
 
-/** Whether it says itself how it is written. */
+/** Whether a value defines its own text. */
 const hasText = (value: object): boolean =>
   !Array.isArray(value) && "toString" in value && value.toString !== Object.prototype.toString
 

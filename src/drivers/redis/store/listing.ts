@@ -41,7 +41,7 @@ export const scanCounters = (self: StoreState, prefix: string): Stream.Stream<Na
       )
   })
 
-/** Counts entries. Reads the beginning of each value, to leave out the marks in place of values that the server refused. */
+/** Counts entries. Reads the beginning of each value, to leave out marks for values that the server refused. */
 export const size = (self: StoreState): Operation<number> =>
   Effect.suspend(() => {
     const { keys, wire } = self.session

@@ -2,9 +2,9 @@
  * Reads that follow one another in one step of the program are one transaction: to begin and to end one takes SQLite
  * longer than to find a small entry.
  *
- * The program cannot tell it from reads that are transactions of their own: within one step it hears nothing of what
- * other processes have done, and what this one does ends the snapshot. It is not kept for long, because it keeps others
- * from emptying the log, and a step may take long: programs whose steps go on for long after their reads have none.
+ * The program cannot distinguish it from reads that are transactions of their own: within one step it cannot learn of
+ * changes by other processes, and its own changes end the snapshot. It is short, because it prevents others from
+ * emptying the log. Programs whose steps run for long after their reads have no snapshot.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { snapshot as limits } from "../../../internal/defaults/folders.ts"
@@ -25,7 +25,7 @@ export interface Snapshot {
   readAt: number
   /** The operation of this thread after which it began. */
   bornIn: number
-  /** The last step that showed it did not go on for long after its reads. */
+  /** The last measured step ended soon after its reads. */
   isTrusted: boolean
   mistrustedUntil: number
 }

@@ -1,6 +1,6 @@
 /**
- * Tells of entries of an earlier process in a storage that is not said to last: the markers of their tags were in the
- * memory of that process, so each of them is a miss.
+ * Warns of entries of an earlier process in a storage that is not declared as lasting. The markers of their tags were
+ * in the memory of that process, so each of them is a miss.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -14,7 +14,7 @@ import type { ProcessTags } from "./markers.ts"
 export type Look = (entry: Stored | undefined) => void
 
 export const lookFor = ({ capabilities, name }: Pick<Storage, "name" | "capabilities">, table: ProcessTags): Look => {
-  // the first ones are of an earlier process where there are any, and later reads cost nothing
+  // If there are any, the first reads find them. Later reads cost nothing.
   let left = capabilities?.lasting === false ? 0 : firstEntries
   return (entry) => {
     if (left === 0 || entry === undefined) return
