@@ -209,7 +209,7 @@ export interface Store {
   readonly transact?: ((request: TransactRequest) => Effect.Effect<Transacted, StoreError>) | undefined
   /**
    * The changes that other processes make from now on: endless if `capabilities.changes`, empty otherwise. It begins
-   * with `Coherent` as soon as it listens. If it cannot listen any more it fails or ends; changes until it runs again
+   * with `Coherent` as soon as it listens. If it can no longer listen, it fails or ends; changes until it runs again
    * are lost.
    *
    * The engine follows it if there is no `changesUnsafe`. Before `Coherent`, and after the stream has ended, the

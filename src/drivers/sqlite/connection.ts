@@ -145,7 +145,7 @@ export const inPages = function*<A>(self: Connection, read: (tables: Tables) => 
 
 /**
  * Runs an operation, and once more in another database if this one is unusable, or if the operation has written into
- * one that is not in use any more.
+ * one that is no longer in use.
  */
 export const run = <A>(self: Connection, operation: () => A, kind = reading): A => {
   const wasRunning = self.isRunning
@@ -305,7 +305,7 @@ const invalidateAgain = (self: Connection, { batch, counters, entries, leases, t
 // leaving
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Leaves a database that is not in use any more, and answers whether it was one. */
+/** Leaves a database that is no longer in use, and answers whether it was one. */
 const leaveFormer = (self: Connection, kind?: Kind): boolean => {
   endSnapshot(self)
   const { opened, wal } = self

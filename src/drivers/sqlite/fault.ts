@@ -24,7 +24,7 @@ const noRoomForIndex = 10 | 19 << 8
 
 const shortRead = 10 | 2 << 8
 
-/** The file cannot be written any more because it is not where it was opened. */
+/** The file can no longer be written, because it is not where it was opened. */
 const moved = 8 | 4 << 8
 
 /**

@@ -2,7 +2,7 @@
  * The databases of a directory: `cache.v<format>.<n>.db`. The one with the highest number is in use. Making a file with
  * the next number takes all processes there: that needs no room on the disk, and nothing that could be half written.
  *
- * A database that must not be used any more is not renamed, emptied or taken up again while others have it open: the
+ * A database that must no longer be used is not renamed, emptied or taken up again while others have it open: the
  * next one is started beside it. Releases of another format have files of their own, so two releases can use one
  * directory.
  *

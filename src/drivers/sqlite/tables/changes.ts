@@ -49,7 +49,7 @@ export const tagsChanged = (self: Changes, tags: ReadonlyArray<string>): void =>
 }
 
 /**
- * Room was made: known versions of these tags must not be used any more. This process reports it too: it must not rely
+ * Room was made: known versions of these tags must no longer be used. This process reports it too: it must not rely
  * on a report of the change that would have ended the marker of an id.
  */
 export const markersDropped = (self: Changes, tags: ReadonlyArray<string>): void => recordTags(self, tags, noOrigin)
