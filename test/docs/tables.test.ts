@@ -14,7 +14,7 @@ const read = (file: string): string => readFileSync(join(root, file), "utf8")
 
 // Most tables are in docs/options.md; those of guards, memory, tests and updates stand on the pages of their subjects.
 const lists = pages
-  .filter((page) => /^docs\/(options|guards|memory|testing|entries|update)(\/|\.md$)/.test(page))
+  .filter((page) => /^docs\/(options|guards|memory|testing|update)(\/|\.md$)/.test(page))
   .flatMap((page) => listsOf(read(page)))
 
 describe("the tables of the documentation", () => {
