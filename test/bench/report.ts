@@ -56,7 +56,7 @@ const alone = { subject: "CacheLayer.disk", peer: "no cache" } as const
 const checks: ReadonlyArray<Check & { readonly title: string }> = [
   {
     case: "hit",
-    title: "Hit in memory, string key, beside the least",
+    title: "Hit in memory, string key, against the floor",
     subject: "Cached.ttl(effect, …), string",
     peer: "the floor, string",
     atMost: 1.2,
@@ -83,7 +83,7 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
   },
   {
     case: "many",
-    title: "The same of payloads, of which keys are made",
+    title: "The same from payloads, with a new key for each",
     subject: "Cached.many",
     peer: "Cached.fn, one by one",
     atMost: 0.6,
@@ -98,7 +98,7 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
   },
   {
     case: "traces",
-    title: "Recorded accesses: what is left between LRU and the optimum",
+    title: "Recorded accesses: distance left from LRU to the optimum",
     subject: "left: Eviction.adaptive",
     peer: "left: Eviction.lru",
     atMost: 0.46,
@@ -127,18 +127,24 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
   },
   { case: "strategies", title: "Hit of `Cached.sliding`", subject: "Cached.sliding", peer: "Cached.ttl", atMost: 1.2 },
   { case: "strategies", title: "Hit of `Cached.maxHits`", subject: "Cached.maxHits", peer: "Cached.ttl", atMost: 1.2 },
-  { case: "listeners", title: "Hit in memory, with a listener", subject: "a listener", peer: "nobody", atMost: 1.15 },
   {
     case: "listeners",
-    title: "The same to `Cached.events`",
+    title: "Hit in memory, with a listener",
+    subject: "a listener",
+    peer: "no listener",
+    atMost: 1.15
+  },
+  {
+    case: "listeners",
+    title: "The same with `Cached.events`",
     subject: "Cached.events",
-    peer: "nobody",
+    peer: "no listener",
     atMost: 1.25,
     goal: 1.15
   },
   {
     case: "guards",
-    title: "`Guard.rateLimit`, a call that it lets through",
+    title: "`Guard.rateLimit`, a call that passes",
     subject: "Guard.rateLimit",
     peer: "RateLimiter, fixed window",
     atMost: 1.2
@@ -152,14 +158,14 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
   },
   {
     case: "guards",
-    title: "`Guard.slidingRateLimit` of two numbers",
+    title: "`Guard.slidingRateLimit` with counters",
     subject: "Guard.slidingRateLimit, counter",
     peer: "RateLimiter, fixed window",
     atMost: 1.2
   },
   {
     case: "guards",
-    title: "The same of a log",
+    title: "The same with a log",
     subject: "Guard.slidingRateLimit",
     peer: "RateLimiter, fixed window",
     atMost: 2
@@ -257,7 +263,7 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
   },
   {
     case: "markers",
-    title: "A write by hand on disk, from which nothing derives",
+    title: "A write by hand on disk, without derived entries",
     subject: "Cached.set",
     peer: "markers left alone",
     atMost: 1.03
@@ -300,14 +306,14 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
   },
   {
     case: "changes",
-    title: "An invalidation on Redis is heard by another process",
+    title: "An invalidation on Redis reaches another process",
     subject: "an invalidation",
     peer: "5 ms",
     atMost: 1
   },
   {
     case: "changes",
-    title: "Seven processes that wait for a load are served",
+    title: "Seven processes waiting for a load are served",
     subject: "seven who wait for a load",
     peer: "5 ms",
     atMost: 1
@@ -321,12 +327,12 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
   },
   {
     case: "changes",
-    title: "100,000 removals of others are heard: longest turn",
+    title: "100,000 removals by others arrive: longest turn",
     subject: "100,000 removals, the longest turn",
     peer: "20 ms",
     atMost: 1
   },
-  { case: "memory", title: "Bytes an entry", subject: "effect-cached", peer: "Effect Cache", atMost: 0.49, goal: 0.4 },
+  { case: "memory", title: "Bytes per entry", subject: "effect-cached", peer: "Effect Cache", atMost: 0.49, goal: 0.4 },
   { case: "imports", title: "Importing the root", subject: "effect-cached", peer: "its effect modules", atMost: 1.3 }
 ]
 
@@ -357,7 +363,7 @@ const cellsOf = (results: Results, check: typeof checks[number]): Cells => [
   check.goal === undefined ? "" : `${check.goal}`
 ]
 
-const head = ["what", "beside", "ratio", "at most", "goal"]
+const head = ["measured", "compared with", "ratio", "limit", "goal"]
 
 export const ratios = (results: Results): string =>
   table([head, ...measured(results).map((check) => cellsOf(results, check))])
@@ -457,7 +463,7 @@ const shares = (values: ReadonlyArray<Values>): string =>
 
 const units: { readonly [name in Case]?: string } = {
   bytes: "bytes per hit",
-  memory: "bytes an entry",
+  memory: "bytes per entry",
   sizes: "bytes of ten thousand records"
 }
 
@@ -477,136 +483,84 @@ const whenMeasured = (
   text: (values: ReadonlyArray<Values>) => string
 ): string | undefined => values && text(values)
 
-/** The page: what was measured now, and of the rest what the former page says. */
-export const document = (results: Results, former: string): string =>
-  `${
-    [
-      `# Benchmarks
+/** The texts of a page that are not empty, one after the other. */
+const joined = (parts: ReadonlyArray<string>): string => `${parts.filter((part) => part !== "").join("\n\n")}\n`
 
-Written by \`npm run bench\`, which fails where a ratio is over its limit. \`npm run bench -- hit miss\` measures these
-sections, and leaves the others as they are; \`npm run bench -- --quick\` measures less and writes nothing.
+const summary = (results: Results, former: string): string =>
+  joined([
+    `# Benchmarks
 
-${allRatios(results, former)}
+This page compares effect-cached with its peers, as \`npm run bench\` measured it on one machine.
 
-Smaller is better. A goal is what we would like; the limit is what we promise.
+\`\`\`sh
+npm run bench              # measures everything, and fails if a ratio exceeds its limit
+npm run bench -- hit miss  # measures these sections, and leaves the others as they are
+npm run bench -- --quick   # measures less, and writes nothing
+\`\`\`
 
-## How it is measured
+Smaller ratios are better. The limit is a promise, which the command checks; a goal is a wish.
+[Method](benchmarks/method.md) explains each row, and [hit ratios](benchmarks/hit-ratios.md) compares eviction policies.
 
-- **In one run.** Both sides of a ratio run in one process, in turn, many short rounds each after a warm-up, through the
-  same loop in one fiber (a generator that yields one read after the other). A subject's time is the lower quartile of
-  its rounds: what is far above it is the work of another process. Of five processes the median ratio counts.
-- **Hit in memory.** 250 keys a subject, all stored. Effect \`Cache\` has a time to live too; every combinator has been in
-  use in the process, so that nothing is compiled for one of them only. A fresh key object is made for every read: a
-  \`Data.Class\` for Effect \`Cache\`, an instance of a \`CacheKey.Class\` here.
-- **Beside the least.** The floor is an \`Effectable\` made for each read: it takes a service from the fiber, looks its id
-  up in that service's \`Map\`, reads the fiber's clock once and returns the stored \`Exit\`. Each id has a record of its
-  own. For the key of one field, the floor makes its id with a template literal.
-- **Miss.** Each read asks for a key that nobody asked for before; its load ends at once, and its entry takes the place
-  of another one of ten thousand.
-- **Recorded accesses.** Ten traces (\`test/bench/traces/README.md\`) at three sizes each, through the policy alone; of five
-  seeds the median counts. 1 is where LRU is, and 0 Belady's optimum, which knows what comes.
-- **Hit in a full memory.** Ten thousand entries, some of which are read most, in three caches of one process: \`Eviction.lru\`,
-  the default, and the default with a curve. A hundred hits are one call.
-- **A million entries expire** within one second, in a cache without a bound that is asked fifty times a second: the longest turn of
-  the event loop in processor time, collections of the heap included.
-- **Reads of a full cache.** Each cache in a process of its own, through its own interface: \`yield*\` in a fiber, \`await\`, or a
-  call. 100,000 ids of which few are read most (zipf), twice as many in a row as there is room for (scan), and every fourth
-  read one of the scan (mixed). Each read is measured, after 200,000.
-- **Many at once.** A thousand keys that are all stored, read by one \`Cached.many\` and one by one: the payloads are the
-  same, and a key and its id are made of each in both.
-- **A stored stream** is served from memory, and collected; \`Stream.fromIterable\` gives the same numbers in chunks of the
-  same size.
-- **With a listener.** The same hit with a string key, of a cache that has a listener, beside one that has none. Both
-  count it for \`Cached.stats\`. Ten thousand events come before \`Cached.events\` can read them, more than it keeps.
-- **10,000 callers** ask at once for a key that is not there; the load ends when the last has come. A second load fails
-  the run.
-- **Hit on disk.** \`CacheLayer.disk\` with \`memory: false\` beside a prepared \`SELECT\` of \`node:sqlite\` and
-  \`JSON.parse\`, both of the same record of about 300 bytes. The disk store also checks a checksum and the deadlines, and
-  a key class what its schema says. Both databases fit into the page cache. Reads that follow one another in one step of
-  the program are one transaction of the store; a read that comes alone is one of its own, as each of those beside it.
-- **In front of a shared folder.** The same hit in memory under \`CacheLayer.disk\`, which follows what other processes
-  do to the folder, beside \`CacheLayer.memory\`; and under \`CacheLayer.redis\`, which is told by its server.
-- **Hit on Redis.** \`CacheLayer.redis\` with \`memory: false\`, fifty reads at once, beside \`GET\` of the client and
-  \`JSON.parse\`: the time of this process' processor, not the time that it waits. \`Persistence\` of Effect reads the
-  same key class, with a new key object a read. Ten thousand at once are one \`Cached.many\`, beside pipelined \`MGET\` of
-  200 keys each.
-- **Write on disk.** \`acquire\` and \`commit\` of \`SqliteStore\`, each a transaction, beside one \`INSERT OR REPLACE\` of
-  \`node:sqlite\` in a transaction of its own, with the same pragmas; the record is replaced in both.
-  The folder of the store has not changed for some seconds, as in a program that runs for longer than that.
-- **A transaction on disk** sets a hundred keys, in front of \`CacheLayer.disk\`: the whole of \`Transaction.run\`,
-  and its commit alone, from the end of the effect on. One
-  transaction of \`node:sqlite\` writes the same rows, of which one tells other processes of the change, into the same tables:
-  values are encoded, and framed with their checksums, by the same code. Under locks each key has a lock, in all processes
-  of the folder, before it is set: each takes a small transaction of its own in the file of locks.
-- **A load that reads 10 cached values**, each by a cached effect, in memory: each time the values are there, and what is
-  made of them is not. It is stored in both; with \`inherit: "changes"\` it depends on the values.
-- **A write by hand on disk**, from which nothing derives: \`Cached.set\`, which deletes the markers of its id where there are
-  any, beside the same sources with that one step taken out, each on a folder of its own.
-- **Eight writers at full speed**, each a process that writes 20 kB after the other for some seconds: the longest turn of
-  all event loops, and the median of what 99 of 100 turns of each stay below. \`node:sqlite\` has the same pragmas and empties
-  its log where it is too large. With more writers than cores a turn is mostly waiting for a core.
-- **Opening a million entries**: \`SqliteStore.make\`, one hit, and closing.
-- **Size.** The files of ten thousand such records, after closing, beside the length of their JSON.
-- **Eight processes** are connected and warm, then ask at once for a key that nobody has. Its load takes 200 ms and notes
-  itself in a file; the time ends when the last is served. With 500 callers each and a load of 50 ms (fibers of one program, or
-  promises), those that share a Redis are beside each other, and the fastest of the others counts, however often it loads.
-  Warm is a process that has asked 300 times for a key of all; one that has just begun still compiles, and 500 callers take
-  it three times as much processor time.
-- **What others change on Redis.** Another process invalidates what this one has in memory: the time from the call until the
-  entry is gone there. Seven processes wait for the load of an eighth: the time from its commit on the server, as
-  that tells itself, until one is served, the median of all. A load is an \`acquire\` and a \`commit\`, one after the other,
-  while the other process invalidates tags that none of them has, and while it does not. And 100,000 entries in memory are
-  removed on the server, as one pipeline: the longest turn of the event loop in processor time, collections included.
-- **Bytes an entry.** A million entries of a short string and a number, one subject a process: the growth of the heap
-  and of the buffers beside it, after full collections.
-- **Importing.** The compiled root beside a file that imports those modules of \`effect\` that it uses, each in fresh
-  processes, in turn.`,
-      section(
-        "Hit ratios",
-        whenMeasured(results.traces, (values) =>
-          `In percent, of recorded reads. Below each column: the part of the way from LRU to the optimum that a policy goes, on average\nover the cells where the two are half a point apart; and where it is worst.\n\n${
-            hitRatios(values)
-          }`),
-        former
-      ),
-      section(
-        "Reads of a full cache",
-        whenMeasured(results.full, (values) =>
-          `Of 10,000 entries, read one after the other; what misses loads a value that is there. Times are multiples of the median of\n\`lru-cache\`, which is no cache of effects or promises: it shares no load, and cannot wait.\n\n${
-            fullCaches(values)
-          }`),
-        former
-      ),
-      section(
-        "Eight processes, one cold key",
-        whenMeasured(results.loads, () =>
-          `\`CacheLayer.disk\` shares a folder. The others, and \`CacheLayer.redis\`, share a Redis on the same machine, and each has a memory of its own\n(async-cache-dedupe has none).\n${
-            leftOut(results)
-          }\n${herd(results)}`),
-        former
-      ),
-      section(
-        "Ten thousand records",
-        whenMeasured(
-          results.sizes,
-          (values) =>
-            `In bytes: the length of the files, and the blocks of the file system that they fill, without the 2 MiB that a folder of\n\`CacheLayer.disk\` reserves for a disk that is full.\n\n${
-              bytes(values)
-            }`
-        ),
-        former
-      ),
-      section(
-        "Bytes allocated per hit",
-        whenMeasured(
-          results.bytes,
-          (values) =>
-            `Growth of the heap over 100,000 hits in a young generation so large that nothing is collected meanwhile, divided by\ntheir number. The loop itself allocates too: its share is in every line.\n\n${
-              bytes(values)
-            }`
-        ),
-        former
-      ),
-      section("Bytes an entry", whenMeasured(results.memory, bytes), former)
-    ].filter((part) => part !== "").join("\n\n")
-  }\n`
+${allRatios(results, former)}`,
+    section(
+      "Reads of a full cache",
+      whenMeasured(results.full, (values) =>
+        `Each cache holds 10,000 entries and is read one key after the other; a miss loads a value that is there. Times are
+multiples of the median of \`lru-cache\`, which does less: it shares no loads, and cannot wait.
+
+${fullCaches(values)}`),
+      former
+    ),
+    section(
+      "Eight processes, one cold key",
+      whenMeasured(results.loads, () =>
+        `\`CacheLayer.disk\` shares a folder. The others, and \`CacheLayer.redis\`, share a Redis server on the same machine. Each
+has a memory of its own, except async-cache-dedupe.
+${leftOut(results)}
+${herd(results)}`),
+      former
+    ),
+    section(
+      "Ten thousand records",
+      whenMeasured(results.sizes, (values) =>
+        `In bytes: the length of the files, and the blocks of the file system that they fill, without the 2 MiB that a folder of
+\`CacheLayer.disk\` reserves for a full disk.
+
+${bytes(values)}`),
+      former
+    ),
+    section(
+      "Bytes allocated per hit",
+      whenMeasured(results.bytes, (values) =>
+        `Growth of the heap over 100,000 hits, divided by their number, in a young generation so large that nothing is collected
+meanwhile. The loop itself allocates too: its share is in every row.
+
+${bytes(values)}`),
+      former
+    ),
+    section("Bytes per entry", whenMeasured(results.memory, bytes), former)
+  ])
+
+const policies = (results: Results, former: string): string =>
+  joined([
+    `# Hit ratios of eviction policies
+
+This page shows how many recorded reads each policy answers from memory, as \`npm run bench -- ratios\` measured it.
+
+\`simulate\` does the same for the reads of your program: [memory](../memory.md).`,
+    section(
+      "Recorded reads",
+      whenMeasured(results.traces, (values) =>
+        `Hit ratios in percent. The optimum knows the future (Belady). The last two rows summarize each column: the average share
+of the way from LRU to the optimum, over the cells where these two are at least half a point apart; and the worst cell.
+
+${hitRatios(values)}`),
+      former
+    )
+  ])
+
+/** The pages by their files in \`docs/\`: what was measured now, and of the rest what the former page says. */
+export const pages: { readonly [file: string]: (results: Results, former: string) => string } = {
+  "benchmarks.md": summary,
+  "benchmarks/hit-ratios.md": policies
+}

@@ -9,7 +9,7 @@ import { join, relative } from "node:path"
 import { type Fault, filesWith, root, textOfSource } from "./fault.ts"
 
 /** tests import each other, those who run them read the configuration, and those on Redis the rights that a user needs */
-const parts = ["src", "test", "package.json", "tsconfig.json", "vitest.config.ts", "docs/redis.md"]
+const parts = ["src", "test", "package.json", "tsconfig.json", "vitest.config.ts", "docs/redis/server.md"]
 
 /** what is written while it is copied */
 const left = new Set(["test/.docs"])

@@ -162,19 +162,19 @@ const tableOf = (rows: ReadonlyArray<ReadonlyArray<string>>): string =>
 const costsTable = (alone: Costs, together: Costs): string =>
   tableOf([
     [
-      "on the server, each",
-      "of its processor, alone",
-      `of ${atOnce.together} at once`,
-      "commands, with those of scripts",
-      "bytes to it",
-      "bytes from it"
+      "operation",
+      "processor time, alone",
+      `${atOnce.together} at once`,
+      "commands, scripts included",
+      "bytes received",
+      "bytes sent"
     ],
     ...([
-      ["a read that finds its entry", "hit"],
-      ["a miss, its load and its write", "load"],
+      ["a hit", "hit"],
+      ["a miss, with its lease and its write", "load"],
       ["an invalidated id, or a value set by hand", "removal"],
       ["an invalidated tag", "tag"],
-      ["one change told to one process", "push"]
+      ["one change reported to one process", "push"]
     ] as const).map(([what, cost]) => {
       const { commands, micros, received, sent } = alone[cost]
       return [
@@ -210,7 +210,7 @@ const seeds = [1, 2, 3]
 
 const schedulesTable = (): string =>
   tableOf([
-    ["seed", "reads", "loads", "asked of the server", "pushes", "lost connections", "promises broken"],
+    ["seed", "reads", "loads", "commands", "pushes", "lost connections", "promises broken"],
     ...seeds.map((seed) => {
       const { counts, violations } = simulateFleet({ seed, processes: 100, with: ["pushes"] })
       if (violations.length > 0) process.exitCode = 1
@@ -231,9 +231,9 @@ const write = (name: string, text: string): void => {
 
 const [alone, together] = [await unitCosts(atOnce.alone), await unitCosts(atOnce.together)]
 const machine =
-  `Redis ${alone.version} on one machine with those who asked it, ${availableParallelism()} cores, which ${
+  `Measured with Redis ${alone.version} and its clients on one machine of ${availableParallelism()} cores, with ${
     loadavg()[0]!.toFixed(0)
-  } processes wanted on average: a busy machine, so an idle one needs less.`
+  } runnable processes on average. An idle machine needs less.`
 const schedules = schedulesTable()
 const tables = {
   "unit costs": `${machine}\n\n${costsTable(alone, together)}`,

@@ -69,9 +69,9 @@ export interface ServerOptions {
 /** What a machine may have as a server; `valkey-server` where a test names it. */
 export const program = process.env["REDIS_SERVER"] ?? "redis-server"
 
-/** The address for a user with the rights that `docs/redis.md` names, and no others, for all prefixes. */
+/** The address for a user with the rights that `docs/redis/server.md` names, and no others, for all prefixes. */
 export const urlOfDocumented = async ({ ask, url }: Server): Promise<string> => {
-  const docs = readFileSync(new URL("../../docs/redis.md", import.meta.url), "utf8")
+  const docs = readFileSync(new URL("../../docs/redis/server.md", import.meta.url), "utf8")
   const [, line] = /^(ACL SETUSER .*)$/m.exec(docs)!
   await ask(...line!.replace("~p:*", "~*").replace("&p:*", "&*").split(" "))
   return url.replace("redis://", "redis://cache:secret@")

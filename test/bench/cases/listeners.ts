@@ -1,4 +1,4 @@
-/** A hit in memory while somebody listens, beside one while nobody does: all of them are counted. */
+/** A hit in memory with each kind of listener, and without one: all of them are counted. */
 import { type Context, Effect, Layer, Stream } from "effect"
 import { Cached, CacheLayer, Caching } from "effect-cached"
 import { listenersOf } from "../../support/listeners.ts"
@@ -14,7 +14,7 @@ const lookup = Effect.sync(() => 1)
 const body: Body = (i) => Cached.softTtl(lookup, { key: ids[i % keys]!, ttl: "10 minutes", softTtl: "7 minutes" })
 
 const listeners = {
-  nobody: Effect.void,
+  "no listener": Effect.void,
   "a listener": Effect.map(Caching.Caching, (caching) => listenersOf(caching).listen(() => {})),
   "Cached.onRemoval": Cached.onRemoval(() => Effect.void),
   "Cached.events": Effect.forkScoped(Stream.runDrain(Cached.events), { startImmediately: true })

@@ -1,4 +1,4 @@
-/** `npm run pictures`: draws the timelines of the strategy pages, and the chart of README.md. */
+/** `npm run pictures`: draws the timelines of the strategy pages, the chart of README.md, and the diagrams. */
 import { Effect } from "effect"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"

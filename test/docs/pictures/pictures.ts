@@ -1,7 +1,8 @@
-/** Every picture that is drawn from a run or a table, by its file. */
+/** Every picture of the documentation that is not a chart of reads under policies, by its file. */
 import { Effect } from "effect"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { diagrams } from "./diagrams.ts"
 import { draw } from "./draw.ts"
 import { drawReads } from "./reads.ts"
 import { timelineOf } from "./run.ts"
@@ -14,5 +15,6 @@ export const pictures: Effect.Effect<ReadonlyMap<string, string>> = Effect.gen(f
   for (const scenario of scenarios) {
     drawn.set(`docs/images/${scenario.file}.svg`, draw(scenario, yield* timelineOf(scenario)))
   }
+  for (const [file, svg] of diagrams(readFileSync(join(root, "ARCHITECTURE.md"), "utf8"))) drawn.set(file, svg)
   return drawn.set("docs/images/reads.svg", drawReads(readFileSync(join(root, "docs/benchmarks.md"), "utf8")))
 })
