@@ -1,4 +1,3 @@
-/** Weighs entries with the weigher of a user. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { CacheConfigError } from "../../../CacheError.ts"
@@ -8,7 +7,7 @@ import { classOf } from "../telemetry/stats.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import type { Entry } from "./entry.ts"
 
-/** What an entry weighs; `undefined` where the weigher throws, or answers no weight. */
+/** The weight of an entry. `undefined` if the weigher throws or returns an invalid weight. */
 export const weighWith = (weigher: Weigher, telemetry: () => Telemetry) => (entry: Entry): number | undefined => {
   const { counters, exit, id } = entry
   const self = telemetry()
