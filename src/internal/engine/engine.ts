@@ -135,9 +135,9 @@ export const make = (
 }
 
 /**
- * Closes the engine. It starts no new flight and interrupts flights without callers. Other flights, and writes
- * without a waiting caller, get `shutdownMillis`. Their callers then die with `CacheClosed`. Background work ends
- * within one store timeout, pending invalidations are sent once more, and losses are logged.
+ * Closes the engine. It starts no new flight and interrupts flights without callers. Other flights, and writes without
+ * a waiting caller, get `shutdownMillis`. Their callers then die with `CacheClosed`. Background work ends within one
+ * store timeout, pending invalidations are sent once more, and losses are logged.
  */
 export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
   self.closed = true

@@ -290,8 +290,7 @@ export interface Watch {
 export interface Work extends WorkActions {
   /**
    * Ended flights whose callers wait for their answers, flights that write behind their callers, and abandoned flights
-   * to
-   * be interrupted.
+   * to be interrupted.
    */
   readonly ended: Fifo<Flight | Behind<Caller>>
   /** Queued flights that may start. */
@@ -453,8 +452,7 @@ export interface StoreReads {
   ) => Effect.Effect<Policy> | undefined
   /**
    * Like `captureFirst`, for many requests. Each gets what remains of its timeouts. `requests` is `undefined` if none
-   * has
-   * a timeout.
+   * has a timeout.
    */
   readonly captureMany: (
     self: Flights,
@@ -591,9 +589,9 @@ export interface Dependency {
  * One call that loads many keys. Each key has a flight with its own callers, lease and write. Only the loads are
  * combined into one call.
  *
- * Fires when every flight has reached its load or dropped out (store hit, or another process holds the lease). A
- * flight that waits for a lease, or for another flight of its id, may rejoin. Flights that rejoin in one step share one
- * more call.
+ * Fires when every flight has reached its load or dropped out (store hit, or another process holds the lease). A flight
+ * that waits for a lease, or for another flight of its id, may rejoin. Flights that rejoin in one step share one more
+ * call.
  */
 export interface Batch {
   /** Adds a new flight. */

@@ -218,7 +218,9 @@ const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, a
   return checked(keys, Effect.withFiber((fiber) => inScope(fiber, calling, (_, exit) => onRelease(exit), undefined)))
 }
 
-/** A call has ended: what its flights have in common is theirs. Answers whether the first flight has ended before it. */
+/**
+ * A call has ended: what its flights have in common is theirs. Answers whether the first flight has ended before it.
+ */
 const settle = (self: State, call: Call, exits: Exit.Exit<BatchAnswers, unknown>): boolean => {
   const { flight: first } = firstOf(call)
   if (Exit.isFailure(exits)) self.batch.failed = exits.cause

@@ -1,8 +1,8 @@
 /**
  * Answers that nobody asked for: a call for some keys may answer more of their class. They enter memory, where nothing
  * newer is known: not over another entry, not beside a load of the same key, not after an invalidation since the call
- * began. The store has no lease, no generation and no tag versions of such a key from before the call, and could not tell
- * whether something newer was written, so they stay out of it.
+ * began. The store has no lease, no generation and no tag versions of such a key from before the call, and could not
+ * tell whether something newer was written, so they stay out of it.
  */
 import { release } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
@@ -31,8 +31,8 @@ export interface Sorted {
 }
 
 /**
- * The answers in a map, which may have other instances of the keys, and very many of them. One that is missing is a defect
- * of its key.
+ * The answers in a map, which may have other instances of the keys, and very many of them. One that is missing is a
+ * defect of its key.
  */
 export const sortAnswers = (
   keys: ReadonlyArray<Key>,

@@ -1,7 +1,6 @@
 /**
  * Captures the markers of ids from the store before a load with `inherit: "changes"` reads them. Every later change
- * ends
- * the marker, and with it the result derived from the load.
+ * ends the marker, and with it the result derived from the load.
  */
 import { beginCapture, captured, endCapture } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"

@@ -208,7 +208,9 @@ export const failStrict = (self: Flights, flight: Flight, fault: Fault): void =>
   endIfUnneeded(self, flight)
 }
 
-/** Whether a caller of a flight that writes gets the value at once: only so many flights may write behind their callers. */
+/**
+ * Whether a caller of a flight that writes gets the value at once: only so many flights may write behind their callers.
+ */
 export const isBehind = (self: Flights, caller: Caller): boolean => {
   const { flight, policy, request } = caller
   // what a private flight writes behind its caller would end with the request

@@ -1,4 +1,6 @@
-/** How a flight ends that nobody waits for, or whose time is over: it leaves the flights, and the next one may begin. */
+/**
+ * How a flight ends that nobody waits for, or whose time is over: it leaves the flights, and the next one may begin.
+ */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { Flight, Flights } from "../state.ts"
@@ -9,8 +11,8 @@ import { noteChange } from "./watches.ts"
 import { abandon, startLater } from "./work.ts"
 
 /**
- * Nobody joins it any more: the flight of its id that is queued behind it takes its place. Answers whether anybody could
- * join it.
+ * Nobody joins it any more: the flight of its id that is queued behind it takes its place. Answers whether anybody
+ * could join it.
  */
 export const unregister = (self: Flights, flight: Flight): boolean => {
   const wasJoinable = self.flights.get(flight.id) === flight
@@ -59,8 +61,8 @@ export const detach = (self: Flights, id: string): void => {
 }
 
 /**
- * Nobody joins it any more, but it may still be stored: who comes later waits until it has ended, and asks the store. Only
- * for a flight whose load has begun.
+ * Nobody joins it any more, but it may still be stored: who comes later waits until it has ended, and asks the store.
+ * Only for a flight whose load has begun.
  */
 export const unshare = (self: Flights, flight: Flight): void => {
   unregister(self, flight)

@@ -30,7 +30,9 @@ interface RefreshOptions {
   readonly now: number
 }
 
-/** Refreshes an entry: one flight per id. Its load starts from the scheduler, so that a due hit does not wait for it. */
+/**
+ * Refreshes an entry: one flight per id. Its load starts from the scheduler, so that a due hit does not wait for it.
+ */
 export const refresh = (self: Flights, options: RefreshOptions, fiber?: Fiber.Fiber<any, any>): void => {
   const unit = makeUnit()
   enqueue(self, options, unit)
@@ -69,7 +71,10 @@ const askedAgain = ({ refreshing: { queue } }: Flights, { unit }: Flight): void 
   if (unit !== undefined && queue.delete(unit)) queue.add(unit)
 }
 
-/** Queues a unit. When the queue is full, the unit that was asked for first is dropped: its entries can be asked for again. */
+/**
+ * Queues a unit. When the queue is full, the unit that was asked for first is dropped: its entries can be asked for
+ * again.
+ */
 export const offer = (self: Flights, unit: Unit, dispatcher?: SchedulerDispatcher): void => {
   if (unit.flights.size === 0) return
   if (self.isPrivate) return handOver(self, unit)
@@ -114,8 +119,8 @@ const newestOf = (queue: ReadonlySet<Unit>): Unit => {
 }
 
 /**
- * Takes a queued refresh out of the queue, because a caller waits for it: from here on nothing drops it. Answers what to
- * `startAll` at once: it, and the rest of its batch. It needs no slot.
+ * Takes a queued refresh out of the queue, because a caller waits for it: from here on nothing drops it. Answers what
+ * to `startAll` at once: it, and the rest of its batch. It needs no slot.
  */
 export const promote = (self: Flights, { unit }: Flight): Iterable<Flight> => {
   if (unit === undefined) return []

@@ -70,8 +70,8 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
     bornAt: landing?.bornAt ?? flight.bornAt,
     writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
     etag: annotations?.etag ?? (renewed ? previous!.etag : undefined),
-    // a reader with a shorter constant shortens once more what ends with its parts, but not what is of their age: of that
-    // the soft deadline counts from another time than the hard one
+    // a reader with a shorter constant shortens once more what ends with its parts, but not what is of their age: of
+    // that the soft deadline counts from another time than the hard one
     constant: annotations?.ttl === undefined && annotations?.softTtl === undefined && (life?.createdAt ?? now) === now
       ? request.constant
       : undefined,

@@ -2,8 +2,8 @@
 import type { Flight, Running } from "../state.ts"
 
 /**
- * The flights that have a fiber, joinable or not. A list whose links are fields of the flights: most loads begin when no
- * other runs, and a `Set` that gets and loses one element again and again makes itself anew each few times.
+ * The flights that have a fiber, joinable or not. A list whose links are fields of the flights: most loads begin when
+ * no other runs, and a `Set` that gets and loses one element again and again makes itself anew each few times.
  */
 export class RunningList implements Running {
   private newest: Flight | undefined = undefined

@@ -32,8 +32,8 @@ export const noteChange = (self: Flights, id: string): void => {
 }
 
 /**
- * A private refresh begins: what loads already is older. In a store a load ends the generation of all that run beside it,
- * so there only the last one is stored.
+ * A private refresh begins: what loads already is older. In a store a load ends the generation of all that run beside
+ * it, so there only the last one is stored.
  */
 export const noteRefresh = (self: Flights, id: string): void => {
   if (self.storeTier === undefined) self.watches.step++

@@ -70,8 +70,8 @@ const orUnsent = <A, R>(
   Effect.onError(effect, () => Effect.sync(() => items.forEach((item) => markUnsent(tier, item))))
 
 /**
- * Sets a value here, and in the store, which ends the generation of the id. The id is pending from the start, before the
- * value is here or encoded: until the store has acknowledged the value, its older one must not enter memory.
+ * Sets a value here, and in the store, which ends the generation of the id. The id is pending from the start, before
+ * the value is here or encoded: until the store has acknowledged the value, its older one must not enter memory.
  */
 export const replaceInStore = <R>(
   tier: StoreTier,
@@ -86,8 +86,8 @@ export const replaceInStore = <R>(
     replaceHere()
     const replacing = Effect.tap(value, (stored) => {
       if (pending.ids.get(id) !== item) {
-        // a later operation on the id is pending, or was acknowledged: this one must not undo it. Until the later one is
-        // acknowledged the store has what was there before both, which is no answer after this one
+        // a later operation on the id is pending, or was acknowledged: this one must not undo it. Until the later one
+        // is acknowledged the store has what was there before both, which is no answer after this one
         Pending.markUnsent(pending, item)
         return Effect.void
       }

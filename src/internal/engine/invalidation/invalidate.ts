@@ -169,8 +169,8 @@ const takeAll = ({ memory }: Flights, cause: RemovalCause, holders: ReadonlyArra
 }
 
 /**
- * Tells the listeners who has left: as many as a turn has time for in this one, the others in later ones. Answers when all
- * are told, unless it is a step of others.
+ * Tells the listeners who has left: as many as a turn has time for in this one, the others in later ones. Answers when
+ * all are told, unless it is a step of others.
  */
 const tellAll = (self: Flights, left: Left, cause: RemovalCause): Effect.Effect<void> => {
   const { memory } = self

@@ -1,4 +1,7 @@
-/** Strict reads of what the store was asked in vain to invalidate: it is asked again, and they fail where that is in vain. */
+/**
+ * Strict reads of what the store was asked in vain to invalidate: it is asked again, and they fail where that is in
+ * vain.
+ */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../../CacheError.ts"
 import type { Policy } from "../state.ts"

@@ -66,8 +66,8 @@ export const track = (self: Flights): void => {
 }
 
 /**
- * A look every `pollMillis`. The first read of a turn that comes later than that looks itself: the process was stopped or
- * busy, and its timers have not run yet.
+ * A look every `pollMillis`. The first read of a turn that comes later than that looks itself: the process was stopped
+ * or busy, and its timers have not run yet.
  */
 const polled = (self: Flights, tier: StoreTier): Timer => {
   const clock = Context.get(self.context, Clock.Clock)
@@ -319,7 +319,9 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
   if (state.isPartial) clearWhenStale(self, tier)
 }
 
-/** The changes, one by one: of `ManyChanged` those that concern what is held here. `undefined` is a step like any other. */
+/**
+ * The changes, one by one: of `ManyChanged` those that concern what is held here. `undefined` is a step like any other.
+ */
 function* apart(self: Flights, tier: StoreTier, changes: ReadonlyArray<Change>): Iterable<Change | undefined> {
   for (const change of changes) {
     yield change

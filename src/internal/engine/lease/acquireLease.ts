@@ -40,8 +40,8 @@ export const LeasedElsewhere = Symbol("Elsewhere")
 type Acquiring = WriteGrant | Entry | Exit.Failure<unknown, unknown> | typeof LeasedElsewhere | undefined
 
 /**
- * Acquires the lease, and looks at the stored entry once more in the same step. While another process has the lease
- * and renews it, this one waits.
+ * Acquires the lease, and looks at the stored entry once more in the same step. While another process has the lease and
+ * renews it, this one waits.
  *
  * Answers with
  * - a grant: the load may start;
@@ -75,8 +75,8 @@ export const acquireLease = Effect.fnUntraced(function*(
   let rejected = 0
   let waited = false
   while (rejected < Defaults.leaseAttempts) {
-    // before the answer: a flight that is interrupted meanwhile may have been granted the lease, and must release it. One
-    // that waits for nobody may have it too, where nobody had it before
+    // before the answer: a flight that is interrupted meanwhile may have been granted the lease, and must release it.
+    // One that waits for nobody may have it too, where nobody had it before
     if (isExclusive || store.capabilities.shared) flight.lease = leaseOf(tier, owner)
     beginAsking(flight)
     const isSent = budget.leftMillis > 0
@@ -146,7 +146,8 @@ export const acquireLease = Effect.fnUntraced(function*(
 })
 
 /**
- * Whether the answer to `acquire` has all that a reader needs: an entry without tags is ended by what is told of it alone.
+ * Whether the answer to `acquire` has all that a reader needs: an entry without tags is ended by what is told of it
+ * alone.
  */
 const isWhole = ({ changedWhileAsked }: Flight, { meta }: Stored): boolean =>
   meta.tags.length === 0 && !changedWhileAsked

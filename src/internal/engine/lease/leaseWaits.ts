@@ -168,9 +168,9 @@ const requestOf = (
 })
 
 /**
- * Past `wait` one of all that wait leads beside the holder. Nobody renews a lease for longer than `maxLoad`, but the next
- * leader has as long: a store is not believed any more only after the time of several, or all who wait for a load that
- * hangs in each process would lead at once.
+ * Past `wait` one of all that wait leads beside the holder. Nobody renews a lease for longer than `maxLoad`, but the
+ * next leader has as long: a store is not believed any more only after the time of several, or all who wait for a load
+ * that hangs in each process would lead at once.
  */
 const joinOf = ({ leaseMillis, maxLoadMillis, waitMillis }: StoreTier, waitedMillis: number): Join =>
   waitedMillis >= believedLeaders * (maxLoadMillis + leaseMillis + (waitMillis ?? 0))

@@ -1,6 +1,6 @@
 /**
- * Statements of processes about their waiting loads, stored as entries that users do not see. They live as long as a lease,
- * and are repeated while the wait lasts.
+ * Statements of processes about their waiting loads, stored as entries that users do not see. They live as long as a
+ * lease, and are repeated while the wait lasts.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"

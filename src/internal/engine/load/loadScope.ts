@@ -7,8 +7,8 @@ import * as Scope from "effect/Scope"
 import type { Flight } from "../state.ts"
 
 /**
- * As `Effect.scoped`, for the effect that a step of this fiber goes on with. `onRelease` is told how the load ended where
- * its scope has something to release. One frame and no other object: every load has a scope.
+ * As `Effect.scoped`, for the effect that a step of this fiber goes on with. `onRelease` is told how the load ended
+ * where its scope has something to release. One frame and no other object: every load has a scope.
  */
 export const inScope = <A, E, R, F extends Flight | undefined>(
   fiber: Fiber.Fiber<any, any>,

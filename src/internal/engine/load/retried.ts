@@ -12,8 +12,8 @@ import type { Flight } from "../state.ts"
 import { inScope } from "./loadScope.ts"
 
 /**
- * Retries typed failures, each time as a new try of the flight. As `Effect.retry`, which does not keep a cause with more
- * than one reason as it is.
+ * Retries typed failures, each time as a new try of the flight. As `Effect.retry`, which does not keep a cause with
+ * more than one reason as it is.
  */
 export const retried = <A>(
   flight: Flight,

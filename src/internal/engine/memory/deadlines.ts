@@ -102,8 +102,8 @@ export const firstExpired = (self: Deadlines, now: number): Entry | undefined =>
 }
 
 /**
- * Sets the wheel back with the clock, so that it need not catch up before anything expires. Moves no entry: the
- * bucket of an entry comes round again at its deadline at the latest, and if it comes earlier the entry is filed again.
+ * Sets the wheel back with the clock, so that it need not catch up before anything expires. Moves no entry: the bucket
+ * of an entry comes round again at its deadline at the latest, and if it comes earlier the entry is filed again.
  */
 export const rewind = (self: Deadlines, now: number): void => {
   self.tick = Math.max(0, Math.floor(now))

@@ -1,7 +1,7 @@
 /**
  * Counts, by tag, the entries in memory and the running loads that depend on an id. A removal looks here and costs
- * nothing more if nothing depends on the id. Entries and loads are counted separately because all entries leave at
- * once when memory is emptied.
+ * nothing more if nothing depends on the id. Entries and loads are counted separately because all entries leave at once
+ * when memory is emptied.
  */
 import * as Effect from "effect/Effect"
 import { keptDependencies } from "../../defaults/bounds.ts"
@@ -52,8 +52,8 @@ const count = (counts: Counts, tag: string): void => {
 }
 
 /**
- * Unregisters a dependency when a load has ended. Keeps some tags with count 0, because the next load usually reads
- * the same ones.
+ * Unregisters a dependency when a load has ended. Keeps some tags with count 0, because the next load usually reads the
+ * same ones.
  */
 export const remove = (self: Dependents, tag: string): void => {
   const { loads } = self

@@ -1,10 +1,10 @@
 /**
  * The entries of memory by id: a `Map` that is never copied in one long step when entries leave.
  *
- * V8 shrinks a `Map` once it is three quarters empty, and copies the rest in one step: a quarter of a million
- * entries for a map of a million. A large map therefore keeps the ids of removed entries without a value. When more
- * than half of its ids are empty, each operation copies a few entries to a new `Map`, like the incremental rehashing of
- * Redis. The new map replaces the old one once it is complete. A lookup always reads a single `Map`.
+ * V8 shrinks a `Map` once it is three quarters empty, and copies the rest in one step: a quarter of a million entries
+ * for a map of a million. A large map therefore keeps the ids of removed entries without a value. When more than half
+ * of its ids are empty, each operation copies a few entries to a new `Map`, like the incremental rehashing of Redis.
+ * The new map replaces the old one once it is complete. A lookup always reads a single `Map`.
  */
 import type { Entry } from "./entry.ts"
 

@@ -200,8 +200,8 @@ const termsOf = (options: EntryOptions): Terms => {
 }
 
 /**
- * Resumes a fiber with a value without an `Exit`: a method of Effect's implementation. If it is missing, an `Exit`
- * does the same.
+ * Resumes a fiber with a value without an `Exit`: a method of Effect's implementation. If it is missing, an `Exit` does
+ * the same.
  */
 interface Continuing extends Fiber.Fiber<unknown> {
   readonly succeedWith?: (value: unknown) => Effect.Effect<unknown>

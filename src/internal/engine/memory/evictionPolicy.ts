@@ -48,8 +48,7 @@ const made = ({ eviction, ...options }: EvictionOptions): Policy => {
 }
 
 /**
- * Guards a policy: its methods never throw, and its victim is always in memory. A policy that fails is replaced by
- * LRU.
+ * Guards a policy: its methods never throw, and its victim is always in memory. A policy that fails is replaced by LRU.
  */
 const guarded = (given: Policy, name: string, { entries, telemetry }: Guarded): Policy => {
   let policy = given

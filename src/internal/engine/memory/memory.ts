@@ -161,8 +161,8 @@ export const touch = (self: Memory, entry: Entry): void => {
 }
 
 /**
- * Puts an entry in memory. Expired entries make room before live ones. An entry without a weight, or heavier than
- * the capacity, is not kept, nor is the one it replaces.
+ * Puts an entry in memory. Expired entries make room before live ones. An entry without a weight, or heavier than the
+ * capacity, is not kept, nor is the one it replaces.
  */
 export const put = (self: Memory, entry: Entry, now: number): void => {
   if (self.capacity === 0) return
@@ -201,8 +201,7 @@ const makeRoom = (self: Memory, coming: Coming | undefined, now: number, most: n
 }
 
 /**
- * Takes one step towards a smaller capacity: removes at most `most` entries. The capacity becomes the remaining
- * weight.
+ * Takes one step towards a smaller capacity: removes at most `most` entries. The capacity becomes the remaining weight.
  */
 export const shrink = (self: Memory, capacity: number, now: number, most: number): void => {
   self.capacity = capacity

@@ -1,6 +1,6 @@
 /**
- * Quotas: upper bounds for the entries of a key class in memory, for `CacheLayer.withQuotas`. They wrap the memory
- * of an engine, so that a memory without quotas pays nothing.
+ * Quotas: upper bounds for the entries of a key class in memory, for `CacheLayer.withQuotas`. They wrap the memory of
+ * an engine, so that a memory without quotas pays nothing.
  *
  * The layer's policy still sees all entries and selects the victim when the whole memory is full. Each quota has its
  * own policy of the same kind, which sees only the entries of the class and selects the victim among them. A policy

@@ -1,6 +1,6 @@
 /**
- * What entries have in common that were stored alike: by the same call, with the same lifetime, after as long a load. Most
- * entries of a program share a few; what changes for one entry alone gives it terms of its own.
+ * What entries have in common that were stored alike: by the same call, with the same lifetime, after as long a load.
+ * Most entries of a program share a few; what changes for one entry alone gives it terms of its own.
  */
 import type { Outcome } from "../../../CacheEntry.ts"
 import type { Counters } from "../telemetry/telemetry.ts"
@@ -53,8 +53,8 @@ const areAlike = (known: Terms, terms: Terms): boolean =>
   known.counters === terms.counters && known.memoryExpiresAt === terms.memoryExpiresAt
 
 /**
- * Whether an entry can count from their beginning: it is a small whole number away, within weeks. A sum of fractions may be
- * another number than it was made of.
+ * Whether an entry can count from their beginning: it is a small whole number away, within weeks. A sum of fractions
+ * may be another number than it was made of.
  */
 const reaches = ({ beganAt }: Terms, createdAt: number): boolean => {
   const since = createdAt - beganAt
@@ -64,9 +64,15 @@ const reaches = ({ beganAt }: Terms, createdAt: number): boolean => {
 /** Terms that may be changed: they are no other entry's. */
 export const ownTerms = (terms: Terms): Terms => terms.isShared ? { ...terms, entries: 1, isShared: false } : terms
 
-/** An entry with its place in memory: a `Map` has one place an entry when it is full, and up to four where some have left. */
+/**
+ * An entry with its place in memory: a `Map` has one place an entry when it is full, and up to four where some have
+ * left.
+ */
 const bytesOfEntry = 200
-/** Only some entries have these: the name of a write, terms of their own, a list of tags, and for each what is beside its text. */
+/**
+ * Only some entries have these: the name of a write, terms of their own, a list of tags, and for each what is beside
+ * its text.
+ */
 const bytesOfWriteId = 48
 const bytesOfTerms = 184
 const bytesOfTags = 48

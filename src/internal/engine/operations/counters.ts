@@ -1,4 +1,7 @@
-/** Counters: `Cached.counter`, `Cached.counters`, `Cached.increment`. Those of the store, or of memory where there is none. */
+/**
+ * Counters: `Cached.counter`, `Cached.counters`, `Cached.increment`. Those of the store, or of memory where there is
+ * none.
+ */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"

@@ -19,8 +19,8 @@ const orders: { readonly [ranking in Ranking]: (a: Entry, b: Entry) => number } 
 }
 
 /**
- * The first of an order among the entries that may be served. It goes through memory in turns, and what comes in meanwhile is
- * not looked at.
+ * The first of an order among the entries that may be served. It goes through memory in turns, and what comes in
+ * meanwhile is not looked at.
  */
 export const ranked = (self: Engine, ranking: Ranking, count: number): Effect.Effect<ReadonlyArray<InMemory>> =>
   Effect.clockWith((clock) => {

@@ -6,8 +6,8 @@ import type { Engine } from "../engine.ts"
 import * as Memory from "../memory/memory.ts"
 
 /**
- * Gives memory another bound. What is too much leaves in turns of the event loop, and the bound goes down with it: a put
- * meanwhile evicts what it needs, not all the rest.
+ * Gives memory another bound. What is too much leaves in turns of the event loop, and the bound goes down with it: a
+ * put meanwhile evicts what it needs, not all the rest.
  */
 export const resize = (self: Engine, given: SizeInput): Effect.Effect<void> =>
   Effect.clockWith((clock) => {

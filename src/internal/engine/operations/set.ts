@@ -112,8 +112,8 @@ export const set = Effect.fnUntraced(function*(
 })
 
 /**
- * The store has the value. A load that began while it was written, a refresh, was not stored there: memory must not have
- * its result in place of the value that all others have.
+ * The store has the value. A load that began while it was written, a refresh, was not stored there: memory must not
+ * have its result in place of the value that all others have.
  */
 const dropOthers = (self: Engine, { id, writeId }: Entry): void => {
   detach(self, id)

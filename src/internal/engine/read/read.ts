@@ -67,8 +67,8 @@ export const evaluate = <A, E>(
 }
 
 /**
- * A fresh entry in memory, which is counted as served, or how else the read goes on. Such a hit needs no fiber, promise,
- * closure or array, and no clock where the entry has no deadline.
+ * A fresh entry in memory, which is counted as served, or how else the read goes on. Such a hit needs no fiber,
+ * promise, closure or array, and no clock where the entry has no deadline.
  */
 const find = <A, E>(
   self: Flights,
@@ -292,7 +292,9 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   return interruptible(engine, fiber, caller)
 }
 
-/** Joins or starts a flight with the timeouts that were asked for. From the start: what was asked may have read, too. */
+/**
+ * Joins or starts a flight with the timeouts that were asked for. From the start: what was asked may have read, too.
+ */
 const withTimeouts = (
   reader: Reader,
   asked: ReturnType<typeof askTimeouts>,
@@ -388,7 +390,9 @@ const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undef
   return policy.joins === "refresh" ? refreshToCome(flight) : flight
 }
 
-/** Whether a stream has tags that are known at its end: by then who has joined has got elements, and cannot read again. */
+/**
+ * Whether a stream has tags that are known at its end: by then who has joined has got elements, and cannot read again.
+ */
 const hasLateTags = ({ attempt, request: { followed, options } }: Flight): boolean =>
   followed !== undefined && (typeof options.tags === "function" || attempt.annotations?.tags !== undefined)
 

@@ -39,8 +39,8 @@ export const answerWith = <A, E>(
 const isFresh = (served: Served): boolean => served === "memory" || served === "store"
 
 /**
- * What the load around a read is told of its answer. Before listeners are: one of them may change what was read. An entry
- * that is due for a refresh will do for a caller, but a load that reads it is derived from stale.
+ * What the load around a read is told of its answer. Before listeners are: one of them may change what was read. An
+ * entry that is due for a refresh will do for a caller, but a load that reads it is derived from stale.
  */
 export const recordAnswer = ({ engine, fiber }: Reader, entry: Entry, source: Served): void => {
   const { within } = readContextOf(engine, fiber)

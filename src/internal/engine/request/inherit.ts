@@ -17,8 +17,7 @@ type Life = Pick<Timing, "createdAt" | "softExpiresAt" | "expiresAt">
 
 /**
  * The lifetime of a result derived from cached values, or `"skip"` if it must not be stored. `undefined` if it keeps
- * its
- * own lifetime.
+ * its own lifetime.
  */
 export const inherited = (flight: Flight, recorder: Recorder, life: Life): Life | "skip" | undefined => {
   const inherit = inheritOf(flight)

@@ -3,11 +3,10 @@
  * load. Exceptions of its functions end here:
  *
  * - before a load (options, `timeout` and `softTimeout` as functions, `tags` of the key class, `decide`,
- * `fallbackWhen`), an exception is a defect of the caller of that request and of no other;
+ *   `fallbackWhen`), an exception is a defect of the caller of that request and of no other;
  * - about a loaded value (`lifetime`, `ttl`, `softTtl`, `refreshAfter`, `when`, `storeIf` and `tags` as functions,
- * `copy` on storing, `touch`), the result is not stored, or the deadline not moved. The exception is counted, and
- * logged
- * once per key class or cause. The caller still gets the answer.
+ *   `copy` on storing, `touch`), the result is not stored, or the deadline not moved. The exception is counted, and
+ *   logged once per key class or cause. The caller still gets the answer.
  *
  * Eviction policies are guarded in `memory/evictionPolicy.ts`, listeners in `telemetry/events.ts`.
  */

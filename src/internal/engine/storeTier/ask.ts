@@ -47,7 +47,8 @@ export const ask = <A>(
     if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
     let permit: Circuit.Permit | undefined
     const asked = Effect.suspend(() => {
-      // others wait for a lease that is not released, and nobody waits here: no circuit keeps it back, or learns from it
+      // others wait for a lease that is not released, and nobody waits here: no circuit keeps it back, or learns from
+      // it
       if (operation !== "release") {
         permit = Circuit.admit(tier.circuit, clock.currentTimeMillisUnsafe())
         if (permit === undefined) return Effect.succeed(fail("Unavailable"))

@@ -139,7 +139,9 @@ export const encode = (
 const valueOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause)
 
-/** Warns about stored failures of a class without `error`: they load again after a restart. String keys declare none. */
+/**
+ * Warns about stored failures of a class without `error`: they load again after a restart. String keys declare none.
+ */
 const warnOfFailure = (tier: StoreTier, key: Key, { exit, id }: Entry): void => {
   const name = infoOf(key)?.name
   if (name === undefined) return

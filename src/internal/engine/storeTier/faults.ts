@@ -18,8 +18,8 @@ export const isFault = (answer: unknown): answer is Fault =>
   answer instanceof StoreError || answer instanceof SerializerError
 
 /**
- * Counts a fault, and logs the first one of an incident. Incidents that follow one another at once, as where a store is too
- * slow for some of what it is asked, are logged now and then.
+ * Counts a fault, and logs the first one of an incident. Incidents that follow one another at once, as where a store is
+ * too slow for some of what it is asked, are logged now and then.
  */
 export const noteFault = (tier: StoreTier, operation: string, fault: StoreError, clock: Clock.Clock): StoreError => {
   const { failing, incident } = tier
@@ -141,8 +141,8 @@ export const undecodable = (
 const unlikeIn = /".*"|\[.*\]|\d+/g
 
 /**
- * Counts a fault of the serializer, and logs the first one of a key class, or of a cause where keys are strings: the next ones are alike.
- * `failure` is what a stored failure is called.
+ * Counts a fault of the serializer, and logs the first one of a key class, or of a cause where keys are strings: the
+ * next ones are alike. `failure` is what a stored failure is called.
  */
 export const noteMisfit = (
   tier: StoreTier,

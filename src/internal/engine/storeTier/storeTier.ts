@@ -36,7 +36,9 @@ export interface Asked {
   readonly id: string
   /** the tags that are known before the entry is read */
   readonly tags: ReadonlyArray<string>
-  /** called with the tags of the entry before it is asked for again with them: from then on their changes are noticed */
+  /**
+   * called with the tags of the entry before it is asked for again with them: from then on their changes are noticed
+   */
   readonly hold?: ((tags: ReadonlyArray<string>) => void) | undefined
   /** whether the store is not asked; without it, whether an invalidation of the id is pending */
   readonly isGone?: typeof Pending.isPending
@@ -118,7 +120,9 @@ export interface StoreTier extends StoreTierOptions {
   readonly plain: Codecs
   readonly pending: Pending.PendingInvalidations
   readonly commits: Commits
-  /** ids whose commit was asked for and not answered: the store may carry it out later, when nothing here knows the id */
+  /**
+   * ids whose commit was asked for and not answered: the store may carry it out later, when nothing here knows the id
+   */
   readonly unanswered: Set<string>
   readonly circuit: Circuit.Circuit
   /** the operations that failed and have not succeeded since: while there are any, an incident lasts */

@@ -363,8 +363,7 @@ interface Asked {
 
 /**
  * Reads a page, and the next ones while the consumer processes it, so that a replay does not wait for one round trip
- * per
- * page.
+ * per page.
  */
 const readPage = (self: Consumer, { end, page, run }: Asked): Effect.Effect<Pages.ReadPage | undefined, never, any> => {
   const { ahead, engine: { storeTier: tier }, id, scope, streaming: { key } } = self

@@ -1,9 +1,9 @@
 /**
- * The key classes that a cache has met. Two of them with the same ids share their entries, which nobody wants: one reads
- * what the other has stored, with other services or another meaning.
+ * The key classes that a cache has met. Two of them with the same ids share their entries, which nobody wants: one
+ * reads what the other has stored, with other services or another meaning.
  *
- * Of a hot reload there are two as well, and the newer one takes the place of the older, for good. So two that may be one
- * definition, evaluated again, are two only if the older one is used again.
+ * Of a hot reload there are two as well, and the newer one takes the place of the older, for good. So two that may be
+ * one definition, evaluated again, are two only if the older one is used again.
  */
 import { mayBeOne, siteOf, textOf } from "#platform/key/site"
 import { keyClasses } from "../../defaults/bounds.ts"

@@ -36,8 +36,8 @@ export const warnOnce = (self: Telemetry, topic: string, message: string, detail
 }
 
 /**
- * The part of a topic that names a cause: the class of a key, or what is known of the cause. String keys themselves carry
- * ids: a mistake in the code behind thousands of them is one mistake.
+ * The part of a topic that names a cause: the class of a key, or what is known of the cause. String keys themselves
+ * carry ids: a mistake in the code behind thousands of them is one mistake.
  */
 export const topicOf = ({ key }: About, cause?: string): string => infoOf(key)?.name ?? `~${cause}`
 

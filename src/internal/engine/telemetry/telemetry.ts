@@ -39,8 +39,8 @@ export const noCounters = {
   /** results not cached because a function of the strategy or an option threw or returned an invalid value */
   notStored: 0,
   /**
-   * calls that threw or answered an invalid value: of a strategy's `touch`, of an eviction policy, of a listener. No read
-   * fails because of one
+   * calls that threw or answered an invalid value: of a strategy's `touch`, of an eviction policy, of a listener. No
+   * read fails because of one
    */
   callbackFailures: 0,
   /** invalidations that the store had not acknowledged when the layer was closed */

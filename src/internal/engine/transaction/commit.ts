@@ -252,8 +252,8 @@ const concernedBy = (items: ReadonlyArray<Item>): ReadonlySet<string> | undefine
     : new Set(items.flatMap((item) => item._tag === "Write" ? item.id : []))
 
 /**
- * The versions of the entries' tags at the commit: those in the store, advanced by the transaction's own
- * invalidations in their order.
+ * The versions of the entries' tags at the commit: those in the store, advanced by the transaction's own invalidations
+ * in their order.
  */
 const versionsOf = Effect.fnUntraced(function*(
   tier: StoreTier,
@@ -320,8 +320,8 @@ const replayed = (tier: StoreTier, items: ReadonlyArray<Item>, budget: Budget): 
 }
 
 /**
- * `displaced`: another write of the same target was in flight. The store may carry out the two in either order, or
- * only this one. Each outcome is correct, and memory keeps neither value.
+ * `displaced`: another write of the same target was in flight. The store may carry out the two in either order, or only
+ * this one. Each outcome is correct, and memory keeps neither value.
  */
 type Sent = ReadonlyMap<Pending.Item, { readonly displaced: boolean }>
 

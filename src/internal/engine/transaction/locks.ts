@@ -40,8 +40,7 @@ export const surfacing = <A, E, R>(
   })
 
 /**
- * Locks each name once, until the transaction ends. The order is the same in every transaction, which avoids
- * deadlocks.
+ * Locks each name once, until the transaction ends. The order is the same in every transaction, which avoids deadlocks.
  */
 export const lock = ({ root }: Overlay, names: ReadonlyArray<string>): Effect.Effect<void> => {
   if (root.isolation !== "locked") return Effect.void

@@ -19,8 +19,8 @@ import * as Overlay from "./overlay.ts"
 import { enter, isOverlay, make as cacheOver } from "./transactionCache.ts"
 
 /**
- * The invalidations after the commit. Values that were set are invalidated too, because the later of two
- * transactions may arrive here first.
+ * The invalidations after the commit. Values that were set are invalidated too, because the later of two transactions
+ * may arrive here first.
  */
 interface Targets {
   readonly all: boolean
