@@ -1,6 +1,6 @@
 /**
- * Questions to a store that answers later (`getCallback`): one for all who read an id meanwhile. Who is answered so
- * needs no flight, no fiber and no timer of its own.
+ * Questions to a store that answers by callback (`getCallback`). All concurrent reads of an id share one, and need no
+ * flight, fiber or timer of their own.
  */
 import type { Questions } from "../state.ts"
 
