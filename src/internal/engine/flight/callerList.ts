@@ -1,3 +1,4 @@
+/** The callers of one flight. */
 import type { Caller, Callers } from "../state.ts"
 
 const none: Array<Caller | undefined> = []

@@ -1,3 +1,4 @@
+/** An index of flights by id. */
 import type { Flight, FlightsById } from "../state.ts"
 
 /**

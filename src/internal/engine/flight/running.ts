@@ -1,3 +1,4 @@
+/** The flights that have a fiber. */
 import type { Flight, Running } from "../state.ts"
 
 /**

@@ -1,3 +1,4 @@
+/** Invalidations that the store has not acknowledged. */
 import { pendingInvalidations } from "../../defaults/stores.ts"
 import { groupOf, groupTag, idOfTag, isInherited } from "../../store/markers/idTags.ts"
 import type { Mode } from "../memory/tagEpochs.ts"

@@ -1,12 +1,12 @@
-/** The part of the engine that counts, emits events and logs. Every other part extends it. */
+/** The part of the engine that counts, emits events and logs. All other parts extend it. */
 import type * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
 import type { CacheEvent } from "../../../CacheEvent.ts"
 import type { KeyInfo } from "../../key/info.ts"
 
 /**
- * The counters, each declared once: these comments are shown in an editor, and in the documentation (`npm run docs`).
- * Removals are counted by the memory tier.
+ * The counters. These comments appear in editors and in the documentation (`npm run docs`). Removals are counted by the
+ * memory tier.
  */
 export const noCounters = {
   /** reads served from memory */
@@ -51,39 +51,40 @@ export const noCounters = {
 export type Counters = typeof noCounters
 
 export interface KeyClasses {
-  /** what a class notes that this cache has met last */
+  /** Stored in a class as the cache that used it last. */
   readonly mark: number
-  /** by what the ids of a class begin with */
+  /** By the common prefix of a class's ids. */
   readonly byPrefix: Map<string, Met>
 }
 
 interface Met {
   readonly newest: WeakRef<KeyInfo>
-  /** those in whose place another came */
+  /** Classes that were replaced by a newer one. */
   readonly former: WeakSet<KeyInfo>
 }
 
-/** Gets an event, and the value that it is about: what it does not keep, nobody keeps. */
+/** Receives an event and its value. Nothing else retains the value. */
 export type EventListener = (event: CacheEvent, exit: Exit.Exit<unknown, unknown> | undefined) => void
 
 /** The listeners of a cache. Without any, an event costs one branch. */
 interface Listeners {
-  /** an array: a hit iterates over it faster than over a set */
+  /** An array, which a hit iterates faster than a set. */
   events: ReadonlyArray<EventListener> | undefined
 }
 
-/** The part of the engine that counts, emits events and logs. */
 export interface Telemetry {
-  /** the counters of string keys, and of the whole cache */
+  /** The counters of string keys and of the whole cache. */
   readonly stats: Counters
-  /** the counters of key classes, by name */
+  /** The counters of key classes, by name. */
   readonly classes: Map<string, Counters>
   readonly keyClasses: KeyClasses
   readonly listeners: Listeners
-  /** the topics of the warnings that are logged once each */
+  /** The topics of warnings already logged. */
   readonly warned: Set<string>
-  /** whether a hit does more than count: there is or was a listener, or a strategy whose reads move a deadline */
+  /**
+   * Whether a hit does more than count, because there is or was a listener, or a strategy whose reads move a deadline.
+   */
   hitsHaveEffects: boolean
-  /** the context of the fiber that built the layer: logs and replays run in it */
+  /** The context of the fiber that built the layer, for logs and replays. */
   readonly context: Context.Context<never>
 }
