@@ -535,7 +535,7 @@ export interface Attempt {
   waitsOn: Map<Flight, number> | undefined
 }
 
-/** What a load declares about its result. */
+/** Declarations of a load about its result. */
 export interface Annotations {
   readonly tags?: ReadonlyArray<string> | undefined
   readonly ttl?: Ttl.Input | undefined

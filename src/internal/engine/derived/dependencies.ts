@@ -1,6 +1,6 @@
 /**
- * What a load has read through the cache (`inherit: "changes"`), as tags: those of the entries read, and one for each
- * id. The result's entry carries them, so that an invalidation of any of them ends the entry as well.
+ * The dependencies of a load (`inherit: "changes"`), as tags: those of the entries read, and one for each id. The
+ * result's entry carries them, so that an invalidation of any of them ends the entry as well.
  *
  * The tag of an id is noted before the read (`capture`) with the current epoch, and counts as a dependent from then on.
  * Every later change of the id moves the tag.

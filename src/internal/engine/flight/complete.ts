@@ -62,7 +62,7 @@ const publish = (self: Flights, flight: Flight): void => {
   // The store has changed since, so this copy may be outdated.
   if (flight.changedWhileAsked) return
   if (!flight.storable || TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) {
-    // Of concurrent private loads the first is stored, and the others need not be.
+    // The first of several concurrent private loads is stored, and the others need not be.
     if (self.isPrivate && Memory.peek(self.memory, self.tagEpochs, flight.id) !== undefined) return
     return refuse(self, flight, flight.storable && flight.attempt.dependencies !== undefined ? "dependency" : "changed")
   }

@@ -31,7 +31,7 @@ interface Expiring extends Node {
 interface Followed extends Sample {
   /** Defined while the entry is in memory. */
   node: Node | undefined
-  /** Of an evicted entry. A value created later would not be a hit in a larger memory. */
+  /** Defined for an evicted entry. A value created later would not be a hit in a larger memory. */
   expiresAt: number
 }
 

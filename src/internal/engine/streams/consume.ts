@@ -67,7 +67,7 @@ interface Consumer {
   pages: number
   digest: number
   elements: number
-  /** The run of which a page could not be read. */
+  /** The run with a page that could not be read. */
   lost: string | undefined
   /** A page was lost: a new run has to begin with the elements already delivered. */
   skips: boolean

@@ -18,9 +18,9 @@ export const countersOf = (self: Telemetry, key: Key): Counters => {
 
 /** Figures derived from counters. */
 export interface Ratios {
-  /** the share of the reads that `hits` and `storeHits` are, beside `misses`; 1 before the first read */
+  /** The share of `hits` and `storeHits` in these and `misses`. 1 before the first read. */
   readonly hitRatio: number
-  /** milliseconds that a load takes on average, 0 before the first */
+  /** The average milliseconds of a load. 0 before the first. */
   readonly meanLoadMillis: number
 }
 

@@ -21,7 +21,7 @@ export interface ReadCheck {
   /** `undefined` without a store: then only the watch of the transaction tells whether the id has changed. */
   readonly generation: string | undefined
   readonly markers: Markers | undefined
-  /** Of the base, taken before the load. */
+  /** The base's tag epoch before the load. */
   readonly bornAt: number
   readonly since: number
 }
