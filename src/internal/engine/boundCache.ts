@@ -34,10 +34,7 @@ export interface Cache extends Opaque {
   readonly beside?: ((other: Opaque) => Opaque) | undefined
 }
 
-/**
- * Casts a cache passed by a user. The only such cast, free for a hit, and safe because only `make`, `disabled` and
- * wrappers of them create an `Opaque`.
- */
+/** The only cast of a cache: safe, because only `make`, `disabled` and wrappers of them create an `Opaque`. */
 export const cacheOf = (shape: Opaque): Cache => shape as Cache
 
 /** Makes an engine that closes with its scope. */

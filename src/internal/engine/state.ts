@@ -1,7 +1,4 @@
-/**
- * The types of an engine's state: flights, their callers and requests. This module holds types only, so that rooms need
- * not import each other for them.
- */
+/** The types of an engine's state. Types only, so that rooms need not import each other for them. */
 import type * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
@@ -76,10 +73,7 @@ export interface Flights extends MemoryTier {
    * Ids whose load failed with an answer, with the `writeId`s of the values that are therefore no longer a fallback.
    */
   readonly answered: Map<string, ReadonlyArray<string | undefined>>
-  /**
-   * The counters of key classes whose loads fail while stale values are served. An incident lasts until one of the
-   * class's loads succeeds.
-   */
+  /** The counters of failing key classes with stale values. An incident lasts until a load of the class succeeds. */
   readonly failing: Set<Counters>
   /** The running calls for many keys, which must notice changes in the meantime. */
   readonly watches: Watches
@@ -288,10 +282,7 @@ export interface Watch {
 }
 
 export interface Work extends WorkActions {
-  /**
-   * Ended flights whose callers wait for their answers, flights that write behind their callers, and abandoned flights
-   * to be interrupted.
-   */
+  /** Ended flights with waiting callers, flights that write behind callers, and abandoned flights to interrupt. */
   readonly ended: Fifo<Flight | Behind<Caller>>
   /** Queued flights that may start. */
   readonly starting: Fifo<Flight>
@@ -360,8 +351,7 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   /** Reads extend the deadline: the strategy has a `touch`. */
   readonly slides: boolean
   /**
-   * Identifies the constant lifetime of the strategy. `undefined` for a function of the result and for a custom
-   * strategy.
+   * Identifies the strategy's constant lifetime. `undefined` for a function of the result and for a custom strategy.
    */
   readonly constant: unknown
   /** Whether an entry's `constant` is the same lifetime. If so, a hit need not check it further. */
@@ -451,8 +441,7 @@ export interface StoreReads {
     ids: ReadonlyArray<string>
   ) => Effect.Effect<Policy> | undefined
   /**
-   * Like `captureFirst`, for many requests. Each gets what remains of its timeouts. `requests` is `undefined` if none
-   * has a timeout.
+   * Like `captureFirst`, for many requests with shortened timeouts. `requests` is `undefined` if none has a timeout.
    */
   readonly captureMany: (
     self: Flights,
@@ -576,10 +565,7 @@ export interface Dependencies {
 export interface Dependency {
   /** The tag epoch before the tagged value was read. A later invalidation ends the derived result. */
   epoch: number
-  /**
-   * The version of the marker in the store before the read. `undefined` without a store, or if a version was ever
-   * missing.
-   */
+  /** The marker's version in the store before the read. `undefined` without a store, or if it was ever missing. */
   version: string | undefined
   /** For the tag of an id: the number of captures after which the id's value must have been read. */
   readonly since: number

@@ -1,7 +1,4 @@
-/**
- * Lets the flights of a call for many keys ask the store in groups. If thousands asked at once, the last ones would
- * wait longer than the store's timeout.
- */
+/** Lets a call for many keys ask the store in groups, so that the last of thousands do not time out. */
 import type * as Clock from "effect/Clock"
 import { groups as limits } from "../../defaults/bounds.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"

@@ -273,10 +273,7 @@ const isServed = (self: Flights, reading: Reading, { decision, entry, key, place
   return true
 }
 
-/**
- * Reports all served entries after the last one: a listener may invalidate a key that is in the list twice, and both
- * places get the same answer.
- */
+/** Reports served entries after the last one, so that a listener cannot change the answer of a repeated key. */
 const tellServed = (self: Flights, reading: Reading): void => {
   const served = reading.served.splice(0)
   if (readContextOf(self, reading.fiber).within !== undefined) {
@@ -349,8 +346,7 @@ const askStore = (
       }
       const decision = decide(self, fiber, reading.many.template, answer)
       if (decision === Load) one.rejectedWriteId = answer.writeId
-      // Memory gets the answer only if nothing was invalidated while the store was asked, no flight of the id runs, and
-      // memory still has the same entry. Otherwise the answer may be outdated, but the reader still gets it.
+      // Memory gets the answer only if nothing has changed since the question. The reader gets it in any case.
       else if (
         self.mutations === mutations && policy.writes && !self.flights.has(one.id) &&
         self.memory.entries.get(one.id) === one.former

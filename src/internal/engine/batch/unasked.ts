@@ -29,10 +29,7 @@ export interface Sorted {
   readonly unasked: ReadonlyArray<Answer>
 }
 
-/**
- * Sorts the answers in a map, which may be large and contain other instances of the keys. A missing one is a defect of
- * its key.
- */
+/** Sorts the answers in a map, which may contain other instances of the keys. A missing one is a defect of its key. */
 export const sortAnswers = (
   keys: ReadonlyArray<Key>,
   answers: ReadonlyMap<Key, Exit.Exit<unknown, unknown>>,

@@ -1,6 +1,5 @@
 /**
- * Captures the markers of ids from the store before a load with `inherit: "changes"` reads them. Every later change
- * ends the marker, and with it the result derived from the load.
+ * Captures the markers of ids before a load with `inherit: "changes"` reads them, so that later changes end its result.
  */
 import { beginCapture, captured, endCapture } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"

@@ -156,10 +156,7 @@ export const captured = (
 
 export const endCapture = ({ dependencies, tags }: Capture): void => leave(dependencies.engine, tags)
 
-/**
- * Whether the copy in memory must not be used inside a load: another process may have changed the id before its marker
- * was captured.
- */
+/** Whether a load must not use the copy in memory, because the id may have changed before its marker was captured. */
 export const isCompared = (self: Flights, within: Attempt | undefined, id: string): boolean => {
   const dependencies = within?.dependencies
   if (dependencies === undefined || self.storeTier === undefined) return false

@@ -1,7 +1,4 @@
-/**
- * Records what caches served inside a load. Made with the first such answer, so a load that reads nothing through a
- * cache has no recorder.
- */
+/** Records what caches served inside a load. A load that reads nothing through a cache has no recorder. */
 import { addAll, addLoaded, addServed, dependenciesOf } from "#platform/engine/derived/dependencies"
 import type { Entry } from "../memory/entry.ts"
 import { inheritOf, isLimitedByInner } from "../request/inherit.ts"

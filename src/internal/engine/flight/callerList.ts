@@ -3,10 +3,7 @@ import type { Caller, Callers } from "../state.ts"
 
 const none: Array<Caller | undefined> = []
 
-/**
- * The callers of one flight, in the order in which they joined. A popular key has thousands, for which a `Set` is too
- * expensive.
- */
+/** The callers of one flight, in order of joining. A popular key has thousands, for which a `Set` is too expensive. */
 export class CallerList implements Callers {
   /** See `CallerEffect.one`. */
   static readonly one = new CallerList()
@@ -16,8 +13,7 @@ export class CallerList implements Callers {
   size = 0
 
   add(caller: Caller): void {
-    // A removed caller leaves a hole. Many callers may come and go while a load hangs, so holes are compacted now and
-    // then.
+    // A removed caller leaves a hole. Compacts them now and then, because callers come and go while a load hangs.
     if (this.list.length > 2 * this.size + 32) this.closeUp()
     caller.place = this.list.length
     // A literal of one element: most flights have one caller, and the first `push` would allocate room for many.

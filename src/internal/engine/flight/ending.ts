@@ -58,8 +58,7 @@ export const detach = (self: Flights, id: string): void => {
 }
 
 /**
- * Makes a flight unjoinable whose result may still be stored. Later readers wait until it has ended and ask the store.
- * Only for a flight whose load has begun.
+ * Makes a loading flight unjoinable. Later readers wait for its end and ask the store, where it may still be stored.
  */
 export const unshare = (self: Flights, flight: Flight): void => {
   unregister(self, flight)

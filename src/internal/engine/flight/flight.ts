@@ -94,10 +94,7 @@ export const isRefresh = ({ policy, refresh }: Flight): boolean => refresh || po
 /** Whether its result derives from a stale value. */
 export const isDerivedFromStale = ({ attempt, found }: Flight): boolean => found?.isStale ?? attempt.derivedFromStale
 
-/**
- * Whether the load began before memory was last cleared while untracked. If so, its result may be older than
- * `maxStaleness` allows.
- */
+/** Whether the load began before memory was cleared while untracked. Its result may be older than `maxStaleness`. */
 export const isBeforeClear = ({ storeTier }: Flights, { attempt }: Flight): boolean =>
   storeTier?.untracked === true && attempt.startedAt !== undefined && attempt.clears !== storeTier.clears
 

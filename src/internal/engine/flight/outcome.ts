@@ -73,10 +73,7 @@ export const noteFallback = (
   detect(policy.detector, flight.id, request.strategy.name, { source: "fallback", entry: stale, exit, now })
 }
 
-/**
- * The answer of a flight that ended without a load: the found entry, or another read if this caller's own policy or
- * strategy requires a load.
- */
+/** The answer of a flight without a load: the found entry, or another read if this caller requires a load. */
 export const foundOrRetry = (self: Flights, caller: Caller, at: FoundAt): Effect.Effect<unknown, unknown, any> =>
   answerOrDefect(() => {
     const { flight } = caller
@@ -99,10 +96,7 @@ export const retryRead = (caller: Caller, now: number): Request =>
     ? caller.request
     : shortened(caller.flight.engine, caller.request, now - caller.since)
 
-/**
- * Whether a late caller must read again, because a tag known only since the end of the load was, or may have been,
- * invalidated in the meantime.
- */
+/** Whether a late caller must read again, because a tag known only since the end of the load may have changed. */
 export const isOlder = (self: Flights, { flight, joinedAt }: Caller): boolean => {
   const { attempt: { dependencies } } = flight
   if (dependencies !== undefined && isOlderThanJoining(dependencies, flight, joinedAt)) return true

@@ -1,6 +1,5 @@
 /**
- * Questions to a store that answers by callback (`getCallback`). All concurrent reads of an id share one, and need no
- * flight, fiber or timer of their own.
+ * Questions to a store with `getCallback`. All concurrent reads of an id share one, without a flight, fiber or timer.
  */
 import type { Questions } from "../state.ts"
 

@@ -30,10 +30,7 @@ interface RefreshOptions {
   readonly now: number
 }
 
-/**
- * Refreshes an entry, with one flight per id. The load starts from the scheduler, so that a due hit does not wait for
- * it.
- */
+/** Refreshes an entry, with one flight per id. Loads from the scheduler, so that a due hit does not wait. */
 export const refresh = (self: Flights, options: RefreshOptions, fiber?: Fiber.Fiber<any, any>): void => {
   const unit = makeUnit()
   enqueue(self, options, unit)
@@ -41,8 +38,8 @@ export const refresh = (self: Flights, options: RefreshOptions, fiber?: Fiber.Fi
 }
 
 /**
- * Adds a refresh to a unit, unless the id is loading or throttled, or was invalidated since. In the last case a caller
- * joining the refresh would fall back on the old entry.
+ * Adds a refresh to a unit, unless the id is loading or throttled, or was invalidated, which makes the entry no
+ * fallback.
  */
 export const enqueue = (self: Flights, options: RefreshOptions, unit: Unit): void => {
   const { entry, id, mutations, now, request, starter } = options

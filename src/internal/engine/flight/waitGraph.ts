@@ -34,10 +34,7 @@ export function* reached(from: Flight): Generator<Flight> {
   }
 }
 
-/**
- * The path of a `CacheCycle`: the ids from `to` down to the load that waits for it, and `to` again. With several caches
- * an id can occur twice.
- */
+/** The path of a `CacheCycle`: `to`, the ids down to the load that waits for it, and `to` again. */
 export const pathTo = (within: Flight, to: Flight): ReadonlyArray<string> => {
   const path = [to.id]
   for (let flight: Flight | undefined = within; flight !== undefined; flight = flight.parent) {

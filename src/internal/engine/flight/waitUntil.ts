@@ -1,7 +1,4 @@
-/**
- * Work that outlives the reader that began it. A private flight lives no longer than its reader's request, unless the
- * platform is asked to keep that alive.
- */
+/** Lets work outlive the request of its reader in a private cache, by asking the platform to keep that alive. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -65,10 +65,7 @@ export const noteAll = ({ watches }: Flights): void => {
   watches.changedAt.clear()
 }
 
-/**
- * Whether the result of a flight may be stored. A change cannot mark a private flight, which is in no index, so that
- * one is checked here.
- */
+/** Whether the result of a flight may be stored. Changes cannot mark private flights, so these check the watches. */
 export const isStorable = (self: Flights, flight: Flight): boolean =>
   flight.storable && !(self.isPrivate && hasChanged(self, flight, flight.id))
 

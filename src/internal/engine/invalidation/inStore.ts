@@ -121,8 +121,7 @@ const acknowledged = <A>(
         }
         const told = policy.strict ? strictly(answer) : Effect.undefined
         const [item] = items
-        // Immediately: until the older value is removed, other processes read it. Not if a newer write has replaced the
-        // item.
+        // At once, because other processes read the older value. Not if a newer write has replaced the item.
         if (operation === "set" && item!.places > 0 && isRefusal(operation, answer)) {
           return Effect.andThen(removal(tier, item!), told)
         }

@@ -16,10 +16,7 @@ import type { Flight, Flights } from "../state.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { emit } from "../telemetry/events.ts"
 
-/**
- * Removes an id in this process: from memory, from the flights, from the throttled ids. Returns whether it was in
- * memory.
- */
+/** Removes an id from memory, the flights and the throttled ids. Returns whether it was in memory. */
 export const forget = (self: Flights, id: string): boolean => {
   self.mutations++
   detach(self, id)
@@ -58,10 +55,7 @@ interface Forgotten {
   readonly items: Array<Pending.Item>
 }
 
-/**
- * Removes ids in this process and makes all of them pending before the store is asked for the first, so that an
- * interruption loses none. Processes many ids in several turns.
- */
+/** Removes ids here and makes all pending before the store is asked, so that an interruption loses none. */
 const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Effect.Effect<Forgotten> => {
   const forgotten: Forgotten = { present: [], items: [] }
   const { storeTier: tier } = self
@@ -135,10 +129,7 @@ export const clear = (self: Flights): Effect.Effect<void> =>
     )
   })
 
-/**
- * Removes everything in this process: memory is empty, and no flight is storable any longer. The result completes when
- * the listeners are notified: see `tellAll`.
- */
+/** Empties memory and makes all flights unstorable. The result completes when the listeners are notified. */
 export const forgetAll = (self: Flights): Effect.Effect<void> => {
   self.mutations++
   noteAll(self)

@@ -49,10 +49,7 @@ const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier, firstMillis
   tier.replay = undefined
 })
 
-/**
- * Sends each unsent or given item once, always as a removal, with a budget per item or the shared budget `all`. Returns
- * whether all were acknowledged.
- */
+/** Sends the given or all unsent items once, as removals. `all` is a shared budget. Returns whether all succeeded. */
 export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget, items?: ReadonlyArray<Pending.Item>) {
   const { storeTimeoutMillis, pending, store } = tier
   for (const [i, item] of (items ?? Array.from(pending.unsent)).entries()) {

@@ -14,8 +14,7 @@ export interface Wanted {
 }
 
 /**
- * The unsent invalidations that affect a strict read. One in flight is not included, because it may be acknowledged in
- * a moment.
+ * The unsent invalidations that affect a strict read. Those in flight may be acknowledged in a moment and do not count.
  */
 export const inTheWay = (
   tier: StoreTier | undefined,
@@ -43,10 +42,7 @@ export const sendAgain = (
   )
 }
 
-/**
- * Whether an item is still unsent after it was sent again. Items that failed in the meantime do not count: they are
- * sent in the next turn.
- */
+/** Whether an item is still unsent after it was sent again. Newer failures are sent in the next turn. */
 export const isStuck = (sent: ReadonlyArray<Pending.Item>, inTheWay: ReadonlyArray<Pending.Item>): boolean =>
   inTheWay.some((item) => sent.includes(item))
 

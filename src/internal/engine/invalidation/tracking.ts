@@ -65,10 +65,7 @@ export const track = (self: Flights): void => {
   })
 }
 
-/**
- * Polls every `pollMillis`. If the process was suspended or busy and its timers are late, the first read of a turn
- * polls itself.
- */
+/** Polls every `pollMillis`. If the timers are late, the first read of a turn polls itself. */
 const polled = (self: Flights, tier: StoreTier): Timer => {
   const clock = Context.get(self.context, Clock.Clock)
   let lookedAt = -Infinity
@@ -319,10 +316,7 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
   if (state.isPartial) clearWhenStale(self, tier)
 }
 
-/**
- * Yields the changes one by one, and for `ManyChanged` a change for each affected id held here. `undefined` is a step
- * without a change.
- */
+/** Yields the changes one by one. `ManyChanged` also yields a change for each affected id held here. */
 function* apart(self: Flights, tier: StoreTier, changes: ReadonlyArray<Change>): Iterable<Change | undefined> {
   for (const change of changes) {
     yield change

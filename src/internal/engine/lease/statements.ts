@@ -1,7 +1,4 @@
-/**
- * Statements of processes about their waiting loads, stored as internal entries. They live as long as a lease and are
- * repeated while the wait lasts.
- */
+/** Statements of processes about their waiting loads: internal entries, repeated while the wait lasts. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -22,8 +22,7 @@ export const launch = (self: Flights, flight: Flight, load: Effect.Effect<unknow
   const body = self.throughStore === undefined || !usesStore(flight)
     ? counted(flight, load)
     : self.throughStore(self, flight, load)
-  // Starting inline nests run loops, so every 32nd level starts from the scheduler and recursion cannot overflow the
-  // stack.
+  // Every 32nd level starts from the scheduler, because inline starts nest run loops and could overflow the stack.
   run(self, flight, inside, flight.depth % 32 === 0 ? Effect.andThen(Effect.yieldNow, body) : body)
 }
 

@@ -1,7 +1,4 @@
-/**
- * Warns about cached resources, as far as they can be detected: the load's scope releases them before a caller gets
- * them.
- */
+/** Warns about cached resources, which the load's scope releases before a caller gets them. */
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"

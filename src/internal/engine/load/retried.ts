@@ -11,10 +11,7 @@ import { nowOf } from "../request/context.ts"
 import type { Flight } from "../state.ts"
 import { inScope } from "./loadScope.ts"
 
-/**
- * Retries typed failures, each time as a new try of the flight. Unlike `Effect.retry`, preserves a cause with several
- * reasons.
- */
+/** Retries typed failures as new tries of the flight. Unlike `Effect.retry`, preserves a cause with several reasons. */
 export const retried = <A>(
   flight: Flight,
   load: Effect.Effect<A, unknown, any>,

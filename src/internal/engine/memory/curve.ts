@@ -1,7 +1,4 @@
-/**
- * The miss-ratio curve of a memory tier, for `Cached.curve`. Wraps the eviction policy in use and is loaded on demand,
- * so a memory without a curve pays nothing.
- */
+/** The miss-ratio curve for `Cached.curve`. Wraps the eviction policy, so a memory without a curve pays nothing. */
 import type { Node, Policy } from "../../../ports/eviction.ts"
 import { makeHash, weightOf } from "../../eviction/nodes.ts"
 import { type Sample, StackDistances } from "../../eviction/stackDistances.ts"

@@ -87,10 +87,7 @@ export const changed = (self: Deadlines, entry: Entry): void => {
   add(self, entry)
 }
 
-/**
- * Returns an expired entry. `undefined` if there is none, or if it is behind thousands of live entries and will be
- * found a little later.
- */
+/** Returns an expired entry, or `undefined`. Misses one behind thousands of live entries until a later call. */
 export const firstExpired = (self: Deadlines, now: number): Entry | undefined => {
   for (let left = enteringDeadlines; left > 0; left--) {
     const entry = nextDue(self, now)

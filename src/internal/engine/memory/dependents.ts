@@ -52,8 +52,7 @@ const count = (counts: Counts, tag: string): void => {
 }
 
 /**
- * Unregisters a dependency when a load has ended. Keeps some tags with count 0, because the next load usually reads the
- * same ones.
+ * Unregisters a dependency of an ended load. Keeps some tags with count 0 for the next load, which usually reads them.
  */
 export const remove = (self: Dependents, tag: string): void => {
   const { loads } = self
@@ -63,10 +62,7 @@ export const remove = (self: Dependents, tag: string): void => {
   if (loads.size > keptDependencies) loads.delete(tag)
 }
 
-/**
- * Counts tags as dependents while the store is asked about their entry. Otherwise a change in the meantime would be
- * missed.
- */
+/** Counts tags as dependents while the store is asked about their entry, so that no change is missed. */
 export const during = <A, E, R>(
   self: Dependents,
   tags: ReadonlyArray<string>,

@@ -106,10 +106,7 @@ export class Entry implements Timing, Node, Due {
     return this.terms.counters
   }
 
-  /**
-   * The last tag epoch in which the tags were checked. Initially the epoch in which the load, or the read from the
-   * store, began. A later invalidation of one of the tags ends the entry.
-   */
+  /** The last tag epoch in which the tags were checked, initially that before the load or the read from the store. */
   get checkedAt(): number {
     return this.terms.checkedAt
   }
@@ -138,8 +135,8 @@ export class Entry implements Timing, Node, Due {
   }
 
   /**
-   * Identifies the constant lifetime of a strategy from which the deadlines come (see `constant` of a request).
-   * `undefined` if there is none and no reader limits it.
+   * Identifies the strategy's constant lifetime behind the deadlines (see `Request`). `undefined`: not limited by
+   * readers.
    */
   get constant(): unknown {
     return this.terms.constant
@@ -199,10 +196,7 @@ const termsOf = (options: EntryOptions): Terms => {
   return shared(terms, createdAt)
 }
 
-/**
- * Resumes a fiber with a value without an `Exit`: a method of Effect's implementation. If it is missing, an `Exit` does
- * the same.
- */
+/** Effect's internal method to resume a fiber with a value without an `Exit`. If missing, an `Exit` is used. */
 interface Continuing extends Fiber.Fiber<unknown> {
   readonly succeedWith?: (value: unknown) => Effect.Effect<unknown>
 }

@@ -1,6 +1,5 @@
 /**
- * Removes expired entries, and reports them, within a second while the cache is in use. After a second without use the
- * sweeper rests without a timer, and the next operation wakes it first.
+ * Removes and reports expired entries within a second. An unused cache rests without a timer until the next operation.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"

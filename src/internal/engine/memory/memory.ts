@@ -161,8 +161,7 @@ export const touch = (self: Memory, entry: Entry): void => {
 }
 
 /**
- * Puts an entry in memory. Expired entries make room before live ones. An entry without a weight, or heavier than the
- * capacity, is not kept, nor is the one it replaces.
+ * Puts an entry in memory. One without a weight, or heavier than the capacity, is not kept, nor is the one it replaces.
  */
 export const put = (self: Memory, entry: Entry, now: number): void => {
   if (self.capacity === 0) return
@@ -294,10 +293,7 @@ export const empty = (self: Memory, cause: RemovalCause): ReadonlyMap<string, En
   return left
 }
 
-/**
- * Runs steps that remove several entries. Listeners are notified after the last step, so that one that reads does not
- * find entries about to be removed.
- */
+/** Runs steps that remove several entries, and notifies listeners after the last one, which may read. */
 export const together = <A>(self: Memory, steps: () => A): A => {
   if (self.untold !== undefined) return steps()
   const untold: NonNullable<Memory["untold"]> = self.untold = []

@@ -171,10 +171,7 @@ const exchange = (quota: Quota, old: Entry, entry: Entry): void => {
   policy.replaced!(former, place)
 }
 
-/**
- * Evicts entries of a class before a new one is added, so that the class never exceeds its quota. A removal listener
- * may write, so `needed` is evaluated each time.
- */
+/** Makes room before an entry is added. A removal listener may write, so `needed` is evaluated each time. */
 const makeRoom = (self: Memory.MemoryTier, quota: Quota, needed: () => number): void => {
   const { memory } = self
   const now = Context.get(self.context, Clock.Clock).currentTimeMillisUnsafe()

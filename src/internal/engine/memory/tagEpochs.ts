@@ -1,7 +1,4 @@
-/**
- * Tag epochs: a counter that only grows (the epoch), and by tag the epoch of the last invalidation. Independent of
- * clocks, so that two events in the same millisecond keep their order.
- */
+/** Tag epochs: a counter of invalidations, and its value at the last one of each tag. Independent of clocks. */
 import * as Defaults from "../../defaults/bounds.ts"
 
 export interface TagEpochs {

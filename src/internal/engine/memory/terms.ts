@@ -1,7 +1,4 @@
-/**
- * The data shared by entries stored alike: by the same call, with the same lifetime and load time. Most entries share a
- * few terms. A change of a single entry gives it its own.
- */
+/** The data shared by entries stored alike. A change of a single entry gives it terms of its own. */
 import type { Outcome } from "../../../CacheEntry.ts"
 import type { Counters } from "../telemetry/telemetry.ts"
 
@@ -52,10 +49,7 @@ const areAlike = (known: Terms, terms: Terms): boolean =>
   known.loadMillis === terms.loadMillis && known.outcome === terms.outcome && known.constant === terms.constant &&
   known.counters === terms.counters && known.memoryExpiresAt === terms.memoryExpiresAt
 
-/**
- * Whether an entry's creation time is a small integer offset from the terms', within weeks. Sums of fractions may be
- * inexact.
- */
+/** Whether an entry's creation time is a small integer offset from the terms'. Sums of fractions may be inexact. */
 const reaches = ({ beganAt }: Terms, createdAt: number): boolean => {
   const since = createdAt - beganAt
   return (since | 0) === since && beganAt + since === createdAt

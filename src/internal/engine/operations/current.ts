@@ -39,8 +39,7 @@ export const current = (self: Engine, key: Key, tries: number): Effect.Effect<Cu
     })
     : Effect.map(inStore(self, tier, key), (found) => {
       if (found instanceof Entry) return currentOf(found)
-      // An expired entry is absent for the store, but one that cannot be decoded is not: alternate between both
-      // conditions.
+      // An expired entry is absent for the store, an undecodable one is not: alternate between both conditions.
       return found instanceof Rejected && !found.isInvalid && tries % 2 === 1
         ? { entry: undefined, condition: { _tag: "IfUnchanged", writeId: found.writeId } } as const
         : currentOf(undefined)

@@ -6,10 +6,7 @@ import { isolated, without } from "../telemetry/events.ts"
 import { classOf } from "../telemetry/stats.ts"
 import type { EventListener } from "../telemetry/telemetry.ts"
 
-/**
- * Calls `listener` for every event until the returned function is called. A listener that throws is not called again,
- * so that it cannot disturb the cache.
- */
+/** Calls `listener` for every event until the returned function is called, or until it throws. */
 export const listen = (self: MemoryTier, listener: EventListener): () => void => {
   const notify = isolated(self, listener, () => unsubscribe())
   self.listeners.events = [...self.listeners.events ?? [], notify]

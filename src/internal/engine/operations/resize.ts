@@ -5,10 +5,7 @@ import { boundOfMemory, type SizeInput } from "../../options/size.ts"
 import type { Engine } from "../engine.ts"
 import * as Memory from "../memory/memory.ts"
 
-/**
- * Sets a new bound. Excess entries leave in turns of the event loop, and the bound decreases with them, so that a
- * concurrent put evicts only what it needs.
- */
+/** Lowers the bound in turns as excess entries leave, so that a concurrent put evicts only what it needs. */
 export const resize = (self: Engine, given: SizeInput): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     const { memory } = self

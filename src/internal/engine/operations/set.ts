@@ -80,8 +80,7 @@ export const set = Effect.fnUntraced(function*(
     }
     // Apply the changes of others first. Applied in the next step, they would miss this value.
     self.tagEpochs.ensureTracking?.()
-    // Another write or invalidation came in the meantime: the value stays in the store, which knows the order, but not
-    // in memory.
+    // Another write or invalidation came in the meantime. The value stays in the store only, which knows the order.
     if (tier !== undefined && self.mutations !== mutations) {
       forget(self, id)
       emitSet()
@@ -112,10 +111,7 @@ export const set = Effect.fnUntraced(function*(
   return true
 })
 
-/**
- * Removes the result of a refresh that began during the write. It was not stored, and memory must not prefer it to the
- * value that all other processes have.
- */
+/** Removes the result of a refresh that began during the write, which the store has not accepted. */
 const dropOthers = (self: Engine, { id, writeId }: Entry): void => {
   detach(self, id)
   const copy = self.memory.entries.get(id)
@@ -201,10 +197,7 @@ const setIf = Effect.fnUntraced(function*(
   return yield* answer
 })
 
-/**
- * Resends unsent invalidations that concern the entry before the store checks the condition, because the store still
- * has what they remove. Returns whether they were acknowledged.
- */
+/** Resends unsent invalidations of the entry before the store checks the condition. Returns whether that succeeded. */
 const isReplayed = ({ budget, tier }: Asking, { id, tags }: Entry): Effect.Effect<boolean> => {
   const isUnsent = () => Pending.isUnsent(tier.pending, id, tags)
   return isUnsent() ? Effect.map(replay(tier, budget), () => !isUnsent()) : Effect.succeed(true)

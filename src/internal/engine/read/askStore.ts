@@ -173,8 +173,7 @@ const conclude = (self: Flights, question: Question, found: Fetched | typeof Nee
   const { askers, id } = question
   const { questions } = self
   question.isAnswered = true
-  // Computed before the first asker continues, because a flight it starts is a change. The dependencies of the entry
-  // were unknown while the store was asked, so any change may concern them.
+  // Computed first, because a flight of an asker is a change. Unknown dependencies may be affected by any change.
   const isUnknown = found === NeedsEffect || Watches.hasChanged(self, question, id) ||
     (question.mutations !== self.mutations && found instanceof Entry && derives(found))
   Watches.end(self)

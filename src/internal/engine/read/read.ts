@@ -215,8 +215,7 @@ export const join = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
   Effect.callback<A, E>((resume) => joinOrStart(reader, joining, resume as Resume))
 
 /**
- * Joins or starts a flight in one synchronous step, so that no yield comes between finding a flight and counting among
- * its callers.
+ * Joins or starts a flight in one synchronous step, so that no yield comes between finding it and counting as a caller.
  */
 export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): Effect.Effect<void> | void => {
   const { engine, fiber, id, policy, request } = reader
@@ -239,8 +238,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     if (invalid !== undefined) return refuse(reader, resume, Exit.die(invalid))
     const cycle = cycleOf(around, running)
     if (cycle !== undefined) return refuse(reader, resume, Exit.die(cycle))
-    // Add the caller and dequeue the flight before notifying listeners, which may end this load or push it out of the
-    // queue.
+    // Add the caller and dequeue the flight before notifying listeners, which may end this load or drop it.
     const caller = wait(engine, fiber, { flight: running, request, hasTimeouts, stale, joined: true, resume })
     const promoted = running.phase === "Queued" ? promote(engine, running) : undefined
     if (!isAskingStore(running)) noteMiss(engine, request.key, id)

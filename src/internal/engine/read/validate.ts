@@ -28,10 +28,7 @@ const check = (self: Flights, request: Request): void => {
   if (self.storeTier !== undefined) self.storeTier.steps.codecsOf(self.storeTier, request.key)
 }
 
-/**
- * Warns of a `softTimeout` without effect, because the strategy serves no stale value. A custom strategy is not
- * checked.
- */
+/** Warns of a `softTimeout` without effect, because the strategy serves no stale value. */
 const warnOfSoftTimeout = (self: Flights, { key, strategy }: Request): void => {
   if ((strategy as { readonly [fallsBack]?: boolean })[fallsBack] !== false) return
   const about: Log.About = { id: idOf(key), key }

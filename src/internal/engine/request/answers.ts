@@ -46,10 +46,7 @@ const failedWith = ({ reasons }: Cause.Cause<unknown>, tags: ReadonlyArray<strin
     Cause.isFailReason(reason) && (reason.error instanceof LoadTimeout || hasTag(reason.error, tags))
   )
 
-/**
- * Whether the flight's own request classifies its failure as an answer. False if its functions throw: that is the
- * callers' defect.
- */
+/** Whether the flight's own request classifies its failure as an answer. False if its functions throw. */
 export const isAnswerOf = (self: Flights, flight: Flight, exit: Exit.Failure<unknown, unknown>): boolean =>
   answerOrDefect(() => verdictOf(self, flight, flight.request, exit)) === "Answer"
 

@@ -21,10 +21,7 @@ export const noContext: ReadContext = {
   shared: undefined
 }
 
-/**
- * Bypasses the cache inside an open SQL transaction: the cache does not have its changes yet, and other readers must
- * not get values that may be rolled back.
- */
+/** Bypasses the cache inside an open SQL transaction, whose changes are not cached and may be rolled back. */
 const policyOf = (self: Flights, fiber: Fiber.Fiber<any, any>, within: Attempt | undefined): Policy.Policy => {
   const current = fiber.getRef(Policy.Current)
   const policy = within !== undefined && current === Policy.standard ? Policy.insideLoad : current

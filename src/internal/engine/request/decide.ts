@@ -63,8 +63,7 @@ const randomFor = (fiber: Fiber.Fiber<any, any>, request: Request): () => number
 
 const noRandom = (): number => 0
 
-// One function for all reads, to avoid allocating closures. `decide` is synchronous, so `currentFiber` is the reading
-// fiber.
+// One function for all reads avoids closures. `decide` is synchronous, so `currentFiber` is the reading fiber.
 let currentFiber: Fiber.Fiber<any, any> | undefined
 const random = (): number => currentFiber!.getRef(Random.Random).nextDoubleUnsafe()
 export const randomOf = (fiber: Fiber.Fiber<any, any>): () => number => {
@@ -113,8 +112,8 @@ export const isBeforeDeadlines = (entry: Entry, now: number): boolean =>
   now < entry.softExpiresAt && now < entry.expiresAt
 
 /**
- * The `writeId` of a rejected entry. `undefined` if it was rejected for its hard deadline or its `memoryTtl`, because
- * the same write may have other deadlines in the store.
+ * The `writeId` of a rejected entry, unless it was rejected for deadlines that the same write in the store may not
+ * have.
  */
 export const rejectedOf = (
   self: Flights,

@@ -15,10 +15,7 @@ export const isLimitedByInner = (flight: Flight): boolean => {
 
 type Life = Pick<Timing, "createdAt" | "softExpiresAt" | "expiresAt">
 
-/**
- * The lifetime of a result derived from cached values, or `"skip"` if it must not be stored. `undefined` if it keeps
- * its own lifetime.
- */
+/** The lifetime of a result derived from cached values, `"skip"` to not store it, or `undefined` to keep its own. */
 export const inherited = (flight: Flight, recorder: Recorder, life: Life): Life | "skip" | undefined => {
   const inherit = inheritOf(flight)
   if (isLimitedByInner(flight)) return endingWith(flight, recorder, life)

@@ -5,10 +5,7 @@ import { escapeTag, tagsOf, tagsWith } from "../../key/ofKey.ts"
 import type { Flights, Request } from "../state.ts"
 import { rulesOf } from "./rules.ts"
 
-/**
- * The tags known before a load. Calls `tags` of the key class once per request, before its flight starts, so that an
- * exception is a defect of that caller.
- */
+/** The tags known before a load. Computed before its flight starts, so that an exception is a defect of this caller. */
 export const declaredTags = (self: Flights, request: Request): ReadonlyArray<string> => {
   const rules = rulesOf(self, request)
   return rules.tags ??= knownTags(request)

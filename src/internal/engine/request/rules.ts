@@ -112,10 +112,7 @@ export const thrownBy = <A, B>(check: (a: A, b: B) => void, a: A, b: B): {} | un
   }
 }
 
-/**
- * Evaluates timeouts that are functions of the key, once for each waiting caller. An exception is that caller's own
- * defect.
- */
+/** Evaluates timeout functions of the key, once per waiting caller. An exception is that caller's own defect. */
 export const askTimeouts = <A, E>(self: Defaulting, request: Request<A, E>): Request<A, E> | Exit.Exit<never> => {
   const { options: { timeout }, rules: known } = request
   const softTimeout = optionOf(self, request, "softTimeout")
@@ -168,10 +165,7 @@ export const checkDecision = (strategy: Strategy<never, never, never>, decision:
   })
 }
 
-/**
- * An exception of a strategy about a stored entry, as the outcome of a flight. A defect of the callers with that
- * strategy. All others read again (`orStale` in `flight/outcome.ts`).
- */
+/** A strategy's exception about a stored entry: a defect of callers with that strategy, while others read again. */
 class StrategyThrew extends Error {
   readonly strategy: Strategy<never, never, never>
 

@@ -34,8 +34,7 @@ export const isThrottled = (
 }
 
 /**
- * Whether a stale entry is served without a load, because the last load failed within `retryAfter` and not with an
- * answer.
+ * Whether a stale entry is served without a load, because the last one failed within `retryAfter`, not with an answer.
  */
 export const standsIn = (
   self: Pick<Flights, "retryAt" | "answered" | "readDefaults">,

@@ -1,7 +1,4 @@
-/**
- * Warns about invalid values that memory accepts without a store: values that do not fit the schema of their key, which
- * a store would refuse, and values that can be read only once.
- */
+/** Warns about values that memory accepts without a store: unfit for the schema of their key, or readable only once. */
 import * as Exit from "effect/Exit"
 import { misfitBy } from "../../codec/throughSchema.ts"
 import { whatIs } from "../../codec/whatIs.ts"

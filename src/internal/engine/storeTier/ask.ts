@@ -24,8 +24,7 @@ export const budgetOf = (
 })
 
 /**
- * Runs an operation of the store. It never fails and never exceeds the budget: a fault is an answer like any other. An
- * operation that ignores its interruption is abandoned.
+ * Runs an operation of the store within its budget. Never fails: a fault is an answer. Does not wait for interruption.
  */
 export const ask = <A>(
   tier: StoreTier,
@@ -46,8 +45,7 @@ export const ask = <A>(
     if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
     let permit: Circuit.Permit | undefined
     const asked = Effect.suspend(() => {
-      // Other processes wait for an unreleased lease, and nothing here waits for the answer: a release neither respects
-      // nor affects the circuit.
+      // A release ignores the circuit, because other processes wait for the lease and nothing waits for the answer.
       if (operation !== "release") {
         permit = Circuit.admit(tier.circuit, clock.currentTimeMillisUnsafe())
         if (permit === undefined) return Effect.succeed(fail("Unavailable"))
@@ -119,10 +117,7 @@ export const exitBefore = <A, E>(
     })
   )
 
-/**
- * Moves the deadline of a stored entry in the background. A failure is not retried, because the next touch moves the
- * deadline.
- */
+/** Moves the deadline of a stored entry in the background. Not retried, because the next touch moves it. */
 export const touch = (tier: StoreTier, id: string, touched: TouchOptions): void => {
   const { background, front, store, storeTimeoutMillis } = tier
   spawn(background, front.context, ask(tier, { leftMillis: storeTimeoutMillis }, "touch", store.touch(id, touched)))

@@ -143,10 +143,7 @@ export const encode = (
 const valueOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause)
 
-/**
- * Warns about failures of a class without an error schema, which are not stored and load again after a restart. String
- * keys have no schemas.
- */
+/** Warns about failures of a class without an error schema, which are not stored and load again after a restart. */
 const warnOfFailure = (tier: StoreTier, key: Key, { exit, id }: Entry): void => {
   const name = infoOf(key)?.name
   if (name === undefined) return

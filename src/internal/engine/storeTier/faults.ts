@@ -17,10 +17,7 @@ import { type Fault, Rejected, type StoreTier } from "./storeTier.ts"
 export const isFault = (answer: unknown): answer is Fault =>
   answer instanceof StoreError || answer instanceof SerializerError
 
-/**
- * Counts a fault, and logs the first of an incident. Rate-limits incidents in quick succession, as with a store that is
- * too slow for some of its operations.
- */
+/** Counts a fault, and logs the first of an incident. Rate-limits incidents in quick succession. */
 export const noteFault = (tier: StoreTier, operation: string, fault: StoreError, clock: Clock.Clock): StoreError => {
   const { failing, incident } = tier
   if (isOfCaller(operation, fault) || isKeptOut(fault)) return fault
@@ -142,10 +139,7 @@ export const undecodable = (
 /** Matches what varies between messages of one cause: ids, paths in values, counts. */
 const unlikeIn = /".*"|\[.*\]|\d+/g
 
-/**
- * Counts a fault of the serializer. Logs the first of a key class, or of a cause for string keys, because later ones
- * are alike. `failure` names a stored failure.
- */
+/** Counts a serializer fault, and logs the first of a key class, or of a cause. `failure` names a stored failure. */
 export const noteMisfit = (
   tier: StoreTier,
   key: Key,

@@ -19,10 +19,7 @@ export interface PendingInvalidations {
   readonly unsent: Set<Item>
 }
 
-/**
- * One pending invalidation. A newer item of the same target replaces it, and an answer to the older one then has no
- * effect.
- */
+/** One pending invalidation. An answer to it has no effect once a newer item of the same target has replaced it. */
 export interface Item {
   readonly target: Target
   /** The number of its ids or tags that no newer item has taken over. At 0, an answer to it has no effect. */
@@ -117,8 +114,7 @@ export const markUnsent = (self: PendingInvalidations, item: Item): void => {
     // The store may not have the write of the newer item either.
     for (const one of [item, self.ids.get(item.target.id)]) if (one !== undefined) one.isWrite = false
   }
-  // Above the limit, one `clear` replaces all items. Items in flight do not count, because invalidating many keys at
-  // once is no incident.
+  // Above the limit, one `clear` replaces all unsent items. Items in flight do not count.
   if (self.unsent.size <= pendingInvalidations) return
   for (const one of pendingItems(self)) one.places = 0
   self.ids.clear()

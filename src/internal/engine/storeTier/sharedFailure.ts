@@ -7,8 +7,8 @@ import { codecsOf } from "./codec.ts"
 import type { StoreTier } from "./storeTier.ts"
 
 /**
- * The failure note of a load's typed failure. `undefined` if the key has no error schema or the failure does not fit
- * it. Other processes then load themselves.
+ * The failure note of a load's typed failure. `undefined` if it cannot be encoded: other processes then load
+ * themselves.
  */
 export const encode = (
   tier: StoreTier,

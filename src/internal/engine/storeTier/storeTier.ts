@@ -35,10 +35,7 @@ export interface Asked {
   readonly id: string
   /** The tags known before the entry is read. */
   readonly tags: ReadonlyArray<string>
-  /**
-   * Called with the entry's own tags before it is fetched again with them, so that their changes are noticed from then
-   * on.
-   */
+  /** Called with the entry's own tags before it is fetched again with them, so that their changes are noticed. */
   readonly hold?: ((tags: ReadonlyArray<string>) => void) | undefined
   /** Whether to skip the store. Default: whether an invalidation of the id is pending. */
   readonly isGone?: typeof Pending.isPending
@@ -71,8 +68,7 @@ export interface Codecs {
 }
 
 /**
- * Store operations used by parts of the engine that every cache has. Injected as values, so that a program without a
- * store does not bundle them (`overStore.ts`).
+ * Store operations for shared parts of the engine. Injected, so that a program without a store does not bundle them.
  */
 export interface StoreSteps {
   /** The codecs of a key. Throws if the serializer has none for its schema. */

@@ -267,8 +267,7 @@ const nextOfAnswer = (self: Consumer, answer: Exit.Exit<unknown, unknown>): Effe
 }
 
 /**
- * Fails a consumer that cannot continue, because no stream begins with the elements it has received. Invalidates a
- * stored stream with a lost page, so that the next consumer starts a new run.
+ * Fails a consumer that cannot continue. Invalidates a stream with a lost page, so that the next consumer starts a run.
  */
 const cut = (self: Consumer, run = self.lost): Effect.Effect<never, StreamCut> => {
   const { engine, id } = self
@@ -327,8 +326,7 @@ const nextOfStore = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor):
   })
 
 /**
- * Runs the origin again for this consumer alone, after the store has lost a page of a run that continues for others. It
- * must not wait for them, and their run is the one stored.
+ * Runs the origin again for this consumer alone, after the store has lost a page of a run that continues for others.
  */
 const runAside = (
   self: Consumer,
@@ -361,10 +359,7 @@ interface Asked {
   readonly end: number
 }
 
-/**
- * Reads a page, and the next ones while the consumer processes it, so that a replay does not wait for one round trip
- * per page.
- */
+/** Reads a page, and the next ones while the consumer processes it, to avoid one round trip per page. */
 const readPage = (self: Consumer, { end, page, run }: Asked): Effect.Effect<Pages.ReadPage | undefined, never, any> => {
   const { ahead, engine: { storeTier: tier }, id, scope, streaming: { key } } = self
   if (tier === undefined) return Effect.undefined
@@ -436,10 +431,7 @@ const nextOfReplay = (self: Consumer, replay: Replay): Effect.Effect<Chunk, unkn
   })
 }
 
-/**
- * Reads again when a page is lost or memory holds no stream: the origin runs for all readers, and delivered elements
- * are skipped.
- */
+/** Reads again when a page is lost or memory holds no stream. Delivered elements are skipped. */
 const again = (self: Consumer): Effect.Effect<Chunk, unknown, any> => readAgain(self, loading)
 
 const readAgain = (

@@ -1,6 +1,6 @@
 /**
- * Handles the pages of a stream when its manifest leaves memory. Without a store, the pages of a large stream are
- * entries of memory too. They are useful only together, so when one leaves, all do.
+ * Removes the pages of a stream with its manifest. Without a store, large pages are entries of memory and leave
+ * together.
  */
 import * as Exit from "effect/Exit"
 import type { RemovalCause } from "../../../CacheEvent.ts"

@@ -196,10 +196,7 @@ export const isNamed = (
         : answer.entry !== undefined && answer.entry.meta.expiresAt > nowOf(tier) && runOf(answer.entry) === run
   )
 
-/**
- * Removes pages unless the store still names their run, because another process has touched it. Without an answer they
- * are left to the sweep.
- */
+/** Removes pages unless another process has touched the run and the store still names it. Otherwise the sweep does. */
 const removeUnlessNamed = (tier: StoreTier, of: PagesOfRun): Effect.Effect<void> =>
   Effect.flatMap(isNamed(tier, of), (isNamed) => isNamed === false ? remove(tier, of) : Effect.void)
 
@@ -217,10 +214,7 @@ export const sweepIfDue = (tier: StoreTier, now: number): void => {
   })
 }
 
-/**
- * Removes pages that no manifest names and that are older than any run, after a crash before the commit or after an
- * invalidation.
- */
+/** Removes pages older than any run that no manifest names, after a crash before the commit or an invalidation. */
 const sweep = ({ store }: StoreTier, now: number): Effect.Effect<void> =>
   store.scan({ prefix: pagePrefix }).pipe(
     Stream.filter(({ meta }) => now - meta.createdAt > streams.maxRunMillis),

@@ -60,10 +60,7 @@ const none: ReadonlyArray<string> = []
 
 let strings: KeyInfo | undefined
 
-/**
- * The info of string keys, which have no class and no counters per class. Lazy, so that its schemas are not in every
- * bundle.
- */
+/** The info of string keys, which have no class. Lazy, so that its schemas are not in every bundle. */
 const ofStrings = () =>
   strings ??= {
     name: undefined,
@@ -90,10 +87,7 @@ const ofStreams = (info: KeyInfo): KeyInfo => {
   return made
 }
 
-/**
- * A key with the same id and tags and the codecs of a manifest, so that an entry of another kind is not mistaken for
- * it.
- */
+/** A key with the same id and tags and the codecs of a manifest, so that a value is not mistaken for a stream. */
 const keyOf = (tier: StoreTier | undefined, key: Key): Key => {
   const info = infoOf(key)
   const own = info === undefined ? ofStrings() : ofStreams(info)

@@ -146,10 +146,7 @@ const isFull = (self: RunLog): boolean => {
   return !self.isWhole && self.pages.size > streams.windowPages + 1
 }
 
-/**
- * The consumers furthest behind, if they may be dropped because another waits for the run. None if one of them must be
- * waited for, because the run could not continue without it anyway.
- */
+/** The consumers furthest behind, if all may be dropped and another consumer waits for the run. */
 const laggards = (self: RunLog): ReadonlyArray<Cursor> => {
   const first = neededFrom(self)
   const behind = Array.from(self.cursors).filter(({ page }) => page === first)

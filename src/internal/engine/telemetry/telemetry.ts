@@ -4,10 +4,7 @@ import type * as Exit from "effect/Exit"
 import type { CacheEvent } from "../../../CacheEvent.ts"
 import type { KeyInfo } from "../../key/info.ts"
 
-/**
- * The counters. These comments appear in editors and in the documentation (`npm run docs`). Removals are counted by the
- * memory tier.
- */
+/** The counters. These comments are shown in the documentation (`npm run docs`). Memory counts removals. */
 export const noCounters = {
   /** reads served from memory */
   hits: 0,

@@ -251,10 +251,7 @@ const concernedBy = (items: ReadonlyArray<Item>): ReadonlySet<string> | undefine
     ? undefined
     : new Set(items.flatMap((item) => item._tag === "Write" ? item.id : []))
 
-/**
- * The versions of the entries' tags at the commit: those in the store, advanced by the transaction's own invalidations
- * in their order.
- */
+/** The entries' tag versions at the commit: those in the store, advanced by the transaction's own invalidations. */
 const versionsOf = Effect.fnUntraced(function*(
   tier: StoreTier,
   items: ReadonlyArray<Item>,
@@ -320,8 +317,7 @@ const replayed = (tier: StoreTier, items: ReadonlyArray<Item>, budget: Budget): 
 }
 
 /**
- * `displaced`: another write of the same target was in flight. The store may carry out the two in either order, or only
- * this one. Each outcome is correct, and memory keeps neither value.
+ * `displaced`: another write of the target was in flight. The order in the store is unknown, so memory keeps neither.
  */
 type Sent = ReadonlyMap<Pending.Item, { readonly displaced: boolean }>
 

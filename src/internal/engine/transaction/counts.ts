@@ -13,8 +13,7 @@ import { type Count, countStep, type Overlay } from "./overlay.ts"
 const lockName = (name: string): string => `counter:${name}`
 
 /**
- * Appends a change of a counter. Merges consecutive increments unless they add up to zero, which would not create the
- * counter.
+ * Appends a change of a counter. Increments are merged unless they add up to zero, which would not create the counter.
  */
 export const addCount = (self: Overlay, count: Count): void => {
   const { name } = count

@@ -64,10 +64,7 @@ function* stepsOf(look: Look, base: Engine, listed: Listed, clock: Clock.Clock):
   }
 }
 
-/**
- * Runs `step` with a function that says whether a listing has changed. Call it in the synchronous step that depends on
- * it.
- */
+/** Runs `step` with a function that says whether a listing has changed. Call it in the step that depends on it. */
 export const whileSame = <A, E, R>(
   base: Engine,
   listed: Listed,

@@ -10,10 +10,7 @@ import * as Turns from "../../time/turns.ts"
 import type { Fault } from "../storeTier/storeTier.ts"
 import type { Overlay, Root } from "./overlay.ts"
 
-/**
- * A failure of a lock, or of the store to read. Travels as a defect, like that of a strict read, because the types of
- * the operations inside do not include it.
- */
+/** A failure of a lock or store. Travels as a defect, because the types of the operations inside do not include it. */
 class Failed {
   readonly root: Root
   readonly error: LockError | Fault

@@ -19,8 +19,7 @@ import * as Overlay from "./overlay.ts"
 import { enter, isOverlay, make as cacheOver } from "./transactionCache.ts"
 
 /**
- * The invalidations after the commit. Values that were set are invalidated too, because the later of two transactions
- * may arrive here first.
+ * The invalidations after the commit. Includes set values, since the later of two transactions may arrive here first.
  */
 interface Targets {
   readonly all: boolean
@@ -36,10 +35,7 @@ const targetsOf = ({ sweeps, writes }: Overlay.Overlay): Targets => ({
 
 const isNothing = ({ all, ids, tags }: Targets): boolean => !all && ids.length === 0 && tags.length === 0
 
-/**
- * Performs the invalidations. They do not fail: what the store does not acknowledge is sent again. That holds for
- * strict programs too, where the first failure would otherwise skip the rest.
- */
+/** Performs the invalidations, which never fail, even if strict: what the store does not acknowledge is sent again. */
 const invalidate = (cache: Cache, { all, ids, tags }: Targets): Effect.Effect<void> =>
   Effect.andThen(
     all ? cache.perform(Operations.clear) : Effect.void,
@@ -170,8 +166,7 @@ export const makeTable = (sql: SqlClient, table: string): Effect.Effect<void, Sq
 }
 
 /**
- * Performs the invalidations that crashed processes have left in the outbox. `foreign` collects unreadable rows: they
- * may come from a later release or from elsewhere, and are left alone.
+ * Performs the invalidations left in the outbox by crashed processes. `foreign` collects unreadable rows, left alone.
  */
 export const replay = Effect.fnUntraced(function*(
   cache: Cache,
