@@ -18,9 +18,9 @@ export const countersOf = (self: Telemetry, key: Key): Counters => {
 
 /** Figures derived from counters. */
 export interface Ratios {
-  /** The share of `hits` and `storeHits` in these and `misses`. 1 before the first read. */
+  /** `hits` plus `storeHits`, divided by these plus `misses`. 1 before the first read. */
   readonly hitRatio: number
-  /** The average milliseconds of a load. 0 before the first. */
+  /** Mean duration of a load in milliseconds. 0 before the first. */
   readonly meanLoadMillis: number
 }
 
