@@ -37,7 +37,6 @@ export interface Cache extends Opaque {
 /** The only cast of a cache: safe, because only `make`, `disabled` and wrappers of them create an `Opaque`. */
 export const cacheOf = (shape: Opaque): Cache => shape as Cache
 
-/** Makes an engine that closes with its scope. */
 export const start = (
   options: Engine.EngineOptions,
   storeParts?: Engine.StoreParts
@@ -60,7 +59,6 @@ export const over = (engine: Engine.Engine): Cache => ({
   perform: (operation, ...args) => operation.over(engine, ...args)
 })
 
-/** Makes a cache in memory that closes with its scope. */
 export const makeInMemory = (options: Engine.EngineOptions): Effect.Effect<Cache, never, Scope.Scope> =>
   Effect.map(start(options), over)
 

@@ -46,14 +46,11 @@ export interface EngineOptions extends StoreTierLimits {
   /** `undefined`: each entry weighs 1. */
   readonly weigher: Weigher | undefined
   readonly eviction: Eviction
-  /** Whether to measure the curve of `Cached.curve`. */
   readonly curve: boolean
   readonly store: { readonly store: Store; readonly serializer: Serializer } | undefined
   /** The default of the read option `inherit`: what a result takes over from cached values served inside its load. */
   readonly inherit: Inherit
-  /** The defaults of read options. */
   readonly readDefaults: ReadDefaults
-  /** The strategy of `Cached.withStrategy` calls that name none. */
   readonly strategy: Strategy | undefined
   /** `"private"`: each reader runs its own load. */
   readonly flights: "shared" | "private"

@@ -37,7 +37,6 @@ import * as Log from "./telemetry/log.ts"
 import { total, withRatios } from "./telemetry/stats.ts"
 import { type EventListener, noCounters } from "./telemetry/telemetry.ts"
 
-/** A cached result with its metadata. */
 interface LookedUp extends Known {
   readonly exit: Exit.Exit<unknown, unknown>
 }
@@ -185,7 +184,6 @@ export const curve: Operation<[], ReturnType<typeof Curve.curve>> = {
   without: () => Effect.succeed({ capacity: 0, reads: 0, share: 0, points: [] })
 }
 
-/** All counters, in total and by key class. */
 const counted = (engine: Engine) => ({
   ...withRatios(total(engine)),
   evictions: engine.memory.removals.evicted,
@@ -210,31 +208,26 @@ export const stats: Operation<[], Effect.Effect<ReturnType<typeof counted>>> = {
     }))
 }
 
-/** Logs a warning once per topic. */
 export const warnOnce: Operation<[topic: string, message: string], void> = {
   over: Log.warnOnce,
   without: () => {}
 }
 
-/** Calls the listener for every event until the returned function is called. */
 export const listen: Operation<[listener: EventListener], () => void> = {
   over: Removals.listen,
   without: () => () => {}
 }
 
-/** Calls the listener for every entry that leaves memory until the returned function is called. */
 export const onRemoval: Operation<[listener: (removal: Removal) => void], () => void> = {
   over: Removals.onRemoval,
   without: () => () => {}
 }
 
-/** Counts a failure of a listener's effect. */
 export const noteCallbackFailure: Operation<[], void> = {
   over: ({ stats }) => void stats.callbackFailures++,
   without: () => {}
 }
 
-/** Reports a failure of the place where guards keep their state. */
 export const noteGuardFault: Operation<[operation: string, reason: StoreErrorReason], void> = {
   over: guardFault,
   without: () => {}

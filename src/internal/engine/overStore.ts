@@ -34,6 +34,5 @@ export const startOver = (options: EngineOptions): Effect.Effect<Engine, never, 
     return engine
   })
 
-/** Makes a cache that closes with its scope. */
 export const make = (options: EngineOptions): Effect.Effect<Cache, never, Scope.Scope> =>
   Effect.map(startOver(options), over)

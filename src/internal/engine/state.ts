@@ -59,7 +59,6 @@ export interface Flights extends MemoryTier {
   readonly endingMillis: number
   /** The default of the read option `inherit`: what a result takes over from cached values served inside its load. */
   readonly inherit: Inherit
-  /** The defaults of read options. */
   readonly readDefaults: ReadDefaults
   readonly work: Work
   readonly refreshing: Refreshing
@@ -140,7 +139,6 @@ export interface Flight {
 
   /** The entry that ended the flight without a load. */
   found: FoundEntry | undefined
-  /** The entry found or made. */
   entry: Entry | undefined
   exit: Exit.Exit<unknown, unknown> | undefined
   /** The value being written, for callers that do not wait for the write. */
@@ -162,7 +160,6 @@ export interface Flight {
   newerRunning: Flight | undefined
 
   // The fields below are released at the end.
-  /** The context of the fiber that started it. */
   starter: ReadContext
   /** The flight whose load started this one. `undefined` for a refresh, for which nothing waits. */
   parent: Flight | undefined
@@ -221,7 +218,6 @@ export interface FoundEntry {
   readonly isStale: boolean
   /** The stale entry is served instead of a load, because one failed within `retryAfter`. */
   readonly insteadOfLoad: boolean
-  /** A refresh of the entry is due. */
   readonly refreshDue: boolean
 }
 
@@ -284,7 +280,6 @@ export interface Watch {
 export interface Work extends WorkActions {
   /** Ended flights with waiting callers, flights that write behind callers, and abandoned flights to interrupt. */
   readonly ended: Fifo<Flight | Behind<Caller>>
-  /** Queued flights that may start. */
   readonly starting: Fifo<Flight>
   readonly dispatcher: SchedulerDispatcher
   isWorking: boolean
@@ -325,7 +320,6 @@ interface Refreshing {
   readonly timeoutMillis: number
   /** `undefined`: the default. */
   readonly retry: Schedule.Schedule<unknown, unknown> | undefined
-  /** The units that have a slot. */
   readonly running: Set<Unit>
   /** The units waiting for a slot, the latest request last. */
   readonly queue: Set<Unit>
@@ -360,7 +354,6 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly constantLifetime: () => Lifetime
   /** The load of a refresh. `undefined` for a strategy that never refreshes. */
   readonly refreshLoad: ((self: Flights, flight: Flight) => Effect.Effect<unknown, unknown, any>) | undefined
-  /** The batch that loads this key. */
   readonly batch?: Batch | undefined
   /** Hook of a stream: called with the request that leads the flight it waits for. */
   readonly followed?: ((leader: Request) => void) | undefined
@@ -518,7 +511,6 @@ export interface Attempt {
   renewed: boolean
   /** The previous value, if the load asked for it. */
   previous: Entry | undefined
-  /** Annotations of the result. */
   annotations: Annotations | undefined
   /** The edges of the wait graph: the flights it waits for now, with the number of times. */
   waitsOn: Map<Flight, number> | undefined
@@ -545,7 +537,6 @@ export interface Recorder {
 
 export interface Dependencies {
   readonly engine: Flights
-  /** The flight of the load. */
   readonly flight: Flight
   readonly tags: Map<string, Dependency>
   /** The number of ids by group. `undefined` while there are too few for a limit to matter. */
@@ -580,7 +571,6 @@ export interface Dependency {
  * call.
  */
 export interface Batch {
-  /** Adds a new flight. */
   readonly add: (flight: Flight) => void
   /** Drops out a flight, for which the call no longer waits unless it rejoins. */
   readonly dropOut: (flight: Flight) => void
@@ -588,7 +578,6 @@ export interface Batch {
   readonly drop: (flight: Flight, dispatcher: SchedulerDispatcher) => void
   /** Adds the flight to the next call. */
   readonly rejoin: (flight: Flight) => void
-  /** The load of one key. */
   readonly load: (key: Key) => Effect.Effect<unknown, unknown, any>
   /** The fiber of the call that currently runs the flight's load. */
   readonly fiberOf: (flight: Flight) => Fiber.Fiber<unknown, unknown> | undefined

@@ -31,7 +31,6 @@ interface Item {
   call: Call | undefined
 }
 
-/** One call of the user's function. */
 interface Call {
   readonly items: ReadonlyArray<Item>
   /** The flights waiting for an answer. */
@@ -44,7 +43,6 @@ interface Call {
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
-/** A batch with the state of its flights. */
 interface State {
   readonly batch: Batch
   readonly groups: Groups
@@ -239,7 +237,6 @@ const settle = (self: State, call: Call, exits: Exit.Exit<BatchAnswers, unknown>
   return isLate
 }
 
-/** Keeps answers for keys that were not requested. */
 const keepOthers = (
   { batch }: State,
   call: Call,

@@ -53,7 +53,6 @@ export interface ManyRequest {
   readonly keys: ReadonlyArray<Key>
   /** The request without a key: strategy and options. */
   readonly template: Request
-  /** The request of one key, in a batch. */
   readonly requestOf: (key: Key, batch: Batch.Batch) => Request
   readonly loadAll: Batch.LoadAll
   /** Each key has its own reader (a resolver): a refusal or a failed call is the answer of its key, not of the read. */
@@ -67,7 +66,6 @@ interface Missing {
   readonly key: Key
   readonly id: string
   readonly places: Array<number>
-  /** The rejected entry in memory. */
   readonly former: Entry | undefined
   stale: Entry | undefined
   rejectedWriteId: string | undefined
@@ -230,14 +228,12 @@ const refusedStrictly = (self: Flights, { many, policy }: Reading, key: Key): Ex
 interface Reading {
   readonly exits: Array<Exit.Exit<unknown, unknown>>
   readonly missing: Map<string, Missing>
-  /** Served entries due for a refresh. */
   readonly due: Map<string, { readonly key: Key; readonly entry: Entry }>
   /** Served entries not yet reported: see `tellServed`. */
   readonly served: Array<{ readonly key: Key; readonly entry: Entry; readonly source: Served }>
   readonly fiber: Fiber.Fiber<any, any>
   readonly many: ManyRequest
   readonly policy: Policy.Policy
-  /** The engine's `mutations` when the read began. */
   readonly mutations: number
   /** For all store steps of this read. `undefined` without a store. */
   readonly budget: Budget | undefined
@@ -298,7 +294,6 @@ const miss = (self: Flights, reading: Reading, { decision, entry, key, place }: 
   })
 }
 
-/** Refreshes all due entries as one batch. */
 const refreshDue = (self: Flights, { due, fiber, many, mutations, policy }: Reading): void => {
   if (due.size === 0) return
   const entries = Array.from(due.values())
@@ -316,7 +311,6 @@ const refreshDue = (self: Flights, { due, fiber, many, mutations, policy }: Read
   batch.close()
 }
 
-/** Asks the store for all missing keys at once. */
 const askStore = (
   self: Flights,
   tier: StoreTier,
@@ -438,7 +432,6 @@ const joinAll = (
     })
   })
 
-/** The answer of the read. Each key of a resolver has its own. */
 const concluded = ({ exits, many }: Reading, batches: Iterable<Batch.Batch>): Exit.Exit<Exits, unknown> =>
   many.isPerKey ? Exit.succeed(exits) : conclude(exits, batches)
 

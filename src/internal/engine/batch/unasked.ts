@@ -24,7 +24,6 @@ import type { Flight, Flights, Request, Watch } from "../state.ts"
 type Answer = readonly [key: Key, exit: Exit.Exit<unknown, unknown>]
 
 export interface Sorted {
-  /** The answers of the requested keys, in order. */
   readonly exits: ReadonlyArray<Exit.Exit<unknown, unknown>>
   readonly unasked: ReadonlyArray<Answer>
 }
@@ -71,7 +70,6 @@ const idOrNone = (key: Key): string | undefined => {
 }
 
 interface Call {
-  /** The flight that runs the call. */
   readonly flight: Flight
   /** The context of that flight, which may have released it. */
   readonly starter: Flight["starter"]

@@ -6,7 +6,6 @@ import { aside } from "../request/attempt.ts"
 import type { LoadAll } from "../state.ts"
 import { checked, inOrder } from "./batch.ts"
 
-/** Loads each key once, in one call, without a cache. */
 export const loadWithoutCache = ({ keys, loadAll }: {
   readonly keys: ReadonlyArray<Key>
   readonly loadAll: LoadAll

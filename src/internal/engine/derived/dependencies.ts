@@ -186,7 +186,6 @@ export const addServed = (self: Flights, dependencies: Dependencies, entry: Entr
   if (tags.length > 0) addTags(dependencies, tags, checkedAt, versionsOf(entry))
 }
 
-/** Adds the result of a load. */
 export const addLoaded = (dependencies: Dependencies, flight: Flight): void => {
   const { asOf, attempt: { dependencies: inner }, bornAt, engine, id } = flight
   if (!isOfThisCache(engine, dependencies, id)) return
@@ -214,7 +213,6 @@ const taint = (dependencies: Dependencies): void => {
   flight.bornAt = -1
 }
 
-/** Adds everything that another load has read. */
 export const addAll = (dependencies: Dependencies, inner: Dependencies): void => {
   if (inner.isTainted) taint(dependencies)
   for (const [tag, dependency] of inner.tags) add(dependencies, tag, { ...dependency, since: 0 })
@@ -332,7 +330,6 @@ export const isOlderThanJoining = (dependencies: Dependencies, flight: Flight, j
   return false
 }
 
-/** How a result with dependencies is stored. */
 interface Landing {
   readonly tags: ReadonlyArray<string>
   /** The epoch in which all tags were checked. */

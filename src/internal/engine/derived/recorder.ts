@@ -4,7 +4,6 @@ import type { Entry } from "../memory/entry.ts"
 import { inheritOf, isLimitedByInner } from "../request/inherit.ts"
 import type { Attempt, Flight, Flights, Recorder } from "../state.ts"
 
-/** Records an entry that a cache has served inside a load. */
 export const recordServed = (self: Flights, within: Attempt, entry: Entry, asOf = Infinity): void => {
   const { createdAt, expiresAt, id } = entry
   record(within, { oldestAt: createdAt, oldestId: id, endsAt: expiresAt, endsId: id })

@@ -193,7 +193,6 @@ const leaveBehind = (self: Flights, flight: Flight): void => {
   endIfUnneeded(self, flight)
 }
 
-/** Answers a caller before its flight has ended. */
 export const answerNow = (caller: Caller, answer: Effect.Effect<unknown, unknown>): void => {
   removeCaller(caller)
   caller.resume(answer)

@@ -21,7 +21,6 @@ export const unregister = (self: Flights, flight: Flight): boolean => {
   return wasJoinable
 }
 
-/** Starts the flights of its id that are queued behind it. */
 export const startNext = (self: Flights, flight: Flight): void => {
   const { after } = flight
   if (after === undefined) return
@@ -32,7 +31,6 @@ export const startNext = (self: Flights, flight: Flight): void => {
   }
 }
 
-/** Queues a flight behind another one of its id. */
 export const startAfter = (before: Flight, flight: Flight): void => {
   // The other keys of its batch do not wait for it.
   flight.request.batch?.dropOut(flight)
@@ -65,7 +63,6 @@ export const unshare = (self: Flights, flight: Flight): void => {
   self.ending.set(flight.id, flight)
 }
 
-/** Ends an unpinned flight without callers. */
 export const endIfUnneeded = (self: Flights, flight: Flight): void => {
   if (flight.callers.size > 0 || flight.exit !== undefined) return
   if (flight.pinned) return limitUnattended(self, flight)
@@ -82,7 +79,6 @@ export const endIfUnneeded = (self: Flights, flight: Flight): void => {
   startNext(self, flight)
 }
 
-/** Drops a queued flight that has not started. */
 const cancel = (self: Flights, flight: Flight): void => {
   unregister(self, flight)
   // The flight before it may run for long and would retain it.

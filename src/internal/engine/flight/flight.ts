@@ -78,7 +78,6 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
   return flight
 }
 
-/** Whether its load has begun. */
 export const hasBegun = ({ attempt }: Flight): boolean => attempt.startedAt !== undefined
 
 /** Whether its load has not begun and its result will be stored. */
@@ -91,7 +90,6 @@ export const isAskingStore = ({ phase, readsStore }: Flight): boolean =>
 /** Whether it is a refresh, in the background or requested by a caller. */
 export const isRefresh = ({ policy, refresh }: Flight): boolean => refresh || policy.joins === "refresh"
 
-/** Whether its result derives from a stale value. */
 export const isDerivedFromStale = ({ attempt, found }: Flight): boolean => found?.isStale ?? attempt.derivedFromStale
 
 /** Whether the load began before memory was cleared while untracked. Its result may be older than `maxStaleness`. */
@@ -142,7 +140,6 @@ export const loadEnded = (flight: Flight): void => {
   endAttempt(flight.attempt)
 }
 
-/** → `Ended`. */
 export const endFlight = (flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   flight.phase = "Ended"
   flight.exit = exit

@@ -25,7 +25,6 @@ interface RefreshOptions {
   readonly request: Request
   readonly id: string
   readonly entry: Entry
-  /** The engine's `mutations` when it was found due. */
   readonly mutations: number
   readonly now: number
 }

@@ -10,7 +10,6 @@ import { abandon } from "./work.ts"
 /** Keeps a request alive while an effect runs. */
 type KeepAlive = (rest: Effect.Effect<void>) => void
 
-/** `CachePolicy.WaitUntil`. */
 export const WaitUntil: Context.Reference<KeepAlive | undefined> = Context.Reference<KeepAlive | undefined>(
   "effect-cached/CachePolicy/WaitUntil",
   { defaultValue: () => undefined }

@@ -41,7 +41,6 @@ export const answerIfBehind = (self: Flights, caller: Caller): void => {
   workInline(self)
 }
 
-/** Interrupts a flight. */
 export const abandon = (self: Flights, flight: Flight): void => {
   flight.abandoned = true
   if (flight.fiber === undefined) return
@@ -49,7 +48,6 @@ export const abandon = (self: Flights, flight: Flight): void => {
   workInline(self)
 }
 
-/** Starts a queued flight from the scheduler. */
 export const startLater = (
   self: Flights,
   flight: Flight,
@@ -117,7 +115,6 @@ const endNext = (self: Flights): boolean => {
   return false
 }
 
-/** Answers the next caller that does not wait for the write. */
 const answerNextOf = (self: Flights, { callers }: Behind<Caller>): boolean => {
   for (let step = callers.next(); step.done !== true; step = callers.next()) {
     const caller = step.value

@@ -21,7 +21,6 @@ export const removeInStore = (
   restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
 ): Effect.Effect<ReadonlyArray<boolean>> => orUnsent(tier, items, restore(removeFromStore(tier, ids, items)))
 
-/** Sends a pending item. */
 export const sendToStore = (
   tier: StoreTier,
   item: Pending.Item,

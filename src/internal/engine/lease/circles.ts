@@ -25,7 +25,6 @@ import { hear, say, type Statement, type Statements } from "./statements.ts"
 interface Search {
   /** The next look, in monotonic milliseconds. */
   nextAt: number
-  /** The statements of the last look. */
   statements: Statements
 }
 
@@ -140,7 +139,6 @@ const edgesOf = (before: Statements, now: Statements): Edges => {
   return edges
 }
 
-/** The shortest path from an id to itself. */
 const circleOf = (edges: Edges, id: string): ReadonlyArray<string> | undefined => {
   const from = new Map([[id, id]])
   for (const at of from.keys()) {

@@ -24,11 +24,9 @@ export const make = (): LeaseWaits => ({ waiting: new Map(), timer: undefined, i
 interface WaitOptions {
   readonly flight: Flight
   readonly owner: string
-  /** The rest of the lease. */
   readonly leftMillis: number
 }
 
-/** Waits until `acquire` answers other than `Wait`. */
 export const waitForLease = (
   self: Flights,
   tier: StoreTier,

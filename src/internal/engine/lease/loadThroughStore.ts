@@ -81,7 +81,6 @@ export const throughStore = Effect.fnUntraced(function*(
 
 interface Writing extends WriteGrant, Asking {}
 
-/** Makes the entry of a load's outcome and writes it. */
 const conclude = Effect.fnUntraced(function*(
   self: Flights,
   flight: Flight,

@@ -28,7 +28,6 @@ export const say = (tier: StoreTier, statements: Statements): Effect.Effect<void
   return ask(tier, { leftMillis: tier.storeTimeoutMillis }, "set", tier.store.setMany(entries))
 }
 
-/** Reads the statements of ids. */
 export const hear = (tier: StoreTier, ids: ReadonlyArray<string>): Effect.Effect<Statements | Fault> =>
   Effect.map(
     ask(tier, { leftMillis: tier.storeTimeoutMillis }, "get", tier.store.getMany(ids.map(recordOf))),

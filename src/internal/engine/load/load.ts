@@ -13,7 +13,6 @@ import { traced } from "../telemetry/spans.ts"
 import { loadContext } from "./loadContext.ts"
 import { inScope } from "./loadScope.ts"
 
-/** Starts a flight's fiber, and ends the flight with it. */
 export const launch = (self: Flights, flight: Flight, load: Effect.Effect<unknown, unknown, any>): void => {
   begin(flight)
   if (!self.isPrivate) self.running.add(flight)

@@ -11,10 +11,8 @@ const standard: Schedule.Schedule<unknown, unknown> = Schedule.exponential(refre
   Schedule.upTo({ times: refreshRetries.times })
 )
 
-/** The retry schedule for refreshes of a cache. */
 export const retryOf = ({ refreshing }: Flights): Schedule.Schedule<unknown, unknown> => refreshing.retry ?? standard
 
-/** The load of a flight, retried when it fails. */
 export const refreshLoad = (self: Flights, flight: Flight): Effect.Effect<unknown, unknown, any> => {
   const { batch, load } = flight.request
   // A batch is retried as a whole.

@@ -20,7 +20,6 @@ export interface Deadlines {
    */
   readonly filled: Array<number>
   size: number
-  /** The current millisecond. */
   tick: number
 }
 
@@ -81,7 +80,6 @@ export const removeAll = (self: Deadlines): void => {
   self.size = 0
 }
 
-/** Files an entry again after its deadline has changed. */
 export const changed = (self: Deadlines, entry: Entry): void => {
   remove(self, entry)
   add(self, entry)

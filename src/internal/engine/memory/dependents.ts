@@ -81,18 +81,15 @@ const discount = (counts: Counts, tag: string): void => {
   if (--known.count === 0) counts.delete(tag)
 }
 
-/** Counts the tags of an entry that enters memory. */
 export const enter = ({ entries }: Dependents, { tags }: Entry): void => {
   for (const tag of tags) if (isInherited(tag)) count(entries, tag)
 }
 
-/** Discounts the tags of an entry that has left memory. */
 export const leave = ({ entries }: Dependents, { tags }: Entry): void => {
   if (entries.size === 0) return
   for (const tag of tags) if (isInherited(tag)) discount(entries, tag)
 }
 
-/** Discounts all entries when memory is emptied. */
 export const leaveAll = (self: Dependents): void => {
   self.entries = new Map()
 }

@@ -56,7 +56,6 @@ interface Memory {
   capacity: number
   /** The number of capacity changes so far. A later change replaces one in progress. */
   resizes: number
-  /** The total weight of the entries. */
   weight: number
   /** Weighs a new entry, which is not kept if the weight is `undefined` or above the capacity. */
   weigh: ((entry: Entry) => number | undefined) | undefined

@@ -37,7 +37,6 @@ interface Quota {
   weight: number
 }
 
-/** Enforces quotas in an empty memory. */
 export const enforce = (self: Memory.MemoryTier, quotas: Quotas): void => {
   const { memory } = self
   if (memory.capacity === 0) return
@@ -162,7 +161,6 @@ const leave = (quota: Quota, entry: Entry): void => {
   quota.policy.removed(place)
 }
 
-/** Replaces an entry with a new value of its id. */
 const exchange = (quota: Quota, old: Entry, entry: Entry): void => {
   const { places, policy } = quota
   const [former, place] = [places.get(old.id)!, placeOf(entry)]

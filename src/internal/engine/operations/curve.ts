@@ -4,7 +4,6 @@ import { CacheConfigError } from "../../../CacheError.ts"
 import type { Point } from "../../eviction/stackDistances.ts"
 import type { Engine } from "../engine.ts"
 
-/** The result of `Cached.curve`. */
 interface Measured {
   readonly capacity: number
   readonly reads: number

@@ -36,7 +36,6 @@ export const asked = <A>(
         isFault(answer) ? Effect.fail(answer as StoreError) : Effect.succeed(answer as A)
     ))
 
-/** Checks that the store answers. */
 export const ping = (self: Engine): Effect.Effect<void, StoreError> =>
   self.storeTier === undefined
     ? Effect.void
@@ -66,7 +65,6 @@ export const askedPages = <A>(
   // The end of a scan is no fault and must not reach `ask` as a failure.
   Stream.transformPull(all, (pull) => Effect.succeed(pageByPage(pull, (page) => asked(tier, operation, page))))
 
-/** All servable entries, in chunks. */
 export const entries = (self: Engine, prefix: string): Stream.Stream<Known, StoreError> =>
   Stream.suspend(() => {
     const here = idsHere(self, prefix)
@@ -89,7 +87,6 @@ export const entries = (self: Engine, prefix: string): Stream.Stream<Known, Stor
     return Stream.unwrap(Effect.as(noted, Stream.concat(stored, lost)))
   })
 
-/** The ids in memory that begin with a prefix. */
 export const idsHere = (self: Engine, prefix: string): Stream.Stream<string> =>
   Stream.filter(
     Stream.suspend(() => InTurns.each(Entries.ids(self.memory.entries))),
@@ -108,13 +105,11 @@ export const remembered = (self: Engine, ids: Stream.Stream<string>): Stream.Str
     )
   ))
 
-/** An entry in memory that may be served. */
 export const liveEntry = (self: Engine, id: string, now: number): Entry | undefined => {
   const entry = Memory.peek(self.memory, self.tagEpochs, id)
   return entry !== undefined && now < entry.expiresAt ? entry : undefined
 }
 
-/** The public metadata of an entry, without its value. */
 export const knownOf = (entry: Known): Known => ({
   id: entry.id,
   createdAt: entry.createdAt,

@@ -125,12 +125,10 @@ interface Completing<E> {
   readonly tier: StoreTier
   readonly budget: Budget
   readonly keys: ReadonlyArray<Key>
-  /** The entries in memory. */
   readonly entries: Array<Entry | undefined>
   readonly orFault: (fault: Fault) => Effect.Effect<ReadonlyArray<Entry | undefined>, E>
 }
 
-/** Asks the store for the entries not in memory. */
 const complete = <E>(
   self: Engine,
   { budget, entries, keys, orFault, tier }: Completing<E>

@@ -8,7 +8,6 @@ import { resize } from "./resize.ts"
 const relaxedAt = 0.9
 
 interface Lowered {
-  /** The previous capacity. */
   readonly from: number
   readonly to: number
   /** The number of that change. Any other one is the user's and takes precedence. */

@@ -46,7 +46,6 @@ import { linkTo } from "../telemetry/spans.ts"
 import { serve } from "./serve.ts"
 import { invalidity, refusal } from "./validate.ts"
 
-/** One read, as an effect. */
 export const read = <A, E>(
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -143,12 +142,10 @@ export const readCopy = <A, E>(
   request: Request<A, E>
 ): Effect.Effect<A, E> => copied(read(self, fiber, request), optionOf(self, request, "copy")!, request.key)
 
-/** An entry and the decision about it. */
 interface Due {
   readonly entry: Entry
   readonly decision: Decision
   readonly source: "memory" | "store"
-  /** The engine's `mutations` when the decision was made. */
   readonly mutations: number
 }
 
@@ -353,7 +350,6 @@ const refuse = ({ engine, id, request }: Reader, resume: Resume, defect: Exit.Ex
   resume(defect)
 }
 
-/** The flight of the id that this read may join. */
 const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undefined => {
   if (policy.joins === "none" || !self.flights.has(id)) return undefined
   // A change of another process that is not yet applied may detach it.

@@ -102,7 +102,6 @@ const limited = <A>(self: Flights, request: Request, effect: Effect.Effect<A>): 
     : Effect.map(Effect.timeoutOption(effect, timeoutMillis), Option.getOrUndefined)
 }
 
-/** Asks the store before joining a load that has not done so. */
 const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E> =>
   Effect.withFiber((fiber) => {
     const { engine, id, policy, request } = reader

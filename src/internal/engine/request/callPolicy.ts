@@ -33,7 +33,6 @@ export const refreshing = (self: Policy): Policy => ({
 
 export const bypassing = (self: Policy): Policy => ({ ...self, bypass: true })
 
-/** The standard policy with the detector of another one. */
 export const detecting = ({ detector }: Policy): Policy => ({ ...standard, detector })
 
 /** Reads everything there is, regardless of the restrictions of a policy. */

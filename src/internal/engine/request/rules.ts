@@ -34,7 +34,6 @@ import type { Request, Rules } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
 import type { Counters, Telemetry } from "../telemetry/telemetry.ts"
 
-/** The defaults of read options. */
 interface Defaulting {
   readonly readDefaults: ReadDefaults
 }
@@ -253,7 +252,6 @@ export const movedBy = (self: Telemetry, { key, strategy }: Request, entry: Entr
   }
 }
 
-/** Whether a read has timeouts. */
 export const isLimited = (self: Defaulting, request: Request): boolean => {
   const { rules } = request
   return rules !== undefined && rules.defaults === self.readDefaults && !rules.hasTimeouts

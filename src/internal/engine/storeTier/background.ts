@@ -22,7 +22,6 @@ export interface Background {
 
 /** A fiber that is restarted when it dies. */
 export interface Worker {
-  /** Stops the worker for good. */
   readonly interruptUnsafe: () => void
 }
 

@@ -29,7 +29,6 @@ export interface Budget {
   leftMillis: number
 }
 
-/** The entry to fetch. */
 export interface Asked {
   readonly key: Key
   readonly id: string
@@ -107,7 +106,6 @@ interface Commits {
   readonly lookups: Set<Concern>
 }
 
-/** A store and the engine's state about it. */
 export interface StoreTier extends StoreTierOptions {
   readonly steps: StoreSteps
   /** The memory tier in front of it. */

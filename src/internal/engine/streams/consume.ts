@@ -33,7 +33,6 @@ interface Replay {
   readonly manifest: Manifest
   /** All pages, if they are in memory. */
   readonly decoded: ReadonlyArray<Chunk> | undefined
-  /** The failure that ended the stream. */
   readonly failed: FailedStream | undefined
   /** The pages read so far, while they are few. */
   collected: Array<Chunk> | undefined
@@ -50,11 +49,9 @@ interface Consumer {
   log: RunLog.RunLog | undefined
   cursor: RunLog.Cursor | undefined
   replay: Replay | undefined
-  /** The read of the manifest. */
   reading: Fiber.Fiber<unknown, unknown> | undefined
   /** Finishes the log it has begun although its read was to start over. */
   isAlone: boolean
-  /** The answer to the read of the manifest. */
   answer: Exit.Exit<unknown, unknown> | undefined
   wake: (() => void) | undefined
   /** Incremented by every wake-up. */
@@ -77,7 +74,6 @@ interface Consumer {
   isAside: boolean
 }
 
-/** The elements of a stream, stored or from a run. */
 export const consume = (engine: Engine, streaming: Streaming): Stream.Stream<unknown, unknown, any> =>
   Stream.unwrap(Effect.withFiber((fiber) => {
     const { policy, within } = readContextOf(engine, fiber)

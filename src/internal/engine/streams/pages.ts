@@ -132,7 +132,6 @@ interface PagesOfRun {
   readonly pages: number
 }
 
-/** Removes pages in the background. */
 export const removeBehind = (tier: StoreTier, of: PagesOfRun): void => {
   if (of.pages > 0) spawn(tier.background, tier.front.context, remove(tier, of))
 }

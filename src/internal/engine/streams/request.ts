@@ -20,7 +20,6 @@ import type { StoreTier } from "../storeTier/storeTier.ts"
 import { codecsOver } from "./manifestCodec.ts"
 import type { RunLog } from "./runLog.ts"
 
-/** The checked arguments of `Cached.stream`. */
 export interface Streaming {
   readonly key: Key
   readonly origin: Stream.Stream<unknown, unknown, any>

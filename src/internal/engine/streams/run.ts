@@ -41,7 +41,6 @@ interface Run {
   readonly startedAt: number
   /** Writes the pages. `undefined` without a store. */
   readonly writer: Writer | undefined
-  /** The encoded elements of the open page. */
   encoded: Array<Uint8Array>
   /** The run that this one replaces. */
   readonly former: Manifest | undefined
@@ -49,7 +48,6 @@ interface Run {
 
 const runs = new WeakMap<RunLog.RunLog, Run>()
 
-/** The load of a stream's manifest. */
 export const load = (request: StreamRequest): Effect.Effect<unknown, unknown, any> =>
   Effect.withFiber((fiber) => run(request, fiber.getRef(Within)?.flight))
 

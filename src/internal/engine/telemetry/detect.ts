@@ -13,7 +13,6 @@ export interface Detector {
   readonly outer: Detector | undefined
 }
 
-/** Adds an answer to a detector and its outer ones. */
 export const detect = (
   first: Detector | undefined,
   id: string,

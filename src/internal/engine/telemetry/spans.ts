@@ -8,11 +8,9 @@ import { TracerSpanAnnotations, TracerTimingEnabled } from "effect/References"
 import * as Tracer from "effect/Tracer"
 import { spanLinks } from "../../defaults/bounds.ts"
 
-/** The trace of a load. */
 export interface Trace {
   /** Defined once the load has begun. */
   span: Tracer.Span | undefined
-  /** Links to the spans of the callers. */
   readonly links: Array<Tracer.SpanLink>
 }
 

@@ -6,41 +6,41 @@ import type { KeyInfo } from "../../key/info.ts"
 
 /** The counters. These comments are shown in the documentation (`npm run docs`). Memory counts removals. */
 export const noCounters = {
-  /** reads served from memory */
+  /** Reads served from memory. */
   hits: 0,
-  /** reads served from the store */
+  /** Reads served from the store. */
   storeHits: 0,
-  /** reads that found no entry to serve at once */
+  /** Reads that found no entry to serve at once. */
   misses: 0,
-  /** reads that joined a load, or a request to the store, that another read began */
+  /** Reads that joined a load, or a request to the store, of another read. */
   joined: 0,
-  /** reads served with a stale value because the load failed or took too long */
+  /** Reads served with a stale value because the load failed or took too long. */
   stale: 0,
-  /** loads that ran, refreshes among them */
+  /** Loads that ran, including refreshes. */
   loads: 0,
-  /** loads that failed, refreshes among them */
+  /** Loads that failed, including refreshes. */
   loadFailures: 0,
-  /** milliseconds that the loads took that have ended, together */
+  /** The total duration of all ended loads in milliseconds. */
   loadMillis: 0,
-  /** refreshes in the background, also those that left the queue without a load */
+  /** Background refreshes, including those dropped from the queue. */
   refreshes: 0,
-  /** keys and tags invalidated */
+  /** Keys and tags invalidated. */
   invalidations: 0,
-  /** operations that failed in the store, the serializer or its codec */
+  /** Operations that failed in the store, the serializer or its codec. */
   storeFailures: 0,
   /**
-   * results not cached because their id or tag was invalidated or set during the load, or because they derive from a
-   * stale value
+   * Results not cached because their id or tag was invalidated or set during the load, or because they derive from a
+   * stale value.
    */
   refused: 0,
-  /** results not cached because a function of the strategy or an option threw or returned an invalid value */
+  /** Results not cached because a function of the strategy or an option threw or returned an invalid value. */
   notStored: 0,
   /**
-   * calls that threw or answered an invalid value: of a strategy's `touch`, of an eviction policy, of a listener. No
-   * read fails because of one
+   * Calls that threw or returned an invalid value: of a strategy's `touch`, an eviction policy, or a listener. No read
+   * fails because of one.
    */
   callbackFailures: 0,
-  /** invalidations that the store had not acknowledged when the layer was closed */
+  /** Invalidations that the store had not acknowledged when the layer was closed. */
   lostInvalidations: 0
 }
 
@@ -72,7 +72,6 @@ interface Listeners {
 export interface Telemetry {
   /** The counters of string keys and of the whole cache. */
   readonly stats: Counters
-  /** The counters of key classes, by name. */
   readonly classes: Map<string, Counters>
   readonly keyClasses: KeyClasses
   readonly listeners: Listeners

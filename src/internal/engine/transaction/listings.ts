@@ -38,7 +38,6 @@ const inBase = ({ base, checks }: Root, prefix: string): Stream.Stream<Known, St
     : Inspect.remembered(base, Stream.map(InTurns.each(listed), ({ id }) => id))
 }
 
-/** The ids written or loaded at this level. */
 const ownIds = (self: Overlay): ReadonlySet<string> =>
   new Set([
     ...self.writes.keys(),

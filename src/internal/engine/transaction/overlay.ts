@@ -56,7 +56,6 @@ export interface Checks {
   readonly conditions: Array<TransactCheck>
   /** By id: the write found of an entry that this transaction invalidates without writing the id. */
   readonly ended: Map<string, string>
-  /** By counter. */
   readonly names: Map<string, TransactCheck>
   /** The position of the store at the first listing. */
   position: string | undefined
