@@ -1,5 +1,5 @@
 /**
- * What is known about a cached result beside the result.
+ * The metadata of a cached result.
  *
  * Freshness is decided from these numbers and Effect's `Clock`; a store's own expiry only frees space. Times are epoch
  * milliseconds, `Infinity` for what never happens.
@@ -14,17 +14,17 @@
  * @since 0.1.0
  */
 export interface Timing {
-  /** when the load ended and the result was stored, or the oldest value in it was made (`inherit: "age"`) */
+  /** When the load ended and the result was stored, or when its oldest part was made (`inherit: "age"`). */
   readonly createdAt: number
-  /** from then on it is stale: the strategy says what that means */
+  /** From then on it is stale, and the strategy decides what that means. */
   readonly softExpiresAt: number
-  /** from then on it is never served */
+  /** From then on it is never served. */
   readonly expiresAt: number
-  /** how long the load took */
+  /** How long the load took. */
   readonly loadMillis: number
-  /** whether a value or a typed failure is stored */
+  /** Whether a value or a typed failure is stored. */
   readonly outcome: Outcome
-  /** how many reads of this process it has served from memory; a store does not know */
+  /** The reads in this process served from memory. Unknown to a store. */
   readonly reads?: number | undefined
 }
 
@@ -37,40 +37,40 @@ export interface Timing {
 export type Outcome = "success" | "failure"
 
 /**
- * A tag with the version of its marker from the time the load began.
+ * A tag with the version of its marker when the load began.
  *
  * @category models
  * @since 0.1.0
  */
 export interface TagVersion {
   readonly tag: string
-  /** 12 random bytes as 24 lower-case hexadecimal digits */
+  /** 12 random bytes as 24 lower-case hexadecimal digits. */
   readonly version: string
 }
 
 /**
- * What a store keeps beside the payload of an entry.
+ * The metadata that a store keeps with the payload of an entry.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Meta extends Timing {
   readonly tags: ReadonlyArray<TagVersion>
-  /** 16 random bytes as 32 lower-case hexadecimal digits: a different one is a different write */
+  /** 16 random bytes as 32 lower-case hexadecimal digits. Different for each write. */
   readonly writeId: string
-  /** the number of the serializer that wrote the payload, 1 to 255: an entry of another serializer is a miss */
+  /** The number of the serializer that wrote the payload, 1 to 255. An entry of another serializer is a miss. */
   readonly serializer: number
-  /** the origin's name for this version of the value (an HTTP ETag): any text */
+  /** The origin's name for this version of the value (an HTTP ETag): any text. */
   readonly etag?: string | undefined
   /**
-   * its lifetime is a strategy's constant: a reader whose own constant is shorter limits it. Entries of a release that
-   * did not know this have none
+   * The lifetime is a strategy's constant, so a reader with a shorter constant limits it. Absent in entries of old
+   * releases.
    */
   readonly isConstant?: true | undefined
 }
 
 /**
- * An entry as a `Store` moves it: metadata and bytes, no schema and no decoded value.
+ * An entry in a `Store`: metadata and bytes, without a schema or a decoded value.
  *
  * @category models
  * @since 0.1.0
@@ -81,7 +81,7 @@ export interface Stored {
 }
 
 /**
- * The metadata of an entry as `Cached.getEntry` and `Cached.entries` answer it.
+ * The metadata of an entry, as returned by `Cached.getEntry` and `Cached.entries`.
  *
  * @category models
  * @since 0.1.0
@@ -89,21 +89,21 @@ export interface Stored {
 export interface Known extends Omit<Timing, "reads"> {
   readonly id: string
   readonly tags: ReadonlyArray<string>
-  /** the ids that it derives from, where it was made with `inherit: "changes"`; `"user:*"`: all of that group */
+  /** The ids it derives from, if it was made with `inherit: "changes"`. `"user:*"` is a whole group. */
   readonly dependsOn?: ReadonlyArray<string> | undefined
   readonly etag: string | undefined
   readonly writeId: string | undefined
-  /** how many reads of this process it has served from memory */
+  /** The reads in this process served from memory. */
   readonly reads: number
 }
 
 /**
- * The metadata of an entry of memory, as `Cached.hottest` and `Cached.coldest` answer it.
+ * The metadata of an entry in memory, as returned by `Cached.hottest` and `Cached.coldest`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface InMemory extends Known {
-  /** what it counts against the bound of memory: 1, unless there is a weigher */
+  /** Its weight against the bound of memory: 1 without a weigher. */
   readonly weight: number
 }

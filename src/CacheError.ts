@@ -1,10 +1,10 @@
 /**
  * The errors of the cache itself: tagged errors with fields to act on. Their schemas are in `CacheErrorSchema`, so that
- * a program that does not send them anywhere does not load them.
+ * programs that do not need them do not bundle them.
  *
  * The failure of a load is never wrapped in one of them. A fault of a store or serializer reaches the program only
- * under `CachePolicy.strict`, and from operations whose answer is the store's (`Cached.increment`, a conditional
- * `Cached.set`, scans), and where a layer over a folder is built; otherwise it is logged, counted and worked around.
+ * under `CachePolicy.strict`, from operations that depend on the store's answer (`Cached.increment`, a conditional
+ * `Cached.set`, scans), and when a layer over a folder is built. Otherwise it is logged, counted and worked around.
  *
  * @since 0.1.0
  */
@@ -12,31 +12,31 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 
 /**
- * Why a store could not do what it was asked: the `reason` of a `StoreError`.
+ * Why a store operation failed: the `reason` of a `StoreError`.
  *
  * @category models
  * @since 0.1.0
  */
 export type StoreErrorReason =
-  /** the store cannot be reached, or the operation failed for another reason (see `cause`) */
+  /** The store cannot be reached, or the operation failed for another reason (see `cause`). */
   | "Unavailable"
-  /** the store did not answer within the store budget */
+  /** The store did not answer within the store budget. */
   | "Timeout"
-  /** the store does not have this operation, or does not run on this platform */
+  /** The store does not have this operation, or does not run on this platform. */
   | "Unsupported"
-  /** no room: the value was not stored */
+  /** No room: the value was not stored. */
   | "Full"
-  /** the value is larger than the store takes */
+  /** The value is larger than the store accepts. */
   | "TooLarge"
-  /** the sum of an increment is no safe integer: the counter stays as it was */
+  /** The sum of an increment is beyond the safe integers: the counter is unchanged. */
   | "OutOfRange"
-  /** what is stored cannot be read */
+  /** The stored data cannot be read. */
   | "Corrupt"
-  /** the store, or its directory, refuses access */
+  /** The store, or its directory, refuses access. */
   | "Denied"
 
 /**
- * A store failed: `store` is its name, `operation` what it was asked, `reason` why it failed.
+ * A store failed: `store` is its name, `operation` the failed operation, `reason` why it failed.
  *
  * **Example** (Acting on a reason)
  *
@@ -62,7 +62,7 @@ export class StoreError extends Data.TaggedError("StoreError")<{
 }> {
   override get message(): string {
     const failed = `The store "${this.store}" failed to ${this.operation}: ${this.reason}`
-    // what is missing or wrong is in nobody's hands but the reader's
+    // Only the reader of the message can fix what is missing or wrong.
     const isTold = this.reason === "Unsupported" || this.operation === "open"
     return isTold && this.cause instanceof Error ? `${failed} (${this.cause.message})` : failed
   }
@@ -124,17 +124,17 @@ export class LockError extends Data.TaggedError("LockError")<{
   readonly name: string
   readonly reason: "Timeout" | "Lost" | "Unavailable" | "Unsupported"
   readonly cause?: unknown
-  /** with `Timeout`: how long the holder has its lease, unless it renews or releases it */
+  /** With `Timeout`: how long the holder still has its lease, unless it renews or releases it. */
   readonly retryAfterMillis?: number
 }> {
   override get message(): string {
     return `The lock "${this.name}" could not be held: ${this.reason}`
   }
-  /** after which time another attempt may succeed */
+  /** The time after which another attempt may succeed. */
   get retryAfter(): Duration.Duration {
     return Duration.millis(this.retryAfterMillis ?? 0)
   }
-  /** the same for the header `Retry-After` of an HTTP response: whole seconds */
+  /** `retryAfter` for the header `Retry-After` of an HTTP response: whole seconds. */
   get retryAfterHeader(): string {
     return headerOf(this.retryAfterMillis ?? 0)
   }
@@ -169,11 +169,11 @@ export class RateLimitExceeded extends Data.TaggedError("RateLimitExceeded")<{
     return `The limit of ${this.limit} calls of "${this.key}" is reached: the next one may run in ` +
       `${this.retryAfterMillis} ms`
   }
-  /** after which time a call may run */
+  /** The time after which a call may run. */
   get retryAfter(): Duration.Duration {
     return Duration.millis(this.retryAfterMillis)
   }
-  /** the same for the header `Retry-After` of an HTTP response: whole seconds */
+  /** `retryAfter` for the header `Retry-After` of an HTTP response: whole seconds. */
   get retryAfterHeader(): string {
     return headerOf(this.retryAfterMillis)
   }
@@ -181,7 +181,7 @@ export class RateLimitExceeded extends Data.TaggedError("RateLimitExceeded")<{
 
 /**
  * A circuit breaker lets no call through: `Guard.circuitBreaker`. `state` is `Open`, or `HalfOpen` while another call
- * finds out whether the circuit can close.
+ * tests whether the circuit can close.
  *
  * **Example** (Answering for a service that is down)
  *
@@ -210,21 +210,21 @@ export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
     return `The circuit "${this.key}" is ${this.state === "Open" ? "open" : "half open"}: the next call may run in ` +
       `${this.retryAfterMillis} ms`
   }
-  /** after which time a call may run */
+  /** The time after which a call may run. */
   get retryAfter(): Duration.Duration {
     return Duration.millis(this.retryAfterMillis)
   }
-  /** the same for the header `Retry-After` of an HTTP response: whole seconds */
+  /** `retryAfter` for the header `Retry-After` of an HTTP response: whole seconds. */
   get retryAfterHeader(): string {
     return headerOf(this.retryAfterMillis)
   }
 }
 
-// never earlier: who comes a moment too soon is refused once more
+// Rounded up: a client that retries a moment too early is refused once more.
 const headerOf = (millis: number): string => String(Math.ceil(millis / 1000))
 
 /**
- * An update was not stored, because others have written its entry in each of its `tries` (`Cached.update`).
+ * An update was not stored, because others wrote its entry in each of its `tries` (`Cached.update`).
  *
  * **Example** (Losing against oneself)
  *
@@ -256,12 +256,13 @@ export class UpdateConflict extends Data.TaggedError("UpdateConflict")<{
 }
 
 /**
- * A transaction was not committed, because something that it had read, or a condition that it had been told, was changed
- * by others meanwhile: `ids` of entries and `names` of counters. Nothing was written.
+ * A transaction was not committed, because something it had read, or a condition it relied on, was changed by others:
+ * `ids` of entries and `names` of counters. Nothing was written.
  *
  * **Details**
  *
- * `Transaction.run` tries again before it fails so. Both lists are empty where entries were listed and others came or went.
+ * `Transaction.run` retries before it fails with this error. Both lists are empty if the entries of a listing have
+ * changed.
  *
  * **Example** (Losing against another write)
  *
@@ -301,7 +302,7 @@ export class TransactionConflict extends Data.TaggedError("TransactionConflict")
 }
 
 /**
- * A transaction took longer than its `timeout`, tries and waits for locks included. Nothing was written.
+ * A transaction took longer than its `timeout`, including retries and waits for locks. Nothing was written.
  *
  * **Example** (Giving up)
  *
@@ -331,7 +332,7 @@ export class TransactionTimeout extends Data.TaggedError("TransactionTimeout")<{
  *
  * **Details**
  *
- * Only this caller fails; the load may go on for others.
+ * Only this caller fails. The load may continue for others.
  *
  * **Example** (Limiting one caller)
  *
@@ -358,12 +359,12 @@ export class LoadTimeout extends Data.TaggedError("LoadTimeout")<{
 }
 
 /**
- * A consumer of a cached stream was too slow: what it would have read next is gone.
+ * A consumer of a cached stream was too slow: the elements it would have read next are gone.
  *
  * **Details**
  *
- * While a stream can be stored nobody is too slow. Past `maxBytes` a run keeps a few pages, and waits 5 seconds for who is
- * behind them. `whenSlow: "wait"` lets it wait for as long as it takes.
+ * As long as a stream can be stored, no consumer is too slow. Beyond `maxBytes` a run keeps a few pages, and waits 5
+ * seconds for slower consumers. `whenSlow: "wait"` lets it wait without a limit.
  *
  * **Example** (Describing the failure)
  *
@@ -385,11 +386,11 @@ export class StreamLagged extends Data.TaggedError("StreamLagged")<{
 }
 
 /**
- * The rest of a stored stream is lost, and the origin does not begin any more with what the consumer has got.
+ * The rest of a stored stream is lost, and the origin no longer begins with the elements already delivered.
  *
  * **Details**
  *
- * Consume the stream again: it is another one now.
+ * Consume the stream again: its content has changed.
  *
  * **Example** (Describing the failure)
  *
@@ -412,13 +413,13 @@ export class StreamCut extends Data.TaggedError("StreamCut")<{
 }
 
 /**
- * A defect: loads wait for each other in a circle. `path` names them; first and last are the same.
+ * A defect: loads wait for each other in a cycle. `path` names them, and its first and last element are the same.
  *
  * **Details**
  *
- * The cache cannot break the circle without a guess. `Cached.recursive` can.
+ * The cache cannot break the cycle by itself. `Cached.recursive` can.
  *
- * A fiber that a load forked counts as a part of it while the load runs, because the cache cannot see whether the load
+ * A fiber forked by a load counts as part of it while the load runs, because the cache cannot see whether the load
  * waits for it.
  *
  * **Example** (Finding a circle)
@@ -449,7 +450,7 @@ export class CacheCycle extends Data.TaggedError("CacheCycle")<{
 }
 
 /**
- * A defect: a load was asked of a cache whose layer is closed. The program uses the cache outside its scope.
+ * A defect: a load was started in a cache whose layer is closed. The program uses the cache outside its scope.
  *
  * **Example** (Describing the defect)
  *
@@ -475,7 +476,7 @@ export class CacheClosed extends Data.TaggedError("CacheClosed")<{
  *
  * **Details**
  *
- * It is thrown by the function that is given the wrong thing. Where the mistake shows only later, the first read dies
+ * Thrown by the function that receives the invalid argument. If the mistake is detected only later, the first read dies
  * with it.
  *
  * **Example** (Misspelling an option)

@@ -1,6 +1,6 @@
 /**
- * The schemas of the errors of the cache, for programs that send them to other processes or store them. They are beside
- * `CacheError`, so that other programs do not load them.
+ * The schemas of the cache's errors, for programs that send them to other processes or store them. Separate from
+ * `CacheError`, so that other programs do not bundle them.
  *
  * @since 0.1.0
  */
@@ -8,13 +8,13 @@ import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as CacheError from "./CacheError.ts"
 
-/** The schema of an error: all of its fields are encoded, and nothing else. */
+/** The schema of an error, which encodes exactly its fields. */
 const schemaOf = <Self extends object, Fields extends Schema.Struct.Fields>(
   error: new(fields: never) => Self,
   fields: Fields
 ): Schema.decodeTo<Schema.instanceOf<Self>, Schema.Struct<Fields>> => {
   const plainOf = (self: object): object =>
-    // `message` is not enumerable
+    // `message` is not enumerable.
     Object.fromEntries(
       Object.keys(fields).flatMap((name) => name in self ? [[name, self[name as keyof typeof self]]] : [])
     )

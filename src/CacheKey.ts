@@ -1,8 +1,8 @@
 /**
  * Keys: the names of cached results.
  *
- * A key class declares what identifies a result and of which type the result is. A change of either makes new keys, so
- * what an older version of a program stored is never read as something else. A plain `string` is a key too.
+ * A key class declares what identifies a result, and the result's type. A change of either makes new keys, so values
+ * stored by an older version of a program are never misread. A plain `string` is a key too.
  *
  * @since 0.1.0
  */
@@ -65,7 +65,7 @@ export type Any = CacheKey<any, any, any>
 export type Success<K> = K extends CacheKey<infer A, any, any> ? A : never
 
 /**
- * The type of the failures that a key names, `never` where its class declares no error.
+ * The type of the failures that a key names, `never` if its class declares no error.
  *
  * @category utility types
  * @since 0.1.0
@@ -99,9 +99,9 @@ export interface KeyClass<
     & CacheKey<S["Type"], E["Type"], CodecServices<S, E>>
     & Persistable.Persistable<S, E>
     & Request.Request<S["Type"], E["Type"], CodecServices<S, E>>
-  /** The type of what the constructor takes; it exists only for the compiler. */
+  /** The constructor's parameter type. Exists only for the compiler. */
   readonly "~type.make.in": Schema.Struct<Fields>["~type.make.in"]
-  /** The declared indexes; it exists only for the compiler. */
+  /** The declared indexes. Exists only for the compiler. */
   readonly "~indexes": I
   /** The name of the class. */
   readonly keyName: Name
@@ -109,7 +109,7 @@ export interface KeyClass<
   readonly payload: Schema.Struct<Fields>
   /** The schema of the result. */
   readonly success: S
-  /** The schema of the failures, `Schema.Never` where the class declares none. */
+  /** The schema of the failures, `Schema.Never` if the class declares none. */
   readonly error: E
   /** Validates and decodes unknown input, such as the parameters of an HTTP request, into a key. */
   readonly decode: (
@@ -139,7 +139,7 @@ export interface AnyClass {
 }
 
 /**
- * The type of what the constructor of a key class takes.
+ * The constructor's parameter type of a key class.
  *
  * @category utility types
  * @since 0.1.0
@@ -147,7 +147,7 @@ export interface AnyClass {
 export type Input<C extends AnyClass> = C["~type.make.in"]
 
 /**
- * The arguments of a function that takes a payload: none are needed where no field is required.
+ * The arguments of a function that takes a payload, optional if no field is required.
  *
  * @category utility types
  * @since 0.1.0
@@ -196,7 +196,7 @@ export interface Options<
   readonly error?: E | undefined
   /** Fields that the load may use but that do not identify the result, such as a trace id or a credential. */
   readonly ignore?: ReadonlyArray<keyof NoInfer<Fields>> | undefined
-  /** Part of the fingerprint: raise it when results change in a way that no schema shows. */
+  /** Part of the fingerprint: change it when results change in a way that no schema shows. */
   readonly version?: string | undefined
   /** Tags of every key of this class: a list, or a function of the payload. */
   readonly tags?:
@@ -206,8 +206,7 @@ export interface Options<
   /** The fields, and combinations of fields, by whose values keys of this class can be invalidated together. */
   readonly indexes?: I | undefined
   /**
-   * Writes the payload in the ids of the class, so that people can read them: a `CacheKey.template` that names all its
-   * fields.
+   * Writes the payload in the ids of the class readably: a `CacheKey.template` that names all its fields.
    *
    * @default the canonical text of the payload
    */
@@ -224,21 +223,21 @@ export interface Options<
  * **Details**
  *
  * - The id of a key is `~Name@fingerprint:payload`. The *fingerprint* is a hash of the structure of payload, success
- *   and error: a change that shows in a schema makes new keys. In the *payload*, equal values have one text and
- *   different values have different ones; the order of fields, records, sets and maps does not count. Ids over 200
- *   bytes of UTF-8 are hashed (SHA-256).
- * - A key is what its schema decodes: the constructor applies constructor defaults, and encodes and decodes again what
- *   has a transformation, so that `"ADA"` and `"ada"` are one key where a field is lower-cased. `decode` validates too.
+ *   and error: a change that shows in a schema makes new keys. In the *payload*, equal values have the same text and
+ *   different values have different ones, regardless of the order of fields, records, sets and maps. Ids over 200 bytes
+ *   of UTF-8 are hashed (SHA-256).
+ * - The constructor normalizes a key by its schema: it applies constructor defaults, and encodes and decodes fields
+ *   with a transformation, so that `"ADA"` and `"ada"` are one key if a field is lower-cased. `decode` also validates.
  * - The class is also a `PrimaryKey`, a `Persistable` and a `Request`, with `Equal` and `Hash` by id.
  *
  * **Gotchas**
  *
- * - Logic inside filters and transformations does not show in the fingerprint. Raise `version` when it changes.
- * - Two classes of one name, shape and version have the same ids, and share their entries. A cache that meets both
- *   warns once; a class that a hot reload has made again takes the place of the former one.
+ * - Logic inside filters and transformations does not show in the fingerprint. Change `version` with it.
+ * - Two classes with the same name, shape and version have the same ids, and share their entries. A cache that uses
+ *   both warns once. A class made again by a hot reload replaces the former one.
  * - The definition throws a `CacheConfigError` for an ambiguous name, an unknown option or field, a field that cannot
- *   be in an id (`Schema.Unknown`, `Redacted`, …), and a declared type without representation where there is no
- *   `version`. Asking for the id throws one for a value that is not of its field's type.
+ *   be in an id (`Schema.Unknown`, `Redacted`, …), and a declared type without representation if there is no `version`.
+ *   Reading the id throws one for a value that does not fit its field.
  *
  * **Example** (Defining a key class)
  *
@@ -294,8 +293,8 @@ export interface ContextTemplate<in Payload> {
 }
 
 /**
- * A key template of payload and result, for the option `tags` of a read: one tag for each element of a list, none for a
- * failure or where a value is `null` or `undefined`.
+ * A key template of payload and result, for the option `tags` of a read: one tag for each element of a list, and none
+ * for a failure or a value that is `null` or `undefined`.
  *
  * @category models
  * @since 0.1.0
@@ -305,7 +304,7 @@ export interface ResultTemplate<in Payload, in Result> {
 }
 
 /**
- * As {@link ResultTemplate}, of one that reads the context too.
+ * Like {@link ResultTemplate}, for a template that reads the context too.
  *
  * @category models
  * @since 0.1.0
@@ -331,52 +330,53 @@ export interface TemplateOptions<
   Formatters = {}
 > {
   /**
-   * `true`: payloads that a formatter makes alike are one key, on purpose.
+   * `true`: payloads that a formatter makes equal are intentionally one key.
    *
-   * @default `false`: a digest of what a formatter loses is added
+   * @default `false`: a digest of the information lost by a formatter is added
    */
   readonly lossy?: boolean | undefined
   /**
-   * `true`: the tokens that `jwt` reads have been verified. `lossy` needs it, because anybody can write a token.
+   * `true`: the tokens that `jwt` reads have been verified. Required for `lossy`, because an unverified token can be
+   * forged.
    *
    * @default `false`
    */
   readonly verified?: boolean | undefined
   /**
-   * Formatters of your own: functions to text, or `{ format, injective: true }` where different values never become one
-   * text.
+   * Custom formatters: functions that return a string, or `{ format, injective: true }` if different values never
+   * become the same text.
    */
   readonly formatters?: FormattersOf<Formatters> | undefined
-  /** References of the context, for holes like `{@tenant}`. */
+  /** References of the context, for placeholders like `{@tenant}`. */
   readonly context?: Refs | undefined
-  /** The schema of the result, for holes like `{result.owner}` in tags. */
+  /** The schema of the result, for placeholders like `{result.owner}` in tags. */
   readonly result?: S | undefined
 }
 
 /**
- * Creates a function that writes a payload into a text with holes: a string key, the ids of a key class (`id`), or a
- * tag.
+ * Creates a function that formats a payload by a text with placeholders: a string key, the ids of a key class (`id`),
+ * or a tag.
  *
  * **When to use**
  *
- * Use where people or other programs read ids, as with patterns and in a store that is shared with another cache. Else
- * a key class needs no template.
+ * Use if people or other programs read ids, as with patterns or in a store shared with another cache. Otherwise a key
+ * class needs no template.
  *
  * **Details**
  *
- * - `{id}` and `{user.team.id}` show a value that is a text, number, boolean, bigint, `null` (`%-`) or `undefined`
+ * - `{id}` and `{user.team.id}` show a value that is a string, number, boolean, bigint, `null` (`%-`) or `undefined`
  *   (`%_`). Everything but letters, digits and `. _ -` is percent-encoded, so different values have different texts.
  * - `{name:lower}`, `upper`, `length`, `hash` (`hash(8)`: its first 8 characters), `jwt(sub)` (a claim of a token), and
- *   formatters of your own. What they lose is added at the end, as a digest, unless the template is `lossy`.
- * - `{@tenant}` shows a reference of the context; the answer is an `Effect` then.
+ *   custom formatters. The information they lose is added at the end as a digest, unless the template is `lossy`.
+ * - `{@tenant}` shows a reference of the context. The function then returns an `Effect`.
  * - `{result.owner}` shows a part of the result: such a template is the option `tags` of a read.
  *
  * **Gotchas**
  *
- * - `{email:lower}` alone does not make keys case-insensitive: both spellings look alike and end with different
+ * - `{email:lower}` alone does not make keys case-insensitive: both spellings look alike but end with different
  *   digests. With `lossy: true` they are one key.
- * - Holes that touch, or between which stands what a value may have, throw a `CacheConfigError`, as an unknown field or
- *   formatter does (which does not compile either).
+ * - Adjacent placeholders, or ones separated by a text that a value may contain, throw a `CacheConfigError`. So does an
+ *   unknown field or formatter, which does not compile either.
  *
  * **Example** (Readable keys)
  *
@@ -412,11 +412,11 @@ type MissingSelf = `Missing \`Self\` generic - use \`class Self extends CacheKey
  *
  * **When to use**
  *
- * Use where a small pure function alone decides a result.
+ * Use if a small pure function alone determines a result.
  *
  * **Gotchas**
  *
- * - It sees the text only: not the values that a function captures, nor the functions that it calls, unless they are
+ * - Only the text counts: not the values that a function captures, nor the functions that it calls, unless they are
  *   listed too.
  * - A build tool that rewrites source may change the string with every build.
  * - Functions without source text (built-in and bound ones) throw a `CacheConfigError`.
@@ -502,11 +502,11 @@ export const isCacheKey = (u: unknown): u is Any => isKey(u)
 export const id = (key: Any | string): string => typeof key === "string" ? idOfString(key) : key["~id"]
 
 /**
- * Gets the tags that the class of a key declares for it, those of its indexes first. A string has none.
+ * Gets the tags that the class of a key declares for it, those of its indexes first. A string key has none.
  *
  * **Details**
  *
- * The tags are written as the cache stores them: a tag of the user that begins with `~` has one more `~`.
+ * The tags are escaped as in the cache: a user's tag that begins with `~` has one more `~`.
  *
  * **Example** (Reading tags)
  *

@@ -3,7 +3,7 @@
  *
  * Each policy wraps any effect, not only a cached one, and applies to everything that runs in it. A load starts with
  * the standard policy again, except under `bypass`. Inside an open SQL transaction (`sql.withTransaction`) every read
- * of a cached effect is one under `bypass`: it sees the writes of the transaction, and no other reader gets values that
+ * of a cached effect runs under `bypass`: it sees the writes of the transaction, and no other reader gets values that
  * may be rolled back.
  *
  * | policy | reads memory | reads store | joins a flight | others may join its flight | writes |
@@ -34,16 +34,15 @@ const under = <A, E, R>(
 ): Effect.Effect<A, E, R> => Effect.updateService(self, Policy.Current, change)
 
 /**
- * Loads again, whatever is cached, and stores the result. A failure reaches the caller and leaves the stored value as
- * it is.
+ * Loads again, whatever is cached, and stores the result. A failure reaches the caller and keeps the stored value.
  *
  * **Details**
  *
- * - The load begins in a later turn of the event loop than the call, so it sees what was written before the call. All
- *   callers that ask until it begins share it.
- * - It follows a refresh that loads, also one in the background: callers that ask meanwhile share one more load, which
- *   begins when that one has ended. The older result goes to its own callers, and does not replace the newer one.
- * - An ordinary load that runs is not waited for: its callers get its result, which is not stored.
+ * - The load begins in a later turn of the event loop than the call, so it sees everything written before the call. All
+ *   calls made until it begins share it.
+ * - It follows a running refresh, even one in the background: calls in the meantime share one more load, which begins
+ *   when the refresh has ended. The older result goes to its own callers and does not replace the newer one.
+ * - It does not wait for an ordinary running load, whose callers get its result, which is not stored.
  *
  * **Example** (Loading again)
  *
@@ -66,7 +65,7 @@ const under = <A, E, R>(
 export const refresh = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => under(self, Policy.refreshing)
 
 /**
- * Serves what is cached or being loaded, loads what is not, and stores nothing.
+ * Serves cached values and joins running loads, loads what is missing, and stores nothing.
  *
  * **Example** (Reading without writing)
  *
@@ -88,7 +87,7 @@ export const readOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A
   under(self, (policy) => ({ ...policy, writes: false }))
 
 /**
- * Loads on every read: serves nothing that is cached, joins no load, and stores the result.
+ * Loads on every read: serves nothing cached, joins no load, and stores the result.
  *
  * **Example** (Writing without reading)
  *
@@ -112,7 +111,7 @@ export const writeOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<
   under(self, (policy) => ({ ...policy, readsMemory: false, readsStore: false, joins: "none" }))
 
 /**
- * Runs cached effects as if they were not wrapped, in loads too.
+ * Runs cached effects unwrapped, in loads too.
  *
  * **Example** (Going past the cache)
  *
@@ -146,11 +145,11 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  *
  * **Details**
  *
- * Memory is not trusted while this process cannot read what other processes change: such a read asks the store. For all
- * other reads the layer's `maxStaleness` applies.
+ * Memory is not trusted while this process cannot read the changes of other processes: such a read asks the store. For
+ * all other reads the layer's `maxStaleness` applies.
  *
- * A read of a key whose invalidation, or that of one of its tags, was not acknowledged by the store sends it again
- * first, and fails if the store does not acknowledge it then.
+ * If the store has not acknowledged an invalidation of a key or of one of its tags, a read of the key sends it again
+ * first, and fails if the store still does not acknowledge it.
  *
  * **Example** (Failing where the store is down)
  *
@@ -175,7 +174,7 @@ export const strict = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
   surfacing(under(self, (policy) => ({ ...policy, strict: true })))
 
 /**
- * Sets how long all store steps of one read may take together, in place of the layer's `storeTimeout`.
+ * Sets the total time for all store steps of one read, instead of the layer's `storeTimeout`.
  *
  * **Example** (Waiting less for the store)
  *
@@ -219,7 +218,7 @@ const operations: ReadonlySet<string> = new Set<Operation>(["get", "set", "remov
  *
  * **Details**
  *
- * A name that is no operation throws a `CacheConfigError`.
+ * A name that is not an operation throws a `CacheConfigError`.
  *
  * **Example** (Neither reading nor writing)
  *
@@ -261,7 +260,7 @@ export const disable = (...names: ReadonlyArray<Operation>) => {
  *
  * **Details**
  *
- * It is called with an effect that never fails, and has to run it; an interruption of the effect stops that work.
+ * It is called with an effect that never fails, and has to run it. Interrupting the effect stops that work.
  *
  * **Example** (Refreshing in a Worker, after the response)
  *

@@ -16,19 +16,19 @@ import * as Policy from "./internal/engine/request/callPolicy.ts"
 import { escapeTag } from "./internal/key/ofKey.ts"
 
 /**
- * Connects a cache layer with `Reactivity`: provide it in place of the cache layer and of `Reactivity.layer`.
+ * Connects a cache layer with `Reactivity`: provide it instead of the cache layer and of `Reactivity.layer`.
  *
  * **Details**
  *
- * - Keys that are invalidated through `Reactivity` (`invalidate`, `mutation`, also after an SQL transaction has
- *   committed) first invalidate the tags of the same name, so that no query that runs again gets an old value.
- * - Tags that are invalidated (`Cached.invalidateTag`, `Cached.invalidateAfter`) run the queries of the same name
- *   again, after the cache has removed its entries. Queries of other processes are not run; they get a new value the
- *   next time they run.
- * - A list of keys names tags; numbers and booleans count as text. A record names its keys and each id: `{ users: [1,
- *   2] }` names the tags `users`, `users:1` and `users:2`, as in `Reactivity` itself. An entry that must outlive the
- *   change of another user has the tag `users:1` alone, and is invalidated by `["users:1"]`. An object has no tag in a
- *   list, and the tag of its hash in a record.
+ * - Keys invalidated through `Reactivity` (`invalidate`, `mutation`, also after the commit of an SQL transaction) first
+ *   invalidate the tags of the same name, so that no query that runs again gets an old value.
+ * - Invalidated tags (`Cached.invalidateTag`, `Cached.invalidateAfter`) run the queries of the same name again, after
+ *   the cache has removed its entries. Queries of other processes are not run. They get a new value the next time they
+ *   run.
+ * - A list of keys names tags. Numbers and booleans count as text. A record names its keys and each id:
+ *   `{ users: [1, 2] }` names the tags `users`, `users:1` and `users:2`, as in `Reactivity` itself. An entry that must
+ *   outlive changes of other users has only the tag `users:1`, and is invalidated by `["users:1"]`. An object has no
+ *   tag in a list, and the tag of its hash in a record.
  *
  * **Gotchas**
  *
@@ -77,7 +77,7 @@ export const layer = <E, R>(
 
 type Keys = Parameters<Reactivity.Reactivity["invalidate"]>[0]
 
-/** The cache and `Reactivity` below. Neither knows the other, so no invalidation comes back. */
+/** The underlying cache and `Reactivity`. Neither knows the other, so invalidations do not loop. */
 interface Bridge {
   readonly caching: Cache
   readonly reactivity: Reactivity.Reactivity
@@ -85,12 +85,12 @@ interface Bridge {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// names
+// Names
 // ---------------------------------------------------------------------------------------------------------------------
 
 const isName = (key: unknown): boolean => ["string", "number", "bigint", "boolean"].includes(typeof key)
 
-/** The keys in one list, named as `Reactivity` names them. */
+/** The keys in one list, named as in `Reactivity`. */
 const listOf = (keys: Keys): ReadonlyArray<unknown> =>
   Array.isArray(keys)
     ? keys
@@ -101,14 +101,14 @@ const listOf = (keys: Keys): ReadonlyArray<unknown> =>
 
 const tagsOf = (keys: Keys): ReadonlyArray<string> => listOf(keys).filter(isName).map((key) => escapeTag(String(key)))
 
-/** The keys, and the tags made of them: the cache escapes some tags, and reports them escaped. */
+/** The keys, and their tags: the cache escapes some tags, and reports them escaped. */
 const withTags = (keys: Keys): ReadonlyArray<unknown> => [...listOf(keys), ...tagsOf(keys)]
 
 // ---------------------------------------------------------------------------------------------------------------------
-// both ways
+// Both ways
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** The tags to invalidate again when the batch ends, by the way in which they were invalidated. */
+/** The tags to invalidate again when the batch ends, by kind of invalidation. */
 const Batch = Context.Reference<Map<string, Again> | undefined>("effect-cached/CacheReactivity/Batch", {
   defaultValue: () => undefined
 })
@@ -140,7 +140,7 @@ const invalidateBoth = (
     ofQueries: reactivity.invalidate(tags)
   })
 
-/** The queries run even if the cache fails: its entries were invalid in this process before it could fail. */
+/** The queries run even if the cache fails, because its entries were invalid in this process before that. */
 const both = (tags: ReadonlyArray<string>, { ofCache, ofQueries, way }: {
   readonly way: string
   readonly ofCache: Invalidate
@@ -175,7 +175,7 @@ const reactivityOf = ({ caching, fork, reactivity }: Bridge): Reactivity.Reactiv
     stream: (keys, effect) => reactivity.stream(withTags(keys), effect),
     invalidate,
     invalidateUnsafe: (keys) => {
-      // The cache invalidates this process before it first waits: here, before the queries run.
+      // The cache invalidates this process in its first synchronous step, before the queries run.
       fork(ofCache(tagsOf(keys)))
       reactivity.invalidateUnsafe(withTags(keys))
     },

@@ -1,6 +1,6 @@
 /**
- * The language of the cache: combinators that cache effects, cached functions, and operations on the cache. This file is
- * its table of contents; each part is a file of `cached/`.
+ * The operations of the cache: combinators that cache effects, cached functions, and operations on entries. This file
+ * is a table of contents. Each part is a file of `cached/`.
  *
  * @since 0.1.0
  */

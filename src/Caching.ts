@@ -32,13 +32,13 @@ export interface Stats extends Readonly<Counters>, Ratios {
   /** Entries that left the memory tier, by cause: the causes of `Cached.onRemoval`. */
   readonly removals: { readonly [cause in RemovalCause]: number }
   /**
-   * Entries in the memory tier now, none that has expired; what a tag has invalidated counts until it is read or
-   * listed, or leaves.
+   * Entries in the memory tier now, without expired ones. Those invalidated by a tag count until they are read, listed
+   * or removed.
    */
   readonly size: number
-  /** The total weight of those entries; without a `weigher` each weighs 1. */
+  /** The total weight of those entries. Without a `weigher` each weighs 1. */
   readonly weight: number
-  /** The share of each key class, by its name; string keys, and counts without a key, are in the totals alone. */
+  /** The counts by key class. String keys, and counts without a key, are only in the totals. */
   readonly classes: { readonly [keyClass: string]: Readonly<Counters> & Ratios }
 }
 
@@ -49,18 +49,18 @@ export interface Stats extends Readonly<Counters>, Ratios {
  * @since 0.1.0
  */
 export interface Curve {
-  /** The bound of memory now: entries, or what they may weigh. */
+  /** The current bound of memory, in entries or weight. */
   readonly capacity: number
-  /** The reads of memory that have been counted. */
+  /** The reads of memory that were counted. */
   readonly reads: number
-  /** The share of the ids that are followed: the smaller, the coarser is the curve. */
+  /** The share of ids that are sampled. The smaller it is, the coarser the curve. */
   readonly share: number
-  /** Capacities, from the smallest, and their hit ratios. Beyond the last one nothing is gained. */
+  /** Capacities in ascending order, with their hit ratios. A larger capacity than the last gains nothing. */
   readonly points: ReadonlyArray<{ readonly capacity: number; readonly hitRatio: number }>
 }
 
 /**
- * A cache as a value, to pass on. Only `Cached` and `CachePolicy` look into it.
+ * A cache as an opaque value. Only `Cached` and `CachePolicy` look into it.
  *
  * @category models
  * @since 0.1.0
@@ -90,7 +90,7 @@ export interface Shape {
 export class Caching extends Context.Service<Caching, Shape>()("effect-cached/Caching") {}
 
 /**
- * The parts and limits of a cache, as `make` takes them. Nothing is checked here: the layers check their options.
+ * The parts and limits of a cache, for `make`. Not validated here: the layers validate their options.
  *
  * @see {@link make}
  *
@@ -130,7 +130,7 @@ export const defaults: MakeOptions = {
  *
  * **When to use**
  *
- * Use in a layer of your own. Programs use `CacheLayer`, which checks its options.
+ * Use in a custom layer. Programs use `CacheLayer`, which validates its options.
  *
  * **Example** (Making a small cache)
  *
@@ -150,7 +150,7 @@ export const defaults: MakeOptions = {
 export const make: (options: MakeOptions) => Effect.Effect<Shape, never, Scope.Scope> = OverStore.make
 
 /**
- * A cache that caches nothing: every effect runs as if it were not wrapped.
+ * A cache that caches nothing: every effect runs unwrapped.
  *
  * **Example** (Providing no cache)
  *

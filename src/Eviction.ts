@@ -1,6 +1,6 @@
 /**
- * Eviction policies: which entry leaves memory when it is full and nothing in it has expired. Memory has only complete
- * results, so a running load is never evicted.
+ * Eviction policies: select the entry that leaves memory when it is full and nothing in it has expired. Memory has only
+ * complete results, so a running load is never evicted.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ import type { Eviction } from "./ports/eviction.ts"
 export type * from "./ports/eviction.ts"
 
 /**
- * The policies of this module: the engine calls them directly, and a user's own through a guard.
+ * The policies of this module. The engine calls them directly, and a user's own through a guard.
  *
  * @internal
  */
@@ -28,23 +28,23 @@ export class Own implements Eviction {
 }
 
 /**
- * Learns what to keep: a duel of three rules (LRU, LIRS, S3), of which the one leads that would have hit most. It is the
+ * Learns what to keep by a duel of three rules (LRU, LIRS, S3): the one that would have hit most leads. It is the
  * default.
  *
  * **When to use**
  *
- * Use where nothing is known of what is read, or where that changes: under loops, scans and mixed loads it keeps more of
- * what is read again than any fixed rule, and hardly less than `lru` where `lru` is the best there is.
+ * Use if the access pattern is unknown or changes: under loops, scans and mixed loads it keeps more of what is read
+ * again than any fixed rule, and hardly less than `lru` where `lru` is the best.
  *
  * **Details**
  *
- * - A shadow of some ids without values is read as the cache is, under each of the three rules; the cache follows the best.
- *   Up to 128 entries all ids are followed, beyond a sample. Up to 32 entries it is `lru`.
- * - Ids are hashed with a seed that nobody outside knows.
+ * - A shadow of sampled ids without values simulates each of the three rules, and the cache follows the best. Up to 128
+ *   entries all ids are in the shadow, beyond that a sample. Up to 32 entries it is `lru`.
+ * - Ids are hashed with a secret seed.
  *
  * **Gotchas**
  *
- * Which entry leaves next is nothing to rely on. Where that matters, use `lru` or `fifo`.
+ * The next entry to leave is unspecified. If that matters, use `lru` or `fifo`.
  *
  * **Example** (Keeping a part of a loop)
  *
@@ -62,7 +62,7 @@ export class Own implements Eviction {
  * await Effect.runPromise(hitsOf(Eviction.adaptive)) > 5000 // => true
  * ```
  *
- * @see {@link lru} for a rule that can be foreseen
+ * @see {@link lru} for a predictable rule
  *
  * @category constructors
  * @since 0.1.0
@@ -74,7 +74,7 @@ export const adaptive: Eviction = new Own("adaptive", makeAdaptive)
  *
  * **When to use**
  *
- * Use where many ids are read once and never again, as on the web. `adaptive` finds that out by itself.
+ * Use if many ids are read once and never again, as on the web. `adaptive` detects that by itself.
  *
  * **Example** (Evicting what is read once)
  *
@@ -93,7 +93,7 @@ export const adaptive: Eviction = new Own("adaptive", makeAdaptive)
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => true
  * ```
  *
- * @see {@link adaptive} for a policy that has the idea as one of three
+ * @see {@link adaptive} for a policy that includes this idea as one of three
  *
  * @category constructors
  * @since 0.1.0
@@ -101,11 +101,11 @@ export const adaptive: Eviction = new Own("adaptive", makeAdaptive)
 export const s3Fifo: Eviction = new Own("s3Fifo", makeS3Fifo)
 
 /**
- * W-TinyLFU as in Caffeine, with its hill climber: what was asked for more often stays, and new entries have a window.
+ * W-TinyLFU as in Caffeine, with its hill climber: frequently read entries stay, and new entries have a window.
  *
  * **When to use**
  *
- * Use where the same ids stay popular for long. Each hit counts in a sketch, so it costs more than with the others.
+ * Use if the same ids stay popular for long. Each hit counts in a sketch, so it costs more than with the others.
  *
  * **Example** (Keeping what is asked for often)
  *
@@ -124,7 +124,7 @@ export const s3Fifo: Eviction = new Own("s3Fifo", makeS3Fifo)
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => true
  * ```
  *
- * @see {@link adaptive} for a policy that is better where popularity changes
+ * @see {@link adaptive} for a policy that is better when popularity changes
  *
  * @category constructors
  * @since 0.1.0
@@ -132,7 +132,7 @@ export const s3Fifo: Eviction = new Own("s3Fifo", makeS3Fifo)
 export const wTinyLfu: Eviction = new Own("wTinyLfu", makeWTinyLfu)
 
 /**
- * Evicts the entry that was not read or written for the longest time (least recently used).
+ * Evicts the entry that has not been read or written for the longest time (least recently used).
  *
  * **Example** (Keeping what is read)
  *
@@ -158,11 +158,11 @@ export const wTinyLfu: Eviction = new Own("wTinyLfu", makeWTinyLfu)
 export const lru: Eviction = new Own("lru", makeLru)
 
 /**
- * Evicts the entry that came in first. Reads do not count, nor does a new value under the same id.
+ * Evicts the oldest entry. Neither reads nor new values under the same id count.
  *
  * **When to use**
  *
- * Use when all entries should stay equally long, however often they are read.
+ * Use if all entries should stay equally long, regardless of reads.
  *
  * **Details**
  *
@@ -198,7 +198,7 @@ export const fifo: Eviction = new Own("fifo", makeFifo)
  *
  * **When to use**
  *
- * Use when old values are worth less however often they are read, such as prices or positions.
+ * Use if old values are worth less regardless of reads, such as prices or positions.
  *
  * **Example** (Evicting the oldest value)
  *

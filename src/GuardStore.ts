@@ -1,6 +1,6 @@
 /**
- * The place where guards keep their state: limits, circuits and filters. A step on a state is a pure function, run as
- * one atomic step in the place, so a limit holds for all processes that share it.
+ * The place for the state of guards: limits, circuits and filters. A step on a state is a pure function, run as one
+ * atomic step in the place, so a limit holds for all processes that share it.
  *
  * @since 0.1.0
  */
@@ -12,7 +12,7 @@ import type * as Port from "./ports/guardStore.ts"
 export type { Block, Kind, Step } from "./ports/guardStore.ts"
 
 /**
- * A place where guards keep their state.
+ * A place for the state of guards.
  *
  * @category models
  * @since 0.1.0

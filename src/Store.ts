@@ -1,5 +1,5 @@
 /**
- * Stores: the port to a storage, and its constructors. A store moves entries and knows no schema.
+ * Stores: the port to a storage, and its constructors. A store handles encoded entries and knows no schemas.
  *
  * @since 0.1.0
  */
@@ -16,8 +16,8 @@ export * from "./ports/storage.ts"
 export * from "./ports/store.ts"
 
 /**
- * A `Store` over a storage of three functions; leases, counters and operations on many ids are derived, inside this
- * process. Tags are derived too: in the storage if that is `lasting` or `shared`, otherwise in this process.
+ * A `Store` over a storage of three functions. Leases, counters and operations on many ids are derived inside this
+ * process. Tags are derived too: in the storage if it is `lasting` or `shared`, otherwise in this process.
  *
  * **When to use**
  *
@@ -25,21 +25,21 @@ export * from "./ports/store.ts"
  *
  * **Details**
  *
- * - Operations on one id run in the order in which they were asked, each after the one before has really ended. A
- *   `commit` whose generation has ended never reaches the storage, however late the storage answers.
- * - An operation that has begun runs to its end when its caller is interrupted; the caller stops waiting.
+ * - Operations on one id run in order, each after the previous one has really ended. A `commit` whose generation has
+ *   ended never reaches the storage, no matter how late the storage answers.
+ * - A started operation runs to its end even if its caller is interrupted. The caller stops waiting.
  * - An operation that cannot be derived fails with reason `Unsupported`.
- * - Throws a `CacheConfigError` for an option that it does not know, and for a `shared` storage without `setIfAbsent`.
+ * - Throws a `CacheConfigError` for an unknown option, and for a `shared` storage without `setIfAbsent`.
  *
  * **Gotchas**
  *
- * - A write that never answers holds up its id for ever: give the storage's operations a timeout.
- * - A storage that outlives its process has to say so: `capabilities: { lasting: true }`. Otherwise its tags end with
- *   the process, and then every entry with a tag is a miss. Every entry of a key class has one.
- * - Only entries and tags are common to the processes that share such a storage. Leases, conditional sets and touches
- *   are atomic inside one process: two that miss at the same moment both load.
- * - A tag that only the load names (`Cached.annotate`) needs a marker that this process knew before the load, or else
- *   the result is not stored. The first load with a new tag makes the marker, the next one is stored.
+ * - A write that never answers blocks its id for ever: give the storage's operations a timeout.
+ * - A storage that outlives its process must declare it: `capabilities: { lasting: true }`. Otherwise its tags end with
+ *   the process, and every entry with a tag is then a miss. Every entry of a key class has one.
+ * - Processes that share such a storage have only entries and tags in common. Leases, conditional sets and touches are
+ *   atomic inside one process: two that miss at the same moment both load.
+ * - A tag that only the load names (`Cached.annotate`) needs a marker that this process knew before the load. Otherwise
+ *   the result is not stored. The first load with a new tag creates the marker, and the next one is stored.
  * - A storage that can do better than a derived operation replaces it, together with its operation on many ids:
  *   `Store.complete({ ...Store.make(simple), acquire, acquireMany: undefined })`.
  *
@@ -99,7 +99,7 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
   fromSync.make
 
 /**
- * A `Store` of its core: the missing operations are derived.
+ * A `Store` made from its core: the missing operations are derived.
  *
  * **When to use**
  *
@@ -109,13 +109,13 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  *
  * Operations on many ids are derived from those on one, and `size` from `scan`. Without `increment`, all four
  * operations on counters are those of this process. An operation that cannot be derived fails with reason
- * `Unsupported`, and so does a `clear` that is not given: the ids that are being loaded cannot be listed. Throws a
- * `CacheConfigError` for a part of the core that is missing, and for any part of another kind.
+ * `Unsupported`, and so does a missing `clear`: the ids being loaded cannot be listed. Throws a `CacheConfigError` for
+ * a missing or invalid part of the core.
  *
  * **Gotchas**
  *
- * A store that is spread into `complete` brings its operations on many ids along. Set those that a new operation
- * replaces to `undefined`.
+ * A store that is spread into `complete` includes its operations on many ids. Set those that a new operation replaces
+ * to `undefined`.
  *
  * **Example** (Refusing large payloads)
  *

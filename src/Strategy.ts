@@ -1,7 +1,7 @@
 /**
- * Strategies: whether to serve a stored entry or to load, and how long to keep a new result, as values.
+ * Strategies: values that decide whether to serve a stored entry or to load, and how long to keep a new result.
  *
- * A strategy is pure and can be tested as a table. The engine alone carries its decisions out.
+ * A strategy is pure and can be tested as a table. The engine carries out its decisions.
  *
  * @since 0.1.0
  */
@@ -21,13 +21,13 @@ export * from "./ports/strategy.ts"
  */
 export interface UntilInvalidatedOptions<in A, in out E, in K> {
   /**
-   * Whether an outcome is stored. It is never asked about defects and interruptions, which are not stored.
+   * Whether an outcome is stored. Never called for defects and interruptions, which are not stored.
    *
-   * @default only successes are stored, and the failures that `storeFailures` names
+   * @default only successes, and the failures that `storeFailures` names
    */
   readonly when?: Of<A, E, K, boolean> | undefined
   /**
-   * Whether a value is stored. It is never asked about failures.
+   * Whether a value is stored. Never called for failures.
    *
    * @default every value is stored
    */
@@ -35,7 +35,7 @@ export interface UntilInvalidatedOptions<in A, in out E, in K> {
   /**
    * The tags of the failures that are stored.
    *
-   * @default none; beside `when`, those that it accepts
+   * @default none; with `when`, those that it accepts
    */
   readonly storeFailures?: ReadonlyArray<TagOf<E>> | undefined
 }
@@ -48,13 +48,13 @@ export interface UntilInvalidatedOptions<in A, in out E, in K> {
  */
 export interface Options<in A, in out E, in K> extends UntilInvalidatedOptions<A, E, K> {
   /**
-   * The longest time that a result is served, from the end of its load; a result that was made of cached values ends with
-   * the first of them (`inherit`). A duration, or a function of outcome and key. A result for which the
-   * function answers zero or less is not stored.
+   * The longest time that a result is served, from the end of its load. A result made of cached values expires with the
+   * earliest of them (`inherit`). A duration, or a function of outcome and key. A result for which the function returns
+   * zero or less is not stored.
    */
   readonly ttl: Ttl.Input | Of<A, E, K, Ttl.Input>
   /**
-   * The share of the lifetime that is taken off at random, 0 to 1, so that results stored together do not expire
+   * The share of the lifetime that is subtracted at random, 0 to 1, so that results stored together do not expire
    * together.
    *
    * @default 0
@@ -84,8 +84,8 @@ export interface SoftTtlOptions<in A, in out E, in K> extends Options<A, E, K> {
  */
 export interface RefreshAheadOptions<in A, in out E, in K> extends Options<A, E, K> {
   /**
-   * The age from which a read is served at once and refreshes in the background: a duration below `ttl`, or a function of
-   * outcome and key. If it is zero or negative, every read refreshes.
+   * The age from which a read is served at once and refreshes in the background: a duration below `ttl`, or a function
+   * of outcome and key. If it is zero or negative, every read refreshes.
    */
   readonly refreshAfter: Ttl.Input | Of<A, E, K, Ttl.Input>
 }
@@ -115,7 +115,7 @@ export interface SlidingOptions<in A, in out E, in K> extends Omit<Options<A, E,
   /** How long an entry lives without being read. */
   readonly idle: Ttl.Input
   /**
-   * The longest time that a result is served, however often it is read: a duration, or a function of outcome and key.
+   * The longest time that a result is served, regardless of reads: a duration, or a function of outcome and key.
    *
    * @default for ever
    */
@@ -236,12 +236,12 @@ export const probabilistic = <A = unknown, E = unknown, K = unknown>(
 ): Strategy<A, E, K> => make(Kinds.probabilistic, options)
 
 /**
- * Creates a strategy that serves until an entry was not read for `idle`, and until `ttl` at most.
+ * Creates a strategy that serves until an entry has not been read for `idle`, and until `ttl` at most.
  *
  * **Details**
  *
- * A read in memory is reported to the store at most ten times in an `idle`, so that an entry lives on for other
- * processes and for the next start.
+ * A read in memory is reported to the store at most ten times per `idle`, so that the entry lives on for other
+ * processes and after a restart.
  *
  * **Example** (Moving the end of an entry)
  *

@@ -1,5 +1,5 @@
 /**
- * Lifetimes: the forms in which users write them, and the milliseconds they become.
+ * Lifetimes: the forms in which users write them, and their conversion to milliseconds.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ type Hours = `${number}h${Minutes | ""}` | Minutes
 type Days = `${number}d${Hours | ""}` | Hours
 
 /**
- * A compact duration, as people and URLs write it: `"250ms"`, `"10m"`, `"1d12h"`. Each of the units `w d h m s ms` at
+ * A compact duration, as in URLs and configuration: `"250ms"`, `"10m"`, `"1d12h"`. Each of the units `w d h m s ms` at
  * most once, from the largest to the smallest.
  *
  * @category models
@@ -22,8 +22,8 @@ type Days = `${number}d${Hours | ""}` | Hours
 export type Compact = `${number}w${Days | ""}` | Days
 
 /**
- * What every option takes that is a duration: a {@link Compact} text, or what Effect takes. A bare number is a number of
- * milliseconds.
+ * The input of every option that is a duration: a {@link Compact} text, or any of Effect's inputs. A bare number is a
+ * number of milliseconds.
  *
  * **Example** (Writing ten minutes)
  *
@@ -50,7 +50,7 @@ const units: Readonly<Record<string, number>> = {
 }
 
 /**
- * Parses a compact duration, as URLs and configuration write it.
+ * Parses a compact duration, as in URLs and configuration.
  *
  * **Details**
  *
@@ -71,7 +71,7 @@ const units: Readonly<Record<string, number>> = {
  * Duration.toMillis(Ttl.parse("90")) // => 90000
  * ```
  *
- * @see {@link toMillis} for what options take
+ * @see {@link toMillis} for the input of options
  *
  * @category constructors
  * @since 0.1.0
@@ -93,7 +93,7 @@ const fromText = (text: string): Duration.Duration => {
   return millis === undefined ? Duration.fromInputUnsafe(text as Duration.Input) : Duration.millis(millis)
 }
 
-/** The milliseconds of a compact duration; `undefined` for any other text. */
+/** The milliseconds of a compact duration. `undefined` for any other text. */
 const compactMillis = (text: string): number | undefined => {
   const parts = Array.from(text.matchAll(/(\d+(?:\.\d+)?)(ms|[wdhms])/gi))
   if (parts.length === 0 || parts.map(([part]) => part).join("") !== text) return undefined
@@ -114,19 +114,18 @@ const notADuration = (text: string): never => {
   })
 }
 
-// `Duration.fromInputUnsafe("10 minutes")` runs a regular expression; programs use few different strings
+// `Duration.fromInputUnsafe("10 minutes")` runs a regular expression, and programs use few different strings.
 const parsed = new Map<string, number>()
-// with a strategy whose reads move a deadline every hit asks, mostly about the same duration
+// With a strategy whose reads move a deadline, every hit asks, mostly about the same duration.
 let lastText: string | undefined
 let lastMillis = 0
 
 /**
- * Converts a duration to milliseconds, `Infinity` included.
+ * Converts a duration to milliseconds, including `Infinity`.
  *
  * **Details**
  *
- * Input that is no duration throws a `CacheConfigError` that names `what`. So does `NaN`, which Effect itself takes for
- * zero.
+ * Invalid input throws a `CacheConfigError` that names `what`. So does `NaN`, which Effect itself treats as zero.
  *
  * **Example** (Converting a duration)
  *
@@ -191,7 +190,7 @@ const namesOfUnits: ReadonlyArray<string> = [
   "nanoseconds"
 ]
 
-/** What Effect takes for no time at all, though something else was meant. */
+/** Input that Effect treats as zero although something else was intended. */
 const strangerOf = (input: unknown): string | undefined => {
   if (Number.isNaN(input)) return "NaN"
   if (typeof input !== "object" || input === null) return undefined

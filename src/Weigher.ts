@@ -1,5 +1,5 @@
 /**
- * Weighers: what an entry counts against the `maxWeight` of a memory tier.
+ * Weighers: the weight of an entry against the `maxWeight` of a memory tier.
  *
  * @since 0.1.0
  */
@@ -10,17 +10,17 @@ import type { Weigher } from "./ports/weigher.ts"
 
 export type * from "./ports/weigher.ts"
 
-/** An entry of which nothing is known but its id and its value. */
+/** The overhead of an entry for a weigher that is called without `entryBytes`. */
 const bytesOfEntry = 200
 
 /**
- * The bytes that a value takes in the memory of Node, headers included: exact for strings and buffers, an estimate for all
+ * The bytes of a value in the memory of Node, including headers: exact for strings and buffers, an estimate for all
  * else.
  *
  * **Details**
  *
- * A string takes 16 bytes and one a character, or two where it has characters beyond Latin-1, in steps of eight. Of large
- * values a part is looked at, and the rest taken for alike. What a value shares with others counts for each.
+ * A string takes 16 bytes and one per character, or two if it has characters beyond Latin-1, rounded up to eight. A
+ * part of a large value is inspected, and the rest assumed to be alike. Data shared with other values counts for each.
  *
  * **Example** (Estimating values)
  *
@@ -38,8 +38,8 @@ const bytesOfEntry = 200
 export const sizeOf = (value: unknown): number => estimate(value)
 
 /**
- * Weighs entries by the bytes that they take in memory: those of `sizeOf`, of the id, and of the entry itself, which are 200,
- * and more with tags or in front of a store. So `maxWeight` is within 20 % of the heap that the entries take.
+ * Weighs entries by their bytes in memory: those of `sizeOf`, of the id, and of the entry itself, which are 200, and
+ * more with tags or in front of a store. So `maxWeight` is within 20 % of the heap that the entries take.
  *
  * **Example** (Bounding memory by bytes)
  *
@@ -56,7 +56,7 @@ export const sizeOf = (value: unknown): number => estimate(value)
  * weight <= 64 * 1024 // => true
  * ```
  *
- * @see {@link atMost} to keep out what is too large
+ * @see {@link atMost} to keep out large values
  *
  * @category constructors
  * @since 0.1.0
@@ -92,11 +92,11 @@ export const byClass = (weighers: { readonly [keyClass: string]: Weigher }, othe
 }
 
 /**
- * As another weigher, but what weighs more than a limit is not kept in memory at all.
+ * Like another weigher, but an entry heavier than a limit is not kept in memory at all.
  *
  * **When to use**
  *
- * Use where one large value would push out thousands of small ones.
+ * Use if one large value would push out thousands of small ones.
  *
  * **Example** (Keeping out what is too large)
  *

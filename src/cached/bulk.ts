@@ -68,8 +68,7 @@ export const getMany = <K extends AnyKey>(
  *
  * **Details**
  *
- * The options apply to every entry. The entries are written side by side, not in one atomic step; of very many, 256 at
- * once.
+ * The options apply to every entry. Entries are written concurrently, at most 256 at once, and not in one atomic step.
  *
  * **Example** (Storing several values)
  *
@@ -98,7 +97,7 @@ export const setMany = <K extends AnyKey>(
     if (!policy.writes || policy.disabled.has("set")) return Effect.void
     const given = setOptions(options ?? {})
     if (given.condition !== undefined) throw mistake("Cached.setMany takes no condition: call Cached.set for each key")
-    // One set for each key: of two at once the first might end last.
+    // One set per key: of two concurrent sets, the first might end last.
     const all = Array.from(
       new Map(Array.from(entries, (entry) => [idOf(checkedPair(entry)[0]), entry])).values()
     )
@@ -108,7 +107,7 @@ export const setMany = <K extends AnyKey>(
         discard: true
       })
     if (all.length <= chunk) return setAll(all)
-    // Many of them are set in several turns.
+    // Many entries are set in several turns.
     return Effect.forEach(chunksOf(all), (part) => Effect.andThen(Effect.yieldNow, setAll(part)), { discard: true })
   })
 }
@@ -119,7 +118,7 @@ const checkedPair = <Pair extends ReadonlyArray<unknown>>(entry: Pair): Pair => 
 }
 
 /**
- * Removes the entries of several keys and answers how many keys had one.
+ * Removes the entries of several keys and returns how many keys had one.
  *
  * **Example** (Removing several entries)
  *
@@ -155,7 +154,7 @@ type Instance<C extends AnyClass> = InstanceType<C>
  */
 export interface CachedMany<K extends Key.Any, In, E, E2, R> {
   (payloads: Iterable<In>): Effect.Effect<ReadonlyArray<Exit.Exit<Success<K>, E>>, E2, R>
-  /** Gives the key of a payload. */
+  /** The key of a payload. */
   readonly key: (payload: In) => K
   /** Invalidates the results of all payloads. */
   readonly invalidate: (payloads: Iterable<In>) => Effect.Effect<void, never, Caching>
@@ -172,14 +171,14 @@ export interface CachedMany<K extends Key.Any, In, E, E2, R> {
  *
  * **Details**
  *
- * - `lookup` gets every missing key once and answers an `Exit` for each: a list in their order, or a `Map` by key. A
- *   key that fails does not fail the others.
- * - Successes that a map has for other keys are kept in memory, where nothing newer is known of those: at most 1,000 of
- *   a call, and a tenth of the memory's capacity.
+ * - `lookup` gets every missing key once and returns an `Exit` for each: a list in their order, or a `Map` by key. A
+ *   failing key does not fail the others.
+ * - Successes in a map for other keys are kept in memory unless something newer is known: at most 1,000 of a call, and
+ *   a tenth of the memory's capacity.
  * - If `lookup` itself fails, so does the read, unless every missing key has a stale value to fall back on.
- * - A load of a key is shared with single reads of that key, in both directions.
+ * - Loads are shared with single reads of the same key, in both directions.
  * - A key that another process is loading is waited for and is not part of the call.
- * - The scope of `lookup` closes when the call ends, before anybody has a value: do not answer resources.
+ * - The scope of `lookup` closes when the call ends, before any caller has a value: do not return resources.
  *
  * **Example** (Loading what is missing in one call)
  *

@@ -77,19 +77,19 @@ export const getOption = <K extends AnyKey>(
  */
 export interface SetOptions<out A = unknown> {
   /**
-   * How long the value is served; zero or negative removes the entry, and `"Infinity"` is for ever.
+   * How long the value is served. Zero or negative removes the entry, and `"Infinity"` keeps it for ever.
    *
-   * @default the `ttl` of the layer's strategy, for ever where that has none
+   * @default the `ttl` of the layer's strategy, or else for ever
    */
   readonly ttl?: Ttl.Input | undefined
   /**
-   * Tags of the entry, in place of the `tags` of its key class.
+   * Tags of the entry, instead of the `tags` of its key class.
    *
    * @default those of the key
    */
   readonly tags?: ReadonlyArray<string> | undefined
   /**
-   * Whether the value gets the expiry of the entry that it replaces, if there is one.
+   * Whether the value keeps the expiry of the entry it replaces, if there is one.
    *
    * @default `false`
    */
@@ -102,40 +102,40 @@ export interface SetOptions<out A = unknown> {
    *
    * @default the value itself
    */
-  // A method: the value of a string key is `unknown`, and a function may say what it takes.
+  // A method: the value of a string key is `unknown`, and a function may declare its parameter type.
   readonly copy?: "structured" | "freeze" | { copy(value: A): A }["copy"] | undefined
 }
 
 /**
- * A condition of `Cached.set`: the value is stored only where it holds.
+ * A condition of `Cached.set`: the value is stored only if it holds.
  *
  * @category options
  * @since 0.1.0
  */
 export type SetCondition =
   | {
-    /** There is no entry; an expired or invalidated one is none. */
+    /** There is no entry, or only an expired or invalidated one. */
     readonly ifAbsent: true
   }
   | {
-    /** There is an entry, be it stale, `undefined` or a failure. */
+    /** There is an entry, even a stale one, `undefined` or a failure. */
     readonly ifPresent: true
   }
   | {
-    /** The entry has this `writeId`, from `getEntry`: it was not written since. */
+    /** The entry has this `writeId` from `getEntry`: it has not been written since. */
     readonly ifUnchanged: string
   }
 
 /**
- * Stores a value in place of the entry of a key, and answers whether it did.
+ * Stores a value, replacing the entry of a key, and returns whether it did.
  *
  * **Details**
  *
- * - It answers `false` where its condition does not hold, and where the policy does not write.
- * - The result of a load that is running is not stored: the value that was set stays.
- * - A condition is checked and the value stored in one atomic step, across processes too where they share the store.
- *   Only the store knows whether the condition holds, so a store that fails fails the caller (`StoreError`). Without a
- *   condition a failure of the store is logged and counted.
+ * - Returns `false` if its condition does not hold or the policy does not write.
+ * - The result of a running load is not stored: the value that was set stays.
+ * - A condition is checked and the value stored in one atomic step, across all processes that share the store. Only the
+ *   store knows whether the condition holds, so its failure fails the caller (`StoreError`). Without a condition a
+ *   failure of the store is logged and counted.
  *
  * **Example** (Storing only where nothing is stored)
  *
@@ -171,7 +171,7 @@ export const set: {
   value: ValueOf<K>,
   options?: SetOptions & Partial<Conditions>
 ): Effect.Effect<boolean, never, CodecsOf<K> | Caching> =>
-  // A store fails the caller only under a condition, and then the type has the error.
+  // A store fails the caller only under a condition, and only then the type includes the error.
   withCaching((caching, policy) =>
     !policy.writes || policy.disabled.has("set")
       ? Effect.succeed(false)
@@ -195,16 +195,16 @@ const optionsOfSet = {
   ifUnchanged: true
 } satisfies { readonly [Name in keyof SetOptions | keyof Conditions]: true }
 
-/** The options of `set` as the engine takes them, and how it copies a value. */
+/** The options of `set` for the engine, and how to copy a value. */
 export interface Setting extends Omit<EngineOptions, "ttlMillis"> {
-  /** `undefined`: that of the layer */
+  /** `undefined`: the `ttl` of the layer's strategy. */
   readonly ttlMillis: number | undefined
   readonly copy: AnyReadOptions["copy"]
 }
 
 type EngineOptions = Parameters<typeof Operations.set.over>[3]
 
-/** The options of `set`, and of what sets as it does, parsed. */
+/** Parses the options of `set`, and of operations that set like it. */
 export const setOptions = (options: SetOptions & Partial<Conditions>, call = "Cached.set"): Setting => {
   refuseUnknown(call, options, Object.keys(optionsOfSet))
   try {
@@ -222,7 +222,7 @@ export const setOptions = (options: SetOptions & Partial<Conditions>, call = "Ca
   }
 }
 
-/** Sets one value, copied at once: the store may take its time. */
+/** Sets one value, copied at once because the store may take its time. */
 export const setOne = (
   caching: Cache,
   [key, value]: readonly [key: AnyKey, value: unknown],
@@ -238,7 +238,7 @@ const ttlOf = ({ strategy }: Cache): number => (strategy && constantOfStrategy(s
 
 const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined => {
   const { ifAbsent = false, ifPresent = false, ifUnchanged } = options
-  // A condition that is wrong must not become no condition.
+  // An invalid condition must not be ignored.
   if (typeof ifAbsent !== "boolean" || typeof ifPresent !== "boolean") {
     throw mistake("The condition of Cached.set cannot be used: pass true as ifAbsent or ifPresent, or leave it out")
   }
@@ -256,7 +256,7 @@ const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined =
 }
 
 /**
- * A cached value with its metadata, as {@link getEntry} gives it.
+ * A cached value with its metadata, returned by {@link getEntry}.
  *
  * @category models
  * @since 0.1.0
@@ -272,8 +272,8 @@ export interface FoundEntry<A> extends Known {
  *
  * **Details**
  *
- * With `writeId` as the condition `ifUnchanged`, {@link set} stores only if the entry was not written since (compare
- * and set).
+ * With `writeId` as the condition `ifUnchanged`, {@link set} stores only if the entry has not been written since
+ * (compare and set).
  *
  * **Example** (Comparing and setting)
  *
@@ -311,7 +311,7 @@ export const getEntry = <K extends AnyKey>(
   )
 
 /**
- * Gives the entry of a key a new lifetime from now on, and answers whether there was one.
+ * Gives the entry of a key a new lifetime from now on, and returns whether there was one.
  *
  * **Details**
  *
@@ -343,7 +343,7 @@ export const touch = (key: AnyKey, ttl: Ttl.Input): Effect.Effect<boolean, never
   )
 
 /**
- * Checks whether a key has an entry within its `ttl`, a cached failure included.
+ * Checks whether a key has an entry within its `ttl`, including a cached failure.
  *
  * **Example** (Checking for an entry)
  *
@@ -362,7 +362,7 @@ export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, Cod
   withCaching((caching) => Effect.map(caching.perform(Operations.lookup, checked(key)), (entry) => entry !== undefined))
 
 /**
- * Gets how long the entry of a key is served at most, from now.
+ * Gets the remaining lifetime of the entry of a key.
  *
  * **Details**
  *
@@ -402,11 +402,11 @@ export const expiresIn = <K extends AnyKey>(
   )
 
 /**
- * Removes the entry of a key, and answers whether there was one.
+ * Removes the entry of a key, and returns whether there was one.
  *
  * **Details**
  *
- * It does what `Cached.invalidate` does. A store may count an expired entry that it has not cleaned up.
+ * Otherwise it is `Cached.invalidate`. A store may count an expired entry that it has not cleaned up.
  *
  * **Example** (Removing an entry)
  *

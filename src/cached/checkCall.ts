@@ -1,4 +1,4 @@
-/** Checks what the calls of combinators and cached functions are given. What is thrown names the call. */
+/** Checks the arguments of combinators and cached functions. Errors name the call. */
 import * as Effect from "effect/Effect"
 import type * as CacheKey from "../CacheKey.ts"
 import { optionsOfClass } from "../internal/key/info.ts"
@@ -47,10 +47,10 @@ export interface StringFnOptions extends AnyReadOptions {
 // Combinators
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** A combinator, as its users call it. */
+/** A combinator as users call it. */
 export interface Called {
   readonly name: string
-  /** Options that it would take. */
+  /** Example options, for errors. */
   readonly example: string
   readonly known: ReadonlySet<string>
   readonly homeOf: HomeOf
@@ -58,7 +58,7 @@ export interface Called {
   readonly kind: Kind | undefined
 }
 
-/** The place where a misplaced option belongs. */
+/** Where a misplaced option belongs. */
 type HomeOf = (option: string) => string | undefined
 
 export const calledOf = (kind: Kind): Called => ({
@@ -79,7 +79,7 @@ export const calledWithStrategy: Called = {
   kind: undefined
 }
 
-/** The mistake in the options of a combinator, if there is one. Throws if there are no options. */
+/** The mistake in a combinator's options, or `undefined`. Throws if there are no options. */
 export const mistakeIn = (called: Called, options: unknown): unknown => {
   requireObject(called.name, Effect.isEffect(options) ? undefined : options, called.example)
   try {
@@ -90,14 +90,14 @@ export const mistakeIn = (called: Called, options: unknown): unknown => {
   }
 }
 
-/** Throws for wrong options of a combinator. */
+/** Throws for invalid options of a combinator. */
 export const checkOptions = ({ example, homeOf, kind, known, name }: Called, options: CombinatorOptions): void => {
   requireObject(name, options, example)
   try {
     refuseUnknown(options, known, homeOf)
     refuseKey(options.key)
     if (kind !== undefined) validate(kind, options as never)
-    // Without one it has that of its layer.
+    // Without a strategy it uses that of its layer.
     else if (options.strategy !== undefined) checkStrategy(options.strategy)
     checkGiven(name, options, checks)
   } catch (thrown) {
@@ -105,7 +105,7 @@ export const checkOptions = ({ example, homeOf, kind, known, name }: Called, opt
   }
 }
 
-/** The defect of a read for which neither its call nor its layer has a strategy. */
+/** The defect of a read if neither its call nor its layer has a strategy. */
 export const noStrategy = ({ key }: CombinatorOptions): unknown =>
   inCall(
     withKey(calledWithStrategy.name, key),
@@ -115,13 +115,13 @@ export const noStrategy = ({ key }: CombinatorOptions): unknown =>
     )
   )
 
-/** Throws where what is cached is no effect. */
+/** Throws if the cached value is not an effect. */
 export const checkLoad = ({ name }: Called, load: unknown, { key }: CombinatorOptions): void => {
   if (Effect.isEffect(load)) return
   throw mistake(`${withKey(name, key)} got no effect, but ${insteadOfEffect(load)}`)
 }
 
-/** Throws for the key of a combinator whose other options are right. */
+/** Throws for an invalid key of a combinator whose other options are valid. */
 export const checkKey = ({ name }: Called, { key }: CombinatorOptions): void => {
   if (typeof key === "string") return
   within(name, () => refuseKey(key))
@@ -132,12 +132,12 @@ const refuseKey = (key: unknown): void => {
   throw mistake(`key cannot be ${kindOf(key)}: pass an instance of a CacheKey class, or a string`)
 }
 
-/** A call with its key: the same mistake may be at one of many places. */
+/** Names a call with its key, because many calls may have the same mistake. */
 const withKey = (name: string, key: unknown): string => {
   try {
     if (typeof key === "string" || isKey(key)) return `${name} (key "${idOf(key as Key)}")`
   } catch {
-    // A value that its field does not take: the read says so.
+    // The key has a value that does not fit its field. The read reports it.
   }
   return name
 }
@@ -149,10 +149,10 @@ const withKey = (name: string, key: unknown): string => {
 const knownOfStringFn = shared
 const knownOfFn = namesIn(shared, ["lookup"])
 const knownOfNamedFn = namesIn(optionsOfClass, knownOfFn)
-// The types of a request have no room for a `LoadTimeout`.
+// A request's type cannot include `LoadTimeout`.
 const knownOfResolver = namesIn(Array.from(shared).filter((name) => name !== "timeout"))
 
-/** Throws for what a cached function cannot be made of; `name` is the function that makes it. */
+/** Throws for invalid arguments of a cached function. `name` is the function that makes it. */
 export const checkFn = (name: string, keyClass: CacheKey.AnyClass, options: FnOptions): void => {
   const className: string | undefined = keyClass?.keyName
   if (typeof keyClass !== "function" || className === undefined) {
@@ -163,16 +163,13 @@ export const checkFn = (name: string, keyClass: CacheKey.AnyClass, options: FnOp
   checkLookup(call, options)
 }
 
-/**
- * Throws for what a cached function that makes its key class cannot be made of; what declares the key, the class
- * checks.
- */
+/** Throws for invalid arguments of a cached function that makes its key class. The class checks the key's options. */
 export const checkNamedFn = (call: string, options: FnOptions): void => {
   checkShared(call, options, knownOfNamedFn, "payload: { id: Schema.Int }, success: Schema.String, lookup, ")
   checkLookup(call, options)
 }
 
-/** Throws for what a cached function over string keys cannot be made of. */
+/** Throws for invalid arguments of a cached function over string keys. */
 export const checkStringFn = (lookup: unknown, options: Omit<StringFnOptions, "lookup">): void => {
   const call = "Cached.fn(() => key)"
   if (typeof lookup !== "function") {
@@ -184,19 +181,19 @@ export const checkStringFn = (lookup: unknown, options: Omit<StringFnOptions, "l
   checkShared(call, options, knownOfStringFn, "")
 }
 
-/** Throws where a cached function has no lookup. */
+/** Throws if a cached function has no lookup. */
 const checkLookup = (call: string, options: { readonly lookup?: unknown }): void => {
   if (typeof options.lookup === "function") return
   throw mistake(`${call} needs a lookup, a function from a key to an effect`)
 }
 
-/** The key of a cached function over string keys, which a function of the user makes. */
+/** Checks the key returned by the user's function of a cached function over string keys. */
 export const stringKey = (key: string): string => {
   if (typeof key === "string") return key
   throw mistake(`The key of Cached.fn(() => key) cannot be ${kindOf(key)}: give a string, or pass a class of keys`)
 }
 
-/** Throws for wrong options of a resolver. */
+/** Throws for invalid options of a resolver. */
 export const checkResolver = (options: AnyReadOptions): void =>
   checkShared("Cached.resolver", options, knownOfResolver, "")
 
@@ -214,7 +211,7 @@ const checkShared = (
   })
 }
 
-/** The answer of a lookup, which must be an effect. */
+/** Checks that a lookup returns an effect. */
 export const effectOf = (
   key: CacheKey.Any | string,
   answer: Effect.Effect<unknown, unknown, any>

@@ -1,5 +1,5 @@
 /**
- * The type of a combinator: an effect and a key (of a class, or a string) become a cached effect.
+ * The type of a combinator: makes a cached effect from an effect and a key (of a class, or a string).
  *
  * @since 0.1.0
  */
@@ -30,8 +30,7 @@ export interface StringKey {
 export type KeyOf<A, E, KR, K> = { readonly key: K & CacheKey<A, E, KR> }
 
 /**
- * Kinds of combinators: those that require `ttl` (and fall back on a stale value), those that may have it, and those
- * without.
+ * Kinds of combinators: with a required `ttl` (and a fallback on a stale value), with an optional one, or without.
  *
  * @internal
  */
@@ -62,8 +61,7 @@ type Outcome<Kind, A, E, K> =
     : StoreOptions<A, E, K>)
 
 /**
- * The options without their functions: the parameters of functions would be `any` before the overload for them is
- * tried.
+ * The options without functions, whose parameters would be `any` before their overload is tried.
  *
  * @internal
  */
@@ -73,7 +71,7 @@ export interface Fixed extends Omit<ReadOptions<unknown, unknown, string>, "tags
 }
 
 interface FixedConditions<Tag> extends Fixed {
-  // Without them the parameters of such functions would be `any` before the overload for them is tried.
+  // Without these, the parameters of such functions would be `any` before their overload is tried.
   readonly when?: undefined
   readonly storeIf?: undefined
   readonly storeFailures?: ReadonlyArray<Tag> | undefined
@@ -100,8 +98,8 @@ type FixedOwn<O> = keyof O extends never ? {}
 type Fallback<Kind, E, Tag extends string> = Kind extends FallbackKind ? FallbackOptions<E, Tag> : {}
 
 /**
- * A requirement on an effect whose options were given before it: its failures are those that `fallbackWhen` takes, and
- * have the tags that `fallbackOn` and `storeFailures` name.
+ * A requirement on an effect whose options were given first: its failures are those that `fallbackWhen` takes, and have
+ * the tags named by `fallbackOn` and `storeFailures`.
  *
  * @internal
  */
@@ -114,19 +112,19 @@ export type FailsWith<E, Failures, Tag extends string> = [Tag] extends [TagOf<E>
  *
  * **Details**
  *
- * With a key of a class, the value of the effect must be the key's, and the effect may fail with more than the key
- * declares. With a string key, the types are those of the effect.
+ * With a key of a class, the effect's value must be the key's, but it may fail with more than the key declares. With a
+ * string key, the types are those of the effect.
  *
  * **Gotchas**
  *
- * The effect has a scope of its own, which closes when the load ends: a resource (`Effect.acquireRelease`) is released
- * before its first reader has it. Share resources with `RcMap`.
+ * The effect has its own scope, which closes when the load ends: a resource (`Effect.acquireRelease`) is released
+ * before its first reader gets it. Share resources with `RcMap`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Combinator<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown> = "none"> {
-  // The defaults are for mistakes: the compiler goes on with this signature, and would report what is unknown too.
+  // The defaults are for mistakes: the compiler continues with this signature and would also report unknown types.
   <
     A = any,
     E = never,
@@ -200,7 +198,7 @@ export interface Combinator<Kind, Own extends keyof OwnOptions<unknown, unknown,
 }
 
 /**
- * The types of a read that its key determines: none for a string. `E`: the failures of its effect, if they are known.
+ * The types of a read determined by its key, and none for a string. `E`: the failures of its effect, if known.
  *
  * @internal
  */
@@ -220,8 +218,8 @@ type AllOptions<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown>, K
   & Fallback<Kind, B["failures"], B["tags"]>
 
 /**
- * The options of a combinator beside its key, by a name of their own. The compiler explains the last signature that it
- * has tried. That is one for every kind of key, or all mistakes would be explained as if they were about a string key.
+ * The options of a combinator without its key, as a named type. The compiler explains the last signature it has tried.
+ * That is one for all kinds of keys: otherwise all mistakes would be explained as if for a string key.
  *
  * @internal
  */
@@ -230,7 +228,7 @@ type OptionsOf<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown>, K,
 }
 
 /**
- * A requirement that no options meet: a signature with it explains mistakes, and is never the right one.
+ * A requirement that no options meet: a signature with it only explains mistakes.
  *
  * @internal
  */

@@ -36,8 +36,8 @@ import type { ValueOf } from "./withCaching.ts"
  *
  * **Gotchas**
  *
- * As with every combinator, the scope of the effect closes when its load ends: a resource (`Effect.acquireRelease`) is
- * released before its first reader has it. Share resources with `RcMap`, or close them in `Cached.onRemoval`.
+ * Like every combinator, it closes the effect's scope when the load ends: a resource (`Effect.acquireRelease`) is
+ * released before its first reader gets it. Share resources with `RcMap`, or close them in `Cached.onRemoval`.
  *
  * **Example** (Loading once)
  *
@@ -70,9 +70,9 @@ export const ttl: Combinator<TimedKind> = Combine.combinator(Kinds.ttl)
  *
  * **Gotchas**
  *
- * Without `fallbackOn` every typed failure counts as an outage, also the 404 of a row that was deleted. With
- * `fallbackOn: ["HttpError"]` every other failure is an answer: the caller gets it, and the old value is no fallback
- * any more until a load succeeds.
+ * Without `fallbackOn` every typed failure counts as an outage, even the 404 of a deleted row. With
+ * `fallbackOn: ["HttpError"]` every other failure is an answer: the caller gets it, and the old value is not used as a
+ * fallback again until a load succeeds.
  *
  * **Example** (Surviving a failure of the source)
  *
@@ -112,9 +112,8 @@ export const softTtl: Combinator<FallbackKind, "softTtl"> = Combine.combinator(K
  *
  * **Details**
  *
- * A key has one refresh at a time. It starts after the read that asks for it: no read waits for any part of it. A
- * refresh that fails is tried again and a refresh that hangs is ended, by the options of the layer (`refresh`). A
- * refresh that fails leaves the stored value as it is.
+ * A key has one refresh at a time. It starts after the read that requests it, so no read waits for any part of it. The
+ * layer's `refresh` options retry a failing refresh and end a hanging one. A failed refresh keeps the stored value.
  *
  * **Example** (Refreshing behind a read)
  *
@@ -192,7 +191,7 @@ export const probabilistic: Combinator<TimedKind, "probabilistic"> = Combine.com
 )
 
 /**
- * Caches an effect: serves its value until it was not read for `idle`, and until `ttl` at most.
+ * Caches an effect: serves its value until it has not been read for `idle`, and until `ttl` at most.
  *
  * **Example** (Keeping what is read)
  *
@@ -257,7 +256,7 @@ export const maxHits: Combinator<TimedKind, "maxHits"> = Combine.combinator(Kind
  *
  * **Gotchas**
  *
- * Without `fallbackOn` every typed failure counts as one of the source, also the 404 of a row that was deleted.
+ * Without `fallbackOn` every typed failure counts as a failure of the source, even the 404 of a deleted row.
  *
  * **Example** (Serving the last good value)
  *
@@ -310,15 +309,13 @@ export const failover: Combinator<FallbackKind> = Combine.combinator(Kinds.failo
  */
 export const untilInvalidated: Combinator<UntimedKind> = Combine.combinator(Kinds.untilInvalidated)
 
-/**
- * `Loaded`: what the effect gives. Where that is known, functions of the strategy have it, and not what the key names.
- */
+/** `Loaded`: the effect's value, if known. Functions of the strategy then get it instead of the key's type. */
 interface StrategyOptions<A, E, K, Loaded = A> extends ReadOptions<A, E, K> {
   readonly strategy?: Strategy<Loaded, E, K> | undefined
 }
 
 /**
- * Caches an effect by any `Strategy`, such as one of your own; without one, by that of its layer.
+ * Caches an effect by any `Strategy`, such as your own. Without one, uses that of its layer.
  *
  * **Example** (Writing a strategy)
  *
@@ -345,7 +342,7 @@ interface StrategyOptions<A, E, K, Loaded = A> extends ReadOptions<A, E, K> {
  * @since 0.1.0
  */
 export const withStrategy: {
-  // The defaults are for mistakes, as those of `Combinator`.
+  // The defaults are for mistakes, like those of `Combinator`.
   <
     A = any,
     E = never,
@@ -374,7 +371,7 @@ export const withStrategy: {
   ): <A, E, R>(
     self: Effect.Effect<A, E, R> & FailsWith<E, Failures, Tag>
   ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  // The failures of an effect that is known, or else (the next) of the strategy.
+  // The failures of an effect, if known, or else (the next overload) of the strategy.
   <A, E, T extends Given<string> = undefined>(
     options:
       & StringKey

@@ -1,6 +1,6 @@
 /**
- * How combinators and cached functions become requests to the engine. In here the types of users end: `combinators.ts`,
- * `functions.ts` and `bulk.ts` declare them, and the engine needs a `Request`.
+ * Turns combinators and cached functions into requests to the engine, without the users' types, which `combinators.ts`,
+ * `functions.ts` and `bulk.ts` declare.
  */
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
@@ -33,29 +33,29 @@ import type { AnyReadOptions } from "./options.ts"
 import { cacheOfFiber } from "./withCaching.ts"
 
 /**
- * The traits that all effects of one combinator, one cached function, or one strategy share. All have one
- * shape, as all effects have one class: a hit then asks each for its fields, and V8 does not look for them.
+ * Traits shared by all effects of one combinator, cached function or strategy. One shape for all, as all effects have
+ * one class, so that V8 finds the fields at once.
  */
 interface Traits {
   /** The kind of a combinator, whose effects are their own strategies. */
   readonly kind: Kind | undefined
-  /** The strategy of all others. */
+  /** The strategy of all other effects. */
   readonly strategy: Strategy<any, any, any> | undefined
   /** The constant lifetime of that strategy. */
   readonly constant: Lifetime | undefined
-  /** The option that gives a lifetime beside `ttl`. */
+  /** The option that sets a lifetime in addition to `ttl`. */
   readonly beside: Kind["beside"]
   readonly deadlinesOnly: boolean
   readonly servesFresh: boolean
   readonly slides: boolean
   readonly refreshLoad: Request["refreshLoad"]
-  /** Only for effects that name no strategy: they have that of their layer, and are another request to each cache. */
+  /** Only for effects without a strategy, which use that of their layer: makes a separate request for each cache. */
   readonly ofLayer: ((cache: Cache, self: CachedEffect) => CachedEffect) | undefined
   readonly load: (self: CachedEffect) => Effect.Effect<unknown, unknown, any>
   readonly validate: (self: CachedEffect) => boolean
 }
 
-/** The options that a hit asks for: read once, where V8 may know their shape. Those of a program have many. */
+/** The options that a hit needs, read once where V8 knows their shape. A program's options have many shapes. */
 interface Given {
   readonly key: unknown
   readonly copy?: unknown
@@ -63,8 +63,8 @@ interface Given {
 }
 
 /**
- * Effect, strategy and request in one object, because every read makes one. Its options are parsed when something is
- * stored, never for a hit.
+ * Effect, strategy and request in one object, because every read makes one. Options are parsed on a miss, never for a
+ * hit.
  */
 class CachedEffect {
   declare readonly traits: Traits
@@ -74,7 +74,7 @@ class CachedEffect {
   declare readonly key: CacheKey.Any | string
   declare readonly copy: AnyOptions["copy"]
   declare readonly ttl: unknown
-  /** Only for `Cached.many`; programs without it do not load its code. */
+  /** Only for `Cached.many`. Programs without it do not bundle its code. */
   declare batch?: Batch
   declare rules: Request["rules"]
 
@@ -85,7 +85,7 @@ class CachedEffect {
     this.key = key as string
     this.copy = copy as undefined
     this.ttl = ttl
-    // Here, so that a request with rules has no other shape than one without.
+    // Assigned here, so that requests with and without rules have the same shape.
     this.rules = undefined
   }
 
@@ -176,7 +176,7 @@ class CachedEffect {
   }
 }
 
-// It asks the cache of its context to read it.
+// Reads through the cache of the context.
 Object.setPrototypeOf(
   CachedEffect.prototype,
   Effectable.Prototype<CachedEffect & Effect.Effect<unknown, unknown, any>>({
@@ -191,7 +191,9 @@ Object.setPrototypeOf(
 
 interface AnyOptions extends CombinatorOptions, StrategyOptions {}
 
-/** The constant of a strategy with two times, as they were given. Of one with `ttl` alone it is that. */
+/**
+ * The constant of a strategy with two times, as they were given. The constant of one with `ttl` alone is that `ttl`.
+ */
 class Times {
   readonly kind: Kind
   readonly ttl: unknown
@@ -212,8 +214,8 @@ let lastTimes: Times | undefined
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * Options are checked before a load. Those of the first calls are checked where the combinator is called too, so that
- * the stack of a mistake leads there: a program that makes its options for each read would pay for it with every hit.
+ * Checks options before a load. For the first calls also when the combinator is called, so that the stack of an error
+ * leads there. A program that makes options for each read would pay for this with every hit.
  */
 const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never => {
   let unchecked = checkedCalls
@@ -223,7 +225,7 @@ const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never 
     const mistake = mistakeIn(called, options)
     const of = (load: unknown) => {
       const effect = new CachedEffect(traitsIn(options), load, options, options)
-      // Its load dies with a mistake that is known already.
+      // Its load dies with the mistake already found.
       return mistake === undefined ? effect : Object.defineProperty(effect, "validate", {
         value: () => {
           throw mistake
@@ -232,7 +234,7 @@ const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never 
     }
     return second === undefined ? of : of(first)
   }
-  // `arguments` of a closure per call would cost more than the whole hit.
+  // Not `arguments`, which in a closure per call would cost more than the whole hit.
   return ((first: AnyOptions, second?: AnyOptions): unknown => {
     if (unchecked > 0) return makeChecked(first, second)
     if (second !== undefined) {
@@ -265,9 +267,8 @@ export const combinator = (kind: Kind, refreshLoad?: Request["refreshLoad"]): ne
 
 const sourceOf = ({ source }: CachedEffect): Effect.Effect<unknown, unknown, any> => source as Effect.Effect<unknown>
 
-/** Checks the effects of a combinator. */
 const checkerOf = (called: Called): Traits["validate"] => {
-  // The times that were checked last, and found right: every miss is checked, and most have the times of the last one.
+  // The times last found valid: every miss is checked, and most have the same times as the one before.
   let right: { readonly ttl: unknown; readonly beside: unknown } | undefined
   return ({ options, source, traits }) => {
     const isPlain = hasTimesAlone(options, traits.beside)
@@ -283,9 +284,7 @@ const checkerOf = (called: Called): Traits["validate"] => {
   }
 }
 
-/**
- * Whether there are no options beside the key and the times. Those of a class may have getters, which are not listed.
- */
+/** Whether the key and the times are the only options. A class instance may have getters, which are not listed. */
 const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): boolean => {
   if (Object.getPrototypeOf(options) !== Object.prototype) return false
   for (const name in options) if (name !== "key" && name !== "ttl" && name !== beside) return false
@@ -296,7 +295,7 @@ const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): 
 // Strategies as options
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** How effects with a strategy of their own are loaded and checked. */
+/** How effects with their own strategy are loaded and checked. */
 type Ways = Pick<Traits, "load" | "validate"> & Partial<Pick<Traits, "ofLayer">>
 
 const traitsOf = (strategy: AnyStrategy | undefined, { load, ofLayer, validate }: Ways): Traits => ({
@@ -325,14 +324,14 @@ const validateGiven: Traits["validate"] = ({ options, source }) => {
 }
 
 interface OfLayer extends CachedEffect {
-  /** The request to the cache that it asked last. */
+  /** The request to the cache last used. */
   last?: CachedEffect
 }
 
 const ofLayer = ({ strategy }: Cache, self: OfLayer): CachedEffect => {
   const { key, last, options, source } = self
   if (strategy === undefined) {
-    // An option that belongs to a strategy may be why there is none.
+    // A strategy's option in the wrong place may explain why there is none.
     checkOptions(calledWithStrategy, options)
     throw noStrategy(options)
   }
@@ -350,7 +349,7 @@ const traitsIn = ({ strategy }: CombinatorOptions): Traits => {
   const known = traitsOfStrategies.get(strategy)
   if (known !== undefined) return known
   const traits = traitsOf(strategy, { load: sourceOf, validate: validateGiven })
-  // A value that is no object is refused before the load.
+  // A value that is not an object is refused before the load.
   if (Object(strategy) === strategy) traitsOfStrategies.set(strategy, traits)
   return traits
 }
@@ -363,7 +362,7 @@ export const withStrategy: never = dual(calledWithStrategy, traitsIn)
 
 const unchecked = (): boolean => true
 
-/** The calls of a cached function. A hit does not call its lookup. */
+/** Makes the calls of a cached function. A hit does not call its lookup. */
 export const callsOf = (options: FnOptions): (key: CacheKey.Any) => Effect.Effect<unknown, unknown, any> => {
   const load = ({ key }: CachedEffect) => Effect.suspend(() => effectOf(key, options.lookup(key as never)))
   const traits = traitsOf(options.strategy, { load, validate: unchecked })
@@ -371,7 +370,7 @@ export const callsOf = (options: FnOptions): (key: CacheKey.Any) => Effect.Effec
   return (key) => new CachedEffect(traits, undefined, options, { copy, key }) as never
 }
 
-/** As `callsOf`, under a string key: what the lookup is given is not in it. */
+/** Like `callsOf`, under a string key, which does not contain the arguments of the lookup. */
 export const callsByString = (
   options: StringFnOptions
 ): (key: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, any> => {
@@ -386,7 +385,7 @@ export const callsByString = (
 export interface ManyOptions extends AnyReadOptions {
   readonly lookup: (keys: ReadonlyArray<never>) => ReturnType<LoadAll>
   readonly strategy: Strategy<any, any, any>
-  /** Each key has a reader of its own. */
+  /** Each key has its own reader. */
   readonly isPerKey?: boolean | undefined
 }
 
@@ -397,7 +396,7 @@ export const markMany = (call: object): void => void manies.add(call)
 /** Whether a cached function takes many payloads at once. */
 export const isMany = (call: object): boolean => manies.has(call)
 
-/** A read of many keys, each once. The load of each is a part of the load of a batch. */
+/** Makes reads of many distinct keys. The load of each is part of the load of a batch. */
 export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.Any>) => Effect.Effect<never> => {
   const load = ({ batch, key }: CachedEffect) => batch!.load(key)
   const traits = traitsOf(options.strategy, { load, validate: unchecked })

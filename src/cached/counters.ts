@@ -1,5 +1,5 @@
 /**
- * Counters: integers with a name and a lifetime of their own, apart from keys.
+ * Counters: integers with their own names and lifetimes, separate from keys.
  *
  * @since 0.1.0
  */
@@ -26,13 +26,13 @@ import { streamWithCaching, withCaching } from "./withCaching.ts"
  */
 export interface IncrementOptions {
   /**
-   * The whole number to add, which may be negative; 0 reads the counter and creates none.
+   * The integer to add, which may be negative. 0 reads the counter and does not create one.
    *
    * @default 1
    */
   readonly by?: number | undefined
   /**
-   * How long the counter lives, from its creation; later calls do not renew it.
+   * How long the counter lives from its creation. Later calls do not renew it.
    *
    * @default for ever
    */
@@ -40,17 +40,17 @@ export interface IncrementOptions {
 }
 
 /**
- * Adds to a counter that starts at 0, and answers the sum.
+ * Adds to a counter that starts at 0, and returns the sum.
  *
  * **Details**
  *
- * It is one atomic step, across processes too where they share the store. Counters have names of their own, apart from
- * keys. `Cached.clear` empties them.
+ * It is one atomic step, across all processes that share the store. Counters have their own names, separate from keys.
+ * `Cached.clear` empties them.
  *
  * **Gotchas**
  *
- * A sum cannot be guessed, so a store that fails fails the caller (`StoreError`). A sum that is no safe integer fails
- * with reason `OutOfRange` and leaves the counter as it was.
+ * A sum cannot be guessed, so a store that fails fails the caller (`StoreError`). A sum beyond the safe integers fails
+ * with reason `OutOfRange` and leaves the counter unchanged.
  *
  * **Example** (Counting visits)
  *
@@ -62,7 +62,7 @@ export interface IncrementOptions {
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 11]
  * ```
  *
- * @see {@link counter} for all that can be done with a counter
+ * @see {@link counter} for all operations on a counter
  *
  * @category mutations
  * @since 0.1.0
@@ -94,36 +94,33 @@ const checkName = (of: string, name: string): void => {
 }
 
 /**
- * A counter of the cache, made by {@link counter}. What it cannot know it does not guess: a store that fails fails the
- * caller.
+ * A counter of the cache, made by {@link counter}. A store that fails fails the caller, since a sum cannot be guessed.
  *
  * @category models
  * @since 0.1.0
  */
 export interface CachedCounter {
-  /** Its name. */
+  /** The name of the counter. */
   readonly name: string
-  /** Gives its value; 0 where there is no such counter. */
+  /** Gets the value, or 0 if there is no counter. */
   readonly get: Effect.Effect<number, StoreError, Caching>
-  /** Adds to it, as {@link increment} does. */
+  /** Adds to the counter, like {@link increment}. */
   readonly increment: (options?: IncrementOptions) => Effect.Effect<number, StoreError, Caching>
-  /** Gives it a new lifetime from now on, and answers whether there was one; zero or negative removes it. */
+  /** Gives the counter a new lifetime from now on, and returns whether there was one. Zero or negative removes it. */
   readonly touch: (ttl: Ttl.Input) => Effect.Effect<boolean, StoreError, Caching>
-  /**
-   * Gives how long it still lives: `Option.none()` where there is none, `Duration.infinity` where it does not expire.
-   */
+  /** Gets the remaining lifetime: `Option.none()` without a counter, `Duration.infinity` if it does not expire. */
   readonly expiresIn: Effect.Effect<Option.Option<Duration.Duration>, StoreError, Caching>
-  /** Removes it, and answers whether there was one. */
+  /** Removes the counter, and returns whether there was one. */
   readonly remove: Effect.Effect<boolean, StoreError, Caching>
 }
 
 /**
- * Names a counter: a value with all that can be done with it.
+ * Names a counter: a value with all its operations.
  *
  * **Details**
  *
- * Nothing is created before the first increment. Each operation is one atomic step, across processes too where they
- * share the store, and is carried out under every policy.
+ * Nothing is created before the first increment. Each operation is one atomic step, across all processes that share the
+ * store, and is carried out under every policy.
  *
  * **Example** (Limiting requests by the minute)
  *
@@ -146,7 +143,7 @@ export interface CachedCounter {
  * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => 0
  * ```
  *
- * @see {@link counters} for those that there are
+ * @see {@link counters} for a list
  *
  * @category constructors
  * @since 0.1.0

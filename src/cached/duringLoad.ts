@@ -1,5 +1,5 @@
 /**
- * Operations for the code inside a load: its previous value, its renewal, and annotations of its result.
+ * Operations for code inside a load: its previous value, its renewal, and annotations of its result.
  *
  * @since 0.1.0
  */
@@ -20,7 +20,7 @@ import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
- * The value that a load replaces, as {@link previous} gives it.
+ * The value that a load replaces, returned by {@link previous}.
  *
  * @category models
  * @since 0.1.0
@@ -29,7 +29,7 @@ export interface Previous<A> {
   readonly value: A
   /** The origin's name for this version of the value, as `annotate` or `set` stored it. */
   readonly etag: string | undefined
-  /** When it was loaded or last renewed, or the oldest value in it was made (`inherit`), in epoch milliseconds. */
+  /** When it was loaded or last renewed, or when its oldest part was made (`inherit`), in epoch milliseconds. */
   readonly createdAt: number
 }
 
@@ -45,10 +45,10 @@ export interface Previous<A> {
  *
  * It is `Option.none()`:
  *
- * - where the value has expired, was invalidated or never existed;
+ * - if the value has expired, was invalidated or never existed;
  * - outside of a load, in the load of another class, and in the load of a batch;
- * - where the cache is not read (`CacheLayer.disabled`, `CachePolicy.bypass`, `CachePolicy.disable("get")`);
- * - where the store does not answer within its budget.
+ * - if the cache is not read (`CacheLayer.disabled`, `CachePolicy.bypass`, `CachePolicy.disable("get")`);
+ * - if the store does not answer within its budget.
  *
  * **Example** (Adding to the previous value)
  *
@@ -83,7 +83,7 @@ export const previous = <C extends AnyClass>(
     const attempt = loadingOf(fiber.context as Context.Context<never>)
     const flight = attempt?.flight
     if (flight === undefined || infoOf(flight.request.key)?.name !== keyClass.keyName) return Effect.succeedNone
-    // The context of the load has the services of the codecs: the flight was started with them.
+    // The flight was started with the services of the codecs, so the context of the load has them.
     return Effect.map(
       previousOf(attempt!) as Effect.Effect<Entry | undefined>,
       (entry) =>
@@ -96,7 +96,7 @@ export const previous = <C extends AnyClass>(
   })
 }
 
-/** A load gets a copy, as any caller, if its reader asked for copies. */
+/** A load gets a copy, like any caller, if its reader asked for copies. */
 const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
   const { value } = entry.exit as Exit.Success<unknown>
   const copy = optionOf(engine, request, "copy")
@@ -111,12 +111,12 @@ const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
  * - The load ends here, past its error handlers. Finalizers run, as after an interruption.
  * - Its callers get the value. The value starts a new lifetime, from the strategy or `annotate`, and keeps its ETag and
  *   its tags.
- * - If the key was invalidated or set meanwhile, the callers get the value and it is not stored.
+ * - If the key was invalidated or set in the meantime, the callers get the value, but it is not stored.
  *
  * **Gotchas**
  *
- * It dies with `CacheConfigError` where there is no value to renew: outside of a load, after its end, in the load of a
- * batch, and where {@link previous} gives none. A value that `previous` gave in this load can always be renewed.
+ * It dies with `CacheConfigError` if there is no value to renew: outside of a load, after its end, in the load of a
+ * batch, or if {@link previous} returns none. A value that `previous` returned in this load can always be renewed.
  *
  * **Example** (Answering a 304)
  *
@@ -173,8 +173,8 @@ const nothingToRenew = (why: string): Effect.Effect<never> =>
   )
 
 /**
- * Interrupts the load, and the fiber of this call where it is another one: only an interruption gets past every
- * handler. In an uninterruptible region it takes effect at its end.
+ * Interrupts the load, and this call's fiber if it is a different one: only an interruption passes every handler. It
+ * takes effect at the end of an uninterruptible region.
  */
 const end = ({ flight }: Attempt): Effect.Effect<never> =>
   Effect.withFiber((fiber) => {
@@ -192,20 +192,20 @@ const end = ({ flight }: Attempt): Effect.Effect<never> =>
  */
 export interface Annotations {
   /**
-   * Tags beside those of the key and of the options.
+   * Tags in addition to those of the key and of the options.
    *
    * @default none; a renewed value keeps its tags
    */
   readonly tags?: ReadonlyArray<string> | undefined
   /**
-   * How long the result is served at most, in place of the strategy's `ttl`; zero or negative: it is not stored.
+   * How long the result is served at most, instead of the strategy's `ttl`. Zero or negative: it is not stored.
    *
    * @default the strategy's
    */
   readonly ttl?: Ttl.Input | undefined
   /**
-   * The age from which the result is stale, in place of the strategy's `softTtl` or `refreshAfter`, up to the end of
-   * its life; zero or negative: from the beginning.
+   * The age at which the result becomes stale, instead of the strategy's `softTtl` or `refreshAfter`, limited by its
+   * lifetime. Zero or negative: from the beginning.
    *
    * @default the strategy's
    */
@@ -223,11 +223,11 @@ export interface Annotations {
  *
  * **Details**
  *
- * - If it is called several times, the last call counts, for each option by itself.
- * - `ttl` takes the place of the strategy's `ttl`, be it shorter or longer. `softTtl`, `refreshAfter` and `idle` stay,
- *   up to the new end.
- * - `softTtl` takes the place of the strategy's `softTtl` or `refreshAfter`, up to the end. A strategy that has neither
- *   serves the result all the same.
+ * - If it is called several times, the last value of each option counts.
+ * - `ttl` replaces the strategy's `ttl`, whether shorter or longer. `softTtl`, `refreshAfter` and `idle` stay, up to
+ *   the new end.
+ * - `softTtl` replaces the strategy's `softTtl` or `refreshAfter`, up to the end. A strategy without either serves the
+ *   result nevertheless.
  * - A result that the strategy does not store stays out of the cache.
  *
  * **Gotchas**

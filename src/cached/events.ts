@@ -34,12 +34,12 @@ const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.
   )
 
 /**
- * A stream of what the cache does, from the moment the stream runs.
+ * A stream of a cache's events, from the moment the stream runs.
  *
  * **Details**
  *
- * Events carry ids, and values only with {@link eventsWith}. No read waits for a subscriber: at most 1024 events wait
- * for each one, and a slow one loses the oldest.
+ * Events carry ids, and values only with {@link eventsWith}. No read waits for a subscriber: at most 1024 events are
+ * buffered for each, and a slow one loses the oldest.
  *
  * **Example** (Collecting three events)
  *
@@ -73,7 +73,7 @@ export const events: Stream.Stream<CacheEvent, never, Caching> = streamOf((event
  * @since 0.1.0
  */
 export interface ValueOptions {
-  /** Gives the values too, as `exit`: what was served, loaded, set or evicted. */
+  /** Includes the values as `exit`: what was served, loaded, set or evicted. */
   readonly values: true
 }
 
@@ -85,16 +85,16 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
 }
 
 /**
- * As {@link events}, with the values that the events are about.
+ * Like {@link events}, with the values that the events are about.
  *
  * **Details**
  *
- * `Hit`, `Load`, `Stale`, `Set` and `Evict` have an `exit`. The cache keeps none of them for it: they live as long as
- * the events that wait for this subscriber, 1024 at most.
+ * `Hit`, `Load`, `Stale`, `Set` and `Evict` have an `exit`. The cache does not retain them: they live as long as the
+ * events buffered for this subscriber, 1024 at most.
  *
  * **Gotchas**
  *
- * Values are those of the cache, not copies: do not change them, and show nothing of them that is a secret.
+ * Values are those of the cache, not copies: do not change them, and do not show secrets in them.
  *
  * **Example** (Watching what is stored by hand)
  *
@@ -128,13 +128,13 @@ export const eventsWith = (options: ValueOptions): Stream.Stream<ValueEvent, nev
  *
  * **When to use**
  *
- * Use to close or count what is no longer cached.
+ * Use to close or count values that are no longer cached.
  *
  * **Details**
  *
- * - The entries are handled one after the other. A failure or defect is logged, and the next entry follows.
- * - At most 1024 entries wait; past that the oldest are lost.
- * - When the scope closes it waits until the entries that have left are handled.
+ * - Entries are handled one at a time. A failure or defect is logged, and the next entry follows.
+ * - At most 1024 entries are buffered. Beyond that the oldest are lost.
+ * - Closing the scope waits until all buffered entries are handled.
  *
  * **Gotchas**
  *
@@ -165,7 +165,7 @@ export const onRemoval = <E, R>(
 ): Effect.Effect<void, never, R | Caching | Scope.Scope> =>
   handleAll<Removal, E, R>((caching, offer) => caching.perform(Operations.onRemoval, offer), f)
 
-/** Handles the events of a listener, one after the other, until the scope closes and all are handled. */
+/** Handles the events of a listener one at a time, until the scope closes and all are handled. */
 export const handleAll = <A, E, R>(
   subscribe: (caching: Cache, offer: (item: A) => void) => () => void,
   f: (item: A) => Effect.Effect<void, E, R>
@@ -195,17 +195,16 @@ export const handleAll = <A, E, R>(
   })
 
 /**
- * Runs an effect and also gives how each cached read in it was answered, in the order of the answers.
+ * Runs an effect and also returns how each cached read in it was answered, in the order of the answers.
  *
  * **Details**
  *
- * Included are the reads of the loads that the effect starts, of the fibers that it forks (until it ends), and of inner
- * `detect`s.
+ * Includes the reads of loads that the effect starts, of fibers that it forks (until it ends), and of inner `detect`s.
  *
  * **Gotchas**
  *
- * - If the effect fails, so does `detect`. Wrap the effect in `Effect.exit` to get its reads all the same.
- * - Not included are reads that are interrupted, that give up after their `timeout`, that go past the cache
+ * - If the effect fails, so does `detect`. Wrap the effect in `Effect.exit` to get its reads nevertheless.
+ * - Excludes reads that are interrupted, that give up after their `timeout`, that bypass the cache
  *   (`CachePolicy.bypass`), and reads that never load (`getOption`).
  *
  * **Example** (Seeing where values came from)
@@ -224,7 +223,7 @@ export const handleAll = <A, E, R>(
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["answer: load", "answer: memory"]
  * ```
  *
- * @see {@link detectWith} for what they were answered with
+ * @see {@link detectWith} for the answers themselves
  * @see {@link events} for all reads of the cache
  *
  * @category combinators
@@ -235,11 +234,11 @@ export const detect = <A, E, R>(
 ): Effect.Effect<readonly [result: A, reads: ReadonlyArray<Detected>], E, R> => detecting(self, false)
 
 /**
- * As {@link detect}, with the answer of each read.
+ * Like {@link detect}, with the answer of each read.
  *
  * **Details**
  *
- * `exit` is the cached value itself, also where the reader gets a `copy`.
+ * `exit` is the cached value itself, even if the reader gets a `copy`.
  *
  * **Example** (Seeing what was served)
  *

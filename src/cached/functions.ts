@@ -44,11 +44,11 @@ import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError 
  */
 export interface CachedFn<K extends Key.Any, In, E, R> {
   (...payload: Arguments<In>): Effect.Effect<Success<K>, E, R>
-  /** Gives the key of a payload. */
+  /** The key of a payload. */
   readonly key: (...payload: Arguments<In>) => K
   /** Invalidates the result of a payload. */
   readonly invalidate: (...payload: Arguments<In>) => Effect.Effect<void, never, Caching>
-  /** Loads again, as under `CachePolicy.refresh`; a failure keeps the stored value. */
+  /** Loads again, as under `CachePolicy.refresh`. A failure keeps the stored value. */
   readonly refresh: (...payload: Arguments<In>) => Effect.Effect<Success<K>, E, R>
 }
 
@@ -56,7 +56,7 @@ type Instance<C extends AnyClass> = InstanceType<C>
 
 type FnOptions<C extends AnyClass, E, T> = FnOptionsOf<Instance<C>, Success<Instance<C>>, KeyError<Instance<C>>, E, T>
 
-/** `KE`: what the key declares, `E`: what a load may fail with. */
+/** `KE`: the failures of the key. `E`: the failures of a load. */
 type FnOptionsOf<K, A, KE, E, T> =
   & FallbackOptions<E | TimeoutError<T>, TagOf<E>>
   & Timeout<T, K>
@@ -71,7 +71,7 @@ type NamedClass<
   I extends Key.Indexes<Fields>
 > = Key.KeyClass<NamedKey<Fields, S, E>, Name, Fields, S, E, I>
 
-/** The key of a class without a name of its own. */
+/** The key of a class that has no name of its own. */
 type NamedKey<
   Fields extends Schema.Struct.Fields,
   S extends Schema.Constraint,
@@ -111,8 +111,8 @@ export interface NamedKeyOptions<
   I extends Key.Indexes<NoInfer<Fields>>
 > extends Omit<Key.Options<Fields, S, E, I>, "version"> {
   /**
-   * Part of the fingerprint: raise it when results change in a way that no schema shows. `"code"`: the source text of
-   * `lookup`, so that results of other code are not read (see `CacheKey.codeOf` for what that sees).
+   * Part of the fingerprint: change it when results change in a way that no schema shows. `"code"`: the source text of
+   * `lookup`, so that results of other code are not read (see `CacheKey.codeOf` for its limits).
    *
    * @default none
    */
@@ -131,11 +131,11 @@ interface AnyNamedOptions extends Partial<NamedKeyOptions<any, any, any, any>> {
  */
 export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
   (...args: Args): Effect.Effect<A, E, R>
-  /** Gives the key of these arguments. */
+  /** The key of the arguments. */
   readonly key: (...args: Args) => string
-  /** Invalidates the result of these arguments. */
+  /** Invalidates the result of the arguments. */
   readonly invalidate: (...args: Args) => Effect.Effect<void, never, Caching>
-  /** Loads again, as under `CachePolicy.refresh`; a failure keeps the stored value. */
+  /** Loads again, as under `CachePolicy.refresh`. A failure keeps the stored value. */
   readonly refresh: (...args: Args) => Effect.Effect<A, E, R>
 }
 
@@ -144,17 +144,17 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  *
  * **Details**
  *
- * In place of a class it takes.
+ * Instead of a class it takes
  *
  * - the name of one, with its `payload` and `success` among the options: it makes the class, which is `Key` of the
- *   function. With `version: "code"` other code of `lookup` means other keys;
- * - a function from arguments to a string key, and the load as a second one: the simplest, for what stays in memory or
- *   is plain data.
+ *   function. With `version: "code"`, different code of `lookup` means different keys;
+ * - a function from arguments to a string key, and the load as a second one: the simplest form, for values that stay in
+ *   memory or are plain data.
  *
  * **Gotchas**
  *
  * The scope of `lookup` closes when the load ends: a resource (`Effect.acquireRelease`) is released before its first
- * reader has it. Share resources with `RcMap`, or close them in `Cached.onRemoval`.
+ * reader gets it. Share resources with `RcMap`, or close them in `Cached.onRemoval`.
  *
  * **Example** (Caching a function)
  *
@@ -215,7 +215,7 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  * @since 0.1.0
  */
 export const fn: {
-  // The first: what another one looks at before it has its types from there.
+  // The first overload: callers that inspect the type before inference see this one.
   <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined>(
     keyClass: C,
     options: FnOptions<C, NoInfer<E> | KeyError<Instance<C>>, T> & {
@@ -256,7 +256,7 @@ export const fn: {
     lookup: (...args: Parameters<F>) => Effect.Effect<A, E, R>,
     options: FnOptionsOf<string, NoInfer<A>, NoInfer<E>, NoInfer<E>, T>
   ): CachedStringFn<Parameters<F>, A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  // As many types as no other: `Parameters<typeof Cached.fn<A, E, R>>` is that of the first.
+  // As many type parameters as no other overload, so `Parameters<typeof Cached.fn<A, E, R>>` selects the first.
   <const C extends AnyClass | string | ToKey, E, R, S extends Schema.Constraint, T extends Given<KeyBeside<C>>>(
     keyClass: C,
     options:
@@ -269,7 +269,7 @@ export const fn: {
   if (typeof first === "string") {
     checkNamedFn(`Cached.fn("${first}")`, options)
     const { error, id, ignore, indexes, payload, success, tags, version, ...rest } = options as AnyNamedOptions
-    // Here, because the stack says where the class is defined.
+    // Here, because the stack shows where the class is defined.
     const keyClass = define(first, {
       error,
       id,
@@ -298,7 +298,7 @@ type AllOptionsOfFn<C, E, T> =
   & (C extends string ? NamedKeyOptions<Schema.Struct.Fields, Schema.Constraint, Schema.Constraint, any> : {})
 
 /**
- * The options of a function beside its lookup, by a name of their own, for the signature that explains mistakes: see
+ * The options of a function without its lookup, as a named type, for the signature that explains mistakes: see
  * `OptionsOf` of combinators.
  */
 type OptionsOfFn<C, E, T> = { readonly [Name in keyof AllOptionsOfFn<C, E, T>]: AllOptionsOfFn<C, E, T>[Name] }
@@ -310,8 +310,7 @@ const isToKey = (first: AnyClass | ToKey): first is ToKey =>
 
 /**
  * In the load of a {@link recursive} function: a failure of that function beyond those that its key declares. The
- * compiler cannot know which while it looks at the load, so there it has no members. It is no part of the failures of
- * the function.
+ * members are unknown while the load is type-checked, so it is empty there. It is not part of the function's failures.
  *
  * @category models
  * @since 0.1.0
@@ -325,10 +324,10 @@ export interface FailureOfSelf {
  *
  * **Details**
  *
- * - Each value is loaded once, however often and however deep it is needed. A value that needs itself dies with
+ * - Each value is loaded once, no matter how often and how deep it is needed. A value that needs itself dies with
  *   `CacheCycle`.
- * - The load may fail with more than its key declares, and so does the function. What `self` fails with beyond that is
- *   inside the load a {@link FailureOfSelf}: to look at it, declare it as `error` of the key class.
+ * - The load, and with it the function, may fail with more than its key declares. Inside the load, such a failure of
+ *   `self` is a {@link FailureOfSelf}: to inspect it, declare it as `error` of the key class.
  *
  * **Example** (Computing Fibonacci numbers)
  *
@@ -381,7 +380,7 @@ export const recursive = <C extends AnyClass, E, R, T extends Given<Instance<C>>
   return self as never
 }
 
-// The callers have the types: in here a key class only constructs keys.
+// The callers have the types: here a key class only constructs keys.
 const makeFn = (name: string, keyClass: AnyClass, options: AnyFnOptions): never => {
   checkFn(name, keyClass, options)
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)

@@ -1,5 +1,5 @@
 /**
- * The cache in all: its entries, size, counters and health.
+ * The cache as a whole: its entries, size, counters and health.
  *
  * @since 0.1.0
  */
@@ -13,12 +13,12 @@ import { globOf } from "./targets.ts"
 import { streamWithCaching, withCaching } from "./withCaching.ts"
 
 /**
- * Streams the metadata of all entries that may be served, in no particular order.
+ * Streams the metadata of all servable entries, in no particular order.
  *
  * **Details**
  *
  * A pattern selects entries by `CacheKey.id`, which must match it completely: `*` is any run of characters, `?` is one,
- * `[a-z]` is one of a set. Entries that come or go while the stream runs may be missing or included.
+ * `[a-z]` is one of a set. Entries added or removed while the stream runs may or may not be included.
  *
  * **Gotchas**
  *
@@ -53,7 +53,7 @@ export const entries = (pattern = "*"): Stream.Stream<Known, StoreError, Caching
 }
 
 /**
- * Streams the ids of all entries that may be served, in no particular order.
+ * Streams the ids of all servable entries, in no particular order.
  *
  * **Example** (Listing ids by pattern)
  *
@@ -65,7 +65,7 @@ export const entries = (pattern = "*"): Stream.Stream<Known, StoreError, Caching
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["user:1"]
  * ```
  *
- * @see {@link entries} for the metadata too, and for patterns
+ * @see {@link entries} for the metadata, and for patterns
  *
  * @category accessors
  * @since 0.1.0
@@ -74,12 +74,12 @@ export const scan = (pattern = "*"): Stream.Stream<string, StoreError, Caching> 
   Stream.map(entries(pattern), ({ id }) => id)
 
 /**
- * Counts the entries: those of the store, or of memory where there is no store.
+ * Counts the entries in the store, or in memory without a store.
  *
  * **Details**
  *
- * A store may count expired entries that it has not cleaned up. Memory counts none; a large one is counted in turns of
- * the event loop, and entries that come or go meanwhile may be counted or not.
+ * A store may count expired entries that it has not cleaned up. Memory does not. A large memory is counted in turns of
+ * the event loop, and entries added or removed in the meantime may or may not be counted.
  *
  * **Example** (Counting entries)
  *
@@ -121,7 +121,8 @@ export const size: Effect.Effect<number, StoreError, Caching> = withCaching((cac
 export const ping: Effect.Effect<void, StoreError, Caching> = withCaching((caching) => caching.perform(Operations.ping))
 
 /**
- * Empties the cache: removes everything from memory and from the store, entries of other processes and counters too.
+ * Empties the cache: removes everything from memory and from the store, including counters and entries of other
+ * processes.
  *
  * **Example** (Emptying a cache)
  *
@@ -141,7 +142,7 @@ export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, 
 )
 
 /**
- * Gets the counters of the cache, from when its layer was built.
+ * Gets the counters of the cache since its layer was built.
  *
  * **Example** (Counting hits and loads)
  *
@@ -160,7 +161,7 @@ export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, 
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => { hits: 1, loads: 1, misses: 1 }
  * ```
  *
- * @see `Cached.events` for what happens one by one
+ * @see `Cached.events` for individual events
  *
  * @category accessors
  * @since 0.1.0
@@ -168,20 +169,21 @@ export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, 
 export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching) => caching.perform(Operations.stats))
 
 /**
- * Gets what the hit ratio of the memory tier would have been at other capacities: how large should this cache be?
+ * Gets the hit ratio that the memory tier would have had at other capacities.
  *
  * **When to use**
  *
- * Use with the layer's `curve: true`, for a while or for good. Without it the effect fails with a `CacheConfigError`.
+ * Use to find the right capacity, with the layer's `curve: true`. Without it the effect fails with a
+ * `CacheConfigError`.
  *
  * **Details**
  *
- * - Each point is the hit ratio of an LRU memory of that capacity (weight, where entries are weighed) for the reads
- *   since the layer was built. The adaptive policy hits hardly less than that, and mostly more.
- * - Ids are sampled (SHARDS: Waldspurger et al., FAST 2015), 4096 at most, so its memory has a bound. Where fewer are
- *   followed than there are, points are mostly within two hundredths of the truth.
- * - A read of what has expired or was invalidated while in memory hits at no capacity. A value that is set counts as
- *   read where it was not in memory, a load that fails does not count.
+ * - Each point is the hit ratio of an LRU memory of that capacity (or weight, if entries are weighed) for the reads
+ *   since the layer was built. The adaptive policy is hardly ever below it, and mostly above.
+ * - Ids are sampled (SHARDS: Waldspurger et al., FAST 2015), at most 4096, so its memory is bounded. If the sample is
+ *   smaller than the set of ids, points are mostly within two hundredths of the truth.
+ * - A read of a value that expired or was invalidated in memory is a miss at every capacity. Setting a value that was
+ *   not in memory counts as a read. A failed load does not count.
  *
  * **Example** (Finding the smallest capacity that hits almost as often as any)
  *
@@ -215,13 +217,13 @@ export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCachin
 )
 
 /**
- * Gives the memory tier another bound while it is in use: so many entries, or so much weight, also as a size
- * like `"10 MB"`, where it has a `maxWeight`.
+ * Changes the bound of the memory tier while it is in use: a number of entries, or a weight (also as a size like
+ * `"10 MB"`) if it has a `maxWeight`.
  *
  * **Details**
  *
- * The surplus is evicted, a few entries in each turn of the event loop; the effect ends when the rest has room.
- * Without a memory tier it does nothing.
+ * The surplus is evicted, a few entries in each turn of the event loop. The effect ends when the rest fits. Without a
+ * memory tier it does nothing.
  *
  * **Example** (Shrinking)
  *

@@ -35,8 +35,7 @@ import { type AnyKey, streamWithCaching, tagsOf, withCaching } from "./withCachi
  *
  * **Details**
  *
- * - A load that is running gives its result to the callers it has. The result is not stored, and later reads load
- *   again.
+ * - A running load gives its result to its current callers. The result is not stored, and later reads load again.
  * - A string is a key, never a pattern or a tag: `Cached.Target` lists the targets of other kinds.
  *
  * **Example** (Loading again after an invalidation)
@@ -52,7 +51,7 @@ import { type AnyKey, streamWithCaching, tagsOf, withCaching } from "./withCachi
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, undefined, 2]
  * ```
  *
- * @see `Cached.remove` for an answer that says whether there was an entry
+ * @see `Cached.remove` to know whether there was an entry
  *
  * @category mutations
  * @since 0.1.0
@@ -84,7 +83,7 @@ export const invalidateMany = <Cs extends ReadonlyArray<unknown>>(
   targets: Iterable<AnyKey> | List<Cs>
 ): Effect.Effect<void, never, Caching> => invalidateGiven(targets as Iterable<unknown>)
 
-// A target that cannot be used is a defect of the effect, like a value of the wrong type in a field.
+// An invalid target is a defect of the effect, like a value of the wrong type in a field.
 const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never, Caching> =>
   Effect.suspend(() => invalidateTargets(toStored(parse(targets))))
 
@@ -96,8 +95,8 @@ const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never,
  */
 export interface InvalidateOptions {
   /**
-   * `"hard"`: entries are gone for every read that starts afterwards. `"soft"`: entries are stale; `softTtl` and
-   * `failover` may serve them if the load fails, `refreshAhead` while it refreshes, all other strategies load.
+   * `"hard"`: entries are gone for every read that starts afterwards. `"soft"`: entries are stale. `softTtl` and
+   * `failover` may serve them if the load fails, `refreshAhead` while it refreshes. All other strategies load.
    *
    * @default `"hard"`
    */
@@ -105,7 +104,7 @@ export interface InvalidateOptions {
 }
 
 /**
- * Invalidates all entries with a tag, whatever their keys, in constant time.
+ * Invalidates all entries with a tag, regardless of their keys, in constant time.
  *
  * **Example** (Making entries stale, then removing them)
  *
@@ -135,13 +134,13 @@ export interface InvalidateOptions {
  * @since 0.1.0
  */
 export const invalidateTag: {
-  // An overload of its own, because `Effect.forEach(tags, Cached.invalidateTag)` passes an index too.
+  // A separate overload, because `Effect.forEach(tags, Cached.invalidateTag)` passes an index too.
   (tag: string): Effect.Effect<void, never, Caching>
   (tag: string, options: InvalidateOptions | undefined): Effect.Effect<void, never, Caching>
 } = (tag: string, options?: InvalidateOptions | number): Effect.Effect<void, never, Caching> =>
   invalidateByTags(() => tagsOf([tag]), options)
 
-/** Invalidates by tags as they are stored. */
+/** Invalidates by stored tags. */
 const invalidateByTags = (
   tags: () => ReadonlyArray<string>,
   given: InvalidateOptions | number | undefined
@@ -200,7 +199,8 @@ export const invalidateAll: {
  *
  * **Details**
  *
- * An index is declared by `indexes` of the class. Give all fields of one index: any others do not compile.
+ * An index is declared by `indexes` of the class. The fields must be exactly those of one index, or it does not
+ * compile.
  *
  * **Example** (Invalidating by a field)
  *
@@ -246,13 +246,13 @@ export const invalidateWhere = <C extends AnyClass>(
  * **Details**
  *
  * `*` is any run of characters, `?` is one, `[a-z]` is one of a set, everything else is itself. The pattern must match
- * `CacheKey.id` completely. A pattern that is not valid throws a `CacheConfigError` at once. A store that cannot be
- * scanned fails the stream with its `StoreError`.
+ * `CacheKey.id` completely. An invalid pattern throws a `CacheConfigError` at once. A store that cannot be scanned
+ * fails the stream with its `StoreError`.
  *
  * **Gotchas**
  *
- * It reads all ids that begin with the text before the first special character. An entry that another process stores
- * while it runs may stay. Tags and indexes are fast and exact.
+ * It reads all ids that begin with the text before the first special character. An entry that another process stores in
+ * the meantime may remain. Tags and indexes are fast and exact.
  *
  * **Example** (Invalidating by pattern)
  *
@@ -285,7 +285,7 @@ export const invalidateMatching = (pattern: string): Stream.Stream<Progress, Sto
 }
 
 /**
- * Makes each cached read in an effect invalidate its key first, and so load again, for all readers.
+ * Makes each cached read in an effect invalidate its key first, and so load again for all readers.
  *
  * **When to use**
  *
@@ -326,10 +326,10 @@ export const invalidateFurther = <A, E, R>(self: Effect.Effect<A, E, R>): Effect
  * **Details**
  *
  * - An interruption after the success of the effect does not skip the invalidation.
- * - Targets that cannot be used throw a `CacheConfigError`, or make the effect die with one before it runs. Those of a
- *   function are known only after the effect has run.
- * - Inside an open SQL transaction (`sql.withTransaction` of `effect/sql`) the invalidation follows the commit, and is
- *   left out where the transaction, or the savepoint around the effect, is rolled back.
+ * - Invalid targets throw a `CacheConfigError`, or make the effect die with one before it runs. Targets of a function
+ *   are known only after the effect has run.
+ * - Inside an open SQL transaction (`sql.withTransaction` of `effect/sql`) the invalidation follows the commit. It is
+ *   dropped if the transaction, or the savepoint around the effect, is rolled back.
  * - A store that cannot be scanned for `{ matching }` does not fail the effect, except under `CachePolicy.strict`.
  *
  * **Example** (Invalidating after a write)
@@ -362,7 +362,7 @@ export const invalidateAfter: {
     targets: After<A, C, Cs>
   ): Effect.Effect<A, E, R | Caching>
 } = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, given: unknown): Effect.Effect<A, E, R | Caching> => {
-  // Targets that are known before the effect runs are checked before it runs.
+  // Targets known before the effect runs are checked first.
   const targets = typeof given === "function" && !isKeyClass(given) ? undefined : parseGiven(given)
   // An interruption after the success of the effect must not skip the invalidation.
   return Effect.uninterruptibleMask((restore) => {
@@ -375,7 +375,7 @@ export const invalidateAfter: {
   })
 })
 
-// A class that is meant as `{ all }` must not be called, after the effect has run.
+// A class intended as `{ all }` must not be called as a function after the effect has run.
 const isKeyClass = (given: Function): boolean => "keyName" in given
 
 type ToTargets = (exit: Exit.Exit<unknown>) => unknown

@@ -1,5 +1,5 @@
 /**
- * A line of the log for each event of a cache.
+ * A log line for each event of a cache.
  *
  * @since 0.1.0
  */
@@ -26,8 +26,7 @@ import { handleAll } from "./events.ts"
  */
 export interface LogEventsOptions {
   /**
-   * Whether lines show what was served, loaded, set or evicted, 200 characters of it; not for secrets that are not
-   * `Redacted`.
+   * Whether lines show up to 200 characters of the values. Not for secrets that are not `Redacted`.
    *
    * @default `false`
    */
@@ -35,13 +34,13 @@ export interface LogEventsOptions {
 }
 
 /**
- * Logs each event of the cache, for as long as the scope is open.
+ * Logs each event of the cache while the scope is open.
  *
  * **Details**
  *
- * - A line has the event, its id and its fields, and is annotated with `cache.key` and `cache.class`, like every line
- *   that the cache logs.
- * - No read waits for a line. At most 1024 events wait; past that the oldest are lost.
+ * - A line has the event, its id and its fields, and is annotated with `cache.key` and `cache.class`, like every log
+ *   line of the cache.
+ * - No read waits for a line. At most 1024 events are buffered. Beyond that the oldest are lost.
  * - Below the minimum log level there is no listener, and events cost nothing.
  *
  * **Example** (Logging what a program does with its cache)
@@ -116,7 +115,7 @@ const shown = (exit: Exit.Exit<unknown, unknown>): string =>
     ? `value=${preview(exit.value, loggedCharacters)}`
     : `failure=${preview(failureOf(exit), loggedCharacters)}`
 
-/** The typed failure, where the cause is that and nothing else. */
+/** The typed failure, if it is the only reason of the cause. */
 const failureOf = ({ cause }: Exit.Failure<unknown, unknown>): unknown => {
   const [reason, ...others] = cause.reasons
   return others.length === 0 && reason?._tag === "Fail" ? reason.error : cause

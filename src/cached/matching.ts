@@ -22,15 +22,15 @@ import { streamWithCaching, valueFor, withCaching } from "./withCaching.ts"
  *
  * **Details**
  *
- * - Patterns are those of `Cached.entries`. One that is not valid throws a `CacheConfigError` at once. A store that
- *   cannot be scanned fails the stream with its `StoreError`.
- * - The store is asked for a few hundred values at once. They are not put in memory: what is there shall not leave for
- *   them.
- * - Left out are cached failures, and keys of over 200 bytes, whose ids are hashes.
+ * - Patterns are those of `Cached.entries`. An invalid one throws a `CacheConfigError` at once. A store that cannot be
+ *   scanned fails the stream with its `StoreError`.
+ * - The store is asked for a few hundred values at once. They are not put in memory, where they would evict others.
+ * - Excludes cached failures, and keys of over 200 bytes, whose ids are hashes.
  *
  * **Gotchas**
  *
- * - Keys of a class are left out: their values need its schema. Keep a list of them, or an entry with all of them.
+ * - Keys of a class are excluded, because their values need its schema. Keep a list of them, or an entry with all of
+ *   them.
  * - It reads the entire store, or all ids that begin with the text before the first special character of the pattern.
  *
  * **Example** (Reading values by pattern)
@@ -48,7 +48,7 @@ import { streamWithCaching, valueFor, withCaching } from "./withCaching.ts"
  * ```
  *
  * @see `Cached.entries` for the metadata
- * @see `Cached.getMany` for keys that are known
+ * @see `Cached.getMany` for known keys
  *
  * @category accessors
  * @since 0.1.0
@@ -79,17 +79,16 @@ const valuesOf = (
         return exit !== undefined && Exit.isSuccess(exit) ? [[key, valueFor(caching, key, exit.value)] as const] : []
       })
     ),
-    // An entry that was read once, with many others, is not put in memory.
+    // An entry read only once, with many others, is not put in memory.
     Effect.updateService(Current, (policy) => ({ ...policy, writes: false }))
   )
 
 /**
- * Removes the entries of all keys whose id matches a pattern, and answers how many there were.
+ * Removes the entries of all keys whose id matches a pattern, and returns how many there were.
  *
  * **Details**
  *
- * It is `Cached.invalidateMatching`, run to its end: patterns, keys of classes and what the store may fail with are as
- * there.
+ * It runs `Cached.invalidateMatching` to its end, with the same patterns, key classes and failures.
  *
  * **Example** (Removing by pattern)
  *
@@ -105,7 +104,7 @@ const valuesOf = (
  * ```
  *
  * @see `Cached.invalidateMatching` for the progress of a long removal
- * @see `Cached.removeMany` for keys that are known
+ * @see `Cached.removeMany` for known keys
  *
  * @category mutations
  * @since 0.1.0

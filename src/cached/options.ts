@@ -16,15 +16,15 @@ import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
- * The way in which an entry inherits from the cached values that were read during its load.
+ * How an entry inherits from the cached values read during its load.
  *
  * **Details**
  *
- * - `"life"`, the default: it ends with the first of them that ends, and with the results of loads that it waited for
- * - `"changes"`: as `"life"`, and it ends with each invalidation, removal and write by hand of any of them: it carries
- *   their tags and their ids, including those that they inherited with `"changes"`
- * - `"age"`: the life of the entry counts from the birth of the oldest of them, so that nothing in it is older than its
- *   `ttl`. A result that is past its `ttl` by then is not stored
+ * - `"life"`, the default: it expires no later than the earliest of them, and than the results of loads it waited for
+ * - `"changes"`: like `"life"`, and it also ends with each invalidation, removal and write by hand of any of them: it
+ *   carries their tags and ids, including those that they inherited with `"changes"`
+ * - `"age"`: its life counts from the birth of the oldest of them, so that nothing in it is older than its `ttl`. A
+ *   result already past its `ttl` is not stored
  * - `"refuse"`: it is not stored if there are any
  * - `false`: it inherits nothing; its life counts from the end of its load
  *
@@ -41,7 +41,7 @@ export type Inherit = "life" | "changes" | "age" | "refuse" | false
  */
 export interface ReadOptions<in out A, in E, in K> {
   /**
-   * The tags of the entry, in place of the `tags` of its key class: a list, or a function of outcome and key.
+   * The tags of the entry, instead of the `tags` of its key class: a list, or a function of outcome and key.
    *
    * @default those of the key
    */
@@ -53,22 +53,22 @@ export interface ReadOptions<in out A, in E, in K> {
    */
   readonly retryAfter?: Ttl.Input | undefined
   /**
-   * `true`: one load across the processes that share the store. `false`: this process loads beside the others;
-   * invalidations hold all the same.
+   * `true`: one load across the processes that share the store. `false`: this process loads independently of others.
+   * Invalidations apply in both cases.
    *
-   * @default `true` where the store is shared
+   * @default `true` if the store is shared
    */
   readonly lease?: boolean | undefined
   /**
    * `false`: this caller gets its loaded value before the store has acknowledged the write, which continues in the
-   * background. Under `CachePolicy.strict` the caller waits all the same.
+   * background. Under `CachePolicy.strict` the caller waits nevertheless.
    *
    * @default `true`
    */
   readonly waitForWrite?: boolean | undefined
   /**
-   * How long this caller waits for a load before it gets the stale value, if its strategy falls back on one: a
-   * duration below `timeout`, or a function of the key. The load continues in the background.
+   * How long this caller waits for a load before it gets the stale value, if its strategy falls back on one: a duration
+   * below `timeout`, or a function of the key. The load continues in the background.
    */
   readonly softTimeout?: Ttl.Input | OfKey<K> | undefined
   /**
@@ -81,8 +81,8 @@ export interface ReadOptions<in out A, in E, in K> {
    */
   readonly copy?: "structured" | "freeze" | ((value: A) => A) | undefined
   /**
-   * How long memory answers before a read asks the store again; 0: every read asks the store. Without a store it has no
-   * effect.
+   * How long memory answers before a read asks the store again; 0: every read asks the store. No effect without a
+   * store.
    *
    * @default as long as the entry lives
    */
@@ -132,7 +132,7 @@ export interface FallbackOptions<E, Tag extends string = Strategy.TagOf<E>> {
    * Whether a failed load is answered with the stale value; an interrupted one never is. Together with `fallbackOn` it
    * decides about all other failures.
    *
-   * @default typed failures and timeouts; beside `fallbackOn`, none
+   * @default typed failures and timeouts, or none together with `fallbackOn`
    */
   readonly fallbackWhen?: ((cause: Cause.Cause<E>) => boolean) | undefined
 }
@@ -149,14 +149,14 @@ export interface Timeout<T, K> {
 /** @internal */
 export type TimeoutError<T> = T extends undefined ? never : LoadTimeout
 
-/** A duration as a function of the key, asked by each caller that waits for a load. */
+/** A duration as a function of the key, evaluated for each caller that waits for a load. */
 type OfKey<K> = (key: K) => Ttl.Input
 
 /** @internal */
 export type Given<K> = Ttl.Input | OfKey<K> | undefined
 
 /**
- * The options of a read without the user's types, which are checked where options are given.
+ * The options of a read without the user's types, which are checked at the call.
  *
  * @internal
  */
@@ -171,7 +171,7 @@ const constantOf = (name: string, given: Ttl.Input | OfKey<any>): number | undef
 const waysToInherit: ReadonlySet<Inherit> = new Set(["life", "changes", "age", "refuse"])
 
 /**
- * Throws for a value that is no way to inherit; `what` begins its message.
+ * Throws for an invalid way to inherit. `what` begins its message.
  *
  * @internal
  */
@@ -203,7 +203,7 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
   softTimeout: optional((softTimeout, _, beside) => {
     const { timeout = Infinity } = beside as Timeout<Ttl.Input | undefined, any>
     const [soft, hard] = [constantOf("softTimeout", softTimeout), constantOf("timeout", timeout)]
-    // an endless one undoes that of the layer
+    // An infinite `softTimeout` disables that of the layer.
     if (soft === undefined || hard === undefined || soft < hard || soft === Infinity) return
     throw mistake(`softTimeout (${soft} ms) is not shorter than timeout (${hard} ms)`)
   }),
@@ -240,12 +240,12 @@ export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * The options without a default in a layer: they belong to one result, change the failures of a read, or are its own.
+ * The options without a default in a layer: they belong to one result, change the failures of a read, or exist there.
  */
 type OfOneRead = "tags" | "timeout" | "inherit"
 
 /**
- * Options that a layer gives to all reads that do not say otherwise: `retryAfter`, `jitter`, `softTimeout`,
+ * Options that a layer sets for all reads that do not override them: `retryAfter`, `jitter`, `softTimeout`,
  * `fallbackOn`, `fallbackWhen`, `copy`, `memoryTtl`, `minLoad`, `lease` and `waitForWrite`.
  *
  * @category options
@@ -254,7 +254,7 @@ type OfOneRead = "tags" | "timeout" | "inherit"
 export interface ReadDefaults
   extends Omit<ReadOptions<any, unknown, CacheKey.Any | string>, OfOneRead>, FallbackOptions<unknown, string>
 {
-  /** The share of the lifetime that is taken off at random, 0 to 1, if the strategy has no `jitter`. */
+  /** The share of the lifetime that is subtracted at random, 0 to 1, if the strategy has no `jitter`. */
   readonly jitter?: number | undefined
 }
 

@@ -19,19 +19,18 @@ const ranked = (name: "hottest" | "coldest", count: number): Effect.Effect<Reado
 }
 
 /**
- * Gets the metadata of the entries of memory that have served most reads, the hottest first; of as many reads, the
+ * Gets the metadata of the entries in memory that have served the most reads, the hottest first. Among equals, the
  * younger first.
  *
  * **When to use**
  *
- * Use in tools: to see what a cache is for, or which keys deserve a strategy of their own.
+ * Use in tools: to see what a cache is used for, or which keys deserve their own strategy.
  *
  * **Details**
  *
- * - So many entries, 10 by default and 1,000 at most; fewer, where fewer may be served.
- * - An entry counts the reads that it has served since its value was stored. A new value begins at zero.
- * - It looks at every entry of memory, a few a turn of the event loop. Entries of a store that are not in memory have
- *   no part in it.
+ * - The number of entries is 10 by default and 1,000 at most. Fewer if fewer are servable.
+ * - An entry counts the reads it has served since its value was stored. A new value begins at zero.
+ * - It scans every entry of memory, in turns of the event loop. Entries that are only in a store are not included.
  *
  * **Example** (Finding what is read most)
  *
@@ -48,7 +47,7 @@ const ranked = (name: "hottest" | "coldest", count: number): Effect.Effect<Reado
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [["page:home", 2], ["page:about", 1]]
  * ```
  *
- * @see {@link coldest} for what was hardly read
+ * @see {@link coldest} for entries that are hardly read
  *
  * @category accessors
  * @since 0.1.0
@@ -58,16 +57,16 @@ export const hottest = (
 ): Effect.Effect<ReadonlyArray<InMemory>, never, Caching> => ranked("hottest", count)
 
 /**
- * Gets the metadata of the entries of memory that have served fewest reads, the coldest first; of as many reads, the
+ * Gets the metadata of the entries in memory that have served the fewest reads, the coldest first. Among equals, the
  * older first.
  *
  * **When to use**
  *
- * Use in tools: to see what is stored and not read again, and what it weighs.
+ * Use in tools: to see values that are stored but not read again, and their weight.
  *
  * **Details**
  *
- * As with `hottest`. It is no order of eviction: the policy decides that.
+ * Like `hottest`. It is not the order of eviction, which the policy decides.
  *
  * **Example** (Finding values that are not read)
  *
@@ -84,7 +83,7 @@ export const hottest = (
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [["page:terms", 0, 1]]
  * ```
  *
- * @see {@link hottest} for what was read most
+ * @see {@link hottest} for the most read entries
  *
  * @category accessors
  * @since 0.1.0

@@ -31,7 +31,7 @@ type ErrorOf<K> = K extends CacheKey<any, infer E, any> ? E : never
  *
  * **Details**
  *
- * The type of a request has no room for a `LoadTimeout`. Put `Effect.timeout` around the request.
+ * The type of a request cannot include `LoadTimeout`. Put `Effect.timeout` around the request.
  *
  * @category options
  * @since 0.1.0
@@ -40,7 +40,7 @@ export type ResolverOptions<K> =
   & FallbackOptions<ErrorOf<K>>
   & ReadOptions<SuccessOf<K>, ErrorOf<K>, K>
   & {
-    /** Decides when to load again, and what to serve meanwhile. */
+    /** Decides when to load again, and what to serve in the meantime. */
     readonly strategy: Strategy<SuccessOf<K>, ErrorOf<K>, K>
   }
 
@@ -49,17 +49,17 @@ export type ResolverOptions<K> =
  *
  * **Details**
  *
- * - Cached results are answered at once. Missing ones reach the resolver, each key once, also across batches.
- * - It is an effect that needs the cache and gives one resolver for each cache. Pass it to `Effect.request` as it is,
+ * - Cached results are answered at once. Missing ones reach the resolver, each key once, even across batches.
+ * - It is an effect that needs the cache and returns one resolver for each cache. Pass it to `Effect.request` as it is,
  *   or run it and pass its result.
- * - Requests made together are read together. Requests made in the loads of different cached effects are read apart,
- *   and may still reach the resolver in one batch. `batchN`, `grouped` and the delay of the resolver apply to what
- *   reaches it.
+ * - Requests made together are read together. Requests made in the loads of different cached effects are read
+ *   separately, but may still reach the resolver in one batch. `batchN`, `grouped` and the delay of the resolver apply
+ *   to requests that reach it.
  * - With a strategy that serves stale values, a failed refresh keeps the old value of its key.
  *
  * **Gotchas**
  *
- * A request that the resolver leaves unanswered is a defect of that request alone.
+ * A request that the resolver leaves unanswered is a defect of that request only.
  *
  * **Example** (Resolving only what is missing)
  *
@@ -106,11 +106,11 @@ export const resolver = <K extends Requested>(
   const resolve = (key: K): Effect.Effect<unknown, unknown, any> => Effect.request(key, self)
   const readMany = Combine.callMany({
     ...options,
-    // Each by itself: the resolver decides what is a batch.
+    // Each key separately: the resolver decides what is a batch.
     lookup: (keys) => Effect.forEach(keys, (key) => Effect.exit(resolve(key)), { concurrency: "unbounded" }),
     isPerKey: true
   } as Combine.ManyOptions)
-  // One a cache: Effect collects the requests of one resolver.
+  // One resolver per cache: Effect collects the requests of one resolver.
   const resolvers = new WeakMap<Caching["Service"], RequestResolver.RequestResolver<K>>()
   const make = (caching: Caching["Service"]): RequestResolver.RequestResolver<K> =>
     RequestResolver.make<K>((entries) =>
@@ -132,8 +132,8 @@ export const resolver = <K extends Requested>(
 type Entries<K> = ReadonlyArray<Request.Entry<K>>
 
 /**
- * Groups requests by policy, by the load that makes them and by their SQL transaction: a load must know what it waits
- * for, and what a transaction has written is for its own requests alone.
+ * Groups requests by policy, load and SQL transaction: a load must track what it waits for, and uncommitted changes are
+ * only for requests of the same transaction.
  */
 const groupsOf = <K>(entries: Entries<K>): ReadonlyArray<Entries<K>> =>
   split(entries, (context) => Context.get(context, Policy.Current))
@@ -159,7 +159,7 @@ const readGroup = <K extends Requested>(
 ): Effect.Effect<void, never, any> => {
   const context = Context.add(group[0]!.context as Context.Context<never>, Caching, caching)
   const read = Effect.suspend(() => readMany(group.map(({ request }) => checked(request))))
-  // In place of the resolver's context, which is that of its first request, with its policy and its transaction.
+  // Replaces the resolver's context, which is that of its first request.
   return Effect.map(Effect.exit(Effect.updateContext(read, () => context)), (exits) => {
     for (const [i, entry] of group.entries()) {
       entry.completeUnsafe((Exit.isSuccess(exits) ? (exits.value as ReadonlyArray<unknown>)[i] : exits) as never)

@@ -1,5 +1,5 @@
 /**
- * How long the operations of a store take.
+ * Measures how long the operations of a store take.
  *
  * @since 0.1.0
  */
@@ -10,15 +10,15 @@ import { monotonicMillis } from "../internal/time/monotonic.ts"
 import type { StoreCall } from "./tapStore.ts"
 
 /**
- * The times of one operation of a store, in milliseconds.
+ * The timing of one operation of a store, in milliseconds.
  *
  * @category models
  * @since 0.1.0
  */
 export interface StoreTiming {
-  /** How many times it has ended. */
+  /** How many calls have ended. */
   readonly count: number
-  /** How many of them have failed, or were given up. */
+  /** How many of them failed or were interrupted. */
   readonly failures: number
   readonly totalMillis: number
   readonly minMillis: number
@@ -35,16 +35,16 @@ export interface StoreTiming {
 export interface StoreTimings {
   /** For the option `around` of `Cached.tapStore`. */
   readonly around: <A>(call: StoreCall, effect: Effect.Effect<A, StoreError>) => Effect.Effect<A, StoreError>
-  /** Gives what each operation has taken so far, by its name; what was never asked for is not there. */
+  /** Gets the timings so far, by operation. Operations that were never called are missing. */
   readonly read: Effect.Effect<{ readonly [operation in StoreCall["operation"]]?: StoreTiming }>
 }
 
 /**
- * Makes timings for `Cached.tapStore`: how many operations of each kind a store was asked for, and how long they took.
+ * Makes timings for `Cached.tapStore`: how often each operation of a store was called, and how long it took.
  *
  * **When to use**
  *
- * Use for a metric, or to see what makes a cache slow. One value may watch several stores; they are counted together.
+ * Use for a metric, or to see what makes a cache slow. One value may watch several stores, counted together.
  *
  * **Details**
  *

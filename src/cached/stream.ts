@@ -38,23 +38,23 @@ import {
 import { checked, streamWithCaching } from "./withCaching.ts"
 
 /**
- * The end of a stream that has ended well, as functions of the options get it.
+ * The end of a successful stream, passed to functions of the options.
  *
  * @category models
  * @since 0.1.0
  */
 export interface StreamEnd extends Ended {
-  /** How many elements it had. */
+  /** The number of elements. */
   readonly elements: number
-  /** How large they are encoded; without a store about as much as they take in memory. */
+  /** The size of the encoded elements, or without a store an estimate of their size in memory. */
   readonly bytes: number
 }
 
-/** The options of a read that a stream has; the others are about one value. */
+/** The read options that apply to a stream. The others are about a single value. */
 const ofReads = ["tags", "retryAfter", "lease", "memoryTtl", "minLoad", "inherit"] as const
 
 /**
- * Options for {@link stream}, beside `key` and `ttl` or `strategy`.
+ * Options for {@link stream}, in addition to `key` and `ttl` or `strategy`.
  *
  * @category options
  * @since 0.1.0
@@ -66,31 +66,31 @@ export interface StreamOptions<in out E, in K>
    * How large the stored stream may be. A larger one still reaches its consumers, but it is not stored, and later
    * consumers do not join it.
    *
-   * @default 16 MiB; an eighth of `maxSize` where the store is a folder
+   * @default 16 MiB; an eighth of `maxSize` if the store is a folder
    */
   readonly maxBytes?: SizeInput | undefined
   /**
-   * How long a run may take whose stream is stored, at most an hour; with `lease: true` also how long it renews its
+   * How long the run of a stored stream may take, at most an hour. With `lease: true` also how long it renews its
    * lease.
    *
    * @default 1 hour
    */
   readonly maxRun?: Ttl.Input | undefined
   /**
-   * The longest lifetime that a function may give, because pages are written before it is asked.
+   * The longest lifetime that a function may return, because pages are written before it is called.
    *
    * @default 1 day
    */
   readonly maxTtl?: Ttl.Input | undefined
   /**
-   * The treatment of a consumer that is 16 pages behind, if the stream is not stored: `"fail"` (once it has held others
-   * up for 5 seconds in all it gets `StreamLagged`) or `"wait"` (the run waits for it, and so do the others).
+   * The treatment of a consumer that is 16 pages behind, if the stream is not stored: `"fail"` (after delaying others
+   * for 5 seconds in total, it gets `StreamLagged`) or `"wait"` (the run, and with it all others, waits for it).
    *
    * @default `"fail"`
    */
   readonly whenSlow?: "fail" | "wait" | undefined
   /**
-   * `"whenComplete"`: this consumer gets nothing before the stream has ended well, so that `softTtl` can fall back on
+   * `"whenComplete"`: this consumer gets nothing before the stream has succeeded, so that `softTtl` can fall back on
    * the whole stale stream until then; `"atOnce"`: elements as they come.
    *
    * @default `"atOnce"`
@@ -99,7 +99,7 @@ export interface StreamOptions<in out E, in K>
 }
 
 /**
- * How long a stream lives: a `ttl` with its conditions, or a strategy.
+ * The lifetime of a stream: a `ttl` with its conditions, or a strategy.
  *
  * @category models
  * @since 0.1.0
@@ -111,24 +111,23 @@ export type StreamLifetime<E, K, OfStrategy = E> =
 type Errors = StreamLagged | StreamCut
 
 /**
- * Caches a stream: its elements are stored as they pass, and served once it has ended well.
+ * Caches a stream: its elements are stored as they pass, and served once it has succeeded.
  *
  * **Details**
  *
  * - One run serves all concurrent consumers, each at its own pace, and pulls for the foremost. A late consumer starts
  *   with the first element.
- * - Only a stream that has ended is served again: one that fails, or that all have left, leaves nothing. With `when` or
- *   `storeFailures` a failure is the stored end.
+ * - Only a complete stream is served again: one that fails, or that all consumers have left, is not stored. With `when`
+ *   or `storeFailures` a failure is stored as its end.
  * - With a class as key, `success` is the schema of an element.
- * - `strategy` is `Strategy.ttl`, `softTtl` (falls back on the whole stale stream, while this consumer has got
+ * - `strategy` is `Strategy.ttl`, `softTtl` (falls back on the whole stale stream as long as this consumer has received
  *   nothing), or `untilInvalidated`.
- * - Other processes run beside this one, and the first to end stores; with `lease: true` one runs.
+ * - Other processes run the stream as well, and the first to end stores it. With `lease: true` only one runs.
  *
  * **Gotchas**
  *
- * - A consumer that takes the elements that it needs and leaves stores nothing: drain the stream.
- * - Under one key there is a stream or the value of an effect. Each is a miss for the other, and for
- *   `Cached.getOption`.
+ * - If a consumer takes a few elements and leaves, nothing is stored: drain the stream.
+ * - A key holds either a stream or the value of an effect. Each is a miss for the other, and for `Cached.getOption`.
  *
  * **Example** (Reading a stream twice)
  *
@@ -210,7 +209,7 @@ const ownOptions: Checks<Own> = {
   emit: optional((given) => oneOf("emit", given, ["atOnce", "whenComplete"]))
 }
 
-/** Pages of an older run are swept, and the generation that it has taken is forgotten. */
+/** Limits a run, because pages of older runs are swept and their generations forgotten. */
 const runMillis = (given: Ttl.Input): number => {
   const millis = positiveMillis("maxRun", given)
   if (millis <= streams.maxRunMillis) return millis
@@ -222,12 +221,12 @@ const oneOf = (option: string, given: unknown, values: ReadonlyArray<string>): v
   throw mistake(`${option} cannot be used: pass ${values.map((one) => `"${one}"`).join(" or ")}`)
 }
 
-/** Those of `Strategy.ttl`, where there is no strategy. */
+/** The options of `Strategy.ttl`, for a stream without a strategy. */
 const ofTtl = ["ttl", "jitter", "when", "storeIf", "storeFailures"]
 
 const strategies: ReadonlySet<string> = new Set(["ttl", "softTtl", "untilInvalidated"])
 
-/** Our own strategies alone: they say of a stale stream what the engine does with one. */
+/** Only built-in strategies, which agree with the engine about stale streams. */
 const checkStrategy = (strategy: unknown): void => {
   const isOwn = (typeof strategy === "object" || typeof strategy === "function") && strategy !== null &&
     Object.hasOwn(strategy, fallsBack)

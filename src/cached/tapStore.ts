@@ -1,5 +1,5 @@
 /**
- * A layer that changes what a cache asks of its store: a prefix, limits of size, and effects around its operations.
+ * A layer that changes a cache's store operations: a prefix, size limits, and effects around them.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import { type Tap, tapped } from "../internal/store/tapped.ts"
 import { Store } from "../ports/store.ts"
 
 /**
- * An operation that a cache asks of its store.
+ * A store operation of a cache.
  *
  * @category models
  * @since 0.1.0
@@ -34,10 +34,7 @@ export interface StoreCall {
     | "changes"
     | "changesUnsafe"
   >
-  /**
-   * The ids, the tags or the name of the counter that it concerns, without any prefix; none for `scan`, `size`,
-   * `clear`.
-   */
+  /** The ids, tags or counter name concerned, without any prefix. Empty for `scan`, `size`, `clear`. */
   readonly ids: ReadonlyArray<string>
   /** The name of the store. */
   readonly store: string
@@ -51,15 +48,15 @@ export interface StoreCall {
  */
 export interface TapStoreOptions<R> {
   /**
-   * Runs every operation, and may log, time, count, repeat or refuse it; a synchronous store is then asked as an
-   * effect, each page of a `scan` is a call, and following the changes of other processes is none.
+   * Runs every operation, and may log, time, count, repeat or refuse it. A synchronous store is then called as an
+   * effect, each page of a `scan` is a call, and following the changes of other processes is not one.
    */
   readonly around?:
     | (<A>(call: StoreCall, effect: Effect.Effect<A, StoreError>) => Effect.Effect<A, StoreError, R>)
     | undefined
   /**
-   * The part of the store for this cache: ids, tags and counters are written with it and read back without, and caches
-   * of other prefixes never meet them.
+   * The part of the store for this cache: ids, tags and counters are written with the prefix and read back without it.
+   * Separate from caches with other prefixes.
    */
   readonly prefix?: string | undefined
   /**
@@ -77,32 +74,32 @@ export interface TapStoreOptions<R> {
 }
 
 /**
- * Changes what a cache asks of its store: runs an effect around every operation, keeps to a part of the store, and
- * leaves out payloads that are too large or too small.
+ * Changes a cache's store operations: runs an effect around each, confines them to a part of the store, and skips
+ * payloads that are too large or too small.
  *
  * **When to use**
  *
- * Use `prefix` to let several caches share one store, the sizes to keep payloads in memory alone, and `around` to watch
+ * Use `prefix` to let several caches share one store, the sizes to keep payloads in memory only, and `around` to watch
  * a store or to make it fail in a test.
  *
  * **Details**
  *
  * - An id is written as the prefix, a slash, and the id (`%` and `/` in the prefix are percent-encoded), so `"a"` and
- *   `"a:v"` never meet.
- * - With a prefix, `clear` empties its own part alone, in one step and in all processes. A load that is running
- *   elsewhere is waited for and not stored. Then room is freed for up to 100 ms; what is left cannot be read, and goes
- *   as it expires.
- * - A payload that is too large or too small stays in memory, which is no failure, under `CachePolicy.strict` neither.
- *   `Cached.set` of such a value removes what the store has. With a condition, which needs the store, it fails with
- *   reason `TooLarge`.
- * - The services that `around` needs are those of the layer, taken when it is built. The context of the program around
- *   a read goes before them.
- * - Options that are unknown or cannot be used throw a `CacheConfigError` at once.
+ *   `"a:v"` never collide.
+ * - With a prefix, `clear` empties only its own part, in one step and in all processes. It waits for loads of other
+ *   processes, which are not stored. Then it frees room for up to 100 ms. The rest cannot be read, and goes as it
+ *   expires.
+ * - A payload that is too large or too small stays in memory, which is not a failure, even under `CachePolicy.strict`.
+ *   `Cached.set` of such a value removes the stored one. With a condition, which needs the store, it fails with reason
+ *   `TooLarge`.
+ * - The services that `around` needs are taken when the layer is built. The context of the reading program takes
+ *   precedence.
+ * - Unknown or invalid options throw a `CacheConfigError` at once.
  *
  * **Gotchas**
  *
- * A prefix costs a look at one more tag with every operation on entries: for a write or a lease that is a request of
- * its own. `size` reads all ids of the prefix.
+ * With a prefix, each operation on entries reads one more tag: for a write or a lease that is a request of its own.
+ * `size` reads all ids of the prefix.
  *
  * **Example** (Recording the calls of a store)
  *
@@ -186,7 +183,7 @@ const bytes = (name: string, input: SizeInput | undefined, otherwise: number): n
   return size!
 }
 
-// The context of the caller goes before that of the layer: spans, logs and the clock are the caller's.
+// The context of the caller takes precedence over that of the layer: spans, logs and the clock are the caller's.
 const runAround = <R>(
   store: string,
   around: NonNullable<TapStoreOptions<R>["around"]>,

@@ -19,8 +19,8 @@ import { type AnyKey, idOf, tagOf, withCaching } from "./withCaching.ts"
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * The values of the fields of one index of a key class: all fields of the index, and no others. It is `never` where the
- * class declares no index.
+ * The values of the fields of one index of a key class: exactly the fields of the index. It is `never` if the class
+ * declares no index.
  *
  * @see `Cached.invalidateWhere`
  *
@@ -52,7 +52,7 @@ type Exactly<Payload, Field extends PropertyKey> =
  *
  * **Gotchas**
  *
- * As a type of its own it does not check `where` against the indexes of the class. The functions that take targets do.
+ * The type alone does not check `where` against the indexes of the class. The functions that take targets do.
  *
  * @see `Cached.invalidateAfter`
  *
@@ -65,18 +65,17 @@ type Simple = AnyKey | { readonly tag: string } | { readonly all: AnyClass } | {
 
 /** Targets, each with the class of its `where`, which the compiler infers. */
 export type List<Cs extends ReadonlyArray<unknown>> =
-  // On its own, or the compiler finds no common type for lists of different lengths.
+  // A separate member, because the compiler otherwise finds no common type for lists of different lengths.
   | ReadonlyArray<Simple>
   | { readonly [I in keyof Cs]: Target<Cs[I]> }
 
-/** One target or several. */
 export type OneOrMore<C, Cs extends ReadonlyArray<unknown>> = Target<C> | List<Cs>
 
 // ---------------------------------------------------------------------------------------------------------------------
 // From targets to what the cache is asked
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Targets as the cache stores them. */
+/** Targets as ids, tags and patterns. */
 interface Stored {
   readonly ids: Array<string>
   readonly tags: Array<string>
@@ -85,7 +84,7 @@ interface Stored {
   patternLike: string | undefined
 }
 
-/** A checked target. Ids are made when it runs: a schema may refer to a class that is not defined yet. */
+/** A checked target. Makes ids when it runs, because a schema may refer to a class that is not defined yet. */
 type Parsed = (stored: Stored) => void
 
 const parsers: { readonly [kind: string]: (given: never) => Parsed } = {
@@ -125,7 +124,7 @@ const parseOne = (target: unknown): Parsed => {
   )
 }
 
-/** Checks targets. Throws a `CacheConfigError` for the first one that cannot be used. */
+/** Checks targets. Throws a `CacheConfigError` for the first invalid one. */
 export const parse = (targets: Iterable<unknown>): ReadonlyArray<Parsed> => {
   // A string is iterable too: its letters would be the keys.
   if (typeof targets === "object" && targets !== null && Symbol.iterator in targets) {
@@ -134,17 +133,17 @@ export const parse = (targets: Iterable<unknown>): ReadonlyArray<Parsed> => {
   throw mistake("The targets of an invalidation are no list: pass a list, or the one target to Cached.invalidate")
 }
 
-/** As `parse`, of one target or a list. */
+/** Like `parse`, for one target or a list. */
 export const parseGiven = (given: unknown): ReadonlyArray<Parsed> => parse(Array.isArray(given) ? given : [given])
 
-/** Makes the ids and tags. Throws a `CacheConfigError` for a key with a value that is not of its field's type. */
+/** Makes the ids and tags. Throws a `CacheConfigError` for a key with a value that does not fit its field. */
 export const toStored = (targets: ReadonlyArray<Parsed>): Stored => {
   const stored: Stored = { ids: [], tags: [], globs: [], patternLike: undefined }
   for (const add of targets) add(stored)
   return stored
 }
 
-/** Carries out the invalidation of targets. */
+/** Invalidates targets. */
 export const invalidateTargets = (stored: Stored): Effect.Effect<void, never, Caching> =>
   withCaching((caching, policy) => {
     const { globs, ids, patternLike, tags } = stored
@@ -167,8 +166,8 @@ const warnOfPatternLike = (caching: Cache, key: string): void =>
   )
 
 /**
- * Invalidates by a pattern, to its end. A store that cannot be scanned must not fail the effect that the invalidation
- * follows: that has happened.
+ * Invalidates by a pattern, to its end. A store that cannot be scanned must not fail the effect before it, which has
+ * run.
  */
 const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob): Effect.Effect<void> =>
   Effect.catch(Stream.runDrain(caching.perform(Operations.invalidateMatching, glob)), (error) => {
@@ -186,14 +185,13 @@ const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob)
 // Classes, indexes, patterns
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** The description of a key class. */
 export const infoOf = (what: string, keyClass: AnyClass | undefined): KeyInfo => {
   const info = (keyClass as { readonly prototype?: { readonly "~class"?: KeyInfo } } | undefined)?.prototype?.["~class"]
   if (info !== undefined) return info
   throw mistake(`${what} got no key class: pass a class made with CacheKey.Class`)
 }
 
-/** Gives the tag of the keys of a class with these values. Throws a `CacheConfigError` for values of another type. */
+/** The tag of a class's keys with these values. Throws a `CacheConfigError` for values that do not fit. */
 export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: object | undefined): () => string => {
   const info = infoOf(what, keyClass)
   if (typeof fields !== "object" || fields === null) {
@@ -210,7 +208,7 @@ export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: o
   }
 }
 
-/** A pattern, compiled. */
+/** Compiles a pattern. */
 export const globOf = (what: string, pattern: string): Glob.Glob => {
   if (typeof pattern === "string" && pattern !== "") return Glob.make(pattern)
   throw mistake(`${what} got no pattern: pass one like "user:*"`)

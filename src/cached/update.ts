@@ -1,5 +1,5 @@
 /**
- * Read, change, write: one entry by a function of what there is, without losing what others write meanwhile.
+ * Atomic read, change and write of an entry, without losing concurrent writes.
  *
  * @since 0.1.0
  */
@@ -31,57 +31,57 @@ import { type AnyKey, type CodecsOf, idOf, valueFor, type ValueOf, withCaching }
  */
 export interface UpdateOptions<out A = unknown> extends Pick<SetOptions<A>, "etag" | "copy"> {
   /**
-   * How long the new value is served, from the update on; `"Infinity"` is for ever.
+   * How long the new value is served, from the update on. `"Infinity"` is for ever.
    *
-   * @default what is left to the value that is changed; for a new one as `Cached.set`
+   * @default the rest of the changed value's lifetime; for a new one as `Cached.set`
    */
   readonly ttl?: Ttl.Input | undefined
   /**
-   * Whether `ttl` is for a new entry only, and a value that is changed has what is left to it.
+   * Whether `ttl` is for a new entry only, and a changed value keeps the rest of its lifetime.
    *
-   * @default `false` beside a `ttl`
+   * @default `false` with a `ttl`
    */
   readonly keepTtl?: boolean | undefined
   /**
-   * Tags of the entry, in place of those that it had, and of the `tags` of its key class.
+   * Tags of the entry, instead of its previous tags and the `tags` of its key class.
    *
-   * @default those that it had, and those of the key
+   * @default its previous tags, and those of the key
    */
   readonly tags?: ReadonlyArray<string> | undefined
 }
 
-/** A method: the value of a string key is `unknown`, and a function may say what it takes. */
+/** A method: the value of a string key is `unknown`, and a function may declare its parameter type. */
 type Change<A, B, E, R> = {
   change(current: Option.Option<A>): Option.Option<B> | Effect.Effect<Option.Option<B>, E, R>
 }["change"]
 
 /**
- * Changes the entry of a key by a function of its value, and answers the new one. No write of others is lost: where one
- * comes in between, the function is called again, with what they have written.
+ * Changes the entry of a key by a function of its value, and returns the new one. No concurrent write is lost: after
+ * one, the function is called again with the new value.
  *
  * **When to use**
  *
- * Use for a value that several fibers or processes change: a set, a list, a basket. For a number there are counters
- * (`Cached.increment`), and for several keys at once transactions.
+ * Use for a value that several fibers or processes change: a set, a list, a shopping cart. For numbers there are
+ * counters (`Cached.increment`), and for several keys at once transactions.
  *
  * **Details**
  *
- * - The function gets `Option.none()` where there is no value (none within its `ttl`, or a stored failure). It answers the
- *   new value, or an effect of it. `Option.none()` removes the entry; the option that it was given leaves it as it is.
- * - Read and write are one atomic step across processes too, where they share the store: the write is a compare and set,
- *   as that of `Cached.set` with `ifUnchanged`. What a load of the key that is running brings is not stored.
- * - Updates of one key in one process go one after the other. One whose function takes longer than a second lets the
- *   others pass, and is tried again where they have changed the entry.
- * - After 30 tries, with pauses of up to 250 ms, it fails with `UpdateConflict`. A store that fails is a `StoreError`: then
- *   it is not known what there is. A failure of the function's effect, or its interruption, changes nothing.
- * - Inside of `Transaction.run` it is a part of the transaction, and others are noticed at the commit.
- * - Under a policy that does not write (`CachePolicy.readOnly`, `bypass`) the function is called and its answer given,
- *   and nothing is stored. Policies do not concern what it is called with.
+ * - The function gets `Option.none()` if there is no value (none within its `ttl`, or a stored failure). It returns the
+ *   new value, or an effect of it. `Option.none()` removes the entry. Returning the given option leaves it unchanged.
+ * - Read and write are one atomic step, across all processes that share the store: the write is a compare and set, like
+ *   `Cached.set` with `ifUnchanged`. The result of a running load of the key is not stored.
+ * - Updates of one key in one process run one at a time. If a function takes longer than a second, the others proceed,
+ *   and it is tried again if they have changed the entry.
+ * - After 30 tries, with pauses of up to 250 ms, it fails with `UpdateConflict`. A failing store is a `StoreError`,
+ *   because the current value is then unknown. A failure or interruption of the function's effect changes nothing.
+ * - Inside `Transaction.run` it is part of the transaction, and conflicts are detected at the commit.
+ * - Under a policy that does not write (`CachePolicy.readOnly`, `bypass`) the function is called and its result
+ *   returned, but nothing is stored. Policies do not affect its argument.
  *
  * **Gotchas**
  *
- * - The function may be called several times. It has to answer a new value, and not to change the one it gets.
- * - It must not update its own key: that dies with a `CacheConfigError`, for each would wait for the other.
+ * - The function may be called several times. It must return a new value and not change the given one.
+ * - It must not update its own key, which dies with a `CacheConfigError` instead of a deadlock.
  *
  * **Example** (Adding to a list)
  *
@@ -153,15 +153,15 @@ interface Updating {
   readonly change: AnyChange
   readonly options: UpdateOptions
   readonly setting: Setting
-  /** whether the policy lets it write */
+  /** Whether the policy allows writes. */
   readonly writes: boolean
-  /** the update in whose function this one is */
+  /** The update around this one. */
   readonly around: Updating | undefined
-  /** whether the effect of its function runs */
+  /** Whether the effect of its function is running. */
   isOpen: boolean
 }
 
-/** The update in whose function a fiber is. */
+/** The update in whose function a fiber runs. */
 const Around = Context.Reference<Updating | undefined>("effect-cached/Cached/update", {
   defaultValue: () => undefined
 })
@@ -170,7 +170,7 @@ const Around = Context.Reference<Updating | undefined>("effect-cached/Cached/upd
 // One after the other
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Updates of one key in this process. Without it a thousand at once would be tried half a million times. */
+/** Serializes updates of one key in this process. Otherwise a thousand at once would take half a million tries. */
 interface Turns {
   readonly semaphore: Semaphore.Semaphore
   users: number
@@ -201,8 +201,8 @@ const inTurn = (self: Updating): Effect.Effect<AnyOption, unknown, any> => {
 }
 
 /**
- * The effect of a function. Its turn ends when it takes long: what it waits for may be an update of the same key, by a
- * load for example, and then each would wait for the other.
+ * Runs the effect of a function. Its turn ends if it takes long: it may wait for an update of the same key, through a
+ * load for example, which would be a deadlock.
  */
 const answerOf = (
   self: Updating,
@@ -225,7 +225,7 @@ const answerOf = (
 // One update
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Reads, changes and writes, until the write finds what was read. */
+/** Reads, changes and writes until the write finds the value that was read. */
 const updated = Effect.fnUntraced(function*(
   self: Updating,
   leave: Effect.Effect<void>
@@ -259,14 +259,14 @@ const pause = (tries: number): Effect.Effect<void> =>
 
 type Current = NonNullable<Effect.Success<ReturnType<typeof Operations.current.over>>>
 
-/** Writes unless another writer came first, and answers whether it wrote. */
+/** Writes unless another writer came first, and returns whether it wrote. */
 const write = (
   { caching, key, options, setting }: Updating,
   { condition, entry }: Current,
   before: AnyOption,
   after: AnyOption
 ): ReturnType<typeof setOne> => {
-  // A removal under a condition: what is there ends now.
+  // A conditional removal: the entry expires now.
   if (Option.isNone(after)) {
     const value = Option.getOrThrow(before)
     return setOne(caching, [key, value], { ...setting, condition, ttlMillis: 0, keepTtl: false })
@@ -280,7 +280,7 @@ const write = (
   })
 }
 
-/** Those of the key and of the entry, without those that every entry of the key has. */
+/** Tags of the key and of the entry, without those that every entry of the key has. */
 const ownTags = (key: AnyKey, tags: ReadonlyArray<string>): ReadonlyArray<string> => {
   const structural = tagsWith(key, [])
   return Array.from(new Set([...tagsOf(key), ...tags])).filter((tag) => !structural.includes(tag))

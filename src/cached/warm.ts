@@ -1,5 +1,5 @@
 /**
- * Filling a cache ahead of its readers, and keeping entries fresh without them.
+ * Fills a cache ahead of its readers, and keeps entries fresh without them.
  *
  * @since 0.1.0
  */
@@ -33,11 +33,11 @@ type ServicesOf<F extends AnyCached> = Effect.Services<ReturnType<F>>
  * @since 0.1.0
  */
 export interface WarmProgress {
-  /** How many payloads were read, from the cache or by a load. */
+  /** The payloads read, from the cache or by a load. */
   readonly done: number
-  /** How many payloads could not be loaded. */
+  /** The payloads that could not be loaded. */
   readonly failed: number
-  /** How many payloads there are. */
+  /** The number of payloads. */
   readonly total: number
 }
 
@@ -49,7 +49,7 @@ export interface WarmProgress {
  */
 export interface WarmOptions {
   /**
-   * How many loads run at once; of a function of many, how many calls.
+   * How many loads run at once, or for a function of many, how many calls.
    *
    * @default 16
    */
@@ -72,7 +72,7 @@ export interface WarmOptions {
  * **Details**
  *
  * - Cached results are not loaded again.
- * - There is one element after each read, or after each call of a function of many, and none for no payloads.
+ * - Emits one element after each read, or after each call of a function of many, and none without payloads.
  * - A load that fails is counted, logged at debug level, and stops nothing. A wrong option or a closed cache ends the
  *   stream with its defect.
  *
@@ -127,7 +127,7 @@ export const warm = <F extends AnyCached>(
   })
 }
 
-/** Throws for what is no cached function. */
+/** Throws for a value that is not a cached function. */
 const checkCached = (name: string, self: unknown, others: string): void => {
   if (typeof self === "function" && "key" in self && "refresh" in self) return
   throw mistake(
@@ -144,7 +144,7 @@ const count = (name: string) =>
 
 const warmOptions: Checks<WarmOptions> = { concurrency: count("concurrency"), chunk: count("chunk") }
 
-/** How many payloads of a part could not be read. */
+/** The number of payloads of a part that could not be read. */
 const failuresOf = <F extends AnyCached>(
   self: F,
   part: ReadonlyArray<PayloadOf<F>>
@@ -177,14 +177,14 @@ const failedOf = <A>(part: ReadonlyArray<A>, exit: Exit.Exit<unknown, unknown>):
     ? part
     : part.filter((_, i) => Exit.isFailure((exit.value as ReadonlyArray<Exit.Exit<unknown, unknown>>)[i]!))
 
-/** The first keys of payloads, for a line of the log. */
+/** The first keys of payloads, for a log line. */
 const namesOf = (self: AnyCached, payloads: ReadonlyArray<unknown>): string => {
   const names = payloads.slice(0, Defaults.warm.named).map((payload) => `"${nameOf(self, [payload])}"`).join(", ")
   const left = payloads.length - Defaults.warm.named
   return left > 0 ? `${names} and ${left} more` : names
 }
 
-/** Whether the next read would end in the same way. */
+/** Whether the next read would fail in the same way. */
 const isHopeless = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.some((reason) =>
     Cause.isDieReason(reason) &&
@@ -194,8 +194,8 @@ const isHopeless = (cause: Cause.Cause<unknown>): boolean =>
 const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idOf(self.key(first))
 
 /**
- * Keeps a result fresh for as long as the scope is open: reads it at once, then loads it again by a schedule, whether
- * it is read or not.
+ * Keeps a result fresh while the scope is open: reads it at once, then loads it again by a schedule, whether or not it
+ * is read.
  *
  * **When to use**
  *
@@ -205,7 +205,7 @@ const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idO
  *
  * - It runs in the background, until the scope closes or the schedule ends. To have the value before the next step,
  *   read it.
- * - One load runs at a time. It follows a refresh that runs, as under `CachePolicy.refresh`.
+ * - One load runs at a time. It follows a running refresh, as under `CachePolicy.refresh`.
  * - A failed load keeps the old value and counts among `loadFailures`. The first failure is logged as a warning, the
  *   next ones only after a load has succeeded.
  * - For a function of many the payload is the list of payloads.

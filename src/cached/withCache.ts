@@ -1,5 +1,5 @@
 /**
- * Several caches in one program: which effect uses which.
+ * Several caches in one program: selects the cache of an effect.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ import { cacheOf } from "../internal/engine/boundCache.ts"
 import { mistake } from "../internal/options/options.ts"
 
 /**
- * The type of an effect, a stream or a function after {@link withCache}: it needs that cache in place of `Caching`.
+ * The type of an effect, a stream or a function after {@link withCache}: it needs that cache instead of `Caching`.
  *
  * @category models
  * @since 0.1.0
@@ -35,15 +35,15 @@ type Usable =
   | ((...args: any) => unknown)
 
 /**
- * Makes an effect, a stream or a function use a cache of its own (see `CacheLayer.named`) in place of the program's.
+ * Makes an effect, a stream or a function use its own cache (see `CacheLayer.named`) instead of the program's.
  *
  * **Details**
  *
- * - It applies to everything that is cached in an effect: combinators, operations, invalidations, and the loads with
- *   what they read. An inner `withCache` goes before an outer one.
- * - A function that gives effects or streams belongs to that cache, wherever it is called. So do `invalidate` and
- *   `refresh` of what `Cached.fn`, `recursive` and `many` make.
- * - It throws a `CacheConfigError` at once if `cache` is no service.
+ * - It applies to everything cached in an effect: combinators, operations, invalidations, and loads with their reads.
+ *   An inner `withCache` takes precedence over an outer one.
+ * - A function that returns effects or streams belongs to that cache, wherever it is called. So do `invalidate` and
+ *   `refresh` of functions made by `Cached.fn`, `recursive` and `many`.
+ * - Throws a `CacheConfigError` at once if `cache` is not a service.
  *
  * **Example** (Using two caches)
  *
@@ -109,7 +109,7 @@ interface Change {
 
 const changes = new WeakMap<Shape, Change>()
 
-/** Keeps the last context of a cache: the cache recognizes the context of the last read, and what it found in it. */
+/** Keeps the last context of a cache, which the cache recognizes together with its findings. */
 const provideCache = (from: Context.Context<never>, cache: Shape): Context.Context<never> => {
   const last = changes.get(cache)
   if (last?.from === from) return last.to

@@ -1,4 +1,4 @@
-/** Helpers of the language: they ask the cache of the context, and check keys and tags. */
+/** Helpers of operations: get the cache of the context, and check keys and tags. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -19,7 +19,7 @@ export type ValueOf<K> = K extends string ? unknown : Success<K>
 
 export type CodecsOf<K> = K extends string ? never : Services<K>
 
-/** The context that was asked last, and the cache in it. */
+/** The last context used, and its cache. */
 let lastContext: Context.Context<never> | undefined
 let lastCache: Cache | undefined
 
@@ -29,14 +29,14 @@ const forget = (): void => {
 }
 
 /**
- * The cache of a fiber's context. Throws where there is none. Kept for the next read, because many have the same
- * context and a look-up costs a tenth of a hit; not beyond what runs now, or a program that waits would keep its last
- * reader's context.
+ * The cache of a fiber's context. Throws if there is none. Kept for the next read, because many have the same context
+ * and a lookup costs a tenth of a hit. Dropped at the end of the turn, so that an idle program does not retain a
+ * context.
  */
 export const cacheOfFiber = (fiber: Fiber.Fiber<any, any>): Cache =>
   fiber.context === lastContext ? lastCache! : look(fiber.context)
 
-// Apart, so that a hit has the few instructions before it inlined.
+// A separate function, so that the few instructions of the fast path are inlined.
 const look = (context: Context.Context<never>): Cache => {
   const cache = cacheIn(context)
   if (lastContext === undefined) queueMicrotask(forget)
@@ -60,7 +60,7 @@ export const withCaching = <A, E = never, R = never>(
 ): Effect.Effect<A, E, R | Caching> =>
   Effect.withFiber<A, E, R | Caching>((fiber) => f(cacheOfFiber(fiber), fiber.getRef(Current)))
 
-/** As `withCaching`, for an operation that is a stream. */
+/** Like `withCaching`, for an operation that is a stream. */
 export const streamWithCaching = <A, E, R = never>(
   f: (caching: Cache, policy: Policy.Policy) => Stream.Stream<A, E, R>
 ): Stream.Stream<A, E, R | Caching> =>
@@ -77,13 +77,13 @@ export const checked = <K extends AnyKey>(key: K): K => {
 
 export const idOf = (key: AnyKey): string => idOfKey(checked(key))
 
-/** A tag as the cache stores it. */
+/** Escapes a tag for the cache. */
 export const tagOf = (tag: string): string => {
   if (typeof tag === "string") return escapeTag(tag)
   throw mistake(`A tag cannot be ${String(tag)}: pass a string`)
 }
 
-/** The tags as the cache stores them. */
+/** Escapes tags for the cache. */
 export const tagsOf = (tags: ReadonlyArray<string>): ReadonlyArray<string> => {
   if (Array.isArray(tags)) return tags.map(tagOf)
   throw mistake("The tags are no list: pass a list of strings")

@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Caching from "../Caching.ts"
 
 /**
- * A layer that caches nothing: every effect runs as if it were not wrapped.
+ * A layer that caches nothing: every effect runs unwrapped.
  *
  * **When to use**
  *

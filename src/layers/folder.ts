@@ -10,7 +10,7 @@ interface FolderOptions {
   readonly trustFolder?: boolean | undefined
 }
 
-/** The check of each option. The sizes are checked together, with `sizesOf`. */
+/** The checks of the options. Sizes are checked together, with `sizesOf`. */
 export const folderOptions: Checks<FolderOptions> = {
   directory: (directory, layer) => checkDirectory(layer, directory),
   maxSize: () => {},
@@ -18,7 +18,6 @@ export const folderOptions: Checks<FolderOptions> = {
   trustFolder: (given, layer) => void trustOf(layer, given)
 }
 
-/** The options of the store that are given. */
 export const storeOptions = (
   layer: string,
   { directory, maxSize, maxValue, trustFolder }: FolderOptions,

@@ -13,7 +13,7 @@ interface Folder {
   readonly trustFolder?: boolean | undefined
 }
 
-/** Provides both. Their files are created with their first use: most programs need neither. */
+/** Provides both. Their files are created on first use, because most programs need neither. */
 export const folderParts = (folder: Folder): Layer.Layer<never, StoreError> =>
   Layer.effectContext(lockAndGuards({ lock: lock(folder), guards: guards(folder) }))
 
@@ -22,14 +22,14 @@ const options = ({ directory, trustFolder }: Folder) => ({
   ...trustFolder === undefined ? {} : { trustFolder }
 })
 
-/** Loads a module now, where the working directory is that of the cache. */
+/** Loads a module now, while the working directory is that of the cache. */
 const load = <Module>(module: () => Promise<Module>): Effect.Effect<Module, StoreError> =>
   Effect.tryPromise({
     try: module,
     catch: (cause) => new StoreError({ store: "sqlite", operation: "open", reason: "Unsupported", cause })
   })
 
-/** Opens something with its first use, until the scope closes. */
+/** Opens a resource on first use, until the scope closes. */
 const onFirstUse = <A, E>(open: Effect.Effect<A, E, Scope.Scope>, scope: Scope.Scope): Effect.Effect<A, E> => {
   let opened: A | undefined
   return Effect.suspend(() =>

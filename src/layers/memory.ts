@@ -17,7 +17,7 @@ import { checkMemory, type MemoryOptions } from "./options.ts"
  *
  * **Details**
  *
- * Throws a `CacheConfigError` for an option that it does not know or cannot use.
+ * Throws a `CacheConfigError` for an unknown or invalid option.
  *
  * **Example** (Bounding the number of entries)
  *

@@ -9,10 +9,10 @@ import * as Layer from "effect/Layer"
 import { CacheConfigError } from "../CacheError.ts"
 import * as Caching from "../Caching.ts"
 
-/** the service of each cache */
+/** The service of each cache. */
 const services = new WeakMap<Caching.Shape, Context.Key<any, Caching.Shape>>()
 
-/** what a program has built, by name */
+/** The services built by a program, by name. */
 const built = new WeakMap<Layer.MemoMap, Map<string, Context.Key<any, Caching.Shape>>>()
 
 /**
@@ -20,20 +20,20 @@ const built = new WeakMap<Layer.MemoMap, Map<string, Context.Key<any, Caching.Sh
  *
  * **When to use**
  *
- * Use for a second cache beside the first, with its own store, size and rules.
+ * Use for another cache with its own store, size and rules.
  *
  * **Details**
  *
- * - `Cached.withCache` says which effects use it.
+ * - `Cached.withCache` selects the effects that use it.
  * - Other services of the layer (of `CacheReactivity.layer`, of a `RecordingCache`) are still provided.
- * - Throws a `CacheConfigError` for a name that is no service and a cache that is no layer.
+ * - Throws a `CacheConfigError` for a name that is not a service or a cache that is not a layer.
  *
  * **Gotchas**
  *
- * Each name needs a layer of its own: call `CacheLayer.memory()` once for each. A layer is built once, so one layer
- * under two names would be one cache; it dies with a `CacheConfigError` when it is built. Two services with the same
- * name (the text in `Context.Service`) are one for Effect: where both are provided, each gets the cache that was provided
- * last. A program that builds both is warned.
+ * Each name needs its own layer: call `CacheLayer.memory()` once for each. A layer is built once, so one layer under
+ * two names would be one cache. It dies with a `CacheConfigError` when it is built. Two services with the same name
+ * (the text in `Context.Service`) are one for Effect: if both are provided, both get the cache that was provided last.
+ * A program that builds both is warned.
  *
  * **Example** (Caching pages apart from everything else)
  *
@@ -67,7 +67,7 @@ export const named = <Self, Out, E, R>(
   if (!isLayer) {
     throw new CacheConfigError({ message: `CacheLayer.named gives "${name.key}" a layer, like CacheLayer.memory()` })
   }
-  // its second type says that it provides a cache
+  // The type of `cache` says that it provides a cache.
   const layer = Layer.flatMap(
     cache as Layer.Layer<Out | Caching.Caching, E, R>,
     (built) =>
@@ -81,7 +81,7 @@ export const named = <Self, Out, E, R>(
   )
 }
 
-/** Warns of another service of the same name, beside this one or around it. */
+/** Warns of another service with the same name, provided together with this one or around it. */
 const meet = (memoMap: Layer.MemoMap, name: Context.Key<any, Caching.Shape>): Effect.Effect<void> =>
   Effect.contextWith((context: Context.Context<never>) => {
     const around = Context.getOrUndefined(context as Context.Context<unknown>, name)
@@ -106,7 +106,7 @@ const give = (service: Context.Key<any, Caching.Shape>, shape: Caching.Shape): E
       })
     )
   }
-  // a cache that caches nothing may have many names
+  // A disabled cache may have many names.
   if (shape !== Caching.disabled) services.set(shape, service)
   return Effect.succeed(shape)
 }

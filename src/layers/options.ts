@@ -63,8 +63,8 @@ export interface MemoryOptions {
    */
   readonly capacity?: number | undefined
   /**
-   * The largest total weight of the entries in memory, instead of `capacity`: a number, or a size like `"100 MB"`. It needs
-   * a `weigher`.
+   * The largest total weight of the entries in memory, instead of `capacity`: a number, or a size like `"100 MB"`. It
+   * needs a `weigher`.
    *
    * @default none: entries are counted
    */
@@ -94,9 +94,9 @@ export interface MemoryOptions {
    */
   readonly refresh?: RefreshOptions | undefined
   /**
-   * The inheritance from cached values read during a load. `"life"`: the entry expires no later than the earliest of them.
-   * `"changes"`: also when any of them is invalidated. `"age"`: its life counts from the birth of the oldest of them.
-   * `"refuse"`: it is not stored. `false`: nothing. A read may override it.
+   * The inheritance from cached values read during a load. `"life"`: the entry expires no later than the earliest of
+   * them. `"changes"`: also when any of them is invalidated. `"age"`: its life counts from the birth of the oldest of
+   * them. `"refuse"`: it is not stored. `false`: nothing. A read may override it.
    *
    * @default `"life"`
    */
@@ -122,9 +122,9 @@ export interface MemoryOptions {
    */
   readonly shutdownTimeout?: Ttl.Input | undefined
   /**
-   * `"private"`: each reader loads for itself, and neither joins nor is held up by another; its result is shared once
-   * it is stored. Refreshes are handed to `CachePolicy.WaitUntil`, and without it there are none. For Workers, where
-   * one request may not wait for another.
+   * `"private"`: each reader runs its own load, which neither joins nor delays another. Its result is shared once it is
+   * stored. Refreshes are handed to `CachePolicy.WaitUntil`, and without it there are none. For Workers, where one
+   * request may not wait for another.
    *
    * @default `"shared"`
    */
@@ -132,7 +132,7 @@ export interface MemoryOptions {
 }
 
 /**
- * Options of every layer over a store, beside those of all layers.
+ * Options of every layer over a store, in addition to those of all layers.
  *
  * @category options
  * @since 0.1.0
@@ -152,27 +152,27 @@ export interface LayerOptions extends MemoryOptions {
    */
   readonly storeTimeout?: Ttl.Input | undefined
   /**
-   * How long a load holds its cross-process lease; it is renewed while the load runs.
+   * How long a load holds its cross-process lease, which is renewed while the load runs.
    *
    * @default 5 seconds
    */
   readonly lease?: Ttl.Input | undefined
   /**
-   * How long loads wait for the load of another process that is alive. After that time one of all processes loads
-   * beside it, and one more after each further such time. A process that has died is replaced at the end of its lease.
+   * How long loads wait for a live load of another process. After each such time, one of all waiting processes loads as
+   * well. A process that has died is replaced at the end of its lease.
    *
    * @default none: as long as the other process renews its lease
    */
   readonly wait?: Ttl.Input | undefined
   /**
-   * How long a load renews its lease. After that another process may take over, so that a load that hangs does not keep
+   * How long a load renews its lease. After that another process may take over, so that a hanging load does not block
    * its key for ever.
    *
    * @default 10 minutes
    */
   readonly maxLoad?: Ttl.Input | undefined
   /**
-   * How long memory is trusted while changes by other processes cannot be read; under `CachePolicy.strict` not at all.
+   * How long memory is trusted while changes of other processes cannot be read. Under `CachePolicy.strict` not at all.
    *
    * @default 10 seconds
    */
@@ -183,7 +183,7 @@ type Refresh = Caching.MakeOptions["refresh"]
 
 /**
  * The effect of each option on a cache, or on its refreshes: an option without its part does not compile. `name` is its
- * name in errors. The order counts: a later part replaces the result of an earlier one.
+ * name in errors. A later part overrides an earlier one.
  */
 type Parts<O, Made> = {
   readonly [Name in keyof O]-?: (given: NonNullable<O[Name]>, name: string, layer: string) => Partial<Made>
@@ -229,7 +229,7 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
   defaults: (given, name) => {
     refuseUnknown(name, given, Object.keys(readDefaults))
     within(name, () => checkAll(name, given, readDefaults))
-    // Each by its name: of an instance of a class a copy has no getters.
+    // By name, because a spread copy of a class instance has no getters.
     const names = Object.keys(readDefaults) as Array<keyof ReadDefaults>
     return { readDefaults: Object.fromEntries(names.map((name) => [name, given[name]])) }
   },
@@ -240,7 +240,7 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
   }
 }
 
-// A call and no spread: bundlers leave it out where it is not used.
+// A call instead of a spread, which bundlers can drop where it is unused.
 const layerParts: Parts<LayerOptions, Caching.MakeOptions> = Object.assign(
   {},
   memoryParts,
@@ -291,7 +291,7 @@ export const checkMemory = (given: MemoryOptions | undefined): Caching.MakeOptio
   return made(options, memoryParts, { defaults: Caching.defaults, layer, prefix: "" })
 }
 
-/** The options of a layer over a store; `own` checks those that only this layer has. */
+/** The options of a layer over a store. `own` checks those specific to this layer. */
 export const checkLayer = <O extends LayerOptions>(
   layer: string,
   given: O | undefined,
@@ -307,7 +307,7 @@ export const checkLayer = <O extends LayerOptions>(
 
 const bounds = "capacity bounds entries, maxWeight with Weigher.bytes their size."
 
-/** What other caches name otherwise. */
+/** Hints for options that other caches name differently. */
 const homes = { max: bounds, maxSize: bounds, ttl: "strategy says how long entries live." }
 
 /** A bound is a number of entries, or a weight with a weigher. */

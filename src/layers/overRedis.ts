@@ -1,4 +1,4 @@
-/** A cache, a lock and a guard store over one connection to Redis. The client is loaded when the layer is built. */
+/** A cache, a lock and a guard store over one connection to Redis. Loads the client when the layer is built. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -10,7 +10,7 @@ import { Store } from "../ports/store.ts"
 import { lockAndGuards } from "./lockAndGuards.ts"
 import { overStore } from "./overStore.ts"
 
-/** Names options whose values are checked elsewhere, together. */
+/** Lists options whose values are checked together elsewhere. */
 export const unchecked = <O>(names: ReadonlyArray<string>): Checks<O> =>
   Object.fromEntries(names.map((name) => [name, () => {}])) as unknown as Checks<O>
 

@@ -16,8 +16,7 @@ import { checkLayer, type LayerOptions } from "./options.ts"
  *
  * **Details**
  *
- * The serializer is taken from the reference `Serializer`. Throws a `CacheConfigError` for an option that it does not
- * know or cannot use.
+ * Takes the serializer from the reference `Serializer`. Throws a `CacheConfigError` for an unknown or invalid option.
  *
  * **Example** (Reading every value from the store)
  *
@@ -42,7 +41,7 @@ export const layerWith = (options?: LayerOptions): Layer.Layer<Caching.Caching, 
 
 export const overStore = (checked: Caching.MakeOptions): Layer.Layer<Caching.Caching, never, Store> => {
   const layers = new WeakMap<Store, Layer.Layer<Caching.Caching>>()
-  // A memo map knows what was built by its layer alone: each store needs a layer of its own.
+  // A memo map identifies builds by layer only, so each store needs its own layer.
   const over = (store: Store): Layer.Layer<Caching.Caching> => {
     const layer = layers.get(store) ?? Layer.effect(
       Caching.Caching,

@@ -23,7 +23,7 @@ export interface RedisClusterOptions extends LayerOptions, ClusterOptions {}
  *
  * **Details**
  *
- * As `redis`. All keys of one id are on one master; masters that are replaced, and slots that move, are followed.
+ * Like `redis`. All keys of one id are on one master. Replaced masters and moving slots are followed.
  *
  * **Example** (Sharing results over a cluster)
  *

@@ -22,7 +22,7 @@ import { refuseUnknown } from "../internal/options/options.ts"
  */
 export interface HeapLimitOptions {
   /**
-   * the share of the heap's limit (that of `--max-old-space-size`) that may be in use after a collection before memory shrinks
+   * The share of the heap's limit (`--max-old-space-size`) in use after a collection, above which memory shrinks.
    *
    * @default 0.8
    */
@@ -32,25 +32,26 @@ export interface HeapLimitOptions {
 type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
 
 /**
- * Lets the memory of a cache shrink while the heap of the process is almost full: a cache that is too large for its process
- * then costs misses, and not the process.
+ * Lets the memory of a cache shrink while the heap of the process is almost full, so that a cache that is too large
+ * costs misses instead of the process.
  *
  * **When to use**
  *
- * Use as a last resort, beside a `capacity` or `maxWeight` that fits. Values of very different sizes are better bounded by
+ * Use as a last resort, in addition to a fitting `capacity` or `maxWeight`. For values of very different sizes, prefer
  * `maxWeight`.
  *
  * **Details**
  *
- * - The heap is looked at when all of it was collected, so there is no timer, and a cache at rest does nothing.
- * - Above the limit memory gets a bound of half of what it holds: entries leave that the policy says, a few a turn. Below nine
- *   tenths of the limit the bound doubles with each collection, up to what it was. The first time is logged as a warning.
- * - `Cached.resize` meanwhile is not undone.
+ * - The heap is checked after each full collection, so there is no timer, and an idle cache does nothing.
+ * - Above the limit, memory is bounded to half of its content: the policy evicts entries, a few per turn. Below nine
+ *   tenths of the limit, the bound doubles with each collection, up to its previous value. The first time is logged as
+ *   a warning.
+ * - A `Cached.resize` in the meantime is not undone.
  *
  * **Gotchas**
  *
- * Only in Node: elsewhere the layer dies when it is built. A program that fills its heap faster than it is collected, or with
- * something else than this cache, runs out of it all the same.
+ * Only in Node: elsewhere the layer dies when it is built. A program still runs out of memory if it fills its heap
+ * faster than it is collected, or with other data.
  *
  * **Example** (Shrinking rather than failing)
  *

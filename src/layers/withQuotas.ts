@@ -14,8 +14,8 @@ import * as Operations from "../internal/engine/operationTable.ts"
 import { bytesIn, type SizeInput } from "../internal/options/size.ts"
 
 /**
- * What the entries of key classes may take of memory at most, by the name of the class: so many entries, or so much weight,
- * also as a size like `"10 MB"`, where the layer has a `maxWeight`.
+ * The upper bounds of key classes in memory, by name of the class: a number of entries, or a weight (also as a size
+ * like `"10 MB"`) if the layer has a `maxWeight`.
  *
  * @category models
  * @since 0.1.0
@@ -27,25 +27,25 @@ export interface Quotas {
 type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
 
 /**
- * Gives key classes a quota of the memory of a cache: one class cannot push out all others.
+ * Gives key classes a quota of a cache's memory, so that one class cannot push out all others.
  *
  * **When to use**
  *
- * Use where one class has very many keys, such as searches, and another few that matter more.
+ * Use if one class has very many keys, such as searches, and another has few that matter more.
  *
  * **Details**
  *
- * - A class has never more than its quota, and its own entries leave for what it stores: which ones says the eviction policy of
- *   the layer. Classes that are not named, and string keys, have what `capacity` or `maxWeight` leaves.
- * - A quota is a limit and no reservation: where all entries together are too many, any may leave.
- * - An entry that alone weighs more than its quota is not kept in memory.
+ * - A class never exceeds its quota: its own entries are evicted, by the layer's eviction policy. Other classes, and
+ *   string keys, share the rest of `capacity` or `maxWeight`.
+ * - A quota is a limit and not a reservation: if memory as a whole is full, any entry may leave.
+ * - An entry that is heavier than its quota is not kept in memory.
  * - Each entry of a class with a quota takes some 150 bytes more.
- * - Throws a `CacheConfigError` for a quota that is no whole number of at least 1.
+ * - Throws a `CacheConfigError` for a quota that is not an integer of at least 1.
  *
  * **Gotchas**
  *
- * It changes the cache of the layer that it is given. A layer that is also provided without it, and in use already, dies with a
- * `CacheConfigError` when it is built.
+ * It changes the cache of the given layer. A layer that is also provided without quotas, and already in use, dies with
+ * a `CacheConfigError` when it is built.
  *
  * **Example** (Keeping searches from pushing out users)
  *
@@ -78,7 +78,7 @@ export const withQuotas: {
   (given) => Layer.isLayer(given[0]),
   <Out, E, R>(cache: Layer.Layer<Out, E, R> & CacheLayer, quotas: Quotas): Layer.Layer<Out, E, R> => {
     check(quotas)
-    // what the caller changes later is not what was checked
+    // A copy, because the caller may change the object after the check.
     const own = { ...quotas }
     return Layer.tap(
       cache as Layer.Layer<Out | Caching.Caching, E, R>,

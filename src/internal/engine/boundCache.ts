@@ -10,40 +10,33 @@ import type { Request } from "./state.ts"
 
 export const TypeId = "~effect-cached/Caching"
 
-/** A cache as its users see it: a value that they pass on. `Caching.Shape` is this type. */
+/** A cache as users see it: an opaque value. `Caching.Shape` is this type. */
 interface Opaque {
   readonly [TypeId]: typeof TypeId
 }
 
-/**
- * An operation: what it does to an engine, and what a cache that caches nothing answers. Programs load the operations
- * that they call, and no others.
- */
+/** An operation: its effect on an engine, and its answer without one. Programs bundle only the operations they call. */
 export interface Operation<Args extends ReadonlyArray<any>, A> {
   readonly over: (engine: Engine.Engine, ...args: Args) => A
   readonly without: (...args: Args) => A
 }
 
-/** The parts of a cache. A wrapper around a cache passes on what it does not change. */
+/** The parts of a cache. A wrapper passes on the parts it does not change. */
 export interface Cache extends Opaque {
-  /** the strategy of `Cached.withStrategy` where it names none */
+  /** The strategy of `Cached.withStrategy` calls that name none. */
   readonly strategy: Strategy | undefined
-  /** how values are copied that are read and written by hand */
+  /** How values are copied when read or written by hand. */
   readonly copy: AnyReadOptions["copy"]
-  /** a read for an effect that is evaluated in the fiber: see `evaluate` of `read/read.ts` */
+  /** Answers a read whose effect is evaluated in the fiber: see `evaluate` of `read/read.ts`. */
   readonly read: <A, E>(fiber: Fiber.Fiber<any, any>, request: Request<A, E>) => Effect.Effect<A, E>
   readonly perform: <Args extends ReadonlyArray<any>, A>(operation: Operation<Args, A>, ...args: Args) => A
-  /** what `Cached.withCache` uses in place of another cache: inside a transaction, which is of one cache */
+  /** Wraps another cache for `Cached.withCache`. Set inside a transaction, which covers one cache only. */
   readonly beside?: ((other: Opaque) => Opaque) | undefined
 }
 
-/**
- * The operations of a cache that a user passes on. This is the one cast: only `make`, `disabled` and wrappers around
- * them make an `Opaque`, so each is a `Cache`. It costs a hit nothing.
- */
+/** The only cast of a cache: safe, because only `make`, `disabled` and wrappers of them create an `Opaque`. */
 export const cacheOf = (shape: Opaque): Cache => shape as Cache
 
-/** An engine that closes with its scope. */
 export const start = (
   options: Engine.EngineOptions,
   storeParts?: Engine.StoreParts
@@ -55,7 +48,6 @@ export const start = (
     return engine
   })
 
-/** The cache over an engine. */
 export const over = (engine: Engine.Engine): Cache => ({
   [TypeId]: TypeId,
   strategy: engine.strategy,
@@ -67,14 +59,13 @@ export const over = (engine: Engine.Engine): Cache => ({
   perform: (operation, ...args) => operation.over(engine, ...args)
 })
 
-/** A cache in memory that closes with its scope. */
 export const makeInMemory = (options: Engine.EngineOptions): Effect.Effect<Cache, never, Scope.Scope> =>
   Effect.map(start(options), over)
 
-/** Nobody asks it: nothing is stored. One of `Strategy` would have all programs load what makes it. */
+/** Never asked, because nothing is stored. A strategy of `Strategy` would add to every bundle. */
 const nothing: Strategy = { name: "nothing", decide: () => Load, lifetime: () => "skip" }
 
-/** A cache that caches nothing: every effect runs as if it were not wrapped. */
+/** A cache that stores nothing: every effect runs unwrapped. */
 export const disabled: Cache = {
   [TypeId]: TypeId,
   strategy: nothing,

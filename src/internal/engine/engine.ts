@@ -33,50 +33,45 @@ import * as KeyClasses from "./telemetry/keyClasses.ts"
 import * as Log from "./telemetry/log.ts"
 import { noCounters } from "./telemetry/telemetry.ts"
 
-/**
- * The state of one cache, as one record: each room sees the part that it declares. Every change of it is synchronous.
- */
+/** The state of one cache in one record. Each room declares the part it uses. All changes are synchronous. */
 export interface Engine extends Flights {
-  /** the strategy of `Cached.withStrategy` where it names none */
+  /** The strategy of `Cached.withStrategy` calls that name none. */
   readonly strategy: Strategy | undefined
 }
 
-/** The options of an engine. They are already checked. */
+/** The options of an engine, already validated. */
 export interface EngineOptions extends StoreTierLimits {
-  /** entries in memory, or what they may weigh; 0: no memory tier */
+  /** The maximum number or total weight of entries in memory. 0: no memory tier. */
   readonly capacity: number
-  /** `undefined`: each entry weighs 1 */
+  /** `undefined`: each entry weighs 1. */
   readonly weigher: Weigher | undefined
   readonly eviction: Eviction
-  /** whether `Cached.curve` is to be drawn */
   readonly curve: boolean
   readonly store: { readonly store: Store; readonly serializer: Serializer } | undefined
-  /** what a result takes over from values that caches served inside its load, where the read does not say it */
+  /** The default of the read option `inherit`: what a result takes over from cached values served inside its load. */
   readonly inherit: Inherit
-  /** the options of reads that do not say otherwise */
   readonly readDefaults: ReadDefaults
-  /** the strategy of `Cached.withStrategy` where it names none */
   readonly strategy: Strategy | undefined
-  /** `"private"`: each reader loads for itself */
+  /** `"private"`: each reader runs its own load. */
   readonly flights: "shared" | "private"
-  /** how long closing waits for loads with callers */
+  /** How long closing waits for loads with callers. */
   readonly shutdownMillis: number
   readonly refresh: {
     readonly concurrency: number
     readonly timeoutMillis: number
-    /** `undefined`: twice, with exponential backoff */
+    /** `undefined`: twice, with exponential backoff. */
     readonly retry: Schedule.Schedule<unknown, unknown> | undefined
   }
 }
 
-/** What an engine has where there is a store; a cache without one does not load it. */
+/** The parts of an engine over a store. Not bundled for a cache without one. */
 export interface StoreParts {
   readonly makeTier: (engine: Engine, options: EngineOptions) => StoreTier
   readonly throughStore: NonNullable<Flights["throughStore"]>
   readonly storeReads: StoreReads
 }
 
-/** Makes an engine. It does not track changes until `track`. */
+/** Makes an engine, which does not track changes before `track` is called. */
 export const make = (
   options: EngineOptions,
   context: Context.Context<never>,
@@ -90,7 +85,7 @@ export const make = (
       seed: tokens.word,
       makeCurve,
       onGone: (entry) => forgetRefresh(engine, entry),
-      // a platform that ends what a request has begun ends its timers too
+      // A platform that cancels the work of a finished request also cancels its timers.
       sweeper: options.flights === "private" || options.capacity === 0 ? undefined : makeSweeper(() => engine)
     }),
     tagEpochs: TagEpochs.make(),
@@ -137,18 +132,18 @@ export const make = (
 }
 
 /**
- * Closes the engine. It starts no new flight, interrupts flights without callers, and gives the others, and writes that
- * nobody waits for, `shutdownMillis`; then their callers die with `CacheClosed`. Within one store timeout what runs in the background
- * ends, and pending invalidations are sent once more; what is lost is logged.
+ * Closes the engine. It starts no new flight and interrupts flights without callers. Other flights, and writes without
+ * a waiting caller, get `shutdownMillis`. Their callers then die with `CacheClosed`. Background work ends within one
+ * store timeout, pending invalidations are sent once more, and losses are logged.
  */
 export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
   self.closed = true
   self.memory.sweeper?.stop()
   for (const { flights } of self.refreshing.queue) for (const flight of flights) detach(self, flight.id)
   for (const flight of self.running.all()) {
-    // what is queued behind it would start after the close
+    // A flight queued behind this one would otherwise start after the close.
     startNext(self, flight)
-    // a write whose callers did not wait for it is waited for here
+    // Wait for a write even if its callers did not.
     if (flight.callers.size === 0 && !flight.isBehind) end(self, flight)
   }
   if (self.running.size > 0 && shutdownMillis > 0) {

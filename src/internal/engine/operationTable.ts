@@ -1,4 +1,4 @@
-/** The operations of a cache: `perform` takes them. */
+/** The operations that `perform` of a cache accepts. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -37,7 +37,6 @@ import * as Log from "./telemetry/log.ts"
 import { total, withRatios } from "./telemetry/stats.ts"
 import { type EventListener, noCounters } from "./telemetry/telemetry.ts"
 
-/** A cached result and its metadata. */
 interface LookedUp extends Known {
   readonly exit: Exit.Exit<unknown, unknown>
 }
@@ -55,7 +54,7 @@ export const lookup: Operation<[key: Key], Effect.Effect<LookedUp | undefined, n
   without: () => Effect.undefined
 }
 
-/** As `lookup`; the entry has a `writeId`. */
+/** Like `lookup`, but the entry has a `writeId`. */
 export const find: Operation<[key: Key], Effect.Effect<LookedUp | undefined, never, any>> = {
   over: Lookup.find,
   without: () => Effect.undefined
@@ -77,7 +76,7 @@ export const set: Operation<
   without: () => Effect.succeed(false)
 }
 
-/** The entry that an update changes, for its first or a later try; `undefined` if nothing can be stored. */
+/** The entry that an update changes, at its first or a later try. `undefined` if nothing can be stored. */
 export const current: Operation<
   [key: Key, tries: number],
   Effect.Effect<CurrentOf.Current<LookedUp> | undefined, StoreError, any>
@@ -169,13 +168,12 @@ export const resize: Operation<[capacity: SizeInput], Effect.Effect<void>> = {
   without: () => Effect.void
 }
 
-/** Bounds the entries of key classes. */
 export const enforceQuotas: Operation<[quotas: Quotas.Quotas], void> = {
   over: Quotas.enforce,
   without: () => {}
 }
 
-/** Is told how full the heap is, and lets memory shrink. */
+/** Returns a function that takes the used share of the heap and shrinks memory accordingly. */
 export const pressureOn: Operation<[most: number], (share: number) => void> = {
   over: Pressure.pressureOn,
   without: () => () => {}
@@ -186,7 +184,6 @@ export const curve: Operation<[], ReturnType<typeof Curve.curve>> = {
   without: () => Effect.succeed({ capacity: 0, reads: 0, share: 0, points: [] })
 }
 
-/** All counters, in total and by key class. */
 const counted = (engine: Engine) => ({
   ...withRatios(total(engine)),
   evictions: engine.memory.removals.evicted,
@@ -211,31 +208,26 @@ export const stats: Operation<[], Effect.Effect<ReturnType<typeof counted>>> = {
     }))
 }
 
-/** Logs a warning, once a topic. */
 export const warnOnce: Operation<[topic: string, message: string], void> = {
   over: Log.warnOnce,
   without: () => {}
 }
 
-/** Calls the listener for every event, until the returned function is called. */
 export const listen: Operation<[listener: EventListener], () => void> = {
   over: Removals.listen,
   without: () => () => {}
 }
 
-/** Calls the listener for every entry that leaves memory, until the returned function is called. */
 export const onRemoval: Operation<[listener: (removal: Removal) => void], () => void> = {
   over: Removals.onRemoval,
   without: () => () => {}
 }
 
-/** The effect of a listener has failed. */
 export const noteCallbackFailure: Operation<[], void> = {
   over: ({ stats }) => void stats.callbackFailures++,
   without: () => {}
 }
 
-/** A place where guards keep their state has failed. */
 export const noteGuardFault: Operation<[operation: string, reason: StoreErrorReason], void> = {
   over: guardFault,
   without: () => {}

@@ -1,4 +1,4 @@
-/** Engines and caches over a store, if there is one. What only they need is reached from here alone. */
+/** Engines and caches over an optional store. Store-only code is imported from here alone. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type Cache, over, start } from "./boundCache.ts"
@@ -27,13 +27,12 @@ const partsOf = (store: NonNullable<EngineOptions["store"]>): StoreParts => ({
   storeReads
 })
 
-/** An engine that tracks changes of its store, and closes with its scope. */
+/** Makes an engine that tracks the changes of its store and closes with its scope. */
 export const startOver = (options: EngineOptions): Effect.Effect<Engine, never, Scope.Scope> =>
   Effect.map(start(options, options.store && partsOf(options.store)), (engine) => {
     track(engine)
     return engine
   })
 
-/** A cache that closes with its scope. */
 export const make = (options: EngineOptions): Effect.Effect<Cache, never, Scope.Scope> =>
   Effect.map(startOver(options), over)

@@ -1,4 +1,4 @@
-/** The types of the state of an engine: flights, their callers and requests. Types alone, so that no room needs another one for them. */
+/** The types of an engine's state. Types only, so that rooms need not import each other for them. */
 import type * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
@@ -25,7 +25,7 @@ import type { Detector } from "./telemetry/detect.ts"
 import type { Trace } from "./telemetry/spans.ts"
 import type { Counters } from "./telemetry/telemetry.ts"
 
-/** Until when an id is throttled, in epoch milliseconds, and for how long. */
+/** A throttle: its end in epoch milliseconds, and its length. */
 interface Pause {
   readonly until: number
   readonly millis: number
@@ -34,11 +34,11 @@ interface Pause {
 export interface Flights extends MemoryTier {
   readonly storeTier: StoreTier | undefined
   /**
-   * each reader loads for itself: no flight is joined or held up, none is in a list, and nothing of one reader is done in
-   * the turn of another. What a platform stops without a word (a request of a Worker) then leaves nothing behind
+   * Each reader runs its own load. Flights are neither joined, held up nor listed, and no reader's work is done in the
+   * turn of another. A platform that cancels a request silently, such as a Worker, then leaves nothing behind.
    */
   readonly isPrivate: boolean
-  /** the steps of a load where there is a store; a cache without one does not load them */
+  /** The steps of a load through the store. A cache without a store does not bundle them. */
   readonly throughStore:
     | ((
       self: Flights,
@@ -47,216 +47,211 @@ export interface Flights extends MemoryTier {
     ) => Effect.Effect<unknown, unknown, any>)
     | undefined
   readonly storeReads: StoreReads | undefined
-  /** flights that can be joined, by id */
+  /** Flights that can be joined, by id. */
   readonly flights: FlightsById
-  /** flights that have a fiber, joinable or not */
+  /** Flights that have a fiber, joinable or not. */
   readonly running: Running
-  /** flights that nobody joins any more and whose load runs on, by id: no other load of the id begins meanwhile */
+  /**
+   * Flights that can no longer be joined but are still loading, by id. No other load of the id starts in the meantime.
+   */
   readonly ending: Map<string, Flight>
-  /** how long a load that was abandoned may run on before another one begins, in milliseconds */
+  /** Milliseconds that an abandoned load may continue before another one starts. */
   readonly endingMillis: number
-  /** what a result takes over from values that caches served inside its load, where the read does not say it */
+  /** The default of the read option `inherit`: what a result takes over from cached values served inside its load. */
   readonly inherit: Inherit
-  /** the options of reads that do not say otherwise */
   readonly readDefaults: ReadDefaults
   readonly work: Work
   readonly refreshing: Refreshing
   readonly leaseWaits: LeaseWaits
   readonly questions: Questions
-  /** how many flights write a value that callers have got already */
+  /** The number of flights writing a value that their callers already have. */
   behind: number
-  /** ids whose last load failed, with the pause until the next try */
+  /** Ids whose last load failed, with the pause until the next try. */
   readonly retryAt: Map<string, Pause>
-  /** ids whose load has answered with a failure, with the `writeId`s of the values that are no fallback any more */
-  readonly answered: Map<string, ReadonlyArray<string | undefined>>
   /**
-   * the counters of the key classes whose loads fail while stale values are served: an incident lasts until one of
-   * their loads succeeds
+   * Ids whose load failed with an answer, with the `writeId`s of the values that are therefore no longer a fallback.
    */
+  readonly answered: Map<string, ReadonlyArray<string | undefined>>
+  /** The counters of failing key classes with stale values. An incident lasts until a load of the class succeeds. */
   readonly failing: Set<Counters>
-  /** the calls for many keys that run now: what changes meanwhile */
+  /** The running calls for many keys, which must notice changes in the meantime. */
   readonly watches: Watches
-  /** the open SQL transactions of which a debug line says that their reads bypass the cache */
+  /** Open SQL transactions whose bypass of the cache has been logged at debug level. */
   readonly transactions: WeakSet<object>
-  /** of the last read in this turn of the event loop */
+  /** The context of the last read in this turn of the event loop. */
   lastReadContext: ReadContext | undefined
   readonly forgetReadContext: () => void
-  /** called when the last flight has ended, while the cache closes */
+  /** Called when the last flight has ended during a close. */
   onIdle: (() => void) | undefined
 }
 
 /**
- * - `Queued`: it has not started. It waits for a slot of refreshes, for another flight of its id, or for the scheduler
- * - `AskingStore`: its callers are not yet counted as misses
- * - `AwaitingLease`: the store has no usable entry
- * - `Loading`: the user's effect runs
- * - `Storing`: the load has ended, its result is written
- * - `Ended`: it has an `exit`
+ * - `Queued`: not started. Waits for a slot of refreshes, for another flight of its id, or for the scheduler.
+ * - `AskingStore`: the callers are not yet counted as misses.
+ * - `AwaitingLease`: the store has no usable entry.
+ * - `Loading`: the user's effect runs.
+ * - `Storing`: the load has ended and its result is being written.
+ * - `Ended`: `exit` is defined.
  */
 type Phase = "Queued" | "AskingStore" | "AwaitingLease" | "Loading" | "Storing" | "Ended"
 
-/** One load of one id, shared by all who wait for it. */
+/** One load of one id, shared by all its callers. */
 export interface Flight {
   readonly engine: Flights
   readonly id: string
   readonly request: Request
   readonly policy: Policy
-  /** it began without callers, to refresh an entry */
+  /** Started without callers, to refresh an entry. */
   readonly refresh: boolean
-  /** the tag epoch when it began */
+  /** The tag epoch at the start. */
   bornAt: number
-  /** the last step of `watches` before it began */
+  /** The last step of `watches` before the start. */
   readonly since: number
-  /** it asks the store before it loads */
+  /** Asks the store before loading. */
   readonly readsStore: boolean
-  /** how long its steps of the store may take together; `undefined`: as its policy or the layer says */
+  /** The total time for steps of the store. `undefined`: as the policy or the layer specifies. */
   readonly storeMillis: number | undefined
   readonly depth: number
   readonly callers: Callers
   readonly counters: Counters
 
   phase: Phase
-  /** the present try of its load, or the last one */
+  /** The current or last try of the load. */
   attempt: Attempt
-  /** its result may enter memory and the store; `false` after an invalidation or `set` of its id */
+  /** Whether the result may enter memory and the store. `false` after an invalidation or `set` of the id. */
   storable: boolean
-  /** goes on without callers: a refresh, after a soft timeout, or while its result is written */
+  /** Continues without callers: a refresh, after a soft timeout, or while the result is written. */
   pinned: boolean
-  /** it is to be interrupted; its fiber may not be known yet */
+  /** To be interrupted. Its fiber may not be known yet. */
   abandoned: boolean
-  /** it was interrupted because it ran too long without callers */
+  /** Interrupted for running too long without callers. */
   timedOutUnattended: boolean
 
-  /** the stored entry was changed since the store was last asked: an answer under way may be older */
+  /** The stored entry was changed after the store was last asked, so a pending answer may be outdated. */
   changedWhileAsked: boolean
-  /** the `writeId` of the entry that was rejected: that entry does not end this flight */
+  /** The `writeId` of the rejected entry, which must not end this flight. */
   rejectedWriteId: string | undefined
-  /** the `expiresAt` of a good value in the store that this load replaces: until then a failure must not */
+  /** The `expiresAt` of a good value in the store that this load replaces. Until then a failure must not replace it. */
   protectedUntil: number
-  /** a stale value, in case the load fails */
+  /** A stale value, as a fallback if the load fails. */
   stale: Entry | undefined
   fault: Fault | undefined
 
-  /** how it ended without a load */
+  /** The entry that ended the flight without a load. */
   found: FoundEntry | undefined
-  /** the entry that it found or made */
   entry: Entry | undefined
   exit: Exit.Exit<unknown, unknown> | undefined
-  /** the value that is being written: callers that do not wait for the write get it */
+  /** The value being written, for callers that do not wait for the write. */
   loaded: Exit.Exit<unknown, unknown> | undefined
-  /** a caller has got it so */
+  /** Whether a caller has received `loaded`. */
   isBehind: boolean
-  /** when it ended, or its load while it writes, in epoch milliseconds */
+  /** When the flight, or its load while the result is written, has ended, in epoch milliseconds. */
   endedAt: number
 
-  /** how many captures there had been when the store was asked, or its load began, or its result was stored */
+  /** The number of captures when the store was asked, the load began, or the result was stored. */
   asOf: number
-  /** the versions of the tags of its result, once it is stored */
+  /** The versions of the result's tags, once stored. */
   versions: ReadonlyArray<TagVersion> | undefined
-  /** tags of ids on which what it has found depends: until it has ended they count among the dependents */
+  /** Tags of the ids on which the found entry depends. They count as dependents until the flight has ended. */
   held: ReadonlyArray<string> | undefined
 
-  /** its neighbours in the list of flights that have a fiber */
+  /** Neighbours in the list of flights that have a fiber. */
   olderRunning: Flight | undefined
   newerRunning: Flight | undefined
 
-  // what follows is let go when it ends
-  /** of the fiber that started it */
+  // The fields below are released at the end.
   starter: ReadContext
-  /** the flight whose load started this one; `undefined` for a refresh, which nobody waits for */
+  /** The flight whose load started this one. `undefined` for a refresh, for which nothing waits. */
   parent: Flight | undefined
   fiber: Fiber.Fiber<unknown, unknown> | undefined
   lease: FlightLease | undefined
-  /** the slot of a refresh, or its place in their queue */
+  /** The slot of a refresh, or its place in the queue. */
   unit: Unit | undefined
-  /** queued flights of the same id that start when this one has ended, or is no longer storable */
+  /** Queued flights of the same id, which start when this one has ended or is no longer storable. */
   after: Array<Flight> | undefined
-  /** ends the time that it may run without callers */
+  /** Limits the time without callers. */
   limit: Fiber.Fiber<unknown> | undefined
-  /** writes the outcome of the load; called by `launch` where the load interrupted itself (`renewed`) */
+  /** Writes the outcome of the load. Called by `launch` if the load interrupted itself (`renewed`). */
   conclude: ((exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, unknown, any>) | undefined
-  /** where somebody traces */
+  /** Defined if tracing is enabled. */
   trace: Trace | undefined
 }
 
-/** One caller of a flight. */
 export interface Caller {
   readonly flight: Flight
   readonly request: Request
   readonly policy: Policy
-  /** the try of a load in which this caller runs */
+  /** The try of a load in which this caller runs. */
   readonly within: Attempt | undefined
-  /** the tag epoch when it joined */
+  /** The tag epoch when it joined. */
   joinedAt: number
-  /** when it joined, in epoch milliseconds; `undefined` for a caller without timeouts */
+  /** When it joined, in epoch milliseconds. `undefined` for a caller without timeouts. */
   readonly since: number | undefined
-  /** the stale value that it may fall back on */
+  /** The stale value for a fallback. */
   readonly stale: Entry | undefined
-  /** another caller, or a refresh, started the flight */
+  /** Whether another caller, or a refresh, started the flight. */
   readonly joined: boolean
   readonly resume: Resume
   timers: ReadonlyArray<Fiber.Fiber<unknown>>
-  /** past its `softTimeout`: it takes a stale value as soon as there is one */
+  /** Past its `softTimeout`: takes a stale value as soon as there is one. */
   pastSoftTimeout: boolean
-  /** its index in the list of callers */
+  /** The index in the list of callers. */
   place: number
 }
 
-/** The lease of a flight. */
 export interface FlightLease {
-  /** renews it; `undefined` until it is granted */
+  /** Renews the lease. `undefined` until it is granted. */
   readonly renewal: Worker | undefined
   readonly owner: string
-  /** asks the store to release it, with a note of the failure where the load failed */
+  /** Asks the store to release the lease, with a note of a failed load's failure. */
   readonly release: (flight: Flight, failure: Exit.Failure<unknown, unknown> | undefined) => void
-  /** until when no other process has it, in monotonic milliseconds, as far as this one knows */
+  /** The time until which this process knows that no other holds the lease, in monotonic milliseconds. */
   heldUntil: number
-  /** the result is committed, which ended the lease: it need not be released */
+  /** The commit of the result has ended the lease, so it need not be released. */
   isStored: boolean
 }
 
-/** The entry with which a flight ends that does not load. */
+/** The entry that ends a flight without a load. */
 export interface FoundEntry {
   readonly entry: Entry
-  /** a load around this one reads a stale value */
+  /** The entry is stale, and a load around this one reads it. */
   readonly isStale: boolean
-  /** a load failed within `retryAfter`, so the stale entry is served instead of a load */
+  /** The stale entry is served instead of a load, because one failed within `retryAfter`. */
   readonly insteadOfLoad: boolean
-  /** a refresh of the entry is due */
   readonly refreshDue: boolean
 }
 
 export type Resume = (effect: Effect.Effect<unknown, unknown, any>) => void
 
 export interface Questions {
-  /** those that a new reader may wait for, by id */
+  /** The questions that a new reader may join, by id. */
   readonly byId: Map<string, Question>
-  /** all without an answer; the first is the oldest */
+  /** All unanswered questions, the oldest first. */
   readonly open: Set<Question>
-  /** something sleeps until the time of the oldest one is over */
+  /** Whether a timer runs for the oldest question. */
   isTimed: boolean
 }
 
 export interface Question extends Watch {
   readonly id: string
   readonly askers: Array<Asker>
-  /** the engine's `mutations` when it was asked */
+  /** The engine's `mutations` when it was asked. */
   readonly mutations: number
   readonly clock: Clock.Clock
-  /** in the time of the program */
+  /** By the clock of the program. */
   readonly askedAt: number
-  /** the tags whose versions are asked for */
+  /** The tags whose versions are requested. */
   tags: ReadonlyArray<string>
-  /** it is asked the second time, with the tags of the entry that was found */
+  /** Asked a second time, with the tags of the entry found. */
   isAgain: boolean
   isAnswered: boolean
-  /** once it is answered: what is left of the time for steps of the store */
+  /** Once answered, the remaining time for steps of the store. */
   storeMillis: number | undefined
-  /** its answer has entered memory: it does so once */
+  /** Whether the answer has entered memory, which it does once. */
   isInMemory: boolean
 }
 
-/** A reader that waits for an answer. */
+/** A reader waiting for an answer. */
 export interface Asker {
   readonly reader: Reader
   readonly rejectedWriteId: string | undefined
@@ -265,48 +260,44 @@ export interface Asker {
 }
 
 export interface Watches {
-  /** how many calls watch now */
+  /** The number of calls that watch now. */
   count: number
-  /** moves with every change that is noted */
+  /** Incremented by every noted change. */
   step: number
-  /** the last step in which an id was written, loaded or removed */
+  /** The last step in which an id was written, loaded or removed. */
   readonly changedAt: Map<string, number>
-  /** ids that are not in the list count as changed in this step */
+  /** Ids missing from `changedAt` count as changed in this step. */
   floor: number
 }
 
 export interface Watch {
-  /** the tag epoch when it began */
+  /** The tag epoch at the start. */
   readonly bornAt: number
-  /** the last step before it */
+  /** The last step before the start. */
   readonly since: number
 }
 
 export interface Work extends WorkActions {
-  /**
-   * ended flights whose callers wait for their answers, those that write behind callers, and abandoned ones that are to
-   * be interrupted
-   */
+  /** Ended flights with waiting callers, flights that write behind callers, and abandoned flights to interrupt. */
   readonly ended: Fifo<Flight | Behind<Caller>>
-  /** queued flights that may start */
   readonly starting: Fifo<Flight>
   readonly dispatcher: SchedulerDispatcher
   isWorking: boolean
   isScheduled: boolean
 }
 
-/** Passed in, not imported: they work with what ends a flight, which would be a circle. */
+/** Injected, because importing what ends a flight would be circular. */
 export interface WorkActions {
   readonly respond: (self: Flights, caller: Caller) => void
-  /** whether a caller of a flight that writes does not wait for that */
+  /** Whether a caller of a flight that writes does not wait for the write. */
   readonly isBehind: (self: Flights, caller: Caller) => boolean
   readonly start: (self: Flights, flight: Flight) => void
 }
 
 export interface LeaseWaits {
-  /** by id: a change of one wakes only its own, of thousands */
+  /** By id, so that a change of one wakes only its own flights out of thousands. */
   readonly waiting: Map<string, Set<LeaseWait>>
-  /** sleeps until the next question */
+  /** Sleeps until the next question. */
   timer: { readonly at: number; readonly worker: Worker } | undefined
   isAsking: boolean
 }
@@ -314,10 +305,10 @@ export interface LeaseWaits {
 export interface LeaseWait {
   readonly flight: Flight
   readonly owner: string
-  /** when it began to wait, and when it is asked for again, in monotonic milliseconds */
+  /** When it began to wait, and when to ask again, in monotonic milliseconds. */
   readonly since: number
   dueAt: number
-  /** its flight was interrupted */
+  /** Whether its flight was interrupted. */
   isGone: boolean
   readonly resume: (answer: LeaseAnswer) => void
 }
@@ -327,82 +318,79 @@ export type LeaseAnswer = Exclude<Acquired, { readonly _tag: "Wait" }> | Fault
 interface Refreshing {
   readonly concurrency: number
   readonly timeoutMillis: number
-  /** `undefined`: as the default says */
+  /** `undefined`: the default. */
   readonly retry: Schedule.Schedule<unknown, unknown> | undefined
-  /** the units that have a slot */
   readonly running: Set<Unit>
-  /** the units that wait for one; the last was asked for last */
+  /** The units waiting for a slot, the latest request last. */
   readonly queue: Set<Unit>
 }
 
-/** What takes one slot: a flight, or all flights of a batch. Those that have ended, or were detached, leave it. */
+/** The holder of one slot: a flight, or all flights of a batch. Flights that have ended or were detached leave it. */
 export interface Unit {
   readonly flights: Set<Flight>
 }
 
-/** One read: the effect that a combinator makes, as the engine sees it. */
+/** One read: the effect made by a combinator, as the engine sees it. */
 export interface Request<out A = unknown, out E = unknown> extends Effect.Effect<A, E, any> {
   readonly key: CacheKey<unknown, unknown, unknown> | string
   readonly load: Effect.Effect<A, E, any>
   readonly strategy: Strategy<any, any, any>
   readonly options: AnyReadOptions
-  /** of the options, for hits: the options of a program have many shapes, and requests have one */
+  /** Copied from the options for hits: options have many shapes, requests only one. */
   readonly copy: AnyReadOptions["copy"]
-  /** the strategy looks at deadlines only: without deadlines no clock is read, and a decision needs no random number */
+  /** The strategy depends on deadlines only. Without deadlines no clock is read, and no random number is needed. */
   readonly deadlinesOnly: boolean
-  /** the strategy serves every entry before both deadlines */
+  /** The strategy serves every entry before both deadlines. */
   readonly servesFresh: boolean
-  /** reads move the entry's deadline: the strategy has a `touch` */
+  /** Reads extend the deadline: the strategy has a `touch`. */
   readonly slides: boolean
   /**
-   * what stands for the lifetime of its strategy, where that is a constant. `undefined` for a function of the result, and
-   * for a strategy of one's own
+   * Identifies the strategy's constant lifetime. `undefined` for a function of the result and for a custom strategy.
    */
   readonly constant: unknown
-  /** whether that of an entry stands for the same lifetime, which a hit need not look at then */
+  /** Whether an entry's `constant` is the same lifetime. If so, a hit need not check it further. */
   readonly isConstant: (constant: unknown) => boolean
-  /** the lifetime that `constant` stands for */
+  /** The lifetime that `constant` identifies. */
   readonly constantLifetime: () => Lifetime
-  /** how a refresh loads; of a strategy that never refreshes `undefined` */
+  /** The load of a refresh. `undefined` for a strategy that never refreshes. */
   readonly refreshLoad: ((self: Flights, flight: Flight) => Effect.Effect<unknown, unknown, any>) | undefined
-  /** the batch that loads this key */
   readonly batch?: Batch | undefined
-  /** of a stream: told which request leads the flight that it waits for */
+  /** Hook of a stream: called with the request that leads the flight it waits for. */
   readonly followed?: ((leader: Request) => void) | undefined
-  /** of a stream: told how the flight that it leads has ended */
+  /** Hook of a stream: called with the flight it leads when the flight has ended. */
   readonly settled?: ((flight: Flight) => void) | undefined
-  /** how long its load renews its lease, where that is not the layer's `maxLoad` */
+  /** How long the load renews its lease, if not the layer's `maxLoad`. */
   readonly maxLoadMillis?: number | undefined
-  /** throws a `CacheConfigError` for a wrong option, before the first load; `false`: it has no options of reads */
+  /** Throws a `CacheConfigError` for an invalid option, before the first load. Returns `false` without read options. */
   readonly validate: () => boolean
-  /** checked and parsed, once a miss needs them: a hit must not pay for them */
+  /** Validated and parsed at the first miss, so that a hit does not pay for it. */
   rules: Rules | undefined
 }
 
-/** What a request asks for, or else its layer, checked and parsed. */
+/** The options of a request, completed by the layer's, validated and parsed. */
 export interface Rules {
-  /** those with which they were made: a request may be used with several caches */
+  /** The defaults used: a request may be used with several caches. */
   readonly defaults: ReadDefaults
-  /** both timeouts: `undefined` for a function of the key too, until `askTimeouts` */
+  /** Both timeouts are `undefined` for a function of the key until `askTimeouts`. */
   readonly timeoutMillis: number | undefined
   readonly softTimeoutMillis: number | undefined
-  /** the functions among them have been asked */
+  /** Whether timeout functions have been called. */
   readonly isAsked: boolean
-  /** it has one of them, a function of the key included */
+  /** Whether there is a timeout, including a function of the key. */
   readonly hasTimeouts: boolean
-  /** 0 or less: a failed load is tried again at once */
+  /** 0 or less: a failed load is retried at once. */
   readonly retryAfterMillis: number
   readonly memoryTtlMillis: number | undefined
   readonly minLoadMillis: number | undefined
-  /** `undefined`: as the layer says */
+  /** `undefined`: as the layer specifies. */
   readonly inherit: Inherit | undefined
-  /** the share of the lifetime that is taken off at random */
+  /** The share of the lifetime that is subtracted at random. */
   readonly jitter: number
-  /** the tags that are known before a load: `declaredTags` */
+  /** The tags known before a load: `declaredTags`. */
   tags: ReadonlyArray<string> | undefined
 }
 
-/** What each step of a read needs. */
+/** The input of each step of a read. */
 export interface Reader<out A = unknown, out E = unknown> {
   readonly engine: Flights
   readonly fiber: Fiber.Fiber<any, any>
@@ -411,122 +399,124 @@ export interface Reader<out A = unknown, out E = unknown> {
   readonly policy: Policy
 }
 
-/** What a read knows when it joins or starts a flight. */
+/** The state of a read that joins or starts a flight. */
 export interface Joining {
   readonly readsStore: boolean
   readonly stale: Entry | undefined
   readonly rejectedWriteId: string | undefined
-  /** the hard deadline of a good value in the store that this read rejected; a failure must not replace it */
+  /** The hard deadline of a good value in the store that this read rejected. A failure must not replace it earlier. */
   readonly protectedUntil?: number | undefined
-  /** what is left of the time for steps of the store; `undefined`: all of it */
+  /** The remaining time for steps of the store. `undefined`: all of it. */
   readonly storeMillis?: number | undefined
-  /** the engine's `mutations` when the read decided to join */
+  /** The engine's `mutations` when the read decided to join. */
   readonly mutations: number
 }
 
-/** What a read does where there is a store. A cache without one does not load it. */
+/** The reads of a cache over a store. A cache without one does not bundle them. */
 export interface StoreReads {
-  /** a strict read after the invalidations in its way; `undefined` where there are none */
+  /** Runs a strict read after the pending invalidations that affect it. `undefined` if there are none. */
   readonly afterUnsent: <A, E>(
     self: Flights,
     policy: Policy,
     request: Request<A, E>
   ) => Effect.Effect<A, E> | undefined
-  /** a read inside a load, after the store was asked what it has to tell before; `undefined` where there is nothing to ask */
+  /** Runs a read inside a load after capturing the markers it needs. `undefined` if none have to be captured. */
   readonly afterCapture: <A, E>(
     self: Flights,
     policy: Policy,
     within: Attempt,
     request: Request<A, E>
   ) => Effect.Effect<A, E> | undefined
-  /** what a load asks the store for before it reads ids; `undefined`: nothing */
+  /** Captures the markers that a load needs before it reads ids. `undefined` if there are none. */
   readonly captureFirst: (
     self: Flights,
     reading: { readonly policy: Policy; readonly within: Attempt },
     ids: ReadonlyArray<string>
   ) => Effect.Effect<Policy> | undefined
-  /** as `captureFirst`, before these requests are read, each of which has what is left of its timeouts; `undefined`: none has any */
+  /**
+   * Like `captureFirst`, for many requests with shortened timeouts. `requests` is `undefined` if none has a timeout.
+   */
   readonly captureMany: (
     self: Flights,
     reading: { readonly policy: Policy; readonly within: Attempt },
     requests: (() => ReadonlyArray<Request>) | undefined,
     ids: ReadonlyArray<string>
   ) => Effect.Effect<{ readonly policy: Policy; readonly shortened: (request: Request) => Request }> | undefined
-  /** a read of what memory does not have: asks a synchronous store at once, then joins or starts a flight */
+  /** Reads what is not in memory: asks a synchronous store at once, then joins or starts a flight. */
   readonly absent: <A, E>(reader: Reader<A, E>, rejectedWriteId: string | undefined) => Effect.Effect<A, E>
-  /** asks the store before joining a load that has not done so */
+  /** Asks the store before joining a load that has not done so. */
   readonly askThenJoin: <A, E>(reader: Reader<A, E>, joining: Joining) => Effect.Effect<A, E>
 }
 
-/** What a read needs of its fiber's context. */
+/** The part of its fiber's context that a read needs. */
 export interface ReadContext {
   readonly context: Context.Context<never>
   readonly policy: Policy
   readonly clock: Clock.Clock
-  /** the try of a load in which the fiber runs, or ran */
+  /** The try of a load in which the fiber runs or ran. */
   readonly within: Attempt | undefined
   readonly span: Tracer.AnySpan | undefined
-  /** what the loads that start here share, once one has started: see `loadContext` */
+  /** Shared by the loads that start here, once one has started: see `loadContext`. */
   shared: SharedContext | undefined
 }
 
-/** What the loads share that start in one context. */
 export interface SharedContext {
   readonly context: Context.Context<never>
-  /** log annotations around the load, without those of a load around this one; `undefined`: none */
+  /** Log annotations around the load, without those of an outer load. `undefined` if there are none. */
   readonly annotations: { readonly [name: string]: unknown } | undefined
 }
 
-/** How the calls inside an effect use the cache. The constructors are in `CachePolicy`. */
+/** How calls inside an effect use the cache. Constructed in `CachePolicy`. */
 export interface Policy {
   readonly readsMemory: boolean
   readonly readsStore: boolean
   readonly joins: "any" | "refresh" | "none"
-  /** a load that starts here can be joined, and its result is stored */
+  /** A load that starts here can be joined, and its result is stored. */
   readonly writes: boolean
-  /** the effect runs as if it were not wrapped */
+  /** The effect runs unwrapped. */
   readonly bypass: boolean
-  /** faults become failures of the caller, and memory is not used while untracked */
+  /** Faults become failures of the caller, and memory is not used while untracked. */
   readonly strict: boolean
   readonly storeTimeoutMillis: number | undefined
   readonly disabled: ReadonlySet<Operation>
-  /** what each read invalidates its id with before anything else */
+  /** Invalidates the ids of each read first. */
   readonly invalidate: ((self: Flights, ids: ReadonlyArray<string>) => Effect.Effect<unknown>) | undefined
-  /** collects how reads are answered */
+  /** Collects how reads are answered. */
   readonly detector: Detector | undefined
 }
 
 /** The operations that `CachePolicy.disable` can switch off. */
 export type Operation = "get" | "set" | "remove" | "invalidate" | "clear"
 
-/** One try of a load. A second try is another one, and inherits nothing. */
+/** One try of a load. A retry is a new try and inherits nothing. */
 export interface Attempt {
   readonly id: string
-  /** `undefined` once the try has ended: fibers that outlive it are not inside the load, and do not keep the flight */
+  /**
+   * `undefined` once the try has ended: fibers that outlive it are not inside the load and do not retain the flight.
+   */
   flight: Flight | undefined
-  /** when the load began, in epoch milliseconds; `undefined` until then */
+  /** When the load began, in epoch milliseconds. `undefined` until then. */
   startedAt: number | undefined
-  /** when the call ended that loaded it among others: its flight ends in its turn. Only of such a call */
+  /** When the call of a batch that loaded it ended. The flight itself ends in its own turn. */
   endedAt?: number
-  /** how often memory had been cleared then, because changes could not be read */
+  /** How often memory had been cleared at the start, because changes could not be read. */
   clears: number
-  /** it read a stale value of another cached effect: its result is not stored */
+  /** Whether it read a stale cached value. If so, the result is not stored. */
   derivedFromStale: boolean
-  /** what caches served inside it; `undefined` until one does */
+  /** Records what caches served inside it. `undefined` until one does. */
   recorder: Recorder | undefined
-  /** what it has read through the cache, where its result takes that over; `undefined` until it reads */
+  /** The dependencies its result takes over. `undefined` until it reads. */
   dependencies: Dependencies | undefined
-  /** it declared the previous value still valid, which ends it */
+  /** Whether it declared the previous value still valid, which ends the try. */
   renewed: boolean
-  /** the previous value, once it has asked for it */
+  /** The previous value, if the load asked for it. */
   previous: Entry | undefined
-  /** what it says about its result */
   annotations: Annotations | undefined
-  /** the edges of the wait graph: the flights that it waits for now, and how many times each */
+  /** The edges of the wait graph: the flights it waits for now, with the number of times. */
   waitsOn: Map<Flight, number> | undefined
 }
 
-/** What a load says about its result beside the result. */
+/** Declarations of a load about its result. */
 export interface Annotations {
   readonly tags?: ReadonlyArray<string> | undefined
   readonly ttl?: Ttl.Input | undefined
@@ -535,85 +525,82 @@ export interface Annotations {
 }
 
 export interface Recorder {
-  /** when the oldest value that was served was made, in epoch milliseconds; `Infinity`: none was served */
+  /** Creation time of the oldest value served, in epoch milliseconds. `Infinity` if none was served. */
   oldestAt: number
-  /** the id of that value */
+  /** The id of that value. */
   oldestId: string
-  /** the first end of all that was read, in epoch milliseconds */
+  /** The earliest expiry of all values read, in epoch milliseconds. */
   endsAt: number
-  /** the id of what ends first */
+  /** The id of that value. */
   endsId: string
 }
 
 export interface Dependencies {
   readonly engine: Flights
-  /** the flight of the load */
   readonly flight: Flight
   readonly tags: Map<string, Dependency>
-  /** how many ids of a group are among them; `undefined` as long as there are too few for any limit */
+  /** The number of ids by group. `undefined` while there are too few for a limit to matter. */
   groups: Map<string, number> | undefined
-  /** what it read may be older than a change of it: the result is stored nowhere, nor what is made of it */
+  /** A value read may be older than a change of it: neither the result nor anything derived from it is stored. */
   isTainted: boolean
-  /** the tags that the result has of its own, once that is known */
+  /** The result's own tags, once known. */
   own: ReadonlyArray<string> | undefined
-  /** its tags count among the dependents */
+  /** Whether the tags count as dependents. */
   isRegistered: boolean
-  /** what was noted last: an id is noted before it is read, and looked for again with the answer */
+  /** The last id noted. An id is noted before the read and looked up again with the answer. */
   lastId: string | undefined
   last: Dependency | undefined
 }
 
 /** A tag that a load has taken over. */
 export interface Dependency {
-  /** the tag epoch from before what has the tag was looked at: a later invalidation ends what is made of it */
+  /** The tag epoch before the tagged value was read. A later invalidation ends the derived result. */
   epoch: number
-  /** of its marker in the store, from before too; `undefined` without a store, and where that did not tell once */
+  /** The marker's version in the store before the read. `undefined` without a store, or if it was ever missing. */
   version: string | undefined
-  /** of the tag of an id: what answers for the id has to be of after that many captures of the store's markers */
+  /** For the tag of an id: the number of captures after which the id's value must have been read. */
   readonly since: number
 }
 
 /**
- * One call that loads many keys. Each key has a flight of its own, with its own callers, lease and write; only the
- * loads of these flights are one call.
+ * One call that loads many keys. Each key has a flight with its own callers, lease and write. Only the loads are
+ * combined into one call.
  *
  * Fires when every flight has reached its load or dropped out (store hit, or another process holds the lease). A flight
- * that waits for a lease, or for another flight of its id, may come back: those that come back in one step get one more
+ * that waits for a lease, or for another flight of its id, may rejoin. Flights that rejoin in one step share one more
  * call.
  */
 export interface Batch {
-  /** adds a flight when it is made */
   readonly add: (flight: Flight) => void
-  /** the flight drops out: the call does not wait for it, unless it comes back */
+  /** Drops out a flight, for which the call no longer waits unless it rejoins. */
   readonly dropOut: (flight: Flight) => void
-  /** as `dropOut`, for a flight that is dropped: within an invalidation, so the call may begin in a later turn only */
+  /** Like `dropOut`, but the call begins in a later turn, because this may run inside an invalidation. */
   readonly drop: (flight: Flight, dispatcher: SchedulerDispatcher) => void
-  /** the flight comes back, and the next call waits for it */
+  /** Adds the flight to the next call. */
   readonly rejoin: (flight: Flight) => void
-  /** the load of one key */
   readonly load: (key: Key) => Effect.Effect<unknown, unknown, any>
-  /** the call in which the load of a flight runs now */
+  /** The fiber of the call that currently runs the flight's load. */
   readonly fiberOf: (flight: Flight) => Fiber.Fiber<unknown, unknown> | undefined
-  /** whether a call runs as a part of the flight: it may go on for the others when the flight has ended */
+  /** Whether a call runs as part of the flight. It may continue for the others when the flight has ended. */
   readonly isLedBy: (flight: Flight) => boolean
-  /** begins with each of many keys, some at once */
+  /** Starts the reads of many keys in groups. */
   readonly inGroups: Groups["forEach"]
-  /** every flight has entered */
+  /** Marks that every flight has entered. */
   readonly close: () => void
   readonly options: BatchOptions
-  /** why a whole call failed */
+  /** The failure of a whole call. */
   failed: Cause.Cause<unknown> | undefined
-  /** its failure was logged: once, not for each key */
+  /** Whether `failed` was logged. Once per call, not per key. */
   isLogged: boolean
 }
 
 export interface BatchOptions {
   readonly loadAll: LoadAll
-  /** the request of one key: without it an answer that nobody asked for is not kept */
+  /** The request of a key. Without it, answers for keys that were not requested are dropped. */
   readonly requestOf?: ((key: Key, batch: Batch) => Request) | undefined
-  /** the rest of the read's store budget, where the read has asked the store already */
+  /** The rest of the store budget, if the read has already asked the store. */
   readonly leftMillis?: number | undefined
-  /** retries the whole call: the single flights do not */
+  /** Retries the whole call. Single flights do not retry. */
   readonly retry?: Schedule.Schedule<unknown, unknown> | undefined
 }
 
@@ -624,14 +611,14 @@ export type LoadAll = (
 export type BatchAnswers = ReadonlyArray<Exit.Exit<unknown, unknown>>
 
 export interface Groups {
-  /** the flight asks the store from here on */
+  /** The flight begins to ask the store. */
   readonly entered: (flight: Flight) => void
-  /** the store has answered it, or it waits for something else */
+  /** The store has answered the flight, or the flight waits for something else. */
   readonly left: (flight: Flight) => void
   /**
-   * Runs a step for each item, which may make a flight enter, and then `end`. Where a group is full, the next one waits
-   * until half of its flights have left. Groups grow while the answers come quickly, once the first one is there: how far
-   * away a store is does not count, because it answers all at once.
+   * Runs `step`, which may enter a flight, for each item, and then `end`. If a group is full, the next one waits until
+   * half of its flights have left. After the first answer, groups grow while answers come quickly. The latency of the
+   * store does not count, because it answers a group at once.
    */
   readonly forEach: <A>(items: Iterable<A>, turning: Turning, step: (item: A) => void, end: () => void) => void
 }
@@ -643,7 +630,7 @@ export interface Callers extends Iterable<Caller> {
   readonly has: (caller: Caller) => boolean
   readonly delete: (caller: Caller) => void
   readonly clear: () => void
-  /** Removes the first caller and answers with it. */
+  /** Removes the first caller and returns it. */
   readonly next: () => Caller | undefined
 }
 
@@ -652,11 +639,11 @@ export interface FlightsById {
   readonly size: number
   readonly get: (id: string) => Flight | undefined
   readonly has: (id: string) => boolean
-  /** The flight takes the place of an older one of its id. */
+  /** Adds a flight, replacing an older one of its id. */
   readonly set: (flight: Flight) => void
-  /** Removes a flight, unless another one has taken its place. */
+  /** Removes a flight unless another has replaced it. */
   readonly delete: (flight: Flight) => void
-  /** A list, because those who walk it may end flights. */
+  /** A copy, because iterating callers may end flights. */
   readonly all: () => ReadonlyArray<Flight>
 }
 
@@ -665,6 +652,6 @@ export interface Running {
   readonly size: number
   readonly add: (flight: Flight) => void
   readonly delete: (flight: Flight) => void
-  /** A list, because those who walk it end flights. */
+  /** A copy, because iterating callers end flights. */
   readonly all: () => ReadonlyArray<Flight>
 }

@@ -1,4 +1,4 @@
-/** One load for many keys, each of which has a flight of its own. */
+/** One load for many keys, each of which has its own flight. */
 import { release } from "#platform/engine/derived/dependencies"
 import { warnOfResource } from "#platform/engine/load/resource"
 import * as Clock from "effect/Clock"
@@ -31,29 +31,27 @@ interface Item {
   call: Call | undefined
 }
 
-/** One call of the user's function. */
 interface Call {
   readonly items: ReadonlyArray<Item>
-  /** its flights that wait for an answer */
+  /** The flights waiting for an answer. */
   readonly waiting: Set<Item>
   readonly turning: Turns.Turning
-  /** of the fiber that started the first flight: a flight that has left before the call begins has let it go */
+  /** The context of the first flight's fiber, kept because a flight that leaves early has released it. */
   readonly starter: Flight["starter"]
-  /** the answers that the lookup gave beside those it was asked for */
+  /** Answers for keys that were not requested. */
   unasked: Sorted["unasked"]
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
-/** A batch, and where its flights are. */
 interface State {
   readonly batch: Batch
   readonly groups: Groups
-  /** flights that have not reached their load */
+  /** Flights that have not reached their load. */
   readonly pending: Set<Flight>
-  /** loads that wait for the next call */
+  /** Loads that wait for the next call. */
   readonly ready: Set<Item>
   readonly loading: Map<Flight, Item>
-  /** the first flights of calls that run */
+  /** The first flights of running calls. */
   readonly leading: Set<Flight>
   isOpen: boolean
 }
@@ -87,7 +85,7 @@ export const make = (options: BatchOptions): Batch => {
 }
 
 const add = (self: State, flight: Flight): void => {
-  // after `close` the call waits for no other flight
+  // After `close` the call waits for no further flight.
   if (!self.isOpen) return
   self.pending.add(flight)
   self.groups.entered(flight)
@@ -125,7 +123,7 @@ const load = (self: State, key: Key): Effect.Effect<unknown, unknown, any> =>
     })
   )
 
-/** Without a waiting flight the call is interrupted, and the last flight waits for its finalizers. */
+/** Removes a flight. Without a waiting flight the call is interrupted, and the last one waits for its finalizers. */
 const withdraw = (self: State, item: Item): Effect.Effect<unknown> => {
   self.ready.delete(item)
   self.loading.delete(item.flight)
@@ -133,7 +131,7 @@ const withdraw = (self: State, item: Item): Effect.Effect<unknown> => {
   if (call === undefined || !call.waiting.delete(item)) return Effect.void
   const { engine, id } = item.flight
   if (call.waiting.size === 0) call.fiber?.interruptUnsafe()
-  // the call goes on for the others; where it ignores interruptions, the id is kept until it has ended
+  // The call continues for the others. If it ignores interruptions, the id is held until it has ended.
   else if (engine.ending.get(id) !== item.flight) return Effect.void
   return call.fiber === undefined ? Effect.void : Fiber.await(call.fiber)
 }
@@ -163,10 +161,10 @@ const fire = (self: State, items: ReadonlyArray<Item>): void => {
   const now = clock.currentTimeMillisUnsafe()
   for (const item of items) {
     item.call = call
-    // the load begins now: the wait for the other flights is no part of it
+    // The load begins now, without the wait for the other flights.
     item.flight.attempt.startedAt = now
   }
-  // the call runs as a part of the first flight: the other flights wait for that one, so that cycles are found
+  // The call runs as part of the first flight. The other flights wait for that one, so that cycles are found.
   const wait = ({ flight }: Item): void => {
     if (flight === first) return
     addEdge(flight.attempt, first)
@@ -198,7 +196,7 @@ const begin = (self: State, call: Call): void => {
   if (call.waiting.size === 0) fiber.interruptUnsafe()
 }
 
-/** The user's function, asked for the keys of a call, and retried as the batch says. */
+/** Calls the user's function for the keys of a call, with the batch's retries. */
 const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, any> => {
   const { loadAll, retry } = self.batch.options
   const keys = call.items.map(({ key }) => key)
@@ -208,17 +206,17 @@ const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, a
   const onRelease = (exits: Exit.Exit<BatchAnswers, unknown>): void => {
     for (const [i, { flight }] of call.items.entries()) {
       const exit = Exit.isSuccess(exits) ? exits.value?.[i] : undefined
-      // what is no list of exits is refused when the call has ended
+      // An invalid result is refused when the call has ended.
       if (Exit.isExit(exit)) warnOfResource(flight, exit)
     }
   }
   const tries = retry === undefined ? callAll : retried(firstOf(call).flight, callAll, { schedule: retry, onRelease })
-  // all may have left before it began
+  // All flights may have left before it began.
   const calling = Effect.suspend(() => call.waiting.size === 0 ? Effect.interrupt : tries)
   return checked(keys, Effect.withFiber((fiber) => inScope(fiber, calling, (_, exit) => onRelease(exit), undefined)))
 }
 
-/** A call has ended: what its flights have in common is theirs. Answers whether the first flight has ended before it. */
+/** Applies an ended call to its flights. Returns whether the first flight had already ended. */
 const settle = (self: State, call: Call, exits: Exit.Exit<BatchAnswers, unknown>): boolean => {
   const { flight: first } = firstOf(call)
   if (Exit.isFailure(exits)) self.batch.failed = exits.cause
@@ -230,7 +228,7 @@ const settle = (self: State, call: Call, exits: Exit.Exit<BatchAnswers, unknown>
     flight.attempt.endedAt = endedAt
     if (flight !== first) {
       removeEdge(flight.attempt, first)
-      // what the call read is in all of its results
+      // Everything the call has read is part of each result.
       recordShared(flight.attempt, first.attempt)
       if (first.attempt.derivedFromStale) flight.attempt.derivedFromStale = true
     }
@@ -239,7 +237,6 @@ const settle = (self: State, call: Call, exits: Exit.Exit<BatchAnswers, unknown>
   return isLate
 }
 
-/** Keeps the answers that were not asked for. */
 const keepOthers = (
   { batch }: State,
   call: Call,
@@ -259,13 +256,13 @@ const keepOthers = (
   Watches.end(flight.engine)
 }
 
-/** The log annotations of the first flight, without its key: the call is about all keys. */
+/** The log annotations of the first flight without its key, since the call is about all keys. */
 const annotationsOfAll = (context: Context.Context<never>): { readonly [name: string]: unknown } => {
   const { "cache.key": _, ...others } = Context.get(context, CurrentLogAnnotations)
   return others
 }
 
-/** The answers to keys in their order, be they a list or a map; `onUnasked` gets what the map has beside them. */
+/** Runs `loadAll` and orders its answers, a list or a map, by key. Passes a map's extra answers to `onUnasked`. */
 export const inOrder = (
   keys: ReadonlyArray<Key>,
   loadAll: LoadAll,
@@ -279,7 +276,6 @@ export const inOrder = (
       })
       : Effect.succeed(answers as BatchAnswers))
 
-/** For requests whose batch loads nothing more. */
 const makeClosed = (): Batch => {
   const batch = make({ loadAll: () => Effect.succeed([]) })
   batch.close()
@@ -288,7 +284,7 @@ const makeClosed = (): Batch => {
 
 const closed = makeClosed()
 
-/** Dies unless the lookup answers a list with one `Exit` for each key. */
+/** Dies unless the lookup returns an array with one `Exit` per key. */
 export const checked = <E, R>(
   keys: ReadonlyArray<Key>,
   lookup: Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, E, R>

@@ -1,4 +1,4 @@
-/** The end of a read of many keys: which failures are of the whole read, and which of one key. */
+/** The end of a read of many keys: separates failures of the whole read from those of one key. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { CacheClosed, CacheConfigError, CacheCycle } from "../../../CacheError.ts"
@@ -7,7 +7,7 @@ import { StrictFault } from "../storeTier/strict.ts"
 
 type Exits = ReadonlyArray<Exit.Exit<unknown, unknown>>
 
-/** The answer of the read: a refusal, or a failed call that a caller sees, fails it as a whole. */
+/** The answer of the read. A refusal, or a failed call visible to a caller, fails it as a whole. */
 export const conclude = (exits: Exits, batches: Iterable<Batch>): Exit.Exit<Exits, unknown> => {
   const refused = exits.find(isRefusal)
   if (refused !== undefined) return refused as Exit.Exit<never, unknown>
@@ -17,7 +17,7 @@ export const conclude = (exits: Exits, batches: Iterable<Batch>): Exit.Exit<Exit
   return Exit.succeed(exits)
 }
 
-/** Whether an exit is an error of the read itself, not an outcome of a load. */
+/** Whether an exit is an error of the read itself rather than the outcome of a load. */
 const isRefusal = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) &&
   exit.cause.reasons.some((reason) =>
@@ -26,7 +26,7 @@ const isRefusal = (exit: Exit.Exit<unknown, unknown>): boolean =>
 
 const refusals = [CacheClosed, CacheConfigError, CacheCycle, StrictFault]
 
-/** Whether a failed call is among the answers. It is not where every key fell back on a stale value. */
+/** Whether a failed call is among the answers. It is not if every key fell back on a stale value. */
 const isShown = (failed: Cause.Cause<unknown>, exits: Exits): boolean =>
   exits.some((exit) => Exit.isFailure(exit) && (exit.cause === failed || sameReasons(exit.cause, failed)))
 

@@ -1,20 +1,17 @@
-/**
- * The flights of a call for many keys take the steps of the store in groups: where thousands ask at once, the last ones
- * wait for longer than the store may take, and are told that it is too slow.
- */
+/** Lets a call for many keys ask the store in groups, so that the last of thousands do not time out. */
 import type * as Clock from "effect/Clock"
 import { groups as limits } from "../../defaults/bounds.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import * as Turns from "../../time/turns.ts"
 import type { Flight, Groups } from "../state.ts"
 
-/** A call that has items left, and goes on when no more flights than so many are inside. */
+/** A call with items left, which continues when fewer flights are inside. */
 interface Waiting {
   readonly at: number
   readonly clock: Clock.Clock
-  /** how many of the group before have yet to leave */
+  /** The number of flights of the previous group still inside. */
   older: number
-  /** when the first of this group has left, in milliseconds of a monotonic clock */
+  /** When the first flight of this group left, in monotonic milliseconds. */
   firstAt: number | undefined
   readonly goOn: (millis: number) => void
 }

@@ -49,17 +49,13 @@ import * as Batch from "./batch.ts"
 import { conclude } from "./conclude.ts"
 import { loadWithoutCache } from "./withoutCache.ts"
 
-/** A read of many keys at once. */
 export interface ManyRequest {
   readonly keys: ReadonlyArray<Key>
-  /** the request without a key: strategy and options */
+  /** The request without a key: strategy and options. */
   readonly template: Request
-  /** the request of one key, in a batch */
   readonly requestOf: (key: Key, batch: Batch.Batch) => Request
   readonly loadAll: Batch.LoadAll
-  /**
-   * each key has a reader of its own (a resolver): a refusal or a failed call is an answer of its key, not of the read
-   */
+  /** Each key has its own reader (a resolver): a refusal or a failed call is the answer of its key, not of the read. */
   readonly isPerKey: boolean
 }
 
@@ -70,18 +66,14 @@ interface Missing {
   readonly key: Key
   readonly id: string
   readonly places: Array<number>
-  /** the entry in memory that was rejected */
   readonly former: Entry | undefined
   stale: Entry | undefined
   rejectedWriteId: string | undefined
-  /** the store was asked, or need not be */
+  /** Whether the store was asked or need not be. */
   asked: boolean
 }
 
-/**
- * Reads many keys. Cached ones are answered at once; each other key has a flight of its own, and all loads are one
- * call.
- */
+/** Reads many keys. Cached ones are answered at once, each other key has its own flight, and all loads are one call. */
 export const readMany = (
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -109,7 +101,7 @@ export const readMany = (
     )
 }
 
-/** Inside a load, after the store was asked what it has to tell before. The timeouts of the keys include this step. */
+/** Runs a read inside a load after capturing markers. The timeouts of the keys include this step. */
 const captureFirst = (
   self: Flights,
   reading: { readonly policy: Policy.Policy; readonly within: Attempt },
@@ -126,7 +118,7 @@ const captureFirst = (
   })
 }
 
-/** Sends the invalidations in its way again, before it reads. */
+/** Resends the unsent invalidations that affect a strict read before reading. */
 const readStrictly = (
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -159,7 +151,7 @@ const readTogether = (
   const reading: Reading = { ...beside, exits, fiber, many, policy, mutations, budget }
   const { within } = readContextOf(self, fiber)
   const usesMemory = Policy.readsNormally(policy) && trustsMemory(self, policy)
-  // one time for all keys, in one step
+  // One time for all keys, in one step.
   const now = nowOf(fiber)
   const random = randomOf(fiber)
   const isObserved = self.listeners.events !== undefined || policy !== Policy.standard
@@ -215,7 +207,7 @@ const readTogether = (
   )
 }
 
-/** What keeps a strict read from the answer of one key; what is thrown about it is its answer. */
+/** The unsent invalidations that affect a strict read of one key. An exception is the answer of that key. */
 const inTheWayOf = (
   self: Flights,
   many: ManyRequest,
@@ -226,7 +218,7 @@ const inTheWayOf = (
     inTheWay(self.storeTier, policy, { id: idOf(key), tags: () => declaredTags(self, many.requestOf(key, noBatch)) })
   )
 
-/** The answer of a key that a strict read cannot have. */
+/** The failure of a key that a strict read cannot answer. */
 const refusedStrictly = (self: Flights, { many, policy }: Reading, key: Key): Exit.Exit<never> | undefined => {
   const unsent = inTheWayOf(self, many, policy, key)
   if (Exit.isExit(unsent)) return unsent
@@ -236,20 +228,18 @@ const refusedStrictly = (self: Flights, { many, policy }: Reading, key: Key): Ex
 interface Reading {
   readonly exits: Array<Exit.Exit<unknown, unknown>>
   readonly missing: Map<string, Missing>
-  /** entries that are served and due for a refresh */
   readonly due: Map<string, { readonly key: Key; readonly entry: Entry }>
-  /** entries that are served, and of which nobody is told yet: see `tellServed` */
+  /** Served entries not yet reported: see `tellServed`. */
   readonly served: Array<{ readonly key: Key; readonly entry: Entry; readonly source: Served }>
   readonly fiber: Fiber.Fiber<any, any>
   readonly many: ManyRequest
   readonly policy: Policy.Policy
-  /** the engine's `mutations` when the read began */
   readonly mutations: number
-  /** for all store steps of this read; `undefined` without a store */
+  /** For all store steps of this read. `undefined` without a store. */
   readonly budget: Budget | undefined
 }
 
-/** The entry of one key, and the decision about it. */
+/** The entry of one key and the decision about it. */
 interface Decided {
   readonly place: number
   readonly key: Key
@@ -258,7 +248,6 @@ interface Decided {
   readonly source: "memory" | "store"
 }
 
-/** A reader of one key, for `serve` and `noteServed`. */
 const readerOf = (engine: Flights, { fiber, many, policy }: Reading, key: Key): Reader => ({
   engine,
   fiber,
@@ -268,7 +257,7 @@ const readerOf = (engine: Flights, { fiber, many, policy }: Reading, key: Key): 
 })
 const noBatch = Batch.make({ loadAll: () => Effect.succeed([]) })
 
-/** Serves an entry that is due for a refresh, or stale within `retryAfter`. Answers whether it did. */
+/** Serves an entry that is due for a refresh, or stale within `retryAfter`. Returns whether it did. */
 const isServed = (self: Flights, reading: Reading, { decision, entry, key, place, source }: Decided): boolean => {
   const { fiber, many } = reading
   const isDue = decision === ServeAndRefresh
@@ -280,7 +269,7 @@ const isServed = (self: Flights, reading: Reading, { decision, entry, key, place
   return true
 }
 
-/** After the last of them: a listener may invalidate a key that is in the list twice, and both get one answer. */
+/** Reports served entries after the last one, so that a listener cannot change the answer of a repeated key. */
 const tellServed = (self: Flights, reading: Reading): void => {
   const served = reading.served.splice(0)
   if (readContextOf(self, reading.fiber).within !== undefined) {
@@ -305,7 +294,6 @@ const miss = (self: Flights, reading: Reading, { decision, entry, key, place }: 
   })
 }
 
-/** Refreshes all entries that are due, as one batch. */
 const refreshDue = (self: Flights, { due, fiber, many, mutations, policy }: Reading): void => {
   if (due.size === 0) return
   const entries = Array.from(due.values())
@@ -323,7 +311,6 @@ const refreshDue = (self: Flights, { due, fiber, many, mutations, policy }: Read
   batch.close()
 }
 
-/** Asks the store for all missing keys at once. */
 const askStore = (
   self: Flights,
   tier: StoreTier,
@@ -339,13 +326,13 @@ const askStore = (
     const take = (i: number): void => {
       const one = toAsk[i]!
       const answer = found[i]
-      // a store that has failed is not asked for each of them again
+      // A store that has failed is not asked again for each of them.
       one.asked = true
       if (isFault(answer)) {
         if (policy.strict) refuse(reading, one, Exit.die(new StrictFault(answer)))
         return
       }
-      // what it derives from was not known meanwhile, so any change may have been one of that: a flight asks again
+      // Its dependencies were unknown in the meantime, so any change may concern them: a flight asks again.
       if (answer instanceof Entry && self.mutations !== mutations && derives(answer)) return void (one.asked = false)
       if (!(answer instanceof Entry) || answer.writeId === one.rejectedWriteId) {
         one.rejectedWriteId = answer?.writeId ?? one.rejectedWriteId
@@ -353,8 +340,7 @@ const askStore = (
       }
       const decision = decide(self, fiber, reading.many.template, answer)
       if (decision === Load) one.rejectedWriteId = answer.writeId
-      // into memory only if nothing was invalidated while the store was asked, no flight of the id runs, and memory
-      // still has the entry that it had; otherwise this answer may be older. The reader gets it all the same
+      // Memory gets the answer only if nothing has changed since the question. The reader gets it in any case.
       else if (
         self.mutations === mutations && policy.writes && !self.flights.has(one.id) &&
         self.memory.entries.get(one.id) === one.former
@@ -380,7 +366,7 @@ const askStore = (
   })
 }
 
-/** What a batch needs to load. A resolver answers each request by itself, and nothing beyond. */
+/** The load of a batch. A resolver answers each request separately, and no further keys. */
 const loadOf = ({ isPerKey, loadAll, requestOf }: ManyRequest) => ({
   loadAll,
   requestOf: isPerKey ? undefined : requestOf
@@ -390,7 +376,7 @@ const refuse = ({ exits }: Reading, { places }: Missing, exit: Exit.Exit<never>)
   for (const place of places) exits[place] = exit
 }
 
-/** Joins the flights that run, and loads the other keys in one call. */
+/** Joins the running flights, and loads the other keys in one call. */
 const joinAll = (
   self: Flights,
   reading: Reading,
@@ -399,7 +385,7 @@ const joinAll = (
   Effect.callback<Exits, unknown>((resume) => {
     const { budget, exits, fiber, many, mutations, policy } = reading
     const batch = Batch.make({ ...loadOf(many), leftMillis: budget?.leftMillis })
-    // this read's own batch, and those of the flights that it joins: a failed call of any may fail the read
+    // This read's own batch, and those of the flights it joins: a failed call of any may fail the read.
     const batches = new Set([batch])
     const cleanups: Array<Effect.Effect<void>> = []
     let left = missing.length
@@ -419,7 +405,7 @@ const joinAll = (
       }
       const resumeOne: Resume = (effect) => {
         if (Exit.isExit(effect)) return answer(one, effect)
-        // not an exit but another read
+        // Not an exit but another read.
         const asking = Effect.runForkWith(fiber.context as Context.Context<any>)(effect)
         cleanups.push(Effect.sync(() => asking.interruptUnsafe()))
         asking.addObserver((exit) => answer(one, exit))
@@ -438,7 +424,7 @@ const joinAll = (
       const defect = defectOf(joinOne, one)
       if (defect !== undefined) answer(one, defect)
     }
-    // whatever was thrown about a key, and whoever has left: others may have joined, and wait for `close`
+    // Even after an exception about a key, or without callers: others may have joined and wait for `close`.
     batch.inGroups(missing, turning, join, batch.close)
     return Effect.suspend(() => {
       isLeft = true
@@ -446,7 +432,6 @@ const joinAll = (
     })
   })
 
-/** The answer of the read. Each key of a resolver has its own. */
 const concluded = ({ exits, many }: Reading, batches: Iterable<Batch.Batch>): Exit.Exit<Exits, unknown> =>
   many.isPerKey ? Exit.succeed(exits) : conclude(exits, batches)
 

@@ -1,8 +1,7 @@
 /**
- * Answers that nobody asked for: a call for some keys may answer more of their class. They enter memory, where nothing
- * newer is known: not over another entry, not beside a load of the same key, not after an invalidation since the call
- * began. The store has no lease, no generation and no tag versions of such a key from before the call, and could not tell
- * whether something newer was written, so they stay out of it.
+ * Unrequested answers: a call for some keys may answer more keys of their class. They enter memory unless something
+ * newer may exist: another entry, a running load of the key, or an invalidation since the call began. They are not
+ * stored in the store, which has no lease, generation or tag versions of such a key from before the call.
  */
 import { release } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
@@ -25,15 +24,11 @@ import type { Flight, Flights, Request, Watch } from "../state.ts"
 type Answer = readonly [key: Key, exit: Exit.Exit<unknown, unknown>]
 
 export interface Sorted {
-  /** of the keys that were asked for, in their order */
   readonly exits: ReadonlyArray<Exit.Exit<unknown, unknown>>
   readonly unasked: ReadonlyArray<Answer>
 }
 
-/**
- * The answers in a map, which may have other instances of the keys, and very many of them. One that is missing is a defect
- * of its key.
- */
+/** Sorts the answers in a map, which may contain other instances of the keys. A missing one is a defect of its key. */
 export const sortAnswers = (
   keys: ReadonlyArray<Key>,
   answers: ReadonlyMap<Key, Exit.Exit<unknown, unknown>>,
@@ -45,7 +40,7 @@ export const sortAnswers = (
     const info = infoOf(keys[0]!)
     const sort = (answer: Answer): void => {
       const [key, exit] = answer
-      // another class, or a key that is none of its class's type: it has no id here
+      // Another class, or a key that does not fit its class's type and has no id here.
       const id = infoOfAny(key) === info ? idOrNone(key) : undefined
       if (id === undefined) return
       if (asked.has(id)) asked.set(id, exit)
@@ -75,22 +70,21 @@ const idOrNone = (key: Key): string | undefined => {
 }
 
 interface Call {
-  /** the flight as a part of which the call ran */
   readonly flight: Flight
-  /** of that flight, which may have let it go */
+  /** The context of that flight, which may have released it. */
   readonly starter: Flight["starter"]
   readonly watch: Watch
   readonly requestOf: (key: Key) => Request
 }
 
-/** Puts answers in memory, as far as they may. */
+/** Puts answers in memory where allowed. */
 export const keepUnasked = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): void => {
   const { flight, starter } = call
   if (!flight.policy.writes) return
   const now = starter.clock.currentTimeMillisUnsafe()
-  // what other processes have done up to now
+  // Apply the changes of other processes first.
   self.tagEpochs.ensureTracking?.()
-  // of all keys at most `unaskedAnswers` are looked at
+  // At most `unaskedAnswers` of all keys are considered.
   let left = Math.ceil(self.memory.capacity / 10)
   for (const answer of answers) {
     if (left <= 0 || self.closed) return
@@ -110,7 +104,7 @@ const keep = (self: Flights, [key, exit]: Answer, call: Call, now: number): bool
   const own = flightOf(self, call, key, now)
   try {
     const entry = toEntry(self, own, exit, now)
-    // asked again: functions of the strategy have run
+    // Checked again, because functions of the strategy have run.
     if (entry === undefined || !isUntouched(self, id, call.watch, now)) return false
     if (TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) return false
     putInMemory(self, own.request, entry, now)
@@ -131,7 +125,7 @@ const hasEntry = (self: Flights, id: string, now: number): boolean => {
 
 const checks = new WeakMap<KeyInfo, (value: unknown) => boolean>()
 
-/** Whether a value is one of the key's type: what was asked for is the caller's to check, this is nobody's. */
+/** Whether a value fits the key's type. A caller checks requested values, but nothing checks these. */
 const fits = (key: Key, value: unknown): boolean => {
   const info = infoOf(key)!
   const known = checks.get(info) ?? SchemaParser.is(info.success)
@@ -139,7 +133,7 @@ const fits = (key: Key, value: unknown): boolean => {
   return known(value)
 }
 
-/** A flight that never starts, as what makes the entry of a result sees it. */
+/** A flight that never starts, for making the entry of a result. */
 const flightOf = (self: Flights, { flight, requestOf, starter, watch }: Call, key: Key, now: number): Flight => {
   const { attempt, policy } = flight
   const own = makeFlight(self, {
@@ -155,9 +149,9 @@ const flightOf = (self: Flights, { flight, requestOf, starter, watch }: Call, ke
     bornAt: watch.bornAt
   })
   beginLoading(own, attempt.startedAt ?? now)
-  // as old as the call, whichever turn keeps it
+  // As old as the call, regardless of the turn that keeps it.
   own.attempt.endedAt = attempt.endedAt ?? now
-  // what the call read is in all of its results
+  // Everything the call has read is part of each result.
   recordShared(own.attempt, attempt)
   own.attempt.derivedFromStale = attempt.derivedFromStale
   return own

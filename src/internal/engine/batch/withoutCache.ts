@@ -6,7 +6,6 @@ import { aside } from "../request/attempt.ts"
 import type { LoadAll } from "../state.ts"
 import { checked, inOrder } from "./batch.ts"
 
-/** Without a cache: loads each key once, in one call. */
 export const loadWithoutCache = ({ keys, loadAll }: {
   readonly keys: ReadonlyArray<Key>
   readonly loadAll: LoadAll
@@ -21,7 +20,7 @@ export const loadWithoutCache = ({ keys, loadAll }: {
   }
   if (once.length === 0) return Exit.succeed([])
   return Effect.map(
-    // the call is no part of the load of a cached effect around it
+    // The call is excluded from the load of a cached effect around it.
     checked(once, aside(Effect.scoped(inOrder(once, loadAll)))),
     (exits) => keys.map((key) => exits[places.get(idOf(key))!]!)
   )

@@ -1,6 +1,5 @@
 /**
- * Asks the store for the markers of ids before a load reads them that takes over what it reads (`inherit: "changes"`): what
- * changes them from then on ends the marker, and with it what is made of the load.
+ * Captures the markers of ids before a load with `inherit: "changes"` reads them, so that later changes end its result.
  */
 import { beginCapture, captured, endCapture } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
@@ -14,12 +13,12 @@ import type { Attempt, Flights, Policy, Request, StoreReads } from "../state.ts"
 import { ask, budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 
-/** A question in the time that there is for it; `undefined` where there was not enough. */
+/** Runs a question within the available time. `undefined` if that was not enough. */
 type InTime = <A>(question: Effect.Effect<A>) => Effect.Effect<A | undefined>
 
 const whole: InTime = (question) => question
 
-/** The policy for the rest of the read, which has what is left of the budget; `undefined`: there is nothing to ask. */
+/** Returns the policy for the rest of the read, with the remaining budget. `undefined` if nothing must be captured. */
 export const captureFirst = (
   self: Flights,
   { policy, within }: { readonly policy: Policy; readonly within: Attempt },
@@ -40,7 +39,7 @@ export const captureFirst = (
   return Effect.ensuring(asked, Effect.sync(() => endCapture(capture)))
 }
 
-/** Whose time is over first has no answer then; the question goes on for the longest. */
+/** Waits for the request with the longest timeout. A request whose timeout ends earlier gets no markers. */
 export const captureMany: StoreReads["captureMany"] = (self, reading, requests, ids) => {
   if (requests === undefined) {
     const captured = captureFirst(self, reading, ids)
@@ -57,7 +56,7 @@ export const captureMany: StoreReads["captureMany"] = (self, reading, requests, 
           asked.set(idOf(given.key), request)
           return rulesOf(self, request).timeoutMillis ?? Infinity
         })
-        // what is thrown is the answer of its key, which is read after this
+        // Exceptions are the answer of their key, which is read after this.
         if (!Exit.isExit(limit)) longest = Math.max(longest, limit)
       }
       return longest === Infinity

@@ -1,9 +1,9 @@
 /**
- * What a load has read through the cache (`inherit: "changes"`), as tags: those of the entries, and one for each id. Its
- * entry carries them, so that an invalidation of any of it ends the entry too.
+ * The dependencies of a load (`inherit: "changes"`), as tags: those of the entries read, and one for each id. The
+ * result's entry carries them, so that an invalidation of any of them ends the entry as well.
  *
- * The tag of an id is noted before the id is read (`capture`), with the epoch of that moment, and counts among the
- * dependents from then on: whatever changes the id after that moves the tag.
+ * The tag of an id is noted before the read (`capture`) with the current epoch, and counts as a dependent from then on.
+ * Every later change of the id moves the tag.
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -21,7 +21,9 @@ import { declaredTags, tagsOfResult } from "../request/requestTags.ts"
 import type { Attempt, Dependencies, Dependency, Flight, Flights, ReadContext } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
 
-/** Throws where a store has no markers of ids, so that nobody would find out what an entry was made of. */
+/**
+ * Throws if the store keeps no markers of ids, because then changes of what an entry derives from would go unnoticed.
+ */
 export const requireDependencies = ({ storeTier }: Flights): void => {
   if (storeTier === undefined || Boolean(storeTier.store.capabilities.dependencies)) return
   throw new CacheConfigError({
@@ -43,7 +45,7 @@ const make = (flight: Flight): Dependencies => ({
   last: undefined
 })
 
-/** The dependencies of a try of a load; `undefined` where it takes none over, or has ended. */
+/** The dependencies of a try of a load. `undefined` if it takes none over or has ended. */
 export const dependenciesOf = (within: Attempt): Dependencies | undefined => {
   const { flight } = within
   if (flight === undefined) return undefined
@@ -51,20 +53,20 @@ export const dependenciesOf = (within: Attempt): Dependencies | undefined => {
   return inheritOf(flight) === "changes" ? within.dependencies = make(flight) : undefined
 }
 
-/** Before an id is read inside a load, where no store was asked for its marker. Of one that is read again the first time counts. */
+/** Notes an id before a read inside a load, without a captured marker. A repeated read keeps the first epoch. */
 export const capture = (self: Flights, within: Attempt | undefined, id: string): void => {
   const dependencies = within && dependenciesOf(within)
   if (dependencies !== undefined && isOfThisCache(self, dependencies, id)) noteId(dependencies, id)
 }
 
-/** The dependency on an id, which counts from here on if it did not before. */
+/** The dependency on an id, added with the current epoch if missing. */
 const noteId = (dependencies: Dependencies, id: string): Dependency => {
   if (dependencies.lastId === id) return dependencies.last!
   const tag = tagFor(dependencies, groupsWith(dependencies, 1), id)
   const known = dependencies.tags.get(tag)
   const dependency = known ?? { epoch: dependencies.engine.tagEpochs.epoch, version: undefined, since: 0 }
   if (known === undefined) {
-    // the store was not asked: what it would have told of others is missing
+    // The store was not asked, so changes of other processes are unknown.
     if (dependencies.engine.storeTier !== undefined) noteUnverified(dependencies)
     noteNewTag(dependencies, tag, dependency)
   }
@@ -73,7 +75,7 @@ const noteId = (dependencies: Dependencies, id: string): Dependency => {
   return dependency
 }
 
-/** What the groups count that so many ids more may belong to. */
+/** The ids by group if so many more ids may exceed the limit of a group, else `undefined`. */
 const groupsWith = (dependencies: Dependencies, more: number): Map<string, number> | undefined => {
   const { groups, tags } = dependencies
   if (groups !== undefined || tags.size + more <= limits.idsOfGroup) return groups
@@ -89,7 +91,7 @@ const countId = (groups: Map<string, number>, tag: string): void => {
   groups.set(group, (groups.get(group) ?? 0) + 1)
 }
 
-/** The tag by which a load knows an id: its own, or that of its group where there are too many. */
+/** The tag by which a load depends on an id: its own, or that of its group beyond the limit. */
 const tagFor = (
   { engine, tags }: Dependencies,
   groups: ReadonlyMap<string, number> | undefined,
@@ -105,25 +107,25 @@ const noteTag = (dependencies: Dependencies, tag: string, dependency: Dependency
   if (!dependencies.tags.has(tag)) noteNewTag(dependencies, tag, dependency)
 }
 
-/** As `noteTag`, for one that is not known yet. */
+/** Like `noteTag`, for a new tag. */
 const noteNewTag = (dependencies: Dependencies, tag: string, dependency: Dependency): void => {
   const { groups } = dependencies
   if (groups !== undefined) countId(groups, tag)
   addNew(dependencies, tag, dependency)
 }
 
-/** What was made without asking the store ends when the store is heard again. */
+/** Makes the result depend on the connection to the store: it ends when the store is reachable again. */
 const noteUnverified = (dependencies: Dependencies): void =>
   add(dependencies, unverified, { epoch: dependencies.engine.tagEpochs.epoch, version: undefined, since: 0 })
 
-/** A question for markers. What moves their tags from here on counts, though their versions are not known yet. */
+/** A pending question for markers. Tag changes count from `epoch`, although the versions are not known yet. */
 interface Capture {
   readonly dependencies: Dependencies
   readonly tags: ReadonlyArray<string>
   readonly epoch: number
 }
 
-/** Begins to ask for the markers that have to be known before these ids are read inside a load; `undefined`: for none. */
+/** Begins a question for the markers needed before reading these ids. `undefined` if none are needed. */
 export const beginCapture = (self: Flights, within: Attempt, ids: ReadonlyArray<string>): Capture | undefined => {
   const dependencies = dependenciesOf(within)
   if (dependencies === undefined || dependencies.engine !== self) return undefined
@@ -141,7 +143,7 @@ export const beginCapture = (self: Flights, within: Attempt, ids: ReadonlyArray<
   return { dependencies, tags: Array.from(tags), epoch: TagEpochs.epochNow(self.tagEpochs) }
 }
 
-/** The store has answered with the markers; `undefined`: it has not. */
+/** Notes the versions that the store answered, or `undefined` if it failed. */
 export const captured = (
   { dependencies, epoch, tags }: Capture,
   versions: ReadonlyArray<string> | undefined
@@ -152,17 +154,16 @@ export const captured = (
   tags.forEach((tag, i) => noteTag(dependencies, tag, { epoch, version: versions?.[i], since }))
 }
 
-/** Nobody waits for the markers any more. */
 export const endCapture = ({ dependencies, tags }: Capture): void => leave(dependencies.engine, tags)
 
-/** Whether a copy in memory will not do inside a load: others may have changed it before its marker was asked for. */
+/** Whether a load must not use the copy in memory, because the id may have changed before its marker was captured. */
 export const isCompared = (self: Flights, within: Attempt | undefined, id: string): boolean => {
   const dependencies = within?.dependencies
   if (dependencies === undefined || self.storeTier === undefined) return false
   return dependencies.tags.get(tagFor(dependencies, dependencies.groups, id))?.version !== undefined
 }
 
-/** A read after the store was asked what it has to tell before; `undefined`: there is nothing to ask. */
+/** Runs a read after capturing the markers it needs. `undefined` if none are needed. */
 export const capturedFirst = <A, E, R>(
   self: Flights,
   { policy, within }: Pick<ReadContext, "policy" | "within">,
@@ -177,7 +178,7 @@ export const capturedFirst = <A, E, R>(
   })
 }
 
-/** A cache has answered with an entry; `asOf`: how many captures there had been when the store was asked for it. */
+/** Adds an entry served by a cache. `asOf`: the number of captures when the store was asked for it. */
 export const addServed = (self: Flights, dependencies: Dependencies, entry: Entry, asOf: number): void => {
   const { checkedAt, id, tags } = entry
   if (!isOfThisCache(self, dependencies, id)) return
@@ -185,7 +186,6 @@ export const addServed = (self: Flights, dependencies: Dependencies, entry: Entr
   if (tags.length > 0) addTags(dependencies, tags, checkedAt, versionsOf(entry))
 }
 
-/** A load has answered. */
 export const addLoaded = (dependencies: Dependencies, flight: Flight): void => {
   const { asOf, attempt: { dependencies: inner }, bornAt, engine, id } = flight
   if (!isOfThisCache(engine, dependencies, id)) return
@@ -196,14 +196,14 @@ export const addLoaded = (dependencies: Dependencies, flight: Flight): void => {
   else addTags(dependencies, tags, bornAt, flight.versions)
 }
 
-/** What answers for an id has to be of after its capture: others may have changed it before. */
+/** Taints the result if the id's value was read before its capture: another process may have changed it first. */
 const answered = (dependencies: Dependencies, id: string, asOf: number): void => {
   if (asOf < noteId(dependencies, id).since) taint(dependencies)
 }
 
 /**
- * What it has read may be older than a change of it. Who has joined, or joins yet, may have heard of that before: they read
- * again, in whatever epoch that was. Who has started the load has heard of nothing before it.
+ * Marks that a value read may be older than a change. Joined callers, present and future, may already know of the
+ * change and read again regardless of epoch. The caller that started the load cannot know of it.
  */
 const taint = (dependencies: Dependencies): void => {
   const { flight } = dependencies
@@ -213,7 +213,6 @@ const taint = (dependencies: Dependencies): void => {
   flight.bornAt = -1
 }
 
-/** All that another load has read is in this result too. */
 export const addAll = (dependencies: Dependencies, inner: Dependencies): void => {
   if (inner.isTainted) taint(dependencies)
   for (const [tag, dependency] of inner.tags) add(dependencies, tag, { ...dependency, since: 0 })
@@ -235,11 +234,11 @@ const add = (dependencies: Dependencies, tag: string, dependency: Dependency): v
   const known = dependencies.tags.get(tag)
   if (known !== undefined) {
     if (dependency.epoch < known.epoch) known.epoch = dependency.epoch
-    // two answers of the store about one tag: what was read is of two times
+    // Two versions of one tag: the values read are of different times.
     const isOther = known.version !== undefined && dependency.version !== undefined &&
       known.version !== dependency.version
     if (isOther) taint(dependencies)
-    // what says nothing of it may be of another time too, and no store can find that out
+    // A value without a version may also be of another time, which the store cannot detect.
     if (dependency.version === undefined) known.version = undefined
     return
   }
@@ -250,7 +249,7 @@ const addNew = ({ engine, isRegistered, tags }: Dependencies, tag: string, depen
   tags.set(isRegistered && isInherited(tag) ? Dependents.add(engine.memory.dependents, tag) : tag, dependency)
 }
 
-/** What another cache invalidates is not heard of here. */
+/** Warns and taints for a value of another cache, whose invalidations are not visible here. */
 const isOfThisCache = (self: Flights, dependencies: Dependencies, id: string): boolean => {
   if (self === dependencies.engine) return true
   if (!dependencies.isTainted) {
@@ -265,7 +264,7 @@ const isOfThisCache = (self: Flights, dependencies: Dependencies, id: string): b
   return false
 }
 
-/** The tags of a result that is not stored, too; `undefined`: they cannot be known. */
+/** The tags of a result, even if it is not stored. `undefined` if they cannot be determined. */
 const ownTags = (flight: Flight): ReadonlyArray<string> | undefined => {
   const { attempt: { annotations, dependencies, previous, renewed }, engine, entry, exit, request } = flight
   const known = dependencies?.own ?? entry?.tags
@@ -285,8 +284,7 @@ const hasMoved = ({ engine: { tagEpochs }, tags }: Dependencies): boolean => {
 }
 
 /**
- * Whether something that the load has read was invalidated since. What was not is as good as read now: it is right for
- * those who join now, whatever comes after.
+ * Like `hasMoved`, for a reader about to join. What is unchanged now is right for that reader, whatever comes later.
  */
 export const hasMovedForJoining = (flight: Flight): boolean => {
   const { attempt: { dependencies }, request: { followed } } = flight
@@ -297,14 +295,14 @@ export const hasMovedForJoining = (flight: Flight): boolean => {
       if (!TagEpochs.softenedSince(tagEpochs, [tag], dependency.epoch)) dependency.epoch = tagEpochs.epoch
     }
   }
-  // an effect is compared once more when it has ended; a consumer of a stream has got elements by then
+  // An effect's result is compared again at its end. A consumer of a stream has received elements by then.
   return followed !== undefined && inheritOf(flight) === "changes" && hasMovedInside(flight)
 }
 
-/** Whether something was invalidated that the loads have read for which this one waits: it is told of that when they end. */
+/** Whether something was invalidated that inner loads have read, which reports its dependencies only at the end. */
 const hasMovedInside = (flight: Flight): boolean => {
   const seen = new Set([flight])
-  // the iteration of a set includes elements that are added meanwhile
+  // Iterating a set includes elements added during the iteration.
   for (const { attempt: { waitsOn } } of seen) {
     for (const inner of waitsOn?.keys() ?? []) {
       const { attempt: { dependencies }, bornAt, engine, request } = inner
@@ -322,7 +320,7 @@ const isSoftened = ({ engine: { tagEpochs }, tags }: Dependencies): boolean => {
   return false
 }
 
-/** Whether a caller must read again: the result is of before a change that may have come before it joined. */
+/** Whether a caller must read again: the result predates a change that the caller may know of. */
 export const isOlderThanJoining = (dependencies: Dependencies, flight: Flight, joinedAt: number): boolean => {
   const { engine: { tagEpochs }, isTainted, own, tags } = dependencies
   if (isTainted || TagEpochs.movedSince(tagEpochs, own ?? [], flight.bornAt)) return true
@@ -332,17 +330,16 @@ export const isOlderThanJoining = (dependencies: Dependencies, flight: Flight, j
   return false
 }
 
-/** How a result lands that is made of what was read. */
 interface Landing {
   readonly tags: ReadonlyArray<string>
-  /** the epoch in which all of its tags were looked at */
+  /** The epoch in which all tags were checked. */
   readonly bornAt: number
   readonly isSoftened: boolean
 }
 
 /**
- * Takes what was read over into a result: each dependency is compared with its own epoch, because one that is invalidated
- * often would keep the result out for ever otherwise. `undefined`: something has changed, and the result is not stored.
+ * Adds the dependencies to a result. Each is compared with its own epoch: otherwise one that is invalidated often would
+ * keep the result out for ever. `undefined` if something has changed and the result must not be stored.
  */
 export const land = (dependencies: Dependencies, flight: Flight, own: ReadonlyArray<string>): Landing | undefined => {
   const { isTainted, tags, engine: { tagEpochs } } = dependencies
@@ -355,7 +352,7 @@ export const land = (dependencies: Dependencies, flight: Flight, own: ReadonlyAr
   }
 }
 
-/** Whether a store may have the result: the versions of all its tags are known, and they are not too many. */
+/** Whether a store may have the result: all tag versions are known, and there are not too many tags. */
 export const fitsStore = (
   self: Flights,
   { id, request: { key } }: Flight,
@@ -375,7 +372,7 @@ export const fitsStore = (
   return false
 }
 
-/** The versions of a result's own tags and of what it has read; `undefined`: one tag has two of them. */
+/** Merges the versions of a result's own tags and of its dependencies. `undefined` if they disagree on a tag. */
 export const withDependencies = (
   { tags }: Dependencies,
   own: ReadonlyArray<TagVersion>
@@ -389,7 +386,9 @@ export const withDependencies = (
   return Array.from(all, ([tag, version]) => ({ tag, version }))
 }
 
-/** Nobody asks for the result of a try any more: from here on the entries alone depend on what it has read. */
+/**
+ * Releases the dependencies of a try whose result is no longer awaited. Only stored entries then count as dependents.
+ */
 export const release = ({ dependencies }: Attempt): void => {
   if (dependencies?.isRegistered !== true) return
   dependencies.isRegistered = false
@@ -400,10 +399,10 @@ const leave = ({ memory: { dependents } }: Flights, tags: Iterable<string>): voi
   for (const tag of tags) if (isInherited(tag)) Dependents.remove(dependents, tag)
 }
 
-/** Whether an entry carries what its load has read. */
+/** Whether an entry has dependencies of its load. */
 export const derives = ({ tags }: Pick<Entry, "tags">): boolean => tags.some(isInherited)
 
-/** What a flight has found and memory may not have: what it derives from counts among the dependents. */
+/** Counts the dependencies of a found entry as dependents, since memory may not keep the entry. */
 export const hold = (flight: Flight, tags: ReadonlyArray<string>): void => {
   const more = tags.filter(isInherited)
   if (more.length === 0) return
@@ -411,10 +410,10 @@ export const hold = (flight: Flight, tags: ReadonlyArray<string>): void => {
   flight.held = flight.held === undefined ? more : [...flight.held, ...more]
 }
 
-/** All callers of a flight are answered. */
+/** Releases everything when all callers of a flight are answered. */
 export const releaseAll = (flight: Flight): void => {
   const { attempt, engine, held, request: { batch } } = flight
-  // a call that goes on for other keys is inside this try still
+  // A call that continues for other keys still runs inside this try.
   if (batch?.isLedBy(flight) !== true) release(attempt)
   if (held === undefined) return
   flight.held = undefined

@@ -1,4 +1,4 @@
-/** In place of `dependencies.ts` where programs are downloaded: there nothing takes over what its load has read. */
+/** Replaces `dependencies.ts` outside Node, where results have no dependencies. */
 import { CacheConfigError } from "../../../CacheError.ts"
 import type * as Dependencies from "./dependencies.ts"
 

@@ -1,15 +1,9 @@
-/**
- * The recorder of a load: what caches served inside it. It is made with the first such answer, so a load that reads
- * nothing through a cache has none.
- *
- * Every answer of a cache passes here with its entry, whose deadlines and tags an entry may inherit later too.
- */
+/** Records what caches served inside a load. A load that reads nothing through a cache has no recorder. */
 import { addAll, addLoaded, addServed, dependenciesOf } from "#platform/engine/derived/dependencies"
 import type { Entry } from "../memory/entry.ts"
 import { inheritOf, isLimitedByInner } from "../request/inherit.ts"
 import type { Attempt, Flight, Flights, Recorder } from "../state.ts"
 
-/** A cache has served an entry inside a load. */
 export const recordServed = (self: Flights, within: Attempt, entry: Entry, asOf = Infinity): void => {
   const { createdAt, expiresAt, id } = entry
   record(within, { oldestAt: createdAt, oldestId: id, endsAt: expiresAt, endsId: id })
@@ -17,11 +11,11 @@ export const recordServed = (self: Flights, within: Attempt, entry: Entry, asOf 
   if (dependencies !== undefined) addServed(self, dependencies, entry, asOf)
 }
 
-/** The result of another load: what caches served inside that one is in it too, unless it does not inherit. */
+/** Records the result of another load, including what caches served inside that one unless it does not inherit. */
 export const recordLoaded = (within: Attempt, flight: Flight): void => {
   const { attempt: { recorder }, entry } = flight
   if (recorder !== undefined && inheritOf(flight) !== false) record(within, recorder)
-  // what was loaded just now is of no age, and has an end all the same
+  // A value loaded just now has no age, but it has an expiry.
   if (entry !== undefined && within.flight !== undefined && isLimitedByInner(within.flight)) {
     record(within, { oldestAt: Infinity, oldestId: flight.id, endsAt: entry.expiresAt, endsId: flight.id })
   }
@@ -29,7 +23,7 @@ export const recordLoaded = (within: Attempt, flight: Flight): void => {
   if (dependencies !== undefined) addLoaded(dependencies, flight)
 }
 
-/** The results of one call are of one load. */
+/** Merges the recorders of one batch call, whose results come from one load. */
 export const recordShared = (of: Attempt, { dependencies, recorder }: Attempt): void => {
   if (recorder !== undefined) record(of, recorder)
   const own = dependencies && dependenciesOf(of)

@@ -3,22 +3,20 @@ import type { Caller, Callers } from "../state.ts"
 
 const none: Array<Caller | undefined> = []
 
-/**
- * The callers of one flight, in the order in which they joined. A popular key has thousands: a `Set` costs too much.
- */
+/** The callers of one flight, in order of joining. A popular key has thousands, for which a `Set` is too expensive. */
 export class CallerList implements Callers {
-  /** see `CallerEffect.one` */
+  /** See `CallerEffect.one`. */
   static readonly one = new CallerList()
   private list: Array<Caller | undefined> = none
-  /** `next` has passed those before it */
+  /** The position of `next`. */
   private answered = 0
   size = 0
 
   add(caller: Caller): void {
-    // a removed caller leaves a hole; while a load hangs many callers come and go, so holes are closed now and then
+    // A removed caller leaves a hole. Compacts them now and then, because callers come and go while a load hangs.
     if (this.list.length > 2 * this.size + 32) this.closeUp()
     caller.place = this.list.length
-    // a list of one: most flights have one caller, and the first `push` makes room for many
+    // A literal of one element: most flights have one caller, and the first `push` would allocate room for many.
     if (this.list.length === 0) this.list = [caller]
     else this.list.push(caller)
     this.size++
@@ -40,7 +38,6 @@ export class CallerList implements Callers {
     this.size = 0
   }
 
-  /** Removes the first caller and answers with it. */
   next(): Caller | undefined {
     while (this.answered < this.list.length) {
       const caller = this.list[this.answered++]
@@ -51,14 +48,14 @@ export class CallerList implements Callers {
     return undefined
   }
 
-  /** for few callers: a generator allocates at every step. Leaves out callers that are removed meanwhile */
+  /** For few callers, since a generator allocates at every step. Skips callers removed during the iteration. */
   *[Symbol.iterator](): Generator<Caller> {
     for (const caller of this.list) {
       if (caller !== undefined && this.has(caller)) yield caller
     }
   }
 
-  /** makes a new list: an iteration over the old one may be under way */
+  /** Makes a new list, because an iteration over the old one may be in progress. */
   private closeUp(): void {
     const list: Array<Caller | undefined> = []
     for (const caller of this.list) {

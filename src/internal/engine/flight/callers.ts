@@ -24,19 +24,17 @@ import { keepAlive } from "./waitUntil.ts"
 interface Waiting {
   readonly flight: Flight
   readonly request: Request
-  /** asked once: the options of thousands of callers have many shapes */
+  /** Computed once: the options of thousands of callers have many shapes. */
   readonly hasTimeouts: boolean
   readonly stale: Entry | undefined
-  /** another caller, or a refresh, started the flight */
+  /** Whether another caller, or a refresh, started the flight. */
   readonly joined: boolean
   readonly resume: Resume
 }
 
 const noTimers: ReadonlyArray<Fiber.Fiber<unknown>> = []
 
-/**
- * A caller that is itself the effect of its interruption: a popular key has thousands, and this saves an object each.
- */
+/** A caller that is also the effect of its interruption, which saves an object for each of thousands of callers. */
 class CallerEffect extends Effectable.Class<void> implements Caller {
   readonly engine: Flights
   readonly flight: Flight
@@ -52,7 +50,9 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   pastSoftTimeout: boolean
   place: number
 
-  /** V8 forgets the shape of objects of which there is none, and with it all code that it has optimized for them */
+  /**
+   * Keeps one instance alive: V8 drops the shape of a class without instances, and with it all code optimized for it.
+   */
   static readonly one = new CallerEffect({ tagEpochs: { epoch: 0 }, readDefaults: {} } as Flights, noContext, {
     flight: undefined as never,
     request: { options: {} } as Request,
@@ -84,7 +84,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   }
 }
 
-/** Adds a caller: while it waits the flight runs. */
+/** Adds a caller, which keeps the flight running while it waits. */
 export const wait = (self: Flights, fiber: Fiber.Fiber<any, any>, waiting: Waiting): CallerEffect => {
   const caller = new CallerEffect(self, readContextOf(self, fiber), waiting)
   caller.flight.callers.add(caller)
@@ -94,7 +94,7 @@ export const wait = (self: Flights, fiber: Fiber.Fiber<any, any>, waiting: Waiti
   return caller
 }
 
-/** Starts the caller's timeouts, and answers with the effect of its interruption. */
+/** Starts the caller's timeouts and returns the effect of its interruption. */
 export const interruptible = (
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -119,7 +119,7 @@ const removeCaller = (caller: Caller): void => {
   const { flight, request, within } = caller
   flight.callers.delete(caller)
   removeEdge(within, flight)
-  // it leaves before the store has answered: that counts as a miss
+  // It leaves before the store has answered, which counts as a miss.
   if (isAskingStore(flight)) noteMiss(flight.engine, request.key, flight.id)
   stopTimers(caller)
 }
@@ -130,7 +130,7 @@ const stopTimers = (caller: Caller): void => {
   caller.timers = noTimers
 }
 
-/** The last caller, when it is interrupted, waits for the load's finalizers, as a parent fiber waits for its child. */
+/** The last caller, when interrupted, waits for the load's finalizers, as a parent fiber waits for its child. */
 const interrupted = (self: Flights, caller: Caller): Effect.Effect<void> => {
   const { flight } = caller
   removeCaller(caller)
@@ -140,7 +140,7 @@ const interrupted = (self: Flights, caller: Caller): Effect.Effect<void> => {
   }
   return Effect.callback((resume) => {
     if (flight.exit !== undefined) return resume(Effect.void)
-    // added once more: `respond` resumes it like every other caller
+    // Added once more, so that `respond` resumes it like every other caller.
     flight.callers.add({ ...caller, within: undefined, policy: Policy.standard, resume: () => resume(Effect.void) })
   })
 }
@@ -150,7 +150,7 @@ const softlyTimedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Cal
   serveIfStale(self, caller, nowOf(fiber))
 }
 
-/** Answers callers past their `softTimeout` with the stale value that the store just had. */
+/** Answers callers past their `softTimeout` with the stale value that the store has just returned. */
 export const serveStaleToLate = (self: Flights, flight: Flight, now: number): void => {
   for (const caller of flight.callers) {
     if (caller.pastSoftTimeout) serveIfStale(self, caller, now)
@@ -186,20 +186,19 @@ const timedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller, t
   caller.resume(orStale(self, caller, Exit.fail(error), nowOf(fiber)))
 }
 
-/** A flight goes on to write what a caller has got: it is counted, and its time is limited. */
+/** Lets a flight continue without callers to write its value. Counts it and limits its time. */
 const leaveBehind = (self: Flights, flight: Flight): void => {
   if (!flight.isBehind) self.behind++
   flight.isBehind = true
   endIfUnneeded(self, flight)
 }
 
-/** Answers a caller before its flight has ended. */
 export const answerNow = (caller: Caller, answer: Effect.Effect<unknown, unknown>): void => {
   removeCaller(caller)
   caller.resume(answer)
 }
 
-/** Notes a fault of the store, and fails the strict callers at once. */
+/** Notes a fault of the store and fails the strict callers at once. */
 export const failStrict = (self: Flights, flight: Flight, fault: Fault): void => {
   flight.fault = fault
   for (const caller of flight.callers) {
@@ -208,16 +207,16 @@ export const failStrict = (self: Flights, flight: Flight, fault: Fault): void =>
   endIfUnneeded(self, flight)
 }
 
-/** Whether a caller of a flight that writes gets the value at once: only so many flights may write behind their callers. */
+/** Whether a caller of a flight that writes gets the value at once. The number of such flights is limited. */
 export const isBehind = (self: Flights, caller: Caller): boolean => {
   const { flight, policy, request } = caller
-  // what a private flight writes behind its caller would end with the request
+  // The write of a private flight behind its caller would end with the request.
   return flight.loaded !== undefined && !policy.strict && !self.isPrivate &&
     optionOf(self, request, "waitForWrite") === false &&
     (flight.isBehind || self.behind < writesBehind) && !mustReadAgain(self, caller)
 }
 
-/** It joined late, and what was loaded is older than an invalidation that it must see. */
+/** Whether the caller joined late, and the loaded value predates an invalidation it must see. */
 const mustReadAgain = (self: Flights, caller: Caller): boolean =>
   caller.joinedAt > caller.flight.bornAt && isOlder(self, caller)
 

@@ -19,7 +19,7 @@ import { exitOf, hasGoodValue, isRenewed, loadMillisOf, refuse, toEntry } from "
 import { isStorable, noteLoaded } from "./watches.ts"
 import { answerAll } from "./work.ts"
 
-/** Ends a flight when its fiber has ended: its entry enters memory if it may, and every caller is answered. */
+/** Ends a flight when its fiber has ended: stores its entry in memory if allowed, and answers every caller. */
 export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown, unknown>): void => {
   const now = flight.starter.clock.currentTimeMillisUnsafe()
   const exit = exitOf(flight, ended)
@@ -28,12 +28,12 @@ export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown
   if (flight.isBehind) self.behind--
   if (self.storeTier === undefined) {
     flight.entry = toEntry(self, flight, exit, now)
-    // with `copy` its own: a reader of many is answered later
+    // With `copy`, the entry's own copy: a reader of many keys is answered later.
     flight.exit = flight.entry?.exit ?? exit
   }
   const { mutations } = self
   flight.storable = isStorable(self, flight)
-  // between these two lines nothing may run that applies a change: it would find neither the flight nor its entry
+  // Nothing that applies a change may run between these two lines: it would find neither the flight nor its entry.
   unregister(self, flight)
   publish(self, flight)
   flight.request.settled?.(flight)
@@ -59,26 +59,26 @@ const refreshIfDue = (self: Flights, flight: Flight, mutations: number): void =>
 const publish = (self: Flights, flight: Flight): void => {
   const { entry } = flight
   if (entry === undefined || !flight.policy.writes || self.closed) return
-  // the store has changed since: this copy may be the older one
+  // The store has changed since, so this copy may be outdated.
   if (flight.changedWhileAsked) return
   if (!flight.storable || TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) {
-    // of private loads side by side the first is stored, and the others need not be
+    // The first of several concurrent private loads is stored, and the others need not be.
     if (self.isPrivate && Memory.peek(self.memory, self.tagEpochs, flight.id) !== undefined) return
     return refuse(self, flight, flight.storable && flight.attempt.dependencies !== undefined ? "dependency" : "changed")
   }
-  // it began before memory was last cleared, so it may be older than `maxStaleness` allows
+  // It began before memory was last cleared and may be older than `maxStaleness` allows.
   if (flight.found === undefined && isBeforeClear(self, flight)) return
   if (TagEpochs.softenedSince(self.tagEpochs, entry.tags, entry.checkedAt)) entry.softExpiresAt = -Infinity
-  // only a load shows that loading works again
+  // Only a load proves that loading works again.
   if (flight.found === undefined && self.retryAt.size > 0) self.retryAt.delete(flight.id)
   if (self.isPrivate && flight.found === undefined) noteLoaded(self, flight)
   putInMemory(self, flight.request, entry, flight.endedAt)
 }
 
-/** Puts an entry in memory, for `memoryTtl` at most; after that the store is asked again. */
+/** Puts an entry in memory for at most `memoryTtl`, after which the store is asked again. */
 export const putInMemory = (self: Flights, request: Request, entry: Entry, now: number): void => {
   const { memoryTtlMillis } = rulesOf(self, request)
-  // read neither as a value, nor a value as a stream: see `isPastMemoryTtl`
+  // Keeps values and streams apart: see `isPastMemoryTtl`.
   if (request.followed !== undefined) {
     entry.memoryExpiresAt = Infinity
     markOfStream(entry)
@@ -90,10 +90,10 @@ export const putInMemory = (self: Flights, request: Request, entry: Entry, now: 
 }
 
 const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
-  // the load alone, without the write to the store
+  // The duration of the load, without the write to the store.
   const millis = flight.entry?.loadMillis ?? loadMillisOf(flight, now)
   flight.counters.loadMillis += millis
-  // an event is an object, which nobody needs without a listener
+  // Without a listener, no event is allocated.
   if (self.listeners.events === undefined) return
   emitValue(self, flight.request.key, flight, {
     _tag: "Load",
@@ -104,10 +104,9 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
 }
 
 /**
- * Counts a failed load. An answer ends the fallback on the stale value. After another failure, where there is such a
- * value: throttles the id for `retryAfter`, and logs the failure. The first failure of a key class is a warning, those
- * after it are debug lines until a load of that class succeeds: an origin that is down fails for all its keys. String
- * keys count as one class.
+ * Counts a failed load. An answer ends the fallback to the stale value. Any other failure with a fallback throttles the
+ * id for `retryAfter` and is logged: the first of a key class as a warning, later ones at debug level until a load of
+ * the class succeeds, because an origin that is down fails for all its keys. String keys count as one class.
  */
 const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   const { counters, id, request: { batch, key } } = flight
@@ -117,11 +116,11 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
   }
   const interrupted = Cause.hasInterrupts(exit.cause)
   if (interrupted && !flight.timedOutUnattended) return
-  // the failure of a leader in another process is counted there
+  // The failure of a leader in another process is counted there.
   if (hasBegun(flight)) flight.counters.loadFailures++
   if ((flight.stale !== undefined || hasGoodValue(self, flight, now)) && isAnswerOf(self, flight, exit)) {
     endFallback(self, flight)
-    // not an origin that is down. A refresh waits before the next try all the same
+    // The origin is not down. A refresh waits before the next try nevertheless.
     if (!flight.refresh) return
   }
   if ((!hasFallback(self, flight) && !flight.refresh) || !flight.storable && !flight.timedOutUnattended) return
@@ -144,5 +143,5 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
   )
 }
 
-/** Whether there is a stale value that a failed load may be answered with. */
+/** Whether there is a stale value with which a failed load may be answered. */
 const hasFallback = (self: Flights, { stale }: Flight): boolean => stale !== undefined && !isAnswered(self, stale)

@@ -1,4 +1,4 @@
-/** How a flight ends that nobody waits for, or whose time is over: it leaves the flights, and the next one may begin. */
+/** Ends flights without callers or past their time: removes them from the index, so that the next one may begin. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { Flight, Flights } from "../state.ts"
@@ -9,8 +9,7 @@ import { noteChange } from "./watches.ts"
 import { abandon, startLater } from "./work.ts"
 
 /**
- * Nobody joins it any more: the flight of its id that is queued behind it takes its place. Answers whether anybody could
- * join it.
+ * Makes a flight unjoinable. The flight of its id queued behind it takes its place. Returns whether it was joinable.
  */
 export const unregister = (self: Flights, flight: Flight): boolean => {
   const wasJoinable = self.flights.get(flight.id) === flight
@@ -22,7 +21,6 @@ export const unregister = (self: Flights, flight: Flight): boolean => {
   return wasJoinable
 }
 
-/** Starts the flights of its id that are queued behind it. */
 export const startNext = (self: Flights, flight: Flight): void => {
   const { after } = flight
   if (after === undefined) return
@@ -33,25 +31,24 @@ export const startNext = (self: Flights, flight: Flight): void => {
   }
 }
 
-/** Queues a flight behind another one of its id. */
 export const startAfter = (before: Flight, flight: Flight): void => {
-  // the other keys of its batch do not wait for it
+  // The other keys of its batch do not wait for it.
   flight.request.batch?.dropOut(flight)
   const after = before.after ??= []
   after.push(flight)
   addEdge(flight.attempt, before)
 }
 
-/** The flights of an id are no longer storable, and nobody joins them any more. Their callers still get the results. */
+/** Makes the flights of an id unstorable and unjoinable. Their callers still get the results. */
 export const detach = (self: Flights, id: string): void => {
   noteChange(self, id)
-  // one that is queued behind the running one takes its place, and is detached too
+  // A flight queued behind the running one takes its place and is detached too.
   for (let flight = self.flights.get(id); flight !== undefined; flight = self.flights.get(id)) {
     flight.storable = false
     unregister(self, flight)
-    // a new reader, here or elsewhere, must not wait for a result that is not stored
+    // A new reader, here or elsewhere, must not wait for a result that is not stored.
     releaseLease(flight)
-    // a queued refresh has nothing to refresh any more
+    // A queued refresh has nothing left to refresh.
     if (flight.phase === "Queued" && flight.callers.size === 0) dropFlight(self, flight)
     else leaveUnit(self, flight)
     startNext(self, flight)
@@ -59,35 +56,32 @@ export const detach = (self: Flights, id: string): void => {
 }
 
 /**
- * Nobody joins it any more, but it may still be stored: who comes later waits until it has ended, and asks the store. Only
- * for a flight whose load has begun.
+ * Makes a loading flight unjoinable. Later readers wait for its end and ask the store, where it may still be stored.
  */
 export const unshare = (self: Flights, flight: Flight): void => {
   unregister(self, flight)
   self.ending.set(flight.id, flight)
 }
 
-/** Ends an unpinned flight without callers. */
 export const endIfUnneeded = (self: Flights, flight: Flight): void => {
   if (flight.callers.size > 0 || flight.exit !== undefined) return
   if (flight.pinned) return limitUnattended(self, flight)
   if (flight.phase === "Queued") return cancel(self, flight)
   flight.storable = false
-  // unregistered before it is interrupted, in one step: a new reader must not join a load that is ending
+  // Unregister before the interruption, in the same step: a new reader must not join a load that is ending.
   const isHeldUp = unregister(self, flight) || self.ending.get(flight.id) === flight
-  // before it is interrupted, because it may end in that step
+  // Hold before the interruption, because the flight may end in that step.
   if (isHeldUp && hasBegun(flight) && !isInterruptible(flight)) hold(self, flight)
   abandon(self, flight)
   if (self.ending.get(flight.id) === flight) return
-  // now, not at its end: what is not a load may take long to end
+  // Now, not at its end: the steps around a load may take long to end.
   releaseLease(flight)
   startNext(self, flight)
 }
 
-/** A queued flight that has not started is just forgotten. */
 const cancel = (self: Flights, flight: Flight): void => {
   unregister(self, flight)
-  // what it is queued behind may run for long, and would keep it
+  // The flight before it may run for long and would retain it.
   for (const before of flight.attempt.waitsOn?.keys() ?? []) remove(before.after ?? [], flight)
   dropFlight(self, flight)
   startNext(self, flight)
@@ -101,13 +95,13 @@ const remove = (list: Array<Flight>, flight: Flight): void => {
 /** Whether an interruption ends the load now. Its finalizers may take time, but they load nothing. */
 const isInterruptible = (flight: Flight): boolean => {
   const fiber = flight.request.batch?.fiberOf(flight) ?? flight.fiber
-  // of a fiber's implementation, not of its type: where it is missing, the id is kept until the load has ended
+  // An internal field of a fiber. If it is missing, the id is held until the load has ended.
   return (fiber as { readonly interruptible?: boolean } | undefined)?.interruptible === true
 }
 
 /**
- * Keeps the id of an abandoned load that ignores its interruption until the load has ended: the next caller must not
- * start another one beside it. Its lease is kept, for the same reason. Not for ever: a load may hang.
+ * Holds the id of an abandoned load that ignores its interruption until the load has ended, so that the next caller
+ * does not start a concurrent one. Keeps its lease for the same reason. Bounded in time, because a load may hang.
  */
 const hold = (self: Flights, flight: Flight): void => {
   self.ending.set(flight.id, flight)
@@ -115,21 +109,21 @@ const hold = (self: Flights, flight: Flight): void => {
   flight.limit = after(flight, self.endingMillis, () => release(self, flight))
 }
 
-/** The id of an abandoned load is free again: it has ended, or has run on for too long. */
+/** Frees the id of an abandoned load that has ended or has continued for too long. */
 const release = (self: Flights, flight: Flight): void => {
   if (self.ending.get(flight.id) === flight) self.ending.delete(flight.id)
   releaseLease(flight)
   startNext(self, flight)
 }
 
-/** Bounds a load that nobody waits for (`refresh.timeout`): past the limit its id may be loaded again. */
+/** Limits a load without callers (`refresh.timeout`). After the limit its id may be loaded again. */
 export const limitUnattended = (self: Flights, flight: Flight): void => {
   if (flight.limit !== undefined || flight.exit !== undefined) return
   flight.limit = after(flight, self.refreshing.timeoutMillis, () => {
     flight.limit = undefined
     flight.pinned = false
     leaveUnit(self, flight)
-    // it has callers again: from here on it is like any other load
+    // It has callers again and is like any other load from here on.
     if (flight.callers.size > 0 || flight.exit !== undefined) return
     flight.timedOutUnattended = true
     endIfUnneeded(self, flight)
@@ -140,8 +134,8 @@ const after = (flight: Flight, millis: number, run: () => void) =>
   Effect.runForkWith(flight.starter.context)(Effect.andThen(Effect.sleep(millis), Effect.sync(run)))
 
 /**
- * Stops renewing the lease, when the load has ended or its result will not be stored. Without a commit the lease is
- * released, so that the next process can load at once; with a failure note where the load failed.
+ * Stops renewing the lease when the load has ended or its result will not be stored. Without a commit, releases the
+ * lease so that the next process can load at once, with a failure note if the load failed.
  */
 export const releaseLease = (flight: Flight, failure?: Exit.Failure<unknown, unknown>): void => {
   const { lease } = flight

@@ -1,4 +1,4 @@
-/** A flight: one load of one id, shared by all who wait for it. Its phases, and the steps from one to the next. */
+/** A flight: one load of one id, shared by its callers. Its phases and the transitions between them. */
 import { derives, hold, release } from "#platform/engine/derived/dependencies"
 import type * as Exit from "effect/Exit"
 import type { Entry } from "../memory/entry.ts"
@@ -21,7 +21,7 @@ interface FlightOptions {
   readonly protectedUntil?: number | undefined
   readonly storeMillis?: number | undefined
   readonly starter: ReadContext
-  /** the tag epoch when it began, where that was before now */
+  /** The tag epoch at its beginning, if that was earlier than now. */
   readonly bornAt?: number | undefined
 }
 
@@ -78,46 +78,41 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
   return flight
 }
 
-/** Whether its load has begun. */
 export const hasBegun = ({ attempt }: Flight): boolean => attempt.startedAt !== undefined
 
-/** Whether its load has not begun, and its result will be stored. */
+/** Whether its load has not begun and its result will be stored. */
 export const isToCome = (flight: Flight): boolean => flight.storable && flight.phase !== "Ended" && !hasBegun(flight)
 
 /** Whether the store has not answered yet, so that its callers are not yet counted as misses. */
 export const isAskingStore = ({ phase, readsStore }: Flight): boolean =>
   phase === "AskingStore" || (phase === "Queued" && readsStore)
 
-/** Whether it is a refresh: one of the background, or one that a caller asked for. */
+/** Whether it is a refresh, in the background or requested by a caller. */
 export const isRefresh = ({ policy, refresh }: Flight): boolean => refresh || policy.joins === "refresh"
 
-/** Whether its result derives from a stale value. */
 export const isDerivedFromStale = ({ attempt, found }: Flight): boolean => found?.isStale ?? attempt.derivedFromStale
 
-/**
- * Whether the load began before memory was last cleared, while untracked: its result may be older than `maxStaleness`
- * allows.
- */
+/** Whether the load began before memory was cleared while untracked. Its result may be older than `maxStaleness`. */
 export const isBeforeClear = ({ storeTier }: Flights, { attempt }: Flight): boolean =>
   storeTier?.untracked === true && attempt.startedAt !== undefined && attempt.clears !== storeTier.clears
 
-/** `Queued` → `AskingStore`, or `AwaitingLease` where the store was asked before. */
+/** `Queued` → `AskingStore`, or `AwaitingLease` if the store was already asked. */
 export const begin = (flight: Flight): void => {
   flight.phase = flight.readsStore ? "AskingStore" : "AwaitingLease"
   const { engine, id, stale } = flight
   if (stale === undefined || !derives(stale)) return
-  // nobody has looked after it since it left memory
+  // Its dependencies have not been tracked since it left memory.
   if (engine.memory.entries.get(id) === stale) hold(flight, stale.tags)
   else flight.stale = undefined
 }
 
-/** The answer to what is asked of the store from here on holds until somebody tells of a change. */
+/** Marks the start of a question to the store. The answer holds until a change is reported. */
 export const beginAsking = (flight: Flight): void => {
   flight.changedWhileAsked = false
   flight.asOf = flight.engine.storeTier!.captures
 }
 
-/** → `Loading`: a try of the load begins. Changes before it do not concern its result. */
+/** → `Loading`: a try of the load begins. Earlier changes do not concern its result. */
 export const beginLoading = (flight: Flight, now: number): void => {
   flight.phase = "Loading"
   flight.changedWhileAsked = false
@@ -126,7 +121,7 @@ export const beginLoading = (flight: Flight, now: number): void => {
   flight.asOf = flight.engine.storeTier?.captures ?? 0
 }
 
-/** One more try of the load: it inherits nothing from the one before. */
+/** Starts another try of the load, which inherits nothing from the one before. */
 export const nextAttempt = (flight: Flight, now: number): Attempt => {
   endAttempt(flight.attempt)
   release(flight.attempt)
@@ -145,17 +140,16 @@ export const loadEnded = (flight: Flight): void => {
   endAttempt(flight.attempt)
 }
 
-/** → `Ended`. */
 export const endFlight = (flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   flight.phase = "Ended"
   flight.exit = exit
   flight.endedAt = now
   flight.limit?.interruptUnsafe()
-  // a call that goes on for other keys is inside this try still: through it cycles are found
+  // A call that continues for other keys still runs inside this try, which is needed to find cycles.
   if (flight.request.batch?.isLedBy(flight) !== true) endAttempt(flight.attempt)
 }
 
-/** Lets go what only a running flight needs: a program that goes on from one load to the next would keep them all. */
+/** Releases what only a running flight needs. Otherwise a chain of loads would retain all its flights. */
 export const letGo = (flight: Flight): void => {
   flight.starter = noContext
   flight.parent = undefined

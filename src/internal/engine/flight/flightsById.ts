@@ -1,9 +1,9 @@
-/** Flights by id. */
+/** An index of flights by id. */
 import type { Flight, FlightsById } from "../state.ts"
 
 /**
- * The flights that can be joined, by id. Most loads begin when no other runs, and a `Map` that gets and loses one
- * element again and again makes itself anew each few times: the newest flight is kept beside it.
+ * The flights that can be joined, by id. The newest is kept outside the map: most loads begin when no other runs, and a
+ * `Map` that keeps gaining and losing its only element is rebuilt every few times.
  */
 export class FlightIndex implements FlightsById {
   private newest: Flight | undefined = undefined
@@ -23,7 +23,6 @@ export class FlightIndex implements FlightsById {
     return this.get(id) !== undefined
   }
 
-  /** The flight takes the place of an older one of its id. */
   set(flight: Flight): void {
     const { newest, others } = this
     if (newest !== undefined && newest.id !== flight.id) others.set(newest.id, newest)
@@ -31,13 +30,11 @@ export class FlightIndex implements FlightsById {
     this.newest = flight
   }
 
-  /** Removes a flight, unless another one has taken its place. */
   delete(flight: Flight): void {
     if (this.newest === flight) this.newest = undefined
     else if (this.others.size > 0 && this.others.get(flight.id) === flight) this.others.delete(flight.id)
   }
 
-  /** A list, because those who walk it may end flights. */
   all(): ReadonlyArray<Flight> {
     const others = Array.from(this.others.values())
     return this.newest === undefined ? others : [...others, this.newest]

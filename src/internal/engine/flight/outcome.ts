@@ -1,4 +1,4 @@
-/** How a caller is answered: with the outcome of the load, a stale value in its place, or another read. */
+/** Answers a caller with the outcome of the load, a stale value in its place, or another read. */
 import { isOlderThanJoining } from "#platform/engine/derived/dependencies"
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
@@ -31,7 +31,7 @@ const noteFound = (
   if (insteadOfLoad) entry.counters.stale++
   else entry.counters.storeHits++
   if (request.slides && policy.writes) slide(self, request, entry, now)
-  // before listeners are told: one may change what was read
+  // Record before notifying listeners, which may change what was read.
   if (within !== undefined) {
     recordServed(self, within, entry, flight.asOf)
     if (isStale) within.derivedFromStale = true
@@ -73,10 +73,7 @@ export const noteFallback = (
   detect(policy.detector, flight.id, request.strategy.name, { source: "fallback", entry: stale, exit, now })
 }
 
-/**
- * The answer of a flight that ended without a load: what it found, or another read where this caller's own policy or
- * strategy loads instead.
- */
+/** The answer of a flight without a load: the found entry, or another read if this caller requires a load. */
 export const foundOrRetry = (self: Flights, caller: Caller, at: FoundAt): Effect.Effect<unknown, unknown, any> =>
   answerOrDefect(() => {
     const { flight } = caller
@@ -85,7 +82,7 @@ export const foundOrRetry = (self: Flights, caller: Caller, at: FoundAt): Effect
     return flight.exit!
   })
 
-/** Whether this caller's own policy or strategy loads where the flight served an entry of the store. */
+/** Whether this caller's own policy or strategy requires a load although the flight served a stored entry. */
 const wantsLoad = (self: Flights, { policy, request }: Caller, { found: { entry }, now }: FoundAt): boolean => {
   if (!policy.readsStore) return true
   limit(self, request, entry, now)
@@ -93,16 +90,13 @@ const wantsLoad = (self: Flights, { policy, request }: Caller, { found: { entry 
   return decision === Load || decision === LoadOrStale
 }
 
-/** The caller's read once more, with the rest of its timeouts. */
+/** Repeats the caller's read with the rest of its timeouts. */
 export const retryRead = (caller: Caller, now: number): Request =>
   caller.since === undefined
     ? caller.request
     : shortened(caller.flight.engine, caller.request, now - caller.since)
 
-/**
- * Whether a caller that joined late must read again: a tag that is known only since the load ended was invalidated
- * meanwhile, or may have been.
- */
+/** Whether a late caller must read again, because a tag known only since the end of the load may have changed. */
 export const isOlder = (self: Flights, { flight, joinedAt }: Caller): boolean => {
   const { attempt: { dependencies } } = flight
   if (dependencies !== undefined && isOlderThanJoining(dependencies, flight, joinedAt)) return true
@@ -116,7 +110,7 @@ const hasLateTagsMoved = (self: Flights, flight: Flight): boolean =>
         flight.attempt.renewed)
     : TagEpochs.movedSince(self.tagEpochs, flight.entry.tags, flight.bornAt)
 
-/** The outcome of a load, or the stale value where the caller may fall back on it. */
+/** The outcome of a load, or the stale value if the caller may fall back on it. */
 export const orStale = (
   self: Flights,
   caller: Caller,
@@ -138,8 +132,8 @@ export const orStale = (
 }
 
 /**
- * The stale value, where promise P6 allows it: before its hard deadline, only if the caller's strategy falls back, and
- * not after an answer. A touch may have made it fresh since: then any strategy that serves it will do.
+ * The stale value if promise P6 allows it: before its hard deadline, only if the caller's strategy falls back, and not
+ * after an answer. A touch may have made it fresh, and then any strategy that serves it will do.
  */
 const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefined => {
   if (!caller.policy.readsMemory) return undefined
@@ -148,12 +142,12 @@ const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefi
   limit(self, caller.request, stale, now)
   if (now >= stale.expiresAt || isAnswered(self, stale)) return undefined
   if (TagEpochs.changedSince(self.tagEpochs, stale.tags, stale.checkedAt)) return undefined
-  // memory marks what it has as stale; this copy may be in memory no more
+  // Memory marks its own entries as stale. This copy may have left memory.
   if (TagEpochs.softenedSince(self.tagEpochs, stale.tags, stale.checkedAt)) stale.softExpiresAt = -Infinity
   const decision = decideAt(caller.request, stale, now, () => 0)
   return decision === LoadOrStale || (decision !== Load && now < stale.softExpiresAt) ? stale : undefined
 }
 
-/** As `usableStale`, for a caller that still waits: where its strategy throws, that is its answer. */
+/** Like `usableStale`, for a waiting caller: an exception of its strategy becomes its answer. */
 export const staleOrDefect = (self: Flights, caller: Caller, now: number): Entry | Exit.Exit<never> | undefined =>
   answerOrDefect(() => usableStale(self, caller, now))

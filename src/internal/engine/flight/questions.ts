@@ -1,6 +1,5 @@
 /**
- * Questions to a store that answers later (`getCallback`): one for all who read an id meanwhile. Who is answered so needs
- * no flight, no fiber and no timer of its own.
+ * Questions to a store with `getCallback`. All concurrent reads of an id share one, without a flight, fiber or timer.
  */
 import type { Questions } from "../state.ts"
 

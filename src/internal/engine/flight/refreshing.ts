@@ -1,8 +1,8 @@
 /**
- * Refreshes in the background: units, and the slots in which they run.
+ * Background refreshes: units, and the slots in which they run.
  *
- * A unit is one flight, or all flights of a batch. At most `concurrency` units run at once; the others are queued, and
- * of those the one that was asked for last starts first: what is read now is worth more than what was read long ago.
+ * A unit is one flight, or all flights of a batch. At most `concurrency` units run at once and the others are queued.
+ * The latest request starts first, because a recent read is worth more than an old one.
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -20,17 +20,16 @@ import { startLater } from "./work.ts"
 export const makeUnit = (): Unit => ({ flights: new Set() })
 
 interface RefreshOptions {
-  /** of the fiber that has found it due */
+  /** The context of the fiber that found it due. */
   readonly starter: ReadContext
   readonly request: Request
   readonly id: string
   readonly entry: Entry
-  /** the engine's `mutations` when it was found due */
   readonly mutations: number
   readonly now: number
 }
 
-/** Refreshes an entry: one flight per id. Its load starts from the scheduler, so that a due hit does not wait for it. */
+/** Refreshes an entry, with one flight per id. Loads from the scheduler, so that a due hit does not wait. */
 export const refresh = (self: Flights, options: RefreshOptions, fiber?: Fiber.Fiber<any, any>): void => {
   const unit = makeUnit()
   enqueue(self, options, unit)
@@ -38,8 +37,8 @@ export const refresh = (self: Flights, options: RefreshOptions, fiber?: Fiber.Fi
 }
 
 /**
- * Adds a refresh to a unit, unless the id is loaded or throttled, or there was an invalidation since: who joins the
- * refresh would fall back on the old entry.
+ * Adds a refresh to a unit, unless the id is loading or throttled, or was invalidated, which makes the entry no
+ * fallback.
  */
 export const enqueue = (self: Flights, options: RefreshOptions, unit: Unit): void => {
   const { entry, id, mutations, now, request, starter } = options
@@ -69,7 +68,7 @@ const askedAgain = ({ refreshing: { queue } }: Flights, { unit }: Flight): void 
   if (unit !== undefined && queue.delete(unit)) queue.add(unit)
 }
 
-/** Queues a unit. When the queue is full, the unit that was asked for first is dropped: its entries can be asked for again. */
+/** Queues a unit. A full queue drops its oldest request, whose entries can be requested again. */
 export const offer = (self: Flights, unit: Unit, dispatcher?: SchedulerDispatcher): void => {
   if (unit.flights.size === 0) return
   if (self.isPrivate) return handOver(self, unit)
@@ -82,15 +81,15 @@ export const offer = (self: Flights, unit: Unit, dispatcher?: SchedulerDispatche
 }
 
 /**
- * A unit of a private reader takes no slot, which would never come back from a request that was stopped: the platform
- * keeps it alive, and the other readers leave these ids alone for so long.
+ * Starts a unit of a private reader through the platform, which keeps it alive. It takes no slot, which a cancelled
+ * request would never give back. Other readers leave these ids alone for the same time.
  */
 const handOver = (self: Flights, unit: Unit): void => {
   const flights = Array.from(unit.flights)
   const { starter } = flights[0]!
   const now = starter.clock.currentTimeMillisUnsafe()
   for (const { id } of flights) holdOff(self, id, now, self.refreshing.timeoutMillis)
-  // never inside the read that found it due
+  // Never inside the read that found it due.
   const begin = Effect.andThen(Effect.yieldNow, Effect.sync(() => startAll(self, flights)))
   if (keepAlive(self, starter, flights, begin)) return
   for (const { id } of flights) self.retryAt.delete(id)
@@ -114,8 +113,8 @@ const newestOf = (queue: ReadonlySet<Unit>): Unit => {
 }
 
 /**
- * Takes a queued refresh out of the queue, because a caller waits for it: from here on nothing drops it. Answers what to
- * `startAll` at once: it, and the rest of its batch. It needs no slot.
+ * Removes a refresh from the queue because a caller waits for it, so that it is no longer dropped. Returns the flights
+ * to start at once, without a slot: itself and the rest of its batch.
  */
 export const promote = (self: Flights, { unit }: Flight): Iterable<Flight> => {
   if (unit === undefined) return []
@@ -127,7 +126,7 @@ export const startAll = (self: Flights, flights: Iterable<Flight>): void => {
   for (const flight of flights) if (flight.phase === "Queued") self.work.start(self, flight)
 }
 
-/** A flight leaves its unit, because it has ended, its time is over, or nobody joins it any more. */
+/** Removes a flight from its unit when it has ended, timed out or become unjoinable. */
 export const leaveUnit = (self: Flights, flight: Flight): void => {
   const { unit } = flight
   if (unit === undefined) return
@@ -136,14 +135,14 @@ export const leaveUnit = (self: Flights, flight: Flight): void => {
   if (unit.flights.size === 0) giveBack(self, unit)
 }
 
-/** Gives the slot of a unit back, or its place in the queue. The one place where that happens. */
+/** Gives back the slot of a unit, or its place in the queue. The only place to do so. */
 const giveBack = (self: Flights, unit: Unit): void => {
   const { queue, running } = self.refreshing
   queue.delete(unit)
   if (running.delete(unit)) takeSlots(self)
 }
 
-/** Forgets a queued refresh whose entry has left memory: there is nothing left to refresh. */
+/** Drops a queued refresh whose entry has left memory. */
 export const forgetRefresh = (self: Flights, entry: Entry): void => {
   if (self.refreshing.queue.size === 0) return
   const flight = self.flights.get(entry.id)
@@ -155,7 +154,7 @@ const drop = (self: Flights, unit: Unit): void => {
   for (const flight of unit.flights) dropFlight(self, flight)
 }
 
-/** Drops a queued flight: nobody joins it any more, and it does not start. */
+/** Drops a queued flight, which then neither starts nor can be joined. */
 export const dropFlight = (self: Flights, flight: Flight): void => {
   flight.phase = "Ended"
   flight.limit?.interruptUnsafe()

@@ -1,4 +1,4 @@
-/** The result of a load: its outcome, and the entry that it becomes. */
+/** The result of a load: its outcome, and the entry made of it. */
 import { land } from "#platform/engine/derived/dependencies"
 import { warnOfValue } from "#platform/engine/request/unfit"
 import * as Context from "effect/Context"
@@ -21,13 +21,13 @@ import { emitOf } from "../telemetry/events.ts"
 /** Whether the load ended by declaring the previous value still valid. Such a load interrupts itself. */
 export const isRenewed = (flight: Flight): boolean => flight.attempt.renewed && !flight.abandoned
 
-/** The outcome of a load: its own exit, or the previous value's where the load declared that still valid. */
+/** The outcome of a load: its own exit, or the previous value's exit if the load declared that still valid. */
 export const exitOf = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
   isRenewed(flight) ? flight.attempt.previous!.exit : exit
 
 /**
- * The entry that a load's outcome becomes, or `undefined` where it is not stored: the strategy skips it, it is a defect
- * or an interruption, it is a failure and there is a good value, or a function of the user threw.
+ * The entry made of a load's outcome. `undefined` if it is not stored: the strategy skips it, it is a defect or an
+ * interruption, it is a failure while there is a good value, or a user's function threw.
  */
 export const toEntry = (
   self: Flights,
@@ -70,8 +70,8 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
     bornAt: landing?.bornAt ?? flight.bornAt,
     writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
     etag: annotations?.etag ?? (renewed ? previous!.etag : undefined),
-    // a reader with a shorter constant shortens once more what ends with its parts, but not what is of their age: of that
-    // the soft deadline counts from another time than the hard one
+    // A reader with a shorter constant may shorten a lifetime limited by dependencies once more, but not one reduced by
+    // their age, whose soft deadline counts from another time than the hard one.
     constant: annotations?.ttl === undefined && annotations?.softTtl === undefined && (life?.createdAt ?? now) === now
       ? request.constant
       : undefined,
@@ -79,31 +79,31 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
   })
 }
 
-/** The outcome that is stored: with `copy` a copy of its own, because the load may go on to change its value. */
+/** The outcome to store. With `copy`, a separate copy, because the load may continue to change its value. */
 const kept = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> => {
   const { attempt: { renewed }, policy, request } = flight
   const copy = optionOf(self, request, "copy")
-  // what is renewed was copied when it was stored
+  // A renewed value was copied when it was stored.
   return copy === undefined || renewed || !policy.writes ? exit : Exit.map(exit, copyOf(copy, request.key))
 }
 
-/** What `jitter` leaves of the lifetime. */
+/** The share of the lifetime left by `jitter`. */
 const shareOf = (self: Flights, { request, starter }: Flight): number => {
   const { jitter } = rulesOf(self, request)
   return jitter === 0 ? 1 : 1 - jitter * Context.get(starter.context, Random.Random).nextDoubleUnsafe()
 }
 
-/** How long the load took. The clock may have been set back meanwhile. */
+/** The duration of the load. Not negative, even if the clock was set back. */
 export const loadMillisOf = ({ attempt: { startedAt = Infinity } }: Flight, now: number): number =>
   Math.max(0, now - startedAt)
 
-/** The lifetime that the load set itself, where the strategy stores the result at all; else the strategy's. */
+/** The lifetime set by the load itself, if the strategy stores the result at all, or else the strategy's. */
 const annotated = ({ attempt: { annotations }, request }: Flight, lifetime: Lifetime | "skip"): Lifetime | "skip" => {
   if (lifetime === "skip" || annotations === undefined) return lifetime
   const ttl = annotations.ttl === undefined ? undefined : toMillis(annotations.ttl)
-  // the soft deadline of one that slides is the end that reads cannot move
+  // The soft deadline of a sliding entry is the end that reads cannot move.
   if (request.slides) return ttl === undefined ? lifetime : { softTtl: ttl, ttl: Math.min(lifetime.ttl, ttl) }
-  // no soft deadline of its own: the new one is the new end
+  // Without a soft deadline of its own, the hard deadline is the end.
   const soft = lifetime.softTtl < lifetime.ttl ? lifetime.softTtl : Infinity
   const softTtl = annotations.softTtl === undefined ? soft : Math.max(0, toMillis(annotations.softTtl, "softTtl"))
   return { softTtl: Math.min(softTtl, ttl ?? lifetime.ttl), ttl: ttl ?? lifetime.ttl }
@@ -114,7 +114,7 @@ const isTooQuick = (self: Flights, flight: Flight, now: number): boolean => {
   return minLoadMillis !== undefined && !flight.attempt.renewed && loadMillisOf(flight, now) <= minLoadMillis
 }
 
-/** The tags of the result; a value declared still valid keeps its tags too. */
+/** The tags of the result. A value declared still valid also keeps its tags. */
 const tagsOf = (
   self: Flights,
   { attempt: { annotations, previous, renewed }, request }: Flight,
@@ -131,7 +131,7 @@ export const refuse = (self: Flights, flight: Flight, because: Events["Refused"]
   emitOf(self, flight.request.key, flight.id, { _tag: "Refused", because })
 }
 
-/** Whether memory or the store has a value that may still be served: a failure must not replace it. */
+/** Whether memory or the store has a value that may still be served and that a failure must not replace. */
 export const hasGoodValue = (self: Flights, flight: Flight, now: number): boolean =>
   now < flight.protectedUntil ||
   [flight.stale, Memory.peek(self.memory, self.tagEpochs, flight.id)].some((entry) =>

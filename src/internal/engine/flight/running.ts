@@ -2,8 +2,8 @@
 import type { Flight, Running } from "../state.ts"
 
 /**
- * The flights that have a fiber, joinable or not. A list whose links are fields of the flights: most loads begin when no
- * other runs, and a `Set` that gets and loses one element again and again makes itself anew each few times.
+ * The flights that have a fiber, joinable or not. A list linked through the flights: most loads begin when no other
+ * runs, and a `Set` that keeps gaining and losing its only element is rebuilt every few times.
  */
 export class RunningList implements Running {
   private newest: Flight | undefined = undefined
@@ -27,7 +27,6 @@ export class RunningList implements Running {
     this.size--
   }
 
-  /** A list, because those who walk it end flights. */
   all(): ReadonlyArray<Flight> {
     const flights: Array<Flight> = []
     for (let flight = this.newest; flight !== undefined; flight = flight.olderRunning) flights.push(flight)

@@ -1,7 +1,7 @@
-/** The wait graph: which flight waits for which. Finds cycles. */
+/** The wait graph between flights. Finds cycles. */
 import type { Attempt, Flight } from "../state.ts"
 
-/** One more caller inside the load `from` waits for `to`. A load that has ended waits for nothing. */
+/** Adds a caller inside the load `from` that waits for `to`. A load that has ended waits for nothing. */
 export const addEdge = (from: Attempt | undefined, to: Flight): void => {
   if (from?.flight === undefined) return
   const edges = from.waitsOn ??= new Map()
@@ -24,20 +24,17 @@ export const reaches = (from: Flight, to: Flight): boolean => {
   return false
 }
 
-/** A flight, and all that it waits for, directly or through others. Iterative, because chains are long. */
+/** A flight and all flights it waits for, directly or through others. Iterative, because chains are long. */
 export function* reached(from: Flight): Generator<Flight> {
   const seen = new Set([from])
-  // the iteration of a set includes elements that are added meanwhile
+  // Iterating a set includes elements added during the iteration.
   for (const flight of seen) {
     yield flight
     for (const next of flight.attempt.waitsOn?.keys() ?? []) seen.add(next)
   }
 }
 
-/**
- * The ids from `to` down to the load that waits for it, and `to` again: the path of a `CacheCycle`. With several caches
- * one id can be in it twice.
- */
+/** The path of a `CacheCycle`: `to`, the ids down to the load that waits for it, and `to` again. */
 export const pathTo = (within: Flight, to: Flight): ReadonlyArray<string> => {
   const path = [to.id]
   for (let flight: Flight | undefined = within; flight !== undefined; flight = flight.parent) {

@@ -1,7 +1,4 @@
-/**
- * What goes on when the reader that began it has gone. A private flight lives no longer than the request of its reader,
- * unless the platform is asked to keep that alive.
- */
+/** Lets work outlive the request of its reader in a private cache, by asking the platform to keep that alive. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,17 +10,18 @@ import { abandon } from "./work.ts"
 /** Keeps a request alive while an effect runs. */
 type KeepAlive = (rest: Effect.Effect<void>) => void
 
-/** `CachePolicy.WaitUntil`. */
 export const WaitUntil: Context.Reference<KeepAlive | undefined> = Context.Reference<KeepAlive | undefined>(
   "effect-cached/CachePolicy/WaitUntil",
   { defaultValue: () => undefined }
 )
 
-/** Whether a flight that this reader begins may go on without callers. */
+/** Whether a flight that this reader begins may continue without callers. */
 export const isKeptAlive = (self: Flights, { context }: Flight["starter"]): boolean =>
   !self.isPrivate || Context.get(context, WaitUntil) !== undefined
 
-/** Hands flights to the platform; `begin` starts those that have not begun. Answers whether it took them. */
+/**
+ * Hands flights to the platform. `begin` starts those that have not begun. Returns whether the platform accepted them.
+ */
 export const keepAlive = (
   self: Flights,
   starter: Flight["starter"],
@@ -33,7 +31,7 @@ export const keepAlive = (
   const waitUntil = Context.get(starter.context, WaitUntil)
   if (waitUntil === undefined) return false
   const ended = Effect.forEach(flights, untilEnded, { concurrency: "unbounded", discard: true })
-  // not `Effect.onInterrupt`, which brings more with it into every program than it does here
+  // Not `Effect.onInterrupt`, which would add more to every bundle.
   const rest = Effect.onExitPrimitive(
     Effect.andThen(begin, ended),
     (exit) => Exit.hasInterrupts(exit) ? Effect.sync(() => flights.forEach((flight) => stop(self, flight))) : undefined
@@ -51,7 +49,7 @@ export const keepAlive = (
   }
 }
 
-/** The fiber of a flight may be followed by another one, which writes its result. */
+/** Another fiber may follow that of the flight, to write its result. */
 const untilEnded = (flight: Flight): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { exit, fiber } = flight

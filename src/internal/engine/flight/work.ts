@@ -1,7 +1,7 @@
 /**
- * The work loop: answers the callers of ended flights, interrupts abandoned ones, and starts queued ones, all from one
- * loop. Deep loads would otherwise nest run loops without bound, and a chain of loads that end at once would keep every
- * other fiber and timer waiting: after a budget of jobs the loop goes on from the scheduler.
+ * The work loop: answers the callers of ended flights, interrupts abandoned flights, and starts queued ones. A single
+ * loop, because deep loads would otherwise nest run loops without bound. After a budget of jobs it continues from the
+ * scheduler: a chain of loads that end at once would otherwise starve all other fibers and timers.
  */
 import { releaseAll } from "#platform/engine/derived/dependencies"
 import * as Context from "effect/Context"
@@ -21,27 +21,26 @@ export const makeWork = (actions: WorkActions, context: Context.Context<never>):
   isScheduled: false
 })
 
-/** Answers the callers of an ended flight. One that ends inside another's answer waits for its turn. */
+/** Answers the callers of an ended flight. A flight that ends inside another's answer waits for its turn. */
 export const answerAll = (self: Flights, flight: Flight): void => {
   self.work.ended.push(flight)
   workInline(self)
 }
 
-/** Answers the callers that do not wait for a write (`waitForWrite: false`), as `answerAll`. */
+/** Like `answerAll`, for the callers that do not wait for a write (`waitForWrite: false`). */
 export const answerBehind = (self: Flights, flight: Flight): void => {
   if (flight.callers.size === 0) return
   self.work.ended.push(new Behind(flight.callers))
   workInline(self)
 }
 
-/** As `answerBehind`, for one that joins while the flight writes: those before it have been asked. */
+/** Like `answerBehind`, for a caller that joins while the flight writes. */
 export const answerIfBehind = (self: Flights, caller: Caller): void => {
   if (!self.work.isBehind(self, caller)) return
   self.work.ended.push(new Behind([caller]))
   workInline(self)
 }
 
-/** Interrupts a flight. */
 export const abandon = (self: Flights, flight: Flight): void => {
   flight.abandoned = true
   if (flight.fiber === undefined) return
@@ -49,7 +48,6 @@ export const abandon = (self: Flights, flight: Flight): void => {
   workInline(self)
 }
 
-/** Starts a queued flight from the scheduler. */
 export const startLater = (
   self: Flights,
   flight: Flight,
@@ -60,7 +58,7 @@ export const startLater = (
 }
 
 const workInline = (self: Flights): void => {
-  // what waits for the scheduler came first
+  // Work that waits for the scheduler comes first.
   if (self.work.isWorking || self.work.ended.size > 1) return
   work(self, endNext)
 }
@@ -78,7 +76,7 @@ const work = (self: Flights, job: (self: Flights) => boolean): void => {
   const { work } = self
   if (work.isWorking) return
   work.isWorking = true
-  // a later turn may be one of another reader, or never come
+  // A later turn may belong to another reader, or never come.
   let left = self.isPrivate ? Infinity : jobsOfTurn
   try {
     while (left > 0 && job(self)) left--
@@ -111,18 +109,17 @@ const endNext = (self: Flights): boolean => {
     }
     ended.shift()
     flight.callers.clear()
-    // after the last of them: until then only the load knows what its result is made of
+    // After the last caller: until then only the load tracks the dependencies of its result.
     releaseAll(flight)
   }
   return false
 }
 
-/** Answers the next caller that does not wait for the write. */
 const answerNextOf = (self: Flights, { callers }: Behind<Caller>): boolean => {
   for (let step = callers.next(); step.done !== true; step = callers.next()) {
     const caller = step.value
     const { flight } = caller
-    // it may have left meanwhile
+    // It may have left in the meantime.
     if (!flight.callers.has(caller) || !self.work.isBehind(self, caller)) continue
     flight.callers.delete(caller)
     respond(self, caller)
@@ -135,7 +132,7 @@ const respond = (self: Flights, caller: Caller): void => {
   try {
     self.work.respond(self, caller)
   } catch (defect) {
-    // the strategy of this caller threw: the others are still answered
+    // The strategy of this caller threw. The others are still answered.
     caller.resume(Effect.die(defect))
   }
 }
@@ -143,7 +140,7 @@ const respond = (self: Flights, caller: Caller): void => {
 const startNext = (self: Flights): boolean => {
   const flight = self.work.starting.shift()
   if (flight === undefined) return false
-  // it may have been joined, which starts it, or may be needed by nobody any more
+  // It may already have been started by a caller that joined, or may no longer be needed.
   if (flight.phase === "Queued") self.work.start(self, flight)
   return true
 }

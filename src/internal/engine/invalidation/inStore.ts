@@ -13,7 +13,7 @@ import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { markUnsent, sendingOf } from "./replay.ts"
 
-/** Removes ids whose items are pending. Answers for each whether it was there, as far as the store says. */
+/** Removes ids whose items are pending. Returns for each whether the store says that it existed. */
 export const removeInStore = (
   tier: StoreTier,
   ids: ReadonlyArray<string>,
@@ -21,20 +21,18 @@ export const removeInStore = (
   restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
 ): Effect.Effect<ReadonlyArray<boolean>> => orUnsent(tier, items, restore(removeFromStore(tier, ids, items)))
 
-/** Sends an item that is pending. */
 export const sendToStore = (
   tier: StoreTier,
   item: Pending.Item,
   restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
 ): Effect.Effect<unknown> => orUnsent(tier, [item], restore(removal(tier, item)))
 
-/** Asks the store for what an item stands for. */
 const removal = (tier: StoreTier, item: Pending.Item): Effect.Effect<unknown> => {
   const { effect, operation } = sendingOf(tier.store, item.target)
   return acknowledged<unknown>(tier, [item], operation, effect)
 }
 
-/** Removes ids from the store, in chunks. Answers for each whether it was there, as far as the store says. */
+/** Removes ids from the store, in chunks. Returns for each whether the store says that it existed. */
 const removeFromStore = (
   tier: StoreTier,
   ids: ReadonlyArray<string>,
@@ -48,7 +46,7 @@ const removeFromStore = (
   const parts = Effect.forEach(startsOf(ids), (from) => {
     const part = ids.slice(from, from + chunk)
     const answered = acknowledged(tier, items.slice(from, from + chunk), "remove", store.removeMany(part))
-    // a store that fails at once answers within this turn
+    // A store that fails synchronously answers within this turn.
     return Effect.map(
       from === 0 ? answered : Effect.andThen(Effect.yieldNow, answered),
       (removed) => removed ?? part.map(() => false)
@@ -58,9 +56,9 @@ const removeFromStore = (
 }
 
 /**
- * Marks the items as unsent when the effect fails or is interrupted, at whatever step. An item that is neither
- * acknowledged nor unsent would never be sent again, and its reads would never use the store again. Add the items
- * outside of `restore`, so that no interruption falls between.
+ * Marks the items as unsent if the effect fails or is interrupted at any step. An item that is neither acknowledged nor
+ * unsent would never be sent again, and its reads would never use the store again. Add the items outside of `restore`,
+ * so that no interruption comes in between.
  */
 const orUnsent = <A, R>(
   tier: StoreTier,
@@ -70,8 +68,8 @@ const orUnsent = <A, R>(
   Effect.onError(effect, () => Effect.sync(() => items.forEach((item) => markUnsent(tier, item))))
 
 /**
- * Sets a value here, and in the store, which ends the generation of the id. The id is pending from the start, before the
- * value is here or encoded: until the store has acknowledged the value, its older one must not enter memory.
+ * Sets a value here and in the store, which ends the generation of the id. The id is pending from the start, before the
+ * value is stored here or encoded: until the store has acknowledged it, an older value must not enter memory.
  */
 export const replaceInStore = <R>(
   tier: StoreTier,
@@ -86,12 +84,12 @@ export const replaceInStore = <R>(
     replaceHere()
     const replacing = Effect.tap(value, (stored) => {
       if (pending.ids.get(id) !== item) {
-        // a later operation on the id is pending, or was acknowledged: this one must not undo it. Until the later one is
-        // acknowledged the store has what was there before both, which is no answer after this one
+        // A later operation on the id is pending or was acknowledged, and this one must not undo it. Until the later
+        // one is acknowledged, the store has a value older than both, which is no valid answer after this one.
         Pending.markUnsent(pending, item)
         return Effect.void
       }
-      // a value that cannot be stored must not leave the older one in the store
+      // If the value cannot be stored, the older one must not stay in the store.
       return stored === undefined || isFault(stored) || pending.clears !== clears
         ? removal(tier, item)
         : acknowledged(tier, [item], "set", store.set(id, stored))
@@ -100,8 +98,8 @@ export const replaceInStore = <R>(
   })
 
 /**
- * Sends pending items to the store; to be called inside `orUnsent`. Items that the store does not acknowledge stay
- * pending and are marked as unsent. The caller goes on, unless it is strict.
+ * Sends pending items to the store. Call it inside `orUnsent`. Items that the store does not acknowledge stay pending
+ * and are marked as unsent. Only a strict caller fails.
  */
 const acknowledged = <A>(
   tier: StoreTier,
@@ -122,7 +120,7 @@ const acknowledged = <A>(
         }
         const told = policy.strict ? strictly(answer) : Effect.undefined
         const [item] = items
-        // at once: until the older one is removed, other processes are given that. A newer one is left alone
+        // At once, because other processes read the older value. Not if a newer write has replaced the item.
         if (operation === "set" && item!.places > 0 && isRefusal(operation, answer)) {
           return Effect.andThen(removal(tier, item!), told)
         }

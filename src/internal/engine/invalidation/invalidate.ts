@@ -16,10 +16,7 @@ import type { Flight, Flights } from "../state.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { emit } from "../telemetry/events.ts"
 
-/**
- * Removes an id in this process: from memory, from the flights, from the throttled ids. Answers whether it was in
- * memory.
- */
+/** Removes an id from memory, the flights and the throttled ids. Returns whether it was in memory. */
 export const forget = (self: Flights, id: string): boolean => {
   self.mutations++
   detach(self, id)
@@ -28,7 +25,7 @@ export const forget = (self: Flights, id: string): boolean => {
   return Memory.remove(self.memory, id, "invalidated")
 }
 
-/** Removes entries in memory and in the store. Answers how many there were, as far as memory or the store knew. */
+/** Removes entries in memory and in the store. Returns how many existed, according to memory or the store. */
 export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect.Effect<number> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.clockWith((clock) => {
@@ -41,7 +38,7 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
         return Effect.map(
           tier.steps.remove(tier, ids, items, restore),
           (removed) => {
-            // once more: what derives from them may have been read from the store before its answer
+            // Repeated, because entries derived from the ids may have been read from the store before its answer.
             self.mutations++
             for (const id of ids) Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
             return removed.filter((was, i) => was || present[i]).length
@@ -52,22 +49,19 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
   )
 
 interface Forgotten {
-  /** for each id, whether memory had an entry of it that might be served */
+  /** For each id, whether memory had a servable entry. */
   readonly present: Array<boolean>
-  /** for each id, where there is a store */
+  /** For each id, if there is a store. */
   readonly items: Array<Pending.Item>
 }
 
-/**
- * Removes ids in this process, and makes them pending, all before the store is asked for the first: an interruption
- * must not lose the others. Of many it takes some in one turn.
- */
+/** Removes ids here and makes all pending before the store is asked, so that an interruption loses none. */
 const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Effect.Effect<Forgotten> => {
   const forgotten: Forgotten = { present: [], items: [] }
   const { storeTier: tier } = self
   const step = (from: number): void => {
     const part = ids.length <= chunk ? ids : ids.slice(from, from + chunk)
-    // pending before anything changes here: whoever hears of that may read, and must not find it in the store
+    // Pending before anything changes here: a listener of the change may read and must not find the id in the store.
     if (tier !== undefined) {
       for (const id of part) {
         forgotten.items.push(Pending.add(tier.pending, { _tag: "Id", id }))
@@ -78,7 +72,7 @@ const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Eff
         forgotten.present.push(now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? -Infinity))
         forget(self, id)
       }
-      // in the turn in which they are forgotten, for the same reason
+      // In the turn in which they are removed, for the same reason.
       emitInvalidate(self, { ids: part })
     })
   }
@@ -89,7 +83,7 @@ const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Eff
   return Effect.as(rest, forgotten)
 }
 
-/** Removes every entry that has one of the tags, or (soft) makes it stale. */
+/** Removes every entry that has one of the tags, or makes it stale (soft). */
 export const invalidateTags = (
   self: Flights,
   tags: ReadonlyArray<string>,
@@ -110,14 +104,13 @@ export const invalidateTags = (
     if (tier === undefined) return Exit.succeed(begin())
     const item = Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode))
     begin()
-    // once more: an entry read from the store before its answer may be older than the invalidation
+    // Repeated, because an entry read from the store before its answer may be older than the invalidation.
     return Effect.map(tier.steps.send(tier, item, restore), forgetTags)
   })
 
 const emitInvalidate = (self: Flights, what: Partial<Extract<CacheEvent, { readonly _tag: "Invalidate" }>>): void =>
   emit(self, { _tag: "Invalidate", ids: [], tags: [], mode: "hard", all: false, ...what })
 
-/** Empties the cache, here and in the store. */
 export const clear = (self: Flights): Effect.Effect<void> =>
   Effect.uninterruptibleMask((restore) => {
     const begin = (): Effect.Effect<void> => {
@@ -136,10 +129,7 @@ export const clear = (self: Flights): Effect.Effect<void> =>
     )
   })
 
-/**
- * Removes everything in this process: no entry stays in memory, and no flight is storable any more. Answers when the
- * listeners are told: see `tellAll`.
- */
+/** Empties memory and makes all flights unstorable. The result completes when the listeners are notified. */
 export const forgetAll = (self: Flights): Effect.Effect<void> => {
   self.mutations++
   noteAll(self)
@@ -152,13 +142,13 @@ export const forgetAll = (self: Flights): Effect.Effect<void> => {
   return tellAll(self, left, "invalidated")
 }
 
-/** As `forgetAll`, of memory alone: flights go on. */
+/** Like `forgetAll`, for memory only: flights continue. */
 export const emptyMemory = (self: Flights, cause: RemovalCause): void => {
   const left = Memory.together(self.memory, () => takeAll(self, cause, holdersOf(self)))
   tellAll(self, left, cause)
 }
 
-/** The flights: each may hold an entry of its id for long. */
+/** The flights, which may hold entries of their ids for long. */
 const holdersOf = (self: Flights): ReadonlyArray<Flight> => [...self.flights.all(), ...self.running.all()]
 
 type Left = ReadonlyMap<string, Entry | undefined>
@@ -169,8 +159,8 @@ const takeAll = ({ memory }: Flights, cause: RemovalCause, holders: ReadonlyArra
 }
 
 /**
- * Tells the listeners who has left: as many as a turn has time for in this one, the others in later ones. Answers when all
- * are told, unless it is a step of others.
+ * Notifies the listeners of removed entries: as many as fit in this turn, the rest in later ones. The result completes
+ * when all are notified, except inside `Memory.together`, where it completes at once.
  */
 const tellAll = (self: Flights, left: Left, cause: RemovalCause): Effect.Effect<void> => {
   const { memory } = self

@@ -12,7 +12,7 @@ import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
 
-/** Marks an item as unsent, and starts the replay if it does not run. */
+/** Marks an item as unsent, and starts the replay if it is not running. */
 export const markUnsent = (tier: StoreTier, item: Pending.Item): void => {
   Pending.markUnsent(tier.pending, item)
   if (tier.replay !== undefined || tier.front.closed) return
@@ -23,7 +23,7 @@ export const markUnsent = (tier: StoreTier, item: Pending.Item): void => {
   })
 }
 
-/** The store is there again: what waits for the next replay is sent now. */
+/** Runs the next replay now, because the store is reachable again. */
 export const replayNow = (tier: StoreTier): void => {
   if (tier.replay === undefined || tier.front.closed) return
   tier.replay.interruptUnsafe()
@@ -34,10 +34,10 @@ export const replayNow = (tier: StoreTier): void => {
   })
 }
 
-/** Replays until nothing is unsent, with longer pauses while the store does not answer. */
+/** Replays until nothing is unsent, with growing pauses while the store does not answer. */
 const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier, firstMillis: number) {
   let pauseMillis = firstMillis
-  // the pause first: a replay that ended at once would end before `tier.replay` is set
+  // Pause first: a replay that ended synchronously would end before `tier.replay` is set.
   do {
     yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
     if (yield* replay(tier)) pauseMillis = StoresDefaults.replay.firstMillis
@@ -49,14 +49,11 @@ const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier, firstMillis
   tier.replay = undefined
 })
 
-/**
- * Sends each unsent item once, or those that are given, always as a removal, with a budget for each item or one for
- * `all`. Answers whether all were acknowledged.
- */
+/** Sends the given or all unsent items once, as removals. `all` is a shared budget. Returns whether all succeeded. */
 export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget, items?: ReadonlyArray<Pending.Item>) {
   const { storeTimeoutMillis, pending, store } = tier
   for (const [i, item] of (items ?? Array.from(pending.unsent)).entries()) {
-    // a synchronous store answers within this turn
+    // A synchronous store answers within this turn.
     if (i > 0 && i % BoundsDefaults.many.steps === 0) yield* Effect.yieldNow
     const budget: Budget = all ?? { leftMillis: storeTimeoutMillis }
     const { target } = item
@@ -69,7 +66,7 @@ export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget,
   return true
 })
 
-/** What asks the store for an invalidation, and the name of that. */
+/** The store operation of an invalidation, and its name. */
 export const sendingOf = (
   store: Store,
   target: Pending.Item["target"]
@@ -84,12 +81,12 @@ export const sendingOf = (
   }
 }
 
-/** Ends what runs in the background, and sends what is pending once more, both within one store timeout. */
+/** Ends background work and sends pending items once more, both within one store timeout. */
 export const closeStore = (tier: StoreTier): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { background, pending, storeTimeoutMillis } = tier
     Pending.markAllUnsent(pending)
-    // at once, and in one budget: what listens may take its time to close, and that is no reason to send nothing
+    // Concurrently and in one budget: a subscription that closes slowly must not prevent the sending.
     const ending = [Background.close(background), replay(tier, { leftMillis: storeTimeoutMillis })]
     return Effect.asVoid(
       exitBefore(Effect.all(ending, { concurrency: "unbounded", discard: true }), Effect.sleep(storeTimeoutMillis))

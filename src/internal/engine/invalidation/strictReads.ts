@@ -1,4 +1,4 @@
-/** Strict reads of what the store was asked in vain to invalidate: it is asked again, and they fail where that is in vain. */
+/** Strict reads of ids with unacknowledged invalidations: sends these again, and fails the read if that fails. */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../../CacheError.ts"
 import type { Policy } from "../state.ts"
@@ -7,22 +7,21 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { replay } from "./replay.ts"
 
-/** What is read: its tags as far as they are known, asked for only where something is unsent. */
+/** The target of a read. Its known tags are computed only if something is unsent. */
 export interface Wanted {
   readonly id: string
   readonly tags: () => ReadonlyArray<string>
 }
 
 /**
- * The invalidations that keep a strict read from its answer. One that the store is just being asked about is none: it
- * may be acknowledged in a moment.
+ * The unsent invalidations that affect a strict read. Those in flight may be acknowledged in a moment and do not count.
  */
 export const inTheWay = (
   tier: StoreTier | undefined,
   policy: Policy,
   { id, tags }: Wanted
 ): ReadonlyArray<Pending.Item> =>
-  // a read that invalidates first sends its own
+  // A read that invalidates first sends its own invalidation.
   tier === undefined || !policy.strict || policy.bypass || policy.invalidate !== undefined ||
     tier.pending.unsent.size === 0
     ? none
@@ -30,7 +29,7 @@ export const inTheWay = (
 
 const none: ReadonlyArray<Pending.Item> = []
 
-/** Sends them once more. Answers with the policy for the rest of the read, which has what is left of its budget. */
+/** Sends the invalidations once more. Returns the policy for the rest of the read, with the remaining budget. */
 export const sendAgain = (
   tier: StoreTier,
   policy: Policy,
@@ -43,10 +42,10 @@ export const sendAgain = (
   )
 }
 
-/** Whether one that was sent again stays. What others could not send meanwhile is sent in the next turn. */
+/** Whether an item is still unsent after it was sent again. Newer failures are sent in the next turn. */
 export const isStuck = (sent: ReadonlyArray<Pending.Item>, inTheWay: ReadonlyArray<Pending.Item>): boolean =>
   inTheWay.some((item) => sent.includes(item))
 
-/** What a strict reader fails with where one stays. */
+/** The failure of a strict reader when an item stays unsent. */
 export const unacknowledged = ({ store }: StoreTier): StoreError =>
   new StoreError({ store: store.name, operation: "invalidate", reason: "Unavailable" })

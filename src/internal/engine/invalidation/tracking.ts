@@ -1,4 +1,4 @@
-/** Tracking: follows what other processes change in the store. */
+/** Tracking: follows the changes of other processes in the store. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -29,13 +29,13 @@ import { emptyMemory, forgetAll } from "./invalidate.ts"
 import { replayNow } from "./replay.ts"
 
 /**
- * Keeps memory from serving what other processes have changed. A store with `changesUnsafe` is polled every 50 ms; one
- * with a stream of changes is followed. With any other shared store, and while changes cannot be read, the cache is
- * untracked: memory is cleared once in `maxStaleness`.
+ * Keeps memory from serving what other processes have changed. Polls a store with `changesUnsafe` every 50 ms, and
+ * follows a store with a stream of changes. With any other shared store, and while changes cannot be read, the cache is
+ * untracked: memory is cleared once per `maxStaleness`.
  *
- * Polling goes on only while there are reads. After an interval without reads it stops, and the first read after that
- * polls before anything is served. For that the tag epoch moves when polling stops: every entry is then checked once
- * more, while a hit in the present epoch costs nothing.
+ * Polling continues only while there are reads. After an interval without reads it stops, and the next read polls
+ * before anything is served. For this, stopping increments the tag epoch: every entry is then checked once more, while
+ * a hit in the current epoch costs nothing.
  */
 export const track = (self: Flights): void => {
   const { storeTier: tier } = self
@@ -50,10 +50,10 @@ export const track = (self: Flights): void => {
   self.tagEpochs.ensureTracking = () => {
     if (tier.tracker === undefined && !self.closed) resume(self, tier, timer)
   }
-  // changes before the start do not concern this process
+  // Changes before the start do not concern this process.
   timer.look()
   if (!capabilities.changes || isAsked) return
-  // it may run again: what it was tracking then is not tracked any more
+  // The worker may restart: what it was tracking before is then untracked.
   const state = { wasTracked: false }
   supervise(tier.background, {
     name: "follows the changes of the store",
@@ -65,35 +65,32 @@ export const track = (self: Flights): void => {
   })
 }
 
-/**
- * A look every `pollMillis`. The first read of a turn that comes later than that looks itself: the process was stopped or
- * busy, and its timers have not run yet.
- */
+/** Polls every `pollMillis`. If the timers are late, the first read of a turn polls itself. */
 const polled = (self: Flights, tier: StoreTier): Timer => {
   const clock = Context.get(self.context, Clock.Clock)
   let lookedAt = -Infinity
   const state = { isPartial: false, isWarned: false }
   const look = () => {
-    // first: a listener that is told of what has changed may read
+    // Set first, because a listener notified of the changes may read.
     lookedAt = monotonicMillis(clock)
     safely(self, tier, () => poll(self, tier, state))
   }
   self.tagEpochs.look = look
   self.tagEpochs.lookIfLate = () => {
-    // a tracker that rests looks before it is resumed
+    // A resting tracker polls before it resumes.
     if (tier.tracker === undefined || self.closed || monotonicMillis(clock) - lookedAt <= polling.pollMillis) return
     look()
   }
   return { look, nextMillis: () => polling.pollMillis }
 }
 
-/** Applies the changes that the store pushes, and follows it again when the stream has ended. */
+/** Applies the changes that the store pushes. Follows it again when the stream has ended. */
 const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state: { wasTracked: boolean }) {
   let pauseMillis = following.firstMillis
   let isLogged = false
   let isEndLogged = false
   let coherentAt = 0
-  /** since when some changes are heard, while not all are */
+  /** Start of the period in which only some changes are received. */
   let partialAt: number | undefined
   const clock = yield* Clock.Clock
   const apply = (change: Change | undefined): void => {
@@ -104,7 +101,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
       return
     }
     if (change?._tag !== "Coherent") return applyChange(self, tier, change)
-    // again in the same stream: it is tracked already
+    // Reported again in the same stream, which is already tracked.
     if (!tier.untracked) return
     partialAt = undefined
     coherentAt = monotonicMillis(clock)
@@ -137,12 +134,12 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
     const exit = yield* Effect.exit(applyAll)
     silence.interruptUnsafe()
     const followedMillis = tier.untracked ? 0 : monotonicMillis(clock) - coherentAt
-    // a stream that begins and ends all the time is one incident
+    // A stream that ends again and again is one incident.
     if (followedMillis > following.longestMillis) isLogged = false
     warn("cannot be followed: trying again", exit)
     if (!tier.untracked) markUntracked(self, tier)
     const heardMillis = partialAt === undefined ? followedMillis : monotonicMillis(clock) - partialAt
-    // a stream that ends as soon as it has begun is not tried again at once for ever
+    // A stream that ends immediately is not restarted without a pause for ever.
     if (heardMillis > pauseMillis) pauseMillis = following.firstMillis
     yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
     pauseMillis = Math.min(following.longestMillis, pauseMillis * 2)
@@ -150,9 +147,9 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
 })
 
 /**
- * From here on no change is missed. Entries from before may have changed, so memory is cleared, and nobody joins the
- * flights of before. The first time their results are stored all the same, for those who come later, so that the first
- * reads of a program share their loads; an answer of the store that is under way does not enter memory.
+ * Marks that no change is missed from here on. Entries from before may have changed, so memory is cleared and running
+ * flights become unjoinable. At the first start their results are still stored for later readers, so that the first
+ * reads of a program share their loads, but pending answers of the store do not enter memory.
  */
 const markTracked = (self: Flights, tier: StoreTier, wasTracked: boolean): void => {
   tier.untracked = false
@@ -182,26 +179,26 @@ const warnUntracked = (
   )
 }
 
-/** What a store says in one line; `undefined` for what is a bug, of which all is wanted. */
+/** The store's reason in one line. `undefined` for a bug, which is logged in full. */
 const reasonOf = (cause: Cause.Cause<unknown>): string | undefined => {
   const error = Cause.squash(cause)
   return error instanceof StoreError ? messageOf(error.cause) ?? error.reason : undefined
 }
 
-/** Changes cannot be followed: from here on `maxStaleness` bounds the use of memory. */
+/** Marks that changes cannot be followed: `maxStaleness` limits the use of memory from here on. */
 const markUntracked = (self: Flights, tier: StoreTier): void => {
   tier.untracked = true
   tier.polledAt = nowOf(self)
   rest(self, tier)
 }
 
-/** A step that is repeated while there are reads, and the pause until the next one. */
+/** A step repeated while there are reads, and the pause before the next one. */
 interface Timer {
   readonly look: () => void
   readonly nextMillis: () => number
 }
 
-/** Ends the tracker. In a new epoch the next read looks before anything is served, and starts another tracker. */
+/** Stops the tracker. The new epoch makes the next read poll before anything is served, and start another tracker. */
 const rest = (self: Flights, tier: StoreTier): void => {
   tier.tracker?.interruptUnsafe()
   tier.tracker = undefined
@@ -212,10 +209,10 @@ const beginning: Worker = { interruptUnsafe: () => {} }
 
 const resume = (self: Flights, tier: StoreTier, { look, nextMillis }: Timer): void => {
   let readsBefore = readsOf(self)
-  // whoever listens to what the look removes may read, and must not start a second tracker
+  // A listener of removals caused by the poll may read, and must not start a second tracker.
   tier.tracker = beginning
   look()
-  // a variable, not `tier.tracker`: the loop begins before its worker is known
+  // A variable instead of `tier.tracker`, because the loop starts before its worker is assigned.
   let isAwake = true
   tier.tracker = supervise(tier.background, {
     name: "tracks the changes of the store",
@@ -226,7 +223,7 @@ const resume = (self: Flights, tier: StoreTier, { look, nextMillis }: Timer): vo
       step: () => {
         look()
         const reads = readsOf(self)
-        // a load that waits for a lease is woken by a change
+        // A change wakes loads that wait for a lease.
         if (reads === readsBefore && self.leaseWaits.waiting.size === 0) {
           isAwake = false
           rest(self, tier)
@@ -247,15 +244,15 @@ const clockOf = ({ context }: Flights): Clock.Clock => Context.get(context, Cloc
 
 const nowOf = (self: Flights): number => clockOf(self).currentTimeMillisUnsafe()
 
-/** How long memory may be used from now on. A clock that was set back does not make it longer. */
+/** Milliseconds that memory may be used from now on. Not extended if the clock was set back. */
 const untilStale = (self: Flights, { maxStalenessMillis, polledAt }: StoreTier): number =>
   Math.max(1, Math.min(maxStalenessMillis, polledAt + maxStalenessMillis - nowOf(self)))
 
-/** Clears memory once in `maxStaleness` while untracked, so that every entry is read from the store again. */
+/** Clears memory once per `maxStaleness` while untracked, so that every entry is read from the store again. */
 const clearWhenStale = (self: Flights, tier: StoreTier): void => {
   if (!tier.untracked) return
   const ageMillis = nowOf(self) - tier.polledAt
-  // a negative age: the clock was set back. The tolerance: a timer may fire one millisecond early
+  // A negative age means that the clock was set back. The tolerance is for timers that fire one millisecond early.
   if (ageMillis >= 0 && ageMillis < tier.maxStalenessMillis - 1) return
   tier.polledAt = nowOf(self)
   self.mutations++
@@ -264,7 +261,7 @@ const clearWhenStale = (self: Flights, tier: StoreTier): void => {
   emptyMemory(self, "unverified")
 }
 
-/** A look never throws: it is a step of a read. What it has not got to, if it fails, counts as changed. */
+/** Runs a poll, which must not throw inside a read. If it fails, everything it has not processed counts as changed. */
 const safely = (self: Flights, tier: StoreTier, look: (self: Flights, tier: StoreTier) => void): void => {
   try {
     look(self, tier)
@@ -275,12 +272,12 @@ const safely = (self: Flights, tier: StoreTier, look: (self: Flights, tier: Stor
     try {
       forgetAll(self)
     } catch {
-      // the entries are removed before anything of the user's is called
+      // The entries are removed before any user code is called.
     }
   }
 }
 
-/** Of a store that is polled: whether it misses some changes, by its own words. */
+/** State of polling: whether the store has reported that it may miss changes (`Partial`). */
 interface Polling {
   isPartial: boolean
   isWarned: boolean
@@ -292,10 +289,10 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
   try {
     changes = tier.store.changesUnsafe!()
   } catch (thrown) {
-    // one fault an outage: it is asked again in 50 ms
+    // One fault per outage, although the store is polled again in 50 ms.
     if (!tier.failing.has("listen")) noteFault(tier, "listen", thrown as StoreError, clockOf(self))
     tier.untracked = true
-    // memory is used for `maxStaleness`, not cleared at once: a failing store must not cause a stampede
+    // Memory is used for `maxStaleness` rather than cleared at once, so that a failing store does not cause a stampede.
     return clearWhenStale(self, tier)
   }
   recovered(tier, "listen")
@@ -319,7 +316,7 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
   if (state.isPartial) clearWhenStale(self, tier)
 }
 
-/** The changes, one by one: of `ManyChanged` those that concern what is held here. `undefined` is a step like any other. */
+/** Yields the changes one by one. `ManyChanged` also yields a change for each affected id held here. */
 function* apart(self: Flights, tier: StoreTier, changes: ReadonlyArray<Change>): Iterable<Change | undefined> {
   for (const change of changes) {
     yield change
@@ -336,7 +333,7 @@ function* apart(self: Flights, tier: StoreTier, changes: ReadonlyArray<Change>):
   }
 }
 
-/** Applies a change by another process. The callers of a load still get its result, but nobody joins it any more. */
+/** Applies a change of another process. The callers of a load still get its result, but it becomes unjoinable. */
 const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined): void => {
   if (change === undefined) return
   self.mutations++
@@ -345,11 +342,11 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
       noteChange(self, change.id)
       Memory.remove(self.memory, change.id, "invalidated")
       const flight = self.flights.get(change.id)
-      // a flight that waits for a lease waits for this very change: it goes on
+      // A flight that waits for a lease waits for this very change and continues.
       if (flight !== undefined && hasBegun(flight)) detach(self, change.id)
       else if (flight !== undefined) {
         flight.changedWhileAsked = true
-        // its callers keep their own stale value; a caller that joins now must not fall back on this one
+        // Its callers keep their own stale value. A caller that joins now must not fall back on this one.
         flight.stale = undefined
       }
       wake(self, tier, change.id)
@@ -359,7 +356,7 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
       TagEpochs.invalidate(self.tagEpochs, [change.tag])
       break
     case "ManyChanged":
-      // what it is about comes one by one
+      // The affected ids follow one by one.
       noteAll(self)
       break
     case "AllChanged":

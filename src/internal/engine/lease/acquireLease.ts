@@ -1,4 +1,4 @@
-/** The lease of a flight: acquired before the load, waited for while another process has it, renewed while it loads. */
+/** The lease of a flight: acquired before the load, awaited while another process holds it, renewed while loading. */
 import { hold } from "#platform/engine/derived/dependencies"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -26,29 +26,29 @@ import { decode, encode } from "../storeTier/sharedFailure.ts"
 import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { isLate, waitForLease } from "./leaseWaits.ts"
 
-/** What a load needs to store its result: the generation, and the markers of its tags from before the load. */
+/** The grant to store a result: the generation, and the markers of its tags from before the load. */
 export interface WriteGrant {
   readonly generation: string
-  /** `undefined`: no tag was declared before the load, and the store answered neither markers nor its `seq` */
+  /** `undefined`: no tag was declared before the load, and the store returned neither markers nor its `seq`. */
   readonly markers: Markers | undefined
 }
 
-/** Another process has the lease, and this flight is a refresh without callers: it need not load. */
+/** Another process holds the lease, and this flight is a refresh without callers: it need not load. */
 export const LeasedElsewhere = Symbol("Elsewhere")
 
-/** What came of asking for a lease; `undefined`: the load runs without one, and is not stored. */
+/** The result of acquiring a lease. `undefined`: the load runs without one and is not stored. */
 type Acquiring = WriteGrant | Entry | Exit.Failure<unknown, unknown> | typeof LeasedElsewhere | undefined
 
 /**
- * Acquires the lease, and looks at the stored entry once more in the same step. While another process has the lease
- * and renews it, this one waits.
+ * Acquires the lease and checks the stored entry again in the same step. Waits while another process holds and renews
+ * the lease.
  *
- * Answers with
+ * Returns
  * - a grant: the load may start;
- * - an entry that another process stored meanwhile, and that `serves` accepts;
- * - a failure: several leaders in a row failed while this process waited, the last of them with this failure;
+ * - an entry that another process has stored in the meantime and that `serves` accepts;
+ * - a failure: several leaders in a row failed while this process waited, the last one with this failure;
  * - `LeasedElsewhere`;
- * - `undefined`: the load may start, and its result is not stored, because the store cannot be used.
+ * - `undefined`: the load may start, but its result is not stored because the store cannot be used.
  */
 export const acquireLease = Effect.fnUntraced(function*(
   self: Flights,
@@ -59,7 +59,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   const { pending, leaseMillis, store } = tier
   const { id, request } = flight
   const failWith = (fault: Fault): undefined => void failStrict(self, flight, fault)
-  // the result enters memory even where the store is not asked: changes by other processes must be tracked from here on
+  // The result may enter memory without asking the store, so changes of others must be tracked from here on.
   self.tagEpochs.ensureTracking?.()
   if (Pending.isPending(pending, id)) return undefined
   const declared = declaredTags(self, request)
@@ -67,7 +67,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   if (declared.length > 0 || typeof request.options.tags === "function") {
     const answer = yield* ask(tier, budget, "markers", store.markers(declared))
     if (!isFault(answer)) markers = answer
-    // for tags that only the load names the `seq` of `acquire` will do
+    // For tags known only after the load, the `seq` of `acquire` is enough.
     else if (declared.length > 0) return failWith(answer)
   }
   const owner = self.tokens.next(8)
@@ -75,8 +75,8 @@ export const acquireLease = Effect.fnUntraced(function*(
   let rejected = 0
   let waited = false
   while (rejected < Defaults.leaseAttempts) {
-    // before the answer: a flight that is interrupted meanwhile may have been granted the lease, and must release it. One
-    // that waits for nobody may have it too, where nobody had it before
+    // Set before the answer: a flight interrupted in the meantime may have been granted the lease and must release it.
+    // A flight that does not wait may be granted a free lease as well.
     if (isExclusive || store.capabilities.shared) flight.lease = leaseOf(tier, owner)
     beginAsking(flight)
     const isSent = budget.leftMillis > 0
@@ -87,7 +87,7 @@ export const acquireLease = Effect.fnUntraced(function*(
       "acquire",
       store.acquire(id, { owner, leaseMillis, rejectedWriteId: flight.rejectedWriteId, join: !isExclusive })
     )
-    // it may be carried out late: the release follows it
+    // The store may carry it out late: the release follows it.
     if (isSent && isLate(asked)) releaseLease(flight)
     if (isFault(asked) || asked._tag !== "Granted") flight.lease = undefined
     if (isFault(asked)) return failWith(asked)
@@ -96,7 +96,7 @@ export const acquireLease = Effect.fnUntraced(function*(
       if (flight.refresh && flight.callers.size === 0 && flight.stale !== undefined) return LeasedElsewhere
       waited = true
       acquired = yield* waitForLease(self, tier, { flight, owner, leftMillis: asked.leftMillis })
-      // the budget limits a slow store, not the wait for another process
+      // The budget limits a slow store, not the wait for another process.
       budget.leftMillis = flight.policy.storeTimeoutMillis ?? tier.storeTimeoutMillis
       if (isFault(acquired)) return failWith(acquired)
       if (acquired._tag === "Granted") flight.lease = leaseOf(tier, owner)
@@ -106,7 +106,7 @@ export const acquireLease = Effect.fnUntraced(function*(
         const { note } = acquired.failures
         const failure = yield* decode(tier, request.key, note)
         if (failure !== undefined) {
-          // leaves the note again, for the next process that waits
+          // Leaves the note again for the next waiting process.
           yield* ask(tier, budget, "release", store.release(id, owner, note))
           flight.lease = undefined
           return failure
@@ -114,26 +114,26 @@ export const acquireLease = Effect.fnUntraced(function*(
       }
       if (isExclusive) {
         flight.lease = renewing(tier, flight, owner)
-        // after a wait it may be granted beside another one: the first renewal shows it
+        // After a wait the lease may be granted in addition to another's. The first renewal shows this.
         if (!waited) flight.lease.heldUntil = askedAt + leaseMillis
       }
-      // what others changed before the lease is older than this load: heard later, it would end it
+      // Changes from before the lease are older than this load. Applied later, they would end it.
       self.tagEpochs.look?.()
-      // its result will not be stored: other processes need not wait for it
+      // The result will not be stored: other processes need not wait for it.
       if (!flight.storable) releaseLease(flight)
-      // without declared tags `seq` is enough: it shows whether a tag that only the load names was invalidated since
+      // Without declared tags, `seq` shows whether a tag known only after the load was invalidated since.
       const { generation, seq } = acquired
       return { generation, markers: markers ?? (seq === undefined ? undefined : { seq, markers: [] }) }
     }
     rejected++
     if (!flight.policy.readsStore) {
-      // this read replaces the stored entry, whatever it is
+      // This read replaces the stored entry, whatever it is.
       const { expiresAt, outcome, tags, writeId } = acquired.entry.meta
       flight.rejectedWriteId = writeId
       if (outcome === "success" && isGood(tags, declared, markers)) flight.protectedUntil = expiresAt
       continue
     }
-    // another entry than the rejected one: it may be usable
+    // A different entry than the rejected one, which may be usable.
     const found = yield* declared.length === 0 && isWhole(flight, acquired.entry)
       ? reviveAcquired(tier, flight, acquired.entry)
       : fetchAcquired(tier, budget, flight, declared)
@@ -145,9 +145,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   return undefined
 })
 
-/**
- * Whether the answer to `acquire` has all that a reader needs: an entry without tags is ended by what is told of it alone.
- */
+/** Whether the answer of `acquire` is complete for a reader: only reported changes end an entry without tags. */
 const isWhole = ({ changedWhileAsked }: Flight, { meta }: Stored): boolean =>
   meta.tags.length === 0 && !changedWhileAsked
 
@@ -170,7 +168,7 @@ const fetchAcquired = (tier: StoreTier, budget: Budget, flight: Flight, tags: Re
   return fetch(tier, budget, { key, id, tags, hold: (tags) => hold(flight, tags) })
 }
 
-/** Whether none of the declared tags was invalidated hard. Tags without a marker here count as valid. */
+/** Whether none of the declared tags was hard-invalidated. Tags without a marker here count as valid. */
 const isGood = (
   tags: ReadonlyArray<TagVersion>,
   declared: ReadonlyArray<string>,
@@ -182,8 +180,8 @@ const isGood = (
   )
 
 /**
- * Renews the lease every third of its length, until it is interrupted or another owner has the lease, and for `maxLoad`
- * at most: a load that hangs must not keep its id from all other processes.
+ * Renews the lease every third of its length until it is interrupted or another owner has the lease, for at most
+ * `maxLoad`: a hanging load must not block its id for all other processes.
  */
 const renewing = (tier: StoreTier, flight: Flight, owner: string): FlightLease => {
   const { leaseMillis, maxLoadMillis, store } = tier
@@ -217,7 +215,7 @@ const leaseOf = (tier: StoreTier, owner: string, renewal?: Worker): FlightLease 
       failure === undefined ? Effect.undefined : encode(tier, key, failure),
       (note) => ask(tier, { leftMillis: storeTimeoutMillis }, "release", store.release(id, owner, note))
     )
-    // the services of the codec are in the context of the fiber that started the flight
+    // The codec's services are in the context of the fiber that started the flight.
     spawn(background, starter.context, release)
   },
   heldUntil: -Infinity,

@@ -1,11 +1,11 @@
 /**
- * Circles between processes: each process holds the lease that the other's load waits for, and neither sees the whole
- * circle. So a load that holds a lease and waits for another process's lease states its waits in the store, and follows
- * the statements of others until they lead back to it.
+ * Cycles between processes: each process holds the lease that the other's load waits for, and neither sees the whole
+ * cycle. A load that holds a lease and waits for another process's lease therefore publishes its waits in the store,
+ * and follows the published waits of others until they lead back to it.
  *
- * A statement may be out of date when it is read. So a wait counts only if it was stated in the previous look and again
- * since. All waits of a circle then existed at the time of the previous look, and loads that wait for each other at one
- * moment wait for ever.
+ * A statement may be outdated when it is read. A wait counts only if it was published both before the previous look and
+ * again since. All waits of a cycle then existed at the time of the previous look, and loads that wait for each other
+ * at one moment wait for ever.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -23,20 +23,19 @@ import type { StoreTier } from "../storeTier/storeTier.ts"
 import { hear, say, type Statement, type Statements } from "./statements.ts"
 
 interface Search {
-  /** the next look, in monotonic milliseconds */
+  /** The next look, in monotonic milliseconds. */
   nextAt: number
-  /** those of the last look */
   statements: Statements
 }
 
-/** Loads of this process that have leases, and the waits for leases of others of each. */
+/** Loads of this process that hold leases, with their waits for leases of others. */
 type Holders = ReadonlyMap<Flight, ReadonlyArray<LeaseWait>>
 
 const none: Statements = new Map()
 
 const searches = new WeakMap<LeaseWaits, Search>()
 
-/** Looks for circles, and does so again and again while a load waits for so long that has a lease itself. */
+/** Looks for cycles, and repeats this while a load that holds a lease waits for long. */
 export const look = (self: Flights, tier: StoreTier, now: number): void => {
   const { leaseWaits } = self
   const search = searches.get(leaseWaits) ?? { nextAt: now, statements: none }
@@ -73,7 +72,7 @@ const isAnyOlder = (waiting: ReadonlyMap<string, ReadonlySet<LeaseWait>>, before
   return false
 }
 
-/** The oldest ones first, within bounds: those in a circle outlive all others. */
+/** The oldest ones, within bounds: the waits of a cycle outlive all others. */
 const holdersOf = (
   { leaseWaits: { waiting }, running }: Flights,
   { before, now }: { readonly before: number; readonly now: number }
@@ -95,7 +94,7 @@ const holdersOf = (
   return holders
 }
 
-/** Says what the loads of this process wait for, and answers with that and what others say. */
+/** Publishes the waits of this process, and returns them with the reachable statements of others. */
 const sayAndFollow = Effect.fnUntraced(function*(
   tier: StoreTier,
   holders: Holders,
@@ -109,7 +108,7 @@ const sayAndFollow = Effect.fnUntraced(function*(
     statements.set(id, { nonce: tokens.next(8), waits: new Map(named) })
   }
   if (isFault(yield* say(tier, statements))) return none
-  // from what is waited for to what that waits for
+  // Follow the waits hop by hop.
   const askedAt = monotonicMillis(clock)
   const asked = new Set(statements.keys())
   let last: Statements = new Map(statements)
@@ -123,11 +122,11 @@ const sayAndFollow = Effect.fnUntraced(function*(
     for (const [id, one] of heard) statements.set(id, one)
     last = heard
   }
-  // a wait has lasted for that long before it is said: all of them hold together if all are read within that time
+  // A wait has lasted this long before it is published, so waits read within that time all exist together.
   return monotonicMillis(clock) - askedAt < pauseMillis ? statements : none
 })
 
-/** The ids that each id waited for at the time of the look before. */
+/** The ids that each id already waited for at the previous look. */
 type Edges = ReadonlyMap<string, ReadonlyArray<string>>
 
 const edgesOf = (before: Statements, now: Statements): Edges => {
@@ -140,7 +139,6 @@ const edgesOf = (before: Statements, now: Statements): Edges => {
   return edges
 }
 
-/** The shortest way from an id to itself. */
 const circleOf = (edges: Edges, id: string): ReadonlyArray<string> | undefined => {
   const from = new Map([[id, id]])
   for (const at of from.keys()) {
@@ -164,7 +162,7 @@ const endCircles = (self: Flights, holders: Holders, edges: Edges): void => {
   }
 }
 
-/** Ends a wait inside a load alone: others that wait for the same flight may be in no circle. */
+/** Ends a wait inside one load only: other waiters for the same flight may not be in a cycle. */
 const endWait = (self: Flights, holder: Flight, awaited: Flight, path: ReadonlyArray<string>): void => {
   const inside = new Set(reached(holder))
   const ends = new Set([awaited])
@@ -172,7 +170,7 @@ const endWait = (self: Flights, holder: Flight, awaited: Flight, path: ReadonlyA
     const callers = Array.from(end.callers).filter(({ within }) => within?.flight && inside.has(within.flight))
     for (const caller of callers) answerNow(caller, Effect.die(new CacheCycle({ path })))
     endIfUnneeded(self, end)
-    // a refresh is queued behind it: its callers wait for both
+    // A refresh is queued behind it, whose callers wait for both.
     if (callers.length === 0) { for (const flight of inside) if (flight.attempt.waitsOn?.has(end)) ends.add(flight) }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Loads that wait for a lease of another process. One question asks for all of them: often at first, then more rarely,
- * because what the other process stores is reported by its changes, which wake the load at once.
+ * Loads that wait for a lease of another process. One question asks for all of them: frequently at first, then less
+ * often, because a change of the stored entry wakes the load at once.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -16,7 +16,7 @@ import { isFault } from "../storeTier/faults.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import * as Circles from "./circles.ts"
 
-/** Whether an `acquire` was not answered in time: the store may grant it all the same, and nobody would know. */
+/** Whether an `acquire` timed out: the store may still grant it unnoticed. */
 export const isLate = (answer: Acquired | Fault): boolean => isFault(answer) && answer.reason === "Timeout"
 
 export const make = (): LeaseWaits => ({ waiting: new Map(), timer: undefined, isAsking: false })
@@ -24,11 +24,9 @@ export const make = (): LeaseWaits => ({ waiting: new Map(), timer: undefined, i
 interface WaitOptions {
   readonly flight: Flight
   readonly owner: string
-  /** the rest of the lease */
   readonly leftMillis: number
 }
 
-/** Waits until `acquire` answers otherwise than `Wait`. */
 export const waitForLease = (
   self: Flights,
   tier: StoreTier,
@@ -46,7 +44,7 @@ export const waitForLease = (
     }
     waiting.dueAt = nextOf(tier, waiting, { now, leftMillis })
     add(self.leaseWaits, waiting)
-    // the call of its batch does not wait for it
+    // The call of its batch does not wait for it.
     flight.request.batch?.dropOut(flight)
     setTimer(self, tier, waiting.dueAt)
     return Effect.sync(() => {
@@ -69,7 +67,7 @@ const remove = ({ waiting }: LeaseWaits, one: LeaseWait): void => {
   if (ofId?.delete(one) && ofId.size === 0) waiting.delete(id)
 }
 
-/** The stored entry of an id has changed: those who wait for its lease ask at once. Without an id: all. */
+/** Makes the loads waiting for the lease of a changed id ask at once, or all loads without an id. */
 export const wake = (self: Flights, tier: StoreTier, id?: string): void => {
   const { waiting } = self.leaseWaits
   const woken = id === undefined ? Array.from(waiting.values()) : [waiting.get(id)]
@@ -77,7 +75,7 @@ export const wake = (self: Flights, tier: StoreTier, id?: string): void => {
   if (woken[0] !== undefined) setTimer(self, tier, -Infinity)
 }
 
-/** Often at first, then after a quarter of the time that it has waited; no later than the lease ends, or `wait`. */
+/** Frequent at first, then after a quarter of the time waited, and no later than the end of the lease or of `wait`. */
 const nextOf = (
   { waitMillis = Infinity }: StoreTier,
   { since }: LeaseWait,
@@ -93,7 +91,7 @@ const nextOf = (
   return now + Math.max(1, pauseMillis)
 }
 
-/** Asks at `at`, unless it asks before anyway. */
+/** Sets the timer to `at` unless it fires earlier. */
 const setTimer = (self: Flights, tier: StoreTier, at: number): void => {
   const { leaseWaits } = self
   if (leaseWaits.isAsking || leaseWaits.waiting.size === 0) return
@@ -101,7 +99,7 @@ const setTimer = (self: Flights, tier: StoreTier, at: number): void => {
   stopTimer(self)
   const sleep = Effect.suspend(() => {
     const millis = at - nowOf(self)
-    // a clock may end a sleep of nothing at once, and then it would have asked before the timer is known
+    // A clock may end an empty sleep synchronously, before the timer is assigned.
     return millis > 0 ? Effect.sleep(millis) : Effect.yieldNow
   })
   const worker = supervise(tier.background, {
@@ -120,7 +118,7 @@ const stopTimer = ({ leaseWaits }: Flights): void => {
   leaseWaits.timer = undefined
 }
 
-/** Asks for all leases that are due, in one question. */
+/** Asks for all due leases in one question. */
 const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { leaseWaits } = self
@@ -130,7 +128,7 @@ const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
       for (const one of ofId) if (one.dueAt <= now + leasePoll.togetherMillis) due.push(one)
     }
     leaseWaits.isAsking = true
-    // what wakes one of them meanwhile must not be forgotten with the answer
+    // A wake-up in the meantime must not be overwritten by the answer.
     for (const waiting of due) {
       waiting.dueAt = Infinity
       beginAsking(waiting.flight)
@@ -168,9 +166,9 @@ const requestOf = (
 })
 
 /**
- * Past `wait` one of all that wait leads beside the holder. Nobody renews a lease for longer than `maxLoad`, but the next
- * leader has as long: a store is not believed any more only after the time of several, or all who wait for a load that
- * hangs in each process would lead at once.
+ * Beyond `wait`, one of the waiting loads leads without the lease. A lease is renewed for at most `maxLoad`, but the
+ * next leader may take as long. The store is distrusted only after the time of several leaders: otherwise all waiters
+ * for a load that hangs in each process would lead at once.
  */
 const joinOf = ({ leaseMillis, maxLoadMillis, waitMillis }: StoreTier, waitedMillis: number): Join =>
   waitedMillis >= believedLeaders * (maxLoadMillis + leaseMillis + (waitMillis ?? 0))
@@ -196,11 +194,11 @@ const deliver = (self: Flights, tier: StoreTier, deliveries: ReadonlyArray<Deliv
     ready.push({ waiting, answer })
   }
   Circles.look(self, tier, now)
-  // before the first goes on: the keys of one batch that come back together get one call
+  // Before the first one continues, so that keys of a batch that return together share one call.
   for (const { waiting: { flight, isGone } } of ready) if (!isGone) flight.request.batch?.rejoin(flight)
   for (const { answer, waiting } of ready) {
     if (!waiting.isGone) waiting.resume(answer)
-    // nobody will load under this lease
+    // No load will use this lease.
     if (isLate(answer) || waiting.isGone && !isFault(answer) && answer._tag === "Granted") giveBack(tier, waiting)
   }
 }

@@ -1,4 +1,4 @@
-/** The steps of a flight where there is a store: fetch, acquire the lease, load, commit. */
+/** The steps of a flight with a store: fetch, acquire the lease, load, commit. */
 import { fitsStore, hold, withDependencies } from "#platform/engine/derived/dependencies"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -31,7 +31,6 @@ import { versionsOf } from "../storeTier/tagVersions.ts"
 import { noteMiss } from "../telemetry/events.ts"
 import { acquireLease, LeasedElsewhere, type WriteGrant } from "./acquireLease.ts"
 
-/** Fetch, acquire, load, commit: the steps of a flight where there is a store. */
 export const throughStore = Effect.fnUntraced(function*(
   self: Flights,
   flight: Flight,
@@ -80,10 +79,8 @@ export const throughStore = Effect.fnUntraced(function*(
   return yield* Effect.flatMap(Effect.exit(counted(flight, load)), flight.conclude)
 })
 
-/** What `write` needs beside the entry. */
 interface Writing extends WriteGrant, Asking {}
 
-/** Makes the entry of a load's outcome, and writes it. */
 const conclude = Effect.fnUntraced(function*(
   self: Flights,
   flight: Flight,
@@ -94,7 +91,7 @@ const conclude = Effect.fnUntraced(function*(
   const outcome = exitOf(flight, exit)
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   flight.entry = toEntry(self, flight, outcome, now)
-  // with `copy` its own: the load may change its value while that is written
+  // With `copy`, the entry's own copy: the load may change its value during the write.
   const answer = flight.entry?.exit ?? outcome
   if (flight.entry !== undefined && writing !== undefined) {
     if (Exit.isSuccess(answer)) {
@@ -107,7 +104,7 @@ const conclude = Effect.fnUntraced(function*(
   return yield* answer
 })
 
-/** Serves the stale value for a moment: by then the other process has stored a new one, or this one tries again. */
+/** Serves the stale value briefly. Then the other process has stored a new one, or this one tries again. */
 const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
   const entry = flight.stale!
   flight.found = { entry, isStale: true, insteadOfLoad: false, refreshDue: false }
@@ -115,15 +112,15 @@ const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effec
   return entry.exit
 }
 
-/** The store has no usable entry: counts a miss for each caller. */
+/** Counts a miss for each caller when the store has no usable entry. */
 const missed = (self: Flights, flight: Flight): void => {
   if (flight.phase !== "AskingStore") return
   flight.phase = "AwaitingLease"
-  // as many as there are now: a listener that is told may join
+  // A copy, because a notified listener may join.
   for (const { request } of Array.from(flight.callers)) noteMiss(self, request.key, flight.id)
 }
 
-/** Whether an entry of the store ends the flight. If not, it may become the stale value to fall back on. */
+/** Whether a stored entry ends the flight. Otherwise it may become the stale fallback. */
 const serves = (
   self: Flights,
   flight: Flight,
@@ -158,7 +155,7 @@ const serves = (
   return true
 }
 
-/** Commits an entry to the store, if its tags are still valid there and the generation has not ended. */
+/** Commits an entry to the store if its tags are still valid there and the generation has not ended. */
 const write = Effect.fnUntraced(function*(
   self: Flights,
   flight: Flight,
@@ -171,14 +168,14 @@ const write = Effect.fnUntraced(function*(
   if (!isStorable(self, flight)) return
   if (Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) return
   const { dependencies } = flight.attempt
-  // the entry may still enter memory, which checks tags by their epochs
+  // The entry may still enter memory, which checks tags by their epochs.
   if (dependencies !== undefined && !fitsStore(self, flight, dependencies, entry)) return
   const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)
   if (isFault(own)) return failStrict(self, flight, own)
   if (own === undefined) return
   const tags = dependencies === undefined ? own : withDependencies(dependencies, own)
   if (tags === undefined) {
-    // what it read is of two times
+    // The values read are of different times.
     flight.storable = false
     return
   }
@@ -186,13 +183,13 @@ const write = Effect.fnUntraced(function*(
   if (isFault(stored)) return failStrict(self, flight, stored)
   if (stored === undefined || !flight.storable) return
   addUnanswered(tier, id)
-  // a marker that the store tells until it answers may be of after another's removal, which came after the write
+  // A marker read before the answer may postdate another process's removal that followed this write.
   const { captures } = tier
   const accepted = yield* ask(tier, budget, "commit", store.commit(id, generation, stored))
   if (isFault(accepted) && !isKeptOut(accepted)) return failStrict(self, flight, accepted)
   tier.unanswered.delete(id)
   if (isFault(accepted)) return
-  // the generation has ended: this result must not hide a newer one, in memory neither
+  // The generation has ended: this result must not hide a newer one in memory either.
   if (!accepted) {
     flight.storable = false
     return

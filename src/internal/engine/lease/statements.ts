@@ -1,7 +1,4 @@
-/**
- * Statements of processes about their waiting loads, stored as entries that users do not see. They live as long as a lease,
- * and are repeated while the wait lasts.
- */
+/** Statements of processes about their waiting loads: internal entries, repeated while the wait lasts. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -12,11 +9,11 @@ import { ask } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 
-/** The statement of a process about a load that has a lease. */
+/** The statement of a process about a load that holds a lease. */
 export interface Statement {
-  /** differs each time that it is said */
+  /** Different for each publication. */
   readonly nonce: string
-  /** the ids that the load waits for, by a name of each wait that no other one has */
+  /** The ids the load waits for, by a unique name of the wait. */
   readonly waits: ReadonlyMap<string, string>
 }
 
@@ -31,7 +28,6 @@ export const say = (tier: StoreTier, statements: Statements): Effect.Effect<void
   return ask(tier, { leftMillis: tier.storeTimeoutMillis }, "set", tier.store.setMany(entries))
 }
 
-/** The statements that there are of some ids. */
 export const hear = (tier: StoreTier, ids: ReadonlyArray<string>): Effect.Effect<Statements | Fault> =>
   Effect.map(
     ask(tier, { leftMillis: tier.storeTimeoutMillis }, "get", tier.store.getMany(ids.map(recordOf))),
@@ -60,7 +56,7 @@ const toStored = ({ front, leaseMillis }: StoreTier, { nonce, waits }: Statement
   }
 })
 
-/** Nothing, where a store has given something else. */
+/** `undefined` if the store returns anything else. */
 const fromStored = ({ payload }: Stored): Statement | undefined => {
   try {
     const texts: unknown = JSON.parse(new TextDecoder().decode(payload))

@@ -1,4 +1,4 @@
-/** Starts the load of a flight: by itself, or (`throughStore.ts`) between the steps of a store. */
+/** Starts the load of a flight: directly, or between the steps of a store (`lease/loadThroughStore.ts`). */
 import { warnOfResource } from "#platform/engine/load/resource"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -13,16 +13,15 @@ import { traced } from "../telemetry/spans.ts"
 import { loadContext } from "./loadContext.ts"
 import { inScope } from "./loadScope.ts"
 
-/** Starts a flight's fiber, and ends the flight with it. */
 export const launch = (self: Flights, flight: Flight, load: Effect.Effect<unknown, unknown, any>): void => {
   begin(flight)
   if (!self.isPrivate) self.running.add(flight)
-  // what the load needs is in the starter's context; its types end at the combinator
+  // The context of the starter has what the load needs. The types of its services end at the combinator.
   const inside = loadContext(flight) as Context.Context<any>
   const body = self.throughStore === undefined || !usesStore(flight)
     ? counted(flight, load)
     : self.throughStore(self, flight, load)
-  // starting inline nests run loops: every 32nd level starts from the scheduler, so recursion cannot overflow the stack
+  // Every 32nd level starts from the scheduler, because inline starts nest run loops and could overflow the stack.
   run(self, flight, inside, flight.depth % 32 === 0 ? Effect.andThen(Effect.yieldNow, body) : body)
 }
 
@@ -35,10 +34,10 @@ const run = (
   const child = Effect.runForkWith(context)(body)
   flight.fiber = child
   const exit = child.pollUnsafe()
-  // many loads end at once
+  // Many loads end synchronously.
   if (exit !== undefined) return end(self, flight, context, exit)
   child.addObserver((exit) => end(self, flight, context, exit))
-  // it was abandoned while it started
+  // The flight was abandoned while it started.
   if (flight.abandoned) child.interruptUnsafe()
 }
 
@@ -56,7 +55,7 @@ const end = (
 
 const usesStore = (flight: Flight): boolean => flight.readsStore || flight.policy.writes
 
-/** The load, with a scope and a span of its own. One object: every miss makes one. */
+/** The load with its scope and span. A single object, because every miss allocates one. */
 interface Counted extends Effect.Effect<unknown, unknown, any> {
   readonly flight: Flight
   readonly load: Effect.Effect<unknown, unknown, any>
@@ -71,10 +70,10 @@ const Counted = withPrototype<new(flight: Flight, load: Effect.Effect<unknown, u
     label: "Load",
     evaluate(fiber): Effect.Effect<unknown, unknown, any> {
       const { flight, load } = this
-      // its interruption waits for its turn: a load that ignores interruptions must not begin
+      // The interruption is queued, and a load that ignores interruptions must not begin.
       if (flight.abandoned) return Effect.interrupt
       flight.counters.loads++
-      // the load may interrupt itself (`renewed`) before `run` has its fiber
+      // The load may interrupt itself (`renewed`) before `run` has its fiber.
       flight.fiber ??= fiber
       beginLoading(flight, flight.starter.clock.currentTimeMillisUnsafe())
       return inScope(fiber, traced(flight, load, fiber), warnOfResource, flight)

@@ -1,4 +1,4 @@
-/** What a load sees of the fiber that started it: everything, but for the references here. */
+/** The context of a load: that of the fiber that started it, except for a few references. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { CurrentLogAnnotations } from "effect/References"
@@ -39,7 +39,7 @@ const shared = ({ context }: ReadContext): SharedContext => {
   }
 }
 
-// of the fiber that started it: a refresh has the standard policy, but its starter may have another
+// The policy of the starting fiber: a refresh has the standard policy, but its starter may have another.
 const withStandardPolicy = (context: Context.Context<never>): Context.Context<never> => {
   const policy = Context.get(context, Policy.Current)
   if (policy === Policy.standard) return context

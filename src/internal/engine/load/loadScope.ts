@@ -1,4 +1,4 @@
-/** The scope of a load: it closes when the load ends. */
+/** The scope of a load, which closes when the load ends. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -7,8 +7,8 @@ import * as Scope from "effect/Scope"
 import type { Flight } from "../state.ts"
 
 /**
- * As `Effect.scoped`, for the effect that a step of this fiber goes on with. `onRelease` is told how the load ended where
- * its scope has something to release. One frame and no other object: every load has a scope.
+ * Like `Effect.scoped`, for an effect with which a step of this fiber continues. Calls `onRelease` with the exit if the
+ * scope has something to release. Allocates one frame and no other object, because every load has a scope.
  */
 export const inScope = <A, E, R, F extends Flight | undefined>(
   fiber: Fiber.Fiber<any, any>,

@@ -12,19 +12,19 @@ import { budgetOf } from "../storeTier/ask.ts"
 import { fetch } from "../storeTier/fetch.ts"
 
 /**
- * The value that a load replaces, where it may still be served. A load gets the same one each time it asks: it has
- * asked the origin about that very value. An invalidation meanwhile keeps the result out of the cache.
+ * The value that a load replaces, if it may still be served. Each call in a load returns the same one, because the load
+ * has asked the origin about that very value. A later invalidation keeps the result out of the cache.
  */
 export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, never, any> => {
   const { flight } = attempt
   if (attempt.previous !== undefined || flight === undefined) return Effect.succeed(attempt.previous)
   const { engine, id, policy, request } = flight
-  // the elements of a stream are no value
+  // A stream has elements, not a value.
   const hasNone = request.batch !== undefined || request.settled !== undefined
   if (hasNone || policy.disabled.has("get")) return Effect.undefined
   return Effect.flatMap(Clock.Clock, (clock) => {
     const usable = (entry: Entry | undefined): Entry | undefined =>
-      // not storable: its id was invalidated or set since the load began, so there is no value to replace
+      // Not storable: the id was invalidated or set since the load began, so there is no value to replace.
       isStorable(engine, flight) && entry !== undefined && entry.outcome === "success" &&
         !isOfStream(entry) &&
         clock.currentTimeMillisUnsafe() < entry.expiresAt &&
@@ -32,7 +32,7 @@ export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, n
         ? entry
         : undefined
     const known = usable(flight.stale) ?? usable(Memory.peek(engine.memory, engine.tagEpochs, id))
-    // the store may have another entry than memory, or one that was rejected though it has not expired
+    // The store may have a different entry than memory, or one that was rejected without having expired.
     const isNewest = flight.rejectedWriteId === undefined
       ? policy.readsStore
       : known?.writeId === flight.rejectedWriteId

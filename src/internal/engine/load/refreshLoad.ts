@@ -1,4 +1,4 @@
-/** The load of a refresh. Combinators whose strategy never refreshes do not load this. */
+/** The load of a refresh. Not bundled with combinators whose strategy never refreshes. */
 import { warnOfResource } from "#platform/engine/load/resource"
 import type * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -11,13 +11,11 @@ const standard: Schedule.Schedule<unknown, unknown> = Schedule.exponential(refre
   Schedule.upTo({ times: refreshRetries.times })
 )
 
-/** When the refreshes of a cache are retried. */
 export const retryOf = ({ refreshing }: Flights): Schedule.Schedule<unknown, unknown> => refreshing.retry ?? standard
 
-/** The load of a flight, retried when it fails. */
 export const refreshLoad = (self: Flights, flight: Flight): Effect.Effect<unknown, unknown, any> => {
   const { batch, load } = flight.request
-  // a batch is retried as a whole
+  // A batch is retried as a whole.
   if (batch?.options.retry !== undefined) return load
   return retried(flight, load, {
     schedule: retryOf(self),

@@ -1,4 +1,4 @@
-/** A resource must not be cached: its load's scope releases it before a caller has it. Warns where that can be seen. */
+/** Warns about cached resources, which the load's scope releases before a caller gets them. */
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -9,7 +9,7 @@ import { infoOf, type Key } from "../../key/ofKey.ts"
 import type { Flight } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
 
-/** Warns if a load whose scope releases something has answered what it may have acquired. */
+/** Warns if the scope of a load releases something and the result may be what it acquired. */
 export const warnOfResource = (
   { engine, id, request: { key } }: Flight,
   exit: Exit.Exit<unknown, unknown>
@@ -26,13 +26,13 @@ export const warnOfResource = (
   )
 }
 
-/** Distinguishes resources of one kind from others. */
+/** The topic of a warning: distinguishes kinds of resources. */
 const nameOf = (value: unknown): string => Object.getPrototypeOf(value)?.constructor?.name ?? ""
 
-/** Whether nothing says what the value is: a string key, or a schema with a part that accepts more than data. */
+/** Whether the value is undescribed: a string key, or a schema that accepts more than data. */
 const isUndescribed = (key: Key): boolean => infoOf(key)?.isUndescribed() ?? true
 
-/** Whether a function, or an instance with a method of its own, is among the first parts of a value. */
+/** Whether the first parts of a value include a function, or an instance with its own methods. */
 const holdsResource = (root: unknown): boolean => {
   const waiting = [root]
   try {
@@ -50,7 +50,7 @@ const holdsResource = (root: unknown): boolean => {
       addParts(waiting, value)
     }
   } catch {
-    // a proxy of the user's: nobody knows what it is
+    // A user's proxy may throw.
   }
   return false
 }
@@ -59,7 +59,7 @@ const valuesOf = function*(map: Iterable<readonly [unknown, unknown]>): Generato
   for (const [, value] of map) yield value
 }
 
-/** What a container of Effect's holds, which is compared by content too; `undefined` for every other value. */
+/** The content of a container of Effect, which is compared by content. `undefined` for any other value. */
 const contentOf = (value: object): Iterable<unknown> | undefined => {
   if (Option.isOption(value)) return Option.toArray(value)
   if (Result.isResult(value)) return [Result.isSuccess(value) ? value.success : value.failure]
@@ -68,7 +68,7 @@ const contentOf = (value: object): Iterable<unknown> | undefined => {
   return EffectTypes.isHashMap(value) ? valuesOf(value) : undefined
 }
 
-/** Data with methods: values of Effect that are compared by content, and what JavaScript brings. */
+/** Data with methods: values of Effect that are compared by content, and built-in classes. */
 const isKnownData = (value: object): boolean =>
   Equal.isEqual(value) || value instanceof Date || value instanceof RegExp || value instanceof Error ||
   value instanceof URL || ArrayBuffer.isView(value) || value instanceof ArrayBuffer
@@ -81,10 +81,10 @@ const containers: ReadonlySet<unknown> = new Set([
   null
 ])
 
-/** What classes of data have too: those of `Schema.Class` and `Data` inherit it. */
+/** Methods of data classes as well: those of `Schema.Class` and `Data` inherit them. */
 const ordinary: ReadonlySet<PropertyKey> = new Set(["constructor", "pipe", "toJSON", "toString", "valueOf"])
 
-/** Whether a class between the object and the containers defines a method; getters are not called. */
+/** Whether a class between the object and the containers defines a method. Does not call getters. */
 const hasMethod = (value: object): boolean => {
   for (
     let prototype: unknown = Object.getPrototypeOf(value);
@@ -98,13 +98,13 @@ const hasMethod = (value: object): boolean => {
   return false
 }
 
-/** Names of Effect's protocols begin with a tilde, and symbols are those of other protocols. */
+/** Ignores names of Effect's protocols, which begin with a tilde, and symbols of other protocols. */
 const isTelling = (name: PropertyKey): boolean =>
   typeof name === "symbol" ? disposers.has(name) : !ordinary.has(name) && !String(name).startsWith("~")
 
 const disposers: ReadonlySet<symbol> = new Set([Symbol.dispose, Symbol.asyncDispose])
 
-/** Adds what the object holds, as far as will be looked at. */
+/** Adds the content of an object, within the limit. */
 const addParts = (waiting: Array<unknown>, value: object): void => {
   const isContainer = value instanceof Map || value instanceof Set || Array.isArray(value)
   pushAll(waiting, isContainer ? value.values() : fieldsOf(value))

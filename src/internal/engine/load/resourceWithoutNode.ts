@@ -1,4 +1,4 @@
-/** In place of `resource.ts` where programs are downloaded: who writes them has been warned where they are tested. */
+/** Replaces `resource.ts` outside Node: the warnings already appear where a program is tested. */
 import type * as Resource from "./resource.ts"
 
 export const warnOfResource: typeof Resource.warnOfResource = () => {}

@@ -11,16 +11,13 @@ import { nowOf } from "../request/context.ts"
 import type { Flight } from "../state.ts"
 import { inScope } from "./loadScope.ts"
 
-/**
- * Retries typed failures, each time as a new try of the flight. As `Effect.retry`, which does not keep a cause with more
- * than one reason as it is.
- */
+/** Retries typed failures as new tries of the flight. Unlike `Effect.retry`, preserves a cause with several reasons. */
 export const retried = <A>(
   flight: Flight,
   load: Effect.Effect<A, unknown, any>,
   { onRelease, schedule }: {
     readonly schedule: Schedule.Schedule<unknown, unknown>
-    /** each try has a scope of its own */
+    /** Each try has its own scope. */
     readonly onRelease: (exit: Exit.Exit<A, unknown>) => void
   }
 ): Effect.Effect<A, unknown, any> =>
@@ -39,7 +36,7 @@ export const retried = <A>(
     return Effect.flatMap(Effect.exit(Effect.retry(noted, schedule)), (): Effect.Effect<A, unknown> => last!)
   })
 
-/** Whether a result would be stored, or somebody waits for it. */
+/** Whether a result would be stored, or a caller waits for it. */
 const isWanted = (flight: Flight): boolean =>
   isStorable(flight.engine, flight) || flight.callers.size > 0 || flight.request.batch !== undefined
 
@@ -48,6 +45,6 @@ const again = <A>(flight: Flight, load: Effect.Effect<A, unknown, any>): Effect.
     const isAside = fiber.getRef(Aside) === fiber.getRef(Within)
     const attempt = nextAttempt(flight, nowOf(fiber))
     const within = Effect.provideService(load, Within, attempt)
-    // the call of a batch is the load of no single key
+    // The call of a batch is not the load of a single key.
     return isAside ? Effect.provideService(within, Aside, attempt) : within
   })

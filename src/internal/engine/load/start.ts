@@ -8,10 +8,10 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flight, Flights } from "../state.ts"
 import { launch } from "./load.ts"
 
-/** Starts a flight that was queued: a refresh, or one that another flight of its id, or the scheduler, held up. */
+/** Starts a queued flight: a refresh, or one delayed by another flight of its id or by the scheduler. */
 export const start = (self: Flights, flight: Flight): void => {
   if (self.closed) return refuse(self, flight)
-  // it has waited: what has changed meanwhile is older than its load
+  // The load begins now, after all changes made while it waited.
   flight.bornAt = TagEpochs.epochNow(self.tagEpochs)
   flight.request.batch?.rejoin(flight)
   if (!flight.refresh) return launch(self, flight, flight.request.load)
@@ -19,7 +19,7 @@ export const start = (self: Flights, flight: Flight): void => {
   limitUnattended(self, flight)
 }
 
-/** The cache was closed while it was queued. */
+/** Ends a flight that was queued when the cache was closed. */
 const refuse = (self: Flights, flight: Flight): void => {
   dropFlight(self, flight)
   for (const caller of flight.callers) answerNow(caller, Effect.die(new CacheClosed({ key: flight.id })))

@@ -1,41 +1,34 @@
-/**
- * The miss-ratio curve of one memory tier, for `Cached.curve`: an eviction policy around the one in use, so that a memory
- * without it pays nothing. It is loaded where a layer asks for it.
- */
+/** The miss-ratio curve for `Cached.curve`. Wraps the eviction policy, so a memory without a curve pays nothing. */
 import type { Node, Policy } from "../../../ports/eviction.ts"
 import { makeHash, weightOf } from "../../eviction/nodes.ts"
 import { type Sample, StackDistances } from "../../eviction/stackDistances.ts"
 
-/**
- * A read of an entry that is followed costs a third more than others: so few are followed of those that memory has room for,
- * and this share at most.
- */
+/** Reads of a sampled entry cost a third more, so the sample is small: this many entries, and at most this share. */
 const followedOfCapacity = 256
 const largestShare = 1 / 8
 
 interface Following {
   readonly capacity: number
   readonly weighed: boolean
-  /** 32 random bits of the cache's own generator */
+  /** Returns 32 bits of the cache's own random generator. */
   readonly seed: () => number
 }
 
-/** An eviction policy that measures stack distances, from which the curve is drawn. */
+/** An eviction policy that measures the stack distances from which the curve is drawn. */
 export interface MeasuredPolicy {
   readonly policy: Policy
   readonly distances: StackDistances<any>
 }
 
-/** A node that is an entry of the memory tier. */
 interface Expiring extends Node {
   readonly createdAt: number
   readonly expiresAt: number
 }
 
 interface Followed extends Sample {
-  /** in memory */
+  /** Defined while the entry is in memory. */
   node: Node | undefined
-  /** of what was evicted: a value that was made later is no hit of a larger memory */
+  /** Defined for an evicted entry. A value created later would not be a hit in a larger memory. */
   expiresAt: number
 }
 
@@ -43,13 +36,13 @@ export type MakeCurve = (policy: Policy, following: Following) => MeasuredPolicy
 
 export const make: MakeCurve = (policy, { capacity, seed, weighed }) => {
   const hashOf = makeHash(seed)
-  /** those in memory: an object without a hash of its own is found missing at once */
+  /** The sampled entries in memory. An object without its own hash is found missing at once. */
   const inMemory = new Map<Node, Followed>()
   let evicting: Node | undefined
   const share = weighed || capacity === Infinity ? largestShare : Math.min(largestShare, followedOfCapacity / capacity)
   const distances = new StackDistances<Followed>({
     share,
-    // of what is weighed nobody knows how many there is room for
+    // With weights, the number of entries that fit is unknown.
     followed: weighed || capacity === Infinity ? 0 : capacity * share,
     onDrop: ({ node }) => {
       if (node !== undefined) inMemory.delete(node)
@@ -121,7 +114,7 @@ export const make: MakeCurve = (policy, { capacity, seed, weighed }) => {
         policy.removed(node)
       },
       cleared: policy.cleared && (() => {
-        // of the few that are followed
+        // Only the sampled entries.
         for (const node of inMemory.keys()) leave(node)
         policy.cleared!()
       }),

@@ -1,32 +1,32 @@
 /**
- * The entries of memory that expire: whether one has, and which, is known without a look at the others.
+ * Orders the entries of memory by deadline, so that an expired one is found without scanning the rest.
  *
- * A hierarchical timer wheel (Varghese and Lauck, SOSP 1987): eight levels of 16 buckets. A bucket of the first level is one
- * millisecond, one of each further level all of the level below: 16 ms, 256 ms, 4 s, a minute, 17 minutes, 5 hours, 3
- * days. An entry is filed in the bucket of its deadline on the lowest level that reaches that far; when the time of the
- * bucket begins, it is filed again, further down. So an entry takes a few constant steps in its life, and one that leaves
- * early takes one more: a bucket is a ring of entries that are linked through themselves.
+ * A hierarchical timer wheel (Varghese and Lauck, SOSP 1987): eight levels of 16 buckets. A bucket of the first level
+ * spans one millisecond, and a bucket of each further level spans the whole level below: 16 ms, 256 ms, 4 s, a minute,
+ * 17 minutes, 5 hours, 3 days. An entry goes into the bucket of its deadline on the lowest level that reaches that far,
+ * and moves to a lower level when the time of its bucket begins. An entry therefore takes a few constant steps in its
+ * life, and one more if it leaves early: a bucket is a ring linked through the entries themselves.
  *
- * A read that moves the deadline of an entry on does not touch its place: it is filed again when its former time has come.
+ * A read that extends a deadline does not move the entry. It is filed again when its old deadline comes.
  */
 import { enteringDeadlines } from "../../defaults/bounds.ts"
 import type { Due, Entry } from "./entry.ts"
 
 export interface Deadlines {
-  /** of all levels, one after the other */
+  /** All levels, one after the other. */
   readonly buckets: ReadonlyArray<Due>
-  /** of each level a bit for each bucket that may have entries: it is taken back when somebody finds none there */
+  /**
+   * A bit mask for each level of the buckets that may have entries. A bit is cleared when the bucket is found empty.
+   */
   readonly filled: Array<number>
-  /** how many entries there are */
   size: number
-  /** the millisecond that has come */
   tick: number
 }
 
 const levels = 8
 const perLevel = 16
 
-/** How many milliseconds a bucket of each level is, and behind the last how many all are. */
+/** Milliseconds that a bucket of each level spans. The last element spans the whole wheel. */
 const spans = Array.from({ length: levels + 1 }, (_, level) => perLevel ** level)
 
 const makeHead = (): Due => {
@@ -49,11 +49,11 @@ export const add = (self: Deadlines, entry: Entry): void => {
   if (expiresAt === Infinity) return
   if (isEmpty(self)) self.tick = Math.max(self.tick, Math.floor(createdAt))
   const { tick } = self
-  // what has expired already, or has no time at all, is found at the next look
+  // An entry that has already expired, or has no valid deadline, is found at the next look.
   const time = expiresAt > tick ? Math.ceil(expiresAt) : tick
   let level = 0
   while (level < levels - 1 && time - tick >= spans[level + 1]!) level++
-  // what is further away than the wheel is long waits in the last bucket
+  // A deadline beyond the wheel waits in the last bucket.
   const number = Math.floor(Math.min(time, tick + spans[levels]! - spans[level]!) / spans[level]!) % perLevel
   const head = self.buckets[level * perLevel + number]!
   const last = head.previousDue!
@@ -73,39 +73,38 @@ export const remove = (self: Deadlines, entry: Entry): void => {
   if (--self.size === 0) self.filled.fill(0)
 }
 
-/** All entries have left. They stay linked to each other: nothing may be asked of them here any more. */
+/** Removes all entries. They stay linked to each other, so they must not be passed to this module again. */
 export const removeAll = (self: Deadlines): void => {
   for (const head of self.buckets) head.previousDue = head.nextDue = head
   self.filled.fill(0)
   self.size = 0
 }
 
-/** After the deadline of an entry of memory was changed. */
 export const changed = (self: Deadlines, entry: Entry): void => {
   remove(self, entry)
   add(self, entry)
 }
 
-/** An entry that has expired; `undefined`: none has, or it is behind thousands that live and found a little later. */
+/** Returns an expired entry, or `undefined`. Misses one behind thousands of live entries until a later call. */
 export const firstExpired = (self: Deadlines, now: number): Entry | undefined => {
   for (let left = enteringDeadlines; left > 0; left--) {
     const entry = nextDue(self, now)
     if (entry === undefined || !(entry.expiresAt > now)) return entry
-    // reads have moved its deadline on, or only the time of its bucket has begun
+    // A read has extended the deadline, or only the time of the bucket has begun.
     changed(self, entry)
   }
   return undefined
 }
 
 /**
- * After the clock was set back: else it would have to catch up before anything expires. Nothing is moved: the bucket of an
- * entry comes round again at its deadline at the latest, and where it comes sooner the entry is filed again.
+ * Sets the wheel back with the clock, so that it need not catch up before anything expires. Moves no entry: the bucket
+ * of an entry comes round again at its deadline at the latest, and if it comes earlier the entry is filed again.
  */
 export const rewind = (self: Deadlines, now: number): void => {
   self.tick = Math.max(0, Math.floor(now))
 }
 
-/** An entry of a bucket whose time has begun: of a clock that was set back there is none (see `rewind`). */
+/** Returns an entry of a bucket whose time has begun. None if the clock was set back (see `rewind`). */
 export const nextDue = (self: Deadlines, now: number): Entry | undefined => {
   const { buckets, filled } = self
   const until = Math.floor(now)
@@ -116,7 +115,7 @@ export const nextDue = (self: Deadlines, now: number): Entry | undefined => {
     for (let level = 0; level < levels; level++) {
       const span = spans[level]!
       if (filled[level] === 0) {
-        // where no level below has entries, only the beginnings of longer spans count
+        // Without entries on lower levels, only the starts of longer spans matter.
         if (step === span) step = spans[level + 1]!
       } else if (tick % span === 0) {
         const number = tick / span % perLevel

@@ -1,7 +1,7 @@
 /**
- * Who depends on which ids: their tags, with the number of entries in memory and of running loads that carry them. A
- * removal looks here, so that one on which nothing depends costs nothing more. Entries and loads are counted apart, because
- * the entries leave all at once when memory is emptied.
+ * Counts, by tag, the entries in memory and the running loads that depend on an id. A removal looks here and costs
+ * nothing more if nothing depends on the id. Entries and loads are counted separately because all entries leave at once
+ * when memory is emptied.
  */
 import * as Effect from "effect/Effect"
 import { keptDependencies } from "../../defaults/bounds.ts"
@@ -10,9 +10,9 @@ import type { Entry } from "./entry.ts"
 import * as TagEpochs from "./tagEpochs.ts"
 
 export interface Dependents {
-  /** some of them count 0: see `remove` */
+  /** Some counts are 0: see `remove`. */
   readonly loads: Counts
-  /** how many tags running loads have read */
+  /** The number of tags that running loads have read. */
   ofLoads: number
   entries: Counts
 }
@@ -26,11 +26,11 @@ interface Depended {
 
 export const make = (): Dependents => ({ loads: new Map(), ofLoads: 0, entries: new Map() })
 
-/** Whether anything depends on what a tag stands for. */
+/** Whether anything depends on the id or group behind a tag. */
 export const has = ({ entries, loads }: Dependents, tag: string): boolean =>
   entries.has(tag) || (loads.get(tag)?.count ?? 0) > 0
 
-/** A load depends on it. Answers the tag as all have it: one text for what is compared with itself most of the time. */
+/** Registers a dependency of a load. Returns the shared string of the tag, which makes later comparisons cheap. */
 export const add = (self: Dependents, tag: string): string => {
   const { entries, loads } = self
   const known = loads.get(tag)
@@ -51,7 +51,9 @@ const count = (counts: Counts, tag: string): void => {
   else known.count++
 }
 
-/** A load has ended. What it has read the next load reads too, most of the time: few tags are kept for that. */
+/**
+ * Unregisters a dependency of an ended load. Keeps some tags with count 0 for the next load, which usually reads them.
+ */
 export const remove = (self: Dependents, tag: string): void => {
   const { loads } = self
   const known = loads.get(tag)!
@@ -60,7 +62,7 @@ export const remove = (self: Dependents, tag: string): void => {
   if (loads.size > keptDependencies) loads.delete(tag)
 }
 
-/** Tags count while the store is asked about what has them: it would not be noticed else that they were changed meanwhile. */
+/** Counts tags as dependents while the store is asked about their entry, so that no change is missed. */
 export const during = <A, E, R>(
   self: Dependents,
   tags: ReadonlyArray<string>,
@@ -79,23 +81,20 @@ const discount = (counts: Counts, tag: string): void => {
   if (--known.count === 0) counts.delete(tag)
 }
 
-/** An entry comes into memory. */
 export const enter = ({ entries }: Dependents, { tags }: Entry): void => {
   for (const tag of tags) if (isInherited(tag)) count(entries, tag)
 }
 
-/** An entry has left memory. */
 export const leave = ({ entries }: Dependents, { tags }: Entry): void => {
   if (entries.size === 0) return
   for (const tag of tags) if (isInherited(tag)) discount(entries, tag)
 }
 
-/** All entries have left memory. */
 export const leaveAll = (self: Dependents): void => {
   self.entries = new Map()
 }
 
-/** An id was removed or set by hand: what derives from it is gone. */
+/** Invalidates the dependents of an id that was removed or set by hand. */
 export const idChanged = (self: Dependents, epochs: TagEpochs.TagEpochs, id: string): void => {
   if (self.entries.size === 0 && self.ofLoads === 0) return
   const tags = [idTag(id), groupTag(groupOf(id))].filter((tag) => has(self, tag))

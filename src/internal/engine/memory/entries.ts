@@ -1,20 +1,17 @@
 /**
- * The entries of memory by id: a `Map` that is never copied in one long step because entries leave.
+ * The entries of memory by id: a `Map` that is never copied in one long step when entries leave.
  *
- * V8 makes a `Map` smaller when three quarters of the ids that it has room for have left, and copies all others in one
- * step: of a million a quarter of a million. So of a large map what leaves from then on leaves its id behind, without an
- * entry. Where more than half of the ids are such, each further step takes a few entries over into a new `Map`, as a hash
- * table is made larger or smaller in Redis, and that one takes the place of the old one when it has all of them. A look-up
- * asks one `Map` all the time.
+ * V8 shrinks a `Map` once it is three quarters empty, and copies the rest in one step: a quarter of a million entries
+ * for a map of a million. A large map therefore keeps the ids of removed entries without a value. When more than half
+ * of its ids are empty, each operation copies a few entries to a new `Map`, like the incremental rehashing of Redis.
+ * The new map replaces the old one once it is complete. A lookup always reads a single `Map`.
  */
 import type { Entry } from "./entry.ts"
 
-/** What knows its id. */
 interface Named {
   readonly id: string
 }
 
-/** What memory asks of a `Map`. */
 export interface Entries<A extends Named = Entry> {
   readonly size: number
   readonly get: (id: string) => A | undefined
@@ -24,27 +21,27 @@ export interface Entries<A extends Named = Entry> {
   readonly values: () => IterableIterator<A>
 }
 
-/** A `Map` that never had more ids is copied in a few milliseconds. */
+/** The largest size that V8 copies in a few milliseconds. */
 const smallMap = 131_072
 
-/** How many ids one step takes over, or passes over. */
+/** Ids copied or skipped in one step. */
 const movesOfStep = 8
 
-/** The entries that are still in the old map alone, and the new one. */
+/** The entries left to copy, and the new map. */
 interface Move<A> {
   readonly from: Iterator<A | undefined>
   readonly to: Map<string, A | undefined>
 }
 
 class InSteps<A extends Named> implements Entries<A> {
-  /** an id without an entry is one that has left */
+  /** An id without a value was removed. */
   private map = new Map<string, A | undefined>()
-  /** how many have left their id behind */
+  /** The number of ids without a value. */
   private left = 0
-  /** a power of two, and no less than the most ids that `map` ever had */
+  /** A power of two, and at least the largest size that `map` has ever had. */
   private most: number
   private move: Move<A> | undefined
-  /** what leaves this map leaves its id behind: an id that came back would have another place in a listing */
+  /** Set while a listing runs: removed ids stay, because an id that is deleted and set again changes its place. */
   private isListed = false
   private readonly small: number
 
@@ -80,7 +77,7 @@ class InSteps<A extends Named> implements Entries<A> {
     const isSmall = most === this.small
     if (isSmall && this.left === 0 && !isListed) return map.delete(id)
     if (!this.has(id)) return false
-    // it may have room for twice as many as it ever had
+    // The capacity of the map may be twice its largest size.
     if (move === undefined && !isListed && (isSmall || map.size > most / 2)) map.delete(id)
     else {
       map.set(id, undefined)
@@ -106,16 +103,16 @@ class InSteps<A extends Named> implements Entries<A> {
     let places = map.size
     for (const entry of map.values()) {
       if (places-- === 0) return
-      // another map may have taken the place of this one
+      // Another map may have replaced this one.
       if (entry !== undefined && (map === this.map || this.has(entry.id))) yield entry.id
     }
   }
 
-  /** What comes in meanwhile may be missing. */
+  /** Entries added during the iteration may be missing. */
   *values(): IterableIterator<A> {
     const { map } = this
     for (const entry of map.values()) {
-      // another map may have taken the place of this one
+      // Another map may have replaced this one.
       if (entry !== undefined && (map === this.map || this.map.get(entry.id) === entry)) yield entry
     }
   }
@@ -130,7 +127,7 @@ class InSteps<A extends Named> implements Entries<A> {
 
   private take(map: Map<string, A | undefined>, size: number): void {
     this.most = this.small
-    // it never had more ids than the old one
+    // The new map has never had more ids than the old one.
     while (map.size > 0 && this.most < this.map.size) this.most *= 2
     this.map = map
     this.left = map.size - size
@@ -139,14 +136,14 @@ class InSteps<A extends Named> implements Entries<A> {
   }
 }
 
-/** `small`: maps of so many ids and fewer are left to themselves. */
+/** `small`: maps of up to this size delete their ids as usual. */
 export const make = <A extends Named = Entry>(small = smallMap): Entries<A> => new InSteps<A>(small)
 
 /**
- * The ids, in as many steps as whoever asks takes. One that is there all the time comes once; none comes twice, and none
- * that has left. What comes in meanwhile may be missing.
+ * Iterates over the ids in as many steps as the caller takes. An id that stays is listed exactly once. A removed id is
+ * not listed. An id added during the iteration may be missing.
  */
 export const ids = (self: Entries): Iterable<string> => (self as InSteps<Entry>).ids()
 
-/** Empties it in one step, and gives what was there: an id without an entry had left before. */
+/** Empties the map in one step and returns the previous content. Ids without a value were removed earlier. */
 export const empty = (self: Entries): ReadonlyMap<string, Entry | undefined> => (self as InSteps<Entry>).empty()

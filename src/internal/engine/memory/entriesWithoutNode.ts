@@ -1,4 +1,4 @@
-/** In place of `entries.ts` where programs are downloaded: no memory there is that large. */
+/** Replaces `entries.ts` outside Node, where no memory is that large. */
 import type * as Entries from "./entries.ts"
 import type { Entry } from "./entry.ts"
 

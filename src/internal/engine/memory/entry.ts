@@ -1,6 +1,6 @@
 /**
- * An entry of the memory tier. There are many, so each has only what is its own: the rest is in one `Terms` for all that
- * were stored alike, and a value is there without an `Exit` around it.
+ * An entry of the memory tier. There are many, so each holds only its own data: entries stored alike share one `Terms`,
+ * and a value is kept without an `Exit` around it.
  */
 import { bytesOf, ownTerms, shared } from "#platform/engine/memory/terms"
 import type * as Effect from "effect/Effect"
@@ -11,7 +11,7 @@ import type { Node } from "../../../ports/eviction.ts"
 import type { Counters } from "../telemetry/telemetry.ts"
 import type { Terms } from "./terms.ts"
 
-/** What has a place in the ring of a bucket: an entry, or the head of the ring. `undefined`: it is in none. */
+/** A member of a bucket's ring: an entry, or the head. The links are `undefined` outside a ring. */
 export interface Due {
   previousDue: Due | undefined
   nextDue: Due | undefined
@@ -32,32 +32,32 @@ interface EntryOptions {
   readonly writeId: string | undefined
 }
 
-/** The versions of the tags of what the store has answered with, since something derives from entries. */
+/** Tag versions of entries read from the store, kept once another entry derives from them. */
 const versions = new WeakMap<object, ReadonlyArray<TagVersion>>()
 
 export const versionsOf = (entry: Entry): ReadonlyArray<TagVersion> | undefined => versions.get(entry)
 
 export const keepVersions = (entry: Entry, of: ReadonlyArray<TagVersion>): void => void versions.set(entry, of)
 
-/** A decoded result in memory, and itself a node of the eviction list. */
+/** A decoded result in memory. Also a node of the eviction list. */
 export class Entry implements Timing, Node, Due {
   readonly id: string
-  /** a value, or the exit of a failure */
+  /** A value, or the exit of a failure. */
   private readonly content: unknown
   private terms: Terms
-  /** when it was made, from the beginning of its terms on: a short whole number is in the field itself */
+  /** Creation time relative to that of the terms: a small integer takes no space outside the object. */
   private since: number
-  /** how many reads it has served in this process */
+  /** The reads served in this process. */
   reads: number
-  /** in a bucket of `deadlines.ts`: of an entry that never expires, or is not in memory, there are none */
+  /** Links in a bucket of `deadlines.ts`. `undefined` if the entry never expires or is not in memory. */
   previousDue: Due | undefined
   nextDue: Due | undefined
   previous: Node | undefined
   next: Node | undefined
   mark: number
-  /** what it counts against the bound of memory; an entry of a memory that only counts has no such field */
+  /** The weight. Absent if memory only counts entries. */
   declare weight?: number
-  /** the same holds without a store, until `find` is asked for it */
+  /** Absent as well without a store, until `find` asks for it. */
   declare writeId: string | undefined
 
   constructor(options: EntryOptions) {
@@ -75,12 +75,12 @@ export class Entry implements Timing, Node, Due {
     if (options.writeId !== undefined) this.writeId = options.writeId
   }
 
-  /** Answers a fiber that evaluates: nothing is made for a value. */
+  /** Answers an evaluating fiber without an allocation for a value. */
   answer(fiber: Fiber.Fiber<any, any>): Effect.Effect<unknown, unknown> {
     return (this.outcome === "success" ? (fiber as Continuing).succeedWith?.(this.content) : undefined) ?? this.exit
   }
 
-  /** Made for whoever asks. */
+  /** Allocates for a value. */
   get exit(): Exit.Exit<unknown, unknown> {
     return this.terms.outcome === "success" ? Exit.succeed(this.content) : this.content as Exit.Exit<never>
   }
@@ -101,25 +101,22 @@ export class Entry implements Timing, Node, Due {
     return this.terms.tags
   }
 
-  /** the counters of its key class, so that a hit need not look for them */
+  /** The counters of the key class, kept here so that a hit need not look them up. */
   get counters(): Counters {
     return this.terms.counters
   }
 
-  /**
-   * the last tag epoch in which its tags were checked; at first the one in which its load, or the read from the store,
-   * began. A later invalidation of one of its tags ends it
-   */
+  /** The last tag epoch in which the tags were checked, initially that before the load or the read from the store. */
   get checkedAt(): number {
     return this.terms.checkedAt
   }
 
-  /** Terms that entries share have no tags, and are in order for all of them. */
+  /** Shared terms have no tags, so the epoch holds for all their entries. */
   set checkedAt(epoch: number) {
     this.terms.checkedAt = epoch
   }
 
-  /** `-Infinity`: made stale by a soft invalidation */
+  /** `-Infinity` after a soft invalidation. */
   get softExpiresAt(): number {
     return this.createdAt + this.terms.softAfter
   }
@@ -128,7 +125,7 @@ export class Entry implements Timing, Node, Due {
     this.own().softAfter = softExpiresAt - this.createdAt
   }
 
-  /** Reads may move it, if the strategy has a `touch`. */
+  /** Reads may extend it if the strategy has a `touch`. */
   get expiresAt(): number {
     return this.createdAt + this.terms.endsAfter
   }
@@ -138,8 +135,8 @@ export class Entry implements Timing, Node, Due {
   }
 
   /**
-   * The constant of a strategy that its lifetime is, or is limited by: see `constant` of a request. `undefined`: it is
-   * none, and no reader limits it.
+   * Identifies the strategy's constant lifetime behind the deadlines (see `Request`). `undefined`: not limited by
+   * readers.
    */
   get constant(): unknown {
     return this.terms.constant
@@ -149,7 +146,7 @@ export class Entry implements Timing, Node, Due {
     this.share({ ...this.terms, constant })
   }
 
-  /** From then on the store is asked again (`memoryTtl`); `-Infinity`: the next reader's option decides. */
+  /** The time at which the store is asked again (`memoryTtl`). `-Infinity`: the next reader's option decides. */
   get memoryExpiresAt(): number | undefined {
     return this.terms.memoryExpiresAt
   }
@@ -162,7 +159,7 @@ export class Entry implements Timing, Node, Due {
     return this.terms.etag
   }
 
-  /** beside its id and its value */
+  /** Bytes in addition to the id and the value. */
   get bytes(): number {
     return bytesOf(this.terms, this.writeId)
   }
@@ -173,7 +170,7 @@ export class Entry implements Timing, Node, Due {
     this.since = createdAt - this.terms.beganAt
   }
 
-  /** Its terms, which no other entry has from here on. */
+  /** Returns terms that no other entry shares. */
   private own(): Terms {
     return this.terms = ownTerms(this.terms)
   }
@@ -199,13 +196,10 @@ const termsOf = (options: EntryOptions): Terms => {
   return shared(terms, createdAt)
 }
 
-/**
- * How a fiber goes on with a value: a method of Effect's implementation, which its own effects answer with. Where that is
- * missing an `Exit` does the same.
- */
+/** Effect's internal method to resume a fiber with a value without an `Exit`. If missing, an `Exit` is used. */
 interface Continuing extends Fiber.Fiber<unknown> {
   readonly succeedWith?: (value: unknown) => Effect.Effect<unknown>
 }
 
-/** Until when a failure must not replace it: see `protectedUntil`. */
+/** The time until which a failure must not replace the entry: see `protectedUntil`. */
 export const protectedUntilOf = ({ expiresAt, outcome }: Entry): number => outcome === "success" ? expiresAt : -Infinity

@@ -1,4 +1,4 @@
-/** The eviction policy of one memory tier: the library's as it is, a user's behind a guard. */
+/** The eviction policy of a memory tier: a built-in policy directly, a user's behind a guard. */
 import * as Cause from "effect/Cause"
 import { CacheConfigError } from "../../../CacheError.ts"
 import { Own } from "../../../Eviction.ts"
@@ -7,13 +7,12 @@ import { makeLru } from "../../eviction/byAge.ts"
 import * as Log from "../telemetry/log.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 
-/** What the guard of a policy needs of the memory tier. */
 interface Guarded {
   readonly entries: {
     readonly get: (id: string) => Node | undefined
     readonly values: () => Iterable<Node>
   }
-  /** counts and logs that a method threw, or answered an invalid value */
+  /** Counts and logs exceptions and invalid answers of a policy. */
   readonly telemetry: () => Telemetry
 }
 
@@ -21,9 +20,9 @@ interface EvictionOptions extends PolicyOptions {
   readonly eviction: Eviction
 }
 
-/** Throws a `CacheConfigError` where `make` throws, or gives no policy. What it answers has `replaced`. */
+/** Makes the policy. Throws a `CacheConfigError` if `make` throws or returns no policy. The result has `replaced`. */
 export const makePolicy = (options: EvictionOptions, guard: Guarded): Policy =>
-  // every hit calls `read`
+  // No guard for a built-in policy, because every hit calls `read`.
   options.eviction instanceof Own
     ? options.eviction.make(options)
     : guarded(made(options), options.eviction.name, guard)
@@ -48,10 +47,12 @@ const made = ({ eviction, ...options }: EvictionOptions): Policy => {
   return policy
 }
 
-/** A policy whose methods never throw, and whose victim is always in memory. One that fails is replaced by LRU. */
+/**
+ * Guards a policy: its methods never throw, and its victim is always in memory. A policy that fails is replaced by LRU.
+ */
 const guarded = (given: Policy, name: string, { entries, telemetry }: Guarded): Policy => {
   let policy = given
-  /** The links of the nodes are not to be relied on either. */
+  /** Rebuilds the order, because the links of the nodes are unreliable as well. */
   const giveUp = (method: string, defect: unknown): void => {
     policy = makeLru()
     for (const node of entries.values()) policy.added(node)
@@ -72,7 +73,7 @@ const guarded = (given: Policy, name: string, { entries, telemetry }: Guarded): 
       }
       return answer
     } catch (defect) {
-      // what has failed may still write into the links of nodes, and LRU begins anew
+      // The failed policy may still have written to the links of nodes, so LRU starts over.
       if (policy === given || method === "victim") giveUp(method, defect)
       return undefined
     }
@@ -83,13 +84,13 @@ const guarded = (given: Policy, name: string, { entries, telemetry }: Guarded): 
       if (policy.replaced !== undefined) return attempt("replaced", old, node)
       const before = policy
       attempt("removed", old)
-      // where that has failed, LRU has the new one already
+      // After a failure, LRU already has the new entry.
       if (policy === before) attempt("added", node)
     },
     read: (node) => attempt("read", node),
     removed: (node) => attempt("removed", node),
     cleared: given.cleared && (() => attempt("cleared")),
-    // where it has failed just now, another one answers
+    // If the policy has just failed, its replacement answers.
     victim: () => attempt<Node>("victim") ?? (policy === given ? undefined : policy.victim()),
     resized: (capacity) => attempt("resized", capacity)
   }

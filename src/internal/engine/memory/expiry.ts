@@ -1,6 +1,5 @@
 /**
- * Entries that have expired leave memory, and are told of, within a second, while the cache is used. A cache that was not
- * used for a second rests: it holds no timer, and the next operation wakes it before all else.
+ * Removes and reports expired entries within a second. An unused cache rests without a timer until the next operation.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -11,7 +10,7 @@ import { monotonicMillis } from "../../time/monotonic.ts"
 import * as Deadlines from "./deadlines.ts"
 import * as Memory from "./memory.ts"
 
-/** Removes all that has expired, in turns of the event loop. */
+/** Removes all expired entries, in turns of the event loop. */
 export const sweep = (self: Memory.MemoryTier): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     const { memory } = self
@@ -23,7 +22,7 @@ export const sweep = (self: Memory.MemoryTier): Effect.Effect<void> =>
       const entry = Deadlines.firstExpired(memory.deadlines, now)
       if (entry !== undefined) Memory.expire(memory, entry)
       else if (Deadlines.nextDue(memory.deadlines, now) === undefined) return Effect.void
-      // the clock costs more than a step, unless thousands of deadlines were looked at
+      // Reading the clock costs more than a step, unless thousands of deadlines were checked.
       if ((entry === undefined || steps % many.steps === 0) && monotonicMillis(clock) - beganAt >= turnMillis) {
         return Effect.flatMap(Effect.yieldNow, () => sweep(self))
       }
@@ -32,11 +31,11 @@ export const sweep = (self: Memory.MemoryTier): Effect.Effect<void> =>
 
 export const makeSweeper = (tier: () => Memory.MemoryTier): Memory.Sweeper => {
   let fiber: Fiber.Fiber<void> | undefined
-  /** the one of the first reader in another time, where there is one: in tests the layer often has the real time */
+  /** The clock of the first reader whose time differs from the layer's, as in tests with a `TestClock`. */
   let followed: Clock.Clock | undefined
   let isStopped = false
 
-  /** `rests` is the question whether anybody comes within a second: who does is sent to `wake`. */
+  /** Sets `rests`, which an operation in the next second clears through `wake`. */
   const run = (self: Memory.MemoryTier): Effect.Effect<void> =>
     Effect.flatMap(sweep(self), () => {
       if (Deadlines.isEmpty(self.memory.deadlines)) return Effect.void
@@ -48,13 +47,13 @@ export const makeSweeper = (tier: () => Memory.MemoryTier): Memory.Sweeper => {
     const self = tier()
     const { context, memory } = self
     const reader = Fiber.getCurrent()?.getRef(Clock.Clock)
-    // nothing tells in which time a step outside of a fiber is: the next one inside decides
+    // Outside a fiber the clock is unknown: the next step inside one decides.
     memory.rests = reader === undefined && !isStopped
     if (reader === undefined || isStopped) return
     const clock = followed ?? Context.get(context, Clock.Clock)
     const skew = reader.currentTimeMillisUnsafe() - clock.currentTimeMillisUnsafe()
     if (reader !== clock && Math.abs(skew) > sweepEveryMillis) {
-      // with readers in several times it is not known what has expired
+      // With readers in different times, nothing reliably counts as expired.
       if (followed !== undefined) return stop()
       followed = reader
       fiber?.interruptUnsafe()

@@ -1,18 +1,18 @@
-/** What the entry of a stream has in place of a value: which run wrote its pages, and how it ended. */
+/** The manifest stored in place of a stream's value: the run that wrote the pages, and how it ended. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type { Entry } from "./entry.ts"
 
-/** A stream that was stored. It is committed after its last page, so that it names a whole one. */
+/** A stored stream. The manifest is committed after the last page, so the stream is complete. */
 export class Manifest {
   readonly run: string
   readonly pages: number
-  /** of its encoded elements; without a store, about as much as they take in memory */
+  /** Bytes of the encoded elements. Without a store, an estimate of their size in memory. */
   readonly bytes: number
   readonly elements: number
-  /** all its pages, where they are small: then memory has them beside the manifest */
+  /** All pages, if they are small. Memory then holds them with the manifest. */
   decoded: ReadonlyArray<ReadonlyArray<unknown>> | undefined
-  /** its pages are kept: it can be read again */
+  /** Whether the pages are kept and the stream can be read again. */
   isKept: boolean
 
   constructor(run: string, pages: number, bytes: number, elements: number) {
@@ -25,9 +25,9 @@ export class Manifest {
   }
 }
 
-/** The failure with which a stream has ended, and what came before it. */
+/** The failure that ended a stream, with the elements before it. */
 export class FailedStream {
-  /** private, so that no log shows it */
+  /** Private, so that logs do not show it. */
   readonly #manifest: Manifest
   readonly error: unknown
 
@@ -40,18 +40,18 @@ export class FailedStream {
     return this.#manifest
   }
 
-  /** that of the failure, for options that name failures by it */
+  /** The tag of the failure, for options that select failures by tag. */
   get _tag(): unknown {
     const { error } = this
     return typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined
   }
 }
 
-/** What a stored value, or failure, is of a stream; `undefined`: it is no stream's. */
+/** The manifest in a stored value or failure. `undefined` if it is not of a stream. */
 const manifestOf = (value: unknown): Manifest | undefined =>
   value instanceof Manifest ? value : value instanceof FailedStream ? value.manifest : undefined
 
-/** What an entry is of a stream; `undefined`: it is no stream's. */
+/** The manifest of an entry. `undefined` if the entry is not of a stream. */
 export const manifestIn = ({ exit }: Pick<Entry, "exit">): Manifest | undefined =>
   manifestOf(Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause))
 

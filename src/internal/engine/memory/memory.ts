@@ -17,13 +17,13 @@ import { makePolicy } from "./evictionPolicy.ts"
 import * as TagEpochs from "./tagEpochs.ts"
 import { weighWith } from "./weigh.ts"
 
-/** Removes expired entries of one memory tier in time. */
+/** Removes expired entries of a memory tier in time. */
 export interface Sweeper {
-  /** after an entry has come in */
+  /** Called after an entry was added. */
   readonly noteEntry: () => void
-  /** before an operation on a memory that rests */
+  /** Called before an operation on a memory at rest. */
   readonly wake: () => void
-  /** nothing is removed because it has expired any more */
+  /** Stops the removal of expired entries. */
   readonly stop: () => void
   readonly isStopped: () => boolean
 }
@@ -32,50 +32,48 @@ export interface Sweeper {
 export interface MemoryTier extends Telemetry {
   readonly memory: Memory
   readonly tagEpochs: TagEpochs.TagEpochs
-  /** the counters of `increment`, for a cache without a store */
+  /** The counters of `increment`, in a cache without a store. */
   readonly counters: Counters
-  /** makes write ids and owners, and seeds what needs random bits of its own */
+  /** Makes write ids and owners, and seeds random generators. */
   readonly tokens: Tokens
-  /** moves with every write and invalidation: an answer that the store gave before must not enter memory after */
+  /** Incremented by every write and invalidation. An answer the store gave before must not enter memory afterwards. */
   mutations: number
   closed: boolean
 }
 
-/** The memory tier: decoded entries by id, at most `capacity` of them, or of what they weigh. */
+/** The memory tier: decoded entries by id, bounded by count or by weight. */
 interface Memory {
   readonly entries: EntriesById
-  /** what makes it, where a part of the entries needs one of its own */
+  /** Makes further policies, for parts of the entries. */
   readonly eviction: Eviction
   policy: Policy
-  /** around the policy, where the layer asks for it */
+  /** Wraps the policy, if the layer asks for a curve. */
   readonly curve: MeasuredPolicy | undefined
   readonly deadlines: Deadlines.Deadlines
-  /** the tags of ids on which entries here and running loads depend */
+  /** Tags of the ids on which entries and running loads depend. */
   readonly dependents: DependentTags
-  /** 0 where there is no memory tier */
+  /** 0 without a memory tier. */
   capacity: number
-  /** how many changes of the capacity have begun: a later one takes the place of one that goes on */
+  /** The number of capacity changes so far. A later change replaces one in progress. */
   resizes: number
-  /** what all entries weigh */
   weight: number
-  /** weighs a new entry; `undefined`, or an answer above the capacity: it is not kept */
+  /** Weighs a new entry, which is not kept if the weight is `undefined` or above the capacity. */
   weigh: ((entry: Entry) => number | undefined) | undefined
-  /** how many entries have left, by cause, and what the evicted ones weighed */
+  /** Removed entries by cause, and the total weight of the evicted ones. */
   readonly removals: Record<RemovalCause, number>
   evictedWeight: number
-  /** called for every entry that leaves memory, before the listeners */
+  /** Called for every entry that leaves memory, before the listeners. */
   readonly onGone: (entry: Entry) => void
-  /** what removes expired entries in time; `undefined`: they leave when their room is needed */
+  /** `undefined`: expired entries leave when their room is needed. */
   readonly sweeper: Sweeper | undefined
-  /** whether that rests, and the next operation has to wake it */
+  /** Whether the sweeper rests and must be woken by the next operation. */
   rests: boolean
-  /** called for every entry that leaves memory */
+  /** Called for every entry that leaves memory. */
   onRemoval: ReadonlyArray<RemovalListener> | undefined
-  /** tells of who has left in the steps of `together`; `undefined` outside of them */
+  /** Pending notifications of removals during `together`, otherwise `undefined`. */
   untold: Array<() => void> | undefined
 }
 
-/** How many entries have left, by cause. */
 export const noRemovals: Record<RemovalCause, number> = {
   evicted: 0,
   expired: 0,
@@ -89,16 +87,16 @@ export type RemovalListener = (entry: Entry, cause: RemovalCause) => void
 interface MemoryOptions {
   readonly capacity: number
   readonly eviction: Eviction
-  /** `undefined`: each entry weighs 1 */
+  /** `undefined`: each entry weighs 1. */
   readonly weigher: Weigher | undefined
 }
 
 interface Around {
-  /** a function, because the engine is still being made */
+  /** A function, because the engine is still under construction. */
   readonly telemetry: () => Telemetry
-  /** 32 random bits of the cache's own generator */
+  /** Returns 32 bits of the cache's own random generator. */
   readonly seed: () => number
-  /** called for every entry that leaves memory, before the listeners */
+  /** Called for every entry that leaves memory, before the listeners. */
   readonly onGone: (entry: Entry) => void
   readonly sweeper: Sweeper | undefined
   readonly makeCurve: MakeCurve | undefined
@@ -135,7 +133,7 @@ export const make = (
 
 export const isWeighed = (self: Memory): boolean => self.weigh !== undefined
 
-/** The entry of an id, unless one of its tags was invalidated hard. The strategy decides whether it is fresh. */
+/** The entry of an id, unless one of its tags was hard-invalidated. The strategy decides whether it is fresh. */
 export const peek = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry | undefined => {
   if (self.rests) self.sweeper!.wake()
   const entry = self.entries.get(id)
@@ -143,7 +141,7 @@ export const peek = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry
 }
 
 const check = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry | undefined => {
-  // the poll that this may start can remove the entry
+  // The poll that this may start can remove the entry.
   tags.ensureTracking?.()
   const entry = self.entries.get(id)
   if (entry === undefined) return undefined
@@ -156,14 +154,13 @@ const check = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry | und
   return entry
 }
 
-/** Tells the eviction policy about a read, if the entry is in memory: an entry of the store may not be. */
+/** Reports a read to the eviction policy if the entry is in memory. */
 export const touch = (self: Memory, entry: Entry): void => {
   if (self.entries.get(entry.id) === entry) self.policy.read(entry)
 }
 
 /**
- * Puts an entry in memory. Where there is no room, what has expired leaves before anything that may still be served. An
- * entry that has no weight, or more than there is room for, is not kept, nor is the one that it replaces.
+ * Puts an entry in memory. One without a weight, or heavier than the capacity, is not kept, nor is the one it replaces.
  */
 export const put = (self: Memory, entry: Entry, now: number): void => {
   if (self.capacity === 0) return
@@ -180,20 +177,20 @@ export const put = (self: Memory, entry: Entry, now: number): void => {
   self.sweeper?.noteEntry()
 }
 
-/** The entry that room is made for. One that has replaced another stays where others can leave. */
+/** The entry being added. `stays`: it replaces another and is not evicted while others can be. */
 interface Coming {
   readonly newest: Entry
   readonly stays: boolean
 }
 
-/** Lets entries go until all have room, or so many have left; the newest leaves where the policy names no other. */
+/** Removes entries until all fit, at most `most`. The newest leaves if the policy names no other. */
 const makeRoom = (self: Memory, coming: Coming | undefined, now: number, most: number): void => {
   for (let left = most; left > 0 && isOver(self); left--) {
     const expired = Deadlines.firstExpired(self.deadlines, now)
     if (expired !== undefined) drop(self, expired, "expired")
     else {
       const victim = victimOf(self, coming)
-      // a policy of a user has emptied memory meanwhile
+      // A user's policy has emptied memory in the meantime.
       if (victim === undefined) return
       self.evictedWeight += weightOf(victim)
       drop(self, victim, "evicted")
@@ -201,17 +198,19 @@ const makeRoom = (self: Memory, coming: Coming | undefined, now: number, most: n
   }
 }
 
-/** Takes a step towards another capacity: at most so many entries leave, and the capacity is what is left. */
+/**
+ * Takes one step towards a smaller capacity: removes at most `most` entries. The capacity becomes the remaining weight.
+ */
 export const shrink = (self: Memory, capacity: number, now: number, most: number): void => {
   self.capacity = capacity
   makeRoom(self, undefined, now, most)
   self.capacity = Math.max(capacity, self.weight)
 }
 
-/** Whether an entry has to leave: no policy can name one where there is none. */
+/** Whether an entry has to leave. False for an empty memory, which has no victim. */
 const isOver = (self: Memory): boolean => self.weight > self.capacity && self.entries.size > 0
 
-/** Gives an entry other deadlines by hand: they are no constant of a strategy. It may be in memory or not. */
+/** Changes the deadlines of an entry by hand, in memory or not. They are then no constant of a strategy. */
 export const setDeadlines = (self: Memory, entry: Entry, expiresAt: number): void => {
   entry.expiresAt = expiresAt
   entry.constant = undefined
@@ -219,22 +218,22 @@ export const setDeadlines = (self: Memory, entry: Entry, expiresAt: number): voi
   reorder(self, entry)
 }
 
-/** After the deadline of an entry was moved nearer. It may be in memory or not. */
+/** Files an entry again after its deadline was moved closer. The entry need not be in memory. */
 export const reorder = (self: Memory, entry: Entry): void => {
   if (self.entries.get(entry.id) === entry) Deadlines.changed(self.deadlines, entry)
 }
 
-/** The entry to evict. It is in memory, so that each eviction makes room. */
+/** The entry to evict. Always one in memory, so that each eviction makes room. */
 const victimOf = ({ entries, policy }: Memory, coming: Coming | undefined): Entry | undefined => {
   const newest = coming?.newest
   let victim = policy.victim()
   if (victim === newest && coming?.stays) {
     policy.read(newest!)
     victim = policy.victim()
-    // an order that reads do not change
+    // Reads do not change the order of this policy.
     if (victim === newest) { for (victim of entries.values()) if (victim !== newest) break }
   }
-  // the nodes of a policy are entries; a listener that was told of a removal may have removed the newest one too
+  // The nodes of a policy are entries. A removal listener may have removed the newest one as well.
   return victim as Entry | undefined ?? (newest && entries.get(newest.id)) ?? entries.values().next().value
 }
 
@@ -274,12 +273,11 @@ const left = (self: Memory, entry: Entry, cause: RemovalCause): void => {
   if (self.onRemoval !== undefined) gone(self, entry, cause)
 }
 
-/** An entry that has expired leaves. */
 export const expire = (self: Memory, entry: Entry): void => drop(self, entry, "expired")
 
 /**
- * Removes all entries in one step, however many there are, and gives them: nobody is told of them yet. They stay linked to
- * each other, so whoever holds one of them for long would keep all: what flights may hold is removed before.
+ * Removes all entries in one step and returns them without notifying listeners. They stay linked to each other, and a
+ * long-lived reference to one keeps all: flights' references are dropped first.
  */
 export const empty = (self: Memory, cause: RemovalCause): ReadonlyMap<string, Entry | undefined> => {
   const { dependents, deadlines, entries, policy } = self
@@ -289,15 +287,12 @@ export const empty = (self: Memory, cause: RemovalCause): ReadonlyMap<string, En
   Deadlines.removeAll(deadlines)
   Dependents.leaveAll(dependents)
   if (policy.cleared !== undefined) policy.cleared()
-  // a policy of a user
+  // A user's policy.
   else for (const entry of left.values()) if (entry !== undefined) policy.removed(entry)
   return left
 }
 
-/**
- * Runs steps that remove several entries. The listeners are told after the last: one that reads must not find what a
- * later step removes.
- */
+/** Runs steps that remove several entries, and notifies listeners after the last one, which may read. */
 export const together = <A>(self: Memory, steps: () => A): A => {
   if (self.untold !== undefined) return steps()
   const untold: NonNullable<Memory["untold"]> = self.untold = []
@@ -309,9 +304,9 @@ export const together = <A>(self: Memory, steps: () => A): A => {
   }
 }
 
-/** Tells the listeners of an entry that has left. */
+/** Notifies the listeners that an entry has left. */
 export const gone = (self: Memory, entry: Entry, cause: RemovalCause): void => {
   if (self.untold !== undefined) return void self.untold.push(() => gone(self, entry, cause))
-  // a listener that throws is isolated: see `isolated` in telemetry/events.ts
+  // Exceptions of a listener are caught: see `isolated` in telemetry/events.ts.
   self.onRemoval?.forEach((listener) => listener(entry, cause))
 }

@@ -1,10 +1,10 @@
 /**
- * Quotas: what the entries of a key class may take of memory at most, for `CacheLayer.withQuotas`. They are put around the
- * memory of an engine, so that one without them pays nothing.
+ * Quotas: upper bounds for the entries of a key class in memory, for `CacheLayer.withQuotas`. They wrap the memory of
+ * an engine, so that a memory without quotas pays nothing.
  *
- * The policy of the layer goes on with all entries, and says which one leaves where all are too many. Each quota has another
- * one of its kind, with the entries of its class alone, which says which of these leaves. A place in a policy is the links of a
- * node, so an entry with a quota has a second node.
+ * The layer's policy still sees all entries and selects the victim when the whole memory is full. Each quota has its
+ * own policy of the same kind, which sees only the entries of the class and selects the victim among them. A policy
+ * stores its order in the links of nodes, so an entry with a quota has a second node.
  */
 import * as Entries from "#platform/engine/memory/entries"
 import * as Clock from "effect/Clock"
@@ -21,17 +21,15 @@ import type { Entry } from "./entry.ts"
 import { makePolicy } from "./evictionPolicy.ts"
 import * as Memory from "./memory.ts"
 
-/** How many entries, or how much weight, by the name of a key class. */
+/** The bound, in entries or weight, by key class. */
 export interface Quotas {
   readonly [keyClass: string]: SizeInput
 }
 
-/** The node of an entry in the policy of its class. */
 interface Place extends Node {
   readonly entry: Entry
 }
 
-/** A class with a quota. */
 interface Quota {
   readonly most: number
   readonly policy: Policy
@@ -39,7 +37,6 @@ interface Quota {
   weight: number
 }
 
-/** Enforces quotas in a memory that is still empty. */
 export const enforce = (self: Memory.MemoryTier, quotas: Quotas): void => {
   const { memory } = self
   if (memory.capacity === 0) return
@@ -51,7 +48,7 @@ export const enforce = (self: Memory.MemoryTier, quotas: Quotas): void => {
   const isWeighed = Memory.isWeighed(memory)
   const mostOf = (name: string): number => boundOfMemory(`The quota of "${name}"`, quotas[name], isWeighed)
   const byName = new Map(Object.keys(quotas).map((name) => [name, makeQuota(self, mostOf(name))]))
-  // an entry keeps the counters of its class, and a hit should not look for a name
+  // Keyed by counters, which an entry has at hand, so that a hit need not look up the class by name.
   const byCounters = new Map<Counters, Quota | undefined>()
   const quotaOf = ({ counters }: Entry): Quota | undefined => {
     const known = byCounters.get(counters)
@@ -62,7 +59,7 @@ export const enforce = (self: Memory.MemoryTier, quotas: Quotas): void => {
   }
   const { policy, weigh } = memory
   const all = Array.from(byName.values())
-  // a policy of a user may not know how
+  // A user's policy may not implement `cleared`.
   const isEmptiedAtOnce = [policy, ...all.map((quota) => quota.policy)].every(({ cleared }) => cleared !== undefined)
 
   memory.weigh = (entry) => {
@@ -134,7 +131,7 @@ const makeQuota = (self: Memory.MemoryTier, most: number): Quota => {
   return quota
 }
 
-/** All entries of the class have left. */
+/** Resets a quota after all entries of its class have left. */
 const empty = (quota: Quota): void => {
   quota.places = Entries.make()
   quota.weight = 0
@@ -164,7 +161,6 @@ const leave = (quota: Quota, entry: Entry): void => {
   quota.policy.removed(place)
 }
 
-/** A new value in the place of an old one. */
 const exchange = (quota: Quota, old: Entry, entry: Entry): void => {
   const { places, policy } = quota
   const [former, place] = [places.get(old.id)!, placeOf(entry)]
@@ -173,22 +169,19 @@ const exchange = (quota: Quota, old: Entry, entry: Entry): void => {
   policy.replaced!(former, place)
 }
 
-/**
- * Lets entries of a class go until what comes has room: before it comes, so that the class is never over its quota. Whoever
- * is told of them may write, so what is needed is asked again each time.
- */
+/** Makes room before an entry is added. A removal listener may write, so `needed` is evaluated each time. */
 const makeRoom = (self: Memory.MemoryTier, quota: Quota, needed: () => number): void => {
   const { memory } = self
   const now = Context.get(self.context, Clock.Clock).currentTimeMillisUnsafe()
-  // where it is stopped, readers live in other times than the cache
+  // A stopped sweeper means that readers' clocks differ from the cache's.
   let mayExpire = memory.sweeper?.isStopped() === false ? many.steps : 0
   while (quota.weight + needed() > quota.most) {
-    // what has expired leaves before anything that may still be served, but not thousands for one put
+    // Expired entries leave before live ones, but not thousands for a single put.
     const expired = mayExpire-- > 0 ? Deadlines.firstExpired(memory.deadlines, now) : undefined
     if (expired !== undefined) Memory.expire(memory, expired)
     else {
       const victim = victimOf(quota)
-      // a policy of a user has emptied memory meanwhile
+      // A user's policy has emptied memory in the meantime.
       if (victim === undefined) break
       memory.evictedWeight += weightOf(victim)
       Memory.remove(memory, victim.id, "evicted")

@@ -1,27 +1,24 @@
-/**
- * Tag epochs: one counter that only grows (the epoch), and for each tag the epoch of its last invalidation. No clock
- * takes part, so two events in one millisecond keep their order.
- */
+/** Tag epochs: a counter of invalidations, and its value at the last one of each tag. Independent of clocks. */
 import * as Defaults from "../../defaults/bounds.ts"
 
 export interface TagEpochs {
-  /** moves with every invalidation of a tag: an entry checked in this epoch needs no second check */
+  /** Incremented by every invalidation of a tag. An entry checked in the current epoch needs no further check. */
   epoch: number
-  /** hard invalidations: the entries are gone */
+  /** Hard invalidations: the entries are gone. */
   readonly hard: Table
-  /** soft invalidations: the entries are stale */
+  /** Soft invalidations: the entries are stale. */
   readonly soft: Table
-  /** called before an entry is used that was not checked in this epoch; `undefined` where nothing is tracked */
+  /** Called before using an entry that was not checked in this epoch. `undefined` if no changes are tracked. */
   ensureTracking: (() => void) | undefined
-  /** applies what other processes have changed up to now; `undefined` where nothing is polled */
+  /** Applies the changes of other processes. `undefined` if the store is not polled. */
   look: (() => void) | undefined
-  /** called before the first read of a turn of the event loop; `undefined` where nothing is polled */
+  /** Called before the first read in a turn of the event loop. `undefined` if the store is not polled. */
   lookIfLate: (() => void) | undefined
 }
 
 interface Table {
   readonly invalidatedAt: Map<string, number>
-  /** tags that are no longer in the table count as invalidated at this epoch */
+  /** Tags dropped from the table count as invalidated in this epoch. */
   floor: number
 }
 
@@ -38,7 +35,7 @@ export const make = (): TagEpochs => ({
   lookIfLate: undefined
 })
 
-/** The epoch, after changes by other processes up to now were applied. */
+/** The epoch after applying the changes of other processes. */
 export const epochNow = (self: TagEpochs): number => {
   self.ensureTracking?.()
   return self.epoch
@@ -51,7 +48,7 @@ export const invalidate = (self: TagEpochs, tags: ReadonlyArray<string>, mode: M
     table.invalidatedAt.delete(tag)
     table.invalidatedAt.set(tag, self.epoch)
   }
-  // bounded: a tag that is removed here costs misses, never a stale read
+  // Bounded: a tag dropped from the table costs misses, never a stale read.
   for (const [tag, at] of table.invalidatedAt) {
     if (table.invalidatedAt.size <= Defaults.tagEpochs) break
     table.invalidatedAt.delete(tag)
@@ -59,15 +56,15 @@ export const invalidate = (self: TagEpochs, tags: ReadonlyArray<string>, mode: M
   }
 }
 
-/** Whether one of the tags was invalidated hard after an epoch. */
+/** Whether one of the tags was hard-invalidated after an epoch. */
 export const changedSince = (self: TagEpochs, tags: ReadonlyArray<string>, bornAt: number): boolean =>
   bornAt < self.epoch && isSince(self.hard, tags, bornAt)
 
-/** Whether one of the tags was invalidated softly after an epoch. */
+/** Whether one of the tags was soft-invalidated after an epoch. */
 export const softenedSince = (self: TagEpochs, tags: ReadonlyArray<string>, bornAt: number): boolean =>
   bornAt < self.epoch && isSince(self.soft, tags, bornAt)
 
-/** Whether one of the tags was invalidated at all after an epoch: then a new reader does not join the flight. */
+/** Whether one of the tags was invalidated at all after an epoch. If so, a new reader does not join the flight. */
 export const movedSince = (self: TagEpochs, tags: ReadonlyArray<string>, bornAt: number): boolean =>
   changedSince(self, tags, bornAt) || softenedSince(self, tags, bornAt)
 

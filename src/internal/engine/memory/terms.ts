@@ -1,15 +1,12 @@
-/**
- * What entries have in common that were stored alike: by the same call, with the same lifetime, after as long a load. Most
- * entries of a program share a few; what changes for one entry alone gives it terms of its own.
- */
+/** The data shared by entries stored alike. A change of a single entry gives it terms of its own. */
 import type { Outcome } from "../../../CacheEntry.ts"
 import type { Counters } from "../telemetry/telemetry.ts"
 
 export interface Terms {
   readonly outcome: Outcome
-  /** when the first of its entries was made: the others count from there */
+  /** When the first of its entries was made. Others count from there. */
   readonly beganAt: number
-  /** deadlines, from the time on when an entry was made */
+  /** Deadlines relative to the creation of an entry. */
   softAfter: number
   endsAfter: number
   readonly loadMillis: number
@@ -19,20 +16,20 @@ export interface Terms {
   memoryExpiresAt: number | undefined
   readonly etag: string | undefined
   readonly counters: Counters
-  /** how many were given them */
+  /** The number of entries that were given these terms. */
   entries: number
   isShared: boolean
 }
 
-/** The terms that entries were given lately, in groups by lifetime and load time: a new entry looks in one group. */
+/** Recently used terms, in groups by lifetime and load time. A new entry searches one group. */
 const recent: Array<Array<Terms>> = []
 const groups = 256
 const mostOfGroup = 4
 
-/** Terms that are equal to these, for an entry that was made then, or these where none are. */
+/** Terms equal to these, for an entry with this creation time, or else these. */
 export const shared = (terms: Terms, createdAt: number): Terms => {
   const { endsAfter, etag, loadMillis, memoryExpiresAt, softAfter, tags } = terms
-  // what has tags, or an end in memory of its own, is like no other
+  // Terms with tags, or with their own time in memory, are not shared.
   terms.isShared &&= tags.length === 0 && etag === undefined && softAfter !== -Infinity &&
     !Number.isFinite(memoryExpiresAt)
   if (!terms.isShared) return terms
@@ -52,27 +49,24 @@ const areAlike = (known: Terms, terms: Terms): boolean =>
   known.loadMillis === terms.loadMillis && known.outcome === terms.outcome && known.constant === terms.constant &&
   known.counters === terms.counters && known.memoryExpiresAt === terms.memoryExpiresAt
 
-/**
- * Whether an entry can count from their beginning: it is a small whole number away, within weeks. A sum of fractions may be
- * another number than it was made of.
- */
+/** Whether an entry's creation time is a small integer offset from the terms'. Sums of fractions may be inexact. */
 const reaches = ({ beganAt }: Terms, createdAt: number): boolean => {
   const since = createdAt - beganAt
   return (since | 0) === since && beganAt + since === createdAt
 }
 
-/** Terms that may be changed: they are no other entry's. */
+/** Terms that may be changed, because no other entry has them. */
 export const ownTerms = (terms: Terms): Terms => terms.isShared ? { ...terms, entries: 1, isShared: false } : terms
 
-/** An entry with its place in memory: a `Map` has one place an entry when it is full, and up to four where some have left. */
+/** An entry with its slot: a `Map` has one slot per entry when full, and up to four after removals. */
 const bytesOfEntry = 200
-/** Only some entries have these: the name of a write, terms of their own, a list of tags, and for each what is beside its text. */
+/** Only for some entries: a write id, own terms, and a list of tags, each with its overhead in addition to the text. */
 const bytesOfWriteId = 48
 const bytesOfTerms = 184
 const bytesOfTags = 48
 const bytesOfTag = 28
 
-/** The bytes of an entry beside its id and its value. Of those that share terms the first has them. */
+/** The bytes of an entry without its id and value. The first of those sharing terms counts them. */
 export const bytesOf = ({ entries, tags }: Terms, writeId: string | undefined): number => {
   let bytes = bytesOfEntry
   if (writeId !== undefined) bytes += bytesOfWriteId

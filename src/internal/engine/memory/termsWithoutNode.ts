@@ -1,4 +1,4 @@
-/** In place of `terms.ts` where programs are downloaded: memory is small there, and each entry has terms of its own. */
+/** Replaces `terms.ts` outside Node, where memory is small and each entry has its own terms. */
 import type * as Terms from "./terms.ts"
 
 export const shared: typeof Terms.shared = (terms) => terms

@@ -11,8 +11,8 @@ import { invalidateIds } from "../invalidation/invalidate.ts"
 import { idsHere, scan } from "./inspect.ts"
 
 /**
- * Invalidates all ids that match, in chunks. The ids that this process has or loads are invalidated before the scan of
- * the store, and again after it. An entry that another process stores meanwhile may stay.
+ * Invalidates all matching ids, in chunks. Ids that this process holds or loads are invalidated before the scan of the
+ * store, and again after it. An entry that another process stores in the meantime may remain.
  */
 export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Progress, StoreError> =>
   Stream.suspend(() => {
@@ -32,14 +32,14 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
     const there = self.storeTier === undefined
       ? Stream.empty
       : each(Stream.map(scan(self.storeTier, glob.prefix), ({ id }) => id))
-    // the progress once more at the end, so that there is an answer where no id matched
+    // The final progress, so that there is an element even if no id matched.
     return here.pipe(Stream.concat(there), Stream.concat(here), Stream.concat(Stream.sync(() => ({ ...progress }))))
   })
 
-/** The ids in memory, among the flights, and of results that the store may still be storing. */
+/** The ids in memory, in flights, and of results that the store may still be storing. */
 const allHere = (self: Engine): Stream.Stream<string> =>
   Stream.suspend(() => {
-    // and whatever a call for many keys may answer, which nobody can name yet
+    // Includes the unknown ids that a call for many keys may still answer.
     noteAll(self)
     const others = new Set(self.flights.all().map(({ id }) => id))
     for (const id of self.storeTier?.unanswered ?? []) others.add(id)

@@ -1,4 +1,4 @@
-/** Counters: `Cached.counter`, `Cached.counters`, `Cached.increment`. Those of the store, or of memory where there is none. */
+/** Counters: `Cached.counter`, `Cached.counters`, `Cached.increment`. Kept in the store, or in memory without one. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
@@ -11,7 +11,7 @@ import { asked, askedPages } from "./inspect.ts"
 const nowThen = <A, E>(use: (now: number) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.clockWith((clock) => use(clock.currentTimeMillisUnsafe()))
 
-/** Adds to a counter, which starts at 0. The ttl counts only where the counter is created. */
+/** Adds to a counter, which starts at 0. The ttl applies only when the counter is created. */
 export const increment = (
   self: Engine,
   name: string,
@@ -28,7 +28,7 @@ export const increment = (
       : asked(self.storeTier, "increment", self.storeTier.store.increment(name, by, { expiresAt }))
   })
 
-/** Reads a counter; `undefined`: there is none. */
+/** Reads a counter. `undefined` if there is none. */
 export const counter = (
   { counters, storeTier }: Engine,
   name: string
@@ -36,11 +36,11 @@ export const counter = (
   nowThen((now) =>
     storeTier === undefined
       ? Effect.succeed(Counters.live(counters, name, now))
-      // the store's clock may be another: what it answers has not expired there
+      // The store's clock may differ: a counter it returns has not expired there.
       : asked(storeTier, "counter", storeTier.store.counter(name))
   )
 
-/** Gives a counter another lifetime from now on, or none; `false`: there is none. */
+/** Restarts the lifetime of a counter, or removes its expiry. Returns `false` if there is no counter. */
 export const touchCounter = (
   { counters, storeTier }: Engine,
   name: string,
@@ -53,7 +53,7 @@ export const touchCounter = (
       : asked(storeTier, "touchCounter", storeTier.store.touchCounter(name, expiresAt))
   })
 
-/** Removes a counter; `false`: there was none. */
+/** Removes a counter. Returns `false` if there was none. */
 export const removeCounter = (
   { counters, storeTier }: Pick<Engine, "counters" | "storeTier">,
   name: string
@@ -64,7 +64,6 @@ export const removeCounter = (
       : asked(storeTier, "removeCounter", storeTier.store.removeCounter(name))
   )
 
-/** All counters whose names begin with a prefix. */
 export const counters = (
   { counters, storeTier }: Engine,
   prefix: string

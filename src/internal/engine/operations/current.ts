@@ -1,4 +1,4 @@
-/** The entry that an update changes, and the condition under which it is still the stored one. */
+/** The entry that an update changes, and the condition that it is still stored. */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../../CacheError.ts"
 import type { SetCondition } from "../../../ports/store.ts"
@@ -13,7 +13,7 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { type Fault, type Fetched, Rejected, type StoreTier } from "../storeTier/storeTier.ts"
 import { storedMany } from "./lookup.ts"
 
-/** `undefined`: nothing that may be served. */
+/** `undefined`: no servable entry. */
 export interface Current<E> {
   readonly entry: E | undefined
   readonly condition: SetCondition
@@ -27,8 +27,8 @@ export const currentOf = <E extends Entry>(entry: E | undefined): Current<E> => 
 })
 
 /**
- * The entry that an update changes, whatever the policy says about reads. What memory has may be older than what the
- * store has, so only the first try asks memory: the write finds out.
+ * The entry that an update changes, with the condition that it is still stored. Ignores the policy's restrictions on
+ * reads. Memory may be outdated, which the write detects, so only the first try reads memory.
  */
 export const current = (self: Engine, key: Key, tries: number): Effect.Effect<Current<Entry>, StoreError, any> => {
   const { storeTier: tier } = self
@@ -39,7 +39,7 @@ export const current = (self: Engine, key: Key, tries: number): Effect.Effect<Cu
     })
     : Effect.map(inStore(self, tier, key), (found) => {
       if (found instanceof Entry) return currentOf(found)
-      // One that has expired is absent for the store, one that cannot be decoded is not: it is tried in turn.
+      // An expired entry is absent for the store, an undecodable one is not: alternate between both conditions.
       return found instanceof Rejected && !found.isInvalid && tries % 2 === 1
         ? { entry: undefined, condition: { _tag: "IfUnchanged", writeId: found.writeId } } as const
         : currentOf(undefined)
@@ -58,7 +58,7 @@ const inStore = Effect.fnUntraced(function*(
   return isFault(found) ? yield* refused(self)(found) : found
 })
 
-/** Only the store knows what there is: its fault is a failure of the caller, whose type has it. */
+/** Fails the caller with a fault of the store, because only the store knows the current entry. */
 const refused = (self: Engine) => (fault: Fault): Effect.Effect<never, StoreError> =>
   Effect.fail(
     fault instanceof StoreError

@@ -4,7 +4,6 @@ import { CacheConfigError } from "../../../CacheError.ts"
 import type { Point } from "../../eviction/stackDistances.ts"
 import type { Engine } from "../engine.ts"
 
-/** What `Cached.curve` answers. */
 interface Measured {
   readonly capacity: number
   readonly reads: number

@@ -1,4 +1,4 @@
-/** A place where guards keep their state has failed: counted, and told to those who listen. */
+/** Counts and reports a failure of the place where guards keep their state. */
 import type { StoreErrorReason } from "../../../CacheError.ts"
 import type { Engine } from "../engine.ts"
 import { emit } from "../telemetry/events.ts"

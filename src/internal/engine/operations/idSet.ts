@@ -1,12 +1,12 @@
-/** A set of ids that may be a million: V8 copies a `Set` in one step when it grows, so this one is many small ones. */
+/** A set of up to a million ids, made of many small ones: V8 copies a `Set` in one step when it grows. */
 
-/** A `Set` that never has more is copied in a few milliseconds. */
+/** The largest size that V8 copies in a few milliseconds. */
 const most = 65_536
 
 export class IdSet {
   private readonly parts: Array<Set<string>> = []
 
-  /** Adds an id that is not in it. */
+  /** Adds an id that is not in the set. */
   add(id: string): void {
     let last = this.parts.at(-1)
     if (last === undefined || last.size === most) this.parts.push(last = new Set())

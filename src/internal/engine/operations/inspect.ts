@@ -1,4 +1,4 @@
-/** Inspection of the cache: size, entries, ping. A fault of the store is a failure of the caller. */
+/** Inspection of the cache: size, entries, ping. A fault of the store fails the caller. */
 import * as Entries from "#platform/engine/memory/entries"
 import { dependsOnOf } from "#platform/store/markers/dependsOn"
 import * as Effect from "effect/Effect"
@@ -23,7 +23,7 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { IdSet } from "./idSet.ts"
 
-/** Asks the store within the budget. A fault is a failure of the caller. */
+/** Asks the store within the budget. A fault fails the caller. */
 export const asked = <A>(
   tier: StoreTier,
   operation: string,
@@ -36,13 +36,12 @@ export const asked = <A>(
         isFault(answer) ? Effect.fail(answer as StoreError) : Effect.succeed(answer as A)
     ))
 
-/** Whether the store answers. */
 export const ping = (self: Engine): Effect.Effect<void, StoreError> =>
   self.storeTier === undefined
     ? Effect.void
     : Effect.asVoid(asked(self.storeTier, "ping", self.storeTier.store.get(noEntryId, [])))
 
-/** How many entries the store has; without a store, how many in memory may be served. */
+/** The number of entries in the store, or without a store the number of servable entries in memory. */
 export const size = (self: Engine): Effect.Effect<number, StoreError> =>
   self.storeTier === undefined
     ? Effect.clockWith((clock) => {
@@ -54,20 +53,18 @@ export const size = (self: Engine): Effect.Effect<number, StoreError> =>
     })
     : asked(self.storeTier, "size", self.storeTier.store.size)
 
-/** Scans the store. */
 export const scan = (tier: StoreTier, prefix: string): Stream.Stream<Scanned, StoreError> =>
   askedPages(tier, "scan", Stream.filter(tier.store.scan({ prefix }), ({ id }) => !isPage(id)))
 
-/** Asks the store for one page after the other, each within a budget of its own. */
+/** Asks the store for one page at a time, each within its own budget. */
 export const askedPages = <A>(
   tier: StoreTier,
   operation: string,
   all: Stream.Stream<A, StoreError>
 ): Stream.Stream<A, StoreError> =>
-  // the end of a scan is no fault: it must not reach `ask` as a failure
+  // The end of a scan is no fault and must not reach `ask` as a failure.
   Stream.transformPull(all, (pull) => Effect.succeed(pageByPage(pull, (page) => asked(tier, operation, page))))
 
-/** All entries that may be served, in chunks. */
 export const entries = (self: Engine, prefix: string): Stream.Stream<Known, StoreError> =>
   Stream.suspend(() => {
     const here = idsHere(self, prefix)
@@ -84,20 +81,19 @@ export const entries = (self: Engine, prefix: string): Stream.Stream<Known, Stor
       }),
       Stream.flatMap(Stream.fromIterable)
     )
-    // entries in memory that the store refused, or has lost
+    // Entries in memory that the store has refused or lost.
     const lost = Stream.suspend(() => remembered(self, InTurns.each(unseen)))
     const noted = Stream.runForEachArray(here, (ids) => Effect.sync(() => ids.forEach((id) => unseen.add(id))))
     return Stream.unwrap(Effect.as(noted, Stream.concat(stored, lost)))
   })
 
-/** The ids in memory that begin with a prefix. */
 export const idsHere = (self: Engine, prefix: string): Stream.Stream<string> =>
   Stream.filter(
     Stream.suspend(() => InTurns.each(Entries.ids(self.memory.entries))),
     (id) => id.startsWith(prefix) && !isPage(id)
   )
 
-/** Those of the ids that are in memory, and may be served. */
+/** The servable entries in memory among the ids. */
 export const remembered = (self: Engine, ids: Stream.Stream<string>): Stream.Stream<Known> =>
   Stream.unwrap(Effect.clockWith((clock) =>
     Effect.succeed(
@@ -109,13 +105,11 @@ export const remembered = (self: Engine, ids: Stream.Stream<string>): Stream.Str
     )
   ))
 
-/** An entry in memory that may be served. */
 export const liveEntry = (self: Engine, id: string, now: number): Entry | undefined => {
   const entry = Memory.peek(self.memory, self.tagEpochs, id)
   return entry !== undefined && now < entry.expiresAt ? entry : undefined
 }
 
-/** The public metadata of an entry, without its value. */
 export const knownOf = (entry: Known): Known => ({
   id: entry.id,
   createdAt: entry.createdAt,

@@ -1,4 +1,4 @@
-/** Look-ups: reads without a load. */
+/** Lookups: reads without a load. */
 import { capture, capturedFirst, derives, isCompared } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -26,12 +26,12 @@ import { strictly } from "../storeTier/strict.ts"
 import { emitHit, emitOf } from "../telemetry/events.ts"
 import { meet } from "../telemetry/keyClasses.ts"
 
-/** What to do where the store does not answer; without it, there is nothing. */
+/** Handles a fault of the store. Without a handler, the result is no entry. */
 type OnFault<E> = (fault: Fault) => Effect.Effect<never, E>
 
 /**
- * The entries of keys before their hard deadline, without a load: for `getOption`, `getMany`, `has`, `expiresIn`. They
- * emit events as reads do, and are not counted: the hit ratio is that of reads that would load.
+ * The entries of keys before their hard deadline, without a load: for `getOption`, `getMany`, `has`, `expiresIn`. Emits
+ * events like a read, but is not counted: the hit ratio covers only reads that would load.
  */
 export const lookupMany = (
   self: Engine,
@@ -52,7 +52,7 @@ export const lookupMany = (
   })
 }
 
-/** Records what it finds inside a load, as a read records what it is served. */
+/** Records the result in the load around it, as a read does. */
 const recordedMany = <E = never>(
   self: Engine,
   keys: ReadonlyArray<Key>,
@@ -64,13 +64,13 @@ const recordedMany = <E = never>(
     if (within === undefined) return storedMany(self, keys, onFault)
     const captured = capturedFirst(self, context, keys, () => recordedMany(self, keys, onFault))
     if (captured !== undefined) return captured
-    // what is not there counts too
+    // An absent entry is a dependency as well.
     for (const key of keys) capture(self, within, idOf(key))
     const { mutations } = self
     return Effect.map(storedMany(self, keys, onFault), (entries) => {
       for (const entry of entries) {
         if (entry === undefined) continue
-        // what it derives from was not known while the store was asked: any change may have been one of that
+        // The entry's dependencies were unknown while the store was asked, so any change may concern them.
         const isKnown = self.mutations === mutations || !derives(entry)
         recordServed(self, within, entry, isKnown ? Infinity : -1)
       }
@@ -78,7 +78,7 @@ const recordedMany = <E = never>(
     })
   })
 
-/** As `lookupMany`, for no load: nothing is recorded. The store is asked at once for all that memory does not have. */
+/** Like `lookupMany`, without recording. Asks the store in one request for everything not in memory. */
 export const storedMany = <E = never>(
   self: Engine,
   keys: ReadonlyArray<Key>,
@@ -109,7 +109,7 @@ export const storedMany = <E = never>(
     const orFault = (fault: Fault): Effect.Effect<ReadonlyArray<Entry | undefined>, E> =>
       policy.strict ? strictly(fault) : onFault === undefined ? Effect.succeed(entries) : onFault(fault)
     return Commits.lookup(tier, budget, new Set(keys.map(idOf)), {
-      // the commit may have put it in memory, or removed it there
+      // The commit may have put it in memory, or removed it there.
       run: (hasWaited) =>
         Effect.suspend(() => {
           const here = hasWaited ? keys.map((key) => inMemory(self, fiber, policy, key)) : entries
@@ -125,12 +125,10 @@ interface Completing<E> {
   readonly tier: StoreTier
   readonly budget: Budget
   readonly keys: ReadonlyArray<Key>
-  /** what memory has of them */
   readonly entries: Array<Entry | undefined>
   readonly orFault: (fault: Fault) => Effect.Effect<ReadonlyArray<Entry | undefined>, E>
 }
 
-/** Asks the store for what memory does not have. */
 const complete = <E>(
   self: Engine,
   { budget, entries, keys, orFault, tier }: Completing<E>
@@ -152,7 +150,7 @@ const complete = <E>(
         if (!(answer instanceof Entry)) continue
         entries[i] = answer
         const id = idOf(key)
-        // a write, an invalidation or a load meanwhile is newer than this answer
+        // A write, invalidation or load in the meantime is newer than this answer.
         const isNewest = self.mutations === mutations && !self.flights.has(id) &&
           !Pending.isPending(tier.pending, id) && self.memory.entries.get(id) === former[place]
         if (policy.writes && isNewest) {
@@ -167,9 +165,9 @@ const complete = <E>(
 type Found = ReadonlyArray<Fetched | Fault>
 
 /**
- * What the store has of keys, as it was at one time. The versions of tags may be asked for later than the entries: one
- * that is invalid by them may have been replaced in between, together with its tags. So all are asked for again, until
- * two answers are the same; of a store that changes its mind each time the last one counts.
+ * The entries of keys in the store, consistent at one time. Tag versions may be read after the entries, and an entry
+ * that they invalidate may have been replaced in between together with its tags. So everything is read again until two
+ * answers agree. If they never do, the last one counts.
  */
 const foundIn = Effect.fnUntraced(function*(
   tier: StoreTier,
@@ -196,7 +194,7 @@ const askedFor = (tier: StoreTier, budget: Budget, keys: ReadonlyArray<Key>): Ef
 const writeIdOf = (found: Fetched | Fault): string | undefined =>
   found instanceof Entry || found instanceof Rejected ? found.writeId : undefined
 
-/** The invalidations in the way of a strict look-up. */
+/** The unsent invalidations that affect a strict lookup. */
 export const unsentOf = (
   tier: StoreTier | undefined,
   policy: Policy.Policy,
@@ -207,13 +205,13 @@ export const unsentOf = (
 export const lookup = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
   Effect.map(lookupMany(self, [key]), first)
 
-/** The entry that a write replaces: no value that is served. */
+/** The entry that a write replaces. Not recorded, because its value is not served. */
 export const lookupUnrecorded = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
   Effect.map(storedMany(self, [key]), first)
 
 const first = ([entry]: ReadonlyArray<Entry | undefined>): Entry | undefined => entry
 
-/** As `lookup`, with a `writeId`: without a store an entry gets one here. */
+/** Like `lookup`, but the entry has a `writeId`, which is assigned here without a store. */
 export const find = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
   Effect.map(lookup(self, key), (entry) => {
     if (entry !== undefined) entry.writeId ??= self.tokens.next(16)
@@ -229,11 +227,11 @@ const inMemory = (
   if (!policy.readsMemory || !trustsMemory(self, policy)) return undefined
   if (isCompared(self, readContextOf(self, fiber).within, idOf(key))) return undefined
   const entry = Memory.peek(self.memory, self.tagEpochs, idOf(key))
-  // what a stream has is no value
+  // A stream has no value.
   if (entry === undefined || isOfStream(entry)) return undefined
   const now = nowOf(fiber)
   const { memoryExpiresAt = Infinity } = entry
-  // `-Infinity`: a look-up put it in memory, and no reader's `memoryTtl` limits it yet
+  // `-Infinity`: a lookup put it in memory, and no reader's `memoryTtl` limits it yet.
   if (now >= entry.expiresAt || (now >= memoryExpiresAt && memoryExpiresAt !== -Infinity)) return undefined
   self.memory.policy.read(entry)
   if (sameIds.exist) meet(self, key)

@@ -1,21 +1,22 @@
-/** A memory that shrinks while the heap is almost full: for `CacheLayer.withHeapLimit`. */
+/** Shrinks memory while the heap is almost full: for `CacheLayer.withHeapLimit`. */
 import * as Effect from "effect/Effect"
 import type { Engine } from "../engine.ts"
 import * as Log from "../telemetry/log.ts"
 import { resize } from "./resize.ts"
 
-/** It gets its room back where the heap is less full than this part of the limit. */
+/** Memory grows again while the heap is below this share of the limit. */
 const relaxedAt = 0.9
 
 interface Lowered {
-  /** what it was before */
   readonly from: number
   readonly to: number
-  /** the number of that change: another one is the user's, who knows better */
+  /** The number of that change. Any other one is the user's and takes precedence. */
   readonly change: number
 }
 
-/** Is told how full the heap is after each collection, as a share of its limit; above `most` memory halves. */
+/**
+ * Returns a function that takes the used share of the heap limit after each collection. Above `most`, memory halves.
+ */
 export const pressureOn = (self: Engine, most: number): (share: number) => void => {
   const { memory } = self
   let lowered: Lowered | undefined

@@ -1,4 +1,4 @@
-/** The hottest and the coldest entries of memory: `Cached.hottest` and `Cached.coldest`. */
+/** The hottest and coldest entries of memory: `Cached.hottest` and `Cached.coldest`. */
 import * as Effect from "effect/Effect"
 import type { InMemory } from "../../../CacheEntry.ts"
 import { weightOf } from "../../eviction/nodes.ts"
@@ -10,7 +10,7 @@ import { knownOf, liveEntry } from "./inspect.ts"
 
 export type Ranking = "hottest" | "coldest"
 
-/** Fewer reads are colder; of as many, what is older. */
+/** Entries with fewer reads are colder, and among equals the older ones. */
 const coldestFirst = (a: Entry, b: Entry): number => a.reads - b.reads || a.createdAt - b.createdAt
 
 const orders: { readonly [ranking in Ranking]: (a: Entry, b: Entry) => number } = {
@@ -18,10 +18,7 @@ const orders: { readonly [ranking in Ranking]: (a: Entry, b: Entry) => number } 
   hottest: (a, b) => coldestFirst(b, a)
 }
 
-/**
- * The first of an order among the entries that may be served. It goes through memory in turns, and what comes in meanwhile is
- * not looked at.
- */
+/** The first servable entries of an order. Scans memory in turns and ignores entries added in the meantime. */
 export const ranked = (self: Engine, ranking: Ranking, count: number): Effect.Effect<ReadonlyArray<InMemory>> =>
   Effect.clockWith((clock) => {
     const { entries } = self.memory
@@ -41,7 +38,7 @@ export const ranked = (self: Engine, ranking: Ranking, count: number): Effect.Ef
       cut()
       const now = clock.currentTimeMillisUnsafe()
       return chosen.flatMap((entry) =>
-        // it may have left since
+        // It may have left in the meantime.
         liveEntry(self, entry.id, now) === entry ? [{ ...knownOf(entry), weight: weightOf(entry) }] : []
       )
     })

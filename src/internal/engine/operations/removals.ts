@@ -6,10 +6,7 @@ import { isolated, without } from "../telemetry/events.ts"
 import { classOf } from "../telemetry/stats.ts"
 import type { EventListener } from "../telemetry/telemetry.ts"
 
-/**
- * Calls `listener` for every event, until the returned function is called. A listener that throws is not called again,
- * so that it cannot disturb the cache.
- */
+/** Calls `listener` for every event until the returned function is called, or until it throws. */
 export const listen = (self: MemoryTier, listener: EventListener): () => void => {
   const notify = isolated(self, listener, () => unsubscribe())
   self.listeners.events = [...self.listeners.events ?? [], notify]
@@ -25,7 +22,7 @@ export const listen = (self: MemoryTier, listener: EventListener): () => void =>
   return unsubscribe
 }
 
-/** As `listen`, for every entry that leaves memory. */
+/** Like `listen`, for every entry that leaves memory. */
 export const onRemoval = (self: MemoryTier, listener: (removal: Removal) => void): () => void => {
   const notify = isolated(self, listener, () => unsubscribe())
   const unsubscribe = listenToRemovals(
@@ -35,13 +32,13 @@ export const onRemoval = (self: MemoryTier, listener: (removal: Removal) => void
   return unsubscribe
 }
 
-/** Without the parts of streams, of which no user knows. */
+/** Skips the pages of streams, which are internal. */
 const listenToRemovals = (self: MemoryTier, listener: RemovalListener): () => void =>
   addRemovalListener(self, (entry, cause) => {
     if (!isPage(entry.id)) listener(entry, cause)
   })
 
-/** Calls a listener that throws nothing for every entry that leaves memory, until the returned function is called. */
+/** Calls a listener that never throws for every entry that leaves memory, until the returned function is called. */
 export const addRemovalListener = (self: MemoryTier, listener: RemovalListener): () => void => {
   self.memory.onRemoval = [...self.memory.onRemoval ?? [], listener]
   return () => {

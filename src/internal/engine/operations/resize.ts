@@ -1,18 +1,15 @@
-/** Another capacity of memory: `Cached.resize`. */
+/** Changes the capacity of memory: `Cached.resize`. */
 import * as Effect from "effect/Effect"
 import { chunk } from "../../defaults/bounds.ts"
 import { boundOfMemory, type SizeInput } from "../../options/size.ts"
 import type { Engine } from "../engine.ts"
 import * as Memory from "../memory/memory.ts"
 
-/**
- * Gives memory another bound. What is too much leaves in turns of the event loop, and the bound goes down with it: a put
- * meanwhile evicts what it needs, not all the rest.
- */
+/** Lowers the bound in turns as excess entries leave, so that a concurrent put evicts only what it needs. */
 export const resize = (self: Engine, given: SizeInput): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     const { memory } = self
-    // without a memory tier there is none
+    // Without a memory tier there is no bound.
     if (memory.capacity === 0) return Effect.void
     const capacity = boundOfMemory("The capacity of Cached.resize", given, Memory.isWeighed(memory))
     const mine = ++memory.resizes

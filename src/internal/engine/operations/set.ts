@@ -30,17 +30,17 @@ import { lookupUnrecorded } from "./lookup.ts"
 
 export interface SetOptions {
   readonly ttlMillis: number
-  /** in place of the tags that the key class declares */
+  /** Replaces the tags declared by the key class. */
   readonly tags: ReadonlyArray<string> | undefined
   readonly keepTtl: boolean
   readonly etag: string | undefined
-  /** sets only where it holds */
+  /** Sets the value only if the condition holds. */
   readonly condition: SetCondition | undefined
 }
 
 /**
- * Sets a value, in place of the stored one and of the result of a load that runs. `false`: the condition does not hold.
- * With a store only the store can tell: then its fault is a failure of the caller.
+ * Sets a value, replacing the stored one and the result of a running load. Returns `false` if the condition does not
+ * hold. With a store only the store can decide, and then its fault fails the caller.
  */
 export const set = Effect.fnUntraced(function*(
   self: Engine,
@@ -56,7 +56,7 @@ export const set = Effect.fnUntraced(function*(
     yield* invalidateIds(self, [id])
     return true
   }
-  // `keepTtl` reads as a part of the write: the policy's rules for reads do not apply
+  // `keepTtl` reads as part of the write: the policy's rules for reads do not apply.
   const reading: Policy.Policy = { ...policy, readsMemory: true, readsStore: true, invalidate: undefined }
   const existing = options.keepTtl
     ? yield* Effect.provideService(lookupUnrecorded(self, key), Policy.Current, reading)
@@ -78,16 +78,16 @@ export const set = Effect.fnUntraced(function*(
         return false
       }
     }
-    // what others have changed up to now is applied here: applied in the next step, it would not find this value yet
+    // Apply the changes of others first. Applied in the next step, they would miss this value.
     self.tagEpochs.ensureTracking?.()
-    // another write or invalidation came meanwhile: the value stays in the store, which knows the order, not in memory
+    // Another write or invalidation came in the meantime. The value stays in the store only, which knows the order.
     if (tier !== undefined && self.mutations !== mutations) {
       forget(self, id)
       emitSet()
       return true
     }
   }
-  // the next reader's `memoryTtl` decides how long it stays in memory
+  // The next reader's `memoryTtl` decides how long it stays in memory.
   if (tier !== undefined) entry.memoryExpiresAt = -Infinity
   const setHere = () => {
     put(self, entry, now)
@@ -103,7 +103,7 @@ export const set = Effect.fnUntraced(function*(
     setHere,
     toStored({ tier, budget: budgetOf(tier, policy) }, key, entry)
   )
-  // once more: what derives from it may have been read from the store before its answer
+  // Repeated, because entries derived from it may have been read from the store before its answer.
   self.mutations++
   Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
   if (!Pending.isPending(tier.pending, id)) dropOthers(self, entry)
@@ -111,10 +111,7 @@ export const set = Effect.fnUntraced(function*(
   return true
 })
 
-/**
- * The store has the value. A load that began while it was written, a refresh, was not stored there: memory must not have
- * its result in place of the value that all others have.
- */
+/** Removes the result of a refresh that began during the write, which the store has not accepted. */
 const dropOthers = (self: Engine, { id, writeId }: Entry): void => {
   detach(self, id)
   const copy = self.memory.entries.get(id)
@@ -126,7 +123,7 @@ interface EntryOptions extends Pick<SetOptions, "tags" | "etag"> {
   readonly expiresAt: number
 }
 
-/** The entry of a value that is set by hand: fresh until its end. */
+/** The entry of a value set by hand: fresh until its end. */
 export const entryToSet = (
   self: Engine,
   key: Key,
@@ -148,7 +145,7 @@ export const entryToSet = (
     counters: countersOf(self, key)
   })
 
-/** Whether a condition holds, where there is no store. */
+/** Whether a condition holds, without a store. */
 export const holdsInMemory = (self: Engine, id: string, condition: SetCondition, now: number): boolean => {
   const entry = Memory.peek(self.memory, self.tagEpochs, id)
   const isLive = entry !== undefined && now < entry.expiresAt
@@ -162,7 +159,7 @@ export const holdsInMemory = (self: Engine, id: string, condition: SetCondition,
   }
 }
 
-/** Removes a copy in memory under which the condition would hold: the store says that it does not. */
+/** Removes a copy in memory under which the condition would hold, since the store says otherwise. */
 const forgetWrongCopy = (self: Engine, id: string, condition: SetCondition): void => {
   const copy = self.memory.entries.get(id)
   if (copy === undefined || condition._tag === "IfAbsent") return
@@ -170,8 +167,8 @@ const forgetWrongCopy = (self: Engine, id: string, condition: SetCondition): voi
 }
 
 /**
- * Sets a value in the store, in one step with its condition. Fails where the outcome is not known. `undefined`: a tag
- * was invalidated before the store was asked, so the value would be invalid from the start; `set` tries again.
+ * Sets a value in the store atomically with its condition. Fails if the outcome is unknown. `undefined` if a tag was
+ * invalidated before the store was asked, which would make the value invalid from the start: `set` tries again.
  */
 const setIf = Effect.fnUntraced(function*(
   self: Engine,
@@ -189,7 +186,7 @@ const setIf = Effect.fnUntraced(function*(
       ? stored
       : new StoreError({ ...unknown, cause: stored })
   }
-  // after a fault or an interruption the store may still have carried it out: memory must not keep an older value
+  // After a fault or an interruption the store may still carry it out, so memory must not keep an older value.
   const forgetEntry = Effect.sync(() => forget(self, entry.id))
   const answer = yield* Effect.onInterrupt(
     ask(tier, budget, "set", store.set(entry.id, stored, condition)),
@@ -200,16 +197,13 @@ const setIf = Effect.fnUntraced(function*(
   return yield* answer
 })
 
-/**
- * Sends unsent invalidations that concern the entry once more, before the store checks the condition: the store still
- * has what they remove. Answers whether they were acknowledged.
- */
+/** Resends unsent invalidations of the entry before the store checks the condition. Returns whether that succeeded. */
 const isReplayed = ({ budget, tier }: Asking, { id, tags }: Entry): Effect.Effect<boolean> => {
   const isUnsent = () => Pending.isUnsent(tier.pending, id, tags)
   return isUnsent() ? Effect.map(replay(tier, budget), () => !isUnsent()) : Effect.succeed(true)
 }
 
-/** The entry encoded for the store; `undefined` or a fault where it cannot be stored. */
+/** Encodes the entry for the store. `undefined` or a fault if it cannot be stored. */
 const toStored = Effect.fnUntraced(function*(
   asking: Asking,
   key: Key,
@@ -225,7 +219,7 @@ const toStored = Effect.fnUntraced(function*(
   return TagEpochs.changedSince(tier.front.tagEpochs, entry.tags, entry.checkedAt) ? undefined : stored
 })
 
-/** Puts an entry in memory, in place of what was there and of the result of a load that runs. */
+/** Puts an entry in memory, replacing the previous one and the result of a running load. */
 export const put = (self: Engine, entry: Entry, now: number): void => {
   self.mutations++
   detach(self, entry.id)

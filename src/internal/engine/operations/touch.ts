@@ -1,4 +1,4 @@
-/** `touch`: gives an entry another lifetime. */
+/** `touch`: restarts the lifetime of an entry. */
 import * as Effect from "effect/Effect"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import type { Engine } from "../engine.ts"
@@ -14,11 +14,11 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { unsentOf } from "./lookup.ts"
 
-/** Gives an entry another lifetime from now on; `false`: there is none. */
+/** Restarts the lifetime of an entry. Returns `false` if there is none. */
 export const touch = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
   ttlMillis > 0
     ? setLifetime(self, key, ttlMillis)
-    // both, because a removal alone would also answer for an entry that has expired
+    // Both, because a removal alone would also report an expired entry.
     : Effect.tap(setLifetime(self, key, 0), () => invalidateIds(self, [idOf(key)]))
 
 const setLifetime = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
@@ -56,19 +56,19 @@ const moveDeadlines = (
     const expiresAt = now + ttlMillis
     const entry = Memory.peek(self.memory, self.tagEpochs, id)
     const wasThere = entry !== undefined && now < entry.expiresAt
-    // what a load falls back on may be a copy of its own: memory may have lost the entry, or have none
+    // A running load may hold its own copy as a fallback, which memory may have lost.
     for (const copy of [entry, self.flights.get(id)?.stale]) {
       if (copy !== undefined && now < copy.expiresAt) Memory.setDeadlines(self.memory, copy, expiresAt)
     }
     markChanged(self, id)
-    // while an invalidation is pending, the store may still have the invalidated entry
+    // While an invalidation is pending, the store may still have the invalidated entry.
     if (asking === undefined || Pending.isGone(asking.tier.pending, id)) return Effect.succeed(wasThere)
     const { budget, tier } = asking
     return Effect.flatMap(
       ask(tier, budget, "touch", tier.store.touch(id, { softExpiresAt: expiresAt, expiresAt })),
       (answer) => {
         markChanged(self, id)
-        // memory has another entry by now, with the old deadlines: only the store's was touched
+        // Memory holds another entry by now, with the old deadlines: only the store's was touched.
         if (self.memory.entries.get(id) !== entry) Memory.remove(self.memory, id, "unverified")
         return isFault(answer)
           ? policy.strict ? strictly(answer) : Effect.succeed(wasThere)
@@ -77,10 +77,7 @@ const moveDeadlines = (
     )
   })
 
-/**
- * Answers of the store from before have the old deadlines, and so has a result that is being written: keeps both out of
- * memory.
- */
+/** Keeps pending answers of the store and results being written out of memory, because they have the old deadlines. */
 const markChanged = (self: Engine, id: string): void => {
   self.mutations++
   const flight = self.flights.get(id)

@@ -1,4 +1,4 @@
-/** Asks a store that answers later, once for all who read an id meanwhile. */
+/** Asks a store that answers by callback, once for all concurrent readers of an id. */
 import { derives } from "#platform/engine/derived/dependencies"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -36,7 +36,7 @@ export const mayAsk = ({ engine, policy, request }: Reader): boolean =>
   !policy.strict && policy.storeTimeoutMillis === undefined && !engine.isPrivate && !engine.closed &&
   request.batch === undefined && !isLimited(engine, request)
 
-/** Waits for the answer of the store, and uses it. What cannot be answered so is left to a flight. */
+/** Waits for the answer of the store and uses it. Anything else is left to a flight. */
 export const askStore = <A, E>(
   reader: Reader<A, E>,
   rejectedWriteId: string | undefined
@@ -52,7 +52,7 @@ export const askStore = <A, E>(
     ) return resume(joinFlight(reader, rejectedWriteId, { readsStore: !isPending }))
     const known = engine.questions.byId.get(id)
     const question = known !== undefined && isCurrent(reader, known) ? known : makeQuestion(reader, bornAt)
-    // those are answered in one step
+    // All askers are answered in one step.
     if (question.askers.length >= jobsOfTurn) return resume(joinFlight(reader, rejectedWriteId, { readsStore: true }))
     const asker = new WaitingAsker(reader, rejectedWriteId, resume as Resume)
     question.askers.push(asker)
@@ -67,7 +67,7 @@ const joinFlight = <A, E>(
 ): Effect.Effect<A, E> =>
   join(reader, { ...how, stale: undefined, rejectedWriteId, mutations: reader.engine.mutations })
 
-/** An asker that is itself the effect of its interruption, as the callers of flights are. */
+/** An asker that is also the effect of its interruption, like the callers of flights. */
 class WaitingAsker extends Effectable.Class<void> implements Asker {
   readonly reader: Reader
   readonly rejectedWriteId: string | undefined
@@ -85,13 +85,13 @@ class WaitingAsker extends Effectable.Class<void> implements Asker {
   override asEffect(): Effect.Effect<void> {
     const { engine, id, request } = this.reader
     this.isGone = true
-    // it leaves before the store has answered: that counts as a miss
+    // It leaves before the store has answered, which counts as a miss.
     noteMiss(engine, request.key, id)
     return Effect.void
   }
 }
 
-/** Whether nothing has changed since it was asked: otherwise the answer may be older than the read. */
+/** Whether nothing has changed since the question. Otherwise the answer may be older than the read. */
 const isCurrent = ({ engine, id, request }: Reader, { bornAt, since, tags }: Question): boolean =>
   !Watches.hasChanged(engine, { since }, id) &&
   (bornAt === engine.tagEpochs.epoch ||
@@ -159,7 +159,7 @@ const failed = (self: Flights, fault: StoreError): StoreError => {
 
 const foundIn = (self: Flights, { askers, bornAt, id, tags }: Question, answer: Answer) => {
   const tier = self.storeTier!
-  // one that has ended has its clock no more
+  // An ended reader has released its clock.
   const reader = askers.find(({ isGone }) => !isGone)?.reader
   if (reader === undefined) return undefined
   const { key } = reader.request
@@ -168,13 +168,12 @@ const foundIn = (self: Flights, { askers, bornAt, id, tags }: Question, answer: 
   return reviveUnsafe(tier, { key, id, stored, bornAt, now: nowOf(reader.fiber), tags, versions })
 }
 
-/** Answers those who have asked. */
+/** Answers the askers. */
 const conclude = (self: Flights, question: Question, found: Fetched | typeof NeedsEffect | StoreError): void => {
   const { askers, id } = question
   const { questions } = self
   question.isAnswered = true
-  // before the first of them goes on: a flight of one of them is a change. Of what an entry derives from was not known
-  // while the store was asked, so any change may have been one of that
+  // Computed first, because a flight of an asker is a change. Unknown dependencies may be affected by any change.
   const isUnknown = found === NeedsEffect || Watches.hasChanged(self, question, id) ||
     (question.mutations !== self.mutations && found instanceof Entry && derives(found))
   Watches.end(self)
@@ -196,7 +195,7 @@ const clockOf = ({ context }: Flights): Clock.Clock => Context.get(context, Cloc
 const leftMillis = (self: Flights, { askedAt, clock }: Question): number =>
   askedAt + self.storeTier!.storeTimeoutMillis - programMillis(clock)
 
-/** One timer for all: they have the same time, so the first is the next to be over. */
+/** One timer for all questions: they have the same timeout, so the oldest one ends first. */
 const startTimer = (self: Flights): void => {
   const { context, questions, storeTier: tier } = self
   questions.isTimed = true
@@ -215,7 +214,7 @@ const startTimer = (self: Flights): void => {
   })
   const end = Effect.sync(() => {
     questions.isTimed = false
-    // the cache closes: nobody looks at their time any more
+    // The cache closes, and the timer no longer runs.
     for (const question of questions.open) conclude(self, question, faultWith(tier!, "Unavailable"))
   })
   supervise(tier!.background, {

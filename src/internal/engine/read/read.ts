@@ -46,7 +46,6 @@ import { linkTo } from "../telemetry/spans.ts"
 import { serve } from "./serve.ts"
 import { invalidity, refusal } from "./validate.ts"
 
-/** One read, as an effect. */
 export const read = <A, E>(
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -56,7 +55,7 @@ export const read = <A, E>(
   return served instanceof Entry ? served.exit as Exit.Exit<A, E> : served
 }
 
-/** One read, for an effect that is evaluated in `fiber`: what this answers is given to nobody but Effect. */
+/** One read, for an effect that is evaluated in `fiber`. Only Effect may receive the result. */
 export const evaluate = <A, E>(
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -67,8 +66,8 @@ export const evaluate = <A, E>(
 }
 
 /**
- * A fresh entry in memory, which is counted as served, or how else the read goes on. Such a hit needs no fiber, promise,
- * closure or array, and no clock where the entry has no deadline.
+ * A fresh entry in memory, already counted, or the effect that continues the read. Such a hit needs no fiber, promise,
+ * closure or array, and no clock if the entry has no deadline.
  */
 const find = <A, E>(
   self: Flights,
@@ -90,14 +89,14 @@ const find = <A, E>(
     }
   }
   const { key } = request
-  // without `idOf`: a string key that has an entry is its own id, unless it begins with "~"
+  // Without `idOf`: a string key with an entry is its own id unless it begins with "~".
   const entry = Memory.peek(
     self.memory,
     self.tagEpochs,
     typeof key === "string" && key[0] !== "~" ? key : idOf(key)
   )
   if (entry === undefined) return absent(readerOf(self, fiber, request, policy))
-  // otherwise another strategy has filled it, or it has a time of its own in memory
+  // Otherwise another strategy has stored it, or it has its own time in memory.
   const { constant, memoryExpiresAt } = entry
   const isOwn = memoryExpiresAt === undefined && (constant === undefined || request.isConstant(constant))
   if (!isOwn) limit(self, request, entry, context.clock.currentTimeMillisUnsafe())
@@ -108,17 +107,17 @@ const find = <A, E>(
       const reader = readerOf(self, fiber, request, policy)
       return serveDue(reader, { entry, decision, source: "memory", mutations: self.mutations })
     }
-    // a user's strategy that has loaded nothing yet, so that `invalidity` has not set this
+    // A user's strategy that has not loaded anything yet: `invalidity` has not set this.
     if (request.slides) self.hitsHaveEffects = true
   }
   entry.counters.hits++
   entry.reads++
   self.memory.policy.read(entry)
   if (self.hitsHaveEffects || policy !== Policy.standard || sameIds.exist) {
-    // here, where the time is known
+    // The time is known here.
     if (request.slides && policy.writes) slide(self, request, entry, now)
     if (sameIds.exist) meet(self, key)
-    // before listeners are told: one may change what was read
+    // Record before notifying listeners, which may change what was read.
     if (context.within !== undefined) recordServed(self, context.within, entry)
     emitHit(self, request.key, entry, "memory")
     if (policy.detector !== undefined) detectHit(policy.detector, fiber, request, entry)
@@ -136,19 +135,17 @@ const readerOf = <A, E>(
 const detectHit = (detector: Detector, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): void =>
   detect(detector, entry.id, request.strategy.name, { source: "memory", entry, exit: entry.exit, now: nowOf(fiber) })
 
-/** As `read`, with a copy of the value for the caller, or a frozen one. */
+/** Like `read`, with a copy of the value for the caller, or a frozen one. */
 export const readCopy = <A, E>(
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
   request: Request<A, E>
 ): Effect.Effect<A, E> => copied(read(self, fiber, request), optionOf(self, request, "copy")!, request.key)
 
-/** An entry, and the decision about it. */
 interface Due {
   readonly entry: Entry
   readonly decision: Decision
   readonly source: "memory" | "store"
-  /** the engine's `mutations` when the decision was taken */
   readonly mutations: number
 }
 
@@ -169,7 +166,7 @@ export const serveDue = <A, E>(
   return serve(reader, entry, servedAs(entry, decision, nowOf(fiber), source))
 }
 
-/** Memory has no usable entry: asks the store, if there is one, and joins or starts a flight. */
+/** Continues a read without a usable entry in memory: asks the store, if there is one, and joins or starts a flight. */
 const absent = <A, E>(reader: Reader<A, E>, former?: Entry): Effect.Effect<A, E> => {
   const { engine, fiber, request } = reader
   const rejectedWriteId = rejectedOf(engine, fiber, request, former)
@@ -177,7 +174,7 @@ const absent = <A, E>(reader: Reader<A, E>, former?: Entry): Effect.Effect<A, E>
   return join(reader, { readsStore: false, stale: undefined, rejectedWriteId, mutations: engine.mutations })
 }
 
-/** A read under a policy that does not use stored entries, invalidates first, or bypasses the cache. */
+/** A read under a policy that ignores stored entries, invalidates first, or bypasses the cache. */
 const readUnder = <A, E>(
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -201,46 +198,44 @@ const readUnder = <A, E>(
   })
 }
 
-/** Runs a load past the cache: it is no part of the load of a cached effect around it. */
+/** Runs a load past the cache, excluded from any load around it. */
 export const bypass = <A, E>(
   fiber: Fiber.Fiber<any, any>,
   load: Effect.Effect<A, E, any>
 ): Effect.Effect<A, E> => {
-  // a scope of its own, as in the cache
+  // Provides a scope, as a load in the cache does.
   const own = Effect.scoped(load) as Effect.Effect<A, E>
   return fiber.getRef(Within) === undefined ? own : aside(own)
 }
 
-/** Joins or starts a flight. */
 export const join = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E> =>
   Effect.callback<A, E>((resume) => joinOrStart(reader, joining, resume as Resume))
 
 /**
- * Joins a flight or starts one. One synchronous step: between looking for a flight and being counted among its callers
- * no yield can fall.
+ * Joins or starts a flight in one synchronous step, so that no yield comes between finding it and counting as a caller.
  */
 export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): Effect.Effect<void> | void => {
   const { engine, fiber, id, policy, request } = reader
   const { stale } = joining
   const starter = readContextOf(engine, fiber)
   const { span, within } = starter
-  // a fiber that has outlived its load is not inside it any more
+  // A fiber that has outlived its load is no longer inside it.
   const around = within?.flight
   const running = joinable(reader)
   if (running !== undefined) {
     const hasTimeouts = isLimited(engine, request)
     const asked = hasTimeouts ? askTimeouts(engine, request) : request
     if (asked !== request) return withTimeouts(reader, asked, joining, resume)
-    // the flight may be a refresh: meanwhile the store has an entry that may be served
+    // The flight may be a refresh, and the store may have a servable entry by now.
     if (joining.readsStore && !running.readsStore && engine.storeReads !== undefined) {
       return resume(engine.storeReads.askThenJoin(reader, joining))
     }
-    // only timeouts matter to a caller that joins; its other options are checked when it starts a flight
+    // Only timeouts matter to a caller that joins. Its other options are checked when it starts a flight.
     const invalid = hasTimeouts ? invalidity(engine, request) : undefined
     if (invalid !== undefined) return refuse(reader, resume, Exit.die(invalid))
     const cycle = cycleOf(around, running)
     if (cycle !== undefined) return refuse(reader, resume, Exit.die(cycle))
-    // counted, and out of the queue, before listeners are told: one of them may end this load, or push it out of there
+    // Add the caller and dequeue the flight before notifying listeners, which may end this load or drop it.
     const caller = wait(engine, fiber, { flight: running, request, hasTimeouts, stale, joined: true, resume })
     const promoted = running.phase === "Queued" ? promote(engine, running) : undefined
     if (!isAskingStore(running)) noteMiss(engine, request.key, id)
@@ -255,7 +250,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     Policy.readsNormally(policy) && stale === undefined && trustsMemory(engine, policy) &&
     !isCompared(engine, within, id)
   ) {
-    // a yield may have passed since memory was looked at
+    // A yield may have passed since memory was checked.
     const entry = Memory.peek(engine.memory, engine.tagEpochs, id)
     if (entry !== undefined && isKept(reader, entry)) return resume(serve(reader, entry, "memory"))
   }
@@ -268,7 +263,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   const asked = hasTimeouts ? askTimeouts(engine, request) : request
   if (asked !== request) return withTimeouts(reader, asked, joining, resume)
   const { protectedUntil, readsStore, rejectedWriteId, storeMillis } = joining
-  // what loads already is older than this read asks for: it is not stored after this one
+  // Running loads are older than this read requires and must not be stored after this one.
   if (engine.isPrivate && policy.writes && !Policy.readsNormally(policy)) noteRefresh(engine, id)
   const flight = makeFlight(engine, {
     id,
@@ -278,21 +273,21 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     rejectedWriteId,
     readsStore,
     parent: around,
-    // after an invalidation since the decision, callers that join must not fall back on the stale entry
+    // After an invalidation since the decision, joining callers must not fall back on the stale entry.
     stale: joining.mutations === engine.mutations ? stale : undefined,
     protectedUntil,
     storeMillis,
     starter
   })
   register(reader, flight, before)
-  // counted before listeners are told and the load starts: it starts inline, and may close a cycle or end at once
+  // Count before notifying listeners and before the load, which starts inline and may close a cycle or end at once.
   const caller = wait(engine, fiber, { flight, request, hasTimeouts, stale, joined: false, resume })
   if (!isAskingStore(flight)) noteMiss(engine, request.key, id)
   if (before === undefined) startNow(reader, flight)
   return interruptible(engine, fiber, caller)
 }
 
-/** Joins or starts a flight with the timeouts that were asked for. From the start: what was asked may have read, too. */
+/** Joins or starts a flight with the evaluated timeouts. Starts over, because their functions may have read as well. */
 const withTimeouts = (
   reader: Reader,
   asked: ReturnType<typeof askTimeouts>,
@@ -301,12 +296,12 @@ const withTimeouts = (
 ): Effect.Effect<void> | void =>
   Exit.isExit(asked) ? refuse(reader, resume, asked) : joinOrStart({ ...reader, request: asked }, joining, resume)
 
-/** From here on others can join the flight, or ask for the same refresh. */
+/** Makes the flight, or the requested refresh, joinable. */
 const register = ({ engine, id, policy }: Reader, flight: Flight, before: Flight | undefined): void => {
   if (engine.isPrivate) return
   const isBehind = before !== undefined && before === engine.flights.get(id)
   if (policy.writes && !isBehind) {
-    // a flight that this read may not join is detached: there is one storable flight per id
+    // Detaches a flight that this read may not join: there is one storable flight per id.
     detach(engine, id)
     engine.flights.set(flight)
   }
@@ -314,14 +309,14 @@ const register = ({ engine, id, policy }: Reader, flight: Flight, before: Flight
 }
 
 const startNow = ({ engine, fiber, policy, request }: Reader, flight: Flight): void => {
-  // its load begins in a later turn than the calls that share it: they see what was written before them
+  // The load begins in a later turn than the calls that share it, so it sees everything written before them.
   if (policy.writes && isRefresh(flight) && !engine.isPrivate) startLater(engine, flight, fiber.currentDispatcher)
   else if (flight.phase === "Queued") launch(engine, flight, request.load)
 }
 
-/** The flight of the id that has to end first: a refresh that loads, or an abandoned load that runs on. */
+/** The flight of the id that must end first: a loading refresh, or an abandoned load that continues. */
 const flightBefore = ({ engine, id, policy }: Reader): Flight | undefined => {
-  // such a load is not held up, and holds up none
+  // Such a load neither waits nor makes others wait.
   if (!policy.writes || engine.isPrivate) return undefined
   const running = engine.flights.get(id)
   return policy.joins === "refresh" && running !== undefined && isRefresh(running) && hasBegun(running)
@@ -331,7 +326,7 @@ const flightBefore = ({ engine, id, policy }: Reader): Flight | undefined => {
     : undefined
 }
 
-/** The flight of the id inside whose load this read is: where flights are private no other one may be waited for. */
+/** The flight of the id around this read, which with private flights is the only one to check for a cycle. */
 const ancestorOf = (around: Flight | undefined, id: string): Flight | undefined => {
   let flight = around
   while (flight !== undefined && flight.id !== id) flight = flight.parent
@@ -349,20 +344,19 @@ const isKept = ({ engine, fiber, request }: Reader, entry: Entry): boolean => {
     decideInMemory(fiber, request, entry, nowFor(request, entry, readContextOf(engine, fiber).clock)) === Serve
 }
 
-/** Ends a read that may not load: a miss that dies. */
+/** Ends a read that may not load as a miss with a defect. */
 const refuse = ({ engine, id, request }: Reader, resume: Resume, defect: Exit.Exit<never>): void => {
   noteMiss(engine, request.key, id)
   resume(defect)
 }
 
-/** The flight of the id that this read may join. */
 const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undefined => {
   if (policy.joins === "none" || !self.flights.has(id)) return undefined
-  // a change by another process, not yet read, may detach it
+  // A change of another process that is not yet applied may detach it.
   self.tagEpochs.ensureTracking?.()
   const flight = self.flights.get(id)
   if (flight === undefined) return undefined
-  // an effect and a stream under one key do not wait for each other. One that has ended tells listeners of its result
+  // An effect and a stream with the same key do not wait for each other. An ended flight is notifying listeners.
   const hasEnded = flight.exit !== undefined
   if (
     hasEnded || isBeforeClear(self, flight) ||
@@ -371,9 +365,9 @@ const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undef
     detach(self, id)
     return undefined
   }
-  // it waits for a load that was abandoned, and one that is not stored is not held up
+  // The flight waits for an abandoned load, which a read that is not stored need not do.
   if (!policy.writes && flight.phase === "Queued" && self.ending.has(id)) return undefined
-  // one that has not started begins after all that has changed up to now
+  // A queued flight begins after all changes up to now.
   if (
     flight.phase !== "Queued" && flight.bornAt !== self.tagEpochs.epoch && (
       hasLateTags(flight) ||
@@ -388,10 +382,10 @@ const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undef
   return policy.joins === "refresh" ? refreshToCome(flight) : flight
 }
 
-/** Whether a stream has tags that are known at its end: by then who has joined has got elements, and cannot read again. */
+/** Whether a stream has tags known only at its end, when its consumers have received elements and cannot read again. */
 const hasLateTags = ({ attempt, request: { followed, options } }: Flight): boolean =>
   followed !== undefined && (typeof options.tags === "function" || attempt.annotations?.tags !== undefined)
 
-/** The refresh that a caller has asked for, and whose load has not begun: this flight, or the one queued behind it. */
+/** A requested refresh whose load has not begun: this flight, or the one queued behind it. */
 const refreshToCome = (flight: Flight): Flight | undefined =>
   [flight, ...flight.after ?? []].find((one) => one.policy.joins === "refresh" && isToCome(one))

@@ -20,14 +20,14 @@ export const serve = <A, E>(reader: Reader<A, E>, entry: Entry, source: Served):
   return exit
 }
 
-/** As `serve`, without `recordAnswer` and `tellAnswer`. */
+/** Like `serve`, without `recordAnswer` and `tellAnswer`. */
 export const answerWith = <A, E>(
   { engine, fiber, policy, request }: Reader<A, E>,
   entry: Entry,
   source: Served
 ): Exit.Exit<A, E> => {
   entry.reads++
-  // what comes from the store is new in memory: its coming was this read
+  // An entry from the store has just entered memory, which counted as this read.
   if (!isFromStore(source)) Memory.touch(engine.memory, entry)
   if (source === "stale") entry.counters.stale++
   else if (isFromStore(source)) entry.counters.storeHits++
@@ -39,8 +39,8 @@ export const answerWith = <A, E>(
 const isFresh = (served: Served): boolean => served === "memory" || served === "store"
 
 /**
- * What the load around a read is told of its answer. Before listeners are: one of them may change what was read. An entry
- * that is due for a refresh will do for a caller, but a load that reads it is derived from stale.
+ * Records the answer in the load around the read, before listeners are notified, which may change what was read. An
+ * entry due for a refresh satisfies a caller, but makes a load that reads it derived from stale.
  */
 export const recordAnswer = ({ engine, fiber }: Reader, entry: Entry, source: Served): void => {
   const { within } = readContextOf(engine, fiber)
@@ -49,7 +49,7 @@ export const recordAnswer = ({ engine, fiber }: Reader, entry: Entry, source: Se
   if (!isFresh(source)) within.derivedFromStale = true
 }
 
-/** What others are told of an answer: the event, the detector. */
+/** Reports an answer to listeners and the detector. */
 export const tellAnswer = ({ engine, fiber, policy, request }: Reader, entry: Entry, source: Served): void => {
   if (source === "stale") emitValue(engine, request.key, entry, { _tag: "Stale" })
   else emitHit(engine, request.key, entry, isFromStore(source) ? "store" : "memory")

@@ -1,4 +1,4 @@
-/** What a read does where there is a store. */
+/** The reads of a cache over a store. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -31,7 +31,7 @@ const wantedBy = (self: Flights, request: Request): Wanted => ({
   tags: () => declaredTags(self, request)
 })
 
-/** A strict read after the invalidations in its way. */
+/** Runs a strict read after the unsent invalidations that affect it. */
 const readAfter = <A, E>(
   self: Flights,
   policy: Policy.Policy,
@@ -43,7 +43,7 @@ const readAfter = <A, E>(
     if (Exit.isExit(request)) return request
     const tier = self.storeTier!
     const since = nowOf(fiber)
-    // the `timeout` of the read includes this step
+    // The `timeout` of the read includes this step.
     return Effect.flatMap(limited(self, request, sendAgain(tier, policy, unsent)), (left = policy) => {
       if (!isStuck(unsent, inTheWay(tier, policy, wantedBy(self, request)))) {
         const rest = Effect.withFiber<A, E>((fiber) =>
@@ -66,14 +66,14 @@ const afterCapture: StoreReads["afterCapture"] = (self, policy, within, given) =
   const captured = captureFirst(self, { policy, within }, [idOf(given.key)], (question) =>
     Effect.suspend(() => {
       const asked = askTimeouts(self, given)
-      // what it throws the read itself dies with
+      // The read itself dies with the exception.
       if (Exit.isExit(asked)) return question
       request = asked
       return limited(self, request, question)
     }))
   return captured && Effect.withFiber((fiber) => {
     const since = nowOf(fiber)
-    // the `timeout` of the read includes this step
+    // The `timeout` of the read includes this step.
     return Effect.flatMap(captured, (left) =>
       Effect.provideService(
         Effect.withFiber((fiber) => read(self, fiber, shortened(self, request, nowOf(fiber) - since) as typeof given)),
@@ -94,7 +94,7 @@ const absent: StoreReads["absent"] = (reader, rejected) => {
   return useFound(reader, rejected, readNow(tier, request.key, id, nowOf(fiber)))
 }
 
-/** The time that the `timeout` of the read leaves for a step of the store. */
+/** Limits a step of the store by the `timeout` of the read. */
 const limited = <A>(self: Flights, request: Request, effect: Effect.Effect<A>): Effect.Effect<A | undefined> => {
   const { timeoutMillis } = rulesOf(self, request)
   return timeoutMillis === undefined
@@ -102,7 +102,6 @@ const limited = <A>(self: Flights, request: Request, effect: Effect.Effect<A>): 
     : Effect.map(Effect.timeoutOption(effect, timeoutMillis), Option.getOrUndefined)
 }
 
-/** Asks the store before joining a load that has not done so. */
 const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E> =>
   Effect.withFiber((fiber) => {
     const { engine, id, policy, request } = reader
@@ -114,10 +113,10 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
       tags: declaredTags(engine, request)
     })
     const since = nowOf(fiber)
-    // the `timeout` of the read includes this step: past it, joining fails at once
+    // The `timeout` of the read includes this step. Past it, joining fails at once.
     return Effect.flatMap(limited(engine, request, fetched as Effect.Effect<Fetched | Fault>), (found) => {
       if (isFault(found) && policy.strict) return strictly(found)
-      // an entry from before an invalidation meanwhile is neither served nor fallen back on
+      // An entry from before an invalidation is neither served nor a fallback.
       const entry = found instanceof Entry && engine.mutations === mutations ? found : undefined
       const rest: Reader<A, E> = {
         ...reader,
@@ -129,7 +128,7 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
         const rejectedWriteId = found instanceof Rejected ? found.writeId : entry?.writeId
         return join(rest, { ...joining, readsStore: false, rejectedWriteId })
       }
-      // not put in memory: the load that runs will do that
+      // Not put in memory, which the running load will do.
       return decision === Serve
         ? serve(rest, entry!, "store")
         : serveDue(rest, { entry: entry!, decision, source: "store", mutations })

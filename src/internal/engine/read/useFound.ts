@@ -1,4 +1,4 @@
-/** What a read does with what the store has. */
+/** Completes a read with the answer of the store. */
 import type * as Effect from "effect/Effect"
 import { Load, Serve } from "../../../Strategy.ts"
 import { putInMemory } from "../flight/complete.ts"
@@ -10,7 +10,7 @@ import { type Fetched, NeedsEffect } from "../storeTier/storeTier.ts"
 import { join, serveDue } from "./read.ts"
 import { serve } from "./serve.ts"
 
-/** Serves an entry of the store, or joins or starts a flight. `question`: others get the same answer. */
+/** Serves an entry of the store, or joins or starts a flight. `question`: other readers get the same answer. */
 export const useFound = <A, E>(
   reader: Reader<A, E>,
   rejected: string | undefined,
@@ -23,7 +23,7 @@ export const useFound = <A, E>(
   if (found instanceof Entry) {
     const decision = found.writeId === rejected ? Load : decide(engine, fiber, request, found)
     if (decision !== Load) {
-      // before it enters memory: who is told of what leaves may invalidate it
+      // Read before the entry enters memory: a listener of the removals this causes may invalidate it.
       const { mutations } = engine
       if (policy.writes && question?.isInMemory !== true) {
         if (question !== undefined) question.isInMemory = true

@@ -8,10 +8,10 @@ import { rulesOf, thrownBy } from "../request/rules.ts"
 import type { Flights, Request } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
 
-/** What a read dies with whose options, strategy or schema cannot work with this cache. */
+/** The defect of a read whose options, strategy or schema cannot work with this cache. */
 export const invalidity = (self: Flights, request: Request): {} | undefined => thrownBy(check, self, request)
 
-/** As `invalidity`, where a load starts: its tags must be known too. */
+/** Like `invalidity`, before a load starts: its tags must be valid as well. */
 export const refusal = (self: Flights, request: Request): {} | undefined => thrownBy(checkForLoad, self, request)
 
 const checkForLoad = (self: Flights, request: Request): void => {
@@ -28,7 +28,7 @@ const check = (self: Flights, request: Request): void => {
   if (self.storeTier !== undefined) self.storeTier.steps.codecsOf(self.storeTier, request.key)
 }
 
-/** A `softTimeout` does nothing where no stale value may be served. Of a strategy of one's own nobody knows. */
+/** Warns of a `softTimeout` without effect, because the strategy serves no stale value. */
 const warnOfSoftTimeout = (self: Flights, { key, strategy }: Request): void => {
   if ((strategy as { readonly [fallsBack]?: boolean })[fallsBack] !== false) return
   const about: Log.About = { id: idOf(key), key }

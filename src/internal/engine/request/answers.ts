@@ -1,7 +1,7 @@
 /**
- * Failures that are answers of the origin, not outages: a deleted row, a forbidden page. An answer is not hidden by a
- * stale value, and that value is no fallback any more until a load succeeds. It stays stored: nothing is known about
- * those who do not fall back.
+ * Distinguishes failures that are answers of the origin, such as a deleted row or a forbidden page, from outages. An
+ * answer is not hidden by a stale value, and ends that value as a fallback until a load succeeds. The value stays
+ * stored for reads that do not fall back.
  */
 import * as Cause from "effect/Cause"
 import type * as Exit from "effect/Exit"
@@ -15,20 +15,20 @@ import type { Flight, Flights, Request } from "../state.ts"
 import { answerOrDefect, lifetimeOf, notStored, optionOf } from "./rules.ts"
 
 /**
- * - `Outage`: the stale value is served in its place
- * - `Answer`: the failure is the caller's, and ends the fallback on the stale value
- * - `Refused`: the failure is the caller's
+ * - `Outage`: the stale value is served instead.
+ * - `Answer`: the failure goes to the caller and ends the fallback to the stale value.
+ * - `Refused`: the failure goes to the caller.
  */
 type Verdict = "Outage" | "Answer" | "Refused"
 
-/** What a failure is to a request that waits for a flight. Throws what `fallbackWhen` throws. */
+/** Classifies a failure for a request that waits for a flight. Throws what `fallbackWhen` throws. */
 export const verdictOf = (
   self: Flights,
   flight: Flight,
   request: Request,
   exit: Exit.Failure<unknown, unknown>
 ): Verdict => {
-  // a timeout of the caller is no outcome of the flight
+  // A timeout of the caller is not an outcome of the flight.
   if (exit === flight.exit && stores(self, flight, request, exit)) return "Answer"
   const fallbackOn = optionOf(self, request, "fallbackOn")
   const fallbackWhen = optionOf(self, request, "fallbackWhen")
@@ -40,28 +40,28 @@ export const verdictOf = (
   return fallbackWhen === undefined && isTyped ? "Outage" : "Refused"
 }
 
-/** Whether every reason of a cause is a timeout, or a failure with one of the tags. */
+/** Whether every reason of a cause is a timeout or a failure with one of the tags. */
 const failedWith = ({ reasons }: Cause.Cause<unknown>, tags: ReadonlyArray<string>): boolean =>
   reasons.every((reason) =>
     Cause.isFailReason(reason) && (reason.error instanceof LoadTimeout || hasTag(reason.error, tags))
   )
 
-/** Whether the request of a flight takes its failure as an answer. What its functions throw, its callers get. */
+/** Whether the flight's own request classifies its failure as an answer. False if its functions throw. */
 export const isAnswerOf = (self: Flights, flight: Flight, exit: Exit.Failure<unknown, unknown>): boolean =>
   answerOrDefect(() => verdictOf(self, flight, flight.request, exit)) === "Answer"
 
 /**
- * After an answer: the value is no fallback any more. Without `stale` it is the one that the load was to replace. A load
- * that writes nothing, or whose id was changed meanwhile, says nothing about it.
+ * Ends the fallback to a value after an answer: to `stale`, or else to the value that the load was to replace. A load
+ * that writes nothing, or whose id was changed in the meantime, ends nothing.
  */
 export const endFallback = (self: Flights, flight: Flight, stale?: Entry): void => {
   if (!isNewest(flight)) return
   const { id } = flight
-  // the store may have had another value since: what is served instead of the answer is the stale one
+  // The store may have received another value since, but the stale one is served in place of the answer.
   const writeId = nameOf(self, stale ?? flight.stale) ?? flight.rejectedWriteId ??
     nameOf(self, Memory.peek(self.memory, self.tagEpochs, id))
   if (writeId === undefined) return
-  // memory and the store may each have one
+  // Memory and the store may hold different values.
   const before = self.answered.get(id)?.[0]
   if (before !== writeId) self.answered.set(id, [writeId, before])
   for (const oldest of self.answered.keys()) {
@@ -70,16 +70,16 @@ export const endFallback = (self: Flights, flight: Flight, stale?: Entry): void 
   }
 }
 
-/** After a success: what is stored is a fallback again, though the result itself may not be stored. */
+/** Allows the fallback again after a success, even if the result itself is not stored. */
 export const allowFallback = (self: Flights, flight: Flight): void => {
   if (self.answered.size > 0 && isNewest(flight)) self.answered.delete(flight.id)
 }
 
-/** Whether a load of this process has answered, since this entry was stored, that there is no such value any more. */
+/** Whether a load of this process has failed with an answer since the entry was stored. */
 export const isAnswered = ({ answered }: Pick<Flights, "answered">, { id, writeId }: Entry): boolean =>
   answered.size > 0 && writeId !== undefined && (answered.get(id)?.includes(writeId) ?? false)
 
-/** Whether the strategy of a request stores a failure. What throws about it is no answer. */
+/** Whether the strategy of a request stores a failure. An exception counts as no. */
 const stores = (
   self: Flights,
   { counters, id }: Flight,
@@ -98,14 +98,14 @@ const stores = (
 const isNewest = ({ policy, storable }: Flight): boolean => storable && policy.writes
 
 const nameOf = (self: Flights, entry: Entry | undefined): string | undefined => {
-  // without a store an entry has no name until it needs one
+  // Without a store, an entry gets a `writeId` only when it needs one.
   if (entry !== undefined) entry.writeId ??= self.tokens.next(16)
   return entry?.writeId
 }
 
-/** Whether a cause is a typed failure, without any defect. */
+/** Whether a cause is a typed failure without any defect. */
 export const failedTyped = (cause: Cause.Cause<unknown>): boolean =>
   Cause.hasFails(cause) && !cause.reasons.some(Cause.isDieReason)
 
-/** Whether a cause may be stored: one typed failure, and nothing beside it. */
+/** Whether a cause may be stored: a single reason, which is a typed failure. */
 export const isCacheable = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length === 1 && Cause.hasFails(cause)

@@ -19,7 +19,7 @@ export const standard: Policy = {
   detector: undefined
 }
 
-/** The standard policy inside a load: another object, so that only hits in there are recorded. */
+/** The standard policy inside a load. A separate object, so that only hits inside loads are recorded. */
 export const insideLoad: Policy = { ...standard }
 
 export const Current = Context.Reference<Policy>("effect-cached/CachePolicy", { defaultValue: () => standard })
@@ -33,10 +33,9 @@ export const refreshing = (self: Policy): Policy => ({
 
 export const bypassing = (self: Policy): Policy => ({ ...self, bypass: true })
 
-/** The standard policy with the detector of another one. */
 export const detecting = ({ detector }: Policy): Policy => ({ ...standard, detector })
 
-/** What there is, whatever the call may use of it. */
+/** Reads everything there is, regardless of the restrictions of a policy. */
 export const readingAll = (self: Policy): Policy =>
   readsNormally(self)
     ? self

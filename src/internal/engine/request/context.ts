@@ -1,4 +1,4 @@
-/** What a read needs of its fiber's context. */
+/** The part of its fiber's context that a read needs. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
@@ -11,7 +11,7 @@ import * as Policy from "./callPolicy.ts"
 
 export const nowOf = (fiber: Fiber.Fiber<any, any>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
 
-/** Of a flight that has ended. */
+/** The context of an ended flight. */
 export const noContext: ReadContext = {
   context: Context.empty(),
   policy: Policy.standard,
@@ -21,10 +21,7 @@ export const noContext: ReadContext = {
   shared: undefined
 }
 
-/**
- * Inside an open SQL transaction every read bypasses the cache: what the transaction has changed is not cached yet, and
- * others must not get what may be rolled back.
- */
+/** Bypasses the cache inside an open SQL transaction, whose changes are not cached and may be rolled back. */
 const policyOf = (self: Flights, fiber: Fiber.Fiber<any, any>, within: Attempt | undefined): Policy.Policy => {
   const current = fiber.getRef(Policy.Current)
   const policy = within !== undefined && current === Policy.standard ? Policy.insideLoad : current
@@ -38,19 +35,19 @@ const policyOf = (self: Flights, fiber: Fiber.Fiber<any, any>, within: Attempt |
 }
 
 /**
- * Kept for the next read: many have the same context, and a look-up of a reference that is not set costs a hit's time.
- * Only until the end of this turn of the event loop, or a program that waits would keep its last reader's context.
+ * Caches the context for the next read: many reads share one, and looking up an unset reference costs as much as a hit.
+ * The end of the turn drops it, so that an idle program does not retain the context of its last reader.
  */
 export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
   const last = self.lastReadContext
   return last !== undefined && last.context === fiber.context ? last : renew(self, fiber)
 }
 
-// apart, so that a hit has the few instructions before it inlined
+// A separate function, so that the few instructions of the fast path are inlined.
 const renew = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
-  // before it is asked whether this is the first read of the turn: whoever listens to what the look removes may read
+  // Look first: a listener of the removals it causes may itself read, which makes this read no longer the first.
   if (self.lastReadContext === undefined) self.tagEpochs.lookIfLate?.()
-  // the turn of a private reader may not come to its end
+  // The turn of a private reader may never end.
   if (self.isPrivate) return contextOf(self, fiber)
   if (self.lastReadContext === undefined) fiber.currentDispatcher.scheduleTask(self.forgetReadContext, 0)
   return self.lastReadContext = contextOf(self, fiber)

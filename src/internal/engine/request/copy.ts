@@ -1,4 +1,4 @@
-/** Copies a value into the cache, and for each caller, or freezes it: the `copy` option. */
+/** The `copy` option: copies a value into the cache and for each caller, or freezes it. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { AnyReadOptions } from "../../../cached/options.ts"
@@ -10,7 +10,7 @@ type Copy = NonNullable<AnyReadOptions["copy"]>
 export const copyOf = <A>(copy: Copy, key: Key): (value: A) => A =>
   copy === "structured" ? (value) => structured(value, key) : copy === "freeze" ? freeze : copy as (value: A) => A
 
-/** The answer of a read with a copy of its value. One whose value is frozen is given as it is. */
+/** Copies the value of an answer. A frozen value is returned as it is. */
 export const copied = <A, E>(answer: Effect.Effect<A, E>, copy: Copy, key: Key): Effect.Effect<A, E> =>
   copy === "freeze" && Exit.isExit(answer) && Exit.isSuccess(answer) && isFrozen(answer.value)
     ? answer
@@ -20,7 +20,7 @@ const structured = <A>(value: A, key: Key): A => {
   try {
     return structuredClone(value)
   } catch {
-    // without the cause, whose message may quote the value
+    // Without the cause, whose message may quote the value.
     throw new CacheConfigError({
       message:
         `copy: "structured" cannot copy the value of "${idOf(key)}": it is not plain data (it holds a function, ` +
@@ -29,12 +29,12 @@ const structured = <A>(value: A, key: Key): A => {
   }
 }
 
-/** What was frozen here, with all that it holds. A frozen object may hold others that are not. */
+/** Objects frozen here with everything they hold. `Object.isFrozen` would only tell about the object itself. */
 const frozen = new WeakSet<object>()
 
 const isFrozen = (value: unknown): boolean => typeof value !== "object" || value === null || frozen.has(value)
 
-/** Freezes plain objects and arrays, in place and once. What else a value holds stays as it is. */
+/** Freezes plain objects and arrays in place, once. Leaves other objects inside a value unfrozen. */
 const freeze = <A>(value: A): A => {
   const waiting: Array<unknown> = [value]
   while (waiting.length > 0) {
@@ -42,7 +42,7 @@ const freeze = <A>(value: A): A => {
     if (!isPlain(one) || frozen.has(one)) continue
     Object.freeze(one)
     frozen.add(one)
-    // a getter is not called: nobody knows what it does
+    // Does not call getters, which may have side effects.
     for (const name of Reflect.ownKeys(one)) waiting.push(Object.getOwnPropertyDescriptor(one, name)!.value)
   }
   return value

@@ -1,4 +1,4 @@
-/** Decisions about an entry, by the strategy of a request. */
+/** Decisions about an entry by the strategy of a request. */
 import type * as Clock from "effect/Clock"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -13,7 +13,7 @@ import { nowOf, readContextOf } from "./context.ts"
 import { isOfOther, limit } from "./limit.ts"
 import { answerOrDefect, checkDecision, optionOf } from "./rules.ts"
 
-/** The decision of a request's strategy about an entry. Throws what the strategy throws: a defect of the caller. */
+/** The strategy's decision about an entry. Throws what the strategy throws, which becomes a defect of the caller. */
 export const decideAt = (request: Request, entry: Entry, now: number, random: () => number): Decision =>
   entry.softExpiresAt === -Infinity
     ? decideSoftened(request, entry, now, random())
@@ -23,8 +23,8 @@ const ask = ({ strategy }: Request, entry: Timing, now: number, random: () => nu
   checkDecision(strategy, strategy.decide(entry, now, random))
 
 /**
- * The decision about an entry that a soft invalidation made stale. It is served only where the strategy serves it for
- * being stale: `Serve`, and a refresh that the strategy would ask for with a fresh entry too, become `Load`.
+ * The decision about a soft-invalidated entry. It is served only if the strategy serves it as stale. `Serve`, and a
+ * refresh that the strategy requests even for a fresh entry, become `Load`.
  */
 const decideSoftened = (request: Request, entry: Entry, now: number, die: number): Decision => {
   const decision = ask(request, entry, now, () => die)
@@ -35,7 +35,7 @@ const decideSoftened = (request: Request, entry: Entry, now: number, die: number
   return ask(request, fresh, now, () => die) === ServeAndRefresh ? Load : decision
 }
 
-/** As `decideAt`, for one of many keys: what is thrown about it is the answer of that key. */
+/** Like `decideAt`, for one of many keys: an exception becomes the answer of that key. */
 export const decideOrDefect = (
   request: Request,
   entry: Entry,
@@ -43,7 +43,7 @@ export const decideOrDefect = (
   random: () => number
 ): Decision | Exit.Exit<never> => answerOrDefect(() => decideAt(request, entry, now, random))
 
-/** As `decideAt`, for the fiber that reads, and an entry of the store. */
+/** Like `decideAt`, for the reading fiber and an entry of the store. */
 export const decide = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Decision => {
   const { clock } = readContextOf(self, fiber)
   const isOther = isOfOther(request, entry)
@@ -52,7 +52,7 @@ export const decide = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Req
   return decideAt(request, entry, now, randomFor(fiber, request))
 }
 
-/** The time for a decision. 0 where only deadlines count and the entry has none: then the clock is not read. */
+/** The time for a decision. 0 if only deadlines matter and the entry has none, so that the clock is not read. */
 export const nowFor = (request: Request, entry: Entry, clock: Clock.Clock): number =>
   entry.softExpiresAt === Infinity && entry.expiresAt === Infinity && request.deadlinesOnly
     ? 0
@@ -63,8 +63,7 @@ const randomFor = (fiber: Fiber.Fiber<any, any>, request: Request): () => number
 
 const noRandom = (): number => 0
 
-// one function for all reads, so that none allocates a closure: `decide` is synchronous, so `currentFiber` is the reading
-// fiber
+// One function for all reads avoids closures. `decide` is synchronous, so `currentFiber` is the reading fiber.
 let currentFiber: Fiber.Fiber<any, any> | undefined
 const random = (): number => currentFiber!.getRef(Random.Random).nextDoubleUnsafe()
 export const randomOf = (fiber: Fiber.Fiber<any, any>): () => number => {
@@ -72,15 +71,15 @@ export const randomOf = (fiber: Fiber.Fiber<any, any>): () => number => {
   return random
 }
 
-/** As `decide`, for an entry in memory, unless `isDueAgain`. */
+/** Like `decide`, for an entry in memory for which `isDueAgain` is false. */
 export const decideInMemory = (fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry, now: number): Decision =>
   decideAt(request, entry, now, randomFor(fiber, request))
 
-/** As `isPastMemoryTtl`, for the fiber that reads: the clock is read only where that matters. */
+/** Like `isPastMemoryTtl`, for the reading fiber. Reads the clock only if it matters. */
 export const isDueAgain = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): boolean =>
   entry.memoryExpiresAt !== undefined && isPastMemoryTtl(self, request, entry, nowOf(fiber))
 
-/** Whether `memoryTtl` has passed, so that the store has to be asked again. */
+/** Whether `memoryTtl` has passed and the store has to be asked again. */
 export const isPastMemoryTtl = (self: Flights, request: Request, entry: Entry, now: number): boolean => {
   if (entry.memoryExpiresAt === undefined) return false
   if (isOfStream(entry) !== (request.followed !== undefined)) return true
@@ -105,7 +104,7 @@ export const servedAs = (
   return source
 }
 
-/** Whether an entry is before both deadlines and not limited by `memoryTtl`. One that was made stale never is. */
+/** Whether an entry is before both deadlines and not limited by `memoryTtl`. Never true for an entry made stale. */
 export const isFreshAt = (entry: Entry, now: number): boolean =>
   entry.memoryExpiresAt === undefined && isBeforeDeadlines(entry, now)
 
@@ -113,8 +112,8 @@ export const isBeforeDeadlines = (entry: Entry, now: number): boolean =>
   now < entry.softExpiresAt && now < entry.expiresAt
 
 /**
- * The `writeId` of a rejected entry, unless it was rejected for its hard deadline or its `memoryTtl`: in the store the
- * same write may have other deadlines.
+ * The `writeId` of a rejected entry, unless it was rejected for deadlines that the same write in the store may not
+ * have.
  */
 export const rejectedOf = (
   self: Flights,
@@ -127,6 +126,6 @@ export const rejectedOf = (
   return now >= former.expiresAt || isPastMemoryTtl(self, request, former, now) ? undefined : former.writeId
 }
 
-/** Whether memory may be used: always, but for strict reads while untracked. */
+/** Whether memory may be used: always, except for strict reads while untracked. */
 export const trustsMemory = (self: Flights, policy: Policy.Policy): boolean =>
   !policy.strict || self.storeTier === undefined || !self.storeTier.untracked

@@ -1,14 +1,13 @@
-/** What a result takes over from the values that caches served inside its load: the option `inherit`. */
+/** The option `inherit`: what a result takes over from values that caches served inside its load. */
 import type { Inherit } from "../../../cached/options.ts"
 import type { Timing } from "../../../CacheEntry.ts"
 import type { Flight, Recorder } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
 import { rulesOf } from "./rules.ts"
 
-/** As the read says it, or else the layer. */
 export const inheritOf = ({ engine, request }: Flight): Inherit => rulesOf(engine, request).inherit ?? engine.inherit
 
-/** Whether a result ends with what its load has read. */
+/** Whether a result expires no later than the values its load has read. */
 export const isLimitedByInner = (flight: Flight): boolean => {
   const inherit = inheritOf(flight)
   return inherit === "life" || inherit === "changes"
@@ -16,10 +15,7 @@ export const isLimitedByInner = (flight: Flight): boolean => {
 
 type Life = Pick<Timing, "createdAt" | "softExpiresAt" | "expiresAt">
 
-/**
- * The life of a result that is made of what caches served, or `"skip"` where it is not stored for that. `undefined`: it
- * takes nothing over, and has the life that it has without that.
- */
+/** The lifetime of a result derived from cached values, `"skip"` to not store it, or `undefined` to keep its own. */
 export const inherited = (flight: Flight, recorder: Recorder, life: Life): Life | "skip" | undefined => {
   const inherit = inheritOf(flight)
   if (isLimitedByInner(flight)) return endingWith(flight, recorder, life)
@@ -29,7 +25,7 @@ export const inherited = (flight: Flight, recorder: Recorder, life: Life): Life 
   const age = life.createdAt - oldestAt
   if (inherit === false || age <= 0) return undefined
   const { softExpiresAt, expiresAt, createdAt } = life
-  // of a sliding entry the soft deadline is the last end, and the hard one moves up to it
+  // The soft deadline of a sliding entry is its final end, which the hard deadline approaches.
   const end = (flight.request.slides ? softExpiresAt : expiresAt) - age
   if (end <= createdAt) {
     if (flight.policy.writes) warnOfAge(flight, oldestId)
@@ -38,14 +34,14 @@ export const inherited = (flight: Flight, recorder: Recorder, life: Life): Life 
   return { createdAt: oldestAt, softExpiresAt: Math.min(softExpiresAt, end), expiresAt: Math.min(expiresAt, end) }
 }
 
-/** A life that ends with the first end of what was read. */
+/** Shortens a lifetime to the earliest expiry of the values read. */
 const endingWith = (
   { attempt: { startedAt }, engine, id, request: { key } }: Flight,
   { endsAt, endsId }: Recorder,
   { createdAt, expiresAt, softExpiresAt }: Life
 ): Life | "skip" | undefined => {
   if (endsAt >= expiresAt && endsAt >= softExpiresAt) return undefined
-  // what was loaded inside with the same ttl ends a little earlier: not worth a line
+  // An inner load with the same ttl ends a little earlier, which is not worth a log line.
   if (expiresAt - endsAt > createdAt - startedAt!) {
     Log.debug(engine, `"${id}" ends with "${endsId}", which its load has read`, { about: { id, key } })
   }
@@ -53,7 +49,7 @@ const endingWith = (
   return { createdAt, softExpiresAt: Math.min(softExpiresAt, endsAt), expiresAt: Math.min(expiresAt, endsAt) }
 }
 
-/** Logs once per key class that results are not stored because of their age, which would otherwise go unnoticed. */
+/** Warns once per key class that results are not stored because of their age. */
 const warnOfAge = ({ engine, id, request: { key } }: Flight, oldestId: string): void => {
   const about: Log.About = { id, key }
   Log.warnOnce(

@@ -1,18 +1,18 @@
 /**
- * A lifetime that is a strategy's constant is limited by the constant of whoever reads it: a release with a shorter one
- * does not serve for longer what an earlier one has stored. Lifetimes from functions, `set`, `touch` and `annotate` are
- * nobody's constant, and stay.
+ * Limits an entry's lifetime by the constant lifetime of its reader, if its own is a strategy's constant as well. A
+ * release with a shorter ttl then does not serve entries of an earlier release for longer. Lifetimes from functions,
+ * `set`, `touch` and `annotate` are not constants and stay.
  */
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import type { Request } from "../state.ts"
 
-/** Whether the lifetime of an entry is the constant of another strategy than this request's, or of another process. */
+/** Whether an entry's lifetime is the constant of a different strategy or of another process. */
 export const isOfOther = (request: Request, entry: Entry): boolean =>
   entry.constant !== undefined && !request.isConstant(entry.constant)
 
-/** Moves the deadlines of such an entry to those that this request's own constant would have given it, if sooner. */
+/** Moves the deadlines of such an entry forward to those that this request's constant would have given it. */
 export const limit = (self: Pick<MemoryTier, "memory">, request: Request, entry: Entry, now: number): void => {
   if (!isOfOther(request, entry)) return
   const { constant } = request
@@ -20,7 +20,7 @@ export const limit = (self: Pick<MemoryTier, "memory">, request: Request, entry:
   const { softTtl, ttl } = request.constantLifetime()
   entry.constant = constant
   const softExpiresAt = entry.createdAt + softTtl
-  // where reads move the end, it is not known when the last one was: this is one
+  // With sliding expiration the time of the last read is unknown, so it counts as now.
   const expiresAt = request.slides ? Math.min(softExpiresAt, now + ttl) : entry.createdAt + ttl
   if (softExpiresAt < entry.softExpiresAt) entry.softExpiresAt = softExpiresAt
   if (expiresAt >= entry.expiresAt) return

@@ -5,10 +5,7 @@ import { escapeTag, tagsOf, tagsWith } from "../../key/ofKey.ts"
 import type { Flights, Request } from "../state.ts"
 import { rulesOf } from "./rules.ts"
 
-/**
- * The tags that are known before a load. `tags` of the key class is called once a request, before a flight of it starts:
- * what it throws there is a defect of the caller.
- */
+/** The tags known before a load. Computed before its flight starts, so that an exception is a defect of this caller. */
 export const declaredTags = (self: Flights, request: Request): ReadonlyArray<string> => {
   const rules = rulesOf(self, request)
   return rules.tags ??= knownTags(request)
@@ -17,7 +14,7 @@ export const declaredTags = (self: Flights, request: Request): ReadonlyArray<str
 const knownTags = ({ key, options: { tags } }: Request): ReadonlyArray<string> =>
   tags === undefined || typeof tags === "function" ? tagsOf(key) : tagsWith(key, tags.map(escapeTag))
 
-/** The tags of a load's result. Throws where a function of the user does, or gives no list of text. */
+/** The tags of a load's result. Throws if a user's function throws or does not return an array of strings. */
 export const tagsOfResult = (
   self: Flights,
   request: Request,

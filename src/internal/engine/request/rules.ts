@@ -1,13 +1,14 @@
 /**
- * The border to the functions and options of users. What a request asks for is checked and parsed here, once, before
- * its first load; what its functions throw ends here:
+ * The boundary to users' functions and options. Validates and parses the options of a request once, before its first
+ * load. Exceptions of its functions end here:
  *
  * - before a load (options, `timeout` and `softTimeout` as functions, `tags` of the key class, `decide`,
- *   `fallbackWhen`) it is a defect of the caller whose request it is, and of no other;
- * - about a loaded value (`lifetime`, `ttl`, `softTtl`, `refreshAfter`, `when`, `storeIf` and `tags` as functions, `copy` of what is
- *   stored, `touch`) it means: not stored, or not moved. It is counted, and logged once a key class or cause; the answer is given all the same.
+ *   `fallbackWhen`), an exception is a defect of the caller of that request and of no other;
+ * - about a loaded value (`lifetime`, `ttl`, `softTtl`, `refreshAfter`, `when`, `storeIf` and `tags` as functions,
+ *   `copy` on storing, `touch`), the result is not stored, or the deadline not moved. The exception is counted, and
+ *   logged once per key class or cause. The caller still gets the answer.
  *
- * Beyond this file, eviction policies are guarded in `memory/evictionPolicy.ts`, listeners in `telemetry/events.ts`.
+ * Eviction policies are guarded in `memory/evictionPolicy.ts`, listeners in `telemetry/events.ts`.
  */
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
@@ -33,12 +34,11 @@ import type { Request, Rules } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
 import type { Counters, Telemetry } from "../telemetry/telemetry.ts"
 
-/** The options of reads that do not say otherwise. */
 interface Defaulting {
   readonly readDefaults: ReadDefaults
 }
 
-/** The rules of a request. Throws for a wrong option or strategy. */
+/** The rules of a request. Throws for an invalid option or strategy. */
 export const rulesOf = (self: Defaulting, request: Request): Rules => {
   const { rules } = request
   return rules !== undefined && rules.defaults === self.readDefaults ? rules : request.rules = check(self, request)
@@ -48,7 +48,7 @@ const check = (self: Defaulting, request: Request): Rules => {
   const hasOptions = request.validate()
   const { readDefaults: defaults } = self
   const { options, strategy } = request
-  // most reads: every miss of theirs would ask for each option
+  // The fast path of most misses, which skips the lookup of each option.
   if (!hasOptions && defaults === noReadDefaults) return plainRules(strategy)
   const { timeout } = options
   const softTimeout = optionOf(self, request, "softTimeout")
@@ -82,7 +82,7 @@ const plainRules = ({ retryAfter }: Request["strategy"]): Rules => ({
   tags: undefined
 })
 
-/** An option that a request has, or else its layer. */
+/** An option of a request, or else of its layer. */
 export const optionOf = <Name extends keyof ReadDefaults & keyof AnyReadOptions>(
   self: Defaulting,
   { options }: Request,
@@ -98,10 +98,10 @@ const timeoutMillisOf = (name: Timeout, input: AnyReadOptions[Timeout]): number 
 type Timeout = "timeout" | "softTimeout"
 
 // ---------------------------------------------------------------------------------------------------------------------
-// before a load
+// Before a load
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** What a check of a request throws; `undefined` where it throws nothing. */
+/** Returns what a check throws, or `undefined`. */
 export const thrownBy = <A, B>(check: (a: A, b: B) => void, a: A, b: B): {} | undefined => {
   try {
     check(a, b)
@@ -111,10 +111,7 @@ export const thrownBy = <A, B>(check: (a: A, b: B) => void, a: A, b: B): {} | un
   }
 }
 
-/**
- * The request with constant timeouts: those that are functions of its key are asked, once for each caller that waits.
- * What they throw is that caller's own defect.
- */
+/** Evaluates timeout functions of the key, once per waiting caller. An exception is that caller's own defect. */
 export const askTimeouts = <A, E>(self: Defaulting, request: Request<A, E>): Request<A, E> | Exit.Exit<never> => {
   const { options: { timeout }, rules: known } = request
   const softTimeout = optionOf(self, request, "softTimeout")
@@ -129,17 +126,14 @@ export const askTimeouts = <A, E>(self: Defaulting, request: Request<A, E>): Req
   )
 }
 
-/**
- * The same request with other timeouts, which are in its rules: its options may be an instance of a class, of which there
- * is no copy.
- */
+/** The same request with other rules. Its options may be a class instance and cannot be copied. */
 export const withRules = <A, E>(request: Request<A, E>, rules: Rules): Request<A, E> =>
   Object.create(request, { rules: { value: rules } }) as Request<A, E>
 
 const askTimeout = (name: Timeout, { key }: Request, given: AnyReadOptions[Timeout]): number | undefined =>
   typeof given === "function" ? toMillis(given(key), `${name} of "${idOf(key)}"`) : millisOf(name, given)
 
-/** An answer to one caller; what its functions throw is its own defect. */
+/** Evaluates an answer to one caller. An exception is its own defect. */
 export const answerOrDefect = <A>(answer: () => A): A | Exit.Exit<never> => {
   try {
     return answer()
@@ -148,7 +142,7 @@ export const answerOrDefect = <A>(answer: () => A): A | Exit.Exit<never> => {
   }
 }
 
-/** What a step throws about one of many keys, as the answer of that key; `undefined` where it throws nothing. */
+/** Returns what a step throws as the answer of one of many keys, or `undefined`. */
 export const defectOf = <A>(step: (of: A) => void, of: A): Exit.Exit<never> | undefined => {
   try {
     step(of)
@@ -158,7 +152,7 @@ export const defectOf = <A>(step: (of: A) => void, of: A): Exit.Exit<never> | un
   }
 }
 
-/** The answer of a strategy, which must be one of the four decisions. */
+/** Checks that a strategy's answer is one of the four decisions. */
 export const checkDecision = (strategy: Strategy<never, never, never>, decision: Decision): Decision => {
   if (decision === Serve || decision === Load || decision === ServeAndRefresh || decision === LoadOrStale) {
     return decision
@@ -170,10 +164,7 @@ export const checkDecision = (strategy: Strategy<never, never, never>, decision:
   })
 }
 
-/**
- * What a strategy has thrown about an entry of the store, as the outcome of a flight. It is a defect of the callers
- * with that strategy; all others read again (`flight/outcome.ts`: `orStale`).
- */
+/** A strategy's exception about a stored entry: a defect of callers with that strategy, while others read again. */
 class StrategyThrew extends Error {
   readonly strategy: Strategy<never, never, never>
 
@@ -183,7 +174,7 @@ class StrategyThrew extends Error {
   }
 }
 
-/** The decision that ends a flight, or lets it load. */
+/** The decision that ends a flight or makes it load. Wraps exceptions in `StrategyThrew`. */
 export const decisionOfFlight = ({ strategy }: Request, decide: () => Decision): Decision => {
   try {
     return decide()
@@ -192,7 +183,7 @@ export const decisionOfFlight = ({ strategy }: Request, decide: () => Decision):
   }
 }
 
-/** What a caller gets of an outcome that is a strategy's throw: its own defect, or `again`. */
+/** A caller's answer to a `StrategyThrew` outcome: its own defect if the strategy is its own, else `again`. */
 export const ownOrAgain = (
   { strategy }: Request,
   cause: Cause.Cause<unknown>,
@@ -204,15 +195,14 @@ export const ownOrAgain = (
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// about a loaded value
+// About a loaded value
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** The result of a load: its key, and where it is counted. */
 interface Result extends Log.About {
   readonly counters: Counters
 }
 
-/** Notes that making what is stored of a result threw: it is not stored. */
+/** Counts and logs that storing a result failed with an exception. */
 export const notStored = (self: Telemetry, result: Result, thrown: unknown): undefined => {
   result.counters.notStored++
   const { id, key } = result
@@ -225,7 +215,7 @@ export const notStored = (self: Telemetry, result: Result, thrown: unknown): und
   )
 }
 
-/** The lifetime that a request's strategy gives a result. Throws unless it is made of numbers from 0 on. */
+/** The lifetime that the strategy gives a result. Throws unless it consists of non-negative numbers. */
 export const lifetimeOf = ({ key, strategy }: Request, exit: Exit.Exit<unknown, unknown>): Lifetime | "skip" => {
   const lifetime = strategy.lifetime(exit, key)
   if (lifetime === "skip") return lifetime
@@ -242,7 +232,7 @@ const checkMillis = (name: keyof Lifetime, given: unknown): void => {
   })
 }
 
-/** Where a read moves the end of an entry, by its strategy's `touch`; `undefined` where that throws or is no number. */
+/** The new expiry by the strategy's `touch`. `undefined` if that throws or returns no number. */
 export const movedBy = (self: Telemetry, { key, strategy }: Request, entry: Entry, now: number): number | undefined => {
   try {
     const moved: unknown = strategy.touch!(entry, now)
@@ -262,7 +252,6 @@ export const movedBy = (self: Telemetry, { key, strategy }: Request, entry: Entr
   }
 }
 
-/** Whether a read has timeouts of its own. */
 export const isLimited = (self: Defaulting, request: Request): boolean => {
   const { rules } = request
   return rules !== undefined && rules.defaults === self.readDefaults && !rules.hasTimeouts
@@ -270,7 +259,9 @@ export const isLimited = (self: Defaulting, request: Request): boolean => {
     : request.options.timeout !== undefined || optionOf(self, request, "softTimeout") !== undefined
 }
 
-/** The same request, after so many milliseconds of its timeouts have passed; none where the clock was set back. */
+/**
+ * The request with the elapsed milliseconds subtracted from its timeouts. A clock that was set back subtracts nothing.
+ */
 export const shortened = (self: Defaulting, request: Request, millis: number): Request => {
   if (!isLimited(self, request)) return request
   const rules = rulesOf(self, request)

@@ -1,19 +1,19 @@
-/** Sliding expiration: a read that moves the deadline of an entry. */
+/** Sliding expiration: reads that move the deadline of an entry. */
 import type { Entry } from "../memory/entry.ts"
 import type { Flights, Request } from "../state.ts"
 import { movedBy } from "./rules.ts"
 
 /**
- * Moves the hard deadline of an entry, as the strategy's `touch` says. The store is touched at most ten times in a
- * lifetime, for other processes and the next start. A touch that fails is not repeated: the next one moves the
+ * Moves the hard deadline of an entry as the strategy's `touch` says. Also touches the store, at most ten times per
+ * lifetime, for other processes and after a restart. A failed touch is not retried, because the next one moves the
  * deadline.
  */
 export const slide = (self: Flights, request: Request, entry: Entry, now: number): void => {
   const { createdAt, expiresAt, softExpiresAt, writeId } = entry
-  // a soft invalidation made it stale: it is not to live longer
+  // A soft invalidation made it stale, so its life is not extended.
   if (softExpiresAt === -Infinity) return
   const moved = movedBy(self, request, entry, now)
-  // the entry may be of another strategy, with a later deadline: no read makes it earlier
+  // The entry may come from another strategy with a later deadline, which reads do not shorten.
   if (moved === undefined || moved <= expiresAt) return
   entry.expiresAt = moved
   const { storeTier: tier } = self

@@ -1,11 +1,11 @@
-/** Ids whose load failed within `retryAfter`: a stale value of them is served without another load. */
+/** Ids whose load failed within `retryAfter`: their stale values are served without another load. */
 import { throttledIds } from "../../defaults/bounds.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { Flights, Request } from "../state.ts"
 import { isAnswered } from "./answers.ts"
 import { rulesOf } from "./rules.ts"
 
-/** Throttles an id for a time. An id that is not read again would stay for ever, so the table is bounded. */
+/** Throttles an id for a time. Bounded, because an id that is never read again would stay for ever. */
 export const holdOff = (self: Pick<Flights, "retryAt">, id: string, now: number, millis: number): void => {
   self.retryAt.set(id, { until: now + millis, millis })
   for (const oldest of self.retryAt.keys()) {
@@ -14,7 +14,7 @@ export const holdOff = (self: Pick<Flights, "retryAt">, id: string, now: number,
   }
 }
 
-/** Whether a load failed within `retryAfter`: then none begins behind a stale value. */
+/** Whether a load failed within `retryAfter`, so that none starts behind a stale value. */
 export const isThrottled = (
   self: Pick<Flights, "retryAt" | "readDefaults">,
   request: Request,
@@ -24,16 +24,18 @@ export const isThrottled = (
   const retryAt = self.retryAt.get(id)
   if (retryAt === undefined) return false
   const leftMillis = retryAt.until - now
-  // more than the whole pause: the clock was set back
+  // More than the whole pause is left: the clock was set back.
   if (leftMillis <= 0 || leftMillis > retryAt.millis) {
     self.retryAt.delete(id)
     return false
   }
-  // a read with `retryAfter: 0` loads; the pause stays for the other reads
+  // A read with `retryAfter: 0` loads. The pause still holds for other reads.
   return rulesOf(self, request).retryAfterMillis > 0
 }
 
-/** Whether a stale entry is served without a load: the last one failed within `retryAfter`, and was no answer. */
+/**
+ * Whether a stale entry is served without a load, because the last one failed within `retryAfter`, not with an answer.
+ */
 export const standsIn = (
   self: Pick<Flights, "retryAt" | "answered" | "readDefaults">,
   request: Request,

@@ -1,7 +1,4 @@
-/**
- * Warns about values that memory without a store accepts although they are wrong: values that do not fit the schema of
- * their key, which a store would refuse, and values that can be read only once.
- */
+/** Warns about values that memory accepts without a store: unfit for the schema of their key, or readable only once. */
 import * as Exit from "effect/Exit"
 import { misfitBy } from "../../codec/throughSchema.ts"
 import { whatIs } from "../../codec/whatIs.ts"
@@ -12,13 +9,13 @@ import { estimate } from "../../text/estimate.ts"
 import type { Flights, Request } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
 
-/** Warns of a value that is put in memory, where there is no store. */
+/** Warns about a value put in memory, if there is no store. */
 export const warnOfValue = (
   self: Flights,
   { followed, key }: Pick<Request, "key" | "followed">,
   exit: Exit.Exit<unknown, unknown>
 ): void => {
-  // a store says so itself; of a stream it is the manifest
+  // A store reports this itself, and a stream stores a manifest.
   if (self.storeTier !== undefined || followed !== undefined || Exit.isFailure(exit)) return
   const { value } = exit
   const info = infoOf(key)
@@ -61,7 +58,7 @@ const kindOf = (value: object): Kind | undefined => {
     const isIterator = "next" in value && typeof value.next === "function" && Symbol.iterator in value
     return isIterator || Symbol.asyncIterator in value ? inTheLoad("an iterator or a stream") : undefined
   } catch {
-    // a proxy of the user's
+    // A user's proxy may throw.
     return undefined
   }
 }
@@ -74,8 +71,8 @@ interface Checker {
 const checkers = new WeakMap<KeyInfo, Checker>()
 
 /**
- * Finds what does not fit the schema. A check costs as much as encoding the value, which programs without a store do not
- * otherwise pay for. So the first results of a class are checked, then ever fewer, and no large ones.
+ * Describes a value that does not fit the schema. A check costs as much as encoding, which programs without a store do
+ * not otherwise pay for. Checks the first results of a class, then fewer and fewer, and no large ones.
  */
 const misfitOf = (info: KeyInfo, value: unknown): string | undefined => {
   let checker = checkers.get(info)

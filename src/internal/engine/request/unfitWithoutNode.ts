@@ -1,4 +1,4 @@
-/** In place of `unfit.ts` where programs are downloaded: who writes them has been warned where they are tested. */
+/** Replaces `unfit.ts` outside Node: the warnings already appear where a program is tested. */
 import type * as Unfit from "./unfit.ts"
 
 export const warnOfValue: typeof Unfit.warnOfValue = () => {}

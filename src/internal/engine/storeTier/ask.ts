@@ -11,7 +11,6 @@ import * as Circuit from "./circuit.ts"
 import { isListing, noteFault, recovered } from "./faults.ts"
 import type { Budget, StoreTier } from "./storeTier.ts"
 
-/** The store tier, and the budget to ask it with. */
 export interface Asking {
   readonly tier: StoreTier
   readonly budget: Budget
@@ -25,8 +24,7 @@ export const budgetOf = (
 })
 
 /**
- * Runs an operation of the store. It never fails and never takes longer than the budget: a fault is an answer like any
- * other. An operation that ignores its interruption is not waited for.
+ * Runs an operation of the store within its budget. Never fails: a fault is an answer. Does not wait for interruption.
  */
 export const ask = <A>(
   tier: StoreTier,
@@ -47,7 +45,7 @@ export const ask = <A>(
     if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
     let permit: Circuit.Permit | undefined
     const asked = Effect.suspend(() => {
-      // others wait for a lease that is not released, and nobody waits here: no circuit keeps it back, or learns from it
+      // A release ignores the circuit, because other processes wait for the lease and nothing waits for the answer.
       if (operation !== "release") {
         permit = Circuit.admit(tier.circuit, clock.currentTimeMillisUnsafe())
         if (permit === undefined) return Effect.succeed(fail("Unavailable"))
@@ -75,8 +73,7 @@ export const ask = <A>(
         }
       )
     })
-    // around all steps: a probe that is interrupted before its first step, or after its last, must not block the
-    // circuit
+    // Covers all steps: a probe interrupted before its first or after its last step must not block the circuit.
     return Effect.onInterrupt(asked, () =>
       Effect.sync(() => {
         if (permit !== undefined) Circuit.gaveUp(tier.circuit, permit)
@@ -88,7 +85,9 @@ export const faultOf = (cause: Cause.Cause<unknown>, orElse: (defect: unknown) =
   return error instanceof StoreError ? error : orElse(error)
 }
 
-/** The exit of an effect, or `undefined` if `late` ends before it: then it is interrupted, and not waited for. */
+/**
+ * The exit of an effect, or `undefined` if `late` ends first. The effect is then interrupted without waiting for it.
+ */
 export const exitBefore = <A, E>(
   effect: Effect.Effect<A, E>,
   late: Effect.Effect<void>
@@ -102,7 +101,7 @@ export const exitBefore = <A, E>(
       const timer = run(Effect.andThen(
         late,
         Effect.sync(() => {
-          // before the interruption: the effect may end within that step, which would look like an answer
+          // Resume before the interruption: the effect may end within that step, which would look like an answer.
           resume(Effect.undefined)
           fiber.interruptUnsafe()
         })
@@ -118,7 +117,7 @@ export const exitBefore = <A, E>(
     })
   )
 
-/** A touch that fails is not repeated: the next one moves the deadline. */
+/** Moves the deadline of a stored entry in the background. Not retried, because the next touch moves it. */
 export const touch = (tier: StoreTier, id: string, touched: TouchOptions): void => {
   const { background, front, store, storeTimeoutMillis } = tier
   spawn(background, front.context, ask(tier, { leftMillis: storeTimeoutMillis }, "touch", store.touch(id, touched)))

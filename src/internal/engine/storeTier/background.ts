@@ -1,6 +1,6 @@
 /**
- * The fibers of a store tier that belong to no caller. Workers live until they are stopped: one that dies is started
- * again. Jobs end by themselves. Closing ends all of them.
+ * The fibers of a store tier that belong to no caller. A worker runs until it is stopped and is restarted when it dies.
+ * A job ends by itself. Closing ends all of them.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -13,27 +13,25 @@ import type { MemoryTier } from "../memory/memory.ts"
 import * as Log from "../telemetry/log.ts"
 
 export interface Background {
-  /** what logs that a fiber has died */
+  /** Logs the death of a fiber. */
   readonly front: MemoryTier
   readonly workers: Set<Fiber.Fiber<unknown>>
   readonly jobs: Set<Fiber.Fiber<unknown>>
   isClosed: boolean
 }
 
-/** A fiber that is started again when it dies. */
+/** A fiber that is restarted when it dies. */
 export interface Worker {
-  /** stops it for good */
   readonly interruptUnsafe: () => void
 }
 
-/** What a worker does. */
 interface Work {
-  /** names it in a warning: "what reads changes" */
+  /** Completes "What ... has died" in a warning, such as "reads changes". */
   readonly name: string
   readonly context: Context.Context<never>
-  /** ends when there is nothing left to do. It may run again from its beginning */
+  /** Ends when there is nothing left to do. May run again from the beginning. */
   readonly run: Effect.Effect<unknown>
-  /** takes over what it was responsible for, before it runs again; it may stop the worker instead */
+  /** Called before a restart, to take over the work in progress. May stop the worker instead. */
   readonly onDeath?: () => void
 }
 
@@ -44,7 +42,7 @@ export const make = (front: MemoryTier): Background => ({
   isClosed: false
 })
 
-/** Starts a worker; none after `close`. */
+/** Starts a worker, unless closed. */
 export const supervise = (self: Background, { context, name, onDeath, run }: Work): Worker => {
   const clock = Context.get(self.front.context, Clock.Clock)
   let fiber: Fiber.Fiber<unknown> | undefined
@@ -55,9 +53,9 @@ export const supervise = (self: Background, { context, name, onDeath, run }: Wor
     const startedAt = monotonicMillis(clock)
     const started = forkIn(self.workers, context, effect)
     fiber = started
-    // it has stopped itself in its first step
+    // The worker has stopped itself in its first step.
     if (isStopped) return started.interruptUnsafe()
-    // an observer, not a handler inside: nothing inside a fiber runs any more after a value that is no effect
+    // An observer, not a handler inside the fiber: no handler runs after a fiber evaluates a value that is no effect.
     started.addObserver((exit) => {
       if (Exit.isSuccess(exit) || isOver()) return
       if (monotonicMillis(clock) - startedAt > restart.longestMillis) pauseMillis = restart.firstMillis
@@ -82,7 +80,7 @@ export const supervise = (self: Background, { context, name, onDeath, run }: Wor
   }
 }
 
-/** Starts a job; none after `close`. */
+/** Starts a job, unless closed. */
 export const spawn = (
   self: Background,
   context: Context.Context<never>,
@@ -104,7 +102,7 @@ const forkIn = (
   return fiber
 }
 
-/** Stops all workers, and ends when they and all jobs have ended. If it is interrupted, the jobs are too. */
+/** Stops all workers and waits for workers and jobs to end. An interruption also interrupts the jobs. */
 export const close = (self: Background): Effect.Effect<void> =>
   Effect.suspend(() => {
     self.isClosed = true

@@ -1,29 +1,31 @@
 /**
- * The circuit breaker of a store. After three timeouts in a row the store is skipped: for one second, and twice as long
- * after each probe that times out. After that time one operation at a time is let through, as a probe.
+ * The circuit breaker of a store. Three timeouts in a row open it for one second, and for twice as long after each
+ * probe that times out. After that time, one operation at a time is let through as a probe.
  */
 import { circuit } from "../../defaults/stores.ts"
 
 export interface Circuit {
-  /** timeouts in a row */
+  /** Consecutive timeouts. */
   timeouts: number
-  /** epoch milliseconds */
+  /** Epoch milliseconds. */
   openUntil: number
   pauseMillis: number
   probing: boolean
 }
 
-/** The permission to ask the store: as usual, or as the one probe of an open circuit. */
+/** The permission to ask the store: as usual, or as the only probe of an open circuit. */
 export type Permit = "normal" | "probe"
 
 export const make = (): Circuit => ({ timeouts: 0, openUntil: 0, pauseMillis: circuit.firstMillis, probing: false })
 
 export const isOpen = (self: Circuit): boolean => self.timeouts >= circuit.timeouts
 
-/** `undefined`: do not ask the store now. After a permit call `answered`, `timedOut` or `gaveUp`. */
+/**
+ * Admits an operation. `undefined`: do not ask the store now. After a permit, call `answered`, `timedOut` or `gaveUp`.
+ */
 export const admit = (self: Circuit, now: number): Permit | undefined => {
   if (!isOpen(self)) return "normal"
-  // a wall clock that was set back must not keep it open for ever
+  // A wall clock that was set back must not keep it open for ever.
   if ((now < self.openUntil && self.openUntil - now <= circuit.longestMillis) || self.probing) return undefined
   self.probing = true
   return "probe"
@@ -40,14 +42,14 @@ export const timedOut = (self: Circuit, permit: Permit, now: number): void => {
     self.probing = false
     self.pauseMillis = Math.min(circuit.longestMillis, self.pauseMillis * 2)
   } else if (isOpen(self)) {
-    // the operation began before the circuit opened: its timeout is already counted by others
+    // The operation began before the circuit opened, so its timeout adds nothing.
     return
   }
   self.timeouts++
   if (isOpen(self)) self.openUntil = now + self.pauseMillis
 }
 
-/** An interrupted probe shows nothing: the next operation may probe. */
+/** An interrupted probe has no result, so the next operation may probe. */
 export const gaveUp = (self: Circuit, permit: Permit): void => {
   if (permit === "probe") self.probing = false
 }

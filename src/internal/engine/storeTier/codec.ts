@@ -16,7 +16,9 @@ import type { Codecs, Fault, StoreTier } from "./storeTier.ts"
 
 type AnyCodec = Schema.Codec<unknown, unknown, any, any>
 
-/** The codecs of a key, compiled once a class. Throws a `CacheConfigError` for a schema that the serializer refuses. */
+/**
+ * The codecs of a key, compiled once per class. Throws a `CacheConfigError` for a schema that the serializer refuses.
+ */
 export const codecsOf = (tier: StoreTier, key: Key): Codecs => {
   const info = infoOf(key)
   if (info === undefined) return tier.plain
@@ -30,7 +32,7 @@ export const codecsOf = (tier: StoreTier, key: Key): Codecs => {
   return codecs
 }
 
-/** The codec of a stored entry; `undefined` where another serializer wrote it. */
+/** The codec of a stored entry. `undefined` if another serializer wrote it. */
 export const codecFor = (codecs: Codecs, stored: Stored): Codec<unknown, any> | undefined => {
   const codec = stored.meta.outcome === "success" ? codecs.success : codecs.failure
   return codec?.id === stored.meta.serializer ? codec : undefined
@@ -40,16 +42,18 @@ interface Revived {
   readonly key: Key
   readonly id: string
   readonly stored: Stored
-  /** what its codec has decoded: a value, or the error of a failure */
+  /** The decoded value, or the decoded error of a failure. */
   readonly exit: Exit.Success<unknown, any>
   readonly bornAt: number
   readonly softened: boolean
 }
 
-/** Whose constant the lifetime of a stored entry is: nobody's here, so the first reader's may limit it. */
+/**
+ * The `constant` of a stored entry's lifetime. Matches no strategy here, so the first reader's constant may limit it.
+ */
 const fromStore = Symbol("fromStore")
 
-/** The entry in memory that a stored one becomes. */
+/** Makes the entry in memory from a stored one. */
 export const revive = (tier: StoreTier, { bornAt, exit, id, key, softened, stored: { meta } }: Revived): Entry => {
   const entry = new Entry({
     id,
@@ -66,7 +70,7 @@ export const revive = (tier: StoreTier, { bornAt, exit, id, key, softened, store
     counters: countersOf(tier.front, key)
   })
   if (tier.captures > 0 && meta.tags.length > 0) keepVersions(entry, meta.tags)
-  // the same write is in memory: its reads were counted there
+  // Memory holds the same write and has counted its reads.
   const inMemory = tier.front.memory.entries.get(id)
   if (inMemory?.writeId === meta.writeId) entry.reads = inMemory.reads
   return entry
@@ -74,7 +78,7 @@ export const revive = (tier: StoreTier, { bornAt, exit, id, key, softened, store
 
 export const none: ReadonlyArray<string> = []
 
-/** Those that were asked for last: entries that were read one after the other often share their tags. */
+/** The last lookup: entries read in succession often share their tags. */
 let named: { readonly tags: ReadonlyArray<TagVersion>; readonly names: ReadonlyArray<string> } = {
   tags: [],
   names: none
@@ -86,7 +90,7 @@ export const tagNames = (tags: ReadonlyArray<TagVersion>): ReadonlyArray<string>
   return named.names
 }
 
-/** As `codec.decode`; a codec that throws dies. */
+/** Like `codec.decode`, but turns an exception into a defect. */
 export const decodeNow = (
   codec: Codec<unknown, any>,
   payload: Uint8Array,
@@ -99,13 +103,13 @@ export const decodeNow = (
   }
 }
 
-/** How a failure is called in a log: not by its content, which may be private. */
+/** Names a failure in a log without its content, which may be private. */
 const tagOf = (failure: unknown): string => {
   const tag = typeof failure === "object" && failure !== null && "_tag" in failure ? failure._tag : undefined
   return typeof tag === "string" ? `"${tag}"` : `a ${typeof failure}`
 }
 
-/** Encodes an entry for the store; `undefined` for a failure without an error schema. */
+/** Encodes an entry for the store. `undefined` for a failure without an error schema. */
 export const encode = (
   tier: StoreTier,
   key: Key,
@@ -130,7 +134,7 @@ export const encode = (
       ? { payload: exit.value, meta: metaOf(entry, codec.id, tags) }
       : noteMisfit(tier, key, toFault(tier, exit.cause), outcome === "success" ? undefined : tagOf(value))
   const encoding = encodeNow(codec, value, id)
-  // most codecs answer at once
+  // Most codecs answer synchronously.
   return Exit.isExit(encoding)
     ? Exit.succeed(encoded(encoding as Exit.Exit<Uint8Array, unknown>))
     : Effect.map(Effect.exit(encoding), encoded)
@@ -139,7 +143,7 @@ export const encode = (
 const valueOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause)
 
-/** Warns about stored failures of a class without `error`: they load again after a restart. String keys declare none. */
+/** Warns about failures of a class without an error schema, which are not stored and load again after a restart. */
 const warnOfFailure = (tier: StoreTier, key: Key, { exit, id }: Entry): void => {
   const name = infoOf(key)?.name
   if (name === undefined) return
@@ -154,7 +158,7 @@ const warnOfFailure = (tier: StoreTier, key: Key, { exit, id }: Entry): void => 
   )
 }
 
-/** As `codec.encode`; a codec that throws dies. */
+/** Like `codec.encode`, but turns an exception into a defect. */
 const encodeNow = (
   codec: Codec<unknown, any>,
   value: unknown,

@@ -1,6 +1,6 @@
 /**
- * Look-ups beside commits. What a transaction writes is neither old nor new while the store is asked to commit it, so a
- * look-up of that waits for the answer, and a commit waits for the look-ups that came before it.
+ * Orders lookups and commits of transactions. During a commit, the entries it writes are neither old nor new: a lookup
+ * of them waits for the commit, and a commit waits for earlier lookups.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -21,11 +21,11 @@ const meets = (some: Concern, others: Concern): boolean => {
 
 interface Lookup<A, E, R> {
   readonly run: (hasWaited: boolean) => Effect.Effect<A, E, R>
-  /** where the commit takes longer than the look-up has */
+  /** The answer if the commit takes longer than the lookup's budget. */
   readonly late: (fault: StoreError) => Effect.Effect<A, E, R>
 }
 
-/** Runs a look-up in the store, after the commit under way if that concerns it. */
+/** Runs a lookup in the store, after a running commit that concerns its ids. */
 export const lookup = <A, E, R>(
   tier: StoreTier,
   budget: Budget,
@@ -37,7 +37,7 @@ export const lookup = <A, E, R>(
     Effect.sync(() => {
       const self = begin(ids)
       commits.lookups.add(self)
-      // in this step: a commit that begins after it waits for this look-up
+      // In the same step, so that a later commit waits for this lookup.
       return { self, current: commits.current }
     }),
     ({ current, self }) =>
@@ -57,8 +57,8 @@ export const lookup = <A, E, R>(
 }
 
 /**
- * Runs a commit of ids when the look-ups before it have ended; those that come later wait for it. A look-up that takes
- * longer than the store has time to answer is not waited for: its caller's codec may wait for this commit.
+ * Runs a commit after the lookups before it have ended. Later lookups wait for it. A lookup that exceeds the store's
+ * timeout is not waited for: its caller's codec may itself wait for this commit.
  */
 export const commit = <A, E, R>(
   tier: StoreTier,
@@ -69,7 +69,7 @@ export const commit = <A, E, R>(
   return Effect.acquireUseRelease(
     Effect.sync(() => {
       const self = commits.current = begin(ids)
-      // in this step: a look-up that begins after it waits for this commit
+      // In the same step, so that a later lookup waits for this commit.
       return { self, before: Array.from(commits.lookups).filter((lookup) => meets(lookup, self)) }
     }),
     ({ before }) => {
@@ -84,7 +84,7 @@ export const commit = <A, E, R>(
   )
 }
 
-/** Waits for the end of another one, within a budget. Answers whether it has ended. */
+/** Waits for another operation within a budget. Returns whether it has ended. */
 const awaited = ({ ended }: Concern, budget: Budget): Effect.Effect<boolean> =>
   Effect.flatMap(Clock.Clock, (clock) => {
     const startedAt = programMillis(clock)

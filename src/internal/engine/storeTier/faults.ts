@@ -1,4 +1,4 @@
-/** Faults of the store and the serializer: counted, emitted as events, and logged once an incident. */
+/** Counts faults of the store and the serializer, emits them as events, and logs them once per incident. */
 import * as Dependents from "#platform/engine/memory/dependents"
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
@@ -17,28 +17,25 @@ import { type Fault, Rejected, type StoreTier } from "./storeTier.ts"
 export const isFault = (answer: unknown): answer is Fault =>
   answer instanceof StoreError || answer instanceof SerializerError
 
-/**
- * Counts a fault, and logs the first one of an incident. Incidents that follow one another at once, as where a store is too
- * slow for some of what it is asked, are logged now and then.
- */
+/** Counts a fault, and logs the first of an incident. Rate-limits incidents in quick succession. */
 export const noteFault = (tier: StoreTier, operation: string, fault: StoreError, clock: Clock.Clock): StoreError => {
   const { failing, incident } = tier
   if (isOfCaller(operation, fault) || isKeptOut(fault)) return fault
   tier.front.stats.storeFailures++
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
-  // its caller gets the error, and all else goes on
+  // The caller gets the error, and nothing else is affected.
   if (fault.reason === "Timeout" && isListing(operation)) return fault
   const why = messageOf(fault.cause)
   const kept = keptInMemory(operation, fault)
   if (kept !== undefined) {
-    // the fault of one value: the store itself works
+    // The store works and only refuses this value.
     const what = why === undefined ? fault.message : `${fault.message} (${why})`
     Log.warnOnce(tier.front, fault.reason, `${what}; ${kept} stay in memory (logged once)`)
     return fault
   }
   failing.add(operation)
   const now = monotonicMillis(clock)
-  // what was away may be back, and refuse: that somebody has to mend
+  // A store that was away may be back and deny access, which needs an operator.
   const isNews = incident.isLogged
     ? fault.reason === "Denied" && incident.reason !== "Denied"
     : now - incident.loggedAt >= incidentMillis
@@ -55,20 +52,22 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
   return fault
 }
 
-/** No fault of the store: the caller gave a sum out of range, or what is no transaction there, and gets the error. */
+/** Whether the caller caused the fault, by a sum out of range or an unsupported transaction, and gets the error. */
 const isOfCaller = (operation: string, { reason }: StoreError): boolean =>
   reason === "OutOfRange" || operation === "transact" && (reason === "TooLarge" || reason === "Unsupported")
 
-/** Whether an operation takes longer the more there is: that it is late says nothing of the store. */
+/**
+ * Whether an operation's duration grows with the number of entries, so that its timeout says nothing about the store.
+ */
 export const isListing = (operation: string): boolean => listings.has(operation)
 
 const listings = new Set(["size", "scan", "scanCounters"])
 
-/** Whether a store that works has not taken a value. */
+/** Whether a working store has refused a value. */
 export const isRefusal = (operation: string, fault: Fault): boolean =>
   fault instanceof StoreError && (fault.reason === "Full" || keptInMemory(operation, fault) !== undefined)
 
-/** Which values stay in memory, because the store works and does not take them. */
+/** Describes the values that stay in memory because the store refuses them. `undefined` for other faults. */
 const keptInMemory = (operation: string, { reason }: StoreError): string | undefined => {
   if (reason === "TooLarge") return "values of that size"
   return reason === "Unsupported" && (operation === "commit" || operation === "set") ? "such values" : undefined
@@ -76,24 +75,24 @@ const keptInMemory = (operation: string, { reason }: StoreError): string | undef
 
 const advice = " (all requests of a read have `storeTimeout` together: raise it for a store that is slow)"
 
-/** What an adapter threw, by its message alone: drivers attach the command, and with it the value. */
+/** The message of an adapter's exception. Only the message: drivers attach the command, and with it the value. */
 export const messageOf = (thrown: unknown): string | undefined => {
   try {
     if (!(thrown instanceof Error)) return undefined
-    // a log names that by itself
+    // The logger adds this name itself.
     return thrown.name === "Error" ? thrown.message : `${thrown.name}: ${thrown.message}`
   } catch {
-    // an error of the user's, with getters that throw
+    // A user's error may have getters that throw.
     return undefined
   }
 }
 
-/** An operation has succeeded: the last failed one to do so ends the incident. */
+/** Notes a success. The success of the last failing operation ends the incident. */
 export const recovered = (tier: StoreTier, operation: string): void => {
   const { failing, incident, store } = tier
-  // operations on the servers that answer say nothing of the one that does not
+  // An answer of some servers says nothing about the one that does not answer.
   if (failing.size === 0) return
-  // what was made meanwhile of copies in memory may be of before a change that nobody has told
+  // Results derived from memory during the failure may predate a change that was not reported.
   const { memory: { dependents }, tagEpochs } = tier.front
   if (Dependents.has(dependents, unverified)) TagEpochs.invalidate(tagEpochs, [unverified])
   if (store.isWhole?.() === false) return
@@ -102,7 +101,7 @@ export const recovered = (tier: StoreTier, operation: string): void => {
   Log.info(tier.front, `The store "${store.name}" answers again`)
 }
 
-/** A stored entry is damaged: a miss, logged once, because where one is there are often more. */
+/** Reports a damaged stored entry as a miss. Logged once, because damage is rarely limited to one entry. */
 export const damaged = (tier: StoreTier, key: Key, id: string): undefined => {
   noteCorrupt(tier, "get")
   const message =
@@ -116,7 +115,7 @@ const noteCorrupt = (tier: StoreTier, operation: string): void => {
   emit(tier.front, { _tag: "StoreFailure", operation, reason: "Corrupt" })
 }
 
-/** The codec cannot decode a stored entry: a miss, logged. */
+/** Reports a stored entry that the codec cannot decode as a miss. */
 export const undecodable = (
   tier: StoreTier,
   key: Key,
@@ -137,13 +136,10 @@ export const undecodable = (
   return new Rejected(stored.meta.writeId)
 }
 
-/** The parts that differ between reasons with one cause: ids, places in values, counts. */
+/** Matches what varies between messages of one cause: ids, paths in values, counts. */
 const unlikeIn = /".*"|\[.*\]|\d+/g
 
-/**
- * Counts a fault of the serializer, and logs the first one of a key class, or of a cause where keys are strings: the next ones are alike.
- * `failure` is what a stored failure is called.
- */
+/** Counts a serializer fault, and logs the first of a key class, or of a cause. `failure` names a stored failure. */
 export const noteMisfit = (
   tier: StoreTier,
   key: Key,

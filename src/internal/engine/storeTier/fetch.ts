@@ -1,4 +1,4 @@
-/** Reads an entry from the store, and checks whether it may still be served. */
+/** Reads an entry from the store and checks whether it may still be served. */
 import * as Dependents from "#platform/engine/memory/dependents"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -25,12 +25,12 @@ import {
   type StoreTier
 } from "./storeTier.ts"
 
-/** Reads a synchronous store, in this step. */
+/** Reads a synchronous store in the current step. */
 export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fetched | typeof NeedsEffect => {
   const get = tier.store.getUnsafe!
   tier.front.tagEpochs.ensureTracking?.()
   if (Pending.isPending(tier.pending, id)) return undefined
-  // `fetch` decides whether this read may be the probe
+  // `fetch` decides whether this read may be the probe.
   if (Circuit.isOpen(tier.circuit)) return NeedsEffect
   let stored: Stored | undefined
   let validity: Validity = "valid"
@@ -44,7 +44,7 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fet
     const isCovered = areAmong(stored.meta.tags, tags)
     if (isCovered && knownVersions === undefined) KnownTagVersions.remember(tier, tags, answer.versions, now)
     validity = isCovered ? validityOf(tier, stored.meta, tags, knownVersions ?? answer.versions) : "gone"
-    // the entry has other tags, or the known versions do not prove it valid: ask with the entry's own tags
+    // The entry has other tags, or the known versions do not prove it valid: ask with the entry's own tags.
     if (!isCovered || (knownVersions !== undefined && validity !== "valid")) {
       tags = tagNames(stored.meta.tags)
       answer = get(id, tags)
@@ -53,7 +53,7 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fet
     }
     if (validity === "gone") return new Rejected(stored.meta.writeId)
   } catch {
-    // `fetch` asks again, and handles the fault
+    // `fetch` asks again and handles the fault.
     return NeedsEffect
   }
   if (tier.failing.size > 0) recovered(tier, "get")
@@ -73,13 +73,13 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fet
     : undecodable(tier, key, stored, exit.cause)
 }
 
-/** Whether the versions of all tags of an entry were asked for. */
+/** Whether the versions of all tags of an entry were requested. */
 export const areAmong = (own: ReadonlyArray<TagVersion>, asked: ReadonlyArray<string>): boolean => {
   for (let i = 0; i < own.length; i++) if (placeOf(asked, own[i]!.tag, i) < 0) return false
   return true
 }
 
-/** What the tags of an entry say: valid, stale by a soft invalidation, or gone. */
+/** The state of an entry by its tags: valid, stale after a soft invalidation, or gone. */
 type Validity = "valid" | "soft" | "gone"
 
 /** Compares an entry's tag versions with the store's `versions` of the `asked` tags, and with pending invalidations. */
@@ -103,7 +103,6 @@ export const validityOf = (
   return pendingMode ?? validity
 }
 
-/** Reads the store within the budget. */
 export const fetch = Effect.fnUntraced(function*(
   tier: StoreTier,
   budget: Budget,
@@ -113,13 +112,13 @@ export const fetch = Effect.fnUntraced(function*(
   if (isGone(tier.pending, id)) return undefined
   const found = yield* fetchWith(tier, budget, asked, tags)
   if (!(found instanceof OtherTags)) return found
-  // a change of what it derives from is noticed from here on
+  // From here on, changes of the entry's dependencies are noticed.
   hold?.(found.tags)
   const again = fetchWith(tier, budget, asked, found.tags) as Effect.Effect<Fetched | Fault, never, any>
   return yield* hold === undefined ? Dependents.during(tier.front.memory.dependents, found.tags, again) : again
 })
 
-/** The entry has other tags than those that the store was asked for. */
+/** The entry has tags other than those requested. */
 class OtherTags {
   readonly _tag = "OtherTags"
   readonly tags: ReadonlyArray<string>
@@ -128,20 +127,19 @@ class OtherTags {
   }
 }
 
-/** Asks with these tags. */
 const fetchWith = Effect.fnUntraced(function*(
   tier: StoreTier,
   budget: Budget,
   { id, key, tags: declared }: Asked,
   tags: ReadonlyArray<string>
 ): Effect.fn.Return<Fetched | Fault | OtherTags, never, any> {
-  // the epoch before asking: an invalidation during the request must end this entry
+  // The epoch before asking: an invalidation during the request must end this entry.
   const bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
   const answer = yield* ask(tier, budget, "get", tier.store.get(id, tags))
   if (answer instanceof StoreError) return answer
   const stored = answer.entry
   if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
-  // with its own tags the entry is asked for once
+  // Ask again only once, with the entry's own tags.
   if (tags === declared && !areAmong(stored.meta.tags, tags)) return new OtherTags(tagNames(stored.meta.tags))
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   return yield* reviveNow(tier, { key, id, stored, bornAt, now, tags, versions: answer.versions })
@@ -154,11 +152,11 @@ interface Reviving {
   readonly bornAt: number
   readonly now: number
   readonly tags: ReadonlyArray<string>
-  /** the versions of `tags`, as the store answered them */
+  /** The versions of `tags` in the store's answer. */
   readonly versions: ReadonlyArray<string | undefined>
 }
 
-/** Decodes a stored entry, where it may still be served. */
+/** Decodes a stored entry if it may still be served. */
 export const reviveNow = (tier: StoreTier, reviving: Reviving): Effect.Effect<Fetched, never, any> => {
   const checked = check(tier, reviving)
   if (checked instanceof Rejected) return Effect.succeed(checked)
@@ -169,7 +167,7 @@ export const reviveNow = (tier: StoreTier, reviving: Reviving): Effect.Effect<Fe
   )
 }
 
-/** As `reviveNow`, in this step. */
+/** Like `reviveNow`, in the current step. */
 export const reviveUnsafe = (tier: StoreTier, reviving: Reviving): Fetched | typeof NeedsEffect => {
   const checked = check(tier, reviving)
   if (checked instanceof Rejected) return checked
@@ -182,13 +180,13 @@ interface Checked {
   readonly softened: boolean
 }
 
-/** How a stored entry is decoded, unless it may not be served. */
+/** Selects the codec of a stored entry, or rejects it. */
 const check = (tier: StoreTier, { bornAt, key, now, stored, tags, versions }: Reviving): Checked | Rejected => {
   const { writeId } = stored.meta
   if (stored.meta.expiresAt <= now) return new Rejected(writeId)
   const names = tagNames(stored.meta.tags)
   const validity = validityOf(tier, stored.meta, tags, versions)
-  // a pending invalidation may have been acknowledged since the store was asked: then the epoch of the tag has moved
+  // A pending invalidation may have been acknowledged since the question. It has then moved the epoch of the tag.
   if (validity === "gone" || TagEpochs.changedSince(tier.front.tagEpochs, names, bornAt)) {
     return new Rejected(writeId, true)
   }

@@ -12,15 +12,15 @@ import { reviveNow, reviveUnsafe } from "./fetch.ts"
 import * as Pending from "./pendingInvalidations.ts"
 import { type Asked, type Budget, type Fault, type Fetched, NeedsEffect, type StoreTier } from "./storeTier.ts"
 
-/** An id that no entry has: `get` with it answers the versions of tags alone. */
+/** The id of no entry: `get` with it returns only the versions of tags. */
 export const noEntryId = "~"
 
-/** The tags of entries, each once. */
+/** The distinct tags of entries. */
 export const allTags = (entries: ReadonlyArray<Stored | undefined>): ReadonlyArray<string> => {
   const names = new Set<string>()
   let known: ReadonlyArray<TagVersion> | undefined
   for (const entry of entries) {
-    // most have the tags of the one before
+    // Most entries have the same tags as the one before.
     if (entry === undefined || entry.meta.tags === known) continue
     known = entry.meta.tags
     for (const { tag } of known) names.add(tag)
@@ -33,13 +33,13 @@ interface AskedMany extends Pick<Asked, "isGone"> {
   readonly ids: ReadonlyArray<string>
 }
 
-/** As `fetch`, for many: one request for all entries, and one for all their tags. */
+/** Like `fetch`, for many entries: one request for the entries, and one for all their tags. */
 export const fetchMany = Effect.fnUntraced(function*(
   tier: StoreTier,
   budget: Budget,
   { ids, isGone = Pending.isPending, keys }: AskedMany
 ): Effect.fn.Return<ReadonlyArray<Fetched | Fault>, never, any> {
-  // the epoch before asking: an invalidation during the request must end these entries
+  // The epoch before asking: an invalidation during the request must end these entries.
   const bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
   const asked = ids.filter((id) => !isGone(tier.pending, id))
   const answer = asked.length === 0 ? [] : yield* ask(tier, budget, "getMany", tier.store.getMany(asked))
@@ -55,7 +55,7 @@ export const fetchMany = Effect.fnUntraced(function*(
 interface Answered {
   readonly keys: ReadonlyArray<Key>
   readonly ids: ReadonlyArray<string>
-  /** the ids of which the store was asked for the entries, and what it has answered */
+  /** The ids requested from the store, and its answer. */
   readonly asked: ReadonlyArray<string>
   readonly answer: ReadonlyArray<Stored | undefined>
   readonly tags: ReadonlyArray<string>

@@ -1,4 +1,4 @@
-/** Known tag versions: read from the store since the last poll of its changes. */
+/** Tag versions read from the store since the last poll of its changes. */
 import * as BoundsDefaults from "../../defaults/bounds.ts"
 import * as ProcessesDefaults from "../../defaults/processes.ts"
 import type { KnownTagVersions, StoreTier } from "./storeTier.ts"
@@ -7,13 +7,11 @@ export const make = (): KnownTagVersions => ({ byTags: new Map(), epoch: 0 })
 
 export const forget = (self: KnownTagVersions): void => self.byTags.clear()
 
-// only while tracking: otherwise a change is not seen. Only a frozen array, which keys share: another one is never met
-// again
+// Only while tracking, which detects changes. Only for a frozen array, which the keys of a class share.
 const isUseful = ({ untracked, tracker, polledAt }: StoreTier, tags: ReadonlyArray<string>, now: number): boolean =>
   tracker !== undefined && !untracked && now >= polledAt && now - polledAt < ProcessesDefaults.polling.lateMillis &&
   Object.isFrozen(tags)
 
-/** The versions of the tags, where they are known. */
 export const versionsOf = (
   tier: StoreTier,
   tags: ReadonlyArray<string>,

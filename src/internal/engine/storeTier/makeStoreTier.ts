@@ -31,7 +31,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
   replay: undefined
 })
 
-/** Before a result is committed, so that no interruption loses it. */
+/** Notes a commit before it is sent, so that an interruption cannot lose it. */
 export const addUnanswered = ({ unanswered }: StoreTier, id: string): void => {
   unanswered.add(id)
   for (const oldest of unanswered) {

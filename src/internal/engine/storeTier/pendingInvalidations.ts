@@ -1,32 +1,30 @@
-/** Pending invalidations: those that the store has not acknowledged. */
+/** Invalidations that the store has not acknowledged. */
 import { pendingInvalidations } from "../../defaults/stores.ts"
 import { groupOf, groupTag, idOfTag, isInherited } from "../../store/markers/idTags.ts"
 import type { Mode } from "../memory/tagEpochs.ts"
 
 /**
  * Invalidations that the store has not acknowledged. An item is added before the store is asked and removed when the
- * store has acknowledged it, so no failure, timeout or interruption loses it. While it is there, reads of its id or tag
- * do not use the store.
+ * store has acknowledged it, so no failure, timeout or interruption loses it. Until then, reads of its id or tag do not
+ * use the store.
  */
 export interface PendingInvalidations {
   readonly ids: Map<string, Item>
   readonly tags: Map<string, Item>
-  /** a `clear` of the store is pending: the user's, or one in place of too many unsent items */
+  /** A pending `clear` of the store: the user's, or a replacement for too many unsent items. */
   all: Item | undefined
-  /** how many `clear`s were added; a write compares it, to see one that came meanwhile */
+  /** The number of `clear`s added. A write compares it to detect one in the meantime. */
   clears: number
-  /** the items that the replay sends: the store was asked about them in vain, and no newer ones replace them */
+  /** The items that the replay sends: asking the store has failed, and no newer item replaces them. */
   readonly unsent: Set<Item>
 }
 
-/**
- * One pending invalidation. A newer item of the same target replaces it: then an answer to the older one has no effect.
- */
+/** One pending invalidation. An answer to it has no effect once a newer item of the same target has replaced it. */
 export interface Item {
   readonly target: Target
-  /** for how many of its ids or tags no newer item replaces it; 0: an answer to it has no effect any more */
+  /** The number of its ids or tags that no newer item has taken over. At 0, an answer to it has no effect. */
   places: number
-  /** a write under way: the store has the entry of before it, or the new one, and a look-up may be given either */
+  /** A write in progress: the store has the previous entry or the new one, and a lookup may return either. */
   isWrite?: boolean
 }
 
@@ -67,7 +65,7 @@ export const add = (self: PendingInvalidations, target: Target): Item => {
   return item
 }
 
-/** Adds the item of a write. Over what the store has not removed, or may not have, it counts as a removal, too. */
+/** Adds the item of a write. It counts as a removal too if one of the id is pending or unacknowledged. */
 export const addWrite = (self: PendingInvalidations, id: string): Item => {
   const isWrite = self.ids.get(id)?.isWrite ?? !self.ids.has(id)
   return Object.assign(add(self, { _tag: "Id", id }), { isWrite })
@@ -75,7 +73,7 @@ export const addWrite = (self: PendingInvalidations, id: string): Item => {
 
 const put = (self: PendingInvalidations, items: Map<string, Item>, name: string, item: Item): void => {
   const old = items.get(name)
-  // a tag may be named twice
+  // A tag may be listed twice.
   if (old === item) return
   if (old !== undefined) displace(self, old)
   items.set(name, item)
@@ -87,7 +85,7 @@ const displace = (self: PendingInvalidations, item: Item): void => {
   if (item.places === 0) self.unsent.delete(item)
 }
 
-/** The target of an invalidation of tags. It is hard if a hard one of these tags is pending, which it replaces. */
+/** The target of an invalidation of tags. Hard if it replaces a pending hard invalidation of one of the tags. */
 export const tagsTarget = (
   self: PendingInvalidations,
   tags: ReadonlyArray<string>,
@@ -98,7 +96,7 @@ export const tagsTarget = (
   mode: pendingMode(self, tags) === "hard" ? "hard" : mode
 })
 
-/** The mode of the pending invalidations of these tags: hard if one of them is; `undefined` without any. */
+/** The mode of the pending invalidations of these tags: hard if any is, `undefined` if there are none. */
 export const pendingMode = (self: PendingInvalidations, tags: ReadonlyArray<string>): Mode | undefined => {
   if (!areTagsPending(self, tags)) return undefined
   if (areIdsPending(self, tags)) return "hard"
@@ -109,15 +107,14 @@ export const pendingMode = (self: PendingInvalidations, tags: ReadonlyArray<stri
   return isHard ? "hard" : "soft"
 }
 
-/** The store was asked about it in vain, or not at all, because a newer item replaces it. */
+/** Marks an item that the store has not acknowledged, or that was not sent because a newer one replaces it. */
 export const markUnsent = (self: PendingInvalidations, item: Item): void => {
   if (item.places > 0) self.unsent.add(item)
   if (item.target._tag === "Id") {
-    // nor does the store have what a newer write of it replaces
+    // The store may not have the write of the newer item either.
     for (const one of [item, self.ids.get(item.target.id)]) if (one !== undefined) one.isWrite = false
   }
-  // above the limit one `clear` replaces all. Items that the store is just being asked about do not count: many keys
-  // invalidated at once are no incident
+  // Above the limit, one `clear` replaces all unsent items. Items in flight do not count.
   if (self.unsent.size <= pendingInvalidations) return
   for (const one of pendingItems(self)) one.places = 0
   self.ids.clear()
@@ -142,7 +139,7 @@ export const acknowledge = (self: PendingInvalidations, item: Item): void => {
   self.unsent.delete(item)
 }
 
-/** Marks all items, because nobody asks the store any more: at close. */
+/** Marks all items at close, when the store is no longer asked. */
 export const markAllUnsent = (self: PendingInvalidations): void => {
   for (const item of pendingItems(self)) self.unsent.add(item)
 }
@@ -153,12 +150,12 @@ const pendingItems = (self: PendingInvalidations): ReadonlyArray<Item> => [
   ...self.all === undefined ? [] : [self.all]
 ]
 
-/** The items of an id and tags that the store was asked about in vain. */
+/** The unacknowledged items of an id and tags whose requests have failed. */
 export const unsentOf = (self: PendingInvalidations, id: string, tags: ReadonlyArray<string>): ReadonlyArray<Item> =>
   [self.all, self.ids.get(id), ...tags.map((tag) => self.tags.get(tag))]
     .filter((item) => item !== undefined && self.unsent.has(item)) as ReadonlyArray<Item>
 
-/** Whether the store was asked in vain to invalidate the id or one of the tags. */
+/** Whether an invalidation of the id or of one of the tags has failed. */
 export const isUnsent = (self: PendingInvalidations, id: string, tags: ReadonlyArray<string>): boolean =>
   self.unsent.size > 0 && unsentOf(self, id, tags).length > 0
 
@@ -166,11 +163,11 @@ export const isUnsent = (self: PendingInvalidations, id: string, tags: ReadonlyA
 export const isPending = (self: PendingInvalidations, id: string): boolean =>
   self.all !== undefined || (self.ids.size > 0 && self.ids.has(id))
 
-/** As `isPending`, for a look-up, which may be given what a write under way replaces. */
+/** Like `isPending`, for a lookup, which may return an entry that a write in progress replaces. */
 export const isGone = (self: PendingInvalidations, id: string): boolean =>
   isPending(self, id) && (self.all !== undefined || self.ids.get(id)!.isWrite !== true)
 
-/** Whether an invalidation of one of the tags is pending, or of an id that one of them stands for. */
+/** Whether an invalidation is pending of one of the tags, or of an id that one of them stands for. */
 export const areTagsPending = (self: PendingInvalidations, tags: ReadonlyArray<string>): boolean =>
   (self.tags.size > 0 && tags.some((tag) => self.tags.has(tag))) || areIdsPending(self, tags)
 

@@ -1,4 +1,4 @@
-/** Failure notes: after several failed leaders in a row, the processes that wait fail too, instead of all loading. */
+/** Failure notes: after several failed leaders in a row, waiting processes fail too instead of all loading. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -7,8 +7,8 @@ import { codecsOf } from "./codec.ts"
 import type { StoreTier } from "./storeTier.ts"
 
 /**
- * The failure note of a load's typed failure; `undefined` where the key has no error schema, or the failure does not
- * fit it. Without a note other processes load themselves.
+ * The failure note of a load's typed failure. `undefined` if it cannot be encoded: other processes then load
+ * themselves.
  */
 export const encode = (
   tier: StoreTier,
@@ -26,11 +26,11 @@ export const encode = (
       return note
     }
   )
-  // around all of it: a codec of the user's may answer what is no payload, and the lease is released all the same
+  // Covers everything: even if a user's codec returns an invalid payload, the lease is released.
   return Effect.catchCause(note, () => Effect.undefined)
 }
 
-/** The failure in a note; `undefined` where it cannot be decoded. */
+/** The failure in a note. `undefined` if it cannot be decoded. */
 export const decode = (
   tier: StoreTier,
   key: Key,

@@ -1,11 +1,11 @@
-/** Faults on their way to the boundary of `CachePolicy.strict`. */
+/** Carries faults to the boundary of `CachePolicy.strict`. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { Fault } from "./storeTier.ts"
 
 /**
- * A fault on its way from a read under `CachePolicy.strict` to that boundary. It travels as a defect: the types in
- * between do not name it, so in the error channel it would meet handlers for the program's own errors.
+ * A fault on its way from a read under `CachePolicy.strict` to its boundary. Travels as a defect: the types in between
+ * do not include it, and in the error channel it would reach handlers for the program's own errors.
  */
 export class StrictFault {
   readonly fault: Fault
@@ -16,7 +16,7 @@ export class StrictFault {
 
 export const strictly = (fault: Fault): Effect.Effect<never> => Effect.die(new StrictFault(fault))
 
-/** The boundary: the defect becomes a typed failure. */
+/** Turns the defect into a typed failure at the boundary. */
 export const surfacing = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Fault, R> =>
   Effect.catchCause(self, (cause): Effect.Effect<never, E | Fault> => {
     for (const reason of cause.reasons) {

@@ -1,7 +1,7 @@
 /**
- * A store whose answers are checked, so that nothing dies of a wrong adapter. What it throws, and what is no effect or
- * stream, becomes a fault like any other; an answer that is not of its type becomes a `StoreError` with reason
- * `Corrupt`. What its effects die of is a fault too: see `ask`.
+ * Validates the answers of a store, so that a faulty adapter causes no defects. An exception, or a result that is no
+ * effect or stream, becomes a fault like any other. An answer of the wrong type becomes a `StoreError` with reason
+ * `Corrupt`. Defects of its effects are handled in `ask`.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -32,13 +32,13 @@ export const validateAnswers = (store: Store): Store => {
     Effect.flatMapEager(
       Effect.suspend(() => {
         const asked = effect()
-        // a fiber that runs what is no effect ends at once, and no handler of it runs
+        // A fiber that evaluates a value that is no effect ends at once and runs no handler.
         return Effect.isEffect(asked) ? asked : Effect.fail(corrupt(operation))
       }),
       (answer) => isAnswer(answer) ? Effect.succeed(answer) : Effect.fail(corrupt(operation))
     )
 
-  // in the first pull: what the stream does when it is opened counts as a part of that
+  // In the first pull, so that opening the stream is covered as well.
   const follow = <A>(
     operation: string,
     stream: () => Stream.Stream<A, StoreError>,
@@ -71,7 +71,7 @@ export const validateAnswers = (store: Store): Store => {
         const now = store.workedMillis!()
         if (now > worked) worked = now
       } catch {
-        // a bug of the store: it has not worked meanwhile
+        // A bug of the store: the time counts as not worked.
       }
       return worked
     }),
@@ -163,7 +163,7 @@ const isAcquired = ({ join }: Pick<AcquireOptions, "join">) => (acquired: Acquir
     case "Granted":
       return isGranted(acquired)
     case "Wait":
-      // who joins never waits: it would be asked again for ever
+      // A joining request never waits, or it would be repeated for ever.
       return join !== true && isNumber(acquired.leftMillis) && acquired.leftMillis >= 0
     default:
       return false

@@ -1,6 +1,6 @@
 /**
- * A consumer of a cached stream. It reads the log of a run, or the pages that a manifest names; beside that the read of
- * the manifest goes on as any read does: it joins the flight, keeps it running, and is answered at its end.
+ * A consumer of a cached stream. Reads the log of a run, or the pages that a manifest names. The read of the manifest
+ * runs alongside like any read: it joins the flight, keeps it running, and is answered at its end.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -28,14 +28,13 @@ import * as RunLog from "./runLog.ts"
 
 type Chunk = ReadonlyArray<unknown>
 
-/** A replay: the pages of a manifest, one after the other. */
+/** A replay of the pages of a manifest. */
 interface Replay {
   readonly manifest: Manifest
-  /** all pages, where they are in memory */
+  /** All pages, if they are in memory. */
   readonly decoded: ReadonlyArray<Chunk> | undefined
-  /** the failure with which the stream has ended */
   readonly failed: FailedStream | undefined
-  /** those that have been read, while they are few */
+  /** The pages read so far, while they are few. */
   collected: Array<Chunk> | undefined
 }
 
@@ -45,39 +44,36 @@ interface Consumer {
   readonly id: string
   readonly scope: Scope.Scope
   channel: Channel | undefined
-  /** what it waits with for the log of its flight */
+  /** Receives the log of the flight it waits for. */
   attach: ((log: RunLog.RunLog) => void) | undefined
   log: RunLog.RunLog | undefined
   cursor: RunLog.Cursor | undefined
   replay: Replay | undefined
-  /** the read of the manifest */
   reading: Fiber.Fiber<unknown, unknown> | undefined
-  /** it reads on what it has begun, while its read was to begin anew: it ends with the log */
+  /** Finishes the log it has begun although its read was to start over. */
   isAlone: boolean
-  /** the answer to the read of the manifest */
   answer: Exit.Exit<unknown, unknown> | undefined
   wake: (() => void) | undefined
-  /** moves whenever it is woken */
+  /** Incremented by every wake-up. */
   wakes: number
-  /** it has got elements */
+  /** Whether it has received elements. */
   hasBegun: boolean
-  /** the pages of a store that are being read before it needs them, by their numbers */
+  /** The pages being read ahead from a store, by number. */
   readonly ahead: Map<number, Fiber.Fiber<Pages.ReadPage | undefined>>
-  /** the pages of a replay that it has read, and their digest */
+  /** The number of pages of a replay read so far, and their digest. */
   pages: number
   digest: number
   elements: number
-  /** the run of which it could not read a page */
+  /** The run with a page that could not be read. */
   lost: string | undefined
-  /** a page was lost: a run has to begin with what it has got */
+  /** A page was lost: a new run has to begin with the elements already delivered. */
   skips: boolean
-  /** where it goes on behind that; `undefined`: at the next page */
+  /** The position to continue from after skipping. `undefined`: the next page. */
   goesOnAt: { readonly page: number; readonly offset: number } | undefined
-  /** its run is of it alone */
+  /** Whether it has a run of its own. */
   isAside: boolean
 }
 
-/** The elements of a stream: stored ones, or those of a run. */
 export const consume = (engine: Engine, streaming: Streaming): Stream.Stream<unknown, unknown, any> =>
   Stream.unwrap(Effect.withFiber((fiber) => {
     const { policy, within } = readContextOf(engine, fiber)
@@ -129,10 +125,10 @@ const requestOf = (self: Consumer): StreamRequest =>
   makeRequest(self.engine, self.streaming, { load, settled, onFollow: (channel) => follow(self, channel) })
 
 // ---------------------------------------------------------------------------------------------------------------------
-// the read of the manifest
+// The read of the manifest
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Runs the read beside the consumer, until it is answered, or the consumer leaves. */
+/** Runs the read alongside the consumer until it is answered or the consumer leaves. */
 const start = (self: Consumer, answer: Effect.Effect<unknown, unknown, any>): Effect.Effect<void, never, any> =>
   Effect.flatMap(Scope.addFinalizer(self.scope, Effect.sync(() => leave(self))), () =>
     Effect.map(
@@ -147,23 +143,23 @@ const start = (self: Consumer, answer: Effect.Effect<unknown, unknown, any>): Ef
       }
     ))
 
-/** It waits for a flight: its log, as soon as there is one. */
+/** Waits for a flight, and attaches to its log once there is one. */
 const follow = (self: Consumer, channel: Channel | undefined): void => {
-  // what it has begun to read it reads to its end
+  // Finish the log it has begun to read.
   if (self.log !== undefined && self.hasBegun && !self.skips) return goOnAlone(self)
   leave(self)
-  // an effect under the same key
+  // The flight is of an effect with the same key.
   if (channel === undefined) return
   self.channel = channel
   if (channel.log !== undefined && channel.log.end === undefined) attach(self, channel.log)
   else channel.followers.add(self.attach ??= (log) => attach(self, log))
 }
 
-/** A tag was invalidated since it has joined: it need not wait for the run that begins for it now. */
+/** Continues with its log alone: a tag was invalidated since it joined, so its read would wait for a new run. */
 const goOnAlone = (self: Consumer): void => {
   const { reading } = self
   self.isAlone = true
-  // in a step of its own: it is just about to wait
+  // In a separate step, because the reading fiber is about to wait.
   if (reading !== undefined) {
     Effect.runForkWith(self.engine.context)(Effect.andThen(Effect.yieldNow, Fiber.interrupt(reading)))
   }
@@ -212,7 +208,7 @@ const wake = (self: Consumer): void => {
   wake?.()
 }
 
-/** How much has happened that a consumer may wait for. */
+/** Counts the events a consumer may wait for. */
 const happened = ({ log, wakes }: Consumer): number => wakes + (log === undefined ? 0 : log.wakes)
 
 /** Waits for elements, the log, or the answer. */
@@ -220,7 +216,7 @@ const waiting = (self: Consumer): Effect.Effect<Chunk, unknown, any> => {
   const seen = happened(self)
   return Effect.flatMap(
     Effect.callback<void>((resume) => {
-      // a yield may have passed since it was decided to wait
+      // A yield may have passed since the decision to wait.
       if (happened(self) !== seen) return resume(Effect.void)
       const { cursor, log } = self
       self.wake = () => {
@@ -238,7 +234,7 @@ const waiting = (self: Consumer): Effect.Effect<Chunk, unknown, any> => {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// its elements
+// Elements
 // ---------------------------------------------------------------------------------------------------------------------
 
 const next = (self: Consumer): Effect.Effect<Chunk, unknown, any> => {
@@ -247,7 +243,7 @@ const next = (self: Consumer): Effect.Effect<Chunk, unknown, any> => {
   return self.answer === undefined ? waiting(self) : nextOfAnswer(self, self.answer)
 }
 
-/** The read was answered without a run: with what is stored, or a failure. */
+/** Handles an answer without a run: a stored stream, or a failure. */
 const nextOfAnswer = (self: Consumer, answer: Exit.Exit<unknown, unknown>): Effect.Effect<Chunk, unknown, any> => {
   if (Exit.isFailure(answer)) {
     const error = Cause.squash(answer.cause)
@@ -258,17 +254,16 @@ const nextOfAnswer = (self: Consumer, answer: Exit.Exit<unknown, unknown>): Effe
   }
   const { value } = answer
   if (value instanceof Manifest) {
-    // one who has joined found it in the store
+    // Another reader of the flight found it in the store.
     if (value.run === self.lost) return readAgain(self, Policy.refreshing)
     return self.skips ? cut(self) : replay(self, value, undefined)
   }
-  // memory has the value of an effect with the same key
+  // Memory has the value of an effect with the same key.
   return again(self)
 }
 
 /**
- * It has got what no stream goes on from. What is stored is of no use where its page is lost: who comes next begins a run,
- * and is not cut like this one.
+ * Fails a consumer that cannot continue. Invalidates a stream with a lost page, so that the next consumer starts a run.
  */
 const cut = (self: Consumer, run = self.lost): Effect.Effect<never, StreamCut> => {
   const { engine, id } = self
@@ -287,7 +282,7 @@ const nextOfLog = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): E
   if (cursor.isLagging) return Effect.fail(new StreamLagged({ key: self.id }))
   const { end } = log
   if (!self.hasBegun) {
-    // the stale stream may take its place, whole
+    // The stale stream may replace it as a whole.
     const isFailed = end !== undefined && Exit.isFailure(end)
     if (answer === undefined && (isFailed || (cursor.wantsAll && log.isWhole))) return waiting(self)
     if (
@@ -312,10 +307,10 @@ const emit = (self: Consumer, chunk: Chunk): Effect.Effect<Chunk> => {
   return Effect.succeed(chunk)
 }
 
-/** A page of a run that memory has let go: the store has it. */
+/** Reads a page of a run that memory has dropped from the store. */
 const nextOfStore = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect.Effect<Chunk, unknown, any> =>
   Effect.flatMap(readPage(self, { run: log.run, page: cursor.page, end: RunLog.firstInMemory(log) }), (page) => {
-    // its read has begun anew meanwhile
+    // The read has started over in the meantime.
     if (self.log !== log) return next(self)
     const before = log.digests[cursor.page - 1] ?? 0
     if (page === undefined || Pages.digest(before, page.payload) !== log.digests[cursor.page]) {
@@ -327,8 +322,7 @@ const nextOfStore = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor):
   })
 
 /**
- * The store does not have a page of a run that goes on for others. The origin runs once more, for this consumer alone: it
- * must not wait for them, and what they read is stored.
+ * Runs the origin again for this consumer alone, after the store has lost a page of a run that continues for others.
  */
 const runAside = (
   self: Consumer,
@@ -357,16 +351,16 @@ const runAside = (
 interface Asked {
   readonly run: string
   readonly page: number
-  /** the pages from here on are not read ahead */
+  /** Read-ahead stops before this page. */
   readonly end: number
 }
 
-/** Reads a page, and the next ones beside what the consumer does with it: a replay is not one answer of the store after the other. */
+/** Reads a page, and the next ones while the consumer processes it, to avoid one round trip per page. */
 const readPage = (self: Consumer, { end, page, run }: Asked): Effect.Effect<Pages.ReadPage | undefined, never, any> => {
   const { ahead, engine: { storeTier: tier }, id, scope, streaming: { key } } = self
   if (tier === undefined) return Effect.undefined
   const read = (page: number) => Pages.read(tier, codecsOf(tier, key).success, pageId(run, page, id))
-  // there is nothing to wait for
+  // A synchronous store needs no read-ahead.
   if (tier.store.getUnsafe !== undefined) return read(page)
   const last = Math.min(end - 1, page + streams.pagesAhead)
   const begin = (next: number): Effect.Effect<void, never, any> =>
@@ -385,7 +379,7 @@ const readPage = (self: Consumer, { end, page, run }: Asked): Effect.Effect<Page
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// what is stored
+// Stored streams
 // ---------------------------------------------------------------------------------------------------------------------
 
 const replay = (
@@ -404,7 +398,7 @@ const nextOfReplay = (self: Consumer, replay: Replay): Effect.Effect<Chunk, unkn
   const { manifest, failed } = replay
   const page = self.pages
   if (page >= manifest.pages) {
-    // a store has answered with another page than was written
+    // The store has returned different pages than were written.
     if (replay.decoded === undefined && self.elements !== manifest.elements) return cut(self, manifest.run)
     if (replay.collected?.length === manifest.pages) manifest.decoded ??= replay.collected
     return failed === undefined ? Cause.done() : Exit.fail(failed.error)
@@ -419,7 +413,7 @@ const nextOfReplay = (self: Consumer, replay: Replay): Effect.Effect<Chunk, unkn
       self.lost = manifest.run
       const { engine: { storeTier: tier }, id } = self
       if (failed === undefined || page > 0 || tier === undefined) return again(self)
-      // the note of a failure in another process, which is not stored: there is nothing before it
+      // The failure of another process, which is not stored: no elements precede it.
       return Effect.flatMap(
         Pages.isNamed(tier, { id, run: manifest.run }),
         (isNamed) => isNamed === true ? again(self) : Exit.fail(failed.error)
@@ -433,7 +427,7 @@ const nextOfReplay = (self: Consumer, replay: Replay): Effect.Effect<Chunk, unkn
   })
 }
 
-/** A page is lost, or what memory has is no stream: the origin runs again, for all who ask, and what was read is skipped. */
+/** Reads again when a page is lost or memory holds no stream. Delivered elements are skipped. */
 const again = (self: Consumer): Effect.Effect<Chunk, unknown, any> => readAgain(self, loading)
 
 const readAgain = (
@@ -443,22 +437,22 @@ const readAgain = (
   Effect.suspend(() => {
     self.replay = undefined
     self.answer = undefined
-    // of the run that is lost
+    // They belong to the lost run.
     self.ahead.clear()
     self.skips = self.pages > 0
     const anew = Effect.updateService(requestOf(self), Policy.Current, change)
     return Effect.flatMap(start(self, anew), () => next(self))
   })
 
-/** A run that others have begun serves as well: it must not wait for them. */
+/** Skips memory and the store, but joins a run that another reader has started. */
 const loading = (policy: Policy.Policy): Policy.Policy => ({ ...policy, readsMemory: false, readsStore: false })
 
-/** Passes what was read of another run, if this one begins with the same. */
+/** Skips the elements already delivered, if this run begins with the same. */
 const skip = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect.Effect<Chunk, unknown, any> => {
   const digest = log.digests[self.pages - 1]
   if (digest === undefined) {
     if (log.end !== undefined) return cutOrFail(self, log.end)
-    // it is behind nobody, and waits for more
+    // It delays no other consumer and waits for more.
     cursor.page = Math.max(0, log.count - 1)
     cursor.offset = log.pages.get(cursor.page)?.elements.length ?? 0
     return waiting(self)
@@ -472,7 +466,7 @@ const skip = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect
   return next(self)
 }
 
-/** The run is over before it has come so far: it has failed, or has become another one. */
+/** The run has ended before the position to continue from: it has failed, or has become a different stream. */
 const cutOrFail = (self: Consumer, end: Exit.Exit<unknown, unknown>): Effect.Effect<never, unknown> => {
   if (Exit.isSuccess(end)) return cut(self)
   const { answer } = self

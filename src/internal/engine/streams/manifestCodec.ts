@@ -1,4 +1,4 @@
-/** Manifests as bytes. */
+/** Encodes manifests as bytes. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import { SerializerError } from "../../../CacheError.ts"
@@ -6,7 +6,7 @@ import type { Codec } from "../../../ports/serializer.ts"
 import { FailedStream, Manifest } from "../memory/manifest.ts"
 import type { Codecs } from "../storeTier/storeTier.ts"
 
-/** The number of the format: no serializer has it, so neither a stream nor a value is read as the other. */
+/** The number of the format. No serializer has it, so a stream and a value are never mistaken for each other. */
 const number = 4
 
 const write = ({ bytes, elements, pages, run }: Manifest): Uint8Array =>
@@ -39,7 +39,7 @@ const decoding = <A>(id: string, decode: () => A): Effect.Effect<A, SerializerEr
 
 const headBytes = 4
 
-/** A failure behind the manifest of what came before it. */
+/** Encodes a failure, preceded by the manifest of the elements before it. */
 const failureCodec = (failure: Codec<unknown, any>): Codec<unknown, any> => ({
   id: number,
   encode: (failed, id) => {
@@ -62,7 +62,7 @@ const failureCodec = (failure: Codec<unknown, any>): Codec<unknown, any> => ({
     )
 })
 
-/** The run that a stored entry names; `undefined`: it is no stream's. */
+/** The run named by a stored entry. `undefined` if it is not of a stream. */
 export const runOf = ({ meta, payload }: Stored): string | undefined => {
   if (meta.serializer !== number) return undefined
   try {
@@ -73,11 +73,11 @@ export const runOf = ({ meta, payload }: Stored): string | undefined => {
   }
 }
 
-/** Where the failure begins. */
+/** The offset of the failure. */
 const headOf = (bytes: Uint8Array): number =>
   headBytes + new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(0)
 
-/** The codecs of streams whose elements and failures have these. */
+/** The codecs of a manifest for streams with these codecs. */
 export const codecsOver = ({ failure }: Codecs): Codecs => ({
   success: {
     id: number,

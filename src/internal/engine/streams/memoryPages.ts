@@ -1,6 +1,6 @@
 /**
- * What becomes of the pages of a stream when its manifest leaves memory. Where there is no store, the pages of a large one
- * are entries of memory too: of use together only, so when one of them leaves, all do.
+ * Removes the pages of a stream with its manifest. Without a store, large pages are entries of memory and leave
+ * together.
  */
 import * as Exit from "effect/Exit"
 import type { RemovalCause } from "../../../CacheEvent.ts"
@@ -16,10 +16,10 @@ import type { RunLog } from "./runLog.ts"
 
 type Chunk = ReadonlyArray<unknown>
 
-/** The engines whose memory is looked after. */
+/** The engines with a removal listener. */
 const attended = new WeakSet<Engine>()
 
-/** Looks after the memory of an engine, from its first stream on. */
+/** Registers the removal listener of an engine, at its first stream. */
 export const attend = (engine: Engine): void => {
   if (attended.has(engine)) return
   attended.add(engine)
@@ -32,7 +32,7 @@ export const attend = (engine: Engine): void => {
   )
 }
 
-/** The manifest in an entry that has left, unless another entry of the same run has taken its place. */
+/** The manifest in a removed entry, unless another entry of the same run has replaced it. */
 const gone = ({ memory }: Engine, entry: Entry): Manifest | undefined => {
   const manifest = manifestIn(entry)
   const found = manifest && memory.entries.get(entry.id)
@@ -40,7 +40,7 @@ const gone = ({ memory }: Engine, entry: Entry): Manifest | undefined => {
 }
 
 const removeStored = (engine: Engine, tier: StoreTier, entry: Entry, cause: RemovalCause): void => {
-  // an entry that was evicted is still in the store
+  // An evicted entry is still in the store.
   if (cause === "evicted") return
   const manifest = gone(engine, entry)
   if (manifest?.isKept !== true) return
@@ -61,15 +61,15 @@ const leaveTogether = (engine: Engine, entry: Entry, cause: RemovalCause): void 
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// without a store
+// Without a store
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Puts the pages of a stream that was stored in memory, while its manifest is there. */
+/** Puts the pages of a stored stream in memory while its manifest is there. */
 export const keep = (engine: Engine, { id, pages, run }: RunLog, entry: Entry): void => {
   if (manifestIn(entry)?.decoded !== undefined) return
   const { memory } = engine
   for (const [number, { elements }] of pages) {
-    // it has given way, perhaps to the page before
+    // The manifest was evicted, perhaps by the page before.
     if (memory.entries.get(id) !== entry) return
     const page = pageId(run, number, id)
     Memory.put(memory, pageEntry(page, elements, entry), entry.createdAt)
@@ -77,7 +77,7 @@ export const keep = (engine: Engine, { id, pages, run }: RunLog, entry: Entry): 
   }
 }
 
-/** It ends with its manifest, whose deadlines may be moved. */
+/** The entry of a page. Without its own deadline: it leaves with its manifest, whose deadline may move. */
 const pageEntry = (id: string, elements: Chunk, { checkedAt, counters, createdAt }: Entry): Entry =>
   new Entry({
     id,
@@ -94,7 +94,7 @@ const pageEntry = (id: string, elements: Chunk, { checkedAt, counters, createdAt
     counters
   })
 
-/** The pages of a stream: all of them, so that none is lost while they are read. */
+/** The pages of a stream, all at once, so that none is evicted while they are read. */
 export const read = (engine: Engine, id: string, { pages, run }: Manifest): ReadonlyArray<Chunk> | undefined => {
   const found: Array<Chunk> = []
   for (let page = 0; page < pages; page++) {

@@ -1,4 +1,4 @@
-/** The pages of streams in the store: each element as its codec writes it, with its length before it. */
+/** The pages of streams in the store: encoded elements, each preceded by its length. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -19,7 +19,6 @@ import { runOf } from "./manifestCodec.ts"
 
 const lengthBytes = 4
 
-/** Elements that are encoded, one after the other. */
 export const join = (elements: ReadonlyArray<Uint8Array>): Uint8Array => {
   let size = 0
   for (const { length } of elements) size += lengthBytes + length
@@ -34,7 +33,7 @@ export const join = (elements: ReadonlyArray<Uint8Array>): Uint8Array => {
   return payload
 }
 
-/** A digest of what came before and these bytes: two halves of 26 bits, mixed as in MurmurHash3. */
+/** Extends a digest by these bytes. Two halves of 26 bits, mixed as in MurmurHash3. */
 export const digest = (before: number, payload: Uint8Array): number => {
   let a = before >>> 0
   let b = Math.floor(before / 2 ** 26) ^ 0x9e3779b9
@@ -47,7 +46,7 @@ export const digest = (before: number, payload: Uint8Array): number => {
   return (b >>> 6) * 2 ** 26 + (a >>> 6)
 }
 
-/** An operation on pages has the whole store budget: it is no step of a read. */
+/** Runs an operation on pages with a whole store budget, because it is not a step of a read. */
 const asked = <A>(tier: StoreTier, operation: string, effect: Parameters<typeof ask<A>>[3]) =>
   ask(tier, { leftMillis: tier.storeTimeoutMillis }, operation, effect)
 
@@ -59,7 +58,7 @@ interface Written {
   readonly expiresAt: number
 }
 
-/** Whether the store has taken a page. */
+/** Writes a page. Returns whether the store has accepted it. */
 export const write = (
   tier: StoreTier,
   { expiresAt, id, now, payload, serializer }: Written
@@ -80,13 +79,12 @@ export const write = (
   return Effect.map(asked(tier, "set", tier.store.set(id, stored)), (set) => set === true)
 }
 
-/** A page as it was read. */
 export interface ReadPage {
   readonly elements: ReadonlyArray<unknown>
   readonly payload: Uint8Array
 }
 
-/** A page of the store; `undefined` where it is lost, or cannot be read. */
+/** Reads a page of the store. `undefined` if it is lost or cannot be decoded. */
 export const read = Effect.fnUntraced(function*(
   tier: StoreTier,
   codec: Codec<unknown, any>,
@@ -113,11 +111,11 @@ export const read = Effect.fnUntraced(function*(
       turnBegan = monotonicMillis(clock)
     }
   }
-  // no page is written without an element
+  // No page is written without elements.
   return elements.length === 0 ? undefined : { elements, payload }
 })
 
-/** Removes the first pages of a run, in slices. What is not removed expires, or is swept. */
+/** Removes the first pages of a run, in slices. The rest expires or is swept. */
 const remove = (tier: StoreTier, { id, pages, run }: PagesOfRun): Effect.Effect<void> => {
   const slice = (from: number): Effect.Effect<void> => {
     if (from >= pages) return Effect.void
@@ -128,14 +126,12 @@ const remove = (tier: StoreTier, { id, pages, run }: PagesOfRun): Effect.Effect<
   return slice(0)
 }
 
-/** The pages of a run. */
 interface PagesOfRun {
   readonly id: string
   readonly run: string
   readonly pages: number
 }
 
-/** Removes pages behind who has stopped needing them. */
 export const removeBehind = (tier: StoreTier, of: PagesOfRun): void => {
   if (of.pages > 0) spawn(tier.background, tier.front.context, remove(tier, of))
 }
@@ -144,7 +140,7 @@ interface Replaced extends PagesOfRun {
   readonly at: number
 }
 
-/** Runs that are not served any more, the oldest first. */
+/** Runs that are no longer served, the oldest first. */
 interface AllReplaced {
   readonly runs: Map<string, Replaced>
   pages: number
@@ -153,11 +149,11 @@ interface AllReplaced {
 
 const replaced = new WeakMap<StoreTier, AllReplaced>()
 
-/** Removes the pages of a run that is not served any more, once its readers have had time, or others need the room. */
+/** Removes the pages of a run that is no longer served, after a delay for its readers or when there are too many. */
 export const removeReplaced = (tier: StoreTier, { id, pages, run }: PagesOfRun): void => {
   const known = replaced.get(tier) ?? { runs: new Map<string, Replaced>(), pages: 0, worker: undefined }
   replaced.set(tier, known)
-  // what is not remembered expires, or is swept
+  // Runs beyond the bound expire or are swept.
   if (pages === 0 || known.runs.has(run) || known.runs.size >= streams.replacedRuns) return
   known.runs.set(run, { id, pages, run, at: nowOf(tier) })
   known.pages += pages
@@ -170,7 +166,7 @@ export const removeReplaced = (tier: StoreTier, { id, pages, run }: PagesOfRun):
     }
     const left = oldest.at + streams.replacedMillis - nowOf(tier)
     if (left > 0 && known.pages <= streams.replacedPages) {
-      // less than a sleep can tell from nothing would be waited for in a circle; longer, and more may be there than fits
+      // A shorter sleep may be no sleep and become a busy loop. A longer one may let more pages pile up than fit.
       return Effect.flatMap(Effect.sleep(Math.min(Math.max(1, left), streams.replacedLookMillis)), () => removing)
     }
     known.runs.delete(oldest.run)
@@ -186,7 +182,7 @@ export const removeReplaced = (tier: StoreTier, { id, pages, run }: PagesOfRun):
 
 const nowOf = ({ front }: StoreTier): number => Context.get(front.context, Clock.Clock).currentTimeMillisUnsafe()
 
-/** Whether what the store has of an id names the pages of a run; `undefined`: it does not say. */
+/** Whether the stored entry of an id names a run. `undefined` if the store does not answer. */
 export const isNamed = (
   tier: StoreTier,
   { id, run }: Pick<PagesOfRun, "id" | "run">
@@ -199,14 +195,13 @@ export const isNamed = (
         : answer.entry !== undefined && answer.entry.meta.expiresAt > nowOf(tier) && runOf(answer.entry) === run
   )
 
-/** What is gone here may be stored all the same: another process has touched it. What nobody knows is swept. */
+/** Removes pages unless another process has touched the run and the store still names it. Otherwise the sweep does. */
 const removeUnlessNamed = (tier: StoreTier, of: PagesOfRun): Effect.Effect<void> =>
   Effect.flatMap(isNamed(tier, of), (isNamed) => isNamed === false ? remove(tier, of) : Effect.void)
 
-/** When the pages of a store were last swept. */
 const sweptAt = new WeakMap<StoreTier, number>()
 
-/** Sweeps the pages of a store, unless that was done a short time ago. */
+/** Sweeps the pages of a store unless it was done recently. */
 export const sweepIfDue = (tier: StoreTier, now: number): void => {
   const before = sweptAt.get(tier)
   if (before !== undefined && now - before < streams.maxRunMillis) return
@@ -218,10 +213,7 @@ export const sweepIfDue = (tier: StoreTier, now: number): void => {
   })
 }
 
-/**
- * Removes pages that no manifest names and that are older than any run: a process was killed before it has committed, or
- * the stream was invalidated.
- */
+/** Removes pages older than any run that no manifest names, after a crash before the commit or an invalidation. */
 const sweep = ({ store }: StoreTier, now: number): Effect.Effect<void> =>
   store.scan({ prefix: pagePrefix }).pipe(
     Stream.filter(({ meta }) => now - meta.createdAt > streams.maxRunMillis),
@@ -237,6 +229,6 @@ const sweep = ({ store }: StoreTier, now: number): Effect.Effect<void> =>
         if (orphans.length > 0) yield* store.removeMany(orphans)
       })
     ),
-    // what fails now is swept another time
+    // The next sweep retries a failure.
     Effect.ignore
   )

@@ -20,7 +20,6 @@ import type { StoreTier } from "../storeTier/storeTier.ts"
 import { codecsOver } from "./manifestCodec.ts"
 import type { RunLog } from "./runLog.ts"
 
-/** What `Cached.stream` was given, checked. */
 export interface Streaming {
   readonly key: Key
   readonly origin: Stream.Stream<unknown, unknown, any>
@@ -33,13 +32,13 @@ export interface Streaming {
   readonly emit: "atOnce" | "whenComplete"
 }
 
-/** What is known of a stream that has ended: the value that functions of the options see. */
+/** The summary of an ended stream: the value that functions of the options see. */
 export interface Ended {
   readonly elements: number
   readonly bytes: number
 }
 
-/** Where those who wait for a flight find its log, once it runs. */
+/** Publishes the log of a flight to its waiting consumers, once it runs. */
 export interface Channel {
   log: RunLog | undefined
   readonly followers: Set<(log: RunLog) => void>
@@ -53,14 +52,14 @@ export interface StreamRequest extends Request {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// the key
+// The key
 // ---------------------------------------------------------------------------------------------------------------------
 
 const none: ReadonlyArray<string> = []
 
 let strings: KeyInfo | undefined
 
-/** Of string keys: they have no class, and nothing is counted by one. Made when it is used: else its schemas are in every bundle. */
+/** The info of string keys, which have no class. Lazy, so that its schemas are not in every bundle. */
 const ofStrings = () =>
   strings ??= {
     name: undefined,
@@ -74,7 +73,7 @@ const ofStrings = () =>
 
 const ofClasses = new WeakMap<KeyInfo, KeyInfo>()
 
-/** As the class itself, but for what is stored. */
+/** The info of a class, except for its codecs. */
 const ofStreams = (info: KeyInfo): KeyInfo => {
   const known = ofClasses.get(info)
   if (known !== undefined) return known
@@ -87,7 +86,7 @@ const ofStreams = (info: KeyInfo): KeyInfo => {
   return made
 }
 
-/** The same id and tags, with the codecs of a manifest: an entry of another kind is not taken for one. */
+/** A key with the same id and tags and the codecs of a manifest, so that a value is not mistaken for a stream. */
 const keyOf = (tier: StoreTier | undefined, key: Key): Key => {
   const info = infoOf(key)
   const own = info === undefined ? ofStrings() : ofStreams(info)
@@ -98,10 +97,10 @@ const keyOf = (tier: StoreTier | undefined, key: Key): Key => {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// what functions of the options see
+// Arguments of the options' functions
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** A cause with the failures of the stream itself. */
+/** Unwraps the failures of the stream in a cause. */
 export const ownCause = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
   cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error instanceof FailedStream)
     ? Cause.map(cause, (error) => error instanceof FailedStream ? error.error : error)
@@ -119,7 +118,7 @@ const strategyOf = ({ key, maxTtlMillis, strategy }: Streaming, isKept: () => bo
     if (!isKept()) return "skip"
     const given = strategy.lifetime(endOf(exit), key)
     if (fixed || typeof given !== "object") return given
-    // its pages are written before: they live for so long
+    // The pages were written earlier with this limit on their lifetime.
     return { softTtl: Math.min(given.softTtl, maxTtlMillis), ttl: Math.min(given.ttl, maxTtlMillis) }
   }
   const { decide, jitter, name, retryAfter } = strategy
@@ -138,9 +137,9 @@ const optionsOf = ({ readDefaults }: Engine, { key, options }: Streaming): AnyRe
   return {
     ...options,
     lease: options.lease ?? false,
-    // what is stored is a manifest, whatever the layer says for values
+    // Stores a manifest, which must not be copied by the layer's `copy`.
     copy: (manifest: unknown) => manifest,
-    // a run takes as long as its consumers do
+    // A run takes as long as its consumers do.
     ...readDefaults.softTimeout === undefined ? {} : { softTimeout: Infinity },
     ...typeof tags === "function" ? { tags: (exit: Exit.Exit<unknown, unknown>) => tags(endOf(exit), key) } : {},
     ...fallbackWhen === undefined
@@ -149,12 +148,12 @@ const optionsOf = ({ readDefaults }: Engine, { key, options }: Streaming): AnyRe
   }
 }
 
-/** How long a page has to live that is written now, beside the time that its run may take. */
+/** The lifetime of a page written now, in addition to the duration of its run. */
 export const longestTtl = ({ maxTtlMillis, strategy }: Streaming): number =>
   constantOfStrategy(strategy)?.ttl ?? maxTtlMillis
 
 // ---------------------------------------------------------------------------------------------------------------------
-// the request
+// The request
 // ---------------------------------------------------------------------------------------------------------------------
 
 const StreamRequest = withPrototype<new() => StreamRequest>(
@@ -170,7 +169,7 @@ const StreamRequest = withPrototype<new() => StreamRequest>(
 interface Parts {
   readonly load: (request: StreamRequest) => Effect.Effect<unknown, unknown, any>
   readonly settled: (request: StreamRequest, flight: Flight) => void
-  /** the reader waits for a flight, whose log will be here */
+  /** Called when the reader waits for a flight, with the channel of its log. */
   readonly onFollow: (channel: Channel) => void
 }
 

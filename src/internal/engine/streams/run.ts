@@ -1,4 +1,4 @@
-/** The run of a stream: pulls its origin as consumers ask, and writes pages as they pass. The manifest comes last. */
+/** The run of a stream: pulls the origin on demand and writes pages as they fill. The manifest comes last. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -28,7 +28,7 @@ import { sizeOf } from "./sizeOf.ts"
 interface Writer {
   readonly tier: StoreTier
   readonly codec: Codec<unknown, any>
-  /** the pages are for the store, and not only to be compared with those of another run */
+  /** Whether pages are stored, and not only compared with those of another run. */
   readonly writes: boolean
 }
 
@@ -39,21 +39,19 @@ interface Run {
   readonly log: RunLog.RunLog
   readonly clock: Clock.Clock
   readonly startedAt: number
-  /** what writes the pages; `undefined`: there is no store */
+  /** Writes the pages. `undefined` without a store. */
   readonly writer: Writer | undefined
-  /** the encoded elements of the open page */
   encoded: Array<Uint8Array>
-  /** the run that this one replaces */
+  /** The run that this one replaces. */
   readonly former: Manifest | undefined
 }
 
 const runs = new WeakMap<RunLog.RunLog, Run>()
 
-/** The load of a stream's manifest. */
 export const load = (request: StreamRequest): Effect.Effect<unknown, unknown, any> =>
   Effect.withFiber((fiber) => run(request, fiber.getRef(Within)?.flight))
 
-/** A run for one consumer alone: nobody joins it, and it is not stored. */
+/** A run for a single consumer, neither joined nor stored. */
 export const loadAside = (request: StreamRequest): Effect.Effect<unknown, unknown, any> =>
   aside(Effect.scoped(Effect.provideService(run(request, undefined), Policy.Current, Policy.standard)))
 
@@ -87,7 +85,7 @@ const run = (request: StreamRequest, flight: Flight | undefined): Effect.Effect<
 
 const pulling = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<Manifest, unknown, any> {
   const { log, request: { streaming } } = run
-  // a consumer may leave before it asks for anything
+  // A consumer may leave before it asks for anything.
   yield* RunLog.demanded(log)
   const pull = yield* Stream.toPull(streaming.origin)
   while (true) {
@@ -143,10 +141,10 @@ const append = Effect.fnUntraced(function*(
   RunLog.wakeAll(log)
 })
 
-/** Whether pages are written, or somebody compares them with those of another run. */
+/** Whether pages are written, or compared with those of another run. */
 const isEncoded = (log: RunLog.RunLog, { writes }: Writer): boolean => (log.isWhole && writes) || log.comparing > 0
 
-/** An element as bytes; `undefined`: its codec does not take it, and the stream is not stored. */
+/** Encodes an element. `undefined` if its codec refuses it, and the stream is not stored. */
 const encode = (
   run: Run,
   codec: Codec<unknown, any>,
@@ -164,14 +162,14 @@ const encode = (
 const isTooLong = ({ clock, request: { streaming }, startedAt }: Run): boolean =>
   clock.currentTimeMillisUnsafe() - startedAt > streaming.maxRunMillis
 
-/** Closes the open page and writes it; past its limits the run is not stored. */
+/** Closes and writes the open page. Beyond the limits the run is not stored. */
 const closePage = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<void, never, any> {
   const { clock, encoded, log, request: { engine, streaming }, writer } = run
   const page = log.pages.get(log.count - 1)
   if (page === undefined || page.isClosed) return
   const now = clock.currentTimeMillisUnsafe()
   run.encoded = []
-  // one whose elements have not all been encoded ends what can be compared
+  // A page with unencoded elements ends the comparable prefix.
   const isComparable = encoded.length === page.elements.length && log.digests.length === log.count - 1
   if (writer !== undefined && isEncoded(log, writer) && isComparable) {
     const payload = Pages.join(encoded)
@@ -189,7 +187,7 @@ const closePage = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<void, 
   }
   page.isClosed = true
   const { maxBytes = maxBytesOf(engine) } = streaming
-  // what is not written stays in memory
+  // Unwritten pages stay in memory.
   const most = writer?.writes === false ? Math.min(maxBytes, streams.maxBytes) : maxBytes
   if (log.isWhole && (log.bytes > most || isTooLong(run))) breakUp(run)
   RunLog.trim(log)
@@ -200,13 +198,13 @@ const closePage = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<void, 
 const maxBytesOf = ({ storeTier: tier }: Engine): number =>
   tier?.store.maxSize === undefined ? streams.maxBytes : tier.store.maxSize * streams.shareOfMaxSize
 
-/** From here on nobody joins the run, and nothing of it is stored. */
+/** Stops new consumers from joining the run, and its result from being stored. */
 const breakUp = ({ engine, flight, log }: Run): void => {
   RunLog.breakUp(log)
   if (flight !== undefined && engine.flights.get(flight.id) === flight) detach(engine, flight.id)
 }
 
-/** What becomes of the pages of a run whose flight has ended. */
+/** Keeps or removes the pages of a run whose flight has ended. */
 export const settled = ({ channel: { log } }: StreamRequest, flight: Flight): void => {
   const run = log && runs.get(log)
   if (log === undefined || run === undefined || run.flight !== flight) return

@@ -1,8 +1,8 @@
 /**
- * The log of a run: its elements in pages, for consumers that read them at their own pace.
+ * The log of a run: its elements in pages, for consumers that read at their own pace.
  *
- * While the log is whole, every page is in the store, or in memory, until the run is over: nobody is held up. A log that
- * is not whole keeps a window of pages, and the run waits for who is behind it, for some time.
+ * While the log is whole, every page stays in the store or in memory until the run ends, and no consumer delays it.
+ * Otherwise the log keeps a window of pages, and the run waits a limited time for slow consumers.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -13,21 +13,21 @@ interface Page {
   readonly elements: Array<unknown>
   bytes: number
   isClosed: boolean
-  /** the store has it */
+  /** Whether the store has it. */
   isWritten: boolean
 }
 
-/** Where a consumer is. */
+/** The position of a consumer. */
 export interface Cursor {
   page: number
   offset: number
-  /** it waits for the end, so the run goes on without being asked for elements */
+  /** Waits for the end, so the run continues without demand for elements. */
   wantsAll: boolean
   readonly whenSlow: "fail" | "wait"
-  /** it was too slow: what it would read next is gone */
+  /** Too slow: the element it would read next is gone. */
   isLagging: boolean
   isWaiting: boolean
-  /** how long others have waited for it since it last had all there was */
+  /** How long others have waited for it since it last caught up. */
   heldUpMillis: number
   readonly wake: () => void
 }
@@ -36,24 +36,24 @@ export interface RunLog {
   readonly id: string
   readonly run: string
   readonly pages: Map<number, Page>
-  /** how many pages have begun */
+  /** The number of pages begun. */
   count: number
   elements: number
   bytes: number
-  /** of all pages up to each one that was encoded */
+  /** The digests of all pages up to each encoded one. */
   readonly digests: Array<number>
-  /** how many consumers compare them with what they have got of another run */
+  /** The number of consumers that compare digests with those of another run. */
   comparing: number
-  /** it can still be stored, and joined */
+  /** Whether it can still be stored and joined. */
   isWhole: boolean
-  /** the run is over */
+  /** Defined when the run is over. */
   end: Exit.Exit<unknown, unknown> | undefined
   readonly cursors: Set<Cursor>
-  /** how often all have been woken */
+  /** Incremented when all are woken. */
   wakes: number
-  /** wakes the run, which waits for a consumer */
+  /** Resumes the run, which waits for a consumer. */
   resumeRun: (() => void) | undefined
-  /** called once nobody reads it any more; set when its pages are not kept */
+  /** Called when the last reader leaves. Set if the pages are not kept. */
   dispose: (() => void) | undefined
 }
 
@@ -75,10 +75,10 @@ export const make = (id: string, run: string): RunLog => ({
 })
 
 // ---------------------------------------------------------------------------------------------------------------------
-// the run
+// The run
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** The page that is being filled; a new one where the last is closed. */
+/** The page being filled, or a new one if the last is closed. */
 export const openPage = (self: RunLog): Page => {
   const last = self.pages.get(self.count - 1)
   if (last !== undefined && !last.isClosed) return last
@@ -94,26 +94,27 @@ export const add = (self: RunLog, page: Page, element: unknown, bytes: number): 
   self.bytes += bytes
 }
 
-/** Wakes who waits for elements, or for the end. */
+/** Wakes consumers that wait for elements or for the end. */
 export const wakeAll = (self: RunLog): void => {
   self.wakes++
   for (const cursor of Array.from(self.cursors)) if (cursor.isWaiting) cursor.wake()
 }
 
-/** From here on it is neither stored nor joined. */
+/** Makes the log neither storable nor joinable. */
 export const breakUp = (self: RunLog): void => {
   self.isWhole = false
   trim(self)
   wakeAll(self)
 }
 
-/** The run is over. */
 export const finish = (self: RunLog, end: Exit.Exit<unknown, unknown>): void => {
   self.end = end
   wakeAll(self)
 }
 
-/** Lets go the pages that nobody needs here: those that the store has, but for the last ones, and those that all have read. */
+/**
+ * Drops pages not needed here: those in the store, except for the last ones, and those that all consumers have read.
+ */
 export const trim = (self: RunLog): void => {
   const needed = neededFrom(self)
   for (const [number, page] of self.pages) {
@@ -123,7 +124,7 @@ export const trim = (self: RunLog): void => {
   }
 }
 
-/** The first page that somebody has not read yet. */
+/** The first page that some consumer has not read. */
 const neededFrom = (self: RunLog): number => {
   let first = Infinity
   for (const { page } of self.cursors) first = Math.min(first, page)
@@ -137,7 +138,7 @@ const isWanted = (self: RunLog, except: ReadonlyArray<Cursor> = []): boolean => 
   return false
 }
 
-/** Ends when a consumer asks for more than there is. */
+/** Completes when a consumer asks for more than there is. */
 export const demanded = (self: RunLog): Effect.Effect<void> => until(self, () => isWanted(self))
 
 const isFull = (self: RunLog): boolean => {
@@ -145,17 +146,14 @@ const isFull = (self: RunLog): boolean => {
   return !self.isWhole && self.pages.size > streams.windowPages + 1
 }
 
-/**
- * Those that are the furthest behind and are not waited for, where another one waits for the run. None where one beside
- * them is waited for: without them the run could not go on either.
- */
+/** The consumers furthest behind, if all may be dropped and another consumer waits for the run. */
 const laggards = (self: RunLog): ReadonlyArray<Cursor> => {
   const first = neededFrom(self)
   const behind = Array.from(self.cursors).filter(({ page }) => page === first)
   return behind.every(({ whenSlow }) => whenSlow === "fail") && isWanted(self, behind) ? behind : []
 }
 
-/** Ends when there is room for another page. Who has held others up for too long gets no more. */
+/** Completes when there is room for another page. Drops consumers that have delayed others for too long. */
 export const hasRoom = (self: RunLog): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     if (!isFull(self)) return Effect.void
@@ -181,7 +179,7 @@ const lag = (self: RunLog, cursor: Cursor): void => {
   cursor.wake()
 }
 
-/** Ends when the condition holds; it is asked again whenever a consumer moves, waits or leaves. */
+/** Completes when the condition holds. Evaluated whenever a consumer moves, waits or leaves. */
 const until = (self: RunLog, condition: () => boolean): Effect.Effect<void> =>
   Effect.callback((resume) => {
     if (condition()) return resume(Effect.void)
@@ -196,7 +194,7 @@ const until = (self: RunLog, condition: () => boolean): Effect.Effect<void> =>
   })
 
 // ---------------------------------------------------------------------------------------------------------------------
-// consumers
+// Consumers
 // ---------------------------------------------------------------------------------------------------------------------
 
 export const join = (self: RunLog, cursor: Cursor): void => {
@@ -210,7 +208,7 @@ export const leave = (self: RunLog, cursor: Cursor): void => {
   disposeIfIdle(self)
 }
 
-/** Its pages are not kept: they are removed once nobody reads them. */
+/** Removes the pages, which are not kept, once no consumer reads them. */
 export const disposeWith = (self: RunLog, dispose: () => void): void => {
   self.dispose = dispose
   disposeIfIdle(self)
@@ -223,7 +221,7 @@ const disposeIfIdle = (self: RunLog): void => {
   dispose()
 }
 
-/** It has all there is, and waits for more. */
+/** Asks for more elements after reading all of them. */
 export const ask = (self: RunLog, cursor: Cursor): void => {
   cursor.isWaiting = true
   cursor.heldUpMillis = 0
@@ -231,9 +229,9 @@ export const ask = (self: RunLog, cursor: Cursor): void => {
 }
 
 /**
- * The next elements of a consumer, which moves behind them.
- * - `undefined`: there are none yet, or no more
- * - `"elsewhere"`: its page is in the store alone
+ * The next elements of a consumer. Moves its position behind them.
+ * - `undefined`: there are none yet, or no more.
+ * - `"elsewhere"`: its page is only in the store.
  */
 export const next = (self: RunLog, cursor: Cursor): ReadonlyArray<unknown> | "elsewhere" | undefined => {
   while (cursor.page < self.count) {
@@ -249,10 +247,9 @@ export const next = (self: RunLog, cursor: Cursor): ReadonlyArray<unknown> | "el
   return undefined
 }
 
-/** The first page that is not in the store alone. */
+/** The first page in memory. */
 export const firstInMemory = ({ count, pages }: RunLog): number => pages.keys().next().value ?? count
 
-/** It has read its page. */
 export const passPage = (self: RunLog, cursor: Cursor): void => {
   cursor.page++
   cursor.offset = 0

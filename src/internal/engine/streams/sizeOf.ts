@@ -1,4 +1,4 @@
-/** About how many bytes a value takes in memory, where no codec says it. */
+/** Estimates the bytes of a value in memory, for values without a codec. */
 import { previewedParts } from "../../defaults/bounds.ts"
 
 const ofObject = 32
@@ -9,7 +9,7 @@ export const sizeOf = (root: unknown): number => {
   let size = 0
   const seen = new Set<object>()
   const waiting: Array<unknown> = [root]
-  // of a larger value its first parts tell enough, each of which counts
+  // The first parts of a large value are representative.
   for (let parts = 0; waiting.length > 0 && parts < previewedParts; parts++) {
     const value = waiting.pop()
     if (typeof value === "string") size += 16 + 2 * value.length
@@ -23,7 +23,7 @@ export const sizeOf = (root: unknown): number => {
   return size
 }
 
-/** Adds the parts of an object; the size of those that are not looked at. */
+/** Adds the parts of an object. Returns the size of those not visited. */
 const partsOf = (value: object, waiting: Array<unknown>): number => {
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length && i < previewedParts; i++) waiting.push(value[i])
@@ -35,7 +35,7 @@ const partsOf = (value: object, waiting: Array<unknown>): number => {
       waiting.push(Object.getOwnPropertyDescriptor(value, name)?.value)
     }
   } catch {
-    // a proxy of the user's: nobody knows what it is
+    // A user's proxy may throw.
   }
   return 0
 }

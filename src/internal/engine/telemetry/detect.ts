@@ -1,19 +1,18 @@
-/** Detectors: they collect how single reads were answered. */
+/** Detectors: collect how individual reads are answered. */
 import { dependsOnOf } from "#platform/store/markers/dependsOn"
 import type * as Exit from "effect/Exit"
 import type { Timing } from "../../../CacheEntry.ts"
 import type { Detected, DetectedValue, Source } from "../../../CacheEvent.ts"
 
-/** Collects how reads are answered; the outer detectors collect them too. */
+/** Collects how reads are answered, also for the outer detectors. */
 export interface Detector {
-  /** `undefined` once its scope has ended: a fiber that was forked inside may go on reading for ever */
+  /** `undefined` once its scope has ended, because a fiber forked inside may continue to read. */
   found: Array<Detected> | undefined
-  /** it collects the answers too: its items are `DetectedValue`s */
+  /** Also collects the values: its items are `DetectedValue`s. */
   readonly values: boolean
   readonly outer: Detector | undefined
 }
 
-/** Adds an answer to a detector and its outer ones. */
 export const detect = (
   first: Detector | undefined,
   id: string,

@@ -10,7 +10,7 @@ import type { Telemetry } from "./telemetry.ts"
 type Some = ReadonlyArray<unknown>
 type Listener<Told extends Some> = (...told: Told) => void
 
-/** A listener that unsubscribes itself when it throws, which is counted and logged: it must not disturb the cache. */
+/** Wraps a listener so that it cannot disturb the cache: an exception unsubscribes it, and is counted and logged. */
 export const isolated =
   <Told extends Some>(self: Telemetry, listener: Listener<Told>, unsubscribe: () => void): Listener<Told> =>
   (...told) => {
@@ -32,7 +32,7 @@ export const without = <A>(list: ReadonlyArray<A> | undefined, item: A): Readonl
 
 type OfId = Extract<CacheEvent, { readonly keyClass: unknown }>
 
-/** Emits an event about one id, and no value of it. */
+/** Emits an event about one id without its value. */
 export const emitOf = <E extends Exclude<OfId, { readonly _tag: Valued }>>(
   self: Telemetry,
   key: Key,
@@ -42,13 +42,13 @@ export const emitOf = <E extends Exclude<OfId, { readonly _tag: Valued }>>(
   if (self.listeners.events !== undefined) emit(self, { ...event, id, keyClass: infoOf(key)?.name } as never)
 }
 
-/** What an event with a value is about: an entry, or a flight that has ended. */
+/** The subject of an event with a value: an entry, or an ended flight. */
 interface Answer {
   readonly id: string
   readonly exit?: Exit.Exit<unknown, unknown> | undefined
 }
 
-/** As `emitOf`, of an event that is about a value. */
+/** Like `emitOf`, for an event about a value. */
 export const emitValue = <E extends Extract<OfId, { readonly _tag: Valued }>>(
   self: Telemetry,
   key: Key,
@@ -58,29 +58,27 @@ export const emitValue = <E extends Extract<OfId, { readonly _tag: Valued }>>(
   if (self.listeners.events !== undefined) emit(self, { ...event, id, keyClass: infoOf(key)?.name } as never, exit)
 }
 
-/** As `emitValue`, for the most frequent event: without a copy, and without any object where there is no listener. */
+/** Like `emitValue`, for the most frequent event: without a copy, and without an allocation if there is no listener. */
 export const emitHit = (self: Telemetry, key: Key, { exit, id }: Answer, source: "memory" | "store"): void => {
   if (self.listeners.events !== undefined) emit(self, { _tag: "Hit", source, id, keyClass: infoOf(key)?.name }, exit)
 }
 
-/** Emits an event to all listeners. */
 export const emit = (self: Telemetry, event: CacheEvent, exit?: Exit.Exit<unknown, unknown>): void => {
-  // a listener that is added or removed meanwhile makes a new list
+  // Adding or removing a listener makes a new list.
   const listeners = self.listeners.events
   if (listeners === undefined) return
   for (let i = 0; i < listeners.length; i++) listeners[i]!(event, exit)
 }
 
-// constants: a popular key that loads is missed, and joined, thousands of times
+// Constants, because a popular key is missed and joined thousands of times while it loads.
 const miss = { _tag: "Miss" } as const
 export const joined = { _tag: "Joined" } as const
 
-/** Counts and emits a miss. */
 export const noteMiss = (self: Telemetry, key: Key, id: string): void => {
   countersOf(self, key).misses++
   emitOf(self, key, id, miss)
 }
 
-/** How a load ended, as the `Load` event names it. */
+/** The outcome of a load in the `Load` event. */
 export const outcomeOf = (exit: Exit.Exit<unknown, unknown>): "success" | "failure" | "interrupted" =>
   Exit.isSuccess(exit) ? "success" : Exit.hasInterrupts(exit) ? "interrupted" : "failure"

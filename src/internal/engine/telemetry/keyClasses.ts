@@ -1,9 +1,9 @@
 /**
- * The key classes that a cache has met. Two of them with the same ids share their entries, which nobody wants: one reads
- * what the other has stored, with other services or another meaning.
+ * Detects two key classes with the same ids in one cache. They would share entries by mistake, and one would read what
+ * the other has stored, with different services or another meaning.
  *
- * Of a hot reload there are two as well, and the newer one takes the place of the older, for good. So two that may be one
- * definition, evaluated again, are two only if the older one is used again.
+ * A hot reload evaluates the definition of a class again, and the newer class replaces the older for good. Two classes
+ * that may be one definition are therefore reported only if the older one is used again.
  */
 import { mayBeOne, siteOf, textOf } from "#platform/key/site"
 import { keyClasses } from "../../defaults/bounds.ts"
@@ -18,19 +18,19 @@ export const make = (): KeyClasses => ({ mark: ++marks, byPrefix: new Map() })
 
 const unknown = 0
 
-/** Notes that a key of its class is used in this cache. One comparison, but for the first key of a class. */
+/** Notes the use of a key's class in this cache. A single comparison, except for the first key of a class. */
 export const meet = (self: Telemetry, key: Key): void => {
   const info = infoOf(key)
   if (info !== undefined && info.metBy !== self.keyClasses.mark) meetClass(self, info)
 }
 
-/** As `meet`, of a class that another cache, or none, has met last. */
+/** Like `meet`, for a class last used in another cache or in none. */
 export const meetClass = (self: Telemetry, met: KeyInfo): void => {
   const { byPrefix, mark } = self.keyClasses
   met.metBy = mark
   const info = met.of ?? met
   info.metBy = mark
-  // of a stream under a string key
+  // The class of streams under string keys.
   if (info.name === undefined) return
   const prefix = info.prefix()
   const known = byPrefix.get(prefix)
@@ -48,7 +48,7 @@ export const meetClass = (self: Telemetry, met: KeyInfo): void => {
       )
     }
     former.add(before)
-    // so that it is noticed when it is used again
+    // So that another use of it is noticed.
     before.metBy = unknown
   }
   byPrefix.delete(prefix)

@@ -1,23 +1,22 @@
-/** Logs of the engine, annotated with the key they are about. */
+/** Logs of the engine, annotated with their key. */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { onceWarnings } from "../../defaults/bounds.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import type { Telemetry } from "./telemetry.ts"
 
-/** An id and its key. */
 export interface About {
   readonly id: string
   readonly key: Key
 }
 
-/** What a log is about, and why it came to it. */
+/** The subject of a log and its cause. */
 interface Details {
   readonly about?: About
   readonly cause?: Cause.Cause<unknown>
 }
 
-/** The annotations of logs about an id: of the engine's, and of those inside a load. */
+/** The annotations of logs about an id, by the engine or inside a load. */
 export const annotationsOf = ({ id, key }: About): { readonly [name: string]: string } => {
   const info = infoOf(key)
   return info?.name === undefined ? { "cache.key": id } : { "cache.key": id, "cache.class": info.name }
@@ -26,7 +25,7 @@ export const annotationsOf = ({ id, key }: About): { readonly [name: string]: st
 export const warning = (self: Telemetry, message: string, details: Details = {}): void =>
   inBackground(self, Effect.logWarning, message, details)
 
-/** As `warning`, but once a topic. */
+/** Like `warning`, once per topic. */
 export const warnOnce = (self: Telemetry, topic: string, message: string, details: Details = {}): void => {
   const { warned } = self
   if (warned.has(topic)) return
@@ -36,12 +35,12 @@ export const warnOnce = (self: Telemetry, topic: string, message: string, detail
 }
 
 /**
- * The part of a topic that names a cause: the class of a key, or what is known of the cause. String keys themselves carry
- * ids: a mistake in the code behind thousands of them is one mistake.
+ * The part of a topic that identifies the cause: the class of a key, or the known part of the cause. String keys
+ * themselves carry ids, and a mistake in the code behind thousands of them is one mistake.
  */
 export const topicOf = ({ key }: About, cause?: string): string => infoOf(key)?.name ?? `~${cause}`
 
-/** The place in the code where something was thrown, if it can be found. */
+/** The code location of an exception, if it can be determined. */
 export const placeOf = (thrown: unknown): string | undefined => {
   try {
     return /\n.+:\d+:\d+/.exec((thrown as Error).stack!)?.[0]
@@ -55,7 +54,7 @@ export const debug = (self: Telemetry, message: string, details: Details = {}): 
 
 export const info = (self: Telemetry, message: string): void => inBackground(self, Effect.logInfo, message, {})
 
-// forked: logging is an effect, and the engine's steps are synchronous
+// Forked, because logging is an effect and the engine's steps are synchronous.
 const inBackground = (
   self: Telemetry,
   log: typeof Effect.logInfo,

@@ -8,11 +8,9 @@ import { TracerSpanAnnotations, TracerTimingEnabled } from "effect/References"
 import * as Tracer from "effect/Tracer"
 import { spanLinks } from "../../defaults/bounds.ts"
 
-/** The span of a load. */
 export interface Trace {
-  /** once the load has begun */
+  /** Defined once the load has begun. */
   span: Tracer.Span | undefined
-  /** links to the spans of the callers */
   readonly links: Array<Tracer.SpanLink>
 }
 
@@ -20,15 +18,15 @@ export interface Trace {
 interface Traced {
   readonly id: string
   readonly refresh: boolean
-  /** where somebody traces */
+  /** Defined if tracing is enabled. */
   trace: Trace | undefined
 }
 
-/** Links the load to the span of one more caller. */
+/** Links the load to the span of another caller. */
 export const linkTo = (flight: Traced, span: Tracer.AnySpan): void => {
   const trace = flight.trace ??= { span: undefined, links: [] }
   const { links } = trace
-  // one span often has many reads at once
+  // A span often has many concurrent reads.
   if (links.length >= spanLinks || links.some((link) => link.span === span)) return
   const link: Tracer.SpanLink = { span, attributes: {} }
   links.push(link)
@@ -36,11 +34,10 @@ export const linkTo = (flight: Traced, span: Tracer.AnySpan): void => {
 }
 
 /**
- * The load in a root span of its own, linked to the spans of its callers: it may outlive the span it was started in. To
- * be called when the load begins, because callers may join before. It is sampled if one of these callers is.
+ * Runs the load in a root span linked to the spans of its callers, because it may outlive the span in which it started.
+ * Called when the load begins, since callers may join before. Sampled if one of these callers is.
  *
- * Without a tracer there is no span. Effect would take its native one, which exports nothing and is a kilobyte of every
- * bundle.
+ * Without a tracer there is no span: Effect's native one exports nothing and would add a kilobyte to every bundle.
  */
 export const traced = (
   { id, refresh, trace }: Traced,

@@ -1,12 +1,12 @@
-/** What a cache counts, by key class. */
+/** The counters of a cache, by key class. */
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import { meetClass } from "./keyClasses.ts"
 import { type Counters, noCounters, type Telemetry } from "./telemetry.ts"
 
-/** The counters of a key's class; those of the whole cache for a string key. */
+/** The counters of a key's class, or those of the whole cache for a string key. */
 export const countersOf = (self: Telemetry, key: Key): Counters => {
   const info = infoOf(key)
-  // the keys of streams have one, with no name where the key is a string
+  // The keys of streams have a class, without a name for string keys.
   if (info?.name === undefined) return self.stats
   if (info.metBy !== self.keyClasses.mark) meetClass(self, info)
   const known = self.classes.get(info.name)
@@ -16,11 +16,11 @@ export const countersOf = (self: Telemetry, key: Key): Counters => {
   return counters
 }
 
-/** What follows from counters. */
+/** Figures derived from counters. */
 export interface Ratios {
-  /** the share of the reads that `hits` and `storeHits` are, beside `misses`; 1 before the first read */
+  /** `hits` plus `storeHits`, divided by these plus `misses`. 1 before the first read. */
   readonly hitRatio: number
-  /** milliseconds that a load takes on average, 0 before the first */
+  /** Mean duration of a load in milliseconds. 0 before the first. */
   readonly meanLoadMillis: number
 }
 
@@ -42,7 +42,7 @@ export const total = (self: Telemetry): Counters => {
   return sum
 }
 
-/** The name of a key class, found by its counters: an entry keeps only those, and removals are rare. */
+/** The name of a key class by its counters. An entry keeps only the counters, and removals are rare. */
 export const classOf = (self: Telemetry, counters: Counters): string | undefined => {
   for (const [name, known] of self.classes) if (known === counters) return name
   return undefined

@@ -1,49 +1,46 @@
-/** The part of the engine that counts, emits events and logs. Every other part extends it. */
+/** The part of the engine that counts, emits events and logs. All other parts extend it. */
 import type * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
 import type { CacheEvent } from "../../../CacheEvent.ts"
 import type { KeyInfo } from "../../key/info.ts"
 
-/**
- * The counters, each declared once: these comments are shown in an editor, and in the documentation (`npm run docs`).
- * Removals are counted by the memory tier.
- */
+/** The counters. These comments are shown in the documentation (`npm run docs`). Memory counts removals. */
 export const noCounters = {
-  /** reads served from memory */
+  /** Reads served from memory. */
   hits: 0,
-  /** reads served from the store */
+  /** Reads served from the store. */
   storeHits: 0,
-  /** reads that found no entry to serve at once */
+  /** Reads that found no entry to serve at once. */
   misses: 0,
-  /** reads that joined a load, or a request to the store, that another read began */
+  /** Reads that joined a load, or a request to the store, of another read. */
   joined: 0,
-  /** reads served with a stale value because the load failed or took too long */
+  /** Reads served with a stale value because the load failed or took too long. */
   stale: 0,
-  /** loads that ran, refreshes among them */
+  /** Loads that ran, including refreshes. */
   loads: 0,
-  /** loads that failed, refreshes among them */
+  /** Loads that failed, including refreshes. */
   loadFailures: 0,
-  /** milliseconds that the loads took that have ended, together */
+  /** The total duration of all ended loads in milliseconds. */
   loadMillis: 0,
-  /** refreshes in the background, also those that left the queue without a load */
+  /** Background refreshes, including those dropped from the queue. */
   refreshes: 0,
-  /** keys and tags invalidated */
+  /** Keys and tags invalidated. */
   invalidations: 0,
-  /** operations that failed in the store, the serializer or its codec */
+  /** Operations that failed in the store, the serializer or its codec. */
   storeFailures: 0,
   /**
-   * results not cached because their id or tag was invalidated or set during the load, or because they derive from a
-   * stale value
+   * Results not cached because their id or tag was invalidated or set during the load, or because they derive from a
+   * stale value.
    */
   refused: 0,
-  /** results not cached because a function of the strategy or an option threw or returned an invalid value */
+  /** Results not cached because a function of the strategy or an option threw or returned an invalid value. */
   notStored: 0,
   /**
-   * calls that threw or answered an invalid value: of a strategy's `touch`, of an eviction policy, of a listener. No read
-   * fails because of one
+   * Calls that threw or returned an invalid value: of a strategy's `touch`, an eviction policy, or a listener. No read
+   * fails because of one.
    */
   callbackFailures: 0,
-  /** invalidations that the store had not acknowledged when the layer was closed */
+  /** Invalidations that the store had not acknowledged when the layer was closed. */
   lostInvalidations: 0
 }
 
@@ -51,39 +48,39 @@ export const noCounters = {
 export type Counters = typeof noCounters
 
 export interface KeyClasses {
-  /** what a class notes that this cache has met last */
+  /** Stored in a class as the cache that used it last. */
   readonly mark: number
-  /** by what the ids of a class begin with */
+  /** By the common prefix of a class's ids. */
   readonly byPrefix: Map<string, Met>
 }
 
 interface Met {
   readonly newest: WeakRef<KeyInfo>
-  /** those in whose place another came */
+  /** Classes that were replaced by a newer one. */
   readonly former: WeakSet<KeyInfo>
 }
 
-/** Gets an event, and the value that it is about: what it does not keep, nobody keeps. */
+/** Receives an event and its value. Nothing else retains the value. */
 export type EventListener = (event: CacheEvent, exit: Exit.Exit<unknown, unknown> | undefined) => void
 
 /** The listeners of a cache. Without any, an event costs one branch. */
 interface Listeners {
-  /** an array: a hit iterates over it faster than over a set */
+  /** An array, which a hit iterates faster than a set. */
   events: ReadonlyArray<EventListener> | undefined
 }
 
-/** The part of the engine that counts, emits events and logs. */
 export interface Telemetry {
-  /** the counters of string keys, and of the whole cache */
+  /** The counters of string keys and of the whole cache. */
   readonly stats: Counters
-  /** the counters of key classes, by name */
   readonly classes: Map<string, Counters>
   readonly keyClasses: KeyClasses
   readonly listeners: Listeners
-  /** the topics of the warnings that are logged once each */
+  /** The topics of warnings already logged. */
   readonly warned: Set<string>
-  /** whether a hit does more than count: there is or was a listener, or a strategy whose reads move a deadline */
+  /**
+   * Whether a hit does more than count, because there is or was a listener, or a strategy whose reads move a deadline.
+   */
   hitsHaveEffects: boolean
-  /** the context of the fiber that built the layer: logs and replays run in it */
+  /** The context of the fiber that built the layer, for logs and replays. */
   readonly context: Context.Context<never>
 }

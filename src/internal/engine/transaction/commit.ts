@@ -1,4 +1,4 @@
-/** The commit: all that a transaction has written becomes visible in one step, or nothing does. */
+/** The commit: everything a transaction has written becomes visible in one step, or none of it does. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Stored, TagVersion } from "../../../CacheEntry.ts"
@@ -28,7 +28,7 @@ import { isPublishable, type ReadCheck } from "./loads.ts"
 import { type Checks, copyOf, countStep, endOf, loadedHere, type Overlay, type Sweep, type Write } from "./overlay.ts"
 import { inTurn } from "./turns.ts"
 
-/** What is committed: in its order, and the results of loads last. */
+/** The parts of a commit, in order. The results of loads come last. */
 type Item =
   | { readonly _tag: "Write"; readonly id: string; readonly write: Write; readonly order: number }
   | { readonly _tag: "Sweep"; readonly sweep: Sweep; readonly order: number }
@@ -42,7 +42,7 @@ type Item =
 
 type Failure = TransactionConflict | StoreError | SerializerError
 
-/** Carries out what the outermost level has written, if all that the program was told still holds. */
+/** Commits the writes of the outermost level if everything the transaction has read still holds. */
 export const commit = (self: Overlay): Effect.Effect<void, Failure, any> =>
   Effect.suspend(() => {
     const { base, checks } = self.root
@@ -57,11 +57,11 @@ export const commit = (self: Overlay): Effect.Effect<void, Failure, any> =>
     const committing = { items, asked, counts, checks }
     return base.storeTier === undefined
       ? whileSame(base, checks.listed, (hasMoved) => inMemory(base, committing, hasMoved))
-      // one at a time: each is pending until it is answered, and must not displace another
+      // Commits run one at a time: each is pending until the store answers and must not displace another.
       : inTurn(base, inStore(base, base.storeTier, committing))
   })
 
-/** Fails with a conflict where what was read does not hold any more: then the failure of the effect may come of that. */
+/** Fails with a conflict if something the transaction read has changed, which may have caused the effect's failure. */
 export const validate = (self: Overlay): Effect.Effect<void, TransactionConflict, any> =>
   Effect.suspend(() => {
     self.writes.clear()
@@ -89,7 +89,7 @@ const itemsOf = (self: Overlay): ReadonlyArray<Item> => {
   for (const [id, readCheck] of self.readChecks) {
     const entry = loadedHere(self, id)
     if (entry === undefined || self.writes.has(id)) continue
-    // others may have invalidated the tag too, which the version that this transaction gives it does not show
+    // Another process may also have invalidated the tag. The version assigned by this transaction would hide that.
     const isSwept = self.sweeps.some((sweep) =>
       sweep._tag === "Clear" || entry.tags.some((tag) => sweep.tags.includes(tag))
     )
@@ -99,7 +99,7 @@ const itemsOf = (self: Overlay): ReadonlyArray<Item> => {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// without a store: one synchronous step
+// Without a store: one synchronous step
 // ---------------------------------------------------------------------------------------------------------------------
 
 const inMemory = (
@@ -159,7 +159,7 @@ const sweepHere = (base: Engine, sweep: Sweep): void => {
   TagEpochs.invalidate(base.tagEpochs, sweep.tags, sweep.mode)
 }
 
-/** An entry as it is from the commit on. */
+/** Copies an entry so that its age and its lifetime start at the commit. */
 const committed = (base: Engine, { entry, life }: Extract<Write, { readonly _tag: "Set" }>, now: number): Entry => {
   const expiresAt = endOf(life, now)
   const { storeTier, tagEpochs: { epoch: bornAt }, tokens } = base
@@ -168,7 +168,7 @@ const committed = (base: Engine, { entry, life }: Extract<Write, { readonly _tag
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// with a store
+// With a store
 // ---------------------------------------------------------------------------------------------------------------------
 
 const inStore = Effect.fnUntraced(function*(
@@ -225,11 +225,11 @@ const inStore = Effect.fnUntraced(function*(
         }
         if (answer._tag === "Conflict") {
           giveBack(tier, sent)
-          // the next try would read the same old copies
+          // Otherwise the next try would read the same outdated copies.
           for (const id of answer.ids) Memory.remove(base.memory, id, "unverified")
           return Effect.fail(conflictOfTransaction(answer))
         }
-        // what others have changed up to now is applied here: applied later, it would not find what is put in memory
+        // Apply the changes of others first. Applied later, they would miss the entries that are put in memory here.
         base.tagEpochs.ensureTracking?.()
         const isAlone = base.mutations === mutations
         for (const [item, sending] of sent) if (!sending.displaced) Pending.acknowledge(tier.pending, item)
@@ -245,16 +245,13 @@ const inStore = Effect.fnUntraced(function*(
   yield* Effect.uninterruptible(Commits.commit(tier, concernedBy(items), carriedOut))
 })
 
-/** The ids that are written; `undefined`: those of tags too, which nobody knows, or all. */
+/** The written ids, or `undefined` if tags or the whole cache are affected and the ids are therefore unknown. */
 const concernedBy = (items: ReadonlyArray<Item>): ReadonlySet<string> | undefined =>
   items.some(({ _tag }) => _tag === "Sweep")
     ? undefined
     : new Set(items.flatMap((item) => item._tag === "Write" ? item.id : []))
 
-/**
- * The versions that the tags of what is set have at the commit: as the store has them now, and moved on by the
- * transaction's own invalidations when their turn comes.
- */
+/** The entries' tag versions at the commit: those in the store, advanced by the transaction's own invalidations. */
 const versionsOf = Effect.fnUntraced(function*(
   tier: StoreTier,
   items: ReadonlyArray<Item>,
@@ -283,7 +280,7 @@ const sweepStep = ({ tokens }: Engine, sweep: Sweep, versions: Map<string, strin
   return { _tag: "InvalidateTags", tags, mode }
 }
 
-/** The result of a load, unless a tag of it was not known before. One that cannot be encoded is not stored. */
+/** Stores the result of a load, unless one of its tags was unknown before the load or encoding fails. */
 const loadStep = Effect.fnUntraced(function*(
   tier: StoreTier,
   { entry, readCheck, id }: Extract<Item, { readonly _tag: "Load" }>
@@ -297,7 +294,7 @@ const loadStep = Effect.fnUntraced(function*(
   return stored === undefined || isFault(stored) ? [] : [{ _tag: "Commit", id, generation, entry: stored as Stored }]
 })
 
-/** Sends unsent invalidations that concern the transaction once more: the store still has what they remove. */
+/** Resends unsent invalidations that concern the transaction: the store still has what they remove. */
 const replayed = (tier: StoreTier, items: ReadonlyArray<Item>, budget: Budget): Effect.Effect<void, StoreError> => {
   const isUnsent = () =>
     items.some((item) =>
@@ -320,15 +317,14 @@ const replayed = (tier: StoreTier, items: ReadonlyArray<Item>, budget: Budget): 
 }
 
 /**
- * `displaced`: another write of the same target was under way. It may be sent before or after this one, or not any more:
- * where this one is carried out, both orders are right, and memory keeps neither.
+ * `displaced`: another write of the target was in flight. The order in the store is unknown, so memory keeps neither.
  */
 type Sent = ReadonlyMap<Pending.Item, { readonly displaced: boolean }>
 
-/** From here on until the store has answered, nobody fills memory with what it has of these ids and tags. */
+/** Until the store has answered, memory is not filled with the store's values of these ids and tags. */
 const begin = ({ pending }: StoreTier, items: ReadonlyArray<Item>): Sent => {
   const sent = new Map<Pending.Item, { readonly displaced: boolean }>()
-  // what this transaction itself has sent before counts only if it has displaced another's
+  // An earlier item of this transaction counts only if it displaced a write of another.
   const isOfOthers = (item: Pending.Item | undefined) => item !== undefined && (sent.get(item)?.displaced ?? true)
   for (const item of items) {
     if (item._tag === "Load") continue
@@ -347,7 +343,7 @@ const begin = ({ pending }: StoreTier, items: ReadonlyArray<Item>): Sent => {
   return sent
 }
 
-/** Nothing has happened in the store. What was displaced may not have happened either: it is removed. */
+/** Undoes `begin` when the store has changed nothing. A displaced write may not have happened either and is removed. */
 const giveBack = (tier: StoreTier, sent: Sent): void => {
   for (const [item, { displaced }] of sent) {
     if (displaced) markUnsent(tier, item)
@@ -359,7 +355,7 @@ const harmless: ReadonlySet<StoreErrorReason> = new Set(["Full", "OutOfRange", "
 
 const isHarmless = (fault: { readonly reason: string }): boolean => harmless.has(fault.reason as StoreErrorReason)
 
-/** Nobody knows what has happened in the store: what was to be written is removed, here and by the replay. */
+/** Removes the written ids, here and by the replay, when the outcome in the store is unknown. */
 const doubt = (base: Engine, tier: StoreTier, items: ReadonlyArray<Item>, sent: Sent): void => {
   for (const [item] of sent) markUnsent(tier, item)
   for (const item of items) {
@@ -370,18 +366,18 @@ const doubt = (base: Engine, tier: StoreTier, items: ReadonlyArray<Item>, sent: 
 
 interface Settling {
   readonly entries: ReadonlyMap<string, Entry>
-  /** nothing else was written or invalidated meanwhile */
+  /** Nothing else was written or invalidated in the meantime. */
   readonly isAlone: boolean
   readonly now: number
 }
 
-/** The store has it: so does memory, or nothing of the id. */
+/** Brings memory in line with the committed item: holds the entry, or nothing of the id. */
 const settle = (base: Engine, item: Item, { entries, isAlone, now }: Settling): void => {
   if (item._tag === "Sweep") return sweepHere(base, item.sweep)
   const entry = isAlone ? entries.get(item.id) : undefined
   if (item._tag === "Load" || entry === undefined) return void forget(base, item.id)
   entry.checkedAt = base.tagEpochs.epoch
-  // the next reader's `memoryTtl` decides how long it stays
+  // The next reader's `memoryTtl` decides how long the entry stays in memory.
   entry.memoryExpiresAt = -Infinity
   put(base, entry, now)
 }
@@ -389,7 +385,6 @@ const settle = (base: Engine, item: Item, { entries, isAlone, now }: Settling): 
 const conflictOfTransaction = (conflict: Extract<Transacted, { readonly _tag: "Conflict" }> | undefined) =>
   new TransactionConflict({ ids: conflict?.ids ?? [], names: conflict?.names ?? [] })
 
-/** Reports what was committed. */
 const tell = (base: Engine, items: ReadonlyArray<Item>): void => {
   const ids: Array<string> = []
   for (const item of items) {

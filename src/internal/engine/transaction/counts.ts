@@ -1,4 +1,4 @@
-/** Counters inside a transaction: sums of what is below and of what was added here. */
+/** Counters inside a transaction: sums of the level below and of what this level adds. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
@@ -9,23 +9,25 @@ import * as Counters from "../operations/counters.ts"
 import { lock } from "./locks.ts"
 import { type Count, countStep, type Overlay } from "./overlay.ts"
 
-/** What a counter is called among the names of locks: ids and counters have names apart. */
+/** The lock name of a counter. Ids and counters have separate names. */
 const lockName = (name: string): string => `counter:${name}`
 
-/** Adds to what is done to a counter. Additions are one, unless they come to nothing: that would create no counter. */
+/**
+ * Appends a change of a counter. Increments are merged unless they add up to zero, which would not create the counter.
+ */
 export const addCount = (self: Overlay, count: Count): void => {
   const { name } = count
   const counts = self.counts.get(name) ?? []
   self.counts.set(name, counts)
   const last = counts.at(-1)
   if (last?._tag === "Increment" && count._tag === "Increment" && last.by + count.by !== 0) {
-    // the lifetime counts where the counter is created
+    // The ttl of the first increment stays: it applies when the counter is created.
     counts[counts.length - 1] = { ...last, by: last.by + count.by }
   } else if (count._tag === "RemoveCounter") counts.splice(0, counts.length, count)
   else counts.push(count)
 }
 
-/** What the level below has, remembered for the commit. */
+/** The counter at the level below. Remembered for the commit. */
 const below = (self: Overlay, name: string): Effect.Effect<Counter | undefined, StoreError> => {
   const { isCleared, parent, root } = self
   if (isCleared || self.counts.get(name)?.[0]?._tag === "RemoveCounter") return Effect.undefined
@@ -60,7 +62,7 @@ const locked = <A>(self: Overlay, name: string, effect: Effect.Effect<A, StoreEr
 export const counter = (self: Overlay, name: string): Effect.Effect<Counter | undefined, StoreError> =>
   locked(self, name, present(self, name))
 
-/** Answers the sum that the program will have made, and keeps what is added to it. */
+/** Returns the sum after the addition, and keeps the addition for the commit. */
 export const increment = (
   self: Overlay,
   name: string,
@@ -94,7 +96,6 @@ const changed = (self: Overlay, count: Count): Effect.Effect<boolean, StoreError
     })
   )
 
-/** All counters whose names begin with a prefix. */
 export const counters = (self: Overlay, prefix: string): Stream.Stream<NamedCounter, StoreError> => {
   const own = Stream.suspend(() => Stream.fromIterable(Array.from(self.counts.keys()))).pipe(
     Stream.filter((name) => name.startsWith(prefix)),

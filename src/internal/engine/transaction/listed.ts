@@ -1,7 +1,7 @@
 /**
- * What a serializable transaction has listed of a cache without a store, and whether that is still all there is. A large
- * memory is gone through in turns of the event loop, and the commit is one step: it asks whether anything has changed since
- * the last look.
+ * Checks that the listings of a serializable transaction still hold in a cache without a store. A large memory is
+ * scanned in turns of the event loop. The commit is one step, so it only asks whether anything has changed since the
+ * last scan.
  */
 import * as Entries from "#platform/engine/memory/entries"
 import type * as Clock from "effect/Clock"
@@ -12,13 +12,12 @@ import type { Engine } from "../engine.ts"
 import type { Entry } from "../memory/entry.ts"
 import { liveEntry } from "../operations/inspect.ts"
 
-/** The entries of each prefix. */
 type Listed = ReadonlyMap<string, ReadonlyArray<Entry>>
 
-/** How often it is looked in turns, before a memory that changes all the time is looked at in one step. */
+/** Scans in turns before a memory that changes constantly is scanned in one step. */
 const looksInTurns = 3
 
-/** Remembers the entries whose ids begin with a prefix, as they are when that is listed first. */
+/** Remembers the entries of a prefix as they are when it is first listed. */
 export const remember = (
   base: Engine,
   listed: Map<string, ReadonlyArray<Entry>>,
@@ -39,20 +38,19 @@ export const remember = (
 const matching = (base: Engine, prefix: string, id: string, clock: Clock.Clock): Entry | undefined =>
   id.startsWith(prefix) && !isPage(id) ? liveEntry(base, id, clock.currentTimeMillisUnsafe()) : undefined
 
-/** What was found: it is so until anything changes, or one of the entries expires. */
+/** The result of a scan. Valid until anything changes or one of the entries expires. */
 interface Look {
   readonly state: number
   soonest: number
   isSame: boolean
 }
 
-/** Grows with all that comes into memory, leaves it or is invalidated. */
+/** A number that grows with every entry that is added, removed or invalidated. */
 const stateOf = ({ memory: { entries, removals }, mutations, tagEpochs }: Engine): number =>
   mutations + tagEpochs.epoch + entries.size + 2 * Object.values(removals).reduce((sum, count) => sum + count, 0)
 
 const begin = (base: Engine): Look => ({ state: stateOf(base), soonest: Infinity, isSame: true })
 
-/** One step for each entry. */
 function* stepsOf(look: Look, base: Engine, listed: Listed, clock: Clock.Clock): Generator<void> {
   for (const [prefix, before] of listed) {
     let count = 0
@@ -66,7 +64,7 @@ function* stepsOf(look: Look, base: Engine, listed: Listed, clock: Clock.Clock):
   }
 }
 
-/** Goes on with the question whether what was listed has changed, which is to be asked in the step that depends on it. */
+/** Runs `step` with a function that says whether a listing has changed. Call it in the step that depends on it. */
 export const whileSame = <A, E, R>(
   base: Engine,
   listed: Listed,

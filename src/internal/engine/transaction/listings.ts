@@ -1,4 +1,4 @@
-/** Listings inside a transaction: what is below and what was written here, as one. */
+/** Listings inside a transaction: entries of the level below merged with those written here. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Known } from "../../../CacheEntry.ts"
@@ -13,7 +13,6 @@ import * as Listed from "./listed.ts"
 import { isSwept, loadedHere, type Overlay, rebase, type Root } from "./overlay.ts"
 import { remove } from "./removals.ts"
 
-/** All entries that may be served. */
 export const entries = (self: Overlay, prefix: string): Stream.Stream<Known, StoreError> =>
   Stream.concat(
     self.isCleared ? Stream.empty : Stream.filter(below(self, prefix), (known) => !isHidden(self, known)),
@@ -31,7 +30,7 @@ const below = ({ parent, root }: Overlay, prefix: string): Stream.Stream<Known, 
     ? Stream.unwrap(Effect.map(listing(root, prefix), () => inBase(root, prefix)))
     : entries(parent, prefix)
 
-/** Of what was remembered nothing else is shown: what comes and goes again before the commit would not be noticed there. */
+/** Lists a remembered prefix from memory only: the commit would not notice an entry that comes and goes before it. */
 const inBase = ({ base, checks }: Root, prefix: string): Stream.Stream<Known, StoreError> => {
   const listed = checks.listed.get(prefix)
   return listed === undefined
@@ -39,7 +38,6 @@ const inBase = ({ base, checks }: Root, prefix: string): Stream.Stream<Known, St
     : Inspect.remembered(base, Stream.map(InTurns.each(listed), ({ id }) => id))
 }
 
-/** The ids of what was written or loaded here. */
 const ownIds = (self: Overlay): ReadonlySet<string> =>
   new Set([
     ...self.writes.keys(),
@@ -52,11 +50,11 @@ const ownEntry = (self: Overlay, id: string, now: number): Entry | undefined => 
   return entry !== undefined && now < entry.expiresAt ? entry : undefined
 }
 
-/** What was written over, or loaded again, or is gone by a tag. */
+/** Whether this level has overwritten, reloaded or invalidated the entry. */
 const isHidden = (self: Overlay, { id, tags }: Known): boolean =>
   self.writes.has(id) || loadedHere(self, id) !== undefined || isSwept(self, tags)
 
-/** Remembers, where a listing has to hold at the commit, what there was. */
+/** Remembers the listed entries, or the position of the store, if the listing must still hold at the commit. */
 const listing = (root: Root, prefix: string): Effect.Effect<void, StoreError> => {
   const { base, checks, isolation } = root
   if (isolation !== "serializable") return Effect.void
@@ -82,7 +80,7 @@ const listing = (root: Root, prefix: string): Effect.Effect<void, StoreError> =>
 
 export const size = (self: Overlay): Effect.Effect<number, StoreError> => Stream.runCount(entries(self, ""))
 
-/** The pattern becomes the ids that match. */
+/** Expands the pattern to the ids that match now, and invalidates these. */
 export const invalidateMatching = (self: Overlay, glob: Glob): Stream.Stream<Progress, StoreError> =>
   Stream.unwrap(Effect.map(
     glob.isLiteral

@@ -1,4 +1,4 @@
-/** Loads inside a transaction: private, and stored at the commit under the generation that they took before they began. */
+/** Loads inside a transaction: private, and stored at the commit under the generation acquired before the load. */
 import * as Effect from "effect/Effect"
 import { CacheClosed, CacheCycle } from "../../../CacheError.ts"
 import type { Markers } from "../../../ports/store.ts"
@@ -13,23 +13,23 @@ import { ask, type Asking, budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 
-/** What the result of a load needs to be stored. */
+/** The conditions under which the result of a load may be stored. */
 export interface ReadCheck {
   readonly flight: Flight
-  /** whether the result may be stored at all: it is seen inside in any case */
+  /** Whether the result may be stored at all. Inside the transaction it is visible in any case. */
   readonly isGranted: boolean
-  /** `undefined` where there is no store: then the watch of the transaction alone tells whether the id was left alone */
+  /** `undefined` without a store: then only the watch of the transaction tells whether the id has changed. */
   readonly generation: string | undefined
   readonly markers: Markers | undefined
-  /** of the base, from before the load */
+  /** The base's tag epoch before the load. */
   readonly bornAt: number
   readonly since: number
 }
 
-/** By id: of several loads of one id the last. */
+/** By id. The last of several loads of one id counts. */
 export type ReadChecks = Map<string, ReadCheck>
 
-/** The steps around a load. Nothing waits for another process: nobody waits for this one either. */
+/** The steps around a load. It neither waits for other processes nor makes them wait. */
 export const loadsOf =
   (base: Engine, readChecks: ReadChecks): NonNullable<Engine["throughStore"]> => (_, flight, load) => {
     const refusal = base.closed ? new CacheClosed({ key: flight.id }) : cycleOf(flight.parent, flight)
@@ -48,12 +48,13 @@ export const loadsOf =
   }
 
 /**
- * A load around a transaction is no flight of it, so the wait graph does not have it: a load inside that needs it would
- * begin it again, for ever. `parent`: the load in which the transaction runs, or in which it reads.
+ * Finds a cycle through the load around the transaction. That load is no flight of the transaction, so the wait graph
+ * does not contain it, and a load inside that needs it would start it again for ever. `parent` is the load in which the
+ * transaction runs or reads.
  */
 export const cycleOf = (parent: Flight | undefined, { engine, id }: Pick<Flight, "engine" | "id">) => {
   for (let one = parent; one !== undefined; one = one.parent) {
-    // all levels of all transactions of one cache count in one place
+    // All levels of all transactions of a cache share one `stats`.
     if (one.id === id && one.engine.stats === engine.stats) return new CacheCycle({ path: pathTo(parent!, one) })
   }
   return undefined
@@ -61,7 +62,7 @@ export const cycleOf = (parent: Flight | undefined, { engine, id }: Pick<Flight,
 
 const refused = { isGranted: false, generation: undefined, markers: undefined }
 
-/** A generation of the id, and the markers of its tags; `undefined`: the result is not stored. */
+/** Acquires a generation of the id and the markers of its tags. `undefined` if the result must not be stored. */
 const granted = Effect.fnUntraced(function*(
   base: Engine,
   { budget, tier }: Asking,
@@ -70,7 +71,7 @@ const granted = Effect.fnUntraced(function*(
   const { id, request } = flight
   const { store } = tier
   if (Pending.isPending(tier.pending, id)) return undefined
-  // tags that only the load names are not known before it
+  // Tags computed from the value are unknown before the load.
   if (typeof request.options.tags === "function") return undefined
   const tags = declaredTags(base, request)
   const markers = tags.length === 0 ? undefined : yield* ask(tier, budget, "markers", store.markers(tags))
@@ -81,7 +82,7 @@ const granted = Effect.fnUntraced(function*(
     "acquire",
     store.acquire(id, {
       owner: base.tokens.next(8),
-      // nobody is to wait for it
+      // Other processes must not wait for this load.
       leaseMillis: 1,
       rejectedWriteId: flight.rejectedWriteId,
       join: true
@@ -91,13 +92,14 @@ const granted = Effect.fnUntraced(function*(
   return { isGranted: true, generation: acquired.generation, markers }
 })
 
-/** Whether the result of a load may be stored, as far as it is known here. */
+/** Whether the result of a load may be stored, judging by what this process knows. */
 export const isPublishable = (base: Engine, { bornAt, flight, isGranted, since }: ReadCheck): boolean => {
   if (!isGranted) return false
   const { entry, storable } = flight
-  // it is made of what may not be committed
+  // The value derives from uncommitted values.
   if (flight.attempt.dependencies !== undefined) return false
   return entry !== undefined && storable && !TagEpochs.movedSince(base.tagEpochs, entry.tags, bornAt) &&
-    // in a store the generation has ended as well, but not where a pattern has looked for what is stored
+    // A store has ended the generation as well, except after an invalidation by pattern, which sees stored entries
+    // only.
     !Watches.hasChanged(base, { since }, flight.id)
 }

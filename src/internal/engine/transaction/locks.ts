@@ -1,4 +1,4 @@
-/** The locks of a transaction, and failures on their way to its boundary. */
+/** The locks of a transaction, and the way failures take to its boundary. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -10,10 +10,7 @@ import * as Turns from "../../time/turns.ts"
 import type { Fault } from "../storeTier/storeTier.ts"
 import type { Overlay, Root } from "./overlay.ts"
 
-/**
- * A failure of a lock, or of the store to tell what there is. It travels as a defect, as that of a strict read does: the
- * types of the operations inside do not name it.
- */
+/** A failure of a lock or store. Travels as a defect, because the types of the operations inside do not include it. */
 class Failed {
   readonly root: Root
   readonly error: LockError | Fault
@@ -23,10 +20,9 @@ class Failed {
   }
 }
 
-/** Ends the whole transaction. */
 export const fail = (root: Root, error: LockError | Fault): Effect.Effect<never> => Effect.die(new Failed(root, error))
 
-/** The boundary: the defect becomes a typed failure. */
+/** Turns the defect into a typed failure at the boundary of the transaction. */
 export const surfacing = <A, E, R>(
   root: Root,
   self: Effect.Effect<A, E, R>
@@ -40,15 +36,17 @@ export const surfacing = <A, E, R>(
     return Effect.failCause(cause)
   })
 
-/** Locks names until the transaction ends, each once, in an order that is the same for all who lock several at once. */
+/**
+ * Locks each name once, until the transaction ends. The order is the same in every transaction, which avoids deadlocks.
+ */
 export const lock = ({ root }: Overlay, names: ReadonlyArray<string>): Effect.Effect<void> => {
   if (root.isolation !== "locked") return Effect.void
   const locked = Effect.suspend(() => {
     const missing = Array.from(new Set(names)).filter((name) => root.locked.get(name) !== "held").sort()
-    // a lock that is had at once costs time nevertheless
+    // Even an uncontended lock takes time.
     return missing.length === 0 ? Effect.void : Turns.forEachEffect(missing, (name) => lockOne(root, name))
   })
-  // to put thousands in order takes a turn of its own
+  // Sorting thousands of names takes a turn of its own.
   return names.length <= chunk ? locked : Effect.andThen(Effect.yieldNow, locked)
 }
 
@@ -56,7 +54,7 @@ const lockOne = (root: Root, name: string): Effect.Effect<void> =>
   Effect.suspend(() => {
     const known = root.locked.get(name)
     if (known === "held") return Effect.void
-    // another fiber of this transaction asks for it: where that is in vain, this one asks itself
+    // Another fiber of this transaction is acquiring the lock. If that fails, try again here.
     if (known !== undefined) return Effect.andThen(known.await, lockOne(root, name))
     const asked = Latch.makeUnsafe()
     root.locked.set(name, asked)

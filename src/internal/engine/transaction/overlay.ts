@@ -1,7 +1,6 @@
 /**
- * One level of a transaction: what it has written, and an engine of its own in which it reads and loads. Nested levels are
- * savepoints. What the program was told is remembered for all levels together: one that is rolled back has steered the
- * others.
+ * One level of a transaction: its writes, and a private engine in which it reads and loads. Nested levels are
+ * savepoints. The checks are shared by all levels, because a level that was rolled back has influenced the others.
  */
 import * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
@@ -24,16 +23,16 @@ import { loadsOf, type ReadChecks } from "./loads.ts"
 
 export type Isolation = "fast" | "locked" | "serializable"
 
-/** The ttl of what is written counts from the commit; `until`: it has the end of what it replaces. */
+/** The ttl of a write counts from the commit. `until` keeps the expiry of the replaced entry. */
 export type Life = { readonly ttlMillis: number } | { readonly until: number }
 
-/** What a transaction does to one id. */
+/** The change of one id. */
 export type Write =
   | { readonly _tag: "Set"; readonly key: Key; readonly entry: Entry; readonly life: Life; readonly order: number }
   | { readonly _tag: "Touch"; readonly ttlMillis: number; readonly order: number }
   | { readonly _tag: "Remove"; readonly order: number }
 
-/** What it does to several ids at once. */
+/** A change of several ids at once. */
 export type Sweep =
   | {
     readonly _tag: "Tags"
@@ -43,65 +42,63 @@ export type Sweep =
   }
   | { readonly _tag: "Clear"; readonly order: number }
 
-/** What it does to a counter. */
+/** A change of a counter. */
 export type Count =
   | { readonly _tag: "Increment"; readonly name: string; readonly by: number; readonly ttlMillis: number }
   | { readonly _tag: "TouchCounter"; readonly name: string; readonly ttlMillis: number }
   | { readonly _tag: "RemoveCounter"; readonly name: string }
 
-/** What has to hold at the commit. */
+/** The conditions that must hold at the commit. */
 export interface Checks {
-  /** of each id, what was found when it was first looked for */
+  /** By id: the first entry found. */
   readonly ids: Map<string, TransactCheck>
-  /** of conditional sets, where ids are not checked */
+  /** Conditions of conditional sets, where ids are not checked. */
   readonly conditions: Array<TransactCheck>
-  /** of what this transaction itself ends, without a write of its id: the write that was found */
+  /** By id: the write found of an entry that this transaction invalidates without writing the id. */
   readonly ended: Map<string, string>
-  /** of each counter */
   readonly names: Map<string, TransactCheck>
-  /** where the store was when it was first listed */
+  /** The position of the store at the first listing. */
   position: string | undefined
-  /** what was listed of a cache without a store: the entries of each prefix */
+  /** By prefix: the entries listed from a cache without a store. */
   readonly listed: Map<string, ReadonlyArray<Entry>>
 }
 
-/** What all levels of one try share. */
+/** The state shared by all levels of one try. */
 export interface Root {
-  /** the cache in which the transaction began */
+  /** The cache in which the transaction began. */
   readonly outer: Cache
   readonly base: Engine.Engine
   readonly isolation: Isolation
-  /** cached effects run past the cache: they see the rows of an open SQL transaction */
+  /** Cached effects bypass the cache: they see the rows of an open SQL transaction. */
   readonly bypasses: boolean
   readonly checks: Checks
   readonly acquire: Acquire
-  /** holds the locks */
+  /** Holds the locks. */
   readonly scope: Scope.Closeable
-  /** names that are locked, or just being asked for */
+  /** Names that are locked or being acquired. */
   readonly locked: Map<string, "held" | Latch.Latch>
-  /** how long a lock is waited for: longer than the transaction may take */
+  /** How long to wait for a lock. Longer than the transaction may take. */
   readonly lockMillis: number
-  /** since when changes of the base are noted, for loads where there is no store */
+  /** Records changes of the base, for loads without a store. */
   readonly watch: Watches.Watch
-  /** of an SQL transaction: the table that its invalidations stand in; a savepoint may ask for one too */
+  /** The table for the invalidations of an SQL transaction. A savepoint may also request one. */
   outbox: string | undefined
   isOpen: boolean
 }
 
-/** One level of a transaction. */
 export interface Overlay {
   readonly root: Root
   readonly parent: Overlay | undefined
-  /** reads and loads of this level; its memory has what was seen, written and loaded */
+  /** The engine for reads and loads of this level. Its memory holds everything seen, written and loaded. */
   own: Engine.Engine
-  /** the cache over `own` */
+  /** The cache over `own`. */
   inside: Cache
-  /** loads whose results may be stored at the commit */
+  /** Loads whose results may be stored at the commit. */
   readChecks: ReadChecks
   readonly writes: Map<string, Write>
   readonly sweeps: Array<Sweep>
   readonly counts: Map<string, Array<Count>>
-  /** nothing below is seen any more */
+  /** The levels below are no longer visible. */
   isCleared: boolean
   order: number
   isOpen: boolean
@@ -122,7 +119,6 @@ export const make = (root: Root, parent: Overlay | undefined): Overlay => {
   return overlay
 }
 
-/** Discards what this level has written. */
 export const rollback = (self: Overlay): void => {
   Object.assign(self, insideOf(self.root))
   self.writes.clear()
@@ -131,7 +127,6 @@ export const rollback = (self: Overlay): void => {
   self.isCleared = false
 }
 
-/** The checks of a try that has told the program nothing yet. */
 export const noChecks = (): Checks => ({
   ids: new Map(),
   conditions: [],
@@ -141,7 +136,7 @@ export const noChecks = (): Checks => ({
   listed: new Map()
 })
 
-/** An engine in memory that counts and reports for the base, and keeps all that it is given. */
+/** An engine in memory that keeps everything, and reports counts and events to the base. */
 const insideOf = (root: Root): Pick<Overlay, "own" | "inside" | "readChecks"> => {
   const { base } = root
   const readChecks: ReadChecks = new Map()
@@ -153,7 +148,7 @@ const insideOf = (root: Root): Pick<Overlay, "own" | "inside" | "readChecks"> =>
     inherit: base.inherit,
     readDefaults: base.readDefaults,
     strategy: base.strategy,
-    // what is due is served: nobody refreshes it here
+    // Serve values that are due: nothing refreshes them here.
     refresh: { ...Defaults.refresh, concurrency: 0, retry: undefined }
   }
   const own: Engine.Engine = Object.assign(Engine.make(options, base.context, undefined, undefined), {
@@ -167,17 +162,17 @@ const insideOf = (root: Root): Pick<Overlay, "own" | "inside" | "readChecks"> =>
     hitsHaveEffects: true,
     listeners: { events: [telling(base)] }
   })
-  // what is written here has its whole life before it: nothing expires before the commit
+  // A write lives from the commit on, so nothing expires before it.
   own.memory.sweeper?.stop()
   return { own, inside: over(own), readChecks }
 }
 
-/** How reads are answered is reported at once, what is written when it is committed. */
+/** Reports reads at once and drops writes, which are reported at the commit. */
 const telling = (base: Engine.Engine): EventListener => (event, exit) => {
   if (event._tag !== "Set" && event._tag !== "Invalidate" && event._tag !== "Refresh") emit(base, event, exit)
 }
 
-/** Dies where a transaction has ended: what is written now would be lost. */
+/** Throws after the end of the transaction, when a write would be lost. */
 export const requireOpen = ({ isOpen, root }: Overlay): void => {
   if (isOpen && root.isOpen) return
   throw new CacheConfigError({
@@ -189,7 +184,7 @@ export const requireOpen = ({ isOpen, root }: Overlay): void => {
 
 export const nextOrder = (self: Overlay): number => ++self.order
 
-/** A copy of an entry in the memory of this level, as it was before anything was invalidated here. */
+/** Copies an entry into the memory of this level with the age it had before any invalidation here. */
 export const see = (self: Overlay, entry: Entry, now: number): void =>
   Memory.put(self.own.memory, copyOf(entry, { bornAt: 0 }), now)
 
@@ -219,17 +214,17 @@ export const copyOf = (entry: Entry, changes: Changes): Entry =>
 
 export const endOf = (life: Life, now: number): number => "until" in life ? life.until : now + life.ttlMillis
 
-/** The result of a load of this level, as long as nothing has taken its place. */
+/** The result of a load at this level, unless it has been replaced. */
 export const loadedHere = (self: Overlay, id: string): Entry | undefined => {
   const loaded = self.readChecks.get(id)?.flight.entry
   return loaded !== undefined && Memory.peek(self.own.memory, self.own.tagEpochs, id) === loaded ? loaded : undefined
 }
 
-/** Whether this level has invalidated something that has these tags. */
+/** Whether this level has invalidated one of the tags. */
 export const isSwept = ({ sweeps }: Overlay, tags: ReadonlyArray<string>): boolean =>
   sweeps.some((sweep) => sweep._tag === "Tags" && sweep.mode === "hard" && tags.some((tag) => sweep.tags.includes(tag)))
 
-/** Whether this level has ended an entry of below, which it did not write: by a tag of it, or by what it derives from. */
+/** Whether this level has invalidated an entry of a lower level, through a tag or through a dependency. */
 export const isEnded = (self: Overlay, { tags }: Entry): boolean =>
   isSwept(self, tags) || self.writes.size > 0 && tags.some((tag) => isInherited(tag) && hasWritten(self, tag))
 
@@ -241,7 +236,7 @@ const hasWritten = ({ writes }: Overlay, tag: string): boolean => {
 
 export const touch = { _tag: "Touch" }
 
-/** What is written has the whole of its ttl before it until the commit, at every level that sees it. */
+/** Restarts the ttl of a written entry: until the commit it has all of it left, at every level that sees it. */
 export const rebase = (self: Overlay, id: string, now: number): void => {
   const entry = self.own.memory.entries.get(id)
   const write = entry && writeSeen(self, id)
@@ -249,7 +244,7 @@ export const rebase = (self: Overlay, id: string, now: number): void => {
   Memory.setDeadlines(self.own.memory, entry!, write._tag === "Set" ? endOf(write.life, now) : now + write.ttlMillis)
 }
 
-/** What was last written of an id, at this level or around it; `undefined` where it was loaded or is as it was. */
+/** The last write of an id at this or an outer level. `undefined` if the id was loaded or is unchanged. */
 const writeSeen = (self: Overlay, id: string): Write | undefined => {
   for (let level: Overlay | undefined = self; level !== undefined; level = level.parent) {
     const write = level.writes.get(id)
@@ -258,14 +253,13 @@ const writeSeen = (self: Overlay, id: string): Write | undefined => {
   return undefined
 }
 
-/** The step of a store that a count is. */
 export const countStep = (count: Count, now: number): TransactStep => {
   if (count._tag === "RemoveCounter") return count
   const { ttlMillis, ...step } = count
   return { ...step, expiresAt: now + ttlMillis }
 }
 
-/** An operation that is used after the end, or throws, dies in the effect that it is. */
+/** Turns a use after the end, or an exception, into a defect of the effect. */
 export const guarded = <A, E, R>(self: Overlay, run: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
     requireOpen(self)

@@ -1,4 +1,4 @@
-/** Reads inside a transaction: of what it has written, and else of what is below, which is remembered. */
+/** Reads inside a transaction: its own writes first, then the level below. Remembers what it finds there. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -20,15 +20,15 @@ import { fail, lock } from "./locks.ts"
 import { guarded, isEnded, type Overlay, rebase, see, touch } from "./overlay.ts"
 import { remove } from "./removals.ts"
 
-/** Why something is looked for: it decides whether it is checked at the commit. */
+/** The reason for a lookup, which decides whether the commit checks it. */
 type Purpose = "explicit" | "condition" | "cached"
 
-/** Whether this level knows what there is: nothing below is asked for it. A touch says nothing, once a tag has ended it. */
+/** Whether this level can answer without the level below. A touch alone cannot after its entry was invalidated. */
 const isKnown = (self: Overlay, id: string): boolean =>
   self.isCleared || (self.writes.get(id) ?? touch)._tag !== "Touch" || self.own.flights.has(id) ||
   Memory.peek(self.own.memory, self.own.tagEpochs, id) !== undefined
 
-/** Makes what is below visible in the memory of this level. */
+/** Copies entries of the level below into the memory of this level. */
 export const look = (self: Overlay, keys: ReadonlyArray<Key>, purpose: Purpose): Effect.Effect<void, never, any> =>
   Effect.withFiber((fiber) => {
     const rebaseAll = () => {
@@ -38,17 +38,16 @@ export const look = (self: Overlay, keys: ReadonlyArray<Key>, purpose: Purpose):
     if (missing.length === 0) return Effect.sync(rebaseAll)
     return Effect.map(below(self, missing, purpose), (found) => {
       for (const [i, entry] of found.entries()) {
-        // written meanwhile, by another fiber of the transaction
+        // Another fiber of the transaction has written the id in the meantime.
         if (entry === undefined || isKnown(self, idOf(missing[i]!))) continue
         if (!isEnded(self, entry)) see(self, entry, nowOf(fiber))
         else if (entry.writeId !== undefined) self.root.checks.ended.set(entry.id, entry.writeId)
       }
-      // the store may have taken longer than what is written here is to live
+      // The store may have taken longer than the ttl of a write.
       rebaseAll()
     })
   })
 
-/** The entries that the level below has. */
 const below = (
   self: Overlay,
   keys: ReadonlyArray<Key>,
@@ -62,9 +61,9 @@ const below = (
     )
   }
   const { base } = root
-  // "none" would steer the program, where the store could not tell; who would load does so
+  // Fail rather than answer "none" if the store cannot answer, except for a cached effect, which loads.
   const onFault = purpose === "cached" || root.bypasses ? undefined : (fault: Fault) => fail(root, fault)
-  // a load inside reads it here, from the copy at this level
+  // A load inside reads the copy at this level.
   const lookedUp = Effect.updateService(Lookup.storedMany(base, keys, onFault), Policy.Current, Policy.readingAll)
   return Effect.map(lookedUp, (found) => {
     for (const [i, entry] of found.entries()) {
@@ -77,7 +76,7 @@ const below = (
   })
 }
 
-/** What was told first has to hold at the commit. */
+/** Keeps the first entry found, which must still hold at the commit. */
 const remember = ({ root: { checks } }: Overlay, id: string, entry: Entry | undefined): void => {
   if (checks.ids.has(id)) return
   checks.ids.set(id, {
@@ -87,17 +86,17 @@ const remember = ({ root: { checks } }: Overlay, id: string, entry: Entry | unde
   })
 }
 
-/** The entry of an id, as far as this level knows; expired or not. */
+/** The entry of an id at this level, expired or not. */
 const peekIn = (self: Overlay) => (key: Key): Entry | undefined =>
   Memory.peek(self.own.memory, self.own.tagEpochs, idOf(key))
 
-/** As `peekIn`, before its end. */
+/** Like `peekIn`, for unexpired entries only. */
 export const liveIn = (self: Overlay, key: Key, now: number): Entry | undefined => {
   const entry = peekIn(self)(key)
   return entry !== undefined && now < entry.expiresAt ? entry : undefined
 }
 
-/** A cached effect: what is written here, a hit below, or a load of its own. */
+/** Answers a cached effect with an entry written here, a hit below, or a load at this level. */
 export const read = <A, E>(
   self: Overlay,
   fiber: Fiber.Fiber<any, any>,
@@ -114,7 +113,7 @@ export const read = <A, E>(
   }) as Effect.Effect<A, E>
 }
 
-/** A load that is not stored begins without `loadsOf`, which would find its circle. */
+/** Detects the cycle of a load that is not stored: it starts without `loadsOf`, which would detect it. */
 const circle = (
   self: Overlay,
   fiber: Fiber.Fiber<any, any>,
@@ -127,7 +126,7 @@ const circle = (
   return cycle && Effect.die(cycle)
 }
 
-/** What comes before reads of these keys: the invalidation of `invalidateFurther`, and a look at what is below. */
+/** Runs the steps before a read: the invalidation of `invalidateFurther`, and the lookup in the level below. */
 const before = <A, E>(
   self: Overlay,
   policy: Policy.Policy,
@@ -156,7 +155,7 @@ export const readMany = (
       (policy) => before(self, policy, many.keys, Effect.withFiber((fiber) => Many.readMany(self.own, fiber, many)))
     )
 
-/** As `current` of a cache: no value that is served, so nothing is recorded. */
+/** Like `current` of a cache: serves no value, so no dependency is recorded. */
 export const current = (self: Overlay, key: Key): Effect.Effect<Entry | undefined, never, any> =>
   Effect.updateService(
     Effect.map(lookupMany(self, [key], Lookup.storedMany), ([entry]) => entry),
@@ -164,7 +163,6 @@ export const current = (self: Overlay, key: Key): Effect.Effect<Entry | undefine
     Policy.readingAll
   )
 
-/** A look-up by hand. */
 export const lookupMany = (
   self: Overlay,
   keys: ReadonlyArray<Key>,

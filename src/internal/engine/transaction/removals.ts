@@ -1,4 +1,4 @@
-/** Removals inside a transaction. They are blind: what there was is told, and not checked at the commit. */
+/** Removals inside a transaction. They are blind: the commit does not check the answers they gave. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
@@ -13,7 +13,7 @@ import { allTags, noEntryId } from "../storeTier/fetchMany.ts"
 import { lock } from "./locks.ts"
 import { isSwept, nextOrder, type Overlay, rebase } from "./overlay.ts"
 
-/** Removes different ids, and answers how many of them there were, as far as memory and the store know. */
+/** Removes distinct ids. Returns how many of them existed according to memory and the store. */
 export const remove = Effect.fnUntraced(
   function*(self: Overlay, ids: ReadonlyArray<string>): Effect.fn.Return<number> {
     if (ids.length === 0) return 0
@@ -28,14 +28,14 @@ export const remove = Effect.fnUntraced(
   }
 )
 
-/** Whether there is an entry; `undefined`: only the store can tell. */
+/** Whether an entry exists. `undefined` if only the store knows. */
 const isThere = (self: Overlay, id: string, now: number): boolean | undefined => {
   const entry = entryIn(self, id, now)
   if (entry !== undefined) return entry !== null && now < entry.expiresAt
   return self.root.base.storeTier === undefined ? false : undefined
 }
 
-/** What memory has of an id, at this level or below; `null`: it is gone, `undefined`: nobody knows. */
+/** The entry in memory, at this level or below. `null` if it was removed, `undefined` if unknown. */
 const entryIn = (self: Overlay, id: string, now: number): Entry | null | undefined => {
   rebase(self, id, now)
   const own = Memory.peek(self.own.memory, self.own.tagEpochs, id)
@@ -48,7 +48,7 @@ const entryIn = (self: Overlay, id: string, now: number): Entry | null | undefin
   return below && isSwept(self, below.tags) ? null : below
 }
 
-/** How many of the ids the store has. */
+/** Counts the ids that are in the store. */
 const inStore = Effect.fnUntraced(
   function*(self: Overlay, ids: ReadonlyArray<string>, now: number): Effect.fn.Return<number> {
     const { storeTier: tier } = self.root.base

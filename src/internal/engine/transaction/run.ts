@@ -1,4 +1,4 @@
-/** Runs an effect as a transaction: tries, savepoints, and their ends. */
+/** Runs an effect as a transaction: tries, savepoints and their ends. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -37,7 +37,6 @@ interface Options {
   readonly retry: Schedule.Schedule<unknown, TransactionConflict>
 }
 
-/** Runs the effect with the cache that is given to it. */
 type Body<A, E, R> = (cache: Cache) => Effect.Effect<A, E, R>
 
 interface Begun {
@@ -46,7 +45,7 @@ interface Begun {
   readonly lock: Lock
 }
 
-/** A transaction of its own: tried again after a conflict, each time from the beginning. */
+/** Runs an outermost transaction. Retries it from the beginning after a conflict. */
 export const run = <A, E, R>(
   begun: Begun,
   options: Options,
@@ -55,7 +54,7 @@ export const run = <A, E, R>(
   Effect.suspend((): Effect.Effect<A, E | Failure, R> => {
     const { base } = begun
     const { store } = base.storeTier ?? {}
-    // before its effect runs
+    // Fail before the effect runs.
     if (store !== undefined && store.transact === undefined) return Effect.fail(unsupported(store.name))
     return Effect.flatMap(Clock.Clock, (clock) => {
       const endsAt = monotonicMillis(clock) + options.timeoutMillis
@@ -64,7 +63,7 @@ export const run = <A, E, R>(
       return Effect.retry(once, {
         schedule: Schedule.modifyDelay(
           options.retry as Schedule.Schedule<unknown, unknown>,
-          // past its time it fails at once
+          // No delay beyond the deadline, where it fails.
           ({ duration }) => Effect.succeed(Duration.min(duration, Duration.millis(leftMillis())))
         ),
         while: (error) => error instanceof TransactionConflict
@@ -99,7 +98,7 @@ const tryOnce = <A, E, R>(
         acquire: together(lock, scope),
         scope,
         locked: new Map(),
-        // longer than the transaction has: that it takes too long is its own failure
+        // Longer than the time left, so that the transaction fails with its own timeout.
         lockMillis: leftMillis + 60_000,
         watch: Watches.begin(base),
         outbox: undefined,
@@ -108,13 +107,13 @@ const tryOnce = <A, E, R>(
       const overlay = Overlay.make(root, undefined)
       const ran = limited(body(cacheOver(overlay)), leftMillis, timeoutMillis)
       return restore(surfacing(root, ran)).pipe(
-        // one that has read what others were changing may have failed for that: it runs again
+        // The failure may come from reading values while others changed them: if so, retry.
         Effect.catchCause((cause) =>
           isolation === "serializable" && !Cause.hasInterrupts(cause)
             ? Effect.andThen(validate(overlay), Effect.failCause(cause))
             : Effect.failCause(cause)
         ),
-        // its effect has ended: from here on it is not interrupted
+        // The effect has succeeded. The commit is not interruptible.
         Effect.tap(() => {
           overlay.isOpen = false
           return commit(overlay)
@@ -124,7 +123,7 @@ const tryOnce = <A, E, R>(
     })
   )
 
-/** Nothing of a transaction goes on after it. */
+/** Ends all activity of a transaction. */
 const end = (self: Overlay.Overlay, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { base, scope } = self.root
@@ -154,11 +153,11 @@ const ranks: { readonly [Name in Overlay.Isolation]: number } = { fast: 0, locke
 interface NestedOptions {
   readonly isolation: Overlay.Isolation | undefined
   readonly timeoutMillis: number
-  /** the savepoint of a database: where its rows are kept, what is written here is kept too, even if it is interrupted */
+  /** The savepoint of a database: if its rows are kept, so are the writes here, even after an interruption. */
   readonly around?: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>
 }
 
-/** A savepoint: its writes become those of the level around it, or nothing happens. */
+/** Runs a savepoint: its writes become those of the outer level, or are discarded. */
 export const nested = <A, E, R>(
   parent: Overlay.Overlay,
   { around, isolation, timeoutMillis }: NestedOptions,
@@ -180,7 +179,7 @@ export const nested = <A, E, R>(
         Effect.tap(() =>
           Effect.clockWith((clock) => {
             overlay.isOpen = false
-            // one that goes on after the level around it has nothing to write to
+            // A savepoint that outlives its outer level has no target for its writes.
             Overlay.requireOpen(parent)
             return merge(overlay, parent, clock.currentTimeMillisUnsafe())
           })

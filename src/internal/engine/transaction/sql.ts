@@ -1,4 +1,4 @@
-/** Transactions that go with one of a database: invalidations follow its commit. */
+/** Transactions bound to one of a database: invalidations follow its commit. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -18,7 +18,9 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import * as Overlay from "./overlay.ts"
 import { enter, isOverlay, make as cacheOver } from "./transactionCache.ts"
 
-/** What is invalidated after the commit. A value that was set is: of two transactions the later one may come first here. */
+/**
+ * The invalidations after the commit. Includes set values, since the later of two transactions may arrive here first.
+ */
 interface Targets {
   readonly all: boolean
   readonly ids: ReadonlyArray<string>
@@ -33,10 +35,7 @@ const targetsOf = ({ sweeps, writes }: Overlay.Overlay): Targets => ({
 
 const isNothing = ({ all, ids, tags }: Targets): boolean => !all && ids.length === 0 && tags.length === 0
 
-/**
- * The ordinary invalidations. They fail nobody: what the store does not acknowledge is sent again. So does a strict
- * program: the first failure would end those that come after it.
- */
+/** Performs the invalidations, which never fail, even if strict: what the store does not acknowledge is sent again. */
 const invalidate = (cache: Cache, { all, ids, tags }: Targets): Effect.Effect<void> =>
   Effect.andThen(
     all ? cache.perform(Operations.clear) : Effect.void,
@@ -46,7 +45,7 @@ const invalidate = (cache: Cache, { all, ids, tags }: Targets): Effect.Effect<vo
     )
   ).pipe(Effect.updateService(Policy.Current, (policy) => ({ ...policy, strict: false })))
 
-/** Whether the store has still to be asked again: a row of the outbox stays until it has answered. */
+/** Whether the store has not acknowledged an invalidation yet. The row in the outbox stays until it has. */
 const isUnsent = (entered: Engine.Engine | Overlay.Overlay | undefined, { all, ids, tags }: Targets): boolean => {
   if (entered === undefined || isOverlay(entered) || entered.storeTier === undefined) return false
   const { pending } = entered.storeTier
@@ -54,7 +53,7 @@ const isUnsent = (entered: Engine.Engine | Overlay.Overlay | undefined, { all, i
     tags.some(({ tags }) => Pending.isUnsent(pending, "", tags))
 }
 
-/** Counters are no part of the database: they are added to once it has committed. */
+/** Applies the counts, which are not part of the database, after its commit. */
 const count = (cache: Cache, self: Overlay.Overlay): Effect.Effect<void> =>
   Effect.forEach(Array.from(self.counts.values()).flat(), (count) => {
     switch (count._tag) {
@@ -72,7 +71,7 @@ interface Begun {
   readonly base: Engine.Engine
   readonly lock: Lock
   readonly sql: SqlClient
-  /** the name of the table */
+  /** The name of the table. */
   readonly outbox: string | undefined
 }
 
@@ -116,7 +115,7 @@ export const withSql = <A, E, R>(
         )
         yield* sql.afterCommit(Effect.suspend(() => {
           if (targets !== undefined) return told
-          // a client that does not say when it commits calls at once: that is before it
+          // A client without commit hooks calls at once, before the commit.
           isEarly = true
           return Effect.void
         }))
@@ -127,7 +126,7 @@ export const withSql = <A, E, R>(
         Effect.suspend(() => {
           overlay.isOpen = false
           Watches.end(base)
-          // the commit was sent, and nobody knows whether it was carried out
+          // The commit was sent, but its outcome is unknown.
           const isInDoubt = isEarly || !isTold && Exit.isFailure(exit)
           const untold = targets !== undefined && isInDoubt ? tell(targets) : Effect.void
           return Effect.andThen(untold, Effect.andThen(Engine.close(overlay.own, 0), Scope.close(scope, exit)))
@@ -135,7 +134,7 @@ export const withSql = <A, E, R>(
     })
   )
 
-/** Writes the row of the outbox, inside the transaction. Answers what removes it. */
+/** Inserts the row of the outbox inside the transaction. Returns the effect that deletes it. */
 const writeRow = (
   sql: SqlClient,
   table: string,
@@ -147,28 +146,27 @@ const writeRow = (
     const insert = sql`INSERT INTO ${sql(table)} (id, created, targets) VALUES (${id}, ${now}, ${
       JSON.stringify(targets)
     })`
-    // not waited for: the replay finds a row that stays
+    // Not awaited: the replay finds a row that remains.
     return Effect.as(insert, Effect.asVoid(Effect.forkDetach(Effect.ignore(removeRow(sql, table, id)))))
   })
 
 const removeRow = (sql: SqlClient, table: string, id: string) => sql`DELETE FROM ${sql(table)} WHERE id = ${id}`
 
-/** Makes the table where there is none. A program that may not make tables finds its own. */
+/** Creates the table if it is missing. A program without that right must find an existing one. */
 export const makeTable = (sql: SqlClient, table: string): Effect.Effect<void, SqlError> => {
   const look = sql`SELECT id, created, targets FROM ${sql(table)} WHERE id = ''`
-  // of MySQL a TEXT has 64 KiB
+  // In MySQL, a TEXT holds only 64 KiB.
   const text = sql.literal(sql.onDialectOrElse({ mysql: () => "LONGTEXT", orElse: () => "TEXT" }))
   const create = sql`CREATE TABLE IF NOT EXISTS ${
     sql(table)
   } (id VARCHAR(64) PRIMARY KEY, created BIGINT NOT NULL, targets ${text} NOT NULL)`
-  // of processes that make it at once all but one may fail
+  // If several processes create it at once, all but one may fail.
   const made = Effect.retry(Effect.andThen(create, look), { times: 2 })
   return Effect.asVoid(Effect.catch(look, () => made))
 }
 
 /**
- * Invalidates what processes that died have left in the outbox. `foreign`: rows that cannot be read. They may be of a
- * later release, or of something else, and are left alone.
+ * Performs the invalidations left in the outbox by crashed processes. `foreign` collects unreadable rows, left alone.
  */
 export const replay = Effect.fnUntraced(function*(
   cache: Cache,
@@ -178,13 +176,13 @@ export const replay = Effect.fnUntraced(function*(
 ): Effect.fn.Return<void, SqlError> {
   const now = yield* Clock.currentTimeMillis
   const before = foreign.size
-  // one after the other: after a long outage of the store there are many
+  // One at a time: after a long outage of the store there are many.
   const rows = yield* sql<{ readonly id: string }>`
     SELECT id FROM ${sql(table)} WHERE created <= ${now - numbers.olderMillis} ORDER BY created`
   for (const { id } of rows) {
     if (foreign.has(id)) continue
     const [row] = yield* sql<{ readonly targets: string }>`SELECT targets FROM ${sql(table)} WHERE id = ${id}`
-    // another process was faster
+    // Another process was faster.
     if (row === undefined) continue
     const targets = parse(row.targets)
     if (targets === undefined) foreign.add(id)

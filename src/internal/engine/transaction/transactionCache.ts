@@ -13,7 +13,7 @@ import * as Reads from "./reads.ts"
 import { remove } from "./removals.ts"
 import * as Writes from "./writes.ts"
 
-/** Where a transaction begins: the engine of a cache, or the level of a transaction in it. */
+/** Returns the engine of a cache, or the level of a transaction in it. */
 export const enter: Operation<[], Engine | Overlay | undefined> = {
   over: (engine) => engine,
   without: () => undefined
@@ -69,7 +69,7 @@ const operations = new Map<Operation<any, any>, Inside>([
   effect(Operations.clear, Writes.clear),
   stream(Operations.entries, Listings.entries),
   effect(Operations.size, Listings.size),
-  // a run is of all who follow it, and could not be undone: inside there is the origin alone
+  // A stream run is shared by its consumers and cannot be undone, so a stream here reads its origin only.
   stream(Operations.stream, (_, streaming) => Operations.stream.without(streaming))
 ])
 
@@ -78,7 +78,7 @@ const withWriteId = (self: Overlay, entry: any) => {
   return entry
 }
 
-/** What no other cache may be asked inside: it would not be undone. */
+/** Operations refused on other caches inside a transaction: they would not be undone. */
 const writing: ReadonlySet<Operation<any, any>> = new Set<Operation<any, any>>([
   Operations.set,
   Operations.touch,
@@ -99,7 +99,7 @@ export const make = (self: Overlay): Cache => {
     copy: outer.copy,
     read: (fiber, request) => Reads.read(self, fiber, request),
     perform: (operation, ...args) => {
-      // after an SQL transaction has ended, what it has left to do is done as ever
+      // After the end of an SQL transaction, its remaining operations run on the outer cache.
       if (self.root.bypasses && !self.isOpen) return outer.perform(operation, ...args)
       if (operation as unknown === enter) return self as never
       const inside = operations.get(operation)
@@ -111,7 +111,7 @@ export const make = (self: Overlay): Cache => {
   return cache
 }
 
-/** Another cache of the program: it is read as ever. */
+/** Another cache of the program: reads work as usual. */
 const elsewhere = (other: Cache): Cache => ({
   ...other,
   perform: (operation, ...args) => {

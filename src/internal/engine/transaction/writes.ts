@@ -1,4 +1,4 @@
-/** Writes inside a transaction: nothing outside changes before the commit. */
+/** Writes inside a transaction: nothing changes outside before the commit. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../../../CacheError.ts"
@@ -15,7 +15,6 @@ import { copyOf, endOf, type Life, loadedHere, nextOrder, type Overlay, rebase }
 import { liveIn, look } from "./reads.ts"
 import { remove } from "./removals.ts"
 
-/** As `set` of a cache. */
 export const set = (
   self: Overlay,
   key: Key,
@@ -59,7 +58,7 @@ const setNow = (self: Overlay, { key, now, options, value }: Setting): Effect.Ef
   return Effect.succeed(true)
 }
 
-/** The life of what is replaced. */
+/** The remaining life of the entry to be replaced. */
 const lifeOf = (self: Overlay, id: string, existing: Entry): Life => {
   for (let level: Overlay | undefined = self; level !== undefined; level = level.parent) {
     const write = level.writes.get(id)
@@ -80,7 +79,7 @@ const holdsFor = (condition: SetCondition, entry: Entry | undefined): boolean =>
   }
 }
 
-/** Whether what there is of an id was written or loaded by this transaction, so that no one else can change it. */
+/** Whether this transaction has written or loaded the entry, so that no other can change it. */
 const isWritten = (self: Overlay, id: string): boolean => {
   for (let level: Overlay | undefined = self; level !== undefined; level = level.parent) {
     if (level.isCleared || loadedHere(level, id) !== undefined) return true
@@ -90,7 +89,7 @@ const isWritten = (self: Overlay, id: string): boolean => {
   return false
 }
 
-/** The program was told whether it holds: so it has to be at the commit. */
+/** Remembers the outcome of a condition, which must be the same at the commit. */
 const rememberCondition = (
   { root: { checks } }: Overlay,
   id: string,
@@ -106,7 +105,6 @@ const rememberCondition = (
   checks.conditions.push({ _tag: "Entry", id, condition: told })
 }
 
-/** As `touch` of a cache. */
 export const touch = Effect.fnUntraced(function*(
   self: Overlay,
   key: Key,
@@ -124,7 +122,7 @@ export const touch = Effect.fnUntraced(function*(
   if (entry === undefined) return false
   const write = self.writes.get(id)
   if (write?._tag === "Set") self.writes.set(id, { ...write, life: { ttlMillis } })
-  // what was loaded here is not stored yet: it has no other life than its own
+  // A value loaded here is not stored yet and keeps its own lifetime.
   else if (loadedHere(self, id) !== entry) {
     self.writes.set(id, { _tag: "Touch", ttlMillis, order: nextOrder(self) })
   }
@@ -133,7 +131,6 @@ export const touch = Effect.fnUntraced(function*(
   return true
 })
 
-/** As `invalidateTags` of a cache. */
 export const invalidateTags = (
   self: Overlay,
   tags: ReadonlyArray<string>,
@@ -152,7 +149,6 @@ export const invalidateTags = (
     return Invalidate.invalidateTags(self.own, tags, mode)
   })
 
-/** As `clear` of a cache. */
 export const clear = (self: Overlay): Effect.Effect<void> =>
   Effect.suspend(() => {
     self.writes.clear()
@@ -164,7 +160,7 @@ export const clear = (self: Overlay): Effect.Effect<void> =>
     return Invalidate.clear(self.own)
   })
 
-/** The writes of a level that has ended well become those of the level around it. */
+/** Merges the writes of a successful level into the level around it. */
 export const merge = (from: Overlay, into: Overlay, now: number): Effect.Effect<void> =>
   Effect.gen(function*() {
     const writes = Array.from(from.writes, ([id, write]) => ({ id, write, order: write.order }))
