@@ -58,20 +58,23 @@ export type Isolation = Overlay.Isolation
  */
 export interface Options<I extends Isolation = Isolation> {
   /**
-   * what the transaction is kept apart from; a nested one has that of the one around it, or a weaker one
+   * The protection from changes by others: `"fast"` (conditions of `Cached.set` only), `"locked"` (keys and counters of
+   * explicit operations) or `"serializable"` (everything that was read). A nested transaction has that of the outer one,
+   * or a weaker one.
    *
    * @default `"locked"`
    */
   readonly isolation?: I | undefined
   /**
-   * how long all tries may take together, waits for locks included; then it fails with `TransactionTimeout`. A commit that
-   * is on its way is waited for
+   * How long all tries may take together, including waits for locks, before `TransactionTimeout`. A commit that has
+   * begun is waited for.
    *
    * @default 10 seconds
    */
   readonly timeout?: Ttl.Input | undefined
   /**
-   * when it is tried again after a `TransactionConflict`, from its beginning; of a nested one it does nothing
+   * The `Schedule` by which the transaction is tried again from its beginning after a `TransactionConflict`. It has no
+   * effect in a nested transaction.
    *
    * @default 5 times, with pauses that grow from 10 ms, and jitter
    */
@@ -264,10 +267,10 @@ export const rollback: Effect.Effect<void, never, Caching> = withCaching((cachin
  */
 export interface SqlOptions {
   /**
-   * the name of a table in which the invalidations stand until they are carried out, so that they survive a process that
-   * dies after the commit: see `Transaction.outbox`
+   * The name of a table that keeps the invalidations until they have been carried out, so that they survive a process
+   * that dies after the commit. See `Transaction.outbox`.
    *
-   * @default none: then what such a process has changed may be served until its ttl
+   * @default none: values that such a process has changed may be served until their ttl
    */
   readonly outbox?: string | undefined
 }
@@ -371,7 +374,7 @@ const sqlChecks: Checks<SqlOptions> = { outbox: optional(tableName("The outbox o
  * @since 0.1.0
  */
 export interface OutboxOptions {
-  /** the name of the table, which is made if there is none */
+  /** The name of the table, which is created if it does not exist. */
   readonly table: string
 }
 

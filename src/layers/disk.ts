@@ -21,22 +21,22 @@ import { overStore } from "./overStore.ts"
  * @since 0.1.0
  */
 export interface DiskOptions extends LayerOptions {
-  /** the folder; made if it does not exist */
+  /** The folder; created if it does not exist. */
   readonly directory: string
   /**
-   * how large the database may become, at least 1 MiB
+   * The size limit of the database, at least 1 MiB.
    *
    * @default 1 GiB
    */
   readonly maxSize?: SizeInput | undefined
   /**
-   * the largest value that is stored, at most a quarter of `maxSize`: writing a larger one would block the process
+   * The largest value to store, at most a quarter of `maxSize`: writing a larger one would block the process.
    *
    * @default 8 MiB, or a quarter of `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
   /**
-   * accepts a folder that other users can write to. What is in it is taken for what the program has stored
+   * `true`: accepts a folder that other users can write to, and trusts its content as its own.
    *
    * @default `false`
    */

@@ -22,28 +22,28 @@ import { overStore } from "./overStore.ts"
  * @since 0.1.0
  */
 export interface FilesOptions extends LayerOptions {
-  /** the folder; made if it does not exist. It should hold nothing else */
+  /** The folder; created if it does not exist. It should contain nothing else. */
   readonly directory: string
   /**
-   * the format of the files, and their extension
+   * The format of the files, and their extension.
    *
    * @default indented JSON, or the `Serializer` that the program provides
    */
   readonly serializer?: Serializer | undefined
   /**
-   * how large all payloads together may become; the metadata, some 600 bytes an entry, comes on top
+   * The size limit of all payloads together. The metadata, some 600 bytes for each entry, is not included.
    *
    * @default 1 GiB
    */
   readonly maxSize?: SizeInput | undefined
   /**
-   * the largest value that is stored, at most `maxSize`: writing a larger one would block the process
+   * The largest value to store, at most `maxSize`: writing a larger one would block the process.
    *
    * @default 8 MiB, or `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
   /**
-   * accepts a folder that other users can write to. What is in it is taken for what the program has stored
+   * `true`: accepts a folder that other users can write to, and trusts its content as its own.
    *
    * @default `false`
    */

@@ -7,26 +7,40 @@ import * as GuardsDefaults from "../../src/internal/defaults/guards.ts"
 import * as OptionsDefaults from "../../src/internal/defaults/options.ts"
 import * as ProcessesDefaults from "../../src/internal/defaults/processes.ts"
 import * as RedisDefaults from "../../src/internal/defaults/redis.ts"
-import { fill, listsOf, llms, membersOf, optionListsOf, pages } from "./tables.ts"
+import { fill, listsOf, llms, membersOf, optionListsOf, pages, valuesOf } from "./tables.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 const read = (file: string): string => readFileSync(join(root, file), "utf8")
 
-// guards are no part of a cache, and the options of tests, of memory and of updates are beside what else is told of them
-const lists = ["options", "guards", "memory", "testing", "entries"].flatMap((page) => listsOf(read(`docs/${page}.md`)))
+// Most tables are in docs/options/; those of guards, memory, tests and updates stand on the pages of their subjects.
+const lists = pages
+  .filter((page) => /^docs\/(options|guards|memory|testing|entries|update)(\/|\.md$)/.test(page))
+  .flatMap((page) => listsOf(read(page)))
 
 describe("the tables of the documentation", () => {
   it.each(pages)("%s says what its lists say: otherwise `npm run docs`", (page) => {
     expect(fill(read(page))).toBe(read(page))
   })
 
-  it("docs/options.md, or one of the pages beside it, has every list of options", () => {
+  it("every list of options has a table on some page", () => {
     const declared = globSync(["src/*.ts", "src/{cached,guard,layers,testing}/*.ts"], { cwd: root }).flatMap(
       optionListsOf
     )
     const told = new Set(lists.map((list) => list.join(" ")))
     expect(declared.map((list) => list.join(" ")).filter((list) => !told.has(list))).toEqual([])
     expect(declared.length).toBeGreaterThan(20)
+  })
+
+  it("name every value of every option", () => {
+    const values = lists.filter(([, name]) => name !== "*").flatMap(([file, name]) =>
+      membersOf(file, name).flatMap((member) =>
+        valuesOf(file, member).map((value) => ({ option: `${name}.${member.name}`, text: member.text, value }))
+      )
+    )
+    const missing = values.filter(({ text, value }) => !text.includes(`"${value}"`))
+    expect(missing.map(({ option, value }) => `${option}: ${value}`)).toEqual([])
+    expect(values.filter(({ option }) => option === "ReadOptions.inherit").map(({ value }) => value))
+      .toEqual(["life", "changes", "age", "refuse"])
   })
 
   it("may be of single members of lists", () => {
@@ -130,7 +144,7 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "BloomOptions.errorRate": [guard.errorRate]
 }
 
-describe("the numbers of docs/options.md, docs/guards.md, docs/memory.md and docs/testing.md", () => {
+describe("the numbers of the tables", () => {
   it("are those of src/internal/defaults/", () => {
     const told = lists.filter(([, name]) => name !== "*").flatMap(([file, name]) =>
       membersOf(file, name).flatMap((member) => {
