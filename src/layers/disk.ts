@@ -21,22 +21,22 @@ import { overStore } from "./overStore.ts"
  * @since 0.1.0
  */
 export interface DiskOptions extends LayerOptions {
-  /** The folder; created if it does not exist. */
+  /** The folder. Created if it does not exist. */
   readonly directory: string
   /**
-   * The size limit of the database, at least 1 MiB.
+   * How large the database may become, at least 1 MiB.
    *
    * @default 1 GiB
    */
   readonly maxSize?: SizeInput | undefined
   /**
-   * The largest value to store, at most a quarter of `maxSize`: writing a larger one would block the process.
+   * The largest value that is stored, at most a quarter of `maxSize`: writing a larger one would block the process.
    *
    * @default 8 MiB, or a quarter of `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
   /**
-   * `true`: accepts a folder that other users can write to, and trusts its content as its own.
+   * Accepts a folder that other users can write to. Its content is trusted as if the program had stored it.
    *
    * @default `false`
    */
@@ -53,10 +53,9 @@ export interface DiskOptions extends LayerOptions {
  * **Details**
  *
  * - Runs under Node, Bun and Deno; elsewhere the layer fails with a `StoreError` of reason `Unsupported`.
- * - Throws a `CacheConfigError` for an option that it cannot use. A folder that cannot be written is a `StoreError` of the
- *   layer.
- * - `Lock` and the guards (`Guard`) hold among all processes that use the folder, unless the program provides others: to this layer, with
- *   `Layer.provide`, or around it.
+ * - Throws a `CacheConfigError` for an invalid option. A folder that cannot be written is a `StoreError` of the layer.
+ * - It also provides a `Lock` and a `GuardStore`, shared by all processes that use the folder, unless the program
+ *   provides its own: to this layer, with `Layer.provide`, or around it.
  *
  * **Example** (Keeping a result across two runs)
  *

@@ -22,7 +22,7 @@ import { overStore } from "./overStore.ts"
  * @since 0.1.0
  */
 export interface FilesOptions extends LayerOptions {
-  /** The folder; created if it does not exist. It should contain nothing else. */
+  /** The folder. Created if it does not exist. It should hold nothing else. */
   readonly directory: string
   /**
    * The format of the files, and their extension.
@@ -31,19 +31,19 @@ export interface FilesOptions extends LayerOptions {
    */
   readonly serializer?: Serializer | undefined
   /**
-   * The size limit of all payloads together. The metadata, some 600 bytes for each entry, is not included.
+   * How large all payloads together may become. The metadata, some 600 bytes per entry, is not included.
    *
    * @default 1 GiB
    */
   readonly maxSize?: SizeInput | undefined
   /**
-   * The largest value to store, at most `maxSize`: writing a larger one would block the process.
+   * The largest value that is stored, at most `maxSize`: writing a larger one would block the process.
    *
    * @default 8 MiB, or `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
   /**
-   * `true`: accepts a folder that other users can write to, and trusts its content as its own.
+   * Accepts a folder that other users can write to. Its content is trusted as if the program had stored it.
    *
    * @default `false`
    */
@@ -51,8 +51,8 @@ export interface FilesOptions extends LayerOptions {
 }
 
 /**
- * A cache in a folder with one file for each entry and its metadata beside it, with a memory tier in front. It outlives
- * the process.
+ * A cache in a folder with one file for each entry and another for its metadata, with a memory tier in front. It
+ * outlives the process.
  *
  * **When to use**
  *
@@ -61,14 +61,13 @@ export interface FilesOptions extends LayerOptions {
  * **Details**
  *
  * - A file is indented JSON (`effect-cached/serializers/IndentedJson`), unless the program provides a `Serializer` or
- *   the option `serializer` gives one.
+ *   the option `serializer` is set.
  * - Runs under Node, Bun and Deno; elsewhere the layer fails with a `StoreError` of reason `Unsupported`.
- * - Throws a `CacheConfigError` for an option that it cannot use. A folder that cannot be written is a `StoreError` of the
- *   layer.
+ * - Throws a `CacheConfigError` for an invalid option. A folder that cannot be written is a `StoreError` of the layer.
  *
  * **Gotchas**
  *
- * For one process at a time: loads of several processes are not coordinated. Where processes share a cache, use `disk`.
+ * For one process at a time: loads of several processes are not coordinated. If processes share a cache, use `disk`.
  *
  * **Example** (Writing a readable file)
  *

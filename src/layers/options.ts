@@ -122,9 +122,9 @@ export interface MemoryOptions {
    */
   readonly shutdownTimeout?: Ttl.Input | undefined
   /**
-   * `"shared"`: readers of one id share its load. `"private"`: each reader loads for itself, and neither joins nor waits
-   * for another; its result is shared once it is stored. Refreshes are handed to `CachePolicy.WaitUntil`, and without it
-   * there are none. For Workers, where one request may not wait for another.
+   * `"private"`: each reader loads for itself, and neither joins nor is held up by another; its result is shared once
+   * it is stored. Refreshes are handed to `CachePolicy.WaitUntil`, and without it there are none. For Workers, where
+   * one request may not wait for another.
    *
    * @default `"shared"`
    */

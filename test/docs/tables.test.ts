@@ -34,10 +34,14 @@ describe("the tables of the documentation", () => {
   it("name every value of every option", () => {
     const values = lists.filter(([, name]) => name !== "*").flatMap(([file, name]) =>
       membersOf(file, name).flatMap((member) =>
-        valuesOf(file, member).map((value) => ({ option: `${name}.${member.name}`, text: member.text, value }))
+        valuesOf(file, member).map((value) => ({
+          option: `${name}.${member.name}`,
+          row: `${member.text} ${member.otherwise}`,
+          value
+        }))
       )
     )
-    const missing = values.filter(({ text, value }) => !text.includes(`"${value}"`))
+    const missing = values.filter(({ row, value }) => !row.includes(`"${value}"`))
     expect(missing.map(({ option, value }) => `${option}: ${value}`)).toEqual([])
     expect(values.filter(({ option }) => option === "ReadOptions.inherit").map(({ value }) => value))
       .toEqual(["life", "changes", "age", "refuse"])
