@@ -32,18 +32,18 @@ import { Lock } from "./Lock.ts"
 import type * as Ttl from "./Ttl.ts"
 
 /**
- * What a transaction is kept apart from. What it has written is committed in one step under each of them.
+ * The isolation of a transaction. Under each level its writes are committed in one step.
  *
  * **Details**
  *
- * - `"fast"`: nothing is locked, and only the conditions of `Cached.set` are checked at the commit. What others write
- *   between a read and the commit is overwritten
- * - `"locked"`: the keys and counters of explicit operations (`Cached.getOption`, `set`, `increment` …) are locked from the
- *   first use on, in all processes that share the `Lock`; and what was read so is checked at the commit, because a plain
- *   `Cached.set` takes no lock. What cached effects answer is not checked
- * - `"serializable"`: nothing is locked. All that was read is checked at the commit: what cached effects answered, and
- *   listings (in memory and on disk; elsewhere a listing fails with a `StoreError` of reason `Unsupported`). It is as if it
- *   had run alone: one that fails for what others were changing runs again, too
+ * - `"fast"`: nothing is locked, and only the conditions of `Cached.set` are checked at the commit. Writes of others
+ *   between a read and the commit are overwritten
+ * - `"locked"`: the keys and counters of explicit operations (`Cached.getOption`, `set`, `increment` …) are locked from
+ *   their first use on, in all processes that share the `Lock`. Their reads are also checked at the commit, because a
+ *   plain `Cached.set` takes no lock. Answers of cached effects are not checked
+ * - `"serializable"`: nothing is locked. All reads are checked at the commit: answers of cached effects, and listings
+ *   (in memory and on disk; elsewhere a listing fails with a `StoreError` of reason `Unsupported`). The result is as if
+ *   it had run alone. A transaction that fails because of concurrent changes is retried as well
  *
  * @category models
  * @since 0.1.0
@@ -58,31 +58,30 @@ export type Isolation = Overlay.Isolation
  */
 export interface Options<I extends Isolation = Isolation> {
   /**
-   * The protection from changes by others: `"fast"` (conditions of `Cached.set` only), `"locked"` (keys and counters of
-   * explicit operations) or `"serializable"` (everything that was read). A nested transaction has that of the outer one,
-   * or a weaker one.
+   * The isolation level: `"fast"` (checks conditions of `Cached.set` only), `"locked"` (locks keys and counters of explicit
+   * operations) or `"serializable"` (checks everything that was read). A nested transaction has that of the outer one, or
+   * a weaker one.
    *
    * @default `"locked"`
    */
   readonly isolation?: I | undefined
   /**
-   * How long all tries may take together, including waits for locks, before `TransactionTimeout`. A commit that has
-   * begun is waited for.
+   * How long all tries may take together, including waits for locks. Then it fails with `TransactionTimeout`. A commit
+   * already sent is waited for.
    *
    * @default 10 seconds
    */
   readonly timeout?: Ttl.Input | undefined
   /**
-   * The `Schedule` by which the transaction is tried again from its beginning after a `TransactionConflict`. It has no
-   * effect in a nested transaction.
+   * The schedule of retries after a `TransactionConflict`, from the beginning. No effect in a nested transaction.
    *
-   * @default 5 times, with pauses that grow from 10 ms, and jitter
+   * @default 5 times, with growing pauses from 10 ms, and jitter
    */
   readonly retry?: Schedule.Schedule<unknown, TransactionConflict> | undefined
 }
 
 /**
- * What a transaction may fail with beside the failures of its effect.
+ * The failures of a transaction in addition to those of its effect.
  *
  * @category models
  * @since 0.1.0
@@ -95,28 +94,28 @@ export type Failure<I extends Isolation> =
   | ("locked" extends I ? LockError : never)
 
 /**
- * Runs an effect as a transaction: what it writes to the cache becomes visible in one step when it succeeds, and not at all
- * when it fails, dies, is interrupted, or takes too long.
+ * Runs an effect as a transaction: its writes to the cache become visible in one step when it succeeds, and not at all
+ * if it fails, dies, is interrupted, or takes too long.
  *
  * **Details**
  *
- * - Inside, reads see what was written before them: `Cached.set`, `touch`, `remove`, `increment`, conditional sets, bulk
- *   operations, tags, patterns, listings. A `ttl` counts from the commit.
- * - A cached effect inside is answered with what was written, or a cached value, or a load of its own, which the effects of
- *   this transaction share. Its result is stored with the commit, unless its key was invalidated meanwhile.
- * - A transaction inside another one is a savepoint: where it fails, its writes alone vanish, and the one around it goes on.
- * - After a conflict the effect runs again from its beginning, so it should do nothing that cannot be done twice.
- * - More than 20,000 writes, or values of more than 32 MiB, are refused whole (`StoreError`, `TooLarge`).
- * - It needs a store that writes several entries in one step: memory, `CacheLayer.disk` and a server of Redis do, and
- *   storages of your own that no other process uses. Any other fails with `StoreError` (`Unsupported`) before the effect
- *   runs. A cluster of Redis does so for the keys of one slot: anything else fails at the commit, and nothing is written.
+ * - Inside, reads see earlier writes: `Cached.set`, `touch`, `remove`, `increment`, conditional sets, bulk operations,
+ *   tags, patterns, listings. A `ttl` counts from the commit.
+ * - A cached effect inside is answered with a value written there, a cached value, or a load of its own, which the
+ *   effects of this transaction share. Its result is stored with the commit, unless its key was invalidated in the
+ *   meantime.
+ * - A nested transaction is a savepoint: if it fails, only its own writes are discarded, and the outer one continues.
+ * - After a conflict the effect runs again from its beginning, so it should do nothing that cannot be repeated.
+ * - More than 20,000 writes, or values of more than 32 MiB, are refused as a whole (`StoreError`, `TooLarge`).
+ * - It needs a store that writes several entries in one step: memory, `CacheLayer.disk` and a Redis server do, and
+ *   custom storages that no other process uses. Any other fails with `StoreError` (`Unsupported`) before the effect
+ *   runs. A Redis cluster does so for the keys of one slot: anything else fails at the commit, and nothing is written.
  *
  * **Gotchas**
  *
- * - Where the store does not answer to the commit, nobody knows whether it was carried out. The transaction fails with the
- *   `StoreError`, and what it has written is removed as soon as the store answers: readers find the old, the new, or
- *   nothing.
- * - A fiber that goes on after the transaction may not use its cache: that dies with a `CacheConfigError`.
+ * - If the store does not answer the commit, its outcome is unknown. The transaction fails with the `StoreError`, and
+ *   its writes are removed as soon as the store answers: readers find the old value, the new value, or nothing.
+ * - A fiber that outlives the transaction may not use its cache, which dies with a `CacheConfigError`.
  *
  * **Example** (Moving an amount)
  *
@@ -161,7 +160,7 @@ export const run: {
     const { isolation, retry, timeoutMillis } = parse(given)
     return withCaching((outer): Effect.Effect<A, E | Run.Failure, R | Caching> => {
       const entered = outer.perform(enter)
-      // a cache that caches nothing has nothing to commit
+      // A disabled cache has nothing to commit.
       if (entered === undefined) return self
       const body = (cache: Cache) => Effect.provideService(self, Caching, cache)
       if (isOverlay(entered)) {
@@ -216,12 +215,12 @@ const parse = (options: Options) => {
 }
 
 /**
- * Discards what the innermost transaction has written so far, and goes on inside it.
+ * Discards the writes of the innermost transaction so far, and continues inside it.
  *
  * **Details**
  *
- * What it has read is still checked at the commit, and what it has locked stays locked. Outside of a transaction it dies
- * with a `CacheConfigError`, and so it does inside `Transaction.withSql`, whose rows it would not discard: let that fail.
+ * Its reads are still checked at the commit, and its locks stay locked. Outside of a transaction it dies with a
+ * `CacheConfigError`. So it does inside `Transaction.withSql`, whose rows it would not discard: let that fail instead.
  *
  * **Example** (Starting over)
  *
@@ -267,38 +266,38 @@ export const rollback: Effect.Effect<void, never, Caching> = withCaching((cachin
  */
 export interface SqlOptions {
   /**
-   * The name of a table that keeps the invalidations until they have been carried out, so that they survive a process
-   * that dies after the commit. See `Transaction.outbox`.
+   * The name of a table that holds the invalidations until they are carried out, so that they survive a crash after the
+   * commit: see `Transaction.outbox`.
    *
-   * @default none: values that such a process has changed may be served until their ttl
+   * @default none: changes of a crashed process may go unnoticed until the ttl
    */
   readonly outbox?: string | undefined
 }
 
 /**
- * Runs an effect in an SQL transaction, and invalidates after its commit what the effect has changed in the cache.
+ * Runs an effect in an SQL transaction, and invalidates its changes of the cache after the commit.
  *
  * **When to use**
  *
- * Use where a program writes to its database and to the cache of what is in there: neither is changed without the other.
+ * Use if a program writes to its database and to a cache of its content: neither is changed without the other.
  *
  * **Details**
  *
- * - It opens the transaction (`SqlClient.withTransaction` of `effect/sql`). Inside one it is a savepoint, and invalidates
- *   after the outermost commit, with the `outbox` of either. A rollback invalidates nothing.
- * - Inside, reads by hand see what was written before them. Cached effects run past the cache: they see the rows of the
- *   transaction, which may be rolled back.
- * - A value that is set inside is invalidated after the commit, not stored: of two transactions on one row the earlier one
- *   may be the last to come to the cache, and its value would stay. The next read loads the row.
- * - Any store will do. Counters are added to after the commit.
- * - It returns when the invalidations are carried out, or the store has not answered in time: then they are sent again,
- *   and nobody fails, under `CachePolicy.strict` neither. A commit that fails may have been carried out: after that they
- *   are, too.
+ * - It opens the transaction (`SqlClient.withTransaction` of `effect/sql`). Inside one it is a savepoint, and
+ *   invalidates after the outermost commit, with the `outbox` of either. A rollback invalidates nothing.
+ * - Inside, reads by hand see earlier writes. Cached effects bypass the cache: they see the rows of the transaction,
+ *   which may be rolled back.
+ * - A value that is set inside is invalidated after the commit, not stored: of two transactions on one row the earlier
+ *   one may be the last to reach the cache, and its value would stay. The next read loads the row.
+ * - Any store is supported. Counters are changed after the commit.
+ * - It returns when the invalidations are carried out, or the store has not answered in time. In that case they are
+ *   sent again without a failure, even under `CachePolicy.strict`. They are also carried out after a failed commit,
+ *   whose outcome is unknown.
  *
  * **Gotchas**
  *
- * Where the table of the `outbox` is missing the transaction fails (`SqlError`) and is rolled back: provide
- * `Transaction.outbox`, which makes it.
+ * If the table of the `outbox` is missing, the transaction fails (`SqlError`) and is rolled back: provide
+ * `Transaction.outbox`, which creates it.
  *
  * **Example** (Renaming a user)
  *
@@ -347,7 +346,7 @@ export const withSql: {
             Sql.withSql({ outer, base: entered, lock, sql, outbox: options.outbox }, body))
         }
         if (entered.root.bypasses) {
-          // it is the outermost one that commits for both
+          // The outermost transaction commits for both.
           entered.root.outbox ??= options.outbox
           const inside = { isolation: undefined, timeoutMillis: Infinity, around: sql.withTransaction }
           return Run.nested(entered, inside, body) as Effect.Effect<A, E | SqlError, R>
@@ -374,22 +373,22 @@ const sqlChecks: Checks<SqlOptions> = { outbox: optional(tableName("The outbox o
  * @since 0.1.0
  */
 export interface OutboxOptions {
-  /** The name of the table, which is created if it does not exist. */
+  /** The name of the table, which is created if it is missing. */
   readonly table: string
 }
 
 /**
- * A layer that carries out the invalidations of processes that have died between the commit of their SQL transaction and
+ * A layer that carries out the invalidations of processes that crashed between the commit of their SQL transaction and
  * the invalidation.
  *
  * **Details**
  *
- * - It looks for rows that are older than 5 seconds, by the clocks of the processes, when it is built and every 10 seconds.
- *   Several processes may look at once: to invalidate twice does no harm.
- * - It makes the table where there is none, with the columns `id` (64 characters, the primary key), `created` (a number of
- *   64 bits) and `targets` (a text). A program that may not make tables finds one that is there already. A table with
- *   other columns fails the layer.
- * - A row that it cannot read is left, with one warning: it may be of a later release.
+ * - It looks for rows that are older than 5 seconds, by the clocks of the processes, when it is built and every 10
+ *   seconds. Several processes may do so at once: invalidating twice does no harm.
+ * - It creates a missing table, with the columns `id` (64 characters, the primary key), `created` (a 64-bit number) and
+ *   `targets` (a text). A program without the right to create tables uses an existing one. A table with other columns
+ *   fails the layer.
+ * - An unreadable row is left alone, with one warning: it may come from a later release.
  *
  * **Example** (Providing the replay)
  *
@@ -415,7 +414,7 @@ export const outbox = (options: OutboxOptions): Layer.Layer<never, SqlError, Sql
       const look = Effect.catchCause(
         Sql.replay(cache, sql, table, foreign),
         (cause) =>
-          // a connection that is closed is no news: with the program this ends too
+          // A closed connection is expected when the program ends.
           Cause.hasInterruptsOnly(cause)
             ? Effect.void
             : Effect.logWarning(`The outbox "${table}" could not be read: it is tried again`, cause)
