@@ -147,16 +147,8 @@ describe("the pages for users", () => {
     expect(pages.filter((page) => !found.has(page))).toEqual([])
   })
 
-  /** Pages that are still too long. */
-  const long = new Set(
-    [
-      ...["bulk", "failure", "guards", "inspecting", "invalidation", "keys", "memory", "options", "persistence"],
-      ...["read-options", "several-caches", "troubleshooting"]
-    ].map((name) => `docs/${name}.md`)
-  )
-
   it.each(pages)("%s can be read in five minutes", (page) => {
     expect(read(page).split("\n").length).toBeLessThan(500)
-    if (!long.has(page)) expect(Buffer.byteLength(read(page))).toBeLessThanOrEqual(12_000)
+    expect(Buffer.byteLength(read(page))).toBeLessThanOrEqual(page === "docs/troubleshooting.md" ? 24_000 : 12_000)
   })
 })

@@ -7,7 +7,7 @@ import * as GuardsDefaults from "../../src/internal/defaults/guards.ts"
 import * as OptionsDefaults from "../../src/internal/defaults/options.ts"
 import * as ProcessesDefaults from "../../src/internal/defaults/processes.ts"
 import * as RedisDefaults from "../../src/internal/defaults/redis.ts"
-import { fill, listsOf, llms, membersOf, optionListsOf, pages } from "./tables.ts"
+import { fill, listsOf, llms, membersOf, optionListsOf, pages, valuesOf } from "./tables.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 const read = (file: string): string => readFileSync(join(root, file), "utf8")
@@ -29,6 +29,22 @@ describe("the tables of the documentation", () => {
     const told = new Set(lists.map((list) => list.join(" ")))
     expect(declared.map((list) => list.join(" ")).filter((list) => !told.has(list))).toEqual([])
     expect(declared.length).toBeGreaterThan(20)
+  })
+
+  it("name every value of every option", () => {
+    const values = lists.filter(([, name]) => name !== "*").flatMap(([file, name]) =>
+      membersOf(file, name).flatMap((member) =>
+        valuesOf(file, member).map((value) => ({
+          option: `${name}.${member.name}`,
+          row: `${member.text} ${member.otherwise}`,
+          value
+        }))
+      )
+    )
+    const missing = values.filter(({ row, value }) => !row.includes(`"${value}"`))
+    expect(missing.map(({ option, value }) => `${option}: ${value}`)).toEqual([])
+    expect(values.filter(({ option }) => option === "ReadOptions.inherit").map(({ value }) => value))
+      .toEqual(["life", "changes", "age", "refuse"])
   })
 
   it("may be of single members of lists", () => {

@@ -10,7 +10,7 @@
  * not what its list gives. It writes `llms.txt` too.
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs"
-import { join, resolve } from "node:path"
+import { dirname, join, resolve } from "node:path"
 import { parseSync } from "rolldown/utils"
 
 const root = resolve(import.meta.dirname, "../..")
@@ -118,6 +118,44 @@ export const membersOf = (file: string, list: string): ReadonlyArray<Member> => 
     }
     return { name: member, isOptional: node["optional"] === true, ...said(before), node }
   })
+}
+
+/** The file that a name is imported from, if it is one of the sources. */
+const sourceOf = (file: string, name: string): string | undefined => {
+  const imports = nodesIn(parse(file).program as unknown as Node).filter(({ type }) => type === "ImportDeclaration")
+  const found = imports.find((node) =>
+    (node["specifiers"] as ReadonlyArray<Node>).some(({ local }) => nameOf(local) === name)
+  )
+  const source = nameOf(found?.["source"])
+  return source?.startsWith(".") === true ? join(dirname(file), source) : undefined
+}
+
+const stringsOf = (file: string, type: Node): ReadonlyArray<string> => {
+  if (type.type === "TSUnionType") return (type["types"] as ReadonlyArray<Node>).flatMap((one) => stringsOf(file, one))
+  if (type.type === "TSLiteralType") {
+    const value = (type["literal"] as Node)["value"]
+    return typeof value === "string" ? [value] : []
+  }
+  if (type.type !== "TSTypeReference") return []
+  const named = type["typeName"] as Node
+  return stringsOfName(file, (nameOf(named["left"]) ?? nameOf(named))!, nameOf(named["right"]))
+}
+
+/** The strings of an alias or of the constraint of a type parameter, in this file or where it is imported from. */
+const stringsOfName = (file: string, name: string, member?: string): ReadonlyArray<string> => {
+  const declared = nodesIn(parse(file).program as unknown as Node)
+  const alias = declared.find(({ id, type }) => type === "TSTypeAliasDeclaration" && nameOf(id) === name)
+  const parameter = declared.find((node) => node.type === "TSTypeParameter" && nameOf(node["name"]) === name)
+  const definition = alias?.["typeAnnotation"] ?? parameter?.["constraint"]
+  if (isNode(definition)) return stringsOf(file, definition)
+  const source = sourceOf(file, name)
+  return source === undefined ? [] : stringsOfName(source, member ?? name)
+}
+
+/** The strings that the type of an option names, those of its aliases too. */
+export const valuesOf = (file: string, { node }: Member): ReadonlyArray<string> => {
+  const annotation = node["typeAnnotation"] as Node | undefined
+  return isNode(annotation) ? stringsOf(file, annotation["typeAnnotation"] as Node) : []
 }
 
 const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>

@@ -173,6 +173,32 @@ const cases: ReadonlyArray<Case> = [
   // console
   { file: "src/Cached.ts", code: "export const log = () => console.log(1)\n", rule: "eslint(no-console)" },
   { file: "examples/hello.ts", code: "console.log(1)\n" },
+  // English, one of each kind
+  ...[
+    "What is damaged is replaced.",
+    "Who waits shares the load.",
+    "Nobody waits for it.",
+    "Of all callers, the first one.",
+    "Where it is kept.",
+    "A load that nobody waits for.",
+    "The callers who wait share it.",
+    "The leader is told the outcome.",
+    "Tells of changes.",
+    "The load goes on.",
+    "It is loaded anew.",
+    "Until the change is heard.",
+    "The marker is mended.",
+    "A sum that is no safe integer.",
+    "A store that is said to last.",
+    "It is not used any more.",
+    "the first load of an id",
+    `A line that is too long: ${"a word ".repeat(20)}`
+  ].flatMap((comment): Array<Case> => [
+    { file: "src/Ttl.ts", code: `/** ${comment} */\nexport const one = 1\n`, rule: "effect-cached(english)" },
+    { file: "test/ttl.test.ts", code: `// ${comment}\nexport const one = 1\n`, rule: "effect-cached(english)" }
+  ]),
+  { file: "src/Ttl.ts", code: "/** Where to look: what `nobody` means to people who read. */\nexport const one = 1\n" },
+  { file: "src/Ttl.ts", code: "export const one = 1 // a rest of its line\n" },
   // examples import as users do
   refusedImport("examples/hello.ts", "../src/index.ts"),
   allowedImport("examples/hello.ts", "effect-cached"),

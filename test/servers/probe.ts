@@ -9,7 +9,7 @@ const layers: { readonly [name: string]: (directory: string) => Cache } = {
   "`CacheLayer.memory`": () => CacheLayer.memory({ flights: "private" }),
   "`CacheLayer.disk`": (directory) => CacheLayer.disk({ directory: `${directory}/disk` }),
   "`CacheLayer.files`": (directory) => CacheLayer.files({ directory: `${directory}/files` }),
-  "[`IndexedDbStore`](persistence.md#in-a-browser)": () =>
+  "[`IndexedDbStore`](persistence/browser.md)": () =>
     CacheLayer.layer.pipe(Layer.provide(IndexedDbStore.layer({ name: "probe" })))
 }
 

@@ -1,4 +1,4 @@
-/** `docs/failure.md` says what a user sees when something goes wrong: its tables are seen here. `UPDATE_DOCS=1` writes them. */
+/** `docs/failure/` says what a user sees when something goes wrong: its tables are seen here. `UPDATE_DOCS=1` writes them. */
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Layer, Logger, ManagedRuntime } from "effect"
 import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
@@ -16,10 +16,10 @@ const root = mkdtempSync(join(tmpdir(), "effect-cached-"))
 afterAll(end)
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-const document = new URL("../../docs/failure.md", import.meta.url)
+const page = (name: string): URL => new URL(`../../docs/failure/${name}.md`, import.meta.url)
 
-/** Compares a table with the one in the document, or writes it there. */
-const documented = (name: string, table: ReadonlyArray<ReadonlyArray<string>>): void => {
+/** Compares a table with the one on its page, or writes it there. */
+const documented = (document: URL, name: string, table: ReadonlyArray<ReadonlyArray<string>>): void => {
   const [head, ...rows] = table
   const lines = [head!, head!.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
   const text = readFileSync(document, "utf8")
@@ -201,13 +201,13 @@ const seen = async (begin: Begin, directory: string): Promise<ReadonlyArray<stri
 }
 
 describe("what a program sees", () => {
-  it("of a folder that goes wrong is in docs/failure.md", { timeout }, async () => {
+  it("of a folder that goes wrong is in docs/failure/folder.md", { timeout }, async () => {
     const rows: Array<ReadonlyArray<string>> = []
     for (const [i, [what, begin]] of troubles.entries()) {
       const cells = await seen(begin, join(root, String(i)))
       rows.push([what, ...cells])
     }
-    documented("the folder", [
+    documented(page("folder"), "the folder", [
       [
         "what goes wrong",
         "read: in memory",
@@ -256,7 +256,7 @@ const scenes: ReadonlyArray<readonly [what: string, play: (scene: Scene) => Prom
 ]
 
 describe("what becomes of a load", () => {
-  it("whose process goes wrong is in docs/failure.md", { timeout }, async () => {
+  it("whose process goes wrong is in docs/failure/processes.md", { timeout }, async () => {
     const rows: Array<ReadonlyArray<string>> = []
     for (const [what, play] of scenes) {
       const { lines, loads, workers } = await open(2, { lease, wait: 30_000, shutdownTimeout: 50 })
@@ -286,8 +286,8 @@ describe("what becomes of a load", () => {
       ])
       expect(performance.now() - startedAt).toBeLessThan(10_000)
     }
-    documented("the process that loads", [
-      ["what happens to it", "loads in all", "its callers get", "those who wait elsewhere get", "its value"],
+    documented(page("processes"), "the process that loads", [
+      ["what happens to it", "total loads", "its callers get", "callers elsewhere get", "its value"],
       ...rows
     ])
   })

@@ -1,4 +1,4 @@
-/** Defaults and limits of options, which `docs/options.md` has in words. Times are in milliseconds. */
+/** Defaults and limits of options, which `docs/options/` has in words. Times are in milliseconds. */
 import { leaseMillis, maxLoadMillis } from "./processes.ts"
 
 /** The options for all reads of a layer that says none. */

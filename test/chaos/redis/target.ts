@@ -333,7 +333,7 @@ const unheardMillis = 2000
 const attacks: ReadonlyArray<Attack> = [
   attack({ name: "nothing", arena: single(), isShared: true, strike: calmly }),
   attack({
-    name: "kills of who loads, loads of 300 ms",
+    name: "kills of the loading process, loads of 300 ms",
     arena: single(),
     work: { loadMillis: 300 },
     isShared: true,
