@@ -44,7 +44,7 @@ const text = ({ columns, cores, outcomes, seconds, wanting }: Measured): string 
   const stale = outcomes.reduce((sum, outcome) => sum + outcome.staleAfterStop, 0)
   const kills = outcomes.reduce((sum, outcome) => sum + outcome.kills, 0)
   return [
-    `Each attack went on for ${seconds} seconds, on ${cores} cores which ${
+    `Each attack lasted ${seconds} seconds, on ${cores} cores which ${
       wanting.toFixed(0)
     } processes of the whole machine ` +
     `wanted on average. ${kills} processes were killed. After ${stops} stops ${stale} reads gave what was invalidated while ` +
