@@ -62,10 +62,7 @@ export interface Meta extends Timing {
   readonly serializer: number
   /** The origin's name for this version of the value (an HTTP ETag): any text. */
   readonly etag?: string | undefined
-  /**
-   * The lifetime is a strategy's constant, so a reader with a shorter constant limits it. Absent in entries of old
-   * releases.
-   */
+  /** The lifetime is a strategy's constant, which a reader's shorter constant limits. Absent in old entries. */
   readonly isConstant?: true | undefined
 }
 

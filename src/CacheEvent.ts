@@ -8,7 +8,7 @@ import type * as Exit from "effect/Exit"
 import type { StoreErrorReason } from "./CacheError.ts"
 
 /**
- * Where an answer came from.
+ * The source of an answer.
  *
  * **Details**
  *
@@ -100,15 +100,9 @@ interface OfId {
  * @since 0.1.0
  */
 export interface Events {
-  /**
-   * A read or a lookup was answered with a cached value, from `memory` or from the `store`. A refresh may follow the
-   * read.
-   */
+  /** A read or lookup was answered with a cached value from `memory` or the `store`. A refresh may follow the read. */
   readonly Hit: OfId & { readonly source: "memory" | "store" }
-  /**
-   * A read found nothing that its strategy would simply serve, or a lookup nothing at all. Emitted after the store was
-   * asked.
-   */
+  /** A read found nothing to simply serve, or a lookup nothing at all. Emitted after the store was asked. */
   readonly Miss: OfId
   /** A read waits for a flight that another read began. */
   readonly Joined: OfId

@@ -343,8 +343,7 @@ export interface TemplateOptions<
    */
   readonly verified?: boolean | undefined
   /**
-   * Custom formatters: functions that return a string, or `{ format, injective: true }` if different values never
-   * become the same text.
+   * Custom formatters: functions that return a string, or `{ format, injective: true }` if no two values look alike.
    */
   readonly formatters?: FormattersOf<Formatters> | undefined
   /** References of the context, for placeholders like `{@tenant}`. */

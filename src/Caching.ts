@@ -31,10 +31,7 @@ export interface Stats extends Readonly<Counters>, Ratios {
   readonly evictedWeight: number
   /** Entries that left the memory tier, by cause: the causes of `Cached.onRemoval`. */
   readonly removals: { readonly [cause in RemovalCause]: number }
-  /**
-   * Entries in the memory tier now, without expired ones. Those invalidated by a tag count until they are read, listed
-   * or removed.
-   */
+  /** Unexpired entries in the memory tier. Those invalidated by a tag count until they are read, listed or removed. */
   readonly size: number
   /** The total weight of those entries. Without a `weigher` each weighs 1. */
   readonly weight: number

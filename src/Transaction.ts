@@ -141,7 +141,7 @@ export type Failure<I extends Isolation> =
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [70, 30]
  * ```
  *
- * @see {@link rollback} for discarding what was written, and going on
+ * @see {@link rollback} for discarding the writes so far and continuing
  *
  * @category combinators
  * @since 0.1.0

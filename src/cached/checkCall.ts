@@ -58,7 +58,7 @@ export interface Called {
   readonly kind: Kind | undefined
 }
 
-/** Where a misplaced option belongs. */
+/** Names the place of a misplaced option. */
 type HomeOf = (option: string) => string | undefined
 
 export const calledOf = (kind: Kind): Called => ({

@@ -1,7 +1,4 @@
-/**
- * Turns combinators and cached functions into requests to the engine, without the users' types, which `combinators.ts`,
- * `functions.ts` and `bulk.ts` declare.
- */
+/** Turns combinators and cached functions into requests to the engine, without the users' types. */
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type * as CacheKey from "../CacheKey.ts"
@@ -62,10 +59,7 @@ interface Given {
   readonly ttl?: unknown
 }
 
-/**
- * Effect, strategy and request in one object, because every read makes one. Options are parsed on a miss, never for a
- * hit.
- */
+/** Effect, strategy and request in one object, because every read makes one. Options are parsed on a miss only. */
 class CachedEffect {
   declare readonly traits: Traits
   /** The source of the load: an effect, or the arguments of a function. */

@@ -297,10 +297,7 @@ type AllOptionsOfFn<C, E, T> =
   & FnOptionsOf<KeyBeside<C>, C extends AnyClass ? Success<Instance<C>> : any, any, E, T>
   & (C extends string ? NamedKeyOptions<Schema.Struct.Fields, Schema.Constraint, Schema.Constraint, any> : {})
 
-/**
- * The options of a function without its lookup, as a named type, for the signature that explains mistakes: see
- * `OptionsOf` of combinators.
- */
+/** The options of a function without its lookup, as a named type: see `OptionsOf` of combinators. */
 type OptionsOfFn<C, E, T> = { readonly [Name in keyof AllOptionsOfFn<C, E, T>]: AllOptionsOfFn<C, E, T>[Name] }
 
 type ToKey = (...args: ReadonlyArray<never>) => string

@@ -131,10 +131,7 @@ export const resolver = <K extends Requested>(
 
 type Entries<K> = ReadonlyArray<Request.Entry<K>>
 
-/**
- * Groups requests by policy, load and SQL transaction: a load must track what it waits for, and uncommitted changes are
- * only for requests of the same transaction.
- */
+/** Groups requests by policy, load (which tracks what it waits for) and SQL transaction (with uncommitted changes). */
 const groupsOf = <K>(entries: Entries<K>): ReadonlyArray<Entries<K>> =>
   split(entries, (context) => Context.get(context, Policy.Current))
     .flatMap((group) => split(group, (context) => Context.get(context, Within)))

@@ -72,7 +72,7 @@ export type List<Cs extends ReadonlyArray<unknown>> =
 export type OneOrMore<C, Cs extends ReadonlyArray<unknown>> = Target<C> | List<Cs>
 
 // ---------------------------------------------------------------------------------------------------------------------
-// From targets to what the cache is asked
+// From targets to ids, tags and patterns
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** Targets as ids, tags and patterns. */
@@ -165,10 +165,7 @@ const warnOfPatternLike = (caching: Cache, key: string): void =>
       "invalidated. For all keys that match pass { matching } (logged once)"
   )
 
-/**
- * Invalidates by a pattern, to its end. A store that cannot be scanned must not fail the effect before it, which has
- * run.
- */
+/** Invalidates by a pattern, to its end. Its failure must not fail the effect before it, which has succeeded. */
 const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob): Effect.Effect<void> =>
   Effect.catch(Stream.runDrain(caching.perform(Operations.invalidateMatching, glob)), (error) => {
     if (strict) return strictly(error)

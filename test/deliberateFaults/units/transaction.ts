@@ -5,7 +5,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "what is written inside ends while a look-up asks the store",
     in: "look",
-    find: "// the store may have taken longer than what is written here is to live\n rebaseAll()",
+    find: "// The store may have taken longer than the ttl of a write.\n rebaseAll()",
     replace: "",
     by: "test/transaction/transaction.test.ts"
   },

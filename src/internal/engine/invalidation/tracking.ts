@@ -53,7 +53,7 @@ export const track = (self: Flights): void => {
   // Changes before the start do not concern this process.
   timer.look()
   if (!capabilities.changes || isAsked) return
-  // The worker may restart: what it was tracking before is then untracked.
+  // Outlives a restart of the worker, after which everything it was tracking counts as changed.
   const state = { wasTracked: false }
   supervise(tier.background, {
     name: "follows the changes of the store",

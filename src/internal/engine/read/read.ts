@@ -114,7 +114,7 @@ const find = <A, E>(
   entry.reads++
   self.memory.policy.read(entry)
   if (self.hitsHaveEffects || policy !== Policy.standard || sameIds.exist) {
-    // The time is known here.
+    // Here, because the time is known.
     if (request.slides && policy.writes) slide(self, request, entry, now)
     if (sameIds.exist) meet(self, key)
     // Record before notifying listeners, which may change what was read.

@@ -12,7 +12,7 @@ import type { Request } from "../state.ts"
 export const isOfOther = (request: Request, entry: Entry): boolean =>
   entry.constant !== undefined && !request.isConstant(entry.constant)
 
-/** Moves the deadlines of such an entry forward to those that this request's constant would have given it. */
+/** Shortens the deadlines of such an entry to those that this request's constant would have given it. */
 export const limit = (self: Pick<MemoryTier, "memory">, request: Request, entry: Entry, now: number): void => {
   if (!isOfOther(request, entry)) return
   const { constant } = request

@@ -1,6 +1,5 @@
 /**
- * Removes the pages of a stream with its manifest. Without a store, large pages are entries of memory and leave
- * together.
+ * Removes a stream's pages with its manifest. Without a store, a large stream's pages are entries that leave together.
  */
 import * as Exit from "effect/Exit"
 import type { RemovalCause } from "../../../CacheEvent.ts"

@@ -195,7 +195,7 @@ export const isNamed = (
         : answer.entry !== undefined && answer.entry.meta.expiresAt > nowOf(tier) && runOf(answer.entry) === run
   )
 
-/** Removes pages unless another process has touched the run and the store still names it. Otherwise the sweep does. */
+/** Removes pages unless the store still names their run, after a touch elsewhere, or does not answer. */
 const removeUnlessNamed = (tier: StoreTier, of: PagesOfRun): Effect.Effect<void> =>
   Effect.flatMap(isNamed(tier, of), (isNamed) => isNamed === false ? remove(tier, of) : Effect.void)
 
