@@ -1,8 +1,8 @@
 /**
  * A recursive function, cached: `npm run example fibonacci`.
  *
- * Watch "loads": the naive recursion would call itself 2 x fib(10,001) - 1 times, a number of 2,091 digits; here each of
- * the 10,001 numbers is computed once, however they are asked for, and nothing overflows.
+ * Watch "loads": the naive recursion would call itself 2 x fib(10,001) - 1 times, a number of 2,091 digits; here each
+ * of the 10,001 numbers is computed once, however they are asked for, and nothing overflows.
  */
 import { Clock, Console, Effect, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"

@@ -58,9 +58,9 @@ export type Isolation = Overlay.Isolation
  */
 export interface Options<I extends Isolation = Isolation> {
   /**
-   * The isolation level: `"fast"` (checks conditions of `Cached.set` only), `"locked"` (locks keys and counters of explicit
-   * operations) or `"serializable"` (checks everything that was read). A nested transaction has that of the outer one, or
-   * a weaker one.
+   * The isolation level: `"fast"` (checks conditions of `Cached.set` only), `"locked"` (locks keys and counters of
+   * explicit operations) or `"serializable"` (checks everything that was read). A nested transaction has that of the
+   * outer one, or a weaker one.
    *
    * @default `"locked"`
    */

@@ -22,7 +22,7 @@ const weather = Cached.fn(Weather, {
       },
       catch: () => new Away()
     }),
-  // for five seconds as it is; then asked for again, and for a day good enough where nobody answers
+  // Fresh for five seconds, then requested again; for a day it replaces a failed request.
   strategy: Strategy.softTtl({ ttl: "1 day", softTtl: "5 seconds" }),
   retryAfter: "2 seconds"
 })

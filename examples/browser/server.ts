@@ -15,7 +15,7 @@ const bundle = async (): Promise<string> => {
   const build = await rolldown({
     input: join(import.meta.dirname, "app.ts"),
     platform: "browser",
-    // the sources of this repository; a program of your own needs no condition
+    // The sources of this repository; a program of your own needs no condition.
     resolve: { conditionNames: ["effect-cached-source", "browser", "import", "default"] }
   })
   const { output: [{ code }] } = await build.generate({ format: "esm", codeSplitting: false })
@@ -41,7 +41,7 @@ export const start = async (port = 0): Promise<{ readonly url: string; readonly 
     }
     const report = reports.get(pathname.replace("/weather/", ""))
     if (report === undefined) return answer(404, "text/plain", "not found")
-    // an API takes its time
+    // An API takes its time.
     setTimeout(() => answer(isAway ? 503 : 200, "application/json", isAway ? "{}" : JSON.stringify(report)), 200)
   })
   await new Promise<void>((resume) => server.listen(port, "127.0.0.1", resume))

@@ -34,7 +34,7 @@ export const play = Effect.fn("play")(function*({ keep }: { readonly keep: boole
     const before = server.log.length
     const args = ["--api", server.url.href, "--users", path.join(folder, users), "--out", out, "--cache", cache]
     const summary = yield* runJob(title, args)
-    // what the API has seen, not what the job says about itself
+    // Requests as counted by the API, not by the job.
     const calls = server.log.length - before
     yield* Console.log(tableRow(title, { ...summary, calls }))
   }

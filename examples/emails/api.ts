@@ -54,7 +54,7 @@ export const startServer = Effect.gen(function*() {
   const handle = Effect.gen(function*() {
     const { email = "" } = yield* HttpRouter.params
     log.push(email)
-    // some answers take longer than others, as in life
+    // Some answers take longer than others, as in life.
     yield* Effect.sleep(120 + 40 * (email.length % 5))
     return HttpServerResponse.jsonUnsafe({ disposable: disposable.has(email.slice(email.lastIndexOf("@") + 1)) })
   })

@@ -9,7 +9,7 @@ export interface Table {
   readonly newline: "\n" | "\r\n"
 }
 
-/** What is wrong with a file, and where. */
+/** A fault in a file, and its place. */
 export class InputError extends Schema.TaggedError<InputError>()("InputError", {
   file: Schema.String,
   line: Schema.optional(Schema.Int),
@@ -58,7 +58,7 @@ const withLines = (records: ReadonlyArray<Csv.Row>) => {
   })
 }
 
-/** Where the column of a name is. Letter case and spaces around it do not count. */
+/** The position of the column with a name. Letter case and spaces around it do not count. */
 export const findColumn = (header: Csv.Row, name: string): Option.Option<number> => {
   const index = header.findIndex((cell) => cell.trim().toLowerCase() === name)
   return index < 0 ? Option.none() : Option.some(index)

@@ -1,6 +1,6 @@
 /**
- * Which users have a disposable e-mail address? A pipeline that asks an HTTP API about each row of a CSV file, and keeps
- * the answers on disk: a second run asks for nothing, a changed file only for its new rows.
+ * Which users have a disposable e-mail address? A pipeline that asks an HTTP API about each row of a CSV file, and
+ * keeps the answers on disk: a second run asks for nothing, a changed file only for its new rows.
  *
  *     npm start                                       three acts on the files in this folder, by an API in this process
  *     npm start -- --keep                             the same, with the cache of the last time
@@ -107,7 +107,7 @@ const run = Effect.fn("run")(function*({ json, ...own }: Own) {
 emails.pipe(
   Command.run({ version: "0.1.0" }),
   Effect.provide([NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help] })]),
-  // the output belongs to the summary
+  // The output is for the summary.
   Effect.provideService(References.LogToStderr, true),
   NodeRuntime.runMain
 )

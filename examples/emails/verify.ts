@@ -21,15 +21,15 @@ const disposableAt = (api: URL) => {
   return (email: string) => ask({ host: api.hostname, email })
 }
 
-/** What a run did. */
+/** The result of a run. */
 export const Summary = Schema.Struct({
   rows: Schema.Int,
-  /** rows without an address */
+  /** Rows without an address. */
   blank: Schema.Int,
   calls: Schema.Int,
-  /** rows that have an answer nobody had to ask for */
+  /** Rows whose answer came from the cache. */
   saved: Schema.Int,
-  /** addresses without an answer */
+  /** Addresses without an answer. */
   failed: Schema.Int,
   millis: Schema.Int
 })

@@ -1,16 +1,16 @@
-/** What the processes of the fleet tell each other, and how they are shown. */
+/** The messages between the processes of the fleet, and how they are shown. */
 
 export const size = 8
 export const lease = "2 seconds"
 export const loadTime = "800 millis"
 
-/** Read this from now on, after changing it where there is a content. */
+/** Reads this from now on. If there is content, writes it first. */
 export interface Order {
   readonly subject: string
   readonly content?: string
 }
 
-/** Where a process finds what all share: the origin in the folder, the cache there too or on a Redis server. */
+/** The places that all processes share: the origin in the folder, and the cache there or on a Redis server. */
 export interface Places {
   readonly directory: string
   readonly url?: string
@@ -22,7 +22,7 @@ export type News =
   | { readonly _tag: "Loads" }
   | { readonly _tag: "Has"; readonly content: string; readonly loadedBy: string }
 
-/** What is known of one process. */
+/** The state of one process. */
 export interface Member {
   readonly loads: number
   readonly reads: number

@@ -2,10 +2,10 @@
  * Eight processes share a cache in one folder: `npm run example fleet`. Or on one Redis server, which it starts itself:
  * `npm run example fleet -- --redis`.
  *
- * Watch "loads": one process loads what all ask for, the others wait for it; what one changes all see; and where the one
- * that loads is killed, another takes its place as soon as its lease has ended. Where Redis is stopped and started again,
- * watch "failed", and "loads" too: meanwhile memory serves, then one loads for all, and perhaps one more when process 8 is
- * connected again, because it invalidates once more what it has just changed: a server that was away may have lost that.
+ * Watch "loads": one process loads for all, and the others wait for it; every process sees a change of one; and if the
+ * loading process is killed, another takes its place as soon as its lease has ended. When Redis is stopped and started
+ * again, watch "failed" and "loads": meanwhile memory serves, then one process loads for all. There may be one more
+ * load when process 8 connects again, because it repeats its last invalidation, which the server may have lost.
  */
 import { fork } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -36,14 +36,14 @@ const places: Places = server === undefined ? { directory } : { directory, url: 
 const isLive = process.stdout.isTTY
 let members: ReadonlyArray<Member> = Array<Member>(size).fill(unborn)
 let columns: ReadonlyArray<Column> = ["loads"]
-/** of the server, in the scene that is about it */
+/** The state of the server, in its scene. */
 let state: string | undefined
 let linesDrawn = 0
 let onNews = () => {}
 
 const print = (...lines: ReadonlyArray<string>) => void process.stdout.write(`${lines.join("\n")}\n`)
 
-/** In a terminal over the former one. */
+/** In a terminal, replaces the previous table. */
 const draw = () => {
   const lines = [...table(members, columns), ...state === undefined ? [] : [`  Redis  ${state}`]]
   if (linesDrawn > 0) process.stdout.write(`\u001b[${linesDrawn}A\u001b[J`)
@@ -69,7 +69,7 @@ const update = (i: number, member: Member) => {
 const processes = members.map((_, i) => {
   const child = fork(path.join(import.meta.dirname, "member.ts"), [JSON.stringify(places), String(i + 1)])
   child.on("message", (news: News) => update(i, receive(members[i]!, news)))
-  // who is killed has no code
+  // A killed process has no exit code.
   child.on("exit", (code) => code === null || process.exit(code))
   return child
 })
@@ -84,7 +84,7 @@ const isAlive = ({ state }: Member) => state._tag !== "Killed"
 const all = (tag: Member["state"]["_tag"]) => () => members.filter(isAlive).every(({ state }) => state._tag === tag)
 const allHave = (content: string) => () =>
   members.filter(isAlive).every(({ state }) => state._tag === "Has" && state.content === content)
-/** the same one: who could not reach the others may have loaded for itself */
+/** The same value. A process that could not reach the others may have loaded for itself. */
 const allHaveOne = (content: string) => () =>
   allHave(content)() && new Set(members.map(({ state }) => state._tag === "Has" && state.loadedBy)).size === 1
 
@@ -119,7 +119,7 @@ await scene("2. Process 8 changes it, and invalidates it.", async () => {
   await until(allHave("2 €"))
 })
 
-/** Nothing is told to the processes: they read on. */
+/** The processes get no message and continue to read. */
 const stopAndStart = async ({ start, stop }: NonNullable<typeof server>) => {
   await sleep(1000)
   await stop()
@@ -127,7 +127,7 @@ const stopAndStart = async ({ start, stop }: NonNullable<typeof server>) => {
   await sleep(2000)
   await start()
   say("is started again, empty")
-  // what was read meanwhile is told in intervals
+  // Reads are reported in intervals.
   await sleep(2000)
   await until(allHaveOne("2 €"))
 }

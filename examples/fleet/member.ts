@@ -1,4 +1,4 @@
-/** One process of the fleet: reads what it is told to, over and over, and tells what it gets. */
+/** One process of the fleet: reads a given key over and over, and reports the values. */
 import { Effect, Exit, Logger, Option, Queue } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { readFileSync, writeFileSync } from "node:fs"
@@ -12,7 +12,7 @@ type Has = Extract<News, { _tag: "Has" }>
 
 const tell = (news: News) => Effect.sync(() => void process.send?.(news))
 
-/** The slow thing that all want: what it holds is in a file. */
+/** The slow origin that all processes read. Its content is in a file. */
 const origin = (subject: string) => path.join(directory, `${subject}.txt`)
 
 let isTold = false
@@ -68,7 +68,7 @@ await Effect.runPromise(
         ? CacheLayer.disk({ directory: path.join(directory, "cache"), lease })
         : CacheLayer.redis({ url, lease })
     ),
-    // that the server is gone is one warning of each process, and the table shows it
+    // A lost server is one warning of each process, and the table shows it.
     Effect.provide(Logger.layer([]))
   )
 )

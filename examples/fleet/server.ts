@@ -1,4 +1,4 @@
-/** A Redis server of the fleet's own, which keeps nothing: on a free port of this machine. */
+/** A private Redis server without persistence, on a free port of this machine. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { connect, createServer } from "node:net"
@@ -30,7 +30,7 @@ const answers = (port: number): Promise<boolean> =>
     socket.once("error", () => end(false))
   })
 
-/** Fails, and says why, where there is no program `redis-server`. */
+/** Fails with the reason if there is no program `redis-server`. */
 export const startServer = async (): Promise<Server> => {
   const port = await freePort()
   let child: ChildProcess

@@ -33,8 +33,8 @@ export const plain = (url: string): Products<Failure, HttpClient.HttpClient> => 
 })
 
 /**
- * The upstream is left alone while it is down, and is never asked more often than it allows. What it has answered once is
- * served in place of a failure.
+ * Sends no requests to an upstream that is down, and never more than it allows. An earlier answer is served instead of
+ * a failure.
  */
 export const guarded = (url: string): Products<
   Failure | CacheError.RateLimitExceeded | CacheError.CircuitOpen,
@@ -42,10 +42,10 @@ export const guarded = (url: string): Products<
 > => {
   const { find, raise } = plain(url)
   const breaker = Guard.circuitBreaker({ key: "upstream", failures: 3, open: "1 second", maxOpen: "4 seconds" })
-  // a little room is left for changes, which count too
+  // Leaves a little room for changes, which count too.
   const quota = Guard.rateLimit({ key: "upstream", limit: limit - 4, window: "1 second" })
   return {
-    // the limit is around the breaker: a request that is refused here says nothing about the upstream
+    // The limit is around the breaker, because a request refused here says nothing about the upstream.
     find: (id) =>
       find(id).pipe(
         breaker,
@@ -62,7 +62,7 @@ export const guarded = (url: string): Products<
 
 const statusOf = (error: unknown) => error instanceof UpstreamFailed ? error.status : 502
 
-/** What clients are told: guards say when to come back. */
+/** The response to clients. Guards say when to retry. */
 const respond = <R>(product: Effect.Effect<typeof Product.Type, { readonly _tag: string }, R>) =>
   product.pipe(
     Effect.map((product) => HttpServerResponse.jsonUnsafe(product)),

@@ -1,4 +1,4 @@
-/** A load generator: readers who ask for products, and an editor who raises a price every now and then. */
+/** A load generator: readers request products, and an editor raises a price every now and then. */
 import { Clock, Effect } from "effect"
 import { HttpClient } from "effect/http"
 
@@ -9,7 +9,7 @@ const products = 12
 
 export interface Clients {
   requests: number
-  /** requests that were answered with a product */
+  /** Requests that were answered with a product. */
   answered: number
   failed: number
   longestMillis: number

@@ -1,8 +1,8 @@
 /**
  * A gateway in front of a service that is slow, has a limit and goes down: `npm run example gateway`.
  *
- * Both are here, on loopback. Ten readers and an editor ask the gateway for ten seconds: first with nothing in between, then
- * with `softTtl`, a circuit breaker, a rate limit and invalidation.
+ * Both run here, on loopback. Ten readers and an editor send requests to the gateway for ten seconds: first directly,
+ * then with `softTtl`, a circuit breaker, a rate limit and invalidation.
  */
 import { NodeHttpServer } from "@effect/platform-node"
 import { Console, Effect } from "effect"

@@ -1,4 +1,4 @@
-/** What upstream and clients have seen, without the cache and with it. */
+/** The counts of upstream and clients, without the cache and with it. */
 import type { Clients } from "./load.ts"
 import type { Seen } from "./upstream.ts"
 

@@ -3,15 +3,15 @@ import { Clock, Effect } from "effect"
 import { Guard } from "effect-cached"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 
-/** how long an answer takes, and how many there are in a second */
+/** How long an answer takes, and how many requests a second are allowed. */
 export const latency = "80 millis"
 export const limit = 20
 
-/** after how many seconds it goes down, and comes back */
+/** The seconds after which it goes down, and comes back. */
 export const downFrom = 4
 export const downUntil = 7
 
-/** What it has seen. */
+/** The requests that it has received. */
 export interface Seen {
   requests: number
   refused: number
@@ -27,7 +27,7 @@ export const makeUpstream = Effect.gen(function*() {
     return seconds >= downFrom && seconds < downUntil
   })
 
-  /** As services do: so many requests in a second, and the others are told when to come back. */
+  /** Answers a limited number of requests a second. Others get the time after which to retry. */
   const answer = (change: number) =>
     Effect.gen(function*() {
       const { id = "" } = yield* HttpRouter.params

@@ -2,7 +2,7 @@
  * Many ask for the same slow thing at once: `npm run example stampede`.
  *
  * Watch "calls": the naive cache calls once for each request that finds nothing, the others once for all of them. Watch
- * "waited" too: with a refresh in the background only those wait who come before there is anything to serve.
+ * "waited" too: with a refresh in the background, only requests before the first value wait.
  */
 import { Console, Effect } from "effect"
 import { batches, batchSize, compare, every, loadTime, type Outcome, refreshAfter, ttl } from "./stampede.ts"

@@ -11,9 +11,9 @@ export const ttl = 1000
 export const refreshAfter = 200
 
 export interface Outcome {
-  /** how often the slow thing was asked */
+  /** How often the slow service was called. */
   readonly calls: number
-  /** how many requests have waited at all */
+  /** How many requests had to wait. */
   readonly waited: number
 }
 
@@ -40,7 +40,7 @@ const traffic = Effect.fn(function*<R>(cached: (load: Effect.Effect<number>) => 
   return outcome
 })
 
-/** What one writes first: look, load, store. Nobody knows that somebody else is loading already. */
+/** The first version of every cache: look, load, store. No caller knows that another one is loading already. */
 const naive = Effect.suspend(() => {
   let stored: { readonly value: number; readonly expiresAt: number } | undefined
   return traffic((load) =>
@@ -62,7 +62,7 @@ const refreshed = traffic(Cached.refreshAhead({ ...options, refreshAfter })).pip
 
 const inVirtualTime = Effect.provide(TestClock.layer())
 
-/** Three times the same traffic, each with a clock of its own. */
+/** The same traffic three times, each with a clock of its own. */
 export const compare = Effect.all({
   naive: inVirtualTime(naive),
   joined: inVirtualTime(joined),

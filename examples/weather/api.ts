@@ -1,4 +1,4 @@
-/** A weather service on loopback: it tells how long its reports are good, and what it calls each of them. */
+/** A weather service on loopback. It says how long each report is fresh, and names its version. */
 import { NodeHttpServer } from "@effect/platform-node"
 import { Effect } from "effect"
 import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -15,7 +15,7 @@ export const cities: Record<string, City> = {
   Lima: { celsius: 22, cacheControl: "no-store" }
 }
 
-/** The report of a city, or nothing but "not modified" (304) for who has this very report. */
+/** The report of a city, or "not modified" (304) for a client that has this report. */
 const answer = (name: string, ifNoneMatch: string | undefined) => {
   const city = cities[name]
   if (city === undefined) return HttpServerResponse.empty({ status: 404 })

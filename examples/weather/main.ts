@@ -29,7 +29,7 @@ const program = Effect.gen(function*() {
     const before = api.log.length
     const reports = yield* Effect.forEach(names, (city) => weather({ city }))
     yield* untilFresh(weather.key({ city: "Berlin" }))
-    // by column: the refresh of Berlin runs beside the reads after it
+    // Sorted by column, because the refresh of Berlin runs during the reads after it.
     const asked = names.flatMap((city) => api.log.slice(before).filter((line) => line.startsWith(city))).join(", ")
     const time = DateTime.formatIso(yield* DateTime.now).slice(11, 16)
     yield* Console.log(line([time, ...reports.map(({ celsius }) => `${celsius} °C`), asked]))
@@ -43,7 +43,7 @@ const program = Effect.gen(function*() {
   yield* Console.log(explanation)
 })
 
-/** The cache's clock is virtual, the network's is not: waits for a refresh in the background to come home. */
+/** The cache's clock is virtual, the network's is not: waits for a refresh in the background to end. */
 const untilFresh = (key: Weather) =>
   Effect.repeat(
     Effect.andThen(TestClock.withLive(Effect.sleep("5 millis")), Cached.expiresIn(key)),

@@ -1,4 +1,4 @@
-/** A client of the weather service that keeps to what its answers say of caching. */
+/** A client of the weather service that follows the caching headers of its answers. */
 import { Duration, Effect, Option, Schema } from "effect"
 import { Cached, CacheKey, Strategy } from "effect-cached"
 import { HttpClient, HttpClientResponse } from "effect/http"
@@ -10,7 +10,7 @@ export class Weather extends CacheKey.Class<Weather>()("Weather", {
   success: Report
 }) {}
 
-/** How long an answer may be served; what says nothing about it: as the strategy says. */
+/** How long an answer may be served. Without a header, the strategy decides. */
 const lifetimeOf = (cacheControl = ""): Duration.Duration | undefined => {
   if (/\bno-store\b/.test(cacheControl)) return Duration.zero
   const maxAge = /\bmax-age=(\d+)/.exec(cacheControl)?.[1]

@@ -84,8 +84,10 @@ export const englishRule = {
         complaintsOf(text, { isComment: true }).forEach(report)
         const isAlone = lines[loc.start.line - 1].slice(0, column).trim() === ""
         if (isAlone && /^\s*[a-z]+(?:[ ,]|$)/.test(text)) report("a comment is a sentence: it begins with a capital")
+        let isCode = false
         for (let line = loc.start.line; line <= end; line++) {
-          if (lines[line - 1].length > columns) report(`line ${line} is longer than ${columns} columns`)
+          if (lines[line - 1].includes("```")) isCode = !isCode
+          if (!isCode && lines[line - 1].length > columns) report(`line ${line} is longer than ${columns} columns`)
         }
       }
     }

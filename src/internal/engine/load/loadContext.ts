@@ -14,7 +14,7 @@ import { annotationsOf } from "../telemetry/log.ts"
  * |---|---|
  * | `Within` | this load |
  * | `CachePolicy` | the standard one, because the result is for all; detectors stay |
- * | `Effect.Transaction` | none: other callers wait for this load, and a transaction of one of them may be rolled back |
+ * | `Effect.Transaction` | none: other callers wait for this load, and the transaction of one may be rolled back |
  * | log annotations | those of this key |
  * | `Scope` | its own, closed when it ends (`inScope`) |
  * | the parent span | a root span, linked to the callers' (`traced`) |

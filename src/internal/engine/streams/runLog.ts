@@ -230,7 +230,7 @@ export const ask = (self: RunLog, cursor: Cursor): void => {
 
 /**
  * The next elements of a consumer. Moves its position behind them.
- * - `undefined`: there are none yet, or no more.
+ * - `undefined`: there are none yet, or the run has ended.
  * - `"elsewhere"`: its page is only in the store.
  */
 export const next = (self: RunLog, cursor: Cursor): ReadonlyArray<unknown> | "elsewhere" | undefined => {
