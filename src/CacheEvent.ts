@@ -120,7 +120,7 @@ export interface Events {
   readonly Set: OfId
   /**
    * A result is not cached. `because`: its id or a tag was invalidated in the meantime (`changed`), it derives from a
-   * stale value (`stale`), from values that are too old or kept out (`inherit`), or from something that has changed
+   * stale value (`stale`), from values that `inherit` rejects (too old, or `"refuse"`), or from something that changed
    * (`dependency`). Emitted before its `Load`.
    */
   readonly Refused: OfId & { readonly because: "changed" | "stale" | "inherit" | "dependency" }
