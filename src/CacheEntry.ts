@@ -63,10 +63,12 @@ export interface Meta extends Timing {
   /** the origin's name for this version of the value (an HTTP ETag): any text */
   readonly etag?: string | undefined
   /**
-   * its lifetime is a strategy's constant: a reader whose own constant is shorter limits it. Entries of a release that
-   * did not know this have none
+   * its lifetime is a strategy's constant, which the constant of each reader replaces. Entries of a release that did not
+   * know this have none
    */
   readonly isConstant?: true | undefined
+  /** it ends with the values it was made of (`inherit`): a reader's constant may shorten it, and never prolongs it */
+  readonly endsWithParts?: true | undefined
 }
 
 /**

@@ -28,6 +28,7 @@ interface EntryOptions {
   readonly bornAt: number
   readonly etag: string | undefined
   readonly constant: unknown
+  readonly endsWithParts?: boolean | undefined
   readonly counters: Counters
   readonly writeId: string | undefined
 }
@@ -138,15 +139,16 @@ export class Entry implements Timing, Node, Due {
   }
 
   /**
-   * The constant of a strategy that its lifetime is, or is limited by: see `constant` of a request. `undefined`: it is
-   * none, and no reader limits it.
+   * The constant of a strategy that its lifetime is: see `constant` of a request. `undefined`: it is none, and no reader
+   * moves it.
    */
   get constant(): unknown {
     return this.terms.constant
   }
 
-  set constant(constant: unknown) {
-    this.share({ ...this.terms, constant })
+  /** It ends with the values it was made of, so no reader prolongs it. */
+  get endsWithParts(): boolean | undefined {
+    return this.terms.endsWithParts
   }
 
   /** From then on the store is asked again (`memoryTtl`); `-Infinity`: the next reader's option decides. */
@@ -167,6 +169,17 @@ export class Entry implements Timing, Node, Due {
     return bytesOf(this.terms, this.writeId)
   }
 
+  /** Gives it another lifetime, which it shares with entries that get the same one, and the constant that this is. */
+  live(constant: unknown, softExpiresAt: number, expiresAt: number): void {
+    const { createdAt } = this
+    this.share({
+      ...this.terms,
+      constant,
+      softAfter: softExpiresAt - createdAt,
+      endsAfter: expiresAt - createdAt
+    })
+  }
+
   private share(terms: Terms): void {
     const { createdAt } = this
     this.terms = shared(terms, createdAt)
@@ -180,7 +193,7 @@ export class Entry implements Timing, Node, Due {
 }
 
 const termsOf = (options: EntryOptions): Terms => {
-  const { bornAt, constant, counters, createdAt, etag, loadMillis, softExpiresAt, tags } = options
+  const { bornAt, constant, counters, createdAt, endsWithParts, etag, loadMillis, softExpiresAt, tags } = options
   const terms: Terms = {
     outcome: Exit.isSuccess(options.exit) ? "success" : "failure",
     beganAt: createdAt,
@@ -190,6 +203,7 @@ const termsOf = (options: EntryOptions): Terms => {
     tags,
     checkedAt: bornAt,
     constant,
+    endsWithParts,
     memoryExpiresAt: undefined,
     etag,
     counters,

@@ -213,13 +213,11 @@ const isOver = (self: Memory): boolean => self.weight > self.capacity && self.en
 
 /** Gives an entry other deadlines by hand: they are no constant of a strategy. It may be in memory or not. */
 export const setDeadlines = (self: Memory, entry: Entry, expiresAt: number): void => {
-  entry.expiresAt = expiresAt
-  entry.constant = undefined
-  if (entry.softExpiresAt !== -Infinity) entry.softExpiresAt = expiresAt
+  entry.live(undefined, entry.softExpiresAt === -Infinity ? -Infinity : expiresAt, expiresAt)
   reorder(self, entry)
 }
 
-/** After the deadline of an entry was moved nearer. It may be in memory or not. */
+/** After the deadline of an entry was moved. It may be in memory or not. */
 export const reorder = (self: Memory, entry: Entry): void => {
   if (self.entries.get(entry.id) === entry) Deadlines.changed(self.deadlines, entry)
 }

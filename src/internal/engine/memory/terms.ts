@@ -16,6 +16,8 @@ export interface Terms {
   readonly tags: ReadonlyArray<string>
   checkedAt: number
   constant: unknown
+  /** ends with the values it was made of, so no reader prolongs it */
+  readonly endsWithParts: boolean | undefined
   memoryExpiresAt: number | undefined
   readonly etag: string | undefined
   readonly counters: Counters
@@ -50,7 +52,8 @@ export const shared = (terms: Terms, createdAt: number): Terms => {
 const areAlike = (known: Terms, terms: Terms): boolean =>
   known.endsAfter === terms.endsAfter && known.softAfter === terms.softAfter &&
   known.loadMillis === terms.loadMillis && known.outcome === terms.outcome && known.constant === terms.constant &&
-  known.counters === terms.counters && known.memoryExpiresAt === terms.memoryExpiresAt
+  known.endsWithParts === terms.endsWithParts && known.counters === terms.counters &&
+  known.memoryExpiresAt === terms.memoryExpiresAt
 
 /**
  * Whether an entry can count from their beginning: it is a small whole number away, within weeks. A sum of fractions may be
@@ -68,7 +71,7 @@ export const ownTerms = (terms: Terms): Terms => terms.isShared ? { ...terms, en
 const bytesOfEntry = 200
 /** Only some entries have these: the name of a write, terms of their own, a list of tags, and for each what is beside its text. */
 const bytesOfWriteId = 48
-const bytesOfTerms = 184
+const bytesOfTerms = 192
 const bytesOfTags = 48
 const bytesOfTag = 28
 

@@ -14,7 +14,10 @@ export const isLimitedByInner = (flight: Flight): boolean => {
   return inherit === "life" || inherit === "changes"
 }
 
-type Life = Pick<Timing, "createdAt" | "softExpiresAt" | "expiresAt">
+interface Life extends Pick<Timing, "createdAt" | "softExpiresAt" | "expiresAt"> {
+  /** it ends no later than what its load has read */
+  readonly endsWithParts?: true
+}
 
 /**
  * The life of a result that is made of what caches served, or `"skip"` where it is not stored for that. `undefined`: it
@@ -44,13 +47,18 @@ const endingWith = (
   { endsAt, endsId }: Recorder,
   { createdAt, expiresAt, softExpiresAt }: Life
 ): Life | "skip" | undefined => {
-  if (endsAt >= expiresAt && endsAt >= softExpiresAt) return undefined
+  if (endsAt === Infinity) return undefined
   // what was loaded inside with the same ttl ends a little earlier: not worth a line
   if (expiresAt - endsAt > createdAt - startedAt!) {
     Log.debug(engine, `"${id}" ends with "${endsId}", which its load has read`, { about: { id, key } })
   }
   if (endsAt <= createdAt) return "skip"
-  return { createdAt, softExpiresAt: Math.min(softExpiresAt, endsAt), expiresAt: Math.min(expiresAt, endsAt) }
+  return {
+    createdAt,
+    softExpiresAt: Math.min(softExpiresAt, endsAt),
+    expiresAt: Math.min(expiresAt, endsAt),
+    endsWithParts: true
+  }
 }
 
 /** Logs once per key class that results are not stored because of their age, which would otherwise go unnoticed. */

@@ -46,7 +46,7 @@ interface Revived {
   readonly softened: boolean
 }
 
-/** Whose constant the lifetime of a stored entry is: nobody's here, so the first reader's may limit it. */
+/** The constant of a stored entry: no reader here has it, so the first one gives the entry its own. */
 const fromStore = Symbol("fromStore")
 
 /** The entry in memory that a stored one becomes. */
@@ -63,6 +63,7 @@ export const revive = (tier: StoreTier, { bornAt, exit, id, key, softened, store
     writeId: meta.writeId,
     etag: meta.etag,
     constant: meta.isConstant === true ? fromStore : undefined,
+    endsWithParts: meta.endsWithParts,
     counters: countersOf(tier.front, key)
   })
   if (tier.captures > 0 && meta.tags.length > 0) keepVersions(entry, meta.tags)
@@ -187,5 +188,7 @@ const metaOf = (entry: Entry, serializer: number, tags: ReadonlyArray<TagVersion
   writeId: entry.writeId!,
   serializer,
   ...entry.etag === undefined ? {} : { etag: entry.etag },
-  ...entry.constant === undefined ? {} : { isConstant: true }
+  ...entry.constant === undefined
+    ? {}
+    : { isConstant: true, ...entry.endsWithParts === true ? { endsWithParts: true } : {} }
 })

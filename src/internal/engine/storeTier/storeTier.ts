@@ -75,6 +75,8 @@ export interface StoreSteps {
   readonly codecsOf: (tier: StoreTier, key: Key) => Codecs
   /** moves the deadlines of an entry, behind the read that moves them */
   readonly touch: (tier: StoreTier, id: string, touched: TouchOptions) => void
+  /** gives an entry of the store the later end that a reader has given it, in a later turn */
+  readonly prolong: (tier: StoreTier, entry: Entry) => void
   /** removes ids, whose items are pending already; `restore`: from here on an interruption may end it */
   readonly remove: (
     tier: StoreTier,

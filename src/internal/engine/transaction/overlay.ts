@@ -213,6 +213,7 @@ export const copyOf = (entry: Entry, changes: Changes): Entry =>
     writeId: entry.writeId,
     etag: entry.etag,
     constant: entry.constant,
+    endsWithParts: entry.endsWithParts,
     counters: entry.counters,
     ...changes
   })
