@@ -62,8 +62,10 @@ export interface Meta extends Timing {
   readonly serializer: number
   /** The origin's name for this version of the value (an HTTP ETag): any text. */
   readonly etag?: string | undefined
-  /** The lifetime is a strategy's constant, which a reader's shorter constant limits. Absent in old entries. */
+  /** The lifetime is a strategy's constant, which the constant of each reader replaces. Absent in old entries. */
   readonly isConstant?: true | undefined
+  /** Ends with the values it was made of (`inherit`). A reader's constant may shorten it, and never prolongs it. */
+  readonly endsWithParts?: true | undefined
 }
 
 /**

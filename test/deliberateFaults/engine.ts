@@ -371,8 +371,8 @@ unregister(self, flight)`
   },
   {
     name: "a shorter constant limits nothing",
-    in: "limit",
-    find: "entry.expiresAt = expiresAt",
+    in: "adopt",
+    find: "createdAt + millis < from ||",
     replace: ""
   },
   {

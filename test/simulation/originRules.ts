@@ -66,12 +66,27 @@ const endOf = (load: Load): number =>
     ? Math.min(beganAt(load) + ttlOf(load), load.endsAt)
     : Math.min(beganAt(load), load.oldestAt) + ttlOf(load)
 
+/** a reader with a longer constant prolongs it, but not what ends with its parts, or has their age */
+const mayGrow = (load: Load): boolean =>
+  hasConstant({ ...load.spec, misuse: undefined }) && load.ttl === undefined &&
+  (load.spec.inherit === undefined
+    ? load.endsAt === Infinity
+    : load.spec.inherit === false || load.oldestAt >= beganAt(load))
+
+/** the end that the longest constant of its readers gives it */
+const grownEnd = (self: World, load: Load): number => {
+  if (!mayGrow(load)) return 0
+  if (self.endless.has(load.id)) return Infinity
+  return beganAt(load) + Math.max(0, ...(self.constants.get(load.id) ?? []).map(({ spec }) => spec!.ttl))
+}
+
 /** until when it may be served at most: by its own word, by the reads that moved its end, and by `touch` */
 export const until = (self: World, origin: Origin): number => {
   let end = origin._tag === "Set"
     ? (origin.isOpen ? self.now() : origin.askedAt) + origin.ttl
     : endOf(origin)
   let last = origin._tag === "Set" ? end : Math.min(end, beganAt(origin) + idleOf(origin))
+  if (origin._tag === "Load") end = Math.max(end, last = Math.max(last, grownEnd(self, origin)))
   // who is still being answered may have moved it already
   const open = [...self.reading].filter(({ id, spec }) => id === origin.id && spec?.kind === "sliding")
   const slid = Math.max(self.slidUntil.get(valueOf(origin)) ?? 0, ...open.map(({ spec }) => self.now() + spec!.soft))
@@ -235,7 +250,12 @@ const checkStale = (self: World, read: Read, origin: Origin, what: string): void
   const { spec } = read
   if (spec === undefined || isShared(read, origin)) return
   if (spec.kind !== "softTtl" && spec.kind !== "failover") return
-  const softAt = origin._tag === "Set" ? Infinity : beganAt(origin) + softOf(origin)
+  const grown = origin._tag !== "Load" || !mayGrow(origin)
+    ? 0
+    : hasConstant(spec)
+    ? spec.soft
+    : grownEnd(self, origin) - beganAt(origin)
+  const softAt = origin._tag === "Set" ? Infinity : beganAt(origin) + Math.max(softOf(origin), grown)
   if (spec.kind === "softTtl" && writesBetween(self, read, origin, "soft").length === 0) {
     // whoever touched it has moved that too
     const isTouched = self.touches.some(({ done, id }) => id === origin.id && done > origin.n)

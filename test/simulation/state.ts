@@ -41,6 +41,8 @@ export interface World {
   readonly servedTo: Map<number, Array<number>>
   /** by id: the reads with a constant, which may have shortened the life of what was there */
   readonly constants: Map<string, Array<Pick<Read, "begun" | "spec">>>
+  /** ids that a reader has read whose own constant has no end */
+  readonly endless: Set<string>
   /** values that loads have found to be still right, and those loads */
   readonly renewals: Map<number, Array<Load>>
   /** the conditions `ifUnchanged` that have held */
@@ -102,6 +104,7 @@ export const makeWorld = (config: Config, now: () => number, log: Array<string> 
   slidUntil: new Map(),
   servedTo: new Map(),
   constants: new Map(),
+  endless: new Set(),
   renewals: new Map(),
   unchanged: new Set(),
   thrownTo: new Map(),
@@ -143,7 +146,8 @@ const strategyTtlOf = ({ failsAs, n, renews, spec }: Load): number =>
 
 /** its lifetime is a constant; `untilInvalidated` may be a strategy that is made from another one */
 export const hasConstant = ({ byFunction, kind, misuse, ttlFunction }: Spec): boolean =>
-  ttlFunction === "none" && byFunction !== true && misuse === undefined && kind !== "untilInvalidated"
+  ttlFunction === "none" && misuse === undefined && kind !== "untilInvalidated" &&
+  (byFunction !== true || (kind !== "softTtl" && kind !== "refreshAhead"))
 
 /** where reads move its end: how long it lives without any */
 export const idleOf = (load: Load): number =>

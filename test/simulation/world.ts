@@ -207,7 +207,10 @@ export const beginRead = (
   }
   const held = heldOf(self, id)
   if (spec !== undefined) self.counts.reads++
-  if (spec !== undefined && hasConstant(spec)) self.constants.set(id, [...self.constants.get(id) ?? [], read])
+  if (spec !== undefined && hasConstant({ ...spec, misuse: undefined })) {
+    self.constants.set(id, [...self.constants.get(id) ?? [], read])
+  }
+  if (spec?.kind === "untilInvalidated") self.endless.add(id)
   const mayRefresh = spec !== undefined &&
     (spec.kind === "refreshAhead" || spec.kind === "probabilistic" || refreshes(spec))
   if (mayRefresh && !self.refreshed.has(id)) {

@@ -18,7 +18,19 @@ const format = 2
 const sha256 = (payload: Uint8Array): string => hash("sha256", payload, "hex")
 
 export const make = (id: string, file: string, { meta, payload }: Stored): Metadata => {
-  const { createdAt, etag, expiresAt, isConstant, loadMillis, outcome, serializer, softExpiresAt, tags, writeId } = meta
+  const {
+    createdAt,
+    endsWithParts,
+    etag,
+    expiresAt,
+    isConstant,
+    loadMillis,
+    outcome,
+    serializer,
+    softExpiresAt,
+    tags,
+    writeId
+  } = meta
   const known = { createdAt, softExpiresAt, expiresAt, loadMillis, outcome, serializer, writeId, tags }
   return {
     id,
@@ -28,7 +40,8 @@ export const make = (id: string, file: string, { meta, payload }: Stored): Metad
     meta: {
       ...known,
       ...etag === undefined ? {} : { etag },
-      ...isConstant === true ? { isConstant } : {}
+      ...isConstant === true ? { isConstant } : {},
+      ...endsWithParts === true ? { endsWithParts } : {}
     }
   }
 }

@@ -30,7 +30,8 @@ export const format = 1
 const failure = 1
 const constant = 4
 const tagged = 8
-const flags = failure | constant | tagged
+const bounded = 16
+const flags = failure | constant | tagged | bounded
 
 const at = { flags: 3, writeId: 4, serializer: 20, createdAt: 21, softExpiresAt: 29, expiresAt: 37, loadMillis: 45 }
 const tagCountAt = 49
@@ -97,7 +98,7 @@ const writeHead = (meta: Meta, frame: Uint8Array, view: DataView): void => {
   view.setUint16(0, magic)
   frame[2] = format
   frame[at.flags] = (meta.outcome === "failure" ? failure : 0) | (meta.isConstant === true ? constant : 0) |
-    (meta.etag === undefined ? 0 : tagged)
+    (meta.etag === undefined ? 0 : tagged) | (meta.endsWithParts === true ? bounded : 0)
   writeHex(meta.writeId, frame, at.writeId)
   frame[at.serializer] = meta.serializer
   view.setFloat64(at.createdAt, meta.createdAt)
@@ -208,7 +209,9 @@ const hasBytes = (frame: Uint8Array, bytes: Uint8Array): boolean => {
 
 const readMeta = (frame: Uint8Array, view: DataView, tags: ReadonlyArray<TagVersion>): Meta => {
   const meta = plainMeta(frame, view, tags)
-  return (frame[at.flags]! & constant) === 0 ? meta : { ...meta, isConstant: true }
+  const has = frame[at.flags]!
+  if ((has & bounded) === 0) return (has & constant) === 0 ? meta : { ...meta, isConstant: true }
+  return { ...meta, endsWithParts: true, ...(has & constant) === 0 ? {} : { isConstant: true } }
 }
 
 const plainMeta = (frame: Uint8Array, view: DataView, tags: ReadonlyArray<TagVersion>): Meta => ({

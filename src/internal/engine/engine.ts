@@ -27,10 +27,8 @@ import { makeSweeper } from "./memory/expiry.ts"
 import * as Memory from "./memory/memory.ts"
 import * as TagEpochs from "./memory/tagEpochs.ts"
 import type { Flight, Flights, StoreReads } from "./state.ts"
-import * as Pending from "./storeTier/pendingInvalidations.ts"
 import type { StoreTier, StoreTierLimits } from "./storeTier/storeTier.ts"
 import * as KeyClasses from "./telemetry/keyClasses.ts"
-import * as Log from "./telemetry/log.ts"
 import { noCounters } from "./telemetry/telemetry.ts"
 
 /** The state of one cache in one record. Each room declares the part it uses. All changes are synchronous. */
@@ -162,16 +160,7 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
     end(self, flight)
   }
   const { storeTier: tier } = self
-  if (tier === undefined) return
-  yield* tier.steps.close(tier)
-  if (Pending.isEmpty(tier.pending)) return
-  self.stats.lostInvalidations = Pending.size(tier.pending)
-  Log.warning(
-    self,
-    `Closed with ${self.stats.lostInvalidations} invalidations that the store "${tier.store.name}" has not ` +
-      "acknowledged: the invalidated entries may be served from it until their ttl. Invalidate them again when the " +
-      "store answers"
-  )
+  if (tier !== undefined) yield* tier.steps.close(tier)
 })
 
 const end = (self: Engine, flight: Flight): void => {

@@ -8,7 +8,7 @@ import { closeStore } from "./invalidation/replay.ts"
 import { track } from "./invalidation/tracking.ts"
 import { throughStore } from "./lease/loadThroughStore.ts"
 import { storeReads } from "./read/storeReads.ts"
-import { touch } from "./storeTier/ask.ts"
+import { prolong, touch } from "./storeTier/ask.ts"
 import { codecsOf } from "./storeTier/codec.ts"
 import { makeStoreTier } from "./storeTier/makeStoreTier.ts"
 import type { StoreSteps } from "./storeTier/storeTier.ts"
@@ -16,6 +16,7 @@ import type { StoreSteps } from "./storeTier/storeTier.ts"
 const steps: StoreSteps = {
   codecsOf,
   touch,
+  prolong,
   remove: removeInStore,
   send: sendToStore,
   close: closeStore

@@ -1,12 +1,13 @@
 /** Time for measuring durations, because the wall clock can be set in between. */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 
 /** Milliseconds that only grow, from an arbitrary origin. */
 export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
-/** The real clock of the machine, whatever clock a program provides. */
-export const machineClock = Clock.Clock.defaultValue()
+/** The real clock of the machine: the one that a program has unless it provides another. */
+export const machineClock = Context.get(Context.empty(), Clock.Clock)
 
 /**
  * Runs an effect on the machine's clock. A real server answers in real time: if a test moved the timers of its

@@ -327,7 +327,7 @@ return tier.store.acquire(id, asking)
     in: "entryOf",
     find: "(life?.createdAt ?? now) === now",
     replace: "life === undefined",
-    by: "test/cached/shorterConstants.test.ts"
+    by: "test/cached/constants.test.ts"
   },
   {
     name: "an answer ends the fallback on one of two values only",

@@ -169,5 +169,68 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "if (running.loaded !== undefined) answerIfBehind(engine, caller)",
     replace: "",
     by: "test/cached/waitForWrite.test.ts"
+  },
+  {
+    name: "a longer constant prolongs nothing",
+    in: "adopt",
+    find: "now < expiresAt && softExpiresAt !== -Infinity",
+    replace: "now < -expiresAt && softExpiresAt !== -Infinity",
+    by: "test/cached/constants.test.ts"
+  },
+  {
+    name: "a longer constant prolongs what ends with its parts",
+    in: "adopt",
+    find: "!entry.endsWithParts",
+    replace: "entry.constant !== undefined",
+    by: "test/cached/constants.test.ts"
+  },
+  {
+    name: "a longer constant prolongs what a soft invalidation made stale",
+    in: "adopt",
+    find: "softExpiresAt !== -Infinity",
+    replace: "softExpiresAt !== Infinity",
+    by: "test/cached/constants.test.ts"
+  },
+  {
+    name: "a constant gives back what jitter has taken off",
+    in: "adopt",
+    find: "1 - (strategy.jitter ?? self.readDefaults.jitter ?? 0)",
+    replace: "1",
+    by: "test/cached/constants.test.ts"
+  },
+  {
+    name: "the store is not told of a longer constant",
+    in: "prolong",
+    find: "writeId === undefined ||",
+    replace: "writeId !== undefined ||",
+    by: "test/cached/constants.test.ts"
+  },
+  {
+    name: "the store is told of a longer constant with each change of readers",
+    in: "prolong",
+    find: "prolongedUntil.set(entry, expiresAt)",
+    replace: "",
+    by: "test/cached/constants.test.ts"
+  },
+  {
+    name: "a sliding read of an entry of the store writes its end each time",
+    in: "adopt",
+    find: "Math.min(expiresAt, createdAt + softTtl, now + ttl)",
+    replace: "moved(expiresAt, Math.min(softTtl, now + ttl - createdAt))",
+    by: "test/cached/constants.test.ts"
+  },
+  {
+    name: "a longer constant comes after a touch by hand",
+    in: "prolong",
+    find: "!isSame ||",
+    replace: "",
+    by: "test/cached/constants.test.ts"
+  },
+  {
+    name: "an entry of the store has terms of its own once it is read",
+    in: "adopt",
+    find: "if (end === expiresAt) return",
+    replace: "entry.softExpiresAt = moved(softExpiresAt, softTtl)",
+    by: "test/internal/engine/memory/entry.test.ts"
   }
 ]

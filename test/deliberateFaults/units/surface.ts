@@ -17,6 +17,41 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/unfit.test.ts"
   },
   {
+    name: "a value that can be read only once is cached without a warning",
+    in: "warnOfValue",
+    find: "typeof value === \"object\" && value !== null ? kindOf(value) : undefined",
+    replace: "undefined",
+    by: "test/cached/unfit.test.ts"
+  },
+  {
+    name: "a Response in memory is a value like any other",
+    in: "kindOf",
+    find: "if (\"bodyUsed\" in value) return inTheLoad(\"a Response or Request\")",
+    replace: "",
+    by: "test/cached/unfit.test.ts"
+  },
+  {
+    name: "a failure of a key class without `error` stays in memory without a warning",
+    in: "encode",
+    find: "warnOfFailure(tier, key, entry)",
+    replace: "",
+    by: "test/cached/unfit.test.ts"
+  },
+  {
+    name: "a failure of a string key that stays in memory is warned of",
+    in: "warnOfFailure",
+    find: "if (name === undefined) return",
+    replace: "",
+    by: "test/cached/unfit.test.ts"
+  },
+  {
+    name: "a callback of onRemoval that fails is not counted",
+    in: "handleAll",
+    find: "Cause.hasInterruptsOnly(cause) || caching.perform(Operations.noteCallbackFailure)",
+    replace: "undefined",
+    by: "test/cached/removals.test.ts"
+  },
+  {
     name: "entries whose markers have given way are taken for those of an earlier process",
     in: "lookFor",
     find: "!table.isWhole()",

@@ -37,7 +37,7 @@ const stored = Arbitrary.map(
       writeId: hexOf(16)(words[1]),
       serializer: 1 + (words[1] % 255),
       ...etag === undefined ? {} : { etag },
-      ...isConstant ? { isConstant } : {}
+      ...isConstant ? { isConstant, ...failure ? { endsWithParts: true as const } : {} } : {}
     },
     payload
   })
@@ -149,7 +149,11 @@ describe("frame", () => {
   it("says that its lifetime is a constant in one bit, and in nothing else", () => {
     const bytes = (meta: Partial<Stored["meta"]>) =>
       Buffer.from(Frame.encode("id", { ...example, meta: { ...example.meta, ...meta } }, crc32)).toString("hex")
-    for (const [meta, flags] of [[{}, "04"], [{ outcome: "failure" }, "05"], [{ etag: "e" }, "0c"]] as const) {
+    for (
+      const [meta, flags] of [[{}, "04"], [{ outcome: "failure" }, "05"], [{ etag: "e" }, "0c"], [{
+        endsWithParts: true
+      }, "14"]] as const
+    ) {
       const [plain, constant] = [bytes(meta), bytes({ ...meta, isConstant: true })]
       expect(constant.slice(0, 8)).toBe(`656301${flags}`)
       expect(constant.slice(8, -8)).toBe(plain.slice(8, -8))

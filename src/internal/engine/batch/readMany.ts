@@ -18,6 +18,7 @@ import * as Memory from "../memory/memory.ts"
 import { joinOrStart } from "../read/read.ts"
 import { answerWith, recordAnswer, serve, tellAnswer } from "../read/serve.ts"
 import { refusal } from "../read/validate.ts"
+import { adopt } from "../request/adopt.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { nowOf, readContextOf } from "../request/context.ts"
 import { copyOf } from "../request/copy.ts"
@@ -32,7 +33,6 @@ import {
   servedAs,
   trustsMemory
 } from "../request/decide.ts"
-import { limit } from "../request/limit.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { answerOrDefect, defectOf, isLimited, optionOf } from "../request/rules.ts"
 import { slide } from "../request/sliding.ts"
@@ -155,6 +155,7 @@ const readTogether = (
   const now = nowOf(fiber)
   const random = randomOf(fiber)
   const isObserved = self.listeners.events !== undefined || policy !== Policy.standard
+  const asked = { policy, request: many.template }
   const { servesFresh, slides } = many.template
   let isBroken = false
   for (let i = 0; i < keys.length; i++) {
@@ -167,7 +168,7 @@ const readTogether = (
       continue
     }
     const entry = usesMemory && !isCompared(self, within, id) ? Memory.peek(self.memory, self.tagEpochs, id) : undefined
-    if (entry !== undefined) limit(self, many.template, entry, now)
+    if (entry !== undefined) adopt(self, asked, entry, now)
     const decision = entry === undefined
       ? Load
       : servesFresh && isFreshAt(entry, now)

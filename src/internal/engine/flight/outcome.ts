@@ -7,9 +7,9 @@ import { Load, LoadOrStale } from "../../../Strategy.ts"
 import { recordServed } from "../derived/recorder.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
+import { adopt } from "../request/adopt.ts"
 import { endFallback, isAnswered, verdictOf } from "../request/answers.ts"
 import { decideAt } from "../request/decide.ts"
-import { limit } from "../request/limit.ts"
 import { answerOrDefect, ownOrAgain, shortened } from "../request/rules.ts"
 import { slide } from "../request/sliding.ts"
 import type { Caller, Flight, Flights, FoundEntry, Request } from "../state.ts"
@@ -83,10 +83,10 @@ export const foundOrRetry = (self: Flights, caller: Caller, at: FoundAt): Effect
   })
 
 /** Whether this caller's own policy or strategy requires a load although the flight served a stored entry. */
-const wantsLoad = (self: Flights, { policy, request }: Caller, { found: { entry }, now }: FoundAt): boolean => {
-  if (!policy.readsStore) return true
-  limit(self, request, entry, now)
-  const decision = decideAt(request, entry, now, () => 0)
+const wantsLoad = (self: Flights, caller: Caller, { found: { entry }, now }: FoundAt): boolean => {
+  if (!caller.policy.readsStore) return true
+  adopt(self, caller, entry, now)
+  const decision = decideAt(caller.request, entry, now, () => 0)
   return decision === Load || decision === LoadOrStale
 }
 
@@ -139,7 +139,7 @@ const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefi
   if (!caller.policy.readsMemory) return undefined
   const stale = caller.stale ?? caller.flight.stale
   if (stale === undefined) return undefined
-  limit(self, caller.request, stale, now)
+  adopt(self, caller, stale, now)
   if (now >= stale.expiresAt || isAnswered(self, stale)) return undefined
   if (TagEpochs.changedSince(self.tagEpochs, stale.tags, stale.checkedAt)) return undefined
   // Memory marks its own entries as stale. This copy may have left memory.

@@ -75,6 +75,7 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
     constant: annotations?.ttl === undefined && annotations?.softTtl === undefined && (life?.createdAt ?? now) === now
       ? request.constant
       : undefined,
+    endsWithParts: life?.endsWithParts,
     counters
   })
 }

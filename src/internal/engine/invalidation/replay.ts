@@ -11,6 +11,7 @@ import * as Background from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
+import * as Log from "../telemetry/log.ts"
 
 /** Marks an item as unsent, and starts the replay if it is not running. */
 export const markUnsent = (tier: StoreTier, item: Pending.Item): void => {
@@ -88,7 +89,18 @@ export const closeStore = (tier: StoreTier): Effect.Effect<void> =>
     Pending.markAllUnsent(pending)
     // Concurrently and in one budget: a subscription that closes slowly must not prevent the sending.
     const ending = [Background.close(background), replay(tier, { leftMillis: storeTimeoutMillis })]
-    return Effect.asVoid(
-      exitBefore(Effect.all(ending, { concurrency: "unbounded", discard: true }), Effect.sleep(storeTimeoutMillis))
+    return Effect.map(
+      exitBefore(Effect.all(ending, { concurrency: "unbounded", discard: true }), Effect.sleep(storeTimeoutMillis)),
+      () => countLost(tier)
     )
   })
+
+const countLost = ({ front, pending, store }: StoreTier): void => {
+  if (Pending.isEmpty(pending)) return
+  const lost = front.stats.lostInvalidations = Pending.size(pending)
+  Log.warning(
+    front,
+    `Closed with ${lost} invalidations that the store "${store.name}" has not acknowledged: the invalidated entries may ` +
+      "be served from it until their ttl. Invalidate them again when the store answers"
+  )
+}

@@ -14,8 +14,8 @@ import { isStorable } from "../flight/watches.ts"
 import { answerBehind } from "../flight/work.ts"
 import { counted } from "../load/load.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
+import { adopt } from "../request/adopt.ts"
 import { decideAt, servedAs } from "../request/decide.ts"
-import { limit } from "../request/limit.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { decisionOfFlight } from "../request/rules.ts"
 import { holdOff, standsIn } from "../request/throttle.ts"
@@ -130,7 +130,7 @@ const serves = (
   const { request } = flight
   const now = clock.currentTimeMillisUnsafe()
   const decision = decisionOfFlight(request, () => {
-    limit(self, request, found, now)
+    adopt(self, flight, found, now)
     return decideAt(request, found, now, () => random.nextDoubleUnsafe())
   })
   flight.rejectedWriteId = found.writeId

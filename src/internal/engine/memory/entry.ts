@@ -28,6 +28,7 @@ interface EntryOptions {
   readonly bornAt: number
   readonly etag: string | undefined
   readonly constant: unknown
+  readonly endsWithParts?: boolean | undefined
   readonly counters: Counters
   readonly writeId: string | undefined
 }
@@ -135,15 +136,16 @@ export class Entry implements Timing, Node, Due {
   }
 
   /**
-   * Identifies the strategy's constant lifetime behind the deadlines (see `Request`). `undefined`: not limited by
-   * readers.
+   * Identifies the strategy's constant lifetime behind the deadlines (see `Request`). `undefined`: readers do not move
+   * the deadlines.
    */
   get constant(): unknown {
     return this.terms.constant
   }
 
-  set constant(constant: unknown) {
-    this.share({ ...this.terms, constant })
+  /** Ends with the values it was made of, so no reader prolongs it. */
+  get endsWithParts(): boolean | undefined {
+    return this.terms.endsWithParts
   }
 
   /** The time at which the store is asked again (`memoryTtl`). `-Infinity`: the next reader's option decides. */
@@ -164,6 +166,17 @@ export class Entry implements Timing, Node, Due {
     return bytesOf(this.terms, this.writeId)
   }
 
+  /** Gives it another lifetime, which it shares with entries that get the same one, and the constant that this is. */
+  live(constant: unknown, softExpiresAt: number, expiresAt: number): void {
+    const { createdAt } = this
+    this.share({
+      ...this.terms,
+      constant,
+      softAfter: softExpiresAt - createdAt,
+      endsAfter: expiresAt - createdAt
+    })
+  }
+
   private share(terms: Terms): void {
     const { createdAt } = this
     this.terms = shared(terms, createdAt)
@@ -177,7 +190,7 @@ export class Entry implements Timing, Node, Due {
 }
 
 const termsOf = (options: EntryOptions): Terms => {
-  const { bornAt, constant, counters, createdAt, etag, loadMillis, softExpiresAt, tags } = options
+  const { bornAt, constant, counters, createdAt, endsWithParts, etag, loadMillis, softExpiresAt, tags } = options
   const terms: Terms = {
     outcome: Exit.isSuccess(options.exit) ? "success" : "failure",
     beganAt: createdAt,
@@ -187,6 +200,7 @@ const termsOf = (options: EntryOptions): Terms => {
     tags,
     checkedAt: bornAt,
     constant,
+    endsWithParts,
     memoryExpiresAt: undefined,
     etag,
     counters,

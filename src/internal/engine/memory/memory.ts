@@ -212,13 +212,11 @@ const isOver = (self: Memory): boolean => self.weight > self.capacity && self.en
 
 /** Changes the deadlines of an entry by hand, in memory or not. They are then no constant of a strategy. */
 export const setDeadlines = (self: Memory, entry: Entry, expiresAt: number): void => {
-  entry.expiresAt = expiresAt
-  entry.constant = undefined
-  if (entry.softExpiresAt !== -Infinity) entry.softExpiresAt = expiresAt
+  entry.live(undefined, entry.softExpiresAt === -Infinity ? -Infinity : expiresAt, expiresAt)
   reorder(self, entry)
 }
 
-/** Files an entry again after its deadline was moved closer. The entry need not be in memory. */
+/** Files an entry again after its deadline was moved. The entry need not be in memory. */
 export const reorder = (self: Memory, entry: Entry): void => {
   if (self.entries.get(entry.id) === entry) Deadlines.changed(self.deadlines, entry)
 }

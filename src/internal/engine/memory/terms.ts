@@ -13,6 +13,8 @@ export interface Terms {
   readonly tags: ReadonlyArray<string>
   checkedAt: number
   constant: unknown
+  /** Ends with the values it was made of, so no reader prolongs it. */
+  readonly endsWithParts: boolean | undefined
   memoryExpiresAt: number | undefined
   readonly etag: string | undefined
   readonly counters: Counters
@@ -47,7 +49,8 @@ export const shared = (terms: Terms, createdAt: number): Terms => {
 const areAlike = (known: Terms, terms: Terms): boolean =>
   known.endsAfter === terms.endsAfter && known.softAfter === terms.softAfter &&
   known.loadMillis === terms.loadMillis && known.outcome === terms.outcome && known.constant === terms.constant &&
-  known.counters === terms.counters && known.memoryExpiresAt === terms.memoryExpiresAt
+  known.endsWithParts === terms.endsWithParts && known.counters === terms.counters &&
+  known.memoryExpiresAt === terms.memoryExpiresAt
 
 /** Whether an entry's creation time is a small integer offset from the terms'. Sums of fractions may be inexact. */
 const reaches = ({ beganAt }: Terms, createdAt: number): boolean => {
@@ -62,7 +65,7 @@ export const ownTerms = (terms: Terms): Terms => terms.isShared ? { ...terms, en
 const bytesOfEntry = 200
 /** Only for some entries: a write id, own terms, and a list of tags, each with its overhead in addition to the text. */
 const bytesOfWriteId = 48
-const bytesOfTerms = 184
+const bytesOfTerms = 192
 const bytesOfTags = 48
 const bytesOfTag = 28
 

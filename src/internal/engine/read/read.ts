@@ -19,6 +19,7 @@ import { launch } from "../load/load.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
+import { adopt } from "../request/adopt.ts"
 import { aside, Within } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { nowOf, readContextOf } from "../request/context.ts"
@@ -27,13 +28,11 @@ import {
   decideInMemory,
   isBeforeDeadlines,
   isDueAgain,
-  isFreshAt,
   nowFor,
   rejectedOf,
   servedAs,
   trustsMemory
 } from "../request/decide.ts"
-import { limit } from "../request/limit.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { askTimeouts, isLimited, optionOf } from "../request/rules.ts"
 import { slide } from "../request/sliding.ts"
@@ -96,12 +95,13 @@ const find = <A, E>(
     typeof key === "string" && key[0] !== "~" ? key : idOf(key)
   )
   if (entry === undefined) return absent(readerOf(self, fiber, request, policy))
-  // Otherwise another strategy has stored it, or it has its own time in memory.
+  // Another strategy has stored it.
   const { constant, memoryExpiresAt } = entry
-  const isOwn = memoryExpiresAt === undefined && (constant === undefined || request.isConstant(constant))
-  if (!isOwn) limit(self, request, entry, context.clock.currentTimeMillisUnsafe())
+  if (constant !== undefined && !request.isConstant(constant)) {
+    adopt(self, { policy, request }, entry, context.clock.currentTimeMillisUnsafe())
+  }
   const now = nowFor(request, entry, context.clock)
-  if (!(request.servesFresh && (isOwn ? isBeforeDeadlines(entry, now) : isFreshAt(entry, now)))) {
+  if (!(request.servesFresh && memoryExpiresAt === undefined && isBeforeDeadlines(entry, now))) {
     const decision = isDueAgain(self, fiber, request, entry) ? Load : decideInMemory(fiber, request, entry, now)
     if (decision !== Serve) {
       const reader = readerOf(self, fiber, request, policy)
@@ -338,8 +338,9 @@ const cycleOf = (around: Flight | undefined, awaited: Flight | undefined): Cache
     ? new CacheCycle({ path: pathTo(around, awaited) })
     : undefined
 
-const isKept = ({ engine, fiber, request }: Reader, entry: Entry): boolean => {
-  limit(engine, request, entry, nowOf(fiber))
+const isKept = (reader: Reader, entry: Entry): boolean => {
+  const { engine, fiber, request } = reader
+  adopt(engine, reader, entry, nowOf(fiber))
   return !isDueAgain(engine, fiber, request, entry) &&
     decideInMemory(fiber, request, entry, nowFor(request, entry, readContextOf(engine, fiber).clock)) === Serve
 }

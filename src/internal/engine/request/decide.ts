@@ -8,9 +8,9 @@ import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../
 import type { Entry } from "../memory/entry.ts"
 import { isOfStream } from "../memory/manifest.ts"
 import type { Flights, Request } from "../state.ts"
+import { adopt } from "./adopt.ts"
 import type * as Policy from "./callPolicy.ts"
 import { nowOf, readContextOf } from "./context.ts"
-import { isOfOther, limit } from "./limit.ts"
 import { answerOrDefect, checkDecision, optionOf } from "./rules.ts"
 
 /** The strategy's decision about an entry. Throws what the strategy throws, which becomes a defect of the caller. */
@@ -45,11 +45,9 @@ export const decideOrDefect = (
 
 /** Like `decideAt`, for the reading fiber and an entry of the store. */
 export const decide = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Decision => {
-  const { clock } = readContextOf(self, fiber)
-  const isOther = isOfOther(request, entry)
-  const now = isOther ? clock.currentTimeMillisUnsafe() : nowFor(request, entry, clock)
-  if (isOther) limit(self, request, entry, now)
-  return decideAt(request, entry, now, randomFor(fiber, request))
+  const { clock, policy } = readContextOf(self, fiber)
+  adopt(self, { policy, request }, entry, clock.currentTimeMillisUnsafe())
+  return decideAt(request, entry, nowFor(request, entry, clock), randomFor(fiber, request))
 }
 
 /** The time for a decision. 0 if only deadlines matter and the entry has none, so that the clock is not read. */

@@ -13,7 +13,10 @@ export const isLimitedByInner = (flight: Flight): boolean => {
   return inherit === "life" || inherit === "changes"
 }
 
-type Life = Pick<Timing, "createdAt" | "softExpiresAt" | "expiresAt">
+interface Life extends Pick<Timing, "createdAt" | "softExpiresAt" | "expiresAt"> {
+  /** Ends no later than the values that its load has read. */
+  readonly endsWithParts?: true
+}
 
 /** The lifetime of a result derived from cached values, `"skip"` to not store it, or `undefined` to keep its own. */
 export const inherited = (flight: Flight, recorder: Recorder, life: Life): Life | "skip" | undefined => {
@@ -40,13 +43,18 @@ const endingWith = (
   { endsAt, endsId }: Recorder,
   { createdAt, expiresAt, softExpiresAt }: Life
 ): Life | "skip" | undefined => {
-  if (endsAt >= expiresAt && endsAt >= softExpiresAt) return undefined
+  if (endsAt === Infinity) return undefined
   // An inner load with the same ttl ends a little earlier, which is not worth a log line.
   if (expiresAt - endsAt > createdAt - startedAt!) {
     Log.debug(engine, `"${id}" ends with "${endsId}", which its load has read`, { about: { id, key } })
   }
   if (endsAt <= createdAt) return "skip"
-  return { createdAt, softExpiresAt: Math.min(softExpiresAt, endsAt), expiresAt: Math.min(expiresAt, endsAt) }
+  return {
+    createdAt,
+    softExpiresAt: Math.min(softExpiresAt, endsAt),
+    expiresAt: Math.min(expiresAt, endsAt),
+    endsWithParts: true
+  }
 }
 
 /** Warns once per key class that results are not stored because of their age. */

@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import { StoreError } from "../../../CacheError.ts"
 import type { TouchOptions } from "../../../ports/store.ts"
 import { afterProgramMillis, programMillis, untilPassed } from "../../time/programTime.ts"
+import type { Entry } from "../memory/entry.ts"
 import { spawn } from "./background.ts"
 import * as Circuit from "./circuit.ts"
 import { isListing, noteFault, recovered } from "./faults.ts"
@@ -118,7 +119,32 @@ export const exitBefore = <A, E>(
   )
 
 /** Moves the deadline of a stored entry in the background. Not retried, because the next touch moves it. */
-export const touch = (tier: StoreTier, id: string, touched: TouchOptions): void => {
-  const { background, front, store, storeTimeoutMillis } = tier
-  spawn(background, front.context, ask(tier, { leftMillis: storeTimeoutMillis }, "touch", store.touch(id, touched)))
+export const touch = (tier: StoreTier, id: string, touched: TouchOptions): void =>
+  spawn(tier.background, tier.front.context, touchNow(tier, id, touched))
+
+const touchNow = (tier: StoreTier, id: string, touched: TouchOptions): Effect.Effect<unknown> =>
+  ask(tier, { leftMillis: tier.storeTimeoutMillis }, "touch", tier.store.touch(id, touched))
+
+/** The latest end that the store was asked for, so that readers with two constants in turn ask for it once. */
+const prolongedUntil = new WeakMap<Entry, number>()
+
+/**
+ * Stores the later end that a reader has given to an entry. Runs in a later turn than the read, because the entry may
+ * still be on its way to memory, and a listener that a failing store calls may change it.
+ */
+export const prolong = (tier: StoreTier, entry: Entry): void => {
+  const { expiresAt, id, softExpiresAt, writeId } = entry
+  if (writeId === undefined || prolongedUntil.get(entry)! >= expiresAt) return
+  const { background, front } = tier
+  const { mutations } = front
+  const later = Effect.flatMap(Effect.yieldNow, () => {
+    // `Cached.touch`, a soft invalidation or a reader with a shorter constant may have moved it since.
+    const isSame = front.memory.entries.get(id) === entry
+      ? entry.softExpiresAt === softExpiresAt && entry.expiresAt >= expiresAt
+      : front.mutations === mutations
+    if (!isSame || prolongedUntil.get(entry)! >= expiresAt) return Effect.void
+    prolongedUntil.set(entry, expiresAt)
+    return touchNow(tier, id, { writeId, softExpiresAt, expiresAt })
+  })
+  spawn(background, front.context, later)
 }

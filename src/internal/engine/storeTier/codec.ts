@@ -48,9 +48,7 @@ interface Revived {
   readonly softened: boolean
 }
 
-/**
- * The `constant` of a stored entry's lifetime. Matches no strategy here, so the first reader's constant may limit it.
- */
+/** The `constant` of a stored entry. Matches no strategy here, so the first reader gives the entry its own constant. */
 const fromStore = Symbol("fromStore")
 
 /** Makes the entry in memory from a stored one. */
@@ -67,6 +65,7 @@ export const revive = (tier: StoreTier, { bornAt, exit, id, key, softened, store
     writeId: meta.writeId,
     etag: meta.etag,
     constant: meta.isConstant === true ? fromStore : undefined,
+    endsWithParts: meta.endsWithParts,
     counters: countersOf(tier.front, key)
   })
   if (tier.captures > 0 && meta.tags.length > 0) keepVersions(entry, meta.tags)
@@ -191,5 +190,7 @@ const metaOf = (entry: Entry, serializer: number, tags: ReadonlyArray<TagVersion
   writeId: entry.writeId!,
   serializer,
   ...entry.etag === undefined ? {} : { etag: entry.etag },
-  ...entry.constant === undefined ? {} : { isConstant: true }
+  ...entry.constant === undefined
+    ? {}
+    : { isConstant: true, ...entry.endsWithParts === true ? { endsWithParts: true } : {} }
 })

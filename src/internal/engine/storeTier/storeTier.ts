@@ -74,6 +74,8 @@ export interface StoreSteps {
   readonly codecsOf: (tier: StoreTier, key: Key) => Codecs
   /** Moves the deadlines of an entry in the background. */
   readonly touch: (tier: StoreTier, id: string, touched: TouchOptions) => void
+  /** Stores the later end that a reader has given to an entry, in a later turn. */
+  readonly prolong: (tier: StoreTier, entry: Entry) => void
   /** Removes ids whose items are already pending. `restore` marks the part that may be interrupted. */
   readonly remove: (
     tier: StoreTier,

@@ -198,10 +198,23 @@ const isScanned = (scanned: Scanned): boolean =>
 
 const isMeta = (meta: Meta): boolean => {
   if (!isObject(meta)) return false
-  const { createdAt, etag, expiresAt, isConstant, loadMillis, outcome, serializer, softExpiresAt, tags, writeId } = meta
+  const {
+    createdAt,
+    endsWithParts,
+    etag,
+    expiresAt,
+    isConstant,
+    loadMillis,
+    outcome,
+    serializer,
+    softExpiresAt,
+    tags,
+    writeId
+  } = meta
   return isNumber(createdAt) && isNumber(softExpiresAt) && isNumber(expiresAt) && isNumber(loadMillis) &&
     (outcome === "success" || outcome === "failure") && isNumber(serializer) && typeof writeId === "string" &&
     (etag === undefined || typeof etag === "string") && (isConstant === undefined || isConstant === true) &&
+    (endsWithParts === undefined || endsWithParts === true) &&
     Array.isArray(tags) && tags.every(isTagVersion)
 }
 

@@ -208,6 +208,7 @@ export const copyOf = (entry: Entry, changes: Changes): Entry =>
     writeId: entry.writeId,
     etag: entry.etag,
     constant: entry.constant,
+    endsWithParts: entry.endsWithParts,
     counters: entry.counters,
     ...changes
   })

@@ -2,6 +2,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import { Entry } from "../../../../src/internal/engine/memory/entry.ts"
+import { adopt } from "../../../../src/internal/engine/request/adopt.ts"
+import { standard } from "../../../../src/internal/engine/request/callPolicy.ts"
+import type { Flights, Request } from "../../../../src/internal/engine/state.ts"
 import { randomOf } from "../../../support/random.ts"
 
 const counters = {} as never
@@ -17,6 +20,7 @@ const options = {
   writeId: undefined as string | undefined,
   etag: undefined as string | undefined,
   constant: undefined as unknown,
+  endsWithParts: false,
   counters
 }
 
@@ -33,6 +37,7 @@ const shown = (entry: Entry) => ({
   writeId: entry.writeId,
   etag: entry.etag,
   constant: entry.constant,
+  endsWithParts: entry.endsWithParts,
   counters: entry.counters
 })
 
@@ -55,7 +60,8 @@ describe("entries", () => {
         loadMillis: oneOf(0, 1, 65, 0.5),
         tags,
         writeId: oneOf(undefined, undefined, "w"),
-        constant: oneOf(undefined, ...strategies)
+        constant: oneOf(undefined, ...strategies),
+        endsWithParts: oneOf(false, true)
       }
       const { bornAt, ...expected } = given
       const entry = new Entry(given)
@@ -82,6 +88,7 @@ describe("entries", () => {
         { expiresAt: 2001 },
         { softExpiresAt: 1501 },
         { constant: {} },
+        { endsWithParts: true },
         { counters: {} as never },
         { exit: Exit.fail(1) },
         { tags: ["t"] },
@@ -108,12 +115,27 @@ describe("entries", () => {
       new Entry({ ...options, createdAt: 1007, softExpiresAt: 1507, expiresAt: 2007 })
     ]
     for (const entry of [one, other]) {
-      entry.constant = constant
+      entry.live(constant, entry.softExpiresAt, entry.expiresAt)
       entry.memoryExpiresAt = -Infinity
     }
     expect(termsOf(one)).toBe(termsOf(other))
     expect([one.createdAt, one.expiresAt, other.createdAt, other.expiresAt]).toEqual([1000, 2000, 1007, 2007])
     expect([other.constant, other.memoryExpiresAt]).toEqual([constant, -Infinity])
+  })
+
+  it("share it once readers have given them their constant", () => {
+    const request = {
+      constant: 2000,
+      isConstant: (constant: unknown) => constant === 2000,
+      constantLifetime: () => ({ softTtl: 2000, ttl: 2000 }),
+      strategy: {}
+    } as unknown as Request
+    const engine = { readDefaults: {}, memory: { entries: new Map() } } as unknown as Flights
+    const stored = { ...options, constant: Symbol("fromStore"), softExpiresAt: 2000 }
+    const [one, other] = [new Entry(stored), new Entry({ ...stored, id: "b", expiresAt: 2700, softExpiresAt: 2700 })]
+    for (const entry of [one, other]) adopt(engine, { policy: standard, request }, entry, 1100)
+    expect(termsOf(one)).toBe(termsOf(other))
+    expect([one.softExpiresAt, one.expiresAt, one.constant]).toEqual([3000, 3000, 2000])
   })
 
   it("are found among several kinds that come in turn", () => {
@@ -126,7 +148,7 @@ describe("entries", () => {
   it.each<readonly [string, (entry: Entry) => void]>([
     ["a deadline", (entry) => (entry.expiresAt += 5)],
     ["a soft deadline", (entry) => (entry.softExpiresAt = -Infinity)],
-    ["a constant", (entry) => (entry.constant = {})],
+    ["a constant", (entry) => entry.live({}, entry.softExpiresAt, entry.expiresAt)],
     ["a time in memory", (entry) => (entry.memoryExpiresAt = 1200)],
     ["a write id", (entry) => (entry.writeId = "w")],
     ["a weight", (entry) => (entry.weight = 7)]

@@ -62,6 +62,11 @@ describe("an answer that is not of its type is Corrupt", () => {
     Effect.gen(function*() {
       const of = (isConstant: unknown) =>
         lying({ get: () => Effect.succeed({ entry: entry(1, 8, { isConstant: isConstant as true }), versions: [] }) })
+      const ofParts = (endsWithParts: unknown) =>
+        lying({
+          get: () => Effect.succeed({ entry: entry(1, 8, { endsWithParts: endsWithParts as true }), versions: [] })
+        })
+      expect(yield* Effect.flip(ofParts(1).get("id", []))).toMatchObject({ reason: "Corrupt" })
       for (const isConstant of [null, 1, "true"]) {
         expect(yield* Effect.flip(of(isConstant).get("id", []))).toMatchObject({ reason: "Corrupt" })
       }

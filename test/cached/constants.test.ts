@@ -1,7 +1,7 @@
-/** A constant that is shorter than that of whoever stored an entry: in a new release, and in the same process. */
+/** A constant that is another than that of whoever stored an entry: in a new release, and in the same process. */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Option, Schema } from "effect"
-import { Cached, CacheKey, type CacheLayer, type Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, type CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle } from "../support/caches.ts"
@@ -119,7 +119,27 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       expect(yield* release(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))).toBe(2)
     }))
 
-  it.effect("a longer constant prolongs nothing", () =>
+  it.effect("PE-07 · a longer constant prolongs what is read before its end, in the store too", () =>
+    Effect.gen(function*() {
+      const store = make()
+      const { after, before } = yield* releases(store)
+      const { load } = counting()
+      const long = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))
+      yield* TestClock.adjust("9 minutes")
+      expect(yield* after(long)).toBe(1)
+      yield* settle
+      yield* TestClock.adjust("50 minutes")
+      expect(yield* after(long)).toBe(1)
+      // a third process finds it there
+      const { after: third } = yield* releases(store)
+      expect(yield* third(leftOf("k"))).toEqual(Option.some(60_000))
+      expect(yield* third(long)).toBe(1)
+      yield* TestClock.adjust("1 minute")
+      expect(yield* after(long)).toBe(2)
+    }))
+
+  it.effect("PE-07 · a longer constant prolongs nothing that has ended", () =>
     Effect.gen(function*() {
       const { after, before } = yield* releases(make())
       const { load } = counting()
@@ -127,6 +147,166 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       yield* TestClock.adjust("10 minutes")
       expect(yield* after(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))).toBe(2)
     }))
+
+  it.effect("PE-07 · under a policy that does not write the store is not told", () =>
+    Effect.gen(function*() {
+      const { after, before } = yield* releases(make(), { memory: false })
+      const { load } = counting()
+      const long = after(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+      yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))
+      expect(yield* CachePolicy.readOnly(long)).toBe(1)
+      yield* settle
+      expect(yield* before(leftOf("k"))).toEqual(Option.some(600_000))
+      expect(yield* long).toBe(1)
+      yield* settle
+      expect(yield* before(leftOf("k"))).toEqual(Option.some(3_600_000))
+    }))
+
+  it.effect("PE-07 · for many keys, and softTtl and refreshAfter: it is fresh for longer", () =>
+    Effect.gen(function*() {
+      const { after, before } = yield* releases(make())
+      const { load } = counting()
+      const rows = (ttl: Duration.Input) =>
+        Cached.many(Row, {
+          lookup: (keys) => Effect.map(load, (n) => keys.map(() => Exit.succeed(n))),
+          strategy: Strategy.ttl({ ttl })
+        })([{ id: 1 }, { id: 2 }])
+      const [first] = yield* before(rows("10 minutes"))
+      yield* before(load.pipe(Cached.softTtl({ key: "a", ttl: "1 hour", softTtl: "10 minutes" })))
+      yield* before(load.pipe(Cached.refreshAhead({ key: "b", ttl: "20 minutes", refreshAfter: "10 minutes" })))
+      yield* TestClock.adjust("9 minutes")
+      const long = {
+        a: after(load.pipe(Cached.softTtl({ key: "a", ttl: "1 hour", softTtl: "30 minutes" }))),
+        b: after(load.pipe(Cached.refreshAhead({ key: "b", ttl: "1 hour", refreshAfter: "30 minutes" })))
+      }
+      expect((yield* after(rows("1 hour")))[0]).toEqual(first)
+      expect([yield* long.a, yield* long.b]).toEqual([2, 3])
+      yield* TestClock.adjust("20 minutes")
+      expect((yield* after(rows("1 hour")))[0]).toEqual(first)
+      expect([yield* long.a, yield* long.b]).toEqual([2, 3])
+      yield* settle
+      expect([yield* long.a, yield* long.b]).toEqual([2, 3])
+    }))
+
+  it.effect("PE-07 · what jitter has taken off is not given back", () =>
+    Effect.gen(function*() {
+      const { after, before } = yield* releases(make())
+      const { load } = counting()
+      const cached = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", jitter: 0.5 }))
+      yield* before(cached)
+      const left = yield* before(leftOf("k"))
+      expect(Option.getOrThrow(left)).toBeLessThan(3_600_000)
+      yield* after(cached)
+      yield* settle
+      expect(yield* after(leftOf("k"))).toEqual(left)
+    }))
+
+  it.effect("PE-07 · what a soft invalidation made stale is not prolonged", () =>
+    Effect.gen(function*() {
+      const { after, before } = yield* releases(make())
+      const { load } = counting()
+      const ttls = { key: "k", softTtl: "5 minutes", tags: ["t"] } as const
+      yield* before(load.pipe(Cached.softTtl({ ...ttls, ttl: "10 minutes" })))
+      yield* before(Cached.invalidateTag("t", { mode: "soft" }))
+      yield* TestClock.adjust("1 minute")
+      const failing = (Effect.fail("down") as Effect.Effect<never>).pipe(Cached.softTtl({ ...ttls, ttl: "1 hour" }))
+      expect(yield* after(failing)).toBe(1)
+      yield* settle
+      expect(yield* after(leftOf("k"))).toEqual(Option.some(540_000))
+      // it is stale still
+      expect(yield* after(load.pipe(Cached.ttl({ key: "k", ttl: "2 hours", tags: ["t"] })))).toBe(2)
+    }))
+
+  it.effect("PE-07 · the store is told once, however often readers with two constants take turns", () =>
+    Effect.gen(function*() {
+      const store = make()
+      let touches = 0
+      const { after } = yield* releases({
+        ...store,
+        touch: (id, options) => Effect.suspend(() => (touches++, store.touch(id, options)))
+      })
+      const { load } = counting()
+      const [short, long] = (["10 minutes", "1 hour"] as const).map((ttl) => load.pipe(Cached.ttl({ key: "k", ttl })))
+      for (let i = 0; i < 9; i++) {
+        yield* after(short!)
+        yield* after(long!)
+        yield* settle
+      }
+      expect(touches).toBe(1)
+    }))
+
+  it.effect("PE-07 · two releases on one store: one touch, and each goes by its own", () =>
+    Effect.gen(function*() {
+      const store = make()
+      let touches = 0
+      const counted: typeof store = {
+        ...store,
+        touch: (id, options) => Effect.suspend(() => (touches++, store.touch(id, options)))
+      }
+      const { after, before } = yield* releases(counted, { memory: false })
+      const { load } = counting()
+      const short = before(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))
+      const long = after(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+      expect(yield* short).toBe(1)
+      for (let minute = 1; minute < 10; minute++) {
+        yield* TestClock.adjust("1 minute")
+        expect([yield* long, yield* short]).toEqual([1, 1])
+        yield* settle
+      }
+      yield* TestClock.adjust("1 minute")
+      expect(yield* long).toBe(1)
+      expect(yield* short).toBe(2)
+      expect(touches).toBe(1)
+    }))
+
+  it.effect("PE-07 · an end may become none", () =>
+    Effect.gen(function*() {
+      const { after, before } = yield* releases(make())
+      const { load } = counting()
+      yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))
+      const endless = after(load.pipe(Cached.untilInvalidated({ key: "k" })))
+      expect(yield* endless).toBe(1)
+      yield* settle
+      yield* TestClock.adjust("1000 days")
+      expect(yield* endless).toBe(1)
+      expect(yield* before(Cached.getOption("k"))).toEqual(Option.some(1))
+    }))
+
+  it.effect("PE-07 · sliding reads write no more than the tenths of their idle time", () =>
+    Effect.gen(function*() {
+      const store = make()
+      let touches = 0
+      const { after, before } = yield* releases({
+        ...store,
+        touch: (id, options) => Effect.suspend(() => (touches++, store.touch(id, options)))
+      }, { memory: false })
+      const { load } = counting()
+      const sliding = load.pipe(Cached.sliding({ key: "k", idle: "100 minutes", ttl: "1 day" }))
+      yield* before(sliding)
+      for (let second = 0; second < 50; second++) {
+        yield* TestClock.adjust("10 seconds")
+        expect(yield* after(sliding)).toBe(1)
+        yield* settle
+      }
+      expect(touches).toBeLessThan(3)
+    }))
+
+  it.effect.each([true, false])(
+    "PE-07 · touch right after a read has the last word; memory: %s",
+    (memory) =>
+      Effect.gen(function*() {
+        const store = make()
+        const { after, before } = yield* releases(store, memory ? {} : { memory })
+        const { load } = counting()
+        yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))
+        yield* after(Effect.andThen(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })), Cached.touch("k", "2 minutes")))
+        yield* settle
+        yield* TestClock.adjust("2 minutes")
+        const { after: third } = yield* releases(store)
+        expect(yield* after(Cached.getOption("k"))).toEqual(Option.none())
+        expect(yield* third(Cached.getOption("k"))).toEqual(Option.none())
+      })
+  )
 
   it.effect.each(
     [
@@ -217,7 +397,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
 })
 
 describe.each(caches)("in one process, over $name", (cache) => {
-  it.effect("what another strategy has filled is limited by a reader's shorter constant", () =>
+  it.effect("what another strategy has filled has the constant of its reader", () =>
     Effect.gen(function*() {
       const { load } = counting()
       const long = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
@@ -229,8 +409,15 @@ describe.each(caches)("in one process, over $name", (cache) => {
       expect(yield* short).toBe(2)
       yield* TestClock.adjust("9 minutes")
       expect(yield* long).toBe(2)
+      yield* settle
+      yield* TestClock.adjust("50 minutes")
+      expect(yield* long).toBe(2)
       yield* TestClock.adjust("1 minute")
       expect(yield* long).toBe(3)
+      // no reader with the longer one comes before its end
+      expect(yield* short).toBe(3)
+      yield* TestClock.adjust("10 minutes")
+      expect(yield* short).toBe(4)
     }).pipe(Effect.provide(cache.layer())))
 
   const beside = [
@@ -310,6 +497,23 @@ describe.each(caches)("what has inherited its end, over $name", (cache) => {
   const kinds = cache.name.startsWith("an asynchronous")
     ? ["life"] as const
     : ["life", "changes"] as const
+
+  it.effect.each(kinds)("%s: a reader with a longer constant does not prolong it", (inherit) =>
+    Effect.gen(function*() {
+      const { load } = counting()
+      const part = load.pipe(Cached.ttl({ key: "part", ttl: "40 minutes" }))
+      const whole = (ttl: Duration.Input) => part.pipe(Effect.andThen(load), Cached.ttl({ key: "whole", ttl, inherit }))
+      yield* part
+      expect(yield* whole("10 minutes")).toBe(2)
+      yield* TestClock.adjust("5 minutes")
+      expect(yield* whole("1 hour")).toBe(2)
+      yield* settle
+      yield* TestClock.adjust("5 minutes")
+      expect(yield* whole("1 hour")).toBe(3)
+      // it would end with its part now, and does: the part is loaded once more
+      yield* TestClock.adjust("30 minutes")
+      expect(yield* whole("2 hours")).toBe(5)
+    }).pipe(Effect.provide(cache.layer())))
 
   it.effect.each(kinds)("%s: a reader with a shorter constant limits it too", (inherit) =>
     Effect.gen(function*() {

@@ -1,0 +1,39 @@
+/**
+ * Applies the constant lifetime of a reader's strategy to entries that were stored with another constant. A release
+ * with a shorter constant serves nothing for longer than that, and one with a longer constant prolongs an entry that it
+ * reads before its end. Lifetimes from functions, `set`, `touch` and `annotate` are not constants, so they stay.
+ */
+import type { Entry } from "../memory/entry.ts"
+import * as Memory from "../memory/memory.ts"
+import type { Flights, Request } from "../state.ts"
+import type { Policy } from "./callPolicy.ts"
+
+interface Reading {
+  readonly policy: Policy
+  readonly request: Request
+}
+
+/**
+ * Moves the deadlines of an entry whose lifetime is the constant of another strategy, or of another process, to those
+ * that the request's own constant would have given it.
+ */
+export const adopt = (self: Flights, { policy, request }: Reading, entry: Entry, now: number): void => {
+  const { constant, followed, slides, strategy } = request
+  if (constant === undefined || entry.constant === undefined || request.isConstant(entry.constant)) return
+  const { softTtl, ttl } = request.constantLifetime()
+  const { createdAt, expiresAt, softExpiresAt } = entry
+  // Neither a softly invalidated entry, nor one that ends with its parts, nor a stream, whose pages end with it.
+  const mayGrow = now < expiresAt && softExpiresAt !== -Infinity && !entry.endsWithParts && followed === undefined
+  // Jitter may have shortened the reader's own lifetime. That is not undone.
+  const moved = (from: number, millis: number): number =>
+    createdAt + millis < from ||
+      mayGrow && from - createdAt < millis * (1 - (strategy.jitter ?? self.readDefaults.jitter ?? 0))
+      ? createdAt + millis
+      : from
+  // The last read that moved a sliding end is unknown, so it counts from now on, and only `slide` makes it later.
+  const end = slides ? Math.min(expiresAt, createdAt + softTtl, now + ttl) : moved(expiresAt, ttl)
+  entry.live(constant, moved(softExpiresAt, softTtl), end)
+  if (end === expiresAt) return
+  Memory.reorder(self.memory, entry)
+  if (end > expiresAt && policy.writes) self.storeTier?.steps.prolong(self.storeTier, entry)
+}
