@@ -26,6 +26,9 @@ export const answeredIds = 10_000
 /** Answers of one call of many that are kept although nobody asked for them, and a tenth of memory at most. */
 export const unaskedAnswers = 1000
 
+/** Such answers that wait to be stored: those of further calls stay in memory. */
+export const unaskedWaiting = 10_000
+
 /** Ids of which is remembered that they have changed while calls of many run: beyond, all count as changed till then. */
 export const watchedIds = 20_000
 

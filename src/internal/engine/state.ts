@@ -11,7 +11,7 @@ import type * as Tracer from "effect/Tracer"
 import type { AnyReadOptions, Inherit, ReadDefaults } from "../../cached/options.ts"
 import type { TagVersion } from "../../CacheEntry.ts"
 import type { CacheKey } from "../../CacheKey.ts"
-import type { Acquired } from "../../ports/store.ts"
+import type { Acquired, Markers } from "../../ports/store.ts"
 import type { Lifetime, Strategy } from "../../Strategy.ts"
 import type * as Ttl from "../../Ttl.ts"
 import type { Behind, Fifo } from "../fifo.ts"
@@ -456,6 +456,12 @@ export interface StoreReads {
   readonly absent: <A, E>(reader: Reader<A, E>, rejectedWriteId: string | undefined) => Effect.Effect<A, E>
   /** asks the store before joining a load that has not done so */
   readonly askThenJoin: <A, E>(reader: Reader<A, E>, joining: Joining) => Effect.Effect<A, E>
+  /** stores answers of a call beyond its keys, each the entry of a flight that never starts; calls `done` at the end */
+  readonly storeUnasked: (
+    self: Flights,
+    flights: ReadonlyArray<Flight>,
+    call: { readonly evidence: Evidence; readonly watch: Watch; readonly done: () => void }
+  ) => void
 }
 
 /** What a read needs of its fiber's context. */
@@ -605,6 +611,16 @@ export interface Batch {
   failed: Cause.Cause<unknown> | undefined
   /** its failure was logged: once, not for each key */
   isLogged: boolean
+  /** the store was asked for `evidence` */
+  asksEvidence: boolean
+  evidence: Evidence | undefined
+}
+
+/** What a store answered before a call: it shows later which answers beyond the asked keys may be stored. */
+export interface Evidence {
+  /** of one of its flights: stands for the group */
+  readonly id: string
+  readonly markers: Markers
 }
 
 export interface BatchOptions {

@@ -16,7 +16,7 @@ import * as Watches from "../flight/watches.ts"
 import { inScope } from "../load/loadScope.ts"
 import { retried } from "../load/retried.ts"
 import { Aside, endAttempt, loadingOf } from "../request/attempt.ts"
-import type { Batch, BatchAnswers, BatchOptions, Flight, Groups, LoadAll, Resume, Watch } from "../state.ts"
+import type { Batch, BatchAnswers, BatchOptions, Evidence, Flight, Groups, LoadAll, Resume, Watch } from "../state.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import { make as makeGroups } from "./groups.ts"
 import { keepUnasked, sortAnswers, type Sorted } from "./unasked.ts"
@@ -39,6 +39,8 @@ interface Call {
   readonly turning: Turns.Turning
   /** of the fiber that started the first flight: a flight that has left before the call begins has let it go */
   readonly starter: Flight["starter"]
+  /** what the store answered before the call */
+  evidence: Evidence | undefined
   /** the answers that the lookup gave beside those it was asked for */
   unasked: Sorted["unasked"]
   fiber: Fiber.Fiber<unknown, unknown> | undefined
@@ -72,7 +74,9 @@ export const make = (options: BatchOptions): Batch => {
     close: () => close(state),
     options,
     failed: undefined,
-    isLogged: false
+    isLogged: false,
+    asksEvidence: false,
+    evidence: undefined
   }
   const state: State = {
     batch,
@@ -156,6 +160,7 @@ const fire = (self: State, items: ReadonlyArray<Item>): void => {
     waiting: new Set(items),
     turning: { clock, dispatcher: engine.work.dispatcher },
     starter,
+    evidence: undefined,
     unasked: [],
     fiber: undefined
   }
@@ -178,6 +183,7 @@ const fire = (self: State, items: ReadonlyArray<Item>): void => {
 const begin = (self: State, call: Call): void => {
   const { context, flight } = firstOf(call)
   const watch = self.batch.options.requestOf && Watches.begin(flight.engine)
+  call.evidence = self.batch.evidence
   const within = Context.add(context, Aside, flight.attempt).pipe(
     Context.add(CurrentLogAnnotations, annotationsOfAll(context))
   )
@@ -253,10 +259,11 @@ const keepOthers = (
       flight,
       starter,
       watch,
+      evidence: call.evidence,
+      done: () => Watches.end(flight.engine),
       requestOf: (key) => batch.options.requestOf!(key, closed)
     })
-  }
-  Watches.end(flight.engine)
+  } else Watches.end(flight.engine)
 }
 
 /** The log annotations of the first flight, without its key: the call is about all keys. */

@@ -1,8 +1,7 @@
 /**
- * Answers that nobody asked for: a call for some keys may answer more of their class. They enter memory, where nothing
+ * Answers beyond the asked keys: a call for some keys may answer more of their class. They enter memory, if nothing
  * newer is known: not over another entry, not beside a load of the same key, not after an invalidation since the call
- * began. The store has no lease, no generation and no tag versions of such a key from before the call, and could not tell
- * whether something newer was written, so they stay out of it.
+ * began. Behind the call they enter the store too, if it can show the same (`lease/unasked.ts`).
  */
 import { release } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
@@ -20,7 +19,7 @@ import { hasChanged } from "../flight/watches.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { notStored } from "../request/rules.ts"
-import type { Flight, Flights, Request, Watch } from "../state.ts"
+import type { Evidence, Flight, Flights, Request, Watch } from "../state.ts"
 
 type Answer = readonly [key: Key, exit: Exit.Exit<unknown, unknown>]
 
@@ -80,41 +79,58 @@ interface Call {
   /** of that flight, which may have let it go */
   readonly starter: Flight["starter"]
   readonly watch: Watch
+  /** what the store answered before the call; without it the answers stay in memory */
+  readonly evidence: Evidence | undefined
+  /** called when all that may be is stored */
+  readonly done: () => void
   readonly requestOf: (key: Key) => Request
 }
 
-/** Puts answers in memory, as far as they may. */
+/** Puts answers in memory, and behind the call in the store, as far as they may. */
 export const keepUnasked = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): void => {
+  const { done, evidence, watch } = call
+  const kept = call.flight.policy.writes ? keepAll(self, answers, call) : []
+  if (evidence === undefined) done()
+  else self.storeReads!.storeUnasked(self, kept, { evidence, watch, done })
+}
+
+/** Keeps answers in memory. Those that may enter the store are returned, each as the flight of its entry. */
+const keepAll = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): ReadonlyArray<Flight> => {
   const { flight, starter } = call
-  if (!flight.policy.writes) return
   const now = starter.clock.currentTimeMillisUnsafe()
   // what other processes have done up to now
   self.tagEpochs.ensureTracking?.()
   // of all keys at most `unaskedAnswers` are looked at
   let left = Math.ceil(self.memory.capacity / 10)
+  const kept: Array<Flight> = []
   for (const answer of answers) {
-    if (left <= 0 || self.closed) return
+    if (left <= 0 && call.evidence === undefined || self.closed) break
     try {
-      if (keep(self, answer, call, now)) left--
+      const own = keep(self, answer, call, now)
+      if (own === undefined) continue
+      if (left-- > 0) putInMemory(self, own.request, own.entry!, now)
+      // an entry that derives from others needs their markers from before the call
+      if (own.attempt.dependencies === undefined) kept.push(own)
     } catch (thrown) {
       const [key] = answer
       notStored(self, { id: idOf(key), key, counters: flight.counters }, thrown)
     }
   }
+  return kept
 }
 
-const keep = (self: Flights, [key, exit]: Answer, call: Call, now: number): boolean => {
+const keep = (self: Flights, [key, exit]: Answer, call: Call, now: number): Flight | undefined => {
   const id = idOf(key)
-  if (!isUntouched(self, id, call.watch, now)) return false
-  if (Exit.isFailure(exit) || !fits(key, exit.value)) return false
+  if (!isUntouched(self, id, call.watch, now)) return undefined
+  if (Exit.isFailure(exit) || !fits(key, exit.value)) return undefined
   const own = flightOf(self, call, key, now)
   try {
     const entry = toEntry(self, own, exit, now)
     // asked again: functions of the strategy have run
-    if (entry === undefined || !isUntouched(self, id, call.watch, now)) return false
-    if (TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) return false
-    putInMemory(self, own.request, entry, now)
-    return true
+    if (entry === undefined || !isUntouched(self, id, call.watch, now)) return undefined
+    if (TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) return undefined
+    own.entry = entry
+    return own
   } finally {
     release(own.attempt)
   }

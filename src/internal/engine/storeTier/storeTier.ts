@@ -138,6 +138,8 @@ export interface StoreTier extends StoreTierOptions {
   captures: number
   /** how often memory was cleared because `maxStaleness` had passed. Counted: loads may have another clock */
   clears: number
+  /** answers beyond the asked keys that wait to be stored */
+  unaskedWaiting: number
   /** sends unsent invalidations again; `undefined` while there are none */
   replay: Background.Worker | undefined
 }
