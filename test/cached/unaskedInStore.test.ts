@@ -273,6 +273,30 @@ describe("a store that is in trouble", () => {
       expect((yield* store.get(idOf(2), [])).entry).toBe(undefined)
     }).pipe(Effect.scoped))
 
+  it.effect("P2 · an answer to that question during the call proves nothing", () =>
+    Effect.gen(function*() {
+      const answered = yield* Deferred.make<void>()
+      const gate = yield* Deferred.make<void>()
+      let isFirst = true
+      const { layer, store } = sharedStore(({ markers }) => ({
+        markers: (tags) => {
+          if (!isFirst || !tags.every((tag) => tag.startsWith("~"))) return markers(tags)
+          isFirst = false
+          return Effect.andThen(Deferred.await(answered), markers(tags))
+        }
+      }))
+      const here = yield* process(over({ layer }))
+      const reading = yield* start(here(readOne([2], "old", Deferred.await(gate))))
+      yield* settle
+      yield* store.remove(idOf(2))
+      yield* Deferred.succeed(answered, undefined)
+      yield* settle
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(reading)
+      yield* settle
+      expect((yield* store.get(idOf(2), [])).entry).toBe(undefined)
+    }).pipe(Effect.scoped))
+
   it.effect("no more than 10,000 answers wait for it", () =>
     Effect.gen(function*() {
       let asked = 0

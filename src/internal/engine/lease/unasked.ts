@@ -59,11 +59,15 @@ export const storeUnasked: StoreReads["storeUnasked"] = (self, flights, call) =>
   const { length } = flights
   if (length === 0 || tier.unaskedWaiting + length > unaskedWaiting || tier.background.isClosed) return call.done()
   tier.unaskedWaiting += length
-  const asking = { tier, budget: { leftMillis: tier.storeTimeoutMillis } }
+  const budget = { leftMillis: tier.storeTimeoutMillis }
   const parts = Effect.forEach(
     chunksOf(flights, many.steps),
-    // The callers of the call come first.
-    (part) => Effect.andThen(Effect.yieldNow, storePart(self, asking, part, call)),
+    (part) => {
+      // A store that has timed out is not asked again.
+      if (budget.leftMillis > 0) budget.leftMillis = tier.storeTimeoutMillis
+      // The callers of the call come first.
+      return Effect.andThen(Effect.yieldNow, storePart(self, { budget, tier }, part, call))
+    },
     { discard: true }
   )
   const end = Effect.sync(() => {
@@ -81,7 +85,7 @@ const storePart: (
 ) => Effect.Effect<void, never, any> = Effect.fnUntraced(function*(self, { budget, tier }, part, call) {
   const { leaseMillis, store, storeTimeoutMillis } = tier
   const { id, markers: before } = call.evidence
-  const asked = part.filter((flight) => isUntouched(self, tier, call, flight))
+  const asked = part.filter((flight) => isUnchanged(self, tier, call, flight))
   if (asked.length === 0 || budget.leftMillis <= 0) return
   const owner = self.tokens.next(8)
   // A lease that another process holds is neither waited for nor joined.
@@ -112,7 +116,7 @@ const storePart: (
 })
 
 /** Whether nothing newer of an id is known in this process. */
-const isUntouched = (self: Flights, { pending }: StoreTier, call: Call, { entry, id }: Flight): boolean =>
+const isUnchanged = (self: Flights, { pending }: StoreTier, call: Call, { entry, id }: Flight): boolean =>
   !hasChanged(self, call.watch, id) && !self.flights.has(id) && !self.ending.has(id) && !self.closed &&
   !Pending.isPending(pending, id) && !Pending.areTagsPending(pending, entry!.tags) &&
   groupOf(id) === groupOf(call.evidence.id)
@@ -152,7 +156,7 @@ const commitAll = Effect.fnUntraced(function*(
   // Shows what others changed before the generations; an untracked store shows nothing.
   self.tagEpochs.look?.()
   const isBlind = self.tagEpochs.look !== undefined && tier.untracked
-  const commits = isBlind ? [] : encoded.filter(({ flight }) => isUntouched(self, tier, call, flight))
+  const commits = isBlind ? [] : encoded.filter(({ flight }) => isUnchanged(self, tier, call, flight))
   if (commits.length === 0) return
   for (const { id } of commits) addUnanswered(tier, id)
   const accepted = yield* ask(tier, budget, "commit", tier.store.commitMany(commits))
