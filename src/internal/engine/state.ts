@@ -11,7 +11,7 @@ import type * as Tracer from "effect/Tracer"
 import type { AnyReadOptions, Inherit, ReadDefaults } from "../../cached/options.ts"
 import type { TagVersion } from "../../CacheEntry.ts"
 import type { CacheKey } from "../../CacheKey.ts"
-import type { Acquired, Markers } from "../../ports/store.ts"
+import type { Acquired } from "../../ports/store.ts"
 import type { Lifetime, Strategy } from "../../Strategy.ts"
 import type * as Ttl from "../../Ttl.ts"
 import type { Behind, Fifo } from "../fifo.ts"
@@ -20,7 +20,7 @@ import type { Turning } from "../time/turns.ts"
 import type { Entry } from "./memory/entry.ts"
 import type { MemoryTier } from "./memory/memory.ts"
 import type { Worker } from "./storeTier/background.ts"
-import type { Fault, StoreTier } from "./storeTier/storeTier.ts"
+import type { Evidence, Fault, StoreTier } from "./storeTier/storeTier.ts"
 import type { Detector } from "./telemetry/detect.ts"
 import type { Trace } from "./telemetry/spans.ts"
 import type { Counters } from "./telemetry/telemetry.ts"
@@ -280,6 +280,8 @@ export interface Watch {
   readonly bornAt: number
   /** the last step before it */
   readonly since: number
+  /** what the store answered before; without it answers beyond the asked keys stay in memory */
+  readonly evidence?: Evidence | undefined
 }
 
 export interface Work extends WorkActions {
@@ -457,11 +459,7 @@ export interface StoreReads {
   /** asks the store before joining a load that has not done so */
   readonly askThenJoin: <A, E>(reader: Reader<A, E>, joining: Joining) => Effect.Effect<A, E>
   /** stores answers of a call beyond its keys, each the entry of a flight that never starts; calls `done` at the end */
-  readonly storeUnasked: (
-    self: Flights,
-    flights: ReadonlyArray<Flight>,
-    call: { readonly evidence: Evidence; readonly watch: Watch; readonly done: () => void }
-  ) => void
+  readonly storeUnasked: (flights: ReadonlyArray<Flight>, watch: Watch, done: () => void) => void
 }
 
 /** What a read needs of its fiber's context. */
@@ -614,13 +612,6 @@ export interface Batch {
   /** the store was asked for `evidence` */
   asksEvidence: boolean
   evidence: Evidence | undefined
-}
-
-/** What a store answered before a call: it shows later which answers beyond the asked keys may be stored. */
-export interface Evidence {
-  /** of one of its flights: stands for the group */
-  readonly id: string
-  readonly markers: Markers
 }
 
 export interface BatchOptions {

@@ -12,7 +12,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a further answer of a bulk lookup is stored with a tag that was invalidated during the call",
     in: "commitAll",
-    find: "markers.get(tag)!.seq > call.evidence.markers.seq",
+    find: "markers.get(tag)!.seq > watch.evidence!.markers.seq",
     replace: "markers.get(tag)!.seq === undefined",
     by: "test/cached/unaskedInStore.test.ts"
   },
@@ -47,8 +47,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "what a store answers during a bulk lookup counts as from before",
     in: "keepOthers",
-    find: "evidence: call.evidence",
-    replace: "evidence: batch.evidence",
+    find: "watch,",
+    replace: "watch: { ...watch, evidence: batch.evidence },",
     by: "test/cached/unaskedInStore.test.ts"
   },
   {

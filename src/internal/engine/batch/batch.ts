@@ -16,7 +16,7 @@ import * as Watches from "../flight/watches.ts"
 import { inScope } from "../load/loadScope.ts"
 import { retried } from "../load/retried.ts"
 import { Aside, endAttempt, loadingOf } from "../request/attempt.ts"
-import type { Batch, BatchAnswers, BatchOptions, Evidence, Flight, Groups, LoadAll, Resume, Watch } from "../state.ts"
+import type { Batch, BatchAnswers, BatchOptions, Flight, Groups, LoadAll, Resume, Watch } from "../state.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import { make as makeGroups } from "./groups.ts"
 import { keepUnasked, sortAnswers, type Sorted } from "./unasked.ts"
@@ -39,8 +39,6 @@ interface Call {
   readonly turning: Turns.Turning
   /** of the fiber that started the first flight: a flight that has left before the call begins has let it go */
   readonly starter: Flight["starter"]
-  /** what the store answered before the call */
-  evidence: Evidence | undefined
   /** the answers that the lookup gave beside those it was asked for */
   unasked: Sorted["unasked"]
   fiber: Fiber.Fiber<unknown, unknown> | undefined
@@ -160,7 +158,6 @@ const fire = (self: State, items: ReadonlyArray<Item>): void => {
     waiting: new Set(items),
     turning: { clock, dispatcher: engine.work.dispatcher },
     starter,
-    evidence: undefined,
     unasked: [],
     fiber: undefined
   }
@@ -182,8 +179,7 @@ const fire = (self: State, items: ReadonlyArray<Item>): void => {
 
 const begin = (self: State, call: Call): void => {
   const { context, flight } = firstOf(call)
-  const watch = self.batch.options.requestOf && Watches.begin(flight.engine)
-  call.evidence = self.batch.evidence
+  const watch = self.batch.options.requestOf && Watches.begin(flight.engine, self.batch.evidence)
   const within = Context.add(context, Aside, flight.attempt).pipe(
     Context.add(CurrentLogAnnotations, annotationsOfAll(context))
   )
@@ -259,7 +255,6 @@ const keepOthers = (
       flight,
       starter,
       watch,
-      evidence: call.evidence,
       done: () => Watches.end(flight.engine),
       requestOf: (key) => batch.options.requestOf!(key, closed)
     })

@@ -19,7 +19,7 @@ import { hasChanged } from "../flight/watches.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { notStored } from "../request/rules.ts"
-import type { Evidence, Flight, Flights, Request, Watch } from "../state.ts"
+import type { Flight, Flights, Request, Watch } from "../state.ts"
 
 type Answer = readonly [key: Key, exit: Exit.Exit<unknown, unknown>]
 
@@ -79,8 +79,6 @@ interface Call {
   /** of that flight, which may have let it go */
   readonly starter: Flight["starter"]
   readonly watch: Watch
-  /** what the store answered before the call; without it the answers stay in memory */
-  readonly evidence: Evidence | undefined
   /** called when all that may be is stored */
   readonly done: () => void
   readonly requestOf: (key: Key) => Request
@@ -88,10 +86,10 @@ interface Call {
 
 /** Puts answers in memory, and behind the call in the store, as far as they may. */
 export const keepUnasked = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): void => {
-  const { done, evidence, watch } = call
+  const { done, watch } = call
   const kept = call.flight.policy.writes ? keepAll(self, answers, call) : []
-  if (evidence === undefined) done()
-  else self.storeReads!.storeUnasked(self, kept, { evidence, watch, done })
+  if (watch.evidence === undefined) done()
+  else self.storeReads!.storeUnasked(kept, watch, done)
 }
 
 /** Keeps answers in memory. Those that may enter the store are returned, each as the flight of its entry. */
@@ -104,7 +102,7 @@ const keepAll = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): Rea
   let left = Math.ceil(self.memory.capacity / 10)
   const kept: Array<Flight> = []
   for (const answer of answers) {
-    if (left <= 0 && call.evidence === undefined || self.closed) break
+    if (left <= 0 && call.watch.evidence === undefined || self.closed) break
     try {
       const own = keep(self, answer, call, now)
       if (own === undefined) continue

@@ -13,11 +13,11 @@ export type { Watch } from "../state.ts"
 export const make = (lasting = false): Watches => ({ count: lasting ? 1 : 0, step: 0, changedAt: new Map(), floor: 0 })
 
 /** Begins to watch, until `end`. */
-export const begin = ({ tagEpochs, watches }: Flights): Watch => {
+export const begin = ({ tagEpochs, watches }: Flights, evidence?: Watch["evidence"]): Watch => {
   // what other processes do is followed from here on
   const bornAt = TagEpochs.epochNow(tagEpochs)
   watches.count++
-  return { bornAt, since: watches.step }
+  return { bornAt, since: watches.step, evidence }
 }
 
 /** Ends one watch. The last one takes the list with it. */

@@ -14,7 +14,7 @@ import { chunksOf } from "../../time/chunks.ts"
 import * as Turns from "../../time/turns.ts"
 import { hasChanged } from "../flight/watches.ts"
 import * as Memory from "../memory/memory.ts"
-import type { Flight, Flights, StoreReads } from "../state.ts"
+import type { Flight, Flights, StoreReads, Watch } from "../state.ts"
 import { ask, type Asking } from "../storeTier/ask.ts"
 import { spawn } from "../storeTier/background.ts"
 import { encode } from "../storeTier/codec.ts"
@@ -38,8 +38,9 @@ const witnessOf = (
 
 /** Asks once a batch. No call waits for the answer: without it the answers beyond its keys stay in memory. */
 export const askEvidence = (self: Flights, tier: StoreTier, { id, request: { batch } }: Flight): void => {
+  if (batch?.options.requestOf === undefined || batch.asksEvidence || self.isPrivate) return
   const tags = witnessOf(self, tier, id)
-  if (batch?.options.requestOf === undefined || batch.asksEvidence || self.isPrivate || tags === undefined) return
+  if (tags === undefined) return
   batch.asksEvidence = true
   const asked = ask(tier, { leftMillis: tier.storeTimeoutMillis }, "markers", tier.store.markers(tags))
   spawn(
@@ -51,13 +52,11 @@ export const askEvidence = (self: Flights, tier: StoreTier, { id, request: { bat
   )
 }
 
-type Call = Parameters<StoreReads["storeUnasked"]>[2]
-
 /** Stores answers of a call, behind it. */
-export const storeUnasked: StoreReads["storeUnasked"] = (self, flights, call) => {
-  const tier = self.storeTier!
-  const { length } = flights
-  if (length === 0 || tier.unaskedWaiting + length > unaskedWaiting || tier.background.isClosed) return call.done()
+export const storeUnasked: StoreReads["storeUnasked"] = (flights, watch, done) => {
+  const { length, 0: first } = flights
+  const tier = first?.engine.storeTier
+  if (tier === undefined || tier.unaskedWaiting + length > unaskedWaiting || tier.background.isClosed) return done()
   tier.unaskedWaiting += length
   const budget = { leftMillis: tier.storeTimeoutMillis }
   const parts = Effect.forEach(
@@ -66,26 +65,26 @@ export const storeUnasked: StoreReads["storeUnasked"] = (self, flights, call) =>
       // A store that has timed out is not asked again.
       if (budget.leftMillis > 0) budget.leftMillis = tier.storeTimeoutMillis
       // The callers of the call come first.
-      return Effect.andThen(Effect.yieldNow, storePart(self, { budget, tier }, part, call))
+      return Effect.andThen(Effect.yieldNow, storePart(first!.engine, { budget, tier }, part, watch))
     },
     { discard: true }
   )
   const end = Effect.sync(() => {
     tier.unaskedWaiting -= length
-    call.done()
+    done()
   })
-  spawn(tier.background, flights[0]!.starter.context, Effect.ensuring(parts, end))
+  spawn(tier.background, first!.starter.context, Effect.ensuring(parts, end))
 }
 
 const storePart: (
   self: Flights,
   asking: Asking,
   part: ReadonlyArray<Flight>,
-  call: Call
-) => Effect.Effect<void, never, any> = Effect.fnUntraced(function*(self, { budget, tier }, part, call) {
+  watch: Watch
+) => Effect.Effect<void, never, any> = Effect.fnUntraced(function*(self, { budget, tier }, part, watch) {
   const { leaseMillis, store, storeTimeoutMillis } = tier
-  const { id, markers: before } = call.evidence
-  const asked = part.filter((flight) => isUnchanged(self, tier, call, flight))
+  const { id, markers: before } = watch.evidence!
+  const asked = part.filter((flight) => isUnchanged(self, tier, watch, flight))
   if (asked.length === 0 || budget.leftMillis <= 0) return
   const owner = self.tokens.next(8)
   // A lease that another process holds is neither waited for nor joined.
@@ -106,20 +105,20 @@ const storePart: (
     if (!isFault(after) && witness.every((_, i) => after.markers[i]!.version === before.markers[i]!.version)) {
       const markers = new Map(tags.map((tag, i) => [tag, after.markers[i]!]))
       dead.push(...asked.filter((flight, i) => isDead(flight, acquired[i]!, markers)))
-      yield* commitAll(self, { budget, tier }, call, { grants, markers })
+      yield* commitAll(self, { budget, tier }, watch, { grants, markers })
     }
   }
   const releasing = { leftMillis: storeTimeoutMillis }
   const release = ({ id }: Flight) => ask(tier, releasing, "release", store.release(id, owner))
   yield* Effect.forEach(grants.keys(), release, { concurrency: many.concurrency, discard: true })
-  if (dead.length > 0) yield* storePart(self, { budget, tier }, dead, call)
+  if (dead.length > 0) yield* storePart(self, { budget, tier }, dead, watch)
 })
 
 /** Whether nothing newer of an id is known in this process. */
-const isUnchanged = (self: Flights, { pending }: StoreTier, call: Call, { entry, id }: Flight): boolean =>
-  !hasChanged(self, call.watch, id) && !self.flights.has(id) && !self.ending.has(id) && !self.closed &&
+const isUnchanged = (self: Flights, { pending }: StoreTier, watch: Watch, { entry, id }: Flight): boolean =>
+  !hasChanged(self, watch, id) && !self.flights.has(id) && !self.ending.has(id) && !self.closed &&
   !Pending.isPending(pending, id) && !Pending.areTagsPending(pending, entry!.tags) &&
-  groupOf(id) === groupOf(call.evidence.id)
+  groupOf(id) === groupOf(watch.evidence!.id)
 
 /** Whether an expired or invalidated entry is in the way. It is rejected then, once. */
 const isDead = (flight: Flight, acquired: Acquired, markers: ReadonlyMap<string, Marker>): boolean => {
@@ -140,14 +139,14 @@ interface Granted {
 const commitAll = Effect.fnUntraced(function*(
   self: Flights,
   { budget, tier }: Asking,
-  call: Call,
+  watch: Watch,
   { grants, markers }: Granted
 ): Effect.fn.Return<void, never, any> {
   const encoded: Array<CommitRequest & { readonly flight: Flight }> = []
   yield* Turns.forEachEffect(grants, ([flight, generation]) => {
     const { id, request: { key } } = flight
     const { tags } = flight.entry!
-    if (tags.some((tag) => markers.get(tag)!.seq > call.evidence.markers.seq)) return
+    if (tags.some((tag) => markers.get(tag)!.seq > watch.evidence!.markers.seq)) return
     const versions = tags.map((tag): TagVersion => ({ tag, version: markers.get(tag)!.version }))
     return Effect.map(encode(tier, key, flight.entry!, versions), (entry) => {
       if (entry !== undefined && !isFault(entry)) encoded.push({ id, generation, entry, flight })
@@ -156,7 +155,7 @@ const commitAll = Effect.fnUntraced(function*(
   // Shows what others changed before the generations; an untracked store shows nothing.
   self.tagEpochs.look?.()
   const isBlind = self.tagEpochs.look !== undefined && tier.untracked
-  const commits = isBlind ? [] : encoded.filter(({ flight }) => isUnchanged(self, tier, call, flight))
+  const commits = isBlind ? [] : encoded.filter(({ flight }) => isUnchanged(self, tier, watch, flight))
   if (commits.length === 0) return
   for (const { id } of commits) addUnanswered(tier, id)
   const accepted = yield* ask(tier, budget, "commit", tier.store.commitMany(commits))

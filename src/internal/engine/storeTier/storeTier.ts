@@ -3,7 +3,7 @@ import type * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
 import type { SerializerError, StoreError, StoreErrorReason } from "../../../CacheError.ts"
 import type { Codec, Serializer } from "../../../ports/serializer.ts"
-import type { Store, TouchOptions } from "../../../ports/store.ts"
+import type { Markers, Store, TouchOptions } from "../../../ports/store.ts"
 import type { Key } from "../../key/ofKey.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { MemoryTier } from "../memory/memory.ts"
@@ -142,6 +142,13 @@ export interface StoreTier extends StoreTierOptions {
   unaskedWaiting: number
   /** sends unsent invalidations again; `undefined` while there are none */
   replay: Background.Worker | undefined
+}
+
+/** What a store answered before a call: it shows later which answers beyond the asked keys may be stored. */
+export interface Evidence {
+  /** of a flight of the call: stands for the group */
+  readonly id: string
+  readonly markers: Markers
 }
 
 /** What went wrong with the store or the serializer, as a value. Only strict callers get it as a failure. */
