@@ -13,8 +13,8 @@ import { enteringDeadlines } from "../../defaults/bounds.ts"
 import type { Due, Entry } from "./entry.ts"
 
 export interface Deadlines {
-  /** of all levels, one after the other */
-  readonly buckets: ReadonlyArray<Due>
+  /** of all levels, one after the other; made when an entry needs one, because each transaction has a memory */
+  readonly buckets: Array<Due | undefined>
   /** of each level a bit for each bucket that may have entries: it is taken back when somebody finds none there */
   readonly filled: Array<number>
   /** how many entries there are */
@@ -36,7 +36,7 @@ const makeHead = (): Due => {
 }
 
 export const make = (): Deadlines => ({
-  buckets: Array.from({ length: levels * perLevel }, makeHead),
+  buckets: [],
   filled: new Array<number>(levels).fill(0),
   size: 0,
   tick: 0
@@ -55,7 +55,7 @@ export const add = (self: Deadlines, entry: Entry): void => {
   while (level < levels - 1 && time - tick >= spans[level + 1]!) level++
   // what is further away than the wheel is long waits in the last bucket
   const number = Math.floor(Math.min(time, tick + spans[levels]! - spans[level]!) / spans[level]!) % perLevel
-  const head = self.buckets[level * perLevel + number]!
+  const head = self.buckets[level * perLevel + number] ??= makeHead()
   const last = head.previousDue!
   entry.previousDue = last
   entry.nextDue = head
@@ -75,7 +75,7 @@ export const remove = (self: Deadlines, entry: Entry): void => {
 
 /** All entries have left. They stay linked to each other: nothing may be asked of them here any more. */
 export const removeAll = (self: Deadlines): void => {
-  for (const head of self.buckets) head.previousDue = head.nextDue = head
+  self.buckets.length = 0
   self.filled.fill(0)
   self.size = 0
 }
@@ -120,8 +120,8 @@ export const nextDue = (self: Deadlines, now: number): Entry | undefined => {
         if (step === span) step = spans[level + 1]!
       } else if (tick % span === 0) {
         const number = tick / span % perLevel
-        const head = buckets[level * perLevel + number]!
-        if (head.nextDue !== head) return head.nextDue as Entry
+        const head = buckets[level * perLevel + number]
+        if (head !== undefined && head.nextDue !== head) return head.nextDue as Entry
         filled[level]! &= ~(1 << number)
       }
     }
