@@ -59,8 +59,8 @@ export interface Capabilities {
    * Whether the store can keep entries that derive from others. `remove`, `set`, `transact` and their forms for many
    * ids then delete the markers of the id and of its group in the same step (the tags `~=` and the id, and `~*` and its
    * part before the first `:`), and report the deleted ones as `TagChanged`. A store that evicts such a marker reports
-   * it too. `"ids"`: only the markers of ids, because those of a group cannot be deleted in the same step. Without this
-   * capability there is no `inherit: "changes"`.
+   * it too. `clear` ends the versions of all of them. `"ids"`: only the markers of ids, because those of a group cannot
+   * be deleted in the same step. Without this capability there is no `inherit: "changes"`.
    */
   readonly dependencies?: boolean | "ids" | undefined
 }

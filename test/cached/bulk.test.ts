@@ -485,9 +485,10 @@ describe("CA-10 · Cached.many", () => {
         const loading = yield* start(users(all))
         yield* TestClock.adjust("40 millis")
         expect(values(yield* Fiber.join(loading)).length).toBe(50)
+        // one of the markers is for answers beyond the asked keys, and nothing waits for it
         expect([count("getMany"), count("get"), count("markers"), count("acquire"), count("commit")])
-          .toEqual([1, 0, 50, 50, 50])
-        expect(most).toBe(50)
+          .toEqual([1, 0, 51, 50, 50])
+        expect(most).toBe(51)
         asked.length = 0
         const reading = yield* start(users(all))
         yield* TestClock.adjust("20 millis")

@@ -158,5 +158,17 @@ const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredT
     in: "begin",
     find: "item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)",
     replace: "item.resume(Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - i]!)"
+  },
+  {
+    name: "further answers of a bulk lookup are stored over what others changed during it",
+    in: "isUnchanged",
+    find: "!hasChanged(self, watch, id) &&",
+    replace: "",
+    also: [{
+      in: "storePart",
+      find: "after.markers[i]!.version === before.markers[i]!.version",
+      replace: "after.markers[i]!.version !== undefined"
+    }],
+    draws: ["classes", "unasked"]
   }
 ]

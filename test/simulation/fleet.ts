@@ -209,7 +209,7 @@ const readMany = (self: Worker): Effect.Effect<void, never, Caching> =>
   })
 
 const loadMany = (self: Worker, keys: ReadonlyArray<Item>) =>
-  Effect.withFiber<ReadonlyArray<Exit.Exit<string, Down>>>((fiber) => {
+  Effect.withFiber<ReadonlyArray<Exit.Exit<string, Down>> | Map<Item, Exit.Exit<string, Down>>>((fiber) => {
     const { process, world } = self
     const dice = self.extras.diceOf("classes")
     const { batch } = fiber.getRef(Within)!.flight!.request
@@ -221,13 +221,23 @@ const loadMany = (self: Worker, keys: ReadonlyArray<Item>) =>
     const origins = keys.map(({ id }) =>
       beginLoad(self, id, { flight: flights.get(id), lease: true, uninterruptible: false })
     )
+    const answersMore = self.extras.happens("unasked", 0.5)
+    // each is a load too, which no caller joins
+    const unasked = world.config.ids.filter((id) => answersMore && !keys.some((key) => key.id === id))
+      .map((id) => beginLoad(self, id, { flight: undefined, lease: false, uninterruptible: false }))
     const pause = Effect.sleep(drawLoadMillis(dice))
     const exits = origins.map(({ id, n }) =>
       dice.chance(0.15) ? Exit.fail(new Down(id, n)) : Exit.succeed(`${id}#${n}#`)
     )
-    return Effect.onExit(Effect.as(pause, exits), () =>
+    const answers = answersMore
+      ? new Map([
+        ...keys.map((key, i) => [key, exits[i]!] as const),
+        ...unasked.map(({ id, n }) => [new Item({ id }), Exit.succeed(`${id}#${n}#`)] as const)
+      ])
+      : exits
+    return Effect.onExit(Effect.as(pause, answers), () =>
       Effect.sync(() => {
-        for (const origin of origins) {
+        for (const origin of [...origins, ...unasked]) {
           world.loading.delete(origin)
           origin.endedAt = world.now()
           world.say(() => `[${process.index}] end  ${origin.id} #${origin.n}`)

@@ -28,6 +28,9 @@ export const answeredIds = 10_000
 /** Answers that one bulk lookup gives beyond its keys and that are kept, up to a tenth of memory. */
 export const unaskedAnswers = 1000
 
+/** Answers beyond the asked keys that wait to be stored. Those of further calls stay in memory. */
+export const unaskedWaiting = 10_000
+
 /** Changed ids that are remembered while bulk calls run. Beyond, every id counts as changed until then. */
 export const watchedIds = 20_000
 

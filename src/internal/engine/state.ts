@@ -20,7 +20,7 @@ import type { Turning } from "../time/turns.ts"
 import type { Entry } from "./memory/entry.ts"
 import type { MemoryTier } from "./memory/memory.ts"
 import type { Worker } from "./storeTier/background.ts"
-import type { Fault, StoreTier } from "./storeTier/storeTier.ts"
+import type { Evidence, Fault, StoreTier } from "./storeTier/storeTier.ts"
 import type { Detector } from "./telemetry/detect.ts"
 import type { Trace } from "./telemetry/spans.ts"
 import type { Counters } from "./telemetry/telemetry.ts"
@@ -275,6 +275,8 @@ export interface Watch {
   readonly bornAt: number
   /** The last step before the start. */
   readonly since: number
+  /** The answer of the store before the call. Without it, answers beyond the asked keys stay in memory. */
+  readonly evidence?: Evidence | undefined
 }
 
 export interface Work extends WorkActions {
@@ -446,6 +448,10 @@ export interface StoreReads {
   readonly absent: <A, E>(reader: Reader<A, E>, rejectedWriteId: string | undefined) => Effect.Effect<A, E>
   /** Asks the store before joining a load that has not done so. */
   readonly askThenJoin: <A, E>(reader: Reader<A, E>, joining: Joining) => Effect.Effect<A, E>
+  /**
+   * Stores answers of a call beyond its keys, each the entry of a flight that never starts; calls `done` at the end.
+   */
+  readonly storeUnasked: (flights: ReadonlyArray<Flight>, watch: Watch, done: () => void) => void
 }
 
 /** The part of its fiber's context that a read needs. */
@@ -592,6 +598,9 @@ export interface Batch {
   failed: Cause.Cause<unknown> | undefined
   /** Whether `failed` was logged. Once per call, not per key. */
   isLogged: boolean
+  /** The store was asked for `evidence`. */
+  asksEvidence: boolean
+  evidence: Evidence | undefined
 }
 
 export interface BatchOptions {

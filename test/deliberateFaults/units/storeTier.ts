@@ -3,6 +3,62 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a further answer of a bulk lookup is stored over a removal that is not reported yet",
+    in: "storePart",
+    find: "after.markers[i]!.version === before.markers[i]!.version",
+    replace: "after.markers[i]!.version !== undefined",
+    by: "test/cached/unaskedInStore.test.ts"
+  },
+  {
+    name: "a further answer of a bulk lookup is stored with a tag that was invalidated during the call",
+    in: "commitAll",
+    find: "markers.get(tag)!.seq > watch.evidence!.markers.seq",
+    replace: "markers.get(tag)!.seq === undefined",
+    by: "test/cached/unaskedInStore.test.ts"
+  },
+  {
+    name: "a further answer of a bulk lookup is stored over what another process has just changed",
+    in: "commitAll",
+    find: "self.tagEpochs.look?.()",
+    replace: "",
+    by: "test/cached/unaskedInStore.test.ts"
+  },
+  {
+    name: "a further answer of a bulk lookup joins the lease of another process",
+    in: "storePart",
+    find: "join: false",
+    replace: "join: true",
+    by: "test/cached/unaskedInStore.test.ts"
+  },
+  {
+    name: "a further answer of a bulk lookup that is not stored keeps its lease",
+    in: "storePart",
+    find: "yield* Effect.forEach(grants.keys(), release, { concurrency: many.concurrency, discard: true })",
+    replace: "",
+    by: "test/cached/unaskedInStore.test.ts"
+  },
+  {
+    name: "an invalid entry keeps a further answer of a bulk lookup out of the store",
+    in: "storePart",
+    find: "dead.push(...asked.filter((flight, i) => isDead(flight, acquired[i]!, markers)))",
+    replace: "",
+    by: "test/cached/unaskedInStore.test.ts"
+  },
+  {
+    name: "what a store answers during a bulk lookup counts as from before",
+    in: "keepOthers",
+    find: "watch,",
+    replace: "watch: { ...watch, evidence: batch.evidence },",
+    by: "test/cached/unaskedInStore.test.ts"
+  },
+  {
+    name: "further answers of bulk lookups wait for a slow store without a bound",
+    in: "storeUnasked",
+    find: "tier.unaskedWaiting + length > unaskedWaiting ||",
+    replace: "",
+    by: "test/cached/unaskedInStore.test.ts"
+  },
+  {
     name: "a value that a rule keeps out of the store is a failure of it",
     in: "noteFault",
     find: "isOfCaller(operation, fault) || isKeptOut(fault)",

@@ -3,6 +3,13 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "thousands of transactions begin in one turn",
+    in: "inLaterTurn",
+    find: "if (self.left > 0)",
+    replace: "if (self.left > -1e9)",
+    by: "test/transaction/manyAtOnce.test.ts"
+  },
+  {
     name: "what is written inside ends while a look-up asks the store",
     in: "look",
     find: "// The store may have taken longer than the ttl of a write.\n rebaseAll()",

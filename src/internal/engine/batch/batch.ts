@@ -70,7 +70,9 @@ export const make = (options: BatchOptions): Batch => {
     close: () => close(state),
     options,
     failed: undefined,
-    isLogged: false
+    isLogged: false,
+    asksEvidence: false,
+    evidence: undefined
   }
   const state: State = {
     batch,
@@ -175,7 +177,7 @@ const fire = (self: State, items: ReadonlyArray<Item>): void => {
 
 const begin = (self: State, call: Call): void => {
   const { context, flight } = firstOf(call)
-  const watch = self.batch.options.requestOf && Watches.begin(flight.engine)
+  const watch = self.batch.options.requestOf && Watches.begin(flight.engine, self.batch.evidence)
   const within = Context.add(context, Aside, flight.attempt).pipe(
     Context.add(CurrentLogAnnotations, annotationsOfAll(context))
   )
@@ -250,10 +252,10 @@ const keepOthers = (
       flight,
       starter,
       watch,
+      done: () => Watches.end(flight.engine),
       requestOf: (key) => batch.options.requestOf!(key, closed)
     })
-  }
-  Watches.end(flight.engine)
+  } else Watches.end(flight.engine)
 }
 
 /** The log annotations of the first flight without its key, since the call is about all keys. */

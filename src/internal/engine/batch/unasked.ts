@@ -1,7 +1,7 @@
 /**
  * Unrequested answers: a call for some keys may answer more keys of their class. They enter memory unless something
- * newer may exist: another entry, a running load of the key, or an invalidation since the call began. They are not
- * stored in the store, which has no lease, generation or tag versions of such a key from before the call.
+ * newer may exist: another entry, a running load of the key, or an invalidation since the call began. After the call
+ * they enter the store too, if it can show the same (`lease/unasked.ts`).
  */
 import { release } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
@@ -74,41 +74,56 @@ interface Call {
   /** The context of that flight, which may have released it. */
   readonly starter: Flight["starter"]
   readonly watch: Watch
+  /** Called when all that may be is stored. */
+  readonly done: () => void
   readonly requestOf: (key: Key) => Request
 }
 
-/** Puts answers in memory where allowed. */
+/** Puts answers in memory, and after the call in the store, where allowed. */
 export const keepUnasked = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): void => {
+  const { done, watch } = call
+  const kept = call.flight.policy.writes ? keepAll(self, answers, call) : []
+  if (watch.evidence === undefined) done()
+  else self.storeReads!.storeUnasked(kept, watch, done)
+}
+
+/** Keeps answers in memory. Those that may enter the store are returned, each as the flight of its entry. */
+const keepAll = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): ReadonlyArray<Flight> => {
   const { flight, starter } = call
-  if (!flight.policy.writes) return
   const now = starter.clock.currentTimeMillisUnsafe()
   // Apply the changes of other processes first.
   self.tagEpochs.ensureTracking?.()
   // At most `unaskedAnswers` of all keys are considered.
   let left = Math.ceil(self.memory.capacity / 10)
+  const kept: Array<Flight> = []
   for (const answer of answers) {
-    if (left <= 0 || self.closed) return
+    if (left <= 0 && call.watch.evidence === undefined || self.closed) break
     try {
-      if (keep(self, answer, call, now)) left--
+      const own = keep(self, answer, call, now)
+      if (own === undefined) continue
+      if (left-- > 0) putInMemory(self, own.request, own.entry!, now)
+      // An entry that derives from others needs their markers from before the call.
+      if (own.attempt.dependencies === undefined) kept.push(own)
     } catch (thrown) {
       const [key] = answer
       notStored(self, { id: idOf(key), key, counters: flight.counters }, thrown)
     }
   }
+  return kept
 }
 
-const keep = (self: Flights, [key, exit]: Answer, call: Call, now: number): boolean => {
+const keep = (self: Flights, [key, exit]: Answer, call: Call, now: number): Flight | undefined => {
   const id = idOf(key)
-  if (!isUntouched(self, id, call.watch, now)) return false
-  if (Exit.isFailure(exit) || !fits(key, exit.value)) return false
+  if (!isUntouched(self, id, call.watch, now)) return undefined
+  if (Exit.isFailure(exit) || !fits(key, exit.value)) return undefined
   const own = flightOf(self, call, key, now)
   try {
     const entry = toEntry(self, own, exit, now)
     // Checked again, because functions of the strategy have run.
-    if (entry === undefined || !isUntouched(self, id, call.watch, now)) return false
-    if (TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) return false
-    putInMemory(self, own.request, entry, now)
-    return true
+    if (entry === undefined || !isUntouched(self, id, call.watch, now)) return undefined
+    if (TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) return undefined
+    own.entry = entry
+    return own
   } finally {
     release(own.attempt)
   }

@@ -12,11 +12,11 @@ export type { Watch } from "../state.ts"
 export const make = (lasting = false): Watches => ({ count: lasting ? 1 : 0, step: 0, changedAt: new Map(), floor: 0 })
 
 /** Begins a watch that lasts until `end`. */
-export const begin = ({ tagEpochs, watches }: Flights): Watch => {
+export const begin = ({ tagEpochs, watches }: Flights, evidence?: Watch["evidence"]): Watch => {
   // Changes of other processes are tracked from here on.
   const bornAt = TagEpochs.epochNow(tagEpochs)
   watches.count++
-  return { bornAt, since: watches.step }
+  return { bornAt, since: watches.step, evidence }
 }
 
 /** Ends one watch. The last one clears the list. */

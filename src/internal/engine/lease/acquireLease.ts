@@ -25,6 +25,7 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { decode, encode } from "../storeTier/sharedFailure.ts"
 import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { isLate, waitForLease } from "./leaseWaits.ts"
+import { askEvidence } from "./unasked.ts"
 
 /** The grant to store a result: the generation, and the markers of its tags from before the load. */
 export interface WriteGrant {
@@ -70,6 +71,7 @@ export const acquireLease = Effect.fnUntraced(function*(
     // For tags known only after the load, the `seq` of `acquire` is enough.
     else if (declared.length > 0) return failWith(answer)
   }
+  askEvidence(self, tier, flight)
   const owner = self.tokens.next(8)
   const isExclusive = !self.isPrivate && (optionOf(self, request, "lease") ?? store.capabilities.shared)
   let rejected = 0

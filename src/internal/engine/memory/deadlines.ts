@@ -13,8 +13,10 @@ import { enteringDeadlines } from "../../defaults/bounds.ts"
 import type { Due, Entry } from "./entry.ts"
 
 export interface Deadlines {
-  /** All levels, one after the other. */
-  readonly buckets: ReadonlyArray<Due>
+  /**
+   * All levels, one after the other. A bucket is made when an entry needs it, because each transaction has a memory.
+   */
+  readonly buckets: Array<Due | undefined>
   /**
    * A bit mask for each level of the buckets that may have entries. A bit is cleared when the bucket is found empty.
    */
@@ -36,7 +38,7 @@ const makeHead = (): Due => {
 }
 
 export const make = (): Deadlines => ({
-  buckets: Array.from({ length: levels * perLevel }, makeHead),
+  buckets: [],
   filled: new Array<number>(levels).fill(0),
   size: 0,
   tick: 0
@@ -55,7 +57,7 @@ export const add = (self: Deadlines, entry: Entry): void => {
   while (level < levels - 1 && time - tick >= spans[level + 1]!) level++
   // A deadline beyond the wheel waits in the last bucket.
   const number = Math.floor(Math.min(time, tick + spans[levels]! - spans[level]!) / spans[level]!) % perLevel
-  const head = self.buckets[level * perLevel + number]!
+  const head = self.buckets[level * perLevel + number] ??= makeHead()
   const last = head.previousDue!
   entry.previousDue = last
   entry.nextDue = head
@@ -75,7 +77,7 @@ export const remove = (self: Deadlines, entry: Entry): void => {
 
 /** Removes all entries. They stay linked to each other, so they must not be passed to this module again. */
 export const removeAll = (self: Deadlines): void => {
-  for (const head of self.buckets) head.previousDue = head.nextDue = head
+  self.buckets.length = 0
   self.filled.fill(0)
   self.size = 0
 }
@@ -119,8 +121,8 @@ export const nextDue = (self: Deadlines, now: number): Entry | undefined => {
         if (step === span) step = spans[level + 1]!
       } else if (tick % span === 0) {
         const number = tick / span % perLevel
-        const head = buckets[level * perLevel + number]!
-        if (head.nextDue !== head) return head.nextDue as Entry
+        const head = buckets[level * perLevel + number]
+        if (head !== undefined && head.nextDue !== head) return head.nextDue as Entry
         filled[level]! &= ~(1 << number)
       }
     }

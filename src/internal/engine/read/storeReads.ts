@@ -6,6 +6,7 @@ import { Load, Serve } from "../../../Strategy.ts"
 import { idOf } from "../../key/ofKey.ts"
 import { captureFirst, captureMany } from "../derived/capture.ts"
 import { inTheWay, isStuck, sendAgain, unacknowledged, type Wanted } from "../invalidation/strictReads.ts"
+import { storeUnasked } from "../lease/unasked.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { nowOf } from "../request/context.ts"
@@ -135,4 +136,12 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
     })
   })
 
-export const storeReads: StoreReads = { afterUnsent, afterCapture, absent, askThenJoin, captureFirst, captureMany }
+export const storeReads: StoreReads = {
+  afterUnsent,
+  afterCapture,
+  absent,
+  askThenJoin,
+  captureFirst,
+  captureMany,
+  storeUnasked
+}

@@ -28,6 +28,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
   captures: 0,
   clears: 0,
   knownTagVersions: KnownTagVersions.make(),
+  unaskedWaiting: 0,
   replay: undefined
 })
 

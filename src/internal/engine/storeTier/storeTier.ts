@@ -3,7 +3,7 @@ import type * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
 import type { SerializerError, StoreError, StoreErrorReason } from "../../../CacheError.ts"
 import type { Codec, Serializer } from "../../../ports/serializer.ts"
-import type { Store, TouchOptions } from "../../../ports/store.ts"
+import type { Markers, Store, TouchOptions } from "../../../ports/store.ts"
 import type { Key } from "../../key/ofKey.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { MemoryTier } from "../memory/memory.ts"
@@ -138,8 +138,17 @@ export interface StoreTier extends StoreTierOptions {
   captures: number
   /** The number of times memory was cleared after `maxStaleness`. A count, because loads may have another clock. */
   clears: number
+  /** The number of answers beyond the asked keys that wait to be stored. */
+  unaskedWaiting: number
   /** Resends unsent invalidations. `undefined` while there are none. */
   replay: Background.Worker | undefined
+}
+
+/** The answer of a store before a bulk call. It shows later which answers beyond the asked keys may be stored. */
+export interface Evidence {
+  /** The id of a flight of the call, which stands for its group. */
+  readonly id: string
+  readonly markers: Markers
 }
 
 /** A failure of the store or the serializer, as a value. Only strict callers see it as a failure. */

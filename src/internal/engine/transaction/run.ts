@@ -26,7 +26,7 @@ import { commit, validate } from "./commit.ts"
 import { surfacing } from "./locks.ts"
 import * as Overlay from "./overlay.ts"
 import { make as cacheOver } from "./transactionCache.ts"
-import { inTurn } from "./turns.ts"
+import { inLaterTurn, inTurn } from "./turns.ts"
 import { merge } from "./writes.ts"
 
 export type Failure = TransactionConflict | TransactionTimeout | StoreError | SerializerError | LockError
@@ -56,7 +56,7 @@ export const run = <A, E, R>(
     const { store } = base.storeTier ?? {}
     // Fail before the effect runs.
     if (store !== undefined && store.transact === undefined) return Effect.fail(unsupported(store.name))
-    return Effect.flatMap(Clock.Clock, (clock) => {
+    return Effect.flatMap(Effect.andThen(inLaterTurn(base), Clock.Clock), (clock) => {
       const endsAt = monotonicMillis(clock) + options.timeoutMillis
       const leftMillis = () => Math.max(0, endsAt - monotonicMillis(clock))
       const once = Effect.suspend(() => tryOnce(begun, options, leftMillis(), body))

@@ -25,7 +25,7 @@ const entry = (id: number, expiresAt: number) =>
 const filedIn = ({ buckets }: Deadlines.Deadlines): ReadonlyArray<string> =>
   buckets.flatMap((head) => {
     const ids: Array<string> = []
-    for (let due = head.nextDue!; due !== head; due = due.nextDue!) ids.push((due as Entry).id)
+    for (let due = head!.nextDue!; due !== head; due = due.nextDue!) ids.push((due as Entry).id)
     return ids
   })
 

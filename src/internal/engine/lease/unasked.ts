@@ -1,0 +1,169 @@
+/**
+ * Answers beyond the asked keys, on their way to the store. Their ids are unknown before the call, so no generation of
+ * them is older than it. Evidence from before the call shows that nothing newer is overwritten: for tags, the store's
+ * count of invalidations; for ids, the reported changes, or the marker of their group, which every removal and write by
+ * hand in the group deletes. From `acquire` on the generation of the id decides.
+ */
+import * as Effect from "effect/Effect"
+import type { TagVersion } from "../../../CacheEntry.ts"
+import type { Acquired, CommitRequest, Marker } from "../../../ports/store.ts"
+import { many, unaskedWaiting } from "../../defaults/bounds.ts"
+import { groupOf, groupTag } from "../../store/markers/idTags.ts"
+import { noneIsGone } from "../../store/markers/markers.ts"
+import { chunksOf } from "../../time/chunks.ts"
+import * as Turns from "../../time/turns.ts"
+import { hasChanged } from "../flight/watches.ts"
+import * as Memory from "../memory/memory.ts"
+import type { Flight, Flights, StoreReads, Watch } from "../state.ts"
+import { ask, type Asking } from "../storeTier/ask.ts"
+import { spawn } from "../storeTier/background.ts"
+import { encode } from "../storeTier/codec.ts"
+import { isFault } from "../storeTier/faults.ts"
+import { addUnanswered } from "../storeTier/makeStoreTier.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
+import type { StoreTier } from "../storeTier/storeTier.ts"
+import { isLate } from "./leaseWaits.ts"
+
+/** The tag of the group of an id. None if the store reports changes when it is asked; `undefined` without evidence. */
+const witnessOf = (
+  { tagEpochs }: Flights,
+  { store: { capabilities } }: StoreTier,
+  id: string
+): ReadonlyArray<string> | undefined =>
+  !capabilities.shared || tagEpochs.look !== undefined
+    ? []
+    : capabilities.changes && capabilities.dependencies === true
+    ? [groupTag(groupOf(id))]
+    : undefined
+
+/** Asks once a batch. No call waits for the answer: without it the answers beyond its keys stay in memory. */
+export const askEvidence = (self: Flights, tier: StoreTier, { id, request: { batch } }: Flight): void => {
+  if (batch?.options.requestOf === undefined || batch.asksEvidence || self.isPrivate) return
+  const tags = witnessOf(self, tier, id)
+  if (tags === undefined) return
+  batch.asksEvidence = true
+  const asked = ask(tier, { leftMillis: tier.storeTimeoutMillis }, "markers", tier.store.markers(tags))
+  spawn(
+    tier.background,
+    self.context,
+    Effect.map(asked, (markers) => {
+      if (!isFault(markers)) batch.evidence = { id, markers }
+    })
+  )
+}
+
+/** Stores answers of a call, behind it. */
+export const storeUnasked: StoreReads["storeUnasked"] = (flights, watch, done) => {
+  const { length, 0: first } = flights
+  const tier = first?.engine.storeTier
+  if (tier === undefined || tier.unaskedWaiting + length > unaskedWaiting || tier.background.isClosed) return done()
+  tier.unaskedWaiting += length
+  const budget = { leftMillis: tier.storeTimeoutMillis }
+  const parts = Effect.forEach(
+    chunksOf(flights, many.steps),
+    (part) => {
+      // A store that has timed out is not asked again.
+      if (budget.leftMillis > 0) budget.leftMillis = tier.storeTimeoutMillis
+      // The callers of the call come first.
+      return Effect.andThen(Effect.yieldNow, storePart(first!.engine, { budget, tier }, part, watch))
+    },
+    { discard: true }
+  )
+  const end = Effect.sync(() => {
+    tier.unaskedWaiting -= length
+    done()
+  })
+  spawn(tier.background, first!.starter.context, Effect.ensuring(parts, end))
+}
+
+const storePart: (
+  self: Flights,
+  asking: Asking,
+  part: ReadonlyArray<Flight>,
+  watch: Watch
+) => Effect.Effect<void, never, any> = Effect.fnUntraced(function*(self, { budget, tier }, part, watch) {
+  const { leaseMillis, store, storeTimeoutMillis } = tier
+  const { id, markers: before } = watch.evidence!
+  const asked = part.filter((flight) => isUnchanged(self, tier, watch, flight))
+  if (asked.length === 0 || budget.leftMillis <= 0) return
+  const owner = self.tokens.next(8)
+  // A lease that another process holds is neither waited for nor joined.
+  const requests = asked.map(({ id, rejectedWriteId }) => ({ id, owner, leaseMillis, rejectedWriteId, join: false }))
+  const acquired = yield* ask(tier, budget, "acquire", store.acquireMany(requests))
+  // A timed-out question may be carried out late.
+  const grants = new Map(isFault(acquired) && isLate(acquired) ? asked.map((flight) => [flight, ""]) : [])
+  const dead: Array<Flight> = []
+  if (!isFault(acquired)) {
+    asked.forEach((flight, i) => {
+      const answer = acquired[i]!
+      if (answer._tag === "Granted") grants.set(flight, answer.generation)
+    })
+    const witness = witnessOf(self, tier, id)!
+    const tags = [...witness, ...new Set(asked.flatMap(({ entry }) => entry!.tags))]
+    // After the generations: an earlier removal shows in the markers, a later one ends them.
+    const after = yield* ask(tier, budget, "markers", store.markers(tags))
+    if (!isFault(after) && witness.every((_, i) => after.markers[i]!.version === before.markers[i]!.version)) {
+      const markers = new Map(tags.map((tag, i) => [tag, after.markers[i]!]))
+      dead.push(...asked.filter((flight, i) => isDead(flight, acquired[i]!, markers)))
+      yield* commitAll(self, { budget, tier }, watch, { grants, markers })
+    }
+  }
+  const releasing = { leftMillis: storeTimeoutMillis }
+  const release = ({ id }: Flight) => ask(tier, releasing, "release", store.release(id, owner))
+  yield* Effect.forEach(grants.keys(), release, { concurrency: many.concurrency, discard: true })
+  if (dead.length > 0) yield* storePart(self, { budget, tier }, dead, watch)
+})
+
+/** Whether nothing newer of an id is known in this process. */
+const isUnchanged = (self: Flights, { pending }: StoreTier, watch: Watch, { entry, id }: Flight): boolean =>
+  !hasChanged(self, watch, id) && !self.flights.has(id) && !self.ending.has(id) && !self.closed &&
+  !Pending.isPending(pending, id) && !Pending.areTagsPending(pending, entry!.tags) &&
+  groupOf(id) === groupOf(watch.evidence!.id)
+
+/** Whether an expired or invalidated entry is in the way. It is rejected then, once. */
+const isDead = (flight: Flight, acquired: Acquired, markers: ReadonlyMap<string, Marker>): boolean => {
+  if (acquired._tag !== "Hit" || flight.rejectedWriteId !== undefined) return false
+  const { expiresAt, tags, writeId } = acquired.entry.meta
+  flight.rejectedWriteId = writeId
+  const asked = tags.filter(({ tag }) => markers.has(tag))
+  return expiresAt <= flight.entry!.createdAt || !noneIsGone({ version: (tag) => markers.get(tag)!.version }, asked)
+}
+
+interface Granted {
+  /** The generations; loses what is committed, and what another process has ended. */
+  readonly grants: Map<Flight, string>
+  readonly markers: ReadonlyMap<string, Marker>
+}
+
+/** Commits the entries whose tags were not invalidated since the call began. */
+const commitAll = Effect.fnUntraced(function*(
+  self: Flights,
+  { budget, tier }: Asking,
+  watch: Watch,
+  { grants, markers }: Granted
+): Effect.fn.Return<void, never, any> {
+  const encoded: Array<CommitRequest & { readonly flight: Flight }> = []
+  yield* Turns.forEachEffect(grants, ([flight, generation]) => {
+    const { id, request: { key } } = flight
+    const { tags } = flight.entry!
+    if (tags.some((tag) => markers.get(tag)!.seq > watch.evidence!.markers.seq)) return
+    const versions = tags.map((tag): TagVersion => ({ tag, version: markers.get(tag)!.version }))
+    return Effect.map(encode(tier, key, flight.entry!, versions), (entry) => {
+      if (entry !== undefined && !isFault(entry)) encoded.push({ id, generation, entry, flight })
+    })
+  })
+  // Shows what others changed before the generations; an untracked store shows nothing.
+  self.tagEpochs.look?.()
+  const isBlind = self.tagEpochs.look !== undefined && tier.untracked
+  const commits = isBlind ? [] : encoded.filter(({ flight }) => isUnchanged(self, tier, watch, flight))
+  if (commits.length === 0) return
+  for (const { id } of commits) addUnanswered(tier, id)
+  const accepted = yield* ask(tier, budget, "commit", tier.store.commitMany(commits))
+  if (isFault(accepted)) return
+  for (const [i, { flight, id }] of commits.entries()) {
+    tier.unanswered.delete(id)
+    grants.delete(flight)
+    // The generation has ended: another process has something newer.
+    if (!accepted[i] && self.memory.entries.get(id) === flight.entry) Memory.remove(self.memory, id, "unverified")
+  }
+})
