@@ -226,7 +226,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   const { span, within } = starter
   // a fiber that has outlived its load is not inside it any more
   const around = within?.flight
-  const running = joinable(reader)
+  const running = joinable(reader, around)
   if (running !== undefined) {
     const hasTimeouts = isLimited(engine, request)
     const asked = hasTimeouts ? askTimeouts(engine, request) : request
@@ -356,7 +356,10 @@ const refuse = ({ engine, id, request }: Reader, resume: Resume, defect: Exit.Ex
 }
 
 /** The flight of the id that this read may join. */
-const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undefined => {
+const joinable = (
+  { engine: self, id, policy, request }: Reader,
+  around: Flight | undefined
+): Flight | undefined => {
   if (policy.joins === "none" || !self.flights.has(id)) return undefined
   // a change by another process, not yet read, may detach it
   self.tagEpochs.ensureTracking?.()
@@ -365,7 +368,7 @@ const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undef
   // an effect and a stream under one key do not wait for each other. One that has ended tells listeners of its result
   const hasEnded = flight.exit !== undefined
   if (
-    hasEnded || isBeforeClear(self, flight) ||
+    hasEnded || isBeforeClear(self, flight) && !isAwaitedBy(flight, around) ||
     (flight.request.followed !== undefined) !== (request.followed !== undefined)
   ) {
     detach(self, id)
@@ -387,6 +390,10 @@ const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undef
   }
   return policy.joins === "refresh" ? refreshToCome(flight) : flight
 }
+
+/** A load that waits for this read needs itself: a new one would too, and so on until the end of time. */
+const isAwaitedBy = (flight: Flight, around: Flight | undefined): boolean =>
+  around !== undefined && reaches(flight, around)
 
 /** Whether a stream has tags that are known at its end: by then who has joined has got elements, and cannot read again. */
 const hasLateTags = ({ attempt, request: { followed, options } }: Flight): boolean =>
