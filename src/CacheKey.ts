@@ -38,14 +38,21 @@ import { mistake, refuseUnless } from "./internal/options/options.ts"
  * @since 0.1.0
  */
 export interface CacheKey<out A, out E = never, out R = never> extends PrimaryKey.PrimaryKey {
-  readonly "~effect-cached/CacheKey": {
-    readonly _A: (_: never) => A
-    readonly _E: (_: never) => E
-    readonly _R: (_: never) => R
-  }
+  readonly "~effect-cached/CacheKey": Types<A, E, R>
   readonly "~id": string
   readonly "~tags": ReadonlyArray<string>
   readonly "~class": KeyInfo
+}
+
+/**
+ * The types that a key names.
+ *
+ * @internal
+ */
+export interface Types<out A, out E, out R> {
+  readonly _A: (_: never) => A
+  readonly _E: (_: never) => E
+  readonly _R: (_: never) => R
 }
 
 /**

@@ -14,12 +14,12 @@ import { chunk } from "../internal/defaults/bounds.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { mistake, requireList } from "../internal/options/options.ts"
 import { chunksOf } from "../internal/time/chunks.ts"
-import type { Strategy } from "../Strategy.ts"
 import { setOne, type SetOptions, setOptions } from "./byHand.ts"
 import { checkFn } from "./checkCall.ts"
 import * as Combine from "./combine.ts"
+import type { OptionsFor } from "./functions.ts"
 import { invalidateMany } from "./invalidation.ts"
-import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError } from "./options.ts"
+import type { Given, TimeoutError } from "./options.ts"
 import { type AnyKey, checked, type CodecsOf, idOf, valueFor, type ValueOf, withCaching } from "./withCaching.ts"
 
 /**
@@ -162,6 +162,16 @@ export interface CachedMany<K extends Key.Any, In, E, E2, R> {
   readonly refresh: (payloads: Iterable<In>) => Effect.Effect<ReadonlyArray<Exit.Exit<Success<K>, E>>, E2, R>
 }
 
+interface ManyOptions<K, A, KE, E, E2, R, T> extends OptionsFor<K, A, KE, NoInfer<E | E2 | KE>, T> {
+  readonly lookup: (
+    keys: ReadonlyArray<K>
+  ) => Effect.Effect<
+    ReadonlyArray<Exit.Exit<NoInfer<A>, E>> | ReadonlyMap<K, Exit.Exit<NoInfer<A>, E>>,
+    E2,
+    R
+  >
+}
+
 /**
  * Creates a cached function of many payloads, which loads all missing results in one call.
  *
@@ -214,24 +224,7 @@ export interface CachedMany<K extends Key.Any, In, E, E2, R> {
  */
 export const many = <C extends AnyClass, E, E2, R, T extends Given<Instance<C>> = undefined>(
   keyClass: C,
-  options:
-    & FallbackOptions<
-      NoInfer<E | E2 | KeyError<Instance<C>>> | TimeoutError<T>,
-      TagOf<NoInfer<E | E2 | KeyError<Instance<C>>>>
-    >
-    & Timeout<T, Instance<C>>
-    & ReadOptions<Success<Instance<C>>, KeyError<Instance<C>>, Instance<C>>
-    & {
-      readonly strategy: Strategy<Success<Instance<C>>, KeyError<Instance<C>>, Instance<C>>
-      readonly lookup: (
-        keys: ReadonlyArray<Instance<C>>
-      ) => Effect.Effect<
-        | ReadonlyArray<Exit.Exit<NoInfer<Success<Instance<C>>>, E>>
-        | ReadonlyMap<Instance<C>, Exit.Exit<NoInfer<Success<Instance<C>>>, E>>,
-        E2,
-        R
-      >
-    }
+  options: ManyOptions<Instance<C>, Success<Instance<C>>, KeyError<Instance<C>>, E, E2, R, T>
 ): CachedMany<
   Instance<C>,
   Input<C>,

@@ -18,6 +18,7 @@ import { constantOfStrategy } from "../internal/strategy/make.ts"
 import type { SetCondition as StoreCondition } from "../ports/store.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
+import type { Seen } from "./combinator.ts"
 import { type AnyReadOptions, readOptions } from "./options.ts"
 import {
   type AnyKey,
@@ -126,6 +127,11 @@ export type SetCondition =
     readonly ifUnchanged: string
   }
 
+type GivenCondition<C> = Seen<
+  C,
+  { readonly ifAbsent: C } | { readonly ifPresent: C } | { readonly ifUnchanged: C }
+>
+
 /**
  * Stores a value, replacing the entry of a key, and returns whether it did.
  *
@@ -156,15 +162,18 @@ export type SetCondition =
  * @since 0.1.0
  */
 export const set: {
-  <K extends AnyKey>(
+  // `beside` leaves one signature. With two, the compiler reports first that none of them fits.
+  <K extends AnyKey, Condition = unknown>(
     key: K,
     value: ValueOf<K>,
-    options: SetOptions<ValueOf<K>> & SetCondition
+    options: SetOptions<ValueOf<K>> & SetCondition & GivenCondition<Condition>,
+    ...beside: unknown extends Condition ? [never, never] : []
   ): Effect.Effect<boolean, StoreError, CodecsOf<K> | Caching>
-  <K extends AnyKey>(
+  <K extends AnyKey, Condition = unknown>(
     key: K,
     value: ValueOf<K>,
-    options?: SetOptions<ValueOf<K>>
+    options?: SetOptions<ValueOf<K>> & GivenCondition<Condition>,
+    ...beside: unknown extends Condition ? [] : [never, never]
   ): Effect.Effect<boolean, never, CodecsOf<K> | Caching>
 } = <K extends AnyKey>(
   key: K,

@@ -1,237 +1,225 @@
 /**
- * The type of a combinator: makes a cached effect from an effect and a key (of a class, or a string).
+ * The type of a combinator: an effect and a key (of a class, or a string) become a cached effect.
  *
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Any, CacheKey, Error as KeyError } from "../CacheKey.ts"
+import type { Any, Types } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
-import type * as Ttl from "../Ttl.ts"
 import type {
   FallbackOptions,
   Given,
-  OwnOptions,
+  MaxHitsOptions,
+  ProbabilisticOptions,
   ReadOptions,
+  RefreshAheadOptions,
+  SlidingOptions,
+  SoftTtlOptions,
   StoreOptions,
   TagOf,
   Timeout,
   TimeoutError,
   TtlOptions
 } from "./options.ts"
-import type { ValueOf } from "./withCaching.ts"
-
-/** @internal */
-export interface StringKey {
-  readonly key: string
-}
-
-/** @internal */
-export type KeyOf<A, E, KR, K> = { readonly key: K & CacheKey<A, E, KR> }
 
 /**
- * Kinds of combinators: with a required `ttl` (and a fallback on a stale value), with an optional one, or without.
+ * The options of each combinator, by its name. Each is an interface, because for a composed type the compiler reports
+ * first that it does not fit, and only then which option is missing.
+ *
+ * - `X`: the `CacheKey.Types` of a key of a class, `unknown` beside a string. It is inferred from the key, because a
+ *   condition on `K` stays open where that is a parameter of the caller.
+ * - `A`, `E`, `Causes`: the value and the failures that functions take. Beside a key of a class `A` and `E` are not
+ *   used.
+ * - `T`: the `timeout`; `Tag`: the tags in `fallbackOn`; `Stored`: those in `storeFailures` beside a string.
  *
  * @internal
  */
-export interface TimedKind {
-  readonly ttl: true
+export interface OptionsBy<K, X, A, E, Causes, T, Tag extends string, Stored extends string> {
+  readonly ttl: TtlOptionsFor<K, X, A, E, T, Stored>
+  readonly softTtl: SoftTtlOptionsFor<K, X, A, E, Causes, T, Tag, Stored>
+  readonly refreshAhead: RefreshAheadOptionsFor<K, X, A, E, T, Stored>
+  readonly probabilistic: ProbabilisticOptionsFor<K, X, A, E, T, Stored>
+  readonly sliding: SlidingOptionsFor<K, X, A, E, T, Stored>
+  readonly maxHits: MaxHitsOptionsFor<K, X, A, E, T, Stored>
+  readonly failover: FailoverOptionsFor<K, X, A, E, Causes, T, Tag, Stored>
+  readonly untilInvalidated: UntilInvalidatedOptionsFor<K, X, A, E, T, Stored>
 }
-
-/** @internal */
-export interface FallbackKind extends TimedKind {
-  readonly fallsBack: true
-}
-
-/** @internal */
-export interface MaybeTimedKind {
-  readonly ttl: "maybe"
-}
-
-/** @internal */
-export interface UntimedKind {
-  readonly ttl: false
-}
-
-/** @internal */
-type Outcome<Kind, A, E, K> =
-  & ReadOptions<A, E, K>
-  & (Kind extends TimedKind ? TtlOptions<A, E, K>
-    : Kind extends MaybeTimedKind ? Omit<TtlOptions<A, E, K>, "ttl"> & Partial<Pick<TtlOptions<A, E, K>, "ttl">>
-    : StoreOptions<A, E, K>)
 
 /**
- * The options without functions, whose parameters would be `any` before their overload is tried.
+ * The options of every combinator.
  *
  * @internal
  */
-export interface Fixed extends Omit<ReadOptions<unknown, unknown, string>, "tags" | "copy"> {
-  readonly tags?: ReadonlyArray<string> | undefined
-  readonly copy?: Exclude<ReadOptions<unknown, unknown, string>["copy"], Function>
+export interface ReadOptionsFor<K, X, A, E, T>
+  extends ReadOptions<ValueFor<X, A>, FailureFor<X, E>, KeyFor<K, X>>, Timeout<T, KeyFor<K, X>>
+{
+  readonly key: K & Seen<X, { readonly "~effect-cached/CacheKey": X }>
 }
-
-interface FixedConditions<Tag> extends Fixed {
-  // Without these, the parameters of such functions would be `any` before their overload is tried.
-  readonly when?: undefined
-  readonly storeIf?: undefined
-  readonly storeFailures?: ReadonlyArray<Tag> | undefined
-}
-
-interface FixedMaybeTimed<Tag> extends FixedConditions<Tag>, Pick<TtlOptions<unknown, unknown, unknown>, "jitter"> {
-  readonly ttl?: Ttl.Input | undefined
-}
-
-interface FixedTimed<Tag> extends FixedMaybeTimed<Tag> {
-  readonly ttl: Ttl.Input
-}
-
-/** @internal */
-type FixedOutcome<Kind, Tag> = Kind extends TimedKind ? FixedTimed<Tag>
-  : Kind extends MaybeTimedKind ? FixedMaybeTimed<Tag>
-  : FixedConditions<Tag>
-
-/** @internal */
-type FixedOwn<O> = keyof O extends never ? {}
-  : { readonly [Name in keyof O]: Exclude<O[Name], (...args: never) => unknown> }
-
-/** @internal */
-type Fallback<Kind, E, Tag extends string> = Kind extends FallbackKind ? FallbackOptions<E, Tag> : {}
 
 /**
- * A requirement on an effect whose options were given first: its failures are those that `fallbackWhen` takes, and have
- * the tags named by `fallbackOn` and `storeFailures`.
+ * `Causes`: the failures of the effect that `fallbackWhen` takes.
  *
  * @internal
  */
-export type FailsWith<E, Failures, Tag extends string> = [Tag] extends [TagOf<E>]
-  ? Effect.Effect<unknown, Failures, unknown>
-  : { readonly "fallbackOn or storeFailures names no failure of this effect": Exclude<Tag, TagOf<E>> }
+export interface FallbackFor<Causes, T, Tag extends string> extends FallbackOptions<Causes | TimeoutError<T>, Tag> {}
 
 /**
- * A combinator that caches an effect, data-first and data-last.
+ * A type to infer `X` from that requires nothing: it is `unknown` once `X` is inferred.
+ *
+ * @internal
+ */
+export type Seen<X, Inferred> = [unknown, X] extends [never, unknown] ? Inferred : unknown
+
+type StoreFor<O, X, Stored> = Omit<O, "storeFailures"> & {
+  /**
+   * The tags of the failures that are stored.
+   *
+   * @default none; beside `when`, those that it accepts
+   */
+  readonly storeFailures?:
+    | (unknown extends X ? ReadonlyArray<Stored> : ReadonlyArray<TagOf<ErrorOf<X>>>)
+    | undefined
+}
+
+interface TtlOptionsFor<K, X, A, E, T, Stored>
+  extends ReadOptionsFor<K, X, A, E, T>, StoreFor<TtlOptions<ValueFor<X, A>, FailureFor<X, E>, KeyFor<K, X>>, X, Stored>
+{}
+
+interface SoftTtlOptionsFor<K, X, A, E, Causes, T, Tag extends string, Stored>
+  extends
+    ReadOptionsFor<K, X, A, E, T>,
+    FallbackFor<Causes, T, Tag>,
+    StoreFor<SoftTtlOptions<ValueFor<X, A>, FailureFor<X, E>, KeyFor<K, X>>, X, Stored>
+{}
+
+interface RefreshAheadOptionsFor<K, X, A, E, T, Stored>
+  extends
+    ReadOptionsFor<K, X, A, E, T>,
+    StoreFor<RefreshAheadOptions<ValueFor<X, A>, FailureFor<X, E>, KeyFor<K, X>>, X, Stored>
+{}
+
+interface ProbabilisticOptionsFor<K, X, A, E, T, Stored>
+  extends
+    ReadOptionsFor<K, X, A, E, T>,
+    StoreFor<ProbabilisticOptions<ValueFor<X, A>, FailureFor<X, E>, KeyFor<K, X>>, X, Stored>
+{}
+
+interface SlidingOptionsFor<K, X, A, E, T, Stored>
+  extends
+    ReadOptionsFor<K, X, A, E, T>,
+    StoreFor<SlidingOptions<ValueFor<X, A>, FailureFor<X, E>, KeyFor<K, X>>, X, Stored>
+{}
+
+interface MaxHitsOptionsFor<K, X, A, E, T, Stored>
+  extends
+    ReadOptionsFor<K, X, A, E, T>,
+    StoreFor<MaxHitsOptions<ValueFor<X, A>, FailureFor<X, E>, KeyFor<K, X>>, X, Stored>
+{}
+
+interface FailoverOptionsFor<K, X, A, E, Causes, T, Tag extends string, Stored>
+  extends
+    ReadOptionsFor<K, X, A, E, T>,
+    FallbackFor<Causes, T, Tag>,
+    StoreFor<TtlOptions<ValueFor<X, A>, FailureFor<X, E>, KeyFor<K, X>>, X, Stored>
+{}
+
+interface UntilInvalidatedOptionsFor<K, X, A, E, T, Stored>
+  extends
+    ReadOptionsFor<K, X, A, E, T>,
+    StoreFor<StoreOptions<ValueFor<X, A>, FailureFor<X, E>, KeyFor<K, X>>, X, Stored>
+{}
+
+/** @internal */
+export type ValueFor<X, A> = unknown extends X ? A : ValueOf<X>
+type FailureFor<X, E> = unknown extends X ? E : ErrorOf<X>
+
+/** @internal */
+export type KeyFor<K, X> = unknown extends X ? string : K
+
+/**
+ * The failures that a key declares.
+ *
+ * @internal
+ */
+export type ErrorOf<X> = X extends Types<any, infer E, any> ? E : never
+
+/**
+ * The values that an effect may give beside a key.
+ *
+ * @internal
+ */
+export type ValueOf<X> = X extends Types<infer A, any, any> ? A : unknown
+
+/**
+ * The services that the codecs of a key need.
+ *
+ * @internal
+ */
+export type CodecsOf<X> = X extends Types<any, any, infer R> ? R : never
+
+/**
+ * A requirement on an effect whose options were given before it: its values and failures are those that functions among
+ * the options take, and its failures have the tags that `fallbackOn` and `storeFailures` name.
+ *
+ * @internal
+ */
+export type Fits<X, E, Values, Failures, Causes, Tag extends string> = [Tag] extends [TagOf<E | ErrorOf<X>>] ?
+    & Effect.Effect<ValueFor<X, Values>, unknown extends X ? Failures : unknown, unknown>
+    & Effect.Effect<unknown, Causes, unknown>
+  : { readonly "fallbackOn or storeFailures names no failure of this effect": Exclude<Tag, TagOf<E | ErrorOf<X>>> }
+
+/**
+ * A combinator that caches an effect, data-first and data-last, by the name of its strategy.
  *
  * **Details**
  *
- * With a key of a class, the effect's value must be the key's, but it may fail with more than the key declares. With a
- * string key, the types are those of the effect.
+ * With a key of a class, the value of the effect must be the key's, and the effect may fail with more than the key
+ * declares. With a string key, the types are those of the effect.
  *
  * **Gotchas**
  *
- * The effect has its own scope, which closes when the load ends: a resource (`Effect.acquireRelease`) is released
- * before its first reader gets it. Share resources with `RcMap`.
+ * The effect has a scope of its own, which closes when the load ends: a resource (`Effect.acquireRelease`) is released
+ * before its first reader has it. Share resources with `RcMap`.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Combinator<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown> = "none"> {
-  // The defaults are for mistakes: the compiler continues with this signature and would also report unknown types.
+export interface Combinator<Name extends keyof OptionsBy<never, never, never, never, never, never, never, never>> {
+  // One signature for each number of arguments. With several, the compiler reports first that none of them fits.
   <
-    A = any,
-    E = never,
-    KR = never,
-    K extends CacheKey<A, E, KR> = CacheKey<A, E, KR>,
-    Failures = unknown,
-    T extends Given<K> = undefined,
-    Tag extends string = never
+    K extends Any | string,
+    X,
+    Values,
+    Failures,
+    Causes,
+    T extends Given<KeyFor<K, X>> = undefined,
+    Tag extends string = never,
+    Stored extends string = never
   >(
-    options:
-      & KeyOf<A, E, KR, K>
-      & OwnOptions<NoInfer<A>, NoInfer<E>, K>[Own]
-      & Timeout<T, K>
-      & Outcome<Kind, NoInfer<A>, NoInfer<E>, K>
-      & Fallback<Kind, NoInfer<E> | Failures | TimeoutError<T>, Tag>
-  ): <A2 extends A, E2, R>(
-    self: Effect.Effect<A2, E2, R> & FailsWith<E | E2, Failures, Tag>
-  ) => Effect.Effect<A, E | E2 | TimeoutError<T>, Exclude<R, Scope.Scope> | KR | Caching>
-  <Failures, T extends Given<string> = undefined, Tag extends string = never>(
-    options:
-      & StringKey
-      & FixedOwn<OwnOptions<unknown, unknown, string>[Own]>
-      & Timeout<T, string>
-      & FixedOutcome<Kind, Tag>
-      & Fallback<Kind, Failures | TimeoutError<T>, Tag>
+    options: OptionsBy<K, X, Values, Failures, Causes | ErrorOf<X>, T, Tag, Stored>[Name]
   ): <A, E, R>(
-    self: Effect.Effect<A, E, R> & FailsWith<E, Failures, Tag>
-  ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  <A, E, T extends Given<string> = undefined>(
-    options:
-      & StringKey
-      & OwnOptions<A, E, string>[Own]
-      & Timeout<T, string>
-      & Outcome<Kind, A, E, string>
-      & Fallback<Kind, NoInfer<E> | TimeoutError<T>, TagOf<NoInfer<E>>>
-  ): <R>(
-    self: Effect.Effect<A, E, R>
-  ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  <
-    A2 extends A,
-    E2,
-    R,
-    A = any,
-    E = never,
-    KR = never,
-    K extends CacheKey<A, E, KR> = CacheKey<A, E, KR>,
-    T extends Given<K> = undefined
-  >(
-    self: Effect.Effect<A2, E2, R>,
-    options:
-      & KeyOf<A, E, KR, K>
-      & OwnOptions<NoInfer<A>, NoInfer<E>, K>[Own]
-      & Timeout<T, K>
-      & Outcome<Kind, NoInfer<A>, NoInfer<E>, K>
-      & Fallback<Kind, NoInfer<E | E2> | TimeoutError<T>, TagOf<NoInfer<E | E2>>>
-  ): Effect.Effect<A, E | E2 | TimeoutError<T>, Exclude<R, Scope.Scope> | KR | Caching>
-  <A, E, R, T extends Given<string> = undefined>(
+    self: Effect.Effect<A, E, R> & Fits<X, E, Values, Failures, Causes, Tag | (unknown extends X ? Stored : never)>
+  ) => Effect.Effect<
+    ValueFor<X, A>,
+    E | ErrorOf<X> | TimeoutError<T>,
+    Exclude<R, Scope.Scope> | CodecsOf<X> | Caching
+  >
+  <A extends ValueOf<X>, E, R, K extends Any | string, X, T extends Given<KeyFor<K, X>> = undefined>(
     self: Effect.Effect<A, E, R>,
-    options:
-      & StringKey
-      & OwnOptions<NoInfer<A>, NoInfer<E>, string>[Own]
-      & Timeout<T, string>
-      & Outcome<Kind, NoInfer<A>, NoInfer<E>, string>
-      & Fallback<Kind, NoInfer<E> | TimeoutError<T>, TagOf<NoInfer<E>>>
-  ): Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  <K extends Any | string>(options: { readonly key: K } & OptionsOf<Kind, Own, K> & Unfit): never
-  <K extends Any | string, E>(
-    self: Effect.Effect<ValueOf<K>, E, unknown>,
-    options: { readonly key: K } & OptionsOf<Kind, Own, K, NoInfer<E>> & Unfit
-  ): never
-}
-
-/**
- * The types of a read determined by its key, and none for a string. `E`: the failures of its effect, if known.
- *
- * @internal
- */
-export interface Beside<K, E> {
-  readonly value: K extends string ? any : ValueOf<K>
-  /** The failures that can be stored. */
-  readonly failure: K extends string ? E : KeyError<K>
-  readonly failures: unknown extends E ? unknown : K extends string ? E : E | KeyError<K>
-  readonly tags: unknown extends E ? string : TagOf<E> | (K extends string ? never : TagOf<KeyError<K>>)
-}
-
-type AllOptions<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown>, K, B extends Beside<K, any>> =
-  & { readonly key: unknown }
-  & OwnOptions<B["value"], B["failure"], K>[Own]
-  & Timeout<Given<K>, K>
-  & Outcome<Kind, B["value"], B["failure"], K>
-  & Fallback<Kind, B["failures"], B["tags"]>
-
-/**
- * The options of a combinator without its key, as a named type. The compiler explains the last signature it has tried.
- * That is one for all kinds of keys: otherwise all mistakes would be explained as if for a string key.
- *
- * @internal
- */
-type OptionsOf<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown>, K, E = unknown> = {
-  readonly [Name in keyof AllOptions<Kind, Own, K, Beside<K, E>>]: AllOptions<Kind, Own, K, Beside<K, E>>[Name]
-}
-
-/**
- * A requirement that no options meet: a signature with it only explains mistakes.
- *
- * @internal
- */
-export interface Unfit {
-  readonly "each option is right by itself, but not beside the others": never
+    options: OptionsBy<
+      K,
+      X,
+      NoInfer<A>,
+      NoInfer<E>,
+      NoInfer<E | ErrorOf<X>>,
+      T,
+      TagOf<NoInfer<E> | ErrorOf<X>>,
+      TagOf<NoInfer<E>>
+    >[Name]
+  ): Effect.Effect<
+    ValueFor<X, A>,
+    E | ErrorOf<X> | TimeoutError<T>,
+    Exclude<R, Scope.Scope> | CodecsOf<X> | Caching
+  >
 }

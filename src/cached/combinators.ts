@@ -5,27 +5,24 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Any, CacheKey } from "../CacheKey.ts"
+import type { Any } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
 import { refreshLoad } from "../internal/engine/load/refreshLoad.ts"
 import * as Kinds from "../internal/strategy/kinds.ts"
 import type { Strategy } from "../Strategy.ts"
 import type {
-  Beside,
+  CodecsOf,
   Combinator,
-  FailsWith,
-  FallbackKind,
-  Fixed,
-  KeyOf,
-  MaybeTimedKind,
-  StringKey,
-  TimedKind,
-  Unfit,
-  UntimedKind
+  ErrorOf,
+  FallbackFor,
+  Fits,
+  KeyFor,
+  ReadOptionsFor,
+  ValueFor,
+  ValueOf
 } from "./combinator.ts"
 import * as Combine from "./combine.ts"
-import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError } from "./options.ts"
-import type { ValueOf } from "./withCaching.ts"
+import type { Given, TagOf, TimeoutError } from "./options.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Combinators
@@ -58,7 +55,7 @@ import type { ValueOf } from "./withCaching.ts"
  * @category combinators
  * @since 0.1.0
  */
-export const ttl: Combinator<TimedKind> = Combine.combinator(Kinds.ttl)
+export const ttl: Combinator<"ttl"> = Combine.combinator(Kinds.ttl)
 
 /**
  * Caches an effect: loads again after `softTtl`, and serves the stored value until `ttl` if that load fails or takes
@@ -101,7 +98,7 @@ export const ttl: Combinator<TimedKind> = Combine.combinator(Kinds.ttl)
  * @category combinators
  * @since 0.1.0
  */
-export const softTtl: Combinator<FallbackKind, "softTtl"> = Combine.combinator(Kinds.softTtl)
+export const softTtl: Combinator<"softTtl"> = Combine.combinator(Kinds.softTtl)
 
 /**
  * Caches an effect: serves its value until `ttl`, and refreshes it in the background after `refreshAfter`.
@@ -144,7 +141,7 @@ export const softTtl: Combinator<FallbackKind, "softTtl"> = Combine.combinator(K
  * @category combinators
  * @since 0.1.0
  */
-export const refreshAhead: Combinator<TimedKind, "refreshAhead"> = Combine.combinator(Kinds.refreshAhead, refreshLoad)
+export const refreshAhead: Combinator<"refreshAhead"> = Combine.combinator(Kinds.refreshAhead, refreshLoad)
 
 /**
  * Caches an effect: serves its value until `ttl`, and refreshes it in the background with a probability that grows
@@ -185,7 +182,7 @@ export const refreshAhead: Combinator<TimedKind, "refreshAhead"> = Combine.combi
  * @category combinators
  * @since 0.1.0
  */
-export const probabilistic: Combinator<TimedKind, "probabilistic"> = Combine.combinator(
+export const probabilistic: Combinator<"probabilistic"> = Combine.combinator(
   Kinds.probabilistic,
   refreshLoad
 )
@@ -218,7 +215,7 @@ export const probabilistic: Combinator<TimedKind, "probabilistic"> = Combine.com
  * @category combinators
  * @since 0.1.0
  */
-export const sliding: Combinator<MaybeTimedKind, "sliding"> = Combine.combinator(Kinds.sliding)
+export const sliding: Combinator<"sliding"> = Combine.combinator(Kinds.sliding)
 
 /**
  * Caches an effect: serves its value for `hits` reads of this process, until `ttl` at most, then loads again.
@@ -244,7 +241,7 @@ export const sliding: Combinator<MaybeTimedKind, "sliding"> = Combine.combinator
  * @category combinators
  * @since 0.1.0
  */
-export const maxHits: Combinator<TimedKind, "maxHits"> = Combine.combinator(Kinds.maxHits, refreshLoad)
+export const maxHits: Combinator<"maxHits"> = Combine.combinator(Kinds.maxHits, refreshLoad)
 
 /**
  * Caches an effect: loads on every read, and serves the last good value until `ttl` if the load fails or takes longer
@@ -282,7 +279,7 @@ export const maxHits: Combinator<TimedKind, "maxHits"> = Combine.combinator(Kind
  * @category combinators
  * @since 0.1.0
  */
-export const failover: Combinator<FallbackKind> = Combine.combinator(Kinds.failover)
+export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failover)
 
 /**
  * Caches an effect: serves its value until its key or one of its tags is invalidated.
@@ -307,11 +304,17 @@ export const failover: Combinator<FallbackKind> = Combine.combinator(Kinds.failo
  * @category combinators
  * @since 0.1.0
  */
-export const untilInvalidated: Combinator<UntimedKind> = Combine.combinator(Kinds.untilInvalidated)
+export const untilInvalidated: Combinator<"untilInvalidated"> = Combine.combinator(Kinds.untilInvalidated)
 
-/** `Loaded`: the effect's value, if known. Functions of the strategy then get it instead of the key's type. */
-interface StrategyOptions<A, E, K, Loaded = A> extends ReadOptions<A, E, K> {
-  readonly strategy?: Strategy<Loaded, E, K> | undefined
+/**
+ * The functions of a strategy get the value of the effect. Without an effect, they determine its type.
+ */
+interface WithStrategyOptions<K, X, A, E, Causes, T, Tag extends string, OfStrategy, FailuresOfStrategy>
+  extends ReadOptionsFor<K, X, A, E, T>, FallbackFor<Causes, T, Tag>
+{
+  readonly strategy?:
+    | Strategy<OfStrategy, K extends string ? FailuresOfStrategy : ErrorOf<X>, NoInfer<K>>
+    | undefined
 }
 
 /**
@@ -342,94 +345,45 @@ interface StrategyOptions<A, E, K, Loaded = A> extends ReadOptions<A, E, K> {
  * @since 0.1.0
  */
 export const withStrategy: {
-  // The defaults are for mistakes, like those of `Combinator`.
+  // One signature for each number of arguments, as in `Combinator`.
   <
-    A = any,
-    E = never,
-    KR = never,
-    K extends CacheKey<A, E, KR> = CacheKey<A, E, KR>,
-    Failures = unknown,
-    T extends Given<K> = undefined,
+    K extends Any | string,
+    X,
+    Values,
+    Failures,
+    Causes,
+    T extends Given<KeyFor<K, X>> = undefined,
     Tag extends string = never,
-    Loaded = A
+    OfStrategy = unknown,
+    FailuresOfStrategy = unknown
   >(
-    options:
-      & KeyOf<A, E, KR, K>
-      & Timeout<T, K>
-      & StrategyOptions<NoInfer<A>, NoInfer<E>, K, NoInfer<Loaded>>
-      & FallbackOptions<NoInfer<E> | Failures | TimeoutError<T>, Tag>
-  ): <A2 extends A, E2, R>(
-    self: Effect.Effect<A2, E2, R> & FailsWith<E | E2, Failures, Tag> & Effect.Effect<Loaded, unknown, unknown>
-  ) => Effect.Effect<A, E | E2 | TimeoutError<T>, Exclude<R, Scope.Scope> | KR | Caching>
-  <Failures, T extends Given<string> = undefined, Tag extends string = never>(
-    options:
-      & StringKey
-      & WithAnyStrategy
-      & Timeout<T, string>
-      & Fixed
-      & FallbackOptions<Failures | TimeoutError<T>, Tag>
+    options: WithStrategyOptions<K, X, Values, Failures, Causes | ErrorOf<X>, T, Tag, OfStrategy, FailuresOfStrategy>
   ): <A, E, R>(
-    self: Effect.Effect<A, E, R> & FailsWith<E, Failures, Tag>
-  ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  // The failures of an effect, if known, or else (the next overload) of the strategy.
-  <A, E, T extends Given<string> = undefined>(
-    options:
-      & StringKey
-      & Timeout<T, string>
-      & StrategyOptions<NoInfer<A>, NoInfer<E>, string>
-      & FallbackOptions<NoInfer<E> | TimeoutError<T>, TagOf<NoInfer<E>>>
-  ): <R>(
-    self: Effect.Effect<A, E, R>
-  ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  <A, E, T extends Given<string> = undefined>(
-    options:
-      & StringKey
-      & Timeout<T, string>
-      & StrategyOptions<A, E, string>
-      & FallbackOptions<NoInfer<E> | TimeoutError<T>, TagOf<NoInfer<E>>>
-  ): <R>(
-    self: Effect.Effect<A, E, R>
-  ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  <
-    A2 extends A,
-    E2,
-    R,
-    A = any,
-    E = never,
-    KR = never,
-    K extends CacheKey<A, E, KR> = CacheKey<A, E, KR>,
-    T extends Given<K> = undefined,
-    Loaded = A
-  >(
-    self: Effect.Effect<A2, E2, R> & Effect.Effect<Loaded, unknown, unknown>,
-    options:
-      & KeyOf<A, E, KR, K>
-      & Timeout<T, K>
-      & StrategyOptions<NoInfer<A>, NoInfer<E>, K, NoInfer<Loaded>>
-      & FallbackOptions<NoInfer<E | E2> | TimeoutError<T>, TagOf<NoInfer<E | E2>>>
-  ): Effect.Effect<A, E | E2 | TimeoutError<T>, Exclude<R, Scope.Scope> | KR | Caching>
-  <A, E, R, T extends Given<string> = undefined>(
-    self: Effect.Effect<A, E, R>,
-    options:
-      & StringKey
-      & Timeout<T, string>
-      & StrategyOptions<NoInfer<A>, NoInfer<E>, string>
-      & FallbackOptions<NoInfer<E> | TimeoutError<T>, TagOf<NoInfer<E>>>
-  ): Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  <K extends Any | string>(options: { readonly key: K } & OptionsOfStrategy<K> & Unfit): never
-  <K extends Any | string, E>(
-    self: Effect.Effect<ValueOf<K>, E, unknown>,
-    options: { readonly key: K } & OptionsOfStrategy<K, NoInfer<E>> & Unfit
-  ): never
+    self:
+      & Effect.Effect<A, E, R>
+      & Fits<X, E, Values, Failures, Causes, Tag>
+      & Effect.Effect<OfStrategy, unknown extends X ? FailuresOfStrategy : unknown, unknown>
+  ) => Effect.Effect<
+    ValueFor<X, A>,
+    E | ErrorOf<X> | TimeoutError<T>,
+    Exclude<R, Scope.Scope> | CodecsOf<X> | Caching
+  >
+  <A extends ValueOf<X>, E, R, K extends Any | string, X, Loaded, T extends Given<KeyFor<K, X>> = undefined>(
+    self: Effect.Effect<A, E, R> & Effect.Effect<Loaded, unknown, unknown>,
+    options: WithStrategyOptions<
+      K,
+      X,
+      NoInfer<A>,
+      NoInfer<E>,
+      NoInfer<E | ErrorOf<X>>,
+      T,
+      TagOf<NoInfer<E> | ErrorOf<X>>,
+      NoInfer<Loaded>,
+      NoInfer<E>
+    >
+  ): Effect.Effect<
+    ValueFor<X, A>,
+    E | ErrorOf<X> | TimeoutError<T>,
+    Exclude<R, Scope.Scope> | CodecsOf<X> | Caching
+  >
 } = Combine.withStrategy
-
-interface WithAnyStrategy {
-  readonly strategy?: Strategy | undefined
-}
-
-interface OptionsOfStrategy<K, E = unknown>
-  extends
-    StrategyOptions<Beside<K, E>["value"], Beside<K, E>["failure"], K>,
-    Timeout<Given<K>, K>,
-    FallbackOptions<Beside<K, E>["failures"], Beside<K, E>["tags"]>
-{}

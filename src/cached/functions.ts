@@ -27,7 +27,7 @@ import {
   type StringFnOptions,
   stringKey
 } from "./checkCall.ts"
-import type { Unfit } from "./combinator.ts"
+import type { Seen } from "./combinator.ts"
 import * as Combine from "./combine.ts"
 import { invalidate } from "./invalidation.ts"
 import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError } from "./options.ts"
@@ -54,14 +54,34 @@ export interface CachedFn<K extends Key.Any, In, E, R> {
 
 type Instance<C extends AnyClass> = InstanceType<C>
 
-type FnOptions<C extends AnyClass, E, T> = FnOptionsOf<Instance<C>, Success<Instance<C>>, KeyError<Instance<C>>, E, T>
+/**
+ * `KE`: the failures of the key. `E`: the failures of a load.
+ *
+ * @internal
+ */
+export interface OptionsFor<K, A, KE, E, T>
+  extends FallbackOptions<E | TimeoutError<T>, TagOf<E>>, Timeout<T, K>, ReadOptions<A, KE, K>
+{
+  readonly strategy: Strategy<A, KE, K>
+}
 
-/** `KE`: the failures of the key. `E`: the failures of a load. */
-type FnOptionsOf<K, A, KE, E, T> =
-  & FallbackOptions<E | TimeoutError<T>, TagOf<E>>
-  & Timeout<T, K>
-  & ReadOptions<A, KE, K>
-  & { readonly strategy: Strategy<A, KE, K> }
+/**
+ * The failures `E` of a load are inferred from `lookup` alone. Functions among the other options get them.
+ */
+interface FnOptions<K, A, KE, E, R, T> extends OptionsFor<K, A, KE, NoInfer<E> | KE, T> {
+  readonly lookup: (key: K) => Effect.Effect<NoInfer<A>, E, R>
+}
+
+interface RecursiveOptions<C extends AnyClass, K, A, KE, E, R, T>
+  extends OptionsFor<K, A, KE, Exclude<NoInfer<E>, FailureOfSelf> | KE, T>
+{
+  readonly lookup: (
+    key: K,
+    self: (
+      ...payload: Arguments<Input<C>>
+    ) => Effect.Effect<A, FailureOfSelf | KE | TimeoutError<T>, Services<K> | Caching>
+  ) => Effect.Effect<NoInfer<A>, E, R>
+}
 
 type NamedClass<
   Name extends string,
@@ -78,25 +98,28 @@ type NamedKey<
   E extends Schema.Constraint
 > = InstanceType<Key.KeyClass<unknown, string, Fields, S, E>>
 
-type NamedOptions<
+interface NamedFnOptions<
   Fields extends Schema.Struct.Fields,
   S extends Schema.Constraint,
   E extends Schema.Constraint,
   I extends Key.Indexes<NoInfer<Fields>>,
   E2,
+  R,
   T
-> =
-  & NamedKeyOptions<Fields, S, E, I>
-  & Omit<
-    FnOptionsOf<
+> extends
+  NamedKeyOptions<Fields, S, E, I>,
+  Omit<
+    FnOptions<
       NamedKey<NoInfer<Fields>, NoInfer<S>, NoInfer<E>>,
       NoInfer<S["Type"]>,
       NoInfer<E["Type"]>,
-      E2 | NoInfer<E["Type"]>,
+      E2,
+      R,
       T
     >,
     "tags"
   >
+{}
 
 /**
  * The options of `Cached.fn` by name that declare its key: those of a key class.
@@ -215,12 +238,12 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  * @since 0.1.0
  */
 export const fn: {
-  // The first overload: callers that inspect the type before inference see this one.
-  <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined>(
-    keyClass: C,
-    options: FnOptions<C, NoInfer<E> | KeyError<Instance<C>>, T> & {
-      readonly lookup: (key: Instance<C>) => Effect.Effect<NoInfer<Success<Instance<C>>>, E, R>
-    }
+  // The first overload: callers that inspect the type before inference see this one. `Beside` leaves one signature for
+  // each number of arguments, because with several the compiler reports first that none of them fits.
+  <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined, Text = unknown, Result = unknown>(
+    keyClass: C & First<Text, Result>,
+    options: FnOptions<Instance<C>, Success<Instance<C>>, KeyError<Instance<C>>, E, R, T>,
+    ...beside: Beside<"class", Text, Result>
   ): CachedFn<
     Instance<C>,
     Input<C>,
@@ -235,14 +258,13 @@ export const fn: {
     const Fields extends Schema.Struct.Fields = {},
     E extends Schema.Constraint = Schema.Never,
     const I extends Key.Indexes<NoInfer<Fields>> = readonly [],
-    T extends Given<NamedKey<NoInfer<Fields>, NoInfer<S>, NoInfer<E>>> = undefined
+    T extends Given<NamedKey<NoInfer<Fields>, NoInfer<S>, NoInfer<E>>> = undefined,
+    Text = unknown,
+    Result = unknown
   >(
-    name: Name,
-    options: NamedOptions<Fields, S, E, I, NoInfer<E2>, T> & {
-      readonly lookup: (
-        key: NamedKey<NoInfer<Fields>, NoInfer<S>, NoInfer<E>>
-      ) => Effect.Effect<NoInfer<S["Type"]>, E2, R>
-    }
+    name: Name & First<Text, Result>,
+    options: NamedFnOptions<Fields, S, E, I, E2, R, T>,
+    ...beside: Beside<"name", Text, Result>
   ):
     & CachedFn<
       NamedKey<Fields, S, E>,
@@ -254,16 +276,12 @@ export const fn: {
   <F extends (...args: any) => string, A, E, R, T extends Given<string> = undefined>(
     key: F,
     lookup: (...args: Parameters<F>) => Effect.Effect<A, E, R>,
-    options: FnOptionsOf<string, NoInfer<A>, NoInfer<E>, NoInfer<E>, T>
+    options: OptionsFor<string, NoInfer<A>, NoInfer<E>, NoInfer<E>, T>
   ): CachedStringFn<Parameters<F>, A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  // As many type parameters as no other overload, so `Parameters<typeof Cached.fn<A, E, R>>` selects the first.
-  <const C extends AnyClass | string | ToKey, E, R, S extends Schema.Constraint, T extends Given<KeyBeside<C>>>(
-    keyClass: C,
-    options:
-      & OptionsOfFn<C, NoInfer<E> | ErrorBeside<C>, T>
-      & { readonly success?: S }
-      & { readonly lookup: (key: KeyBeside<C>) => Effect.Effect<NoInfer<ValueBeside<C, S>>, E, R> }
-      & (C extends ToKey ? OverStrings : Unfit)
+  <Text = unknown, Result = unknown>(
+    key: ToKey & First<Text, Result>,
+    lookup: OverStrings,
+    ...beside: Beside<"function", Text, Result>
   ): never
 } = (first: AnyClass | string | ToKey, options: any, ofStrings?: any): never => {
   if (typeof first === "string") {
@@ -285,20 +303,17 @@ export const fn: {
   return isToKey(first) ? makeStringFn(first, options, ofStrings) : makeFn("Cached.fn", first, options as never)
 }
 
-interface OverStrings {
-  readonly "over string keys the lookup is the second argument, and the options are the third": never
-}
+type OverStrings = "over string keys the lookup is the second argument, and the options are the third"
 
-type KeyBeside<C> = C extends AnyClass ? Instance<C> : any
-type ValueBeside<C, S extends Schema.Constraint> = C extends AnyClass ? Success<Instance<C>> : S["Type"]
-type ErrorBeside<C> = C extends AnyClass ? KeyError<Instance<C>> : never
+/**
+ * A first argument: `Text` is inferred from the name of a class, `Result` from a function, and neither from a class.
+ */
+type First<Text, Result> = Seen<Text | Result, { readonly codePointAt: Text } | ((...args: any) => Result)>
 
-type AllOptionsOfFn<C, E, T> =
-  & FnOptionsOf<KeyBeside<C>, C extends AnyClass ? Success<Instance<C>> : any, any, E, T>
-  & (C extends string ? NamedKeyOptions<Schema.Struct.Fields, Schema.Constraint, Schema.Constraint, any> : {})
+type KindOf<Text, Result> = unknown extends Text ? unknown extends Result ? "class" : "function" : "name"
 
-/** The options of a function without its lookup, as a named type: see `OptionsOf` of combinators. */
-type OptionsOfFn<C, E, T> = { readonly [Name in keyof AllOptionsOfFn<C, E, T>]: AllOptionsOfFn<C, E, T>[Name] }
+/** More arguments than any call has, if the first one is of another kind. */
+type Beside<Kind, Text, Result> = KindOf<Text, Result> extends Kind ? [] : [never, never, never, never]
 
 type ToKey = (...args: ReadonlyArray<never>) => string
 
@@ -350,18 +365,7 @@ export interface FailureOfSelf {
  */
 export const recursive = <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined>(
   keyClass: C,
-  options: FnOptions<C, Exclude<NoInfer<E>, FailureOfSelf> | KeyError<Instance<C>>, T> & {
-    readonly lookup: (
-      key: Instance<C>,
-      self: (
-        ...payload: Arguments<Input<C>>
-      ) => Effect.Effect<
-        Success<Instance<C>>,
-        FailureOfSelf | KeyError<Instance<C>> | TimeoutError<T>,
-        Services<Instance<C>> | Caching
-      >
-    ) => Effect.Effect<NoInfer<Success<Instance<C>>>, E, R>
-  }
+  options: RecursiveOptions<C, Instance<C>, Success<Instance<C>>, KeyError<Instance<C>>, E, R, T>
 ): CachedFn<
   Instance<C>,
   Input<C>,

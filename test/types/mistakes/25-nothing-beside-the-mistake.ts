@@ -31,3 +31,8 @@ const named = Cached.fn("user", {
   colour: 1
 })
 void run(Effect.map(named({ id: 1 }), (person) => person.name))
+const text = Cached.fn((id: number) => `user:${id}`, () => one, {
+  strategy: Strategy.ttl({ ttl: "1 hour" }),
+  colour: 1
+})
+void run(Effect.map(text(1), (person) => person.name))

@@ -221,7 +221,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   const { span, within } = starter
   // A fiber that has outlived its load is no longer inside it.
   const around = within?.flight
-  const running = joinable(reader)
+  const running = joinable(reader, around)
   if (running !== undefined) {
     const hasTimeouts = isLimited(engine, request)
     const asked = hasTimeouts ? askTimeouts(engine, request) : request
@@ -351,7 +351,11 @@ const refuse = ({ engine, id, request }: Reader, resume: Resume, defect: Exit.Ex
   resume(defect)
 }
 
-const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undefined => {
+/** The flight of the id that this read may join. */
+const joinable = (
+  { engine: self, id, policy, request }: Reader,
+  around: Flight | undefined
+): Flight | undefined => {
   if (policy.joins === "none" || !self.flights.has(id)) return undefined
   // A change of another process that is not yet applied may detach it.
   self.tagEpochs.ensureTracking?.()
@@ -360,7 +364,7 @@ const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undef
   // An effect and a stream with the same key do not wait for each other. An ended flight is notifying listeners.
   const hasEnded = flight.exit !== undefined
   if (
-    hasEnded || isBeforeClear(self, flight) ||
+    hasEnded || isBeforeClear(self, flight) && !isAwaitedBy(flight, around) ||
     (flight.request.followed !== undefined) !== (request.followed !== undefined)
   ) {
     detach(self, id)
@@ -382,6 +386,10 @@ const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undef
   }
   return policy.joins === "refresh" ? refreshToCome(flight) : flight
 }
+
+/** A load that waits for this read needs itself. A new load would need itself, too, without end. */
+const isAwaitedBy = (flight: Flight, around: Flight | undefined): boolean =>
+  around !== undefined && reaches(flight, around)
 
 /** Whether a stream has tags known only at its end, when its consumers have received elements and cannot read again. */
 const hasLateTags = ({ attempt, request: { followed, options } }: Flight): boolean =>

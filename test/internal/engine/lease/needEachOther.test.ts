@@ -232,6 +232,39 @@ describe("loads that are in no circle", () => {
     }))
 })
 
+describe("a circle that cannot be found", () => {
+  const views: ReadonlyArray<readonly [name: string, view: Partial<Store.Store>]> = [
+    ["no changes", { capabilities: { shared: true, changes: false } }],
+    ["changes", {
+      capabilities: { shared: true, changes: true },
+      changesUnsafe: undefined,
+      changes: Stream.concat(Stream.succeed<Store.Change>({ _tag: "Coherent" }), Stream.never)
+    }]
+  ]
+  it.effect.each(views)("ends after maxLoad, where the store reports %s", ([, view]) =>
+    Effect.gen(function*() {
+      // what processes state about their waits is smaller than that
+      const store = Layer.succeed(Store.Store, { ...MemoryStore.make(), ...view } as Store.Store).pipe(
+        Cached.tapStore({ minSize: "1 KB" })
+      )
+      const cache = CacheLayer.layerWith({ maxLoad: "30 seconds" }).pipe(Layer.provide(store))
+      const built = yield* Effect.all([Layer.build(Layer.fresh(cache)), Layer.build(Layer.fresh(cache))])
+      const read = (place: number): Read =>
+        cached(`key ${place}`, Effect.suspend(() => Effect.delay(read(1 - place), "1 second")))
+      const fibers = yield* Effect.forEach(built, (process, place) => inProcess(process, read(place)))
+      yield* Effect.addFinalizer(() =>
+        Effect.andThen(
+          Effect.forEach(fibers, (fiber) => Effect.forkDetach(Fiber.interrupt(fiber))),
+          TestClock.adjust("20 seconds")
+        )
+      )
+      yield* TestClock.adjust("29 seconds")
+      expect(exitsOf(fibers)).toEqual(["waits", "waits"])
+      yield* TestClock.adjust("10 seconds")
+      expect(fibers.map(isCycle)).toEqual([true, true])
+    }))
+})
+
 describe("what is said of circles", () => {
   const waiting = Effect.gen(function*() {
     const seen: Array<string> = []
