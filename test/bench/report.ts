@@ -24,6 +24,7 @@ export type Case =
   | "derived"
   | "markers"
   | "turns"
+  | "lock"
   | "start"
   | "sizes"
   | "loads"
@@ -277,6 +278,22 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
     peer: "node:sqlite, p99",
     atMost: 3,
     goal: 1.5
+  },
+  {
+    case: "lock",
+    title: "2,000 misses while another process holds the lock: longest turn",
+    subject: "CacheLayer.disk, longest turn",
+    peer: "20 ms",
+    // a collection of garbage falls into it
+    atMost: 1.5,
+    goal: 1
+  },
+  {
+    case: "lock",
+    title: "The same: until all are answered",
+    subject: "CacheLayer.disk, all answered",
+    peer: "500 ms",
+    atMost: 1
   },
   { case: "start", title: "Opening a million entries", subject: "SqliteStore.make", peer: "50 ms", atMost: 1 },
   { ...records, title: "Size on disk", subject: "CacheLayer.disk", atMost: 2 },
@@ -545,6 +562,8 @@ Smaller is better. A goal is what we would like; the limit is what we promise.
 - **Eight writers at full speed**, each a process that writes 20 kB after the other for some seconds: the longest turn of
   all event loops, and the median of what 99 of 100 turns of each stay below. \`node:sqlite\` has the same pragmas and empties
   its log where it is too large. With more writers than cores a turn is mostly waiting for a core.
+- **2,000 misses while another process holds the lock** of the database, in \`CacheLayer.disk\`: loads of a millisecond that
+  begin at once. The longest turn of the event loop in processor time, and the time until all have their values.
 - **Opening a million entries**: \`SqliteStore.make\`, one hit, and closing.
 - **Size.** The files of ten thousand such records, after closing, beside the length of their JSON.
 - **Eight processes** are connected and warm, then ask at once for a key that nobody has. Its load takes 200 ms and notes

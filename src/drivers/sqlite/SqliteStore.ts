@@ -115,7 +115,10 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
     const tokens = Tokens.make(yield* Tokens.Seed)
     const dispatcher = lastingDispatcher(yield* Scheduler.Scheduler)
     const now = () => monotonicMillis(clock)
-    const backoffs: Connection.Backoffs = { lock: Backoff.make(now), values: Backoff.make(now) }
+    const backoffs: Connection.Backoffs = {
+      lock: Backoff.make(now, dispatcher),
+      values: Backoff.make(now, dispatcher)
+    }
     const retrying = { backoffs, millis: config.millis }
     const opening = {
       ...config,

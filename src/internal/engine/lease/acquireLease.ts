@@ -88,7 +88,7 @@ export const acquireLease = Effect.fnUntraced(function*(
       store.acquire(id, { owner, leaseMillis, rejectedWriteId: flight.rejectedWriteId, join: !isExclusive })
     )
     // it may be carried out late: the release follows it
-    if (isSent && isLate(asked)) releaseLease(flight)
+    if (isSent && isLate(tier, asked)) releaseLease(flight)
     if (isFault(asked) || asked._tag !== "Granted") flight.lease = undefined
     if (isFault(asked)) return failWith(asked)
     let acquired: LeaseAnswer

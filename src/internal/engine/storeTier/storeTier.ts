@@ -5,6 +5,7 @@ import type { SerializerError, StoreError, StoreErrorReason } from "../../../Cac
 import type { Codec, Serializer } from "../../../ports/serializer.ts"
 import type { Store, TouchOptions } from "../../../ports/store.ts"
 import type { Key } from "../../key/ofKey.ts"
+import type { TurnLimit } from "../../time/turnLimit.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import type * as Background from "./background.ts"
@@ -121,6 +122,10 @@ export interface StoreTier extends StoreTierOptions {
   /** ids whose commit was asked for and not answered: the store may carry it out later, when nothing here knows the id */
   readonly unanswered: Set<string>
   readonly circuit: Circuit.Circuit
+  /** for reads of a store that answers at once: each that finds nothing starts a load in the same step */
+  readonly reads: TurnLimit
+  /** for operations that the store has not answered in time */
+  readonly timeouts: TurnLimit
   /** the operations that failed and have not succeeded since: while there are any, an incident lasts */
   readonly failing: Set<string>
   /** whether its beginning was logged, when that was done last, in milliseconds of a monotonic clock, and why */
