@@ -216,6 +216,7 @@ const storageOf = (operations: Operations.Operations): SyncStorage => {
     changes: () => Connection.listen(connection),
     atomic: (steps) => Batch.atomic(tables().batch, steps),
     orAtomic: (look, steps) => Batch.orAtomic(tables().batch, look, steps),
+    snapshot: (reads) => Batch.snapshot(tables().batch, reads),
     position: () => Changes.position(tables().changes),
     reasonOf,
     workedMillis: () => Operations.workedMillis(operations),

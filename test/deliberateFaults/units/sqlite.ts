@@ -33,6 +33,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: byForeignLock
   },
   {
+    name: "a commit of another process falls between the reads of one look-up",
+    in: "snapshot",
+    find: "self.database.isTransaction ? reads() : transaction(self, self.beginReading, reads)",
+    replace: "reads()",
+    by: "test/drivers/sqlite/transactions/readsTogether.test.ts"
+  },
+  {
     name: "a lease that an embedded database has refused is released",
     in: "isLate",
     find: "&& store.workedMillis === undefined",
