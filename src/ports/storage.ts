@@ -176,6 +176,11 @@ export interface SyncStorage {
    */
   readonly orAtomic?: (<A>(look: () => A | undefined, steps: (isSame: boolean) => A) => A) | undefined
   /**
+   * Runs several reads that see all of what another process has written inside `atomic`, or nothing of it. They must
+   * not wait for a writer (default: runs the reads as they are).
+   */
+  readonly snapshot?: (<A>(reads: () => A) => A) | undefined
+  /**
    * A text that changes with every write, removal and invalidation, including those by other processes. Read inside
    * `atomic` (default: a count, if no other process uses the storage).
    */

@@ -113,7 +113,9 @@ export interface Store {
   /**
    * Milliseconds the store has spent working so far. Only for synchronous stores that queue concurrent operations. If
    * present, `storeTimeout` measures this instead of elapsed time, so time spent waiting for a busy event loop is not
-   * counted (within limits). If absent, elapsed time is used, excluding periods in which the event loop was blocked.
+   * counted (within limits). If absent, elapsed time is used, excluding periods in which the event loop was blocked. An
+   * `acquire` that fails with `Timeout`, or is interrupted while it is queued, must never be carried out: the cache
+   * does not release its lease.
    */
   readonly workedMillis?: (() => number) | undefined
   /** The capacity of the store in bytes, if known. A stream takes at most a share of it. */

@@ -34,6 +34,7 @@ const sections: Sections = {
   derived: () => ({ derived: Run.derived(runs) }),
   markers: () => ({ markers: Run.markers(runs) }),
   turns: () => ({ turns: Run.turns(runs) }),
+  lock: () => ({ lock: Run.lock(runs) }),
   start: () => ({ start: Run.millionEntries() }),
   sizes: () => ({ sizes: Run.sizes() }),
   herd: () => Run.herd(runs),

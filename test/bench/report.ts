@@ -24,6 +24,7 @@ export type Case =
   | "derived"
   | "markers"
   | "turns"
+  | "lock"
   | "start"
   | "sizes"
   | "loads"
@@ -283,6 +284,22 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
     peer: "node:sqlite, p99",
     atMost: 3,
     goal: 1.5
+  },
+  {
+    case: "lock",
+    title: "2,000 misses while another process holds the lock: longest turn",
+    subject: "CacheLayer.disk, longest turn",
+    peer: "20 ms",
+    // a collection of garbage falls into it
+    atMost: 1.5,
+    goal: 1
+  },
+  {
+    case: "lock",
+    title: "The same: until all are answered",
+    subject: "CacheLayer.disk, all answered",
+    peer: "500 ms",
+    atMost: 1
   },
   { case: "start", title: "Opening a million entries", subject: "SqliteStore.make", peer: "50 ms", atMost: 1 },
   { ...records, title: "Size on disk", subject: "CacheLayer.disk", atMost: 2 },

@@ -70,6 +70,9 @@ export const turns = ({ processes }: Runs): ReadonlyArray<Values> => [
   toValues(start("turns.ts", [processes === 1 ? "1" : "3"]))
 ]
 
+export const lock = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("lock.ts", [])))
+
 /** it has seeds of its own */
 export const traces = (): ReadonlyArray<Values> => [toValues(start("ratios.ts", []))]
 

@@ -1,5 +1,9 @@
-/** Proves P1 and P2, the rules of generations, limits and locks, from what the processes have written. Pure: the same lines give the same verdict. */
+/**
+ * Proves P1 and P2, and the rules of generations, limits, locks and transactions, from what the processes have written.
+ * Pure: the same lines give the same verdict.
+ */
 import type { Line } from "../processes/recording.ts"
+import { checkBank } from "./checkBank.ts"
 import { checkGuards } from "./checkGuards.ts"
 import { ids, seenWithinMillis } from "./plan.ts"
 
@@ -15,6 +19,9 @@ export interface Verdict {
   readonly admitted: number
   readonly limited: number
   readonly entered: number
+  /** transactions that have moved an amount, and look-ups beside them */
+  readonly moved: number
+  readonly looked: number
   readonly faults: number
   /** the oldest value that was served after an invalidation elsewhere, less the time in which its reader could not run */
   readonly latestMillis: number
@@ -38,6 +45,8 @@ export const check = (said: ReadonlyArray<Line>, removes = false, withinMillis =
     ...reads.violations,
     // limits are lost with their file
     ...removes ? [] : checkGuards(of),
+    // and so are accounts
+    ...removes ? [] : checkBank(of),
     ...removes
       ? []
       : Object.keys(ids).flatMap((
@@ -56,6 +65,8 @@ export const check = (said: ReadonlyArray<Line>, removes = false, withinMillis =
     admitted: of("admitted").length,
     limited: of("limited").length,
     entered: of("entered").length,
+    moved: of("moved").length,
+    looked: of("looked").length,
     faults: lines.filter((line) => line["fault"] === true).length,
     latestMillis: reads.latestMillis,
     staleAfterStop: reads.staleAfterStop

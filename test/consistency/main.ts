@@ -72,6 +72,7 @@ const all = async (seconds: number): Promise<void> => {
         `seed ${seed}: ${numbers.reads} reads, ${numbers.values} values, ${numbers.changes} changes, ${numbers.granted} leases, ` +
           `${numbers.stored} stored, ${numbers.refused} refused, ${numbers.faults} faults; ` +
           `${numbers.admitted} calls let through and ${numbers.limited} refused by limits, ${numbers.entered} holders of a lock; ` +
+          `${numbers.moved} transactions and ${numbers.looked} look-ups beside them; ` +
           `${numbers.kills} killed, ` +
           `${numbers.stops} stopped, ${numbers.thefts} thefts, ${numbers.removals} removals, ${numbers.copies} older copies, ${numbers.fills} times a full disk, ${numbers.silences} times no tracking; seen within ${
             numbers.latestMillis.toFixed(0)

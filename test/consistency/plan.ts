@@ -23,8 +23,19 @@ export const seenWithinMillis = 100
 export const limits = { fixed: 20, log: 20, bucket: 20, counter: 20 } as const
 export const windowMillis = 300
 
+/** The accounts of a bank. Transactions move amounts between them, so their sum stays the same. */
+export const accountsOf = (bank: string): ReadonlyArray<string> =>
+  ["ada", "bob", "eve", "kim", "max"].map((name) => `${name} of ${bank}`)
+export const opening = 100
+
+/** Longer than processes are stopped, so that few commits are uncertain. */
+export const bankTimeout = "10 seconds"
+
 /** of the keys on a Redis server */
 export const prefix = "consistency"
+
+/** of the keys of accounts: the check removes none of them */
+export const bankPrefix = "bank"
 
 export interface Plan {
   readonly name: string
@@ -35,4 +46,6 @@ export interface Plan {
   readonly seed: number
   /** the store answers late: otherwise it answers at once */
   readonly delays: boolean
+  /** memory keeps some of the accounts of banks */
+  readonly hasMemory: boolean
 }

@@ -181,7 +181,8 @@ export const run = async (
         url: server?.url,
         file,
         seed: seed * 1000 + started,
-        delays: place % 2 === 1
+        delays: place % 2 === 1,
+        hasMemory: place % 4 >= 2
       }
       const child = fork(program, [JSON.stringify(plan)], {
         execArgv: [],

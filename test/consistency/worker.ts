@@ -4,11 +4,13 @@ import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cac
 import { LockError, StoreError } from "effect-cached/CacheError"
 import { RedisStore } from "effect-cached/redis"
 import { SqliteStore } from "effect-cached/sqlite"
+import { join } from "node:path"
 import { reasonOf } from "../../src/drivers/sqlite/fault.ts"
 import { clock, recorded, recorder, tracked } from "../processes/recording.ts"
 import { witness } from "../support/witness.ts"
+import { makeBanks } from "./bank.ts"
 import { makeGuards } from "./guards.ts"
-import { ids, leaseMillis, type Plan, prefix, tags } from "./plan.ts"
+import { bankPrefix, bankTimeout, ids, leaseMillis, type Plan, prefix, tags } from "./plan.ts"
 import { dice } from "./random.ts"
 
 const plan = JSON.parse(process.argv[2]!) as Plan
@@ -39,6 +41,8 @@ const delayed = (store: Store.Store): Store.Store => ({
   capabilities: store.capabilities,
   getUnsafe: undefined,
   getCallback: undefined,
+  // a lease may be granted after its `acquire` has timed out
+  workedMillis: undefined,
   get: (...asked) => late(store.get(...asked)),
   set: (...asked) => late(store.set(...asked)),
   remove: (...asked) => late(Effect.delay(store.remove(...asked), below(20))),
@@ -49,7 +53,11 @@ const delayed = (store: Store.Store): Store.Store => ({
   markers: (...asked) => late(store.markers(...asked)),
   // carried out later than what is asked after it
   invalidateTags: (...asked) => late(Effect.delay(store.invalidateTags(...asked), below(20))),
-  clear: late(store.clear)
+  clear: late(store.clear),
+  getMany: (...asked) => late(store.getMany(...asked)),
+  touch: (...asked) => late(store.touch(...asked)),
+  // longer, so that look-ups fall between the commit and its answer
+  transact: store.transact && ((...asked) => late(Effect.tap(store.transact!(...asked), Effect.sleep(below(40)))))
 })
 
 const shared = url === undefined
@@ -60,6 +68,13 @@ const store = Effect.map(shared, (store) => {
   const told = tracked(recorded(store, { write }), { write })
   return delays ? delayed(told) : told
 })
+
+const bankStore = Effect.map(
+  url === undefined
+    ? SqliteStore.make({ directory: join(directory, "bank"), maxSize: "4 MiB", storeTimeout: bankTimeout })
+    : RedisStore.make({ url, prefix: bankPrefix }),
+  (store) => delays ? delayed(store) : store
+)
 
 const layer = Layer.provide(
   CacheLayer.layerWith({ lease: leaseMillis, wait: "20 seconds" }),
@@ -202,8 +217,17 @@ await Effect.runPromise(
         yield* Effect.sleep(below(6))
       }
     })
+    const bankStep = yield* makeBanks(plan, recording, thrown, yield* bankStore)
+    const bankSteps = Effect.gen(function*() {
+      while (!state.isEnding) {
+        yield* bankStep
+        yield* Effect.sleep(below(8))
+      }
+    })
     const readers = Array.from({ length: 8 }, () => reader)
-    yield* Effect.all([...readers, guardedSteps, guardedSteps], { concurrency: "unbounded" })
+    // those over a delayed store wait most of the time
+    const banking = Array.from({ length: delays ? 6 : 2 }, () => bankSteps)
+    yield* Effect.all([...readers, guardedSteps, guardedSteps, ...banking], { concurrency: "unbounded" })
     write("stats", { ...yield* Cached.stats })
   }).pipe(
     Effect.scoped,

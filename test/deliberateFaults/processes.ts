@@ -81,6 +81,13 @@ export const faults: ReadonlyArray<ProcessFault> = [
     find: "if (!self.leases.isCurrent(id, generation, now)) return false",
     replace: ""
   },
+  {
+    name: "a look-up does not wait for a commit of its keys",
+    sought: "by hand",
+    in: "lookup",
+    find: "current === undefined || !meets(self, current)",
+    replace: "true"
+  },
   noSecondDrop,
   versionsAfterLoad,
   {

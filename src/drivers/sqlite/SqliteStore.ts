@@ -115,7 +115,10 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
     const tokens = Tokens.make(yield* Tokens.Seed)
     const dispatcher = lastingDispatcher(yield* Scheduler.Scheduler)
     const now = () => monotonicMillis(clock)
-    const backoffs: Connection.Backoffs = { lock: Backoff.make(now), values: Backoff.make(now) }
+    const backoffs: Connection.Backoffs = {
+      lock: Backoff.make(now, dispatcher),
+      values: Backoff.make(now, dispatcher)
+    }
     const retrying = { backoffs, millis: config.millis }
     const opening = {
       ...config,
@@ -213,6 +216,7 @@ const storageOf = (operations: Operations.Operations): SyncStorage => {
     changes: () => Connection.listen(connection),
     atomic: (steps) => Batch.atomic(tables().batch, steps),
     orAtomic: (look, steps) => Batch.orAtomic(tables().batch, look, steps),
+    snapshot: (reads) => Batch.snapshot(tables().batch, reads),
     position: () => Changes.position(tables().changes),
     reasonOf,
     workedMillis: () => Operations.workedMillis(operations),

@@ -79,7 +79,10 @@ export const run = <A>(self: Operations, name: string, steps: () => A): Effect.E
   const once = kindOf(name).passes
     ? Effect.suspend(() => runTimed(self, [operation])[0]!)
     : Queue.run(self.queue, operation)
-  return Effect.tap(retrying(once as Effect.Effect<A, StoreError>, self), () => vacuum(self))
+  const { backoffs } = self
+  const millis = name === "acquire" ? self.millis * writeQueue.acquireShare : self.millis
+  const retried = retrying(once as Effect.Effect<A, StoreError>, { backoffs, millis })
+  return Effect.tap(retried, () => vacuum(self))
 }
 
 /** How long the store has been slow, in all: waiting for other processes counts. */

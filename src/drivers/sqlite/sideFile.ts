@@ -1,11 +1,13 @@
 /** A small database beside that of a cache: the file of locks, and the file of guards. */
-import type * as Clock from "effect/Clock"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { backoff as limits } from "../../internal/defaults/folders.ts"
+import { lastingDispatcher } from "../../internal/time/lastingDispatcher.ts"
 import { monotonicMillis } from "../../internal/time/monotonic.ts"
 import { makeFolder, requirePlainFile } from "../shared/folderTrust.ts"
 import { isBusy, isDamage, isDetached, reasonOf } from "./fault.ts"
@@ -47,12 +49,14 @@ export const make = <Statements, E extends { readonly cause?: unknown }>(
   operation: string,
   options: Options<Statements, E>
 ): Effect.Effect<SideFile<Statements, E>, E, Scope.Scope> =>
-  Effect.clockWith((clock) => {
+  Effect.withFiber((fiber) => {
+    const clock = fiber.getRef(Clock.Clock)
+    const dispatcher = lastingDispatcher(fiber.getRef(Scheduler.Scheduler))
     const { directory, format, name } = options
     const self: SideFile<Statements, E> = {
       ...options,
       file: path.join(directory, `${name}.v${format}.db`),
-      backoff: Backoff.make(() => monotonicMillis(clock)),
+      backoff: Backoff.make(() => monotonicMillis(clock), dispatcher),
       opened: undefined,
       isClosed: false
     }

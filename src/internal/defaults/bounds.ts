@@ -104,6 +104,12 @@ export const writesBehind = 1000
 /** Answers to callers, interruptions and starts of refreshes before other fibers and timers get a turn. */
 export const jobsOfTurn = 256
 
+/** Reads of a synchronous store before other fibers and timers get a turn. Each may start a load. */
+export const storeReadsOfTurn = 128
+
+/** Operations of the store that time out before other fibers and timers get a turn. */
+export const timeoutsOfTurn = 64
+
 /** How often expired entries are removed from memory while the cache is used. */
 export const sweepEveryMillis = 1000
 

@@ -26,6 +26,8 @@ export const backoff = {
   firstMillis: 2,
   /** The longest pause. */
   longestMillis: 50,
+  /** Waiting operations that are resumed before other fibers and timers get a turn. */
+  resumedOfTurn: 64,
   /** How long a lock or a guard tries. A store tries for its `storeTimeout`. */
   sideFileMillis: 500
 }
@@ -48,6 +50,8 @@ export const writeQueue = {
   aloneMillis: 2,
   /** How many waiting writes run together, one group after the other. */
   together: 64,
+  /** The part of `storeTimeout` in which a load waits for its lease. The rest is for the write of its result. */
+  acquireShare: 0.5,
   /** A turn in which groups run ends after this time. */
   turnMillis: 10,
   /**

@@ -1,7 +1,65 @@
 /** Deliberate faults of stores in SQLite, and SQL in transactions. */
 import type { UnitFault } from "../fault.ts"
 
+const byForeignLock = "test/drivers/sqlite/transactions/foreignLock.test.ts"
+
 export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "all operations that wait for the lock of a database proceed in one turn",
+    in: "resumeSome",
+    find: "if (left-- === 0) return resumeInNextTurn(self)",
+    replace: "",
+    by: byForeignLock
+  },
+  {
+    name: "each operation makes its own attempts for the lock of a database",
+    in: "again",
+    find: "if (backoff.leaders > 0) {",
+    replace: "if (false as boolean) {",
+    by: byForeignLock
+  },
+  {
+    name: "no operation makes attempts for the lock of a database after its first leader",
+    in: "lead",
+    find: "resumeInNextTurn(self)",
+    replace: "",
+    by: byForeignLock
+  },
+  {
+    name: "a load waits for its lease for all of `storeTimeout`",
+    in: "run",
+    find: `name === "acquire" ? self.millis * writeQueue.acquireShare : self.millis`,
+    replace: "self.millis",
+    by: byForeignLock
+  },
+  {
+    name: "a commit of another process falls between the reads of one look-up",
+    in: "snapshot",
+    find: "self.database.isTransaction ? reads() : transaction(self, self.beginReading, reads)",
+    replace: "reads()",
+    by: "test/drivers/sqlite/transactions/readsTogether.test.ts"
+  },
+  {
+    name: "a lease that an embedded database has refused is released",
+    in: "isLate",
+    find: "&& store.workedMillis === undefined",
+    replace: "",
+    by: byForeignLock
+  },
+  {
+    name: "all reads of a database begin in one turn",
+    in: "absent",
+    find: "!TurnLimit.tryEnter(tier.reads) && canWait",
+    replace: "false as boolean",
+    by: byForeignLock
+  },
+  {
+    name: "a read in one step waits for a later turn",
+    in: "absent",
+    find: `!engine.isPrivate && fiber.getRef(Scheduler.Scheduler).executionMode === "async"`,
+    replace: "true",
+    by: byForeignLock
+  },
   {
     name: "who begins to follow a damaged database fails",
     in: "listen",

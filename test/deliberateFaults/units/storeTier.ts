@@ -66,6 +66,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/tapStore.test.ts"
   },
   {
+    name: "all operations that a store has not answered in time time out in one turn",
+    in: "ask",
+    find: "TurnLimit.pass(tier.timeouts)",
+    replace: "Effect.void",
+    by: "test/cached/timeoutsInTurns.test.ts"
+  },
+  {
     name: "of more changes than are told apart those of loads are not applied",
     in: "apart",
     find: `for (const { id } of self.flights.all()) yield mayBe(id) ? { _tag: "Changed", id } : undefined`,

@@ -1,6 +1,6 @@
 /** SQLite files that are cut off, damaged, deleted or full. */
 import { describe, expect, it, vi } from "@effect/vitest"
-import { Effect, Exit, Scope, Stream } from "effect"
+import { Effect, Exit, Scheduler, Scope, Stream } from "effect"
 import { SqliteGuardStore, SqliteLock, SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
@@ -179,6 +179,7 @@ describe("a connection whose disk failed", () => {
     Effect.gen(function*() {
       const directory = yield* filled
       const now = () => 0
+      const backoff = () => Backoff.make(now, new Scheduler.MixedScheduler().makeDispatcher())
       const opened = Effect.sync(() =>
         Connection.make({
           directory,
@@ -187,7 +188,7 @@ describe("a connection whose disk failed", () => {
           trustFolder: false,
           now,
           newVersion: () => "",
-          backoffs: { lock: Backoff.make(now), values: Backoff.make(now) },
+          backoffs: { lock: backoff(), values: backoff() },
           wallNow: now
         })
       )

@@ -1,22 +1,35 @@
 /**
  * Back-off for a lock that another process holds. SQLite blocks the thread while it waits, so after a refusal this
- * process makes no further attempt until a pause, which doubles, has passed; then a single attempt decides for
- * everyone.
+ * process makes no further attempt until a pause, which doubles, has passed. Then one operation, the leader, makes an
+ * attempt for all that wait. Thousands may wait, so they have no timers of their own: the leader resumes them, a
+ * limited number in each turn of the event loop.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
+import type { SchedulerDispatcher } from "effect/Scheduler"
 import { backoff as pauses } from "../../../internal/defaults/folders.ts"
 import { monotonicMillis } from "../../../internal/time/monotonic.ts"
 
 export type Backoff = ReturnType<typeof make>
 
-/** `now` is of a monotonic clock. */
-export const make = (now: () => number) => ({
+/** An operation that waits for the attempt of the leader. */
+interface Waiting {
+  /** When it times out. */
+  readonly endsAt: number
+  readonly resume: (outcome: "again" | "timeout") => void
+}
+
+/** `now` is of a monotonic clock. `dispatcher` runs tasks in later turns. */
+export const make = (now: () => number, dispatcher: SchedulerDispatcher) => ({
   now,
-  /** Those that wait for an attempt that succeeds. */
-  waiting: new Set<() => void>(),
+  dispatcher,
+  waiting: new Set<Waiting>(),
+  /** Operations that make the attempts: one, or two for a moment. */
+  leaders: 0,
+  /** Waiting operations are resumed in the next turn. */
+  isResuming: false,
   /** The last error of an attempt: until the pause is over it is thrown again at once. */
   refusal: undefined as unknown,
   pauseMillis: 0,
@@ -41,10 +54,7 @@ export const reset = (self: Backoff): void => {
   self.pauseEndsAt = -Infinity
   self.pauseMillis = 0
   self.refusal = undefined
-  if (self.waiting.size === 0) return
-  const waiting = Array.from(self.waiting)
-  self.waiting.clear()
-  for (const wake of waiting) wake()
+  resumeInNextTurn(self)
 }
 
 const endRefusals = (self: Backoff, at: number): void => {
@@ -81,14 +91,62 @@ const refusedMillis = ({ now, refusedSince }: Backoff): number => refusedSince =
 /** How long attempts were refused up to now, in all. */
 export const allRefusedMillis = (self: Backoff): number => self.refusedMillisBefore + refusedMillis(self)
 
-/** Ends when an attempt has succeeded. */
-const succeeded = ({ waiting }: Backoff): Effect.Effect<void> =>
+/** Waits until an attempt is worth making, or until the time is over. */
+const wait = (self: Backoff, millis: number): Effect.Effect<"again" | "timeout"> =>
   Effect.callback((resume) => {
-    // Not within the step of the attempt: each would wake the next within its own.
-    const wake = () => resume(Effect.yieldNow)
-    waiting.add(wake)
-    return Effect.sync(() => waiting.delete(wake))
+    const one: Waiting = { endsAt: self.now() + millis, resume: (outcome) => resume(Effect.succeed(outcome)) }
+    if (self.leaders === 0) return one.resume("again")
+    self.waiting.add(one)
+    return Effect.sync(() => self.waiting.delete(one))
   })
+
+/** Not in the step of an attempt: each resumed operation would resume the next one within its own step. */
+const resumeInNextTurn = (self: Backoff): void => {
+  if (self.isResuming || self.waiting.size === 0) return
+  self.isResuming = true
+  self.dispatcher.scheduleTask(() => resumeSome(self), 0)
+}
+
+/**
+ * Resumes operations whose time is over. The others keep waiting for a leader that is refused. Without a leader all are
+ * resumed, and the first one that is refused becomes the leader.
+ */
+const resumeSome = (self: Backoff): void => {
+  self.isResuming = false
+  const isRefused = self.refusedSince !== undefined
+  const now = self.now()
+  let left = pauses.resumedOfTurn
+  for (const one of self.waiting) {
+    const isOver = isRefused && now >= one.endsAt
+    if (isRefused && self.leaders > 0 && !isOver) continue
+    if (left-- === 0) return resumeInNextTurn(self)
+    self.waiting.delete(one)
+    one.resume(isOver ? "timeout" : "again")
+  }
+}
+
+/**
+ * The pause of the leader. It is somewhat random, so that processes do not ask in step, and ends with the first
+ * timeout.
+ */
+const leaderPauseMillis = (self: Backoff, longestMillis: number, random: number): number => {
+  const now = self.now()
+  let endsAt = now + longestMillis
+  for (const one of self.waiting) endsAt = Math.min(endsAt, one.endsAt)
+  return Math.max(1, Math.ceil(Math.min(leftMillis(self) * (1 + 0.4 * random), endsAt - now)))
+}
+
+/** Makes an attempt as the leader. After it, or an interruption, another operation may lead. */
+const lead = <A>(self: Backoff, attempt: Effect.Effect<A>): Effect.Effect<A> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => self.leaders++),
+    () => attempt,
+    () =>
+      Effect.sync(() => {
+        self.leaders--
+        resumeInNextTurn(self)
+      })
+  )
 
 // ---------------------------------------------------------------------------------------------------------------------
 // operations that are tried again
@@ -127,18 +185,20 @@ const again: <A, E>(once: Effect.Effect<A, E>, options: Retrying<E>, first: E) =
         const refused = refusedBy(error)
         if (refused === undefined) break
         const { backoff, thrown } = refused
-        // The one that made the attempt makes the next one for all: the others wait until it succeeds or gives up.
-        const isNext = !isRepeated(backoff, thrown)
         refuse(backoff, thrown)
-        if (waitedMillis >= millis || refusedMillis(backoff) >= millis) break
-        const leastMillis = isNext ? Math.max(1, leftMillis(backoff)) : 2 * pauses.longestMillis
-        // Some later, so that processes do not ask in step.
-        const pauseMillis = Math.min(leastMillis * (1 + 0.4 * (yield* Random.next)), Math.max(1, millis - waitedMillis))
-        const startedAt = monotonicMillis(clock)
-        if (isNext) yield* Effect.sleep(pauseMillis)
-        else yield* Effect.timeoutOption(succeeded(backoff), pauseMillis)
-        waitedMillis += monotonicMillis(clock) - startedAt
-        const answer = yield* Effect.result(once)
+        const leftMillis = millis - Math.max(waitedMillis, refusedMillis(backoff))
+        if (leftMillis <= 0) break
+        let answer
+        if (backoff.leaders > 0) {
+          const startedAt = monotonicMillis(clock)
+          if ((yield* wait(backoff, leftMillis)) === "timeout") break
+          waitedMillis += monotonicMillis(clock) - startedAt
+          answer = yield* Effect.result(once)
+        } else {
+          const pauseMillis = leaderPauseMillis(backoff, leftMillis, yield* Random.next)
+          waitedMillis += pauseMillis
+          answer = yield* lead(backoff, Effect.delay(Effect.result(once), pauseMillis))
+        }
         if (Result.isSuccess(answer)) return answer.success
         error = answer.failure
       }

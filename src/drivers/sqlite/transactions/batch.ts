@@ -56,6 +56,10 @@ export const orAtomic = <A>(self: Batch, look: () => A | undefined, steps: (isSa
   }
 }
 
+/** Runs reads as one: they see all of what another process has committed, or nothing of it. */
+export const snapshot = <A>(self: Batch, reads: () => A): A =>
+  self.database.isTransaction ? reads() : transaction(self, self.beginReading, reads)
+
 /**
  * Runs operations together, and answers what each has answered or thrown. Throws if the database failed: then none of
  * them has changed anything.

@@ -90,7 +90,7 @@ export const acquireLease = Effect.fnUntraced(function*(
       store.acquire(id, { owner, leaseMillis, rejectedWriteId: flight.rejectedWriteId, join: !isExclusive })
     )
     // The store may carry it out late: the release follows it.
-    if (isSent && isLate(asked)) releaseLease(flight)
+    if (isSent && isLate(tier, asked)) releaseLease(flight)
     if (isFault(asked) || asked._tag !== "Granted") flight.lease = undefined
     if (isFault(asked)) return failWith(asked)
     let acquired: LeaseAnswer

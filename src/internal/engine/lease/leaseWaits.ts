@@ -16,8 +16,12 @@ import { isFault } from "../storeTier/faults.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import * as Circles from "./circles.ts"
 
-/** Whether an `acquire` timed out: the store may still grant it unnoticed. */
-export const isLate = (answer: Acquired | Fault): boolean => isFault(answer) && answer.reason === "Timeout"
+/**
+ * Whether an `acquire` timed out in a store that may grant it all the same. A synchronous store that queues operations
+ * never runs one that is interrupted in the queue.
+ */
+export const isLate = ({ store }: StoreTier, answer: Acquired | Fault): boolean =>
+  isFault(answer) && answer.reason === "Timeout" && store.workedMillis === undefined
 
 export const make = (): LeaseWaits => ({ waiting: new Map(), timer: undefined, isAsking: false })
 
@@ -199,7 +203,7 @@ const deliver = (self: Flights, tier: StoreTier, deliveries: ReadonlyArray<Deliv
   for (const { answer, waiting } of ready) {
     if (!waiting.isGone) waiting.resume(answer)
     // No load will use this lease.
-    if (isLate(answer) || waiting.isGone && !isFault(answer) && answer._tag === "Granted") giveBack(tier, waiting)
+    if (isLate(tier, answer) || waiting.isGone && !isFault(answer) && answer._tag === "Granted") giveBack(tier, waiting)
   }
 }
 

@@ -91,7 +91,7 @@ const storePart: (
   const requests = asked.map(({ id, rejectedWriteId }) => ({ id, owner, leaseMillis, rejectedWriteId, join: false }))
   const acquired = yield* ask(tier, budget, "acquire", store.acquireMany(requests))
   // A timed-out question may be carried out late.
-  const grants = new Map(isFault(acquired) && isLate(acquired) ? asked.map((flight) => [flight, ""]) : [])
+  const grants = new Map(isFault(acquired) && isLate(tier, acquired) ? asked.map((flight) => [flight, ""]) : [])
   const dead: Array<Flight> = []
   if (!isFault(acquired)) {
     asked.forEach((flight, i) => {

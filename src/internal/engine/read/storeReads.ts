@@ -2,8 +2,10 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Scheduler from "effect/Scheduler"
 import { Load, Serve } from "../../../Strategy.ts"
 import { idOf } from "../../key/ofKey.ts"
+import * as TurnLimit from "../../time/turnLimit.ts"
 import { captureFirst, captureMany } from "../derived/capture.ts"
 import { inTheWay, isStuck, sendAgain, unacknowledged, type Wanted } from "../invalidation/strictReads.ts"
 import { storeUnasked } from "../lease/unasked.ts"
@@ -92,7 +94,23 @@ const absent: StoreReads["absent"] = (reader, rejected) => {
   }
   const invalid = invalidity(engine, request)
   if (invalid !== undefined) return Effect.die(invalid)
+  // `Effect.runSync` cannot wait for a later turn, and a cache without shared flights must not wait for that of another
+  // request
+  const canWait = !engine.isPrivate && fiber.getRef(Scheduler.Scheduler).executionMode === "async"
+  if (!TurnLimit.tryEnter(tier.reads) && canWait) return inLaterTurn(reader)
   return useFound(reader, rejected, readNow(tier, request.key, id, nowOf(fiber)))
+}
+
+/** Repeats the read in a later turn of the event loop, because this turn has had its share of reads of the store. */
+const inLaterTurn = <A, E>({ engine, fiber, request }: Reader<A, E>): Effect.Effect<A, E> => {
+  const since = nowOf(fiber)
+  return Effect.flatMap(
+    TurnLimit.nextTurn(engine.storeTier!.reads),
+    () =>
+      Effect.withFiber((fiber) =>
+        read(engine, fiber, shortened(engine, request, nowOf(fiber) - since) as Request<A, E>)
+      )
+  )
 }
 
 /** Limits a step of the store by the `timeout` of the read. */

@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import { StoreError } from "../../../CacheError.ts"
 import type { TouchOptions } from "../../../ports/store.ts"
 import { afterProgramMillis, programMillis, untilPassed } from "../../time/programTime.ts"
+import * as TurnLimit from "../../time/turnLimit.ts"
 import type { Entry } from "../memory/entry.ts"
 import { spawn } from "./background.ts"
 import * as Circuit from "./circuit.ts"
@@ -42,7 +43,11 @@ export const ask = <A>(
     const fail = (reason: StoreError["reason"], cause?: unknown) =>
       new StoreError({ store: tier.store.name, operation, reason, ...(cause === undefined ? {} : { cause }) })
     const late = (millis: number) =>
-      workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis)
+      Effect.andThen(
+        workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis),
+        // Thousands of operations that begin at once time out at once.
+        TurnLimit.pass(tier.timeouts)
+      )
     if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
     let permit: Circuit.Permit | undefined
     const asked = Effect.suspend(() => {

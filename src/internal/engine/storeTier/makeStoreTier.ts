@@ -1,5 +1,10 @@
 /** Makes a store tier. */
+import * as Context from "effect/Context"
+import * as Scheduler from "effect/Scheduler"
+import { storeReadsOfTurn, timeoutsOfTurn } from "../../defaults/bounds.ts"
 import { unansweredCommits } from "../../defaults/stores.ts"
+import { lastingDispatcher } from "../../time/lastingDispatcher.ts"
+import * as TurnLimit from "../../time/turnLimit.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import * as Background from "./background.ts"
 import * as Circuit from "./circuit.ts"
@@ -8,29 +13,34 @@ import * as Pending from "./pendingInvalidations.ts"
 import type { StoreSteps, StoreTier, StoreTierOptions } from "./storeTier.ts"
 import { validateAnswers } from "./validateAnswers.ts"
 
-export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, steps: StoreSteps): StoreTier => ({
-  ...options,
-  steps,
-  front,
-  store: validateAnswers(options.store),
-  codecs: new WeakMap(),
-  plain: { success: options.serializer.make(undefined), failure: undefined },
-  pending: Pending.make(),
-  commits: { current: undefined, lookups: new Set() },
-  unanswered: new Set(),
-  circuit: Circuit.make(),
-  failing: new Set(),
-  incident: { isLogged: false, loggedAt: -Infinity, reason: undefined },
-  background: Background.make(front),
-  tracker: undefined,
-  polledAt: -Infinity,
-  untracked: false,
-  captures: 0,
-  clears: 0,
-  knownTagVersions: KnownTagVersions.make(),
-  unaskedWaiting: 0,
-  replay: undefined
-})
+export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, steps: StoreSteps): StoreTier => {
+  const dispatcher = lastingDispatcher(Context.get(front.context, Scheduler.Scheduler))
+  return {
+    ...options,
+    steps,
+    front,
+    store: validateAnswers(options.store),
+    codecs: new WeakMap(),
+    plain: { success: options.serializer.make(undefined), failure: undefined },
+    pending: Pending.make(),
+    commits: { current: undefined, lookups: new Set() },
+    unanswered: new Set(),
+    circuit: Circuit.make(),
+    reads: TurnLimit.make(storeReadsOfTurn, dispatcher),
+    timeouts: TurnLimit.make(timeoutsOfTurn, dispatcher),
+    failing: new Set(),
+    incident: { isLogged: false, loggedAt: -Infinity, reason: undefined },
+    background: Background.make(front),
+    tracker: undefined,
+    polledAt: -Infinity,
+    untracked: false,
+    captures: 0,
+    clears: 0,
+    knownTagVersions: KnownTagVersions.make(),
+    unaskedWaiting: 0,
+    replay: undefined
+  }
+}
 
 /** Notes a commit before it is sent, so that an interruption cannot lose it. */
 export const addUnanswered = ({ unanswered }: StoreTier, id: string): void => {

@@ -5,6 +5,7 @@ import type { SerializerError, StoreError, StoreErrorReason } from "../../../Cac
 import type { Codec, Serializer } from "../../../ports/serializer.ts"
 import type { Markers, Store, TouchOptions } from "../../../ports/store.ts"
 import type { Key } from "../../key/ofKey.ts"
+import type { TurnLimit } from "../../time/turnLimit.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import type * as Background from "./background.ts"
@@ -121,6 +122,10 @@ export interface StoreTier extends StoreTierOptions {
   /** Ids with an unanswered commit, which the store may carry out later, when nothing here refers to the id. */
   readonly unanswered: Set<string>
   readonly circuit: Circuit.Circuit
+  /** Limits reads of a synchronous store, because each that finds nothing starts a load in the same step. */
+  readonly reads: TurnLimit
+  /** Limits operations that the store has not answered in time. */
+  readonly timeouts: TurnLimit
   /** The operations that have failed and not succeeded since. An incident lasts while there are any. */
   readonly failing: Set<string>
   /** Whether the incident was logged, when the last log was written in monotonic milliseconds, and the reason. */

@@ -12,6 +12,12 @@ export const stored = ({ storage }: Sync, id: string): Stored | undefined => {
   return entry === Damaged ? undefined : entry
 }
 
+export const storedMany = (self: Sync, ids: ReadonlyArray<string>): ReadonlyArray<Stored | undefined> => {
+  const { snapshot } = self.storage
+  const all = () => ids.map((id) => stored(self, id))
+  return snapshot === undefined || ids.length === 1 ? all() : snapshot(all)
+}
+
 export const read = ({ look, storage, tags }: Sync, id: string, names: ReadonlyArray<string>): Answer => {
   const entry = storage.get(id)
   const versions = Markers.versionsOf(tags, names)

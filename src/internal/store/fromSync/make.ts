@@ -37,6 +37,7 @@ const parts: Parts.Parts<SyncStorage> = {
   changes: "a function",
   atomic: "a function",
   orAtomic: "a function",
+  snapshot: "a function",
   position: "a function",
   workedMillis: "a function",
   reasonOf: "a function",
@@ -87,7 +88,7 @@ const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store[
         throw Sync.toStoreError(storage, "get", cause)
       }
     },
-    getMany: (ids) => inSteps(ids, (ids) => self.attempt("getMany", () => ids.map((id) => Entries.stored(self, id)))),
+    getMany: (ids) => inSteps(ids, (ids) => self.attempt("getMany", () => Entries.storedMany(self, ids))),
     set: (id, entry, condition) => atomically("set", (now) => Entries.setIf(self, { id, entry, condition }, now)),
     setMany: (requests) => Effect.asVoid(Sync.forMany(self, "set", requests, Entries.set)),
     remove: (id) => atomically("remove", (now) => Entries.remove(self, id, now)),

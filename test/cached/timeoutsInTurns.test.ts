@@ -1,0 +1,31 @@
+/**
+ * A store that never answers: thousands of reads time out at once. The event loop is real, because its turns are
+ * counted: the test waits for some tens of milliseconds.
+ */
+import { expect, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { Cached, CacheLayer, Store } from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
+import { turns } from "../support/turns.ts"
+
+const hanging = Store.complete({
+  ...MemoryStore.make(),
+  name: "hanging",
+  getUnsafe: undefined,
+  get: () => Effect.never,
+  acquire: () => Effect.never
+})
+
+const layer = CacheLayer.layerWith({ storeTimeout: 50 }).pipe(
+  Layer.provide(Layer.succeed(Store.Store, hanging))
+)
+
+it.live("reads of a store that hangs proceed without it, some in each turn", () =>
+  Effect.gen(function*() {
+    const { most, note } = yield* turns
+    const ids = Array.from({ length: 1000 }, (_, i) => i)
+    const read = (i: number) => Effect.as(note, i).pipe(Cached.ttl({ key: `k${i}`, ttl: "1 hour" }))
+    expect(yield* Effect.forEach(ids, read, { concurrency: "unbounded" })).toEqual(ids)
+    // turns are counted beside the limit, so two slices of 64 may fall into one
+    expect(most()).toBeLessThanOrEqual(2 * 64)
+  }).pipe(Effect.provide(layer)))
