@@ -63,7 +63,7 @@ describe.each(rows)("$name", ({ joined, joins, name, readsMemory, readsStore, un
     it.effect(`reads store: ${readsStore}`, () =>
       Effect.gen(function*() {
         yield* Cached.set("k", "cached")
-        // out of a memory tier of one
+        // Out of a memory tier of one.
         yield* Cached.set("other", 1)
         expect(yield* under(Cached.getOption("k"))).toEqual(readsStore ? Option.some("cached") : Option.none())
         yield* Cached.set("other", 2)

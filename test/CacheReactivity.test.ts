@@ -210,7 +210,7 @@ for (const [name, layer] of Object.entries(caches)) {
         for (const [i, invalidate] of invalidations.entries()) {
           yield* withBatch(Effect.gen(function*() {
             yield* invalidate
-            // another reader, before the batch has written
+            // Another reader, before the batch has written.
             yield* users.cached
             yield* users.write(10 + i)
             expect(yield* answers(queue)).toEqual([])
@@ -298,7 +298,7 @@ describe("Reactivity and a cache", () => {
     }).pipe(
       Effect.scoped,
       Effect.provide(onStore({ ...MemoryStore.make(), invalidateTags: () => Effect.never })),
-      // the cache tries once more when it closes
+      // The cache tries once more when it closes.
       withTimePassing
     ))
 

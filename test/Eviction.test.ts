@@ -5,7 +5,7 @@ import { Cached, CacheLayer, Eviction } from "effect-cached"
 
 const node = (id: string): Eviction.Node => ({ id, previous: undefined, next: undefined })
 
-/** what a tier does with its policy: writes and reads by id, at most `capacity` at a time */
+/** What a tier does with its policy: writes and reads by id, at most `capacity` at a time. */
 const drive = (eviction: Eviction.Eviction, capacity: number) => {
   const policy = eviction.make({ capacity, weighed: false, seed: () => 1 })
   const held = new Map<string, Eviction.Node>()
@@ -100,7 +100,7 @@ describe("leastRecentlyUpdated", () => {
 
 type Kind = "write" | "read" | "remove"
 
-/** the order of the entries after a step, first the one to evict, kept in an array */
+/** The order of the entries after a step, first the one to evict, kept in an array. */
 const models: ReadonlyArray<{
   readonly eviction: Eviction.Eviction
   readonly moves: (kind: Kind) => boolean

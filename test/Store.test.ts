@@ -520,12 +520,12 @@ describe("Store.makeSync", () => {
       ])
       expect(yield* asks(store.commit("id", "g", entry(1)))).toEqual([true, "[ isCurrent set end ]"])
       expect(yield* asks(store.set("id", entry(1)))).toEqual([true, "[ end set ]"])
-      // it finds nothing, so nothing counts as removed
+      // It finds nothing, so nothing counts as removed.
       expect(yield* asks(store.remove("id"))).toEqual([false, "[ get end remove ]"])
       expect(yield* asks(store.clear)).toEqual([undefined, "[ endAll clear ]"])
       expect(yield* asks(store.renew("id", "a", 1))).toEqual([true, "[ renew ]"])
       expect(yield* asks(store.release("id", "a"))).toEqual([true, "[ release ]"])
-      // many are one transaction, unless nothing has to be written
+      // Many are one transaction, unless nothing has to be written.
       const requests = ["late", "a", "late"].map((owner, i) => ({ ...options, id: String(i), owner }))
       expect(yield* asks(store.acquireMany(requests))).toEqual([
         [{ _tag: "Wait", leftMillis: 7 }, { _tag: "Granted", generation: "g", seq: 0 }, {

@@ -1,4 +1,6 @@
-/** Storages of one's own that outlive their process: what a program finds again after a restart, and what it does not. */
+/**
+ * Storages of one's own that outlive their process: what a program finds again after a restart, and what it does not.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Schema, Stream } from "effect"
 import { Cached, type CacheEntry, CacheError, CacheKey, CacheLayer, Store } from "effect-cached"
@@ -204,7 +206,7 @@ for (const [name, make] of Object.entries(lasting)) {
           yield* store.markers(["late"])
           const { seq } = yield* store.markers(["declared"])
           expect((yield* store.markers(["late"])).markers[0]!.seq).toBeLessThanOrEqual(seq)
-          // another process
+          // Another process.
           yield* make(self).invalidateTags(["late"])
           const isShared = store.capabilities.shared
           if (isShared) expect((yield* store.markers(["late"])).markers[0]!.seq).toBeGreaterThan(seq)

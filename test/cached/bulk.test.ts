@@ -12,7 +12,7 @@ class Down extends Data.TaggedError("Down") {}
 interface Behaviour {
   delay?: number
   fails?: boolean
-  /** these fail by themselves */
+  /** These fail by themselves. */
   bad?: ReadonlyArray<number>
 }
 
@@ -89,7 +89,7 @@ describe("CA-10 · Cached.many", () => {
         yield* TestClock.adjust("10 minutes")
         behaviour.fails = true
         expect(values(yield* users(ids(1, 2)))).toEqual(["1#1", "2#1"])
-        // throttled: nobody is asked for them
+        // Throttled: nobody is asked for them.
         expect(values(yield* users(ids(2, 1)))).toEqual(["2#1", "1#1"])
         expect(calls).toEqual([[1, 2], [1, 2]])
         expect(yield* Effect.flip(users(ids(1, 3)))).toEqual(new Down())
@@ -520,7 +520,7 @@ describe("CA-10 · Cached.many", () => {
           yield* settle
           expect(ended(reader)).toEqual(Exit.succeed([Exit.succeed("1#1"), Exit.succeed("2#1"), Exit.succeed("3#1")]))
           expect(asked).toEqual(["getMany"])
-          // it is in memory all the same
+          // It is in memory all the same.
           expect(values(yield* users(ids(1, 2, 3)))).toEqual(["1#1", "2#1", "3#1"])
           expect(calls.length).toBe(1)
         })
@@ -552,7 +552,7 @@ describe("CA-10 · Cached.many", () => {
         const users = Cached.many(User, { lookup, strategy: hour })
         fake.behave = (operation) => operation === "get" ? { before: Effect.fail(fault) } : {}
         expect(yield* Effect.flip(CachePolicy.strict(users(ids(1, 2))))).toMatchObject({ _tag: "StoreError" })
-        // the reads answer, the writes do not
+        // The reads answer, the writes do not.
         fake.behave = (operation) => operation === "set" ? { before: Effect.fail(fault) } : {}
         expect(yield* Effect.flip(CachePolicy.strict(users(ids(3, 4))))).toMatchObject({ _tag: "StoreError" })
         expect(values(yield* users(ids(5)))).toEqual(["5#2"])
@@ -584,7 +584,7 @@ describe("CA-10 · Cached.many", () => {
         const { behaviour, lookup } = counting()
         const users = Cached.many(User, { lookup, strategy: hour })
         yield* Effect.provide(users(ids(1, 2)), over(fake))
-        // memory is empty again: the store is asked, and takes its time to answer
+        // Memory is empty again: the store is asked, and takes its time to answer.
         yield* Effect.gen(function*() {
           fake.behave = (operation) => operation === "get" ? { after: Effect.sleep(100) } : {}
           const late = yield* start(users(ids(1, 2)))
@@ -628,7 +628,7 @@ describe("CA-10 · Cached.many", () => {
   })
 
   describe("and other processes", () => {
-    /** two caches over one store that several share */
+    /** Two caches over one store that several share. */
     const pair = () => {
       const { store } = fakeStore()
       const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
@@ -663,7 +663,7 @@ describe("CA-10 · Cached.many", () => {
       Effect.gen(function*() {
         const { store } = fakeStore()
         const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
-        // a process that took the keys and was never heard of again
+        // A process that took the keys and was never heard of again.
         for (const id of [1, 2]) {
           yield* store.acquire(CacheKey.id(new User({ id })), {
             owner: "dead",
@@ -704,7 +704,7 @@ describe("CA-10 · Cached.many", () => {
         yield* users(ids(6))
         yield* settle
         expect(calls.slice(1)).toEqual([[1, 2, 3]])
-        // somebody waits for a key that waits for room: its whole batch begins
+        // Somebody waits for a key that waits for room: its whole batch begins.
         const stale = Strategy.softTtl({ ttl: "1 hour", softTtl: 0 })
         const waiting = yield* start(Cached.many(User, { lookup, strategy: stale })(ids(5)))
         yield* settle

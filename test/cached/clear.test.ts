@@ -52,7 +52,7 @@ describe.each(caches.filter(({ memory }) => memory))("clear, over $name", (cache
       yield* start(Cached.clear)
       yield* filled
       yield* settle
-      // a store that answers later empties memory once more
+      // A store that answers later empties memory once more.
       expect(told).toBeGreaterThanOrEqual(size)
       expect(told).toBe((yield* Cached.stats).removals.invalidated)
     })))

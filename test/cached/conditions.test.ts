@@ -262,7 +262,7 @@ describe("while the store fails", () => {
       const fake = fakeStore()
       yield* Effect.gen(function*() {
         yield* Cached.set("k", 1)
-        // another program, of which nothing is heard
+        // Another program, of which nothing is heard.
         const stored = fake.entries.get("k")!
         fake.entries.set("k", { ...stored, meta: { ...stored.meta, writeId: "f".repeat(32) } })
         expect(yield* Cached.set("k", 2, { ifUnchanged: yield* writeIdOf("k") })).toBe(false)

@@ -11,7 +11,7 @@ interface Value {
   readonly inner: { readonly list: Array<number> }
 }
 
-/** plain data, another one for each load */
+/** Plain data, another one for each load. */
 const loading = (delayMillis = 0) => {
   let n = 0
   return Effect.suspend(() => {
@@ -190,7 +190,7 @@ describe.each(caches)("copy, over $name", (cache) => {
       const asIs = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
       const value = yield* get
       expect(yield* asIs).not.toBe(value)
-      // a store without memory gives everybody their own anyway
+      // A store without memory gives everybody their own anyway.
       if (cache.memory) expect(yield* asIs).toBe(yield* asIs)
     }).pipe(provided))
 

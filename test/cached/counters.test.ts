@@ -25,7 +25,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* visits.touch("1 hour")).toBe(true)
       yield* TestClock.adjust("20 minutes")
       expect(yield* visits.expiresIn).toEqual(Option.some(Duration.minutes(40)))
-      // an increment does not renew it
+      // An increment does not renew it.
       expect(yield* visits.increment({ by: -10, ttl: "1 day" })).toBe(-4)
       expect(yield* visits.expiresIn).toEqual(Option.some(Duration.minutes(40)))
       expect([yield* visits.remove, yield* visits.remove, yield* visits.get]).toEqual([true, false, 0])

@@ -90,7 +90,7 @@ describe("the curve", { timeout: 300_000 }, () => {
         yield* TestClock.adjust("2 hours")
       }
       const { points } = yield* Cached.curve
-      // each hour half of the reads are of what is there
+      // Each hour half of the reads are of what is there.
       expect(Math.abs(points.at(-1)!.hitRatio - 0.5)).toBeLessThan(0.1)
     }).pipe(Effect.provide(seeded({ capacity: 100 }))))
 

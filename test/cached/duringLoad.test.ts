@@ -29,7 +29,7 @@ const origin = () => {
     loads: 0,
     told: [] as Array<string | undefined>,
     previous: Option.none() as Previous,
-    /** what a lookup does beside that */
+    /** What a lookup does beside that. */
     inside: Effect.void as Effect.Effect<unknown>,
     load: undefined as unknown as Effect.Effect<string>
   }
@@ -91,7 +91,7 @@ for (const cache of caches) {
             createdAt: 60_000,
             expiresAt: 660_000
           })
-          // and once more, from the renewed one
+          // And once more, from the renewed one.
           yield* after(590_000)
           expect(yield* read(page)).toBe("value a")
           yield* settle
@@ -154,7 +154,7 @@ for (const cache of caches) {
         yield* after(1000)
         expect(yield* read(CachePolicy.refresh(page({ n: 1 })))).toBe("value a")
         expect(yield* entryOf(key)).toMatchObject({ etag: "a", createdAt: 2000, expiresAt: 3_602_000 })
-        // whoever reads nothing is told nothing
+        // Whoever reads nothing is told nothing.
         yield* read(CachePolicy.disable("get")(page({ n: 1 })))
         expect(source.told).toEqual([undefined, "a", "a", undefined])
       })))
@@ -347,7 +347,7 @@ for (const cache of caches) {
           const page = CachePolicy.refresh(Cached.ttl(load, { key, ttl: "1 hour" }))
           expect(yield* read(page)).toBe("old")
           expect(handled).toBe(0)
-          // a fiber that the load does not wait for ends when it likes
+          // A fiber that the load does not wait for ends when it likes.
           expect(finalized.toSorted()).toEqual(["first", "last"])
           expect(yield* entryOf(key)).toMatchObject({ value: "old", etag: "e", createdAt: 1000, expiresAt: 3_601_000 })
           expect(yield* Cached.stats).toMatchObject({ loads: 1, loadFailures: 0, refused: 0, storeFailures: 0 })
@@ -503,7 +503,7 @@ for (const cache of caches) {
         expect(String(exit)).toContain("Ask Cached.previous first")
         expect(yield* read(Cached.has(key))).toBe(false)
         expect(String(yield* Effect.exit(Cached.notModified))).toContain("outside of a load")
-        // a failure that is stored is no value to keep
+        // A failure that is stored is no value to keep.
         const failed = Cached.ttl(Effect.fail("down"), { key: "k", ttl: "1 hour", when: () => true })
         yield* read(Effect.exit(failed))
         const kept = Cached.ttl(Cached.notModified, { key: "k", ttl: "1 hour" })
@@ -635,7 +635,7 @@ for (const cache of caches) {
         ])
         expect(events.some(({ _tag }) => _tag === "Refused")).toBe(false)
         expect(yield* Cached.stats).toMatchObject({ loads: 2, refreshes: 1, loadFailures: 0 })
-        // the next read that is due refreshes again: nothing holds it off
+        // The next read that is due refreshes again: nothing holds it off.
         yield* after(60_000)
         yield* read(page)
         yield* after(10)

@@ -75,7 +75,7 @@ describe.each(caches)("over $name, in their order, are told:", (cache) => {
       yield* TestClock.adjust(100)
       yield* Fiber.joinAll([...readers, last])
       expect(yield* told).toEqual([
-        // while the store is asked nobody knows yet
+        // While the store is asked nobody knows yet.
         ...isLate ? ["Joined", "Miss", "Miss"] : ["Miss", "Miss", "Joined"],
         "Miss",
         "Joined",
@@ -450,9 +450,9 @@ describe("look-ups are told of as reads are", () => {
         [Cached.getEntry("there"), `there from ${place}`],
         [Cached.expiresIn("gone"), "no gone"],
         [Cached.getMany(["gone", "there"]), "no gone", `there from ${place}`],
-        // it goes past the cache
+        // It goes past the cache.
         [CachePolicy.bypass(Cached.getOption("there"))],
-        // what a write looks for is no look-up
+        // What a write looks for is no look-up.
         [Cached.set("there", 2, { keepTtl: true })]
       ] as ReadonlyArray<readonly [Effect.Effect<unknown, never, Caching.Caching>, ...Array<string>]>
       for (const [lookUp, ...expected] of lookUps) {

@@ -100,7 +100,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
       }
       for (const key of numbered(9, "live")) yield* read(key)
       yield* TestClock.adjust("5 minutes")
-      // it has not expired, and was used longest ago
+      // It has not expired, and was used longest ago.
       yield* read("a")
       expect((yield* Cached.stats).evictions).toBe(1)
       yield* slides

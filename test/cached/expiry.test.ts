@@ -16,7 +16,7 @@ const engine = Effect.map(
   (caching) => cacheOf(caching).perform({ over: (self: Engine): Engine | undefined => self, without: () => undefined })!
 )
 
-/** how many entries are in memory, dead ones too: asked of the engine, because to ask the cache is to use it */
+/** How many entries are in memory, dead ones too: asked of the engine, because to ask the cache is to use it. */
 const inMemory = Effect.map(engine, ({ memory }) => memory.entries.size)
 
 describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
@@ -44,7 +44,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
       yield* read("live", "1 day")
       yield* read("dead", "1 minute")
       yield* TestClock.adjust("10 seconds")
-      // nobody looks any more
+      // Nobody looks any more.
       yield* TestClock.adjust("1 hour")
       expect(yield* inMemory).toBe(2)
       yield* read("live", "1 day")
@@ -183,7 +183,9 @@ it.effect("nothing runs on after the layer was closed", () =>
 describe("very many that expire within one second", { timeout: 120_000 }, () => {
   const count = 12_000
 
-  /** A clock that stands still until it is set, and by which every look at it takes ten milliseconds: no turn has more. */
+  /**
+   * A clock that stands still until it is set, and by which every look at it takes ten milliseconds: no turn has more.
+   */
   const slowClock = () => {
     let now = 1e12
     let looks = 0
@@ -233,13 +235,13 @@ describe("very many that expire within one second", { timeout: 120_000 }, () => 
           const { removals } = (yield* engine).memory
           const use = wake === "stats" ? Cached.stats : Cached.has("0")
           for (let i = 0; i < count; i++) yield* Cached.set(`${i}`, i, { ttl: ttlOf(i) })
-          // only the time of their buckets begins
+          // Only the time of their buckets begins.
           advance(3_590_000)
           yield* Effect.yieldNow
           const [asked, before] = [yield* mostInATurn(() => looked.mock.calls.length), looked.mock.calls.length]
           yield* use
           for (let i = 0; i < 100; i++) yield* Effect.yieldNow
-          // an entry is asked where it is looked at, and twice where it is filed again; and two may sweep
+          // An entry is asked where it is looked at, and twice where it is filed again; and two may sweep.
           expect(yield* asked).toBeLessThan(8 * (enteringDeadlines + many.steps))
           expect(looked.mock.calls.length - before).toBeGreaterThan(count)
           advance(12_000)

@@ -34,7 +34,7 @@ const pushing = () => {
       )
     }))
   })
-  // to who listened last; applied when everything else waits
+  // To who listened last; applied when everything else waits.
   const push = (...changes: ReadonlyArray<Pushed>) =>
     Effect.andThen(
       Effect.sync(() => {
@@ -230,7 +230,7 @@ describe("while it cannot be followed", () => {
   it.effect("who comes after Coherent does not get what another has invalidated before, unheard", () =>
     Effect.gen(function*() {
       const { first, slow, storage, within } = yield* loadingBefore
-      // invalidated: its result is not stored
+      // Invalidated: its result is not stored.
       const { set } = storage.entries
       storage.entries.set = () => storage.entries
       yield* storage.push(coherent)
@@ -271,7 +271,7 @@ describe("while it cannot be followed", () => {
       yield* Effect.forkChild(Fiber.interrupt(first), { startImmediately: true })
       yield* TestClock.adjust("1 minute")
       const answer = second.pollUnsafe()
-      // before it is judged: the cache closes when the load has ended
+      // Before it is judged: the cache closes when the load has ended.
       yield* TestClock.adjust("5 minutes")
       expect(answer).toMatchObject({ value: 2 })
     }))
@@ -285,7 +285,7 @@ describe("while it cannot be followed", () => {
         const { origin, read } = counting()
         yield* storage.push(coherent)
         yield* within(read)
-        // the timer has been running for a while, and counts anew
+        // The timer has been running for a while, and counts anew.
         yield* TestClock.adjust("7 seconds")
         yield* within(read)
         yield* storage.push(how)
@@ -419,7 +419,7 @@ describe("an incident is warned of once", () => {
   it.effect("a stream that ends after it was followed for minutes: once each time", () =>
     Effect.gen(function*() {
       const { ends, warnings } = yield* logsWhile([coherent, "end"], "1 minute", 10)
-      // after the last one nothing begins any more
+      // After the last one nothing begins any more.
       expect([warnings.length, ends.length]).toEqual([5, 4])
     }))
 

@@ -1,4 +1,6 @@
-/** A memory that is full all the time: its bound, whatever its policy and however small it is, and what is told of it. */
+/**
+ * A memory that is full all the time: its bound, whatever its policy and however small it is, and what is told of it.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option } from "effect"
 import { Cached, type CacheEvent, Caching, Eviction } from "effect-cached"
@@ -50,7 +52,7 @@ const told = (inner: Eviction.Eviction) => {
 const small = policies.flatMap((eviction) => [1, 2, 3].map((capacity) => ({ capacity, eviction, name: eviction.name })))
 
 describe.each(caches.filter(({ memory }) => memory))("over $name", { timeout: 120_000 }, (cache) => {
-  // a store changes nothing of it but the time that it takes
+  // A store changes nothing of it but the time that it takes.
   it.effect.each(cache.store ? small.filter(({ eviction }) => eviction === adaptive) : small)(
     "with room for $capacity under $name: never over the bound, and each removal is told once, with its cause",
     ({ capacity, eviction }) =>
@@ -64,7 +66,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", { timeout: 12
           invalidated: 0,
           unverified: 0
         }
-        // each value is stored once
+        // Each value is stored once.
         const left = new Set<unknown>()
         onRemoval(({ cause, exit }) => {
           gone[cause]++
@@ -180,7 +182,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", { timeout: 12
       yield* TestClock.adjust("10 seconds")
       yield* Fiber.joinAll(readers)
       for (let i = 0; i < 10; i++) yield* Cached.set(`new ${i}`, i)
-      // it was used, and what went could be loaded again
+      // It was used, and what went could be loaded again.
       expect(most).toBeGreaterThan(10)
       expect(Math.max(...loads.values())).toBeGreaterThan(cache.store ? 0 : 1)
       expect((yield* Cached.stats).size).toBe(5)

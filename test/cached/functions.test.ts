@@ -94,7 +94,7 @@ describe.each(caches)("over $name", (cache) => {
           start(report.refresh({ city: "Berlin" }))
         ])
         yield* settle
-        // while it runs the old value is served
+        // While it runs the old value is served.
         expect(yield* report({ city: "Berlin" })).toBe("1")
         yield* TestClock.adjust("1 second")
         expect(yield* Effect.forEach(both, Fiber.join)).toEqual(["2", "2"])

@@ -10,7 +10,7 @@ import { counting, fakeStore, over, start, within } from "../support/caches.ts"
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
   Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store))
 
-/** the messages logged while the effect runs */
+/** The messages logged while the effect runs. */
 const logged = <A, E, R>(self: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
     const messages: Array<string> = []
@@ -64,7 +64,7 @@ it.effect("a value that the store does not take removes no newer one", () =>
     const store: Store.Store = {
       ...memory,
       set: (id, entry, condition) => {
-        // told when the newer one is stored
+        // Told when the newer one is stored.
         const answer = isFull
           ? Effect.delay(Effect.fail(full), "100 millis")
           : Effect.delay(memory.set(id, entry, condition), "10 millis")
@@ -80,7 +80,7 @@ it.effect("a value that the store does not take removes no newer one", () =>
       yield* Fiber.joinAll([refused, taken])
       expect(memory.getUnsafe!("k", []).entry).toBeDefined()
       expect(yield* Cached.getOption("k")).toMatchObject({ value: "second" })
-      // without a newer one the older goes at once
+      // Without a newer one the older goes at once.
       isFull = true
       const last = yield* start(Cached.set("k", "third", { ttl: "1 hour" }))
       yield* TestClock.adjust("100 millis")
@@ -109,7 +109,7 @@ describe("the circuit", () => {
           expect(yield* Fiber.join(reading)).toBe(i)
         }
       }).pipe(Effect.provide(cacheOver(store)))
-      // at first, and the probes
+      // At first, and the probes.
       expect(asked).toBeGreaterThan(2)
       expect(asked).toBeLessThan(7)
     }))
@@ -337,7 +337,7 @@ it.effect("a store of several servers of which one is down is one incident, unti
       )
     }
     expect(yield* incidents(() => !isDown)).toEqual([false, true])
-    // a store that does not say so begins and ends one each time, of which the first one is logged
+    // A store that does not say so begins and ends one each time, of which the first one is logged.
     expect(yield* incidents()).toEqual([false, true])
     expect(
       yield* incidents(() => {

@@ -10,7 +10,7 @@ class Outer extends CacheKey.Class<Outer>()("Outer", { payload: { n: Schema.Int 
 
 type Key = string | Inner | Outer
 
-/** how much longer the entry is served, in minutes; `undefined` where there is none */
+/** How much longer the entry is served, in minutes; `undefined` where there is none. */
 const left = (key: Key) =>
   Effect.map(Cached.expiresIn(key), (found) => Option.getOrUndefined(Option.map(found, Duration.toMinutes)))
 
@@ -49,7 +49,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         yield* settle
         expect(reading.pollUnsafe()).toBeDefined()
         expect(yield* left("outer")).toBe(60)
-        // joined: the load began before, and brings a new value
+        // Joined: the load began before, and brings a new value.
         const slow = Effect.delay(Effect.succeed(1), "5 minutes").pipe(Cached.ttl({ key: "slow", ...hour }))
         yield* start(slow)
         yield* settle
@@ -131,7 +131,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         yield* outer
         yield* settle
         expect((yield* Cached.stats).loads).toBe(loads + 1)
-        // the refresh has read the same old value
+        // The refresh has read the same old value.
         expect(yield* left("outer")).toBe(10)
       }).pipe(withAge))
 

@@ -421,7 +421,7 @@ describe("across engines on one folder", () => {
       yield* TestClock.adjust("1 minute")
       expect(yield* Cached.has("k").pipe(Effect.provide(other))).toBe(false)
       yield* Cached.set("k", 1, { ttl: "1 hour" }).pipe(Effect.provide(one))
-      // not in its memory
+      // Not in its memory.
       expect(yield* Cached.touch("k", "3 hours").pipe(Effect.provide(other))).toBe(true)
       yield* TestClock.adjust("2 hours")
       expect(yield* Cached.has("k").pipe(Effect.provide(one))).toBe(true)

@@ -41,7 +41,7 @@ const byClass = [
 
 const left = Effect.filter(all, (key) => Cached.has(key))
 
-/** fills the cache in three ways */
+/** Fills the cache in three ways. */
 const fill = Effect.gen(function*() {
   yield* Cached.set(berlin, 1)
   yield* Cached.ttl(Effect.succeed(1), { key: berlinLong, ttl: "1 hour", tags: [] })

@@ -41,7 +41,7 @@ for (const cache of caches) {
       probabilistic: [["2 minutes", 2, 2], ["1 hour", 60, 60]],
       failover: [["2 minutes", 2, 2], ["1 hour", 60, 60]],
       untilInvalidated: [["2 minutes", 2, 2], ["1 hour", 60, 60]],
-      // a sliding entry keeps in `softExpiresAt` what reads cannot move it past
+      // A sliding entry keeps in `softExpiresAt` what reads cannot move it past.
       sliding: [["2 minutes", 2, 2], ["7 minutes", 5, 7], ["1 hour", 5, 60]],
       "sliding for ever": [["2 minutes", 2, 2], ["7 minutes", 5, 7]]
     }
@@ -222,11 +222,11 @@ for (const cache of caches) {
           const { before, late, loads, page } = yield* during("another", known)
           expect(before).toEqual(Exit.succeed("value 1"))
           expect(late).toEqual(Exit.succeed("value 1"))
-          // what may have been missed keeps it out of the store, not out of memory
+          // What may have been missed keeps it out of the store, not out of memory.
           const isKept = cache.memory || known
           expect(yield* page).toBe(isKept ? "value 1" : "value 2")
           expect(loads()).toBe(isKept ? 1 : 2)
-          // and then the tag is known
+          // And then the tag is known.
           expect(yield* page).toBe(isKept ? "value 1" : "value 2")
         }))
     )
@@ -419,7 +419,7 @@ describe("on one folder", () => {
       expect(yield* inA(page)).toBe("old")
       expect(told.length).toBe(2)
       expect(yield* inA(entryOf(key))).toMatchObject({ etag: "e", createdAt: at, expiresAt: at + 3_600_000 })
-      // only in the store, for one who reads nothing of it
+      // Only in the store, for one who reads nothing of it.
       expect(yield* inB(CachePolicy.refresh(page))).toBe("old")
       expect(told.length).toBe(3)
       yield* inB(Cached.invalidateTag("late"))

@@ -246,7 +246,7 @@ describe("memoryTtl", () => {
     { name: "an asynchronous store", make: () => fakeStore().store }
   ]
 
-  /** two caches over one store, which do not hear of each other */
+  /** Two caches over one store, which do not hear of each other. */
   const two = (make: () => ReturnType<typeof fakeStore>["store"]) => {
     const store = make()
     let gets = 0
@@ -349,7 +349,7 @@ describe("memoryTtl", () => {
         yield* TestClock.adjust("1 minute")
         up = false
         for (let i = 0; i < 3; i++) {
-          // the second comes after memory's time, each load ends after it
+          // The second comes after memory's time, each load ends after it.
           const reading = yield* start(a(get))
           yield* TestClock.adjust(5000)
           expect(yield* Fiber.join(reading)).toBe("good")

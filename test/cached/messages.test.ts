@@ -32,7 +32,7 @@ class Items extends CacheKey.Class<Items>()("Items", {
   indexes: ["page"]
 }) {}
 
-// mistakes do not compile
+// Mistakes do not compile.
 const any = (value: unknown): any => value
 const one = Effect.succeed("1")
 const ada = new User({ id: 1 })
@@ -40,7 +40,7 @@ const idOfAda = CacheKey.id(ada)
 const hour = Strategy.ttl({ ttl: "1 hour" })
 const advice = `Write it like "10m", "10 minutes", 500 (milliseconds) or Duration.hours(1)`
 
-// what each knows, which is written elsewhere
+// What each knows, which is written elsewhere.
 const namesOfStrategy = Array.from(Kinds.ttl.options).join(", ")
 const namesOfRead = Object.keys(readOptions).join(", ")
 const namesOfTtl = `key, ${namesOfStrategy}, ${namesOfRead}`
@@ -195,7 +195,7 @@ describe("a combinator names itself and its key, and the stack is the user's", (
     }))
 
   it("no options", () => {
-    // a combinator of its own: one that was called a thousand times no longer looks
+    // A combinator of its own: one that was called a thousand times no longer looks.
     const untilInvalidated: any = combinator(Kinds.untilInvalidated)
     const message = `Cached.untilInvalidated got no options: pass { key: "answer" }`
     expect(thrown(() => untilInvalidated())).toBe(message)

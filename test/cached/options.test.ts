@@ -454,7 +454,7 @@ describe.each(caches)("over $name", (cache) => {
         const stale = yield* start(get)
         yield* TestClock.adjust(100)
         expect(yield* Fiber.join(stale)).toBe(0)
-        // the load goes on past the timeout of the caller who is gone
+        // The load goes on past the timeout of the caller who is gone.
         yield* TestClock.adjust(900)
         expect(counts.ended).toBe(1)
         expect(yield* Cached.getOption("k")).toEqual(Option.some(2))

@@ -33,7 +33,7 @@ const lifetimes = {
 
 const conditions = { "by default": undefined, always: () => true, never: () => false }
 
-/** while the load runs */
+/** While the load runs. */
 const meanwhiles = {
   nothing: Effect.void,
   "its invalidation": Cached.invalidate(key),
@@ -53,7 +53,7 @@ interface Case {
 
 type Kept = "nothing" | "the set value" | "the value" | "the stale value" | "the failure" | "the stale failure"
 
-/** the whole rule */
+/** The whole rule. */
 const keptOf = ({ condition, lifetime, meanwhile, outcome }: Case): Kept => {
   if (meanwhile === "a set") return "the set value"
   if (meanwhile.startsWith("its") && meanwhile !== "its tag is made stale") return "nothing"

@@ -197,10 +197,10 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
         yield* settle
         yield* Fiber.interrupt(handed[0]!)
         expect(counts.interrupted).toBe(1)
-        // again at once
+        // Again at once.
         yield* Effect.provideService(get, CachePolicy.WaitUntil, () => {})
         expect(counts.started).toBe(2)
-        // not while it may run: `refresh.timeout`
+        // Not while it may run: `refresh.timeout`.
         yield* provide(get)
         expect(handed.length).toBe(1)
         yield* TestClock.adjust("1 minute")
@@ -329,7 +329,7 @@ describe("private flights", () => {
         const [own, after] = yield* Fiber.join(fiber)
         expect(after).toBeGreaterThanOrEqual(own)
       }
-      // each read after a refresh was a hit
+      // Each read after a refresh was a hit.
       expect(runs).toBe(21)
       expect(yield* get).toBe(21)
     }).pipe(Effect.provide(CacheLayer.memory({ flights: "private" }))))
@@ -377,7 +377,7 @@ describe("private flights", () => {
       const before = sizesOf(engine)
       for (let i = 0; i < 1000; i++) yield* leave
       expect(Object.fromEntries(sizesOf(engine))).toEqual(Object.fromEntries(before))
-      // and whoever comes later is served
+      // And whoever comes later is served.
       const other = Effect.provideService(Cached.ttl(Effect.succeed(1), ttl), Caching.Caching, cache)
       expect(yield* other).toBe(1)
     }))
@@ -408,7 +408,7 @@ describe("private flights", () => {
       const reader = yield* start(Effect.provide(Cached.ttl(load, ttl), context))
       yield* Scope.close(scope, Exit.void)
       yield* TestClock.adjust("1 second")
-      // its own load, which the close does not concern
+      // Its own load, which the close does not concern.
       expect(ended(reader)).toEqual(Exit.succeed(1))
       const late = yield* Effect.exit(Effect.provide(Cached.ttl(load, ttl), context))
       expect(String(late)).toContain("CacheClosed")

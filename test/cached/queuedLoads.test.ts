@@ -10,7 +10,7 @@ const tags = ["t"]
 describe.each(caches)("a tag that is invalidated while a load waits, over $name", (cache) => {
   const provided = Effect.provide(cache.layer({ refresh: { concurrency: 1 } }))
 
-  /** a load that waits for a gate where it is told to, and counts itself */
+  /** A load that waits for a gate where it is told to, and counts itself. */
   const gated = () => {
     const self = { loads: 0, gate: Effect.void as Effect.Effect<unknown> }
     const load = Effect.suspend(() => {

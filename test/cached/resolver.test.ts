@@ -171,7 +171,7 @@ describe("Cached.resolver", () => {
       yield* Scope.close(scope, Exit.void)
       const closed = yield* Effect.exit(Effect.request(key(2), users))
       expect(Exit.isFailure(closed) && Cause.squash(closed.cause)).toBeInstanceOf(CacheError.CacheClosed)
-      // what is there is answered still
+      // What is there is answered still.
       expect(yield* Effect.request(key(1), users)).toBe("1#1")
     }))
 

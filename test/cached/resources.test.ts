@@ -31,7 +31,7 @@ class Connection {
 
 class Socket extends Connection {}
 
-/** acquired in the scope of the load */
+/** Acquired in the scope of the load. */
 const connect = Effect.acquireRelease(
   Effect.sync(() => new Connection()),
   (connection) => Effect.sync(() => connection.close())
@@ -176,7 +176,7 @@ describe("a value that could be a resource", () => {
   ])("%s", ([, value]) =>
     Effect.gen(function*() {
       expect(yield* warningsOf(acquire(value))).toBe(1)
-      // nothing is released when the load ends
+      // Nothing is released when the load ends.
       expect(yield* warningsOf(Effect.succeed(value))).toBe(0)
     }))
 

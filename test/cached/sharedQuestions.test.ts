@@ -7,7 +7,9 @@ import { TestClock } from "effect/testing"
 
 type Callback = NonNullable<Store.Store["getCallback"]>
 
-/** A store that answers reads with a callback, after ten milliseconds; it counts how often it is asked, and by flights. */
+/**
+ * A store that answers reads with a callback, after ten milliseconds; it counts how often it is asked, and by flights.
+ */
 const asked = (change: (callback: Callback, times: number) => Callback = (callback) => callback) => {
   const counts = { reads: 0, flights: 0 }
   const make = Effect.contextWith((context: Context.Context<never>) => {

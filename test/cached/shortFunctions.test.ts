@@ -1,4 +1,6 @@
-/** `Cached.fn` in one statement: by a name with its schemas, and over string keys; and recursive functions that fail. */
+/**
+ * `Cached.fn` in one statement: by a name with its schemas, and over string keys; and recursive functions that fail.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Layer, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"

@@ -13,7 +13,7 @@ const stores = [
   { name: "an asynchronous store", make: () => fakeStore().store }
 ]
 
-/** a release that stored, and a later one on the same store */
+/** A release that stored, and a later one on the same store. */
 const releases = (store: Store.Store, options?: CacheLayer.LayerOptions) => {
   const layer = Layer.succeed(Store.Store, store)
   return Effect.map(
@@ -256,7 +256,7 @@ describe.each(caches)("in one process, over $name", (cache) => {
       Cached.sliding({ key: "k", ttl: "1 hour", idle: "10 minutes" })
     ]
   ] as const
-  // a store does not know when the last read was, and may have the later end still
+  // A store does not know when the last read was, and may have the later end still.
   it.effect.each(beside.filter(([name]) => !cache.store || !name.startsWith("idle")))(
     "also where ttl is the same: a shorter %s",
     ([, long, short]) =>
@@ -306,7 +306,7 @@ describe.each(caches)("in one process, over $name", (cache) => {
 })
 
 describe.each(caches)("what has inherited its end, over $name", (cache) => {
-  // a storage of three functions keeps no markers of ids
+  // A storage of three functions keeps no markers of ids.
   const kinds = cache.name.startsWith("an asynchronous")
     ? ["life"] as const
     : ["life", "changes"] as const

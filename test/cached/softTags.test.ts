@@ -24,7 +24,7 @@ const refreshAhead = Cached.refreshAhead({ ...options, refreshAfter: "30 minutes
 const failover = Cached.failover(options)
 const down = Effect.fail("down")
 
-/** strategies that serve nothing stale */
+/** Strategies that serve nothing stale. */
 const strict = [
   ["ttl", Strategy.ttl<any, any, any>({ ttl: "1 hour" })],
   ["sliding", Strategy.sliding<any, any, any>({ idle: "1 hour" })],
@@ -98,7 +98,7 @@ describe.each(caches)("soft tags over $name", (cache) => {
       Effect.gen(function*() {
         const get = <E>(load: Effect.Effect<number, E>) =>
           load.pipe(Cached.withStrategy({ key: "k", tags: ["t"], strategy }))
-        // it costs something, for the dice
+        // It costs something, for the dice.
         const first = yield* start(get(Effect.delay(Effect.succeed(1), "1 second")))
         yield* TestClock.adjust("1 second")
         expect(yield* Fiber.join(first)).toBe(1)
@@ -269,7 +269,7 @@ it.effect("invalidateTag over a list: an index is no option", () =>
 describe("soft tags while the store fails", () => {
   const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
 
-  /** a store whose tags cannot be invalidated as long as it is down */
+  /** A store whose tags cannot be invalidated as long as it is down. */
   const failing = () => {
     const fake = fakeStore()
     const broken = { down: false, modes: [] as Array<string | undefined> }

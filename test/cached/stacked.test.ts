@@ -166,7 +166,7 @@ describe.each(caches)("stacked, over $name", (cache) => {
         yield* read(good("after"))
         expect(yield* Cached.has("around")).toBe(false)
         for (const key of ["beside", "inside", "after"]) expect(yield* Cached.has(key)).toBe(true)
-        // what was taken outside of any load marks none
+        // What was taken outside of any load marks none.
         yield* read(effect)
         yield* read(good("outside"))
         expect(yield* Cached.has("outside")).toBe(true)
@@ -251,7 +251,7 @@ describe("stacked, from a store", () => {
   ]
 
   describe.each(stores)("$name", ({ make }) => {
-    // as after a restart: memory is empty, the store has what is due
+    // As after a restart: memory is empty, the store has what is due.
     const restarted = Effect.gen(function*() {
       const layer = Layer.fresh(make())
       const context = yield* Layer.build(layer)

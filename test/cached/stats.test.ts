@@ -70,7 +70,7 @@ describe.each(caches)("stats over $name", (cache) => {
       const names = Object.keys(total)
       expect(Object.keys(classes).toSorted()).toEqual(["Order", "User"])
       const ofClasses = Object.values(classes).map((part) => counters(part, names))
-      // two reads of the string, and what concerns no key
+      // Two reads of the string, and what concerns no key.
       const rest = names.map((name) =>
         ({ misses: 1, loads: 1, [cache.memory ? "hits" : "storeHits"]: 1, invalidations: 1 })[name] ?? 0
       )

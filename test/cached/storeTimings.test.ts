@@ -38,7 +38,7 @@ describe("AI-21 · storeTimings", () => {
       yield* Effect.gen(function*() {
         fake.behave = () => ({ before: Effect.fail(down) })
         yield* Cached.getOption("k")
-        // past `storeTimeout`
+        // Past `storeTimeout`.
         fake.behave = () => ({ before: Effect.never })
         const reading = yield* start(Cached.getOption("k"))
         yield* settle
@@ -67,8 +67,8 @@ describe("AI-21 · storeTimings", () => {
     }))
 })
 
-// what `all_keys_lower` is for: below the memory tier it would be too late, because memory has two entries for one of the
-// store's, and an invalidation of one would leave the other
+// What `all_keys_lower` is for: below the memory tier it would be too late, because memory has two entries for one of
+// the store's, and an invalidation of one would leave the other.
 it.effect("CA-21 · keys in lower case: a field's transformation gives one key, one entry, one invalidation", () =>
   Effect.gen(function*() {
     const Lower = Schema.String.pipe(

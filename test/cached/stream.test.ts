@@ -670,7 +670,7 @@ describe("Cached.stream over a store", () => {
         expect(Exit.isSuccess(yield* exit)).toBe(true)
         expect(got).toEqual(elements)
         expect(most).toBe(3)
-        // who takes one element, and is slow, has not read on
+        // Who takes one element, and is slow, has not read on.
         fake.calls.length = 0
         const slow = yield* start(Stream.runForEach(rows, () => Effect.never))
         yield* TestClock.adjust("1 minute")
@@ -895,7 +895,7 @@ describe("Cached.stream over a store", () => {
           answer(":3:rows", () => new Uint8Array())
           expect(yield* Stream.runCollect(rows)).toEqual(numbers)
           expect(source.runs).toBe(2)
-          // its first element alone
+          // Its first element alone.
           answer(
             ":3:rows",
             (payload) => payload.slice(0, 4 + new DataView(payload.buffer, payload.byteOffset).getUint32(0))
@@ -1096,7 +1096,7 @@ describe("Cached.stream in memory", () => {
       yield* settle
       expect(gone).toEqual(["evicted rows"])
       expect((yield* Cached.stats).size).toBe(1)
-      // there is no room for it at all
+      // There is no room for it at all.
       const larger = counted(() => Array.from({ length: 20 }, (_, i) => `${i} ${text}`))
       expect((yield* Stream.runCollect(larger.stream.pipe(Cached.stream({ key: "larger", ttl: "1 hour" })))).length)
         .toBe(20)
@@ -1111,7 +1111,7 @@ describe("Cached.stream in memory", () => {
             added: (node) => void nodes.add(node),
             read: () => {},
             removed: (node) => void nodes.delete(node),
-            // of a stream its first page, and not its manifest
+            // Of a stream its first page, and not its manifest.
             victim: () => Array.from(nodes)[1]
           }
         }

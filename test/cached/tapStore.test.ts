@@ -242,7 +242,7 @@ describe("clear empties one part alone", () => {
   it.effect("and a commit that passes while it is cleared is not seen", () =>
     Effect.gen(function*() {
       const inner = MemoryStore.make()
-      // the clear comes after the question whether the load may be stored still
+      // The clear comes after the question whether the load may be stored still.
       const racing: Store.Store = {
         ...inner,
         commit: (...call) => Effect.andThen(part(inner, "a").clear, inner.commit(...call))
@@ -524,7 +524,7 @@ describe("a rule that keeps payloads out is no failure", () => {
                 yield* Transaction.run(Effect.andThen(Cached.set("set", "of a transaction"), Cached.set("other", 1)))
                 expect(yield* Cached.getOption("set")).toEqual(Option.some("of a transaction"))
               }
-              // only the store knows whether a condition holds
+              // Only the store knows whether a condition holds.
               const conditional = yield* Effect.flip(Cached.set("new", 1, { ifAbsent: true }))
               expect(conditional.reason).toBe("TooLarge")
             })

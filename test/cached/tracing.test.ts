@@ -152,7 +152,7 @@ describe("the span of a load", () => {
       expect(yield* Fiber.join(joined)).toBe("2")
       yield* Fiber.join(many)
       expect(spans.length).toBe(1)
-      // its call runs in the span of the first
+      // Its call runs in the span of the first.
       expect(spans[0]!.attributes.get("cache.key")).toBe(CacheKey.id(new User({ id: 1 })))
       expect(linksOf(spans[0])).toEqual(["many", "effect-cached.load"])
       const ofSecond = spans[0]!.links[1]!.span as Tracer.Span

@@ -31,14 +31,16 @@ const withShortGroups = <A, E, R>(self: Effect.Effect<A, E, R>) =>
 
 type Answers = Map<User, Exit.Exit<string, string>>
 
-/** A lookup that answers what it is asked for and these ids too, with the number of its call, after the gate is open. */
+/**
+ * A lookup that answers what it is asked for and these ids too, with the number of its call, after the gate is open.
+ */
 const answering = (unasked: ReadonlyArray<number>, gate: Effect.Effect<unknown> = Effect.void) => {
   const calls: Array<ReadonlyArray<number>> = []
   const lookup = (keys: ReadonlyArray<User>) =>
     Effect.suspend(() => {
       const n = calls.push(keys.map(({ id }) => id))
       const answers: Answers = new Map()
-      // new instances, and in another order
+      // New instances, and in another order.
       for (const id of [...unasked, ...keys.map(({ id }) => id).toReversed()]) {
         answers.set(key(id), Exit.succeed(`${id}#${n}`))
       }
@@ -76,7 +78,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(values(yield* users(ids(1)))).toEqual(["1#1"])
       expect(values(yield* users(ids(3, 2)))).toEqual(cache.memory ? ["3#1", "2#1"] : ["3#2", "2#2"])
       expect(calls).toEqual(cache.memory ? [[1]] : [[1], [3, 2]])
-      // one load, of the key that was asked for
+      // One load, of the key that was asked for.
       if (cache.memory) expect((yield* Cached.stats).loads).toBe(1)
     }).pipe(provided))
 })
@@ -126,7 +128,7 @@ describe("an answer that nobody asked for", () => {
         expect(yield* meanwhile(invalidation)).toBe(undefined)
       }
       yield* Cached.clear
-      // of another key
+      // Of another key.
       expect(yield* meanwhile(Cached.invalidate(key(3)))).toBe("2#1")
     }).pipe(inMemory))
 
@@ -140,7 +142,7 @@ describe("an answer that nobody asked for", () => {
       yield* Cached.set(key(2), "before")
       expect(yield* meanwhile(Effect.void)).toBe("before")
       yield* Cached.clear
-      // newer, though it has expired since
+      // Newer, though it has expired since.
       const short = Cached.fn(User, {
         lookup: () => Effect.succeed("newer"),
         strategy: Strategy.ttl({ ttl: "1 minute" })
@@ -258,7 +260,7 @@ describe("an answer that nobody asked for", () => {
         const set = Effect.provide(Cached.set(key(2), "theirs"), other)
         expect(yield* meanwhile(Effect.andThen(set, TestClock.adjust("100 millis")))).toBe("theirs")
         yield* Cached.clear
-        // not yet seen when the call ends: within 100 ms it is
+        // Not yet seen when the call ends: within 100 ms it is.
         yield* meanwhile(set)
         yield* TestClock.adjust("100 millis")
         expect(yield* Cached.getOption(key(2))).toEqual(Option.some("theirs"))
@@ -270,7 +272,7 @@ describe("in turns", () => {
   it.effect("is as old as the call, whichever turn keeps it", () =>
     withShortGroups(Effect.gen(function*() {
       const fake = fakeStore()
-      // the second of the group is answered when the first has been written
+      // The second of the group is answered when the first has been written.
       fake.behave = (operation) => operation === "set" ? { before: Effect.sleep("40 seconds") } : {}
       const { users } = answering([9])
       yield* Effect.gen(function*() {

@@ -61,7 +61,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(Option.getOrThrow(yield* Cached.getEntry("k")).writeId).toBe(Option.getOrThrow(before).writeId)
       expect(yield* Cached.update("k", () => Option.none())).toEqual(Option.none())
       expect(yield* Cached.has("k")).toBe(false)
-      // only what is there is changed
+      // Only what is there is changed.
       expect(yield* Cached.update("k", Option.map((n) => n))).toEqual(Option.none())
       expect(yield* Cached.update("k", add(5))).toEqual(Option.some(5))
     }).pipe(provided))
@@ -85,7 +85,7 @@ describe.each(caches)("over $name", (cache) => {
         Option.some(new Set(Option.isNone(items) ? [7] : []))
       )
       expect(yield* begin(basket)).toEqual(Option.some(new Set([7])))
-      // not the end of the failure
+      // Not the end of the failure.
       expect(yield* Cached.expiresIn(basket)).toEqual(Option.some(Duration.infinity))
     }).pipe(provided))
 
@@ -219,7 +219,7 @@ describe.each(caches)("over $name", (cache) => {
         Cached.ttl({ key: "load", ttl: "1 hour" })
       )
       const gate = yield* Deferred.make<void>()
-      // not a part of the update: nothing says that it would wait for itself
+      // Not a part of the update: nothing says that it would wait for itself.
       const other = yield* start(Effect.andThen(Deferred.await(gate), load))
       const updating = yield* start(
         Cached.update("n", (found) =>

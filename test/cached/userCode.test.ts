@@ -198,7 +198,7 @@ describe.each(caches)("over $name", (cache) => {
 
   describe("a retryAfter of a strategy", () => {
     const failing = { ...Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" }) }
-    // each access by itself: whoever reads it first, nobody may hang
+    // Each access by itself: whoever reads it first, nobody may hang.
     it.effect.each([1, 2, 3, 4])(
       "that throws when it is read for the %sth time ends in its caller",
       (nth) =>
@@ -357,7 +357,7 @@ describe.each(caches)("over $name", (cache) => {
             const read = load.pipe(Cached.withStrategy({ key: "k", strategy }))
             yield* read
             const before = yield* Cached.expiresIn("k")
-            // together, so that they wait for one answer of the store
+            // Together, so that they wait for one answer of the store.
             const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
             yield* settle
             expect(readers.map(ended)).toEqual([1, 1, 1].map(Exit.succeed))
@@ -468,7 +468,7 @@ describe.each(caches)("over $name", (cache) => {
                 Effect.delay(Effect.succeed(n), 1000).pipe(Cached.ttl({ key: `${n}`, ttl: "1 hour" }))
               for (let round = 0; round < 3; round++) {
                 for (let n = 0; n < 8; n++) {
-                  // two who wait for one load: its landing may throw
+                  // Two who wait for one load: its landing may throw.
                   const readers = [yield* start(read(n)), yield* start(read(n))]
                   yield* settle
                   yield* TestClock.adjust("1 second")
@@ -606,7 +606,7 @@ describe.each(caches)("over $name", (cache) => {
         const services = yield* Effect.context<Caching.Caching>()
         const caching = listenersOf(yield* Caching.Caching)
         const gate = yield* Deferred.make<string>()
-        // in the step in which the reader joins
+        // In the step in which the reader joins.
         caching.listen(({ _tag }) => {
           if (_tag === "Joined") Effect.runForkWith(services)(Deferred.succeed(gate, "loaded"))
         })
@@ -684,7 +684,7 @@ describe.each(caches)("over $name", (cache) => {
           let depth = 0
           let told = 0
           const tell = () => {
-            // what it does is told too: that would go on for ever
+            // What it does is told too: that would go on for ever.
             if (depth > 0 || ++told > 200) return
             depth++
             Effect.runForkWith(services)(doing)
@@ -712,7 +712,7 @@ describe.each(caches)("over $name", (cache) => {
             yield* TestClock.adjust("1 minute")
             if (round === 3) yield* Cached.invalidate("k")
           }
-          // the listeners are still there: none of them was taken for one that throws
+          // The listeners are still there: none of them was taken for one that throws.
           expect((yield* Cached.stats).callbackFailures).toBe(0)
         }).pipe(Effect.provide(cache.layer({ capacity: 2 })))
     )

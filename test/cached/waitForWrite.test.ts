@@ -159,7 +159,7 @@ for (const memory of [true, false]) {
             const second = ended(after)
             expect([first, second]).toMatchObject([{ _tag: "Success" }, { _tag: "Success" }])
             expect(second).not.toEqual(first)
-            // while the store has not acknowledged the invalidation, results are not stored there
+            // While the store has not acknowledged the invalidation, results are not stored there.
             const last = yield* reader()
             yield* TestClock.adjust("5 seconds")
             expect(ended(last)).not.toEqual(first)

@@ -35,7 +35,7 @@ describe.each(caches.filter(({ memory }) => memory))("weights over $name", (cach
       yield* read("small", "1")
       expect(yield* read("large", "x".repeat(11))).toHaveLength(11)
       expect(yield* Cached.stats).toMatchObject({ size: 1, weight: 1, evictions: 0 })
-      // the value that it would have replaced is an old one
+      // The value that it would have replaced is an old one.
       yield* Cached.set("small", "x".repeat(11))
       expect(yield* Cached.stats).toMatchObject({ size: 0, weight: 0 })
     }).pipe(Effect.provide(cache.layer({ maxWeight: 10, weigher: byLength }))))
@@ -227,7 +227,7 @@ describe("another bound while memory is in use", () => {
       yield* Effect.all([
         Cached.resize(5),
         Effect.gen(function*() {
-          // they leave in many turns
+          // They leave in many turns.
           expect((yield* Cached.stats).size).toBeGreaterThan(10_000)
           for (let i = 0; i < 50; i++) {
             const before = yield* Cached.stats

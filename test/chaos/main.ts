@@ -1,11 +1,10 @@
 /**
  * Attacks a store with real processes, and says what its users see of it.
  *
- *     npm run chaos -- --store disk                  all attacks, some seconds each; writes its table into docs/failure.md
- *     npm run chaos -- --store redis                 the same on Redis servers and clusters of its own
- *     npm run chaos -- --store disk --seconds 60     longer
- *     npm run chaos -- --store disk --only "stops"   those with this in their names; writes nothing
- *     npm run chaos -- --store disk --seed 7         other dice
+ *     npm run chaos -- --store disk                  all attacks, some seconds each; writes its table into
+ *     docs/failure.md npm run chaos -- --store redis                 the same on Redis servers and clusters of its own
+ *     npm run chaos -- --store disk --seconds 60     longer npm run chaos -- --store disk --only "stops"   those with
+ *     this in their names; writes nothing npm run chaos -- --store disk --seed 7         other dice
  */
 import { availableParallelism, loadavg } from "node:os"
 import { parseArgs } from "node:util"
@@ -46,7 +45,7 @@ for (const attack of target.attacks.filter(({ name }) => name.includes(args.only
 }
 
 console.log(table(target.columns, outcomes))
-// what a machine cannot do, or a store does wrong, is not documented
+// What a machine cannot do, or a store does wrong, is not documented.
 if (args.only === undefined && process.exitCode !== 1) {
   writeInto(new URL("../../docs/failure.md", import.meta.url), target.name, {
     columns: target.columns,

@@ -15,27 +15,27 @@ export interface Outcome {
   readonly attack: string
   readonly reads: number
   readonly loads: number
-  /** loads that began while another process loaded the same key, which nobody had changed meanwhile */
+  /** Loads that began while another process loaded the same key, which nobody had changed meanwhile. */
   readonly doubled: number
-  /** the oldest value that was served after an acknowledged invalidation elsewhere, in milliseconds */
+  /** The oldest value that was served after an acknowledged invalidation elsewhere, in milliseconds. */
   readonly staleMillis: number
-  /** reads that gave what was invalidated while their process was stopped, and how many stops there were */
+  /** Reads that gave what was invalidated while their process was stopped, and how many stops there were. */
   readonly staleAfterStop: number
   readonly stops: number
   readonly kills: number
-  /** the longest that a caller has waited, less the time in which its process could not run */
+  /** The longest that a caller has waited, less the time in which its process could not run. */
   readonly slowestMillis: number
-  /** the longest that a process has not followed what others change */
+  /** The longest that a process has not followed what others change. */
   readonly untrackedMillis: number
-  /** the longest turn of an event loop, and the most that one has worked itself */
+  /** The longest turn of an event loop, and the most that one has worked itself. */
   readonly turnMillis: number
   readonly turnCpuMillis: number
-  /** reads that gave no value */
+  /** Reads that gave no value. */
   readonly failed: number
-  /** strict invalidations that were not acknowledged */
+  /** Strict invalidations that were not acknowledged. */
   readonly refused: number
   readonly bytes: number
-  /** what must not be */
+  /** What must not be. */
   readonly faults: ReadonlyArray<string>
 }
 
@@ -95,7 +95,7 @@ interface Parts {
   readonly seed: number
 }
 
-/** how long a process may take to end by itself, on a busy machine too */
+/** How long a process may take to end by itself, on a busy machine too. */
 const endMillis = 30_000
 
 const makeCrowd = ({ arena, attack, file, note, seed, target }: Parts) => {
@@ -264,5 +264,5 @@ const doubled = (lines: ReadonlyArray<Line>): number => {
   ).length
 }
 
-/** who has not heard of a change yet may begin, and is told then that it no longer leads */
+/** Who has not heard of a change yet may begin, and is told then that it no longer leads. */
 const changedMillis = 100

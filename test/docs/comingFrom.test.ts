@@ -1,4 +1,7 @@
-/** What `docs/coming-from.md` and the pages of `docs/coming-from/` say of features that are easily claimed: each is run here. */
+/**
+ * What `docs/coming-from.md` and the pages of `docs/coming-from/` say of features that are easily claimed: each is run
+ * here.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
 import {
@@ -149,7 +152,7 @@ describe("cashews", () => {
       )))
       yield* settle
       const tries = Effect.scoped(Effect.as(lock.acquire("report", { lease: "50 millis", wait: 0 }), "mine"))
-      // work that takes longer than its lease keeps the lock
+      // Work that takes longer than its lease keeps the lock.
       yield* TestClock.adjust("1 second")
       const refused = yield* Effect.flip(tries)
       expect([refused._tag, refused.reason, yield* lock.isLocked("report")]).toEqual(["LockError", "Timeout", true])
@@ -222,7 +225,7 @@ describe("cashews", () => {
       yield* soft()
       yield* TestClock.adjust("20 minutes")
       outcome = Effect.fail(new Down())
-      // a pause between tries; without it each call tries
+      // A pause between tries; without it each call tries.
       expect([yield* soft(), yield* soft(), loads]).toEqual(["old", "old", 2])
       yield* TestClock.adjust("5 seconds")
       expect([yield* soft(0), yield* soft(0), loads]).toEqual(["old", "old", 4])
@@ -234,7 +237,7 @@ describe("cashews", () => {
       expect(yield* failure).toBe("Gone")
       outcome = Effect.fail(new Down())
       expect(yield* failure).toBe("Down")
-      // past ttl
+      // Past ttl.
       outcome = Effect.succeed("new")
       yield* soft()
       yield* TestClock.adjust("1 hour")
@@ -297,7 +300,7 @@ describe("py-memoize", () => {
   it.effect("ME-13 · a key is the name of its class, its shape and its payload, and not the function", () =>
     Effect.gen(function*() {
       const id = CacheKey.id(new User({ id: 1 }))
-      // the same text in every process
+      // The same text in every process.
       expect(id).toBe("~User@aWgLpTdt:1,")
       const Other = class User extends CacheKey.Class<User>()("User", {
         payload: { id: Schema.Int },

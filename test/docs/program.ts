@@ -15,13 +15,13 @@ import { inspect, isDeepStrictEqual } from "node:util"
 export interface Ended {
   readonly path: string
   readonly ok: boolean
-  /** what it has printed as an error, and what is wrong with it; where there is neither, what it has printed */
+  /** What it has printed as an error, and what is wrong with it; where there is neither, what it has printed. */
   readonly said: string
 }
 
 interface Running {
   readonly path: string
-  /** arrows that the run has not come to yet */
+  /** Arrows that the run has not come to yet. */
   readonly unreached: Set<string>
   readonly failures: Array<string>
   stdout: string
@@ -136,7 +136,7 @@ const fail = (error: unknown): void => {
   if (current === undefined) return
   current.stderr += `${inspect(error)}\n`
   process.exitCode = 1
-  // the rest of the block would run on beside the next one
+  // The rest of the block would run on beside the next one.
   process.exit()
 }
 
@@ -161,10 +161,10 @@ const next = (): void => {
   current = block
   restore = keepingAll()
   Object.assign(globalThis, assertionsOf(block))
-  // who started this process hears that it goes on
+  // Who started this process hears that it goes on.
   write(`${path}\n`)
   const run = () => import(pathToFileURL(path).href).then(() => void (block.evaluated = true), fail)
-  // something must be under way, or this was the last that the process did
+  // Something must be under way, or this was the last that the process did.
   blocks.run(block, () => setImmediate(run))
 }
 

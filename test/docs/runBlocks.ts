@@ -6,7 +6,7 @@ import type { Ended } from "./program.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 
-/** one block may take so long */
+/** One block may take so long. */
 const limitMillis = 60_000
 
 /** The condition under which the package is its sources. */
@@ -14,9 +14,9 @@ export const fromSource = "--conditions=effect-cached-source"
 
 /** Where and with what blocks run. */
 interface Place {
-  /** what starts a module: a program, and flags of its own */
+  /** What starts a module: a program, and flags of its own. */
   readonly runtime: ReadonlyArray<string>
-  /** the working directory */
+  /** The working directory. */
   readonly folder: string
 }
 
@@ -63,7 +63,7 @@ export const runBlocks = async (
     const why = await runSome(left, report, { folder, runtime })
     for (const ended of reported(report)) results.set(ended.path, ended)
     const after = left.filter((path) => !results.has(path))
-    // who has reported nothing has ended its process by force
+    // Who has reported nothing has ended its process by force.
     if (after.length === left.length) results.set(left[0]!, { path: left[0]!, ok: false, said: why })
     left = left.filter((path) => !results.has(path))
   }

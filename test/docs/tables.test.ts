@@ -72,7 +72,7 @@ const units: { readonly [unit: string]: number } = {
   GiB: 1024 ** 3
 }
 
-/** the numbers of a default, durations in milliseconds and sizes in bytes */
+/** The numbers of a default, durations in milliseconds and sizes in bytes. */
 const numbersIn = (text: string): ReadonlyArray<number> =>
   Array.from(
     text.matchAll(/(\d[\d,.]*\d|\d)(?: (ms|seconds?|minutes?|hour|day|MiB|GiB))?/g),

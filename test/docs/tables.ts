@@ -6,8 +6,9 @@
  *     <!-- options src/cached/warm.ts WarmOptions -->
  *     <!-- end -->
  *
- * It may name several, one after the other, and single members: `src/Strategy.ts Options.ttl`. Each row is made from the comment of one member. `npm run docs` fills all tables; `tables.test.ts` says when one is
- * not what its list gives. It writes `llms.txt` too.
+ * It may name several, one after the other, and single members: `src/Strategy.ts Options.ttl`. Each row is made from
+ * the comment of one member. `npm run docs` fills all tables; `tables.test.ts` says when one is not what its list
+ * gives. It writes `llms.txt` too.
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
@@ -26,9 +27,9 @@ interface Node {
 export interface Member {
   readonly name: string
   readonly isOptional: boolean
-  /** what its comment says, in one line */
+  /** What its comment says, in one line. */
   readonly text: string
-  /** what its comment says behind `@default` */
+  /** What its comment says behind `@default`. */
   readonly otherwise: string | undefined
   readonly node: Node
 }
@@ -60,7 +61,9 @@ const said = (comment: string): Pick<Member, "text" | "otherwise"> => {
   return { text: line(text.split("\n\n")[0]!), otherwise: otherwise && line(otherwise) }
 }
 
-/** the members of an interface, of the object literals in a type, of an object, or the exported constants of a category */
+/**
+ * The members of an interface, of the object literals in a type, of an object, or the exported constants of a category.
+ */
 const nodesOf = (program: Node, name: string): ReadonlyArray<readonly [name: unknown, node: Node]> => {
   const declared = nodesIn(program).find(({ id, type }) =>
     ["TSInterfaceDeclaration", "TSTypeAliasDeclaration", "VariableDeclarator"].includes(type) && nameOf(id) === name
@@ -97,7 +100,7 @@ export const optionListsOf = (file: string): ReadonlyArray<readonly [file: strin
   return (program["body"] as ReadonlyArray<Node>)
     .filter((node) => isNode(node["declaration"]) && commentBefore(file, node)?.includes("@category options") === true)
     .map((node) => nameOf((node["declaration"] as Node)["id"]))
-    // one that takes all its members from others has none to tell
+    // One that takes all its members from others has none to tell.
     .flatMap((name) => name !== undefined && nodesOf(program, name).length > 0 ? [[file, name]] : [])
 }
 
@@ -139,7 +142,7 @@ const kinds: { readonly [kind: string]: (members: ReadonlyArray<Member>) => stri
         otherwise ?? (isOptional ? "none" : "required")
       ])
     ),
-  // of several conditions one is given, so none of them is required
+  // Of several conditions one is given, so none of them is required.
   conditions: (members) => table(["condition", "holds where"], members.map(({ name, text }) => [`\`${name}\``, text])),
   counters: (members) => table(["number", "counts"], members.map(({ name, text }) => [`\`${name}\``, text])),
   events: (members) =>
@@ -172,7 +175,10 @@ export const listsOf = (page: string): ReadonlyArray<readonly [file: string, nam
 
 export const pages = globSync("docs/**/*.md", { cwd: root }).toSorted()
 
-/** `llms.txt` of the package, for programs that read documentation: the beginning of README.md, and the lists of the map. */
+/**
+ * `llms.txt` of the package, for programs that read documentation: the beginning of README.md, and the lists of the
+ * map.
+ */
 export const llms = (): string => {
   const [title, what] = read("README.md").split("\n\n")
   const links = read("docs/README.md").replace(/[^]*^## By concept$/m, "").split("\n")

@@ -50,7 +50,7 @@ for (const [kind, make] of Object.entries(makers)) {
         const directory = yield* tempDirectory
         fs.chmodSync(directory, 0o770)
         yield* make({ directory })
-        // only the superuser may give it to another group
+        // Only the superuser may give it to another group.
         if (process.getuid?.() !== 0) return
         fs.chownSync(directory, 0, 54_321)
         const error = yield* Effect.flip(make({ directory }))

@@ -106,7 +106,7 @@ describe.each(places)("a filter in $name", ({ layer }) => {
         false,
         undefined
       ])
-      // an item that is in both is asked
+      // An item that is in both is asked.
       yield* evens.no.add("2")
       const now = asked
       yield* isEven(2)
@@ -185,7 +185,7 @@ describe("several processes", () => {
         expect(yield* reader(countOf(filter, items))).toBeLessThan(10)
         yield* writer(filter.addAll(items.slice(0, 50)))
         yield* writer(Effect.forEach(items.slice(50), filter.add, { concurrency: "unbounded", discard: true }))
-        // in a layer that the reader may not know of
+        // In a layer that the reader may not know of.
         yield* writer(filter.add(`last of ${round}`))
         expect(yield* reader(filter.mayHave(`last of ${round}`))).toBe(true)
         expect(yield* reader(countOf(filter, items))).toBe(100)
@@ -193,7 +193,7 @@ describe("several processes", () => {
       const reports = [yield* here(filter.report), yield* there(filter.report)]
       expect(reports[0]).toEqual(reports[1])
       expect(reports[0]!.errorRate).toBeLessThan(0.01)
-      // a third one knows nothing yet: it neither forgets nor fills the first layers again
+      // A third one knows nothing yet: it neither forgets nor fills the first layers again.
       const later = yield* make
       yield* later(filter.addAll(names(600, 60)))
       const after = yield* later(filter.report)
@@ -221,7 +221,7 @@ it.effect("CA-48 · answers of a place in any order: what was added is never abs
     const inner = GuardStore.makeMemory()
     let seed = 7
     const dice = (sides: number) => (seed = (seed * 48_271) % 2_147_483_647) % sides
-    // each answer is made at one moment, and comes at another
+    // Each answer is made at one moment, and comes at another.
     const late = <A>(effect: Effect.Effect<A, CacheError.StoreError>) =>
       Effect.suspend(() =>
         effect.pipe(
@@ -236,7 +236,7 @@ it.effect("CA-48 · answers of a place in any order: what was added is never abs
       mergeBits: (...args) => late(store.mergeBits(...args))
     })
     const [here, there] = [place(), place()].map((store) => Effect.provideService(GuardStore.GuardStore, store))
-    // bits in several blocks, which are read apart
+    // Bits in several blocks, which are read apart.
     const filter = Guard.bloom({ key: "names", capacity: 20_000 })
     const absent: Array<string> = []
     const wanted = (item: string) => Effect.map(filter.mayHave(item), (mayHave) => void (mayHave || absent.push(item)))
@@ -283,7 +283,7 @@ describe("a place that fails", () => {
         expect(yield* Effect.flip(filter.report)).toMatchObject({ _tag: "StoreError" })
         expect(yield* Effect.succeed(false).pipe(dual.remember("ann"))).toBe(false)
         expect(yield* Effect.flip(CachePolicy.strict(filter.mayHave("ann")))).toMatchObject({ _tag: "StoreError" })
-        // it is left alone for a second, so that not every call waits for it
+        // It is left alone for a second, so that not every call waits for it.
         const asked = place.asked
         expect(yield* filter.mayHave("ann")).toBe(true)
         expect(place.asked).toBe(asked)

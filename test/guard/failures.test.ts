@@ -66,7 +66,7 @@ describe.each(moods)("a place that %s", (mood) => {
       const told = place()
       told.mood = mood
       expect(yield* inTime(times(3, limited())).pipe(Effect.provide(told.layer))).toEqual(["ok", "ok", "refused"])
-      // it rests after a failure: the next calls do not wait for it
+      // It rests after a failure: the next calls do not wait for it.
       expect(told.asked).toBe(1)
       told.mood = "well"
       expect(yield* times(3, limited()).pipe(Effect.provide(told.layer))).toEqual(["ok", "ok", "refused"])

@@ -126,7 +126,7 @@ describe.each(places)("limits in $name", ({ layer }) => {
   it.effect("CA-16 · CA-46 · calls of one moment count each, and a window ends at the moment that it says", () =>
     Effect.gen(function*() {
       const call = tried(Effect.void.pipe(Guard.slidingRateLimit({ key: "api", limit: 3, window: "1 second" })))
-      // members of a set that are their times are one
+      // Members of a set that are their times are one.
       expect(yield* times(5, call)).toEqual(["ok", "ok", "ok", 1000, 1000])
       yield* TestClock.adjust(999)
       expect(yield* call).toBe(1)
@@ -139,13 +139,13 @@ describe.each(places)("limits in $name", ({ layer }) => {
       const call = tried(Effect.void.pipe(
         Guard.slidingRateLimit({ key: "api", limit: 10, window: "10 seconds", algorithm: "counter" })
       ))
-      // after a full window one call has room when a tenth of it has left
+      // After a full window one call has room when a tenth of it has left.
       expect(yield* times(11, call)).toEqual([...Array(10).fill("ok"), 11_000])
       yield* TestClock.adjust("11 seconds")
       expect(yield* times(2, call)).toEqual(["ok", 1000])
       yield* TestClock.adjust("4 seconds")
       expect(yield* times(5, call)).toEqual(["ok", "ok", "ok", "ok", 1000])
-      // what it names is the moment at which one more has room
+      // What it names is the moment at which one more has room.
       for (let i = 0; i < 20; i++) {
         const wait = yield* call
         if (typeof wait !== "number") continue
@@ -239,7 +239,7 @@ it.effect("each cache in memory has limits of its own", () =>
     const memory = () => CacheLayer.memory()
     expect(yield* twice.pipe(Effect.provide(memory()))).toEqual(["ok", 60_000])
     expect(yield* twice.pipe(Effect.provide(memory()))).toEqual(["ok", 60_000])
-    // and so has a program without one
+    // And so has a program without one.
     expect(yield* twice).toEqual(["ok", 60_000])
   }))
 

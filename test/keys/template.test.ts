@@ -327,7 +327,7 @@ describe("CacheKey.template", () => {
       expect(messageOf(() => key({ a: 1, b: null }))).toContain("{b.c} has no value: \"b\" is null")
       expect(messageOf(() => key({ a: 1, b: {} }))).toContain("{b.c} has no value: \"c\" is undefined")
       expect(messageOf(() => key({ a: 1, b: "text" }))).toContain("\"c\" is undefined")
-      // one of several shapes may have it
+      // One of several shapes may have it.
       const either = template("{a.b}", {
         a: Schema.Union([Schema.Struct({ b: Schema.Int }), Schema.Struct({ c: Schema.Int })])
       })
@@ -364,7 +364,7 @@ describe("CacheKey.template as string key", () => {
       })
       expect([yield* user({ id: 1 }), yield* user({ id: 1 }), yield* user({ id: 2 })]).toEqual(["1:1", "1:1", "2:2"])
       expect(yield* Cached.has("user:1")).toBe(true)
-      // CA-50: targets
+      // CA-50: targets.
       yield* Effect.void.pipe(Cached.invalidateAfter(key({ id: 1 })))
       expect([yield* user({ id: 1 }), yield* user({ id: 2 })]).toEqual(["1:3", "2:2"])
       const failing = Effect.fail("no").pipe(Cached.invalidateAfter({ matching: "user:*" }))

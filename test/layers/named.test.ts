@@ -14,7 +14,7 @@ class B extends Context.Service<B, Caching.Shape>()("B") {}
 
 const get = <A, E, R>(load: Effect.Effect<A, E, R>, key = "k") => load.pipe(Cached.ttl({ key, ttl: "1 hour" }))
 
-/** each over a store of its own, also where that store is a constant */
+/** Each over a store of its own, also where that store is a constant. */
 const both = ({ layer }: Cache) =>
   Layer.mergeAll(
     Layer.fresh(layer()),
@@ -123,7 +123,7 @@ describe.each(caches)("several caches over $name", (cache) => {
       expect(yield* inner).toBe(1)
       expect(yield* get(load).pipe(Cached.withCache(A))).toBe(1)
       expect(yield* get(load).pipe(Cached.withCache(B))).toBe(2)
-      // after it the one around counts again, also where it fails
+      // After it the one around counts again, also where it fails.
       const around = Effect.gen(function*() {
         const before = yield* get(load)
         yield* Effect.exit(Cached.withCache(Effect.fail("no"), A))
@@ -241,7 +241,7 @@ describe("one cache that reads another", () => {
             (self) => n % 2 === 0 ? Cached.withCache(self, A) : Cached.withCache(self, B)
           )
       expect(yield* deep(5000)).toBe(5000)
-      // what ends at once completes by itself; what waits completes in a row
+      // What ends at once completes by itself; what waits completes in a row.
       const slow = (n: number): Effect.Effect<number, never, A | B> =>
         n === 0
           ? Effect.as(Effect.sleep(10), 0)

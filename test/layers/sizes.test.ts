@@ -1,4 +1,7 @@
-/** Sizes are one vocabulary, wherever an option takes one; and the options that other caches have are named by their name here. */
+/**
+ * Sizes are one vocabulary, wherever an option takes one; and the options that other caches have are named by their
+ * name here.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer } from "effect"
 import { Cached, CacheError, CacheLayer, Eviction, Weigher } from "effect-cached"
@@ -143,7 +146,7 @@ describe("an option of another cache", () => {
     for (
       const [option, home] of [["max", bounds], ["maxSize", bounds], ["ttl", "strategy says how long entries live."]]
     ) {
-      // a folder has a size
+      // A folder has a size.
       if (option === "maxSize" && /disk|files/.test(name)) continue
       expect(() => layer({ [option!]: 100 })).toThrow(`${name} has no option "${option}": ${home} It knows `)
     }

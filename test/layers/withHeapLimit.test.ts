@@ -34,7 +34,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
       expect(yield* size).toBe(20)
       yield* fill(80)
       expect(yield* size).toBe(20)
-      // neither full nor well below
+      // Neither full nor well below.
       yield* tell(0.75)
       yield* fill(80)
       expect(yield* size).toBe(20)

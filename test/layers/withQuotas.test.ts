@@ -184,7 +184,7 @@ describe("a quota", () => {
       const deletes = vi.spyOn(Map.prototype, "delete").mockImplementation(function(this: Map<unknown, unknown>, id) {
         const had = Math.max(this.size, most.get(this) ?? 0)
         most.set(this, had)
-        // V8 makes a map smaller when a quarter is left of what it has room for
+        // V8 makes a map smaller when a quarter is left of what it has room for.
         if (had > count / 2) smallest.push(this.size / had)
         return remove.call(this, id)
       })

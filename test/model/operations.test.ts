@@ -1,4 +1,6 @@
-/** What the operations of a cache do in any order, against a model of a few lines: the same over every kind of store. */
+/**
+ * What the operations of a cache do in any order, against a model of a few lines: the same over every kind of store.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Exit, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheLayer, Strategy } from "effect-cached"
@@ -58,7 +60,7 @@ const model = () => {
 }
 
 /**
- * one operation after the other; lifetimes in units of so many milliseconds. They are functions: a constant would be
+ * One operation after the other; lifetimes in units of so many milliseconds. They are functions: a constant would be
  * limited by the next reader's
  */
 const run = (operations: ReadonlyArray<Operation>) => {
@@ -131,7 +133,7 @@ const stepper = (unit: number) => {
       case "ttl": {
         const isServed = entry !== undefined && !entry.stale
         expect(yield* Cached.ttl(Effect.succeed(n), { key, ttl: () => ttl, tags })).toBe(isServed ? entry.value : n)
-        // a ttl of zero is not stored: what is stale stays
+        // A ttl of zero is not stored: what is stale stays.
         if (!isServed && ttl > 0) put(key, n, now + ttl, tags)
         break
       }
@@ -151,7 +153,7 @@ const stepper = (unit: number) => {
           tags
         })
         expect(yield* read).toBe(entry?.value ?? n)
-        // behind it
+        // Behind it.
         for (let i = 0; i < 50; i++) yield* Effect.yieldNow
         if (entry === undefined || entry.stale) put(key, n, now + 20 * unit, tags)
         break

@@ -304,7 +304,7 @@ const bundle = async (
     cwd: project,
     input,
     platform: "browser",
-    // an optional package, imported when a layer that needs it is built
+    // An optional package, imported when a layer that needs it is built.
     external: ["redis"],
     onLog: (_level, log) => {
       logs.push(`${log.code}: ${log.message}`)

@@ -1,4 +1,7 @@
-/** Fills memory and empties it, and prints how many megabytes are reachable: before, full, and empty, for each way to keep it. */
+/**
+ * Fills memory and empties it, and prints how many megabytes are reachable: before, full, and empty, for each way to
+ * keep it.
+ */
 import { Effect } from "effect"
 import { Cached, CacheLayer, Eviction, Weigher } from "effect-cached"
 
@@ -57,7 +60,7 @@ const measure = Effect.fnUntraced(function*(before: number) {
 })
 
 const lines: Array<unknown> = []
-// what is compiled, and made once, is there before
+// What is compiled, and made once, is there before.
 await Effect.runPromise(Effect.provide(measure(megabytes()), CacheLayer.memory()))
 for (const [name, options] of Object.entries(layers)) {
   const before = megabytes()

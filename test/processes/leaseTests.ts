@@ -10,7 +10,7 @@ const timeout = 180_000
 /** So long the lease is, so that a test does not take long. */
 const lease = 1000
 
-/** a machine under load answers this much later */
+/** A machine under load answers this much later. */
 const late = 5000
 
 const read = (worker: Worker, key = "k", more: object = {}) => worker.ask({ do: "read", key, ...more })
@@ -127,7 +127,7 @@ export const leaseTests = (open: Open): void => {
     const stopLeader = async (meanwhile: (others: ReadonlyArray<Worker>) => Promise<unknown>) => {
       const { lines, loads, workers } = await open(2, { lease, wait: 30_000, missesChanges: true })
       const [leader, other] = workers as [Worker, Worker]
-      // long enough to be stopped in, however late the signal comes
+      // Long enough to be stopped in, however late the signal comes.
       const first = read(leader, "k", { load: { sleepMillis: 2000 } })
       await until("its load", () => loads().length === 1)
       leader.signal("SIGSTOP")
@@ -157,7 +157,7 @@ export const leaseTests = (open: Open): void => {
       const { after, loads, commits, served } = await stopLeader(([other]) => read(other!))
       expect(commits).toEqual([["other", true], ["leader", false]])
       expect(loads).toHaveLength(2)
-      // its callers get what it has loaded; from then on all have the other's
+      // Its callers get what it has loaded; from then on all have the other's.
       expect(served).toBe(loads[0])
       expect(after).toEqual([loads[1], loads[1]])
     })
@@ -212,7 +212,7 @@ export const leaseTests = (open: Open): void => {
         const at = performance.now()
         const reads = inCircle(workers, keys)
         await until("their loads", () => loads().length === count)
-        // its own loads need nothing
+        // Its own loads need nothing.
         const beside = read(workers[count]!, "other", { load: { needs: { key: "k0", load: {} } } })
         const values = (await Promise.all(reads)).map(({ values }) => values[0])
         expect(values.some((value) => value!.includes("CacheCycle")), String(values)).toBe(true)

@@ -45,7 +45,7 @@ describe("derived entries on disk, whose processes are killed", () => {
         const pair = yield* Effect.promise(() => Promise.all([start(life), start(life + 1)]))
         const end = performance.now() + 150 + 70 * life
         while (performance.now() < end) {
-          // what this process has renamed itself is seen by its next read, whatever the others do and die of
+          // What this process has renamed itself is seen by its next read, whatever the others do and die of.
           for (const user of [1, 2, 3]) {
             const version = renames.next(user)
             yield* mine!(rename(user, version))
@@ -61,7 +61,7 @@ describe("derived entries on disk, whose processes are killed", () => {
         yield* Effect.promise(() =>
           Promise.all(pair.map((child) => child.exitCode ?? child.signalCode ?? once(child, "exit")))
         )
-        // a rename that was written down is one whose invalidation was acknowledged: all have heard of it by now
+        // A rename that was written down is one whose invalidation was acknowledged: all have heard of it by now.
         yield* Effect.sleep("1 second")
         const told = renames.told()
         for (const use of [mine!, other!]) {

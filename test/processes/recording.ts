@@ -12,9 +12,9 @@ export const clock = (): number => Number(process.hrtime.bigint()) / 1e6
 export interface Line {
   readonly what: string
   readonly process: string
-  /** when it began */
+  /** When it began. */
   readonly at: number
-  /** when it had ended; as `at` for what takes no time */
+  /** When it had ended; as `at` for what takes no time. */
   readonly until: number
   readonly id?: string
   readonly [field: string]: unknown
@@ -58,7 +58,7 @@ export const recorded = (store: Store.Store, { write }: Recorder): Store.Store =
     Effect.suspend(() => {
       const at = clock()
       const all = { ...fields, at }
-      // who is killed in between may have done it
+      // Who is killed in between may have done it.
       if (what !== "renew" && what !== "acquire") write(`${what} begins`, all)
       return Effect.onExit(effect, (exit) =>
         Effect.sync(() => write(what, { ...all, ...Exit.isSuccess(exit) ? of(exit.value) : { fault: true } })))
@@ -83,7 +83,7 @@ export const recorded = (store: Store.Store, { write }: Recorder): Store.Store =
     release: (id, owner) => record("release", { id, owner }, store.release(id, owner), answered),
     set: (id, entry, condition) => record("set", { id }, store.set(id, entry, condition), answered),
     remove: (id) => record("remove", { id }, store.remove(id), answered),
-    // what was lost is removed again together with others
+    // What was lost is removed again together with others.
     removeMany: (ids) =>
       ids.reduce(
         (removal, id, i) => record("remove", { id }, removal, (answers) => ({ answer: answers[i] })),
@@ -93,7 +93,10 @@ export const recorded = (store: Store.Store, { write }: Recorder): Store.Store =
   }
 }
 
-/** A store that records since when, and until when, it could not tell what others did: then `maxStaleness` counts, not the 100 ms. */
+/**
+ * A store that records since when, and until when, it could not tell what others did: then `maxStaleness` counts, not
+ * the 100 ms.
+ */
 export const tracked = (store: Store.Store, { write }: Recorder): Store.Store => {
   const { changesUnsafe } = store
   let untrackedSince: number | undefined

@@ -46,7 +46,7 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
         const interruption = yield* start(Fiber.interruptAll(readers))
         yield* settle
         expect(ended(interruption)).toBe("still waiting")
-        // while the old load is ending, its id is free
+        // While the old load is ending, its id is free.
         expect(yield* Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe("new")
         yield* TestClock.adjust("100 millis")
         expect(finalized).toBe(true)

@@ -219,7 +219,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
       it.effect.each(
         [
           ["refreshAhead", Cached.refreshAhead({ ...ahead, when: () => true }), 8, Exit.succeed("good")],
-          // what is stored is an answer: it is the reader's
+          // What is stored is an answer: it is the reader's.
           ["softTtl", Cached.softTtl({ ...soft, when: () => true }), 8, Exit.fail("down")],
           ["failover", Cached.failover({ key: "k", ttl: "10 minutes", when: () => true }), 0, Exit.fail("down")]
         ] as const
@@ -240,7 +240,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
           yield* cached(good)
           expect(yield* Effect.flip(CachePolicy.refresh(cached(bad)))).toBe("down")
           expect(yield* Cached.getOption(key)).toEqual(Option.some("good"))
-          // where the value has expired the failure is stored
+          // Where the value has expired the failure is stored.
           yield* TestClock.adjust("1 hour")
           expect(yield* Effect.flip(cached(bad))).toBe("down")
           expect(yield* Effect.flip(cached(good))).toBe("down")

@@ -85,7 +85,7 @@ describe.each(caches)("over $name", ({ layer }) => {
         expect(yield* site).toBe("site of page of v0")
         expect(yield* site).toBe("site of page of v0")
         expect(state.sites).toBe(1)
-        // its load finds the page, and loads nothing
+        // Its load finds the page, and loads nothing.
         yield* list
         expect(state.pages).toBe(1)
         state.version = 1
@@ -120,7 +120,7 @@ describe.each(caches)("over $name", ({ layer }) => {
       yield* site
       yield* minutes(6)
       state.version = 1
-      // stale: the strategy refreshes it
+      // Stale: the strategy refreshes it.
       yield* user
       yield* settle
       yield* CachePolicy.refresh(user)
@@ -131,7 +131,7 @@ describe.each(caches)("over $name", ({ layer }) => {
 })
 
 describe("in other processes", () => {
-  /** two caches on one store, which tells of no changes: memory is trusted for `maxStaleness` */
+  /** Two caches on one store, which tells of no changes: memory is trusted for `maxStaleness`. */
   const twoProcesses = Effect.gen(function*() {
     const store = MemoryStore.make()
     const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }

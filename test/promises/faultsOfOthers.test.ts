@@ -216,7 +216,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("F18 · the stale window does not shorten the fresh one", () =>
     Effect.gen(function*() {
       const { counts, load } = counting()
-      // ten minutes fresh, thirty milliseconds more to fall back on
+      // Ten minutes fresh, thirty milliseconds more to fall back on.
       const options = { key: "k", ttl: 600_030, softTtl: "10 minutes" } as const
       yield* load.pipe(Cached.softTtl(options))
       yield* TestClock.adjust(599_999)

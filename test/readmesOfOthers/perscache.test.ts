@@ -40,7 +40,7 @@ describe("perscache's README", () => {
 
   it.effect("3 · methods: a cache for each instance, or one for all", () =>
     Effect.gen(function*() {
-      // what takes part is in the key: here the name of a calculator, not its address in memory
+      // What takes part is in the key: here the name of a calculator, not its address in memory.
       class Calculator {
         computeCount = 0
         readonly name: string

@@ -18,10 +18,10 @@ import { type Server, startServer } from "../support/redis.ts"
 
 /** What the server has done since it was started. */
 interface Used {
-  /** of its processor, in microseconds */
+  /** Of its processor, in microseconds. */
   readonly micros: number
   readonly commands: number
-  /** what it was sent, and what it has sent */
+  /** What it was sent, and what it has sent. */
   readonly received: number
   readonly sent: number
 }
@@ -66,7 +66,7 @@ const measure = async (
     )
     const all = (from: number, to: number) =>
       Effect.forEach(Array.from({ length: to - from }, (_, i) => from + i), run, { concurrency, discard: true })
-    // what the first calls compile is no cost of theirs
+    // What the first calls compile is no cost of theirs.
     yield* Effect.provideContext(all(0, 500), context)
     const before = yield* Effect.promise(() => usedBy(server))
     yield* Effect.provideContext(all(500, 500 + count), context)
@@ -117,12 +117,12 @@ type Costs = Awaited<ReturnType<typeof unitCosts>>
 
 interface Kind {
   readonly processes: number
-  /** of each process, a second */
+  /** Of each process, a second. */
   readonly reads: number
-  /** how many of the reads memory answers, and of the others the server */
+  /** How many of the reads memory answers, and of the others the server. */
   readonly inMemory: number
   readonly onServer: number
-  /** invalidations and sets of each process, a second */
+  /** Invalidations and sets of each process, a second. */
   readonly writes: number
   readonly memory: boolean
 }
@@ -135,7 +135,7 @@ const kinds: ReadonlyArray<Kind> = [10, 100, 1000].flatMap((processes): Readonly
 
 const loadOf = (costs: Costs, { inMemory, memory, onServer, processes, reads, writes }: Kind) => {
   const asked = processes * reads * (memory ? 1 - inMemory : 1)
-  // what memory does not have is as often missing on the server with memory as without
+  // What memory does not have is as often missing on the server with memory as without.
   const loads = processes * reads * (1 - inMemory) * (1 - onServer)
   const changes = processes * writes
   const pushes = memory ? (loads + changes) * processes : 0

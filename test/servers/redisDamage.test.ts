@@ -1,6 +1,6 @@
 /**
- * What somebody else has put under the names of the store, or damage has made of what was there: at most a miss, and the
- * next load or write mends it.
+ * What somebody else has put under the names of the store, or damage has made of what was there: at most a miss, and
+ * the next load or write mends it.
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
@@ -14,7 +14,7 @@ import { processesOn, warned } from "../support/redisProcesses.ts"
 
 const timeout = 120_000
 const connect = "required"
-/** a machine under load answers late */
+/** A machine under load answers late. */
 const storeTimeout = "10 seconds"
 
 const entryOf = (text: string, tags: ReadonlyArray<CacheEntry.TagVersion> = []): CacheEntry.Stored => ({
@@ -184,7 +184,7 @@ for (const kind of ["a server", "a cluster"] as const) {
         const key = yield* keyOf(`${prefix}:v:*`)
         for (const theirs of [text("e"), text("ex"), text("ec\u0002"), list]) {
           for (const [name, write] of writes(store)) {
-            // the result of a load is stored beside a transaction there, which does not fail with it
+            // The result of a load is stored beside a transaction there, which does not fail with it.
             if (kind === "a cluster" && name === "transact with a load") continue
             yield* damage(key, theirs)
             expect([name, yield* reasonOf(write)]).toEqual([name, "Unsupported"])
@@ -205,7 +205,7 @@ for (const kind of ["a server", "a cluster"] as const) {
             yield* damage(key, how)
             const { markers: [fresh, same], seq } = yield* other.markers(["t", "u"])
             expect(same).toEqual(beside)
-            // both halves are new: no entry from before counts
+            // Both halves are new: no entry from before counts.
             expect([name, fresh!.version.slice(0, 12)]).not.toEqual([name, whole!.version.slice(0, 12)])
             expect([name, fresh!.version.slice(0, 12)]).not.toEqual([name, Buffer.from("012345").toString("hex")])
             expect(fresh!.seq).toBe(seq)
@@ -242,7 +242,7 @@ for (const kind of ["a server", "a cluster"] as const) {
         Effect.scoped(Effect.gen(function*() {
           const prefix = freshPrefix()
           const store = yield* make(prefix)
-          // of one slot
+          // Of one slot.
           const [id, tag] = ["{cart:7}:list", "{cart:7}"]
           for (const [name, how] of markersOf("0123456789ab")) {
             const { markers: [marker] } = yield* store.markers([tag])
@@ -291,7 +291,7 @@ for (const kind of ["a server", "a cluster"] as const) {
           expect([name, (yield* store.get("id", [])).entry]).toEqual([name, undefined])
           expect(Number(yield* ask("GET", era))).toBeGreaterThan(before)
           yield* store.set("id", entryOf(name))
-          // who comes later, or writes first
+          // Who comes later, or writes first.
           yield* damage(era, how)
           const other = yield* make(prefix)
           expect(yield* other.set("id", entryOf(name))).toBe(true)
@@ -390,7 +390,7 @@ describe.skipIf(isMissing(program))("Redis · damage, and memory elsewhere", () 
       const { era } = Keys.make(prefix)
       for (const [name, how] of noEras) {
         yield* ask(...damaging(era, how))
-        // memory has the value from before until it has heard; `MGET`, because it may still be a list
+        // Memory has the value from before until it has heard; `MGET`, because it may still be a list.
         yield* until(`${name}: another era`, Effect.map(ask("MGET", era), (now) => /^[0-9]{16}$/.test(String(now))))
         yield* until(`${name}: both memories`, areInMemory(a, b))
         yield* until(`${name}: the same value`, Effect.map(both, ([one, other]) => one === other))

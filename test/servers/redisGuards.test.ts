@@ -1,4 +1,7 @@
-/** Guards on Redis: the scripts are the pure functions, and a limit holds for all who reach the server. Time is the server's. */
+/**
+ * Guards on Redis: the scripts are the pure functions, and a limit holds for all who reach the server. Time is the
+ * server's.
+ */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Random } from "effect"
 import { CacheLayer, Guard, GuardStore } from "effect-cached"
@@ -123,7 +126,7 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
               const expected = pure.runUnsafe(kind, `name ${run}`, input, now)
               const answer = yield* redis.run(kind, `name ${run}`, input)
               expect({ run, step, input, answer }).toEqual({ run, step, input, answer: expected })
-              // mostly a generation that counts, now and then one of before
+              // Mostly a generation that counts, now and then one of before.
               if (expected.isAdmitted === true && (yield* below(5)) > 0) generation = expected.generation
             }
           }

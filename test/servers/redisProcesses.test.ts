@@ -145,7 +145,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     await Promise.all([server.end(), cluster.end()])
   })
   const on = (redis: () => NonNullable<OpenOptions["redis"]>): Open => (count, options) =>
-    // a machine under load answers late, and who waits in vain loads beside others
+    // A machine under load answers late, and who waits in vain loads beside others.
     open(count, { storeTimeout: 5000, ...options, redis: redis() })
 
   describe("a server", () => {
@@ -166,7 +166,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         expect(await read(a, `k${i}`)).toMatch(/^p/)
         times.push(clock() - at)
       }
-      // three wait for the server, the others are answered without it: but for what the machine takes
+      // Three wait for the server, the others are answered without it: but for what the machine takes.
       expect(times.filter((millis) => millis > 90).length).toBeLessThanOrEqual(8)
       await a.ask({ do: "invalidate", key: "k" })
       server.signal("SIGCONT")
@@ -175,7 +175,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const first = await read(a, key)
         return await read(b, key) === first
       })
-      // what was invalidated meanwhile is invalidated for all
+      // What was invalidated meanwhile is invalidated for all.
       await until("the invalidation is replayed", async () => await read(b) !== value)
     })
   })

@@ -49,7 +49,7 @@ describe.skipIf(isMissing(program))("Redis · published changes", () => {
           for (const [i, one] of all.entries()) {
             yield* one.use(Cached.set("k", -i - 1, { ttl: "1 hour", tags: ["t"] }))
             yield* everywhere("what was set", (value) => value === -i - 1)
-            // who sets it comes last, and who tracks behind who is deaf: what they derive anew is published too
+            // Who sets it comes last, and who tracks behind who is deaf: what they derive anew is published too.
             for (const other of all.toSpliced(i, 1).toReversed().concat(one)) {
               yield* until(
                 "what derives",
@@ -153,14 +153,14 @@ describe.skipIf(isMissing(program))("Redis · published changes", () => {
         yield* until("the listeners", areDeaf)
         const value = yield* a.read()
         yield* until("both memories", areInMemory(a, b))
-        // neither is told of that
+        // Neither is told of that.
         const keys = (yield* ask("KEYS", `${prefix}:v:*`)) as ReadonlyArray<string>
         yield* ask("UNLINK", ...keys.map(String))
         expect([yield* a.read(), yield* b.read()]).toEqual([value, value])
         const fresh = yield* CachePolicy.refresh(b.read())
         expect(fresh).not.toBe(value)
         yield* until("the result", Effect.map(a.read(), (now) => now === fresh))
-        // what another release may say is not understood: everything may have changed
+        // What another release may say is not understood: everything may have changed.
         yield* until("both memories", areInMemory(a, b))
         yield* ask("UNLINK", ...keys.map(String))
         yield* ask("PUBLISH", `${prefix}:m`, "{}")

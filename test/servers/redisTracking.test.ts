@@ -25,7 +25,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
     const [a, b] = [yield* process(prefix), yield* process(prefix)]
     const value = yield* a.read()
     expect(yield* b.read()).toBe(value)
-    // both listen, and have heard of what they did themselves
+    // Both listen, and have heard of what they did themselves.
     yield* until("both memories", areInMemory(a, b))
     return { a, b, prefix, value }
   })
@@ -50,12 +50,12 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { a, b } = yield* two
-        // one that is reported never stays
+        // One that is reported never stays.
         const stays = Effect.andThen(a.use(Cached.set("k", -1, { ttl: "1 hour" })), areInMemory(a))
         yield* until("a write that stays", stays)
         yield* b.use(Cached.set("k", -2, { ttl: "1 hour" }))
         yield* until("the other's write", Effect.map(a.read(), (now) => now === -2))
-        // told as one, the write of the other must not pass for its own
+        // Told as one, the write of the other must not pass for its own.
         for (let i = 0; i < 50; i++) {
           const sets = [a, b].map((one, of) => one.use(Cached.set("k", -100 - 2 * i - of, { ttl: "1 hour" })))
           yield* Effect.all(sets, { concurrency: "unbounded" })
@@ -77,10 +77,10 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
         const [a, b] = [yield* process(prefix), yield* process(prefix, { url: proxy.url, storeTimeout: "1 minute" })]
         const value = yield* b.read()
         yield* until("b's memory", areInMemory(b))
-        // its commands get no answers for as long as a command may take; what it follows goes on
+        // Its commands get no answers for as long as a command may take; what it follows goes on.
         proxy.swallow(true, "BCAST")
         yield* a.use(Cached.invalidate("k"))
-        // without its memory it waits for the store
+        // Without its memory it waits for the store.
         const waits = Effect.map(Effect.timeoutOption(b.read(), "1 second"), Option.isNone)
         yield* Effect.timeout(until("the change", waits), "20 seconds")
         proxy.swallow(false)
@@ -100,7 +100,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
           yield* a.use(Cached.ttl(slow, { key: `loaded ${i}`, ttl: "1 hour", tags: [`loaded ${i}`] }))
           yield* a.use(Cached.set(`set ${i}`, 1, { ttl: "1 hour", tags: [`set ${i}`] }))
         }
-        // a server that takes long to say what it has told of counts as a change
+        // A server that takes long to say what it has told of counts as a change.
         const { refused } = yield* a.use(Cached.stats)
         expect(refused).toBeLessThan(5)
         yield* Effect.sleep("500 millis")
@@ -176,10 +176,10 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
           yield* until("both memories", areInMemory(a, b))
           yield* a.use(change)
           yield* until("the older one has gone", Effect.map(b.use(Cached.has("k")), (has) => !has))
-          // longer than what was told, or is sent again, takes
+          // Longer than what was told, or is sent again, takes.
           yield* Effect.sleep("1.5 seconds")
           expect(yield* a.use(Cached.getOption("k"))).toEqual(Option.some(large))
-          // there is a mark in place of the value
+          // There is a mark in place of the value.
           expect(yield* b.use(Cached.size)).toBe(0)
           yield* b.use(Cached.invalidate("k"))
           yield* until("the new one has gone too", Effect.map(a.use(Cached.has("k")), (has) => !has))
@@ -205,7 +205,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
         yield* Effect.all([a.use(setAll("a")), b.use(setAll("b"))], { concurrency: "unbounded" })
         const held = Effect.forEach(ids, (id) => Effect.all([a.use(Cached.has(id)), b.use(Cached.has(id))]))
         yield* until("one value each", Effect.map(held, (all) => all.every(([one, other]) => !(one && other))))
-        // its connection that hears of changes is not there yet
+        // Its connection that hears of changes is not there yet.
         const late = yield* process(prefix, small)
         yield* late.use(Cached.set("late", large("first"), { ttl: "1 hour" }))
         yield* Effect.sleep("400 millis")
@@ -229,7 +229,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
       Effect.scoped(Effect.gen(function*() {
         const { b, prefix } = yield* two
         const keys = (yield* ask("KEYS", `${prefix}:v:*`)) as ReadonlyArray<string>
-        // one after the other, before anybody can connect again
+        // One after the other, before anybody can connect again.
         yield* Effect.promise(async () => {
           const client = await createClient({ url: server.url }).connect()
           const kill = client.sendCommand(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
@@ -265,7 +265,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
     () =>
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()
-        // too large for the server: whoever loads it has it in memory alone
+        // Too large for the server: whoever loads it has it in memory alone.
         const [a, b] = [yield* process(prefix), yield* process(prefix, { maxValue: 100 })]
         let loads = 0
         const large = b.use(
@@ -292,7 +292,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()
         const many = 8
-        // time stands still for them, so nobody asks again
+        // Time stands still for them, so nobody asks again.
         const processes = yield* Effect.all(Array.from({ length: many }, () => process(prefix)), {
           concurrency: "unbounded"
         })
@@ -347,13 +347,13 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
           const [a, b] = [yield* process(prefix), yield* process(prefix, { url, maxStaleness: "2 seconds" })]
           const value = yield* a.read()
           for (let i = 0; i < 3; i++) {
-            // memory is in use: of many reads some do not ask the server
+            // Memory is in use: of many reads some do not ask the server.
             yield* until("b's memory", b.isInMemory)
             yield* a.use(Cached.set("k", -i - 1, { ttl: "1 hour" }))
             yield* until("the change", Effect.map(b.read(), (now) => now === -i - 1))
           }
           expect(value).toBeGreaterThan(0)
-          // it is tried again all the time
+          // It is tried again all the time.
           expect(warnings.filter((warning) => warning.includes("cannot be followed"))).toHaveLength(1)
           expect(warnings.join()).not.toContain("mute:mute")
         }))
@@ -386,7 +386,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
         const keys = (yield* Effect.promise(() => client.keys("*:v:*other 499"))).map(String)
         const script = "for i = 1, 60000 do redis.call('SET', KEYS[1] .. ' and ' .. i, 'x') end"
         const flood = client.eval(script, { keys })
-        // the changes come while nothing here has a turn
+        // The changes come while nothing here has a turn.
         for (const end = performance.now() + 500; performance.now() < end;);
         yield* Effect.promise(() => flood)
         yield* a.use(Cached.invalidate("k"))

@@ -15,7 +15,7 @@ import type { Process } from "./fleetProcess.ts"
 import { Down } from "./model.ts"
 import { describe } from "./state.ts"
 
-/** who may load an id alone, as far as the storage was asked: kept apart from the leases under test */
+/** Who may load an id alone, as far as the storage was asked: kept apart from the leases under test. */
 export interface Holder {
   readonly process: number
   readonly joined: boolean
@@ -28,14 +28,14 @@ export interface Deaf {
   until: number
 }
 
-/** how late the storage tells of a change, and how late a lost connection is noticed, at most */
+/** How late the storage tells of a change, and how late a lost connection is noticed, at most. */
 export const latestPushMillis = 60
 export const latestNoticeMillis = 100
 
 export interface Fleet {
   readonly config: FleetConfig
   readonly now: () => number
-  /** calls something after so many milliseconds, and gives a function that calls it off */
+  /** Calls something after so many milliseconds, and gives a function that calls it off. */
   readonly after: (millis: number, run: () => void) => () => void
   readonly say: (text: () => string) => void
   readonly violations: Array<string>
@@ -43,30 +43,30 @@ export interface Fleet {
   readonly origins: Map<number, FleetOrigin>
   readonly loading: Set<FleetOrigin>
   readonly writes: Array<FleetWrite>
-  /** by id, then by owner */
+  /** By id, then by owner. */
   readonly holders: Map<string, Map<string, Holder>>
-  /** when the storage last ended an id's generation by a write */
+  /** When the storage last ended an id's generation by a write. */
   readonly endedAt: Map<string, number>
-  /** by process, kind and target: when the storage last carried out an explicit write of it */
+  /** By process, kind and target: when the storage last carried out an explicit write of it. */
   readonly applied: Map<string, number>
-  /** process and id of who has tried in vain to lead */
+  /** Process and id of who has tried in vain to lead. */
   readonly givenUp: Set<string>
-  /** by process: when it last heard of all that others did */
+  /** By process: when it last heard of all that others did. */
   readonly heard: Array<number>
-  /** by process: when it was last told what are no changes */
+  /** By process: when it was last told what are no changes. */
   readonly liedAt: Array<number>
-  /** by process: when the storage told it of nothing, or of no more, if it tells by itself */
+  /** By process: when the storage told it of nothing, or of no more, if it tells by itself. */
   readonly deaf: Array<Array<Deaf>>
-  /** what the storage had to tell of each process, and when */
+  /** What the storage had to tell of each process, and when. */
   readonly changes: Array<
     { readonly from: number; readonly at: number; readonly kind: "id" | "tag"; readonly target: string }
   >
-  /** by process and id: the last explicit refresh, which may have replaced a running load */
+  /** By process and id: the last explicit refresh, which may have replaced a running load. */
   readonly replaced: Map<string, number>
-  /** how often the store went wrong for a process */
+  /** How often the store went wrong for a process. */
   readonly faults: Array<number>
   readonly counts: Counts
-  /** from here on nothing goes wrong, and every write is acknowledged */
+  /** From here on nothing goes wrong, and every write is acknowledged. */
   healthy: boolean
   seq: number
 }
@@ -79,15 +79,15 @@ export interface Counts {
   gaps: number
   killedLeaders: number
   takenOver: number
-  /** reads after another process's invalidation of what is read */
+  /** Reads after another process's invalidation of what is read. */
   afterOthers: number
   refused: number
   touched: number
-  /** what the storage was asked */
+  /** What the storage was asked. */
   commands: number
   transactions: number
   lookups: number
-  /** reads by another cache of the same process */
+  /** Reads by another cache of the same process. */
   ofOtherLayers: number
   pushes: number
   lostConnections: number
@@ -123,13 +123,13 @@ export const holdersOf = (self: Fleet, id: string): Map<string, Holder> => {
   return holders
 }
 
-/** P1: a load begins while another's exclusive time is not over */
+/** P1: a load begins while another's exclusive time is not over. */
 export const checkExclusive = (self: Fleet, load: FleetOrigin, lease: boolean): void => {
   const { config } = self
   const what = `load #${load.n} of ${load.id} in ${load.process}`
   const own = load.owner === undefined ? undefined : holdersOf(self, load.id).get(load.owner)
   if (load.owner === undefined && lease && config.faults === 0 && !config.asynchronous && config.evictions === 0) {
-    // its own `set` or interrupted invalidation may not have been acknowledged
+    // Its own `set` or interrupted invalidation may not have been acknowledged.
     const open = self.writes.some((write) =>
       write.process === load.process && (!write.acknowledged || write.doneAt === self.now())
     )
@@ -146,13 +146,13 @@ export const checkExclusive = (self: Fleet, load: FleetOrigin, lease: boolean): 
   }
 }
 
-/** P1: what cannot be interrupted and runs on when its last caller has left keeps its lease, for a while */
+/** P1: what cannot be interrupted and runs on when its last caller has left keeps its lease, for a while. */
 export const checkAbandoned = (self: Fleet, load: FleetOrigin): void => {
   const { config } = self
   if (!isKept("abandoned", config.features) || config.faults > 0 || config.evictions > 0 || config.beside) return
   for (const other of self.loading) {
     if (other.id !== load.id || other.owner === undefined || !runsOn(other) || other.flight === load.flight) continue
-    // its last caller has left no earlier than it began
+    // Its last caller has left no earlier than it began.
     const isOver = self.now() >= other.begunAt + Math.min(endingMillis(config), config.maxLoad)
     if (isOver || isReplaced(self, other) || self.processes[other.process]!.stoppedMillis() > 0) continue
     violate(
@@ -166,7 +166,7 @@ export const checkAbandoned = (self: Fleet, load: FleetOrigin): void => {
 const runsOn = ({ flight, uninterruptible }: FleetOrigin): boolean =>
   uninterruptible && flight?.abandoned === true && flight.exit === undefined
 
-/** it may have been detached while it had callers */
+/** It may have been detached while it had callers. */
 const isReplaced = (self: Fleet, { heard, id, n, process }: FleetOrigin): boolean =>
   (self.replaced.get(`${process} ${id}`) ?? 0) > n || self.config.gaps > 0 ||
   self.writes.some((write) => write.done > n && (write.kind === "tag" || covers(write, id))) ||
@@ -192,7 +192,10 @@ const seenBy = (self: Fleet, write: FleetWrite, read: FleetRead): number => {
   return read.heard >= write.done ? 0 : write.doneAt + 100 + (hears(self, read) ? 0 : self.config.maxStaleness)
 }
 
-/** One that hears of nothing finds that out, and from then on it believes its memory for so long, or until it hears again. */
+/**
+ * One that hears of nothing finds that out, and from then on it believes its memory for so long, or until it hears
+ * again.
+ */
 const toldBy = ({ config, deaf }: Fleet, { doneAt }: FleetWrite, process: number): number =>
   deaf[process]!.reduce(
     (by, { from, until }) =>
@@ -202,7 +205,7 @@ const toldBy = ({ config, deaf }: Fleet, { doneAt }: FleetWrite, process: number
     doneAt
   )
 
-/** how often a process asks what others did */
+/** How often a process asks what others did. */
 const pollMillis = 50
 
 /** P2 */
@@ -210,7 +213,8 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
   for (const write of self.writes) {
     if (!covers(write, read.id)) continue
     const isOwn = write.process === read.process
-    // another cache of the same process is not told of it: what has no memory finds it in the store, unless it joins a load
+    // Another cache of the same process is not told of it: what has no memory finds it in the store, unless it joins a
+    // load.
     if (isOwn && write.layer !== read.layer) {
       const finds = read.layer === 1 && write.kind === "id" && write.acknowledged && !read.live.has(origin)
       if (!finds) continue
@@ -219,7 +223,7 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
     if (isOwn ? write.done >= read.begun : !write.acknowledged || seenBy(self, write, read) > read.begunAt) {
       continue
     }
-    // who was stopped between a look and the pause after it has that pause before it when it goes on
+    // Who was stopped between a look and the pause after it has that pause before it when it goes on.
     const wokenAt = self.processes[read.process]!.wokenAt()
     if (!isOwn && wokenAt >= 0 && read.begunAt - wokenAt <= pollMillis) continue
     if (!isOwn) self.counts.afterOthers++
@@ -232,7 +236,7 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
   }
 }
 
-/** a look-up has found nothing: nobody promises that something is there */
+/** A look-up has found nothing: nobody promises that something is there. */
 export const endLookup = (self: Fleet, read: FleetRead): void => {
   self.say(() => `[${read.process}] got ${read.id} @${read.begun} nothing`)
   checkPatience(self, read)
@@ -259,7 +263,10 @@ export const endRead = (
   violate(self, `P4: read @${read.begun} of ${read.id} failed with ${describe(exit)}`)
 }
 
-/** P4: at most the waits for other processes, the load, and the budget of the store; all that twice if the id was changed meanwhile */
+/**
+ * P4: at most the waits for other processes, the load, and the budget of the store; all that twice if the id was
+ * changed meanwhile.
+ */
 const checkPatience = (self: Fleet, read: FleetRead): void => {
   const { processes, storeTimeout, wait } = self.config
   const waits = longestWait(self.config) * (wait < Infinity ? processes : 1)
@@ -270,7 +277,7 @@ const checkPatience = (self: Fleet, read: FleetRead): void => {
   }
 }
 
-/** a value says where it comes from */
+/** A value says where it comes from. */
 export const originOf = (text: string): number | undefined => {
   const found = /#(\d+)#/.exec(text)?.[1]
   return found === undefined ? undefined : Number(found)

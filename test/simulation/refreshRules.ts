@@ -4,14 +4,14 @@ import { isHeld } from "./held.ts"
 import type { Load, Origin, Read, Spec } from "./model.ts"
 import { readerOf, readsNothing, violate, type World } from "./state.ts"
 
-/** whether a refresh may be given what another load has made */
+/** Whether a refresh may be given what another load has made. */
 export const mayShare = (self: World, { flight }: Load): boolean =>
   !isKept("refreshes", self.config.features) && (flight?.refresh === true || flight?.policy.joins === "refresh")
 
-/** who asks until the load begins shares it: of those that were asked for together one alone has loaded */
+/** Who asks until the load begins shares it: of those that were asked for together one alone has loaded. */
 export const checkTogether = (self: World, spec: Spec, from: number): void => {
   if (!isKept("refreshes", self.config.features) || self.config.faults > 0 || self.closeAskedAt !== undefined) return
-  // a read that loads anew whatever runs has taken its place
+  // A read that loads anew whatever runs has taken its place.
   if ((self.overtaken.get(spec.id) ?? 0) > from) return
   if (self.config.yieldChance > 0 || self.writes.some(({ done }) => done > from)) return
   const flights = new Set(
@@ -24,11 +24,11 @@ export const checkTogether = (self: World, spec: Spec, from: number): void => {
   }
 }
 
-/** what is in memory is served, and nothing older: a late answer of the store must not have taken its place */
+/** What is in memory is served, and nothing older: a late answer of the store must not have taken its place. */
 export const checkNewest = (self: World, read: Read, origin: Origin, what: string): void => {
   const { held, spec } = read
   if (origin._tag !== "Load" || held === undefined || origin.n >= held.n) return
-  // who passes over memory finds in the store what is there: the older one, where it was not told of the newer
+  // Who passes over memory finds in the store what is there: the older one, where it was not told of the newer.
   if (self.config.store !== "none" && !self.stored.has(held.flight!.entry!.writeId!)) return
   const isPlain = spec === undefined ||
     ((spec.kind === "ttl" || spec.kind === "untilInvalidated") && !readsNothing(spec))

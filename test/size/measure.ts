@@ -78,9 +78,9 @@ const modulesOf = ({ code, map }: Bundle): ReadonlyMap<string, number> => {
 }
 
 interface Measured {
-  /** compressed */
+  /** Compressed */
   readonly bytes: number
-  /** not compressed */
+  /** Not compressed. */
   readonly modules: () => ReadonlyMap<string, number>
 }
 

@@ -1,6 +1,6 @@
 /**
- * Very many operations on one cache, for each strategy and each way in which a load can end, over each state of a store, and
- * with each way to bound memory. Fails where the heap, or any collection of the engine, is not bounded.
+ * Very many operations on one cache, for each strategy and each way in which a load can end, over each state of a
+ * store, and with each way to bound memory. Fails where the heap, or any collection of the engine, is not bounded.
  *
  *     npm run soak                                two million operations for each row in memory: at most 20 minutes
  *     npm run soak -- --quick                     the same rows with less: a minute
@@ -39,7 +39,7 @@ const operations = args.quick ? { memory: 20_000, scan: 100_000, store: 3000 } :
 
 /** What the second half may have beyond the first one, in megabytes: what runs at the moment is not always the same. */
 const slack = 5
-/** a row that takes longer hangs */
+/** A row that takes longer hangs. */
 const patienceMillis = args.quick ? 60_000 : 600_000
 
 const nameOf = ({ order, outcome, store, strategy, tier }: Row): string =>

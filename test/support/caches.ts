@@ -20,7 +20,7 @@ export const fakeStore = () => {
   const fake = {
     entries,
     calls,
-    /** how many of one operation were asked */
+    /** How many of one operation were asked. */
     count: (operation: Operation) => calls.filter((call) => call.startsWith(`${operation} `)).length,
     behave: (_operation: Operation, _id: string): Behaviour => ({}),
     store: undefined as unknown as Store.Store,
@@ -54,7 +54,7 @@ export const over = (
 
 export interface Cache {
   readonly name: string
-  /** every entry outlives the memory tier */
+  /** Every entry outlives the memory tier. */
   readonly store: boolean
   readonly memory: boolean
   readonly layer: (options?: CacheLayer.MemoryOptions) => Layer.Layer<Caching.Caching>

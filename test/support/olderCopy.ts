@@ -31,7 +31,7 @@ export const copyOf = (directory: string): () => void => {
     try {
       renameSync(copy, directory)
     } catch {
-      // somebody has made the folder anew in between
+      // Somebody has made the folder anew in between.
       rmSync(directory, { recursive: true, force: true })
       renameSync(copy, directory)
     }

@@ -44,12 +44,12 @@ export interface Server {
   readonly port: number
   readonly url: string
   readonly folder: string
-  /** asks the server, as its administrator */
+  /** Asks the server, as its administrator. */
   readonly ask: (...args: ReadonlyArray<string>) => Promise<unknown>
   readonly signal: (signal: "SIGKILL" | "SIGSTOP" | "SIGCONT") => void
-  /** starts it again, after it has ended */
+  /** Starts it again, after it has ended. */
   readonly restart: () => Promise<void>
-  /** waits until its process has ended */
+  /** Waits until its process has ended. */
   readonly ended: () => Promise<void>
   readonly end: () => Promise<void>
 }
@@ -57,11 +57,11 @@ export interface Server {
 export interface ServerOptions {
   readonly args?: ReadonlyArray<string>
   readonly port?: number
-  /** after so many milliseconds a master of a cluster counts as dead */
+  /** After so many milliseconds a master of a cluster counts as dead. */
   readonly nodeTimeout?: number
-  /** of the administrator */
+  /** Of the administrator. */
   readonly client?: object
-  /** lines of a configuration file, and what the server is started as */
+  /** Lines of a configuration file, and what the server is started as. */
   readonly sentinel?: string
   readonly program?: string
 }
@@ -124,7 +124,7 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
 }
 
 export interface RedisCluster {
-  /** three masters and a replica of the first */
+  /** Three masters and a replica of the first. */
   readonly servers: ReadonlyArray<Server>
   readonly nodes: ReadonlyArray<string>
   readonly end: () => Promise<void>

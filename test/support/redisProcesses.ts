@@ -34,14 +34,14 @@ export const processesOn = (server: () => Server) => {
       const context = yield* Layer.build(layer)
       const use = <A, E>(effect: Effect.Effect<A, E, Caching>) => Effect.provideContext(effect, context)
       const read = (key = "k") => use(Cached.ttl(load, { key, ttl: "1 hour", tags: ["t"] }))
-      /** a load of its own, which reads that one */
+      /** A load of its own, which reads that one. */
       const derived = use(
         Cached.ttl(load, { key: "k", ttl: "1 hour", tags: ["t"] }).pipe(
           Cached.ttl({ key: "derived", ttl: "1 hour", inherit: "changes" })
         )
       )
       const storeHits = Effect.map(use(Cached.stats), (stats) => stats.storeHits)
-      /** reads from memory alone */
+      /** Reads from memory alone. */
       const isInMemory = Effect.gen(function*() {
         const before = yield* storeHits
         yield* read()

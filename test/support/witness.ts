@@ -1,7 +1,7 @@
 /**
- * How late this machine is: what a Redis server tells of, on a connection of this process's own beside the library's. It
- * hears of the same keys, so it is behind where the library has to be behind: where the server is busy, or the process, or
- * where there is much to hear. What the library adds is not in it.
+ * How late this machine is: what a Redis server tells of, on a connection of this process's own beside the library's.
+ * It hears of the same keys, so it is behind where the library has to be behind: where the server is busy, or the
+ * process, or where there is much to hear. What the library adds is not in it.
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import { createClient } from "redis"
@@ -10,12 +10,12 @@ import { clock, type Recorder } from "../processes/recording.ts"
 
 interface Options {
   readonly url: string
-  /** of the library's keys */
+  /** Of the library's keys. */
   readonly prefix: string
   readonly name: string
 }
 
-/** what is heard sooner is not written down, in milliseconds */
+/** What is heard sooner is not written down, in milliseconds. */
 const soonMillis = 4
 const pauseMillis = 10
 
@@ -24,7 +24,9 @@ const tagOf = (name: string): string => {
   for (let i = 0;; i++) if (slotOf(`${name} ${i}`) < 5000) return `${name} ${i}`
 }
 
-/** Writes down how long each of its own changes took until this process heard of it, for as long as the process lives. */
+/**
+ * Writes down how long each of its own changes took until this process heard of it, for as long as the process lives.
+ */
 export const witness = ({ name, prefix, url }: Options, recorder: Recorder): void => {
   const key = `witness:{${tagOf(name)}}`
   const again = () => void setTimeout(() => witness({ name, prefix, url }, recorder), 100).unref()

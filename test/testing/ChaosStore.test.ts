@@ -14,7 +14,7 @@ const chaosOf = (options: ChaosStore.Options) => {
 
 const read = (store: Store.Store, id: string) => Effect.map(store.get(id, []), ({ entry }) => entry?.payload[0])
 
-/** who asks, and has not been answered */
+/** Who asks, and has not been answered. */
 const asking = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
 
 describe("without faults", () => {

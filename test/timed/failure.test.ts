@@ -1,4 +1,7 @@
-/** `docs/failure.md` says what a user sees when something goes wrong: its tables are seen here. `UPDATE_DOCS=1` writes them. */
+/**
+ * `docs/failure.md` says what a user sees when something goes wrong: its tables are seen here. `UPDATE_DOCS=1` writes
+ * them.
+ */
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Layer, Logger, ManagedRuntime } from "effect"
 import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
@@ -40,7 +43,7 @@ const storeTimeout = 150
 /** What happens to the store of one of two programs. */
 interface Trouble {
   fails: StoreErrorReason | undefined
-  /** only what writes fails */
+  /** Only what writes fails. */
   onlyWrites: boolean
   hangs: boolean
   slowMillis: number
@@ -60,7 +63,7 @@ const troubled = (trouble: Trouble, store: Store.Store): Store.Store => {
     })
   return {
     ...store,
-    // the time of the program counts: a store that hangs here does not work
+    // The time of the program counts: a store that hangs here does not work.
     workedMillis: undefined,
     changesUnsafe() {
       if (trouble.hangs || (trouble.fails !== undefined && !trouble.onlyWrites)) throw new Error("cannot tell")
@@ -68,7 +71,7 @@ const troubled = (trouble: Trouble, store: Store.Store): Store.Store => {
     },
     getUnsafe(id, tags) {
       const { fails, hangs, onlyWrites, slowMillis } = trouble
-      // asked once more, as an effect
+      // Asked once more, as an effect.
       if (hangs || slowMillis > 0 || (fails !== undefined && !onlyWrites)) throw new Error("later")
       return store.getUnsafe!(id, tags)
     },
@@ -107,7 +110,7 @@ const program = (name: string, trouble: Trouble) => {
     run,
     dispose: () => runtime.dispose(),
     value,
-    /** how a read of a key was answered */
+    /** How a read of a key was answered. */
     read: async (key: string): Promise<string> => {
       const before = loads
       const startedAt = performance.now()
@@ -178,12 +181,12 @@ const seen = async (begin: Begin, directory: string): Promise<ReadonlyArray<stri
     await there.read("in the folder")
     await here.read("in memory")
     const old = await there.value("in memory")
-    // what others wrote is polled, and read once more
+    // What others wrote is polled, and read once more.
     await sleep(200)
     await here.read("in memory")
     await there.read("in memory")
     const finish = begin(trouble)
-    // a pause, so that the next read asks first what has happened
+    // A pause, so that the next read asks first what has happened.
     await sleep(200)
     const reads = []
     for (const key of ["in memory", "in the folder", "new", "new"]) reads.push(await here.read(key))

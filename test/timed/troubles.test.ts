@@ -38,7 +38,7 @@ describe("F28 · F21 · a store that is full", () => {
     const value = await shared([a, b])
     const tagged = { options: { tags: ["t"] } }
     const other = await shared([a, b], "other", tagged)
-    // what it read before it polled that change it reads once more
+    // What it read before it polled that change it reads once more.
     await polled()
     expect([await read(b), await read(b, "other", tagged)]).toEqual([value, other])
     const size = { load: { size: 50_000 } }

@@ -90,7 +90,7 @@ describe("the locks of a transaction", () => {
       const one = place()
       const layer = over(Lock.make({ ...one.backend, releaseMany: one.releaseMany }))
       const done = { renewed: 0, released: 0 }
-      /** how much was done in one turn of the others */
+      /** How much was done in one turn of the others. */
       let most = 0
       const watching = Effect.forever(Effect.andThen(
         Effect.sync(() => {

@@ -224,7 +224,7 @@ describe("a commit under way", () => {
       Effect.runForkWith(schedule.context)(Effect.provide(program, cacheOver(MemoryStore.make())))
       expect(schedule.settle()).toBe(true)
       expect(found, `seed ${seed}`).toEqual(Array.from({ length: 120 }, () => [1, 1]))
-      // a look-up that waits for a commit which waits for it ends by its time
+      // A look-up that waits for a commit which waits for it ends by its time.
       expect(schedule.now(), `seed ${seed}`).toBe(0)
     }
   })
@@ -317,7 +317,7 @@ describe("a value that is being set", () => {
       remove: (id) => after(gates.remove, store.remove(id))
     })
     const context = yield* Layer.build(cache)
-    // closing sends again what was not carried out
+    // Closing sends again what was not carried out.
     yield* Effect.addFinalizer(() =>
       Effect.all([Deferred.succeed(gates.set, undefined), Deferred.succeed(gates.remove, undefined)])
     )

@@ -127,7 +127,7 @@ for (const cache of caches) {
           )
           expect([...told, ...yield* Effect.forEach(keys, value)])
             .toEqual([true, true, false, true, false, 2, 2, undefined, 2, undefined])
-          // what others set meanwhile was not ended by it
+          // What others set meanwhile was not ended by it.
           yield* Cached.set("a", 3, { ttl: "1 hour", tags: ["t"] })
           const meanwhile = Effect.gen(function*() {
             yield* Cached.invalidateTag("t")
@@ -215,7 +215,7 @@ for (const cache of caches) {
           expect(yield* Cached.touch("touched", "10 seconds")).toBe(true)
           expect(yield* Cached.touch("none", "10 seconds")).toBe(false)
           yield* TestClock.adjust("5 seconds")
-          // its second has not begun yet
+          // Its second has not begun yet.
           expect(yield* value("a")).toBe(1)
           expect(yield* value("b")).toBe(1)
         }))
@@ -405,7 +405,7 @@ for (const cache of caches) {
         expect(seen).toEqual([100, 1, 2, 2, false, true, 3])
         expect([yield* load("own"), yield* load("new")]).toEqual([100, 2])
         expect(loads).toBe(3)
-        // invalidated meanwhile: the result is given, and not stored
+        // Invalidated meanwhile: the result is given, and not stored.
         yield* Transaction.run(
           Effect.gen(function*() {
             yield* load("lost")
@@ -428,7 +428,7 @@ for (const cache of caches) {
           yield* Cached.set("b", 2, { tags: ["t"] })
         }))
         expect([yield* value("a"), yield* value("b")]).toEqual([undefined, 2])
-        // nothing is sent again
+        // Nothing is sent again.
         yield* pass(1000)
         expect(yield* value("b")).toBe(2)
       })
@@ -485,7 +485,7 @@ for (const cache of caches) {
           yield* Cached.clear
           expect(yield* Transaction.run(conditions, { ...never, isolation })).toEqual([false, true])
           expect(yield* value("u:1")).toBe(2)
-          // the store has it, so the result of a load cannot be stored: inside it is there all the same
+          // The store has it, so the result of a load cannot be stored: inside it is there all the same.
           const listed = Effect.gen(function*() {
             yield* Cached.clear
             const ids = [yield* load, ...yield* Stream.runCollect(Cached.scan("u:*"))]
@@ -634,7 +634,7 @@ for (const cache of caches) {
         yield* TestClock.adjust("5 seconds")
         expect(yield* Fiber.join(fiber)).toEqual(Exit.fail(new CacheError.TransactionTimeout({ timeoutMillis: 5000 })))
         expect(yield* value("a")).toBe(undefined)
-        // its locks are free again
+        // Its locks are free again.
         const next = yield* start(Transaction.run(Cached.set("a", 2)))
         yield* TestClock.adjust("1 second")
         yield* Fiber.join(next)

@@ -57,7 +57,7 @@ export const whole: Store.Store = Store.make({
   },
   changes: Stream.make({ _tag: "AllChanged" }, { _tag: "Changed", id: "x" })
 })
-// what it can do better it does itself
+// What it can do better it does itself.
 export const better: Store.Store = Store.complete({
   ...simple,
   acquire: () => Effect.succeed({ _tag: "Hit", entry }),

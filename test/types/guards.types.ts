@@ -21,7 +21,7 @@ export const errors: [
   Equals<ErrorOf<typeof alone>, Limited>,
   Equals<ErrorOf<typeof local>, Limited>,
   Equals<ErrorOf<typeof failing>, Limited | CacheError.StoreError>,
-  // what may say it
+  // What may say it.
   Equals<ErrorOf<typeof given>, Limited | CacheError.StoreError>,
   Equals<ErrorOf<ReturnType<typeof either>>, Limited | CacheError.StoreError>
 ] = [true, true, true, true, true]
@@ -101,7 +101,7 @@ const stream = rows.pipe(
 )
 equals<typeof stream, Stream.Stream<number, Down | CacheError.CircuitOpen>>(true)
 
-// made apart it says what it looks at, and takes what has no other outcomes
+// Made apart it says what it looks at, and takes what has no other outcomes.
 const breaker = Guard.circuitBreaker({ key: "api", isFailure: isDown })
 const guarded = breaker(fetching)
 equals<typeof guarded, Effect.Effect<{ readonly status: number }, Down | CacheError.CircuitOpen>>(true)

@@ -42,7 +42,7 @@ CacheKey.template("user:{ids:length}", { ids: Schema.Array(Schema.String) })
 CacheKey.template("user:{id:lower}", { id: Schema.optional(Schema.NullOr(Schema.String)) })
 CacheKey.template("all", {})
 
-// formatters of one's own, by the type that they take
+// Formatters of one's own, by the type that they take.
 CacheKey.template("{at:day}", { at: Schema.Date }, { formatters: { day: (at: Date) => at.toISOString().slice(0, 10) } })
 CacheKey.template("{at:iso}", { at: Schema.Date }, {
   formatters: { iso: { format: (at: Date) => at.toISOString(), injective: true } }

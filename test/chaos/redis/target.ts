@@ -71,7 +71,7 @@ const clustered = (nodeTimeout?: number) => async (): Promise<Clustered | undefi
 /** A master and a replica that is some way behind; the processes find the master through a proxy. */
 interface Pair extends Arena {
   readonly proxy: Proxy
-  /** between the two */
+  /** Between the two. */
   readonly link: Proxy
   master: Server
   replica: Server
@@ -124,7 +124,7 @@ const absent = async (): Promise<Arena & { server?: Server; readonly port: numbe
 /** Between two of its steps the server may be gone. */
 const attempt = (step: Promise<unknown>): Promise<unknown> => step.catch(() => undefined)
 
-/** how long a server that has taken the place of another may lack what was changed before: until all are connected */
+/** How long a server that has taken the place of another may lack what was changed before: until all are connected. */
 const noticedMillis = 4000
 
 const restart = async (server: Server): Promise<void> => {
@@ -292,7 +292,7 @@ const loseMaster: Attack<Clustered>["strike"] = async ({ cluster: { servers } },
   const [first, fourth] = [servers[0]!, servers[3]!]
   const [master, replica] = await isMaster(first) ? [first, fourth] : [fourth, first]
   await sleep(1000)
-  // the replica may lack what was written at last
+  // The replica may lack what was written at last.
   const at = clock() - 200
   master.signal("SIGKILL")
   await master.ended()
@@ -327,7 +327,7 @@ const repeatedly =
     await attempt(step(arena, crowd))
   }
 
-/** a connection that hears nothing more is found out within so much, on a busy machine too */
+/** A connection that hears nothing more is found out within so much, on a busy machine too. */
 const unheardMillis = 2000
 
 const attacks: ReadonlyArray<Attack> = [
@@ -457,7 +457,7 @@ const attacks: ReadonlyArray<Attack> = [
     name: "tracking switched off by hand",
     arena: proxied(),
     unheardMillis,
-    // the first line silences the answer to the second
+    // The first line silences the answer to the second.
     strike: repeatedly(700, async ({ proxy }) => proxy.inject("CLIENT REPLY SKIP\r\nCLIENT TRACKING OFF\r\n", "BCAST"))
   }),
   attack({

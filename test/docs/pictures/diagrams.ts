@@ -1,4 +1,6 @@
-/** Pictures without a run behind them: the tiers of a cache, an invalidation between processes, the floors of `src/`. */
+/**
+ * Pictures without a run behind them: the tiers of a cache, an invalidation between processes, the floors of `src/`.
+ */
 import { colors } from "./colors.ts"
 
 const width = 760

@@ -51,7 +51,7 @@ describe("keys", () => {
       const slots = new Set<number>()
       for (const kind of ["v", "l", "f", "t", "n"] as const) {
         const key = keys.of(kind, "12", text)
-        // as a server gets it
+        // As a server gets it.
         const received = Buffer.from(key).toString()
         all.add(received)
         expect(keys.partsOf(received)).toEqual({ kind, era: "12", text })
@@ -72,7 +72,7 @@ describe("keys", () => {
   })
 
   it("have the slots of Redis", () => {
-    // CLUSTER KEYSLOT of 7.0.15
+    // CLUSTER KEYSLOT of 7.0.15.
     expect(["123456789", "foo", "user1000"].map(Keys.slotOf)).toEqual([12_739, 12_182, 3443])
   })
 

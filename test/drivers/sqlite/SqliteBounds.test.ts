@@ -7,7 +7,7 @@ import * as fs from "node:fs"
 import { changesOf, connection, entry, fileOf, read } from "../../support/sqlite.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
-// a small database empties its log often, and each time waits for the disk
+// A small database empties its log often, and each time waits for the disk.
 vi.setConfig({ testTimeout: 30_000 })
 
 const range = (n: number) => Array.from({ length: n }, (_, i) => i)
@@ -135,7 +135,7 @@ describe("a marker that gives way to entries", () => {
       const database = yield* connection(directory)
       const left = Number(database.prepare("SELECT count(*) AS n FROM marker").get()!["n"])
       expect(left).toBeLessThan(names.length)
-      // names of that length are told as a gap
+      // Names of that length are told as a gap.
       expect(changesOf(b).map(({ _tag }) => _tag)).toContain("Gap")
     }), 30_000)
 })
@@ -205,7 +205,7 @@ describe("hundreds who write at once", () => {
       const one = (i: number) => store.set(`id ${i}`, entry(i & 255, 20_000))
       const all = yield* Effect.forkChild(Effect.forEach(range(400), one, { concurrency: "unbounded" }))
       yield* Effect.yieldNow
-      // in the same step: others wait for a later turn
+      // In the same step: others wait for a later turn.
       expect(Effect.runSyncExit(store.remove("removed"))._tag).toBe("Success")
       yield* Fiber.join(all)
       for (const i of range(400)) expect(read(store, `id ${i}`)).toEqual(entry(i & 255, 20_000))

@@ -12,7 +12,7 @@ import * as Backoff from "../../../src/drivers/sqlite/transactions/backoff.ts"
 import { changesOf, connection, entry, fileOf, read, type SqliteStoreType } from "../../support/sqlite.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
-// a small database empties its log often, and each time waits for the disk
+// A small database empties its log often, and each time waits for the disk.
 vi.setConfig({ testTimeout: 30_000 })
 
 const gap = [{ _tag: "Gap" }]
@@ -248,7 +248,7 @@ describe("a directory that is deleted while the program runs", () => {
       const store = yield* SqliteStore.make({ directory })
       fs.rmSync(directory, { recursive: true })
       fs.writeFileSync(directory, "in the way")
-      // at once: nobody may use what is known of the one that is gone
+      // At once: nobody may use what is known of the one that is gone.
       expect(changesOf(store)).toEqual(gap)
       expect(() => changesOf(store)).toThrow(/"sqlite" failed to listen: Unavailable/)
       expect(yield* Effect.flip(store.set("id", entry(1)))).toMatchObject({ _tag: "StoreError", operation: "set" })

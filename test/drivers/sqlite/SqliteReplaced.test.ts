@@ -203,7 +203,7 @@ describe("a log or an index beside the database that is removed", () => {
         for (const store of [a, b, c]) expect(read(store, "id")).toBeUndefined()
         yield* c.set("id", entry(3))
         for (const store of [a, b, c]) expect(read(store, "id")).toEqual(entry(3))
-        // nobody takes up the former one, and who comes later neither
+        // Nobody takes up the former one, and who comes later neither.
         const d = yield* SqliteStore.make({ directory })
         expect(read(d, "id")).toEqual(entry(3))
         expect(fs.existsSync(fileOf(directory, 2))).toBe(true)

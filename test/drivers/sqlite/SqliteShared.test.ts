@@ -67,7 +67,7 @@ describe("a lease between processes", () => {
         expect(yield* inFuture(b.commit("id", second, entry(2)))).toBe(true)
         expect(yield* a.commit("id", first, entry(1))).toBe(false)
         expect(read(a, "id")).toEqual(entry(2))
-        // and what is invalidated meanwhile is stored by neither
+        // And what is invalidated meanwhile is stored by neither.
         const third = generationOf(yield* a.acquire("other", asking("a")))
         const fourth = generationOf(yield* inFuture(b.acquire("other", asking("b"))))
         yield* a.remove("other")
@@ -125,7 +125,7 @@ describe("a lease between processes", () => {
   it.effect("is not granted, and nobody waits, where another has stored since the look", () =>
     Effect.gen(function*() {
       const { a, b } = yield* twoStores()
-      // read when the lease is written
+      // Read when the lease is written.
       const meanwhile = {
         ...asking("a"),
         get leaseMillis() {
@@ -290,7 +290,7 @@ describe("a lock that another process holds", () => {
         (i) => Effect.forkChild(a.set(`id ${i}`, entry(1)), { startImmediately: true })
       ))
       const [first, fibers] = yield* begin
-      // ten seconds, where each asked for itself
+      // Ten seconds, where each asked for itself.
       expect(first).toBeLessThan(1000)
       const [waiting] = yield* inMillis(TestClock.adjust("100 millis"))
       expect(waiting).toBeLessThan(2000)

@@ -10,7 +10,7 @@ import { DatabaseSync } from "node:sqlite"
 import { entry, fileOf, read, type SqliteStoreType } from "../../support/sqlite.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
-// a small database empties its log often, and each time waits for the disk
+// A small database empties its log often, and each time waits for the disk.
 vi.setConfig({ testTimeout: 30_000 })
 
 /** The store of a directory, opened and closed once. */

@@ -30,7 +30,7 @@ describe("the state of guards under CacheLayer.disk", () => {
       }).pipe(Effect.provide(cache()))
       expect(yield* call.pipe(Effect.provide(cache()))).toBe("refused")
       expect(readdirSync(directory)).toContain("guards.v1.db")
-      // a folder of its own, and a place of the program's own
+      // A folder of its own, and a place of the program's own.
       const other = yield* tempDirectory
       expect(yield* call.pipe(Effect.provide(CacheLayer.disk({ directory: other })))).toBe("ok")
       expect(yield* call.pipe(Effect.provide(cache()), Effect.provide(GuardStore.layerMemory))).toBe("ok")
@@ -117,7 +117,7 @@ describe("the file", () => {
       expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "StoreError", reason: "Timeout" })
       other.exec("ROLLBACK")
       other.close()
-      // the pause after the last attempt
+      // The pause after the last attempt.
       yield* Effect.sleep("200 millis")
       expect(yield* Effect.provideService(call, GuardStore.GuardStore, store)).toBe("ok")
     }))

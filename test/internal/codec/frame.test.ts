@@ -72,7 +72,7 @@ describe("frame", () => {
     const read = (entry: Stored) => {
       const frame = Frame.encode("id", entry, crc32)
       const decoded = Frame.decode("id", frame, crc32)
-      // whoever reads it next must not need these bytes
+      // Whoever reads it next must not need these bytes.
       frame.fill(0)
       return decoded?.meta.tags
     }

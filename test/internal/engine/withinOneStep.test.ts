@@ -66,7 +66,7 @@ describe("a caller that joins a refresh in the queue", () => {
             run(act)
           }
         })
-        // the queued refresh will do, but what is stored will not
+        // The queued refresh will do, but what is stored will not.
         const strict = Effect.sync(() => ++loads).pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" }))
         const joining = yield* start(strict)
         yield* TestClock.adjust("10 seconds")
@@ -88,12 +88,12 @@ describe("P2 · a conditional set", () => {
       }
       yield* Effect.gen(function*() {
         const read = Effect.succeed("theirs").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
-        // a load that has a lease
+        // A load that has a lease.
         const first = yield* start(Effect.never.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
         yield* TestClock.adjust("1 second")
         const setting = yield* start(Cached.set("k", "mine", { ttl: "1 hour", ifAbsent: true }))
         yield* TestClock.adjust("200 millis")
-        // nobody has read for a while, so nobody looks for changes until that lease is released
+        // Nobody has read for a while, so nobody looks for changes until that lease is released.
         yield* base.remove("k")
         changes.push({ _tag: "Changed", id: "k" })
         yield* TestClock.adjust("1 second")
@@ -225,7 +225,7 @@ describe("P2 · a refresh of many keys of which some have begun", () => {
         yield* b
         value = "new"
         yield* read
-        // one turn of the work loop has started the first of them
+        // One turn of the work loop has started the first of them.
         yield* Effect.yieldNow
         yield* run
         yield* TestClock.adjust("5 seconds")

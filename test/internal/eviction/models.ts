@@ -1,6 +1,6 @@
 /**
- * The policies again, slow and obvious: lists are arrays (the oldest first), ages are numbers that never come round, and
- * nothing is linked. Each has the interface of a policy, by ids.
+ * The policies again, slow and obvious: lists are arrays (the oldest first), ages are numbers that never come round,
+ * and nothing is linked. Each has the interface of a policy, by ids.
  */
 import { FrequencySketch } from "../../../src/internal/eviction/frequencySketch.ts"
 import { makeHash } from "../../../src/internal/eviction/nodes.ts"

@@ -72,7 +72,7 @@ describe.each(policies)("$name", ({ make, model, name }) => {
       }
       expect(tier.ids()).toEqual(Array.from(known).toSorted())
     }
-    // every rule has had its time
+    // Every rule has had its time.
     if (name === "adaptive" && capacity === 64) expect(leads.size).toBe(3)
   })
 

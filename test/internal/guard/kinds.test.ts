@@ -72,7 +72,7 @@ describe("a circuit", () => {
         const now = yield* clockNow
         if (running.length === 0 || (yield* below(2)) === 0) {
           const theirs = yield* Effect.exit(Effect.scoped(effects.admit("key")))
-          // Effect's store in memory waits for a probe for ever
+          // Effect's store in memory waits for a probe for ever.
           const input = { _tag: "Admit", probeMillis: 1e9, openTime: undefined, idleMillis } as const
           const own = ours.runUnsafe(Circuit.circuit, "key", input, now)
           expect(own.isAdmitted).toBe(Exit.isSuccess(theirs))
@@ -124,7 +124,7 @@ describe("a circuit", () => {
         const { phase } = ours.runUnsafe(Circuit.circuit, "key", input, now)
         if (isProbe) continue
         calls.push({ at: now, isFailure })
-        // the slot that is not over, and the nine before it
+        // The slot that is not over, and the nine before it.
         const from = (Math.floor(now / slotMillis) - Circuit.slotsOfWindow + 1) * slotMillis
         expect(from).toBeGreaterThan(now - windowMillis)
         const counted = calls.filter(({ at }) => at >= from)
@@ -228,7 +228,7 @@ describe("state in memory", () => {
     }
     const ours = memory.make(100_000)
     for (let now = 0; now < 100_000; now++) ours.runUnsafe(counting, `name ${now}`, input, now)
-    // those of the last second are live; a place that forgets nothing would refuse all of them a second time
+    // Those of the last second are live; a place that forgets nothing would refuse all of them a second time.
     for (let now = 0; now < 100_000; now++) {
       const probe = ours.runUnsafe(
         { name: fixedWindow.name, step: (state) => ({ state, expiresAt: 0, answer: state }) },

@@ -192,7 +192,7 @@ const leafSchemas: Record<Leaf, Schema.Top> = {
 export interface Built {
   readonly toSchema: (shape: Shape) => Schema.Top
   readonly toFields: (fields: ReadonlyArray<Field>) => Schema.Struct.Fields
-  /** the class of a shape, which its schema may be a copy of */
+  /** The class of a shape, which its schema may be a copy of. */
   readonly classOf: (shape: Shape) => AnyClass
 }
 

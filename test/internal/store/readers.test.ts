@@ -88,7 +88,7 @@ it.effect("two parts of one store hear each what another process did to it", () 
   Effect.gen(function*() {
     const directory = yield* tempDirectory
     const parts = Effect.suspend(() => {
-      // built once, as it is one constant
+      // Built once, as it is one constant.
       const store = SqliteStore.layer({ directory })
       const cache = (prefix: string) =>
         Layer.fresh(CacheLayer.layerWith({})).pipe(Layer.provide(store.pipe(Cached.tapStore({ prefix }))))

@@ -68,7 +68,7 @@ describe.each(caches)("a transaction over $name", (cache) => {
   it.effect("many keys", () =>
     Effect.gen(function*() {
       expect(yield* reading("fast")).toBeGreaterThanOrEqual(chunks - 1)
-      // each lock takes some time
+      // Each lock takes some time.
       expect(yield* reading("locked")).toBeGreaterThanOrEqual(size)
     }).pipe(Effect.provide(cache.layer({ capacity: size }))))
 })
@@ -94,7 +94,7 @@ describe.each(caches)("Cached.many over $name", (cache) => {
       const { calls, users } = make()
       const read = Effect.map(users(payloads), (exits) =>
         expect(exits).toEqual(payloads.map(({ id }) => Exit.succeed(id))))
-      // when they join, when they begin to wait for one call, and when it has answered
+      // When they join, when they begin to wait for one call, and when it has answered.
       expect(yield* turnsOf(read)).toBeGreaterThanOrEqual(3 * (size / many.steps - 1))
       expect(calls).toEqual([size])
     }).pipe(Effect.provide(cache.layer({ capacity: size }))))

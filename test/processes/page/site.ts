@@ -44,9 +44,9 @@ export const pagesOf = (renames: Renames) => {
   const derived = { ttl: "1 day", inherit: "changes" } as const
   const merged = (parts: ReadonlyArray<Shown>): Shown => Object.assign({}, ...parts) as Shown
   const page = Effect.map(Effect.forEach(users, user), merged).pipe(Cached.ttl({ key: "page", ...derived }))
-  // through another derived entry
+  // Through another derived entry.
   const site = Effect.map(page, (shown) => ({ ...shown })).pipe(Cached.ttl({ key: "site", ...derived }))
-  /** the row first, then the cache, in one of the ways that there are */
+  /** The row first, then the cache, in one of the ways that there are. */
   const rename = (id: number, version: number) => {
     const ways = [
       Cached.invalidate(`user:${id}`),

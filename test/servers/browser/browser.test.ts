@@ -136,7 +136,7 @@ describe.skipIf(isMissing("chromium"))("in Chromium", { timeout: 60_000 }, () =>
   it("without room in the browser the older entries leave, and nothing fails", async () => {
     const { close, page, run } = await tab()
     await run("openCache", `full ${names++}`)
-    // as a browser does: the transaction is aborted, whenever it finds out
+    // As a browser does: the transaction is aborted, whenever it finds out.
     await page.evaluate(`(() => {
       const { put } = IDBObjectStore.prototype
       IDBObjectStore.prototype.put = function(value, key) {

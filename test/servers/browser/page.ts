@@ -100,7 +100,7 @@ const read = (key: string, value: string, delayMillis: number) =>
 const fill = (count: number, bytes: number) =>
   runtime!.runPromise(Effect.gen(function*() {
     for (let i = 0; i < count; i++) {
-      // of zeros any number would find room
+      // Of zeros any number would find room.
       yield* Cached.set(`fill ${i}`, crypto.getRandomValues(new Uint8Array(bytes)), { ttl: "1 hour" })
     }
     return yield* Cached.size

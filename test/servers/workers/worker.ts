@@ -13,7 +13,7 @@ const runtimes = {
   shared: ManagedRuntime.make(CacheLayer.memory())
 }
 
-/** how often each key was loaded, in all requests */
+/** How often each key was loaded, in all requests. */
 const loads = new Map<string, number>()
 
 class Item extends CacheKey.Class<Item>()("Item", { payload: { id: Schema.String }, success: Schema.String }) {}

@@ -1,7 +1,7 @@
 /**
- * A program that uses a cache in every way for minutes or hours, in memory, on disk and over a server, beside another one
- * that is killed every 20 seconds. Fails where heap, handles, connections, log or database still grow after the first
- * quarter, or where an operation fails.
+ * A program that uses a cache in every way for minutes or hours, in memory, on disk and over a server, beside another
+ * one that is killed every 20 seconds. Fails where heap, handles, connections, log or database still grow after the
+ * first quarter, or where an operation fails.
  *
  *     npm run soak -- --minutes 10
  *     npm run soak -- --hours 8 --only redis
@@ -20,7 +20,7 @@ type Sizes = Readonly<Record<string, number>>
 
 interface Target {
   readonly where: Where
-  /** what the storage itself holds */
+  /** What the storage itself holds. */
   readonly sizes: () => Promise<Sizes>
   readonly end: () => unknown
 }

@@ -15,13 +15,13 @@ export interface Plan {
 
 /** What a program holds, after a full collection. */
 export interface Held {
-  /** megabytes, with buffers */
+  /** Megabytes, with buffers. */
   readonly heap: number
-  /** what keeps its event loop alive, and open files and sockets */
+  /** What keeps its event loop alive, and open files and sockets. */
   readonly handles: number
   readonly files: number
   readonly operations: number
-  /** failures other than those of its own loads */
+  /** Failures other than those of its own loads. */
   readonly failures: number
   readonly lastFailure: string
 }

@@ -19,7 +19,7 @@ const make = Effect.gen(function*() {
   const directory = yield* tempDirectory
   const store = yield* SqliteStore.make({ directory })
   yield* store.set("id", entry(1))
-  // the first step with such reads shows that the program does not go on for long after them
+  // The first step with such reads shows that the program does not go on for long after them.
   readOften(store)
   yield* nextStep
   const other = yield* connection(directory)
@@ -142,7 +142,7 @@ describe("reads of one step of the program", () => {
       pass(199)
       expect(yield* steps).toBe(false)
       yield* nextStep
-      // it is noticed that the program has changed its ways
+      // It is noticed that the program has changed its ways.
       pass(1)
       expect(yield* steps).toBe(true)
     }))

@@ -6,7 +6,7 @@ import { TestClock } from "effect/testing"
 import { Within } from "../../../../src/internal/engine/request/attempt.ts"
 import { caches, ended, settle, start } from "../../../support/caches.ts"
 
-/** an origin whose value changes, and a load that takes a second to answer what it was when the load began */
+/** An origin whose value changes, and a load that takes a second to answer what it was when the load began. */
 const origin = () => {
   const state = { value: "old", running: 0, most: 0, loads: 0 }
   const load = Effect.suspend(() => {

@@ -31,7 +31,7 @@ it("P7 · many calls that do not end share one list, which is bounded; what has 
   }
   expect(before.every((watch) => Watches.hasChanged(self, watch, "id 0"))).toBe(true)
   expect(before.every((watch) => Watches.hasChanged(self, watch, "another"))).toBe(true)
-  // one that begins now is not hit by what was forgotten before it
+  // One that begins now is not hit by what was forgotten before it.
   const after = Watches.begin(self)
   expect(Watches.hasChanged(self, after, "id 0")).toBe(false)
   Watches.noteChange(self, "late")

@@ -19,7 +19,7 @@ const processes = Effect.fnUntraced(function*(
   view: (store: Store.Store, place: number) => Store.Store = (store) => store
 ) {
   const store = shared()
-  // runs before the layers close, which wait for what is loaded
+  // Runs before the layers close, which wait for what is loaded.
   const built = yield* Effect.forEach(
     Array.from({ length: count }, (_, place) => view(store, place)),
     (store) => Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store))))
@@ -123,7 +123,7 @@ describe("loads that are in no circle", () => {
       const { built: [a, b] } = yield* processes(2)
       const slow = (key: string, more: Read = Effect.void) =>
         cached(key, Effect.andThen(Effect.sleep("20 seconds"), more))
-      // the load of "x" here waits for "y" there, and then that process reads "x" without a load of its own
+      // The load of "x" here waits for "y" there, and then that process reads "x" without a load of its own.
       const y = slow("y")
       const x = slow("x", y)
       const first = yield* inProcess(a, x)
@@ -194,7 +194,7 @@ describe("loads that are in no circle", () => {
   it.effect("do not die of one that they wait for, in its process and in others", () =>
     Effect.gen(function*() {
       const { built: [a, b, c] } = yield* processes(3)
-      // as another version of the program has it: in no other process "y" needs "x"
+      // As another version of the program has it: in no other process "y" needs "x".
       const y = cached("y", Effect.void)
       const x = cached("x", Effect.delay(y, "1 second"))
       const inCircle = yield* Effect.all([

@@ -4,7 +4,7 @@ import { Schema } from "effect"
 import { circuit as limits } from "../../../../src/internal/defaults/stores.ts"
 import * as Circuit from "../../../../src/internal/engine/storeTier/circuit.ts"
 
-/** open since `now`, after as many timeouts as it takes */
+/** Open since `now`, after as many timeouts as it takes. */
 const opened = (now: number): Circuit.Circuit => {
   const circuit = Circuit.make()
   for (let i = 0; i < limits.timeouts; i++) Circuit.timedOut(circuit, Circuit.admit(circuit, now)!, now)

@@ -6,7 +6,7 @@ import * as TagEpochs from "../../../../src/internal/engine/memory/tagEpochs.ts"
 import * as Known from "../../../../src/internal/engine/storeTier/knownTagVersions.ts"
 import type { StoreTier } from "../../../../src/internal/engine/storeTier/storeTier.ts"
 
-/** what it sees of a store: polled at 1000, and followed */
+/** What it sees of a store: polled at 1000, and followed. */
 const tierWith = (changed: Partial<StoreTier> = {}): StoreTier =>
   ({
     knownTagVersions: Known.make(),

@@ -1,4 +1,6 @@
-/** Stores that break the promises of their types: nothing dies of them, nothing hangs, and it is over when they mend. */
+/**
+ * Stores that break the promises of their types: nothing dies of them, nothing hangs, and it is over when they mend.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Logger, Option, Stream } from "effect"
 import { Cached, CacheLayer, Caching, Store } from "effect-cached"
@@ -22,7 +24,7 @@ const mendable = (broken: { readonly [Name in keyof Store.Store]?: unknown }) =>
       state.asked++
       return state.isBroken ? broken[name] : good[name]
     }
-    // what the port has as a value is looked up each time
+    // What the port has as a value is looked up each time.
     if (Effect.isEffect(good[name])) return Effect.suspend(answer as () => Effect.Effect<unknown>)
     return (...arguments_: ReadonlyArray<unknown>) =>
       (answer() as (...given: typeof arguments_) => unknown)(...arguments_)
@@ -166,7 +168,7 @@ const programs = () => {
   return { all, counts, read }
 }
 
-/** runs to its end under a clock that moves; what hangs is no end */
+/** Runs to its end under a clock that moves; what hangs is no end. */
 const ending = <A, E, R>(self: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const fiber = yield* start(self)
@@ -199,10 +201,10 @@ describe.each([{ memory: false, sync: false }, { memory: true, sync: true }])(
         const { all, counts, read } = programs()
         for (const [name, program] of all) expect([name, verdict(yield* ending(program))]).toEqual([name, "fine"])
         expect(counts.started).toBeGreaterThan(0)
-        // a look at tags and metadata does not pass the operations that other programs need
+        // A look at tags and metadata does not pass the operations that other programs need.
         if (state.asked > 0) expect((yield* Cached.stats).storeFailures).toBeGreaterThan(0)
         state.isBroken = false
-        // what was not acknowledged is sent again
+        // What was not acknowledged is sent again.
         yield* TestClock.adjust("2 minutes")
         yield* settle
         const before = counts.started
@@ -227,7 +229,7 @@ describe("a Wait for one who does not wait", () => {
     }
     return Effect.gen(function*() {
       const reader = yield* start(counting().load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
-      // as long as several processes, one after another, may renew their leases
+      // As long as several processes, one after another, may renew their leases.
       yield* TestClock.adjust(believedLeaders * 10_000)
       const before = asked
       yield* TestClock.adjust("1 second")
@@ -306,11 +308,11 @@ describe("a changesUnsafe that breaks", () => {
         yield* read
         state.lies = true
         state.gets = 0
-        // memory is trusted while the changes are not known for less than `maxStaleness`
+        // Memory is trusted while the changes are not known for less than `maxStaleness`.
         yield* reading
         expect([counts.started, state.gets]).toEqual([1, 0])
         expect((yield* within(Cached.stats)).storeFailures).toBe(1)
-        // what it had to say meanwhile is lost
+        // What it had to say meanwhile is lost.
         yield* elsewhere(70)
         pushed.length = 0
         state.lies = false

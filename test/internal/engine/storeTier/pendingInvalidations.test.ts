@@ -77,7 +77,7 @@ describe("what was asked in vain", () => {
     const pending = Pending.make()
     const items = Array.from({ length: limit + 1 }, (_, i) => Pending.add(pending, idOf(`id ${i}`)))
     for (const item of items.slice(1)) Pending.markUnsent(pending, item)
-    // the one that is being asked about is no incident
+    // The one that is being asked about is no incident.
     expect(Pending.size(pending)).toBe(limit + 1)
     Pending.markUnsent(pending, items[0]!)
     expect(Pending.size(pending)).toBe(1)
@@ -89,7 +89,7 @@ describe("what was asked in vain", () => {
 describe("20,000 items", () => {
   const count = 2 * limit
 
-  /** how often the items of a map are listed */
+  /** How often the items of a map are listed. */
   const counted = <A>(map: ReadonlyMap<string, A>) => {
     const counts = { lists: 0 }
     for (const method of ["values", "entries", "forEach", Symbol.iterator] as const) {
@@ -104,7 +104,7 @@ describe("20,000 items", () => {
     const items = Array.from({ length: count }, (_, i) => Pending.add(pending, idOf(`id ${i}`)))
     const [ids, tags] = [counted(pending.ids), counted(pending.tags)]
     for (const item of items) Pending.markUnsent(pending, item)
-    // once, when one `clear` takes their place
+    // Once, when one `clear` takes their place.
     expect([ids.lists, tags.lists]).toEqual([1, 1])
   })
 
@@ -130,7 +130,7 @@ it("what is replaced, acknowledged or gone is not unsent", () => {
   Pending.add(pending, idOf("a"))
   Pending.acknowledge(pending, tags!)
   expect(pending.unsent.size).toBe(0)
-  // late answers to the older ones
+  // Late answers to the older ones.
   for (const item of [old!, tags!, everything!]) Pending.markUnsent(pending, item)
   expect(pending.unsent.size).toBe(0)
   expect(Pending.isUnsent(pending, "a", ["t"])).toBe(false)
