@@ -4,7 +4,7 @@ import { isKept } from "./features.ts"
 import type { Load, Write } from "./model.ts"
 import { covers, readerOf, uninterruptible, violate, type World } from "./state.ts"
 
-/** A load begins while one of its id runs on that nobody waits for. */
+/** A load begins while an abandoned load of the same id still runs. */
 export const checkAbandoned = (self: World, load: Load, flight: Flight): void => {
   if (!isKept("abandoned", self.config.features) || self.closeAskedAt !== undefined) return
   // A private load, and one whose place another has taken since it was asked for: that ran beside it already.
@@ -20,14 +20,14 @@ export const checkAbandoned = (self: World, load: Load, flight: Flight): void =>
   }
 }
 
-// One that has been interrupted and only releases what it holds loads nothing any more.
+// An interrupted load that only releases its resources loads nothing.
 const runsOn = (load: Load): boolean => {
   const { exit, flight } = load
   return uninterruptible.has(load) && exit === undefined && flight !== undefined && flight.abandoned &&
     flight.exit === undefined && flight.policy.writes
 }
 
-/** It was detached while it had callers, or may have been: then nobody joins it, and nobody waits for it. */
+/** It was detached while it had callers, or may have been: no further caller joins or awaits it. */
 const isReplaced = (self: World, load: Load): boolean => {
   // Its flight may be older than its load.
   const born = self.born.get(load)!
@@ -37,7 +37,7 @@ const isReplaced = (self: World, load: Load): boolean => {
     )
 }
 
-/** What the store has missed is sent again, and moves its tags here once more. */
+/** The changes that the store missed are sent again, and change the markers of its tags once more. */
 const mayBeReplayed = ({ config: { faults } }: World, { kind }: Write): boolean => faults > 0 && kind !== "id"
 
 /** A read from before its own, which joins no load that runs, has loaded later: one that had to yield first. */

@@ -1,4 +1,4 @@
-/** After an answer of the origin a stale value is no fallback any more. */
+/** After an answer of the origin a stale value is no longer a fallback. */
 import { Cause, Exit } from "effect"
 import type { Flight } from "../../src/internal/engine/state.ts"
 import type { Load, Origin, Read, Spec } from "./model.ts"
@@ -18,7 +18,7 @@ export const mayHaveAnswered = (self: World, { held, id }: Read): boolean =>
     of === id && flight !== undefined && failsTyped(flight) && ended > (held?.n ?? 0)
   )
 
-/** The value of its id is no fallback any more. */
+/** The value of its id is no longer a fallback. */
 export const hasAnswered = (flight: Flight | undefined): boolean => flight?.engine.answered.has(flight.id) === true
 
 /** P6: a value that is served by a strategy that falls back, and that is stale. */

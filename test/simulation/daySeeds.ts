@@ -1,4 +1,4 @@
-/** Seeds that nobody has chosen: other ones every day (UTC), where everything is tested (`.ci/run`). */
+/** Seeds that change every day (UTC), for runs that test everything (`.ci/run`). */
 import { isEverything } from "../support/everything.ts"
 import type { Failure } from "./sweep.ts"
 

@@ -1,7 +1,7 @@
 /**
  * Random programs with derived entries (`inherit: "changes"`) under seeded schedules: one to three engines on one
- * store, or one without a store, two levels of derived entries and a list of a whole group. What others did is heard
- * late, the store goes down and comes back, and loses entries and markers. Every value says what it was made of.
+ * store, or one without a store, two levels of derived entries and a list of a whole group. Changes by other processes
+ * arrive late, the store goes down and comes back, and loses entries and markers. Every value records its sources.
  *
  * Some seeds do more: transactions write what was read, and fail with what they have written; classes, indexed fields
  * and patterns are invalidated; streams are read, and derive. That is drawn from dice of its own, so that the others
@@ -43,7 +43,7 @@ import { type Dice, diceOf } from "./plan.ts"
 import { withShortTurns } from "./shortTurns.ts"
 import { answering } from "./stores.ts"
 
-/** What a value was made of, and when each part of that ends. */
+/** The sources of a value, and when each of them ends. */
 interface Made {
   readonly of: { readonly [source: string]: number }
   readonly ends: ReadonlyArray<number>
@@ -72,7 +72,7 @@ const drawConfig = (dice: Dice): Config => {
   }
 }
 
-/** What a seed does beside. */
+/** Optional activities of a seed. */
 interface More {
   readonly transactions: boolean
   readonly groups: boolean
@@ -225,7 +225,7 @@ class Item extends CacheKey.Class<Item>()("Item", {
 
 const items = [1, 2, 3].map((n) => new Item({ n, kind: n === 3 ? "y" : "x" }))
 
-/** What a transaction writes that fails: nobody else may ever read it. */
+/** A value written by a transaction that fails: no other reader may ever see it. */
 const dirty = 1_000_000
 
 /** Runs a program; answers what was wrong. */
@@ -326,7 +326,7 @@ const run = (seed: number): ReadonlyArray<string> => {
         required[one.source] = Math.max(required[one.source] ?? 0, one.version)
       }
       const [made, found] = yield* Cached.detect(read)
-      // A run of a stream passes its elements on as they come: who has joined one gets what its origin was just
+      // A run of a stream passes its elements on as they come: a consumer that joined it gets what its origin was just
       // reading.
       if (name === "film" && !found.some(({ key, source }) => key === name && source !== "joined")) return
       for (const [of, version] of Object.entries(made.of)) {
@@ -391,7 +391,7 @@ const run = (seed: number): ReadonlyArray<string> => {
         const made = value(name, now)
         yield* Cached.set(name, made, { ttl: 4000, ...name === "b" ? { tags: ["T"] } : {} })
         if (name !== "a") return
-        // What was written here is seen here, by what derives from it too.
+        // A local write is visible here, also through entries derived from it.
         const { of } = yield* moreDice.pick([d, o])
         if (of["a"]! < made.of["a"]!) {
           wrong.push(

@@ -16,7 +16,7 @@ export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown
     if (load.exit === undefined || Exit.isSuccess(load.exit) || !sameCause(load.exit.cause, cause)) continue
     if (Cause.hasInterrupts(cause) && !interruptedItself.has(load)) continue
     checkFallback(self, read, load, what)
-    // Who waited may have been served it from memory in the end, which moves its end.
+    // A waiting caller may have been served from memory in the end, which extends the entry's life.
     noteServed(self, read, load)
     return
   }
@@ -90,7 +90,7 @@ const noteRefused = (self: World): void => void self.counts.refused++
 /** P6: a typed failure is answered with the stale value where there is one. */
 const checkFallback = (self: World, read: Read, load: Load, what: string): void => {
   const { held, spec } = read
-  // Of many it is one failure for all.
+  // Many readers of one load count as one failure.
   if (spec === undefined || read.many || (spec.kind !== "softTtl" && spec.kind !== "failover") || readsNothing(spec)) {
     return
   }

@@ -1,6 +1,6 @@
 /**
- * What programs may do beside, drawn from dice of their own: a seed that draws none of it keeps the program, the store
- * and the schedule that it had before there was any of it.
+ * Optional features of programs, drawn from dice of their own: a seed that draws none of them keeps the program, the
+ * store and the schedule that it had before the feature existed.
  */
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 import { type Dice, diceOf } from "./plan.ts"
@@ -10,7 +10,7 @@ import { type Dice, diceOf } from "./plan.ts"
  * `--with NAME` it is drawn all the same, by every seed.
  */
 export const drawn = {
-  // Before a load: a defect of the caller whose function or option it is, and of nobody else.
+  // Before a load: a defect only for the caller that owns the function or option.
   /** `decide` of a user's strategy throws, or gives no decision. */
   decide: true,
   /** `tags` of the key class throws. */
@@ -38,7 +38,7 @@ export const drawn = {
   /** A listener throws. */
   listener: true,
 
-  // Nobody throws.
+  // None of these throws.
   /** A listener reads the cache. */
   readingListener: true,
   /** A listener writes and invalidates. */
@@ -93,19 +93,17 @@ export const drawn = {
   quotas: true,
   /** Transactions look up, read, write, invalidate and fail, savepoints too. */
   transacts: true,
-  /**
-   * Of several processes: the store tells of changes by itself, late and in any order, until the connection is lost.
-   */
+  /** Several processes: the store reports changes by itself, late and in any order, until the connection is lost. */
   pushes: true,
-  /** Of several processes: some of what is set is set by transactions, which may fail. */
+  /** Several processes: some values are set by transactions, which may fail. */
   transactions: true,
-  /** Of several processes: they look up what is stored, and set and remove several ids in one call. */
+  /** Several processes: they look up stored entries, and set and remove several ids in one call. */
   byHand: true,
-  /** Of several processes: their ids are those of a key class, of which several are read in one call. */
+  /** Several processes: their ids are those of a key class, several of which are read in one call. */
   classes: true,
-  /** Of several processes: each has a second cache on the same store, without memory. */
+  /** Several processes: each has a second cache on the same store, without memory. */
   layers: true,
-  /** Of several processes: a lease that is renewed is waited for, without `wait`, and renewed for `maxLoad`. */
+  /** Several processes: a renewed lease is waited for without `wait`, and is renewed for `maxLoad`. */
   patient: true
 }
 

@@ -29,7 +29,7 @@ import { withShortTurns } from "./shortTurns.ts"
 
 export interface FleetOptions {
   readonly seed: number
-  /** What processes do beside, whatever the seed draws. */
+  /** Features of the processes, whatever the seed draws. */
   readonly with?: ReadonlyArray<Feature> | undefined
   /** How many of them there are, whatever the seed draws. */
   readonly processes?: number | undefined
@@ -98,7 +98,7 @@ const beginLoad = ({ process, world }: Worker, id: string, loading: Loading): Fl
   world.origins.set(n, origin)
   world.counts.loads++
   world.say(() => `[${process.index}] load ${id} #${n}`)
-  // What nobody joins any more has given its lease back.
+  // A load that no caller can join any longer has returned its lease.
   Rules.checkExclusive(world, origin, lease && flight?.storable === true)
   Rules.checkAbandoned(world, origin)
   world.loading.add(origin)
@@ -169,7 +169,7 @@ const readOf = ({ layer, process, world }: Worker, id: string, begun: number): F
   ),
   begun,
   begunAt: world.now(),
-  // Only the first of its caches says when it has heard.
+  // Only the first of its caches reports what it has received.
   heard: layer === 0 ? world.heard[process.index]! : 0,
   stopped: process.stoppedMillis()
 })
@@ -345,7 +345,7 @@ const lookUp = (self: Worker, ids: ReadonlyArray<string>) =>
     })
   })
 
-/** What there is, and what is written of several at once. */
+/** Looks up stored entries, and writes several at once. */
 const byHand = (self: Worker): Effect.Effect<unknown, never, Caching> => {
   const dice = self.extras.diceOf("byHand")
   const ids = self.world.config.ids.filter(() => dice.chance(0.8))
@@ -394,7 +394,7 @@ const transaction = (self: Worker): Effect.Effect<void, never, Caching> =>
     return Effect.map(Effect.exit(run), (exit) => {
       world.say(() => `[${index}] transaction of ${ids}: ${Exit.isSuccess(exit) ? "done" : String(exit.cause)}`)
       if (Exit.isFailure(exit)) {
-        // Nothing has happened, or nobody knows: then there may be the old, the new or nothing.
+        // Either nothing has happened, or the outcome is unknown: the entry may be old, new or missing.
         for (const write of writes) world.writes.splice(world.writes.indexOf(write), 1)
         return
       }
@@ -472,14 +472,14 @@ const stopLater = ({ config, processes, say }: Rules.Fleet, schedule: SeededSche
   })
 }
 
-/** What remains to be seen when all is well again: what was lost has been repaired by then. */
+/** The checks once all is well again: lost changes have been repaired by then. */
 const epilogue = (self: Worker) =>
   Effect.gen(function*() {
     yield* Effect.sleep(200)
     for (const id of self.world.config.ids) yield* read(self, id)
   })
 
-/** One that follows the changes that the storage tells of, one for its stream. */
+/** One follows the changes that the storage reports, one runs for its stream. */
 const fibersOfFollowing = 2
 
 interface Playing {
@@ -542,7 +542,7 @@ const run = (world: Rules.Fleet, { dice, extras, schedule, seed }: Playing): voi
   phase("program", ({ main }) => main)
   world.healthy = true
   for (const write of world.writes) {
-    // What was interrupted or failed has been replayed; what a killed process knew is lost with it.
+    // Interrupted and failed writes have been replayed; those of a killed process are lost with it.
     if (write.acknowledged || !processes[write.process]!.isAlive()) continue
     write.acknowledged = true
     write.done = ++world.seq

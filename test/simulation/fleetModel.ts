@@ -16,7 +16,7 @@ export interface FleetConfig {
   readonly faults: number
   /** How likely an operation makes the storage forget something. */
   readonly evictions: number
-  /** How likely it has lost what it should tell of changes. */
+  /** How likely it has lost changes that it should report. */
   readonly gaps: number
   readonly memory: boolean
   readonly lease: number
@@ -24,7 +24,7 @@ export interface FleetConfig {
   readonly wait: number
   /** How long a lease is renewed. */
   readonly maxLoad: number
-  /** What processes do beside. */
+  /** Optional features of the processes. */
   readonly features: ReadonlyArray<Feature>
   readonly maxStaleness: number
   readonly storeTimeout: number
@@ -54,7 +54,7 @@ export class Item extends CacheKey.Class<Item>()("Item", {
 export const keyOf = ({ features }: FleetConfig, id: string): string =>
   features.includes("classes") ? new Item({ id }) as never : id
 
-/** What an id is called here. */
+/** The name of an id in this model. */
 export const nameOf = (id: string): string => id.slice(id.lastIndexOf(":") + 1)
 
 export const longestLoad = 900
@@ -74,14 +74,14 @@ export const withExtras = (drawn: Drawn, { dice, features }: Extras): FleetConfi
   ...drawn,
   ...features.has("patient") ? { wait: Infinity } : {},
   maxLoad: features.has("patient") ? dice.pick([150, 600_000]) : 600_000,
-  // Who tells by itself answers by itself.
+  // A store that pushes changes answers asynchronously.
   ...features.has("pushes") ? { asynchronous: true } : {},
   // A store that lies goes wrong, like one that fails.
   ...features.has("lies") ? { faults: Math.max(drawn.faults, 0.05) } : {},
   features: [...features]
 })
 
-/** How many caches a process has. Of those that are told of changes, each would be deaf for itself. */
+/** How many caches a process has. Caches that receive pushed changes would each lose their connection separately. */
 export const layersOf = ({ features }: FleetConfig): number =>
   features.includes("layers") && !features.includes("pushes") ? 2 : 1
 
@@ -94,7 +94,7 @@ export const longestWait = (config: FleetConfig): number =>
     ? config.wait
     : 2 * config.processes * (longestLoad + config.lease)
 
-/** For how long an id is kept for a load that nobody waits for any more. */
+/** How long the lease of an abandoned load is kept. */
 export const endingMillis = ({ lease, wait }: FleetConfig): number => wait === Infinity ? 2 * lease : wait
 
 export const drawFleet = (dice: Dice, howMany?: number): Drawn => {
@@ -108,7 +108,7 @@ export const drawFleet = (dice: Dice, howMany?: number): Drawn => {
       : undefined
   return {
     processes,
-    // Of a hundred each is to do little: they wait for each other.
+    // One run in a hundred does little with many workers: they wait for each other.
     workers: howMany === undefined ? 1 + dice.below(3) : 1,
     steps: howMany === undefined ? 4 + dice.below(14) : 4,
     ids: ["a", "b", "c"].slice(0, 1 + dice.below(3)),
@@ -133,21 +133,21 @@ export const drawFleet = (dice: Dice, howMany?: number): Drawn => {
 /** A value came into being by a load or by a `set`. */
 export interface FleetOrigin {
   readonly _tag: "Load" | "Set"
-  /** A transaction has set it that fails: nobody may read it. */
+  /** A transaction that fails has set it: no reader may see it. */
   readonly isLost?: boolean | undefined
   readonly n: number
   readonly id: string
   readonly process: number
-  /** What is invalidated after it does not concern it: `Infinity` until a `set` has ended. */
+  /** Invalidations after this do not affect it: `Infinity` until a `set` has ended. */
   latest: number
   /** On the common clock. */
   endedAt: number
-  /** Of the lease it runs under. */
+  /** The owner of the lease it runs under. */
   readonly owner: string | undefined
   readonly begunAt: number
   readonly flight: Flight | undefined
   readonly uninterruptible: boolean
-  /** When its process had last heard of all that others did. */
+  /** When its process had last received all changes of the others. */
   readonly heard: number
 }
 
@@ -160,7 +160,7 @@ export interface FleetWrite {
   readonly asked: number
   done: number
   doneAt: number
-  /** The store has taken it before the caller went on. */
+  /** The store has accepted it before the caller continues. */
   acknowledged: boolean
 }
 
@@ -172,7 +172,7 @@ export interface FleetRead {
   readonly live: ReadonlySet<FleetOrigin>
   readonly begun: number
   readonly begunAt: number
-  /** When its process had last heard of all that others did. */
+  /** When its process had last received all changes of the others. */
   readonly heard: number
   /** How long its process had been stopped when it began. */
   readonly stopped: number

@@ -14,7 +14,7 @@ export interface Process {
   readonly goOn: () => void
   /** How long it has been stopped in all. */
   readonly stoppedMillis: () => number
-  /** When it last went on. */
+  /** When it last resumed. */
   readonly wokenAt: () => number
 }
 

@@ -1,4 +1,4 @@
-/** What is known of a run of several processes, and the promises it is checked against. */
+/** The state of a run of several processes, and the promises it is checked against. */
 import { Cause, Exit } from "effect"
 import { isKept } from "./features.ts"
 import {
@@ -15,20 +15,23 @@ import type { Process } from "./fleetProcess.ts"
 import { Down } from "./model.ts"
 import { describe } from "./state.ts"
 
-/** Who may load an id alone, as far as the storage was asked: kept apart from the leases under test. */
+/**
+ * The process that may load an id alone, according to the requests to the storage: kept apart from the leases under
+ * test.
+ */
 export interface Holder {
   readonly process: number
   readonly joined: boolean
   until: number
 }
 
-/** What was changed from shortly before is not heard of, until all is looked at anew. */
+/** Changes from shortly before this point do not arrive until the process checks everything again. */
 export interface Deaf {
   readonly from: number
   until: number
 }
 
-/** How late the storage tells of a change, and how late a lost connection is noticed, at most. */
+/** The longest delay of a pushed change, and of noticing a lost connection. */
 export const latestPushMillis = 60
 export const latestNoticeMillis = 100
 
@@ -49,15 +52,15 @@ export interface Fleet {
   readonly endedAt: Map<string, number>
   /** By process, kind and target: when the storage last carried out an explicit write of it. */
   readonly applied: Map<string, number>
-  /** Process and id of who has tried in vain to lead. */
+  /** Process and id of a request that has tried in vain to lead. */
   readonly givenUp: Set<string>
-  /** By process: when it last heard of all that others did. */
+  /** By process: when it last received all changes of the others. */
   readonly heard: Array<number>
-  /** By process: when it was last told what are no changes. */
+  /** By process: when it last received an answer that is not a list of changes. */
   readonly liedAt: Array<number>
-  /** By process: when the storage told it of nothing, or of no more, if it tells by itself. */
+  /** By process: when pushed changes stopped arriving, if the storage pushes. */
   readonly deaf: Array<Array<Deaf>>
-  /** What the storage had to tell of each process, and when. */
+  /** The changes the storage had to report to each process, and when. */
   readonly changes: Array<
     { readonly from: number; readonly at: number; readonly kind: "id" | "tag"; readonly target: string }
   >
@@ -83,7 +86,7 @@ export interface Counts {
   afterOthers: number
   refused: number
   touched: number
-  /** What the storage was asked. */
+  /** The number of requests to the storage. */
   commands: number
   transactions: number
   lookups: number
@@ -174,7 +177,7 @@ const isReplaced = (self: Fleet, { heard, id, n, process }: FleetOrigin): boolea
     from !== process && at >= heard && (kind === "tag" || target === id)
   )
 
-/** It goes on since a moment ago: of a read that was stopped between two steps the store budget is spent. */
+/** It has resumed only just now: a read that was stopped between two steps has spent its store budget. */
 const wasStopped = ({ config: { stop, storeTimeout }, now }: Fleet, process: number): boolean =>
   stop?.process === process && now() >= stop.at + stop.millis && now() < stop.at + stop.millis + storeTimeout
 
@@ -186,7 +189,10 @@ const hears = ({ config: { untracked }, liedAt }: Fleet, { begunAt, process }: F
   begunAt > liedAt[process]! + 100 &&
   (untracked?.process !== process || begunAt < untracked.at || begunAt > untracked.at + untracked.millis + 100)
 
-/** From when on a process must not serve what another has invalidated: who reads nothing asks nothing. */
+/**
+ * The time from which a process must not serve a value that another has invalidated. A process that reads nothing polls
+ * nothing.
+ */
 const seenBy = (self: Fleet, write: FleetWrite, read: FleetRead): number => {
   if (self.config.features.includes("pushes")) return 100 + toldBy(self, write, read.process)
   return read.heard >= write.done ? 0 : write.doneAt + 100 + (hears(self, read) ? 0 : self.config.maxStaleness)
@@ -223,7 +229,7 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
     if (isOwn ? write.done >= read.begun : !write.acknowledged || seenBy(self, write, read) > read.begunAt) {
       continue
     }
-    // Who was stopped between a look and the pause after it has that pause before it when it goes on.
+    // A process that was stopped between a poll and its pause resumes with that whole pause ahead.
     const wokenAt = self.processes[read.process]!.wokenAt()
     if (!isOwn && wokenAt >= 0 && read.begunAt - wokenAt <= pollMillis) continue
     if (!isOwn) self.counts.afterOthers++
@@ -236,7 +242,7 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
   }
 }
 
-/** A look-up has found nothing: nobody promises that something is there. */
+/** A look-up has found nothing: no promise says that an entry exists. */
 export const endLookup = (self: Fleet, read: FleetRead): void => {
   self.say(() => `[${read.process}] got ${read.id} @${read.begun} nothing`)
   checkPatience(self, read)

@@ -33,7 +33,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
   /** By id: when somebody was last granted the right to load it. */
   const ledAt = new Map<string, number>()
   const followers = new Set<Follower>()
-  /** By id: the generations that were given, and that nobody has ended. */
+  /** By id: the generations that were given out and not yet ended. */
   const generations = new Map<string, Set<string>>()
   /** By id: when the row of a lease that its leader has given back is no longer kept. */
   const forgottenAt = new Map<string, number>()
@@ -97,15 +97,15 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     }
     return undefined
   }
-  /** Who waits waits for somebody, and looks again in time. */
+  /** A waiting process waits for a holder, and asks again in time. */
   const waits = (process: number, id: string, { owner }: Store.AcquireOptions) => {
     self.counts.waits++
     const since = asked.get(owner) ?? self.now()
     asked.set(owner, since)
     const waited = self.now() - since
-    // Of all that wait one leads beside the holder after each `wait`.
+    // After each `wait`, one of the waiting processes loads beside the holder.
     const left = config.wait < Infinity ? self.now() - Math.max(since, ledAt.get(id) ?? 0) : waited
-    // Each step of the store may take its time, and who has waited for long asks less often.
+    // Each step of the store may take time, and a process that has waited for long asks less often.
     const slack = 2 * config.storeTimeout + waited / 4
     // A process that was stopped could not ask.
     if (left > longestWait(config) + slack && self.processes[process]!.stoppedMillis() === 0) {
@@ -226,7 +226,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       }
       const news = log.slice(at).filter(({ from }) => from !== process)
       at = log.length
-      // What its other caches hear does not help the first one.
+      // Changes that its other caches receive do not help the first one.
       if (layer === 0) self.heard[process] = self.seq
       if (news.length > 0) self.say(() => `[${process}] polls ${news.length} changes`)
       if (news.length === 0 || !happens(config.gaps)) return news.map(({ change }) => change)
@@ -235,7 +235,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     }
   }
 
-  /** As a server that tells of what is changed, on a connection for that alone. */
+  /** Acts as a server that pushes changes over a dedicated connection. */
   const follow = (process: number): Stream.Stream<Store.Change, CacheError.StoreError> => {
     const thrown = extras.diceOf("pushes")
     const fails = (chance: number) => !self.healthy && (isUntracked(process) || thrown.chance(chance))
@@ -259,7 +259,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
         }
         const follower: Follower = {
           tell: (from, change) => {
-            // What a process has written itself is known for that; that it has removed something is not.
+            // A process knows what it has written itself; it does not know what it has removed.
             const isOwn = from === process && (change._tag === "TagChanged" || entries.has(nameOf(change.id)))
             if (isLost || isOwn || !self.processes[process]!.isAlive()) return
             if (fails(config.gaps / 10)) return lose()
@@ -292,7 +292,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
   }
 
   const isPushing = extras.features.has("pushes")
-  /** What was told meanwhile has overtaken it. */
+  /** A change that was reported meanwhile has overtaken it. */
   const lateAnswer = Effect.suspend(() => {
     const thrown = extras.diceOf("pushes")
     return self.healthy ? Effect.void : Effect.sleep(thrown.below(thrown.chance(0.3) ? 35 : 8))
@@ -383,7 +383,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
   }
 }
 
-/** Who is told of changes. */
+/** A subscriber to changes. */
 interface Follower {
   readonly tell: (from: number, change: Extract<Store.Change, { readonly _tag: "Changed" | "TagChanged" }>) => void
 }

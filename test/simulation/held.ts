@@ -1,4 +1,4 @@
-/** What must be in memory: it was stored, and nothing can have taken it out. */
+/** Values that must be in memory: they were stored, and nothing can have removed them. */
 import { Exit } from "effect"
 import { hasRoom, type Load, type Read } from "./model.ts"
 import { covers, hasEnded, type World } from "./state.ts"
@@ -21,12 +21,12 @@ const isStored = (self: World, load: Load): boolean => {
     return false
   }
   if (self.closeAskedAt !== undefined || flight.entry.expiresAt <= self.now()) return false
-  // What it is made of may have changed.
+  // Its sources may have changed.
   if (load.spec.inherit === "changes") return false
   const born = self.born.get(load)!
   for (const write of self.writes) {
     if (write.mode === "soft" && self.config.store === "none") continue
-    // What a store has missed is told it later, and kills here too what was loaded meanwhile.
+    // A change that a store has missed reaches it later, and then also ends values that were loaded meanwhile.
     const mayBeReplayed = self.config.store !== "none" && write.kind !== "id"
     if ((write.done > born || mayBeReplayed) && covers(write, load)) return false
   }
@@ -39,7 +39,7 @@ const isStored = (self: World, load: Load): boolean => {
   }
   for (const other of self.loads) {
     if (other.id !== load.id || other === load || other.ended < load.n) continue
-    // What kept a value has stored it anew, with a lifetime of its own.
+    // A load that kept its value has stored it again, with a lifetime of its own.
     if (other.exit === undefined || (Exit.isFailure(other.exit) && other.flight?.attempt.renewed !== true)) continue
     // It may have been put in its place, and have left.
     if (isTouchedWhileWritten(self, other)) return false

@@ -17,7 +17,7 @@ const lies: ReadonlyArray<unknown> = [
   { _tag: "Wait" },
   { _tag: "Wait", leftMillis: NaN },
   { _tag: "Wait", leftMillis: "soon" },
-  // Who asks to join is not to wait.
+  // A request with `join` is not to wait.
   { _tag: "Wait", leftMillis: 10 },
   { _tag: "Wait", leftMillis: -1 },
   { _tag: "Wait", leftMillis: Infinity },
@@ -39,14 +39,14 @@ interface Self {
 
 const lieNow = ({ extras, healthy }: Self, share: number): boolean => !healthy && extras.happens("lies", share)
 
-/** Whatever they answer counts as done. */
+/** Any answer to these counts as done. */
 const believed = new Set(["invalidateTags", "clear"])
 
 /** An answer, or in its place what is none. */
 export const orLie = <A>(self: Self, operation: string, answer: A): A =>
   believed.has(operation) || !lieNow(self, 0.1) ? answer : self.extras.dice.pick(lies) as A
 
-/** What is no list of changes. */
+/** Answers that are not a list of changes. */
 const changes: ReadonlyArray<unknown> = [undefined, null, 42, "none", {}, [null], [{ _tag: "Perhaps" }]]
 
 /** A poll of changes that tells nothing: what it should have told the next one tells. */
@@ -76,7 +76,7 @@ export const lying = (self: Self, store: Store.Store): Store.Store => {
   }
 }
 
-/** What an operation gives, or in its place a throw, or what is no effect. */
+/** The result of an operation, or in its place a throw or a value that is not an effect. */
 export const orThrow = <A, E>(self: Self, operation: () => Effect.Effect<A, E>): Effect.Effect<A, E> => {
   if (lieNow(self, 0.02)) throw new Error("a bug in the adapter")
   return lieNow(self, 0.02) ? ({} as Effect.Effect<A, E>) : operation()

@@ -47,7 +47,7 @@ const busy = (
 ) => {
   let isBusy = false
   return () => {
-    // What it does is reported to it too.
+    // A listener's own operations are reported to it too.
     if (isBusy || self.world.resting || !dice.chance(0.05)) return
     isBusy = true
     Effect.runForkWith(context)(Effect.exit(run(self)))

@@ -1,4 +1,4 @@
-/** User functions that throw, and options that are none: of which, who has them, and what they do. */
+/** User functions that throw, and invalid options: their kinds, the readers that have them, and their effects. */
 import type { Eviction, Strategy } from "effect-cached"
 import type { Extras, Feature } from "./features.ts"
 import { type Kind, type Misuse, type Spec, Thrown, type Value } from "./model.ts"
@@ -17,7 +17,7 @@ const ofReads = [
 
 const durations = ["timeout", "softTimeout", "retryAfter", "minLoad", "memoryTtl", "strategy"] as const
 
-/** What is wrong with a read. */
+/** The misuse of a read. */
 export const drawMisuse = ({ dice, features }: Extras, { kind }: Spec): Misuse | undefined => {
   const choices = ofReads.filter((name) => features.has(name) && canHave(name, kind))
   if (choices.length === 0 || !dice.chance(0.3)) return undefined
@@ -54,7 +54,7 @@ export const throwFor = ({ world }: Self, of: Thrown["of"], owner: Misuse | unde
   throw thrown
 }
 
-/** What about a result is not stored is counted, once for each. */
+/** A result that is not stored because of it is counted, once for each. */
 export const throwAboutResult = (self: Self, of: Thrown["of"], owner: Misuse | undefined): never => {
   self.world.counts.notStored++
   return throwFor(self, of, owner)

@@ -1,4 +1,4 @@
-/** What a simulated program is made of, and what is remembered of its run. */
+/** The parts of a simulated program, and the records of its run. */
 import type { Exit } from "effect"
 import type { Cached } from "effect-cached"
 import type { Flight } from "../../src/internal/engine/state.ts"
@@ -19,7 +19,7 @@ export type Kind = (typeof kinds)[number]
 export const policies = ["normal", "refresh", "readOnly", "writeOnly", "bypass", "strict"] as const
 export type PolicyName = (typeof policies)[number]
 
-/** What has the elements of a stream, where that is drawn: none of the ids of values. */
+/** The id of a stream, where that is drawn: distinct from the ids of values. */
 export const streamId = "s"
 
 /** Drawn once for each seed. */
@@ -46,9 +46,9 @@ export interface Config {
   readonly deep: number
   /** When the layer is closed while the program runs on. */
   readonly closesAt: number | undefined
-  /** What it does beside. */
+  /** Optional features of the program. */
   readonly features: ReadonlyArray<Feature>
-  /** How long an id is kept for a load that nobody waits for any more. */
+  /** How long an id is kept for an abandoned load. */
   readonly endingMillis: number
   /** Whether all readers copy what they get, and loads change theirs; or some, each in its way. */
   readonly copying: "all" | "some" | undefined
@@ -95,11 +95,11 @@ export interface Spec {
   readonly copies?: "structured" | "function" | "freeze" | undefined
   /** Its policy is that of all that the load around it reads. */
   readonly isWrapped?: boolean | undefined
-  /** What is wrong with its functions or options. */
+  /** The misuse among its functions or options. */
   readonly misuse?: Misuse | undefined
 }
 
-/** What is wrong with a read: one object for all reads of a call, which says whose a throw is. */
+/** The misuse of a read: one object for all reads of a call, which identifies the owner of a throw. */
 export interface Misuse {
   readonly of: Feature
   /** The one that is no duration, where an option is wrong. */
@@ -108,7 +108,7 @@ export interface Misuse {
   readonly share: number
 }
 
-/** What a user's function has thrown. */
+/** A value that a user's function has thrown. */
 export class Thrown extends Error {
   readonly n: number
   readonly of: Feature | "tags" | "ttl"
@@ -121,7 +121,7 @@ export class Thrown extends Error {
   }
 }
 
-/** What readers get: it says where it comes from. */
+/** The value that readers get: it names its origin. */
 export interface Value {
   readonly id: string
   readonly n: number
@@ -160,13 +160,13 @@ export interface Load {
   /** The ids of one call. */
   readonly together: ReadonlyArray<string>
   tags: ReadonlyArray<string>
-  /** What it has said itself. */
+  /** The lifetime that the load itself has set. */
   ttl: number | undefined
   /** Its value is this one's, which it has found to be still right. */
   renews: number | undefined
   /** Its failure is this one's: one call has failed for all of its keys. */
   failsAs: number | undefined
-  /** What its result is made of, where a change of that ends it. */
+  /** The sources of its result whose changes end it. */
   readonly dependencies: Set<Origin>
   /** When the oldest value was made that a cache served inside it. */
   oldestAt: number
@@ -185,7 +185,7 @@ export interface SetOrigin {
   readonly ttl: number
   readonly tags: ReadonlyArray<string>
   askedAt: number
-  /** With a condition it may be made anew until it is answered: its life begins no later than that. */
+  /** With a condition it may be made again until it is answered: its life begins no later than that. */
   isOpen: boolean
   readonly write: Write
   /** Its condition did not hold. */
@@ -214,7 +214,7 @@ export interface Touch {
   readonly live: ReadonlySet<Load>
   done: number
   doneAt: number
-  /** What it has answered: whether there was something to be touched. */
+  /** Its answer: whether there was an entry to touch. */
   isThere: boolean
 }
 
@@ -226,7 +226,7 @@ export interface Read {
   readonly spec: Spec | undefined
   /** Loads of the id whose flights had not ended when it began. */
   readonly live: ReadonlyArray<Load>
-  /** Flights of the id that the last caller had left when it began: they run on, and nobody joins them. */
+  /** Flights of the id that had lost their last caller when it began: they run on, and no caller joins them. */
   readonly left: ReadonlySet<Flight>
   /** Something was in memory when it began, and nothing can have removed it since. */
   readonly held: Load | undefined

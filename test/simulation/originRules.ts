@@ -17,7 +17,10 @@ import {
   type World
 } from "./state.ts"
 
-/** What readers may be told: the value comes from there, or was found to be still right by a later load. */
+/**
+ * The possible origins of a value that readers get: the load or `set` that made it, or a later load that has found it
+ * to be still right.
+ */
 export const checkOrigins = (self: World, read: Read, origin: Origin, what: string): void => {
   const [first, ...others] = [origin, ...self.renewals.get(origin.n) ?? []].map((from) => {
     const trial: World = { ...self, say: () => {}, violations: [] }
@@ -72,7 +75,7 @@ export const until = (self: World, origin: Origin): number => {
     ? (origin.isOpen ? self.now() : origin.askedAt) + origin.ttl
     : endOf(origin)
   let last = origin._tag === "Set" ? end : Math.min(end, beganAt(origin) + idleOf(origin))
-  // Who is still being answered may have moved it already.
+  // A read that is still being answered may have moved the end already.
   const open = [...self.reading].filter(({ id, spec }) => id === origin.id && spec?.kind === "sliding")
   const slid = Math.max(self.slidUntil.get(valueOf(origin)) ?? 0, ...open.map(({ spec }) => self.now() + spec!.soft))
   const moved = () => Math.max(last, Math.min(end, slid))
@@ -91,7 +94,7 @@ const checkTouched = (self: World, read: Read, origin: Origin, what: string): vo
   const touches = self.touches.filter(({ done, id }) => id === origin.id && done > origin.n)
   const last = touches.at(-1)
   if (last === undefined || last.done >= read.begun || touches.some(({ done }) => done > last.done)) return
-  // What was loaded and not yet stored was not there for it.
+  // A value that was loaded and not yet stored was not there for the touch.
   if (!last.isThere) return
   // The two at once may be in either order; what a load has made is there when its flight has ended.
   const isAtOnce = origin._tag === "Load"
@@ -103,7 +106,7 @@ const checkTouched = (self: World, read: Read, origin: Origin, what: string): vo
   }
 }
 
-/** Marked as stale it is served by strategies that say so, and to nobody else. */
+/** A value marked as stale is served only by strategies that allow it. */
 const checkSoftened = (self: World, read: Read, origin: Origin, what: string): void => {
   const { spec } = read
   if (spec === undefined || readsNothing(spec)) return
@@ -129,11 +132,11 @@ const checkHits = (self: World, read: Read, origin: Origin, what: string): void 
   noteServed(self, read, origin)
 }
 
-/** What is served is read once more, and may live longer for it. */
+/** A served value counts one more read, and may live longer for it. */
 export const noteServed = (self: World, read: Read, origin: Origin): void => {
   const { spec } = read
   if (spec === undefined) return
-  // Who waited may have been served it from memory in the end.
+  // A waiting caller may have been served from memory in the end.
   if (spec.kind === "sliding") slide(self, origin, spec)
   if (!isShared(read, origin)) self.servedTo.set(origin.n, [...self.servedTo.get(origin.n) ?? [], self.seq])
 }
@@ -141,7 +144,7 @@ export const noteServed = (self: World, read: Read, origin: Origin): void => {
 const slide = (self: World, { n }: Origin, { soft }: Spec): void =>
   void self.slidUntil.set(n, Math.max(self.slidUntil.get(n) ?? 0, self.now() + soft))
 
-/** Who has got no answer of its own may have been served, with whatever there was. */
+/** A read without an answer of its own may have been served any value that was there. */
 export const noteUnanswered = (self: World, { id, spec }: Read): void => {
   if (spec?.kind !== "sliding") return
   for (const origin of self.origins.values()) if (origin.id === id) slide(self, origin, spec)
@@ -201,11 +204,11 @@ const dependenciesOf = (self: World, origin: Origin, seen = new Set<Origin>()): 
   return seen
 }
 
-/** Where both lifetimes are constants of strategies the shorter one holds. */
+/** If both lifetimes are constants of strategies, the shorter one holds. */
 const checkShorter = (self: World, read: Read, origin: Load, what: string): void => {
   const { spec } = read
   if (spec === undefined || !hasConstant(spec) || !hasConstant(origin.spec) || origin.ttl !== undefined) return
-  // What has inherited an age has no constant.
+  // A value that has inherited an age has no constant.
   const entry = origin.flight?.entry
   if (entry === undefined || entry.createdAt < origin.endedAt!) return
   if (self.touches.some((touch) => touch.id === origin.id && !isBefore(self, touch, origin))) return
@@ -215,8 +218,8 @@ const checkShorter = (self: World, read: Read, origin: Load, what: string): void
 
 const checkForeign = (self: World, origin: Load, what: string): void => {
   if (self.config.store !== "sync" || self.config.faults > 0) return
-  // Nothing is known there of a late tag without a marker from before: such a result is not written, so nobody refuses
-  // it.
+  // Such a store does not know a late tag without a marker from before: it does not write such a result, so it refuses
+  // none.
   const isLate = origin.spec.late !== "no" || origin.spec.annotates?.tags !== undefined
   if (isLate && self.config.features.includes("markersAmongEntries")) return
   // Without an error schema a failure stays in memory.
@@ -240,7 +243,7 @@ const checkStale = (self: World, read: Read, origin: Origin, what: string): void
   if (spec.kind !== "softTtl" && spec.kind !== "failover") return
   const softAt = origin._tag === "Set" ? Infinity : beganAt(origin) + softOf(origin)
   if (spec.kind === "softTtl" && writesBetween(self, read, origin, "soft").length === 0) {
-    // Whoever touched it has moved that too.
+    // A touch has moved the soft deadline too.
     const isTouched = self.touches.some(({ done, id }) => id === origin.id && done > origin.n)
     if (at(self, read) < softAt || isTouched) return
   }
@@ -258,7 +261,7 @@ const checkStale = (self: World, read: Read, origin: Origin, what: string): void
   if (!excused) violate(self, `P6: ${what}, stale, though no load failed`)
 }
 
-/** A load that a caller stopped waiting for goes on. */
+/** A load continues after a caller stopped waiting for it. */
 const checkGoesOn = (self: World, read: Read, origin: Origin, what: string): void => {
   const { softTimeout, timeout } = read.spec ?? {}
   if (

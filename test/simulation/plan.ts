@@ -22,7 +22,7 @@ export interface Fixed {
   readonly store?: Config["store"] | undefined
 }
 
-/** What the program itself draws. */
+/** The part of the configuration that the program itself draws. */
 type Drawn = Omit<Config, "features" | "endingMillis" | "copying" | "quota" | "limits">
 
 export const drawConfig = (dice: Dice, fixed: Fixed): Drawn => {
@@ -47,7 +47,7 @@ export const drawConfig = (dice: Dice, fixed: Fixed): Drawn => {
     yieldChance,
     cyclic: dice.chance(0.2),
     faults: store === "none" ? 0 : dice.pick([0, 0, 0.1, 0.3]),
-    // Where nothing yields the stack grows.
+    // Without yields the stack grows.
     deep: yieldChance === 0 && dice.chance(0.03) ? 3000 : 0,
     closesAt: dice.chance(0.12) ? dice.below(150) : undefined
   }
@@ -74,7 +74,7 @@ export const withExtras = (drawn: Drawn, { dice, diceOf, features }: Extras): Co
 const policyOf = (dice: Dice): PolicyName =>
   dice.chance(0.75) ? "normal" : dice.pick(["refresh", "readOnly", "writeOnly", "bypass", "strict"] as const)
 
-/** What the layer says for all reads, where that is drawn. */
+/** Options of the layer for all reads, where that is drawn. */
 export const defaults = { softTimeout: 7, jitter: 0.25, retryAfter: 40 } as const
 
 const ttls = [1, 10, 30, 80, 300, 300]
@@ -110,7 +110,7 @@ export const drawSpec = (dice: Dice, id: string, { memory }: Config): Spec => {
 /** A constant is more than nothing. */
 const withLifetime = (spec: Spec): Spec => spec.ttlFunction === "none" && spec.ttl === 0 ? { ...spec, ttl: 1 } : spec
 
-/** What reads at the end need: nothing that may be refused. */
+/** The options of reads at the end: nothing that may be refused. */
 export const plainSpec = (id: string): Spec => ({
   id,
   kind: "ttl",
@@ -155,7 +155,7 @@ export const drawLoad = (dice: Dice, config: Config, id: string, depth: number):
   }
 }
 
-/** A load that goes on when its callers have left. */
+/** A load that continues after its callers have left. */
 export const drawAbandoned = (dice: Dice, plan: LoadPlan): LoadPlan => ({
   ...plan,
   uninterruptible: true,

@@ -19,7 +19,7 @@ export interface Simulation {
   readonly world: State.World
   /** Draws the program. */
   readonly dice: Dice
-  /** What the program does beside. */
+  /** Optional features of the program. */
   readonly extras: Extras
   /** Calls after which the layer closes. */
   readonly close: Effect.Effect<void>
@@ -29,7 +29,7 @@ export interface Simulation {
   readonly drop: (id: string) => Effect.Effect<void>
   /** From here on nothing goes wrong with the store. */
   readonly heal: Effect.Effect<void>
-  /** What may be done in a step beside, and is no part of this file. */
+  /** Further steps, which are not part of this file. */
   readonly others: ReadonlyArray<(self: Simulation) => Effect.Effect<unknown, unknown, Caching> | undefined>
 }
 
@@ -91,13 +91,13 @@ export const specOf = (self: Simulation, id: string): Spec => {
     ...spec,
     misuse,
     copies: misuse.of === "copy" ? undefined : spec.copies,
-    // What the load says of its lifetime would take the place of a wrong one.
+    // A lifetime annotated by the load would replace a wrong one.
     annotates: undefined,
     ...misuse.of === "options" && misuse.option.endsWith("imeout") ? { [misuse.option]: undefined } : {}
   }
 }
 
-/** What a read is that leaves to its layer what it does not say. */
+/** The effective options of a read that leaves some to its layer. */
 const withDefaults = ({ config: { features } }: Simulation, spec: Spec): Spec => {
   if (!features.includes("defaults")) return spec
   const { jitter = defaults.jitter, kind, softTimeout = defaults.softTimeout } = spec
@@ -110,7 +110,7 @@ const withDefaults = ({ config: { features } }: Simulation, spec: Spec): Spec =>
   }
 }
 
-/** What it need not say, because its layer does. */
+/** An option that need not be given, because the layer has it. */
 const unlessDefault = <A>({ config: { features } }: Simulation, given: A, otherwise: A): A | undefined =>
   features.includes("defaults") && given === otherwise ? undefined : given
 
@@ -125,7 +125,7 @@ const drawCopies = ({ config: { copying }, extras }: Simulation): Spec["copies"]
 const copyOf = ({ copies }: Pick<Spec, "copies">) =>
   copies === "function" ? (value: Value): Value => ({ ...value }) : copies
 
-/** Whoever has a copy may do with it what he likes. */
+/** A reader may do with its own copy what it likes. */
 const change = ({ copies }: Pick<Spec, "copies">, value: unknown): void => {
   if (copies === "structured" || copies === "function") Object.assign(value as Value, { n: -1 })
 }
@@ -209,11 +209,11 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
   return plan.uninterruptible ? Effect.uninterruptible(finalized) : finalized
 }
 
-/** What is stored is a copy: the load may go on to change its own. */
+/** The stored value is a copy: the load may still change its own. */
 const changeLater = (self: Simulation, { flight, spec }: Load, value: Value) => {
   const later = 1 + self.extras.diceOf("copies").below(3)
   const changing = Effect.sync(() => {
-    // What is not stored is not copied when its load ends, but when all of a call are answered.
+    // A value that is not stored is not copied when its load ends, but when all keys of a call are answered.
     if (flight!.entry !== undefined) change(spec, value)
   })
   return Effect.forkDetach(Effect.andThen(Effect.sleep(later), changing))
@@ -229,7 +229,7 @@ const renew = (self: Simulation, record: Load, flight: Flight) =>
       Effect.sync(() => World.renew(self.world, record, { flight, askedAt })))
   })
 
-/** Says what only the load knows; past the cache and among many nobody listens. */
+/** Annotates what only the load knows; past the cache and among many keys this has no effect. */
 const annotate = (record: Load) =>
   Effect.suspend(() => {
     const { annotates, tags } = record.spec
@@ -249,7 +249,7 @@ const finalizers = {
   none: () => Effect.void,
   yields: () => Effect.yieldNow,
   sleeps: () => Effect.sleep(5),
-  // Who waits for it goes on in this very step.
+  // A fiber that waits for it continues in this very step.
   rings: (self: Simulation) =>
     Effect.sync(() => {
       for (const ring of self.bells.splice(0)) ring()
@@ -383,7 +383,7 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
   }
 }
 
-/** What is not of a stream is left out; its functions do not see its elements. */
+/** Options that do not apply to a stream are left out; its functions do not see its elements. */
 const streamSpecOf = (self: Simulation): Spec => {
   const dice = self.extras.diceOf("streams")
   const drawn = drawSpec(dice, streamId, self.config)
@@ -490,7 +490,7 @@ export const read = (
       Effect.withFiber((fiber) => {
         if (record === undefined) return Effect.void
         World.endRead(self.world, record, exit, isInterrupted(fiber))
-        // What a load has read says afterwards where it comes from.
+        // The value that a load has read names its origin.
         if (Exit.isSuccess(exit) && interruption?.requested !== true) changeAnswer(self, spec, exit.value)
         return Effect.void
       }))
@@ -545,7 +545,7 @@ const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>
     })
     const answersMore = self.extras.happens("unasked", 0.5)
     const dice = self.extras.diceOf("unasked")
-    // Each is a load too, which nobody can join.
+    // Each is a load too, which no caller can join.
     const unasked = self.config.ids.filter((id) => answersMore && !together.includes(id) && dice.chance(0.6)).map((
       id
     ) => World.beginLoad(self.world, { ...spec, id, annotates: undefined }, undefined, together))
@@ -836,7 +836,7 @@ const beside = (self: Simulation, id: string) =>
     const one = specOf(self, id)
     const other = specOf(self, id)
     yield* Effect.exit(read(self, one))
-    // Where memory is small it has the others now.
+    // A small memory holds only the others now.
     for (const third of self.config.ids) {
       if (third !== id) yield* Effect.exit(read(self, specOf(self, third)))
     }
@@ -873,7 +873,7 @@ const step = (self: Simulation): Effect.Effect<unknown, unknown, Caching> => {
   return Effect.sleep(dice.below(30))
 }
 
-/** Who was refused by a strict policy asks again at once. */
+/** A reader that was refused by a strict policy asks again at once. */
 const insist = (self: Simulation) =>
   Effect.gen(function*() {
     const spec: Spec = { ...specOf(self, self.extras.dice.pick(self.config.ids)), policy: "strict" }
@@ -931,7 +931,7 @@ const meet = (self: Simulation) =>
     })
   })
 
-/** What is done with a stream, beside all that is done with its tags. */
+/** Activities of a stream, in addition to those of its tags. */
 const stream = (self: Simulation): Effect.Effect<unknown, unknown, Caching> => {
   const die = self.extras.diceOf("streams").below(10)
   if (die < 4) return read(self, streamSpecOf(self))
@@ -941,7 +941,7 @@ const stream = (self: Simulation): Effect.Effect<unknown, unknown, Caching> => {
   return self.drop(streamId)
 }
 
-/** What is done in a step beside those that were always there. */
+/** Optional activities of a step, in addition to those that were always there. */
 const extra = (self: Simulation): Effect.Effect<unknown, unknown, Caching> | undefined => {
   if (self.extras.happens("insists", 0.1)) return insist(self)
   if (self.extras.happens("targets", 0.2)) return orLeave(self, invalidateTargets(self))
@@ -980,7 +980,7 @@ export const program = (self: Simulation) =>
     yield* Effect.sleep(0)
     Time.checkTimers(self.world)
     yield* self.heal
-    // Whatever runs on unattended ends, and what the store has missed is told it.
+    // Unattended loads end, and the store receives the changes that it has missed.
     yield* Effect.sleep(300_000)
     // This fiber may have been resumed while a flight completes.
     yield* Effect.sleep(1)

@@ -19,9 +19,9 @@ import * as World from "./world.ts"
 export interface Options {
   readonly seed: number
   readonly store?: Config["store"] | undefined
-  /** What it does beside, whatever the seed draws. */
+  /** Features of the program, whatever the seed draws. */
   readonly with?: ReadonlyArray<Feature> | undefined
-  /** What happened, line by line. */
+  /** The events, line by line. */
   readonly log?: Array<string> | undefined
 }
 
@@ -108,8 +108,8 @@ const checkStats = (world: State.World) =>
     }
     const reads = counts.reads - counts.bypassed
     const answered = stats.hits + stats.misses
-    // A reader that met a result it must not see asks again, and counts again
-    // a key of many whose `decide` throws is not counted, and is not seen where the read fails as a whole.
+    // A reader that met a result it must not see asks again, and counts again. A key of many whose `decide` throws is
+    // not counted, and is not seen where the read fails as a whole.
     const mayHide = config.features.includes("decide")
     const again = world.asksTwice || world.writes.some((write) => write.kind === "tag")
     if (
@@ -122,7 +122,7 @@ const checkStats = (world: State.World) =>
         `stats: ${stats.hits} hits, ${stats.misses} misses and ${stats.stale} stale of ${reads} reads`
       )
     }
-    // What is not stored for what it was made of is not counted as that.
+    // A result that is not stored because of its sources is not counted there.
     const mayBeRefused = config.features.includes("derives")
     if ((!mayBeRefused && stats.notStored < counts.notStored) || stats.notStored > counts.notStored + counts.uncopied) {
       State.violate(world, `stats: ${stats.notStored} results not stored, and ${counts.notStored} functions threw`)

@@ -1,4 +1,4 @@
-/** What is known of a run so far, and what follows from it. */
+/** The state of a run so far, and conclusions from it. */
 import { Cause, Exit, type Fiber } from "effect"
 import type { Caller, Flight } from "../../src/internal/engine/state.ts"
 import {
@@ -15,7 +15,7 @@ import {
   type Write
 } from "./model.ts"
 
-/** What a transaction has committed, or is about to. */
+/** The writes that a transaction has committed, or is about to commit. */
 export interface Committed {
   readonly asked: number
   /** By id. */
@@ -45,7 +45,7 @@ export interface World {
   readonly renewals: Map<number, Array<Load>>
   /** The conditions `ifUnchanged` that have held. */
   readonly unchanged: Set<string>
-  /** What has thrown, and whose read it has ended. */
+  /** By thrown value: the read it has ended. */
   readonly thrownTo: Map<Thrown, object>
   /** Reads that have not ended. */
   readonly reading: Set<Read>
@@ -73,7 +73,7 @@ export interface World {
   /** Since when a reader may have refreshed an id in the background. */
   readonly refreshed: Map<string, number>
   readonly lastRead: Map<string, number>
-  /** The names of the writes that the store has been told. */
+  /** The names of the writes that the store has received. */
   readonly stored: Set<string>
   /** When another process removed something from the store, and the loads that ran then. */
   readonly foreign: Map<number, ReadonlySet<Load>>
@@ -129,12 +129,12 @@ export const violate = (self: World, rule: string): void => {
   self.violations.push(rule)
 }
 
-/** What `ttl` as a function makes of a value. */
+/** The result of a `ttl` function for a value. */
 export const ttlOfValue = (n: number): number => 5 + n % 40
 
 export const ttlOf = (load: Load): number => {
   const own = strategyTtlOf(load)
-  // Where its strategy stores nothing its own word changes nothing.
+  // If its strategy stores nothing, its own lifetime has no effect.
   return load.ttl === undefined || own <= 0 ? own : load.ttl
 }
 
@@ -145,7 +145,7 @@ const strategyTtlOf = ({ failsAs, n, renews, spec }: Load): number =>
 export const hasConstant = ({ byFunction, kind, misuse, ttlFunction }: Spec): boolean =>
   ttlFunction === "none" && byFunction !== true && misuse === undefined && kind !== "untilInvalidated"
 
-/** Where reads move its end: how long it lives without any. */
+/** The idle time of an entry whose end is moved by reads: how long it lives without any. */
 export const idleOf = (load: Load): number =>
   load.spec.kind === "sliding" ? Math.min(load.spec.soft, ttlOf(load)) : ttlOf(load)
 
@@ -187,7 +187,7 @@ export const interruptedItself = new WeakSet<Load>()
 
 export const uninterruptible = new WeakSet<Load>()
 
-/** Who started a flight; a request that was asked again is another object over the one before. */
+/** The reader that started a flight; a request that was made again is another object over the one before. */
 export const readerOf = (self: World, { request }: Flight): Read | undefined => {
   for (let asked: object | null = request; asked !== null; asked = Object.getPrototypeOf(asked) as object | null) {
     const reader = self.readers.get(asked)

@@ -17,7 +17,7 @@ export interface Environment {
   readonly extras: Extras
   /** From here on nothing goes wrong. */
   healthy: boolean
-  /** The names of the writes that it has been told. */
+  /** The names of the writes that it has received. */
   readonly stored: Set<string>
   readonly say: (text: () => string) => void
 }
@@ -36,7 +36,7 @@ const unavailable = (operation: string) =>
 
 const goesWrong = (self: Environment): boolean => !self.healthy && self.dice.chance(self.config.faults)
 
-/** What there is, in one process, without faults but for forgetting. */
+/** A storage in one process, whose only fault is forgetting. */
 const core = (self: Environment) => {
   const entries = new Map<string, CacheEntry.Stored>()
   const markers = new Map<string, Store.Marker>()
@@ -138,7 +138,7 @@ const delayOf = (self: Environment): number => {
 /** Explicit writes, in the order they were asked, as on one connection. */
 const written = new Set(["set", "touch", "remove", "invalidateTags", "clear", "transact"])
 
-/** What was asked is done even if nobody waits for the answer any more. */
+/** A requested operation is done even if its caller no longer waits for the answer. */
 export const asynchronous = (self: Environment): Simulated => {
   const { schedule } = self
   const store = core(self)
@@ -189,7 +189,7 @@ export const asynchronous = (self: Environment): Simulated => {
 
 interface Answering {
   readonly context: Context.Context<never>
-  /** What is asked in vain is given up after the engine has done so. */
+  /** An unanswered request is given up after the engine has done so. */
   readonly timeoutMillis: number
 }
 
@@ -206,7 +206,7 @@ export const answering = (
   Effect.runForkWith(context)(get).addObserver(done)
 }
 
-/** What `Store.make` derives from a storage that is slow and fails. */
+/** The store that `Store.make` derives from a slow storage that fails. */
 export const derived = (self: Environment): Simulated => {
   const entries = new Map<string, CacheEntry.Stored>()
   const slow = <A>(operation: string, apply: () => A): Answer<A> =>

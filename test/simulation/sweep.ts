@@ -8,7 +8,7 @@ export interface Range {
   /** Not included. */
   readonly to: number
   readonly store?: Config["store"] | undefined
-  /** What programs do beside, whatever the seed draws. */
+  /** Features of the programs, whatever the seed draws. */
   readonly with?: ReadonlyArray<Feature> | undefined
   readonly stopAtFirst?: boolean | undefined
 }

@@ -22,11 +22,11 @@ export const checkDelay = (self: World, read: Read): void => {
     !mayHaveAnswered(self, read) && !mayWaitForStore(self, read)
   ) violate(self, `softTimeout: ${what}, not ${spec.softTimeout}`)
   const loading = loadingTime(self, read)
-  // Who joined a flight whose result turns out not to be for it asks again.
+  // A caller that joined a flight whose result turns out not to be for it asks again.
   const invalidated = self.writes.filter((write) => write.kind === "tag").length
-  // And who joins a load that has not looked into the store looks there first.
+  // A caller that joins a load that has not asked the store asks the store first.
   const reruns = 1 + invalidated + (spec?.kind === "softTtl" || spec?.kind === "failover" ? 2 : 0) +
-    // What the flight has found in the store may be too old for a shorter constant.
+    // The value that the flight has found in the store may be too old for a shorter constant.
     (spec !== undefined && hasConstant(spec) ? 1 : 0)
   const { storeTimeout, store } = self.config
   // Each page that is written or read has a budget of its own.

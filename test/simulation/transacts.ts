@@ -10,7 +10,7 @@ import { keyOf, type Simulation } from "./program.ts"
 import { type Committed, covers, describe, violate, type World } from "./state.ts"
 import { beginLoad, beginRead, beginSetOrigin, beginWrite, closeSet, endLoad, endWrite } from "./world.ts"
 
-/** What was written at one level: a savepoint has its own until it ends well. */
+/** The writes of one level: a savepoint has its own until it ends well. */
 interface Level {
   /** By id, what was written last; `undefined`: it was removed, or a tag has ended it. */
   readonly written: Map<string, SetOrigin | undefined>
@@ -26,7 +26,7 @@ interface Try {
   readonly reads: ReadonlyMap<string, Read>
   /** All that it has set, whatever became of it. */
   readonly set: Array<SetOrigin>
-  /** What is to be committed, when its effect has ended well. */
+  /** The writes to be committed, when its effect has ended well. */
   committing: Committed | undefined
 }
 
@@ -111,7 +111,7 @@ const lookUp = (self: Simulation, within: Within, ids: ReadonlyArray<string>) =>
     })
   )
 
-/** What is written here, what is cached, or a load of its own. */
+/** A value that was written here, is cached, or is loaded by this read. */
 const readCached = (self: Simulation, within: Within, id: string) =>
   Effect.suspend(() => {
     const { world } = self
@@ -143,7 +143,7 @@ const checkFound = (world: World, { level, one }: Within, { id, isLoaded = false
   if (value !== undefined && value.id !== id) return violate(world, `identity: ${what} of ${value.id}`)
   if (known !== undefined) {
     const written = known.level.written.get(id)
-    // What was removed may have been loaded since, here.
+    // A removed value may have been loaded again since, here.
     if (written === undefined ? isLoaded || wasLoadedBy(world, one, value) : value?.n === written.n) return
     return violate(world, `transaction: ${what}, and has ${written === undefined ? "removed it" : `set #${written.n}`}`)
   }
@@ -209,7 +209,7 @@ const invalidateTag = (self: Simulation, { level }: Within, tag: string) =>
     return Cached.invalidateTag(tag)
   })
 
-/** Where it fails nothing of it has happened. */
+/** If it fails, nothing of it has happened. */
 const savepoint = (self: Simulation, { level, one }: Within) =>
   Effect.suspend(() => {
     const dice = self.extras.diceOf("transacts")

@@ -75,7 +75,7 @@ export const endLoad = (self: World, load: Load, exit: Exit.Exit<unknown, unknow
   self.say(() => `end  ${load.id} #${load.n}: ${describe(exit)}`)
 }
 
-/** What it was answered inside: its life ends with that, or counts from its birth, as the read says. */
+/** A value read inside a load: the load's result ends with it, or counts from its birth, as the read requires. */
 export const noteNeeded = (self: World, load: Load, needed: number, begun: number): void => {
   const origin = self.origins.get(needed)
   // With a store a load that has ended may be joined while it is written.
@@ -83,7 +83,7 @@ export const noteNeeded = (self: World, load: Load, needed: number, begun: numbe
   if (origin === undefined || self.config.store !== "none") return
   // A value that was renewed is as young as that.
   if (self.renewals.has(needed)) return
-  // What is not stored, or was loaded past the cache, has no end.
+  // A value that is not stored, or was loaded past the cache, has no end.
   if (origin._tag === "Set" || origin.flight?.entry !== undefined) {
     load.endsAt = Math.min(load.endsAt, until(self, origin))
   }
@@ -95,7 +95,7 @@ export const noteNeeded = (self: World, load: Load, needed: number, begun: numbe
   load.oldestAt = Math.min(load.oldestAt, bornAt, origin.oldestAt)
 }
 
-/** What it was answered inside, where a change of that ends its result. */
+/** A value read inside a load whose changes end the load's result. */
 export const noteDependency = (
   self: World,
   load: Load,
@@ -324,12 +324,12 @@ export interface Condition {
 
 interface SetIf {
   readonly condition: Condition
-  /** What must have been in memory when it was asked. */
+  /** The value that must have been in memory when it was asked. */
   readonly held: Load | undefined
   readonly isDone: boolean
 }
 
-/** From here on it is not made anew. */
+/** From here on it is not made again. */
 export const closeSet = (self: World, origin: SetOrigin): void => {
   origin.isOpen = false
   origin.askedAt = self.now()
@@ -348,7 +348,7 @@ export const endSetIf = (self: World, origin: SetOrigin, { condition, held, isDo
     endWrite(self, origin.write)
   }
   if (faults > 0 || store === "async" || store === "derived") return
-  // What is there only the store knows, and another process may have removed it.
+  // Only the store knows its entries, and another process may have removed one.
   const isKnown = held !== undefined && store === "none" && !self.renewals.has(held.n) &&
     held.flight!.entry!.expiresAt > self.now() &&
     !self.writes.some((write) => write.asked > origin.write.asked && covers(write, held))
@@ -361,7 +361,7 @@ export const endSetIf = (self: World, origin: SetOrigin, { condition, held, isDo
   self.unchanged.add(name)
 }
 
-/** What `getOption` has found. */
+/** The result of `getOption`. */
 export const endLookup = (self: World, read: Read, value: Value | undefined): void => {
   if (value !== undefined) return endRead(self, read, Exit.succeed(value), false)
   endReading(self, read)
@@ -378,7 +378,7 @@ export const endUnanswered = (self: World, read: Read): void => {
   self.say(() => `got  ${read.id} @${read.begun}: no answer`)
 }
 
-/** Another process removes an entry from the store: what is being loaded must not be stored any more. */
+/** Another process removes an entry from the store: what is being loaded must no longer be stored. */
 export const foreignDrop = (self: World, id: string): void => {
   const running = new Set([...self.open].filter((load) => load.id === id && load.exit === undefined))
   self.foreign.set(++self.seq, running)
@@ -401,7 +401,7 @@ export const checkFlights = (self: World): void => {
   checkKept(self)
 }
 
-/** What runs, waits or has a slot is nothing, once all has ended. */
+/** Nothing runs, waits or holds a slot once all has ended. */
 const checkKept = (self: World): void => {
   const engine = self.loads.find(({ flight }) => flight !== undefined)?.flight!.engine
   if (engine === undefined) return
