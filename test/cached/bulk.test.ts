@@ -89,7 +89,7 @@ describe("CA-10 · Cached.many", () => {
         yield* TestClock.adjust("10 minutes")
         behaviour.fails = true
         expect(values(yield* users(ids(1, 2)))).toEqual(["1#1", "2#1"])
-        // Throttled: nobody is asked for them.
+        // Throttled: no lookup is called for them.
         expect(values(yield* users(ids(2, 1)))).toEqual(["2#1", "1#1"])
         expect(calls).toEqual([[1, 2], [1, 2]])
         expect(yield* Effect.flip(users(ids(1, 3)))).toEqual(new Down())
@@ -239,7 +239,7 @@ describe("CA-10 · Cached.many", () => {
         expect(calls).toEqual([[1, 2], [3]])
       }).pipe(Effect.provide(layer)))
 
-    it.effect("the call ends with the last who waits, and that one waits for its finalizers", () =>
+    it.effect("the call ends with its last waiting caller, and that one waits for its finalizers", () =>
       Effect.gen(function*() {
         let finalized = false
         const users = Cached.many(User, {
@@ -317,7 +317,7 @@ describe("CA-10 · Cached.many", () => {
       }).pipe(Effect.provide(layer)))
 
     it.effect.each([1, 2])(
-      "a lookup that needs its own key %i dies of a CacheCycle, and nobody hangs",
+      "a lookup that needs its own key %i dies of a CacheCycle, and no caller hangs",
       (id) =>
         Effect.gen(function*() {
           const users: (payloads: Iterable<{ readonly id: number }>) => Effect.Effect<
@@ -336,7 +336,7 @@ describe("CA-10 · Cached.many", () => {
         }).pipe(Effect.provide(layer))
     )
 
-    it.effect("a call that goes on when its first key is left finds a cycle still", () =>
+    it.effect("a call that continues when its first key is left still finds a cycle", () =>
       Effect.gen(function*() {
         const users: (payloads: Iterable<{ readonly id: number }>) => Effect.Effect<
           ReadonlyArray<Exit.Exit<string>>,
@@ -377,7 +377,7 @@ describe("CA-10 · Cached.many", () => {
         expect(slow.notes.interrupted).toBe(1)
       }).pipe(Effect.provide(layer)))
 
-    it.effect("softTimeout: past it the stale values are answered, and the call goes on", () =>
+    it.effect("softTimeout: past it the stale values are answered, and the call continues", () =>
       Effect.gen(function*() {
         const { behaviour, lookup } = counting()
         const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
@@ -599,7 +599,7 @@ describe("CA-10 · Cached.many", () => {
       })
     })
 
-    it.effect("what is invalidated while the store is asked is not kept, and nobody falls back on it", () => {
+    it.effect("entries invalidated while the store is asked are not kept, and no caller falls back on them", () => {
       const fake = fakeStore()
       return Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
@@ -663,7 +663,7 @@ describe("CA-10 · Cached.many", () => {
       Effect.gen(function*() {
         const { store } = fakeStore()
         const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
-        // A process that took the keys and was never heard of again.
+        // A process that took the keys and never came back.
         for (const id of [1, 2]) {
           yield* store.acquire(CacheKey.id(new User({ id })), {
             owner: "dead",
@@ -737,7 +737,7 @@ describe("CA-10 · Cached.many", () => {
       }).pipe(Effect.provide(over(fake, { refresh: { concurrency: 1 } })))
     })
 
-    it.effect("what was invalidated while the store was asked is refreshed for nobody to fall back on", () => {
+    it.effect("entries invalidated while the store was asked are refreshed, with no stale value to fall back on", () => {
       const fake = fakeStore()
       return Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
@@ -900,7 +900,7 @@ describe("CA-10 · Cached.many", () => {
       expect(calls).toBe(2)
     }).pipe(Effect.provide(CacheLayer.memory())))
 
-  it.effect("what is wrong with the options is told before anything runs", () =>
+  it.effect("invalid options are reported before anything runs", () =>
     Effect.gen(function*() {
       const { calls, lookup } = counting()
       expect(() => Cached.many(User, { lookup, strategy: hour, tll: 1 } as never)).toThrow("tll")

@@ -43,7 +43,7 @@ it.effect("an operation that waits while the store does nothing is waited for, a
   }))
 })
 
-it.effect("where the store has worked for `storeTimeout` the read goes on without it", () => {
+it.effect("where the store has worked for `storeTimeout` the read continues without it", () => {
   let worked = 0
   const { failures, over, read } = make(() => worked)
   return over(Effect.gen(function*() {

@@ -120,7 +120,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* get).toBe(1)
         yield* settle
         expect(counts.started).toBe(2)
-        // Of the second value.
+        // The refresh of the second value.
         yield* TestClock.adjust(119_999)
         expect(yield* get).toBe(2)
         yield* settle

@@ -101,7 +101,7 @@ describe("before 1970", () => {
 
 describe("a clock that is set back two hours", () => {
   it.effect.each(caches)(
-    "keeps nobody from the next try after a failure: over $name",
+    "delays no next try after a failure: over $name",
     (cache) =>
       Effect.gen(function*() {
         yield* TestClock.setTime(hours(100))

@@ -1,4 +1,4 @@
-/** The option `copy`: a caller that changes its value changes nobody else's. */
+/** The option `copy`: a caller that changes its value changes no other caller's. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
@@ -22,7 +22,7 @@ const loading = (delayMillis = 0) => {
 
 const byHand = ({ inner, n }: Value): Value => ({ n, inner: { list: [...inner.list] } })
 
-/** What a caller does to its value must show nowhere else. */
+/** Changes a caller's value: the change must be visible nowhere else. */
 const spoil = (value: Value): Value => {
   const before = structuredClone(value)
   value.inner.list.push(666)
@@ -50,7 +50,7 @@ describe.each(caches)("copy, over $name", (cache) => {
         expect(yield* Cached.getOption("k")).toEqual(Option.some(fresh(1)))
       }).pipe(provided))
 
-    it.effect("ME-17 · all who wait for one load get their own", () =>
+    it.effect("ME-17 · all callers of one load get their own", () =>
       Effect.gen(function*() {
         const get = loading(1000).pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy }))
         const readers = yield* Effect.forEach([1, 2, 3], () => start(get))
@@ -183,7 +183,7 @@ describe.each(caches)("copy, over $name", (cache) => {
       }).pipe(provided))
   })
 
-  it.effect("ME-17 · two who ask for it otherwise share the entry: each gets what it has asked for", () =>
+  it.effect("ME-17 · two callers with different options share the entry: each gets the copy it has asked for", () =>
     Effect.gen(function*() {
       const load = loading()
       const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: "structured" }))
@@ -243,7 +243,7 @@ describe.each(caches)("copy, over $name", (cache) => {
     }).pipe(provided))
 })
 
-/** What a change of the value throws. */
+/** The error that changing the value throws. */
 const changed = (value: Value): unknown => {
   try {
     value.inner.list.push(666)

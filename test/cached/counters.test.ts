@@ -15,7 +15,7 @@ const visits = Cached.counter("visits")
 describe.each(caches)("over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
 
-  it.effect("CA-10 · AI-06 · a counter by its name: what it is, one more, how long it lives, and none any more", () =>
+  it.effect("CA-10 · AI-06 · a counter by its name: its value, an increment, its lifetime, and its removal", () =>
     Effect.gen(function*() {
       expect(visits.name).toBe("visits")
       expect([yield* visits.get, yield* visits.expiresIn, yield* visits.remove]).toEqual([0, Option.none(), false])
@@ -80,7 +80,7 @@ it.effect("what is no name, no step and no lifetime is refused, and so is a patt
     }
   }).pipe(Effect.provide(CacheLayer.memory())))
 
-it.effect("counters of a folder are those of all who share it, whatever store it has", () =>
+it.effect("counters of a folder are shared by all caches on it, whatever store they have", () =>
   Effect.gen(function*() {
     for (const layer of [CacheLayer.disk, CacheLayer.files] as const) {
       const directory = yield* tempDirectory

@@ -120,7 +120,7 @@ describe("the curve", { timeout: 300_000 }, () => {
       expect(ratioAt(points, 9000)).toBeGreaterThan(0.8)
     }).pipe(Effect.provide(seeded({ maxWeight: 3000, weigher: () => 10 }))))
 
-  it.effect("goes on when memory gets another bound", () =>
+  it.effect("continues when memory gets another bound", () =>
     Effect.gen(function*() {
       yield* readAll(loop(3000, 1000))
       yield* Cached.resize(50)
@@ -130,7 +130,7 @@ describe("the curve", { timeout: 300_000 }, () => {
       expect(Math.abs(points.at(-1)!.hitRatio - 5 / 6)).toBeLessThan(0.1)
     }).pipe(Effect.provide(seeded({ capacity: 800, eviction: Eviction.fifo }))))
 
-  it.effect("of a cache that nobody has read has no points", () =>
+  it.effect("of a cache without reads has no points", () =>
     Effect.gen(function*() {
       expect(yield* Cached.curve).toEqual({ capacity: 10_000, reads: 0, share: 256 / 10_000, points: [] })
     }).pipe(Effect.provide(seeded({}))))

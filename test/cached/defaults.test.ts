@@ -1,4 +1,4 @@
-/** What a layer says for all reads: its strategy, and the options of reads that do not say otherwise. */
+/** Defaults of a layer for all reads: its strategy, and the options of reads that do not set their own. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Random, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"

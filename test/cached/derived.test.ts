@@ -167,7 +167,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       expect(yield* slow).toBe("user 1 v1")
     }).pipe(provided))
 
-  it.effect("P8 · who joins while an inner load still runs reads again where that was too old", () =>
+  it.effect("P8 · a caller that joins while an inner load still runs reads again where that load was too old", () =>
     Effect.gen(function*() {
       const { rename, user } = world()
       const gate = yield* Deferred.make<void>()
@@ -185,7 +185,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       expect(yield* outer).toBe("user 1 v1")
     }).pipe(provided))
 
-  it.effect("who joins after it was read and before it changes shares the result", () =>
+  it.effect("a caller that joins after the source was read and before it changes shares the result", () =>
     Effect.gen(function*() {
       const { rename, user } = world()
       const gate = yield* Deferred.make<void>()
@@ -340,7 +340,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       expect((yield* Cached.stats).refused).toBe(2)
     }).pipe(provided))
 
-  it.effect("what was read and refused is told", () =>
+  it.effect("a value that was read and refused is reported", () =>
     Effect.gen(function*() {
       const { user } = world()
       const gate = yield* Deferred.make<void>()
@@ -525,7 +525,7 @@ it.effect("an entry with 256 tags is stored, one with more stays in memory, and 
   }).pipe(Effect.provide(Logger.layer([logger])))
 })
 
-describe("a store that does not tell the marker of a tag", () => {
+describe("a store that does not report the marker of a tag", () => {
   it.effect.each([
     { name: "at all", isKnown: false },
     { name: "with one of two entries that have it", isKnown: true }
@@ -652,7 +652,7 @@ describe("two processes over one store", () => {
     const source = Effect.suspend(() => Effect.as(Deferred.await(gate), state.version)).pipe(
       Cached.ttl({ key: "source", ttl: "1 day" })
     )
-    // Who is granted a lease looks at what others have changed: what comes after that is not heard yet.
+    // A process that is granted a lease polls for changes: later ones have not arrived yet.
     const begun = yield* Deferred.make<void>()
     const page = Effect.andThen(Deferred.await(begun), Effect.map(source, (version) => `v${version}`)).pipe(
       Cached.ttl({ key: "page", ...changes })
@@ -675,7 +675,7 @@ describe("two processes over one store", () => {
       yield* Deferred.succeed(gate, undefined)
       expect(yield* Fiber.join(before)).toBe(0)
       yield* Fiber.join(reading)
-      // Nothing was heard since it has joined, and yet it may have been before.
+      // No change has arrived since it joined, and yet one may have been there before.
       expect(yield* Fiber.join(joined)).toBe("v1")
       for (const read of [site, page]) {
         expect(yield* there(read)).toBe("v1")
@@ -706,7 +706,7 @@ describe("two processes over one store", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.effect("P8 · who has heard of a change is not answered by a load that read what was before it", () =>
+  it.effect("P8 · a caller that knows of a change is not answered by a load that read an older value", () =>
     Effect.gen(function*() {
       const { begun, gate, here, site, source, state, there } = yield* world
       const before = yield* start(here(source))
@@ -730,7 +730,7 @@ describe("two processes over one store", () => {
       const { begun, gate, here, site, state, there } = yield* world
       yield* Deferred.succeed(begun, undefined)
       yield* Deferred.succeed(gate, undefined)
-      // The marker of the page is told, and that of the source is not.
+      // The store answers the marker of the page, and not that of the source.
       let asked = 0
       state.isDown = () => ++asked === 2
       expect(yield* here(site)).toBe("v0")

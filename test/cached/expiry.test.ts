@@ -1,4 +1,4 @@
-/** What has expired leaves memory within a second, while the cache is used. */
+/** Expired entries leave memory within a second, while the cache is used. */
 import { describe, expect, it, vi } from "@effect/vitest"
 import { Clock, Context, type Duration, Effect, Fiber, Layer, Option, Stream } from "effect"
 import { Cached, CacheLayer, Caching } from "effect-cached"
@@ -22,7 +22,7 @@ const inMemory = Effect.map(engine, ({ memory }) => memory.entries.size)
 describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
   const provided = Effect.provide(cache.layer({ capacity: 1000 }))
 
-  it.effect("they leave within a second of their deadline, and listeners are told once", () =>
+  it.effect("they leave within a second of their deadline, and listeners are called once", () =>
     Effect.gen(function*() {
       const gone: Array<string> = []
       yield* Cached.onRemoval(({ cause, id }) => Effect.sync(() => gone.push(`${id} ${cause}`)))
@@ -44,7 +44,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
       yield* read("live", "1 day")
       yield* read("dead", "1 minute")
       yield* TestClock.adjust("10 seconds")
-      // Nobody looks any more.
+      // No caller looks any longer.
       yield* TestClock.adjust("1 hour")
       expect(yield* inMemory).toBe(2)
       yield* read("live", "1 day")
@@ -96,7 +96,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
 })
 
 it.effect.each([1e9, 3e9])(
-  "who reads in another time than the cache's loses nothing: at %d",
+  "a reader whose clock differs from the cache's loses nothing: at %d",
   (begin) =>
     Effect.gen(function*() {
       yield* TestClock.setTime(2e9)
@@ -125,7 +125,7 @@ it.effect.each([1e9, 3e9])(
 describe("a cache that is made in real time, and read under a TestClock", () => {
   const provided = Effect.provide([CacheLayer.memory(), TestClock.layer()])
 
-  it.live("what expires leaves, is told of, and counts no more", () =>
+  it.live("an expired entry leaves, is reported, and no longer counts", () =>
     Effect.gen(function*() {
       const gone: Array<string> = []
       yield* Cached.onRemoval(({ cause, id }) => Effect.sync(() => gone.push(`${id} ${cause}`)))
@@ -144,7 +144,7 @@ describe("a cache that is made in real time, and read under a TestClock", () => 
       expect(gone).toEqual(["set expired", "loaded expired"])
     }).pipe(Effect.scoped, provided))
 
-  it.live("the next operation is told of it, whichever that is", () =>
+  it.live("the next operation sees it, whichever that is", () =>
     Effect.gen(function*() {
       yield* read("dead", "1 minute")
       yield* TestClock.adjust("2 minutes")
@@ -152,7 +152,7 @@ describe("a cache that is made in real time, and read under a TestClock", () => 
       expect(yield* inMemory).toBe(0)
     }).pipe(provided))
 
-  it.live("whoever reads in the real time beside it loses nothing", () =>
+  it.live("a reader in real time beside it loses nothing", () =>
     Effect.gen(function*() {
       const cached = yield* Layer.build(CacheLayer.memory())
       const inTests = Effect.provide([Layer.succeedContext(cached), TestClock.layer()])

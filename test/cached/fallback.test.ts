@@ -159,7 +159,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Effect.exit(others)).toEqual(down)
       }).pipe(Effect.provide(cache.layer())))
 
-    it.effect("a load that answers after nobody waits for it any more counts too", () =>
+    it.effect("a load that answers after its callers have left counts too", () =>
       Effect.gen(function*() {
         const { load, state } = origin()
         const read = cached(load, "k")
@@ -288,7 +288,7 @@ describe.each(caches)("in the background, over $name", (cache) => {
       yield* Cached.keepFresh(fn, { id: 2 }, Schedule.spaced("8 minutes"))
       yield* settle
       yield* TestClock.adjust("7 minutes")
-      // Whoever refreshes says what an answer is.
+      // The refreshing caller's strategy decides which outcome is an answer.
       state.answer = gone
       expect(
         yield* load.pipe(

@@ -78,7 +78,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* report({ city: "Rome" })).toBe("Rome 2")
       }).pipe(provided))
 
-    it.effect("refresh loads anew, once for those who ask together, and its failure keeps the old value", () =>
+    it.effect("refresh loads again, once for callers that ask together, and its failure keeps the old value", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
         let up = true
@@ -241,7 +241,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* walk({ city: "Berlin", days: 3 })).toBe("there")
       }).pipe(provided))
 
-    it.effect("interrupted, it ends all that nobody else needs", () =>
+    it.effect("interrupted, it ends every load that no other caller needs", () =>
       Effect.gen(function*() {
         const ends: Array<number> = []
         const chain = Cached.recursive(Fib, {

@@ -1,4 +1,4 @@
-/** What goes wrong once must not go on being wrong: circuits close, leases come back, queues move, logs stay short. */
+/** A single failure must not last: circuits close, leases come back, queues move, logs stay short. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Logger, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, Store } from "effect-cached"
@@ -114,7 +114,7 @@ describe("the circuit", () => {
       expect(asked).toBeLessThan(7)
     }))
 
-  it.effect("stays closed after listings that take too long: the caller is told, and the store goes on to be used", () =>
+  it.effect("stays closed after listings that take too long: the caller gets the failure, and the store stays in use", () =>
     Effect.gen(function*() {
       const memory = MemoryStore.make()
       const store: Store.Store = {
@@ -199,7 +199,7 @@ it.effect("a probe that is interrupted leaves the circuit to the next", () =>
     }).pipe(Effect.provide(over(fake)))
   }))
 
-describe("an exclusive load whose result nobody will get", () => {
+describe("an exclusive load whose result no caller will get", () => {
   const shared = Effect.sync(() => {
     const memory = new Map<string, Parameters<Store.SyncStorage["set"]>[1]>()
     return Store.makeSync({
@@ -292,7 +292,7 @@ it.effect("a store that reads but does not write is one line in the log, not one
     expect(messages.filter((message) => message.includes("answers again"))).toHaveLength(0)
   }))
 
-it.effect("a store that is away and then refuses is one incident of two warnings: the second says what to mend", () =>
+it.effect("a store that is away and then refuses is one incident of two warnings: the second names the fix", () =>
   Effect.gen(function*() {
     let reason: CacheError.StoreErrorReason = "Unavailable"
     const store = Store.make({
@@ -369,7 +369,7 @@ it.effect("a store that fails now and then is two lines in ten seconds, and what
   }).pipe(Effect.provide(over(fake, { memory: false })), Effect.provide(Logger.layer([logger])))
 })
 
-it.effect("closing tells the store what was lost within one store timeout, however much that is", () =>
+it.effect("closing sends the store the lost invalidations within one store timeout, however many they are", () =>
   Effect.gen(function*() {
     const fake = fakeStore()
     fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep("400 millis") } : {}

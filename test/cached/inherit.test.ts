@@ -231,7 +231,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         expect([yield* left(new Outer({ n: 1 })), yield* left(new Outer({ n: 2 }))]).toEqual([40, 40])
       }).pipe(withAge))
 
-    it.effect("a call of many goes on for the others when the first of its keys is left", () =>
+    it.effect("a call of many continues for the others when the first of its keys is left", () =>
       Effect.gen(function*() {
         yield* inner("inner")
         yield* minutes(20)
@@ -332,7 +332,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         expect(yield* Cached.has("outer")).toBe(false)
       }).pipe(provided))
 
-    it.effect("tells an outer one that refuses what caches served of no loads", () =>
+    it.effect("hides loads from an outer one that refuses values served by caches", () =>
       Effect.gen(function*() {
         const middle = short("new", "10 minutes").pipe(Cached.ttl({ key: "middle", ...life }))
         yield* middle.pipe(Cached.ttl({ key: "outer", ...hour, inherit: "refuse" }))

@@ -71,7 +71,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Cached.has(next)).toBe(false)
       }).pipe(provided))
 
-    it.effect("P2 · a load that runs: who waits gets it, it is stored nowhere", () =>
+    it.effect("P2 · a load that runs: a waiting caller gets it, it is stored nowhere", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
         const get = load.pipe(Cached.ttl({ key: berlinLong, ttl: "1 hour", tags: ["own"] }))
@@ -171,7 +171,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Stream.runCollect(Cached.scan())).toEqual(["page:1"])
       }).pipe(Effect.provide(cache.layer({ capacity: 20_000 }))))
 
-    it.effect("who takes only a part of the progress leaves the rest", () =>
+    it.effect("a consumer that takes only a part of the progress leaves the rest", () =>
       Effect.gen(function*() {
         yield* Effect.forEach(Array.from({ length: 1000 }, (_, i) => `user:${i}`), (id) => Cached.set(id, 1))
         yield* Stream.runDrain(Stream.take(Cached.invalidateMatching("user:*"), 1))
@@ -197,7 +197,7 @@ describe.each(caches)("over $name", (cache) => {
   describe("CA-51 · invalidateFurther", () => {
     const get = <A, E, R>(load: Effect.Effect<A, E, R>, key = "k") => Cached.ttl(load, { key, ttl: "1 hour" })
 
-    it.effect("each read forgets first, and loads anew, for others too", () =>
+    it.effect("each read forgets first, and loads again, for others too", () =>
       Effect.gen(function*() {
         const { load } = counting()
         expect(yield* get(load)).toBe(1)
@@ -288,7 +288,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Cached.invalidateFurther(CachePolicy.disable("remove")(get(Effect.succeed(1))))).toBe(1)
       }).pipe(provided))
 
-    it.effect("many: each of them is loaded anew, those asked twice once", () =>
+    it.effect("many: each of them is loaded again, those asked twice once", () =>
       Effect.gen(function*() {
         const asked: Array<number> = []
         const many = Cached.many(Forecast, {
@@ -319,7 +319,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.has(berlin)).toBe(false)
     }).pipe(provided))
 
-  it.effect("CA-17 · CA-52 · a short-lived entry makes its tag forget no long-lived one; an entry put in anew without it stays", () =>
+  it.effect("CA-17 · CA-52 · a short-lived entry makes its tag forget no long-lived one; an entry put in again without it stays", () =>
     Effect.gen(function*() {
       yield* Cached.set("long", 1, { tags: ["t"] })
       yield* Cached.set("short", 1, { tags: ["t"], ttl: "1 second" })

@@ -204,7 +204,7 @@ for (const cache of caches) {
       })
 
     it.effect.each([true, false])(
-      "invalidated while it loads: who came before gets the value, who came after a new one; marker known: %s",
+      "invalidated while it loads: an earlier caller gets the value, a later one a new one; marker known: %s",
       (known) =>
         inCache(Effect.gen(function*() {
           const { before, late, loads, page } = yield* during("late", known)
@@ -222,7 +222,7 @@ for (const cache of caches) {
           const { before, late, loads, page } = yield* during("another", known)
           expect(before).toEqual(Exit.succeed("value 1"))
           expect(late).toEqual(Exit.succeed("value 1"))
-          // What may have been missed keeps it out of the store, not out of memory.
+          // An invalidation that may have been missed keeps it out of the store, not out of memory.
           const isKept = cache.memory || known
           expect(yield* page).toBe(isKept ? "value 1" : "value 2")
           expect(loads()).toBe(isKept ? 1 : 2)
@@ -231,7 +231,7 @@ for (const cache of caches) {
         }))
     )
 
-    it.effect("who comes after one was invalidated gets a new value, also where the first is not stored", () =>
+    it.effect("a caller that comes after one was invalidated gets a new value, also where the first is not stored", () =>
       inCache(Effect.gen(function*() {
         const gate = yield* Deferred.make<void>()
         let loads = 0
@@ -294,7 +294,7 @@ describe("annotate", () => {
   })
 })
 
-describe("tags known after the load, and a store that cannot tell markers", () => {
+describe("tags known after the load, and a store that cannot answer markers", () => {
   const mute = (fake: ReturnType<typeof fakeStore>) => {
     const asked: Array<ReadonlyArray<string>> = []
     const layer = Layer.succeed(Store.Store, {
@@ -419,7 +419,7 @@ describe("on one folder", () => {
       expect(yield* inA(page)).toBe("old")
       expect(told.length).toBe(2)
       expect(yield* inA(entryOf(key))).toMatchObject({ etag: "e", createdAt: at, expiresAt: at + 3_600_000 })
-      // Only in the store, for one who reads nothing of it.
+      // Only in the store, for a caller that does not read it.
       expect(yield* inB(CachePolicy.refresh(page))).toBe("old")
       expect(told.length).toBe(3)
       yield* inB(Cached.invalidateTag("late"))

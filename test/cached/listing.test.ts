@@ -95,7 +95,7 @@ describe("a serializable transaction", () => {
     "is not shown what comes after its first listing, and goes again before it commits",
     Effect.gen(function*() {
       yield* Cached.setMany([["k:0", 0], ["k:1", 1]])
-      // Whoever lists memory lets ids keep their places.
+      // Listing memory lets ids keep their places.
       yield* listed
       yield* Cached.remove("k:0")
       const context = yield* Effect.context<Caching.Caching>()

@@ -26,7 +26,7 @@ const stubborn = (millis: number) => {
   return { counts, load }
 }
 
-/** Starts a read, and leaves it while it loads; nobody waits for what the load releases. */
+/** Starts a read, and leaves it while it loads; no caller waits for the load's finalizers. */
 const leave = <A, E, R>(read: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const reader = yield* Effect.forkDetach(read, { startImmediately: true })
@@ -49,12 +49,12 @@ describe.each(caches)("over $name", (cache) => {
         expect(isTimeout(ended(reader) as Exit.Exit<unknown, unknown>)).toBe(true)
       }
       expect(counts.most).toBe(1)
-      // The first ended after 4.5 seconds, and then one began for all who were waiting.
+      // The first ended after 4.5 seconds, and then one began for all waiting callers.
       expect(counts.started).toBe(2)
       yield* TestClock.adjust("10 seconds")
     }).pipe(Effect.provide(cache.layer())))
 
-  it.effect("then one load begins for all who wait", () =>
+  it.effect("then one load begins for all waiting callers", () =>
     Effect.gen(function*() {
       const { counts, load } = stubborn(3000)
       const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
@@ -70,7 +70,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Effect.forEach(readers, Fiber.join)).toEqual([2, 2, 2])
     }).pipe(Effect.provide(cache.layer())))
 
-  it.effect("who waits for it is interrupted at once, and the id is not kept for them", () =>
+  it.effect("a caller that waits for it is interrupted at once, and the id is not kept for it", () =>
     Effect.gen(function*() {
       const { counts, load } = stubborn(3000)
       const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
@@ -115,7 +115,7 @@ describe.each(caches)("over $name", (cache) => {
         )
         yield* settle
         for (const other of others) expect(ended(other)).toMatchObject({ value: "quick" })
-        // Nor by who waits for the abandoned one.
+        // A caller that waits for the abandoned one does not hold them up either.
         const waiting = yield* start(quick("k"))
         yield* settle
         expect(ended(waiting)).toBe("still waiting")

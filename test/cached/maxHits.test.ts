@@ -260,7 +260,7 @@ describe("maxHits, with a store beneath", () => {
       const { counts, load } = counting()
       const get = hits(load, 1)
       expect([yield* a(get), yield* a(get)]).toEqual([1, 1])
-      // B has not heard of those reads: for it there is one more.
+      // B does not know of those reads: for it there is one more.
       expect([yield* b(get), yield* b(get)]).toEqual([1, 2])
       yield* TestClock.adjust(50)
       expect([yield* a(get), yield* a(get)]).toEqual([2, 3])

@@ -1,4 +1,4 @@
-/** What a mistake is answered with, as text. */
+/** The text that answers each mistake. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Layer, Logger, Option, Result, Schema, Stream } from "effect"
 import {
@@ -40,7 +40,7 @@ const idOfAda = CacheKey.id(ada)
 const hour = Strategy.ttl({ ttl: "1 hour" })
 const advice = `Write it like "10m", "10 minutes", 500 (milliseconds) or Duration.hours(1)`
 
-// What each knows, which is written elsewhere.
+// The names that each of them knows, which are defined elsewhere.
 const namesOfStrategy = Array.from(Kinds.ttl.options).join(", ")
 const namesOfRead = Object.keys(readOptions).join(", ")
 const namesOfTtl = `key, ${namesOfStrategy}, ${namesOfRead}`
@@ -65,7 +65,7 @@ const defect = (effect: Effect.Effect<unknown, unknown, any>, layer: Layer.Layer
     return (error as Error).message
   })
 
-/** What an effect logs. */
+/** The log of an effect. */
 const logged = <E>(effect: Effect.Effect<unknown, E, any>, layer: Layer.Layer<any> = CacheLayer.memory()) =>
   Effect.gen(function*() {
     const lines: Array<string> = []

@@ -83,7 +83,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* get(Effect.succeed(3))).toBe(3)
     }).pipe(provided))
 
-  it.effect("set: anew begins a new life, and without ttl has no end", () =>
+  it.effect("set: a second one begins a new life, and without ttl has no end", () =>
     Effect.gen(function*() {
       yield* Cached.set("k", 1, { ttl: "4 hours" })
       yield* TestClock.adjust("3 hours")

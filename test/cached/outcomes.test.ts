@@ -73,7 +73,7 @@ const cases: ReadonlyArray<Case> = keys(outcomes).flatMap((outcome) =>
   )
 )
 
-/** What is in the cache. */
+/** The entry in the cache. */
 const look = Effect.map(Stream.runCollect(Cached.entries()), (entries): Kept => {
   const [entry] = entries
   if (entry === undefined) return "nothing"
@@ -83,7 +83,7 @@ const look = Effect.map(Stream.runCollect(Cached.entries()), (entries): Kept => 
 
 describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
   it.effect.each(keys(outcomes))(
-    "%s: all who wait get it, whatever is kept of it",
+    "%s: all waiting callers get it, whatever is kept of it",
     (outcome) =>
       Effect.gen(function*() {
         for (const one of cases.filter((one) => one.outcome === outcome)) {
@@ -131,7 +131,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
     lifetime: () => ({ softTtl: ttl, ttl })
   })
 
-  it.effect("what a strategy of one's own gives no lifetime takes nobody's place", () =>
+  it.effect("an outcome to which a strategy of one's own gives no lifetime replaces no entry", () =>
     Effect.gen(function*() {
       yield* Cached.set("other", 1, { ttl: "1 hour" })
       yield* Effect.succeed("sunny").pipe(Cached.withStrategy({ key, strategy: lasting(0) }))

@@ -266,7 +266,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
         expect(yield* readLate((effect) => effect)).toEqual({ started: 1, ended: 0, interrupted: 1 })
       }).pipe(provided))
 
-    it.effect("goes on where the platform keeps it alive", () =>
+    it.effect("continues where the platform keeps it alive", () =>
       Effect.gen(function*() {
         const { handed, provide } = platform()
         expect(yield* readLate(provide)).toEqual({ started: 1, ended: 1, interrupted: 0 })

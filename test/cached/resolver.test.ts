@@ -171,7 +171,7 @@ describe("Cached.resolver", () => {
       yield* Scope.close(scope, Exit.void)
       const closed = yield* Effect.exit(Effect.request(key(2), users))
       expect(Exit.isFailure(closed) && Cause.squash(closed.cause)).toBeInstanceOf(CacheError.CacheClosed)
-      // What is there is answered still.
+      // An existing entry is still answered.
       expect(yield* Effect.request(key(1), users)).toBe("1#1")
     }))
 
@@ -224,7 +224,7 @@ describe("Cached.resolver", () => {
     }).pipe(Effect.provide(over(fake)))
   })
 
-  it.effect("a cycle through a resolver dies, and fails nobody else", () =>
+  it.effect("a cycle through a resolver dies, and fails no other caller", () =>
     Effect.gen(function*() {
       const users: Effect.Effect<RequestResolver.RequestResolver<GetUser>, never, never> = Cached.resolver(
         RequestResolver.fromEffect<GetUser>(({ request }) =>

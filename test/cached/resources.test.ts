@@ -239,7 +239,7 @@ describe("a value that could be a resource", () => {
 })
 
 describe("the ways to cache a resource", () => {
-  it.effect("an RcMap keeps it open while somebody uses it", () =>
+  it.effect("an RcMap keeps it open while it is in use", () =>
     Effect.gen(function*() {
       const connections = yield* RcMap.make({ lookup: (_: string) => connect, idleTimeToLive: "1 minute" })
       const connection = yield* Effect.scoped(Effect.map(RcMap.get(connections, "db"), (one) => {

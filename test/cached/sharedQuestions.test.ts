@@ -38,7 +38,7 @@ const read = Effect.forkChild(one, { startImmediately: true })
 const stored = (value: string) => Cached.set("one", value, { ttl: "1 hour" })
 
 describe("askStore", () => {
-  it.effect("all who read an id meanwhile get the answer to one question", () => {
+  it.effect("all callers that read an id meanwhile get the answer to one question", () => {
     const { counts, layer } = asked()
     return Effect.gen(function*() {
       yield* stored("stored")
@@ -50,7 +50,7 @@ describe("askStore", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("one who leaves takes nobody along", () => {
+  it.effect("a caller that leaves interrupts no other", () => {
     const { counts, layer } = asked()
     return Effect.gen(function*() {
       yield* stored("stored")

@@ -291,7 +291,7 @@ describe("soft tags while the store fails", () => {
     return { broken, layer: fake.layer }
   }
 
-  it.effect("what is not acknowledged makes stale what the store has, and no more", () =>
+  it.effect("an unacknowledged invalidation makes stale what the store has, and nothing else", () =>
     Effect.gen(function*() {
       const { broken, layer } = failing()
       yield* Effect.gen(function*() {

@@ -67,7 +67,7 @@ const ways: ReadonlyArray<Way> = [
   }
 ]
 
-/** Runs while the clock goes on, at most two seconds. */
+/** Runs while the clock advances, at most two seconds. */
 const read = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const reading = yield* start(effect)
@@ -166,7 +166,7 @@ describe.each(caches)("stacked, over $name", (cache) => {
         yield* read(good("after"))
         expect(yield* Cached.has("around")).toBe(false)
         for (const key of ["beside", "inside", "after"]) expect(yield* Cached.has(key)).toBe(true)
-        // What was taken outside of any load marks none.
+        // A stale value read outside of any load marks none.
         yield* read(effect)
         yield* read(good("outside"))
         expect(yield* Cached.has("outside")).toBe(true)
@@ -215,7 +215,7 @@ describe.each(caches)("stacked, over $name", (cache) => {
       expect(yield* refused).toBe(0)
     }).pipe(provided))
 
-  it.effect("CA-40 · what another calls stale is fresh for who serves it, whoever listens", () =>
+  it.effect("CA-40 · a value stale for another cache is fresh for the one that serves it, with or without listeners", () =>
     Effect.gen(function*() {
       const { load } = source()
       yield* load.pipe(Cached.softTtl({ key: "inner", ttl: "1 day", softTtl: "1 minute" }))

@@ -121,7 +121,7 @@ describe("the parts of a store are disjoint (CA-21)", () => {
       expect(yield* a.size).toBe(2)
     }))
 
-  it.effect("and what is written begins with the prefix, for who looks at the store", () =>
+  it.effect("and written keys begin with the prefix, for a look into the store", () =>
     Effect.gen(function*() {
       const store = MemoryStore.make()
       yield* part(store, "app:").set("user", entry("u"))
@@ -184,7 +184,7 @@ describe("clear empties one part alone", () => {
     (directory) => Effect.all([SqliteStore.make({ directory }), SqliteStore.make({ directory })])
   )
 
-  it.effect("and ends loads of other processes, also of ids that nobody has stored", () =>
+  it.effect("and ends loads of other processes, also of ids that are not stored", () =>
     withTimePassing(Effect.gen(function*() {
       const [first, second] = yield* two
       const [mine, theirs, others] = [part(first, "a"), part(second, "a"), part(second, "b")]
@@ -196,7 +196,7 @@ describe("clear empties one part alone", () => {
       expect(yield* others.commit("cold", other, entry("b"))).toBe(true)
     })))
 
-  it.effect("and who comes next may load and store", () =>
+  it.effect("and the next caller may load and store", () =>
     withTimePassing(Effect.gen(function*() {
       const a = part(MemoryStore.make(), "a")
       yield* a.acquire("cold", asking("first"))
@@ -384,7 +384,7 @@ describe("around (CA-20, CA-22, AI-21)", () => {
     expect([services, noServices, fromLayer].every(Layer.isLayer)).toBe(true)
   })
 
-  it.effect("leaves alone what is no operation, and what a leader is told beside its generation", () =>
+  it.effect("leaves alone what is no operation, and what a leader receives beside its generation", () =>
     Effect.gen(function*() {
       const inner = MemoryStore.make()
       const path: Store.Store & { readonly path: string } = {
@@ -433,7 +433,7 @@ describe("around (CA-20, CA-22, AI-21)", () => {
       }
     }))
 
-  it.effect("spans are children of who asks, not of who built the layer", () =>
+  it.effect("spans are children of the caller's, not of those of the layer's builder", () =>
     Effect.gen(function*() {
       const parents: Array<string | undefined> = []
       const tap = Cached.tapStore({
@@ -482,7 +482,7 @@ describe("payloads out of range (CA-21)", () => {
       expect(yield* store.commit("id", generation, entry("new"))).toBe(false)
     }))
 
-  it.effect("stay in memory, and the program goes on", () =>
+  it.effect("stay in memory, and the program continues", () =>
     Effect.gen(function*() {
       const inner = MemoryStore.make()
       let loads = 0

@@ -1,6 +1,6 @@
 /**
- * Timeouts of a store count the time in which the program could have heard it. A real event loop, because that is what
- * it is about: no test waits for longer than some tens of milliseconds.
+ * Timeouts of a store count only the time in which the program could have received an answer. They need a real event
+ * loop: no test waits for longer than some tens of milliseconds.
  */
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer } from "effect"

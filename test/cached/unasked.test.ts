@@ -72,7 +72,7 @@ describe.each(caches)("over $name", (cache) => {
         .toContain("The lookup of many \"User\" did not answer \"~User@")
     }).pipe(provided))
 
-  it.effect("AI-18 · answers that nobody asked for are in memory afterwards", () =>
+  it.effect("AI-18 · unrequested answers are in memory afterwards", () =>
     Effect.gen(function*() {
       const { calls, users } = answering([2, 3])
       expect(values(yield* users(ids(1)))).toEqual(["1#1"])
@@ -85,7 +85,7 @@ describe.each(caches)("over $name", (cache) => {
 
 const inMemory = Effect.provide(CacheLayer.memory())
 
-/** What is cached of user 2, after a call for user 1 during which something happened. */
+/** The cached value of user 2, after a call for user 1 during which something happened. */
 const meanwhile = <E, R>(happens: Effect.Effect<unknown, E, R>) =>
   Effect.gen(function*() {
     const gate = yield* Deferred.make<void>()
@@ -98,7 +98,7 @@ const meanwhile = <E, R>(happens: Effect.Effect<unknown, E, R>) =>
     return Option.getOrUndefined(yield* Cached.getOption(key(2)))
   })
 
-describe("an answer that nobody asked for", () => {
+describe("an unrequested answer", () => {
   it.effect("lives as the strategy says, and has the tags of its class", () =>
     Effect.gen(function*() {
       const { users } = answering([2])
@@ -128,7 +128,7 @@ describe("an answer that nobody asked for", () => {
         expect(yield* meanwhile(invalidation)).toBe(undefined)
       }
       yield* Cached.clear
-      // Of another key.
+      // An invalidation of another key.
       expect(yield* meanwhile(Cached.invalidate(key(3)))).toBe("2#1")
     }).pipe(inMemory))
 
@@ -208,7 +208,7 @@ describe("an answer that nobody asked for", () => {
       expect(sizes).toEqual([3, 1001])
     }))
 
-  it.effect("of a refresh behind a read too, and without a cache it is nobody's", () =>
+  it.effect("of a refresh behind a read too, and without a cache it is dropped", () =>
     Effect.gen(function*() {
       const { lookup } = answering([2])
       const users = Cached.many(User, {
@@ -235,7 +235,7 @@ describe("an answer that nobody asked for", () => {
       expect([...fake.entries.keys()].filter((id) => id.startsWith("~User"))).toEqual([CacheKey.id(key(1))])
     }))
 
-  it.effect("is not cached if memory was cleared during the call, because nobody tells what others change", () =>
+  it.effect("is not cached if memory was cleared during the call, because changes by others are not reported", () =>
     Effect.gen(function*() {
       const store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false }, changesUnsafe: undefined }
       yield* Effect.gen(function*() {

@@ -1,4 +1,4 @@
-/** What a cache takes though something is wrong with it is said once. */
+/** A doubtful value that a cache accepts is warned of once. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"

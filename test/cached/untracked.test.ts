@@ -1,4 +1,4 @@
-/** What a cache does while it is untracked. */
+/** The behaviour of a cache while it is untracked. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Context, Effect, Exit, Fiber, Layer, Logger, Option } from "effect"
 import { Cached, type CacheEntry, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
@@ -9,7 +9,7 @@ import { tempDirectory } from "../support/tempDirectory.ts"
 
 const liveClock = Context.get(Context.empty(), Clock.Clock)
 
-/** A store of several programs that tells nobody what the others do; it can go down. */
+/** A store of several programs that reports no changes of the others; it can go down. */
 const silent = () => {
   const store = MemoryStore.make()
   const state = { isDown: false, sizeLimit: Infinity }
@@ -102,7 +102,7 @@ describe("while untracked", () => {
         price = 2
         return [yield* newest, yield* Cached.getOption("price")]
       })
-      // Of two layers in a list neither is built with the other.
+      // Two layers in a list: neither is built with the other.
       const live = Effect.provideService(Layer.build(CacheLayer.files({ directory })), Clock.Clock, liveClock)
       expect(yield* Effect.provideContext(program, yield* live)).toEqual([2, Option.some(2)])
     }))
@@ -124,7 +124,7 @@ it.effect("a value that is too large is no incident of its store", () =>
     expect(yield* within(read("small", "x"))).toBe("x")
   }))
 
-it.effect("what the store had before it was told of a tag's invalidation is not used after that", () =>
+it.effect("entries from before the store received a tag's invalidation are not used after it", () =>
   Effect.gen(function*() {
     const memory = MemoryStore.make()
     let lateMillis = 0
@@ -178,7 +178,7 @@ describe("while tracked", () => {
         let loads = 0
         const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
         const first = yield* Effect.forkChild(read)
-        // Nobody reads: it does not look for changes any more, until the lease is released.
+        // Without reads it no longer looks for changes, until the lease is released.
         yield* TestClock.adjust("300 millis")
         changes.push({ _tag: "Changed", id: "k" })
         yield* TestClock.adjust("1 second")
@@ -216,7 +216,7 @@ describe("while tracked", () => {
         changes.push({ _tag: "Partial", why })
         yield* TestClock.adjust("100 millis")
         for (let second = 0; second < 9; second++) {
-          // Nobody tells of that.
+          // Such a change is not reported.
           entries.clear()
           expect(yield* read).toBe(1)
           yield* TestClock.adjust("1 second")

@@ -212,7 +212,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.getOption("k")).toEqual(Option.some(30))
     }).pipe(provided))
 
-  it.effect("a load that updates the key that waits for it goes on, and is not lost", () =>
+  it.effect("a load that updates the key that waits for it continues, and is not lost", () =>
     Effect.gen(function*() {
       const load = Effect.as(Cached.update("n", add(10)), "loaded").pipe(
         Effect.orDie,

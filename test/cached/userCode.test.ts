@@ -1,6 +1,6 @@
 /**
- * Functions and options of users that throw, or answer what is none: before a load that is a defect of the caller whose
- * they are; about a loaded value it means not stored, or not moved. Nobody else notices.
+ * Functions and options of users that throw, or return an invalid value. Before a load that is a defect of the caller
+ * that owns them; about a loaded value it means not stored, or not moved. No other caller is affected.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, type Fiber, Layer, Logger, RequestResolver, Schema } from "effect"
@@ -17,7 +17,7 @@ const throwing = (): never => {
 
 const hour: Strategy.Strategy = Strategy.ttl({ ttl: "1 hour" })
 
-/** What a fiber died with; `undefined` where it did not. */
+/** The defect a fiber died with; `undefined` if it did not die. */
 const defectOf = (exit: Exit.Exit<unknown, unknown> | "still waiting"): unknown => {
   if (exit === "still waiting") return exit
   const reason = Exit.isFailure(exit) ? exit.cause.reasons.find(Cause.isDieReason) : undefined
@@ -90,7 +90,7 @@ describe.each(caches)("over $name", (cache) => {
         }).pipe(provided)
     )
 
-    it.effect("that all share is a defect of each, and nobody reads for ever", () =>
+    it.effect("that all share is a defect of each, and no read lasts for ever", () =>
       Effect.gen(function*() {
         yield* Cached.set("k", "stored")
         const read = Effect.succeed("loaded").pipe(Cached.withStrategy({ key: "k", strategy: broken }))
@@ -165,7 +165,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(counts.started).toBe(0)
       }).pipe(provided))
 
-    it.effect("that throw do not concern one who gives tags of its own", () =>
+    it.effect("that throw do not concern a caller that gives tags of its own", () =>
       Effect.gen(function*() {
         const key = new User({ id: 13 })
         const { counts, load } = counting(1000)
@@ -198,7 +198,7 @@ describe.each(caches)("over $name", (cache) => {
 
   describe("a retryAfter of a strategy", () => {
     const failing = { ...Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" }) }
-    // Each access by itself: whoever reads it first, nobody may hang.
+    // Each access by itself: whichever comes first, no caller may hang.
     it.effect.each([1, 2, 3, 4])(
       "that throws when it is read for the %sth time ends in its caller",
       (nth) =>
@@ -468,7 +468,7 @@ describe.each(caches)("over $name", (cache) => {
                 Effect.delay(Effect.succeed(n), 1000).pipe(Cached.ttl({ key: `${n}`, ttl: "1 hour" }))
               for (let round = 0; round < 3; round++) {
                 for (let n = 0; n < 8; n++) {
-                  // Two who wait for one load: its landing may throw.
+                  // Two callers of one load: its landing may throw.
                   const readers = [yield* start(read(n)), yield* start(read(n))]
                   yield* settle
                   yield* TestClock.adjust("1 second")
@@ -582,7 +582,7 @@ describe.each(caches)("over $name", (cache) => {
   }
 
   describe("a listener", () => {
-    it.effect("that throws inside a landing: all who wait are answered", () =>
+    it.effect("that throws inside a landing: all waiting callers are answered", () =>
       warned(cache.layer(), (warnings) =>
         Effect.gen(function*() {
           const caching = listenersOf(yield* Caching.Caching)
@@ -618,7 +618,7 @@ describe.each(caches)("over $name", (cache) => {
         expect([first, second].map(ended)).toEqual([Exit.succeed("loaded"), Exit.succeed("loaded")])
       }).pipe(provided))
 
-    it.effect("that reads what is being read, and gives up at once, interrupts nobody", () =>
+    it.effect("that reads what is being read, and gives up at once, interrupts no other caller", () =>
       Effect.gen(function*() {
         const services = yield* Effect.context<Caching.Caching>()
         const caching = listenersOf(yield* Caching.Caching)
@@ -684,7 +684,7 @@ describe.each(caches)("over $name", (cache) => {
           let depth = 0
           let told = 0
           const tell = () => {
-            // What it does is told too: that would go on for ever.
+            // The listener's own operations are reported too, which would never end.
             if (depth > 0 || ++told > 200) return
             depth++
             Effect.runForkWith(services)(doing)
@@ -790,7 +790,7 @@ it.effect("the first caller's decide does not kill the second, also while the le
   }).pipe(Effect.provide(over(fake, { memory: false })))
 })
 
-it.effect("one who is late for its soft timeout when the store answers, and whose decide throws, dies alone", () => {
+it.effect("a caller that is late for its soft timeout when the store answers, and whose decide throws, dies alone", () => {
   const fake = fakeStore()
   return Effect.gen(function*() {
     yield* Cached.set("k", "stale")
@@ -884,7 +884,7 @@ it.effect("what a listener reads while its entry is removed is not what the stor
   }).pipe(Effect.provide(over(fake)))
 })
 
-it.effect("a listener that joins the refresh that it is told of does not wait for the queue", () =>
+it.effect("a listener that joins the reported refresh does not wait for the queue", () =>
   Effect.gen(function*() {
     const services = yield* Effect.context<Caching.Caching>()
     const caching = listenersOf(yield* Caching.Caching)

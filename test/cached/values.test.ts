@@ -184,7 +184,7 @@ describe("PE-16 · logEvents", () => {
         .toBe("Cache: Load \"f\" outcome=failure refresh=false millis=0 failure=\"down\"")
     }))
 
-  it.effect("a value that cannot be shown disturbs nobody", () =>
+  it.effect("a value that cannot be shown disturbs no caller", () =>
     Effect.gen(function*() {
       const bad = {
         toJSON: () => {
@@ -241,7 +241,7 @@ describe("PE-16 · logEvents", () => {
       expect(numbers.next().value).toBe(0)
     }))
 
-  it.effect("a level that is not logged costs nothing: nobody listens", () =>
+  it.effect("a level that is not logged costs nothing: it has no listener", () =>
     Effect.gen(function*() {
       const lines = yield* linesOf(Cached.logEvents("Trace"), program, "Info")
       expect(lines).toEqual([])

@@ -24,7 +24,7 @@ const fleet = (count: number, options: CacheLayer.LayerOptions, load: (nth: numb
       readers.push(yield* start(Effect.provide(read, context)))
       yield* settle
     }
-    /** The clock goes on in steps: who waits asks again and again. */
+    /** The clock advances in steps: a waiting caller asks again and again. */
     const wait = (seconds: number) =>
       Effect.forEach(Array(seconds * 10).fill(0), () => Effect.andThen(TestClock.adjust(100), settle), {
         discard: true
@@ -94,7 +94,7 @@ describe("with wait", () => {
     }).pipe(Effect.scoped))
 })
 
-describe("a load that waits for no other (`lease: false`) keeps nobody waiting", () => {
+describe("a load that waits for no other (`lease: false`) keeps no other waiting", () => {
   const over = (program: Effect.Effect<void, unknown, Caching.Caching>) => {
     const shared: Store.Store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
     return Effect.provide(program, Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, shared)))
@@ -130,7 +130,7 @@ describe("a load that waits for no other (`lease: false`) keeps nobody waiting",
     })))
 })
 
-describe("a lease that the store grants after `storeTimeout` keeps nobody waiting", () => {
+describe("a lease that the store grants after `storeTimeout` keeps no other waiting", () => {
   /** A slow process on a store whose steps on leases are carried out late, and a fast one. */
   const twoProcesses = (lateStep: "acquire" | "acquireMany") =>
     Effect.gen(function*() {

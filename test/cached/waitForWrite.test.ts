@@ -50,7 +50,7 @@ for (const memory of [true, false]) {
         })
       ))
 
-    it.effect("who asks while it is written shares that load, and does not wait either", () =>
+    it.effect("a caller that asks while it is written shares that load, and does not wait either", () =>
       withStore(() =>
         Effect.gen(function*() {
           const { counts, load } = counting(100)
@@ -85,7 +85,7 @@ for (const memory of [true, false]) {
         })
       ))
 
-    it.effect("who joins asks no other caller again: thousands may wait for a popular key", () =>
+    it.effect("a joining caller does not query the other callers: thousands may wait for a popular key", () =>
       withStore(() =>
         Effect.gen(function*() {
           let asked = 0
