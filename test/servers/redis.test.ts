@@ -1,4 +1,4 @@
-/** What the store on Redis promises beyond the laws, on servers of the test's own. */
+/** Promises of the store on Redis beyond the laws, on servers of the test's own. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, Redacted, Schedule, Schema, Scope, Stream } from "effect"
 import { Cached, type CacheEntry, CacheKey, CacheLayer, Lock, type Store, Strategy } from "effect-cached"
@@ -46,7 +46,7 @@ const using = <A, E>(
   use: (store: Store.Store) => Effect.Effect<A, E>
 ) => Effect.scoped(Effect.flatMap(RedisStore.make(options), use))
 
-/** What a layer or store fails with. */
+/** The failure of a layer or store. */
 const failureOf = (effect: Effect.Effect<unknown, unknown>) =>
   Effect.map(Effect.exit(effect), (exit) =>
     Exit.isFailure(exit)
@@ -357,7 +357,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       }), 240_000)
   })
 
-  describe("what waiting does not mend is an error of the layer", () => {
+  describe("a failure that waiting does not resolve is an error of the layer", () => {
     it.live("no server, where it is required", () =>
       Effect.gen(function*() {
         const [port] = yield* Effect.promise(() => freePorts(1))
@@ -755,7 +755,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
             yield* Effect.sleep("100 millis")
           }
           expect(before).toBe(loads)
-          // The masters that live go on answering: that does not end the incident.
+          // The remaining masters still answer: that does not end the incident.
           expect(warnings.length, warnings.join("\n")).toBeLessThanOrEqual(2)
         }).pipe(
           Effect.provide(CacheLayer.redisCluster({ nodes, memory: false, prefix: freshPrefix() })),

@@ -1,6 +1,5 @@
 /**
- * What somebody else has put under the names of the store, or damage has made of what was there: at most a miss, and
- * the next load or write mends it.
+ * Foreign data under the names of the store, or damaged data: at most a miss, and the next load or write repairs it.
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
@@ -41,7 +40,7 @@ type Damage = (key: string) => ReadonlyArray<string>
 const text = (value: string): Damage => (key) => ["SET", key, value]
 const list: Damage = (key) => ["RPUSH", key, "1"]
 
-/** Puts something else under a key, whatever is there; nobody comes in between. */
+/** Puts something else under a key, whatever is there, in one atomic step. */
 const damaging = (key: string, how: Damage): ReadonlyArray<string> => [
   ...["EVAL", `redis.call("UNLINK", KEYS[1]) redis.call(unpack(ARGV))`, "1", key],
   ...how(key)
@@ -242,7 +241,7 @@ for (const kind of ["a server", "a cluster"] as const) {
         Effect.scoped(Effect.gen(function*() {
           const prefix = freshPrefix()
           const store = yield* make(prefix)
-          // Of one slot.
+          // Both are in one slot.
           const [id, tag] = ["{cart:7}:list", "{cart:7}"]
           for (const [name, how] of markersOf("0123456789ab")) {
             const { markers: [marker] } = yield* store.markers([tag])
@@ -291,7 +290,7 @@ for (const kind of ["a server", "a cluster"] as const) {
           expect([name, (yield* store.get("id", [])).entry]).toEqual([name, undefined])
           expect(Number(yield* ask("GET", era))).toBeGreaterThan(before)
           yield* store.set("id", entryOf(name))
-          // Who comes later, or writes first.
+          // The same for a process that comes later, or writes first.
           yield* damage(era, how)
           const other = yield* make(prefix)
           expect(yield* other.set("id", entryOf(name))).toBe(true)
@@ -304,7 +303,7 @@ for (const kind of ["a server", "a cluster"] as const) {
       })), timeout)
 
     it.live(
-      "a count of invalidations that is none is made anew, from the time",
+      "an invalid count of invalidations starts again, from the time",
       () =>
         Effect.scoped(Effect.gen(function*() {
           const prefix = freshPrefix()
@@ -362,7 +361,7 @@ describe.skipIf(isMissing(program))("Redis · damage, and memory elsewhere", () 
   const { areInMemory, ask, process, until, urlOf } = processesOn(() => server)
 
   it.live(
-    "who may not read takes nothing for damage: markers, era and count stay",
+    "a client that may not read takes nothing for damage: markers, era and count stay",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()
@@ -382,7 +381,7 @@ describe.skipIf(isMissing(program))("Redis · damage, and memory elsewhere", () 
     timeout
   )
 
-  it.live("P2 · after an era that is none, changes are heard as before", () =>
+  it.live("P2 · after an invalid era, changes arrive as before", () =>
     Effect.scoped(Effect.gen(function*() {
       const prefix = freshPrefix()
       const [a, b] = [yield* process(prefix), yield* process(prefix)]
@@ -390,7 +389,7 @@ describe.skipIf(isMissing(program))("Redis · damage, and memory elsewhere", () 
       const { era } = Keys.make(prefix)
       for (const [name, how] of noEras) {
         yield* ask(...damaging(era, how))
-        // Memory has the value from before until it has heard; `MGET`, because it may still be a list.
+        // Memory has the older value until the change arrives; `MGET`, because it may still be a list.
         yield* until(`${name}: another era`, Effect.map(ask("MGET", era), (now) => /^[0-9]{16}$/.test(String(now))))
         yield* until(`${name}: both memories`, areInMemory(a, b))
         yield* until(`${name}: the same value`, Effect.map(both, ([one, other]) => one === other))

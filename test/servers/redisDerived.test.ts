@@ -40,7 +40,7 @@ const over = (
       return { a: yield* make, b: yield* make, make, loads, pageOf, rename, site }
     })
 
-    /** Until both have heard; what does not come fails with the last that was read. */
+    /** Waits until both have received the change; otherwise fails with the last value that was read. */
     const becomes = (read: Effect.Effect<string>, expected: string) =>
       Effect.gen(function*() {
         let last = ""
@@ -48,7 +48,7 @@ const over = (
         expect(last).toBe(expected)
       })
 
-    /** Read by both from memory: nothing is told any more. */
+    /** Both read it from memory: no further change arrives. */
     const settled = ({ a, b, loads, site }: Effect.Success<typeof world>) =>
       Effect.gen(function*() {
         for (let quiet = 0; quiet < 10;) {

@@ -15,7 +15,7 @@ const timeout = 180_000
 /** A machine under load is this much later. */
 const late = 3000
 
-/** What went wrong outside of any caller. */
+/** Errors outside of any caller. */
 const unhandled: Array<unknown> = []
 const note = (error: unknown) => void unhandled.push(error)
 
@@ -215,7 +215,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
   )
 
   it.live(
-    "F24 · a server that is stopped: no caller hangs, and it is used again when it goes on",
+    "F24 · a server that is stopped: no caller hangs, and it is used again when it resumes",
     () =>
       attacked(Effect.gen(function*() {
         yield* signal("SIGSTOP")
@@ -290,7 +290,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     }).pipe(Effect.scoped, Effect.ensuring(ask("CONFIG", "SET", "maxmemory", "0"))), timeout)
 
   it.live(
-    "F28 · the cache goes on over a full server, and an invalidation is not left undone",
+    "F28 · the cache continues over a full server, and an invalidation is not left undone",
     () =>
       attacked(
         Effect.gen(function*() {
@@ -361,7 +361,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     }), timeout)
 
   it.live(
-    "what is granted after its asker has gone is given back: leases and locks keep nobody waiting",
+    "a grant that arrives after its caller has gone is given back: leases and locks keep no process waiting",
     () =>
       Effect.gen(function*() {
         const proxy = yield* Effect.acquireRelease(

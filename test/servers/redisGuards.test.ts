@@ -1,5 +1,5 @@
 /**
- * Guards on Redis: the scripts are the pure functions, and a limit holds for all who reach the server. Time is the
+ * Guards on Redis: the scripts are the pure functions, and a limit holds for all clients of the server. Time is the
  * server's.
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
@@ -141,7 +141,7 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
       (store) => Effect.provideService(GuardStore.GuardStore, store)
     )
 
-  it.live("a limit is one for all who reach the server, and its state expires there", () =>
+  it.live("a limit is one for all clients of the server, and its state expires there", () =>
     Effect.gen(function*() {
       const prefix = freshPrefix()
       const options = () => ({ url, prefix })
@@ -205,7 +205,7 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
       expect(yield* Effect.promise(() => server.ask("KEYS", `${prefix}:g:*`))).toEqual([])
     }).pipe(Effect.scoped), timeout)
 
-  it.live("a server that is gone: limits go on in this process", () =>
+  it.live("a server that is gone: limits continue in this process", () =>
     Effect.gen(function*() {
       const own = yield* Effect.promise(() => startServer())
       const provided = yield* inRedis(() => ({ url: own.url, prefix: freshPrefix() }))

@@ -1,4 +1,4 @@
-/** What others change on a Redis server is heard: memory here follows. */
+/** Memory follows the changes of others on a Redis server. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Option } from "effect"
 import { Cached, CacheLayer, CachePolicy, Transaction } from "effect-cached"
@@ -25,7 +25,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
     const [a, b] = [yield* process(prefix), yield* process(prefix)]
     const value = yield* a.read()
     expect(yield* b.read()).toBe(value)
-    // Both listen, and have heard of what they did themselves.
+    // Both listen, and have received their own changes.
     yield* until("both memories", areInMemory(a, b))
     return { a, b, prefix, value }
   })
@@ -46,7 +46,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
     })), timeout)
 
   it.live(
-    "what a process writes itself stays in its memory, and others who write it are heard",
+    "an own write stays in the memory of its process, and others see it",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { a, b } = yield* two
@@ -66,7 +66,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   )
 
   it.live(
-    "P2 · what another changes is heard where the server is slow to say whose the last write was",
+    "P2 · a change by another arrives where the server is slow to say whose the last write was",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()
@@ -77,7 +77,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
         const [a, b] = [yield* process(prefix), yield* process(prefix, { url: proxy.url, storeTimeout: "1 minute" })]
         const value = yield* b.read()
         yield* until("b's memory", areInMemory(b))
-        // Its commands get no answers for as long as a command may take; what it follows goes on.
+        // Its commands get no answers for as long as a command may take; its tracking connection continues.
         proxy.swallow(true, "BCAST")
         yield* a.use(Cached.invalidate("k"))
         // Without its memory it waits for the store.
@@ -91,7 +91,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   )
 
   it.live(
-    "what is loaded or set with a tag that nobody has had before stays in memory",
+    "a value loaded or set with a new tag stays in memory",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { a } = yield* two
@@ -176,7 +176,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
           yield* until("both memories", areInMemory(a, b))
           yield* a.use(change)
           yield* until("the older one has gone", Effect.map(b.use(Cached.has("k")), (has) => !has))
-          // Longer than what was told, or is sent again, takes.
+          // Longer than pushed and repeated messages take.
           yield* Effect.sleep("1.5 seconds")
           expect(yield* a.use(Cached.getOption("k"))).toEqual(Option.some(large))
           // There is a mark in place of the value.
@@ -189,7 +189,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   )
 
   it.live(
-    "of values that the server does not take the last one counts: of two at once, and before anything is heard",
+    "of values that the server does not take the last one counts: of two at once, and before any change arrives",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()
@@ -224,7 +224,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
     })), timeout)
 
   it.live(
-    "F22 · what was changed while nobody could hear it is not served afterwards",
+    "F22 · a value that was changed while no process could receive it is not served afterwards",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { b, prefix } = yield* two
@@ -242,7 +242,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   )
 
   it.live(
-    "F25 · after its connection was lost a process hears of changes again",
+    "F25 · after its connection was lost a process receives changes again",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { a, b } = yield* two
@@ -261,7 +261,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   )
 
   it.live(
-    "F26 · an invalidation of what the server does not have is heard by who has it in memory",
+    "F26 · an invalidation of an id that the server does not have reaches a process with it in memory",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()
@@ -287,12 +287,12 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   )
 
   it.effect(
-    "who waits for the load of another process is woken by what the server tells, not by asking again",
+    "a caller that waits for the load of another process is woken by a message of the server, not by asking again",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()
         const many = 8
-        // Time stands still for them, so nobody asks again.
+        // Time stands still for them, so none of them asks again.
         const processes = yield* Effect.all(Array.from({ length: many }, () => process(prefix)), {
           concurrency: "unbounded"
         })
@@ -338,7 +338,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   )
 
   it.live(
-    "P2 · where the server tells a user of no changes, memory is believed for maxStaleness, and that is warned of once",
+    "P2 · where the server reports no changes to a user, memory is believed for maxStaleness, and that is warned of once",
     () =>
       warned((warnings) =>
         Effect.scoped(Effect.gen(function*() {
@@ -361,7 +361,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
     timeout
   )
 
-  it.live("many changes at once are heard by who falls behind too", () =>
+  it.live("many changes at once reach a process that falls behind too", () =>
     Effect.scoped(Effect.gen(function*() {
       const { a, b, value } = yield* two
       const entries = Array.from({ length: 5000 }, (_, i) => a.use(Cached.set(`many ${i}`, i, { ttl: "1 hour" })))
@@ -405,7 +405,7 @@ describe.skipIf(isMissing(program))("Redis · changes of a cluster", () => {
   afterAll(() => cluster.end())
 
   it.live(
-    "every master tells of them; after lost connections, and after one is replaced, again",
+    "every master reports them; after lost connections, and after one is replaced, again",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()

@@ -210,7 +210,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           expect(yield* Effect.provideContext(left, other)).toEqual([1, 1, 1, undefined])
           expect(yield* Effect.provideContext(left, mine)).toEqual([1, 1, 1, undefined])
           expect(yield* Effect.provideContext(Cached.counter("a").get, other)).toBe(0)
-          // What a tag has ended is not there, wherever the tag is.
+          // An entry that a tag has ended is absent, wherever the tag is.
           yield* Effect.provideContext(Cached.invalidateTag("anywhere"), other)
           yield* Effect.provideContext(Transaction.run(Cached.set("{there}:tagged", 3, { ifAbsent: true })), mine)
           expect(yield* Effect.provideContext(value("{there}:tagged"), other)).toBe(3)

@@ -72,7 +72,7 @@ describe("frame", () => {
     const read = (entry: Stored) => {
       const frame = Frame.encode("id", entry, crc32)
       const decoded = Frame.decode("id", frame, crc32)
-      // Whoever reads it next must not need these bytes.
+      // The decoded tags must not depend on these bytes.
       frame.fill(0)
       return decoded?.meta.tags
     }

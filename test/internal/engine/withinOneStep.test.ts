@@ -1,4 +1,4 @@
-/** What runs within a step of the engine: listeners, and what the store reports while it is asked. */
+/** Code that runs within a step of the engine: listeners, and changes that the store reports while it is asked. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Schedule, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Caching, Store, Strategy } from "effect-cached"
@@ -40,7 +40,7 @@ describe("a caller that joins a refresh in the queue", () => {
     { name: "pushes the entry out of memory", act: Effect.forEach([1, 2, 3], (n) => Cached.set(`other ${n}`, n)) }
   ]
   it.effect.each(ways)(
-    "is answered, whatever a listener does that is told of it: $name",
+    "is answered, whatever a listener of it does: $name",
     ({ act }) =>
       Effect.gen(function*() {
         const run = yield* inline
@@ -93,7 +93,7 @@ describe("P2 · a conditional set", () => {
         yield* TestClock.adjust("1 second")
         const setting = yield* start(Cached.set("k", "mine", { ttl: "1 hour", ifAbsent: true }))
         yield* TestClock.adjust("200 millis")
-        // Nobody has read for a while, so nobody looks for changes until that lease is released.
+        // Without reads for a while, no poll looks for changes until that lease is released.
         yield* base.remove("k")
         changes.push({ _tag: "Changed", id: "k" })
         yield* TestClock.adjust("1 second")
@@ -105,7 +105,7 @@ describe("P2 · a conditional set", () => {
     }))
 })
 
-describe("P2 · who is told that others have removed one entry", () => {
+describe("P2 · a listener of the removal of one entry by others", () => {
   it.effect("finds no other one that they had removed too, after a pause", () =>
     Effect.gen(function*() {
       const { base, changes, store } = shared()
@@ -133,7 +133,7 @@ describe("P2 · who is told that others have removed one entry", () => {
     }))
 })
 
-describe.each(caches.filter(({ memory }) => memory))("over $name, who is told of an invalidation", (cache) => {
+describe.each(caches.filter(({ memory }) => memory))("over $name, a listener of an invalidation", (cache) => {
   const ways = [
     { name: "of many keys", run: Cached.invalidateMany(["a", "b"]) },
     { name: "by tag", run: Cached.invalidateTag("t") },
@@ -245,7 +245,7 @@ describe("P2 · an entry of the store that a listener invalidates while it enter
     { name: "of a load", read: falling },
     { name: "of a refresh", read: Cached.refreshAhead(fails, { ...options, refreshAfter: "1 minute" }) }
   ]
-  it.effect.each(ways)("is no fallback $name for who comes after", ({ read }) =>
+  it.effect.each(ways)("is no fallback $name for a later caller", ({ read }) =>
     Effect.gen(function*() {
       const { base, store } = shared()
       yield* within(

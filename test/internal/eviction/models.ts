@@ -31,7 +31,7 @@ const sum = (items: ReadonlyArray<{ readonly weight: number }>): number =>
 
 const without = <A>(items: Array<A>, item: A): void => void items.splice(items.indexOf(item), 1)
 
-/** What a policy has chosen before the newest came in, and evicts next. */
+/** The policy's choice before the newest came in, which it evicts next. */
 const choosing = (choose: () => string | undefined) => {
   let chosen: string | undefined
   let evicting: string | undefined

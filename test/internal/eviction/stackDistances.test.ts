@@ -74,7 +74,7 @@ describe("where all ids are followed", () => {
     const sample = distances.begin({ hash: 1, weight: 1, place: 0 })
     distances.reads++
     distances.read(sample)
-    // Of five reads two have hit: one at a distance of two, one at a distance of one.
+    // Two of five reads have hit: one at a distance of two, one at a distance of one.
     expect(distances.points().map(({ hitRatio }) => hitRatio)).toEqual([1 / 5, 2 / 5])
   })
 

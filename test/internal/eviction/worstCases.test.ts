@@ -102,9 +102,9 @@ describe("where LRU is the best there is", { timeout: 120_000 }, () => {
 })
 
 /**
- * Somebody who knows the code, and takes the seed for 7, asks for ids of their own choice between the reads of others:
- * all of a few buckets of the ghosts, and all followed by the shadow, round and round like a loop. Others read back and
- * forth, where LRU is the best.
+ * An attacker that knows the code, and assumes the seed 7, asks for ids of their own choice between the reads of
+ * others: all of a few buckets of the ghosts, and all followed by the shadow, round and round like a loop. Others read
+ * back and forth, where LRU is the best.
  */
 describe("ids that are chosen to meet", { timeout: 120_000 }, () => {
   const capacity = 1000
@@ -117,7 +117,7 @@ describe("ids that are chosen to meet", { timeout: 120_000 }, () => {
     for (let i = 0; found.length < others; i++) {
       const id = `chosen ${i}`
       const hash = hashOf({ id })
-      // What is sampled of so many entries, and of that the first buckets of the ghosts.
+      // Only some ids of so many entries are sampled, and of those only the first buckets of the ghosts.
       if (Math.imul(hash, 0x85ebca6b) >>> 0 < 2 ** 28 && hash >>> 0 < 2 ** 30) found.push(id)
     }
     return found

@@ -164,7 +164,7 @@ describe.each(seeds.slice(0, 5))("limits, on random calls (seed %i)", (seed) => 
   const limit = 1 + seed
   const windowMillis = 1000
 
-  it.effect("a log: no window has more, and a refused call has room when it is told", () =>
+  it.effect("a log: no window has more, and a refused call has room at the announced time", () =>
     Effect.gen(function*() {
       let log: Parameters<typeof slidingLog.step>[0]
       const admitted = yield* draw((now) => {
@@ -183,7 +183,7 @@ describe.each(seeds.slice(0, 5))("limits, on random calls (seed %i)", (seed) => 
       expect(admitted.length).toBeGreaterThan(20)
     }).pipe(seeded))
 
-  it.effect("two numbers: never more than twice, and a refused call has room when it is told", () =>
+  it.effect("two numbers: never more than twice, and a refused call has room at the announced time", () =>
     Effect.gen(function*() {
       let counts: Parameters<typeof slidingCounter.step>[0]
       const admitted = yield* draw((now) => {

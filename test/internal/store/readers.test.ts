@@ -1,4 +1,4 @@
-/** One store that is asked for changes, and several who ask. */
+/** Several readers of one store's changes. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { Cached, CacheLayer, Caching } from "effect-cached"
@@ -33,7 +33,7 @@ const source = () => {
 }
 
 describe("several readers of one store's changes", () => {
-  it("are each told all of them, in order", () => {
+  it("each receive all of them, in order", () => {
     const { push, read } = source()
     const [a, b] = [reader(read), reader(read)]
     push(changed("1"))
@@ -44,7 +44,7 @@ describe("several readers of one store's changes", () => {
     expect([a(), b()]).toEqual([[], []])
   })
 
-  it("who does not ask is told of a gap in the end, and holds no more than that", () => {
+  it("one that does not ask gets a gap in the end, and holds no more than that", () => {
     const { push, read } = source()
     const [a, b] = [reader(read), reader(read)]
     push(...Array.from({ length: changesKept + 1 }, (_, i) => changed(`${i}`)))
@@ -84,7 +84,7 @@ describe("several readers of one store's changes", () => {
   })
 })
 
-it.effect("two parts of one store hear each what another process did to it", () =>
+it.effect("two parts of one store each see what another process did to it", () =>
   Effect.gen(function*() {
     const directory = yield* tempDirectory
     const parts = Effect.suspend(() => {

@@ -110,7 +110,7 @@ describe("glob", () => {
   })
 })
 
-/** What a pattern means, as plainly as it can be said: exponential, so for short texts only. */
+/** The meaning of a pattern, as a plain definition: exponential, so for short texts only. */
 const naive = (pattern: ReadonlyArray<Part>, text: ReadonlyArray<typeof Character.Type>): boolean => {
   const [part, ...parts] = pattern
   const [first, ...rest] = text

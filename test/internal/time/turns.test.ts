@@ -99,7 +99,7 @@ describe.each(caches)("Cached.many over $name", (cache) => {
       expect(calls).toEqual([size])
     }).pipe(Effect.provide(cache.layer({ capacity: size }))))
 
-  it.effect("who has joined gets an answer where the reader is interrupted before all are under way", () =>
+  it.effect("a caller that has joined gets an answer where the reader is interrupted before all are under way", () =>
     Effect.gen(function*() {
       const { calls, users } = make()
       const reader = yield* Effect.forkChild(impatient(users(payloads)), { startImmediately: true })

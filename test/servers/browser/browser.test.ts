@@ -158,7 +158,7 @@ describe.skipIf(isMissing("chromium"))("in Chromium", { timeout: 60_000 }, () =>
     await close()
   })
 
-  it("one that another version of the program has taken over fails nobody", async () => {
+  it("one that another version of the program has taken over fails no read", async () => {
     const { close, page, run } = await tab()
     const name = `versions ${names++}`
     await run("openCache", name)
@@ -173,7 +173,7 @@ describe.skipIf(isMissing("chromium"))("in Chromium", { timeout: 60_000 }, () =>
     await close()
   })
 
-  describe("a tab that was told nothing more", () => {
+  describe("a tab that stopped receiving changes", () => {
     /** Removes the entry behind the back of all tabs. */
     const removed = (name: string) =>
       `new Promise((resume) => {
@@ -223,7 +223,7 @@ describe.skipIf(isMissing("chromium"))("in Chromium", { timeout: 60_000 }, () =>
     await close()
   })
 
-  it("a page without IndexedDB, or that may not use it, is told why", async () => {
+  it("a page without IndexedDB, or that may not use it, gets the reason", async () => {
     const { close, page, run } = await tab()
     await page.evaluate(`Object.defineProperty(globalThis, "indexedDB", { value: undefined, configurable: true })`)
     expect(await run("refusal", "none")).toBe("open: Unsupported")

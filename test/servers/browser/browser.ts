@@ -7,7 +7,7 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { pathTo } from "../../support/needs.ts"
 
-/** What is used of a page of playwright, which only `.ci/package.json` has. */
+/** The part of playwright's `Page` that the tests use; only `.ci/package.json` has playwright. */
 export interface Page {
   readonly goto: (url: string) => Promise<unknown>
   readonly evaluate: <A>(code: string) => Promise<A>

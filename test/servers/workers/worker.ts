@@ -3,7 +3,7 @@ import { Effect, Exit, ManagedRuntime, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Strategy } from "effect-cached"
 import { probe } from "../probe.ts"
 
-/** What a platform gives each request. */
+/** The context that a platform gives each request. */
 interface Context {
   readonly waitUntil: (promise: Promise<unknown>) => void
 }

@@ -55,7 +55,7 @@ describe.skipIf(skipped)("in workerd, with private flights", () => {
     expect(await get("/loads?key=alone")).toEqual([200, 1])
   })
 
-  it("a load past its softTimeout goes on after the response", async () => {
+  it("a load past its softTimeout continues after the response", async () => {
     expect(await get("/soft?key=soft")).toEqual([200, 1])
     await pause(100)
     expect(await get("/soft?key=soft")).toEqual([200, 1])

@@ -131,7 +131,7 @@ it.effect("answers that wait for the next turn come before the refreshes that ar
     yield* Deferred.succeed(gate, undefined)
     yield* Fiber.joinAll(readers)
     yield* settle
-    // What is answered in one turn may run after what is started in it.
+    // An answer of one turn may come after a start in the same turn.
     expect(order.indexOf("refresh")).toBeGreaterThan(1.5 * jobsOfTurn)
     expect(order).toHaveLength(2 * jobsOfTurn + 1)
   }).pipe(Effect.provide(CacheLayer.memory())))

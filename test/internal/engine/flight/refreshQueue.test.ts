@@ -15,7 +15,7 @@ const engine: Effect.Effect<Flights, never, any> = Effect.map(Within, (within) =
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i)
 
-/** What is due for a refresh after a minute, by a load that says so; `hangs` decides what the refresh does. */
+/** Entries that are due for a refresh after a minute; `hangs` decides the outcome of the refresh. */
 const dueReads = () => {
   const started: Array<number> = []
   const state = { refresh: Effect.never as Effect.Effect<number, string> }
@@ -94,7 +94,7 @@ it.effect("a refresh whose entry is evicted, replaced or removed is forgotten", 
   }).pipe(Effect.provide(memory({ capacity: 20 }))))
 
 describe("a slot", () => {
-  it.effect("comes back when the time of its refresh is over, though somebody waits for it", () =>
+  it.effect("comes back when the time of its refresh is over, though a caller waits for it", () =>
     Effect.gen(function*() {
       const { refreshing } = yield* engine
       const { fill, read, started } = dueReads()

@@ -1,4 +1,4 @@
-/** What is noted of changes while calls for many keys run: one list for all of them, of bounded length. */
+/** Notes of changes while calls for many keys run: one list for all of them, of bounded length. */
 import { expect, it } from "@effect/vitest"
 import { watchedIds } from "../../../../src/internal/defaults/bounds.ts"
 import * as Watches from "../../../../src/internal/engine/flight/watches.ts"
@@ -38,7 +38,7 @@ it("P7 · many calls that do not end share one list, which is bounded; what has 
   expect([Watches.hasChanged(self, after, "late"), Watches.hasChanged(self, after, "another")]).toEqual([true, false])
 })
 
-it("nothing is noted while nobody watches, and nothing is kept afterwards", () => {
+it("nothing is noted without a watch, and nothing is kept afterwards", () => {
   const self = engine()
   Watches.noteChange(self, "a")
   Watches.noteAll(self)

@@ -75,7 +75,7 @@ describe("loads of several processes that need each other", () => {
       }))
   }
 
-  it.effect("are found where processes have begun to hear of changes after the loads began", () =>
+  it.effect("are found where processes have begun to receive changes after the loads began", () =>
     Effect.gen(function*() {
       const { fibers } = yield* circle(2, (store) => ({
         ...store,
@@ -133,7 +133,7 @@ describe("loads that are in no circle", () => {
       expect([yield* Fiber.join(first), yield* Fiber.join(second)]).toEqual(["x", "x"])
     }))
 
-  it.effect("get their values where one has waited for another, and does no more", () =>
+  it.effect("get their values where one has waited for another, and no longer does", () =>
     Effect.gen(function*() {
       const { built: [a, b] } = yield* processes(2)
       const y = cached("y", Effect.andThen(cached("x", Effect.die("another loads it")), Effect.sleep("8 seconds")))

@@ -126,7 +126,7 @@ describe("loads that wait for leases of another process", () => {
       expect(read.entries).toBe(before)
     }))
 
-  it.effect("ask once more where something was told before that answer", () =>
+  it.effect("ask once more where a change arrived before that answer", () =>
     Effect.gen(function*() {
       const { hooks, news, read, readers, store } = yield* twoProcesses
       const before = read.entries
@@ -186,7 +186,7 @@ describe("a load that takes longer than its lease", () => {
       yield* TestClock.adjust("20 seconds")
       yield* settle
       expect(began).toHaveLength(4)
-      // Nobody earlier than a whole `wait` after the one before.
+      // None begins earlier than a whole `wait` after the one before.
       for (const [i, at] of began.entries()) {
         expect(at).toBeGreaterThanOrEqual(i * 10_000)
         expect(at).toBeLessThan(i * 10_000 + 10_000)

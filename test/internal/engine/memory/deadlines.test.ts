@@ -125,7 +125,7 @@ describe("deadlines", () => {
     expect(Deadlines.firstExpired(deadlines, 1250)).toBeDefined()
   })
 
-  it("has nothing to do where the clock was set back: whoever asks again until nothing is due comes to an end", () => {
+  it("has nothing to do where the clock was set back: a loop that asks until nothing is due comes to an end", () => {
     const deadlines = Deadlines.make()
     Deadlines.add(deadlines, entry(0, 500))
     expect(Deadlines.firstExpired(deadlines, 400)).toBeUndefined()

@@ -90,7 +90,7 @@ describe("entries by id", () => {
     for (const { id } of entries.values()) {
       expect(entries.has(id)).toBe(true)
       listed.push(id)
-      // Of twenty one stays, and those that come next in the list leave too.
+      // One of twenty stays, and those that come next in the list leave too.
       for (const end = next + 20; next < end && next < 1000; next++) if (next % 20 > 0) entries.delete(`${next}`)
     }
     expect(new Set(listed).size).toBe(listed.length)

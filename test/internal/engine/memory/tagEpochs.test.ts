@@ -55,7 +55,7 @@ describe("P7 · the table of tags is bounded", () => {
     const bornAt = epochs.epoch
     TagEpochs.invalidate(epochs, ["again"], mode)
     for (let i = 1; i < limit; i++) TagEpochs.invalidate(epochs, [`tag ${i}`], mode)
-    // Invalidated anew it is the last to be forgotten.
+    // Invalidated again it is the last to be forgotten.
     TagEpochs.invalidate(epochs, ["again"], mode)
     TagEpochs.invalidate(epochs, ["one more"], mode)
     expect(epochs[mode].invalidatedAt.size).toBe(limit)

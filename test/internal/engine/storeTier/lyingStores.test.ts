@@ -1,5 +1,5 @@
 /**
- * Stores that break the promises of their types: nothing dies of them, nothing hangs, and it is over when they mend.
+ * Stores that break the promises of their types: nothing dies of them, nothing hangs, and it is over once they recover.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Logger, Option, Stream } from "effect"
@@ -14,7 +14,7 @@ import { entry } from "../../../support/stored.ts"
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
   Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store))
 
-/** A store that may be mended: from then on each operation is that of a good one. */
+/** A store that may recover: from then on each operation is that of a good one. */
 const mendable = (broken: { readonly [Name in keyof Store.Store]?: unknown }) => {
   const good = MemoryStore.make()
   const state = { isBroken: true, asked: 0 }
@@ -24,7 +24,7 @@ const mendable = (broken: { readonly [Name in keyof Store.Store]?: unknown }) =>
       state.asked++
       return state.isBroken ? broken[name] : good[name]
     }
-    // What the port has as a value is looked up each time.
+    // An operation that is a value in the port is looked up each time.
     if (Effect.isEffect(good[name])) return Effect.suspend(answer as () => Effect.Effect<unknown>)
     return (...arguments_: ReadonlyArray<unknown>) =>
       (answer() as (...given: typeof arguments_) => unknown)(...arguments_)
@@ -50,7 +50,7 @@ const wrongMeta = [
 const wrongEntries = [null, "entry", { meta }, ...wrongMeta.map((meta) => ({ meta, payload }))]
 const noBooleans = [undefined, null, 1, "yes"]
 
-/** What is no answer of each operation. */
+/** Invalid answers of each operation. */
 const lies: { readonly [Name in keyof Store.Store]?: ReadonlyArray<unknown> } = {
   get: [
     undefined,
@@ -85,7 +85,7 @@ const lies: { readonly [Name in keyof Store.Store]?: ReadonlyArray<unknown> } = 
   increment: [undefined, "1", Number.NaN, 0.5]
 }
 
-/** What is no effect, nor a stream. */
+/** Values that are neither an effect nor a stream. */
 const noEffects = [undefined, {}, Promise.resolve(true)]
 
 const asFunction = (name: keyof Store.Store, answer: () => unknown): unknown =>
@@ -194,7 +194,7 @@ const silent = Logger.layer([])
 describe.each([{ memory: false, sync: false }, { memory: true, sync: true }])(
   "memory: $memory, a synchronous store: $sync",
   ({ memory, sync }) => {
-    it.effect.each(broken)("$name: nothing dies, nothing hangs, and it is over when it mends", (broken) => {
+    it.effect.each(broken)("$name: nothing dies, nothing hangs, and it is over once it recovers", (broken) => {
       const { state, store: sometimes } = mendable({ [broken.operation]: broken.with })
       const store = { ...sometimes, getUnsafe: sync ? sometimes.getUnsafe : undefined }
       return Effect.gen(function*() {
@@ -204,7 +204,7 @@ describe.each([{ memory: false, sync: false }, { memory: true, sync: true }])(
         // A look at tags and metadata does not pass the operations that other programs need.
         if (state.asked > 0) expect((yield* Cached.stats).storeFailures).toBeGreaterThan(0)
         state.isBroken = false
-        // What was not acknowledged is sent again.
+        // Unacknowledged invalidations are sent again.
         yield* TestClock.adjust("2 minutes")
         yield* settle
         const before = counts.started
@@ -217,7 +217,7 @@ describe.each([{ memory: false, sync: false }, { memory: true, sync: true }])(
   }
 )
 
-describe("a Wait for one who does not wait", () => {
+describe("a Wait for a caller that does not wait", () => {
   it.effect("is Corrupt: the load begins, and the store is not asked every millisecond", () => {
     let asked = 0
     const waits: Store.Acquired = { _tag: "Wait", leftMillis: 60_000 }
@@ -312,7 +312,7 @@ describe("a changesUnsafe that breaks", () => {
         yield* reading
         expect([counts.started, state.gets]).toEqual([1, 0])
         expect((yield* within(Cached.stats)).storeFailures).toBe(1)
-        // What it had to say meanwhile is lost.
+        // The changes pushed meanwhile are lost.
         yield* elsewhere(70)
         pushed.length = 0
         state.lies = false

@@ -59,7 +59,7 @@ describe("what is pending", () => {
 })
 
 describe("what was asked in vain", () => {
-  it("is told once more, each once; what is being asked about is not", () => {
+  it("is sent once more, each target once; targets that are in flight are not", () => {
     const pending = Pending.make()
     const tags = Pending.add(pending, tagsOf(["t", "u"]))
     const one = Pending.add(pending, idOf("a"))
