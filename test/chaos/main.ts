@@ -45,7 +45,7 @@ for (const attack of target.attacks.filter(({ name }) => name.includes(args.only
 }
 
 console.log(table(target.columns, outcomes))
-// What a machine cannot do, or a store does wrong, is not documented.
+// An attack that a machine cannot run, or that a store fails, is not documented.
 if (args.only === undefined && process.exitCode !== 1) {
   writeInto(new URL("../../docs/failure.md", import.meta.url), target.name, {
     columns: target.columns,

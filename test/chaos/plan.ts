@@ -1,11 +1,11 @@
-/** What a process of the suite is told. */
+/** Instructions for a process of the suite. */
 export interface Plan {
   readonly name: string
   /** A module of this folder that makes the store, as `storeOf` of `disk/store.ts`. */
   readonly store: string
-  /** What that module needs: where the store is, how large it may become. */
+  /** Parameters of that module: where the store is, how large it may become. */
   readonly where: Readonly<Record<string, unknown>>
-  /** Of the recording. */
+  /** The path of the recording. */
   readonly file: string
   readonly seed: number
   /** How late the machine is is written down: nothing that the attack does makes it late. */
@@ -19,7 +19,7 @@ export interface Work {
   readonly valueBytes: number
   /** So many misses at once, every half second. */
   readonly herd: number
-  /** So many who ask for one key at once, in every process at the same time. */
+  /** The number of callers that ask for one key at once, in every process at the same time. */
   readonly waiters: number
   /** Loads take so long at most, in milliseconds. */
   readonly loadMillis: number

@@ -10,12 +10,12 @@ import { clock, type Line, linesOf, recorder } from "../processes/recording.ts"
 import { calmWork, type Plan } from "./plan.ts"
 import { type Arena, type Attack, type Crowd, sleep, type Target } from "./target.ts"
 
-/** What all who used the store have seen. */
+/** The observations of all processes that used the store. */
 export interface Outcome {
   readonly attack: string
   readonly reads: number
   readonly loads: number
-  /** Loads that began while another process loaded the same key, which nobody had changed meanwhile. */
+  /** Loads that began while another process loaded the same key, which had not changed meanwhile. */
   readonly doubled: number
   /** The oldest value that was served after an acknowledged invalidation elsewhere, in milliseconds. */
   readonly staleMillis: number
@@ -35,7 +35,7 @@ export interface Outcome {
   /** Strict invalidations that were not acknowledged. */
   readonly refused: number
   readonly bytes: number
-  /** What must not be. */
+  /** Violations. */
   readonly faults: ReadonlyArray<string>
 }
 
@@ -264,5 +264,5 @@ const doubled = (lines: ReadonlyArray<Line>): number => {
   ).length
 }
 
-/** Who has not heard of a change yet may begin, and is told then that it no longer leads. */
+/** A process that has not received a change yet may begin, and then learns that it no longer leads. */
 const changedMillis = 100

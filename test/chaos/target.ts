@@ -1,6 +1,6 @@
 /**
- * What the suite attacks: a store, and what can happen to it. Another store is a folder beside `disk/` with a
- * `store.ts` and a `target.ts`, and a line in `main.ts`.
+ * The target of the suite: a store, and attacks on it. Another store is a folder beside `disk/` with a `store.ts` and a
+ * `target.ts`, and a line in `main.ts`.
  */
 import type { Dice } from "../consistency/random.ts"
 import type { Plan, Work } from "./plan.ts"
@@ -11,7 +11,7 @@ export interface Crowd {
   readonly dice: Dice
   /** Kills one of them, and starts another in its place. */
   readonly killOne: () => Promise<void>
-  /** Stops one of them for a while, and goes on when it runs again. */
+  /** Stops one of them for a while, and returns when it runs again. */
   readonly stopOne: (millis: number) => Promise<void>
   /** One of them closes its cache, whatever it is doing, and another is started in its place. */
   readonly closeOne: () => Promise<void>
@@ -38,11 +38,11 @@ export interface Attack<A extends Arena = Arena> {
   readonly work?: Partial<Work>
   /** How the process at a place is started, where that is part of the attack: a program with its arguments. */
   readonly through?: (place: number) => ReadonlyArray<string> | undefined
-  /** What may be stored at most; none where the attack itself adds bytes. */
+  /** The most bytes that may be stored; `undefined` where the attack itself adds bytes. */
   readonly mostBytes?: number
   /**
-   * How long it may take until a process finds out that it hears of no changes, where nothing tells it. Without it what
-   * others change is heard in the time of P2, and as much later as the machine itself is
+   * How long a process may take to find out that it receives no changes, where nothing reports that. Without it,
+   * changes by others arrive within the time of P2, plus the lateness of the machine itself.
    */
   readonly unheardMillis?: number
   /** Some must have been given what others loaded. */
@@ -59,9 +59,9 @@ export interface Target {
   /** The module of `storeOf`, below this folder. */
   readonly store: string
   readonly attacks: ReadonlyArray<Attack>
-  /** What its table says of each. */
+  /** The columns of its table. */
   readonly columns: ReadonlyArray<Column>
-  /** Whether two who come when all is over share what they store. */
+  /** Whether two processes that start when all is over share their entries. */
   readonly works: (where: Plan["where"]) => Promise<boolean>
 }
 

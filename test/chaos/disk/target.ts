@@ -1,4 +1,4 @@
-/** What happens to folders, as attacks on `CacheLayer.disk`. */
+/** Attacks on `CacheLayer.disk`: damage to its folder. */
 import { Effect } from "effect"
 import type { CacheEntry } from "effect-cached"
 import { SqliteStore } from "effect-cached/sqlite"
@@ -121,7 +121,7 @@ const some = async (): Promise<void> => sleep(100)
 
 const mebibyte = 1024 ** 2
 
-/** The log is bounded by 2 MiB, and each who writes may be in the middle of a transaction. */
+/** The log is bounded by 2 MiB, and each writer may be in the middle of a transaction. */
 const mostBytes = 20e6 + 6 * mebibyte
 
 const attacks: ReadonlyArray<Attack> = [

@@ -1,4 +1,4 @@
-/** What happens to Redis servers and clusters, as attacks on `CacheLayer.redis`. */
+/** Attacks on `CacheLayer.redis`: failures of servers and clusters. */
 import { Effect, type Scope } from "effect"
 import type { CacheEntry, Store } from "effect-cached"
 import { RedisStore } from "effect-cached/redis"
@@ -174,7 +174,7 @@ const evict = async (server: Server, { pick }: Dice): Promise<void> => {
   if (keys.length > 0) await server.ask("UNLINK", ...keys)
 }
 
-/** Somebody writes over a part of an entry, which then has the bytes of nobody. */
+/** Overwrites a part of an entry with bytes that belong to no format. */
 const damage = async (server: Server, { below, pick }: Dice): Promise<void> => {
   const keys = await keysOf(server, "v:*")
   if (keys.length === 0) return
@@ -224,7 +224,7 @@ const outside = <A>(
 const connected = <A, R>(made: Effect.Effect<A, unknown, R>): Effect.Effect<A, unknown, R> =>
   Effect.retry(made, { times: 30 })
 
-/** It has entries of the same ids, which must be seen by nobody else. */
+/** Its entries have the same ids, and no other program may see them. */
 const useOtherPrefix = (store: Store.Store) =>
   Effect.andThen(
     store.setMany(Object.keys(ids).map((id) => ({ id, entry: entryOf(JSON.stringify("of another program")) }))),
