@@ -1,4 +1,4 @@
-/** What leaves memory is let go: the heap is as large as before. */
+/** Values that leave memory are released: the heap is as large as before. */
 import { describe, expect, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
 import { join } from "node:path"

@@ -264,7 +264,7 @@ describe("the log beside a database", () => {
     }), 60_000)
 
   it.live(
-    "is left for the next database where somebody reads for ever, and invalidations pass all the time",
+    "is left for the next database where a reader never ends, and invalidations pass all the time",
     () =>
       Effect.gen(function*() {
         const directory = yield* tempDirectory

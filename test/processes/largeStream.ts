@@ -1,6 +1,5 @@
 /**
- * A stream of many bytes through a folder, written and read back: it prints what it saw. Its heap is limited by who
- * starts it.
+ * A stream of many bytes through a folder, written and read back: it prints what it saw. Its starter limits its heap.
  */
 import { Effect, Stream } from "effect"
 import { Cached, CacheLayer } from "effect-cached"

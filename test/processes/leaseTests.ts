@@ -1,6 +1,6 @@
 /**
- * What leases promise, by real processes that are killed and stopped. Numbers of loads are exact; lateness has generous
- * limits.
+ * The promises of leases, with real processes that are killed and stopped. Numbers of loads are exact; lateness has
+ * generous limits.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { type Load, type Open, sleep, until, type Worker } from "./processes.ts"
@@ -15,7 +15,7 @@ const late = 5000
 
 const read = (worker: Worker, key = "k", more: object = {}) => worker.ask({ do: "read", key, ...more })
 
-/** Who loads first, once its load runs. */
+/** The process that loads first, once its load runs. */
 const leaderOf = async ({ loads, workers }: Awaited<ReturnType<Open>>, id = "k"): Promise<Worker> => {
   await until("a load", () => loads(id).length > 0)
   return workers.find(({ name }) => name === loads(id)[0]!.process)!
@@ -71,7 +71,7 @@ export const leaseTests = (open: Open): void => {
     })
 
     it(
-      "at the end of its `wait` one who waits loads beside it, and the first to end is stored",
+      "at the end of its `wait` a waiting process loads beside it, and the first to end is stored",
       { timeout },
       async () => {
         const { lines, loads, workers } = await open(2, { lease, wait: 500, missesChanges: true })
@@ -146,7 +146,7 @@ export const leaseTests = (open: Open): void => {
       }
     }
 
-    it("stores what it has brought late, where nobody else has", { timeout }, async () => {
+    it("stores its late result, where no other has stored", { timeout }, async () => {
       const { after, loads, commits, served } = await stopLeader(async () => {})
       expect(commits).toEqual([["leader", true]])
       expect(loads).toEqual([served])
@@ -206,7 +206,7 @@ export const leaseTests = (open: Open): void => {
       keys.map((key, i) => read(workers[i]!, key, { load: around(keys, i, 300) }))
 
     for (const count of [2, 3]) {
-      it(`${count} die of CacheCycle, or are freed by who only waits for them`, { timeout }, async () => {
+      it(`${count} die of CacheCycle, or are freed by a process that only waits for them`, { timeout }, async () => {
         const { loads, workers } = await open(count + 1, { lease })
         const keys = Array.from({ length: count }, (_, i) => `k${i}`)
         const at = performance.now()

@@ -13,10 +13,10 @@ export interface OpenOptions extends CacheLayer.LayerOptions {
   readonly directory: string
   /** Over Redis in place of the folder. */
   readonly redis?: { readonly url: string } | { readonly nodes: ReadonlyArray<string> }
-  /** Of the recording. */
+  /** The path of the recording. */
   readonly file: string
   readonly maxSize?: ByteSize.Input
-  /** It is told nothing of what others change: only the store's own guard is left. */
+  /** It receives no changes of the others: only the store's own guard is left. */
   readonly missesChanges?: boolean
 }
 
@@ -57,7 +57,7 @@ export type Message =
 export interface Answers {
   readonly open: void
   readonly read: { readonly served: number; readonly values: ReadonlyArray<string>; readonly millis: number }
-  /** What each read gave, and when it began. */
+  /** The value of each read, and when the read began. */
   readonly watch: ReadonlyArray<readonly [at: number, value: string]>
   readonly set: void
   /** When it was completed. */

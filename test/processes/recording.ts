@@ -1,6 +1,6 @@
 /**
- * What a process did, as lines in a file: written at once, so that nothing is lost with a process that is killed, and
- * timed by a clock that all processes of the machine share.
+ * The actions of a process, as lines in a file: written at once, so that nothing is lost with a process that is killed,
+ * and timed by a clock that all processes of the machine share.
  */
 import { Effect, Exit, Stream } from "effect"
 import type { Store } from "effect-cached"
@@ -35,7 +35,7 @@ export const recorder = (file: string, name: string): Recorder => {
   }
 }
 
-/** All that was written, without the last line of one who was killed while writing it. */
+/** All written lines, without the incomplete last line of a process that was killed while writing it. */
 export const linesOf = (file: string): ReadonlyArray<Line> =>
   readFileSync(file, "utf8").split("\n").flatMap((line) => {
     try {
@@ -58,7 +58,7 @@ export const recorded = (store: Store.Store, { write }: Recorder): Store.Store =
     Effect.suspend(() => {
       const at = clock()
       const all = { ...fields, at }
-      // Who is killed in between may have done it.
+      // A process that is killed in between may have done it.
       if (what !== "renew" && what !== "acquire") write(`${what} begins`, all)
       return Effect.onExit(effect, (exit) =>
         Effect.sync(() => write(what, { ...all, ...Exit.isSuccess(exit) ? of(exit.value) : { fault: true } })))
@@ -83,7 +83,7 @@ export const recorded = (store: Store.Store, { write }: Recorder): Store.Store =
     release: (id, owner) => record("release", { id, owner }, store.release(id, owner), answered),
     set: (id, entry, condition) => record("set", { id }, store.set(id, entry, condition), answered),
     remove: (id) => record("remove", { id }, store.remove(id), answered),
-    // What was lost is removed again together with others.
+    // Lost removals are sent again together with others.
     removeMany: (ids) =>
       ids.reduce(
         (removal, id, i) => record("remove", { id }, removal, (answers) => ({ answer: answers[i] })),

@@ -68,7 +68,7 @@ const commands: { readonly [K in keyof Answers]: (message: Extract<Message, { do
     )
     const at = clock()
     const all = Effect.all(Array<typeof one>(callers).fill(one), { concurrency: "unbounded" })
-    // Closing the cache interrupts who uses it.
+    // Closing the cache interrupts its callers.
     const values = await runtime!.runPromise(all).catch(() => ["no value: interrupted"])
     return { served: values.length, values: Array.from(new Set(values)), millis: clock() - at }
   },

@@ -17,7 +17,7 @@ const linesOf = (file: string): ReadonlyArray<string> => {
 /** The last number in a file; a line whose process was killed is whole all the same: it is one write. */
 const lastOf = (file: string): number => Math.max(0, ...linesOf(file).map(Number))
 
-/** What users are called, as numbers that grow, and which of the renames were told to the cache. */
+/** The names of users, as growing numbers, and the renames that the cache has acknowledged. */
 export const renamesOf = (folder: string) => {
   mkdirSync(folder, { recursive: true })
   const nameOf = (user: number) => join(folder, `name-${user}`)
