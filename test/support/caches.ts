@@ -1,11 +1,11 @@
-/** What the tests of the engine are made of: caches over every kind of store, loads that count themselves. */
+/** Building blocks of the engine's tests: caches over every kind of store, loads that count themselves. */
 import { Effect, type Exit, Fiber, Layer, Scope, Stream } from "effect"
 import { type CacheEntry, CacheLayer, type Caching, Store } from "effect-cached"
 import type { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 
-/** What one operation of a fake store does before and after it touches what is stored. */
+/** Behaviour of one operation of a fake store, before and after it touches its entries. */
 export interface Behaviour {
   readonly before?: Effect.Effect<unknown, StoreError>
   readonly after?: Effect.Effect<unknown, StoreError>

@@ -1,4 +1,4 @@
-/** What an effect logs. */
+/** The log of an effect. */
 import { Effect, Logger } from "effect"
 
 /** The warnings of an effect and of the layers in it, by their messages. */

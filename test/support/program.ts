@@ -32,7 +32,7 @@ const bundle = async (module: string): Promise<string> => {
       if (level === "warn") throw new Error(message)
     }
   })
-  // Nobody starts half a program.
+  // A process never starts an incomplete program.
   const draft = `${file}.${process.pid}`
   mkdirSync(folder, { recursive: true })
   await build.write({ file: draft, format: "esm", codeSplitting: false })
@@ -42,7 +42,7 @@ const bundle = async (module: string): Promise<string> => {
   return file
 }
 
-/** Of all that a program may be made of. */
+/** The version of everything that a program may be made of. */
 const version = (module: string): string => {
   const files = [
     join(root, "package-lock.json"),

@@ -27,7 +27,7 @@ export interface Proxy {
 export const startProxy = (to: number): Promise<Proxy> =>
   new Promise((resolve) => {
     const pairs = new Set<readonly [Socket, Socket]>()
-    /** What each client has sent first. */
+    /** The first bytes of each client. */
     const begun = new Map<Socket, string>()
     let goal = to
     let left = Infinity

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createClient } from "redis"
 
-/** Ports that nobody uses now. */
+/** Ports that are free now. */
 export const freePorts = async (count: number): Promise<ReadonlyArray<number>> => {
   const servers = Array.from({ length: count }, () => createServer())
   const ports = await Promise.all(
@@ -59,14 +59,14 @@ export interface ServerOptions {
   readonly port?: number
   /** After so many milliseconds a master of a cluster counts as dead. */
   readonly nodeTimeout?: number
-  /** Of the administrator. */
+  /** Options of the administrator's client. */
   readonly client?: object
   /** Lines of a configuration file, and what the server is started as. */
   readonly sentinel?: string
   readonly program?: string
 }
 
-/** What a machine may have as a server; `valkey-server` where a test names it. */
+/** The server program of this machine; `valkey-server` where a test names it. */
 export const program = process.env["REDIS_SERVER"] ?? "redis-server"
 
 /** The address for a user with the rights that `docs/redis/server.md` names, and no others, for all prefixes. */
@@ -182,7 +182,7 @@ export const startCluster = async (options: ServerOptions = {}): Promise<RedisCl
   }
 }
 
-/** Moves a slot with what is in it, as `redis-cli --cluster reshard` does. All masters are told. */
+/** Moves a slot with its keys, as `redis-cli --cluster reshard` does. All masters are notified. */
 export const moveSlot = async (
   slot: number,
   from: Server,

@@ -16,7 +16,7 @@ export const warned = <A, E, R>(effect: (warnings: ReadonlyArray<string>) => Eff
 export const processesOn = (server: () => Server) => {
   let loaded = 0
 
-  /** A process: a cache with memory that believes its copies for an hour, if nobody tells it otherwise. */
+  /** A process: a cache with memory that trusts its copies for an hour, unless a change arrives. */
   const process = (prefix: string, options: Partial<CacheLayer.RedisOptions> = {}) =>
     Effect.gen(function*() {
       const of = { loads: 0 }

@@ -30,7 +30,7 @@ export const lruRatios = (accesses: ArrayLike<number>): ReadonlyArray<number> =>
   return Array.from({ length: last.size + 1 }, (_, capacity) => (hits += distances[capacity] ?? 0) / length)
 }
 
-/** What a curve says of a capacity: between two points a straight line. */
+/** The value of a curve at a capacity: between two points a straight line. */
 export const ratioAt = (
   points: ReadonlyArray<{ readonly capacity: number; readonly hitRatio: number }>,
   capacity: number
