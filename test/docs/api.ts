@@ -13,7 +13,7 @@ import { basename, dirname, join, resolve } from "node:path"
 
 const root = resolve(import.meta.dirname, "../..")
 
-/** Where the files are. */
+/** The folder of the files. */
 export const folder = join(root, "docs/api")
 
 const entryPoints = (): ReadonlyArray<string> =>
@@ -73,7 +73,7 @@ const readerOf = (emitted: string, isEntryPoint: (file: string) => boolean): (fi
     return source === undefined ? [] : read(join(dirname(file), source)).get(name!) ?? []
   }
 
-  /** What an `export … from` adds. */
+  /** The exports that an `export … from` adds. */
   const passedOn = (file: string, statement: string): Exports => {
     const [, what, source] = /^export (?:type )?(.+?) from "(.+)";$/s.exec(statement) ?? []
     if (what === undefined || source === undefined) return new Map()

@@ -1,6 +1,6 @@
 /**
- * What `docs/coming-from.md` and the pages of `docs/coming-from/` say of features that are easily claimed: each is run
- * here.
+ * Features that `docs/coming-from.md` and the pages of `docs/coming-from/` claim, and that are easily claimed: each is
+ * run here.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
@@ -142,7 +142,7 @@ describe("cashews", () => {
       expect(yield* Cached.size).toBe(0)
     }).pipe(provided))
 
-  it.effect("CA-18 · a lock: its holder alone releases it, and who does not want to wait is refused", () =>
+  it.effect("CA-18 · a lock: its holder alone releases it, and a caller that does not want to wait is refused", () =>
     Effect.gen(function*() {
       const lock = yield* Lock.Lock
       const free = yield* Deferred.make<void>()

@@ -12,9 +12,9 @@ const limitMillis = 60_000
 /** The condition under which the package is its sources. */
 export const fromSource = "--conditions=effect-cached-source"
 
-/** Where and with what blocks run. */
+/** The place and the program in which blocks run. */
 interface Place {
-  /** What starts a module: a program, and flags of its own. */
+  /** The command that starts a module: a program, and flags of its own. */
   readonly runtime: ReadonlyArray<string>
   /** The working directory. */
   readonly folder: string
@@ -51,7 +51,7 @@ const reported = (report: string): ReadonlyArray<Ended> =>
     ? readFileSync(report, "utf8").trim().split("\n").map((line): Ended => JSON.parse(line))
     : []
 
-/** What became of each block, by its path. */
+/** The outcome of each block, by its path. */
 export const runBlocks = async (
   paths: ReadonlyArray<string>,
   report: string,
@@ -63,7 +63,7 @@ export const runBlocks = async (
     const why = await runSome(left, report, { folder, runtime })
     for (const ended of reported(report)) results.set(ended.path, ended)
     const after = left.filter((path) => !results.has(path))
-    // Who has reported nothing has ended its process by force.
+    // A block without a report has ended its process by force.
     if (after.length === left.length) results.set(left[0]!, { path: left[0]!, ok: false, said: why })
     left = left.filter((path) => !results.has(path))
   }

@@ -83,7 +83,7 @@ const { layer, refresh, refreshRetries, testing, warm } = OptionsDefaults
 const { guard } = GuardsDefaults
 const { transaction } = BoundsDefaults
 
-/** What each default with a number in it is in the sources; what stands in no table of `defaults/` is "nothing": 0. */
+/** The numeric default of each option in the sources; 0 if it is in no table of `defaults/` ("nothing"). */
 const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "MemoryOptions.capacity": [layer.capacity],
   "MemoryOptions.shutdownTimeout": [layer.shutdownMillis],

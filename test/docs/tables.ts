@@ -27,9 +27,9 @@ interface Node {
 export interface Member {
   readonly name: string
   readonly isOptional: boolean
-  /** What its comment says, in one line. */
+  /** Its comment, in one line. */
   readonly text: string
-  /** What its comment says behind `@default`. */
+  /** The text behind `@default` in its comment. */
   readonly otherwise: string | undefined
   readonly node: Node
 }
@@ -52,7 +52,7 @@ const parse = (file: string) => {
   return result
 }
 
-/** What a comment says: its first paragraph, or the whole of it up to its first tag, and its default. */
+/** The parts of a comment: its first paragraph, or the whole of it up to its first tag, and its default. */
 const said = (comment: string): Pick<Member, "text" | "otherwise"> => {
   const lines = comment.split("\n").map((line) => line.replace(/^\s*\*? ?/, ""))
   const [text = "", ...tags] = lines.join("\n").split(/\n(?=@)/)
@@ -86,7 +86,7 @@ const policiesOf = (program: Node): ReadonlyArray<readonly [name: unknown, node:
     return declarations === undefined ? [] : [[declarations[0]!["id"], node]]
   })
 
-/** What the comment in front of something says; a line comment, for who reads the source, may stand between the two. */
+/** The comment in front of something; a line comment, for readers of the source, may stand between the two. */
 const commentBefore = (file: string, { start }: Node): string | undefined => {
   const text = read(file)
   return parse(file).comments.findLast(({ end, type, value }) =>
@@ -128,7 +128,7 @@ const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<st
     .map((cells) => `| ${cells.join(" | ")} |`.replaceAll("| --- ", "|---").replace("--- |", "---|"))
     .join("\n")
 
-/** What an event says beside its id. */
+/** The fields of an event besides its id. */
 const fieldsOf = ({ node }: Member): ReadonlyArray<string> =>
   nodesIn(node).filter(({ type }) => type === "TSPropertySignature").slice(1).map(({ key }) => `\`${nameOf(key)}\``)
 
@@ -142,7 +142,7 @@ const kinds: { readonly [kind: string]: (members: ReadonlyArray<Member>) => stri
         otherwise ?? (isOptional ? "none" : "required")
       ])
     ),
-  // Of several conditions one is given, so none of them is required.
+  // Only one of several conditions is given, so none of them is required.
   conditions: (members) => table(["condition", "holds where"], members.map(({ name, text }) => [`\`${name}\``, text])),
   counters: (members) => table(["number", "counts"], members.map(({ name, text }) => [`\`${name}\``, text])),
   events: (members) =>

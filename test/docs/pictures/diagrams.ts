@@ -125,7 +125,7 @@ const drawInvalidation = (): string => {
   )
 }
 
-/** What a visitor finds on each floor. */
+/** The contents of each floor. */
 const contents: { readonly [floor: string]: string } = {
   "7 outer surfaces": "folders to come: http, metrics, config, cli, …",
   "6 surfaces": "testing, CacheReactivity",

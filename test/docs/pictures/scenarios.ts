@@ -7,7 +7,7 @@ type Load = Effect.Effect<number, "down">
 export interface Scenario {
   /** The file in `docs/images/`, without its extension. */
   readonly file: string
-  /** A sentence for readers who cannot see the picture. */
+  /** A sentence for readers that cannot see the picture. */
   readonly says: string
   readonly minutes: number
   readonly loadSeconds: number
