@@ -1,4 +1,4 @@
-/** What the compiler must infer from key classes; checked by `tsc`, not run. */
+/** Types that the compiler must infer from key classes; checked by `tsc`, not run. */
 import { Context, Effect, type Exit, Request, RequestResolver, Schema } from "effect"
 import { CacheKey } from "effect-cached"
 import type { Persistable } from "effect/persistence"

@@ -1,4 +1,6 @@
-/** What the compiler must infer from layers, and from several caches in one program; checked by `tsc`, not run. */
+/**
+ * Types that the compiler must infer from layers, and from several caches in one program; checked by `tsc`, not run.
+ */
 import { Context, Effect, Layer, ManagedRuntime, type Option, Schedule, Schema, type Stream } from "effect"
 import {
   Cached,

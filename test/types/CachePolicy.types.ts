@@ -1,4 +1,4 @@
-/** What the compiler must infer from policies, layers and strategies; checked by `tsc`, not run. */
+/** Types that the compiler must infer from policies, layers and strategies; checked by `tsc`, not run. */
 import { Effect, Exit, Layer } from "effect"
 import {
   Cached,

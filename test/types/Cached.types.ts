@@ -1,4 +1,4 @@
-/** What the compiler must infer from the language; checked by `tsc`, not run. */
+/** Types that the compiler must infer from the operations of `Cached`; checked by `tsc`, not run. */
 import {
   type Cause,
   Context,

@@ -1,4 +1,4 @@
-/** What the compiler must infer from strategies; checked by `tsc`, not run. */
+/** Types that the compiler must infer from strategies; checked by `tsc`, not run. */
 import { type Cause, Duration, type Effect, Exit, Schema } from "effect"
 import { Cached, type CacheEntry, CacheKey, type Caching, Strategy, Ttl } from "effect-cached"
 

@@ -1,4 +1,4 @@
-/** What the compiler must infer from, and refuse in, options of fallbacks; checked by `tsc`, not run. */
+/** Types that the compiler must infer from, and refuse in, options of fallbacks; checked by `tsc`, not run. */
 import { type Cause, type Context, type Effect, type Exit, pipe, type RequestResolver, Schema } from "effect"
 import { Cached, type CacheError, CacheKey, type Caching, Strategy } from "effect-cached"
 

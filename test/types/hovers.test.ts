@@ -1,4 +1,4 @@
-/** What an editor shows for a combinator: types by their names. */
+/** The hover text of an editor for a combinator: types by their names. */
 import { it } from "@effect/vitest"
 import { Schema } from "effect"
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"

@@ -1,4 +1,4 @@
-/** What the compiler must infer inside a load; checked by `tsc`, not run. */
+/** Types that the compiler must infer inside a load; checked by `tsc`, not run. */
 import { Effect, type Option, Schema } from "effect"
 import { Cached, CacheKey, type Caching, Strategy } from "effect-cached"
 

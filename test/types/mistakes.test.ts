@@ -1,4 +1,4 @@
-/** What the compiler says about the most common mistakes, as text. */
+/** The compiler's messages for the most common mistakes, as text. */
 import { expect, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
 import { globSync } from "node:fs"
@@ -17,7 +17,7 @@ it("each mistake is named, beside a key of a class and beside a string", { timeo
   compare(run.stdout, join(folder, "messages.txt"))
   for (const file of globSync("*-*.ts", { cwd: folder })) expect(run.stdout).toContain(`${file}(`)
   expect(run.stdout).not.toContain("given.ts(")
-  // What is done with the result of a mistake is no mistake.
+  // A use of the result of a mistake is no mistake.
   expect(run.stdout.match(/^25-.*error TS2769/gm)).toHaveLength(12)
   expect(run.stdout.match(/^25-/gm)).toHaveLength(12)
   expect(run.stdout).not.toContain("Effect<unknown, unknown, unknown>")

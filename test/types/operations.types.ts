@@ -1,4 +1,4 @@
-/** What the compiler must infer from operations on what is cached, and from its models; checked by `tsc`, not run. */
+/** Types that the compiler must infer from operations on entries, and from their models; checked by `tsc`, not run. */
 import { Context, type Duration, Effect, type Exit, Option, Schema, type Scope, Stream } from "effect"
 import {
   Cached,

@@ -1,4 +1,4 @@
-/** What the compiler must infer from key templates; checked by `tsc`, not run. */
+/** Types that the compiler must infer from key templates; checked by `tsc`, not run. */
 import { Context, Effect, type Exit, Redacted, Schema } from "effect"
 import { Cached, CacheKey } from "effect-cached"
 

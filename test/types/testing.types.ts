@@ -1,4 +1,7 @@
-/** What the compiler must infer from the helpers for tests and the bridge to Reactivity; checked by `tsc`, not run. */
+/**
+ * Types that the compiler must infer from the helpers for tests and the bridge to Reactivity; checked by `tsc`, not
+ * run.
+ */
 import { Context, Effect, type Exit, Layer, type Random, type Scope } from "effect"
 import { type CacheError, CacheLayer, type Caching, type Lock, type Serializer, Store } from "effect-cached"
 import * as CacheReactivity from "effect-cached/CacheReactivity"
