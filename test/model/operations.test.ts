@@ -1,6 +1,4 @@
-/**
- * What the operations of a cache do in any order, against a model of a few lines: the same over every kind of store.
- */
+/** Operations of a cache in any order, against a model of a few lines: the same over every kind of store. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Exit, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheLayer, Strategy } from "effect-cached"
@@ -202,7 +200,7 @@ describe.each(folders.map(([name, layer]) => ({ name, layer })))("over a folder:
 })
 
 it.effect.prop(
-  "operations of two engines on one folder, each after the other has heard of the last, do what the model says",
+  "operations of two engines on one folder, each after the other has received the last, do what the model says",
   [
     Schema.Array(Operation).check(Schema.isMinLength(30), Schema.isMaxLength(40)),
     Schema.Array(Schema.Boolean).check(Schema.isMinLength(40), Schema.isMaxLength(40))

@@ -59,14 +59,14 @@ export const stores = {
 } satisfies Record<string, Stores>
 export type StoreName = keyof typeof stores
 
-/** What is late in a store that goes wrong is done by then. */
+/** Late work of a store that goes wrong is done by then. */
 export const lateMillis = 10_000
 
 export interface Kind {
   readonly store: StoreName | "none"
   readonly memory: boolean
   readonly serializer: SerializerName
-  /** The process starts anew before the read in question. */
+  /** The process restarts before the read in question. */
   readonly restarts: boolean
   /** The key is an instance of a class, with schemas of its value and of its error. */
   readonly schema: boolean

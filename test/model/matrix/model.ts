@@ -1,4 +1,4 @@
-/** What a case is made of, and what must come of it: a cache as small as its description. */
+/** The parts of a case, and its expected result: a cache as small as its description. */
 import type { Exit } from "effect"
 
 export const strategies = [
@@ -50,7 +50,7 @@ export const outcomes = [
 ] as const
 export type OutcomeName = (typeof outcomes)[number]
 
-/** What is cached when the read begins. */
+/** The entry in the cache when the read begins. */
 export const states = ["nothing", "fresh", "read", "stale", "expired", "softened", "gone"] as const
 export type StateName = (typeof states)[number]
 
@@ -102,7 +102,7 @@ export type Answer =
 export interface Held {
   readonly n: number
   readonly isValue: boolean
-  /** What reads cannot move its end past. */
+  /** Reads cannot move its end past this. */
   readonly until: number
   softAt: number
   expiresAt: number
@@ -111,13 +111,13 @@ export interface Held {
   answered: boolean
 }
 
-/** What a cache knows of one key. */
+/** The state of a cache for one key. */
 export interface Reference {
   /** Without an error schema failures stay in memory, and there may be none. */
   readonly storesFailures: boolean
   held: Held | undefined
   retryAt: number
-  /** Of the last load. */
+  /** The number of the last load. */
   n: number
   counts: Counts
 }
@@ -153,7 +153,7 @@ type Decision = "Serve" | "ServeAndRefresh" | "Load" | "LoadOrStale"
 const decide = (strategy: StrategyName, held: Held | undefined, now: number): Decision => {
   if (held === undefined || now >= held.expiresAt) return "Load"
   const decision = decideLive(strategy, held, now)
-  // What is marked as stale is served only by who serves it for being stale.
+  // A value marked as stale is served only by a strategy that serves stale values.
   const servesStale = decision === "LoadOrStale" || strategy === "refreshAhead"
   return held.softAt === -Infinity && !servesStale ? "Load" : decision
 }
@@ -268,7 +268,7 @@ const load = (self: Reference, step: Step, loading: Loading): Expected => {
   const n = ++self.n
   self.counts.loads++
   const hasSoftTimeout = !isStream && (strategy === "softTtl" || strategy === "failover")
-  // With its only caller a load ends, but for one that nobody waits for.
+  // A load ends with its only caller, unless it has none.
   const isGivenUp = !isRefresh && (outcome === "timeout" || outcome === "left")
   if (!isGivenUp) complete(self, step, loading, n)
   const isFallback = stale !== undefined && !stale.answered && outcome !== "storedFailure"
@@ -286,7 +286,7 @@ const load = (self: Reference, step: Step, loading: Loading): Expected => {
   return answer._tag === "Failure" ? orStale(answer, 0) : { answer, tookMillis: takes(outcome) }
 }
 
-/** What is stored of a load, and what is noted of its failure. */
+/** Stores the result of a load, and notes its failure. */
 const complete = (self: Reference, step: Step, { isRefresh, stale }: Loading, n: number): void => {
   const { outcome, policy, strategy } = step
   const at = step.now + takes(outcome)
@@ -316,7 +316,7 @@ const complete = (self: Reference, step: Step, { isRefresh, stale }: Loading, n:
   }
 }
 
-/** What a read has answered, in the words of the model. */
+/** The answer of a read, in the words of the model. */
 export const describe = (exit: Exit.Exit<unknown, unknown>): Answer => {
   if (exit._tag === "Success") return { _tag: "Value", n: (exit.value as { readonly n: number }).n }
   const { reasons } = exit.cause

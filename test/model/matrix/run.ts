@@ -15,13 +15,13 @@ export interface Case {
   readonly outcome: Model.OutcomeName
   readonly state: Model.StateName
   readonly guard: string
-  /** What is loaded: a value, or the elements of a stream. */
+  /** The form of the load: a value, or the elements of a stream. */
   readonly form: "effect" | "stream"
 }
 
 type Load = Effect.Effect<any, any, any> | Stream.Stream<any, any, any>
 
-/** What is around the load, and lets it run: nobody notices. */
+/** Guards around the load that let it run, without a visible effect. */
 const guards: { readonly [guard: string]: <A extends Load>(load: A, n: number) => any } = {
   none: (load) => load,
   "fixed window": Guard.rateLimit({ key: "all", limit: 1e9, window: "1 hour" }),
@@ -47,7 +47,7 @@ interface Running {
   readonly reference: Model.Reference
   readonly wrong: Array<string>
   readonly now: () => number
-  /** Of the loads: how many have begun, and how many scopes of theirs were closed. */
+  /** Counts of the loads: how many have begun, and how many of their scopes were closed. */
   readonly seen: { n: number; closed: number; readonly succeeded: Set<number> }
   engine: Flights | undefined
 }
@@ -75,7 +75,7 @@ const load = (self: Running, outcome: Model.OutcomeName) =>
     }
   })
 
-/** What is read must be of one load. */
+/** All elements of a read must be of one load. */
 const elementsOf = (value: unknown): ReadonlyArray<unknown> => [value, value, value]
 
 /** Reads all elements, as one value where they are as they must be. */
@@ -256,7 +256,7 @@ const codecsOf = ({ schema, serializer }: Kind) => {
   return codecs_
 }
 
-/** What is cached is what may be, and nothing else. */
+/** The cache contains exactly the entries that it may contain. */
 const checkStored = (self: Running, store: Store.Store | undefined) =>
   Effect.gen(function*() {
     const { kind } = self.case
@@ -351,7 +351,7 @@ const scenario = (self: Running, store: Store.Store | undefined) =>
     if (isExact) yield* checkCounters(self)
   })
 
-/** What was wrong. */
+/** The violations of a case. */
 export const run = (one: Case, n: number, store: Store.Store | undefined): ReadonlyArray<string> => {
   const schedule = SeededScheduler.make({ seed: n, yieldChance: 0 })
   const self: Running = {
