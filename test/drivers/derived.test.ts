@@ -44,7 +44,7 @@ describe.each(folders)("derived entries on $name", ({ layer, polls }) => {
         expect(first).toBe("user 1 v0, user 2 v0")
         expect(yield* b(site)).toBe(first)
         expect(loads).toBe(1)
-        // Where nobody has heard of it before.
+        // A new process, which does not know it yet.
         const fresh = (effect: Effect.Effect<unknown, unknown, Caching.Caching>) =>
           Effect.flatMap(make, (run) => run(effect))
         const heard = polls ? Effect.sleep("1 second") : Effect.void

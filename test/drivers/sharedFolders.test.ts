@@ -18,7 +18,7 @@ const makers: Record<string, Make> = { disk: SqliteStore.make, files: FilesStore
 
 const modeOf = (path: string) => fs.statSync(path).mode & 0o777
 
-/** What others could use to lead a program elsewhere, or to stop it. */
+/** Traps with which others could redirect a program, or stop it. */
 const traps: Record<string, (path: string, victim: string) => void> = {
   "a link to a file of the victim": (path, victim) => fs.symlinkSync(victim, path),
   "a link to nothing": (path) => fs.symlinkSync("/nowhere/at/all", path),

@@ -1,4 +1,4 @@
-/** What is read from Redis is checked: keys come back, and no answer of a server makes a decoder throw. */
+/** Answers of Redis are checked: keys come back, and no answer of a server makes a decoder throw. */
 import { describe, expect, it } from "@effect/vitest"
 import { faultOf, scrubbing } from "../../../src/drivers/redis/fault.ts"
 import * as Keys from "../../../src/drivers/redis/protocol/keys.ts"
@@ -160,7 +160,7 @@ describe("faults", () => {
     expect(fault.message).toContain("unknown command")
   })
 
-  it("are without secrets that nobody has told: of a client of the program's", () => {
+  it("are without secrets that were never given: of a client of the program's", () => {
     const scrub = scrubbing([])
     for (
       const text of [

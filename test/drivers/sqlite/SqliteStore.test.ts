@@ -251,7 +251,7 @@ describe("maxSize", () => {
         }), { maxSize: "1 MiB" })
     }))
 
-  it.effect("what is written anew has to be read anew (PE-12)", () =>
+  it.effect("an entry written again has to be read again (PE-12)", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       yield* using(directory, (store) =>
@@ -337,7 +337,7 @@ describe("maxSize", () => {
 })
 
 describe("another process that writes", () => {
-  /** A transaction of somebody else, who holds the lock until told otherwise. */
+  /** A transaction of another process, which holds the lock until it is closed. */
   const writing = (directory: string) =>
     Effect.acquireRelease(
       Effect.sync(() => {

@@ -82,7 +82,7 @@ describe("the file", () => {
       expect(yield* call.pipe(provided)).toBe("ok")
     }))
 
-  it.effect("that is damaged, or of another program, is left alone: limits go on in this process", () =>
+  it.effect("that is damaged, or of another program, is left alone: limits continue in this process", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       writeFileSync(fileIn(directory), "no database at all, but long enough to look like one ".repeat(100))

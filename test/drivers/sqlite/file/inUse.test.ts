@@ -138,7 +138,7 @@ describe("a folder that has changed", () => {
 })
 
 describe("a folder that has not changed for long", () => {
-  it.each(changes)("tells that %s", async (_, state, change) => {
+  it.each(changes)("reports that %s", async (_, state, change) => {
     const look = await quiet()
     change()
     expect(look()).toBe(state)

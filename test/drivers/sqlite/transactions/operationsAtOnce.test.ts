@@ -138,7 +138,7 @@ describe("operations that come at once", () => {
       const exits = yield* atOnce(100, (i) => store.set(`${i}`, entry(i, i === 77 ? 9 * 1024 ** 2 : 8)))
       expect(exits.flatMap((exit, i) => Exit.isFailure(exit) ? [i] : [])).toEqual([77])
       expect(stored(store, 100).flatMap((entry, i) => entry === undefined ? [i] : [])).toEqual([77])
-      // What the failed one has written before it failed: the end of the lease.
+      // The failed one wrote something before it failed: the end of the lease.
       const generation = acquired._tag === "Granted" ? acquired.generation : ""
       expect(yield* store.commit("77", generation, entry(1))).toBe(true)
     }))
