@@ -1,4 +1,4 @@
-/** A clock that goes as far as it is told: two million operations need not wait for what sleeps. */
+/** A clock that advances on request: two million operations need not wait for sleeping fibers. */
 import { type Clock, Duration, Effect } from "effect"
 
 export interface VirtualClock extends Clock.Clock {

@@ -1,5 +1,5 @@
 /**
- * What a soak does to a cache: reads by one strategy, whose loads end in one way, and writes and invalidations between.
+ * The operations of a soak: reads by one strategy, whose loads end in one way, and writes and invalidations between.
  */
 import { Effect, Fiber, Schema } from "effect"
 import { Cached, CacheKey, CachePolicy, type Caching, Strategy } from "effect-cached"
@@ -42,7 +42,7 @@ export const outcomes = ["succeeds", "fails", "dies", "is interrupted", "hangs"]
 
 export type Outcome = typeof outcomes[number] | "any"
 
-/** What is read next: `zipf`, a few keys very often; `scan`, all one after the other, and each twice. */
+/** The order of reads: `zipf`, a few keys very often; `scan`, all one after the other, and each twice. */
 export type Order = "zipf" | "scan"
 
 interface Soaked {
@@ -60,7 +60,7 @@ export const operations = (
   const random = dice(seed)
   const chance = (share: number) => random.nextDoubleUnsafe() < share
   const below = (limit: number) => Math.floor(random.nextDoubleUnsafe() * limit)
-  // What was read a moment ago is often read again.
+  // A recent key is often read again.
   const recent = new Int32Array(2000)
   let drawn = 0
   const draw = (): number => {

@@ -43,16 +43,16 @@ export interface Row {
   readonly samples: number
 }
 
-/** What a row has come to: how much there is at most in its first half, and in its second. */
+/** The result of a row: the largest sizes in its first half, and in its second. */
 export interface Soaked {
   readonly done: number
   /** Megabytes, after a full collection. */
   readonly heap: Halves
   /** By the path of a collection. */
   readonly sizes: ReadonlyArray<readonly [path: string, size: Halves]>
-  /** Of the event loop, in milliseconds: printed, because it is the machine's too. */
+  /** The longest turn of the event loop, in milliseconds: printed, because it is the machine's too. */
   readonly longestTurn: number
-  /** What is wrong beside sizes. */
+  /** A problem besides sizes. */
   readonly problem: string | undefined
 }
 
@@ -89,7 +89,7 @@ const watchTurns = () => {
   setImmediate(turn)
   return {
     longest: () => longest,
-    /** What was done since does not count. */
+    /** Time since the last turn does not count. */
     skip: () => {
       last = performance.now()
     },
@@ -162,7 +162,7 @@ export const soak = (row: Row): Promise<Soaked> => {
     yield* Effect.gen(function*() {
       const fibers = yield* Effect.all(Array.from({ length: readers }, () => Effect.forkChild(reader)))
       yield* time
-      // What hangs is waited for.
+      // Waits for loads that hang.
       ticking = setInterval(() => clock.advance(1000), 0)
       yield* Fiber.interruptAll(fibers)
     }).pipe(Effect.provideService(Caching.Caching, over(engine)))
