@@ -60,7 +60,7 @@ describe("a store that", () => {
       yield* Cached.set("a", 1)
       const error = yield* Effect.flip(Transaction.run(Cached.set("a", 2)))
       expect(error).toMatchObject({ _tag: "StoreError", reason: "TooLarge" })
-      // The caller has it: nobody is warned of the store.
+      // The caller has the failure: no warning about the store is needed.
       expect((yield* Cached.stats).storeFailures).toBe(0)
       yield* TestClock.adjust("1 minute")
       expect(yield* value("a")).toBe(1)
@@ -338,7 +338,7 @@ describe("locks", () => {
 })
 
 describe("what a transaction leaves", () => {
-  it.effect("nothing: no private load goes on, no watch stays, whatever ended it", () =>
+  it.effect("nothing: no private load continues, no watch stays, whatever ended it", () =>
     Effect.gen(function*() {
       let running = 0
       const slow = Effect.acquireUseRelease(

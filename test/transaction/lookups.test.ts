@@ -133,7 +133,7 @@ const slow = (operation: "transact" | "getMany" | "set", { before = Effect.void,
   } as Store.Store
 }
 
-/** A store that carries out no transaction. What a commit of it has begun ends when the clock goes on. */
+/** A store that carries out no transaction. A begun commit ends when the clock advances. */
 const stuck = () => slow("transact", { before: Effect.never })
 
 const givenUp = Effect.andThen(TestClock.adjust("20 seconds"), settle)
@@ -196,7 +196,7 @@ describe("a commit under way", () => {
       expect(ended(other)).toEqual(Exit.succeed(Option.none()))
     }).pipe(Effect.ensuring(givenUp), Effect.provide(cacheOver(stuck()))))
 
-  it.effect("leaves the touch that has waited for it the rest of its time, and no more", () => {
+  it.effect("leaves exactly the rest of its time to the touch that has waited for it", () => {
     const store = { ...slow("transact", { before: Effect.sleep("400 millis") }), touch: () => Effect.never }
     return Effect.gen(function*() {
       yield* prepare
@@ -229,7 +229,7 @@ describe("a commit under way", () => {
     }
   })
 
-  it.effect("keeps nobody waiting who looks for other keys", () =>
+  it.effect("keeps no look-up of other keys waiting", () =>
     Effect.gen(function*() {
       yield* Cached.set("c", 3)
       yield* start(Effect.ignore(transaction(Cached.set("a", 1))))

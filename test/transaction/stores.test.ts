@@ -112,7 +112,7 @@ describe("transact", () => {
       expect([files.transact, shared.transact]).toEqual([undefined, undefined])
     }).pipe(Effect.scoped))
 
-  it.effect("holds its ids against what else writes them, and goes on when its caller is interrupted", () =>
+  it.effect("holds its ids against other writes, and continues when its caller is interrupted", () =>
     Effect.gen(function*() {
       const { entries, late } = failingAt("")
       const fiber = yield* start(late.transact!({ checks: [], steps: [set("a", 1), set("b", 1)] }))

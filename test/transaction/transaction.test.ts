@@ -13,7 +13,7 @@ class User extends CacheKey.Class<User>()("User", {
 
 const value = (key: string) => Effect.map(Cached.getOption(key), Option.getOrUndefined)
 
-/** What another part of the program does to the cache meanwhile. */
+/** Operations of another part of the program meanwhile. */
 const outside = Effect.map(
   Effect.context<Caching.Caching>(),
   (context) => <A, E>(self: Effect.Effect<A, E, Caching.Caching>) => Effect.provideContext(self, context)
@@ -33,7 +33,7 @@ for (const cache of caches) {
       it.effect(name, () => Effect.provide(self, cache.layer()))
 
     test(
-      "a stream inside is its origin alone: nothing is stored of what is rolled back, and nobody joins",
+      "a stream inside is its origin alone: nothing is stored of a rolled back value, and no reader joins",
       Effect.gen(function*() {
         let runs = 0
         const rows = Stream.suspend(() => Stream.make(++runs)).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
@@ -127,7 +127,7 @@ for (const cache of caches) {
           )
           expect([...told, ...yield* Effect.forEach(keys, value)])
             .toEqual([true, true, false, true, false, 2, 2, undefined, 2, undefined])
-          // What others set meanwhile was not ended by it.
+          // A value that others set meanwhile was not ended by it.
           yield* Cached.set("a", 3, { ttl: "1 hour", tags: ["t"] })
           const meanwhile = Effect.gen(function*() {
             yield* Cached.invalidateTag("t")

@@ -273,7 +273,7 @@ describe("withSql", () => {
     }).pipe(Effect.provide(Layer.merge(database, over(fake))))
   })
 
-  it.effect("over a store that is down: nobody fails, and the invalidation is sent again", () => {
+  it.effect("over a store that is down: no caller fails, and the invalidation is sent again", () => {
     const fake = fakeStore()
     return Effect.gen(function*() {
       const { rename, user } = yield* setup
@@ -354,7 +354,7 @@ describe("the outbox", () => {
   })
 
   test(
-    "leaves a row that it cannot read to those who can, and goes on after it and after a database that fails",
+    "leaves a row that it cannot read to processes that can, and continues after it and after a database that fails",
     Effect.gen(function*() {
       const { rows, sql } = yield* setup
       const insert = (id: string, targets: string) =>
