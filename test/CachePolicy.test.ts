@@ -1,4 +1,4 @@
-/** What a policy lets a read do: what it reads, what it writes, what it joins. */
+/** The rights that a policy gives a read: to read, to write, to join. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Option } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching } from "effect-cached"

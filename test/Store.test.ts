@@ -1,4 +1,4 @@
-/** What `Store.make` and `Store.makeSync` derive from the few operations that they are given. */
+/** Operations that `Store.make` and `Store.makeSync` derive from the few that they are given. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, type Layer, Stream } from "effect"
 import { type CacheEntry, CacheError, Store } from "effect-cached"
@@ -177,7 +177,7 @@ describe("Store.make", () => {
       expect(entries.size).toBe(0)
     }))
 
-  it.effect("a read that never answers keeps nobody behind it once its caller has gone (F6)", () =>
+  it.effect("a read that never answers keeps no other behind it once its caller has gone (F6)", () =>
     Effect.gen(function*() {
       const entries = new Map<string, Stored>()
       let hang = true
@@ -286,7 +286,7 @@ describe("Store.make", () => {
       expect(yield* store.set("id", entry(1))).toBe(true)
     }))
 
-  it.effect("twenty thousand who wait for one id need no deeper stack", () =>
+  it.effect("twenty thousand callers of one id need no deeper stack", () =>
     Effect.gen(function*() {
       const { open, store } = gated()
       const first = yield* begin(store.set("id", entry(1)))
@@ -453,7 +453,7 @@ describe("Store.makeSync", () => {
     return { store, listeners: () => listeners }
   }
 
-  it.effect("changes of the storage are reported at once, and to all who listen", () =>
+  it.effect("changes of the storage are reported at once, and to all listeners", () =>
     Effect.gen(function*() {
       let changes: ReadonlyArray<Store.Change> = []
       const { listeners, store } = listening(() => changes)
@@ -469,7 +469,7 @@ describe("Store.makeSync", () => {
       expect(received).toEqual([{ _tag: "Coherent" }, ...changes])
     }))
 
-  it.effect("changes that cannot be told now are a StoreError", () =>
+  it.effect("changes that cannot be reported now are a StoreError", () =>
     Effect.gen(function*() {
       const { store } = listening(() => {
         throw new Error("not now")

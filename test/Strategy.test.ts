@@ -1,4 +1,4 @@
-/** What a strategy decides about an entry of any age, and how long it lets a result live. */
+/** The decisions of a strategy about an entry of any age, and the lifetime it gives a result. */
 import { describe, expect, it } from "@effect/vitest"
 import { Exit, Schema } from "effect"
 import { type CacheEntry, CacheError, Strategy } from "effect-cached"

@@ -140,7 +140,7 @@ for (const [name, make] of Object.entries(lasting)) {
         expect(yield* inProcess(self, make, item)).toBe("load 2")
       }))
 
-    it.effect("nobody lists, counts or removes by pattern what marks a tag; clear removes it", () =>
+    it.effect("markers of tags are not listed, counted or removed by pattern; clear removes them", () =>
       Effect.gen(function*() {
         const self = storage()
         const { item, tagged } = counted()
@@ -358,7 +358,7 @@ describe("what several processes use", () => {
       expect(markers.map(({ version }) => version)).toEqual(made)
     }))
 
-  it.effect("size needs scan: nobody else knows what of it are markers", () =>
+  it.effect("size needs scan: only a scan distinguishes markers from entries", () =>
     Effect.gen(function*() {
       const capabilities = { lasting: true }
       const store = Store.make({ ...parts, capabilities, scan: undefined, size: Effect.succeed(1) })
@@ -391,7 +391,7 @@ describe("markers of one process", () => {
       }))
     }))
 
-  it.effect("are made once for all who ask at the same time", () =>
+  it.effect("are made once for all callers at the same time", () =>
     Effect.gen(function*() {
       const { parts } = storage()
       const store = Store.make({
@@ -416,7 +416,7 @@ describe("a storage that is not said to last, with entries of an earlier process
   }
 
   for (const [name, open] of Object.entries(opened)) {
-    /** What a process warns of, from its start to its end. */
+    /** The warnings of a process, from its start to its end. */
     const started = (of: Storage, capabilities?: Store.StorageCapabilities) =>
       Effect.forEach(
         [1, 2, 3, 1, 2, 3],

@@ -13,7 +13,7 @@ import { type Fault, filesWith, root, textOfSource } from "./fault.ts"
  */
 const parts = ["src", "test", "package.json", "tsconfig.json", "vitest.config.ts", "docs/redis/server.md"]
 
-/** What is written while it is copied. */
+/** A folder that is written to while it is copied. */
 const left = new Set(["test/.docs"])
 
 const copies: Array<string> = []

@@ -20,7 +20,7 @@ export interface Edit {
 export interface Fault extends Edit {
   readonly name: string
   readonly also?: ReadonlyArray<Edit>
-  /** What the programs of schedules do beside (`features.ts`), whatever the seed draws. */
+  /** Features of the programs of schedules (`features.ts`), whatever the seed draws. */
   readonly draws?: ReadonlyArray<string>
   /**
    * When it is looked for: `"always"` by `npm test` (one of each kind, found within a few seeds), `"by hand"` only by
@@ -38,7 +38,7 @@ export interface UnitFault extends Fault {
 /** Those that `.ci/run` has chosen by its commit. */
 const third = process.env["FAULTS_THIRD"]
 
-/** What this run of the tests looks for. */
+/** The faults that this run of the tests looks for. */
 export const soughtOf = <A extends Fault>(faults: ReadonlyArray<A>): ReadonlyArray<A> =>
   faults.filter(({ sought }, i) => {
     if (process.env["ALL_FAULTS"] === "1") return sought !== "by hand"

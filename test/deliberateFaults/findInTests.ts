@@ -25,7 +25,7 @@ export const findFault = (fault: UnitFault): Promise<string | undefined> =>
 export const failedWithoutFault = (files: ReadonlyArray<string>): Promise<ReadonlyArray<string>> =>
   inCopy((copy) => failedOf(copy, files, [], allTimeoutMillis))
 
-/** What the `json` reporter of vitest writes. */
+/** The output of vitest's `json` reporter. */
 interface Report {
   readonly testResults: ReadonlyArray<{
     readonly name: string

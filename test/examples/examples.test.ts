@@ -1,4 +1,4 @@
-/** The small examples print what their readers are told. */
+/** The small examples print the output that their pages show. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { compare } from "../../examples/stampede/stampede.ts"

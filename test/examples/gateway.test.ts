@@ -25,7 +25,7 @@ const clientOf = (apps: ReadonlyMap<string, App>) =>
     }).pipe(Effect.orDie) as Effect.Effect<HttpClientResponse.HttpClientResponse>
   )
 
-/** What is decoded goes through promises: they settle between two steps of the clock. */
+/** Decoding goes through promises: they settle between two steps of the clock. */
 const passing = (millis: number) =>
   Effect.gen(function*() {
     for (let passed = 0; passed < millis; passed += 10) {
@@ -62,7 +62,7 @@ describe("the gateway of the examples", () => {
       expect(cached.upstream.refused).toBe(0)
       expect(cached.upstream.failed).toBeLessThan(12)
       expect(cached.upstream.requests).toBeLessThan(limit * seconds / 2)
-      // The editor alone is told that it is down.
+      // Only the editor sees that it is down.
       expect(cached.clients.failed).toBeLessThan(10)
       expect(cached.clients.answered).toBeGreaterThan(cached.clients.requests - 10)
       expect(table(without, cached).split("\n")).toHaveLength(7)

@@ -45,7 +45,7 @@ describe.each(places)("a filter in $name", ({ layer }) => {
       }
     }).pipe(provided))
 
-  it.effect("CA-48 · is filled by a stream, which tells how far it is", () =>
+  it.effect("CA-48 · is filled by a stream, which reports its progress", () =>
     Effect.gen(function*() {
       const filter = Guard.bloom({ key: "filled", capacity: 30_000 })
       const told: Array<number> = []
@@ -75,7 +75,7 @@ describe.each(places)("a filter in $name", ({ layer }) => {
       expect([yield* pages("ann"), yield* pages("bob")]).toEqual([[1, 2], ["none"]])
     }).pipe(provided))
 
-  it.effect("filters of another key, or another size, are others; clear begins anew", () =>
+  it.effect("filters of another key, or another size, are others; clear begins again", () =>
     Effect.gen(function*() {
       const filter = Guard.bloom({ key: "a", capacity: 100 })
       yield* filter.add("ann")
@@ -271,7 +271,7 @@ describe("a place that fails", () => {
     return Object.assign(self, { layer })
   }
 
-  it.effect("nobody knows: the answer is maybe, additions fail, and nothing unsaved is taken for added", () =>
+  it.effect("its state is unknown: the answer is maybe, additions fail, and nothing unsaved is taken for added", () =>
     Effect.gen(function*() {
       const place = down()
       const filter = Guard.bloom({ key: "names", capacity: 100 })
@@ -296,7 +296,7 @@ describe("a place that fails", () => {
       }).pipe(Effect.provide(place.layer))
     }))
 
-  it.effect("who is interrupted while he adds keeps nobody else from being saved", () =>
+  it.effect("a caller interrupted during an addition keeps no other from being saved", () =>
     Effect.gen(function*() {
       const filter = Guard.bloom({ key: "names", capacity: 100 })
       const first = yield* Effect.forkChild(filter.add("ann"))

@@ -53,7 +53,7 @@ describe.each(places)("a circuit in $name", ({ layer }) => {
       expect(yield* times(4, api.guarded)).toEqual(["down", "down", "down", open(30_000)])
     }).pipe(provided))
 
-  it.effect("CA-47 · one probe: others are told when its time is over, and an interrupted one makes room", () =>
+  it.effect("CA-47 · one probe: others learn when its time is over, and an interrupted one makes room", () =>
     Effect.gen(function*() {
       const api = service({ failures: 1, open: "10 seconds", probeTimeout: "20 seconds" })
       api.isUp = false
@@ -67,7 +67,7 @@ describe.each(places)("a circuit in $name", ({ layer }) => {
       expect(yield* api.guarded).toBe("up")
     }).pipe(provided))
 
-  it.effect("CA-47 · a probe that never ends has failed after its time, and goes on", () =>
+  it.effect("CA-47 · a probe that never ends has failed after its time, and continues", () =>
     Effect.gen(function*() {
       const api = service({ failures: 1, open: "10 seconds", probeTimeout: "20 seconds" })
       api.isUp = false
@@ -87,7 +87,7 @@ describe.each(places)("a circuit in $name", ({ layer }) => {
       expect(yield* api.guarded).toEqual(open(9000))
       yield* TestClock.adjust("9 seconds")
       expect(yield* api.guarded).toBe("up")
-      // What the late one finds out changes nothing.
+      // The outcome of the late probe changes nothing.
       api.isUp = true
       yield* Deferred.succeed(answer, "late")
       expect(yield* Fiber.join(probe)).toBe("late")
@@ -107,7 +107,7 @@ describe.each(places)("a circuit in $name", ({ layer }) => {
       yield* times(3, api.guarded)
       api.isUp = false
       expect(yield* times(4, api.guarded)).toEqual(["down", "down", "down", open(10_000)])
-      // After the probe the old failures count no more: CA-47 of cashews opens again with the next one.
+      // After the probe the old failures count nothing else: CA-47 of cashews opens again with the next one.
       yield* TestClock.adjust("10 seconds")
       api.isUp = true
       expect(yield* api.guarded).toBe("up")

@@ -99,7 +99,7 @@ describe.each(places)("limits in $name", ({ layer }) => {
       expect(yield* times(5, call)).toEqual([...Array(4).fill("ok"), 1000])
     }).pipe(provided))
 
-  it.effect("CA-46 · a log: no window has more, and steady pressure starves nobody", () =>
+  it.effect("CA-46 · a log: no window has more, and steady pressure starves no caller", () =>
     Effect.gen(function*() {
       const call = tried(Effect.void.pipe(Guard.slidingRateLimit({ key: "api", limit: 2, window: "200 millis" })))
       const admitted: Array<number> = []
@@ -145,7 +145,7 @@ describe.each(places)("limits in $name", ({ layer }) => {
       expect(yield* times(2, call)).toEqual(["ok", 1000])
       yield* TestClock.adjust("4 seconds")
       expect(yield* times(5, call)).toEqual(["ok", "ok", "ok", "ok", 1000])
-      // What it names is the moment at which one more has room.
+      // The returned moment is the one at which one more has room.
       for (let i = 0; i < 20; i++) {
         const wait = yield* call
         if (typeof wait !== "number") continue
@@ -183,7 +183,7 @@ describe.each(places)("limits in $name", ({ layer }) => {
       expect(refused.retryAfter).toEqual(Duration.minutes(1))
     }).pipe(provided))
 
-  it.effect("a clock that is set back keeps nobody out for longer than the window", () =>
+  it.effect("a clock that is set back keeps no caller out for longer than the window", () =>
     Effect.gen(function*() {
       yield* TestClock.setTime(Duration.toMillis("10 days"))
       const guards = [
@@ -205,7 +205,7 @@ describe.each(places)("limits in $name", ({ layer }) => {
     }).pipe(provided))
 })
 
-it.effect("in memory a clock that is set back keeps nobody out, also while nobody asks", () =>
+it.effect("in memory a clock that is set back keeps no caller out, also without calls in between", () =>
   Effect.gen(function*() {
     yield* TestClock.setTime(Duration.toMillis("10 days"))
     const guards = [

@@ -109,9 +109,7 @@ describe("Guard.locked", () => {
     }).pipe(Effect.provide(CacheLayer.memory()), onItsOwn))
 })
 
-/**
- * A lock whose place can be told what to answer: of `Lock.make`, or one that has nothing but what a `Lock` must have.
- */
+/** A lock whose answers can be set: of `Lock.make`, or one that has nothing but what a `Lock` must have. */
 const place = (isOwn: boolean) => {
   const self = { renews: true, fails: false, released: 0 }
   const unavailable = new CacheError.LockError({ name: "door", reason: "Unavailable" })

@@ -29,7 +29,7 @@ const messageOf = (f: () => unknown): string => {
 }
 
 describe("the tag of an index", () => {
-  it("is the same for a key and for who asks for its values, in whatever order", () => {
+  it("is the same for a key and for a query by its values, in whatever order", () => {
     const tags = [
       "~Weather:city=6:Berlin",
       "~Weather:~4:city4:days=6:Berlin3,",

@@ -492,7 +492,7 @@ describe("CacheKey.template as id of a class", () => {
     }
   })
 
-  it("a long one is hashed, and what looks hashed is told from it", () => {
+  it("a long one is hashed, and distinguished from a text that looks hashed", () => {
     const Long = define({ payload: { a: Schema.String }, id: template("{a}", { a: Schema.String }) })
     expect(CacheKey.id(new Long({ a: "x".repeat(300) }))).toMatch(/^~Page@[\w-]{8}:#[\w-]{43}$/)
     const Sharp = define({ payload: { a: Schema.String }, id: template("#{a}", { a: Schema.String }) })

@@ -241,7 +241,7 @@ describe("one cache that reads another", () => {
             (self) => n % 2 === 0 ? Cached.withCache(self, A) : Cached.withCache(self, B)
           )
       expect(yield* deep(5000)).toBe(5000)
-      // What ends at once completes by itself; what waits completes in a row.
+      // A load that ends at once completes by itself; waiting ones complete in a row.
       const slow = (n: number): Effect.Effect<number, never, A | B> =>
         n === 0
           ? Effect.as(Effect.sleep(10), 0)
@@ -348,7 +348,7 @@ describe("policies and watching hold for all caches", () => {
       expect(counts.started).toBe(7)
     }).pipe(Effect.provide(memories)))
 
-  it.effect("detect tells of the reads of both, events of one", () =>
+  it.effect("detect reports the reads of both, events those of one", () =>
     Effect.gen(function*() {
       const received: Array<string> = []
       yield* Effect.forkScoped(

@@ -1,4 +1,4 @@
-/** What memory does when it is told how full the heap is. */
+/** The reaction of memory to a report of how full the heap is. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import { Cached, CacheError, CacheLayer, Caching } from "effect-cached"

@@ -131,7 +131,7 @@ const cases: ReadonlyArray<Case> = [
   refusedImport("src/Cached.ts", "effect/persistence"),
   allowedImport("src/Cached.ts", "effect/persistence/RateLimiter"),
   allowedImport("src/Ttl.ts", "effect/Duration"),
-  // node
+  // Modules of Node.
   refusedImport("src/Cached.ts", "node:crypto"),
   refusedImport("src/internal/engine/flight/flight.ts", "node:async_hooks"),
   refusedImport("src/CacheLayer.ts", "node:fs"),

@@ -27,7 +27,7 @@ export interface Load {
   readonly outcome?: "value" | "failure" | "defect"
   /** So many characters more. */
   readonly size?: number
-  /** What it reads then, inside. */
+  /** Reads inside the load, after that. */
   readonly needs?: { readonly key: string; readonly load: Load }
 }
 

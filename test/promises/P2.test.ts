@@ -43,7 +43,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
           expect(yield* tagged(load)).toBe(2)
         }).pipe(Effect.provide(cache.layer())))
 
-      it.effect("while the value is loaded: who waited gets it, nobody else does", () =>
+      it.effect("while the value is loaded: a waiting caller gets it, no other does", () =>
         Effect.gen(function*() {
           const { load } = counting(1000)
           const before = yield* start(tagged(load))

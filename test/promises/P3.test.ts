@@ -33,7 +33,7 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
         expect(counts).toEqual({ started: 1, ended: 1, interrupted: 0 })
       }).pipe(Effect.provide(cache.layer())))
 
-    it.effect("the last one's interruption ends the load, waits for its finalizers, and a new reader loads anew", () =>
+    it.effect("the last one's interruption ends the load, waits for its finalizers, and a new reader loads again", () =>
       Effect.gen(function*() {
         let finalized = false
         const slow = Effect.onInterrupt(

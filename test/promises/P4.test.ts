@@ -1,4 +1,4 @@
-/** P4: a store that goes wrong fails and delays nobody. */
+/** P4: a store that goes wrong fails and delays no caller. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CachePolicy, Store, Strategy } from "effect-cached"
@@ -372,7 +372,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
             yield* read
             yield* invalidate
             expect(yield* Effect.exit(CachePolicy.strict(read))).toEqual(unacknowledged)
-            // What memory has since does not hide it.
+            // A value that has entered memory since does not hide it.
             yield* read
             for (
               const strict of [
@@ -420,7 +420,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
         )
       })
 
-      it.effect("while the store is still asked it fails nobody", () => {
+      it.effect("while the store is still asked it fails no caller", () => {
         const fake = fakeStore()
         fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep(100) } : {}
         return within(
@@ -455,7 +455,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
         expect(yield* Effect.flip(CachePolicy.strict(wrong))).toMatchObject({ _tag: "SerializerError" })
       }).pipe(Effect.provide(over(fakeStore()))))
 
-    it.effect("a reader who joins a load after its fault hears of it too", () => {
+    it.effect("a reader that joins a load after its fault gets it too", () => {
       const fake = fakeStore()
       fake.behave = (operation) => operation === "get" ? { before: Effect.fail(unavailable) } : {}
       return Effect.gen(function*() {

@@ -75,7 +75,7 @@ describe.each(caches)("over $name", ({ layer }) => {
   }
 
   it.effect.each(Object.keys(changes) as Array<keyof typeof changes>)(
-    "P8 · with \"changes\" nobody who reads after %s sees what was made before, through derived entries too",
+    "P8 · with \"changes\" no reader after %s sees a value from before, through derived entries too",
     (change) =>
       Effect.gen(function*() {
         const { page, site, state } = world("changes")
@@ -131,7 +131,7 @@ describe.each(caches)("over $name", ({ layer }) => {
 })
 
 describe("in other processes", () => {
-  /** Two caches on one store, which tells of no changes: memory is trusted for `maxStaleness`. */
+  /** Two caches on one store that reports no changes: memory is trusted for `maxStaleness`. */
   const twoProcesses = Effect.gen(function*() {
     const store = MemoryStore.make()
     const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }

@@ -1,4 +1,4 @@
-/** What happens between two steps of one program, or of two at once. */
+/** Changes between two steps of one program, or of two at once. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Context, Duration, Effect, Fiber, Layer, Option, References, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
@@ -71,7 +71,7 @@ describe("P1 · what another program has changed before the lease was granted", 
 })
 
 describe("P2 · what another program has invalidated", () => {
-  it.effect("is no fallback for who comes after, while the load waits for a lease", () =>
+  it.effect("is no fallback for a later caller, while the load waits for a lease", () =>
     Effect.gen(function*() {
       const { program } = fleet()
       const [here, there] = [yield* program, yield* program]
@@ -167,7 +167,7 @@ describe("touch, for less than the value's own ttl", () => {
 })
 
 /**
- * Runs it with a yield after each step (to go on takes two of the three), interrupts it after so many, and waits for
+ * Runs it with a yield after each step (resuming takes two of the three), interrupts it after so many, and waits for
  * its end.
  */
 const cutAfter = <A, E, R>(steps: number, self: Effect.Effect<A, E, R>) =>
@@ -206,7 +206,7 @@ describe("whatever the step at which it is interrupted", () => {
               )
               yield* TestClock.adjust("5 seconds")
               yield* read
-              // What was pending is acknowledged by now.
+              // A pending invalidation is acknowledged by now.
               yield* read
               const { started } = counts
               yield* read
@@ -272,7 +272,7 @@ it.effect("P2 · of a shared folder, what another program has invalidated by cla
     expect(yield* Effect.provide(read, one)).toBe(3)
   }))
 
-it.effect("P2 · who was stopped takes nothing that the disk has told it before as told", () =>
+it.effect("P2 · a process that was stopped uses nothing that the disk has answered before", () =>
   Effect.gen(function*() {
     const directory = yield* tempDirectory
     const open = Layer.build(Layer.fresh(CacheLayer.disk({ directory, memory: false })))

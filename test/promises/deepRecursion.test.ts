@@ -43,7 +43,7 @@ const chain = () => {
   return { state, link }
 }
 
-/** In real time, on a machine that does much else: nobody is to give up asking the store. */
+/** In real time, on a busy machine: no caller may give up waiting for the store. */
 const patient = ({ store }: Cache): CacheLayer.LayerOptions => ({
   capacity: 20_000,
   ...store ? { storeTimeout: "1 minute" } : {}

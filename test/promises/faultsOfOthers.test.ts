@@ -121,7 +121,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* ttl(Effect.succeed("well"))).toBe("well")
     }).pipe(Effect.provide(cache.layer())))
 
-  it.effect("F10 · a ttl function that throws after an asynchronous load harms nobody", () =>
+  it.effect("F10 · a ttl function that throws after an asynchronous load harms no caller", () =>
     Effect.gen(function*() {
       const { load } = counting(1000)
       const get = load.pipe(Cached.ttl({
@@ -192,7 +192,7 @@ describe.each(caches)("over $name", (cache) => {
       }
     }).pipe(Effect.provide(cache.layer())))
 
-  it.effect("F15 · cancelling one waiter cancels nobody else, be it the first or another", () =>
+  it.effect("F15 · cancelling one waiter cancels no other, be it the first or another", () =>
     Effect.gen(function*() {
       const { counts, load } = counting(1000)
       const waiters = yield* Effect.forEach(many, () => start(ttl(load)))

@@ -141,7 +141,7 @@ describe("cashews' README", () => {
       expect(yield* Effect.flip(get)).toBeInstanceOf(ValueError)
     }).pipe(provided))
 
-  it.effect("locked: exactly one call for all who ask at once", () =>
+  it.effect("locked: exactly one call for all concurrent callers", () =>
     Effect.gen(function*() {
       const { call, state } = api()
       const get = call.pipe(Cached.ttl({ key: "get", ttl: "10m" }))

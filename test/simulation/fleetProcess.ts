@@ -8,7 +8,7 @@ export interface Process {
   readonly context: Context.Context<never>
   readonly fibers: () => number
   readonly isAlive: () => boolean
-  /** Nothing of it runs any more. */
+  /** Nothing of it runs any longer. */
   readonly kill: () => void
   readonly stop: () => void
   readonly goOn: () => void

@@ -325,7 +325,7 @@ describe("everything else", () => {
 
 describe("a read inside a load that does not take over what changes", () => {
   it.effect(
-    "is listed, with who has read it",
+    "is listed, with its reader",
     test(Effect.fnUntraced(function*({ forget, uninherited }) {
       const inner = Effect.succeed("inner").pipe(Cached.ttl({ key: "inner", ttl: "1 hour" }))
       const reads = Effect.all([

@@ -40,7 +40,7 @@ const documented = (name: string, table: ReadonlyArray<ReadonlyArray<string>>): 
 
 const storeTimeout = 150
 
-/** What happens to the store of one of two programs. */
+/** Trouble with the store of one of two programs. */
 interface Trouble {
   fails: StoreErrorReason | undefined
   /** Only what writes fails. */
@@ -181,7 +181,7 @@ const seen = async (begin: Begin, directory: string): Promise<ReadonlyArray<stri
     await there.read("in the folder")
     await here.read("in memory")
     const old = await there.value("in memory")
-    // What others wrote is polled, and read once more.
+    // Writes by others are polled, and their entries are read once more.
     await sleep(200)
     await here.read("in memory")
     await there.read("in memory")

@@ -29,7 +29,7 @@ describe.concurrent("an invalidation by a process that has not noticed it", () =
   }
 
   for (const [what, remove] of Object.entries(removals)) {
-    it(`(${what}) is lost by nobody`, async () => {
+    it(`(${what}) is lost by no process`, async () => {
       const { end, open } = pool()
       pools.push({ end, open })
       const { directory, openOptions, workers: [a, b, c] } = await open(3)
