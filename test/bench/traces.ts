@@ -10,7 +10,7 @@ export interface Trace {
   readonly name: string
   readonly accesses: Uint32Array
   readonly unique: number
-  /** shares of the unique ids that the caches have room for */
+  /** Shares of the unique ids that the caches have room for. */
   readonly shares: ReadonlyArray<number>
 }
 
