@@ -1,4 +1,4 @@
-/** A process that reads, writes and invalidates at random until it is told to end, or killed. */
+/** A process that reads, writes and invalidates at random until it receives the signal to end, or is killed. */
 import { Cause, Effect, Layer, Schedule } from "effect"
 import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
 import { LockError, StoreError } from "effect-cached/CacheError"
@@ -47,7 +47,7 @@ const delayed = (store: Store.Store): Store.Store => ({
   renew: (...asked) => late(store.renew(...asked)),
   release: (...asked) => late(store.release(...asked)),
   markers: (...asked) => late(store.markers(...asked)),
-  // carried out later than what is asked after it
+  // Carried out later than what is asked after it.
   invalidateTags: (...asked) => late(Effect.delay(store.invalidateTags(...asked), below(20))),
   clear: late(store.clear)
 })
@@ -86,7 +86,7 @@ const load = (id: string) =>
   Effect.gen(function*() {
     const value = newValue(id)
     if (next() < 0.9) yield* Effect.sleep(below(next() < 0.05 ? 300 : 20))
-    // beyond its lease, and nothing can prolong it
+    // Beyond its lease, and nothing can prolong it.
     else if (next() < 0.1) block(leaseMillis + below(200))
     return next() < 0.1 ? yield* Effect.fail("failed") : value
   })
@@ -112,7 +112,7 @@ const read = (id: string) =>
     })
   })
 
-/** What is to hold for all that is read after it; whether the store knows is known only under `strict`. */
+/** A change that must hold for all later reads; only under `strict` is it known whether the store has it. */
 const change = (
   what: string,
   fields: Readonly<Record<string, unknown>>,
@@ -156,7 +156,7 @@ const step = Effect.suspend((): Effect.Effect<void, never, Caching.Caching> => {
   return change("changed", { all: true }, Cached.clear)
 })
 
-/** Now and then all pause: then nobody listens to what others do. */
+/** Now and then all pause: then no reader polls for changes of the others. */
 let pausedUntil = 0
 
 const reader = Effect.gen(function*() {
@@ -181,7 +181,7 @@ const watchLag = (): NodeJS.Timeout => {
 const isFull = (error: StoreError | LockError): boolean =>
   error.reason === "Full" || error instanceof LockError && reasonOf(error.cause, "open") === "Full"
 
-/** What tells it apart comes first: of a long text the end may be lost. */
+/** The distinguishing part comes first: the end of a long text may be lost. */
 const said = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
   const why = error instanceof StoreError ? `${error.reason}, ${error.operation}, ${String(error.cause)}: ` : ""
@@ -208,7 +208,7 @@ await Effect.runPromise(
   }).pipe(
     Effect.scoped,
     Effect.provide(layer),
-    // where the disk is full no folder can be made: it is tried again
+    // While the disk is full no folder can be made, so it is tried again.
     Effect.retry({ while: isFull, schedule: Schedule.spaced(50) }),
     Effect.tapCause((cause) => Effect.sync(() => write("died", { cause: said(cause) })))
   )
