@@ -200,7 +200,7 @@ for (const [name, layer] of Object.entries(caches)) {
     )
 
     it.effect(
-      "what a batch loads in between is loaded once more at its end, before the queries run",
+      "an entry that a batch loads in between is loaded once more at its end, before the queries run",
       test(Effect.fnUntraced(function*() {
         const users = source(["users"])
         const queue = yield* Reactivity.query(users.cached, ["users"])

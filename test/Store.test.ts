@@ -133,7 +133,7 @@ describe("Store.make", () => {
       expect(entries.get("id")).toEqual(entry(1))
     }))
 
-  it.effect("what is being written when clear is asked is removed behind it", () =>
+  it.effect("an entry that is being written when clear is called is removed behind it", () =>
     Effect.gen(function*() {
       const { entries, log, open, store } = gated()
       const generation = yield* acquireLease(store, "id")
@@ -298,7 +298,7 @@ describe("Store.make", () => {
       expect((yield* Fiber.join(takes)).every(({ _tag }) => _tag === "Hit")).toBe(true)
     }))
 
-  it.effect("what cannot be derived is unsupported, and touches nothing", () =>
+  it.effect("an operation that cannot be derived is unsupported, and touches nothing", () =>
     Effect.gen(function*() {
       const entries = new Map([["id", entry(1)]])
       const store = Store.make({
@@ -408,7 +408,7 @@ describe("Store.makeSync", () => {
     })
   }
 
-  it.effect("what the storage throws is a StoreError that says what was asked and why", () =>
+  it.effect("an error that the storage throws is a StoreError with the operation and the cause", () =>
     Effect.gen(function*() {
       for (const [thrown, reason] of [["full", "Full"], [new Error("x"), "Unavailable"]] as const) {
         const store = failing(thrown)

@@ -267,7 +267,7 @@ describe("lifetime", () => {
   })
 })
 
-describe("what is wrong is thrown at once", () => {
+describe("invalid options are thrown at once", () => {
   const wrong: ReadonlyArray<readonly [string, () => unknown]> = [
     ["no ttl", () => Strategy.ttl({} as never)],
     ["no options", () => Strategy.ttl(undefined as never)],

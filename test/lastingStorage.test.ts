@@ -248,7 +248,7 @@ describe("a storage that does not last", () => {
     }))
 })
 
-describe("what several processes use", () => {
+describe("a storage that several processes use", () => {
   const { entries, parts, syncParts } = storage()
 
   it("needs setIfAbsent, or tags of its own", () => {

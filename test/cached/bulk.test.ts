@@ -266,7 +266,7 @@ describe("CA-10 · Cached.many", () => {
         expect(finalized).toBe(true)
       }).pipe(Effect.provide(layer)))
 
-    it.effect("what is invalidated during the call is answered to those who waited, and not kept", () =>
+    it.effect("entries invalidated during the call are returned to waiting callers, and not kept", () =>
       Effect.gen(function*() {
         const { calls, lookup } = counting({ delay: 1000 })
         const users = Cached.many(User, { lookup, strategy: hour })
@@ -578,7 +578,7 @@ describe("CA-10 · Cached.many", () => {
       })
     })
 
-    it.effect("what the store answers late does not take the place of what came into memory meanwhile", () => {
+    it.effect("a late answer of the store does not replace an entry that came into memory meanwhile", () => {
       const fake = fakeStore()
       return Effect.gen(function*() {
         const { behaviour, lookup } = counting()
@@ -781,7 +781,7 @@ describe("CA-10 · Cached.many", () => {
       }).pipe(Effect.provide(CacheLayer.memory()), Effect.provide(Logger.layer([logger])))
     })
 
-    it.effect("what one that takes too long was to bring is free for another, and its call is ended", () =>
+    it.effect("keys of a call that takes too long are free for another, and the call is ended", () =>
       Effect.gen(function*() {
         const { behaviour, calls, lookup, notes } = counting()
         const users = Cached.many(User, { lookup, strategy, retryAfter: 0 })

@@ -71,7 +71,7 @@ const policies: ReadonlyArray<readonly [string, Eviction.Eviction]> = [
   ]
 ]
 
-describe("what comes after a clear", () => {
+describe("entries stored after a clear", () => {
   it.effect.each(policies)("is evicted as before, with %s", ([name, eviction]) =>
     Effect.gen(function*() {
       for (const capacity of [1, 2, 3, 100]) {

@@ -38,7 +38,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
     }).pipe(provided))
 
-  it.effect("CA-11 · what has expired and was not swept is absent", () =>
+  it.effect("CA-11 · an expired entry that was not swept is absent", () =>
     Effect.gen(function*() {
       yield* Cached.set("k", 1, { ttl: "1 second" })
       yield* TestClock.adjust("1 second")
@@ -50,7 +50,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.set("k", 4, { ifUnchanged: writeId })).toBe(false)
     }).pipe(provided))
 
-  it.effect("what is gone by a tag is absent, what a tag made stale is present", () =>
+  it.effect("an entry ended by a tag is absent, one that a tag made stale is present", () =>
     Effect.gen(function*() {
       yield* Cached.set("k", 1, { tags: ["t"] })
       const writeId = yield* writeIdOf("k")

@@ -69,7 +69,7 @@ describe.each(caches)("over $name", (cache) => {
     }).pipe(provided))
 })
 
-it.effect("what is no name, no step and no lifetime is refused, and so is a pattern that is none", () =>
+it.effect("invalid names, steps and lifetimes are refused, and so is an invalid pattern", () =>
   Effect.gen(function*() {
     const refused = expect.objectContaining({ _tag: "CacheConfigError" })
     expect(() => Cached.counter(1 as never)).toThrow(refused)

@@ -176,7 +176,7 @@ describe("without a curve", () => {
       expect((yield* Cached.curve).points).toEqual([])
     }).pipe(Effect.provide(CacheLayer.disabled)))
 
-  it("what is no boolean is refused, and a curve of no memory", () => {
+  it("a value that is not a boolean is refused, and a curve of no memory", () => {
     expect(() => CacheLayer.memory({ curve: 1 as never })).toThrow("curve of CacheLayer.memory is true or false")
     expect(() => CacheLayer.layerWith({ memory: false, curve: true })).toThrow("has a memory, as its curve needs")
   })

@@ -230,7 +230,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       expect(loads).toBe(1)
     }).pipe(provided))
 
-  it.effect("what is not there counts too", () =>
+  it.effect("an absent entry counts too", () =>
     Effect.gen(function*() {
       const found = Effect.map(Cached.getOption(new User({ id: 1 })), Option.isSome).pipe(
         Cached.ttl({ key: "found", ...changes })
@@ -328,7 +328,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       expect(loads).toBe(3)
     }).pipe(Effect.provide(CacheLayer.memory())))
 
-  it.effect("what another cache has served keeps the result out", () =>
+  it.effect("a value that another cache has served keeps the result out", () =>
     Effect.gen(function*() {
       const other = yield* Layer.build(CacheLayer.memory())
       let loads = 0
@@ -661,7 +661,7 @@ describe("two processes over one store", () => {
     return { begun, gate, here: yield* run(here), page, site, source, state, there: yield* run(there) }
   })
 
-  it.effect("P8 · what runs since before its marker was asked for is not taken over, at any level", () =>
+  it.effect("P8 · a load that runs since before its marker was requested is not taken over, at any level", () =>
     Effect.gen(function*() {
       const { begun, gate, here, page, site, source, state, there } = yield* world
       const before = yield* start(here(source))
@@ -683,7 +683,7 @@ describe("two processes over one store", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.effect("P8 · what was written before its marker was asked for is not taken over, whenever the store says so", () =>
+  it.effect("P8 · an entry written before its marker was requested is not taken over, whenever the store says so", () =>
     Effect.gen(function*() {
       const { begun, gate, here, page, site, source, state, there } = yield* world
       const told = yield* Deferred.make<void>()
@@ -725,7 +725,7 @@ describe("two processes over one store", () => {
       expect(yield* Fiber.join(after)).toBe("v1")
     }).pipe(Effect.scoped))
 
-  it.effect("P8 · what was made without the store stays in this process, and ends when the store answers again", () =>
+  it.effect("P8 · a result made without the store stays in this process, and ends when the store answers again", () =>
     Effect.gen(function*() {
       const { begun, gate, here, site, state, there } = yield* world
       yield* Deferred.succeed(begun, undefined)

@@ -204,7 +204,7 @@ describe("detect (CA-53)", () => {
     }).pipe(provided))
 })
 
-describe("what is made with a stale value", () => {
+describe("a result made with a stale value", () => {
   it.effect("that a slow store had is not kept by another cached effect", () =>
     Effect.gen(function*() {
       const fake = fakeStore()

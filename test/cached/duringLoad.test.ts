@@ -642,7 +642,7 @@ for (const cache of caches) {
         expect(source.loads).toBe(3)
       })))
 
-    it.effect("what has left the load is too late to end it", () =>
+    it.effect("an operation that has left the load is too late to end it", () =>
       inCache(Effect.gen(function*() {
         yield* Cached.set(key, "old", { ttl: "1 minute" })
         let late: Exit.Exit<unknown, unknown> | undefined

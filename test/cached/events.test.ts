@@ -148,7 +148,7 @@ describe.each(caches)("over $name, events arrive in their order:", (cache) => {
       expect(yield* Cached.stats).toMatchObject({ stale: 3, misses: 3, loads: 3, loadFailures: 1 })
     }).pipe(provided))
 
-  it.effect("what is put in, and what is not", () =>
+  it.effect("writes that store, and writes that do not", () =>
     Effect.gen(function*() {
       const told = yield* Effect.map(watch, shortly)
       yield* Cached.set(berlin, 1)

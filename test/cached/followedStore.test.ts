@@ -212,7 +212,7 @@ describe("while it cannot be followed", () => {
     return { count, first, slow, storage, within }
   })
 
-  it.effect("what was loaded before Coherent stays out of memory, and is shared through the store", () =>
+  it.effect("a value loaded before Coherent stays out of memory, and is shared through the store", () =>
     Effect.gen(function*() {
       const { count, first, slow, storage, within } = yield* loadingBefore
       yield* storage.push(coherent)
@@ -447,7 +447,7 @@ describe("an incident is warned of once", () => {
     }))
 })
 
-it.effect("what listening has opened is closed before the layer is", () =>
+it.effect("resources opened by listening are closed before the layer is", () =>
   Effect.gen(function*() {
     let isClosed = false
     const store = Store.complete({

@@ -265,7 +265,7 @@ describe.each(caches)("over $name", (cache) => {
   })
 })
 
-describe("what is wrong is thrown at once", () => {
+describe("invalid options are thrown at once", () => {
   const lookup = () => Effect.succeed(1)
 
   it.each(

@@ -385,7 +385,7 @@ it.effect("closing sends the store the lost invalidations within one store timeo
     expect(using.pollUnsafe()).toBeDefined()
   }))
 
-it.effect("what is stored and damaged is a miss, and one warning", () =>
+it.effect("a damaged entry is a miss, and one warning", () =>
   Effect.gen(function*() {
     const store = Store.makeSync({
       name: "rotten",

@@ -93,7 +93,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         expect(yield* left("joined")).toBe(20)
       }).pipe(withAge))
 
-    it.effect("what is older than the ttl is given to the caller, and not stored", () =>
+    it.effect("a value older than the ttl is given to the caller, and not stored", () =>
       Effect.gen(function*() {
         yield* inner("inner")
         yield* minutes(61)
@@ -184,7 +184,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         expect(read).toMatchObject({ ageMillis: 30 * 60_000, ttlMillis: 30 * 60_000 })
       }).pipe(withAge))
 
-    it.effect("what is looked up counts too, and the previous value does not", () =>
+    it.effect("an entry that is looked up counts too, and the previous value does not", () =>
       Effect.gen(function*() {
         yield* Cached.set("inner", 1)
         yield* Cached.set(new Outer({ n: 1 }), 1)
@@ -343,7 +343,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
   describe("refuse", () => {
     const refuse = { ...hour, inherit: "refuse" } as const
 
-    it.effect("CA-40 · what a cache served inside is not stored; what was loaded is", () =>
+    it.effect("CA-40 · a result made of a value that a cache served is not stored; one made of a loaded value is", () =>
       Effect.gen(function*() {
         const outer = inner("inner").pipe(Cached.ttl({ key: "outer", ...refuse }))
         yield* outer
@@ -454,7 +454,7 @@ describe("inherit", () => {
     )
   })
 
-  it.effect("what is too old to store is said once a key class, with both names and what to do", () => {
+  it.effect("a value too old to store is reported once a key class, with both names and what to do", () => {
     const warnings: Array<string> = []
     const logger = Logger.make(({ logLevel, message }) => {
       if (logLevel === "Warn") warnings.push(String(message))

@@ -41,7 +41,7 @@ describe("invalidating many", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("what the store has not acknowledged is not used, and is sent again", () => {
+  it.effect("an unacknowledged invalidation hides the entry, and is sent again", () => {
     const { layer, state } = watching()
     return Effect.gen(function*() {
       yield* Effect.forEach(ids(300), stored)

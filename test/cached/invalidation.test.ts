@@ -89,7 +89,7 @@ describe.each(caches)("over $name", (cache) => {
       }).pipe(provided))
   })
 
-  it.effect("what is declared as tag by the class goes with the reader's own tags, its class does not", () =>
+  it.effect("a tag declared by the class goes with the reader's own tags, its class does not", () =>
     Effect.gen(function*() {
       yield* fill
       yield* Cached.invalidateTag("days:3")
@@ -241,7 +241,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
       }).pipe(provided))
 
-    it.effect("what a load reads it reads as usual, and so does all behind the scope", () =>
+    it.effect("reads inside a load behave as usual, and so do those behind the scope", () =>
       Effect.gen(function*() {
         const inner = counting()
         const outer = get(Effect.map(get(inner.load, "inner"), (n) => n * 10), "outer")
@@ -355,7 +355,7 @@ describe.each(caches)("over $name", (cache) => {
     }).pipe(provided))
 })
 
-describe("what is wrong is a CacheConfigError that says what to do", () => {
+describe("invalid arguments are a CacheConfigError that says what to do", () => {
   const messageOf = (run: () => unknown) =>
     Effect.map(Effect.exit(Effect.suspend(run as () => Effect.Effect<unknown>)), (exit) => {
       const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
@@ -439,7 +439,7 @@ describe("invalidateMatching and the store", () => {
       expect(fiber.pollUnsafe()).toMatchObject({ value: { _tag: "StoreError", operation: "scan", reason } })
     }).pipe(Effect.provide(over(failing(scan)))))
 
-  it.effect("P2 · what is put in while the store is gone through is dropped too, in this process", () =>
+  it.effect("P2 · an entry added while the store is gone through is dropped too, in this process", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
       const began = yield* Deferred.make<void>()

@@ -122,7 +122,7 @@ for (const cache of caches) {
         expect(yield* page).toBe(`down ${n + 1}`)
       })))
 
-    it.effect("what one try of a refresh has said is nothing to the next", () =>
+    it.effect("tags of one try of a refresh do not apply to the next", () =>
       inCache(Effect.gen(function*() {
         let loads = 0
         const load = Effect.suspend(() =>
@@ -405,7 +405,7 @@ describe("on one folder", () => {
     return { page, told }
   }
 
-  it.effect("what one cache has renewed is renewed for the other, with its ETag and late tags", () =>
+  it.effect("an entry that one cache has renewed is renewed for the other, with its ETag and late tags", () =>
     Effect.gen(function*() {
       const { polled, inA, inB } = yield* two
       const { page, told } = renewing()

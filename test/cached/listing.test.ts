@@ -30,7 +30,7 @@ describe.each(caches.filter(({ memory, store }) => memory && !store))("over $nam
     it.effect(name, () => Effect.provide(self, cache.layer({ capacity: 2 * size })))
 
   test(
-    "what is there all the time comes once, and what comes again not twice",
+    "an entry that stays comes once, and one that comes again not twice",
     Effect.gen(function*() {
       yield* filled
       // The first were shown, the last were not.
@@ -46,7 +46,7 @@ describe.each(caches.filter(({ memory, store }) => memory && !store))("over $nam
   )
 
   test(
-    "what has left before its turn is not shown",
+    "an entry that has left before its turn is not shown",
     Effect.gen(function*() {
       yield* filled
       const last = ids.slice(-1000)

@@ -16,7 +16,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* get).toBe(1)
     }).pipe(Effect.provide(cache.layer())))
 
-  it.effect("what a load writes stays, though its first caller's transaction is rolled back", () =>
+  it.effect("writes of a load stay, though its first caller's transaction is rolled back", () =>
     Effect.gen(function*() {
       const loads = yield* TxRef.make(0)
       const get = Effect.tx(TxRef.modify(loads, (n): [number, number] => [n + 1, n + 1])).pipe(

@@ -209,7 +209,7 @@ it.effect("a call of many that outlives its callers keeps all of its ids", () =>
     expect(running).toEqual([])
   }).pipe(Effect.provide(CacheLayer.memory())))
 
-it.effect("what was queued behind it and dropped leaves no timer", () =>
+it.effect("a load that was queued behind it and dropped leaves no timer", () =>
   Effect.gen(function*() {
     const { load } = stubborn(3000)
     const get = load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute", softTimeout: "1 second" }))

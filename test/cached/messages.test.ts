@@ -232,7 +232,7 @@ describe("a combinator names itself and its key, and the stack is the user's", (
       )
     }))
 
-  it.effect("what is cached is an effect", () =>
+  it.effect("an effect is expected", () =>
     Effect.gen(function*() {
       const cache = (self: unknown) => defect(any(Cached.ttl({ key: "a", ttl: 5 }))(self))
       expect(yield* cache(Promise.resolve(1)))
@@ -506,7 +506,7 @@ describe("values that a store cannot take", () => {
       )])
     }))
 
-  it.effect("what was expected, and of which kind that is which was found", () =>
+  it.effect("the expected type, and the kind of the value that was found", () =>
     Effect.gen(function*() {
       class Order extends CacheKey.Class<Order>()("Order", {
         payload: {},

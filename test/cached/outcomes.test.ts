@@ -138,7 +138,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
       expect((yield* Cached.stats).evictions).toBe(0)
     }).pipe(Effect.provide(cache.layer({ capacity: 1 }))))
 
-  it.effect("what is refused, or has a lifetime that is none, is counted", () =>
+  it.effect("an outcome that is refused, or has an invalid lifetime, is counted", () =>
     Effect.gen(function*() {
       yield* Effect.as(Cached.invalidateTag("late"), "sunny").pipe(
         Cached.ttl({ key, ttl: "1 hour", tags: () => ["late"] })

@@ -93,7 +93,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
     ["set", Cached.set("k", "set", { ttl: "1 hour" })],
     ["loaded anew", CachePolicy.refresh(Cached.ttl(Effect.succeed("anew"), ttl))]
   ]
-  it.effect.each(changes)("what is %s while it loads is not stored", ([, change]) =>
+  it.effect.each(changes)("a value that is %s while it loads is not stored", ([, change]) =>
     Effect.gen(function*() {
       yield* settle
       const reader = yield* start(Cached.ttl(Effect.delay(Effect.succeed("old"), "1 second"), { ...ttl, tags: ["t"] }))
@@ -104,7 +104,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
       expect(yield* Cached.ttl(Effect.succeed("new"), ttl)).not.toBe("old")
     }).pipe(provided))
 
-  it.effect("what was invalidated while it loads is no previous value", () =>
+  it.effect("a value that was invalidated while it loads is no previous value", () =>
     Effect.gen(function*() {
       const key = new Item({ id: 1 })
       const get = Effect.gen(function*() {

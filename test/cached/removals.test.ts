@@ -87,7 +87,7 @@ describe.each(caches.filter(({ memory }) => memory))("a removal from memory is r
     }).pipe(provided))
 })
 
-describe("what other processes do", () => {
+describe("changes by other processes", () => {
   it.effect("removes by their invalidations, and as unverified while untracked", () =>
     Effect.gen(function*() {
       const store = MemoryStore.make()

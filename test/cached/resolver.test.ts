@@ -108,7 +108,7 @@ describe("Cached.resolver", () => {
         expect(after).not.toEqual(["1#1", "2#1"])
       }).pipe(Effect.provide(layer)))
 
-    it.effect("what the resolver leaves without an answer is a defect of that request alone, and is not stored", () =>
+    it.effect("a request that the resolver leaves without an answer dies alone, and is not stored", () =>
       Effect.gen(function*() {
         const { behaviour, resolver } = origin()
         const users = Cached.resolver(resolver, { strategy: hour })

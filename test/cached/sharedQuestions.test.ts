@@ -62,7 +62,7 @@ describe("askStore", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("what is written meanwhile is seen by those who read after it", () => {
+  it.effect("a write meanwhile is seen by later readers", () => {
     const { counts, layer } = asked()
     return Effect.gen(function*() {
       yield* stored("old")
@@ -87,7 +87,7 @@ describe("askStore", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("what follows a slow answer has what is left of the store budget", () => {
+  it.effect("a step after a slow answer has the rest of the store budget", () => {
     const inner = MemoryStore.make()
     const slow: Store.Store = {
       ...inner,

@@ -118,7 +118,7 @@ it.effect("with a cache of its own, its class is still one of keys", () =>
     )
   }))
 
-it.effect("what it cannot be made of is refused at once", () =>
+it.effect("invalid arguments are refused at once", () =>
   Effect.gen(function*() {
     const lookup = () => Effect.succeed(1)
     const named: ReadonlyArray<object | undefined> = [

@@ -205,7 +205,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       expect(yield* after(load.pipe(Cached.ttl({ key: "k", ttl: () => "1 minute" })))).toBe(1)
     }))
 
-  it.effect("what look-ups say is the stored lifetime, until a reader has limited it", () =>
+  it.effect("look-ups return the stored lifetime, until a reader has limited it", () =>
     Effect.gen(function*() {
       const { after, before } = yield* releases(make())
       const { load } = counting()
@@ -217,7 +217,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
 })
 
 describe.each(caches)("in one process, over $name", (cache) => {
-  it.effect("what another strategy has filled is limited by a reader's shorter constant", () =>
+  it.effect("an entry filled by another strategy is limited by a reader's shorter constant", () =>
     Effect.gen(function*() {
       const { load } = counting()
       const long = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
@@ -305,7 +305,7 @@ describe.each(caches)("in one process, over $name", (cache) => {
     }).pipe(Effect.provide(cache.layer())))
 })
 
-describe.each(caches)("what has inherited its end, over $name", (cache) => {
+describe.each(caches)("an entry that has inherited its end, over $name", (cache) => {
   // A storage of three functions keeps no markers of ids.
   const kinds = cache.name.startsWith("an asynchronous")
     ? ["life"] as const

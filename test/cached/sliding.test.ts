@@ -24,7 +24,7 @@ const left = Effect.map(Cached.expiresIn("k"), Option.map(Duration.toMillis))
 describe.each(caches)("sliding, over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
 
-  it.effect("what is not read for idle is gone, to the millisecond", () =>
+  it.effect("an entry that is not read for idle is gone, to the millisecond", () =>
     Effect.gen(function*() {
       const { load } = counting()
       const get = sliding(load)
@@ -33,7 +33,7 @@ describe.each(caches)("sliding, over $name", (cache) => {
       expect(yield* get).toBe(2)
     }).pipe(provided))
 
-  it.effect("what is read all the time lives on", () =>
+  it.effect("an entry that is read all the time lives on", () =>
     Effect.gen(function*() {
       const { load } = counting()
       const get = sliding(load)
@@ -367,7 +367,7 @@ describe("sliding, over one store in several caches", () => {
         expect(yield* b(get)).toBe(2)
       }))
 
-    it.effect("what was read before a restart lives on after it", () =>
+    it.effect("an entry that was read before a restart lives on after it", () =>
       Effect.gen(function*() {
         const [one, other] = yield* make
         const { load } = counting()
@@ -386,7 +386,7 @@ describe("sliding, over one store in several caches", () => {
   })
 })
 
-describe("what is wrong with sliding", () => {
+describe("invalid options of sliding", () => {
   const wrong: ReadonlyArray<readonly [string, Strategy.SlidingOptions<unknown, unknown, unknown>, string]> = [
     ["idle zero", { idle: 0 }, "idle cannot be 0 ms: pass a duration above zero"],
     ["idle less than zero", { idle: -1 }, "idle cannot be -1 ms"],

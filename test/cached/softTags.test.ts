@@ -137,7 +137,7 @@ describe.each(caches)("soft tags over $name", (cache) => {
       expect(yield* Cached.has("k")).toBe(false)
     }).pipe(provided))
 
-  it.effect("what is put in or loaded afterwards is fresh", () =>
+  it.effect("an entry set or loaded afterwards is fresh", () =>
     Effect.gen(function*() {
       yield* soften
       yield* Cached.set("k", 1, { ttl: "1 hour", tags: ["t"] })
@@ -344,7 +344,7 @@ describe("soft tags across engines on one folder", () => {
       Scope.Scope
     >
 
-  it.effect("what one marks as stale is stale for the other, also in its memory", () =>
+  it.effect("an entry that one marks as stale is stale for the other, also in its memory", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const [one, other] = [yield* engine(directory), yield* engine(directory)]
@@ -358,7 +358,7 @@ describe("soft tags across engines on one folder", () => {
       expect(yield* softTtl(down).pipe(Effect.provide(one))).toBe(2)
     }))
 
-  it.effect("what one marks as stale while the other loads is stale from its birth", () =>
+  it.effect("an entry that one marks as stale while the other loads is stale from its birth", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const [one, other] = [yield* engine(directory), yield* engine(directory)]

@@ -83,7 +83,7 @@ const refused = Effect.map(Cached.stats, (stats) => stats.refused)
 describe.each(caches)("stacked, over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
 
-  describe.each(ways)("what an inner cache serves stale $name", ({ before, inner }) => {
+  describe.each(ways)("a value that an inner cache serves stale $name", ({ before, inner }) => {
     const stale = () => {
       const origin = source()
       const effect = inner(origin)
@@ -189,7 +189,7 @@ describe.each(caches)("stacked, over $name", (cache) => {
       }).pipe(provided))
   })
 
-  it.effect("CA-40 · what it serves fresh is stored: loaded, from memory, from the store, and joined", () =>
+  it.effect("CA-40 · a value that it serves fresh is stored: loaded, from memory, from the store, and joined", () =>
     Effect.gen(function*() {
       const { load } = source()
       const effects = [
@@ -278,7 +278,7 @@ describe("stacked, from a store", () => {
         })
     )
 
-    it.effect("CA-40 · what a store has fresh is stored by the outer one", () =>
+    it.effect("CA-40 · a fresh entry of a store is stored by the outer one", () =>
       Effect.gen(function*() {
         const cached = yield* restarted
         const { load } = source()

@@ -160,7 +160,7 @@ describe("ratios and removals", () => {
       expect(yield* Cached.stats).toMatchObject({ storeHits: 1, hitRatio: 1 / 3 })
     }).pipe(Effect.provide(caches.find(({ memory }) => !memory)!.layer({}))))
 
-  it.effect("what leaves is counted by its cause, and evictions by weight", () =>
+  it.effect("a removal is counted by its cause, and evictions by weight", () =>
     Effect.gen(function*() {
       const put = (key: string, value: number) => Cached.set(key, value, { ttl: "1 minute" })
       yield* put("a", 3)

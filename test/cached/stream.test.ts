@@ -67,7 +67,7 @@ const errorOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
 describe.each(caches)("Cached.stream, over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
 
-  it.effect("CA-41 · what has ended is served again, falsy elements too, whatever the chunks were", () =>
+  it.effect("CA-41 · a stream that has ended is served again, falsy elements too, whatever the chunks were", () =>
     Effect.gen(function*() {
       const elements = [0, "", false, null, "a", 0]
       const source = counted(() => elements)
@@ -907,7 +907,7 @@ describe("Cached.stream over a store", () => {
       }))
   })
 
-  it.effect("what was invalidated or overwritten leaves a minute later, for its readers", () =>
+  it.effect("a stream that was invalidated or overwritten leaves a minute later, for its readers", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
       yield* Effect.gen(function*() {
@@ -933,7 +933,7 @@ describe("Cached.stream over a store", () => {
       }).pipe(Effect.provide(over(fake)))
     }))
 
-  it.effect("what is only gone here keeps its pages: the store still names them", () =>
+  it.effect("a stream that is only gone here keeps its pages: the store still names them", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
       yield* Effect.gen(function*() {

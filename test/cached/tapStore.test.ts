@@ -140,7 +140,7 @@ describe("the parts of a store are disjoint (CA-21)", () => {
       expect(yield* a.set("id", entry("y"), { _tag: "IfPresent" })).toBe(false)
     }))
 
-  it.effect("what is there under the prefix and was not written by its part is a miss", () =>
+  it.effect("an entry under the prefix that its part did not write is a miss", () =>
     Effect.gen(function*() {
       const store = MemoryStore.make()
       yield* store.set("a/id", entry("foreign"))

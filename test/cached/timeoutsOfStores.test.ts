@@ -63,7 +63,7 @@ it.live("faked timers take as long as real ones", () => {
   })).pipe(Effect.ensuring(Effect.sync(() => vi.useRealTimers())))
 })
 
-it.live("what was answered during a long step has not timed out", () =>
+it.live("an answer during a long step has not timed out", () =>
   over(outside(fileIsRead))(Effect.gen(function*() {
     for (let i = 0; i < 5; i++) {
       const reading = yield* Effect.forkChild(read, { startImmediately: true })

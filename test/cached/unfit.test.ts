@@ -121,7 +121,7 @@ describe("a value that can be read once, in memory", () => {
       }
     }))
 
-  it.effect("what can be read again is not warned of", () =>
+  it.effect("a value that can be read again is not warned of", () =>
     Effect.gen(function*() {
       const values = [
         [1],

@@ -62,7 +62,7 @@ describe("while untracked", () => {
       expect(Exit.isFailure(exit) && exit.cause.reasons[0]).toMatchObject({ error: { _tag: "StoreError" } })
     }))
 
-  it.effect("what was being loaded when memory was given up is not trusted for another maxStaleness", () =>
+  it.effect("a value that was being loaded when memory was given up is not trusted for another maxStaleness", () =>
     Effect.gen(function*() {
       const { program, state } = silent()
       const within = Effect.provideService(Caching.Caching, yield* program)

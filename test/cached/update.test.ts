@@ -166,7 +166,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Fiber.join(waiting)).toEqual(Option.some(21))
     }).pipe(provided))
 
-  it.effect("what others write while the function runs is what it is called with next", () =>
+  it.effect("a write by another while the function runs is its next argument", () =>
     Effect.gen(function*() {
       const { load } = counting(0)
       const meanwhile: ReadonlyArray<readonly [Effect.Effect<unknown, unknown, Caching.Caching>, number]> = [
@@ -189,7 +189,7 @@ describe.each(caches)("over $name", (cache) => {
       }
     }).pipe(provided))
 
-  it.effect("P2 · what a load of the key brings afterwards is not stored", () =>
+  it.effect("P2 · the later result of a load of the key is not stored", () =>
     Effect.gen(function*() {
       const { load } = counting(1000)
       const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
@@ -343,7 +343,7 @@ describe("of several processes", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.effect("what memory has of before a write of another process is not what is changed in the end", () =>
+  it.effect("a value in memory from before a write of another process is not the one that is changed in the end", () =>
     Effect.gen(function*() {
       const layer = Layer.succeed(Store.Store, {
         ...MemoryStore.make(),

@@ -862,7 +862,7 @@ it.effect("a decide that throws about one request of a resolver is the answer of
     expect(exits.map(defectOf)).toEqual([mistake, undefined])
   }).pipe(Effect.provide(CacheLayer.memory())))
 
-it.effect("what a listener reads while its entry is removed is not what the store still has", () => {
+it.effect("a listener that reads while its entry is removed does not get the entry that the store still has", () => {
   const fake = fakeStore()
   return Effect.gen(function*() {
     const services = yield* Effect.context<Caching.Caching>()

@@ -112,7 +112,7 @@ describe.each(caches)("over $name", (cache) => {
 
 const inMemory = Effect.provide(CacheLayer.memory({ capacity: 1 }))
 
-it.effect("what is served in place of a failure, and what is evicted, has its value too", () =>
+it.effect("a value served in place of a failure, or evicted, is reported too", () =>
   Effect.gen(function*() {
     let up = true
     const origin = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down"))

@@ -168,7 +168,7 @@ for (const memory of [true, false]) {
         })
       ))
 
-    it.effect("P2 · what is set meanwhile stays", () =>
+    it.effect("P2 · a concurrent set stays", () =>
       withStore(() =>
         Effect.gen(function*() {
           const get = counting().load.pipe(Cached.ttl({ key: "k", ...options }))

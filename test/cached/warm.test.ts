@@ -188,7 +188,7 @@ describe("Cached.keepFresh", () => {
         expect(notes.loads).toBe(4)
       }).pipe(Effect.provide(cache.layer())))
 
-    it.effect("what is there already is not loaded at once", () =>
+    it.effect("existing entries are not loaded at once", () =>
       Effect.gen(function*() {
         const { notes, square } = squares()
         yield* square({ n: 3 })
@@ -258,7 +258,7 @@ describe("Cached.keepFresh", () => {
       expect(notes.calls).toEqual([3, 3, 3])
     }).pipe(Effect.scoped, Effect.provide(CacheLayer.memory())))
 
-  it.effect("what can never work ends it, and is said", () => {
+  it.effect("a refresh that can never work ends it, and is reported", () => {
     const { layer, lines } = logged()
     return Effect.gen(function*() {
       const counted = Cached.fn(Square, {

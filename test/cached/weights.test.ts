@@ -30,7 +30,7 @@ describe.each(caches.filter(({ memory }) => memory))("weights over $name", (cach
       expect(yield* Cached.stats).toMatchObject({ size: 0, weight: 0 })
     }).pipe(Effect.provide(cache.layer({ maxWeight: 100, weigher: byLength }))))
 
-  it.effect("what weighs more than the bound is not kept, and pushes nothing out", () =>
+  it.effect("an entry heavier than the bound is not kept, and evicts nothing", () =>
     Effect.gen(function*() {
       yield* read("small", "1")
       expect(yield* read("large", "x".repeat(11))).toHaveLength(11)
@@ -41,7 +41,7 @@ describe.each(caches.filter(({ memory }) => memory))("weights over $name", (cach
     }).pipe(Effect.provide(cache.layer({ maxWeight: 10, weigher: byLength }))))
 
   it.effect.each([Infinity, 1e300])(
-    "what weighs more than can be counted is not kept, with a bound of %d",
+    "an entry whose weight cannot be counted is not kept, with a bound of %d",
     (maxWeight) =>
       Effect.gen(function*() {
         yield* Cached.set("one", 1)

@@ -89,7 +89,7 @@ describe("cashews", () => {
       expect([yield* Cached.has("a"), yield* Cached.size]).toEqual([false, 0])
     }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2 }))))
 
-  it.effect("CA-06 · what has expired leaves a full memory before what has not, and needs no sweep for it", () =>
+  it.effect("CA-06 · an expired entry leaves a full memory before a live one, without a sweep", () =>
     Effect.gen(function*() {
       yield* Cached.set("live", 1, { ttl: "1 day" })
       yield* Effect.forEach(["a", "b"], (key) => Cached.set(key, key, hour))

@@ -64,7 +64,7 @@ for (const [kind, make] of Object.entries(makers)) {
   })
 }
 
-describe("what others put into a folder", () => {
+describe("traps that others put into a folder", () => {
   for (const [what, set] of Object.entries(traps)) {
     it.effect(`${what} is no database, and no lock`, () =>
       Effect.gen(function*() {

@@ -170,7 +170,7 @@ it.effect("CA-48 · additions at the same time do not overfill a layer, each una
   }))
 
 describe("several processes", () => {
-  it.effect("CA-48 · what one has added no other one calls absent, whatever each of them knew before", () =>
+  it.effect("CA-48 · a member that one has added is called absent by no other, whatever each of them knew before", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const make = Effect.map(

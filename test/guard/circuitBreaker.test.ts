@@ -115,7 +115,7 @@ describe.each(places)("a circuit in $name", ({ layer }) => {
       expect(yield* times(3, api.guarded)).toEqual(["down", "down", "down"])
     }).pipe(provided))
 
-  it.effect("CA-47 · what is older than the window counts neither as a failure nor for minimumCalls", () =>
+  it.effect("CA-47 · calls older than the window count neither as failures nor for minimumCalls", () =>
     Effect.gen(function*() {
       const api = service({ rate: 0.5, window: "10 seconds", minimumCalls: 4, open: "1 second" })
       api.isUp = false

@@ -257,7 +257,7 @@ it.effect("outside a limit softTtl serves the stale value instead of failing", (
     expect([yield* quote, calls]).toEqual([2, 2])
   }).pipe(Effect.provide(CacheLayer.memory())))
 
-it.effect("what waits for nothing is not delayed: ten thousand calls in one turn", () =>
+it.effect("a call that waits for nothing is not delayed: ten thousand calls in one turn", () =>
   Effect.gen(function*() {
     const call = Effect.void.pipe(Guard.rateLimit({ key: "api", limit: 10_000, window: "1 minute" }))
     const fiber = yield* Effect.forkChild(Effect.all(Array.from({ length: 10_000 }, () => call), { discard: true }))

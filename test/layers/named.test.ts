@@ -62,7 +62,7 @@ class Squared extends CacheKey.Class<Squared>()("Squared", {
 }) {}
 
 describe.each(caches)("several caches over $name", (cache) => {
-  it.effect("what is cached in one is not in another", () =>
+  it.effect("an entry cached in one is not in another", () =>
     Effect.gen(function*() {
       const { counts, load } = counting()
       const read = get(load)
@@ -132,7 +132,7 @@ describe.each(caches)("several caches over $name", (cache) => {
       expect(yield* around.pipe(Cached.withCache(B))).toEqual([2, 2])
     }).pipe(Effect.provide(both(cache))))
 
-  it.effect("what a load reads is of the same cache, unless it says another", () =>
+  it.effect("a read inside a load uses the same cache, unless it names another", () =>
     Effect.gen(function*() {
       const inner = counting()
       const elsewhere = counting()
@@ -471,7 +471,7 @@ describe("named", () => {
       }).pipe(Effect.provide(Layer.provideMerge(recorded, CacheLayer.memory())))
     }))
 
-  it("what is no service and no layer is refused at once", () => {
+  it("an argument that is neither a service nor a layer is refused at once", () => {
     expect(() => CacheLayer.named("A" as never, CacheLayer.memory())).toThrow(CacheError.CacheConfigError)
     expect(() => CacheLayer.named(A, {} as never)).toThrow(CacheError.CacheConfigError)
     expect(() => Cached.withCache("A" as never)(Effect.void)).toThrow(CacheError.CacheConfigError)
@@ -523,7 +523,7 @@ describe("from plain async code", () => {
     await expect(runtime.runPromise(read)).rejects.toThrow("ManagedRuntime disposed")
   })
 
-  it("what is in memory is there at once", async () => {
+  it("an entry in memory is there at once", async () => {
     const runtime = ManagedRuntime.make(CacheLayer.memory())
     const read = get(counting(1).load)
     expect(await runtime.runPromise(read)).toBe(1)

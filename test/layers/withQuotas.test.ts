@@ -163,7 +163,7 @@ describe("a quota", () => {
       Effect.provide(CacheLayer.memory({ capacity: 50, eviction: lru }).pipe(CacheLayer.withQuotas({ Search: 20 })))
     ))
 
-  it.effect("what has expired leaves before what may still be served", () =>
+  it.effect("an expired entry leaves before one that may still be served", () =>
     Effect.gen(function*() {
       yield* Cached.set(new Search({ id: 1 }), 1, { ttl: "1 hour" })
       for (const id of [2, 3]) yield* Cached.set(new Search({ id }), id, { ttl: "1 second" })

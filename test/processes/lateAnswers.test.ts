@@ -48,7 +48,7 @@ describe("P2 · an answer that is older than what another process has changed me
     }))
 })
 
-describe("P2 · what others change in a pause", () => {
+describe("P2 · changes by others in a pause", () => {
   it.effect("is polled before the first read after it, however many pauses there are", () =>
     Effect.gen(function*() {
       const base = MemoryStore.make()

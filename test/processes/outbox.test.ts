@@ -26,7 +26,7 @@ const kills = Number(process.env["OUTBOX_KILLS"] ?? 3)
 
 describe("the outbox", () => {
   it.live(
-    "what processes have changed that were killed after their commit is invalidated by the next look",
+    "changes of processes that were killed after their commit are invalidated by the next look",
     () =>
       Effect.gen(function*() {
         const folder = yield* tempDirectory

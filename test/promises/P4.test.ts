@@ -294,7 +294,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
     }).pipe(Effect.provide(over({ layer }, { memory: false })))
   })
 
-  it.effect("what the store could not take is served from memory", () => {
+  it.effect("an entry that the store could not take is served from memory", () => {
     const fake = fakeStore()
     fake.behave = (operation) =>
       operation === "set"
@@ -327,7 +327,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
       }).pipe(Effect.provide(over(fake)))
     })
 
-    describe.each(tiers)("what the store has not acknowledged, with memory: $memory", ({ memory }) => {
+    describe.each(tiers)("an unacknowledged invalidation, with memory: $memory", ({ memory }) => {
       class Row extends CacheKey.Class<Row>()("Row", { payload: { id: Schema.Int }, success: Schema.Int }) {}
       const key = new Row({ id: 1 })
       const other = new Row({ id: 2 })

@@ -93,7 +93,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         expect(yield* Fiber.join(second)).toBe(1)
       }).pipe(Effect.provide(cache.layer())))
 
-    it.effect("what a touch has made fresh while a reader waits is there to fall back on still", () =>
+    it.effect("a value that a touch has made fresh while a reader waits is still a fallback", () =>
       Effect.gen(function*() {
         yield* good.pipe(Cached.softTtl(soft))
         yield* TestClock.adjust("8 minutes")
@@ -116,7 +116,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         expect(ended(reader)).toEqual(Exit.succeed("good"))
       }).pipe(Effect.provide(cache.layer())))
 
-    it.effect("what was made stale is not fresh again by a touch: strategies that serve no stale value do not", () =>
+    it.effect("a value that was made stale is not fresh again by a touch: strategies that serve no stale value do not", () =>
       Effect.gen(function*() {
         yield* good.pipe(Cached.softTtl({ ...soft, tags: ["t"] }))
         yield* TestClock.adjust("8 minutes")

@@ -50,7 +50,7 @@ const fleet = () => {
   return { answering, program, storage }
 }
 
-describe("P1 · what another program has changed before the lease was granted", () => {
+describe("P1 · an entry that another program has changed before the lease was granted", () => {
   it.effect("does not end the load, or two programs would load", () =>
     Effect.gen(function*() {
       const { program } = fleet()
@@ -70,7 +70,7 @@ describe("P1 · what another program has changed before the lease was granted", 
     }))
 })
 
-describe("P2 · what another program has invalidated", () => {
+describe("P2 · an entry that another program has invalidated", () => {
   it.effect("is no fallback for a later caller, while the load waits for a lease", () =>
     Effect.gen(function*() {
       const { program } = fleet()

@@ -18,7 +18,7 @@ const hasDied = (exit: Exit.Exit<unknown, unknown>, tag: string) =>
   Exit.isFailure(exit) && (Cause.squash(exit.cause) as { readonly _tag?: string })._tag === tag
 
 describe.each(caches)("over $name", (cache) => {
-  describe("F1 · what happens during a load is not undone when the load ends", () => {
+  describe("F1 · a change during a load is not undone when the load ends", () => {
     it.effect.each(
       [
         ["invalidate", Cached.invalidate("k")],
@@ -148,7 +148,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(counts.started).toBe(1)
     }).pipe(Effect.provide(cache.layer({ capacity: 2 }))))
 
-  it.effect("F12 · what is set in the millisecond of a tag's invalidation is there, in that order", () =>
+  it.effect("F12 · an entry set in the millisecond of a tag's invalidation is there, in that order", () =>
     Effect.gen(function*() {
       yield* Cached.set("k", "before", { tags: ["t"] })
       yield* Cached.invalidateTag("t")

@@ -153,7 +153,7 @@ for (const kind of ["a server", "a cluster"] as const) {
     ]
 
     it.live(
-      "what begins like an entry is a miss, and is written over, however short it is",
+      "data that begins like an entry is a miss, and is written over, however short it is",
       () =>
         Effect.scoped(Effect.gen(function*() {
           const prefix = freshPrefix()
@@ -175,22 +175,26 @@ for (const kind of ["a server", "a cluster"] as const) {
       timeout
     )
 
-    it.live("what begins otherwise is left alone, however short it is", () =>
-      Effect.scoped(Effect.gen(function*() {
-        const prefix = freshPrefix()
-        const store = yield* make(prefix)
-        yield* store.set("id", entryOf("old"))
-        const key = yield* keyOf(`${prefix}:v:*`)
-        for (const theirs of [text("e"), text("ex"), text("ec\u0002"), list]) {
-          for (const [name, write] of writes(store)) {
-            // The result of a load is stored beside a transaction there, which does not fail with it.
-            if (kind === "a cluster" && name === "transact with a load") continue
-            yield* damage(key, theirs)
-            expect([name, yield* reasonOf(write)]).toEqual([name, "Unsupported"])
-            expect(yield* ask("EXISTS", key)).toBe(1)
+    it.live(
+      "data that begins otherwise is left alone, however short it is",
+      () =>
+        Effect.scoped(Effect.gen(function*() {
+          const prefix = freshPrefix()
+          const store = yield* make(prefix)
+          yield* store.set("id", entryOf("old"))
+          const key = yield* keyOf(`${prefix}:v:*`)
+          for (const theirs of [text("e"), text("ex"), text("ec\u0002"), list]) {
+            for (const [name, write] of writes(store)) {
+              // The result of a load is stored beside a transaction there, which does not fail with it.
+              if (kind === "a cluster" && name === "transact with a load") continue
+              yield* damage(key, theirs)
+              expect([name, yield* reasonOf(write)]).toEqual([name, "Unsupported"])
+              expect(yield* ask("EXISTS", key)).toBe(1)
+            }
           }
-        }
-      })), timeout)
+        })),
+      timeout
+    )
 
     it.live(
       "a marker that is none counts as missing: a load gets a fresh one",
@@ -258,7 +262,7 @@ for (const kind of ["a server", "a cluster"] as const) {
     )
 
     it.live(
-      "what is loaded with a tag whose marker is none is stored",
+      "a value loaded with a tag whose marker is invalid is stored",
       () =>
         warned((warnings) =>
           Effect.gen(function*() {

@@ -17,7 +17,7 @@ const read = async (worker: Worker, key = "k", more: object = {}) =>
 const without = { memory: false } as const
 
 const promises = (open: Open) => {
-  describe("P2 · what one process changes", () => {
+  describe("P2 · changes by one process", () => {
     it("is seen by the next read of the others: an invalidation, a tag, a set", { timeout }, async () => {
       const { workers } = await open(2, without)
       const [a, b] = workers as Two

@@ -120,7 +120,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   )
 
   it.live(
-    "what expires, is evicted or removed by another program leaves memory",
+    "an entry that expires, is evicted or is removed by another program leaves memory",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { b, prefix } = yield* two

@@ -178,7 +178,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     }
 
     it.live(
-      "what is in two slots is refused at the commit, and nothing of it happens; so are tags and clear",
+      "keys of two slots are refused at the commit, and nothing of it happens; so are tags and clear",
       () =>
         Effect.gen(function*() {
           const [mine, other] = yield* two
@@ -243,7 +243,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     )
 
     it.live(
-      "what cached effects have loaded is stored, wherever it is, unless the transaction is not committed",
+      "values that cached effects have loaded are stored, in any slot, unless the transaction is not committed",
       () =>
         Effect.gen(function*() {
           const [mine, other] = yield* two

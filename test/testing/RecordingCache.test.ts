@@ -132,7 +132,7 @@ describe("over a store", () => {
       ["asynchronous", (store: Store.Store) => ChaosStore.make(store, { seed: 1, delay: "5 millis" }).store]
     ] as const
   ) {
-    it.effect(`what a ${kind} one has is a hit`, () =>
+    it.effect(`an entry of a ${kind} one is a hit`, () =>
       Effect.gen(function*() {
         const inner = MemoryStore.make()
         const store = Layer.succeed(Store.Store, wrap(inner))

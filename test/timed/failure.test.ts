@@ -203,7 +203,7 @@ const seen = async (begin: Begin, directory: string): Promise<ReadonlyArray<stri
   }
 }
 
-describe("what a program sees", () => {
+describe("the view of a program", () => {
   it("of a folder that goes wrong is in docs/failure.md", { timeout }, async () => {
     const rows: Array<ReadonlyArray<string>> = []
     for (const [i, [what, begin]] of troubles.entries()) {
@@ -258,7 +258,7 @@ const scenes: ReadonlyArray<readonly [what: string, play: (scene: Scene) => Prom
   ["another process invalidates what it loads", ({ other }) => other.ask({ do: "invalidate", key: "k" })]
 ]
 
-describe("what becomes of a load", () => {
+describe("the outcome of a load", () => {
   it("whose process goes wrong is in docs/failure.md", { timeout }, async () => {
     const rows: Array<ReadonlyArray<string>> = []
     for (const [what, play] of scenes) {

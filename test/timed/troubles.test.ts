@@ -14,7 +14,7 @@ afterAll(end)
 const fileOf = (directory: string): string =>
   join(directory, readdirSync(directory).filter((name) => name.endsWith(".db")).toSorted().at(-1)!)
 
-describe("F26 · what the store has lost", () => {
+describe("F26 · entries that the store has lost", () => {
   it("is invalidated in the memory of the others all the same", { timeout }, async () => {
     const { directory, workers } = await open(2)
     const [a, b] = workers as Two

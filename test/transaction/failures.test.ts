@@ -337,7 +337,7 @@ describe("locks", () => {
     }).pipe(Effect.provide(CacheLayer.memory())))
 })
 
-describe("what a transaction leaves", () => {
+describe("remains of a transaction", () => {
   it.effect("nothing: no private load continues, no watch stays, whatever ended it", () =>
     Effect.gen(function*() {
       let running = 0

@@ -142,7 +142,7 @@ for (const cache of caches) {
     }
 
     test(
-      "what is written is seen inside at once, and outside after the commit",
+      "writes are seen inside at once, and outside after the commit",
       Effect.gen(function*() {
         const out = yield* outside
         yield* Cached.set("old", 0)
@@ -435,7 +435,7 @@ for (const cache of caches) {
     )
 
     test(
-      "what a call invalidates before it reads is invalidated at the commit, whatever it reads with",
+      "an invalidation by a call before it reads is carried out at the commit, whatever it reads with",
       Effect.gen(function*() {
         const reads = [
           Effect.asVoid(Cached.getMany(["a", "none"])),
@@ -474,7 +474,7 @@ for (const cache of caches) {
     )
 
     test(
-      "what was loaded inside is there for conditions, listings and patterns",
+      "values loaded inside count for conditions, listings and patterns",
       Effect.gen(function*() {
         const load = Effect.succeed("loaded").pipe(Cached.ttl({ key: "u:1", ttl: "1 hour" }))
         const conditions = Effect.gen(function*() {
@@ -509,7 +509,7 @@ for (const cache of caches) {
     )
 
     test(
-      "what was written around a savepoint does not age in it",
+      "values written around a savepoint do not age in it",
       Effect.gen(function*() {
         const seen = Effect.gen(function*() {
           const before = yield* Cached.expiresIn("a")
@@ -681,7 +681,7 @@ describe("a store that cannot write several entries in one step", () => {
     }))
 })
 
-it.effect("what a transaction has set is seen inside, though a look-up takes longer than it is to live", () => {
+it.effect("a value set by a transaction is seen inside, though a look-up takes longer than its lifetime", () => {
   const fake = fakeStore()
   fake.behave = (operation, id) => operation === "get" && id === "a" ? { before: Effect.sleep(20) } : {}
   return Effect.gen(function*() {

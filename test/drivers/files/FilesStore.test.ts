@@ -364,7 +364,7 @@ describe("maxSize", () => {
       expect(stored(store, ["id", "large"])).toEqual(["large"])
     }))
 
-  it.effect("what has expired goes in time, also where there is room", () =>
+  it.effect("an expired entry goes in time, also where there is room", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* open(directory)

@@ -217,7 +217,7 @@ describe("maxSize", () => {
 
   const range = (n: number) => Array.from({ length: n }, (_, i) => i)
 
-  it.effect("what is read goes after what is not, however long ago it was written (PE-12)", () =>
+  it.effect("an entry that is read goes after one that is not, however long ago it was written (PE-12)", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       yield* using(directory, (store) =>
@@ -236,7 +236,7 @@ describe("maxSize", () => {
         }), { maxSize: "1 MiB" })
     }))
 
-  it.effect("what is no longer read goes when it has had its chance (PE-12)", () =>
+  it.effect("an entry that is no longer read goes when it has had its chance (PE-12)", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       yield* using(directory, (store) =>
@@ -323,7 +323,7 @@ describe("maxSize", () => {
         }), { maxSize: "1 MiB" })
     }))
 
-  it.effect("what has expired goes in time, also where there is room", () =>
+  it.effect("an expired entry goes in time, also where there is room", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       yield* using(directory, (store) =>

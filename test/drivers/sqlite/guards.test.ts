@@ -55,7 +55,7 @@ describe("the state of guards under CacheLayer.disk", () => {
 })
 
 describe("the file", () => {
-  it.effect("what has expired leaves while there are steps", () =>
+  it.effect("expired state leaves while there are steps", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* SqliteGuardStore.make({ directory })

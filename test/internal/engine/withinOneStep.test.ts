@@ -165,7 +165,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name, a listener of 
     ))
 })
 
-describe("what `set` has put into memory", () => {
+describe("an entry that `set` has put into memory", () => {
   const name = "is not followed there by what the store had before, if a listener pushes it out and reads it again"
   it.effect.each([false, true])(`${name}; the store fails: %s`, (fails) =>
     Effect.gen(function*() {

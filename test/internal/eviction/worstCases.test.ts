@@ -90,7 +90,7 @@ describe("where LRU is the best there is", { timeout: 120_000 }, () => {
     }
   }
 
-  it("what is popular changes: half of the seeds are not half a point under it", () => {
+  it("popular keys that change: half of the seeds are not half a point under it", () => {
     const ids = Array.from(shifting())
     const capacity = Math.round(new Set(ids).size / 2)
     const lru = hitRatio(tierOf(Eviction.lru, capacity, 1), ids)

@@ -220,7 +220,7 @@ describe.each(seeds.slice(0, 5))("limits, on random calls (seed %i)", (seed) => 
 describe("state in memory", () => {
   const input = { limit: 1, windowMillis: 1000, banMillis: 0, renewsBan: false }
 
-  it("what has expired leaves while new names come: there are hardly more than live ones", () => {
+  it("expired names leave while new ones come: there are hardly more than live ones", () => {
     let kept = 0
     const counting = {
       ...fixedWindow,

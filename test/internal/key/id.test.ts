@@ -54,7 +54,7 @@ describe("a long key", () => {
   })
 })
 
-describe("what is remembered is bounded", () => {
+describe("the number of remembered ids is bounded", () => {
   const units = () => Array.from(remembered.keys()).reduce((sum, text) => sum + text.length, 0)
 
   it("in number", () => {

@@ -52,7 +52,7 @@ describe("several readers of one store's changes", () => {
     expect(b()).toEqual([{ _tag: "Gap" }])
   })
 
-  it("what is no list of changes is Corrupt, and the next answer begins with a gap, for all", () => {
+  it("an answer that is not a list of changes is Corrupt, and the next answer begins with a gap, for all", () => {
     for (const lie of [null, undefined, 5, "abc", [null], [5], [{ _tag: "Changed" }], [{ _tag: "Other" }]]) {
       let lies = true
       const { push, read: truth } = source()

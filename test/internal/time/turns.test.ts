@@ -40,7 +40,7 @@ describe.each(caches)("over $name", (cache) => {
     }).pipe(Effect.provide(cache.layer({ capacity: size }))))
 })
 
-describe.each(caches.filter(({ memory }) => memory))("what is in memory, over $name", (cache) => {
+describe.each(caches.filter(({ memory }) => memory))("entries in memory, over $name", (cache) => {
   const ids = Array.from({ length: size }, (_, i) => `k:${i}`)
   const none = Stream.runDrain(Cached.entries("none:*"))
   const operations: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Caching.Caching>]> = [
@@ -131,7 +131,7 @@ it.effect("a Map of many answers, of which one was asked for", () =>
     expect(yield* users([{ id: size - 1 }])).toEqual([Exit.succeed(size - 1)])
   }).pipe(Effect.provide(CacheLayer.memory())))
 
-it.effect("what is quick stays in one turn", () =>
+it.effect("quick work stays in one turn", () =>
   Effect.gen(function*() {
     const seen: Array<number> = []
     yield* Turns.forEach([1, 2, 3], (n) => seen.push(n))

@@ -84,7 +84,7 @@ describe("while another program holds the lock", () => {
     }))
 })
 
-describe("what operations take counts for `storeTimeout`", () => {
+describe("the time of operations counts for `storeTimeout`", () => {
   const workedAfter = (sets: number, lookMillis: number) =>
     Effect.gen(function*() {
       const { store } = yield* fresh(lookMillis)

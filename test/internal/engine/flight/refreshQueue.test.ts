@@ -62,7 +62,7 @@ it.effect("the queue is bounded: when it is full, what was asked for first is dr
     expect(started).toContain(2)
   }).pipe(Effect.provide(memory())))
 
-it.effect("what was asked for last starts first", () =>
+it.effect("the latest refresh starts first", () =>
   Effect.gen(function*() {
     const { fill, read, started, state } = dueReads()
     yield* fill(8)

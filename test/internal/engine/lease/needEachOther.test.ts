@@ -232,7 +232,7 @@ describe("loads that are in no circle", () => {
     }))
 })
 
-describe("what is said of circles", () => {
+describe("reports of circles", () => {
   const waiting = Effect.gen(function*() {
     const seen: Array<string> = []
     const { built, store } = yield* processes(2, (store) => ({

@@ -8,7 +8,7 @@ const idOf = (id: string) => ({ _tag: "Id", id }) as const
 const tagsOf = (tags: ReadonlyArray<string>, mode: "hard" | "soft" = "hard") => ({ _tag: "Tags", tags, mode }) as const
 const all = { _tag: "All" } as const
 
-describe("what is pending", () => {
+describe("a pending invalidation", () => {
   it("is so from its beginning until it is acknowledged, and nothing else", () => {
     const pending = Pending.make()
     const [one, tags] = [Pending.add(pending, idOf("a")), Pending.add(pending, tagsOf(["t", "u"]))]
@@ -58,7 +58,7 @@ describe("what is pending", () => {
   })
 })
 
-describe("what was asked in vain", () => {
+describe("a failed invalidation", () => {
   it("is sent once more, each target once; targets that are in flight are not", () => {
     const pending = Pending.make()
     const tags = Pending.add(pending, tagsOf(["t", "u"]))
@@ -120,7 +120,7 @@ describe("20,000 items", () => {
   })
 })
 
-it("what is replaced, acknowledged or gone is not unsent", () => {
+it("a target that is replaced, acknowledged or gone is not unsent", () => {
   const pending = Pending.make()
   const [old, tags, everything] = [idOf("a"), tagsOf(["t", "u"]), all].map((target) => Pending.add(pending, target))
   for (const item of [old!, tags!, everything!]) Pending.markUnsent(pending, item)

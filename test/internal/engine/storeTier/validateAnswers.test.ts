@@ -79,7 +79,7 @@ describe("an answer that is not of its type is Corrupt", () => {
     }))
 })
 
-describe("what is asked is passed on", () => {
+describe("the arguments are passed on", () => {
   it.effect("with every argument", () =>
     Effect.gen(function*() {
       const asked: Array<ReadonlyArray<unknown>> = []
