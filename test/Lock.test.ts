@@ -1,4 +1,4 @@
-/** Locks over any backend: options, tokens, those who wait, a backend that fails, any interleaving. */
+/** Locks over any backend: options, tokens, waiting callers, a backend that fails, any interleaving. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { CacheError, Lock } from "effect-cached"

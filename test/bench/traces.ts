@@ -125,10 +125,13 @@ export const cells = (): ReadonlyArray<Cell> =>
     trace.shares.map((share) => ({ trace, share, capacity: Math.max(2, Math.round(trace.unique * share)) }))
   )
 
-/** A cell tells policies apart where the optimum is so much above LRU. */
+/** A cell distinguishes policies where the optimum is so much above LRU. */
 const leastGap = 0.005
 
-/** The part of the way from LRU to the optimum that a policy goes, over the cells that tell; and where it is worst. */
+/**
+ * The part of the way from LRU to the optimum that a policy goes, over the cells that distinguish policies; and where
+ * it is worst.
+ */
 export const scoreOf = (
   ratios: ReadonlyArray<number>,
   lru: ReadonlyArray<number>,

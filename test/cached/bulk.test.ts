@@ -704,7 +704,7 @@ describe("CA-10 · Cached.many", () => {
         yield* users(ids(6))
         yield* settle
         expect(calls.slice(1)).toEqual([[1, 2, 3]])
-        // Somebody waits for a key that waits for room: its whole batch begins.
+        // A caller waits for a key that waits for room: its whole batch begins.
         const stale = Strategy.softTtl({ ttl: "1 hour", softTtl: 0 })
         const waiting = yield* start(Cached.many(User, { lookup, strategy: stale })(ids(5)))
         yield* settle

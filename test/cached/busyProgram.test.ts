@@ -1,4 +1,4 @@
-/** A store that tells how long it works: what waits for a busy program does not time out. */
+/** A store that reports how long it works: a read that waits for a busy program does not time out. */
 import { expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer } from "effect"
 import { Cached, CacheLayer, Store } from "effect-cached"

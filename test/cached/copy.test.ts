@@ -190,7 +190,7 @@ describe.each(caches)("copy, over $name", (cache) => {
       const asIs = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
       const value = yield* get
       expect(yield* asIs).not.toBe(value)
-      // A store without memory gives everybody their own anyway.
+      // A store without memory gives each caller its own anyway.
       if (cache.memory) expect(yield* asIs).toBe(yield* asIs)
     }).pipe(provided))
 

@@ -404,7 +404,7 @@ describe("while a store is asked that answers late", () => {
       )
       const reading = yield* start(second(page))
       yield* settle
-      // The store has told the versions, and the answer is on its way.
+      // The store has read the versions, and the answer is on its way.
       version = 1
       yield* second(Cached.invalidate("source"))
       yield* TestClock.adjust("1 minute")
@@ -613,7 +613,7 @@ describe("a store that does not answer about markers", () => {
 })
 
 describe("two processes over one store", () => {
-  /** `there` is another process: `here` hears every 50 milliseconds of what it has removed. */
+  /** `there` is another process: `here` receives its removals every 50 milliseconds. */
   const world = Effect.gen(function*() {
     const store = MemoryStore.make()
     const log: Array<Store.Change> = []

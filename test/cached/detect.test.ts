@@ -1,4 +1,4 @@
-/** `Cached.detect` tells how each read in a scope was answered. */
+/** `Cached.detect` reports how each read in a scope was answered. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Schema } from "effect"
 import { Cached, type CacheEvent, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"

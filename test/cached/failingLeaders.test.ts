@@ -1,4 +1,4 @@
-/** Leaders that fail one after the other: those who wait need not all try. */
+/** Leaders that fail one after the other: the waiting callers need not all try. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Caching, Store } from "effect-cached"

@@ -64,7 +64,7 @@ it.effect("a value that the store does not take removes no newer one", () =>
     const store: Store.Store = {
       ...memory,
       set: (id, entry, condition) => {
-        // Told when the newer one is stored.
+        // Received when the newer one is stored.
         const answer = isFull
           ? Effect.delay(Effect.fail(full), "100 millis")
           : Effect.delay(memory.set(id, entry, condition), "10 millis")

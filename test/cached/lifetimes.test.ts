@@ -246,7 +246,7 @@ describe("memoryTtl", () => {
     { name: "an asynchronous store", make: () => fakeStore().store }
   ]
 
-  /** Two caches over one store, which do not hear of each other. */
+  /** Two caches over one store, which do not receive each other's changes. */
   const two = (make: () => ReturnType<typeof fakeStore>["store"]) => {
     const store = make()
     let gets = 0

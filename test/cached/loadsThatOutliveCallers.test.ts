@@ -1,4 +1,4 @@
-/** A load that runs on after its last caller has left: no other begins beside it, and none waits for ever. */
+/** A load that runs on after its last caller has left: no other begins beside it, and none waits forever. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"

@@ -377,7 +377,7 @@ describe("private flights", () => {
       const before = sizesOf(engine)
       for (let i = 0; i < 1000; i++) yield* leave
       expect(Object.fromEntries(sizesOf(engine))).toEqual(Object.fromEntries(before))
-      // And whoever comes later is served.
+      // A later caller is served.
       const other = Effect.provideService(Cached.ttl(Effect.succeed(1), ttl), Caching.Caching, cache)
       expect(yield* other).toBe(1)
     }))

@@ -1,4 +1,4 @@
-/** A constant that is shorter than that of whoever stored an entry: in a new release, and in the same process. */
+/** A constant that is shorter than that of the writer of an entry: in a new release, and in the same process. */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Option, Schema } from "effect"
 import { Cached, CacheKey, type CacheLayer, type Caching, Store, Strategy } from "effect-cached"

@@ -149,7 +149,7 @@ describe("a transaction that does not say when it is committed", () => {
         yield* inTransaction(Effect.gen(function*() {
           yield* Effect.void.pipe(Cached.invalidateAfter("k"))
           seen.push(yield* Cached.has("k"))
-          // Somebody reads the old row before the commit.
+          // Another connection reads the old row before the commit.
           yield* Cached.set("k", 1)
         }))
         seen.push(yield* Cached.has("k"))

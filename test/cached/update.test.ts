@@ -1,4 +1,4 @@
-/** Read, change, write: no update is lost, whoever writes meanwhile. */
+/** Read, change, write: no update is lost, however many write meanwhile. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import {

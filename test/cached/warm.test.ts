@@ -1,4 +1,4 @@
-/** `Cached.warm` and `Cached.keepFresh`: values that are there before anybody asks. */
+/** `Cached.warm` and `Cached.keepFresh`: values that are there before the first caller. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, References, Schedule, Schema, Scope, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Strategy } from "effect-cached"

@@ -14,7 +14,7 @@ export interface Plan {
 }
 
 export interface Work {
-  /** So many fibers write values of so many bytes under new keys, without a pause, beside those who read. */
+  /** So many fibers write values of so many bytes under new keys, without a pause, beside the readers. */
   readonly writers: number
   readonly valueBytes: number
   /** So many misses at once, every half second. */

@@ -180,7 +180,7 @@ const makeCrowd = ({ arena, attack, file, note, seed, target }: Parts) => {
       stopped.delete(place)
       note("stopped", { process: name, at })
     },
-    /** The names of those who have to be killed in the end. */
+    /** The names of the processes that have to be killed in the end. */
     async end(): Promise<ReadonlyArray<string>> {
       const late: Array<string> = []
       await Promise.all(Array.from(children.values(), ({ child, name }) =>

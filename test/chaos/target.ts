@@ -15,7 +15,7 @@ export interface Crowd {
   readonly stopOne: (millis: number) => Promise<void>
   /** One of them closes its cache, whatever it is doing, and another is started in its place. */
   readonly closeOne: () => Promise<void>
-  /** Writes into the recording what those who judge it must know. */
+  /** Writes notes into the recording that its judge needs. */
   readonly note: (what: string, fields: Readonly<Record<string, unknown>>) => void
 }
 

@@ -36,7 +36,7 @@ const block = (millis: number): void => {
   while (clock() < end);
 }
 
-/** Its value tells when it began. */
+/** Its value shows when it began. */
 const load = (id: string) =>
   Effect.gen(function*() {
     const value = `${name} ${++made}`

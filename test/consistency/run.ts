@@ -123,7 +123,7 @@ const removeFiles = (directory: string, { pick }: Dice): number => {
     pick(removals)(directory, databaseIn(directory))
     return 1
   } catch {
-    // Somebody has just made a file again, or the folder is not there yet.
+    // A process has just made a file again, or the folder is not there yet.
     return 0
   }
 }

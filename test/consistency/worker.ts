@@ -81,7 +81,7 @@ const newValue = (id: string): string => {
   return value
 }
 
-/** Its value tells when it began. */
+/** Its value shows when it began. */
 const load = (id: string) =>
   Effect.gen(function*() {
     const value = newValue(id)

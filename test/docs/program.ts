@@ -3,7 +3,7 @@
  *
  * A block has ended when nothing keeps the process alive any longer, as it would in a process of its own; then what it
  * has left behind (globals, the environment, listeners of the process) is put back, and the next one starts. A block
- * that throws takes the process with it, and whoever started it starts another for the rest.
+ * that throws takes the process with it, and its parent starts another for the rest.
  */
 import * as Equal from "effect/Equal"
 import { AsyncLocalStorage } from "node:async_hooks"

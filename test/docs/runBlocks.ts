@@ -20,7 +20,7 @@ interface Place {
   readonly folder: string
 }
 
-/** Runs blocks until one takes the process with it; tells why the process ended, where it did so without a report. */
+/** Runs blocks until one takes the process with it; returns why the process ended, where it did so without a report. */
 const runSome = (paths: ReadonlyArray<string>, report: string, { folder, runtime }: Place): Promise<string> => {
   rmSync(report, { force: true })
   const [command, ...flags] = runtime

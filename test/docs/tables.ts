@@ -100,7 +100,7 @@ export const optionListsOf = (file: string): ReadonlyArray<readonly [file: strin
   return (program["body"] as ReadonlyArray<Node>)
     .filter((node) => isNode(node["declaration"]) && commentBefore(file, node)?.includes("@category options") === true)
     .map((node) => nameOf((node["declaration"] as Node)["id"]))
-    // One that takes all its members from others has none to tell.
+    // A list that takes all its members from others has none of its own.
     .flatMap((name) => name !== undefined && nodesOf(program, name).length > 0 ? [[file, name]] : [])
 }
 

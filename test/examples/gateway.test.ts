@@ -58,7 +58,7 @@ describe("the gateway of the examples", () => {
       expect(without.clients.requests).toBeGreaterThan(500)
       expect(without.clients.failed).toBeGreaterThan(without.clients.answered)
       expect(without.upstream.refused).toBeGreaterThan(250)
-      // With: the limit is kept, and hardly anybody asks a service that is down.
+      // With: the limit is kept, and hardly any client asks a service that is down.
       expect(cached.upstream.refused).toBe(0)
       expect(cached.upstream.failed).toBeLessThan(12)
       expect(cached.upstream.requests).toBeLessThan(limit * seconds / 2)

@@ -48,7 +48,7 @@ describe("Guard.locked", () => {
       expect(waiting.pollUnsafe()).toBeUndefined()
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "Failure" })
-      // An expired lock of cashews blocks until it is swept, and whoever likes releases it.
+      // An expired lock of cashews blocks until it is swept, and any caller may release it.
       yield* Fiber.interrupt(holder)
       yield* once
     }).pipe(onItsOwn))

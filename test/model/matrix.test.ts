@@ -10,7 +10,9 @@ import { type Kind, stores } from "./matrix/caches.ts"
 import * as Model from "./matrix/model.ts"
 import { type Case, guardNames, run } from "./matrix/run.ts"
 
-/** With `every` n-th case, of the most every second of those where somebody waits: no n divides a number of choices. */
+/**
+ * With `every` n-th case, of the most every second of those with a waiting caller: no n divides a number of choices.
+ */
 const kinds: ReadonlyArray<Kind & { readonly every: number }> = [
   { store: "none", memory: true, restarts: false, serializer: "Json", schema: false, every: 2 },
   { store: "none", memory: true, restarts: false, serializer: "Json", schema: true, every: 5 },

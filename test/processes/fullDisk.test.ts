@@ -258,7 +258,7 @@ describe("the log beside a database", () => {
       }
       yield* Effect.promise(() => Promise.all(workers.map(write)))
       clearInterval(look)
-      // The bound is 2 MiB, and each of those who write may be in the middle of a transaction.
+      // The bound is 2 MiB, and each writer may be in the middle of a transaction.
       expect(most).toBeLessThan(6 * 1024 ** 2)
       expect(readdirSync(directory).filter((name) => name.endsWith(".db"))).toEqual(["cache.v2.1.db"])
     }), 60_000)

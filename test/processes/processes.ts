@@ -1,4 +1,4 @@
-/** Real processes on one folder, told what to do one by one, killed and stopped. */
+/** Real processes on one folder, controlled step by step, killed and stopped. */
 import type { ByteSize, Duration } from "effect"
 import type { CacheLayer, Caching } from "effect-cached"
 import { fork } from "node:child_process"

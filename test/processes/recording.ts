@@ -94,8 +94,8 @@ export const recorded = (store: Store.Store, { write }: Recorder): Store.Store =
 }
 
 /**
- * A store that records since when, and until when, it could not tell what others did: then `maxStaleness` counts, not
- * the 100 ms.
+ * A store that records the periods in which it could not report changes of others: then `maxStaleness` counts, not the
+ * 100 ms.
  */
 export const tracked = (store: Store.Store, { write }: Recorder): Store.Store => {
   const { changesUnsafe } = store

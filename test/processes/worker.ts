@@ -1,4 +1,4 @@
-/** A process that uses a cache as its parent tells it to: see `processes.ts`. */
+/** A process that uses a cache as its parent requests: see `processes.ts`. */
 import { Cause, Effect, Layer, ManagedRuntime, Stream } from "effect"
 import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
 import { RedisStore } from "effect-cached/redis"

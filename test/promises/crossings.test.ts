@@ -10,7 +10,8 @@ import { tempDirectory } from "../support/tempDirectory.ts"
 class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.Int }) {}
 
 /**
- * One storage, and for each program a store that tells it what the others did; `delayed` says how long an answer takes.
+ * One storage, and for each program a store that reports the changes of the others; `delayed` is the delay of an
+ * answer.
  */
 const fleet = () => {
   const storage = MemoryStore.make()

@@ -557,7 +557,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
             { startImmediately: true }
           )
           const all = Effect.forEach(["a", "b"], large)
-          // Until it hears of changes for the first time, it does not trust what it has loaded before.
+          // Until it receives changes for the first time, it does not trust values that it has loaded before.
           const areInMemory = Effect.map(
             Effect.all([all, Effect.delay(all, "50 millis")]),
             ([before, now]) => before.join() === now.join()

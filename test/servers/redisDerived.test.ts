@@ -121,7 +121,7 @@ const over = (
           yield* b(page)
           return [first, loads.page - first]
         })
-        // On a machine that is held up, what a server tells counts as a change of another.
+        // On a machine under load, a report of the server counts as a change of another.
         let loads: ReadonlyArray<number> = []
         for (let i = 0; i < 20 && loads.join() !== "1,1"; i++) loads = yield* loadsOf
         expect(loads).toEqual([1, 1])

@@ -149,7 +149,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       yield* together("many", 2000)
       for (let i = 0; i < 3; i++) {
         const reading = yield* Effect.forkChild(together(`step ${i}`, 50))
-        // So that they ask, and then hear nothing for longer than they may wait.
+        // They ask, and then get no answer for longer than they may wait.
         yield* Effect.sleep("1 milli")
         const end = performance.now() + storeTimeout * 1.5
         while (performance.now() < end);

@@ -55,7 +55,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
         yield* until("a write that stays", stays)
         yield* b.use(Cached.set("k", -2, { ttl: "1 hour" }))
         yield* until("the other's write", Effect.map(a.read(), (now) => now === -2))
-        // Told as one, the write of the other must not pass for its own.
+        // Reported as one, the write of the other must not pass for its own.
         for (let i = 0; i < 50; i++) {
           const sets = [a, b].map((one, of) => one.use(Cached.set("k", -100 - 2 * i - of, { ttl: "1 hour" })))
           yield* Effect.all(sets, { concurrency: "unbounded" })
@@ -100,7 +100,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
           yield* a.use(Cached.ttl(slow, { key: `loaded ${i}`, ttl: "1 hour", tags: [`loaded ${i}`] }))
           yield* a.use(Cached.set(`set ${i}`, 1, { ttl: "1 hour", tags: [`set ${i}`] }))
         }
-        // A server that takes long to say what it has told of counts as a change.
+        // A report whose writer the server names late counts as a change.
         const { refused } = yield* a.use(Cached.stats)
         expect(refused).toBeLessThan(5)
         yield* Effect.sleep("500 millis")
@@ -205,7 +205,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
         yield* Effect.all([a.use(setAll("a")), b.use(setAll("b"))], { concurrency: "unbounded" })
         const held = Effect.forEach(ids, (id) => Effect.all([a.use(Cached.has(id)), b.use(Cached.has(id))]))
         yield* until("one value each", Effect.map(held, (all) => all.every(([one, other]) => !(one && other))))
-        // Its connection that hears of changes is not there yet.
+        // Its tracking connection is not there yet.
         const late = yield* process(prefix, small)
         yield* late.use(Cached.set("late", large("first"), { ttl: "1 hour" }))
         yield* Effect.sleep("400 millis")
@@ -229,7 +229,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
       Effect.scoped(Effect.gen(function*() {
         const { b, prefix } = yield* two
         const keys = (yield* ask("KEYS", `${prefix}:v:*`)) as ReadonlyArray<string>
-        // One after the other, before anybody can connect again.
+        // One after the other, before any of them can connect again.
         yield* Effect.promise(async () => {
           const client = await createClient({ url: server.url }).connect()
           const kill = client.sendCommand(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
@@ -265,7 +265,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
     () =>
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()
-        // Too large for the server: whoever loads it has it in memory alone.
+        // Too large for the server: the loading process has it in memory alone.
         const [a, b] = [yield* process(prefix), yield* process(prefix, { maxValue: 100 })]
         let loads = 0
         const large = b.use(

@@ -97,7 +97,7 @@ const checkFallback = (self: World, read: Read, load: Load, what: string): void 
   if (load.exit === undefined || Exit.isSuccess(load.exit) || held === undefined || !isHeld(self, read)) return
   const { cause } = load.exit
   if (!Cause.hasFails(cause) || cause.reasons.some((reason) => !Cause.isFailReason(reason))) return
-  // It may be an answer to whoever loads, or to this reader, or there was one before.
+  // It may be an answer to the loading caller, or to this reader, or there was one before.
   if (load.spec.failuresToo || spec.failuresToo || hasAnswered(load.flight)) return
   violate(self, `P6: ${what}, though #${held.n} was there to fall back on`)
 }

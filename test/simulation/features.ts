@@ -87,7 +87,7 @@ export const drawn = {
   several: true,
   /** Readers of one load have each another policy, and a load wraps all that it reads in one. */
   mixedPolicies: true,
-  /** Values are copied, and changed by whoever has got them. */
+  /** Values are copied, and changed by their receivers. */
   copies: true,
   /** The key class has a share of memory. */
   quotas: true,

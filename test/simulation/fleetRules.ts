@@ -184,7 +184,7 @@ const wasStopped = ({ config: { stop, storeTimeout }, now }: Fleet, process: num
 export const covers = (write: FleetWrite, id: string): boolean =>
   write.kind === "id" ? write.target === id : tagsOf[id]!.includes(write.target)
 
-/** Whether a process can hear, and has had the time to, when a read begins. */
+/** Whether a process can receive changes, and has had the time to, when a read begins. */
 const hears = ({ config: { untracked }, liedAt }: Fleet, { begunAt, process }: FleetRead): boolean =>
   begunAt > liedAt[process]! + 100 &&
   (untracked?.process !== process || begunAt < untracked.at || begunAt > untracked.at + untracked.millis + 100)
@@ -199,8 +199,8 @@ const seenBy = (self: Fleet, write: FleetWrite, read: FleetRead): number => {
 }
 
 /**
- * One that hears of nothing finds that out, and from then on it believes its memory for so long, or until it hears
- * again.
+ * A process that receives no changes finds that out, and from then on trusts its memory for `maxStaleness`, or until it
+ * receives changes again.
  */
 const toldBy = ({ config, deaf }: Fleet, { doneAt }: FleetWrite, process: number): number =>
   deaf[process]!.reduce(
@@ -219,8 +219,8 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
   for (const write of self.writes) {
     if (!covers(write, read.id)) continue
     const isOwn = write.process === read.process
-    // Another cache of the same process is not told of it: what has no memory finds it in the store, unless it joins a
-    // load.
+    // Another cache of the same process does not receive it: one without memory finds it in the store, unless it joins
+    // a load.
     if (isOwn && write.layer !== read.layer) {
       const finds = read.layer === 1 && write.kind === "id" && write.acknowledged && !read.live.has(origin)
       if (!finds) continue

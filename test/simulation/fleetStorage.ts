@@ -30,7 +30,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
   const log: Array<{ readonly from: number; readonly change: Store.Change }> = []
   const asked = new Map<string, number>()
   const hits = new Map<string, number>()
-  /** By id: when somebody was last granted the right to load it. */
+  /** By id: when the right to load it was last granted. */
   const ledAt = new Map<string, number>()
   const followers = new Set<Follower>()
   /** By id: the generations that were given out and not yet ended. */
@@ -120,7 +120,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     if (other !== undefined) {
       self.counts.joins++
       const since = asked.get(owner)
-      // A lie may have told it to wait.
+      // A lie may have made it wait.
       const isKnown = !config.beside && !config.features.includes("lies")
       if (
         isKnown && (since === undefined || self.now() - since < joinsAfter(config) - 2 * config.storeTimeout)
@@ -169,7 +169,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     isCurrent: (id, generation) => {
       const isCurrent = leases.isCurrent(id, generation, self.now())
       if (!isCurrent) self.counts.refused++
-      // Or loads that outlast their leases would refuse each other for ever.
+      // Or loads that outlast their leases would refuse each other forever.
       const isRemembered = self.now() < (forgottenAt.get(id) ?? Infinity)
       if (!isCurrent && isRemembered && generations.get(id)?.has(generation) === true) {
         violate(self, `P1: a result of ${id} is refused, though nobody has ended its generation`)

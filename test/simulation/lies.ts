@@ -49,7 +49,7 @@ export const orLie = <A>(self: Self, operation: string, answer: A): A =>
 /** Answers that are not a list of changes. */
 const changes: ReadonlyArray<unknown> = [undefined, null, 42, "none", {}, [null], [{ _tag: "Perhaps" }]]
 
-/** A poll of changes that tells nothing: what it should have told the next one tells. */
+/** A poll that reports no changes: the next one reports them. */
 export const lieOfChanges = (self: Self): { readonly told: never } | undefined =>
   lieNow(self, 0.05) ? { told: self.extras.dice.pick(changes) as never } : undefined
 

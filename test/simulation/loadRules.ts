@@ -17,7 +17,7 @@ export const checkPinned = (self: World, load: Load, exit: Exit.Exit<unknown, un
   if (interrupted && flight.pinned && !flight.timedOutUnattended) {
     violate(self, `P3: ${what} was interrupted, though nobody had to wait for it`)
   }
-  // One call for many runs as long as somebody waits for any of them.
+  // One call for many runs as long as a caller waits for any of its keys.
   const ids = load.together
   if (uninterruptible.has(load) || [...self.reading].some((read) => ids.includes(read.id))) return
   const unattended = self.now() - Math.max(load.begunAt, ...ids.map((id) => self.lastRead.get(id) ?? 0))
@@ -99,7 +99,7 @@ const setsThrottle = ({ exit, flight, spec }: Load): boolean => {
     !Cause.hasInterrupts(flight.exit.cause)
 }
 
-/** Something happened to the id since, or somebody was about to load then already. */
+/** Something happened to the id since, or another caller was already about to load then. */
 const isDisturbed = (self: World, load: Load, failed: Load): boolean =>
   self.writes.some((write) => write.kind !== "tag" && write.done > failed.n && covers(write, load)) ||
   self.loads.some(({ ended, flight, id }) =>

@@ -230,7 +230,7 @@ export interface Read {
   readonly left: ReadonlySet<Flight>
   /** Something was in memory when it began, and nothing can have removed it since. */
   readonly held: Load | undefined
-  /** Whether whoever started it has interrupted it; readers inside loads may be interrupted at any time. */
+  /** Whether its starter has interrupted it; readers inside loads may be interrupted at any time. */
   readonly interruption: { readonly requested: boolean } | undefined
   /** One of several at once, which are all answered when the last of them is. */
   readonly many: boolean

@@ -502,7 +502,7 @@ const changeAnswer = (self: Simulation, spec: Spec, value: unknown): void => {
   change(spec, value)
 }
 
-/** A read of any key, by whoever it is. */
+/** A read of any key. */
 export const readOnce = (self: Simulation): Effect.Effect<Value, unknown, Caching> =>
   Effect.suspend(() => read(self, specOf(self, self.extras.dice.pick(self.config.ids))))
 
@@ -556,7 +556,7 @@ const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>
       for (const record of records) if (spec.late === "yes") record.tags = self.dice.chance(0.5) ? spec.tags : ["U"]
       const { id, n, tags } = records[0]!
       if (plan.end === "fail") {
-        // Functions of the result cannot tell the keys apart.
+        // Functions of the result cannot distinguish the keys.
         for (const record of records) Object.assign(record, { failsAs: n, tags })
         return yield* Effect.fail(new Down(id, n))
       }

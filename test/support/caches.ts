@@ -104,7 +104,7 @@ export const counting = (delayMillis = 0) => {
 /** Starts a reader at once. */
 export const start = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.forkChild(self, { startImmediately: true })
 
-/** Uses a cache and closes it while the clock moves on: closing tells the store what it has not acknowledged. */
+/** Uses a cache and closes it while the clock moves on: closing sends the store its unacknowledged invalidations. */
 export const within = <A, E, R>(layer: Layer.Layer<Caching.Caching>, use: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const scope = yield* Scope.make()

@@ -1,4 +1,4 @@
-/** `RecordingCache` tells a test what a program asked of its cache. */
+/** `RecordingCache` shows a test the operations of a program on its cache. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"

@@ -1,5 +1,6 @@
 /**
- * A transaction that runs alone never conflicts, whatever it does: it would with itself, and be tried again for ever.
+ * A transaction that runs alone never conflicts, whatever it does: otherwise it would conflict with itself, and retry
+ * forever.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Schedule } from "effect"

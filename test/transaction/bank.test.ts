@@ -104,7 +104,7 @@ const bank = (
       if (from === to) return
       const take = Effect.flatMap(balance(from), (there) => Cached.set(from, there - amount))
       const body = Effect.gen(function*() {
-        // Both at once, so that those who lock them do not wait for each other for ever.
+        // Both at once, so that two transactions that lock them do not wait for each other forever.
         yield* Cached.getMany([from, to])
         yield* isNested ? Transaction.run(take) : take
         yield* Effect.yieldNow

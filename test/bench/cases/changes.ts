@@ -16,7 +16,7 @@ import * as Redis from "../redis.ts"
 
 const invalidations = 200
 const waits = 40
-/** So often everybody waits before it is measured: what is compiled takes a tenth of the time. */
+/** The number of waits before measuring: compilation takes a tenth of the time. */
 const warmWaits = 150
 const waiters = 7
 const loadsOfRound = 200
@@ -75,7 +75,7 @@ const heard = Effect.gen(function*() {
 const nanosAt = (seconds: number): number =>
   nanos() - (performance.timeOrigin + performance.now()) * 1e6 + seconds * 1e9
 
-/** When the server has stored an entry, as it tells itself: by key. */
+/** When the server has stored an entry, as it reports itself: by key. */
 const stored = new Map<string, number>()
 
 const monitor = Effect.acquireRelease(

@@ -1,6 +1,6 @@
 /**
  * A transaction of a hundred sets on disk, beside one of `node:sqlite` that writes the same rows: frames with their
- * checksums, and what tells others of the change.
+ * checksums, and the notice of the change for others.
  */
 import { Effect, Exit, Option } from "effect"
 import { Cached, CacheLayer, Transaction } from "effect-cached"

@@ -1,5 +1,5 @@
 /**
- * Another process: `worker.ts <url>`. It keeps a key in memory and tells when it leaves; waits for what others load;
+ * Another process: `worker.ts <url>`. It keeps a key in memory and reports when it leaves; waits for loads of others;
  * invalidates tags, a thousand a second; writes many entries, and removes them all at once.
  */
 import { Effect, ManagedRuntime } from "effect"
@@ -35,7 +35,7 @@ const invalidateTags = () => {
 }
 
 const remove = async () => {
-  // It need not hear of that itself.
+  // It need not receive that itself.
   await runtime.dispose()
   const removals: Array<Promise<unknown>> = []
   for await (const keys of client.scanIterator({ MATCH: "effect-cached:v:*", COUNT: 1000 })) {

@@ -327,7 +327,7 @@ const repeatedly =
     await attempt(step(arena, crowd))
   }
 
-/** A connection that hears nothing more is found out within so much, on a busy machine too. */
+/** A connection that receives nothing any longer is noticed within this time, on a busy machine too. */
 const unheardMillis = 2000
 
 const attacks: ReadonlyArray<Attack> = [

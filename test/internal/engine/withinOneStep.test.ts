@@ -19,7 +19,7 @@ const inline = Effect.map(
   }
 )
 
-/** A shared store, with what others have changed told by hand. */
+/** A shared store, with the changes of others pushed by hand. */
 const shared = (base: Store.Store = MemoryStore.make()) => {
   const changes: Array<Store.Change> = []
   const store: Store.Store = {

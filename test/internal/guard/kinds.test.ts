@@ -72,7 +72,7 @@ describe("a circuit", () => {
         const now = yield* clockNow
         if (running.length === 0 || (yield* below(2)) === 0) {
           const theirs = yield* Effect.exit(Effect.scoped(effects.admit("key")))
-          // Effect's store in memory waits for a probe for ever.
+          // Effect's store in memory waits for a probe forever.
           const input = { _tag: "Admit", probeMillis: 1e9, openTime: undefined, idleMillis } as const
           const own = ours.runUnsafe(Circuit.circuit, "key", input, now)
           expect(own.isAdmitted).toBe(Exit.isSuccess(theirs))

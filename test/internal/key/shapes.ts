@@ -105,7 +105,7 @@ interface Allowed {
   readonly leaves: ReadonlyArray<Leaf>
 }
 
-// Effect's `Equal` does not tell these from others of their class, so they cannot be members of a `HashSet`.
+// Effect's `Equal` does not distinguish these from others of their class, so they cannot be members of a `HashSet`.
 const hashable = leaves.filter((kind) => kind !== "url" && kind !== "params")
 
 const drawShape = (draw: Draw, depth: number, allowed: Allowed): Shape => {

@@ -1,4 +1,4 @@
-/** Loads of several processes that wait for each other: found, and told from loads that only take long. */
+/** Loads of several processes that wait for each other: found, and distinguished from loads that only take long. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, type Context, Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Store, Strategy, Transaction } from "effect-cached"

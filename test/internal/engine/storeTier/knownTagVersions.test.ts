@@ -1,4 +1,4 @@
-/** The versions of tags that the store has told: when they are good for not asking again. */
+/** Versions of tags that the store has reported: when they spare another request. */
 import { describe, expect, it } from "@effect/vitest"
 import { knownTagVersions as limit } from "../../../../src/internal/defaults/bounds.ts"
 import { polling } from "../../../../src/internal/defaults/processes.ts"
