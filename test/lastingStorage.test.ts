@@ -1,5 +1,6 @@
 /**
- * Storages of one's own that outlive their process: what a program finds again after a restart, and what it does not.
+ * Storages of one's own that outlive their process: the entries that a program finds again after a restart, and those
+ * it does not.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Schema, Stream } from "effect"

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import type { Caching } from "effect-cached"
 
-/** One thing to measure: what its `i`th call does. */
+/** One subject to measure: the effect of its `i`th call. */
 export type Body = (i: number) => Effect.Effect<unknown, unknown, Caching.Caching>
 
 /** The measurement of one subject by a case: nanoseconds, or bytes. */
@@ -51,7 +51,7 @@ export const inTurn = Effect.fnUntraced(function*<E, R>(
 
 export interface CallsOptions extends Omit<Rounds, "subjects"> {
   readonly subjects: { readonly [name: string]: Body }
-  /** So many a round. */
+  /** The number of calls of a round. */
   readonly calls: number
 }
 
@@ -77,7 +77,7 @@ export const bytesUsed = (): number => {
   return heapUsed + arrayBuffers
 }
 
-/** Processor time of this thread, collections included: what other processes take says nothing. */
+/** Processor time of this thread, collections included; the time of other processes says nothing. */
 export const processorMillis = (): number => {
   const { system, user } = process.threadCpuUsage()
   return (system + user) / 1000

@@ -467,7 +467,7 @@ const units: { readonly [name in Case]?: string } = {
   sizes: "bytes of ten thousand records"
 }
 
-/** All that was measured. Nanoseconds say something on one machine only: they are printed and not written down. */
+/** All measurements. Nanoseconds say something on one machine only: they are printed and not written down. */
 export const measurements = (results: Results): string =>
   Object.entries(results).flatMap(([name, values]) => {
     if (name === "served") return []

@@ -7,7 +7,7 @@ import { lowerQuartile, type Row } from "./measure.ts"
 /** The measurements, by the names of the subjects. */
 export type Values = { readonly [subject: string]: number }
 
-/** So often each case is run. */
+/** How often each case is run. */
 export interface Runs {
   readonly processes: number
   /** Importing is short, and told apart by less. */

@@ -7,7 +7,7 @@ import type * as Report from "./report.ts"
 export type Sections = { readonly [name: string]: () => Report.Results }
 
 interface Listening {
-  /** After each section: what it has measured, and all that is measured by now. */
+  /** Called after each section, with its measurements and all measurements so far. */
   readonly ended: (results: Report.Results, all: Report.Results) => void
   readonly failed: (name: string, error: unknown) => void
 }

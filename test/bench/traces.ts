@@ -34,7 +34,7 @@ export const traces = (): ReadonlyArray<Trace> =>
 export type Cache = (id: number) => boolean
 export type MakeCache = (capacity: number) => Cache
 
-/** A policy of the library: what is measured is what the memory tier runs. */
+/** A policy of the library: the measured code is that of the memory tier. */
 export const policy = (eviction: Eviction.Eviction, seed = 1): MakeCache => (capacity) => {
   const tier = heldBy(eviction.make({ capacity, weighed: false, seed: () => Math.imul(seed, 0x9e3779b1) }), capacity)
   return (number) => {

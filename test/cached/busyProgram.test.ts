@@ -6,7 +6,7 @@ import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { start } from "../support/caches.ts"
 
-/** A store whose commits wait for their turn, and the time that it says it has worked for. */
+/** A store whose commits wait for their turn, and the time that it claims to have worked. */
 const make = (workedMillis?: () => number) => {
   const turn = Deferred.makeUnsafe<void>()
   const inner = MemoryStore.make()

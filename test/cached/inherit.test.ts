@@ -1,4 +1,6 @@
-/** The option `inherit`: what an entry takes over from the values that a cache served inside its load. */
+/**
+ * The option `inherit`: the properties that an entry takes over from the values that a cache served inside its load.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Option, References, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Caching, Strategy } from "effect-cached"

@@ -344,7 +344,7 @@ describe("tags known after the load, and a store that cannot answer markers", ()
   })
 })
 
-/** Two caches on one folder, as two processes have them; what is between them are 50 ms at most. */
+/** Two caches on one folder, as two processes have them; changes take 50 ms at most between them. */
 const two = Effect.gen(function*() {
   const directory = yield* tempDirectory
   const open = Layer.build(CacheLayer.disk({ directory }))

@@ -1,4 +1,4 @@
-/** String keys carry ids: what is wrong with thousands of them is one mistake, and one warning. */
+/** String keys carry ids: the same problem of thousands of them is one mistake, and one warning. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { Cached, CacheLayer, Store, Strategy } from "effect-cached"

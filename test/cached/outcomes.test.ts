@@ -1,4 +1,4 @@
-/** The end of a flight: what its callers get of the outcome of its load, and what the cache keeps of it. */
+/** The end of a flight: the outcome that its callers get, and the part of it that the cache keeps. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Option, References, Schema, Stream } from "effect"
 import { Cached, CacheKey, Strategy } from "effect-cached"

@@ -1,4 +1,4 @@
-/** Loads that wait before they begin: what changes meanwhile is older than they are. */
+/** Loads that wait before they begin: changes meanwhile are older than they are. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { Cached, CachePolicy, Strategy } from "effect-cached"

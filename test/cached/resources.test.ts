@@ -1,4 +1,4 @@
-/** A resource is released when its load ends, so a cached one is closed: the cache says so where it can see it. */
+/** A resource is released when its load ends, so a cached one is closed: the cache reports that where it can see it. */
 import { describe, expect, it } from "@effect/vitest"
 import {
   Chunk,

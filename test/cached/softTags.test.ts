@@ -1,4 +1,4 @@
-/** Soft invalidation by tag: what has it is stale, not gone. */
+/** Soft invalidation by tag: an entry with the tag is stale, not gone. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, type Context, Effect, Exit, Fiber, Layer, Option, Ref, Schema, type Scope } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"

@@ -1,4 +1,4 @@
-/** One cached effect inside another: what was made with a stale value is not stored. */
+/** One cached effect inside another: a result made with a stale value is not stored. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"

@@ -1,4 +1,4 @@
-/** The counters: what each read, load and write adds to them. */
+/** The counters, and the effect of each read, load and write on them. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Caching, Strategy } from "effect-cached"

@@ -1,4 +1,4 @@
-/** Cached streams: what is stored, which consumer gets which elements, and what is left behind. */
+/** Cached streams: the stored part, the elements that each consumer gets, and the remains. */
 import { assert, describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Queue, Schema, Scope, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Eviction, Store, Strategy } from "effect-cached"

@@ -14,10 +14,10 @@ export interface Plan {
 }
 
 export interface Work {
-  /** So many fibers write values of so many bytes under new keys, without a pause, beside the readers. */
+  /** The number of fibers that write values of `valueBytes` under new keys, without a pause, beside the readers. */
   readonly writers: number
   readonly valueBytes: number
-  /** So many misses at once, every half second. */
+  /** The number of misses at once, every half second. */
   readonly herd: number
   /** The number of callers that ask for one key at once, in every process at the same time. */
   readonly waiters: number

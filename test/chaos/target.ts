@@ -30,7 +30,7 @@ export interface Arena {
 
 export interface Attack<A extends Arena = Arena> {
   readonly name: string
-  /** `undefined` where this machine does not let it happen, which is said. */
+  /** `undefined`, with a notice, where this machine does not let it happen. */
   readonly arena: () => A | undefined | Promise<A | undefined>
   /** Where the process at a place finds the store, if not all find it at `arena.where`. */
   readonly whereOf?: (arena: A, place: number) => Plan["where"]

@@ -184,14 +184,12 @@ const latenessOf = (of: Of, missed: During): During => {
 
 const timesAsLate = 5
 
-/**
- * How long a process may take to notice that the folder was replaced, if nothing else is said: it looks every 50 ms.
- */
+/** How long a process may take to notice that the folder was replaced, by default: it looks every 50 ms. */
 const noticedMillis = 60
 
 /**
- * Changes as others know them. Where an older copy has taken the place of the folder, what was changed since the copy
- * is changed again when the process that did it finds that out; one that is dead then never does.
+ * Changes as others know them. Where an older copy has replaced the folder, later changes are repeated when their
+ * process finds that out; a process that is dead by then never does.
  */
 const redone = (of: Of, missed: During): ReadonlyArray<Line> => {
   const replaced = of("replaced")
@@ -288,7 +286,7 @@ const settled = (endings: ReadonlyArray<Line>): ReadonlyArray<Line> => {
   return endings.filter((line) => line["unfinished"] !== true || !ended.has(keyOf(line)))
 }
 
-/** So long after a command has failed a server may still get to it: it was stopped, or the machine is late. */
+/** A server may still carry out a command this long after it has failed: it was stopped, or the machine is late. */
 const carriedOutMillis = 2000
 
 /** A failed write may be carried out later. */

@@ -14,7 +14,7 @@ export const checkGuards = (of: Of): ReadonlyArray<string> => [...checkLimits(of
 
 /** The shortest time in which so many calls more than one may be let through. */
 const leastMillis: { readonly [limit in keyof typeof limits]: (more: number) => number } = {
-  // So many calls touch a number of windows, and those in between passed as a whole.
+  // `more` calls touch a number of windows, and those in between passed as a whole.
   fixed: (more) => (Math.floor(more / limits.fixed) - 1) * windowMillis,
   log: (more) => Math.floor(more / limits.log) * windowMillis,
   bucket: (more) => (more - limits.bucket) * windowMillis / limits.bucket,

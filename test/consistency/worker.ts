@@ -47,7 +47,7 @@ const delayed = (store: Store.Store): Store.Store => ({
   renew: (...asked) => late(store.renew(...asked)),
   release: (...asked) => late(store.release(...asked)),
   markers: (...asked) => late(store.markers(...asked)),
-  // Carried out later than what is asked after it.
+  // Carried out later than operations requested after it.
   invalidateTags: (...asked) => late(Effect.delay(store.invalidateTags(...asked), below(20))),
   clear: late(store.clear)
 })
@@ -177,7 +177,7 @@ const watchLag = (): NodeJS.Timeout => {
   }, 10)
 }
 
-/** A lock does not say so. */
+/** A lock does not report it. */
 const isFull = (error: StoreError | LockError): boolean =>
   error.reason === "Full" || error instanceof LockError && reasonOf(error.cause, "open") === "Full"
 

@@ -19,8 +19,8 @@ export const findFault = (fault: UnitFault): Promise<string | undefined> =>
   )
 
 /**
- * The tests of some files that fail without any fault, in such a copy. There must be none: else what fails with a fault
- * says nothing about it.
+ * The tests of some files that fail without any fault, in such a copy. There must be none: otherwise a failure with a
+ * fault says nothing about it.
  */
 export const failedWithoutFault = (files: ReadonlyArray<string>): Promise<ReadonlyArray<string>> =>
   inCopy((copy) => failedOf(copy, files, [], allTimeoutMillis))

@@ -30,7 +30,7 @@ type Exports = Map<string, Declared>
 
 const declaration = /^(?:export )?(?:declare )?(?:abstract )?(?:const|function|class|interface|type) ([\w$]+)/
 
-/** One statement begins in the first column with one of these words; what follows is indented, or closes a bracket. */
+/** One statement begins in the first column with one of these words; later lines are indented, or closes a bracket. */
 const statementsOf = (text: string): ReadonlyArray<string> =>
   text.trim().split(/\n(?=(?:import|export|declare|abstract|interface|type|class)\b)/)
 
@@ -124,7 +124,7 @@ export const publicTypes = (): ReadonlyMap<string, string> => {
 }
 
 if (import.meta.main) {
-  // Before the former record is gone: what does not compile has no new one.
+  // Before the former record is deleted: code that does not compile has no new one.
   const types = publicTypes()
   rmSync(folder, { recursive: true, force: true })
   for (const [file, text] of types) {

@@ -1,4 +1,4 @@
-/** Derived entries over folders: what one cache removes ends what another one has made of it. */
+/** Derived entries over folders: a removal by one cache ends the entries that another one has derived. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"

@@ -1,4 +1,4 @@
-/** Key templates: what fills a hole, that different values make different texts, and what is wrong with a template. */
+/** Key templates: the texts of placeholders, different texts for different values, and invalid templates. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Option, Redacted, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Strategy } from "effect-cached"

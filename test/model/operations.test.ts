@@ -131,7 +131,7 @@ const stepper = (unit: number) => {
       case "ttl": {
         const isServed = entry !== undefined && !entry.stale
         expect(yield* Cached.ttl(Effect.succeed(n), { key, ttl: () => ttl, tags })).toBe(isServed ? entry.value : n)
-        // A ttl of zero is not stored: what is stale stays.
+        // A value with a ttl of zero is not stored: a stale one stays.
         if (!isServed && ttl > 0) put(key, n, now + ttl, tags)
         break
       }

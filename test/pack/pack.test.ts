@@ -72,7 +72,7 @@ beforeAll(() => {
   declared = linkDependencies()
 }, 300_000)
 
-/** Modules that `exports` does not give to users: what is internal, and the parts of `effect-cached/testing`. */
+/** Modules that `exports` does not give to users: internal ones, and the parts of `effect-cached/testing`. */
 const hidden = ["**/internal/**/*.ts", "{cached,drivers,guard,layers,ports}/**/*.ts", "testing/!(index).ts"]
 
 const specifiers = [

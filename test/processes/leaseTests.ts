@@ -7,7 +7,7 @@ import { type Load, type Open, sleep, until, type Worker } from "./processes.ts"
 import type { Line } from "./recording.ts"
 
 const timeout = 180_000
-/** So long the lease is, so that a test does not take long. */
+/** A short lease, so that a test does not take long. */
 const lease = 1000
 
 /** A machine under load answers this much later. */

@@ -25,7 +25,7 @@ export interface Load {
   /** For so long the process can do nothing else. */
   readonly blockMillis?: number
   readonly outcome?: "value" | "failure" | "defect"
-  /** So many characters more. */
+  /** The number of additional characters. */
   readonly size?: number
   /** Reads inside the load, after that. */
   readonly needs?: { readonly key: string; readonly load: Load }
@@ -140,7 +140,7 @@ export const pool = () => {
   const workers: Array<Worker> = []
   const directories: Array<string> = []
 
-  /** So many processes, each with a cache over one fresh folder. */
+  /** Several processes, each with a cache over one fresh folder. */
   const open = async (count: number, options: Omit<OpenOptions, "directory" | "file"> = {}) => {
     const directory = mkdtempSync(join(tmpdir(), "effect-cached-"))
     directories.push(directory)

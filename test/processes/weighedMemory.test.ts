@@ -1,4 +1,4 @@
-/** `Weigher.bytes` says what the heap has: a process whose heap is not much larger than `maxWeight` lives. */
+/** `Weigher.bytes` agrees with the heap: a process whose heap is not much larger than `maxWeight` lives. */
 import { describe, expect, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"

@@ -31,7 +31,7 @@ const operations = ["get", "set", "remove", "clear"] as const
 
 const tiers = [{ memory: true }, { memory: false }]
 
-/** Runs to its end under a clock that moves, and says how long it took. */
+/** Runs to its end under a clock that moves, and returns the time it took. */
 const timed = <A, E, R>(self: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const startedAt = yield* Clock.currentTimeMillis

@@ -1,4 +1,4 @@
-/** P8: what is made of cached values is served no longer than they are, and sees no change of them too late. */
+/** P8: a value made of cached values is served no longer than they are, and sees no change of them too late. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"

@@ -1,5 +1,6 @@
 /**
- * Derived entries over Redis: what one process changes ends what others have made of it, in the store and in memory.
+ * Derived entries over Redis: a change by one process ends the entries that others have derived, in the store and in
+ * memory.
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"

@@ -1,4 +1,4 @@
-/** P1: what runs on when its last caller has left keeps its id, for a while. */
+/** P1: a load that runs on after its last caller has left keeps its id, for a while. */
 import type { Flight } from "../../src/internal/engine/state.ts"
 import { isKept } from "./features.ts"
 import type { Load, Write } from "./model.ts"
@@ -7,7 +7,7 @@ import { covers, readerOf, uninterruptible, violate, type World } from "./state.
 /** A load begins while an abandoned load of the same id still runs. */
 export const checkAbandoned = (self: World, load: Load, flight: Flight): void => {
   if (!isKept("abandoned", self.config.features) || self.closeAskedAt !== undefined) return
-  // A private load, and one whose place another has taken since it was asked for: that ran beside it already.
+  // A private load, and one whose place another has taken since it was requested: the open one ran beside it already.
   if (!flight.policy.writes || !flight.storable) return
   for (const other of self.open) {
     if (other.id !== load.id || !runsOn(other) || other.flight === flight || isReplaced(self, other)) continue

@@ -61,7 +61,7 @@ export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown
   noteServed(self, read, origin)
 }
 
-/** P3: what a function throws ends no read but its own, and only where it threw before a load. */
+/** P3: an error that a function throws ends no read but its own, and only where it threw before a load. */
 const checkThrown = (self: World, read: Read, thrown: Thrown, what: string): void => {
   noteRefused(self)
   // It may have been served before it was copied.

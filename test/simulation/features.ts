@@ -63,11 +63,11 @@ export const drawn = {
   derives: true,
   /** `timeout` and `softTimeout` are functions of the key, `softTtl` and `refreshAfter` of the outcome. */
   byFunction: true,
-  /** Which outcomes are stored is said by `storeIf` and `storeFailures`, not by `when`. */
+  /** `storeIf` and `storeFailures` decide which outcomes are stored, not `when`. */
   conditions: true,
   /** Readers do not wait for the writes of what they have loaded. */
   behind: true,
-  /** The layer has options for all reads that do not say otherwise. */
+  /** The layer has options for all reads that do not set their own. */
   defaults: true,
   /** A call for several answers with a map, and more than it was asked for. */
   unasked: true,
@@ -152,7 +152,7 @@ export const isFeature = (name: string): name is Feature => Object.hasOwn(drawn,
 export const isKept = (name: Feature, features: ReadonlyArray<Feature>): boolean =>
   drawn[name] || features.includes(name)
 
-/** Each is asked for, so that to switch one on changes nothing about the others. */
+/** A die is thrown for each, so that switching one on changes nothing about the others. */
 const drawFeatures = (dice: Dice, forced: ReadonlyArray<Feature>): ReadonlySet<Feature> => {
   const any = dice.chance(0.5)
   const chosen = names.filter(() => dice.chance(0.25))

@@ -1,4 +1,4 @@
-/** Several processes on one store: what a run is made of, drawn from dice. */
+/** Several processes on one store: the parts of a run, drawn from dice. */
 import { Schema } from "effect"
 import { CacheKey } from "effect-cached"
 import type { Flight } from "../../src/internal/engine/state.ts"
@@ -69,7 +69,7 @@ const hour = 3_600_000
 
 type Drawn = Omit<FleetConfig, "maxLoad" | "features">
 
-/** With what processes do beside. */
+/** Adds the optional features of the processes. */
 export const withExtras = (drawn: Drawn, { dice, features }: Extras): FleetConfig => ({
   ...drawn,
   ...features.has("patient") ? { wait: Infinity } : {},
@@ -85,7 +85,10 @@ export const withExtras = (drawn: Drawn, { dice, features }: Extras): FleetConfi
 export const layersOf = ({ features }: FleetConfig): number =>
   features.includes("layers") && !features.includes("pushes") ? 2 : 1
 
-/** After what time one that waits runs beside: without `wait` not before the other has renewed for long enough. */
+/**
+ * The time after which a waiting process loads beside the holder: without `wait` not before the other has renewed for
+ * long enough.
+ */
 export const joinsAfter = ({ lease, maxLoad, wait }: FleetConfig): number => Math.min(wait, maxLoad + lease)
 
 /** How long a load waits at most until it, or another that waits, runs beside the holder. */

@@ -149,7 +149,7 @@ export const checkExclusive = (self: Fleet, load: FleetOrigin, lease: boolean): 
   }
 }
 
-/** P1: what cannot be interrupted and runs on when its last caller has left keeps its lease, for a while. */
+/** P1: a load that cannot be interrupted and runs on after its last caller has left keeps its lease, for a while. */
 export const checkAbandoned = (self: Fleet, load: FleetOrigin): void => {
   const { config } = self
   if (!isKept("abandoned", config.features) || config.faults > 0 || config.evictions > 0 || config.beside) return
@@ -283,7 +283,7 @@ const checkPatience = (self: Fleet, read: FleetRead): void => {
   }
 }
 
-/** A value says where it comes from. */
+/** A value names its origin. */
 export const originOf = (text: string): number | undefined => {
   const found = /#(\d+)#/.exec(text)?.[1]
   return found === undefined ? undefined : Number(found)

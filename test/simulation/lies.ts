@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import type { Store } from "effect-cached"
 import type { Extras } from "./features.ts"
 
-// None of them says what may be true, that tags were not invalidated for example.
+// None of them claims something that may be true, for example that tags were not invalidated.
 const lies: ReadonlyArray<unknown> = [
   undefined,
   null,

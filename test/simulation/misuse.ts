@@ -47,7 +47,7 @@ interface Self {
   readonly extras: Extras
 }
 
-/** Throws what says where it comes from. */
+/** Throws an error that names its origin. */
 export const throwFor = ({ world }: Self, of: Thrown["of"], owner: Misuse | undefined): never => {
   const thrown = new Thrown(world.seq, of, owner)
   world.say(() => `${of} throws`)

@@ -54,11 +54,11 @@ export interface Config {
   readonly copying: "all" | "some" | undefined
   /** How many entries of the key class memory has at most, or how much weight. */
   readonly quota: number | undefined
-  /** Options of the layer beside. */
+  /** Further options of the layer. */
   readonly limits: { readonly lease?: number; readonly wait?: number }
 }
 
-/** Whether memory has room for all ids, so that nothing gives way to another. What is weighed weighs two at most. */
+/** Whether memory has room for all ids, so that nothing gives way to another. An entry weighs two at most. */
 export const hasRoom = ({ capacity, features, ids, quota }: Config): boolean => {
   const least = (ids.length + (features.includes("streams") ? 1 : 0)) * (features.includes("weights") ? 2 : 1)
   return capacity >= least && (quota ?? Infinity) >= least
@@ -78,7 +78,7 @@ export interface Spec {
   readonly tags: ReadonlyArray<string>
   /** The tags are a function's, known only after the load. */
   readonly late: "no" | "yes" | "throws"
-  /** The load says of its result what tags and what ttl it has, if it can. */
+  /** The load annotates its result with tags and a ttl, if it can. */
   readonly annotates: { readonly tags?: ReadonlyArray<string>; readonly ttl?: number } | undefined
   readonly timeout: number | undefined
   readonly softTimeout: number | undefined
@@ -87,7 +87,7 @@ export interface Spec {
   readonly inherit?: Cached.Inherit | undefined
   /** Its timeouts and its soft lifetime are functions. */
   readonly byFunction?: boolean | undefined
-  /** It says by `storeIf` and `storeFailures` what is stored. */
+  /** `storeIf` and `storeFailures` decide what is stored. */
   readonly conditions?: boolean | undefined
   /** It does not wait for the write of what it has loaded. */
   readonly behind?: boolean | undefined

@@ -48,7 +48,7 @@ const writesBetween = (self: World, read: Read, origin: Origin, mode: Write["mod
     write.mode === mode && write.done < read.begun && covers(write, origin) && !isAfter(origin, write)
   )
 
-/** When a value was to be there still: what many keys answer together, or a stream, is decided when that begins. */
+/** The time at which a value had to be there: for a call of many keys, or a stream, the time when that begins. */
 const at = (self: World, read: Read): number => read.many || read.id === streamId ? read.begunAt : self.now()
 
 const isShared = (read: Read, origin: Origin): boolean =>
@@ -96,7 +96,7 @@ const checkTouched = (self: World, read: Read, origin: Origin, what: string): vo
   if (last === undefined || last.done >= read.begun || touches.some(({ done }) => done > last.done)) return
   // A value that was loaded and not yet stored was not there for the touch.
   if (!last.isThere) return
-  // The two at once may be in either order; what a load has made is there when its flight has ended.
+  // The two at once may be in either order; the value of a load is there when its flight has ended.
   const isAtOnce = origin._tag === "Load"
     ? last.live.has(origin) || origin.ended > last.asked
     : origin.write.done > last.asked
@@ -193,7 +193,7 @@ export const checkOrigin = (self: World, read: Read, origin: Origin, what: strin
   }
 }
 
-/** All that a value is made of, through derived values too; what was found to be still right may be of another time. */
+/** All sources of a value, through derived values too; one that was found to be still right may be of another time. */
 const dependenciesOf = (self: World, origin: Origin, seen = new Set<Origin>()): ReadonlySet<Origin> => {
   if (origin._tag === "Set" || origin.renews !== undefined) return seen
   for (const part of origin.dependencies) {
@@ -235,7 +235,8 @@ const checkForeign = (self: World, origin: Load, what: string): void => {
 }
 
 /**
- * P6: past its soft deadline a value is served only by a strategy that says so, after its load failed or took too long.
+ * P6: past its soft deadline a value is served only by a strategy that allows it, after its load failed or took too
+ * long.
  */
 const checkStale = (self: World, read: Read, origin: Origin, what: string): void => {
   const { spec } = read

@@ -53,7 +53,7 @@ export const drawConfig = (dice: Dice, fixed: Fixed): Drawn => {
   }
 }
 
-/** With what it does beside. */
+/** Adds the optional features of the program. */
 export const withExtras = (drawn: Drawn, { dice, diceOf, features }: Extras): Config => {
   const isDrawn = features.has("abandoned") && drawn.store !== "none"
   const lease = isDrawn ? dice.pick([500, 5000]) : 5000

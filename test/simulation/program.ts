@@ -105,7 +105,7 @@ const withDefaults = ({ config: { features } }: Simulation, spec: Spec): Spec =>
     ...spec,
     jitter,
     softTimeout: kind === "softTtl" || kind === "failover" ? softTimeout : undefined,
-    // That strategy says one itself.
+    // That strategy has one itself.
     retryAfter: spec.retryAfter ?? (kind === "failover" ? undefined : defaults.retryAfter)
   }
 }

@@ -1,4 +1,4 @@
-/** Explicit refreshes: what they give begins later than they were asked for. What is newest in memory stays. */
+/** Explicit refreshes: their values begin later than the requests. The newest value in memory stays. */
 import { isKept } from "./features.ts"
 import { isHeld } from "./held.ts"
 import type { Load, Origin, Read, Spec } from "./model.ts"

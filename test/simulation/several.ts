@@ -52,7 +52,7 @@ const getMany = (self: Simulation, ids: ReadonlyArray<string>) =>
     return Effect.map(found, (found) => {
       const values = found.map((one) => Option.getOrUndefined(one) as Value | undefined)
       if (values.length !== ids.length) violate(world, `getMany: ${values.length} answers for ${ids.length} keys`)
-      // A store that answers late is asked for each place.
+      // A store that answers late is asked about each place.
       const isOneStep = config.store === "none" || (config.store === "sync" && config.faults === 0)
       for (const [i, look] of looks.entries()) {
         endLookup(world, look, values[i])

@@ -40,7 +40,7 @@ interface Config {
   readonly maxBytes: number
   readonly whenSlow: "fail" | "wait"
   readonly emit: "atOnce" | "whenComplete"
-  /** Runs say their number in each element: runs are different. */
+  /** Each element has the number of its run: runs are different. */
   readonly changes: boolean
   readonly faults: number
   readonly losses: boolean

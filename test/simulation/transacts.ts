@@ -1,4 +1,4 @@
-/** Transactions in one engine: what they look up, read, write and invalidate, and what others see of it. */
+/** Transactions in one engine: their look-ups, reads, writes and invalidations, and the view of others. */
 import { Cause, Effect, Exit, Option, Schedule } from "effect"
 import { Cached, Lock, Transaction } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
@@ -12,7 +12,7 @@ import { beginLoad, beginRead, beginSetOrigin, beginWrite, closeSet, endLoad, en
 
 /** The writes of one level: a savepoint has its own until it ends well. */
 interface Level {
-  /** By id, what was written last; `undefined`: it was removed, or a tag has ended it. */
+  /** By id, the last write; `undefined`: it was removed, or a tag has ended it. */
   readonly written: Map<string, SetOrigin | undefined>
   readonly tags: Set<string>
   readonly around: Level | undefined
@@ -22,7 +22,7 @@ const levelIn = (around: Level | undefined): Level => ({ written: new Map(), tag
 
 /** One try. */
 interface Try {
-  /** By id, a read that began with it: what it gets may be as old as that. */
+  /** By id, a read that began with it: its value may be as old as that. */
   readonly reads: ReadonlyMap<string, Read>
   /** All that it has set, whatever became of it. */
   readonly set: Array<SetOrigin>

@@ -378,7 +378,7 @@ export const endUnanswered = (self: World, read: Read): void => {
   self.say(() => `got  ${read.id} @${read.begun}: no answer`)
 }
 
-/** Another process removes an entry from the store: what is being loaded must no longer be stored. */
+/** Another process removes an entry from the store: a load that runs must no longer be stored. */
 export const foreignDrop = (self: World, id: string): void => {
   const running = new Set([...self.open].filter((load) => load.id === id && load.exit === undefined))
   self.foreign.set(++self.seq, running)

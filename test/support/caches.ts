@@ -121,6 +121,6 @@ export const settle: Effect.Effect<void> = Effect.gen(function*() {
   for (let i = 0; i < 200; i++) yield* Effect.yieldNow
 })
 
-/** The exits of fibers that must have ended by now: what hangs is a failure of the test, not its end. */
+/** The exits of fibers that must have ended by now: a fiber that hangs is a failure of the test, not its end. */
 export const ended = <A, E>(fiber: Fiber.Fiber<A, E>): Exit.Exit<A, E> | "still waiting" =>
   fiber.pollUnsafe() ?? "still waiting"

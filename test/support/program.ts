@@ -1,6 +1,6 @@
 /**
  * Programs that tests start in processes of their own, bundled: as one file such a program starts in a fifth of the
- * time. What was bundled is used again until a source changes.
+ * time. A bundle is used again until a source changes.
  */
 import { createHash } from "node:crypto"
 import { existsSync, globSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs"

@@ -59,7 +59,7 @@ export const processesOn = (server: () => Server) => {
       throw new Error(`${what} did not come`)
     })
 
-  /** After a while: a server that is slow to say whose a write was costs a look at the store. */
+  /** After a while: a server that names the writer of a change late costs a look at the store. */
   const areInMemory = (...processes: ReadonlyArray<{ readonly isInMemory: Effect.Effect<boolean> }>) =>
     Effect.map(
       Effect.delay(Effect.all(processes.map(({ isInMemory }) => isInMemory)), "200 millis"),

@@ -31,7 +31,7 @@ export const witness = ({ name, prefix, url }: Options, recorder: Recorder): voi
   observe({ key, prefix, url }, recorder).then(again, again)
 }
 
-/** Ends when the connection is lost. A change that never arrived says nothing. */
+/** Ends when the connection is lost. A change that never arrived proves nothing. */
 const observe = async (
   { key, prefix, url }: { readonly key: string; readonly prefix: string; readonly url: string },
   { write }: Recorder

@@ -1,4 +1,4 @@
-/** `simulate`: what recorded reads would hit, with the code that caches run. */
+/** `simulate`: the hits of recorded reads, with the code that caches run. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Stream } from "effect"
 import { Cached, CacheLayer, Eviction } from "effect-cached"

@@ -1,6 +1,6 @@
 /**
- * `docs/failure.md` says what a user sees when something goes wrong: its tables are seen here. `UPDATE_DOCS=1` writes
- * them.
+ * `docs/failure.md` shows the view of a user when something goes wrong: its tables are computed here. `UPDATE_DOCS=1`
+ * writes them.
  */
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Layer, Logger, ManagedRuntime } from "effect"

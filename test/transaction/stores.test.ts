@@ -1,4 +1,4 @@
-/** `transact` of stores made from three functions, and of SQLite: what is left where a step fails. */
+/** `transact` of stores made from three functions, and of SQLite: the remains after a failed step. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { type CacheEntry, CacheError, Store } from "effect-cached"

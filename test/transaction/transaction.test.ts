@@ -19,7 +19,7 @@ const outside = Effect.map(
   (context) => <A, E>(self: Effect.Effect<A, E, Caching.Caching>) => Effect.provideContext(self, context)
 )
 
-/** In small steps: what a store does in between takes no time. */
+/** In small steps: the work of a store in between takes no time. */
 const pass = (millis: number) =>
   Effect.forEach(Array.from({ length: Math.ceil(millis / 20) }), () => Effect.andThen(TestClock.adjust(20), settle), {
     discard: true

@@ -65,7 +65,7 @@ CacheLayer.disk({})
 // @ts-expect-error an eviction by name
 CacheLayer.memory({ eviction: "lru" })
 
-// Strategies: what they are for is known where they are used, and anything where they ask nothing.
+// Strategies: their types are known where they are used, and anything where they ask nothing.
 export const anything: ReadonlyArray<Strategy.Strategy> = [
   Strategy.ttl({ ttl: 1 }),
   Strategy.softTtl({ ttl: 2, softTtl: 1, jitter: 0.1 }),

@@ -71,7 +71,7 @@ same<typeof reusedText, Loaded>(true)
 const reusedElsewhere = five.pipe(withText)
 same<typeof reusedElsewhere, Effect.Effect<5, Http, Cache>>(true)
 
-// The value may be narrower than the key's: what comes back is the key's.
+// The value may be narrower than the key's: the result has the key's type.
 const narrower = five.pipe(Cached.ttl({ key, ttl: 1 }))
 same<typeof narrower, Effect.Effect<number, Down | Http, Cache>>(true)
 // The services of the key's codecs are needed.

@@ -101,7 +101,7 @@ const stream = rows.pipe(
 )
 equals<typeof stream, Stream.Stream<number, Down | CacheError.CircuitOpen>>(true)
 
-// Made apart it says what it looks at, and takes what has no other outcomes.
+// Made apart it declares the outcomes that it looks at, and accepts effects that have no others.
 const breaker = Guard.circuitBreaker({ key: "api", isFailure: isDown })
 const guarded = breaker(fetching)
 equals<typeof guarded, Effect.Effect<{ readonly status: number }, Down | CacheError.CircuitOpen>>(true)

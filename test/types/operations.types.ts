@@ -58,7 +58,7 @@ const conditions = [
   Cached.set("k", "x", { ifUnchanged: entry.writeId, tags: ["t"] })
 ] as const
 same<(typeof conditions)[number], Effect.Effect<boolean, Failure, Cache>>(true)
-// A copy is one of the key's value; that of a string key is unknown, so a function may say what it takes.
+// A copy is one of the key's value; that of a string key is unknown, so a function may declare its argument.
 const copies = [
   Cached.set(key, 1, { copy: "structured" }),
   Cached.set(key, 1, { copy: (value) => value + 1 }),

@@ -132,7 +132,7 @@ const loads = inTurn(
 )
 
 const readAll = Cached.many(Many, {
-  // Few at most: what a busy machine has not stored.
+  // Few at most: entries that a busy machine has not stored.
   lookup: (keys) => Effect.succeed(keys.map(({ i }) => Exit.succeed(i))),
   strategy: Strategy.ttl({ ttl: "1 hour" })
 })

@@ -1,6 +1,6 @@
 /**
- * A hit in the memory of a process that follows what others do to its folder, or to its server, beside that of one that
- * is alone.
+ * A hit in the memory of a process that tracks the changes of others to its folder, or to its server, compared with a
+ * process that is alone.
  */
 import { type Context, Effect, Layer } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
@@ -53,7 +53,7 @@ const program = Effect.gen(function*() {
     { subjects: layers.map(([name]) => name), warmup, rounds },
     (name) =>
       Effect.gen(function*() {
-        // A process that serves others comes to its timers: what it follows by runs.
+        // A process that serves others reaches its timers: tracking depends on them.
         yield* Effect.sleep(1)
         const start = nanos()
         yield* Effect.provide(repeat(body, calls), caches[name]!)

@@ -1,4 +1,7 @@
-/** How each library reads through a cache that several processes share. What a process does not use is not imported. */
+/**
+ * How each library reads through a cache that several processes share. A process imports only the libraries that it
+ * uses.
+ */
 import { join } from "node:path"
 
 export interface User {

@@ -57,7 +57,7 @@ const arrow = ([x1, y1]: Point, [x2, y2]: Point, look = "good"): string => {
     + `<path class="${look}" d="M${x2} ${y2}L${corner(1)}L${corner(-1)}z"/>`
 }
 
-/** A read passes memory and the store before it loads; what it finds answers it, and is kept on the way back. */
+/** A read passes memory and the store before it loads; the entry it finds answers it, and is kept on the way back. */
 const drawTiers = (): string => {
   const boxes = [
     { x: 20, wide: 110, title: "a read", lines: ["of any caller", "in this process"] },

@@ -1,4 +1,4 @@
-/** The frame around a stored payload: what is written is read, what is damaged is noticed. */
+/** The frame around a stored payload: a written frame can be read, a damaged one is noticed. */
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import { crc32 } from "node:zlib"

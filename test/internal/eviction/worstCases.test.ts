@@ -11,7 +11,7 @@ type Tier = ReturnType<typeof heldBy>
 const tierOf = (eviction: Eviction.Eviction, capacity: number, seed: number): Tier =>
   heldBy(eviction.make({ capacity, weighed: false, seed: () => seed }), capacity)
 
-/** Whether a read hits; what is not there is stored. */
+/** Whether a read hits; a missing entry is stored. */
 const hits = (tier: Tier, id: string): boolean => {
   const isThere = tier.has(id)
   if (isThere) tier.read(id)

@@ -35,7 +35,7 @@ export type PolicyName = (typeof policies)[number]
 export const outcomes = [
   "success",
   "failure",
-  /** A typed failure, and `when` says that it is to be stored. */
+  /** A typed failure that `when` accepts. */
   "storedFailure",
   "defect",
   /** A typed failure and a defect. */
@@ -141,7 +141,7 @@ export const make = (storesFailures: boolean): Reference => ({
   counts: noCounts()
 })
 
-/** Another process on the same store: what one process has counted is gone. */
+/** Another process on the same store: the counts of the first one are gone. */
 export const restart = (self: Reference): void => {
   self.counts = noCounts()
   self.retryAt = 0

@@ -1,4 +1,4 @@
-/** Runs one case under virtual time, and says what was not as it must be. */
+/** Runs one case under virtual time, and returns its violations. */
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Scope, Stream } from "effect"
 import { Cached, CacheKey, CachePolicy, Guard, type Serializer, type Store, Strategy } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
@@ -190,7 +190,7 @@ const checkRead = (self: Running, done: Effect.Success<ReturnType<typeof read>>)
   expectSame(self, `${what} took`, tookMillis, expected.tookMillis)
 }
 
-/** Over a store that goes wrong: what is answered is a load's, or the outcome of this one, and not late. */
+/** Over a store that goes wrong: the answer is a load's, or the outcome of this one, and not late. */
 const checkLoosely = (self: Running, { answer, tookMillis, what }: Effect.Success<ReturnType<typeof read>>): void => {
   const { outcome, policy } = self.case
   const isRead = what === "the read"

@@ -26,7 +26,7 @@ describe.skipIf(isMissing("chromium"))("in Chromium", { timeout: 60_000 }, () =>
   }, 60_000)
   afterAll(() => browser.stop())
 
-  /** A tab; what it throws fails the test that opened it. */
+  /** A tab; an error in it fails the test that opened it. */
   const tab = async (path = "/") => {
     const page: Page = await browser.context.newPage()
     const errors: Array<Error> = []

@@ -36,7 +36,7 @@ const flags = [
   ...["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 ]
 
-/** A file of the origin: what it is, and its type. */
+/** A file of the origin: its content and its type. */
 export interface File {
   readonly type: string
   readonly body: string | (() => string)

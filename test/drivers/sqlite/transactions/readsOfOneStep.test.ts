@@ -5,7 +5,7 @@ import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
 import { connection, entry, read, type SqliteStoreType } from "../../../support/sqlite.ts"
 import { tempDirectory } from "../../../support/tempDirectory.ts"
 
-/** So many reads that they are one transaction. */
+/** Enough reads that they become one transaction. */
 const readOften = (store: SqliteStoreType, id = "id") => {
   let found = read(store, id)
   for (let i = 0; i < 20; i++) found = read(store, id)

@@ -13,7 +13,7 @@ class Item extends CacheKey.Class<Item>()("Item", { payload: { id: Schema.String
 
 const shared = (): Store.Store => ({ ...MemoryStore.make(), capabilities: { shared: true, changes: false } })
 
-/** So many processes on one store, each with its own view of it. */
+/** Several processes on one store, each with its own view of it. */
 const processes = Effect.fnUntraced(function*(
   count: number,
   view: (store: Store.Store, place: number) => Store.Store = (store) => store

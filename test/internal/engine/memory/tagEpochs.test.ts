@@ -1,4 +1,4 @@
-/** Tags in memory: what was invalidated since an entry was last known to be right. */
+/** Tags in memory: invalidations since an entry was last known to be right. */
 import { describe, expect, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { tagEpochs as limit } from "../../../../src/internal/defaults/bounds.ts"

@@ -168,7 +168,7 @@ const programs = () => {
   return { all, counts, read }
 }
 
-/** Runs to its end under a clock that moves; what hangs is no end. */
+/** Runs to its end under a clock that moves; a program that hangs has no end. */
 const ending = <A, E, R>(self: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const fiber = yield* start(self)
@@ -179,7 +179,7 @@ const ending = <A, E, R>(self: Effect.Effect<A, E, R>) =>
     return ended(fiber)
   })
 
-/** A program may only succeed, or fail with the error that its type says. */
+/** A program may only succeed, or fail with the error of its type. */
 const verdict = (exit: Exit.Exit<unknown, unknown> | "still waiting"): string => {
   if (exit === "still waiting") return exit
   if (Exit.isSuccess(exit)) return "fine"

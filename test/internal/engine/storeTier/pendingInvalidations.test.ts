@@ -1,4 +1,4 @@
-/** Invalidations that the store has not acknowledged: what they make unbelievable, and until when. */
+/** Invalidations that the store has not acknowledged: the entries they hide, and until when. */
 import { describe, expect, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { pendingInvalidations as limit } from "../../../../src/internal/defaults/stores.ts"
