@@ -1,2 +1,2 @@
-/** Types of `english.js` for `test/docs/english.test.ts`. */
+/** Types of `english.js`. */
 export declare const complaintsOf: (text: string, options: { readonly isComment: boolean }) => ReadonlyArray<string>
