@@ -1,10 +1,11 @@
 /**
- * Attacks a store with real processes, and says what its users see of it.
+ * Attacks a store with real processes, and reports the view of its users.
  *
- *     npm run chaos -- --store disk                  all attacks, some seconds each; writes its table into
- *     docs/failure.md npm run chaos -- --store redis                 the same on Redis servers and clusters of its own
- *     npm run chaos -- --store disk --seconds 60     longer npm run chaos -- --store disk --only "stops"   those with
- *     this in their names; writes nothing npm run chaos -- --store disk --seed 7         other dice
+ *     npm run chaos -- --store disk                  all attacks, some seconds each; writes a table into docs/failure.md
+ *     npm run chaos -- --store redis                 the same on Redis servers and clusters of its own
+ *     npm run chaos -- --store disk --seconds 60     longer
+ *     npm run chaos -- --store disk --only "stops"   those with this in their names; writes nothing
+ *     npm run chaos -- --store disk --seed 7         other dice
  */
 import { availableParallelism, loadavg } from "node:os"
 import { parseArgs } from "node:util"

@@ -2,7 +2,7 @@
  * The costs of a Redis server and its fleet: unit costs of this machine, the load of fleets that follows from them, and
  * schedules of 100 processes on a simulated server. Writes them into docs/scaling.md.
  *
- * npm run scaling
+ *     npm run scaling
  */
 import { Effect, Layer } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"

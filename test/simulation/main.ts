@@ -1,15 +1,17 @@
 /**
  * Runs random programs against the cache, each under a schedule drawn from its seed, and checks what must always hold.
  *
- *     npm run simulate                            2,000 seeds npm run simulate -- --seeds 1000000         more, over
- *     all processors npm run simulate -- --seed 123              one again, with its log npm run simulate -- --store
- *     async           over this store only: none, sync, async, derived npm run simulate -- --with abandoned,lies
- *     programs that do this beside (see features.ts), whatever the seed draws npm run simulate -- --fleet
- *       several processes on one store; with --seeds, --from and --seed npm run simulate -- --streams
- *     streams alone, on one engine or two, under more disturbance npm run simulate -- --derived               derived
- *     entries alone, on up to three engines npm run simulate -- --faults                every deliberate fault must be
- *     found; with --fleet those of several engines, with --derived those of derived entries npm run simulate --
- *     --faults --only slot    those with this in their names
+ *     npm run simulate                            2,000 seeds
+ *     npm run simulate -- --seeds 1000000         more, over all processors
+ *     npm run simulate -- --seed 123              one again, with its log
+ *     npm run simulate -- --store async           over this store only: none, sync, async, derived
+ *     npm run simulate -- --with abandoned,lies   programs with these features (features.ts), whatever the seed draws
+ *     npm run simulate -- --fleet                 several processes on one store; with --seeds, --from and --seed
+ *     npm run simulate -- --streams               streams alone, on one engine or two, under more disturbance
+ *     npm run simulate -- --derived               derived entries alone, on up to three engines
+ *     npm run simulate -- --faults                every deliberate fault must be found; with --fleet those of several
+ *                                                 engines, with --derived those of derived entries
+ *     npm run simulate -- --faults --only slot    those with this in their names
  */
 import { fork } from "node:child_process"
 import { availableParallelism } from "node:os"
