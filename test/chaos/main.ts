@@ -1,7 +1,7 @@
 /**
  * Attacks a store with real processes, and reports the view of its users.
  *
- *     npm run chaos -- --store disk                  all attacks, some seconds each; writes a table into docs/failure.md
+ *     npm run chaos -- --store disk                  all attacks, some seconds each; writes docs/failure.md
  *     npm run chaos -- --store redis                 the same on Redis servers and clusters of its own
  *     npm run chaos -- --store disk --seconds 60     longer
  *     npm run chaos -- --store disk --only "stops"   those with this in their names; writes nothing
