@@ -79,7 +79,7 @@ describe("bad options throw a CacheConfigError at once", () => {
     expect(() => CacheLayer.memory({ storeTimeout: 1 } as never)).toThrow(CacheError.CacheConfigError)
   })
 
-  it("what is right is taken", () => {
+  it("valid options are accepted", () => {
     CacheLayer.memory()
     CacheLayer.memory({})
     CacheLayer.memory({ capacity: Infinity, refresh: {}, shutdownTimeout: "1 second" })
@@ -151,7 +151,7 @@ describe("layer", () => {
     )
   })
 
-  it.effect("what another serializer has written is a miss", () => {
+  it.effect("an entry written by another serializer is a miss", () => {
     const fake = fakeStore()
     return Effect.gen(function*() {
       yield* get(Effect.succeed("old"))

@@ -1,4 +1,4 @@
-/** What a policy lets a read do: what it reads, what it writes, what it joins. */
+/** The rights that a policy gives a read: to read, to write, to join. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Option } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching } from "effect-cached"
@@ -63,7 +63,7 @@ describe.each(rows)("$name", ({ joined, joins, name, readsMemory, readsStore, un
     it.effect(`reads store: ${readsStore}`, () =>
       Effect.gen(function*() {
         yield* Cached.set("k", "cached")
-        // out of a memory tier of one
+        // Out of a memory tier of one.
         yield* Cached.set("other", 1)
         expect(yield* under(Cached.getOption("k"))).toEqual(readsStore ? Option.some("cached") : Option.none())
         yield* Cached.set("other", 2)

@@ -9,7 +9,7 @@ import { Reactivity } from "effect/reactivity"
 import { type Cache, cacheOf } from "../src/internal/engine/boundCache.ts"
 import { invalidateTags } from "../src/internal/engine/operationTable.ts"
 
-/** A source and what is cached of it, in two calls that can be told apart. */
+/** A source and its cached values, in two calls that can be distinguished. */
 const source = (tags: ReadonlyArray<string>, key = "value") => {
   let value = 1
   let loads = 0
@@ -45,7 +45,7 @@ for (const [name, layer] of Object.entries(caches)) {
 
   describe(`Reactivity and a cache ${name}`, () => {
     it.effect(
-      "what is invalidated through Reactivity is loaded anew",
+      "keys invalidated through Reactivity are loaded again",
       test(Effect.fnUntraced(function*() {
         const users = source(["users"])
         yield* users.cached
@@ -100,7 +100,7 @@ for (const [name, layer] of Object.entries(caches)) {
     )
 
     it.effect(
-      "a stream goes on with what is new",
+      "a stream continues with new values",
       test(Effect.fnUntraced(function*() {
         const users = source(["users"])
         const seen: Array<number> = []
@@ -200,7 +200,7 @@ for (const [name, layer] of Object.entries(caches)) {
     )
 
     it.effect(
-      "what a batch loads in between is loaded once more at its end, before the queries run",
+      "an entry that a batch loads in between is loaded once more at its end, before the queries run",
       test(Effect.fnUntraced(function*() {
         const users = source(["users"])
         const queue = yield* Reactivity.query(users.cached, ["users"])
@@ -210,7 +210,7 @@ for (const [name, layer] of Object.entries(caches)) {
         for (const [i, invalidate] of invalidations.entries()) {
           yield* withBatch(Effect.gen(function*() {
             yield* invalidate
-            // another reader, before the batch has written
+            // Another reader, before the batch has written.
             yield* users.cached
             yield* users.write(10 + i)
             expect(yield* answers(queue)).toEqual([])
@@ -223,7 +223,7 @@ for (const [name, layer] of Object.entries(caches)) {
 }
 
 describe("Reactivity and a cache", () => {
-  it.effect("a query that somebody registered with the Reactivity below runs too", () =>
+  it.effect("a query registered with the Reactivity below runs too", () =>
     Effect.gen(function*() {
       let runs = 0
       const object = { id: 1 }
@@ -283,7 +283,7 @@ describe("Reactivity and a cache", () => {
       }
     }))
 
-  it.effect("who is interrupted while the store is asked has run the queries", () =>
+  it.effect("a caller interrupted while the store is asked has run the queries", () =>
     Effect.gen(function*() {
       const users = source(["users"])
       const queue = yield* Reactivity.query(users.cached, ["users"])
@@ -298,7 +298,7 @@ describe("Reactivity and a cache", () => {
     }).pipe(
       Effect.scoped,
       Effect.provide(onStore({ ...MemoryStore.make(), invalidateTags: () => Effect.never })),
-      // the cache tries once more when it closes
+      // The cache tries once more when it closes.
       withTimePassing
     ))
 

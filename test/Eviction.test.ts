@@ -5,7 +5,7 @@ import { Cached, CacheLayer, Eviction } from "effect-cached"
 
 const node = (id: string): Eviction.Node => ({ id, previous: undefined, next: undefined })
 
-/** what a tier does with its policy: writes and reads by id, at most `capacity` at a time */
+/** The use that a tier makes of its policy: writes and reads by id, at most `capacity` at a time. */
 const drive = (eviction: Eviction.Eviction, capacity: number) => {
   const policy = eviction.make({ capacity, weighed: false, seed: () => 1 })
   const held = new Map<string, Eviction.Node>()
@@ -100,7 +100,7 @@ describe("leastRecentlyUpdated", () => {
 
 type Kind = "write" | "read" | "remove"
 
-/** the order of the entries after a step, first the one to evict, kept in an array */
+/** The order of the entries after a step, first the one to evict, kept in an array. */
 const models: ReadonlyArray<{
   readonly eviction: Eviction.Eviction
   readonly moves: (kind: Kind) => boolean
@@ -179,7 +179,7 @@ describe("a full memory tier", () => {
       expect(yield* Cached.stats).toMatchObject({ evictions: 2, size: 4 })
     }).pipe(Effect.provide(CacheLayer.memory({ capacity: 4, eviction }))))
 
-  it.effect("tells a policy that asks for it of a new value in the place of an old one, once", () => {
+  it.effect("reports to a policy that asks for it that a new value has replaced an old one, once", () => {
     const told: Array<string> = []
     const nodes: Array<Eviction.Node> = []
     const eviction: Eviction.Eviction = {

@@ -1,4 +1,4 @@
-/** Locks over any backend: options, tokens, those who wait, a backend that fails, any interleaving. */
+/** Locks over any backend: options, tokens, waiting callers, a backend that fails, any interleaving. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { CacheError, Lock } from "effect-cached"
@@ -80,7 +80,7 @@ describe("tokens", () => {
 })
 
 describe("those who wait", () => {
-  it.effect("are served in the order they came, and nobody overtakes", () =>
+  it.effect("are served in the order they came, and none overtakes", () =>
     Effect.gen(function*() {
       const lock = ProcessLock.make()
       const served: Array<number> = []
@@ -131,7 +131,7 @@ describe("those who wait", () => {
       }
     }))
 
-  it.effect("cost one who asks, however many they are", () =>
+  it.effect("cost one poll, however many they are", () =>
     Effect.gen(function*() {
       let asked = 0
       const lock = Lock.make({
@@ -167,7 +167,7 @@ describe("a place where locks are kept that fails", () => {
     ...more
   })
 
-  it.effect("fails who asks whether somebody holds a lock, as one does that cannot tell (CA-18)", () =>
+  it.effect("fails a caller that asks whether a lock is held, as does one that cannot answer (CA-18)", () =>
     Effect.gen(function*() {
       const reason = (more: Partial<Lock.Backend>) =>
         Effect.map(Effect.flip(Lock.make(backend(more)).isLocked("name")), ({ reason }) => reason)
@@ -175,7 +175,7 @@ describe("a place where locks are kept that fails", () => {
       expect(yield* reason({})).toBe("Unsupported")
     }))
 
-  it.effect("fails who asks, and lets the next one ask", () =>
+  it.effect("fails the caller, and lets the next one ask", () =>
     Effect.gen(function*() {
       let fails = true
       const take = () => fails ? unavailable : backend({}).tryAcquire("", 0)
@@ -247,7 +247,7 @@ describe("any interleaving", () => {
     return { state, run: Effect.andThen(all, last) }
   }
 
-  it("has one holder at a time, growing tokens, and nobody left behind", () => {
+  it("has one holder at a time, growing tokens, and no waiter left behind", () => {
     for (let seed = 0; seed < 300; seed++) {
       const { run, state } = program(seed)
       const { exit, fibers } = SeededScheduler.run(run, { seed })

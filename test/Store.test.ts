@@ -1,4 +1,4 @@
-/** What `Store.make` and `Store.makeSync` derive from the few operations that they are given. */
+/** Operations that `Store.make` and `Store.makeSync` derive from the few that they are given. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, type Layer, Stream } from "effect"
 import { type CacheEntry, CacheError, Store } from "effect-cached"
@@ -133,7 +133,7 @@ describe("Store.make", () => {
       expect(entries.get("id")).toEqual(entry(1))
     }))
 
-  it.effect("what is being written when clear is asked is removed behind it", () =>
+  it.effect("an entry that is being written when clear is called is removed behind it", () =>
     Effect.gen(function*() {
       const { entries, log, open, store } = gated()
       const generation = yield* acquireLease(store, "id")
@@ -177,7 +177,7 @@ describe("Store.make", () => {
       expect(entries.size).toBe(0)
     }))
 
-  it.effect("a read that never answers keeps nobody behind it once its caller has gone (F6)", () =>
+  it.effect("a read that never answers keeps no other behind it once its caller has gone (F6)", () =>
     Effect.gen(function*() {
       const entries = new Map<string, Stored>()
       let hang = true
@@ -286,7 +286,7 @@ describe("Store.make", () => {
       expect(yield* store.set("id", entry(1))).toBe(true)
     }))
 
-  it.effect("twenty thousand who wait for one id need no deeper stack", () =>
+  it.effect("twenty thousand callers of one id need no deeper stack", () =>
     Effect.gen(function*() {
       const { open, store } = gated()
       const first = yield* begin(store.set("id", entry(1)))
@@ -298,7 +298,7 @@ describe("Store.make", () => {
       expect((yield* Fiber.join(takes)).every(({ _tag }) => _tag === "Hit")).toBe(true)
     }))
 
-  it.effect("what cannot be derived is unsupported, and touches nothing", () =>
+  it.effect("an operation that cannot be derived is unsupported, and touches nothing", () =>
     Effect.gen(function*() {
       const entries = new Map([["id", entry(1)]])
       const store = Store.make({
@@ -408,7 +408,7 @@ describe("Store.makeSync", () => {
     })
   }
 
-  it.effect("what the storage throws is a StoreError that says what was asked and why", () =>
+  it.effect("an error that the storage throws is a StoreError with the operation and the cause", () =>
     Effect.gen(function*() {
       for (const [thrown, reason] of [["full", "Full"], [new Error("x"), "Unavailable"]] as const) {
         const store = failing(thrown)
@@ -453,7 +453,7 @@ describe("Store.makeSync", () => {
     return { store, listeners: () => listeners }
   }
 
-  it.effect("changes of the storage are reported at once, and to all who listen", () =>
+  it.effect("changes of the storage are reported at once, and to all listeners", () =>
     Effect.gen(function*() {
       let changes: ReadonlyArray<Store.Change> = []
       const { listeners, store } = listening(() => changes)
@@ -469,7 +469,7 @@ describe("Store.makeSync", () => {
       expect(received).toEqual([{ _tag: "Coherent" }, ...changes])
     }))
 
-  it.effect("changes that cannot be told now are a StoreError", () =>
+  it.effect("changes that cannot be reported now are a StoreError", () =>
     Effect.gen(function*() {
       const { store } = listening(() => {
         throw new Error("not now")
@@ -520,12 +520,12 @@ describe("Store.makeSync", () => {
       ])
       expect(yield* asks(store.commit("id", "g", entry(1)))).toEqual([true, "[ isCurrent set end ]"])
       expect(yield* asks(store.set("id", entry(1)))).toEqual([true, "[ end set ]"])
-      // it finds nothing, so nothing counts as removed
+      // It finds nothing, so nothing counts as removed.
       expect(yield* asks(store.remove("id"))).toEqual([false, "[ get end remove ]"])
       expect(yield* asks(store.clear)).toEqual([undefined, "[ endAll clear ]"])
       expect(yield* asks(store.renew("id", "a", 1))).toEqual([true, "[ renew ]"])
       expect(yield* asks(store.release("id", "a"))).toEqual([true, "[ release ]"])
-      // many are one transaction, unless nothing has to be written
+      // Many are one transaction, unless nothing has to be written.
       const requests = ["late", "a", "late"].map((owner, i) => ({ ...options, id: String(i), owner }))
       expect(yield* asks(store.acquireMany(requests))).toEqual([
         [{ _tag: "Wait", leftMillis: 7 }, { _tag: "Granted", generation: "g", seq: 0 }, {

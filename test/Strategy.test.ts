@@ -1,4 +1,4 @@
-/** What a strategy decides about an entry of any age, and how long it lets a result live. */
+/** The decisions of a strategy about an entry of any age, and the lifetime it gives a result. */
 import { describe, expect, it } from "@effect/vitest"
 import { Exit, Schema } from "effect"
 import { type CacheEntry, CacheError, Strategy } from "effect-cached"
@@ -7,7 +7,7 @@ const { Load, LoadOrStale, Serve, ServeAndRefresh } = Strategy
 
 const minutes = (n: number) => n * 60_000
 
-/** stored at 1000, stale from 7 minutes on, gone from 10 minutes on */
+/** Stored at 1000, stale from 7 minutes on, gone from 10 minutes on. */
 const at = 1000
 const entry: CacheEntry.Timing = {
   createdAt: at,
@@ -34,14 +34,14 @@ const strategies = {
   maxHits: Strategy.maxHits({ hits: 2, ttl: "10 minutes" })
 }
 
-/** by the time: when stored, a millisecond before stale, then, after it; a millisecond before gone, then, after it */
+/** By the time: when stored, a millisecond before stale, then, after it; a millisecond before gone, then, after it. */
 const times = [at, soft - 1, soft, soft + 1, hard - 1, hard, hard + 1]
 
 const table: Record<keyof typeof strategies, ReadonlyArray<Strategy.Decision>> = {
   ttl: [Serve, Serve, Serve, Serve, Serve, Load, Load],
   softTtl: [Serve, Serve, LoadOrStale, LoadOrStale, LoadOrStale, Load, Load],
   refreshAhead: [Serve, Serve, ServeAndRefresh, ServeAndRefresh, ServeAndRefresh, Load, Load],
-  // with the dice at 0.5 a load of 100 ms is worth it from 70 ms before the end on
+  // With the dice at 0.5 a load of 100 ms is worth it from 70 ms before the end on.
   probabilistic: [Serve, Serve, Serve, Serve, ServeAndRefresh, Load, Load],
   failover: [LoadOrStale, LoadOrStale, LoadOrStale, LoadOrStale, LoadOrStale, Load, Load],
   untilInvalidated: [Serve, Serve, Serve, Serve, Serve, Load, Load],
@@ -134,7 +134,7 @@ describe("sliding, by its reads", () => {
     expect(read({}, at + 1)).toBe(at + minutes(1) + 1)
     expect(read({ expiresAt: at + minutes(9.5) }, at + minutes(9.4))).toBe(at + minutes(10))
     expect(read({ expiresAt: at + minutes(9) }, at + minutes(2))).toBe(at + minutes(9))
-    // its clock was set back
+    // Its clock was set back.
     expect(read({}, at - minutes(5))).toBe(at + minutes(1))
   })
 
@@ -267,7 +267,7 @@ describe("lifetime", () => {
   })
 })
 
-describe("what is wrong is thrown at once", () => {
+describe("invalid options are thrown at once", () => {
   const wrong: ReadonlyArray<readonly [string, () => unknown]> = [
     ["no ttl", () => Strategy.ttl({} as never)],
     ["no options", () => Strategy.ttl(undefined as never)],

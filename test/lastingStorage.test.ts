@@ -1,4 +1,7 @@
-/** Storages of one's own that outlive their process: what a program finds again after a restart, and what it does not. */
+/**
+ * Storages of one's own that outlive their process: the entries that a program finds again after a restart, and those
+ * it does not.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Schema, Stream } from "effect"
 import { Cached, type CacheEntry, CacheError, CacheKey, CacheLayer, Store } from "effect-cached"
@@ -138,7 +141,7 @@ for (const [name, make] of Object.entries(lasting)) {
         expect(yield* inProcess(self, make, item)).toBe("load 2")
       }))
 
-    it.effect("nobody lists, counts or removes by pattern what marks a tag; clear removes it", () =>
+    it.effect("markers of tags are not listed, counted or removed by pattern; clear removes them", () =>
       Effect.gen(function*() {
         const self = storage()
         const { item, tagged } = counted()
@@ -204,7 +207,7 @@ for (const [name, make] of Object.entries(lasting)) {
           yield* store.markers(["late"])
           const { seq } = yield* store.markers(["declared"])
           expect((yield* store.markers(["late"])).markers[0]!.seq).toBeLessThanOrEqual(seq)
-          // another process
+          // Another process.
           yield* make(self).invalidateTags(["late"])
           const isShared = store.capabilities.shared
           if (isShared) expect((yield* store.markers(["late"])).markers[0]!.seq).toBeGreaterThan(seq)
@@ -246,7 +249,7 @@ describe("a storage that does not last", () => {
     }))
 })
 
-describe("what several processes use", () => {
+describe("a storage that several processes use", () => {
   const { entries, parts, syncParts } = storage()
 
   it("needs setIfAbsent, or tags of its own", () => {
@@ -356,7 +359,7 @@ describe("what several processes use", () => {
       expect(markers.map(({ version }) => version)).toEqual(made)
     }))
 
-  it.effect("size needs scan: nobody else knows what of it are markers", () =>
+  it.effect("size needs scan: only a scan distinguishes markers from entries", () =>
     Effect.gen(function*() {
       const capabilities = { lasting: true }
       const store = Store.make({ ...parts, capabilities, scan: undefined, size: Effect.succeed(1) })
@@ -389,7 +392,7 @@ describe("markers of one process", () => {
       }))
     }))
 
-  it.effect("are made once for all who ask at the same time", () =>
+  it.effect("are made once for all callers at the same time", () =>
     Effect.gen(function*() {
       const { parts } = storage()
       const store = Store.make({
@@ -414,7 +417,7 @@ describe("a storage that is not said to last, with entries of an earlier process
   }
 
   for (const [name, open] of Object.entries(opened)) {
-    /** What a process warns of, from its start to its end. */
+    /** The warnings of a process, from its start to its end. */
     const started = (of: Storage, capabilities?: Store.StorageCapabilities) =>
       Effect.forEach(
         [1, 2, 3, 1, 2, 3],

@@ -1,6 +1,6 @@
 /**
- * `npm run charts`: writes the charts of `docs/memory.md` to `docs/images/`, and its table. With the seeds that stand here
- * they come out the same each time, so what differs afterwards has changed in `src/`.
+ * `npm run charts`: writes the charts of `docs/memory.md` to `docs/images/`, and its table. With the seeds that stand
+ * here they come out the same each time, so what differs afterwards has changed in `src/`.
  */
 import { Effect, Layer } from "effect"
 import { Cached, CacheLayer, Eviction } from "effect-cached"
@@ -20,7 +20,7 @@ const traceOf = (name: string): Trace => traces().find((trace) => trace.name ===
 
 const write = (name: string, svg: string): void => writeFileSync(join(docs, "images", `${name}.svg`), svg)
 
-/** What the curve of a cache says while it reads a trace, beside what LRU hits. */
+/** The estimated curve of a cache while it reads a trace, beside the hits of LRU. */
 const estimated = Effect.fnUntraced(function*(trace: Trace) {
   const capacities = capacitiesOf(trace)
   const lru = yield* simulate(trace.accesses, [Eviction.lru], { capacities })

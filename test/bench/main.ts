@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: measures, prints and writes each section into its page (`docs/benchmarks.md`, `docs/benchmarks/`) as it ends, goes on where one fails,
- * and ends with an error then, or where a ratio is over its limit.
- * `npm run bench -- hit miss` measures these sections only, and writes what it has measured.
+ * `npm run bench`: measures, prints and writes each section into its page (`docs/benchmarks.md`, `docs/benchmarks/`) as
+ * it ends, continues where one fails, and ends with an error then, or where a ratio is over its limit. `npm run bench
+ * -- hit miss` measures these sections only, and writes what it has measured.
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -56,7 +56,7 @@ const docs = join(import.meta.dirname, "../../docs")
 const all = measureAll(sections, names, {
   ended: (results, all) => {
     console.log(`${Report.measurements(results)}\n`)
-    // at once: the whole takes long, and may be stopped
+    // At once: the whole takes long, and may be stopped.
     if (quick) return
     for (const [file, page] of Object.entries(Report.pages)) {
       writeFileSync(join(docs, file), page(all, readFileSync(join(docs, file), "utf8")))

@@ -2,16 +2,16 @@
 import { Effect } from "effect"
 import type { Caching } from "effect-cached"
 
-/** One thing to measure: what its `i`th call does. */
+/** One subject to measure: the effect of its `i`th call. */
 export type Body = (i: number) => Effect.Effect<unknown, unknown, Caching.Caching>
 
-/** What a case has measured of one subject: nanoseconds, or bytes. */
+/** The measurement of one subject by a case: nanoseconds, or bytes. */
 export interface Row {
   readonly name: string
   readonly value: number
 }
 
-/** What a case prints, for the command that started it. */
+/** Prints the rows of a case, for the command that started it. */
 export const print = (rows: ReadonlyArray<Row>): void => {
   process.stdout.write(JSON.stringify(rows))
 }
@@ -20,14 +20,14 @@ const sorted = (numbers: ReadonlyArray<number>): ReadonlyArray<number> => [...nu
 
 export const median = (numbers: ReadonlyArray<number>): number => sorted(numbers)[numbers.length >> 1]!
 
-/** What it takes when the machine does little else: what is far above it is somebody else's work. */
+/** The time on an otherwise idle machine: much larger values include the work of other programs. */
 export const lowerQuartile = (numbers: ReadonlyArray<number>): number => sorted(numbers)[numbers.length >> 2]!
 
 export const nanos = (): number => Number(process.hrtime.bigint())
 
 export interface Rounds {
   readonly subjects: ReadonlyArray<string>
-  /** the first ones, in which the compiler learns, do not count */
+  /** The first ones, in which the compiler learns, do not count. */
   readonly warmup: number
   readonly rounds: number
 }
@@ -39,7 +39,7 @@ export const inTurn = Effect.fnUntraced(function*<E, R>(
 ) {
   const taken = new Map<string, Array<number>>(subjects.map((name) => [name, []]))
   for (let round = 0; round < warmup + rounds; round++) {
-    // forwards and backwards: who comes first must not matter
+    // Forwards and backwards: the order of the subjects must not matter.
     for (const [name, times] of round % 2 === 0 ? taken : [...taken].reverse()) {
       const time = yield* take(name, round)
       if (round >= warmup) times.push(time)
@@ -51,7 +51,7 @@ export const inTurn = Effect.fnUntraced(function*<E, R>(
 
 export interface CallsOptions extends Omit<Rounds, "subjects"> {
   readonly subjects: { readonly [name: string]: Body }
-  /** so many a round */
+  /** The number of calls of a round. */
   readonly calls: number
 }
 
@@ -77,7 +77,7 @@ export const bytesUsed = (): number => {
   return heapUsed + arrayBuffers
 }
 
-/** Processor time of this thread, collections included: what other processes take says nothing. */
+/** Processor time of this thread, collections included; the time of other processes says nothing. */
 export const processorMillis = (): number => {
   const { system, user } = process.threadCpuUsage()
   return (system + user) / 1000

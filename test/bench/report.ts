@@ -1,4 +1,4 @@
-/** What is compared and how large it may become, and the tables that say what came of it. */
+/** The comparisons and their limits, and the tables of their results. */
 import { median } from "./measure.ts"
 import { fastestPeer, loadsOfFull, peersOfFull, type Values } from "./run.ts"
 
@@ -34,7 +34,7 @@ export type Case =
   | "memory"
   | "imports"
 
-/** What was measured: of a run of some cases only theirs. */
+/** The measurements; a run of some cases has only theirs. */
 export type Results = { readonly [name in Case]?: ReadonlyArray<Values> }
 
 interface Check {
@@ -290,7 +290,7 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
     title: "2,000 misses while another process holds the lock: longest turn",
     subject: "CacheLayer.disk, longest turn",
     peer: "20 ms",
-    // a collection of garbage falls into it
+    // A collection of garbage falls into it.
     atMost: 1.5,
     goal: 1
   },
@@ -385,7 +385,7 @@ const head = ["measured", "compared with", "ratio", "limit", "goal"]
 export const ratios = (results: Results): string =>
   table([head, ...measured(results).map((check) => cellsOf(results, check))])
 
-/** What was measured now, and of the rest what a former page says. */
+/** The ratios of this run, and for the other checks those of a former page. */
 const allRatios = (results: Results, former: string): string => {
   const rows = former.split("\n").filter((line) => line.startsWith("| ")).map((line) =>
     line.split("|").slice(1, -1).map((cell) => cell.trim())
@@ -484,7 +484,7 @@ const units: { readonly [name in Case]?: string } = {
   sizes: "bytes of ten thousand records"
 }
 
-/** All that was measured. Nanoseconds say something on one machine only: they are printed and not written down. */
+/** All measurements. Nanoseconds say something on one machine only: they are printed and not written down. */
 export const measurements = (results: Results): string =>
   Object.entries(results).flatMap(([name, values]) => {
     if (name === "served") return []

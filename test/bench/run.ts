@@ -4,13 +4,13 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { lowerQuartile, type Row } from "./measure.ts"
 
-/** What was measured, by the names of the subjects. */
+/** The measurements, by the names of the subjects. */
 export type Values = { readonly [subject: string]: number }
 
-/** So often each case is run. */
+/** How often each case is run. */
 export interface Runs {
   readonly processes: number
-  /** importing is short, and told apart by less */
+  /** Importing is short, and told apart by less. */
   readonly imports: number
 }
 
@@ -32,7 +32,7 @@ const toValues = (rows: ReadonlyArray<Row>): Values => Object.fromEntries(rows.m
 
 const times = <A>(count: number, run: () => A): ReadonlyArray<A> => Array.from({ length: count }, run)
 
-/** one set of values a process: ratios are made within each */
+/** One set of values a process: ratios are made within each. */
 export const hit = ({ processes }: Runs): ReadonlyArray<Values> => times(processes, () => toValues(start("hit.ts", [])))
 
 export const listeners = ({ processes }: Runs): ReadonlyArray<Values> =>
@@ -65,7 +65,7 @@ export const derived = ({ processes }: Runs): ReadonlyArray<Values> =>
 export const markers = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("markers.ts", [])))
 
-/** each takes half a minute, and has rounds of its own */
+/** Each takes half a minute, and has rounds of its own. */
 export const turns = ({ processes }: Runs): ReadonlyArray<Values> => [
   toValues(start("turns.ts", [processes === 1 ? "1" : "3"]))
 ]
@@ -73,18 +73,18 @@ export const turns = ({ processes }: Runs): ReadonlyArray<Values> => [
 export const lock = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("lock.ts", [])))
 
-/** it has seeds of its own */
+/** It has seeds of its own. */
 export const traces = (): ReadonlyArray<Values> => [toValues(start("ratios.ts", []))]
 
 export const policies = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("policies.ts", [])))
 
-/** half a minute each */
+/** Half a minute each. */
 export const expiry = (): ReadonlyArray<Values> => [
   toValues(start("expiry.ts", [], ["--max-old-space-size=4096"]))
 ]
 
-/** the caches whose reads are compared, and of which loads */
+/** The caches whose reads are compared, and of which loads. */
 export const peersOfFull = [
   "effect-cached",
   "lru-cache",
@@ -95,7 +95,7 @@ export const peersOfFull = [
 ]
 export const loadsOfFull = ["zipf", "scan", "mixed"]
 
-/** each of its reads is measured: one run is enough */
+/** Each of its reads is measured: one run is enough. */
 export const full = (): ReadonlyArray<Values> => [
   toValues(peersOfFull.flatMap((subject) => loadsOfFull.flatMap((load) => start("full.ts", [subject, load]))))
 ]
@@ -119,7 +119,7 @@ interface Herd {
   readonly served: ReadonlyArray<Values>
 }
 
-/** each run starts the processes of every cache anew */
+/** Each run restarts the processes of every cache. */
 const herdOf = (count: number, args: ReadonlyArray<string>): Herd => {
   const runs = times(
     count,
@@ -132,7 +132,7 @@ export const herd = ({ processes }: Runs): Herd => herdOf(processes, [])
 
 export const fastestPeer = "the fastest of the others"
 
-/** of many callers; the others are those that share a Redis, too */
+/** Herds of many callers; the other caches share a Redis, too. */
 export const callers = ({ processes }: Runs): ReadonlyArray<Values> =>
   herdOf(processes, ["callers"]).served.map((served) => {
     const { "CacheLayer.redis": _, ...others } = served
@@ -144,7 +144,7 @@ export const changes = ({ processes }: Runs): ReadonlyArray<Values> =>
 
 export const sizes = (): ReadonlyArray<Values> => [toValues(start("sizes.ts", []))]
 
-/** bytes do not depend on what else the machine does: one run is enough */
+/** Bytes do not depend on what else the machine does: one run is enough. */
 export const bytesOfHit = (): ReadonlyArray<Values> => [
   toValues(start("hit.ts", ["--bytes"], ["--min-semi-space-size=256", "--max-semi-space-size=256"]))
 ]
@@ -157,7 +157,7 @@ export const memory = (): ReadonlyArray<Values> => [
   )
 ]
 
-/** What users import is compiled: the types would be stripped at every start. */
+/** The modules that users import are compiled: types would be stripped at every start. */
 export const imports = (runs: Runs): ReadonlyArray<Values> => {
   const built = join(root, ".cache/bench")
   rmSync(built, { recursive: true, force: true })
@@ -167,7 +167,7 @@ export const imports = (runs: Runs): ReadonlyArray<Values> => {
     cwd: root,
     stdio: "inherit"
   })
-  // the names that the modules have for each other lead to what was built, too
+  // The names that the modules have for each other lead to what was built, too.
   const imports = { "#platform/*": "./internal/*.js", "#node/*": "./*.js" }
   writeFileSync(join(built, "package.json"), JSON.stringify({ type: "module", imports }))
   const ours = join(built, "index.js")

@@ -1,4 +1,4 @@
-/** A bench tells of each section as it ends, and goes on where one fails. */
+/** A bench reports each section as it ends, and continues where one fails. */
 import { expect, it } from "@effect/vitest"
 import { measureAll, type Sections } from "./sections.ts"
 
@@ -10,7 +10,7 @@ const sections: Sections = {
   miss: () => ({ miss: [{ ours: 2 }] })
 }
 
-it("sections are told of one by one, and those behind one that fails are measured", () => {
+it("sections are reported one by one, and those behind one that fails are measured", () => {
   const told: Array<unknown> = []
   const all = measureAll(sections, ["hit", "changes", "miss"], {
     ended: (results, all) => told.push([Object.keys(results), Object.keys(all)]),

@@ -1,15 +1,18 @@
-/** Sections are measured one after the other: each is told of as it ends, and one that fails keeps no other from its turn. */
+/**
+ * Sections are measured one after the other: each is reported as it ends, and one that fails keeps no other from its
+ * turn.
+ */
 import type * as Report from "./report.ts"
 
 export type Sections = { readonly [name: string]: () => Report.Results }
 
 interface Listening {
-  /** after each section: what it has measured, and all that is measured by now */
+  /** Called after each section, with its measurements and all measurements so far. */
   readonly ended: (results: Report.Results, all: Report.Results) => void
   readonly failed: (name: string, error: unknown) => void
 }
 
-/** What was measured in all. */
+/** All measurements of the sections. */
 export const measureAll = (
   sections: Sections,
   names: ReadonlyArray<string>,

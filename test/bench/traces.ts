@@ -10,7 +10,7 @@ export interface Trace {
   readonly name: string
   readonly accesses: Uint32Array
   readonly unique: number
-  /** shares of the unique ids that the caches have room for */
+  /** Shares of the unique ids that the caches have room for. */
   readonly shares: ReadonlyArray<number>
 }
 
@@ -34,7 +34,7 @@ export const traces = (): ReadonlyArray<Trace> =>
 export type Cache = (id: number) => boolean
 export type MakeCache = (capacity: number) => Cache
 
-/** A policy of the library: what is measured is what the memory tier runs. */
+/** A policy of the library: the measured code is that of the memory tier. */
 export const policy = (eviction: Eviction.Eviction, seed = 1): MakeCache => (capacity) => {
   const tier = heldBy(eviction.make({ capacity, weighed: false, seed: () => Math.imul(seed, 0x9e3779b1) }), capacity)
   return (number) => {
@@ -125,10 +125,13 @@ export const cells = (): ReadonlyArray<Cell> =>
     trace.shares.map((share) => ({ trace, share, capacity: Math.max(2, Math.round(trace.unique * share)) }))
   )
 
-/** A cell tells policies apart where the optimum is so much above LRU. */
+/** A cell distinguishes policies where the optimum is so much above LRU. */
 const leastGap = 0.005
 
-/** The part of the way from LRU to the optimum that a policy goes, over the cells that tell; and where it is worst. */
+/**
+ * The part of the way from LRU to the optimum that a policy goes, over the cells that distinguish policies; and where
+ * it is worst.
+ */
 export const scoreOf = (
   ratios: ReadonlyArray<number>,
   lru: ReadonlyArray<number>,

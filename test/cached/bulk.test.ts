@@ -12,7 +12,7 @@ class Down extends Data.TaggedError("Down") {}
 interface Behaviour {
   delay?: number
   fails?: boolean
-  /** these fail by themselves */
+  /** These fail by themselves. */
   bad?: ReadonlyArray<number>
 }
 
@@ -89,7 +89,7 @@ describe("CA-10 · Cached.many", () => {
         yield* TestClock.adjust("10 minutes")
         behaviour.fails = true
         expect(values(yield* users(ids(1, 2)))).toEqual(["1#1", "2#1"])
-        // throttled: nobody is asked for them
+        // Throttled: no lookup is called for them.
         expect(values(yield* users(ids(2, 1)))).toEqual(["2#1", "1#1"])
         expect(calls).toEqual([[1, 2], [1, 2]])
         expect(yield* Effect.flip(users(ids(1, 3)))).toEqual(new Down())
@@ -239,7 +239,7 @@ describe("CA-10 · Cached.many", () => {
         expect(calls).toEqual([[1, 2], [3]])
       }).pipe(Effect.provide(layer)))
 
-    it.effect("the call ends with the last who waits, and that one waits for its finalizers", () =>
+    it.effect("the call ends with its last waiting caller, and that one waits for its finalizers", () =>
       Effect.gen(function*() {
         let finalized = false
         const users = Cached.many(User, {
@@ -266,7 +266,7 @@ describe("CA-10 · Cached.many", () => {
         expect(finalized).toBe(true)
       }).pipe(Effect.provide(layer)))
 
-    it.effect("what is invalidated during the call is answered to those who waited, and not kept", () =>
+    it.effect("entries invalidated during the call are returned to waiting callers, and not kept", () =>
       Effect.gen(function*() {
         const { calls, lookup } = counting({ delay: 1000 })
         const users = Cached.many(User, { lookup, strategy: hour })
@@ -317,7 +317,7 @@ describe("CA-10 · Cached.many", () => {
       }).pipe(Effect.provide(layer)))
 
     it.effect.each([1, 2])(
-      "a lookup that needs its own key %i dies of a CacheCycle, and nobody hangs",
+      "a lookup that needs its own key %i dies of a CacheCycle, and no caller hangs",
       (id) =>
         Effect.gen(function*() {
           const users: (payloads: Iterable<{ readonly id: number }>) => Effect.Effect<
@@ -336,7 +336,7 @@ describe("CA-10 · Cached.many", () => {
         }).pipe(Effect.provide(layer))
     )
 
-    it.effect("a call that goes on when its first key is left finds a cycle still", () =>
+    it.effect("a call that continues when its first key is left still finds a cycle", () =>
       Effect.gen(function*() {
         const users: (payloads: Iterable<{ readonly id: number }>) => Effect.Effect<
           ReadonlyArray<Exit.Exit<string>>,
@@ -377,7 +377,7 @@ describe("CA-10 · Cached.many", () => {
         expect(slow.notes.interrupted).toBe(1)
       }).pipe(Effect.provide(layer)))
 
-    it.effect("softTimeout: past it the stale values are answered, and the call goes on", () =>
+    it.effect("softTimeout: past it the stale values are answered, and the call continues", () =>
       Effect.gen(function*() {
         const { behaviour, lookup } = counting()
         const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
@@ -485,7 +485,7 @@ describe("CA-10 · Cached.many", () => {
         const loading = yield* start(users(all))
         yield* TestClock.adjust("40 millis")
         expect(values(yield* Fiber.join(loading)).length).toBe(50)
-        // one of the markers is for answers beyond the asked keys, and nothing waits for it
+        // One of the markers is for answers beyond the asked keys, and nothing waits for it.
         expect([count("getMany"), count("get"), count("markers"), count("acquire"), count("commit")])
           .toEqual([1, 0, 51, 50, 50])
         expect(most).toBe(51)
@@ -521,7 +521,7 @@ describe("CA-10 · Cached.many", () => {
           yield* settle
           expect(ended(reader)).toEqual(Exit.succeed([Exit.succeed("1#1"), Exit.succeed("2#1"), Exit.succeed("3#1")]))
           expect(asked).toEqual(["getMany"])
-          // it is in memory all the same
+          // It is in memory all the same.
           expect(values(yield* users(ids(1, 2, 3)))).toEqual(["1#1", "2#1", "3#1"])
           expect(calls.length).toBe(1)
         })
@@ -553,7 +553,7 @@ describe("CA-10 · Cached.many", () => {
         const users = Cached.many(User, { lookup, strategy: hour })
         fake.behave = (operation) => operation === "get" ? { before: Effect.fail(fault) } : {}
         expect(yield* Effect.flip(CachePolicy.strict(users(ids(1, 2))))).toMatchObject({ _tag: "StoreError" })
-        // the reads answer, the writes do not
+        // The reads answer, the writes do not.
         fake.behave = (operation) => operation === "set" ? { before: Effect.fail(fault) } : {}
         expect(yield* Effect.flip(CachePolicy.strict(users(ids(3, 4))))).toMatchObject({ _tag: "StoreError" })
         expect(values(yield* users(ids(5)))).toEqual(["5#2"])
@@ -579,13 +579,13 @@ describe("CA-10 · Cached.many", () => {
       })
     })
 
-    it.effect("what the store answers late does not take the place of what came into memory meanwhile", () => {
+    it.effect("a late answer of the store does not replace an entry that came into memory meanwhile", () => {
       const fake = fakeStore()
       return Effect.gen(function*() {
         const { behaviour, lookup } = counting()
         const users = Cached.many(User, { lookup, strategy: hour })
         yield* Effect.provide(users(ids(1, 2)), over(fake))
-        // memory is empty again: the store is asked, and takes its time to answer
+        // Memory is empty again: the store is asked, and takes its time to answer.
         yield* Effect.gen(function*() {
           fake.behave = (operation) => operation === "get" ? { after: Effect.sleep(100) } : {}
           const late = yield* start(users(ids(1, 2)))
@@ -600,7 +600,7 @@ describe("CA-10 · Cached.many", () => {
       })
     })
 
-    it.effect("what is invalidated while the store is asked is not kept, and nobody falls back on it", () => {
+    it.effect("entries invalidated while the store is asked are not kept, and no caller falls back on them", () => {
       const fake = fakeStore()
       return Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
@@ -629,7 +629,7 @@ describe("CA-10 · Cached.many", () => {
   })
 
   describe("and other processes", () => {
-    /** two caches over one store that several share */
+    /** Two caches over one store that several share. */
     const pair = () => {
       const { store } = fakeStore()
       const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
@@ -664,7 +664,7 @@ describe("CA-10 · Cached.many", () => {
       Effect.gen(function*() {
         const { store } = fakeStore()
         const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
-        // a process that took the keys and was never heard of again
+        // A process that took the keys and never came back.
         for (const id of [1, 2]) {
           yield* store.acquire(CacheKey.id(new User({ id })), {
             owner: "dead",
@@ -705,7 +705,7 @@ describe("CA-10 · Cached.many", () => {
         yield* users(ids(6))
         yield* settle
         expect(calls.slice(1)).toEqual([[1, 2, 3]])
-        // somebody waits for a key that waits for room: its whole batch begins
+        // A caller waits for a key that waits for room: its whole batch begins.
         const stale = Strategy.softTtl({ ttl: "1 hour", softTtl: 0 })
         const waiting = yield* start(Cached.many(User, { lookup, strategy: stale })(ids(5)))
         yield* settle
@@ -738,7 +738,7 @@ describe("CA-10 · Cached.many", () => {
       }).pipe(Effect.provide(over(fake, { refresh: { concurrency: 1 } })))
     })
 
-    it.effect("what was invalidated while the store was asked is refreshed for nobody to fall back on", () => {
+    it.effect("entries invalidated while the store was asked are refreshed, with no stale value to fall back on", () => {
       const fake = fakeStore()
       return Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
@@ -782,7 +782,7 @@ describe("CA-10 · Cached.many", () => {
       }).pipe(Effect.provide(CacheLayer.memory()), Effect.provide(Logger.layer([logger])))
     })
 
-    it.effect("what one that takes too long was to bring is free for another, and its call is ended", () =>
+    it.effect("keys of a call that takes too long are free for another, and the call is ended", () =>
       Effect.gen(function*() {
         const { behaviour, calls, lookup, notes } = counting()
         const users = Cached.many(User, { lookup, strategy, retryAfter: 0 })
@@ -901,7 +901,7 @@ describe("CA-10 · Cached.many", () => {
       expect(calls).toBe(2)
     }).pipe(Effect.provide(CacheLayer.memory())))
 
-  it.effect("what is wrong with the options is told before anything runs", () =>
+  it.effect("invalid options are reported before anything runs", () =>
     Effect.gen(function*() {
       const { calls, lookup } = counting()
       expect(() => Cached.many(User, { lookup, strategy: hour, tll: 1 } as never)).toThrow("tll")

@@ -1,4 +1,6 @@
-/** A read of thousands of keys asks the store in groups: each of them is answered within the time that the store has. */
+/**
+ * A read of thousands of keys asks the store in groups: each of them is answered within the time that the store has.
+ */
 import { expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Schema, Semaphore } from "effect"
 import { Cached, CacheKey, Strategy } from "effect-cached"
@@ -22,7 +24,7 @@ const readAll = Effect.fnUntraced(function*(fake: FakeStore) {
   })
   const timed = Effect.timed(users(Array.from({ length: keys }, (_, id) => ({ id }))))
   const reading = yield* start(timed)
-  // only the writes take time
+  // Only the writes take time.
   while (fake.count("set") === 0) yield* Effect.yieldNow
   yield* TestClock.adjust("1 minute")
   const [taken, exits] = yield* Fiber.join(reading)

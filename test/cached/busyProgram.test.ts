@@ -1,4 +1,4 @@
-/** A store that tells how long it works: what waits for a busy program does not time out. */
+/** A store that reports how long it works: a read that waits for a busy program does not time out. */
 import { expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer } from "effect"
 import { Cached, CacheLayer, Store } from "effect-cached"
@@ -6,7 +6,7 @@ import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { start } from "../support/caches.ts"
 
-/** A store whose commits wait for their turn, and the time that it says it has worked for. */
+/** A store whose commits wait for their turn, and the time that it claims to have worked. */
 const make = (workedMillis?: () => number) => {
   const turn = Deferred.makeUnsafe<void>()
   const inner = MemoryStore.make()
@@ -43,7 +43,7 @@ it.effect("an operation that waits while the store does nothing is waited for, a
   }))
 })
 
-it.effect("where the store has worked for `storeTimeout` the read goes on without it", () => {
+it.effect("where the store has worked for `storeTimeout` the read continues without it", () => {
   let worked = 0
   const { failures, over, read } = make(() => worked)
   return over(Effect.gen(function*() {

@@ -1,4 +1,6 @@
-/** Lifetimes that are functions of the outcome, timeouts that are functions of the key, and what these functions throw. */
+/**
+ * Lifetimes that are functions of the outcome, timeouts that are functions of the key, and what these functions throw.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, Strategy } from "effect-cached"
@@ -118,7 +120,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* get).toBe(1)
         yield* settle
         expect(counts.started).toBe(2)
-        // of the second value
+        // The refresh of the second value.
         yield* TestClock.adjust(119_999)
         expect(yield* get).toBe(2)
         yield* settle
@@ -204,12 +206,12 @@ describe.each(caches)("over $name", (cache) => {
         const good = load.pipe(Cached.ttl({ key: "k", ttl: "1h", timeout: "1s" }))
         const bad = load.pipe(Cached.ttl({ key: "k", ttl: "1h", timeout: mistake }))
         const none = load.pipe(Cached.ttl({ key: "k", ttl: "1h", timeout: () => "soon" as never }))
-        // before there is a load
+        // Before there is a load.
         const refused = yield* start(bad)
         yield* settle
         expect(defectOf(yield* Fiber.await(refused))).toMatchObject({ message: "a mistake" })
         expect(counts.started).toBe(0)
-        // and beside one
+        // And beside one.
         const waiting = yield* start(good)
         yield* settle
         const joined = yield* start(none)
@@ -218,7 +220,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(exit !== "still waiting" && defectOf(exit)).toBeInstanceOf(CacheError.CacheConfigError)
         yield* TestClock.adjust(100)
         expect(yield* Fiber.join(waiting)).toBe(1)
-        // a hit asks nothing
+        // A hit asks nothing.
         if (cache.memory) expect(yield* bad).toBe(1)
       }).pipe(provided))
 

@@ -1,4 +1,4 @@
-/** Memory is emptied in one step; listeners are told in as many turns as they need, each entry once. */
+/** Memory is emptied in one step; listeners are called over as many turns as they need, once for each entry. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Layer, type Scope } from "effect"
 import { Cached, CacheLayer, Caching, Eviction, Store } from "effect-cached"
@@ -13,7 +13,7 @@ const size = 20 * many.steps
 const ids = Array.from({ length: size }, (_, i) => `key ${i}`)
 const filled = Cached.setMany(ids.map((id, i) => [id, i] as const))
 
-/** LRU, as a user writes it who knows of no `cleared`, or of one that throws. */
+/** LRU as a user writes it without `cleared`, or with one that throws. */
 const mine = (cleared: (() => void) | undefined): Eviction.Eviction => ({
   name: "mine",
   make: (options) => ({ ...Eviction.lru.make(options), cleared })
@@ -23,7 +23,7 @@ describe.each(caches.filter(({ memory }) => memory))("clear, over $name", (cache
   const within = <A, E>(effect: Effect.Effect<A, E, Caching.Caching | Scope.Scope>) =>
     impatient(Effect.scoped(Effect.provide(effect, cache.layer({ capacity: size }))))
 
-  it.effect("empties memory before the first is told, and ends when all are told, each once", () =>
+  it.effect("empties memory before the first listener runs, and ends after all have run, once for each entry", () =>
     within(Effect.gen(function*() {
       yield* filled
       const told: Array<string> = []
@@ -42,7 +42,7 @@ describe.each(caches.filter(({ memory }) => memory))("clear, over $name", (cache
       expect(first).toMatchObject([{ size: 0, weight: 0, removals: { invalidated: size } }])
     })))
 
-  it.effect("tells of what is gone already when another comes in its place meanwhile", () =>
+  it.effect("reports a removed entry even when another has taken its place meanwhile", () =>
     within(Effect.gen(function*() {
       yield* filled
       let told = 0
@@ -52,7 +52,7 @@ describe.each(caches.filter(({ memory }) => memory))("clear, over $name", (cache
       yield* start(Cached.clear)
       yield* filled
       yield* settle
-      // a store that answers later empties memory once more
+      // A store that answers later empties memory once more.
       expect(told).toBeGreaterThanOrEqual(size)
       expect(told).toBe((yield* Cached.stats).removals.invalidated)
     })))
@@ -71,7 +71,7 @@ const policies: ReadonlyArray<readonly [string, Eviction.Eviction]> = [
   ]
 ]
 
-describe("what comes after a clear", () => {
+describe("entries stored after a clear", () => {
   it.effect.each(policies)("is evicted as before, with %s", ([name, eviction]) =>
     Effect.gen(function*() {
       for (const capacity of [1, 2, 3, 100]) {
@@ -134,7 +134,7 @@ describe("a load that runs when memory is emptied", () => {
 })
 
 describe("all that others change at once", () => {
-  it.effect("is told after memory is empty, in turns, and those that wait are told too", () => {
+  it.effect("is reported after memory is empty, in turns, and so are removals that wait", () => {
     const store = MemoryStore.make()
     const changes: Array<Store.Change> = []
     const shared: Store.Store = {

@@ -10,7 +10,7 @@ import { listenersOf } from "../support/listeners.ts"
 import { entry } from "../support/stored.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
-/** some day in 1938 */
+/** Some day in 1938. */
 const longAgo = -1e12
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
@@ -37,7 +37,7 @@ describe("before 1970", () => {
             Effect.flip
           )
           yield* Effect.all([get, get, failing])
-          // without an error schema a failure is kept in memory alone
+          // Without an error schema a failure is kept in memory alone.
           yield* failing
           expect(counts.started).toBe(cache.memory ? 2 : 3)
           yield* TestClock.adjust("1 hour")
@@ -101,7 +101,7 @@ describe("before 1970", () => {
 
 describe("a clock that is set back two hours", () => {
   it.effect.each(caches)(
-    "keeps nobody from the next try after a failure: over $name",
+    "delays no next try after a failure: over $name",
     (cache) =>
       Effect.gen(function*() {
         yield* TestClock.setTime(hours(100))
@@ -114,7 +114,7 @@ describe("a clock that is set back two hours", () => {
           yield* TestClock.adjust("5 hours")
           expect(yield* get).toBe(1)
           yield* TestClock.adjust("1 second")
-          // within `retryAfter` the stale value is served
+          // Within `retryAfter` the stale value is served.
           expect(yield* get).toBe(1)
           expect(loads).toBe(2)
           yield* TestClock.setTime(hours(103))
@@ -148,7 +148,7 @@ describe("a clock that is set back two hours", () => {
   it.effect("leaves a reader that asks again its timeout", () =>
     Effect.gen(function*() {
       yield* TestClock.setTime(hours(100))
-      // answers after a second, and while it does the clock is set back
+      // Answers after a second, and while it does the clock is set back.
       const memory = MemoryStore.make()
       const store: Store.Store = {
         ...memory,

@@ -18,7 +18,7 @@ const counter = (delay: number) => {
 }
 
 describe("Cached", () => {
-  it.effect("one load serves all who wait", () =>
+  it.effect("one load serves all waiting callers", () =>
     Effect.gen(function*() {
       const { load, state } = counter(1000)
       const get = load.pipe(Cached.softTtl({ key: "k", ttl: "10 minutes", softTtl: "7 minutes" }))

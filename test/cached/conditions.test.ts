@@ -38,7 +38,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
     }).pipe(provided))
 
-  it.effect("CA-11 · what has expired and was not swept is absent", () =>
+  it.effect("CA-11 · an expired entry that was not swept is absent", () =>
     Effect.gen(function*() {
       yield* Cached.set("k", 1, { ttl: "1 second" })
       yield* TestClock.adjust("1 second")
@@ -50,7 +50,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.set("k", 4, { ifUnchanged: writeId })).toBe(false)
     }).pipe(provided))
 
-  it.effect("what is gone by a tag is absent, what a tag made stale is present", () =>
+  it.effect("an entry ended by a tag is absent, one that a tag made stale is present", () =>
     Effect.gen(function*() {
       yield* Cached.set("k", 1, { tags: ["t"] })
       const writeId = yield* writeIdOf("k")
@@ -214,7 +214,7 @@ describe("while the store fails", () => {
       }).pipe(Effect.provide(over(fake)))
     }))
 
-  it.effect("who is interrupted while the store writes leaves no older copy in memory", () =>
+  it.effect("a caller interrupted while the store writes leaves no older copy in memory", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
       yield* Effect.gen(function*() {
@@ -228,7 +228,7 @@ describe("while the store fails", () => {
       }).pipe(Effect.provide(over(fake)))
     }))
 
-  it.effect("P2 · what was invalidated in vain is absent: the store is told once more, or it is its failure", () =>
+  it.effect("P2 · an entry invalidated in vain is absent: the store is asked once more, or the write is its failure", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
       yield* Effect.gen(function*() {
@@ -257,12 +257,12 @@ describe("while the store fails", () => {
       expect(yield* Cached.getOption(key)).toEqual(Option.some(1))
     }).pipe(Effect.provide(over(fakeStore()))))
 
-  it.effect("a copy that the store contradicts is given up: compare and set goes on with what is there", () =>
+  it.effect("a copy that the store contradicts is given up: compare and set continues with the stored entry", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
       yield* Effect.gen(function*() {
         yield* Cached.set("k", 1)
-        // another program, of which nothing is heard
+        // Another program, whose changes do not arrive.
         const stored = fake.entries.get("k")!
         fake.entries.set("k", { ...stored, meta: { ...stored.meta, writeId: "f".repeat(32) } })
         expect(yield* Cached.set("k", 2, { ifUnchanged: yield* writeIdOf("k") })).toBe(false)
@@ -277,7 +277,7 @@ describe("while the store fails", () => {
 describe("across engines on one folder", () => {
   const engine = (directory: string) => Layer.build(Layer.fresh(CacheLayer.disk({ directory })))
 
-  it.effect("of fifty who race exactly one sets what is absent", () =>
+  it.effect("of fifty racing callers exactly one sets an absent key", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const engines = [yield* engine(directory), yield* engine(directory)]
@@ -309,7 +309,7 @@ describe("across engines on one folder", () => {
     }))
 })
 
-it.effect("P2 · a tag that is invalidated while the value is on its way: it is put in anew, behind that", () =>
+it.effect("P2 · a tag invalidated while the value is on its way: the value is put in again, behind the invalidation", () =>
   Effect.gen(function*() {
     const fake = fakeStore()
     const layer = Layer.succeed(Store.Store, {

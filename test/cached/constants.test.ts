@@ -1,4 +1,4 @@
-/** A constant that is another than that of whoever stored an entry: in a new release, and in the same process. */
+/** Constants other than that of the writer of an entry: in a new release, and in the same process. */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Option, Schema } from "effect"
 import { Cached, CacheKey, type CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
@@ -13,7 +13,7 @@ const stores = [
   { name: "an asynchronous store", make: () => fakeStore().store }
 ]
 
-/** a release that stored, and a later one on the same store */
+/** A release that stored, and a later one on the same store. */
 const releases = (store: Store.Store, options?: CacheLayer.LayerOptions) => {
   const layer = Layer.succeed(Store.Store, store)
   return Effect.map(
@@ -131,7 +131,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       yield* settle
       yield* TestClock.adjust("50 minutes")
       expect(yield* after(long)).toBe(1)
-      // a third process finds it there
+      // A third process finds it there.
       const { after: third } = yield* releases(store)
       expect(yield* third(leftOf("k"))).toEqual(Option.some(60_000))
       expect(yield* third(long)).toBe(1)
@@ -213,7 +213,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       expect(yield* after(failing)).toBe(1)
       yield* settle
       expect(yield* after(leftOf("k"))).toEqual(Option.some(540_000))
-      // it is stale still
+      // It is stale still.
       expect(yield* after(load.pipe(Cached.ttl({ key: "k", ttl: "2 hours", tags: ["t"] })))).toBe(2)
     }))
 
@@ -385,7 +385,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       expect(yield* after(load.pipe(Cached.ttl({ key: "k", ttl: () => "1 minute" })))).toBe(1)
     }))
 
-  it.effect("what look-ups say is the stored lifetime, until a reader has limited it", () =>
+  it.effect("look-ups return the stored lifetime, until a reader has limited it", () =>
     Effect.gen(function*() {
       const { after, before } = yield* releases(make())
       const { load } = counting()
@@ -397,7 +397,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
 })
 
 describe.each(caches)("in one process, over $name", (cache) => {
-  it.effect("what another strategy has filled has the constant of its reader", () =>
+  it.effect("an entry filled by another strategy has the constant of its reader", () =>
     Effect.gen(function*() {
       const { load } = counting()
       const long = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
@@ -414,7 +414,7 @@ describe.each(caches)("in one process, over $name", (cache) => {
       expect(yield* long).toBe(2)
       yield* TestClock.adjust("1 minute")
       expect(yield* long).toBe(3)
-      // no reader with the longer one comes before its end
+      // No reader with the longer one comes before its end.
       expect(yield* short).toBe(3)
       yield* TestClock.adjust("10 minutes")
       expect(yield* short).toBe(4)
@@ -443,7 +443,7 @@ describe.each(caches)("in one process, over $name", (cache) => {
       Cached.sliding({ key: "k", ttl: "1 hour", idle: "10 minutes" })
     ]
   ] as const
-  // a store does not know when the last read was, and may have the later end still
+  // A store does not know when the last read was, and may have the later end still.
   it.effect.each(beside.filter(([name]) => !cache.store || !name.startsWith("idle")))(
     "also where ttl is the same: a shorter %s",
     ([, long, short]) =>
@@ -492,8 +492,8 @@ describe.each(caches)("in one process, over $name", (cache) => {
     }).pipe(Effect.provide(cache.layer())))
 })
 
-describe.each(caches)("what has inherited its end, over $name", (cache) => {
-  // a storage of three functions keeps no markers of ids
+describe.each(caches)("an entry that has inherited its end, over $name", (cache) => {
+  // A storage of three functions keeps no markers of ids.
   const kinds = cache.name.startsWith("an asynchronous")
     ? ["life"] as const
     : ["life", "changes"] as const
@@ -510,7 +510,7 @@ describe.each(caches)("what has inherited its end, over $name", (cache) => {
       yield* settle
       yield* TestClock.adjust("5 minutes")
       expect(yield* whole("1 hour")).toBe(3)
-      // it would end with its part now, and does: the part is loaded once more
+      // It would end with its part now, and does: the part is loaded once more.
       yield* TestClock.adjust("30 minutes")
       expect(yield* whole("2 hours")).toBe(5)
     }).pipe(Effect.provide(cache.layer())))

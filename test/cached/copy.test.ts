@@ -1,4 +1,4 @@
-/** The option `copy`: a caller that changes its value changes nobody else's. */
+/** The option `copy`: a caller that changes its value changes no other caller's. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
@@ -11,7 +11,7 @@ interface Value {
   readonly inner: { readonly list: Array<number> }
 }
 
-/** plain data, another one for each load */
+/** Plain data, another one for each load. */
 const loading = (delayMillis = 0) => {
   let n = 0
   return Effect.suspend(() => {
@@ -22,7 +22,7 @@ const loading = (delayMillis = 0) => {
 
 const byHand = ({ inner, n }: Value): Value => ({ n, inner: { list: [...inner.list] } })
 
-/** What a caller does to its value must show nowhere else. */
+/** Changes a caller's value: the change must be visible nowhere else. */
 const spoil = (value: Value): Value => {
   const before = structuredClone(value)
   value.inner.list.push(666)
@@ -43,14 +43,14 @@ describe.each(caches)("copy, over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
 
   describe.each(forms)("as $form", ({ copy }) => {
-    it.effect("ME-17 · what a caller does to a loaded or cached value changes nothing", () =>
+    it.effect("ME-17 · a caller that changes a loaded or cached value changes nothing else", () =>
       Effect.gen(function*() {
         const get = Effect.map(loading().pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy })), spoil)
         expect([yield* get, yield* get, yield* get]).toEqual([fresh(1), fresh(1), fresh(1)])
         expect(yield* Cached.getOption("k")).toEqual(Option.some(fresh(1)))
       }).pipe(provided))
 
-    it.effect("ME-17 · all who wait for one load get their own", () =>
+    it.effect("ME-17 · all callers of one load get their own", () =>
       Effect.gen(function*() {
         const get = loading(1000).pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy }))
         const readers = yield* Effect.forEach([1, 2, 3], () => start(get))
@@ -81,7 +81,7 @@ describe.each(caches)("copy, over $name", (cache) => {
         expect(yield* Cached.getOption("k")).toEqual(Option.some(fresh(1)))
       }).pipe(provided))
 
-    it.effect("ME-17 · what a refresh has brought", () =>
+    it.effect("ME-17 · the value of a refresh", () =>
       Effect.gen(function*() {
         const get = Effect.map(
           loading().pipe(Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "1 minute", copy })),
@@ -116,7 +116,7 @@ describe.each(caches)("copy, over $name", (cache) => {
   describe.each(forms)("CA-06 · into the cache, as $form", ({ copy }) => {
     const value = (): Value => fresh(1)
 
-    it.effect("what a load does to its value afterwards changes nothing", () =>
+    it.effect("a load that changes its value afterwards changes nothing", () =>
       Effect.gen(function*() {
         const mine = value()
         const strategy = { key: "k", ttl: "1 hour" } as const
@@ -127,7 +127,7 @@ describe.each(caches)("copy, over $name", (cache) => {
         expect(yield* Cached.getOption("k")).toEqual(Option.some(fresh(1)))
       }).pipe(provided))
 
-    it.effect("what the load of a refresh does to its value afterwards changes nothing", () =>
+    it.effect("a refresh that changes its value afterwards changes nothing", () =>
       Effect.gen(function*() {
         const mine = value()
         const get = Effect.sync(() => mine).pipe(
@@ -142,7 +142,7 @@ describe.each(caches)("copy, over $name", (cache) => {
         expect((yield* Cached.stats).loads).toBe(2)
       }).pipe(provided))
 
-    it.effect("what the lookup of many does to its values afterwards changes nothing", () =>
+    it.effect("a lookup of many that changes its values afterwards changes nothing", () =>
       Effect.gen(function*() {
         const mine = [fresh(1), fresh(2)]
         const items = Cached.many(Item, {
@@ -157,7 +157,7 @@ describe.each(caches)("copy, over $name", (cache) => {
         expect((yield* Cached.stats).loads).toBe(2)
       }).pipe(provided))
 
-    it.effect("what was set may be changed afterwards, also under a condition and of many", () =>
+    it.effect("a value may be changed after set, also under a condition and of many", () =>
       Effect.gen(function*() {
         const mine = [value(), value(), value(), value()] as const
         const key = new Item({ n: 1 })
@@ -171,7 +171,7 @@ describe.each(caches)("copy, over $name", (cache) => {
         }
       }).pipe(provided))
 
-    it.effect("what is set is copied when set is called, not when the store has answered", () =>
+    it.effect("a value is copied when set is called, not when the store has answered", () =>
       Effect.gen(function*() {
         const mine = value()
         yield* Cached.set("k", fresh(0), { ttl: "1 hour" })
@@ -183,14 +183,14 @@ describe.each(caches)("copy, over $name", (cache) => {
       }).pipe(provided))
   })
 
-  it.effect("ME-17 · two who ask for it otherwise share the entry: each gets what it has asked for", () =>
+  it.effect("ME-17 · two callers with different options share the entry: each gets the copy it has asked for", () =>
     Effect.gen(function*() {
       const load = loading()
       const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: "structured" }))
       const asIs = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
       const value = yield* get
       expect(yield* asIs).not.toBe(value)
-      // a store without memory gives everybody their own anyway
+      // A store without memory gives each caller its own anyway.
       if (cache.memory) expect(yield* asIs).toBe(yield* asIs)
     }).pipe(provided))
 
@@ -229,7 +229,7 @@ describe.each(caches)("copy, over $name", (cache) => {
       expect(copies).toBe(3)
     }).pipe(provided))
 
-  it.effect("CA-06 · what is not stored is not copied for the cache", () =>
+  it.effect("CA-06 · a value that is not stored is not copied for the cache", () =>
     Effect.gen(function*() {
       let copies = 0
       const count = (value: Value) => {
@@ -243,7 +243,7 @@ describe.each(caches)("copy, over $name", (cache) => {
     }).pipe(provided))
 })
 
-/** What a change of the value throws. */
+/** The error that changing the value throws. */
 const changed = (value: Value): unknown => {
   try {
     value.inner.list.push(666)
@@ -279,7 +279,7 @@ describe.each(caches)("copy: \"freeze\", over $name", (cache) => {
       expect(yield* get).toEqual(fresh(1))
     }).pipe(provided))
 
-  it.effect("ME-17 · what the load keeps is frozen when it is stored", () =>
+  it.effect("ME-17 · a value that the load keeps is frozen when it is stored", () =>
     Effect.gen(function*() {
       const kept = fresh(1)
       yield* Effect.succeed(kept).pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: "freeze" }))
@@ -350,7 +350,7 @@ describe("copy: \"freeze\"", () => {
 })
 
 describe("copy", () => {
-  it.effect("ME-17 · what cannot be copied dies with a CacheConfigError that says what to do, and is not stored", () =>
+  it.effect("ME-17 · a value that cannot be copied dies with a CacheConfigError that says what to do, and is not stored", () =>
     Effect.gen(function*() {
       let loads = 0
       const load = Effect.sync(() => ({ call: () => ++loads }))
@@ -399,7 +399,7 @@ describe("copy", () => {
       expect(yield* load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe(1)
     }).pipe(Effect.provide(CacheLayer.memory())))
 
-  it.effect("CA-06 · what cannot be copied is not set, and what is there stays", () =>
+  it.effect("CA-06 · a value that cannot be copied is not set, and the former one stays", () =>
     Effect.gen(function*() {
       yield* Cached.set("k", 1)
       const exit = yield* Effect.exit(Cached.set("k", { call: () => 1 }, { copy: "structured" }))
@@ -429,7 +429,7 @@ describe("copy", () => {
 })
 
 it.effect.each(forms)(
-  "what a load changes while its value is written reaches no caller, copied as $form",
+  "a change by a load while its value is written reaches no caller, copied as $form",
   ({ copy }) => {
     const fake = fakeStore()
     fake.behave = (operation) => operation === "set" ? { before: Effect.sleep("10 millis") } : {}
@@ -453,7 +453,7 @@ it.effect.each(forms)(
 )
 
 it.effect.each(forms)(
-  "what a load changes while other keys load reaches no reader of many, copied as $form",
+  "a change by a load while other keys load reaches no reader of many, copied as $form",
   ({ copy }) =>
     Effect.gen(function*() {
       const mine = fresh(1)

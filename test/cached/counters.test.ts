@@ -15,7 +15,7 @@ const visits = Cached.counter("visits")
 describe.each(caches)("over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
 
-  it.effect("CA-10 · AI-06 · a counter by its name: what it is, one more, how long it lives, and none any more", () =>
+  it.effect("CA-10 · AI-06 · a counter by its name: its value, an increment, its lifetime, and its removal", () =>
     Effect.gen(function*() {
       expect(visits.name).toBe("visits")
       expect([yield* visits.get, yield* visits.expiresIn, yield* visits.remove]).toEqual([0, Option.none(), false])
@@ -25,7 +25,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* visits.touch("1 hour")).toBe(true)
       yield* TestClock.adjust("20 minutes")
       expect(yield* visits.expiresIn).toEqual(Option.some(Duration.minutes(40)))
-      // an increment does not renew it
+      // An increment does not renew it.
       expect(yield* visits.increment({ by: -10, ttl: "1 day" })).toBe(-4)
       expect(yield* visits.expiresIn).toEqual(Option.some(Duration.minutes(40)))
       expect([yield* visits.remove, yield* visits.remove, yield* visits.get]).toEqual([true, false, 0])
@@ -69,7 +69,7 @@ describe.each(caches)("over $name", (cache) => {
     }).pipe(provided))
 })
 
-it.effect("what is no name, no step and no lifetime is refused, and so is a pattern that is none", () =>
+it.effect("invalid names, steps and lifetimes are refused, and so is an invalid pattern", () =>
   Effect.gen(function*() {
     const refused = expect.objectContaining({ _tag: "CacheConfigError" })
     expect(() => Cached.counter(1 as never)).toThrow(refused)
@@ -80,7 +80,7 @@ it.effect("what is no name, no step and no lifetime is refused, and so is a patt
     }
   }).pipe(Effect.provide(CacheLayer.memory())))
 
-it.effect("counters of a folder are those of all who share it, whatever store it has", () =>
+it.effect("counters of a folder are shared by all caches on it, whatever store they have", () =>
   Effect.gen(function*() {
     for (const layer of [CacheLayer.disk, CacheLayer.files] as const) {
       const directory = yield* tempDirectory

@@ -90,7 +90,7 @@ describe("the curve", { timeout: 300_000 }, () => {
         yield* TestClock.adjust("2 hours")
       }
       const { points } = yield* Cached.curve
-      // each hour half of the reads are of what is there
+      // Each hour half of the reads are of what is there.
       expect(Math.abs(points.at(-1)!.hitRatio - 0.5)).toBeLessThan(0.1)
     }).pipe(Effect.provide(seeded({ capacity: 100 }))))
 
@@ -120,7 +120,7 @@ describe("the curve", { timeout: 300_000 }, () => {
       expect(ratioAt(points, 9000)).toBeGreaterThan(0.8)
     }).pipe(Effect.provide(seeded({ maxWeight: 3000, weigher: () => 10 }))))
 
-  it.effect("goes on when memory gets another bound", () =>
+  it.effect("continues when memory gets another bound", () =>
     Effect.gen(function*() {
       yield* readAll(loop(3000, 1000))
       yield* Cached.resize(50)
@@ -130,7 +130,7 @@ describe("the curve", { timeout: 300_000 }, () => {
       expect(Math.abs(points.at(-1)!.hitRatio - 5 / 6)).toBeLessThan(0.1)
     }).pipe(Effect.provide(seeded({ capacity: 800, eviction: Eviction.fifo }))))
 
-  it.effect("of a cache that nobody has read has no points", () =>
+  it.effect("of a cache without reads has no points", () =>
     Effect.gen(function*() {
       expect(yield* Cached.curve).toEqual({ capacity: 10_000, reads: 0, share: 256 / 10_000, points: [] })
     }).pipe(Effect.provide(seeded({}))))
@@ -176,7 +176,7 @@ describe("without a curve", () => {
       expect((yield* Cached.curve).points).toEqual([])
     }).pipe(Effect.provide(CacheLayer.disabled)))
 
-  it("what is no boolean is refused, and a curve of no memory", () => {
+  it("a value that is not a boolean is refused, and a curve of no memory", () => {
     expect(() => CacheLayer.memory({ curve: 1 as never })).toThrow("curve of CacheLayer.memory is true or false")
     expect(() => CacheLayer.layerWith({ memory: false, curve: true })).toThrow("has a memory, as its curve needs")
   })

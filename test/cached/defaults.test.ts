@@ -1,4 +1,4 @@
-/** What a layer says for all reads: its strategy, and the options of reads that do not say otherwise. */
+/** Defaults of a layer for all reads: its strategy, and the options of reads that do not set their own. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Random, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
@@ -79,7 +79,7 @@ describe.each(caches)("over $name", (cache) => {
       }
       expect(yield* read("a", new Down())).toEqual(Exit.succeed("old"))
       expect(defectOf(yield* read("b", new NotFound()))).toMatchObject({ _tag: "NotFound" })
-      // its own
+      // Its own.
       expect(yield* read("c", new NotFound(), ["NotFound"])).toEqual(Exit.succeed("old"))
       expect(defectOf(yield* read("d", new Down(), ["NotFound"]))).toMatchObject({ _tag: "Down" })
     }).pipe(withDefaults({ fallbackOn: ["Down"] })))
@@ -105,7 +105,7 @@ describe.each(caches)("over $name", (cache) => {
           const get = read(load)
           yield* get
           yield* TestClock.adjust("1 second")
-          // it fails, and another second later the pause is over or not
+          // It fails, and another second later the pause is over or not.
           yield* get
           yield* TestClock.adjust("7 seconds")
           yield* get
@@ -169,7 +169,7 @@ describe.each(caches)("over $name", (cache) => {
       const [again] = yield* many([{ id: 1 }])
       expect(first).toEqual(again)
       expect(Exit.isSuccess(first!) && Exit.isSuccess(again!) && first.value !== again.value).toBe(true)
-      // by hand too
+      // By hand too.
       const mutable = [1]
       yield* Cached.set("set", mutable)
       yield* Cached.setMany([["set many", mutable]])
@@ -183,7 +183,7 @@ describe.each(caches)("over $name", (cache) => {
       })
       for (const value of yield* values) value.push(3)
       expect(yield* values).toEqual(Array.from({ length: 6 }, () => [1]))
-      // its own: the value itself
+      // Its own: the value itself.
       const same = Effect.succeed(list).pipe(Cached.ttl({ key: "l", ttl: "1h", copy: (value) => value }))
       if (cache.memory) expect(yield* same).toBe(yield* same)
     }).pipe(withDefaults({ copy: "structured" })))

@@ -40,7 +40,7 @@ const caches = [
 describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
   const provided = Effect.provide(layer())
 
-  /** an origin that counts its versions, and a page made of users */
+  /** An origin that counts its versions, and a page made of users. */
   const world = () => {
     const names = new Map<number, number>()
     const loads: Array<string> = []
@@ -69,7 +69,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       const reads = Effect.all([site, page(), Effect.map(list, (list) => list.split(", ")[1]!)])
       const expected = ["by hand, user 2 v0", "by hand, user 2 v0", "by hand"]
       const inside = Effect.gen(function*() {
-        // one that was read before, and those that were not
+        // One that was read before, and those that were not.
         yield* page()
         yield* write
         expect(yield* reads).toEqual(expected)
@@ -82,7 +82,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       yield* Transaction.run(
         Effect.andThen(write, Effect.flatMap(reads, (all) => Effect.sync(() => expect(all).toEqual(expected))))
       )
-      // a memory with room for two has lost what was written
+      // A memory with room for two has lost what was written.
       if (keeps) expect([...yield* reads, yield* user(1)]).toEqual([...expected, "by hand"])
     }).pipe(provided))
 
@@ -162,12 +162,12 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       yield* settle
       yield* Deferred.succeed(gate, undefined)
       expect(yield* Fiber.join(before)).toBe("user 1 v0")
-      // it came after the invalidation, and joins no load that read what was before it
+      // It came after the invalidation, and joins no load that read what was before it.
       expect(yield* Fiber.join(after)).toBe("user 1 v1")
       expect(yield* slow).toBe("user 1 v1")
     }).pipe(provided))
 
-  it.effect("P8 · who joins while an inner load still runs reads again where that was too old", () =>
+  it.effect("P8 · a caller that joins while an inner load still runs reads again where that load was too old", () =>
     Effect.gen(function*() {
       const { rename, user } = world()
       const gate = yield* Deferred.make<void>()
@@ -185,7 +185,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       expect(yield* outer).toBe("user 1 v1")
     }).pipe(provided))
 
-  it.effect("who joins after it was read and before it changes shares the result", () =>
+  it.effect("a caller that joins after the source was read and before it changes shares the result", () =>
     Effect.gen(function*() {
       const { rename, user } = world()
       const gate = yield* Deferred.make<void>()
@@ -196,7 +196,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       }).pipe(Cached.ttl({ key: "page", ...changes }))
       const before = yield* start(page)
       yield* settle
-      // something else changes, so that it does not join in the moment of its beginning
+      // Something else changes, so that it does not join in the moment of its beginning.
       yield* Cached.invalidateTag("others")
       const between = yield* start(page)
       yield* settle
@@ -218,7 +218,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
         loads++
         return Effect.andThen(Deferred.await(gate), user(1))
       }).pipe(Cached.ttl({ key: "outer", ...changes }))
-      // something depends on it already
+      // Something depends on it already.
       yield* user(1).pipe(Cached.ttl({ key: "other", ...changes }))
       const reading = yield* start(outer)
       yield* settle
@@ -230,7 +230,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       expect(loads).toBe(1)
     }).pipe(provided))
 
-  it.effect("what is not there counts too", () =>
+  it.effect("an absent entry counts too", () =>
     Effect.gen(function*() {
       const found = Effect.map(Cached.getOption(new User({ id: 1 })), Option.isSome).pipe(
         Cached.ttl({ key: "found", ...changes })
@@ -298,7 +298,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       isDown = true
       const before = yield* start(page)
       yield* settle
-      // only the load has it now
+      // Only the load has it now.
       yield* Effect.forEach([1, 2, 3], (n) => Effect.succeed(n).pipe(Cached.ttl({ key: `other ${n}`, ttl: "1 day" })))
       yield* Cached.invalidate(new User({ id: 1 }))
       const after = yield* start(Effect.flip(page))
@@ -328,7 +328,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       expect(loads).toBe(3)
     }).pipe(Effect.provide(CacheLayer.memory())))
 
-  it.effect("what another cache has served keeps the result out", () =>
+  it.effect("a value that another cache has served keeps the result out", () =>
     Effect.gen(function*() {
       const other = yield* Layer.build(CacheLayer.memory())
       let loads = 0
@@ -340,7 +340,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       expect((yield* Cached.stats).refused).toBe(2)
     }).pipe(provided))
 
-  it.effect("what was read and refused is told", () =>
+  it.effect("a value that was read and refused is reported", () =>
     Effect.gen(function*() {
       const { user } = world()
       const gate = yield* Deferred.make<void>()
@@ -362,7 +362,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
 })
 
 describe("while a store is asked that answers late", () => {
-  /** two caches over one store; the tags of what is found come a second later to the second one */
+  /** Two caches over one store; the tags of what is found come a second later to the second one. */
   const two = Effect.gen(function*() {
     const store = MemoryStore.make()
     const slow: Store.Store = {
@@ -404,7 +404,7 @@ describe("while a store is asked that answers late", () => {
       )
       const reading = yield* start(second(page))
       yield* settle
-      // the store has told the versions, and the answer is on its way
+      // The store has read the versions, and the answer is on its way.
       version = 1
       yield* second(Cached.invalidate("source"))
       yield* TestClock.adjust("1 minute")
@@ -495,7 +495,7 @@ describe.each(caches.filter(({ keeps, name }) => keeps && !name.includes("small"
 it.effect("an entry with 256 tags is stored, one with more stays in memory, and one warning says so", () => {
   const warnings: Array<string> = []
   const logger = Logger.make(({ logLevel, message }) => {
-    // a slow machine is warned of time that does not pass, too
+    // A slow machine is warned of time that does not pass, too.
     if (logLevel === "Warn" && String(message).startsWith("The result of")) warnings.push(String(message))
   })
   return Effect.gen(function*() {
@@ -525,7 +525,7 @@ it.effect("an entry with 256 tags is stored, one with more stays in memory, and 
   }).pipe(Effect.provide(Logger.layer([logger])))
 })
 
-describe("a store that does not tell the marker of a tag", () => {
+describe("a store that does not report the marker of a tag", () => {
   it.effect.each([
     { name: "at all", isKnown: false },
     { name: "with one of two entries that have it", isKnown: true }
@@ -555,7 +555,7 @@ describe("a store that does not tell the marker of a tag", () => {
       const site = page.pipe(Cached.ttl({ key: "site", ...changes }))
       yield* first(site)
       expect(yield* store.getMany(["page", "site"])).toEqual([undefined, undefined])
-      // in this process it is there until the tag is invalidated
+      // In this process it is there until the tag is invalidated.
       expect(yield* first(Cached.getMany(["page", "site"]))).toEqual([Option.some(2), Option.some(2)])
       isDown = false
       yield* first(Cached.invalidateTag("team"))
@@ -607,13 +607,13 @@ describe("a store that does not answer about markers", () => {
       const reading = yield* start(Effect.provide(page, cache))
       yield* TestClock.adjust("1 minute")
       expect(yield* Fiber.join(reading)).toEqual([...Array.from({ length: 4 }, () => "LoadTimeout"), 30])
-      // each once
+      // Each once.
       expect(asked).toBe(2)
     }))
 })
 
 describe("two processes over one store", () => {
-  /** `there` is another process: `here` hears every 50 milliseconds of what it has removed */
+  /** `there` is another process: `here` receives its removals every 50 milliseconds. */
   const world = Effect.gen(function*() {
     const store = MemoryStore.make()
     const log: Array<Store.Change> = []
@@ -652,7 +652,7 @@ describe("two processes over one store", () => {
     const source = Effect.suspend(() => Effect.as(Deferred.await(gate), state.version)).pipe(
       Cached.ttl({ key: "source", ttl: "1 day" })
     )
-    // who is granted a lease looks at what others have changed: what comes after that is not heard yet
+    // A process that is granted a lease polls for changes: later ones have not arrived yet.
     const begun = yield* Deferred.make<void>()
     const page = Effect.andThen(Deferred.await(begun), Effect.map(source, (version) => `v${version}`)).pipe(
       Cached.ttl({ key: "page", ...changes })
@@ -661,7 +661,7 @@ describe("two processes over one store", () => {
     return { begun, gate, here: yield* run(here), page, site, source, state, there: yield* run(there) }
   })
 
-  it.effect("P8 · what runs since before its marker was asked for is not taken over, at any level", () =>
+  it.effect("P8 · a load that runs since before its marker was requested is not taken over, at any level", () =>
     Effect.gen(function*() {
       const { begun, gate, here, page, site, source, state, there } = yield* world
       const before = yield* start(here(source))
@@ -675,7 +675,7 @@ describe("two processes over one store", () => {
       yield* Deferred.succeed(gate, undefined)
       expect(yield* Fiber.join(before)).toBe(0)
       yield* Fiber.join(reading)
-      // nothing was heard since it has joined, and yet it may have been before
+      // No change has arrived since it joined, and yet one may have been there before.
       expect(yield* Fiber.join(joined)).toBe("v1")
       for (const read of [site, page]) {
         expect(yield* there(read)).toBe("v1")
@@ -683,7 +683,7 @@ describe("two processes over one store", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.effect("P8 · what was written before its marker was asked for is not taken over, whenever the store says so", () =>
+  it.effect("P8 · an entry written before its marker was requested is not taken over, whenever the store says so", () =>
     Effect.gen(function*() {
       const { begun, gate, here, page, site, source, state, there } = yield* world
       const told = yield* Deferred.make<void>()
@@ -706,7 +706,7 @@ describe("two processes over one store", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.effect("P8 · who has heard of a change is not answered by a load that read what was before it", () =>
+  it.effect("P8 · a caller that knows of a change is not answered by a load that read an older value", () =>
     Effect.gen(function*() {
       const { begun, gate, here, site, source, state, there } = yield* world
       const before = yield* start(here(source))
@@ -725,12 +725,12 @@ describe("two processes over one store", () => {
       expect(yield* Fiber.join(after)).toBe("v1")
     }).pipe(Effect.scoped))
 
-  it.effect("P8 · what was made without the store stays in this process, and ends when the store answers again", () =>
+  it.effect("P8 · a result made without the store stays in this process, and ends when the store answers again", () =>
     Effect.gen(function*() {
       const { begun, gate, here, site, state, there } = yield* world
       yield* Deferred.succeed(begun, undefined)
       yield* Deferred.succeed(gate, undefined)
-      // the marker of the page is told, and that of the source is not
+      // The store answers the marker of the page, and not that of the source.
       let asked = 0
       state.isDown = () => ++asked === 2
       expect(yield* here(site)).toBe("v0")
@@ -740,7 +740,7 @@ describe("two processes over one store", () => {
       yield* there(Cached.invalidate("source"))
       expect(yield* there(site)).toBe("v1")
       yield* TestClock.adjust("100 millis")
-      // answered, as the first time was not
+      // Answered, as the first time was not.
       yield* here(Effect.succeed(1).pipe(Cached.ttl({ key: "other", tags: ["tag"], ttl: "1 day" })))
       expect(yield* here(site)).toBe("v1")
     }).pipe(Effect.scoped))
@@ -794,7 +794,7 @@ describe("a look-up in a store that was down", () => {
           isSlow = true
           const looking = yield* start(Cached.getMany(keys))
           yield* settle
-          // it takes the place of the first one, and is carried out
+          // It takes the place of the first one, and is carried out.
           yield* Cached.invalidate("source")
           yield* Deferred.succeed(told, undefined)
           expect(yield* Fiber.join(looking)).toEqual(keys.map(() => Option.none()))

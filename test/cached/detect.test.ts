@@ -1,4 +1,4 @@
-/** `Cached.detect` tells how each read in a scope was answered. */
+/** `Cached.detect` reports how each read in a scope was answered. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Schema } from "effect"
 import { Cached, type CacheEvent, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
@@ -56,7 +56,7 @@ describe.each(caches)("detect tells how a read over $name was answered (CA-53):"
       expect(yield* reads(ttl(revoked))).toEqual([detected("k", "load", gone)])
     }).pipe(provided))
 
-  it.effect("with a fallback, then stale while nobody tries again", () =>
+  it.effect("with a fallback, then stale while no further try is made", () =>
     Effect.gen(function*() {
       const soft = { key: "k", ttl: "1 hour", softTtl: "1 minute" } as const
       const stale = { ageMillis: 2 * minute, ttlMillis: hour - 2 * minute, strategy: "softTtl" }
@@ -127,7 +127,7 @@ describe("detect (CA-53)", () => {
   const provided = Effect.provide(CacheLayer.memory())
   const keys = (reads: ReadonlyArray<CacheEvent.Detected>) => reads.map(({ key }) => key)
 
-  it.effect("tells the outer scope what the inner is told, and not the other way round", () =>
+  it.effect("reports to the outer scope what the inner one sees, and not the other way round", () =>
     Effect.gen(function*() {
       const read = (key: string) => ttl(Effect.succeed(1), key)
       const [[, inner], outer] = yield* Cached.detect(
@@ -142,7 +142,7 @@ describe("detect (CA-53)", () => {
       expect(keys(outer)).toEqual(["before", "inside", "after"])
     }).pipe(provided))
 
-  it.effect("hears the fibers that are forked in it, and two at once do not hear each other", () =>
+  it.effect("sees the fibers that are forked in it, and two at once do not see each other", () =>
     Effect.gen(function*() {
       const read = (key: string) => Effect.andThen(Effect.yieldNow, ttl(Effect.succeed(1), key))
       const all = (names: ReadonlyArray<string>) =>
@@ -152,7 +152,7 @@ describe("detect (CA-53)", () => {
       expect(keys(other)).toEqual(["c", "d"])
     }).pipe(provided))
 
-  it.effect("ends with its effect: what was forked and goes on is told no more", () =>
+  it.effect("ends with its effect: it sees nothing of a forked fiber that continues", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       const late = Effect.andThen(Deferred.await(gate), ttl(Effect.succeed(1), "late"))
@@ -164,7 +164,7 @@ describe("detect (CA-53)", () => {
       expect(keys(found)).toEqual(["now"])
     }).pipe(provided))
 
-  it.effect("fails with its effect, and tells of what failed where that is asked for", () =>
+  it.effect("fails with its effect, and reports what failed where that is asked for", () =>
     Effect.gen(function*() {
       expect(yield* Effect.exit(Cached.detect(ttl(Effect.fail("down"))))).toEqual(Exit.fail("down"))
       const [exit, found] = yield* Cached.detect(Effect.exit(ttl(Effect.fail("down"))))
@@ -172,7 +172,7 @@ describe("detect (CA-53)", () => {
       expect(keys(found)).toEqual(["k"])
     }).pipe(provided))
 
-  it.effect("is not told of who was interrupted, gave up, or went past the cache", () =>
+  it.effect("does not count reads that were interrupted, gave up, or went past the cache", () =>
     Effect.gen(function*() {
       const limited = Cached.ttl(Effect.never, { key: "k", ttl: "1 hour", timeout: "1 second" })
       const reader = yield* start(reads(Effect.exit(limited)))
@@ -183,7 +183,7 @@ describe("detect (CA-53)", () => {
       expect(yield* reads(CachePolicy.bypass(ttl(Effect.succeed(1))))).toEqual([])
     }).pipe(provided))
 
-  it.effect("hears reads through a store that is asked together", () =>
+  it.effect("sees reads through a store that is asked together", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
       yield* Effect.provide(ttl(Effect.succeed(1)), over(fake))
@@ -204,7 +204,7 @@ describe("detect (CA-53)", () => {
     }).pipe(provided))
 })
 
-describe("what is made with a stale value", () => {
+describe("a result made with a stale value", () => {
   it.effect("that a slow store had is not kept by another cached effect", () =>
     Effect.gen(function*() {
       const fake = fakeStore()

@@ -1,4 +1,4 @@
-/** What a load may say and ask while it runs: annotations, the previous value, `notModified`. */
+/** Operations of a running load: annotations, the previous value, `notModified`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Scope } from "effect"
 import {
@@ -22,14 +22,14 @@ const key = new Page({ n: 1 })
 
 type Previous = Option.Option<Cached.Previous<string>>
 
-/** An origin whose lookups say what they were told to replace, and load, or find it still right. */
+/** An origin whose lookups record the previous `etag`, and load, or find the value still right. */
 const origin = () => {
   const self = {
     version: "a",
     loads: 0,
     told: [] as Array<string | undefined>,
     previous: Option.none() as Previous,
-    /** what a lookup does beside that */
+    /** An additional effect of a lookup. */
     inside: Effect.void as Effect.Effect<unknown>,
     load: undefined as unknown as Effect.Effect<string>
   }
@@ -49,7 +49,7 @@ const origin = () => {
 
 const after = (millis: number) => TestClock.adjust(millis)
 
-/** What an effect gives that has to wait for no time to pass. */
+/** The result of an effect for which no time has to pass. */
 const read = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const fiber = yield* start(effect)
@@ -91,7 +91,7 @@ for (const cache of caches) {
             createdAt: 60_000,
             expiresAt: 660_000
           })
-          // and once more, from the renewed one
+          // And once more, from the renewed one.
           yield* after(590_000)
           expect(yield* read(page)).toBe("value a")
           yield* settle
@@ -154,7 +154,7 @@ for (const cache of caches) {
         yield* after(1000)
         expect(yield* read(CachePolicy.refresh(page({ n: 1 })))).toBe("value a")
         expect(yield* entryOf(key)).toMatchObject({ etag: "a", createdAt: 2000, expiresAt: 3_602_000 })
-        // whoever reads nothing is told nothing
+        // A read that does not read the cache gets no previous value.
         yield* read(CachePolicy.disable("get")(page({ n: 1 })))
         expect(source.told).toEqual([undefined, "a", "a", undefined])
       })))
@@ -199,7 +199,7 @@ for (const cache of caches) {
         expect(yield* read(page)).toBe("value a")
       })))
 
-    it.effect("who asks for copies gets one of previous too: what a load does to it changes nothing that is cached", () =>
+    it.effect("a caller that asks for copies gets one of previous too: a load that changes it changes nothing that is cached", () =>
       inCache(Effect.gen(function*() {
         class List extends CacheKey.Class<List>()("List", { success: Schema.mutable(Schema.Array(Schema.Int)) }) {}
         const load = Effect.gen(function*() {
@@ -347,7 +347,7 @@ for (const cache of caches) {
           const page = CachePolicy.refresh(Cached.ttl(load, { key, ttl: "1 hour" }))
           expect(yield* read(page)).toBe("old")
           expect(handled).toBe(0)
-          // a fiber that the load does not wait for ends when it likes
+          // A fiber that the load does not wait for ends when it likes.
           expect(finalized.toSorted()).toEqual(["first", "last"])
           expect(yield* entryOf(key)).toMatchObject({ value: "old", etag: "e", createdAt: 1000, expiresAt: 3_601_000 })
           expect(yield* Cached.stats).toMatchObject({ loads: 1, loadFailures: 0, refused: 0, storeFailures: 0 })
@@ -369,7 +369,7 @@ for (const cache of caches) {
         expect((yield* entryOf(key))?.expiresAt).toBe(3_600_000)
       })))
 
-    it.effect("all who wait get the value that is kept", () =>
+    it.effect("all waiting callers get the value that is kept", () =>
       inCache(Effect.gen(function*() {
         const source = origin()
         source.inside = Effect.sleep(1000)
@@ -397,7 +397,7 @@ for (const cache of caches) {
     ]
     for (const told of ["before", "after"]) {
       it.effect.each(meanwhile)(
-        `%s between previous and notModified, ${told} previous: those who wait get the value, and it is not stored`,
+        `%s between previous and notModified, ${told} previous: waiting callers get the value, and it is not stored`,
         ([, change, left]) =>
           inCache(Effect.gen(function*() {
             const gate = yield* Deferred.make<void>()
@@ -452,7 +452,7 @@ for (const cache of caches) {
         expect(told).toEqual([false, false])
       })))
 
-    it.effect("who comes after a tag of the kept value was invalidated gets a new one, stored or not", () =>
+    it.effect("a caller that comes after a tag of the kept value was invalidated gets a new one, stored or not", () =>
       inCache(Effect.gen(function*() {
         const gate = yield* Deferred.make<void>()
         let loads = 0
@@ -503,14 +503,14 @@ for (const cache of caches) {
         expect(String(exit)).toContain("Ask Cached.previous first")
         expect(yield* read(Cached.has(key))).toBe(false)
         expect(String(yield* Effect.exit(Cached.notModified))).toContain("outside of a load")
-        // a failure that is stored is no value to keep
+        // A failure that is stored is no value to keep.
         const failed = Cached.ttl(Effect.fail("down"), { key: "k", ttl: "1 hour", when: () => true })
         yield* read(Effect.exit(failed))
         const kept = Cached.ttl(Cached.notModified, { key: "k", ttl: "1 hour" })
         expect(String(yield* read(Effect.exit(CachePolicy.refresh(kept))))).toContain("Ask Cached.previous first")
       })))
 
-    it.effect("keeps what previous has told, also when that expires during the load", () =>
+    it.effect("keeps the value that previous has returned, also when it expires during the load", () =>
       inCache(Effect.gen(function*() {
         const source = origin()
         const page = Cached.softTtl(source.load, { key, ttl: "2 minutes", softTtl: "1 minute" })
@@ -635,14 +635,14 @@ for (const cache of caches) {
         ])
         expect(events.some(({ _tag }) => _tag === "Refused")).toBe(false)
         expect(yield* Cached.stats).toMatchObject({ loads: 2, refreshes: 1, loadFailures: 0 })
-        // the next read that is due refreshes again: nothing holds it off
+        // The next read that is due refreshes again: nothing holds it off.
         yield* after(60_000)
         yield* read(page)
         yield* after(10)
         expect(source.loads).toBe(3)
       })))
 
-    it.effect("what has left the load is too late to end it", () =>
+    it.effect("an operation that has left the load is too late to end it", () =>
       inCache(Effect.gen(function*() {
         yield* Cached.set(key, "old", { ttl: "1 minute" })
         let late: Exit.Exit<unknown, unknown> | undefined
@@ -664,7 +664,7 @@ for (const cache of caches) {
         expect(yield* entryOf(key)).toMatchObject({ value: "new", etag: undefined })
       })))
 
-    it.effect("under readOnly who waits gets the value, and nothing is written", () =>
+    it.effect("under readOnly a waiting caller gets the value, and nothing is written", () =>
       inCache(Effect.gen(function*() {
         const source = origin()
         const page = Cached.failover(source.load, { key, ttl: "10 minutes" })

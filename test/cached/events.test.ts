@@ -1,4 +1,4 @@
-/** Events: which, in which order, and who hears of them. */
+/** Events: which ones, in which order, and for which listeners. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Stream } from "effect"
 import { Cached, type CacheEvent, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
@@ -21,7 +21,7 @@ class Weather extends CacheKey.Class<Weather>()("Weather", {
 
 const berlin = new Weather({ city: "Berlin" })
 
-/** Collects what is told; called, it answers what was told since the last call. */
+/** Collects events; each call returns those since the last call. */
 const watch = Effect.gen(function*() {
   const told: Array<CacheEvent.CacheEvent> = []
   yield* Effect.forkScoped(
@@ -47,7 +47,7 @@ const shortly = (told: Effect.Effect<Array<CacheEvent.CacheEvent>>) =>
 
 const soft = { key: berlin, ttl: "1 hour", softTtl: "1 minute" } as const
 
-describe.each(caches)("over $name, in their order, are told:", (cache) => {
+describe.each(caches)("over $name, events arrive in their order:", (cache) => {
   const provided = Effect.provide(cache.layer({ capacity: 100 }))
   const hit = cache.memory ? "Hit memory" : "Hit store"
   const isLate = cache.name.startsWith("an asynchronous")
@@ -64,7 +64,7 @@ describe.each(caches)("over $name, in their order, are told:", (cache) => {
       expect(yield* told).toEqual([hit])
     }).pipe(provided))
 
-  it.effect("who joins, a miss too where there is nothing to serve", () =>
+  it.effect("a joining caller counts as a miss too where there is nothing to serve", () =>
     Effect.gen(function*() {
       const told = yield* Effect.map(watch, shortly)
       const { load } = counting(100)
@@ -75,7 +75,7 @@ describe.each(caches)("over $name, in their order, are told:", (cache) => {
       yield* TestClock.adjust(100)
       yield* Fiber.joinAll([...readers, last])
       expect(yield* told).toEqual([
-        // while the store is asked nobody knows yet
+        // While the store is asked the answer is not known yet.
         ...isLate ? ["Joined", "Miss", "Miss"] : ["Miss", "Miss", "Joined"],
         "Miss",
         "Joined",
@@ -148,7 +148,7 @@ describe.each(caches)("over $name, in their order, are told:", (cache) => {
       expect(yield* Cached.stats).toMatchObject({ stale: 3, misses: 3, loads: 3, loadFailures: 1 })
     }).pipe(provided))
 
-  it.effect("what is put in, and what is not", () =>
+  it.effect("writes that store, and writes that do not", () =>
     Effect.gen(function*() {
       const told = yield* Effect.map(watch, shortly)
       yield* Cached.set(berlin, 1)
@@ -241,7 +241,7 @@ it.effect("an id with the name of its class, and never a value", () =>
   }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2 }))))
 
 describe("a store", () => {
-  it.effect("that fails is told, by operation and reason", () =>
+  it.effect("that fails is reported, by operation and reason", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
       const test = Effect.gen(function*() {
@@ -258,7 +258,7 @@ describe("a store", () => {
       yield* Effect.provide(test, over(fake))
     }))
 
-  it.effect("with a value that cannot be written, or read back, is told too", () =>
+  it.effect("with a value that cannot be written, or read back, is reported too", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
       const test = Effect.gen(function*() {
@@ -294,7 +294,7 @@ describe("a store", () => {
     }))
 })
 
-describe("who listens", () => {
+describe("listeners", () => {
   it.effect("slowly loses the oldest, and no read waits for him", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
@@ -353,7 +353,7 @@ describe("who listens", () => {
       expect(lines).toEqual([line, line])
     }))
 
-  it.effect("may read what it hears was not stored: that is loaded anew", () =>
+  it.effect("may read an entry that was reported as not stored: it is loaded again", () =>
     Effect.gen(function*() {
       const caching = listenersOf(yield* Caching.Caching)
       const { load } = counting()
@@ -370,7 +370,7 @@ describe("who listens", () => {
       expect(yield* Effect.forEach(readings, Fiber.join)).toEqual([2])
     }).pipe(Effect.provide(CacheLayer.memory())))
 
-  it.effect("is listened to no more when the stream has ended, however it ends", () =>
+  it.effect("stops when the stream has ended, however it ends", () =>
     Effect.gen(function*() {
       const { Caching: service } = Caching
       const caching = cacheOf(yield* service)
@@ -402,7 +402,7 @@ describe("who listens", () => {
       yield* Effect.provide(streams, Context.make(service, counted))
     }).pipe(Effect.provide(CacheLayer.memory())))
 
-  it("costs nothing any more when nobody is left", () => {
+  it("costs nothing once no listener is left", () => {
     const engine = { listeners: { events: undefined }, memory: { onRemoval: undefined } } as unknown as Engine
     const first = listen(engine, () => {})
     const second = listen(engine, () => {})
@@ -416,7 +416,7 @@ describe("who listens", () => {
     expect([engine.listeners.events, engine.memory.onRemoval]).toEqual([undefined, undefined])
   })
 
-  it.effect("to a cache that is switched off hears nothing", () =>
+  it.effect("to a cache that is switched off receives nothing", () =>
     Effect.gen(function*() {
       const told = yield* watch
       yield* Cached.ttl(Effect.succeed(1), { key: "k", ttl: "1 hour" })
@@ -425,7 +425,7 @@ describe("who listens", () => {
     }).pipe(Effect.provide(CacheLayer.disabled)))
 })
 
-describe("look-ups are told of as reads are", () => {
+describe("look-ups are reported as reads are", () => {
   it.effect.each(caches)("over $name", (cache) =>
     Effect.gen(function*() {
       const told: Array<string> = []
@@ -450,9 +450,9 @@ describe("look-ups are told of as reads are", () => {
         [Cached.getEntry("there"), `there from ${place}`],
         [Cached.expiresIn("gone"), "no gone"],
         [Cached.getMany(["gone", "there"]), "no gone", `there from ${place}`],
-        // it goes past the cache
+        // It goes past the cache.
         [CachePolicy.bypass(Cached.getOption("there"))],
-        // what a write looks for is no look-up
+        // A write that looks for an entry is no look-up.
         [Cached.set("there", 2, { keepTtl: true })]
       ] as ReadonlyArray<readonly [Effect.Effect<unknown, never, Caching.Caching>, ...Array<string>]>
       for (const [lookUp, ...expected] of lookUps) {

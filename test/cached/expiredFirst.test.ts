@@ -100,7 +100,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
       }
       for (const key of numbered(9, "live")) yield* read(key)
       yield* TestClock.adjust("5 minutes")
-      // it has not expired, and was used longest ago
+      // It has not expired, and was used longest ago.
       yield* read("a")
       expect((yield* Cached.stats).evictions).toBe(1)
       yield* slides
@@ -110,7 +110,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
       expect(yield* held([...numbered(9, "late"), "b"])).toEqual([...numbered(9, "late"), "b"])
     }).pipe(provided))
 
-  it.effect("what was invalidated, replaced or cleared leaves nothing behind", () =>
+  it.effect("an entry that was invalidated, replaced or cleared leaves nothing behind", () =>
     Effect.gen(function*() {
       for (let round = 0; round < 50; round++) {
         for (const key of numbered(10, "a")) yield* read(key, "1 minute")
@@ -125,7 +125,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
     }).pipe(provided))
 })
 
-it.effect("what a reader's shorter constant has limited, or touch has shortened, is dead in time", () =>
+it.effect("an entry that a reader's shorter constant or touch has shortened is dead in time", () =>
   Effect.gen(function*() {
     for (const key of numbered(5)) yield* read(key, "1 hour")
     yield* read("live")

@@ -1,4 +1,4 @@
-/** What has expired leaves memory within a second, while the cache is used. */
+/** Expired entries leave memory within a second, while the cache is used. */
 import { describe, expect, it, vi } from "@effect/vitest"
 import { Clock, Context, type Duration, Effect, Fiber, Layer, Option, Stream } from "effect"
 import { Cached, CacheLayer, Caching } from "effect-cached"
@@ -16,13 +16,13 @@ const engine = Effect.map(
   (caching) => cacheOf(caching).perform({ over: (self: Engine): Engine | undefined => self, without: () => undefined })!
 )
 
-/** how many entries are in memory, dead ones too: asked of the engine, because to ask the cache is to use it */
+/** How many entries are in memory, dead ones too: asked of the engine, because to ask the cache is to use it. */
 const inMemory = Effect.map(engine, ({ memory }) => memory.entries.size)
 
 describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
   const provided = Effect.provide(cache.layer({ capacity: 1000 }))
 
-  it.effect("they leave within a second of their deadline, and listeners are told once", () =>
+  it.effect("they leave within a second of their deadline, and listeners are called once", () =>
     Effect.gen(function*() {
       const gone: Array<string> = []
       yield* Cached.onRemoval(({ cause, id }) => Effect.sync(() => gone.push(`${id} ${cause}`)))
@@ -44,7 +44,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
       yield* read("live", "1 day")
       yield* read("dead", "1 minute")
       yield* TestClock.adjust("10 seconds")
-      // nobody looks any more
+      // No caller looks any longer.
       yield* TestClock.adjust("1 hour")
       expect(yield* inMemory).toBe(2)
       yield* read("live", "1 day")
@@ -96,7 +96,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
 })
 
 it.effect.each([1e9, 3e9])(
-  "who reads in another time than the cache's loses nothing: at %d",
+  "a reader whose clock differs from the cache's loses nothing: at %d",
   (begin) =>
     Effect.gen(function*() {
       yield* TestClock.setTime(2e9)
@@ -125,7 +125,7 @@ it.effect.each([1e9, 3e9])(
 describe("a cache that is made in real time, and read under a TestClock", () => {
   const provided = Effect.provide([CacheLayer.memory(), TestClock.layer()])
 
-  it.live("what expires leaves, is told of, and counts no more", () =>
+  it.live("an expired entry leaves, is reported, and no longer counts", () =>
     Effect.gen(function*() {
       const gone: Array<string> = []
       yield* Cached.onRemoval(({ cause, id }) => Effect.sync(() => gone.push(`${id} ${cause}`)))
@@ -144,7 +144,7 @@ describe("a cache that is made in real time, and read under a TestClock", () => 
       expect(gone).toEqual(["set expired", "loaded expired"])
     }).pipe(Effect.scoped, provided))
 
-  it.live("the next operation is told of it, whichever that is", () =>
+  it.live("the next operation sees it, whichever that is", () =>
     Effect.gen(function*() {
       yield* read("dead", "1 minute")
       yield* TestClock.adjust("2 minutes")
@@ -152,7 +152,7 @@ describe("a cache that is made in real time, and read under a TestClock", () => 
       expect(yield* inMemory).toBe(0)
     }).pipe(provided))
 
-  it.live("whoever reads in the real time beside it loses nothing", () =>
+  it.live("a reader in real time beside it loses nothing", () =>
     Effect.gen(function*() {
       const cached = yield* Layer.build(CacheLayer.memory())
       const inTests = Effect.provide([Layer.succeedContext(cached), TestClock.layer()])
@@ -183,7 +183,9 @@ it.effect("nothing runs on after the layer was closed", () =>
 describe("very many that expire within one second", { timeout: 120_000 }, () => {
   const count = 12_000
 
-  /** A clock that stands still until it is set, and by which every look at it takes ten milliseconds: no turn has more. */
+  /**
+   * A clock that stands still until it is set, and by which every look at it takes ten milliseconds: no turn has more.
+   */
   const slowClock = () => {
     let now = 1e12
     let looks = 0
@@ -233,13 +235,13 @@ describe("very many that expire within one second", { timeout: 120_000 }, () => 
           const { removals } = (yield* engine).memory
           const use = wake === "stats" ? Cached.stats : Cached.has("0")
           for (let i = 0; i < count; i++) yield* Cached.set(`${i}`, i, { ttl: ttlOf(i) })
-          // only the time of their buckets begins
+          // Only the time of their buckets begins.
           advance(3_590_000)
           yield* Effect.yieldNow
           const [asked, before] = [yield* mostInATurn(() => looked.mock.calls.length), looked.mock.calls.length]
           yield* use
           for (let i = 0; i < 100; i++) yield* Effect.yieldNow
-          // an entry is asked where it is looked at, and twice where it is filed again; and two may sweep
+          // An entry is asked where it is looked at, and twice where it is filed again; and two may sweep.
           expect(yield* asked).toBeLessThan(8 * (enteringDeadlines + many.steps))
           expect(looked.mock.calls.length - before).toBeGreaterThan(count)
           advance(12_000)

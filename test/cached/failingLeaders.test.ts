@@ -1,4 +1,4 @@
-/** Leaders that fail one after the other: those who wait need not all try. */
+/** Leaders that fail one after the other: the waiting callers need not all try. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Caching, Store } from "effect-cached"
@@ -38,7 +38,7 @@ const failing = (count: number, key: () => CacheKey.CacheKey<number, Down> | Cac
   })
 
 describe("leaders that fail one after the other", () => {
-  it.effect("are three: who waits then fails as the last of them did", () =>
+  it.effect("are three: a waiting caller then fails as the last of them did", () =>
     Effect.gen(function*() {
       const { answers, fibers, loads } = yield* failing(6, () => new Told())
       yield* TestClock.adjust("590 millis")
@@ -53,7 +53,7 @@ describe("leaders that fail one after the other", () => {
       expect(attempts.map((error) => (error as Down).attempt).sort()).toEqual([1, 2, 3, 3, 3, 3])
     }))
 
-  it.effect("keep nobody from trying who comes later", () =>
+  it.effect("do not prevent a later caller from trying", () =>
     Effect.gen(function*() {
       const { caches, fibers, load, loads } = yield* failing(6, () => new Told())
       yield* TestClock.adjust("1500 millis")
@@ -69,7 +69,7 @@ describe("leaders that fail one after the other", () => {
       expect(loads()).toBe(4)
     }))
 
-  it.effect("are all who wait, where the key has no error schema to tell of it", () =>
+  it.effect("are all waiting callers, where the key has no error schema for the failure", () =>
     Effect.gen(function*() {
       const { fibers, loads } = yield* failing(5, () => new Untold())
       yield* TestClock.adjust("10 seconds")

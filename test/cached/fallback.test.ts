@@ -85,7 +85,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Effect.exit(read)).toEqual(gone)
         state.answer = down
         expect(yield* Effect.exit(read)).toEqual(down)
-        // the failure throttles nothing: there is no value to serve meanwhile
+        // The failure throttles nothing: there is no value to serve meanwhile.
         expect(yield* Effect.exit(read)).toEqual(down)
         expect(state.calls).toBe(4)
         expect(yield* Cached.getOption("k")).toEqual(Option.some("good"))
@@ -159,7 +159,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Effect.exit(others)).toEqual(down)
       }).pipe(Effect.provide(cache.layer())))
 
-    it.effect("a load that answers after nobody waits for it any more counts too", () =>
+    it.effect("a load that answers after its callers have left counts too", () =>
       Effect.gen(function*() {
         const { load, state } = origin()
         const read = cached(load, "k")
@@ -288,7 +288,7 @@ describe.each(caches)("in the background, over $name", (cache) => {
       yield* Cached.keepFresh(fn, { id: 2 }, Schedule.spaced("8 minutes"))
       yield* settle
       yield* TestClock.adjust("7 minutes")
-      // whoever refreshes says what an answer is
+      // The refreshing caller's strategy decides which outcome is an answer.
       state.answer = gone
       expect(
         yield* load.pipe(
@@ -382,7 +382,7 @@ describe("fallbackOn", () => {
         state.answer = gone
         yield* Effect.exit(read)
         expect((yield* Cached.stats).loadFailures).toBe(1)
-        // nor is an outage after it, which no stale value hides
+        // Nor is an outage after it, which no stale value hides.
         state.answer = down
         yield* Effect.exit(read)
         expect((yield* Cached.stats).loadFailures).toBe(2)
@@ -429,14 +429,14 @@ describe("where memory and the store have two values", () => {
       yield* Effect.gen(function*() {
         state.answer = Effect.succeed("older")
         yield* read
-        // only memory gets the next one
+        // Only memory gets the next one.
         fake.behave = (operation) => operation === "set" ? { before: Effect.die("the disk is full") } : {}
         state.answer = Effect.succeed("newer")
         expect(yield* read).toBe("newer")
         fake.behave = () => ({})
         state.answer = gone
         expect(yield* Effect.exit(read)).toEqual(gone)
-        // the newer one leaves memory, and the store still has the older one
+        // The newer one leaves memory, and the store still has the older one.
         yield* Cached.ttl(Effect.succeed("other"), { key: "other", ttl: "1 hour" })
         state.answer = down
         expect(yield* Effect.exit(read)).toEqual(down)

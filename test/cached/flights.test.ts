@@ -1,4 +1,4 @@
-/** What a load runs in: its span, its transaction, its context; and what is served beside it. */
+/** The surroundings of a load: its span, its transaction, its context; and reads served beside it. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Option, Schema, type Tracer, TxRef } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
@@ -17,7 +17,7 @@ describe.each(caches)("over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
 
   describe("spans", () => {
-    it.effect("a load's is a root, linked to that of the caller who started it", () =>
+    it.effect("a load's is a root, linked to that of the caller that started it", () =>
       Effect.gen(function*() {
         const caller = yield* Effect.makeSpan("caller")
         const span = yield* current.pipe(
@@ -80,7 +80,7 @@ describe.each(caches)("over $name", (cache) => {
       rollbackSavepoint: () => Effect.void
     })
 
-    it.effect("is read past the cache, in both directions: nobody is served what may be rolled back", () =>
+    it.effect("is read past the cache, in both directions: no caller is served a value that may be rolled back", () =>
       Effect.gen(function*() {
         const { counts, load } = counting()
         const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
@@ -230,7 +230,7 @@ describe.each(caches)("over $name", (cache) => {
   })
 })
 
-it.effect("a bad option of one who would join is its own", () =>
+it.effect("a bad option of a joining caller affects only that caller", () =>
   Effect.gen(function*() {
     const { load } = counting(1000)
     const good = yield* start(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))

@@ -34,7 +34,7 @@ const pushing = () => {
       )
     }))
   })
-  // to who listened last; applied when everything else waits
+  // Pushes to the latest listener; applied when everything else waits.
   const push = (...changes: ReadonlyArray<Pushed>) =>
     Effect.andThen(
       Effect.sync(() => {
@@ -59,7 +59,7 @@ const counting = (options?: { readonly tags?: ReadonlyArray<string> }) => {
   return { origin, read }
 }
 
-/** What another process does: a value of its own in the store, and the change pushed. */
+/** A write by another process: a value of its own in the store, and the pushed change. */
 const elsewhere = (
   { entries, push }: ReturnType<typeof pushing>,
   change: Store.Change
@@ -77,7 +77,7 @@ describe("a store that pushes changes is followed", () => {
     { _tag: "Gap" }
   ]
 
-  it.effect.each(changes)("$_tag: what memory has is not served any more", (change) =>
+  it.effect.each(changes)("$_tag: the copy in memory is no longer served", (change) =>
     Effect.gen(function*() {
       const storage = pushing()
       const within = yield* storage.build()
@@ -102,7 +102,7 @@ describe("a store that pushes changes is followed", () => {
       expect(yield* within(read)).toBe(1)
     }))
 
-  it.effect("of more changes than are told apart only what may be one of them leaves, with one warning", () =>
+  it.effect("of more changes than are kept apart only possible matches leave, with one warning", () =>
     Effect.gen(function*() {
       const storage = pushing()
       const warnings: Array<string> = []
@@ -178,7 +178,7 @@ describe("while it cannot be followed", () => {
       expect(yield* within(read)).toBe(2)
     }))
 
-  it.effect("while some changes are missed memory is trusted for maxStaleness, and those that are heard count", () =>
+  it.effect("while some changes are missed memory is trusted for maxStaleness, and those that arrive count", () =>
     Effect.gen(function*() {
       const storage = pushing()
       const within = yield* storage.build({ maxStaleness: "10 seconds" })
@@ -212,7 +212,7 @@ describe("while it cannot be followed", () => {
     return { count, first, slow, storage, within }
   })
 
-  it.effect("what was loaded before Coherent stays out of memory, and is shared through the store", () =>
+  it.effect("a value loaded before Coherent stays out of memory, and is shared through the store", () =>
     Effect.gen(function*() {
       const { count, first, slow, storage, within } = yield* loadingBefore
       yield* storage.push(coherent)
@@ -227,10 +227,10 @@ describe("while it cannot be followed", () => {
       expect(storage.counts.gets).toBe(gets + 1)
     }))
 
-  it.effect("who comes after Coherent does not get what another has invalidated before, unheard", () =>
+  it.effect("a reader that comes after Coherent does not get a value that another invalidated before, unseen", () =>
     Effect.gen(function*() {
       const { first, slow, storage, within } = yield* loadingBefore
-      // invalidated: its result is not stored
+      // Invalidated: its result is not stored.
       const { set } = storage.entries
       storage.entries.set = () => storage.entries
       yield* storage.push(coherent)
@@ -271,7 +271,7 @@ describe("while it cannot be followed", () => {
       yield* Effect.forkChild(Fiber.interrupt(first), { startImmediately: true })
       yield* TestClock.adjust("1 minute")
       const answer = second.pollUnsafe()
-      // before it is judged: the cache closes when the load has ended
+      // Before it is judged: the cache closes when the load has ended.
       yield* TestClock.adjust("5 minutes")
       expect(answer).toMatchObject({ value: 2 })
     }))
@@ -285,7 +285,7 @@ describe("while it cannot be followed", () => {
         const { origin, read } = counting()
         yield* storage.push(coherent)
         yield* within(read)
-        // the timer has been running for a while, and counts anew
+        // The timer has been running for a while, and restarts.
         yield* TestClock.adjust("7 seconds")
         yield* within(read)
         yield* storage.push(how)
@@ -419,7 +419,7 @@ describe("an incident is warned of once", () => {
   it.effect("a stream that ends after it was followed for minutes: once each time", () =>
     Effect.gen(function*() {
       const { ends, warnings } = yield* logsWhile([coherent, "end"], "1 minute", 10)
-      // after the last one nothing begins any more
+      // After the last one nothing begins any longer.
       expect([warnings.length, ends.length]).toEqual([5, 4])
     }))
 
@@ -447,7 +447,7 @@ describe("an incident is warned of once", () => {
     }))
 })
 
-it.effect("what listening has opened is closed before the layer is", () =>
+it.effect("resources opened by listening are closed before the layer is", () =>
   Effect.gen(function*() {
     let isClosed = false
     const store = Store.complete({

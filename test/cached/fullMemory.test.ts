@@ -1,4 +1,4 @@
-/** A memory that is full all the time: its bound, whatever its policy and however small it is, and what is told of it. */
+/** A memory that is full all the time: its bound, whatever its policy and however small it is, and its reports. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option } from "effect"
 import { Cached, type CacheEvent, Caching, Eviction } from "effect-cached"
@@ -10,7 +10,7 @@ import { randomOf } from "../support/random.ts"
 const { adaptive, fifo, leastRecentlyUpdated, lru, s3Fifo, wTinyLfu } = Eviction
 const policies = [adaptive, lru, fifo, leastRecentlyUpdated, s3Fifo, wTinyLfu]
 
-/** Counts what a policy is told, and does what another one does. */
+/** Counts the calls of a policy, and forwards them to another one. */
 const told = (inner: Eviction.Eviction) => {
   const counts = { added: 0, read: 0, removed: 0, replaced: 0 }
   const held = new Map<string, Eviction.Node>()
@@ -50,9 +50,9 @@ const told = (inner: Eviction.Eviction) => {
 const small = policies.flatMap((eviction) => [1, 2, 3].map((capacity) => ({ capacity, eviction, name: eviction.name })))
 
 describe.each(caches.filter(({ memory }) => memory))("over $name", { timeout: 120_000 }, (cache) => {
-  // a store changes nothing of it but the time that it takes
+  // A store changes nothing of it but the time that it takes.
   it.effect.each(cache.store ? small.filter(({ eviction }) => eviction === adaptive) : small)(
-    "with room for $capacity under $name: never over the bound, and each removal is told once, with its cause",
+    "with room for $capacity under $name: never over the bound, and each removal is reported once, with its cause",
     ({ capacity, eviction }) =>
       Effect.gen(function*() {
         const random = randomOf(capacity)
@@ -64,7 +64,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", { timeout: 12
           invalidated: 0,
           unverified: 0
         }
-        // each value is stored once
+        // Each value is stored once.
         const left = new Set<unknown>()
         onRemoval(({ cause, exit }) => {
           gone[cause]++
@@ -127,7 +127,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", { timeout: 12
     }).pipe(Effect.provide(cache.layer({ capacity: 2, eviction })))
   })
 
-  it.effect("ME-12 · the policy hears of what is invalidated, and what was loaded before that does not come back", () => {
+  it.effect("ME-12 · the policy sees each invalidation, and a value loaded before it does not come back", () => {
     const { eviction, held } = told(fifo)
     return Effect.gen(function*() {
       const { load } = counting(1000)
@@ -180,7 +180,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", { timeout: 12
       yield* TestClock.adjust("10 seconds")
       yield* Fiber.joinAll(readers)
       for (let i = 0; i < 10; i++) yield* Cached.set(`new ${i}`, i)
-      // it was used, and what went could be loaded again
+      // It was used, and what went could be loaded again.
       expect(most).toBeGreaterThan(10)
       expect(Math.max(...loads.values())).toBeGreaterThan(cache.store ? 0 : 1)
       expect((yield* Cached.stats).size).toBe(5)
@@ -188,7 +188,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", { timeout: 12
 })
 
 describe.each(caches.filter(({ memory }) => !memory))("over $name", (cache) => {
-  it.effect("nothing is held, weighed, evicted or told", () => {
+  it.effect("nothing is held, weighed, evicted or reported", () => {
     const { counts, eviction } = told(adaptive)
     return Effect.gen(function*() {
       const gone: Array<unknown> = []

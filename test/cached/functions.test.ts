@@ -78,7 +78,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* report({ city: "Rome" })).toBe("Rome 2")
       }).pipe(provided))
 
-    it.effect("refresh loads anew, once for those who ask together, and its failure keeps the old value", () =>
+    it.effect("refresh loads again, once for callers that ask together, and its failure keeps the old value", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
         let up = true
@@ -94,7 +94,7 @@ describe.each(caches)("over $name", (cache) => {
           start(report.refresh({ city: "Berlin" }))
         ])
         yield* settle
-        // while it runs the old value is served
+        // While it runs the old value is served.
         expect(yield* report({ city: "Berlin" })).toBe("1")
         yield* TestClock.adjust("1 second")
         expect(yield* Effect.forEach(both, Fiber.join)).toEqual(["2", "2"])
@@ -241,7 +241,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* walk({ city: "Berlin", days: 3 })).toBe("there")
       }).pipe(provided))
 
-    it.effect("interrupted, it ends all that nobody else needs", () =>
+    it.effect("interrupted, it ends every load that no other caller needs", () =>
       Effect.gen(function*() {
         const ends: Array<number> = []
         const chain = Cached.recursive(Fib, {
@@ -265,7 +265,7 @@ describe.each(caches)("over $name", (cache) => {
   })
 })
 
-describe("what is wrong is thrown at once", () => {
+describe("invalid options are thrown at once", () => {
   const lookup = () => Effect.succeed(1)
 
   it.each(

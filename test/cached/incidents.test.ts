@@ -1,4 +1,4 @@
-/** What goes wrong once must not go on being wrong: circuits close, leases come back, queues move, logs stay short. */
+/** A single failure must not last: circuits close, leases come back, queues move, logs stay short. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Logger, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, Store } from "effect-cached"
@@ -10,7 +10,7 @@ import { counting, fakeStore, over, start, within } from "../support/caches.ts"
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
   Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store))
 
-/** the messages logged while the effect runs */
+/** The messages logged while the effect runs. */
 const logged = <A, E, R>(self: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
     const messages: Array<string> = []
@@ -64,7 +64,7 @@ it.effect("a value that the store does not take removes no newer one", () =>
     const store: Store.Store = {
       ...memory,
       set: (id, entry, condition) => {
-        // told when the newer one is stored
+        // Received when the newer one is stored.
         const answer = isFull
           ? Effect.delay(Effect.fail(full), "100 millis")
           : Effect.delay(memory.set(id, entry, condition), "10 millis")
@@ -80,7 +80,7 @@ it.effect("a value that the store does not take removes no newer one", () =>
       yield* Fiber.joinAll([refused, taken])
       expect(memory.getUnsafe!("k", []).entry).toBeDefined()
       expect(yield* Cached.getOption("k")).toMatchObject({ value: "second" })
-      // without a newer one the older goes at once
+      // Without a newer one the older goes at once.
       isFull = true
       const last = yield* start(Cached.set("k", "third", { ttl: "1 hour" }))
       yield* TestClock.adjust("100 millis")
@@ -109,12 +109,12 @@ describe("the circuit", () => {
           expect(yield* Fiber.join(reading)).toBe(i)
         }
       }).pipe(Effect.provide(cacheOver(store)))
-      // at first, and the probes
+      // At first, and the probes.
       expect(asked).toBeGreaterThan(2)
       expect(asked).toBeLessThan(7)
     }))
 
-  it.effect("stays closed after listings that take too long: the caller is told, and the store goes on to be used", () =>
+  it.effect("stays closed after listings that take too long: the caller gets the failure, and the store stays in use", () =>
     Effect.gen(function*() {
       const memory = MemoryStore.make()
       const store: Store.Store = {
@@ -199,7 +199,7 @@ it.effect("a probe that is interrupted leaves the circuit to the next", () =>
     }).pipe(Effect.provide(over(fake)))
   }))
 
-describe("an exclusive load whose result nobody will get", () => {
+describe("an exclusive load whose result no caller will get", () => {
   const shared = Effect.sync(() => {
     const memory = new Map<string, Parameters<Store.SyncStorage["set"]>[1]>()
     return Store.makeSync({
@@ -292,7 +292,7 @@ it.effect("a store that reads but does not write is one line in the log, not one
     expect(messages.filter((message) => message.includes("answers again"))).toHaveLength(0)
   }))
 
-it.effect("a store that is away and then refuses is one incident of two warnings: the second says what to mend", () =>
+it.effect("a store that is away and then refuses is one incident of two warnings: the second names the fix", () =>
   Effect.gen(function*() {
     let reason: CacheError.StoreErrorReason = "Unavailable"
     const store = Store.make({
@@ -337,7 +337,7 @@ it.effect("a store of several servers of which one is down is one incident, unti
       )
     }
     expect(yield* incidents(() => !isDown)).toEqual([false, true])
-    // a store that does not say so begins and ends one each time, of which the first one is logged
+    // A store that does not say so begins and ends one each time, of which the first one is logged.
     expect(yield* incidents()).toEqual([false, true])
     expect(
       yield* incidents(() => {
@@ -369,7 +369,7 @@ it.effect("a store that fails now and then is two lines in ten seconds, and what
   }).pipe(Effect.provide(over(fake, { memory: false })), Effect.provide(Logger.layer([logger])))
 })
 
-it.effect("closing tells the store what was lost within one store timeout, however much that is", () =>
+it.effect("closing sends the store the lost invalidations within one store timeout, however many they are", () =>
   Effect.gen(function*() {
     const fake = fakeStore()
     fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep("400 millis") } : {}
@@ -385,7 +385,7 @@ it.effect("closing tells the store what was lost within one store timeout, howev
     expect(using.pollUnsafe()).toBeDefined()
   }))
 
-it.effect("what is stored and damaged is a miss, and one warning", () =>
+it.effect("a damaged entry is a miss, and one warning", () =>
   Effect.gen(function*() {
     const store = Store.makeSync({
       name: "rotten",

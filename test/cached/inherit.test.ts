@@ -1,4 +1,6 @@
-/** The option `inherit`: what an entry takes over from the values that a cache served inside its load. */
+/**
+ * The option `inherit`: the properties that an entry takes over from the values that a cache served inside its load.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Option, References, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Caching, Strategy } from "effect-cached"
@@ -10,7 +12,7 @@ class Outer extends CacheKey.Class<Outer>()("Outer", { payload: { n: Schema.Int 
 
 type Key = string | Inner | Outer
 
-/** how much longer the entry is served, in minutes; `undefined` where there is none */
+/** How much longer the entry is served, in minutes; `undefined` where there is none. */
 const left = (key: Key) =>
   Effect.map(Cached.expiresIn(key), (found) => Option.getOrUndefined(Option.map(found, Duration.toMinutes)))
 
@@ -49,7 +51,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         yield* settle
         expect(reading.pollUnsafe()).toBeDefined()
         expect(yield* left("outer")).toBe(60)
-        // joined: the load began before, and brings a new value
+        // Joined: the load began before, and brings a new value.
         const slow = Effect.delay(Effect.succeed(1), "5 minutes").pipe(Cached.ttl({ key: "slow", ...hour }))
         yield* start(slow)
         yield* settle
@@ -93,7 +95,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         expect(yield* left("joined")).toBe(20)
       }).pipe(withAge))
 
-    it.effect("what is older than the ttl is given to the caller, and not stored", () =>
+    it.effect("a value older than the ttl is given to the caller, and not stored", () =>
       Effect.gen(function*() {
         yield* inner("inner")
         yield* minutes(61)
@@ -131,7 +133,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         yield* outer
         yield* settle
         expect((yield* Cached.stats).loads).toBe(loads + 1)
-        // the refresh has read the same old value
+        // The refresh has read the same old value.
         expect(yield* left("outer")).toBe(10)
       }).pipe(withAge))
 
@@ -184,7 +186,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         expect(read).toMatchObject({ ageMillis: 30 * 60_000, ttlMillis: 30 * 60_000 })
       }).pipe(withAge))
 
-    it.effect("what is looked up counts too, and the previous value does not", () =>
+    it.effect("an entry that is looked up counts too, and the previous value does not", () =>
       Effect.gen(function*() {
         yield* Cached.set("inner", 1)
         yield* Cached.set(new Outer({ n: 1 }), 1)
@@ -231,7 +233,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         expect([yield* left(new Outer({ n: 1 })), yield* left(new Outer({ n: 2 }))]).toEqual([40, 40])
       }).pipe(withAge))
 
-    it.effect("a call of many goes on for the others when the first of its keys is left", () =>
+    it.effect("a call of many continues for the others when the first of its keys is left", () =>
       Effect.gen(function*() {
         yield* inner("inner")
         yield* minutes(20)
@@ -332,7 +334,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         expect(yield* Cached.has("outer")).toBe(false)
       }).pipe(provided))
 
-    it.effect("tells an outer one that refuses what caches served of no loads", () =>
+    it.effect("hides loads from an outer one that refuses values served by caches", () =>
       Effect.gen(function*() {
         const middle = short("new", "10 minutes").pipe(Cached.ttl({ key: "middle", ...life }))
         yield* middle.pipe(Cached.ttl({ key: "outer", ...hour, inherit: "refuse" }))
@@ -343,7 +345,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
   describe("refuse", () => {
     const refuse = { ...hour, inherit: "refuse" } as const
 
-    it.effect("CA-40 · what a cache served inside is not stored; what was loaded is", () =>
+    it.effect("CA-40 · a result made of a value that a cache served is not stored; one made of a loaded value is", () =>
       Effect.gen(function*() {
         const outer = inner("inner").pipe(Cached.ttl({ key: "outer", ...refuse }))
         yield* outer
@@ -454,7 +456,7 @@ describe("inherit", () => {
     )
   })
 
-  it.effect("what is too old to store is said once a key class, with both names and what to do", () => {
+  it.effect("a value too old to store is reported once a key class, with both names and what to do", () => {
     const warnings: Array<string> = []
     const logger = Logger.make(({ logLevel, message }) => {
       if (logLevel === "Warn") warnings.push(String(message))

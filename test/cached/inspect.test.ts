@@ -1,4 +1,4 @@
-/** What is asked or changed without a load: entries, counters, deadlines, everything by a pattern. */
+/** Reads and changes without a load: entries, counters, deadlines, everything by a pattern. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
@@ -199,7 +199,7 @@ describe.each(caches)("over $name", (cache) => {
         if (!cache.store) expect(yield* Cached.size).toBe(1)
       }).pipe(provided))
 
-    it.effect("what a tag has made stale is told, and that it is", () =>
+    it.effect("an entry that a tag has made stale is listed, as stale", () =>
       Effect.gen(function*() {
         yield* fill
         yield* Cached.invalidateTag("t", { mode: "soft" })
@@ -245,7 +245,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(Option.getOrThrow(yield* Cached.getEntry("k")).reads).toBe(3)
       }).pipe(provided))
 
-    it.effect("a stored failure is told as one; getEntry finds no value", () =>
+    it.effect("a stored failure is listed as one; getEntry finds no value", () =>
       Effect.gen(function*() {
         yield* Effect.exit(Cached.ttl(Effect.fail("down"), { key: berlin, ttl: "1 hour", when: () => true }))
         expect((yield* entryOf(CacheKey.id(berlin)))?.outcome).toBe("failure")
@@ -258,7 +258,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(() => Cached.entries("[z-a]")).toThrow(CacheError.CacheConfigError)
       }))
 
-    it.effect("thousands are told, each once", () =>
+    it.effect("thousands are listed, each once", () =>
       Effect.gen(function*() {
         const all = Array.from({ length: 3000 }, (_, i) => `k${i}`)
         yield* Effect.forEach(all, (id) => Cached.set(id, 1, { tags: [`t${id}`] }))
@@ -355,7 +355,7 @@ describe("while the store fails", () => {
       }).pipe(Effect.provide(over({ layer })))
     }))
 
-  it.effect("touch: memory goes on, and says so; strict callers hear of it", () =>
+  it.effect("touch: memory continues, and reports the failure; strict callers get it", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
       yield* Effect.gen(function*() {
@@ -382,7 +382,7 @@ describe("while the store fails", () => {
       }).pipe(Effect.provide(over(fake)))
     }))
 
-  it.effect("what memory alone has is told too, once", () =>
+  it.effect("an entry in memory alone is listed too, once", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
       yield* Effect.gen(function*() {
@@ -421,13 +421,13 @@ describe("across engines on one folder", () => {
       yield* TestClock.adjust("1 minute")
       expect(yield* Cached.has("k").pipe(Effect.provide(other))).toBe(false)
       yield* Cached.set("k", 1, { ttl: "1 hour" }).pipe(Effect.provide(one))
-      // not in its memory
+      // Not in its memory.
       expect(yield* Cached.touch("k", "3 hours").pipe(Effect.provide(other))).toBe(true)
       yield* TestClock.adjust("2 hours")
       expect(yield* Cached.has("k").pipe(Effect.provide(one))).toBe(true)
     }))
 
-  it.effect("scan tells what the other has stored", () =>
+  it.effect("scan lists what the other has stored", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const [one, other] = [yield* engine(directory), yield* engine(directory)]

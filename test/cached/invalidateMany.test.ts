@@ -41,7 +41,7 @@ describe("invalidating many", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("what the store has not acknowledged is not used, and is sent again", () => {
+  it.effect("an unacknowledged invalidation hides the entry, and is sent again", () => {
     const { layer, state } = watching()
     return Effect.gen(function*() {
       yield* Effect.forEach(ids(300), stored)
@@ -66,7 +66,7 @@ describe("invalidating many", () => {
 })
 
 describe("others get their turns", () => {
-  /** how often another fiber runs while this one does */
+  /** How often another fiber runs while this one does. */
   const turnsDuring = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.gen(function*() {
       let turns = 0
@@ -84,7 +84,7 @@ describe("others get their turns", () => {
     const { layer, state } = watching()
     return Effect.gen(function*() {
       state.isDown = true
-      // twice for each 256 ids: where they are forgotten, and where the store is asked
+      // Twice for each 256 ids: where they are forgotten, and where the store is asked.
       expect(yield* turnsDuring(Cached.invalidateMany(ids(20_000)))).toBeGreaterThan(150)
     }).pipe(Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "None"))
   })

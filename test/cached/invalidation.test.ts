@@ -41,7 +41,7 @@ const byClass = [
 
 const left = Effect.filter(all, (key) => Cached.has(key))
 
-/** fills the cache in three ways */
+/** Fills the cache in three ways. */
 const fill = Effect.gen(function*() {
   yield* Cached.set(berlin, 1)
   yield* Cached.ttl(Effect.succeed(1), { key: berlinLong, ttl: "1 hour", tags: [] })
@@ -71,7 +71,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Cached.has(next)).toBe(false)
       }).pipe(provided))
 
-    it.effect("P2 · a load that runs: who waits gets it, it is stored nowhere", () =>
+    it.effect("P2 · a load that runs: a waiting caller gets it, it is stored nowhere", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
         const get = load.pipe(Cached.ttl({ key: berlinLong, ttl: "1 hour", tags: ["own"] }))
@@ -89,7 +89,7 @@ describe.each(caches)("over $name", (cache) => {
       }).pipe(provided))
   })
 
-  it.effect("what is declared as tag by the class goes with the reader's own tags, its class does not", () =>
+  it.effect("a tag declared by the class goes with the reader's own tags, its class does not", () =>
     Effect.gen(function*() {
       yield* fill
       yield* Cached.invalidateTag("days:3")
@@ -171,7 +171,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Stream.runCollect(Cached.scan())).toEqual(["page:1"])
       }).pipe(Effect.provide(cache.layer({ capacity: 20_000 }))))
 
-    it.effect("who takes only a part of the progress leaves the rest", () =>
+    it.effect("a consumer that takes only a part of the progress leaves the rest", () =>
       Effect.gen(function*() {
         yield* Effect.forEach(Array.from({ length: 1000 }, (_, i) => `user:${i}`), (id) => Cached.set(id, 1))
         yield* Stream.runDrain(Stream.take(Cached.invalidateMatching("user:*"), 1))
@@ -197,7 +197,7 @@ describe.each(caches)("over $name", (cache) => {
   describe("CA-51 · invalidateFurther", () => {
     const get = <A, E, R>(load: Effect.Effect<A, E, R>, key = "k") => Cached.ttl(load, { key, ttl: "1 hour" })
 
-    it.effect("each read forgets first, and loads anew, for others too", () =>
+    it.effect("each read forgets first, and loads again, for others too", () =>
       Effect.gen(function*() {
         const { load } = counting()
         expect(yield* get(load)).toBe(1)
@@ -241,7 +241,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
       }).pipe(provided))
 
-    it.effect("what a load reads it reads as usual, and so does all behind the scope", () =>
+    it.effect("reads inside a load behave as usual, and so do those behind the scope", () =>
       Effect.gen(function*() {
         const inner = counting()
         const outer = get(Effect.map(get(inner.load, "inner"), (n) => n * 10), "outer")
@@ -288,7 +288,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Cached.invalidateFurther(CachePolicy.disable("remove")(get(Effect.succeed(1))))).toBe(1)
       }).pipe(provided))
 
-    it.effect("many: each of them is loaded anew, those asked twice once", () =>
+    it.effect("many: each of them is loaded again, those asked twice once", () =>
       Effect.gen(function*() {
         const asked: Array<number> = []
         const many = Cached.many(Forecast, {
@@ -319,7 +319,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.has(berlin)).toBe(false)
     }).pipe(provided))
 
-  it.effect("CA-17 · CA-52 · a short-lived entry makes its tag forget no long-lived one; an entry put in anew without it stays", () =>
+  it.effect("CA-17 · CA-52 · a short-lived entry makes its tag forget no long-lived one; an entry put in again without it stays", () =>
     Effect.gen(function*() {
       yield* Cached.set("long", 1, { tags: ["t"] })
       yield* Cached.set("short", 1, { tags: ["t"], ttl: "1 second" })
@@ -355,7 +355,7 @@ describe.each(caches)("over $name", (cache) => {
     }).pipe(provided))
 })
 
-describe("what is wrong is a CacheConfigError that says what to do", () => {
+describe("invalid arguments are a CacheConfigError that says what to do", () => {
   const messageOf = (run: () => unknown) =>
     Effect.map(Effect.exit(Effect.suspend(run as () => Effect.Effect<unknown>)), (exit) => {
       const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
@@ -439,7 +439,7 @@ describe("invalidateMatching and the store", () => {
       expect(fiber.pollUnsafe()).toMatchObject({ value: { _tag: "StoreError", operation: "scan", reason } })
     }).pipe(Effect.provide(over(failing(scan)))))
 
-  it.effect("P2 · what is put in while the store is gone through is dropped too, in this process", () =>
+  it.effect("P2 · an entry added while the store is gone through is dropped too, in this process", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
       const began = yield* Deferred.make<void>()

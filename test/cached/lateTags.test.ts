@@ -41,7 +41,7 @@ for (const cache of caches) {
       probabilistic: [["2 minutes", 2, 2], ["1 hour", 60, 60]],
       failover: [["2 minutes", 2, 2], ["1 hour", 60, 60]],
       untilInvalidated: [["2 minutes", 2, 2], ["1 hour", 60, 60]],
-      // a sliding entry keeps in `softExpiresAt` what reads cannot move it past
+      // A sliding entry keeps in `softExpiresAt` what reads cannot move it past.
       sliding: [["2 minutes", 2, 2], ["7 minutes", 5, 7], ["1 hour", 5, 60]],
       "sliding for ever": [["2 minutes", 2, 2], ["7 minutes", 5, 7]]
     }
@@ -122,7 +122,7 @@ for (const cache of caches) {
         expect(yield* page).toBe(`down ${n + 1}`)
       })))
 
-    it.effect("what one try of a refresh has said is nothing to the next", () =>
+    it.effect("tags of one try of a refresh do not apply to the next", () =>
       inCache(Effect.gen(function*() {
         let loads = 0
         const load = Effect.suspend(() =>
@@ -204,7 +204,7 @@ for (const cache of caches) {
       })
 
     it.effect.each([true, false])(
-      "invalidated while it loads: who came before gets the value, who came after a new one; marker known: %s",
+      "invalidated while it loads: an earlier caller gets the value, a later one a new one; marker known: %s",
       (known) =>
         inCache(Effect.gen(function*() {
           const { before, late, loads, page } = yield* during("late", known)
@@ -222,16 +222,16 @@ for (const cache of caches) {
           const { before, late, loads, page } = yield* during("another", known)
           expect(before).toEqual(Exit.succeed("value 1"))
           expect(late).toEqual(Exit.succeed("value 1"))
-          // what may have been missed keeps it out of the store, not out of memory
+          // An invalidation that may have been missed keeps it out of the store, not out of memory.
           const isKept = cache.memory || known
           expect(yield* page).toBe(isKept ? "value 1" : "value 2")
           expect(loads()).toBe(isKept ? 1 : 2)
-          // and then the tag is known
+          // And then the tag is known.
           expect(yield* page).toBe(isKept ? "value 1" : "value 2")
         }))
     )
 
-    it.effect("who comes after one was invalidated gets a new value, also where the first is not stored", () =>
+    it.effect("a caller that comes after one was invalidated gets a new value, also where the first is not stored", () =>
       inCache(Effect.gen(function*() {
         const gate = yield* Deferred.make<void>()
         let loads = 0
@@ -294,7 +294,7 @@ describe("annotate", () => {
   })
 })
 
-describe("tags known after the load, and a store that cannot tell markers", () => {
+describe("tags known after the load, and a store that cannot answer markers", () => {
   const mute = (fake: ReturnType<typeof fakeStore>) => {
     const asked: Array<ReadonlyArray<string>> = []
     const layer = Layer.succeed(Store.Store, {
@@ -344,7 +344,7 @@ describe("tags known after the load, and a store that cannot tell markers", () =
   })
 })
 
-/** Two caches on one folder, as two processes have them; what is between them are 50 ms at most. */
+/** Two caches on one folder, as two processes have them; changes take 50 ms at most between them. */
 const two = Effect.gen(function*() {
   const directory = yield* tempDirectory
   const open = Layer.build(CacheLayer.disk({ directory }))
@@ -405,7 +405,7 @@ describe("on one folder", () => {
     return { page, told }
   }
 
-  it.effect("what one cache has renewed is renewed for the other, with its ETag and late tags", () =>
+  it.effect("an entry that one cache has renewed is renewed for the other, with its ETag and late tags", () =>
     Effect.gen(function*() {
       const { polled, inA, inB } = yield* two
       const { page, told } = renewing()
@@ -419,7 +419,7 @@ describe("on one folder", () => {
       expect(yield* inA(page)).toBe("old")
       expect(told.length).toBe(2)
       expect(yield* inA(entryOf(key))).toMatchObject({ etag: "e", createdAt: at, expiresAt: at + 3_600_000 })
-      // only in the store, for one who reads nothing of it
+      // Only in the store, for a caller that does not read it.
       expect(yield* inB(CachePolicy.refresh(page))).toBe("old")
       expect(told.length).toBe(3)
       yield* inB(Cached.invalidateTag("late"))

@@ -90,7 +90,7 @@ describe.each(caches)("minLoad, over $name", (cache) => {
     }).pipe(provided))
 })
 
-describe.each(caches)("what is stored, over $name", (cache) => {
+describe.each(caches)("stored outcomes, over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
 
   it.effect("CA-30 · null, undefined, false, 0 and the empty string are values", () =>
@@ -141,7 +141,7 @@ describe.each(caches)("what is stored, over $name", (cache) => {
       expect(counts.started).toBe(0)
     }).pipe(provided))
 
-  it.effect("CA-32 · what `when` says: outcome and key are its", () =>
+  it.effect("CA-32 · `when` decides by outcome and key", () =>
     Effect.gen(function*() {
       const seen: Array<unknown> = []
       const { load } = counting()
@@ -246,7 +246,7 @@ describe("memoryTtl", () => {
     { name: "an asynchronous store", make: () => fakeStore().store }
   ]
 
-  /** two caches over one store, which do not hear of each other */
+  /** Two caches over one store, which do not receive each other's changes. */
   const two = (make: () => ReturnType<typeof fakeStore>["store"]) => {
     const store = make()
     let gets = 0
@@ -302,7 +302,7 @@ describe("memoryTtl", () => {
         expect(counts.started).toBe(2)
       }))
 
-    it.effect("what a look-up or a set has brought into memory does not outlast it either", () =>
+    it.effect("an entry that a look-up or a set has brought into memory does not outlast it either", () =>
       Effect.gen(function*() {
         for (const memoryTtl of [0, 1000]) {
           const { a, b } = yield* two(make)
@@ -349,7 +349,7 @@ describe("memoryTtl", () => {
         yield* TestClock.adjust("1 minute")
         up = false
         for (let i = 0; i < 3; i++) {
-          // the second comes after memory's time, each load ends after it
+          // The second comes after memory's time, each load ends after it.
           const reading = yield* start(a(get))
           yield* TestClock.adjust(5000)
           expect(yield* Fiber.join(reading)).toBe("good")
@@ -487,7 +487,7 @@ describe("memoryTtl", () => {
     }).pipe(Effect.provide(CacheLayer.memory())))
 })
 
-describe("what is wrong with these options", () => {
+describe("invalid options of lifetimes", () => {
   it.effect.each([{ memoryTtl: "soon" }, { memoryTtl: NaN }, { minLoad: "soon" }, { minLoad: () => 1 }])(
     "%j is a CacheConfigError, before the first load",
     (options) =>

@@ -30,10 +30,10 @@ describe.each(caches.filter(({ memory, store }) => memory && !store))("over $nam
     it.effect(name, () => Effect.provide(self, cache.layer({ capacity: 2 * size })))
 
   test(
-    "what is there all the time comes once, and what comes again not twice",
+    "an entry that stays comes once, and one that comes again not twice",
     Effect.gen(function*() {
       yield* filled
-      // the first were shown, the last were not
+      // The first were shown, the last were not.
       const again = ["k:0", "k:1", "k:2558"]
       const shown = yield* during(
         listed,
@@ -46,7 +46,7 @@ describe.each(caches.filter(({ memory, store }) => memory && !store))("over $nam
   )
 
   test(
-    "what has left before its turn is not shown",
+    "an entry that has left before its turn is not shown",
     Effect.gen(function*() {
       yield* filled
       const last = ids.slice(-1000)
@@ -95,7 +95,7 @@ describe("a serializable transaction", () => {
     "is not shown what comes after its first listing, and goes again before it commits",
     Effect.gen(function*() {
       yield* Cached.setMany([["k:0", 0], ["k:1", 1]])
-      // whoever lists memory lets ids keep their places
+      // Listing memory lets ids keep their places.
       yield* listed
       yield* Cached.remove("k:0")
       const context = yield* Effect.context<Caching.Caching>()
@@ -118,7 +118,7 @@ describe("a serializable transaction", () => {
       const changing = yield* start(Effect.forever(Effect.andThen(Cached.set("other", 1), Effect.yieldNow)))
       expect((yield* impatient(run(listed))).length).toBe(size)
       yield* Fiber.interrupt(changing)
-      // the first were listed
+      // The first were listed.
       for (const change of [Cached.remove("k:0"), Cached.set("k:0", 1), Cached.set("k:new", 1)]) {
         yield* filled
         const conflict = Effect.flip(Effect.asVoid(run(listed)))
@@ -137,7 +137,7 @@ describe("a serializable transaction", () => {
         yield* filled
         const late = Effect.gen(function*() {
           yield* listed
-          // the commit has begun, and has looked at the first
+          // The commit has begun, and has looked at the first.
           yield* Effect.forkDetach(Effect.provideContext(
             Effect.andThen(Effect.yieldNow, Effect.andThen(Effect.yieldNow, change)),
             context

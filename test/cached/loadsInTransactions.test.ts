@@ -1,4 +1,4 @@
-/** A load is not inside the transaction of the caller who started it: others wait for its result. */
+/** A load is not inside the transaction of the caller that started it: others wait for its result. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, TxRef } from "effect"
 import { Cached } from "effect-cached"
@@ -16,7 +16,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* get).toBe(1)
     }).pipe(Effect.provide(cache.layer())))
 
-  it.effect("what a load writes stays, though its first caller's transaction is rolled back", () =>
+  it.effect("writes of a load stay, though its first caller's transaction is rolled back", () =>
     Effect.gen(function*() {
       const loads = yield* TxRef.make(0)
       const get = Effect.tx(TxRef.modify(loads, (n): [number, number] => [n + 1, n + 1])).pipe(
@@ -27,7 +27,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Effect.tx(TxRef.get(loads))).toBe(1)
     }).pipe(Effect.provide(cache.layer())))
 
-  it.effect("a load that retries its own transaction interrupts nobody outside", () =>
+  it.effect("a load that retries its own transaction interrupts no outside caller", () =>
     Effect.gen(function*() {
       const ready = yield* TxRef.make(false)
       const get = Effect.tx(

@@ -1,4 +1,4 @@
-/** A load that runs on after its last caller has left: no other begins beside it, and none waits for ever. */
+/** A load that runs on after its last caller has left: no other begins beside it, and none waits forever. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
@@ -12,7 +12,7 @@ class Square extends CacheKey.Class<Square>()("Square", {
   success: Schema.Number
 }) {}
 
-/** loads that ignore their interruption, and how many ran at once */
+/** Loads that ignore their interruption, and how many ran at once. */
 const stubborn = (millis: number) => {
   const counts = { running: 0, most: 0, started: 0 }
   const load = Effect.uninterruptible(Effect.suspend(() => {
@@ -26,7 +26,7 @@ const stubborn = (millis: number) => {
   return { counts, load }
 }
 
-/** starts a read, and leaves it while it loads; nobody waits for what the load releases */
+/** Starts a read, and leaves it while it loads; no caller waits for the load's finalizers. */
 const leave = <A, E, R>(read: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const reader = yield* Effect.forkDetach(read, { startImmediately: true })
@@ -49,12 +49,12 @@ describe.each(caches)("over $name", (cache) => {
         expect(isTimeout(ended(reader) as Exit.Exit<unknown, unknown>)).toBe(true)
       }
       expect(counts.most).toBe(1)
-      // the first ended after 4.5 seconds, and then one began for all who were waiting
+      // The first ended after 4.5 seconds, and then one began for all waiting callers.
       expect(counts.started).toBe(2)
       yield* TestClock.adjust("10 seconds")
     }).pipe(Effect.provide(cache.layer())))
 
-  it.effect("then one load begins for all who wait", () =>
+  it.effect("then one load begins for all waiting callers", () =>
     Effect.gen(function*() {
       const { counts, load } = stubborn(3000)
       const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
@@ -70,7 +70,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Effect.forEach(readers, Fiber.join)).toEqual([2, 2, 2])
     }).pipe(Effect.provide(cache.layer())))
 
-  it.effect("who waits for it is interrupted at once, and the id is not kept for them", () =>
+  it.effect("a caller that waits for it is interrupted at once, and the id is not kept for it", () =>
     Effect.gen(function*() {
       const { counts, load } = stubborn(3000)
       const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
@@ -115,7 +115,7 @@ describe.each(caches)("over $name", (cache) => {
         )
         yield* settle
         for (const other of others) expect(ended(other)).toMatchObject({ value: "quick" })
-        // nor by who waits for the abandoned one
+        // A caller that waits for the abandoned one does not hold them up either.
         const waiting = yield* start(quick("k"))
         yield* settle
         expect(ended(waiting)).toBe("still waiting")
@@ -203,13 +203,13 @@ it.effect("a call of many that outlives its callers keeps all of its ids", () =>
       yield* settle
       expect(ended(reader)).not.toBe("still waiting")
     }
-    // how many keys were loaded twice at once
+    // How many keys were loaded twice at once.
     expect(most).toBe(0)
     yield* TestClock.adjust("10 seconds")
     expect(running).toEqual([])
   }).pipe(Effect.provide(CacheLayer.memory())))
 
-it.effect("what was queued behind it and dropped leaves no timer", () =>
+it.effect("a load that was queued behind it and dropped leaves no timer", () =>
   Effect.gen(function*() {
     const { load } = stubborn(3000)
     const get = load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute", softTimeout: "1 second" }))
@@ -225,7 +225,7 @@ it.effect("what was queued behind it and dropped leaves no timer", () =>
     yield* settle
     const flight = engine.flights.get("k")!
     yield* TestClock.adjust("1 second")
-    // it got the stale value, and the load that waits may run for a minute
+    // It got the stale value, and the load that waits may run for a minute.
     expect(yield* Fiber.join(behind)).toBe(1)
     const { limit } = flight
     expect(limit?.pollUnsafe()).toBeUndefined()

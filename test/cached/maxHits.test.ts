@@ -37,7 +37,7 @@ describe.each(caches.filter(({ memory }) => memory))("maxHits, over $name", (cac
       expect(yield* times(9, hits(load, 3, 2))).toEqual([1, 1, 1, 2, 2, 3, 3, 4, 4])
     }).pipe(provided))
 
-  it.effect("CA-37 · what expires before it is used up loads", () =>
+  it.effect("CA-37 · an entry that expires before it is used up is loaded", () =>
     Effect.gen(function*() {
       const { load } = counting()
       const get = load.pipe(Cached.maxHits({ key: "k", hits: 100, ttl: "1 minute" }))
@@ -213,7 +213,7 @@ describe("maxHits, with a store beneath", () => {
   }]
 
   describe.each(stores)("$name", ({ layer }) => {
-    it.effect("what memory has evicted counts from 0", () =>
+    it.effect("an entry that memory has evicted counts from 0", () =>
       Effect.gen(function*() {
         const { load } = counting()
         const get = hits(load, 2)
@@ -223,7 +223,7 @@ describe("maxHits, with a store beneath", () => {
         expect(yield* times(3, get)).toEqual([1, 1, 2])
       }).pipe(Effect.provide(over({ layer }, { capacity: 1 }))))
 
-    it.effect("what is used up is not served again from the store, also after memoryTtl", () =>
+    it.effect("an entry that is used up is not served again from the store, also after memoryTtl", () =>
       Effect.gen(function*() {
         const { load } = counting()
         const get = load.pipe(Cached.maxHits({ key: "k", hits: 3, ttl: "1 hour", memoryTtl: "1 second" }))
@@ -231,7 +231,7 @@ describe("maxHits, with a store beneath", () => {
         expect(yield* spaced).toEqual([1, 1, 1, 1, 2, 2, 2, 2, 3, 3])
       }).pipe(Effect.provide(over({ layer }))))
 
-    it.effect("what is used up is not served again when the store is asked beside a refresh", () =>
+    it.effect("an entry that is used up is not served again when the store is asked beside a refresh", () =>
       Effect.gen(function*() {
         const { load } = counting(1000)
         const get = hits(load, 1)
@@ -248,7 +248,7 @@ describe("maxHits, with a store beneath", () => {
       }).pipe(Effect.provide(over({ layer }))))
   })
 
-  it.effect("what another process has loaded meanwhile is taken from it, and counts from 0", () =>
+  it.effect("an entry that another process has loaded meanwhile is taken from it, and counts from 0", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const cached = Effect.gen(function*() {
@@ -260,7 +260,7 @@ describe("maxHits, with a store beneath", () => {
       const { counts, load } = counting()
       const get = hits(load, 1)
       expect([yield* a(get), yield* a(get)]).toEqual([1, 1])
-      // b has not heard of those reads: for it there is one more
+      // B does not know of those reads: for it there is one more.
       expect([yield* b(get), yield* b(get)]).toEqual([1, 2])
       yield* TestClock.adjust(50)
       expect([yield* a(get), yield* a(get)]).toEqual([2, 3])
@@ -268,7 +268,7 @@ describe("maxHits, with a store beneath", () => {
     }))
 })
 
-describe("what is wrong with maxHits", () => {
+describe("invalid options of maxHits", () => {
   const wrong: ReadonlyArray<readonly [string, Strategy.MaxHitsOptions<unknown, unknown, unknown>]> = [
     ["no hits", { ttl: 1 } as never],
     ["hits zero", { ttl: 1, hits: 0 }],

@@ -1,4 +1,4 @@
-/** What a mistake is answered with, as text. */
+/** The text that answers each mistake. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Layer, Logger, Option, Result, Schema, Stream } from "effect"
 import {
@@ -32,7 +32,7 @@ class Items extends CacheKey.Class<Items>()("Items", {
   indexes: ["page"]
 }) {}
 
-// mistakes do not compile
+// Mistakes do not compile.
 const any = (value: unknown): any => value
 const one = Effect.succeed("1")
 const ada = new User({ id: 1 })
@@ -40,7 +40,7 @@ const idOfAda = CacheKey.id(ada)
 const hour = Strategy.ttl({ ttl: "1 hour" })
 const advice = `Write it like "10m", "10 minutes", 500 (milliseconds) or Duration.hours(1)`
 
-// what each knows, which is written elsewhere
+// The names that each of them knows, which are defined elsewhere.
 const namesOfStrategy = Array.from(Kinds.ttl.options).join(", ")
 const namesOfRead = Object.keys(readOptions).join(", ")
 const namesOfTtl = `key, ${namesOfStrategy}, ${namesOfRead}`
@@ -65,7 +65,7 @@ const defect = (effect: Effect.Effect<unknown, unknown, any>, layer: Layer.Layer
     return (error as Error).message
   })
 
-/** What an effect logs. */
+/** The log of an effect. */
 const logged = <E>(effect: Effect.Effect<unknown, E, any>, layer: Layer.Layer<any> = CacheLayer.memory()) =>
   Effect.gen(function*() {
     const lines: Array<string> = []
@@ -195,7 +195,7 @@ describe("a combinator names itself and its key, and the stack is the user's", (
     }))
 
   it("no options", () => {
-    // a combinator of its own: one that was called a thousand times no longer looks
+    // A combinator of its own: one that was called a thousand times no longer looks.
     const untilInvalidated: any = combinator(Kinds.untilInvalidated)
     const message = `Cached.untilInvalidated got no options: pass { key: "answer" }`
     expect(thrown(() => untilInvalidated())).toBe(message)
@@ -232,7 +232,7 @@ describe("a combinator names itself and its key, and the stack is the user's", (
       )
     }))
 
-  it.effect("what is cached is an effect", () =>
+  it.effect("an effect is expected", () =>
     Effect.gen(function*() {
       const cache = (self: unknown) => defect(any(Cached.ttl({ key: "a", ttl: 5 }))(self))
       expect(yield* cache(Promise.resolve(1)))
@@ -506,7 +506,7 @@ describe("values that a store cannot take", () => {
       )])
     }))
 
-  it.effect("what was expected, and of which kind that is which was found", () =>
+  it.effect("the expected type, and the kind of the value that was found", () =>
     Effect.gen(function*() {
       class Order extends CacheKey.Class<Order>()("Order", {
         payload: {},

@@ -88,7 +88,7 @@ describe.each(names)("%s", (name) => {
   })
 })
 
-it.effect("what a program has added to every object is no option", () =>
+it.effect("a property that a program has added to every object is no option", () =>
   Effect.gen(function*() {
     const get = counting().load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
     Reflect.defineProperty(Object.prototype, "polluted", { value: 1, enumerable: true, configurable: true })

@@ -1,4 +1,4 @@
-/** String keys carry ids: what is wrong with thousands of them is one mistake, and one warning. */
+/** String keys carry ids: the same problem of thousands of them is one mistake, and one warning. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { Cached, CacheLayer, Store, Strategy } from "effect-cached"
@@ -95,7 +95,8 @@ it.effect("two causes are two warnings", () =>
           (value) => Effect.succeed(value).pipe(Cached.ttl({ key: `${value.constructor.name} ${key}`, ttl }))
         )
       )
-    expect((yield* readAll(both)).map((warning) => warning.match(/Row|Page|result/)?.[0]).toSorted()).toEqual([
+    const all = yield* readAll(both)
+    expect(all.map((warning) => warning.match(/Row|Page|result/)?.[0]).toSorted(), all.join("\n")).toEqual([
       "Page",
       "Row",
       "result",

@@ -83,7 +83,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* get(Effect.succeed(3))).toBe(3)
     }).pipe(provided))
 
-  it.effect("set: anew begins a new life, and without ttl has no end", () =>
+  it.effect("set: a second one begins a new life, and without ttl has no end", () =>
     Effect.gen(function*() {
       yield* Cached.set("k", 1, { ttl: "4 hours" })
       yield* TestClock.adjust("3 hours")
@@ -289,7 +289,7 @@ describe.each(caches)("over $name", (cache) => {
     }).pipe(provided))
 })
 
-it.effect("what keys a class makes and what texts say never meet", () =>
+it.effect("ids of a class's keys and of texts never meet", () =>
   Effect.gen(function*() {
     yield* Cached.set(berlin, { celsius: 1 })
     const id = CacheKey.id(berlin)
@@ -299,7 +299,7 @@ it.effect("what keys a class makes and what texts say never meet", () =>
     expect(yield* Cached.getOption(id)).toEqual(Option.some("text"))
   }).pipe(Effect.provide(CacheLayer.memory())))
 
-describe("what is wrong dies with a CacheConfigError", () => {
+describe("invalid arguments die with a CacheConfigError", () => {
   it.effect.each(
     [
       ["a key that is none", () => Cached.getOption(5 as never)],

@@ -346,7 +346,7 @@ describe.each(caches)("over $name", (cache) => {
   })
 
   describe("timeout", () => {
-    it.effect("is the caller's own: LoadTimeout names the key, the load of others goes on", () =>
+    it.effect("is the caller's own: LoadTimeout names the key, the load of others continues", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
         const get = (timeout: Duration.Input) => load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout }))
@@ -454,13 +454,13 @@ describe.each(caches)("over $name", (cache) => {
         const stale = yield* start(get)
         yield* TestClock.adjust(100)
         expect(yield* Fiber.join(stale)).toBe(0)
-        // the load goes on past the timeout of the caller who is gone
+        // The load continues past the timeout of the caller that is gone.
         yield* TestClock.adjust(900)
         expect(counts.ended).toBe(1)
         expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
       }).pipe(provided))
 
-    it.effect("a load that nobody waits for any more ends with the refresh timeout", () =>
+    it.effect("an abandoned load ends with the refresh timeout", () =>
       Effect.gen(function*() {
         yield* Cached.set("k", 0)
         let interrupted = 0

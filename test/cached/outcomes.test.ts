@@ -1,4 +1,4 @@
-/** The end of a flight: what its callers get of the outcome of its load, and what the cache keeps of it. */
+/** The end of a flight: the outcome that its callers get, and the part of it that the cache keeps. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Option, References, Schema, Stream } from "effect"
 import { Cached, CacheKey, Strategy } from "effect-cached"
@@ -33,7 +33,7 @@ const lifetimes = {
 
 const conditions = { "by default": undefined, always: () => true, never: () => false }
 
-/** while the load runs */
+/** While the load runs. */
 const meanwhiles = {
   nothing: Effect.void,
   "its invalidation": Cached.invalidate(key),
@@ -53,7 +53,7 @@ interface Case {
 
 type Kept = "nothing" | "the set value" | "the value" | "the stale value" | "the failure" | "the stale failure"
 
-/** the whole rule */
+/** The whole rule. */
 const keptOf = ({ condition, lifetime, meanwhile, outcome }: Case): Kept => {
   if (meanwhile === "a set") return "the set value"
   if (meanwhile.startsWith("its") && meanwhile !== "its tag is made stale") return "nothing"
@@ -73,7 +73,7 @@ const cases: ReadonlyArray<Case> = keys(outcomes).flatMap((outcome) =>
   )
 )
 
-/** What is in the cache. */
+/** The entry in the cache. */
 const look = Effect.map(Stream.runCollect(Cached.entries()), (entries): Kept => {
   const [entry] = entries
   if (entry === undefined) return "nothing"
@@ -83,7 +83,7 @@ const look = Effect.map(Stream.runCollect(Cached.entries()), (entries): Kept => 
 
 describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
   it.effect.each(keys(outcomes))(
-    "%s: all who wait get it, whatever is kept of it",
+    "%s: all waiting callers get it, whatever is kept of it",
     (outcome) =>
       Effect.gen(function*() {
         for (const one of cases.filter((one) => one.outcome === outcome)) {
@@ -131,14 +131,14 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
     lifetime: () => ({ softTtl: ttl, ttl })
   })
 
-  it.effect("what a strategy of one's own gives no lifetime takes nobody's place", () =>
+  it.effect("an outcome to which a strategy of one's own gives no lifetime replaces no entry", () =>
     Effect.gen(function*() {
       yield* Cached.set("other", 1, { ttl: "1 hour" })
       yield* Effect.succeed("sunny").pipe(Cached.withStrategy({ key, strategy: lasting(0) }))
       expect((yield* Cached.stats).evictions).toBe(0)
     }).pipe(Effect.provide(cache.layer({ capacity: 1 }))))
 
-  it.effect("what is refused, or has a lifetime that is none, is counted", () =>
+  it.effect("an outcome that is refused, or has an invalid lifetime, is counted", () =>
     Effect.gen(function*() {
       yield* Effect.as(Cached.invalidateTag("late"), "sunny").pipe(
         Cached.ttl({ key, ttl: "1 hour", tags: () => ["late"] })

@@ -93,7 +93,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
     ["set", Cached.set("k", "set", { ttl: "1 hour" })],
     ["loaded anew", CachePolicy.refresh(Cached.ttl(Effect.succeed("anew"), ttl))]
   ]
-  it.effect.each(changes)("what is %s while it loads is not stored", ([, change]) =>
+  it.effect.each(changes)("a value that is %s while it loads is not stored", ([, change]) =>
     Effect.gen(function*() {
       yield* settle
       const reader = yield* start(Cached.ttl(Effect.delay(Effect.succeed("old"), "1 second"), { ...ttl, tags: ["t"] }))
@@ -104,7 +104,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
       expect(yield* Cached.ttl(Effect.succeed("new"), ttl)).not.toBe("old")
     }).pipe(provided))
 
-  it.effect("what was invalidated while it loads is no previous value", () =>
+  it.effect("a value that was invalidated while it loads is no previous value", () =>
     Effect.gen(function*() {
       const key = new Item({ id: 1 })
       const get = Effect.gen(function*() {
@@ -197,10 +197,10 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
         yield* settle
         yield* Fiber.interrupt(handed[0]!)
         expect(counts.interrupted).toBe(1)
-        // again at once
+        // Again at once.
         yield* Effect.provideService(get, CachePolicy.WaitUntil, () => {})
         expect(counts.started).toBe(2)
-        // not while it may run: `refresh.timeout`
+        // Not while it may run: `refresh.timeout`.
         yield* provide(get)
         expect(handed.length).toBe(1)
         yield* TestClock.adjust("1 minute")
@@ -266,7 +266,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
         expect(yield* readLate((effect) => effect)).toEqual({ started: 1, ended: 0, interrupted: 1 })
       }).pipe(provided))
 
-    it.effect("goes on where the platform keeps it alive", () =>
+    it.effect("continues where the platform keeps it alive", () =>
       Effect.gen(function*() {
         const { handed, provide } = platform()
         expect(yield* readLate(provide)).toEqual({ started: 1, ended: 1, interrupted: 0 })
@@ -329,7 +329,7 @@ describe("private flights", () => {
         const [own, after] = yield* Fiber.join(fiber)
         expect(after).toBeGreaterThanOrEqual(own)
       }
-      // each read after a refresh was a hit
+      // Each read after a refresh was a hit.
       expect(runs).toBe(21)
       expect(yield* get).toBe(21)
     }).pipe(Effect.provide(CacheLayer.memory({ flights: "private" }))))
@@ -377,7 +377,7 @@ describe("private flights", () => {
       const before = sizesOf(engine)
       for (let i = 0; i < 1000; i++) yield* leave
       expect(Object.fromEntries(sizesOf(engine))).toEqual(Object.fromEntries(before))
-      // and whoever comes later is served
+      // A later caller is served.
       const other = Effect.provideService(Cached.ttl(Effect.succeed(1), ttl), Caching.Caching, cache)
       expect(yield* other).toBe(1)
     }))
@@ -408,7 +408,7 @@ describe("private flights", () => {
       const reader = yield* start(Effect.provide(Cached.ttl(load, ttl), context))
       yield* Scope.close(scope, Exit.void)
       yield* TestClock.adjust("1 second")
-      // its own load, which the close does not concern
+      // Its own load, which the close does not concern.
       expect(ended(reader)).toEqual(Exit.succeed(1))
       const late = yield* Effect.exit(Effect.provide(Cached.ttl(load, ttl), context))
       expect(String(late)).toContain("CacheClosed")

@@ -1,4 +1,4 @@
-/** Loads that wait before they begin: what changes meanwhile is older than they are. */
+/** Loads that wait before they begin: changes meanwhile are older than they are. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { Cached, CachePolicy, Strategy } from "effect-cached"
@@ -10,7 +10,7 @@ const tags = ["t"]
 describe.each(caches)("a tag that is invalidated while a load waits, over $name", (cache) => {
   const provided = Effect.provide(cache.layer({ refresh: { concurrency: 1 } }))
 
-  /** a load that waits for a gate where it is told to, and counts itself */
+  /** A load that waits at its gate, and counts itself. */
   const gated = () => {
     const self = { loads: 0, gate: Effect.void as Effect.Effect<unknown> }
     const load = Effect.suspend(() => {
@@ -94,7 +94,7 @@ describe.each(caches)("a tag that is invalidated while a load waits, over $name"
       expect(origin.loads).toBe(2)
     }).pipe(provided))
 
-  it.effect("who asks again meanwhile joins the load that waits", () =>
+  it.effect("a caller that asks again meanwhile joins the load that waits", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       const origin = gated()

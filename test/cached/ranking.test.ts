@@ -66,7 +66,7 @@ it.effect("other fibers have their turns, and what leaves or comes meanwhile is 
   Effect.gen(function*() {
     const count = 20_000
     for (let i = 0; i < count; i++) yield* Cached.set(`key ${i}`, i)
-    // every look at the clock ends a turn
+    // Every look at the clock ends a turn.
     let looks = 0
     const slow = yield* Effect.clockWith((clock) =>
       Effect.succeed({

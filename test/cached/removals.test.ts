@@ -1,4 +1,4 @@
-/** What leaves memory is told, with its reason, to those who want to hear it. */
+/** Listeners receive each entry that leaves memory, with the reason. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Schema, Scope } from "effect"
 import { Cached, type CacheEvent, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
@@ -26,7 +26,7 @@ const watch = Effect.gen(function*() {
 
 const ttl = (key: string, value: unknown) => Cached.ttl(Effect.succeed(value), { key, ttl: "1 minute", tags: ["t"] })
 
-describe.each(caches.filter(({ memory }) => memory))("what leaves memory is told, over $name:", (cache) => {
+describe.each(caches.filter(({ memory }) => memory))("a removal from memory is reported, over $name:", (cache) => {
   const provided = Effect.provide(cache.layer({ capacity: 3 }))
 
   it.effect("evicted, in the order of leaving, with its value", () =>
@@ -87,7 +87,7 @@ describe.each(caches.filter(({ memory }) => memory))("what leaves memory is told
     }).pipe(provided))
 })
 
-describe("what other processes do", () => {
+describe("changes by other processes", () => {
   it.effect("removes by their invalidations, and as unverified while untracked", () =>
     Effect.gen(function*() {
       const store = MemoryStore.make()
@@ -123,10 +123,10 @@ describe("what other processes do", () => {
     }))
 })
 
-describe("who is told", () => {
+describe("listeners", () => {
   const provided = Effect.provide(CacheLayer.memory())
 
-  it.effect("may fail or die: it is logged, and the next is told", () =>
+  it.effect("may fail or die: it is logged, and the next one is called", () =>
     Effect.gen(function*() {
       const lines: Array<unknown> = []
       const logged = Logger.layer([
@@ -168,7 +168,7 @@ describe("who is told", () => {
       expect(told.at(-1)).toBe("1999")
     }).pipe(provided))
 
-  it.effect("is told no more when his scope has closed, which waits for what has left before", () =>
+  it.effect("is no longer called when its scope has closed, which waits for earlier removals", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const told: Array<string> = []
@@ -185,7 +185,7 @@ describe("who is told", () => {
       expect(told).toEqual(["a", "b"])
     }).pipe(provided))
 
-  it.effect("is not told of what is in memory when the cache closes", () =>
+  it.effect("is not called for the entries in memory when the cache closes", () =>
     Effect.gen(function*() {
       const cache = yield* Scope.make()
       const context = yield* Layer.buildWithScope(CacheLayer.memory(), cache)

@@ -1,4 +1,4 @@
-/** Who removes an entry is told whether there was one; what has expired, or is gone by a tag, was none. */
+/** `remove` reports whether there was an entry; one that has expired, or was ended by a tag, does not count. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { Cached, type CacheEntry, type CacheLayer, Store, Transaction } from "effect-cached"
@@ -38,14 +38,14 @@ describe("a removal", () => {
       const cache = () => over({ layer: Layer.fresh(layer) as Layer.Layer<Store.Store> }, options)
       const expected = [false, false, true, false, 1]
 
-      it.effect(`tells what there was over ${store}, with ${memory}`, () =>
+      it.effect(`reports what there was over ${store}, with ${memory}`, () =>
         Effect.gen(function*() {
           yield* prepared
           expect(yield* removals).toEqual(expected)
         }).pipe(Effect.provide(cache())))
 
       if (store !== "files") {
-        it.effect(`tells it in a transaction over ${store}, with ${memory}`, () =>
+        it.effect(`reports it in a transaction over ${store}, with ${memory}`, () =>
           Effect.gen(function*() {
             yield* prepared
             expect(yield* Transaction.run(removals)).toEqual(expected)

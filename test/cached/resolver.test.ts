@@ -108,7 +108,7 @@ describe("Cached.resolver", () => {
         expect(after).not.toEqual(["1#1", "2#1"])
       }).pipe(Effect.provide(layer)))
 
-    it.effect("what the resolver leaves without an answer is a defect of that request alone, and is not stored", () =>
+    it.effect("a request that the resolver leaves without an answer dies alone, and is not stored", () =>
       Effect.gen(function*() {
         const { behaviour, resolver } = origin()
         const users = Cached.resolver(resolver, { strategy: hour })
@@ -171,7 +171,7 @@ describe("Cached.resolver", () => {
       yield* Scope.close(scope, Exit.void)
       const closed = yield* Effect.exit(Effect.request(key(2), users))
       expect(Exit.isFailure(closed) && Cause.squash(closed.cause)).toBeInstanceOf(CacheError.CacheClosed)
-      // what is there is answered still
+      // An existing entry is still answered.
       expect(yield* Effect.request(key(1), users)).toBe("1#1")
     }))
 
@@ -224,7 +224,7 @@ describe("Cached.resolver", () => {
     }).pipe(Effect.provide(over(fake)))
   })
 
-  it.effect("a cycle through a resolver dies, and fails nobody else", () =>
+  it.effect("a cycle through a resolver dies, and fails no other caller", () =>
     Effect.gen(function*() {
       const users: Effect.Effect<RequestResolver.RequestResolver<GetUser>, never, never> = Cached.resolver(
         RequestResolver.fromEffect<GetUser>(({ request }) =>

@@ -1,4 +1,4 @@
-/** A resource is released when its load ends, so a cached one is closed: the cache says so where it can see it. */
+/** A resource is released when its load ends, so a cached one is closed: the cache reports that where it can see it. */
 import { describe, expect, it } from "@effect/vitest"
 import {
   Chunk,
@@ -31,7 +31,7 @@ class Connection {
 
 class Socket extends Connection {}
 
-/** acquired in the scope of the load */
+/** Acquired in the scope of the load. */
 const connect = Effect.acquireRelease(
   Effect.sync(() => new Connection()),
   (connection) => Effect.sync(() => connection.close())
@@ -176,7 +176,7 @@ describe("a value that could be a resource", () => {
   ])("%s", ([, value]) =>
     Effect.gen(function*() {
       expect(yield* warningsOf(acquire(value))).toBe(1)
-      // nothing is released when the load ends
+      // Nothing is released when the load ends.
       expect(yield* warningsOf(Effect.succeed(value))).toBe(0)
     }))
 
@@ -239,7 +239,7 @@ describe("a value that could be a resource", () => {
 })
 
 describe("the ways to cache a resource", () => {
-  it.effect("an RcMap keeps it open while somebody uses it", () =>
+  it.effect("an RcMap keeps it open while it is in use", () =>
     Effect.gen(function*() {
       const connections = yield* RcMap.make({ lookup: (_: string) => connect, idleTimeToLive: "1 minute" })
       const connection = yield* Effect.scoped(Effect.map(RcMap.get(connections, "db"), (one) => {

@@ -1,4 +1,4 @@
-/** Two key classes of one name and shape have the same ids: whoever has two of them is told. */
+/** Two key classes of one name and shape have the same ids, which is reported. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Logger, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
@@ -24,7 +24,7 @@ const warned = (lines: ReadonlyArray<string>) => lines.filter((line) => line.sta
 
 const settle = Effect.repeat(Effect.yieldNow, { times: 20 })
 
-/** Runs a program in a cache, and answers how often it was told of classes with the same ids. */
+/** Runs a program in a cache, and returns how many warnings of classes with the same ids it logged. */
 const warnings = <A, E>(cache: Layer.Layer<Caching.Caching>, use: Effect.Effect<A, E, Caching.Caching>) =>
   Effect.gen(function*() {
     const { layer, lines } = logged()

@@ -7,7 +7,9 @@ import { TestClock } from "effect/testing"
 
 type Callback = NonNullable<Store.Store["getCallback"]>
 
-/** A store that answers reads with a callback, after ten milliseconds; it counts how often it is asked, and by flights. */
+/**
+ * A store that answers reads with a callback, after ten milliseconds; it counts how often it is asked, and by flights.
+ */
 const asked = (change: (callback: Callback, times: number) => Callback = (callback) => callback) => {
   const counts = { reads: 0, flights: 0 }
   const make = Effect.contextWith((context: Context.Context<never>) => {
@@ -36,7 +38,7 @@ const read = Effect.forkChild(one, { startImmediately: true })
 const stored = (value: string) => Cached.set("one", value, { ttl: "1 hour" })
 
 describe("askStore", () => {
-  it.effect("all who read an id meanwhile get the answer to one question", () => {
+  it.effect("all callers that read an id meanwhile get the answer to one question", () => {
     const { counts, layer } = asked()
     return Effect.gen(function*() {
       yield* stored("stored")
@@ -48,7 +50,7 @@ describe("askStore", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("one who leaves takes nobody along", () => {
+  it.effect("a caller that leaves interrupts no other", () => {
     const { counts, layer } = asked()
     return Effect.gen(function*() {
       yield* stored("stored")
@@ -60,7 +62,7 @@ describe("askStore", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("what is written meanwhile is seen by those who read after it", () => {
+  it.effect("a write meanwhile is seen by later readers", () => {
     const { counts, layer } = asked()
     return Effect.gen(function*() {
       yield* stored("old")
@@ -85,7 +87,7 @@ describe("askStore", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("what follows a slow answer has what is left of the store budget", () => {
+  it.effect("a step after a slow answer has the rest of the store budget", () => {
     const inner = MemoryStore.make()
     const slow: Store.Store = {
       ...inner,

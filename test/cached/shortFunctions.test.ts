@@ -1,4 +1,6 @@
-/** `Cached.fn` in one statement: by a name with its schemas, and over string keys; and recursive functions that fail. */
+/**
+ * `Cached.fn` in one statement: by a name with its schemas, and over string keys; and recursive functions that fail.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Layer, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
@@ -116,7 +118,7 @@ it.effect("with a cache of its own, its class is still one of keys", () =>
     )
   }))
 
-it.effect("what it cannot be made of is refused at once", () =>
+it.effect("invalid arguments are refused at once", () =>
   Effect.gen(function*() {
     const lookup = () => Effect.succeed(1)
     const named: ReadonlyArray<object | undefined> = [

@@ -13,7 +13,10 @@ const idle = 10_000
 const sliding = (load: Effect.Effect<number>, options: { readonly ttl?: Duration.Input } = {}) =>
   load.pipe(Cached.sliding({ key: "k", idle, ...options }))
 
-/** Whose reads are exact: where there is no memory a read knows what the store has heard, a tenth of idle late. */
+/**
+ * Caches whose reads are exact: without memory a read sees the end that the store has, which may be late by a tenth of
+ * `idle`.
+ */
 const exact = caches.filter(({ memory }) => memory)
 
 const left = Effect.map(Cached.expiresIn("k"), Option.map(Duration.toMillis))
@@ -21,7 +24,7 @@ const left = Effect.map(Cached.expiresIn("k"), Option.map(Duration.toMillis))
 describe.each(caches)("sliding, over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
 
-  it.effect("what is not read for idle is gone, to the millisecond", () =>
+  it.effect("an entry that is not read for idle is gone, to the millisecond", () =>
     Effect.gen(function*() {
       const { load } = counting()
       const get = sliding(load)
@@ -30,7 +33,7 @@ describe.each(caches)("sliding, over $name", (cache) => {
       expect(yield* get).toBe(2)
     }).pipe(provided))
 
-  it.effect("what is read all the time lives on", () =>
+  it.effect("an entry that is read all the time lives on", () =>
     Effect.gen(function*() {
       const { load } = counting()
       const get = sliding(load)
@@ -82,7 +85,7 @@ describe.each(caches)("sliding, over $name", (cache) => {
       expect([yield* get, yield* get]).toEqual([1, 2])
     }).pipe(provided))
 
-  it.effect("who joins a load reads at its end", () =>
+  it.effect("a caller that joins a load reads at its end", () =>
     Effect.gen(function*() {
       const { load } = counting(1000)
       const get = sliding(load)
@@ -187,7 +190,7 @@ describe.each(exact)("sliding, over $name", (cache) => {
       expect(yield* left).toEqual(Option.some(0.5 * idle))
     }).pipe(provided))
 
-  it.effect("who reads under readOnly moves nothing", () =>
+  it.effect("a read under readOnly moves nothing", () =>
     Effect.gen(function*() {
       const get = sliding(counting().load)
       yield* get
@@ -206,7 +209,7 @@ describe.each(exact)("sliding, over $name", (cache) => {
     }).pipe(provided))
 })
 
-describe("what the store hears of reads", () => {
+describe("the store's view of reads", () => {
   const touching = () => {
     const inner = MemoryStore.make()
     const touches: Array<number | undefined> = []
@@ -238,7 +241,7 @@ describe("what the store hears of reads", () => {
       expect(touches).toHaveLength(100)
     }))
 
-  it.effect("is no touch where reads cannot move the end any more", () =>
+  it.effect("is no touch where reads can no longer move the end", () =>
     Effect.gen(function*() {
       const { layer, touches } = touching()
       const get = sliding(counting().load, { ttl: idle })
@@ -280,7 +283,7 @@ describe("what the store hears of reads", () => {
       expect(touches).toEqual([])
     }))
 
-  it.effect("may fail, hang or die: reads go on, and the next touch makes it good", () =>
+  it.effect("may fail, hang or die: reads continue, and the next touch repairs it", () =>
     Effect.gen(function*() {
       const { fake, layer, store } = touching()
       const get = sliding(counting().load)
@@ -345,7 +348,7 @@ describe("sliding, over one store in several caches", () => {
   ]
 
   describe.each(stores)("$name", ({ make }) => {
-    it.effect("who finds its copy expired asks the store, and is told the end that others have moved", () =>
+    it.effect("a reader that finds its copy expired asks the store, and gets the end that others have moved", () =>
       Effect.gen(function*() {
         const [one, other] = yield* make
         const a = Effect.provide(yield* cached(one))
@@ -364,7 +367,7 @@ describe("sliding, over one store in several caches", () => {
         expect(yield* b(get)).toBe(2)
       }))
 
-    it.effect("what was read before a restart lives on after it", () =>
+    it.effect("an entry that was read before a restart lives on after it", () =>
       Effect.gen(function*() {
         const [one, other] = yield* make
         const { load } = counting()
@@ -383,7 +386,7 @@ describe("sliding, over one store in several caches", () => {
   })
 })
 
-describe("what is wrong with sliding", () => {
+describe("invalid options of sliding", () => {
   const wrong: ReadonlyArray<readonly [string, Strategy.SlidingOptions<unknown, unknown, unknown>, string]> = [
     ["idle zero", { idle: 0 }, "idle cannot be 0 ms: pass a duration above zero"],
     ["idle less than zero", { idle: -1 }, "idle cannot be -1 ms"],

@@ -1,4 +1,4 @@
-/** Soft invalidation by tag: what has it is stale, not gone. */
+/** Soft invalidation by tag: an entry with the tag is stale, not gone. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, type Context, Effect, Exit, Fiber, Layer, Option, Ref, Schema, type Scope } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
@@ -24,7 +24,7 @@ const refreshAhead = Cached.refreshAhead({ ...options, refreshAfter: "30 minutes
 const failover = Cached.failover(options)
 const down = Effect.fail("down")
 
-/** strategies that serve nothing stale */
+/** Strategies that serve nothing stale. */
 const strict = [
   ["ttl", Strategy.ttl<any, any, any>({ ttl: "1 hour" })],
   ["sliding", Strategy.sliding<any, any, any>({ idle: "1 hour" })],
@@ -98,7 +98,7 @@ describe.each(caches)("soft tags over $name", (cache) => {
       Effect.gen(function*() {
         const get = <E>(load: Effect.Effect<number, E>) =>
           load.pipe(Cached.withStrategy({ key: "k", tags: ["t"], strategy }))
-        // it costs something, for the dice
+        // It costs something, for the dice.
         const first = yield* start(get(Effect.delay(Effect.succeed(1), "1 second")))
         yield* TestClock.adjust("1 second")
         expect(yield* Fiber.join(first)).toBe(1)
@@ -137,7 +137,7 @@ describe.each(caches)("soft tags over $name", (cache) => {
       expect(yield* Cached.has("k")).toBe(false)
     }).pipe(provided))
 
-  it.effect("what is put in or loaded afterwards is fresh", () =>
+  it.effect("an entry set or loaded afterwards is fresh", () =>
     Effect.gen(function*() {
       yield* soften
       yield* Cached.set("k", 1, { ttl: "1 hour", tags: ["t"] })
@@ -269,7 +269,7 @@ it.effect("invalidateTag over a list: an index is no option", () =>
 describe("soft tags while the store fails", () => {
   const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
 
-  /** a store whose tags cannot be invalidated as long as it is down */
+  /** A store whose tags cannot be invalidated as long as it is down. */
   const failing = () => {
     const fake = fakeStore()
     const broken = { down: false, modes: [] as Array<string | undefined> }
@@ -291,7 +291,7 @@ describe("soft tags while the store fails", () => {
     return { broken, layer: fake.layer }
   }
 
-  it.effect("what is not acknowledged makes stale what the store has, and no more", () =>
+  it.effect("an unacknowledged invalidation makes stale what the store has, and nothing else", () =>
     Effect.gen(function*() {
       const { broken, layer } = failing()
       yield* Effect.gen(function*() {
@@ -344,7 +344,7 @@ describe("soft tags across engines on one folder", () => {
       Scope.Scope
     >
 
-  it.effect("what one marks as stale is stale for the other, also in its memory", () =>
+  it.effect("an entry that one marks as stale is stale for the other, also in its memory", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const [one, other] = [yield* engine(directory), yield* engine(directory)]
@@ -358,7 +358,7 @@ describe("soft tags across engines on one folder", () => {
       expect(yield* softTtl(down).pipe(Effect.provide(one))).toBe(2)
     }))
 
-  it.effect("what one marks as stale while the other loads is stale from its birth", () =>
+  it.effect("an entry that one marks as stale while the other loads is stale from its birth", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const [one, other] = [yield* engine(directory), yield* engine(directory)]

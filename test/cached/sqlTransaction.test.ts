@@ -105,7 +105,7 @@ describe.each(contexts.map(([name, provide]) => ({ name, provide })))("with $nam
 })
 
 describe("a store that fails after the commit", () => {
-  it.effect("fails nobody, also under strict; the invalidation is sent again", () =>
+  it.effect("fails no caller, also under strict; the invalidation is sent again", () =>
     Effect.gen(function*() {
       const { inTransaction } = yield* users
       const fake = fakeStore()
@@ -149,7 +149,7 @@ describe("a transaction that does not say when it is committed", () => {
         yield* inTransaction(Effect.gen(function*() {
           yield* Effect.void.pipe(Cached.invalidateAfter("k"))
           seen.push(yield* Cached.has("k"))
-          // somebody reads the old row before the commit
+          // Another connection reads the old row before the commit.
           yield* Cached.set("k", 1)
         }))
         seen.push(yield* Cached.has("k"))
@@ -204,7 +204,7 @@ describe("reads", () => {
       )
     )
 
-  it.effect("go past the cache, in both directions: nobody is served what is rolled back", () =>
+  it.effect("go past the cache, in both directions: no caller is served a value that is rolled back", () =>
     Effect.gen(function*() {
       const { get, inTransaction, sql } = yield* users
       const update = Effect.orDie(sql`UPDATE users SET name = 'Grace'`)

@@ -1,4 +1,4 @@
-/** One cached effect inside another: what was made with a stale value is not stored. */
+/** One cached effect inside another: a result made with a stale value is not stored. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
@@ -67,7 +67,7 @@ const ways: ReadonlyArray<Way> = [
   }
 ]
 
-/** Runs while the clock goes on, at most two seconds. */
+/** Runs while the clock advances, at most two seconds. */
 const read = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const reading = yield* start(effect)
@@ -83,7 +83,7 @@ const refused = Effect.map(Cached.stats, (stats) => stats.refused)
 describe.each(caches)("stacked, over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
 
-  describe.each(ways)("what an inner cache serves stale $name", ({ before, inner }) => {
+  describe.each(ways)("a value that an inner cache serves stale $name", ({ before, inner }) => {
     const stale = () => {
       const origin = source()
       const effect = inner(origin)
@@ -166,7 +166,7 @@ describe.each(caches)("stacked, over $name", (cache) => {
         yield* read(good("after"))
         expect(yield* Cached.has("around")).toBe(false)
         for (const key of ["beside", "inside", "after"]) expect(yield* Cached.has(key)).toBe(true)
-        // what was taken outside of any load marks none
+        // A stale value read outside of any load marks none.
         yield* read(effect)
         yield* read(good("outside"))
         expect(yield* Cached.has("outside")).toBe(true)
@@ -189,7 +189,7 @@ describe.each(caches)("stacked, over $name", (cache) => {
       }).pipe(provided))
   })
 
-  it.effect("CA-40 · what it serves fresh is stored: loaded, from memory, from the store, and joined", () =>
+  it.effect("CA-40 · a value that it serves fresh is stored: loaded, from memory, from the store, and joined", () =>
     Effect.gen(function*() {
       const { load } = source()
       const effects = [
@@ -215,7 +215,7 @@ describe.each(caches)("stacked, over $name", (cache) => {
       expect(yield* refused).toBe(0)
     }).pipe(provided))
 
-  it.effect("CA-40 · what another calls stale is fresh for who serves it, whoever listens", () =>
+  it.effect("CA-40 · a value stale for another cache is fresh for the one that serves it, with or without listeners", () =>
     Effect.gen(function*() {
       const { load } = source()
       yield* load.pipe(Cached.softTtl({ key: "inner", ttl: "1 day", softTtl: "1 minute" }))
@@ -251,7 +251,7 @@ describe("stacked, from a store", () => {
   ]
 
   describe.each(stores)("$name", ({ make }) => {
-    // as after a restart: memory is empty, the store has what is due
+    // As after a restart: memory is empty, the store has what is due.
     const restarted = Effect.gen(function*() {
       const layer = Layer.fresh(make())
       const context = yield* Layer.build(layer)
@@ -278,7 +278,7 @@ describe("stacked, from a store", () => {
         })
     )
 
-    it.effect("CA-40 · what a store has fresh is stored by the outer one", () =>
+    it.effect("CA-40 · a fresh entry of a store is stored by the outer one", () =>
       Effect.gen(function*() {
         const cached = yield* restarted
         const { load } = source()

@@ -1,4 +1,4 @@
-/** The counters: what each read, load and write adds to them. */
+/** The counters, and the effect of each read, load and write on them. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Caching, Strategy } from "effect-cached"
@@ -70,7 +70,7 @@ describe.each(caches)("stats over $name", (cache) => {
       const names = Object.keys(total)
       expect(Object.keys(classes).toSorted()).toEqual(["Order", "User"])
       const ofClasses = Object.values(classes).map((part) => counters(part, names))
-      // two reads of the string, and what concerns no key
+      // Two reads of the string, and what concerns no key.
       const rest = names.map((name) =>
         ({ misses: 1, loads: 1, [cache.memory ? "hits" : "storeHits"]: 1, invalidations: 1 })[name] ?? 0
       )
@@ -160,7 +160,7 @@ describe("ratios and removals", () => {
       expect(yield* Cached.stats).toMatchObject({ storeHits: 1, hitRatio: 1 / 3 })
     }).pipe(Effect.provide(caches.find(({ memory }) => !memory)!.layer({}))))
 
-  it.effect("what leaves is counted by its cause, and evictions by weight", () =>
+  it.effect("a removal is counted by its cause, and evictions by weight", () =>
     Effect.gen(function*() {
       const put = (key: string, value: number) => Cached.set(key, value, { ttl: "1 minute" })
       yield* put("a", 3)

@@ -38,7 +38,7 @@ describe("AI-21 · storeTimings", () => {
       yield* Effect.gen(function*() {
         fake.behave = () => ({ before: Effect.fail(down) })
         yield* Cached.getOption("k")
-        // past `storeTimeout`
+        // Past `storeTimeout`.
         fake.behave = () => ({ before: Effect.never })
         const reading = yield* start(Cached.getOption("k"))
         yield* settle
@@ -55,7 +55,7 @@ describe("AI-21 · storeTimings", () => {
       })
     }))
 
-  it.effect("two of them are apart, and what was read does not change any more", () =>
+  it.effect("two of them are apart, and a value that was read no longer changes", () =>
     Effect.gen(function*() {
       const [one, other] = [Cached.storeTimings(), Cached.storeTimings()]
       const before = yield* one.read
@@ -67,8 +67,8 @@ describe("AI-21 · storeTimings", () => {
     }))
 })
 
-// what `all_keys_lower` is for: below the memory tier it would be too late, because memory has two entries for one of the
-// store's, and an invalidation of one would leave the other
+// The purpose of `all_keys_lower`: below the memory tier it would be too late, because memory has two entries for one
+// of the store's, and an invalidation of one would leave the other.
 it.effect("CA-21 · keys in lower case: a field's transformation gives one key, one entry, one invalidation", () =>
   Effect.gen(function*() {
     const Lower = Schema.String.pipe(

@@ -1,4 +1,4 @@
-/** Cached streams: what is stored, who gets what, and what is left behind. */
+/** Cached streams: the stored part, the elements that each consumer gets, and the remains. */
 import { assert, describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Queue, Schema, Scope, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Eviction, Store, Strategy } from "effect-cached"
@@ -67,7 +67,7 @@ const errorOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
 describe.each(caches)("Cached.stream, over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
 
-  it.effect("CA-41 · what has ended is served again, falsy elements too, whatever the chunks were", () =>
+  it.effect("CA-41 · a stream that has ended is served again, falsy elements too, whatever the chunks were", () =>
     Effect.gen(function*() {
       const elements = [0, "", false, null, "a", 0]
       const source = counted(() => elements)
@@ -103,7 +103,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       expect((yield* Cached.stats).classes["Rows"]).toMatchObject({ loads: 3 })
     }).pipe(provided))
 
-  it.effect("CA-41 · nothing is stored of a stream that is not consumed to its end, and no more is pulled than asked for", () =>
+  it.effect("CA-41 · nothing is stored of a stream that is not consumed to its end, and nothing beyond the demand is pulled", () =>
     Effect.gen(function*() {
       const source = counted(() => [1, 2, 3, 4, 5, 6, 7, 8])
       const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
@@ -149,7 +149,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       expect(source.runs).toBe(2)
     }).pipe(provided))
 
-  it.effect("P1 · all who consume at the same time share one run; who comes late starts with the first element", () =>
+  it.effect("P1 · all consumers at the same time share one run; a late one starts with the first element", () =>
     Effect.gen(function*() {
       const source = yield* fed
       const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
@@ -194,7 +194,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       }
     }).pipe(provided))
 
-  it.effect("P2 · an invalidation while it runs: those inside go on, nothing is stored, and the next one begins anew", () =>
+  it.effect("P2 · an invalidation while it runs: its consumers continue, nothing is stored, and the next one begins again", () =>
     Effect.gen(function*() {
       const source = counted((run) => [run, run, run, run])
       const gate = yield* Queue.unbounded<void>()
@@ -218,7 +218,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       }
     }).pipe(provided))
 
-  it.effect("P2 · with tags of the result nobody joins a run from before an invalidation", () =>
+  it.effect("P2 · with tags of the result no consumer joins a run from before an invalidation", () =>
     Effect.gen(function*() {
       const source = yield* fed
       const rows = source.stream.pipe(
@@ -238,7 +238,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       yield* Fiber.interrupt(second.fiber)
     }).pipe(provided))
 
-  it.effect("who has joined a run before its tag was invalidated reads it to its end", () =>
+  it.effect("a consumer that has joined a run before its tag was invalidated reads it to its end", () =>
     Effect.gen(function*() {
       const source = yield* fed
       const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", tags: ["tag"] }))
@@ -320,7 +320,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       expect(errorOf(yield* Effect.exit(Stream.runDrain(named)))).toBeInstanceOf(Gone)
     }).pipe(provided))
 
-  it.effect("past maxBytes it goes on, is not stored, and is not joined any more", () =>
+  it.effect("past maxBytes it continues, is not stored, and is no longer joined", () =>
     Effect.gen(function*() {
       const text = "x".repeat(40_000)
       const source = counted((run) => Array.from({ length: 8 }, (_, i) => `${run} ${i} ${text}`))
@@ -341,7 +341,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
     const text = "x".repeat(50_000)
     const source = () => counted(() => Array.from({ length: 100 }, (_, i) => `${i} ${text}`))
 
-    it.effect("holds nobody up while the stream can be stored", () =>
+    it.effect("holds no other consumer up while the stream can be stored", () =>
       Effect.gen(function*() {
         const { stream } = source()
         const rows = stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
@@ -385,7 +385,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
         expect([waited.got.length, slow.got.length, quick.got.length]).toEqual([100, 100, 100])
       }).pipe(provided))
 
-    it.effect("that goes on, but holds others up for 5 seconds in all, gets it too", () =>
+    it.effect("that continues, but holds others up for 5 seconds in all, gets it too", () =>
       Effect.gen(function*() {
         const { stream } = source()
         const rows = stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", maxBytes: 300_000 }))
@@ -399,7 +399,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
         expect(errorOf(yield* slow.exit)).toEqual(new CacheError.StreamLagged({ key: "rows" }))
       }).pipe(provided))
 
-    it.effect("may take its time where nobody else waits, and where it catches up in between", () =>
+    it.effect("may take its time where no other consumer waits, and where it catches up in between", () =>
       Effect.gen(function*() {
         const chunk = Array.from({ length: 100 }, (_, i) => `${i} ${text}`)
         const rows = Stream.fromArrays(chunk, ["half"], chunk, ["end"]).pipe(
@@ -648,7 +648,7 @@ describe("Cached.stream over a store", () => {
       }).pipe(Effect.provide(over(fake)))
     }))
 
-  it.effect("a replay reads ahead, two pages and no more: an answer of the store is waited for while others come", () =>
+  it.effect("a replay reads at most two pages ahead: an answer of the store is waited for while others come", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
       const text = "x".repeat(70_000)
@@ -670,7 +670,7 @@ describe("Cached.stream over a store", () => {
         expect(Exit.isSuccess(yield* exit)).toBe(true)
         expect(got).toEqual(elements)
         expect(most).toBe(3)
-        // who takes one element, and is slow, has not read on
+        // A slow consumer that takes one element has not read on.
         fake.calls.length = 0
         const slow = yield* start(Stream.runForEach(rows, () => Effect.never))
         yield* TestClock.adjust("1 minute")
@@ -680,7 +680,7 @@ describe("Cached.stream over a store", () => {
       }).pipe(Effect.provide(over(fake, { memory: false, storeTimeout: "1 second" })))
     }))
 
-  it.effect("who leaves a replay leaves no question behind", () =>
+  it.effect("a consumer that leaves a replay leaves no question behind", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
       const text = "x".repeat(70_000)
@@ -775,7 +775,7 @@ describe("Cached.stream over a store", () => {
         }).pipe(Effect.provide(over(fake, { memory: false })))
       }))
 
-    it.effect("one of a run that goes on for others: the origin runs once more, for who is behind alone", () =>
+    it.effect("one of a run that continues for others: the origin runs once more, only for the late consumer", () =>
       Effect.gen(function*() {
         const fake = fakeStore()
         yield* Effect.gen(function*() {
@@ -798,7 +798,7 @@ describe("Cached.stream over a store", () => {
         }).pipe(Effect.provide(over(fake, { memory: false })))
       }))
 
-    it.effect("who was cut consumes it again: what is stored is gone", () =>
+    it.effect("a consumer that was cut consumes it again: the stored stream is gone", () =>
       Effect.gen(function*() {
         const fake = fakeStore()
         yield* Effect.gen(function*() {
@@ -895,7 +895,7 @@ describe("Cached.stream over a store", () => {
           answer(":3:rows", () => new Uint8Array())
           expect(yield* Stream.runCollect(rows)).toEqual(numbers)
           expect(source.runs).toBe(2)
-          // its first element alone
+          // Its first element alone.
           answer(
             ":3:rows",
             (payload) => payload.slice(0, 4 + new DataView(payload.buffer, payload.byteOffset).getUint32(0))
@@ -907,7 +907,7 @@ describe("Cached.stream over a store", () => {
       }))
   })
 
-  it.effect("what was invalidated or overwritten leaves a minute later, for its readers", () =>
+  it.effect("a stream that was invalidated or overwritten leaves a minute later, for its readers", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
       yield* Effect.gen(function*() {
@@ -933,7 +933,7 @@ describe("Cached.stream over a store", () => {
       }).pipe(Effect.provide(over(fake)))
     }))
 
-  it.effect("what is only gone here keeps its pages: the store still names them", () =>
+  it.effect("a stream that is only gone here keeps its pages: the store still names them", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
       yield* Effect.gen(function*() {
@@ -1096,7 +1096,7 @@ describe("Cached.stream in memory", () => {
       yield* settle
       expect(gone).toEqual(["evicted rows"])
       expect((yield* Cached.stats).size).toBe(1)
-      // there is no room for it at all
+      // There is no room for it at all.
       const larger = counted(() => Array.from({ length: 20 }, (_, i) => `${i} ${text}`))
       expect((yield* Stream.runCollect(larger.stream.pipe(Cached.stream({ key: "larger", ttl: "1 hour" })))).length)
         .toBe(20)
@@ -1111,14 +1111,14 @@ describe("Cached.stream in memory", () => {
             added: (node) => void nodes.add(node),
             read: () => {},
             removed: (node) => void nodes.delete(node),
-            // of a stream its first page, and not its manifest
+            // Evicts the first page of a stream, and not its manifest.
             victim: () => Array.from(nodes)[1]
           }
         }
       }
     }))))
 
-  it.effect("who replays a large stream while it leaves reads it to its end", () =>
+  it.effect("a consumer that replays a large stream while it leaves reads it to its end", () =>
     Effect.gen(function*() {
       const text = "x".repeat(300_000)
       const source = counted((run) => Array.from({ length: 8 }, (_, i) => `${run} ${i} ${text}`))

@@ -121,7 +121,7 @@ describe("the parts of a store are disjoint (CA-21)", () => {
       expect(yield* a.size).toBe(2)
     }))
 
-  it.effect("and what is written begins with the prefix, for who looks at the store", () =>
+  it.effect("and written keys begin with the prefix, for a look into the store", () =>
     Effect.gen(function*() {
       const store = MemoryStore.make()
       yield* part(store, "app:").set("user", entry("u"))
@@ -140,7 +140,7 @@ describe("the parts of a store are disjoint (CA-21)", () => {
       expect(yield* a.set("id", entry("y"), { _tag: "IfPresent" })).toBe(false)
     }))
 
-  it.effect("what is there under the prefix and was not written by its part is a miss", () =>
+  it.effect("an entry under the prefix that its part did not write is a miss", () =>
     Effect.gen(function*() {
       const store = MemoryStore.make()
       yield* store.set("a/id", entry("foreign"))
@@ -184,7 +184,7 @@ describe("clear empties one part alone", () => {
     (directory) => Effect.all([SqliteStore.make({ directory }), SqliteStore.make({ directory })])
   )
 
-  it.effect("and ends loads of other processes, also of ids that nobody has stored", () =>
+  it.effect("and ends loads of other processes, also of ids that are not stored", () =>
     withTimePassing(Effect.gen(function*() {
       const [first, second] = yield* two
       const [mine, theirs, others] = [part(first, "a"), part(second, "a"), part(second, "b")]
@@ -196,7 +196,7 @@ describe("clear empties one part alone", () => {
       expect(yield* others.commit("cold", other, entry("b"))).toBe(true)
     })))
 
-  it.effect("and who comes next may load and store", () =>
+  it.effect("and the next caller may load and store", () =>
     withTimePassing(Effect.gen(function*() {
       const a = part(MemoryStore.make(), "a")
       yield* a.acquire("cold", asking("first"))
@@ -242,7 +242,7 @@ describe("clear empties one part alone", () => {
   it.effect("and a commit that passes while it is cleared is not seen", () =>
     Effect.gen(function*() {
       const inner = MemoryStore.make()
-      // the clear comes after the question whether the load may be stored still
+      // The clear comes after the question whether the load may be stored still.
       const racing: Store.Store = {
         ...inner,
         commit: (...call) => Effect.andThen(part(inner, "a").clear, inner.commit(...call))
@@ -384,7 +384,7 @@ describe("around (CA-20, CA-22, AI-21)", () => {
     expect([services, noServices, fromLayer].every(Layer.isLayer)).toBe(true)
   })
 
-  it.effect("leaves alone what is no operation, and what a leader is told beside its generation", () =>
+  it.effect("leaves alone what is no operation, and what a leader receives beside its generation", () =>
     Effect.gen(function*() {
       const inner = MemoryStore.make()
       const path: Store.Store & { readonly path: string } = {
@@ -433,7 +433,7 @@ describe("around (CA-20, CA-22, AI-21)", () => {
       }
     }))
 
-  it.effect("spans are children of who asks, not of who built the layer", () =>
+  it.effect("spans are children of the caller's, not of those of the layer's builder", () =>
     Effect.gen(function*() {
       const parents: Array<string | undefined> = []
       const tap = Cached.tapStore({
@@ -482,7 +482,7 @@ describe("payloads out of range (CA-21)", () => {
       expect(yield* store.commit("id", generation, entry("new"))).toBe(false)
     }))
 
-  it.effect("stay in memory, and the program goes on", () =>
+  it.effect("stay in memory, and the program continues", () =>
     Effect.gen(function*() {
       const inner = MemoryStore.make()
       let loads = 0
@@ -524,7 +524,7 @@ describe("a rule that keeps payloads out is no failure", () => {
                 yield* Transaction.run(Effect.andThen(Cached.set("set", "of a transaction"), Cached.set("other", 1)))
                 expect(yield* Cached.getOption("set")).toEqual(Option.some("of a transaction"))
               }
-              // only the store knows whether a condition holds
+              // Only the store knows whether a condition holds.
               const conditional = yield* Effect.flip(Cached.set("new", 1, { ifAbsent: true }))
               expect(conditional.reason).toBe("TooLarge")
             })

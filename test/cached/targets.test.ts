@@ -1,4 +1,4 @@
-/** Targets of every kind: what an invalidation after a write is about. */
+/** Targets of every kind for an invalidation after a write. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"

@@ -1,6 +1,6 @@
 /**
- * Timeouts of a store count the time in which the program could have heard it. A real event loop, because that is what it
- * is about: no test waits for longer than some tens of milliseconds.
+ * Timeouts of a store count only the time in which the program could have received an answer. They need a real event
+ * loop: no test waits for longer than some tens of milliseconds.
  */
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer } from "effect"
@@ -49,7 +49,7 @@ const neverResting = Effect.forever(
   })
 )
 
-// first: nothing looks at the time yet
+// First: nothing looks at the time yet.
 it.live("faked timers take as long as real ones", () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
   return over(outside(Effect.never))(Effect.gen(function*() {
@@ -63,7 +63,7 @@ it.live("faked timers take as long as real ones", () => {
   })).pipe(Effect.ensuring(Effect.sync(() => vi.useRealTimers())))
 })
 
-it.live("what was answered during a long step has not timed out", () =>
+it.live("an answer during a long step has not timed out", () =>
   over(outside(fileIsRead))(Effect.gen(function*() {
     for (let i = 0; i < 5; i++) {
       const reading = yield* Effect.forkChild(read, { startImmediately: true })
@@ -88,7 +88,7 @@ it.live("timers that were faked for a moment stop no timeouts for good", () =>
     const reading = yield* Effect.forkChild(read, { startImmediately: true })
     const end = performance.now() + 20
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
-    // so that what looks at the time wakes meanwhile
+    // So that what looks at the time wakes meanwhile.
     yield* Effect.repeat(nextTurn, { until: () => performance.now() > end })
     vi.useRealTimers()
     expect(yield* read).toBe(1)

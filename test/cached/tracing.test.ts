@@ -38,7 +38,7 @@ const ttl = <A, E, R>(self: Effect.Effect<A, E, R>, key = "k") => Cached.ttl(sel
 describe.each(caches)("the span of a load over $name", (cache) => {
   const provided = flow(Effect.provide(cache.layer({ capacity: 100 })), withTracer)
 
-  it.effect("is linked to the spans of all who wait for it, each once", () =>
+  it.effect("is linked to the spans of all waiting callers, each once", () =>
     Effect.gen(function*() {
       const { load, spans } = traced()
       const read = ttl(load)
@@ -85,7 +85,7 @@ describe.each(caches)("the span of a load over $name", (cache) => {
       expect(linksOf(spans[0])).toEqual(Array.from({ length: 128 }, (_, i) => `${i}`))
     }).pipe(provided))
 
-  it.effect("is not made where nobody has one", () =>
+  it.effect("is not made where no caller has one", () =>
     Effect.gen(function*() {
       const { spans, tracer } = tracing()
       const reads = Effect.gen(function*() {
@@ -101,7 +101,7 @@ describe.each(caches)("the span of a load over $name", (cache) => {
 })
 
 describe("the span of a load", () => {
-  it.effect("is linked to who joined before it began, though who started it has none", () =>
+  it.effect("is linked to a caller that joined before it began, though its starter has none", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
       fake.behave = (operation) => operation === "get" ? { before: Effect.sleep(10) } : {}
@@ -116,7 +116,7 @@ describe("the span of a load", () => {
       yield* Effect.provide(test, over(fake))
     }).pipe(withTracer))
 
-  it.effect("of a refresh is linked to who asked for it, and to who joins", () =>
+  it.effect("of a refresh is linked to the caller that asked for it, and to one that joins", () =>
     Effect.gen(function*() {
       const { load, spans } = traced()
       const options = { key: "k", ttl: "1 hour", refreshAfter: "1 minute" } as const
@@ -152,7 +152,7 @@ describe("the span of a load", () => {
       expect(yield* Fiber.join(joined)).toBe("2")
       yield* Fiber.join(many)
       expect(spans.length).toBe(1)
-      // its call runs in the span of the first
+      // Its call runs in the span of the first.
       expect(spans[0]!.attributes.get("cache.key")).toBe(CacheKey.id(new User({ id: 1 })))
       expect(linksOf(spans[0])).toEqual(["many", "effect-cached.load"])
       const ofSecond = spans[0]!.links[1]!.span as Tracer.Span

@@ -31,14 +31,16 @@ const withShortGroups = <A, E, R>(self: Effect.Effect<A, E, R>) =>
 
 type Answers = Map<User, Exit.Exit<string, string>>
 
-/** A lookup that answers what it is asked for and these ids too, with the number of its call, after the gate is open. */
+/**
+ * A lookup that answers what it is asked for and these ids too, with the number of its call, after the gate is open.
+ */
 const answering = (unasked: ReadonlyArray<number>, gate: Effect.Effect<unknown> = Effect.void) => {
   const calls: Array<ReadonlyArray<number>> = []
   const lookup = (keys: ReadonlyArray<User>) =>
     Effect.suspend(() => {
       const n = calls.push(keys.map(({ id }) => id))
       const answers: Answers = new Map()
-      // new instances, and in another order
+      // New instances, and in another order.
       for (const id of [...unasked, ...keys.map(({ id }) => id).toReversed()]) {
         answers.set(key(id), Exit.succeed(`${id}#${n}`))
       }
@@ -70,22 +72,22 @@ describe.each(caches)("over $name", (cache) => {
         .toContain("The lookup of many \"User\" did not answer \"~User@")
     }).pipe(provided))
 
-  it.effect("AI-18 · answers that nobody asked for are cached afterwards", () =>
+  it.effect("AI-18 · unrequested answers are cached afterwards", () =>
     Effect.gen(function*() {
       const { calls, users } = answering([2, 3])
       expect(values(yield* users(ids(1)))).toEqual(["1#1"])
-      // the store has them behind the call
+      // They enter the store after the call.
       yield* settle
       expect(values(yield* users(ids(3, 2)))).toEqual(["3#1", "2#1"])
       expect(calls).toEqual([[1]])
-      // one load, of the key that was asked for
+      // One load, of the key that was asked for.
       expect((yield* Cached.stats).loads).toBe(1)
     }).pipe(provided))
 })
 
 const inMemory = Effect.provide(CacheLayer.memory())
 
-/** What is cached of user 2, after a call for user 1 during which something happened. */
+/** The cached value of user 2, after a call for user 1 during which something happened. */
 const meanwhile = <E, R>(happens: Effect.Effect<unknown, E, R>) =>
   Effect.gen(function*() {
     const gate = yield* Deferred.make<void>()
@@ -98,7 +100,7 @@ const meanwhile = <E, R>(happens: Effect.Effect<unknown, E, R>) =>
     return Option.getOrUndefined(yield* Cached.getOption(key(2)))
   })
 
-describe("an answer that nobody asked for", () => {
+describe("an unrequested answer", () => {
   it.effect("lives as the strategy says, and has the tags of its class", () =>
     Effect.gen(function*() {
       const { users } = answering([2])
@@ -128,7 +130,7 @@ describe("an answer that nobody asked for", () => {
         expect(yield* meanwhile(invalidation)).toBe(undefined)
       }
       yield* Cached.clear
-      // of another key
+      // An invalidation of another key.
       expect(yield* meanwhile(Cached.invalidate(key(3)))).toBe("2#1")
     }).pipe(inMemory))
 
@@ -142,7 +144,7 @@ describe("an answer that nobody asked for", () => {
       yield* Cached.set(key(2), "before")
       expect(yield* meanwhile(Effect.void)).toBe("before")
       yield* Cached.clear
-      // newer, though it has expired since
+      // Newer, though it has expired since.
       const short = Cached.fn(User, {
         lookup: () => Effect.succeed("newer"),
         strategy: Strategy.ttl({ ttl: "1 minute" })
@@ -208,7 +210,7 @@ describe("an answer that nobody asked for", () => {
       expect(sizes).toEqual([3, 1001])
     }))
 
-  it.effect("of a refresh behind a read too, and without a cache it is nobody's", () =>
+  it.effect("of a refresh behind a read too, and without a cache it is dropped", () =>
     Effect.gen(function*() {
       const { lookup } = answering([2])
       const users = Cached.many(User, {
@@ -224,7 +226,7 @@ describe("an answer that nobody asked for", () => {
       expect(values(yield* Effect.provide(users(ids(3)), CacheLayer.disabled))).toEqual(["3#3"])
     }).pipe(inMemory))
 
-  it.effect("is not cached if memory was cleared during the call, because nobody tells what others change", () =>
+  it.effect("is not cached if memory was cleared during the call, because changes by others are not reported", () =>
     Effect.gen(function*() {
       const store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false }, changesUnsafe: undefined }
       yield* Effect.gen(function*() {
@@ -249,7 +251,7 @@ describe("an answer that nobody asked for", () => {
         const set = Effect.provide(Cached.set(key(2), "theirs"), other)
         expect(yield* meanwhile(Effect.andThen(set, TestClock.adjust("100 millis")))).toBe("theirs")
         yield* Cached.clear
-        // not yet seen when the call ends: within 100 ms it is
+        // Not yet seen when the call ends: within 100 ms it is.
         yield* meanwhile(set)
         yield* TestClock.adjust("100 millis")
         expect(yield* Cached.getOption(key(2))).toEqual(Option.some("theirs"))
@@ -261,7 +263,7 @@ describe("in turns", () => {
   it.effect("is as old as the call, whichever turn keeps it", () =>
     withShortGroups(Effect.gen(function*() {
       const fake = fakeStore()
-      // the second of the group is answered when the first has been written
+      // The second of the group is answered when the first has been written.
       fake.behave = (operation) => operation === "set" ? { before: Effect.sleep("40 seconds") } : {}
       const { users } = answering([9])
       yield* Effect.gen(function*() {

@@ -53,7 +53,7 @@ const sharedStore = (parts: (store: Store.Store) => Partial<Store.Store> = () =>
     changes: Stream.concat(Stream.make({ _tag: "Coherent" }), Stream.never),
     changesUnsafe: undefined,
     getUnsafe: undefined,
-    // a server loses its markers
+    // A server loses its markers.
     clear: Effect.andThen(inMemory.clear, inMemory.invalidateTags([group]))
   }
   return { layer: Layer.succeed(Store.Store, { ...store, ...parts(store) }), store }
@@ -94,7 +94,7 @@ describe.each(worlds)("over $name", ({ cache, isShared }) => {
         "old 2",
         "old 3"
       ])
-      // with the tags of its class
+      // With the tags of its class.
       yield* there(Cached.invalidateWhere(User, { id: 2 }))
       const third = yield* process(layer)
       expect([yield* third(found(2)), yield* third(found(3))]).toEqual([undefined, "old 3"])
@@ -164,7 +164,7 @@ describe("between two steps of the store", () => {
       }))
       other = yield* process(over({ layer: Layer.succeed(Store.Store, store) }))
       const here = yield* process(over({ layer }))
-      // armed when the lookup has answered
+      // Armed when the lookup has answered.
       yield* here(readOne(
         [2],
         "old",

@@ -1,4 +1,4 @@
-/** What a cache takes though something is wrong with it is said once. */
+/** A doubtful value that a cache accepts is warned of once. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
@@ -121,7 +121,7 @@ describe("a value that can be read once, in memory", () => {
       }
     }))
 
-  it.effect("what can be read again is not warned of", () =>
+  it.effect("a value that can be read again is not warned of", () =>
     Effect.gen(function*() {
       const values = [
         [1],

@@ -1,4 +1,4 @@
-/** What a cache does while it is untracked. */
+/** The behaviour of a cache while it is untracked. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Context, Effect, Exit, Fiber, Layer, Logger, Option } from "effect"
 import { Cached, type CacheEntry, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
@@ -9,7 +9,7 @@ import { tempDirectory } from "../support/tempDirectory.ts"
 
 const liveClock = Context.get(Context.empty(), Clock.Clock)
 
-/** A store of several programs that tells nobody what the others do; it can go down. */
+/** A store of several programs that reports no changes of the others; it can go down. */
 const silent = () => {
   const store = MemoryStore.make()
   const state = { isDown: false, sizeLimit: Infinity }
@@ -62,7 +62,7 @@ describe("while untracked", () => {
       expect(Exit.isFailure(exit) && exit.cause.reasons[0]).toMatchObject({ error: { _tag: "StoreError" } })
     }))
 
-  it.effect("what was being loaded when memory was given up is not trusted for another maxStaleness", () =>
+  it.effect("a value that was being loaded when memory was given up is not trusted for another maxStaleness", () =>
     Effect.gen(function*() {
       const { program, state } = silent()
       const within = Effect.provideService(Caching.Caching, yield* program)
@@ -76,7 +76,7 @@ describe("while untracked", () => {
             Effect.forkChild
           )
         )
-      // reads keep it listening; after maxStaleness (10 seconds) it gives up what is in memory
+      // Reads keep it listening; after maxStaleness (10 seconds) it gives up what is in memory.
       const read = Effect.succeed(0).pipe(Cached.ttl({ key: "other", ttl: "1 hour" }))
       const reading = yield* within(Effect.forkChild(Effect.forever(Effect.delay(read, "1 second"))))
       yield* TestClock.adjust("9 seconds")
@@ -102,7 +102,7 @@ describe("while untracked", () => {
         price = 2
         return [yield* newest, yield* Cached.getOption("price")]
       })
-      // of two layers in a list neither is built with the other
+      // Two layers in a list: neither is built with the other.
       const live = Effect.provideService(Layer.build(CacheLayer.files({ directory })), Clock.Clock, liveClock)
       expect(yield* Effect.provideContext(program, yield* live)).toEqual([2, Option.some(2)])
     }))
@@ -124,7 +124,7 @@ it.effect("a value that is too large is no incident of its store", () =>
     expect(yield* within(read("small", "x"))).toBe("x")
   }))
 
-it.effect("what the store had before it was told of a tag's invalidation is not used after that", () =>
+it.effect("entries from before the store received a tag's invalidation are not used after it", () =>
   Effect.gen(function*() {
     const memory = MemoryStore.make()
     let lateMillis = 0
@@ -132,7 +132,7 @@ it.effect("what the store had before it was told of a tag's invalidation is not 
       ...memory,
       capabilities: memory.capabilities,
       getUnsafe: undefined as never,
-      // answers late, with what it had when it was asked
+      // Answers late, with what it had when it was asked.
       get: (...input) => Effect.tap(memory.get(...input), () => Effect.sleep(lateMillis)),
       invalidateTags: (...input) => Effect.delay(memory.invalidateTags(...input), 10)
     }
@@ -144,7 +144,7 @@ it.effect("what the store had before it was told of a tag's invalidation is not 
     const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
     expect(yield* Effect.provideService(read, Caching.Caching, yield* program)).toBe(1)
 
-    // another program, which has nothing in memory
+    // Another program, which has nothing in memory.
     const within = Effect.provideService(Caching.Caching, yield* program)
     lateMillis = 20
     const invalidating = yield* within(Effect.forkChild(Cached.invalidateTag("t"), { startImmediately: true }))
@@ -154,7 +154,7 @@ it.effect("what the store had before it was told of a tag's invalidation is not 
     expect(invalidating.pollUnsafe()).toBeDefined()
     const after = yield* within(Effect.forkChild(read, { startImmediately: true }))
     yield* TestClock.adjust(100)
-    // whether it joins the other's load is of no consequence
+    // Whether it joins the other's load is of no consequence.
     expect(after.pollUnsafe()).toEqual(Exit.succeed(loads))
     expect(loads).toBeGreaterThan(1)
     expect(during.pollUnsafe()).toBeDefined()
@@ -178,7 +178,7 @@ describe("while tracked", () => {
         let loads = 0
         const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
         const first = yield* Effect.forkChild(read)
-        // nobody reads: it does not look for changes any more, until the lease is released
+        // Without reads it no longer looks for changes, until the lease is released.
         yield* TestClock.adjust("300 millis")
         changes.push({ _tag: "Changed", id: "k" })
         yield* TestClock.adjust("1 second")
@@ -216,7 +216,7 @@ describe("while tracked", () => {
         changes.push({ _tag: "Partial", why })
         yield* TestClock.adjust("100 millis")
         for (let second = 0; second < 9; second++) {
-          // nobody tells of that
+          // Such a change is not reported.
           entries.clear()
           expect(yield* read).toBe(1)
           yield* TestClock.adjust("1 second")
@@ -251,7 +251,7 @@ describe("while tracked", () => {
           return changes.splice(0)
         }
       }
-      // a process that was stopped: time has passed, and no timer has run yet
+      // A process that was stopped: time has passed, and no timer has run yet.
       let stoppedMillis = 0
       const clock = yield* Clock.Clock
       const stopping: Clock.Clock = {
@@ -276,7 +276,7 @@ describe("while tracked", () => {
         yield* Effect.promise(() => store.remove("k").pipe(Effect.runPromise))
         stoppedMillis = 51
         expect(yield* read).toBe(2)
-        // its own look, and that of its load
+        // Its own look, and that of its load.
         expect(looks).toBe(before + 2)
         yield* Effect.yieldNow
         expect(yield* read).toBe(2)

@@ -1,4 +1,4 @@
-/** Read, change, write: no update is lost, whoever writes meanwhile. */
+/** Read, change, write: no update is lost, however many write meanwhile. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import {
@@ -61,7 +61,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(Option.getOrThrow(yield* Cached.getEntry("k")).writeId).toBe(Option.getOrThrow(before).writeId)
       expect(yield* Cached.update("k", () => Option.none())).toEqual(Option.none())
       expect(yield* Cached.has("k")).toBe(false)
-      // only what is there is changed
+      // Only what is there is changed.
       expect(yield* Cached.update("k", Option.map((n) => n))).toEqual(Option.none())
       expect(yield* Cached.update("k", add(5))).toEqual(Option.some(5))
     }).pipe(provided))
@@ -85,7 +85,7 @@ describe.each(caches)("over $name", (cache) => {
         Option.some(new Set(Option.isNone(items) ? [7] : []))
       )
       expect(yield* begin(basket)).toEqual(Option.some(new Set([7])))
-      // not the end of the failure
+      // Not the end of the failure.
       expect(yield* Cached.expiresIn(basket)).toEqual(Option.some(Duration.infinity))
     }).pipe(provided))
 
@@ -166,7 +166,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Fiber.join(waiting)).toEqual(Option.some(21))
     }).pipe(provided))
 
-  it.effect("what others write while the function runs is what it is called with next", () =>
+  it.effect("a write by another while the function runs is its next argument", () =>
     Effect.gen(function*() {
       const { load } = counting(0)
       const meanwhile: ReadonlyArray<readonly [Effect.Effect<unknown, unknown, Caching.Caching>, number]> = [
@@ -189,7 +189,7 @@ describe.each(caches)("over $name", (cache) => {
       }
     }).pipe(provided))
 
-  it.effect("P2 · what a load of the key brings afterwards is not stored", () =>
+  it.effect("P2 · the later result of a load of the key is not stored", () =>
     Effect.gen(function*() {
       const { load } = counting(1000)
       const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
@@ -212,14 +212,14 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.getOption("k")).toEqual(Option.some(30))
     }).pipe(provided))
 
-  it.effect("a load that updates the key that waits for it goes on, and is not lost", () =>
+  it.effect("a load that updates the key that waits for it continues, and is not lost", () =>
     Effect.gen(function*() {
       const load = Effect.as(Cached.update("n", add(10)), "loaded").pipe(
         Effect.orDie,
         Cached.ttl({ key: "load", ttl: "1 hour" })
       )
       const gate = yield* Deferred.make<void>()
-      // not a part of the update: nothing says that it would wait for itself
+      // Not a part of the update: nothing says that it would wait for itself.
       const other = yield* start(Effect.andThen(Deferred.await(gate), load))
       const updating = yield* start(
         Cached.update("n", (found) =>
@@ -343,7 +343,7 @@ describe("of several processes", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.effect("what memory has of before a write of another process is not what is changed in the end", () =>
+  it.effect("a value in memory from before a write of another process is not the one that is changed in the end", () =>
     Effect.gen(function*() {
       const layer = Layer.succeed(Store.Store, {
         ...MemoryStore.make(),

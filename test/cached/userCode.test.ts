@@ -1,6 +1,6 @@
 /**
- * Functions and options of users that throw, or answer what is none: before a load that is a defect of the caller whose
- * they are; about a loaded value it means not stored, or not moved. Nobody else notices.
+ * Functions and options of users that throw, or return an invalid value. Before a load that is a defect of the caller
+ * that owns them; about a loaded value it means not stored, or not moved. No other caller is affected.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, type Fiber, Layer, Logger, RequestResolver, Schema } from "effect"
@@ -17,7 +17,7 @@ const throwing = (): never => {
 
 const hour: Strategy.Strategy = Strategy.ttl({ ttl: "1 hour" })
 
-/** What a fiber died with; `undefined` where it did not. */
+/** The defect a fiber died with; `undefined` if it did not die. */
 const defectOf = (exit: Exit.Exit<unknown, unknown> | "still waiting"): unknown => {
   if (exit === "still waiting") return exit
   const reason = Exit.isFailure(exit) ? exit.cause.reasons.find(Cause.isDieReason) : undefined
@@ -90,7 +90,7 @@ describe.each(caches)("over $name", (cache) => {
         }).pipe(provided)
     )
 
-    it.effect("that all share is a defect of each, and nobody reads for ever", () =>
+    it.effect("that all share is a defect of each, and no read lasts for ever", () =>
       Effect.gen(function*() {
         yield* Cached.set("k", "stored")
         const read = Effect.succeed("loaded").pipe(Cached.withStrategy({ key: "k", strategy: broken }))
@@ -165,7 +165,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(counts.started).toBe(0)
       }).pipe(provided))
 
-    it.effect("that throw do not concern one who gives tags of its own", () =>
+    it.effect("that throw do not concern a caller that gives tags of its own", () =>
       Effect.gen(function*() {
         const key = new User({ id: 13 })
         const { counts, load } = counting(1000)
@@ -198,7 +198,7 @@ describe.each(caches)("over $name", (cache) => {
 
   describe("a retryAfter of a strategy", () => {
     const failing = { ...Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" }) }
-    // each access by itself: whoever reads it first, nobody may hang
+    // Each access by itself: whichever comes first, no caller may hang.
     it.effect.each([1, 2, 3, 4])(
       "that throws when it is read for the %sth time ends in its caller",
       (nth) =>
@@ -357,7 +357,7 @@ describe.each(caches)("over $name", (cache) => {
             const read = load.pipe(Cached.withStrategy({ key: "k", strategy }))
             yield* read
             const before = yield* Cached.expiresIn("k")
-            // together, so that they wait for one answer of the store
+            // Together, so that they wait for one answer of the store.
             const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
             yield* settle
             expect(readers.map(ended)).toEqual([1, 1, 1].map(Exit.succeed))
@@ -468,7 +468,7 @@ describe.each(caches)("over $name", (cache) => {
                 Effect.delay(Effect.succeed(n), 1000).pipe(Cached.ttl({ key: `${n}`, ttl: "1 hour" }))
               for (let round = 0; round < 3; round++) {
                 for (let n = 0; n < 8; n++) {
-                  // two who wait for one load: its landing may throw
+                  // Two callers of one load: its landing may throw.
                   const readers = [yield* start(read(n)), yield* start(read(n))]
                   yield* settle
                   yield* TestClock.adjust("1 second")
@@ -582,7 +582,7 @@ describe.each(caches)("over $name", (cache) => {
   }
 
   describe("a listener", () => {
-    it.effect("that throws inside a landing: all who wait are answered", () =>
+    it.effect("that throws inside a landing: all waiting callers are answered", () =>
       warned(cache.layer(), (warnings) =>
         Effect.gen(function*() {
           const caching = listenersOf(yield* Caching.Caching)
@@ -606,7 +606,7 @@ describe.each(caches)("over $name", (cache) => {
         const services = yield* Effect.context<Caching.Caching>()
         const caching = listenersOf(yield* Caching.Caching)
         const gate = yield* Deferred.make<string>()
-        // in the step in which the reader joins
+        // In the step in which the reader joins.
         caching.listen(({ _tag }) => {
           if (_tag === "Joined") Effect.runForkWith(services)(Deferred.succeed(gate, "loaded"))
         })
@@ -618,7 +618,7 @@ describe.each(caches)("over $name", (cache) => {
         expect([first, second].map(ended)).toEqual([Exit.succeed("loaded"), Exit.succeed("loaded")])
       }).pipe(provided))
 
-    it.effect("that reads what is being read, and gives up at once, interrupts nobody", () =>
+    it.effect("that reads what is being read, and gives up at once, interrupts no other caller", () =>
       Effect.gen(function*() {
         const services = yield* Effect.context<Caching.Caching>()
         const caching = listenersOf(yield* Caching.Caching)
@@ -684,7 +684,7 @@ describe.each(caches)("over $name", (cache) => {
           let depth = 0
           let told = 0
           const tell = () => {
-            // what it does is told too: that would go on for ever
+            // The listener's own operations are reported too, which would never end.
             if (depth > 0 || ++told > 200) return
             depth++
             Effect.runForkWith(services)(doing)
@@ -712,7 +712,7 @@ describe.each(caches)("over $name", (cache) => {
             yield* TestClock.adjust("1 minute")
             if (round === 3) yield* Cached.invalidate("k")
           }
-          // the listeners are still there: none of them was taken for one that throws
+          // The listeners are still there: none of them was taken for one that throws.
           expect((yield* Cached.stats).callbackFailures).toBe(0)
         }).pipe(Effect.provide(cache.layer({ capacity: 2 })))
     )
@@ -790,7 +790,7 @@ it.effect("the first caller's decide does not kill the second, also while the le
   }).pipe(Effect.provide(over(fake, { memory: false })))
 })
 
-it.effect("one who is late for its soft timeout when the store answers, and whose decide throws, dies alone", () => {
+it.effect("a caller that is late for its soft timeout when the store answers, and whose decide throws, dies alone", () => {
   const fake = fakeStore()
   return Effect.gen(function*() {
     yield* Cached.set("k", "stale")
@@ -862,7 +862,7 @@ it.effect("a decide that throws about one request of a resolver is the answer of
     expect(exits.map(defectOf)).toEqual([mistake, undefined])
   }).pipe(Effect.provide(CacheLayer.memory())))
 
-it.effect("what a listener reads while its entry is removed is not what the store still has", () => {
+it.effect("a listener that reads while its entry is removed does not get the entry that the store still has", () => {
   const fake = fakeStore()
   return Effect.gen(function*() {
     const services = yield* Effect.context<Caching.Caching>()
@@ -884,7 +884,7 @@ it.effect("what a listener reads while its entry is removed is not what the stor
   }).pipe(Effect.provide(over(fake)))
 })
 
-it.effect("a listener that joins the refresh that it is told of does not wait for the queue", () =>
+it.effect("a listener that joins the reported refresh does not wait for the queue", () =>
   Effect.gen(function*() {
     const services = yield* Effect.context<Caching.Caching>()
     const caching = listenersOf(yield* Caching.Caching)

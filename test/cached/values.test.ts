@@ -112,7 +112,7 @@ describe.each(caches)("over $name", (cache) => {
 
 const inMemory = Effect.provide(CacheLayer.memory({ capacity: 1 }))
 
-it.effect("what is served in place of a failure, and what is evicted, has its value too", () =>
+it.effect("a value served in place of a failure, or evicted, is reported too", () =>
   Effect.gen(function*() {
     let up = true
     const origin = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down"))
@@ -184,7 +184,7 @@ describe("PE-16 · logEvents", () => {
         .toBe("Cache: Load \"f\" outcome=failure refresh=false millis=0 failure=\"down\"")
     }))
 
-  it.effect("a value that cannot be shown disturbs nobody", () =>
+  it.effect("a value that cannot be shown disturbs no caller", () =>
     Effect.gen(function*() {
       const bad = {
         toJSON: () => {
@@ -241,7 +241,7 @@ describe("PE-16 · logEvents", () => {
       expect(numbers.next().value).toBe(0)
     }))
 
-  it.effect("a level that is not logged costs nothing: nobody listens", () =>
+  it.effect("a level that is not logged costs nothing: it has no listener", () =>
     Effect.gen(function*() {
       const lines = yield* linesOf(Cached.logEvents("Trace"), program, "Info")
       expect(lines).toEqual([])

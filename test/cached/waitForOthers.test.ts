@@ -6,14 +6,14 @@ import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { ended, settle, start } from "../support/caches.ts"
 
-/** several processes on one store, and when each load of them began */
+/** Several processes on one store, and when each load of them began. */
 const fleet = (count: number, options: CacheLayer.LayerOptions, load: (nth: number) => Effect.Effect<string>) =>
   Effect.gen(function*() {
     const store = MemoryStore.make()
     const shared: Store.Store = { ...store, capabilities: { shared: true, changes: false } }
     const layer = Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, shared))
     const processes = yield* Effect.forEach(Array(count).fill(0), () => Layer.build(Layer.fresh(layer)))
-    // runs before the layers close, which wait for what is loaded
+    // Runs before the layers close, which wait for what is loaded.
     yield* Effect.addFinalizer(() => TestClock.adjust("1 hour"))
     const began: Array<number> = []
     const read = Effect.flatMap(Clock.currentTimeMillis, (now) => load(began.push(now))).pipe(
@@ -24,7 +24,7 @@ const fleet = (count: number, options: CacheLayer.LayerOptions, load: (nth: numb
       readers.push(yield* start(Effect.provide(read, context)))
       yield* settle
     }
-    /** the clock goes on in steps: who waits asks again and again */
+    /** The clock advances in steps: a waiting caller asks again and again. */
     const wait = (seconds: number) =>
       Effect.forEach(Array(seconds * 10).fill(0), () => Effect.andThen(TestClock.adjust(100), settle), {
         discard: true
@@ -76,7 +76,7 @@ describe("with wait", () => {
       const tenths = began.map((at) => Math.round(at / 1000))
       expect(tenths).toEqual([0, 5, 10, 15])
       yield* wait(3)
-      // the first result is for those that wait; those that load beside give their own
+      // The first result is for those that wait; those that load beside give their own.
       expect(readers.map(ended).filter((exit) => exit !== "still waiting").length).toBeGreaterThanOrEqual(2)
       yield* wait(20)
       expect(readers.map((reader) => ended(reader)).every((exit) => exit !== "still waiting")).toBe(true)
@@ -94,7 +94,7 @@ describe("with wait", () => {
     }).pipe(Effect.scoped))
 })
 
-describe("a load that waits for no other (`lease: false`) keeps nobody waiting", () => {
+describe("a load that waits for no other (`lease: false`) keeps no other waiting", () => {
   const over = (program: Effect.Effect<void, unknown, Caching.Caching>) => {
     const shared: Store.Store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
     return Effect.provide(program, Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, shared)))
@@ -130,8 +130,8 @@ describe("a load that waits for no other (`lease: false`) keeps nobody waiting",
     })))
 })
 
-describe("a lease that the store grants after `storeTimeout` keeps nobody waiting", () => {
-  /** a slow process on a store whose steps on leases are carried out late, and a fast one */
+describe("a lease that the store grants after `storeTimeout` keeps no other waiting", () => {
+  /** A slow process on a store whose steps on leases are carried out late, and a fast one. */
   const twoProcesses = (lateStep: "acquire" | "acquireMany") =>
     Effect.gen(function*() {
       const store: Store.Store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
@@ -146,7 +146,7 @@ describe("a lease that the store grants after `storeTimeout` keeps nobody waitin
       const of = (store: Store.Store) =>
         Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store))))
       const processes = { slow: yield* of(slow), fast: yield* of(store) }
-      // runs before the layers close, which wait for what is loaded
+      // Runs before the layers close, which wait for what is loaded.
       yield* Effect.addFinalizer(() => TestClock.adjust("1 hour"))
       return processes
     })

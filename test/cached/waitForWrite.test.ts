@@ -50,7 +50,7 @@ for (const memory of [true, false]) {
         })
       ))
 
-    it.effect("who asks while it is written shares that load, and does not wait either", () =>
+    it.effect("a caller that asks while it is written shares that load, and does not wait either", () =>
       withStore(() =>
         Effect.gen(function*() {
           const { counts, load } = counting(100)
@@ -85,7 +85,7 @@ for (const memory of [true, false]) {
         })
       ))
 
-    it.effect("who joins asks no other caller again: thousands may wait for a popular key", () =>
+    it.effect("a joining caller does not query the other callers: thousands may wait for a popular key", () =>
       withStore(() =>
         Effect.gen(function*() {
           let asked = 0
@@ -159,7 +159,7 @@ for (const memory of [true, false]) {
             const second = ended(after)
             expect([first, second]).toMatchObject([{ _tag: "Success" }, { _tag: "Success" }])
             expect(second).not.toEqual(first)
-            // while the store has not acknowledged the invalidation, results are not stored there
+            // While the store has not acknowledged the invalidation, results are not stored there.
             const last = yield* reader()
             yield* TestClock.adjust("5 seconds")
             expect(ended(last)).not.toEqual(first)
@@ -168,7 +168,7 @@ for (const memory of [true, false]) {
         })
       ))
 
-    it.effect("P2 · what is set meanwhile stays", () =>
+    it.effect("P2 · a concurrent set stays", () =>
       withStore(() =>
         Effect.gen(function*() {
           const get = counting().load.pipe(Cached.ttl({ key: "k", ...options }))

@@ -1,4 +1,4 @@
-/** `Cached.warm` and `Cached.keepFresh`: values that are there before anybody asks. */
+/** `Cached.warm` and `Cached.keepFresh`: values that are there before the first caller. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, References, Schedule, Schema, Scope, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Strategy } from "effect-cached"
@@ -34,7 +34,7 @@ const squares = (delay = 0) => {
   return { notes, square, many }
 }
 
-/** What is logged, by level. */
+/** The logged lines, by level. */
 const logged = () => {
   const lines: Array<string> = []
   const logger = Logger.make(({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`))
@@ -46,7 +46,7 @@ const logged = () => {
 
 describe("Cached.warm", () => {
   describe.each(caches)("over $name", (cache) => {
-    it.effect("loads what is missing, and tells how far it is after each", () =>
+    it.effect("loads what is missing, and reports its progress after each", () =>
       Effect.gen(function*() {
         const { notes, square } = squares()
         yield* square({ n: 2 })
@@ -137,7 +137,7 @@ describe("Cached.warm", () => {
       expect(yield* Stream.runLast(Cached.warm(leaving, ns(2)))).toMatchObject({ value: { done: 0, failed: 2 } })
     }).pipe(Effect.provide(CacheLayer.memory())))
 
-  it.effect("whoever stops reading stops the loads", () =>
+  it.effect("a consumer that stops reading stops the loads", () =>
     Effect.gen(function*() {
       const { notes, square } = squares(1000)
       const fiber = yield* start(Stream.runDrain(Cached.warm(square, ns(100), { concurrency: 2 })))
@@ -168,7 +168,7 @@ describe("Cached.keepFresh", () => {
   const spaced = Schedule.spaced("1 minute")
 
   describe.each(caches)("over $name", (cache) => {
-    it.effect("reads at once, loads anew by the schedule, and ends with the scope", () =>
+    it.effect("reads at once, loads again by the schedule, and ends with the scope", () =>
       Effect.gen(function*() {
         const { notes, square } = squares()
         const scope = yield* Scope.make()
@@ -188,7 +188,7 @@ describe("Cached.keepFresh", () => {
         expect(notes.loads).toBe(4)
       }).pipe(Effect.provide(cache.layer())))
 
-    it.effect("what is there already is not loaded at once", () =>
+    it.effect("existing entries are not loaded at once", () =>
       Effect.gen(function*() {
         const { notes, square } = squares()
         yield* square({ n: 3 })
@@ -258,7 +258,7 @@ describe("Cached.keepFresh", () => {
       expect(notes.calls).toEqual([3, 3, 3])
     }).pipe(Effect.scoped, Effect.provide(CacheLayer.memory())))
 
-  it.effect("what can never work ends it, and is said", () => {
+  it.effect("a refresh that can never work ends it, and is reported", () => {
     const { layer, lines } = logged()
     return Effect.gen(function*() {
       const counted = Cached.fn(Square, {

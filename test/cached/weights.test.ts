@@ -12,7 +12,7 @@ const { adaptive, fifo, leastRecentlyUpdated, lru, s3Fifo, wTinyLfu } = Eviction
 const policies = [adaptive, lru, fifo, leastRecentlyUpdated, s3Fifo, wTinyLfu]
 
 describe.each(caches.filter(({ memory }) => memory))("weights over $name", (cache) => {
-  it.effect("what all entries weigh stays within the bound, and is told", () =>
+  it.effect("the weight of all entries stays within the bound, and is reported", () =>
     Effect.gen(function*() {
       for (let i = 0; i < 50; i++) {
         yield* read(`key ${i}`, "x".repeat(1 + i % 30))
@@ -30,18 +30,18 @@ describe.each(caches.filter(({ memory }) => memory))("weights over $name", (cach
       expect(yield* Cached.stats).toMatchObject({ size: 0, weight: 0 })
     }).pipe(Effect.provide(cache.layer({ maxWeight: 100, weigher: byLength }))))
 
-  it.effect("what weighs more than the bound is not kept, and pushes nothing out", () =>
+  it.effect("an entry heavier than the bound is not kept, and evicts nothing", () =>
     Effect.gen(function*() {
       yield* read("small", "1")
       expect(yield* read("large", "x".repeat(11))).toHaveLength(11)
       expect(yield* Cached.stats).toMatchObject({ size: 1, weight: 1, evictions: 0 })
-      // the value that it would have replaced is an old one
+      // The value that it would have replaced is an old one.
       yield* Cached.set("small", "x".repeat(11))
       expect(yield* Cached.stats).toMatchObject({ size: 0, weight: 0 })
     }).pipe(Effect.provide(cache.layer({ maxWeight: 10, weigher: byLength }))))
 
   it.effect.each([Infinity, 1e300])(
-    "what weighs more than can be counted is not kept, with a bound of %d",
+    "an entry whose weight cannot be counted is not kept, with a bound of %d",
     (maxWeight) =>
       Effect.gen(function*() {
         yield* Cached.set("one", 1)
@@ -83,7 +83,7 @@ describe.each(caches.filter(({ memory }) => memory))("weights over $name", (cach
 describe("a weigher", () => {
   class Page extends CacheKey.Class<Page>()("Page", { payload: { url: Schema.String }, success: Schema.String }) {}
 
-  it.effect("is told the id and the key class, and a fraction is rounded up", () => {
+  it.effect("receives the id and the key class, and a fraction is rounded up", () => {
     const told: Array<Weigher.Weighed> = []
     const weigher: Weigher.Weigher = (_, entry) => {
       told.push(entry)
@@ -203,7 +203,7 @@ describe("another bound while memory is in use", () => {
       }).pipe(Effect.provide(CacheLayer.memory({ capacity: 1000, eviction })))
   )
 
-  it.effect("a policy hears of it once, however many leave", () => {
+  it.effect("a policy is notified once, however many leave", () => {
     const bounds: Array<number> = []
     const eviction: Eviction.Eviction = {
       name: "told",
@@ -227,7 +227,7 @@ describe("another bound while memory is in use", () => {
       yield* Effect.all([
         Cached.resize(5),
         Effect.gen(function*() {
-          // they leave in many turns
+          // They leave in many turns.
           expect((yield* Cached.stats).size).toBeGreaterThan(10_000)
           for (let i = 0; i < 50; i++) {
             const before = yield* Cached.stats
@@ -254,7 +254,7 @@ describe("another bound while memory is in use", () => {
     }).pipe(Effect.scoped))
 })
 
-it.effect("listeners are told once of each entry that leaves for another bound", () =>
+it.effect("listeners are called once for each entry that leaves for another bound", () =>
   Effect.gen(function*() {
     const left: Array<string> = []
     yield* Cached.onRemoval(({ cause, id }) => Effect.sync(() => left.push(`${id} ${cause}`)))

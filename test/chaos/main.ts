@@ -1,7 +1,7 @@
 /**
- * Attacks a store with real processes, and says what its users see of it.
+ * Attacks a store with real processes, and reports the view of its users.
  *
- *     npm run chaos -- --store disk                  all attacks, some seconds each; writes its table into docs/failure/attacks.md
+ *     npm run chaos -- --store disk                  all attacks, some seconds each; writes docs/failure/attacks.md
  *     npm run chaos -- --store redis                 the same on Redis servers and clusters of its own
  *     npm run chaos -- --store disk --seconds 60     longer
  *     npm run chaos -- --store disk --only "stops"   those with this in their names; writes nothing
@@ -46,7 +46,7 @@ for (const attack of target.attacks.filter(({ name }) => name.includes(args.only
 }
 
 console.log(table(target.columns, outcomes))
-// what a machine cannot do, or a store does wrong, is not documented
+// An attack that a machine cannot run, or that a store fails, is not documented.
 if (args.only === undefined && process.exitCode !== 1) {
   writeInto(new URL("../../docs/failure/attacks.md", import.meta.url), target.name, {
     columns: target.columns,

@@ -1,31 +1,31 @@
-/** What a process of the suite is told. */
+/** Instructions for a process of the suite. */
 export interface Plan {
   readonly name: string
-  /** a module of this folder that makes the store, as `storeOf` of `disk/store.ts` */
+  /** A module of this folder that makes the store, as `storeOf` of `disk/store.ts`. */
   readonly store: string
-  /** what that module needs: where the store is, how large it may become */
+  /** Parameters of that module: where the store is, how large it may become. */
   readonly where: Readonly<Record<string, unknown>>
-  /** of the recording */
+  /** The path of the recording. */
   readonly file: string
   readonly seed: number
-  /** how late the machine is is written down: nothing that the attack does makes it late */
+  /** How late the machine is is written down: nothing that the attack does makes it late. */
   readonly isWitnessed: boolean
   readonly work: Work
 }
 
 export interface Work {
-  /** so many fibers write values of so many bytes under new keys, without a pause, beside those who read */
+  /** The number of fibers that write values of `valueBytes` under new keys, without a pause, beside the readers. */
   readonly writers: number
   readonly valueBytes: number
-  /** so many misses at once, every half second */
+  /** The number of misses at once, every half second. */
   readonly herd: number
-  /** so many who ask for one key at once, in every process at the same time */
+  /** The number of callers that ask for one key at once, in every process at the same time. */
   readonly waiters: number
-  /** loads take so long at most, in milliseconds */
+  /** Loads take so long at most, in milliseconds. */
   readonly loadMillis: number
-  /** some loads do nothing else for so long, and let nothing else run */
+  /** Some loads do nothing else for so long, and let nothing else run. */
   readonly blockMillis: number
-  /** options of the layer, in milliseconds; its own defaults where there is none */
+  /** Options of the layer, in milliseconds; its own defaults where there is none. */
   readonly leaseMillis?: number
   readonly storeTimeoutMillis?: number
 }

@@ -35,7 +35,7 @@ interface Measured {
   readonly outcomes: ReadonlyArray<Outcome>
   readonly seconds: number
   readonly cores: number
-  /** how many processes of the whole machine wanted one of them, on average */
+  /** How many processes of the whole machine wanted one of them, on average. */
   readonly wanting: number
 }
 

@@ -10,32 +10,32 @@ import { clock, type Line, linesOf, recorder } from "../processes/recording.ts"
 import { calmWork, type Plan } from "./plan.ts"
 import { type Arena, type Attack, type Crowd, sleep, type Target } from "./target.ts"
 
-/** What all who used the store have seen. */
+/** The observations of all processes that used the store. */
 export interface Outcome {
   readonly attack: string
   readonly reads: number
   readonly loads: number
-  /** loads that began while another process loaded the same key, which nobody had changed meanwhile */
+  /** Loads that began while another process loaded the same key, which had not changed meanwhile. */
   readonly doubled: number
-  /** the oldest value that was served after an acknowledged invalidation elsewhere, in milliseconds */
+  /** The oldest value that was served after an acknowledged invalidation elsewhere, in milliseconds. */
   readonly staleMillis: number
-  /** reads that gave what was invalidated while their process was stopped, and how many stops there were */
+  /** Reads that gave what was invalidated while their process was stopped, and how many stops there were. */
   readonly staleAfterStop: number
   readonly stops: number
   readonly kills: number
-  /** the longest that a caller has waited, less the time in which its process could not run */
+  /** The longest that a caller has waited, less the time in which its process could not run. */
   readonly slowestMillis: number
-  /** the longest that a process has not followed what others change */
+  /** The longest that a process has not followed what others change. */
   readonly untrackedMillis: number
-  /** the longest turn of an event loop, and the most that one has worked itself */
+  /** The longest turn of an event loop, and the most that one has worked itself. */
   readonly turnMillis: number
   readonly turnCpuMillis: number
-  /** reads that gave no value */
+  /** Reads that gave no value. */
   readonly failed: number
-  /** strict invalidations that were not acknowledged */
+  /** Strict invalidations that were not acknowledged. */
   readonly refused: number
   readonly bytes: number
-  /** what must not be */
+  /** Violations. */
   readonly faults: ReadonlyArray<string>
 }
 
@@ -95,7 +95,7 @@ interface Parts {
   readonly seed: number
 }
 
-/** how long a process may take to end by itself, on a busy machine too */
+/** How long a process may take to end by itself, on a busy machine too. */
 const endMillis = 30_000
 
 const makeCrowd = ({ arena, attack, file, note, seed, target }: Parts) => {
@@ -180,7 +180,7 @@ const makeCrowd = ({ arena, attack, file, note, seed, target }: Parts) => {
       stopped.delete(place)
       note("stopped", { process: name, at })
     },
-    /** The names of those who have to be killed in the end. */
+    /** The names of the processes that have to be killed in the end. */
     async end(): Promise<ReadonlyArray<string>> {
       const late: Array<string> = []
       await Promise.all(Array.from(children.values(), ({ child, name }) =>
@@ -264,5 +264,5 @@ const doubled = (lines: ReadonlyArray<Line>): number => {
   ).length
 }
 
-/** who has not heard of a change yet may begin, and is told then that it no longer leads */
+/** A process that has not received a change yet may begin, and then learns that it no longer leads. */
 const changedMillis = 100

@@ -1,6 +1,6 @@
 /**
- * What the suite attacks: a store, and what can happen to it. Another store is a folder beside `disk/` with a `store.ts` and
- * a `target.ts`, and a line in `main.ts`.
+ * The target of the suite: a store, and attacks on it. Another store is a folder beside `disk/` with a `store.ts` and a
+ * `target.ts`, and a line in `main.ts`.
  */
 import type { Dice } from "../consistency/random.ts"
 import type { Plan, Work } from "./plan.ts"
@@ -11,41 +11,41 @@ export interface Crowd {
   readonly dice: Dice
   /** Kills one of them, and starts another in its place. */
   readonly killOne: () => Promise<void>
-  /** Stops one of them for a while, and goes on when it runs again. */
+  /** Stops one of them for a while, and returns when it runs again. */
   readonly stopOne: (millis: number) => Promise<void>
   /** One of them closes its cache, whatever it is doing, and another is started in its place. */
   readonly closeOne: () => Promise<void>
-  /** Writes into the recording what those who judge it must know. */
+  /** Writes notes into the recording that its judge needs. */
   readonly note: (what: string, fields: Readonly<Record<string, unknown>>) => void
 }
 
 /** A store that is ready to be attacked. */
 export interface Arena {
-  /** for `storeOf` */
+  /** For `storeOf`. */
   readonly where: Plan["where"]
-  /** how many bytes it takes now */
+  /** How many bytes it takes now. */
   readonly bytes: () => number
   readonly end: () => unknown
 }
 
 export interface Attack<A extends Arena = Arena> {
   readonly name: string
-  /** `undefined` where this machine does not let it happen, which is said */
+  /** `undefined`, with a notice, where this machine does not let it happen. */
   readonly arena: () => A | undefined | Promise<A | undefined>
-  /** where the process at a place finds the store, if not all find it at `arena.where` */
+  /** Where the process at a place finds the store, if not all find it at `arena.where`. */
   readonly whereOf?: (arena: A, place: number) => Plan["where"]
   readonly processes?: number
   readonly work?: Partial<Work>
-  /** how the process at a place is started, where that is part of the attack: a program with its arguments */
+  /** How the process at a place is started, where that is part of the attack: a program with its arguments. */
   readonly through?: (place: number) => ReadonlyArray<string> | undefined
-  /** what may be stored at most; none where the attack itself adds bytes */
+  /** The most bytes that may be stored; `undefined` where the attack itself adds bytes. */
   readonly mostBytes?: number
   /**
-   * how long it may take until a process finds out that it hears of no changes, where nothing tells it. Without it what
-   * others change is heard in the time of P2, and as much later as the machine itself is
+   * How long a process may take to find out that it receives no changes, where nothing reports that. Without it,
+   * changes by others arrive within the time of P2, plus the lateness of the machine itself.
    */
   readonly unheardMillis?: number
-  /** some must have been given what others loaded */
+  /** Some must have been given what others loaded. */
   readonly isShared?: boolean
   /** Happens again and again until the time is over. It pauses by itself. */
   readonly strike: (arena: A, crowd: Crowd) => Promise<void>
@@ -54,14 +54,14 @@ export interface Attack<A extends Arena = Arena> {
 }
 
 export interface Target {
-  /** in the title of its part of the documentation */
+  /** In the title of its part of the documentation. */
   readonly name: string
-  /** the module of `storeOf`, below this folder */
+  /** The module of `storeOf`, below this folder. */
   readonly store: string
   readonly attacks: ReadonlyArray<Attack>
-  /** what its table says of each */
+  /** The columns of its table. */
   readonly columns: ReadonlyArray<Column>
-  /** Whether two who come when all is over share what they store. */
+  /** Whether two processes that start when all is over share their entries. */
   readonly works: (where: Plan["where"]) => Promise<boolean>
 }
 

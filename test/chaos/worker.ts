@@ -1,6 +1,6 @@
 /**
- * A process that reads, writes and invalidates at random until it is told to end, or killed. Its loads never fail, so every
- * read must give a value.
+ * A process that reads, writes and invalidates at random until it receives the signal to end, or is killed. Its loads
+ * never fail, so every read must give a value.
  */
 import { Cause, Deferred, Effect, Exit, Layer } from "effect"
 import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
@@ -19,7 +19,7 @@ let made = 0
 
 const { storeOf, watchLateness } = await import(new URL(module, import.meta.url).href) as {
   readonly storeOf: (where: unknown) => Effect.Effect<Store.Store, never, never>
-  /** where it has to do with more than this process */
+  /** Present if the store involves more than this process. */
   readonly watchLateness?: (where: unknown, name: string, recorder: Recorder) => void
 }
 
@@ -36,7 +36,7 @@ const block = (millis: number): void => {
   while (clock() < end);
 }
 
-/** Its value tells when it began. */
+/** Its value shows when it began. */
 const load = (id: string) =>
   Effect.gen(function*() {
     const value = `${name} ${++made}`
@@ -93,7 +93,7 @@ const reader = Effect.gen(function*() {
 
 const value = Array.from({ length: work.valueBytes }, () => String.fromCharCode(32 + below(90))).join("")
 
-/** A value under a key that nobody has asked for. */
+/** A value under a new key. */
 const miss = Effect.suspend(() => {
   const at = clock()
   const key = `bulk ${name} ${++made}`
@@ -117,7 +117,7 @@ const herds = Effect.gen(function*() {
   }
 })
 
-/** Every second all processes want one key, of which nobody has heard before. */
+/** Every second all processes want one key that is new to all of them. */
 const crowds = Effect.gen(function*() {
   while (!state.isEnding && work.waiters > 0) {
     const second = Math.floor(clock() / 1000) + 1
@@ -145,7 +145,7 @@ const watchTurns = (): NodeJS.Timeout => {
     const now = clock()
     const { system, user } = process.threadCpuUsage(used)
     if (now - last > longTurnMillis) write("turn", { at: last, cpuMillis: (system + user) / 1000 })
-    // no read can be told from one that was delayed by so much
+    // Such a read cannot be distinguished from one that was delayed by so much.
     if (now - last > longTurnMillis) write("lag", { at: last })
     last = clock()
     used = process.threadCpuUsage()
@@ -161,12 +161,12 @@ process.on("disconnect", () => process.exit())
 const many = <A>(count: number, one: A): ReadonlyArray<A> => Array.from({ length: count }, () => one)
 await Effect.runPromise(
   Effect.gen(function*() {
-    // what the first calls compile is no turn of theirs
+    // Compilation by the first calls does not count as a turn of theirs.
     yield* Effect.all([...Object.keys(ids).map(read), miss])
     const turns = watchTurns()
     if (isWitnessed) watchLateness?.(where, name, recording)
     process.send!("ready")
-    // who is told to close is interrupted in the middle of what it does
+    // A process that receives the signal to close is interrupted in the middle of its work.
     yield* Effect.raceFirst(
       Effect.all([...many(8, reader), ...many(work.writers, writer), herds, crowds], { concurrency: "unbounded" }),
       Deferred.await(closing)

@@ -62,7 +62,7 @@ export const makeBanks = Effect.fnUntraced(function*(
   const banks = banksOf(plan)
   const bankOf = ({ steps }: Store.TransactRequest): string | undefined =>
     banks.find(({ accounts }) => steps.some((step) => "id" in step && accounts.includes(step.id)))?.name
-  // too little memory for all accounts
+  // Too little memory for all accounts.
   const memory = plan.hasMemory ? { capacity: accountsOf("").length } : { memory: false } as const
   const layer = Layer.provide(
     CacheLayer.layerWith({ lease: leaseMillis, storeTimeout: bankTimeout, ...memory }),

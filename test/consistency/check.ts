@@ -15,26 +15,31 @@ export interface Verdict {
   readonly granted: number
   readonly stored: number
   readonly refused: number
-  /** calls that limits let through, calls that they refused, and holders of the lock */
+  /** Calls that limits let through, calls that they refused, and holders of the lock. */
   readonly admitted: number
   readonly limited: number
   readonly entered: number
-  /** transactions that have moved an amount, and look-ups beside them */
+  /** Transactions that have moved an amount, and look-ups beside them. */
   readonly moved: number
   readonly looked: number
   readonly faults: number
-  /** the oldest value that was served after an invalidation elsewhere, less the time in which its reader could not run */
+  /**
+   * The oldest value that was served after an invalidation elsewhere, less the time in which its reader could not run.
+   */
   readonly latestMillis: number
-  /** reads of what was invalidated while their process was stopped. Those of the very turn that was stopped are no violation */
+  /**
+   * Reads of what was invalidated while their process was stopped. Those of the very turn that was stopped are no
+   * violation.
+   */
   readonly staleAfterStop: number
 }
 
-/** clocks are read before and after what they time, and the store's counts in whole milliseconds */
+/** Clocks are read before and after what they time, and the store's counts in whole milliseconds. */
 const tolerance = 5
 
 /**
- * `removes`: leases were removed too, so only reads are judged. What others change must be seen within `withinMillis`, if
- * nothing says that they could not be heard, or that the machine itself was late (`test/support/witness.ts`).
+ * `removes`: leases were removed too, so only reads are judged. Changes by others must be seen within `withinMillis`,
+ * unless a record shows that they could not arrive, or that the machine itself was late (`test/support/witness.ts`).
  */
 export const check = (said: ReadonlyArray<Line>, removes = false, withinMillis = seenWithinMillis): Verdict => {
   const lines = [...said, ...unsaidLags(said)]
@@ -43,9 +48,9 @@ export const check = (said: ReadonlyArray<Line>, removes = false, withinMillis =
   const violations = [
     ...of("died").map((line) => `${line.process} died: ${String(line["cause"])}`),
     ...reads.violations,
-    // limits are lost with their file
+    // Limits are lost with their file.
     ...removes ? [] : checkGuards(of),
-    // and so are accounts
+    // And so are accounts.
     ...removes ? [] : checkBank(of),
     ...removes
       ? []
@@ -73,7 +78,10 @@ export const check = (said: ReadonlyArray<Line>, removes = false, withinMillis =
   }
 }
 
-/** Who is killed while it cannot run, because a disk is slow, has not said so: it has said nothing since then. */
+/**
+ * A process that is killed while it cannot run, because a disk is slow, has not recorded that: it has recorded nothing
+ * since then.
+ */
 const unsaidLags = (lines: ReadonlyArray<Line>): ReadonlyArray<Line> => {
   const byProcess = groupBy(lines.filter(({ what }) => what !== "killed" && what !== "stopped"), (line) => line.process)
   return lines.filter(({ what }) => what === "killed").flatMap(({ process, until }) => {
@@ -119,7 +127,7 @@ const completed = (changes: ReadonlyArray<Line>): Completed => {
   return { changes: sorted, latest: sorted.map(({ at }) => last = Math.max(last, at)) }
 }
 
-/** how many were completed before a time */
+/** How many were completed before a time. */
 const countBefore = ({ changes }: Completed, time: number): number => {
   let [low, high] = [0, changes.length]
   while (low < high) {
@@ -132,7 +140,10 @@ const countBefore = ({ changes }: Completed, time: number): number => {
 
 const nameOf = (line: Line): string => `${line.id} ${String(line["value"])}`
 
-/** A load's value is as old as the beginning of the load. A value that is set comes in when the set is carried out: at its end at the latest. */
+/**
+ * A load's value is as old as the beginning of the load. A value that is set comes in when the set is carried out: at
+ * its end at the latest.
+ */
 const birthsOf = (of: Of): ReadonlyMap<string, number> => {
   const sets = new Map(of("changed").map((line) => [nameOf(line), line.until]))
   const begun = new Set(of("changed begins").map(nameOf))
@@ -156,7 +167,10 @@ const during = (lines: ReadonlyArray<Line>): During => {
     )
 }
 
-/** Who ends, or is killed, before it can tell again what others do has not said how long that was: until then. */
+/**
+ * A process that ends, or is killed, before it can track changes again has not recorded how long it could not: until
+ * then.
+ */
 const neverTracked = (of: Of): ReadonlyArray<Line> => {
   const lags = groupBy(of("lag"), (line) => line.process)
   const isOver = ({ at, process }: Line) =>
@@ -165,9 +179,9 @@ const neverTracked = (of: Of): ReadonlyArray<Line> => {
 }
 
 /**
- * How late the machine was for a process between two times, at most, beside the time in which that could not run. What one
- * change took to be heard of, the library takes several times: it hears of it, asks the server whether it is of its own
- * making, and passes it on.
+ * How late the machine was for a process between two times, at most, beside the time in which that could not run. The
+ * library takes the delay of one change several times: it receives the change, asks the server whether it is its own,
+ * and passes it on.
  */
 const latenessOf = (of: Of, missed: During): During => {
   const groups = groupBy(of("witnessed"), (line) => line.process)
@@ -181,12 +195,12 @@ const latenessOf = (of: Of, missed: During): During => {
 
 const timesAsLate = 5
 
-/** how long a process may take to notice that the folder was replaced, if nothing else is said: it looks every 50 ms */
+/** How long a process may take to notice that the folder was replaced, by default: it looks every 50 ms. */
 const noticedMillis = 60
 
 /**
- * Changes as others know them. Where an older copy has taken the place of the folder, what was changed since the copy is
- * changed again when the process that did it finds that out; one that is dead then never does.
+ * Changes as others know them. Where an older copy has replaced the folder, later changes are repeated when their
+ * process finds that out; a process that is dead by then never does.
  */
 const redone = (of: Of, missed: During): ReadonlyArray<Line> => {
   const replaced = of("replaced")
@@ -264,7 +278,10 @@ const checkReads = (of: Of, withinMillis: number) => {
 
 const enders = new Set(["commit", "release", "set", "remove", "clear", "changed"])
 
-/** What may end a lease or a generation (a lost `clear` is replayed long after the program has changed all); for who was killed in between it has no end. */
+/**
+ * Writes that may end a lease or a generation (a lost `clear` is replayed long after the program has changed all). For
+ * a process that was killed in between there is no end.
+ */
 const endings = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<Line> =>
   lines.flatMap((line): ReadonlyArray<Line> => {
     const begins = line.what.endsWith(" begins")
@@ -280,10 +297,10 @@ const settled = (endings: ReadonlyArray<Line>): ReadonlyArray<Line> => {
   return endings.filter((line) => line["unfinished"] !== true || !ended.has(keyOf(line)))
 }
 
-/** so long after a command has failed a server may still get to it: it was stopped, or the machine is late */
+/** A server may still carry out a command this long after it has failed: it was stopped, or the machine is late. */
 const carriedOutMillis = 2000
 
-/** What failed may be carried out later. */
+/** A failed write may be carried out later. */
 const carriedOut = (end: Line): Line => end["fault"] === true ? { ...end, until: end.until + carriedOutMillis } : end
 
 const keyOf = (line: Line): string => `${line.process} ${line.what} ${line.at}`
@@ -311,7 +328,7 @@ const checkLeads = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<strin
   return granted.flatMap((second, i) => {
     const first = granted[i - 1]
     if (first === undefined || first["owner"] === second["owner"] || isAllowed(first, second)) return []
-    // who was stopped in between learns late that it leads: of two at once either may have been the first
+    // A process that was stopped in between learns late that it leads: of two at once either may have been the first.
     if (second.at < first.until && isAllowed(second, first)) return []
     return [
       `P1, two lead: ${show(first)} is exclusive until ${exclusiveUntil(first, second).toFixed(1)}, ${show(second)}`
@@ -356,7 +373,7 @@ const checkPuts = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<string
 
 const checkRefusals = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<string> => {
   const given = givenTimes(id, lines, "at")
-  // the removal of what is not there ends a generation, too
+  // The removal of what is not there ends a generation, too.
   const ends = settled(endings(id, lines))
     .filter((end) => end.what !== "release" && (end.what === "remove" || end["answer"] !== false))
     .map(carriedOut)

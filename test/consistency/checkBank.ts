@@ -3,7 +3,7 @@ import type { Line } from "../processes/recording.ts"
 
 type Of = (what: string) => ReadonlyArray<Line>
 
-/** how long a command may be carried out after its process was killed */
+/** How long a command may be carried out after its process was killed. */
 const carriedOutMillis = 2000
 
 export const checkBank = (of: Of): ReadonlyArray<string> => {

@@ -1,8 +1,11 @@
-/** Proves from what the processes have written that no limit was passed, and that nobody entered a locked door beside another. */
+/**
+ * Proves from the records of the processes that no limit was exceeded, and that no process entered a locked door beside
+ * another.
+ */
 import type { Line } from "../processes/recording.ts"
 import { leaseMillis, limits, windowMillis } from "./plan.ts"
 
-/** clocks are read before and after what they time, and a place counts in whole milliseconds */
+/** Clocks are read before and after what they time, and a place counts in whole milliseconds. */
 const tolerance = 5
 
 type Of = (what: string) => ReadonlyArray<Line>
@@ -11,7 +14,7 @@ export const checkGuards = (of: Of): ReadonlyArray<string> => [...checkLimits(of
 
 /** The shortest time in which so many calls more than one may be let through. */
 const leastMillis: { readonly [limit in keyof typeof limits]: (more: number) => number } = {
-  // so many calls touch a number of windows, and those in between passed as a whole
+  // `more` calls touch a number of windows, and those in between passed as a whole.
   fixed: (more) => (Math.floor(more / limits.fixed) - 1) * windowMillis,
   log: (more) => Math.floor(more / limits.log) * windowMillis,
   bucket: (more) => (more - limits.bucket) * windowMillis / limits.bucket,
@@ -25,7 +28,7 @@ const checkLimits = (of: Of): ReadonlyArray<string> =>
     const ended = calls.map(({ until }) => until).toSorted((a, b) => a - b)
     for (let more = 1; more <= 6 * limits[limit]; more++) {
       for (let first = 0; first + more < calls.length; first++) {
-        // of those that ended by then so many had not begun before
+        // `more + 1` calls that had ended by then had not begun before.
         const span = ended[first + more]! - begun[first]!
         if (span < leastMillis[limit](more) - tolerance) {
           return [`the limit "${limit}" let ${more + 1} calls through in ${span.toFixed(1)} ms`]
@@ -38,19 +41,19 @@ const checkLimits = (of: Of): ReadonlyArray<string> =>
 const checkLocked = (of: Of): ReadonlyArray<string> => {
   const left = new Map(of("left").map((line) => [line["token"], line.at]))
   const killed = new Map(of("killed").map((line) => [line.process, line.at]))
-  // in the order of their tokens: who is stopped before he can begin may begin after the next one
+  // In the order of their tokens: a process that is stopped before it can begin may begin after the next one.
   const entered = of("entered").toSorted((a, b) => BigInt(String(a["token"])) < BigInt(String(b["token"])) ? -1 : 1)
   return entered.slice(1).flatMap((next, i) => {
     const holder = entered[i]!
     const leftAt = left.get(holder["token"]) ?? killed.get(holder.process) ?? Infinity
     if (leftAt <= next.at + tolerance) return []
-    // who was stopped could not renew its lease
+    // A process that was stopped could not renew its lease.
     const from = Math.min(holder.at, next.at) - leaseMillis
     const until = Math.max(holder.at, next.at)
     const ofHolder = (line: Line) => line.process === holder.process && line.at < until && line.until > from
     const lost = of("lag").filter(ofHolder).reduce((sum, { at, until }) => sum + until - at, 0)
     const isStopped = of("stopped").some(ofHolder)
-    // who could not run has left that much later
+    // A process that could not run has left that much later.
     const late = of("lag").reduce(
       (sum, { at, process, until }) =>
         process === holder.process ? sum + Math.max(0, Math.min(until, leftAt) - Math.max(at, next.at)) : sum,

@@ -28,7 +28,7 @@ const firstViolation = (copy: string, seed: number, more: ReadonlyArray<string>)
       process.execPath,
       [...args, "--seconds", String(seconds), "--seed", String(seed), "--stop", "--json", ...more],
       { env: environmentIn(copy), maxBuffer: 1 << 28 },
-      // it ends with 1 where it finds something
+      // It ends with 1 where it finds something.
       (error, out) =>
         out === ""
           ? reject(error ?? new Error("the check said nothing"))

@@ -1,4 +1,4 @@
-/** What a process of the check does with guards: calls under limits, and a lock that is held by one at a time. */
+/** The guards of a process of the check: calls under limits, and a lock with one holder at a time. */
 import { Effect } from "effect"
 import { Guard, GuardStore, Lock } from "effect-cached"
 import { RedisGuardStore, RedisLock } from "effect-cached/redis"
@@ -9,7 +9,7 @@ import type { Dice } from "./random.ts"
 
 type Limit = keyof typeof limits
 
-// without the place nobody is let through: each process would have a limit of its own
+// Without the place no call is let through: each process would have a limit of its own.
 const onStoreError = "fail"
 
 const guardOf = (limit: Limit) => {

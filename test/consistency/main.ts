@@ -1,12 +1,12 @@
 /**
- * Processes read, write and invalidate at random on one folder, while they are killed and stopped and while what the
- * store may lose is taken from it; what they wrote down is checked against P1 and P2.
+ * Processes read, write and invalidate at random on one folder, while they are killed and stopped, and data that the
+ * store may lose is taken from it. Their records are checked against P1 and P2.
  *
  *     npm run consistency                        20 seconds
  *     npm run consistency -- --minutes 10        longer
  *     npm run consistency -- --seed 7            other dice
  *     npm run consistency -- --store redis       on a Redis server of its own, in place of a folder
- *     npm run consistency -- --removes           files are removed and replaced, and the disk is full: only P2 is judged
+ *     npm run consistency -- --removes           files are removed and replaced, the disk is full: only P2 is judged
  *     npm run consistency -- --faults            every deliberate fault of processes must be found
  *     npm run consistency -- --faults --only x   this one
  */
@@ -36,7 +36,7 @@ const { values: args } = parseArgs({
   }
 })
 
-/** what is checked at once: the lines of a round are kept in memory */
+/** The seconds of one round, whose lines are kept in memory and checked together. */
 const roundSeconds = 60
 
 const isEnough = (file: string): boolean => args.stop && check(linesOf(file), args.removes).violations.length > 0

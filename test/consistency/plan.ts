@@ -1,6 +1,6 @@
-/** The ids of the check and their tags, and what a process of it is told. */
+/** The ids of the check and their tags, and the instructions for a process. */
 
-/** what every id is tagged with; those of "late" are known only when its load has ended */
+/** The tags of each id; those of "late" are known only when its load has ended. */
 export const ids: Readonly<Record<string, ReadonlyArray<string>>> = {
   plain: [],
   other: [],
@@ -8,7 +8,7 @@ export const ids: Readonly<Record<string, ReadonlyArray<string>>> = {
   both: ["a", "b"],
   late: ["b"],
   refreshed: ["b"],
-  // changed more seldom, so that what is old is not soon replaced by chance
+  // Changed more seldom, so that what is old is not soon replaced by chance.
   ...Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`n${i}`, i % 3 === 0 ? ["a"] : []]))
 }
 
@@ -16,7 +16,7 @@ export const tags: ReadonlyArray<string> = ["a", "b"]
 
 export const leaseMillis = 400
 
-/** what others do must be known within so much, P2 */
+/** Changes by others must be visible within this time, P2. */
 export const seenWithinMillis = 100
 
 /** Limits that all processes of the folder have together, one of each algorithm. */
@@ -31,21 +31,21 @@ export const opening = 100
 /** Longer than processes are stopped, so that few commits are uncertain. */
 export const bankTimeout = "10 seconds"
 
-/** of the keys on a Redis server */
+/** The prefix of keys on a Redis server. */
 export const prefix = "consistency"
 
-/** of the keys of accounts: the check removes none of them */
+/** The prefix of the keys of accounts, which the check never removes. */
 export const bankPrefix = "bank"
 
 export interface Plan {
   readonly name: string
   readonly directory: string
-  /** of a Redis server that is shared in place of the folder */
+  /** The URL of a Redis server that is shared in place of the folder. */
   readonly url: string | undefined
   readonly file: string
   readonly seed: number
-  /** the store answers late: otherwise it answers at once */
+  /** The store answers late: otherwise it answers at once. */
   readonly delays: boolean
-  /** memory keeps some of the accounts of banks */
+  /** Memory keeps some of the accounts of banks. */
   readonly hasMemory: boolean
 }

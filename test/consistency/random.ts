@@ -1,6 +1,6 @@
 /** Dice that give the same numbers for the same seed (mulberry32). */
 export interface Dice {
-  /** from 0, below 1 */
+  /** From 0, below 1. */
   readonly next: () => number
   readonly below: (limit: number) => number
   readonly pick: <A>(items: ReadonlyArray<A>) => A

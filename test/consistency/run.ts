@@ -17,31 +17,31 @@ export interface RunOptions {
   readonly seed: number
   readonly seconds: number
   readonly processes: number
-  /** what the processes share: a folder, or a Redis server */
+  /** The place that the processes share: a folder, or a Redis server. */
   readonly store?: "disk" | "redis" | undefined
-  /** a folder of its own, for the cache and the log */
+  /** A folder of its own, for the cache and the log. */
   readonly folder: string
   /**
    * The database and its files are removed and replaced too, and the disk is filled. Leases are lost with them, so P1
    * cannot be judged
    */
   readonly removes?: boolean | undefined
-  /** asked every two seconds with the log so far: no more is needed */
+  /** Asked every two seconds with the log so far: no more is needed. */
   readonly isEnough?: ((file: string) => boolean) | undefined
 }
 
 export interface Ran {
-  /** where all has written what it did */
+  /** The file with the records of all processes. */
   readonly file: string
   readonly kills: number
   readonly stops: number
   readonly thefts: number
   readonly removals: number
-  /** older copies that took the place of the folder */
+  /** Older copies that took the place of the folder. */
   readonly copies: number
-  /** how often the disk was full */
+  /** How often the disk was full. */
   readonly fills: number
-  /** how often a server told nobody of changes for a while */
+  /** How often a server pushed no changes for a while. */
   readonly silences: number
 }
 
@@ -49,7 +49,7 @@ const module = fileURLToPath(new URL("worker.ts", import.meta.url))
 
 const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
-/** What a store may lose at any time: what is lost must cost a load, and never a stale read. */
+/** Data that a store may lose at any time: a loss must cost a load, and never a stale read. */
 const thefts: ReadonlyArray<string> = [
   "DELETE FROM marker",
   "DELETE FROM marker WHERE tag = 'a'",
@@ -65,7 +65,7 @@ const rob = (directory: string, { pick }: Dice): number => {
     database.exec(pick(thefts))
     return 1
   } catch {
-    // another was writing for too long, or the folder or the tables are not there yet
+    // Another was writing for too long, or the folder or the tables are not there yet.
     return 0
   } finally {
     database?.close()
@@ -84,7 +84,7 @@ const theftsOfRedis: ReadonlyArray<(server: Server) => Promise<unknown>> = [
 const hangUp = (server: Server) => server.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 
 const robServer = (server: Server, { pick }: Dice): Promise<number> =>
-  // another theft may have cut the connection of this one
+  // Another theft may have cut the connection of this one.
   pick(theftsOfRedis)(server).then(() => 1, () => 0)
 
 const unlink = async (server: Server, pattern: string): Promise<void> => {
@@ -92,7 +92,7 @@ const unlink = async (server: Server, pattern: string): Promise<void> => {
   if (keys.length > 0) await server.ask("UNLINK", ...keys.map(String))
 }
 
-/** For a while the server tells nobody of changes. */
+/** For a while the server pushes no changes. */
 const deafen = async (server: Server, { below }: Dice): Promise<number> => {
   try {
     await server.ask("ACL", "SETUSER", "default", "-client|tracking")
@@ -100,7 +100,7 @@ const deafen = async (server: Server, { below }: Dice): Promise<number> => {
     await sleep(200 + below(1000))
     return 1
   } catch {
-    // a theft has cut this connection, too
+    // A theft has cut this connection, too.
     return 0
   } finally {
     await giveBack(server)
@@ -110,7 +110,7 @@ const deafen = async (server: Server, { below }: Dice): Promise<number> => {
 const giveBack = (server: Server): Promise<unknown> =>
   server.ask("ACL", "SETUSER", "default", "+client|tracking").catch(() => giveBack(server))
 
-/** What clean-up jobs do, and people. */
+/** Removals by clean-up jobs, or by hand. */
 const removals: ReadonlyArray<(directory: string, database: string) => void> = [
   (directory) => rmSync(directory, { recursive: true, force: true }),
   (_, database) => rmSync(`${database}-wal`, { force: true }),
@@ -123,7 +123,7 @@ const removeFiles = (directory: string, { pick }: Dice): number => {
     pick(removals)(directory, databaseIn(directory))
     return 1
   } catch {
-    // somebody has just made a file again, or the folder is not there yet
+    // A process has just made a file again, or the folder is not there yet.
     return 0
   }
 }
@@ -138,7 +138,7 @@ const replace = async (directory: string, { below }: Dice, note: Recorder["write
     note("replaced", { at })
     return 1
   } catch {
-    // another was writing for too long, the disk is full, or the folder is not there
+    // Another was writing for too long, the disk is full, or the folder is not there.
     return 0
   }
 }
@@ -212,7 +212,7 @@ export const run = async (
     await sleep(millis)
     child.kill("SIGCONT")
     stopped.delete(place)
-    // who is killed meanwhile cannot say that it did nothing
+    // A process that is killed meanwhile cannot record that it did nothing.
     note("stopped", { process, at })
   }
 
@@ -252,7 +252,7 @@ export const run = async (
   await Promise.all(Array.from(children.values(), (child) =>
     new Promise<void>((resolve) => {
       if (child.exitCode !== null || !child.connected) return resolve()
-      // who does not end by itself is seen: it leaves no statistics
+      // A process that does not end by itself is noticed: it leaves no statistics.
       const timer = setTimeout(() => child.kill("SIGKILL"), 15_000)
       child.once("exit", () => {
         clearTimeout(timer)

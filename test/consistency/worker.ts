@@ -1,4 +1,4 @@
-/** A process that reads, writes and invalidates at random until it is told to end, or killed. */
+/** A process that reads, writes and invalidates at random until it receives the signal to end, or is killed. */
 import { Cause, Effect, Layer, Schedule } from "effect"
 import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
 import { LockError, StoreError } from "effect-cached/CacheError"
@@ -41,7 +41,7 @@ const delayed = (store: Store.Store): Store.Store => ({
   capabilities: store.capabilities,
   getUnsafe: undefined,
   getCallback: undefined,
-  // a lease may be granted after its `acquire` has timed out
+  // A lease may be granted after its `acquire` has timed out.
   workedMillis: undefined,
   get: (...asked) => late(store.get(...asked)),
   set: (...asked) => late(store.set(...asked)),
@@ -51,12 +51,12 @@ const delayed = (store: Store.Store): Store.Store => ({
   renew: (...asked) => late(store.renew(...asked)),
   release: (...asked) => late(store.release(...asked)),
   markers: (...asked) => late(store.markers(...asked)),
-  // carried out later than what is asked after it
+  // Carried out later than operations requested after it.
   invalidateTags: (...asked) => late(Effect.delay(store.invalidateTags(...asked), below(20))),
   clear: late(store.clear),
   getMany: (...asked) => late(store.getMany(...asked)),
   touch: (...asked) => late(store.touch(...asked)),
-  // longer, so that look-ups fall between the commit and its answer
+  // Longer, so that look-ups fall between the commit and its answer.
   transact: store.transact && ((...asked) => late(Effect.tap(store.transact!(...asked), Effect.sleep(below(40)))))
 })
 
@@ -96,12 +96,12 @@ const newValue = (id: string): string => {
   return value
 }
 
-/** Its value tells when it began. */
+/** Its value shows when it began. */
 const load = (id: string) =>
   Effect.gen(function*() {
     const value = newValue(id)
     if (next() < 0.9) yield* Effect.sleep(below(next() < 0.05 ? 300 : 20))
-    // beyond its lease, and nothing can prolong it
+    // Beyond its lease, and nothing can prolong it.
     else if (next() < 0.1) block(leaseMillis + below(200))
     return next() < 0.1 ? yield* Effect.fail("failed") : value
   })
@@ -127,7 +127,7 @@ const read = (id: string) =>
     })
   })
 
-/** What is to hold for all that is read after it; whether the store knows is known only under `strict`. */
+/** A change that must hold for all later reads; only under `strict` is it known whether the store has it. */
 const change = (
   what: string,
   fields: Readonly<Record<string, unknown>>,
@@ -171,7 +171,7 @@ const step = Effect.suspend((): Effect.Effect<void, never, Caching.Caching> => {
   return change("changed", { all: true }, Cached.clear)
 })
 
-/** Now and then all pause: then nobody listens to what others do. */
+/** Now and then all pause: then no reader polls for changes of the others. */
 let pausedUntil = 0
 
 const reader = Effect.gen(function*() {
@@ -192,11 +192,11 @@ const watchLag = (): NodeJS.Timeout => {
   }, 10)
 }
 
-/** A lock does not say so. */
+/** A lock does not report it. */
 const isFull = (error: StoreError | LockError): boolean =>
   error.reason === "Full" || error instanceof LockError && reasonOf(error.cause, "open") === "Full"
 
-/** What tells it apart comes first: of a long text the end may be lost. */
+/** The distinguishing part comes first: the end of a long text may be lost. */
 const said = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
   const why = error instanceof StoreError ? `${error.reason}, ${error.operation}, ${String(error.cause)}: ` : ""
@@ -225,14 +225,14 @@ await Effect.runPromise(
       }
     })
     const readers = Array.from({ length: 8 }, () => reader)
-    // those over a delayed store wait most of the time
+    // Those over a delayed store wait most of the time.
     const banking = Array.from({ length: delays ? 6 : 2 }, () => bankSteps)
     yield* Effect.all([...readers, guardedSteps, guardedSteps, ...banking], { concurrency: "unbounded" })
     write("stats", { ...yield* Cached.stats })
   }).pipe(
     Effect.scoped,
     Effect.provide(layer),
-    // where the disk is full no folder can be made: it is tried again
+    // While the disk is full no folder can be made, so it is tried again.
     Effect.retry({ while: isFull, schedule: Schedule.spaced(50) }),
     Effect.tapCause((cause) => Effect.sync(() => write("died", { cause: said(cause) })))
   )

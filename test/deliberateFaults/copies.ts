@@ -1,6 +1,6 @@
 /**
- * Copies of the sources and of the tests, for deliberate faults. A copy is used for one fault after the other: to make one,
- * and to compile what is in it, takes longer than most faults.
+ * Copies of the sources and of the tests, for deliberate faults. A copy is used for one fault after the other: to make
+ * one, and to compile what is in it, takes longer than most faults.
  */
 import { rmSync, writeFileSync } from "node:fs"
 import { cp, mkdtemp, symlink } from "node:fs/promises"
@@ -8,10 +8,12 @@ import { tmpdir } from "node:os"
 import { join, relative } from "node:path"
 import { type Fault, filesWith, root, textOfSource } from "./fault.ts"
 
-/** tests import each other, those who run them read the configuration, and those on Redis the rights that a user needs */
+/**
+ * Tests import each other, those who run them read the configuration, and those on Redis the rights that a user needs.
+ */
 const parts = ["src", "test", "package.json", "tsconfig.json", "vitest.config.ts", "docs/redis/server.md"]
 
-/** what is written while it is copied */
+/** A folder that is written to while it is copied. */
 const left = new Set(["test/.docs"])
 
 const copies: Array<string> = []

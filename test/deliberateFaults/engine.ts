@@ -491,7 +491,7 @@ return Exit.die(defect)
   },
   {
     name: "a set that another one has replaced leaves what was there before both",
-    // about one schedule of 6,000 finds it
+    // About one schedule of 6,000 finds it.
     sought: "by hand",
     draws: ["several"],
     in: "replaceInStore",

@@ -10,9 +10,9 @@ import { fileURLToPath } from "node:url"
 export const root = fileURLToPath(new URL("../..", import.meta.url))
 
 export interface Edit {
-  /** the name of the function, at the top level of its file */
+  /** The name of the function, at the top level of its file. */
   readonly in: string
-  /** stands once in it; white space of any length is one */
+  /** Stands once in it; white space of any length is one. */
   readonly find: string
   readonly replace: string
 }
@@ -20,24 +20,25 @@ export interface Edit {
 export interface Fault extends Edit {
   readonly name: string
   readonly also?: ReadonlyArray<Edit>
-  /** what the programs of schedules do beside (`features.ts`), whatever the seed draws */
+  /** Features of the programs of schedules (`features.ts`), whatever the seed draws. */
   readonly draws?: ReadonlyArray<string>
   /**
    * When it is looked for: `"always"` by `npm test` (one of each kind, found within a few seeds), `"by hand"` only by
-   * `npm run consistency -- --faults` (it may take minutes), else by `.ci/run`, a third of them a run, and with `ALL_FAULTS=1`.
+   * `npm run consistency -- --faults` (it may take minutes), else by `.ci/run`, a third of them a run, and with
+   * `ALL_FAULTS=1`.
    */
   readonly sought?: "always" | "by hand"
 }
 
 export interface UnitFault extends Fault {
-  /** the file whose tests find it */
+  /** The file whose tests find it. */
   readonly by: string
 }
 
 /** Those that `.ci/run` has chosen by its commit. */
 const third = process.env["FAULTS_THIRD"]
 
-/** What this run of the tests looks for. */
+/** The faults that this run of the tests looks for. */
 export const soughtOf = <A extends Fault>(faults: ReadonlyArray<A>): ReadonlyArray<A> =>
   faults.filter(({ sought }, i) => {
     if (process.env["ALL_FAULTS"] === "1") return sought !== "by hand"
@@ -51,8 +52,8 @@ interface Place {
 }
 
 /**
- * From the line that declares it to the line that ends it: what is formatted by dprint has both in the first column. Lines
- * of a template (programs in another language) may begin there too.
+ * From the line that declares it to the line that ends it: what is formatted by dprint has both in the first column.
+ * Lines of a template (programs in another language) may begin there too.
  */
 const bodyOf = (text: string, name: string): readonly [from: number, to: number] | undefined => {
   const start = new RegExp(`^(?:export )?(?:default )?(?:const|function|function\\*|class) ${name}\\b`, "m").exec(text)

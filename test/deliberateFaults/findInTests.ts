@@ -5,10 +5,10 @@ import { join } from "node:path"
 import { environmentIn, inCopy, withFault } from "./copies.ts"
 import type { UnitFault } from "./fault.ts"
 
-/** a fault may leave nothing but a loop without an end */
+/** A fault may leave nothing but a loop without an end. */
 const timeoutMillis = 180_000
 
-/** for all files, one after the other */
+/** For all files, one after the other. */
 export const allTimeoutMillis = 1_800_000
 
 /** The first test of the file that fails with the fault. */
@@ -19,13 +19,13 @@ export const findFault = (fault: UnitFault): Promise<string | undefined> =>
   )
 
 /**
- * The tests of some files that fail without any fault, in such a copy. There must be none: else what fails with a fault
- * says nothing about it.
+ * The tests of some files that fail without any fault, in such a copy. There must be none: otherwise a failure with a
+ * fault says nothing about it.
  */
 export const failedWithoutFault = (files: ReadonlyArray<string>): Promise<ReadonlyArray<string>> =>
   inCopy((copy) => failedOf(copy, files, [], allTimeoutMillis))
 
-/** What the `json` reporter of vitest writes. */
+/** The output of vitest's `json` reporter. */
 interface Report {
   readonly testResults: ReadonlyArray<{
     readonly name: string
@@ -41,7 +41,7 @@ const failedOf = async (
   timeout: number
 ): Promise<ReadonlyArray<string>> => {
   const { testResults } = await reportOf(copy, files, more, timeout)
-  // a file that cannot be loaded finds nothing
+  // A file that cannot be loaded finds nothing.
   const broken = testResults.find(({ assertionResults }) => assertionResults.length === 0)
   if (broken !== undefined) throw new Error(`${broken.name} has run no test: ${broken.message}`)
   if (testResults.length !== files.length) throw new Error(`of ${files.join()} only ${testResults.length} have run`)
@@ -71,7 +71,7 @@ const reportOf = (
       process.execPath,
       args,
       { cwd: copy, env: environmentOf(copy), timeout, maxBuffer: 1 << 28 },
-      // it ends with 1 where a test fails
+      // It ends with 1 where a test fails.
       (error, out, warnings) =>
         existsSync(report)
           ? resolve(JSON.parse(readFileSync(report, "utf8")) as Report)
@@ -79,7 +79,7 @@ const reportOf = (
     )
   })
 
-/** without what the vitest around it has set, and without its report */
+/** Without what the vitest around it has set, and without its report. */
 const environmentOf = (copy: string): NodeJS.ProcessEnv =>
   Object.fromEntries(
     Object.entries(environmentIn(copy)).filter(([name]) => !name.startsWith("VITEST") && !name.startsWith("TEST"))

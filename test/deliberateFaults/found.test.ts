@@ -15,7 +15,7 @@ import * as units from "./units/index.ts"
 
 const timeout = 900_000
 
-// each is a process that is busy all the time
+// Each is a process that is busy all the time.
 vi.setConfig({ maxConcurrency: 2 })
 afterAll(removeCopies)
 
@@ -42,7 +42,7 @@ describe.concurrent("the tests of a unit", () => {
   const faults = soughtOf(units.faults).filter((fault) => !needsServer(fault) || !isMissing(program))
 
   it("pass in a copy without any fault", { timeout: allTimeoutMillis + timeout }, async () => {
-    // a text, so that what is reported of it names them
+    // A text, so that what is reported of it names them.
     expect((await failedWithoutFault(Array.from(new Set(faults.map(({ by }) => by))))).join("\n")).toBe("")
   })
 

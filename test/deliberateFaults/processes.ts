@@ -2,9 +2,9 @@
 import type { Fault } from "./fault.ts"
 
 export interface ProcessFault extends Fault {
-  /** it is found where files are removed and replaced, and the disk is full */
+  /** It is found where files are removed and replaced, and the disk is full. */
   readonly removes?: boolean
-  /** it is found on a Redis server */
+  /** It is found on a Redis server. */
   readonly store?: "redis"
 }
 

@@ -115,7 +115,7 @@ export const faults: ReadonlyArray<Fault> = [
   },
   {
     name: "no second local drop",
-    // about one schedule of 2,000 finds it
+    // About one schedule of 2,000 finds it.
     sought: "by hand",
     draws: ["pushes"],
     in: "invalidateTags",

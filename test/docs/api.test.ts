@@ -1,4 +1,6 @@
-/** The public types are what `docs/api/` says: a change of them is seen, and reviewed, with the change that makes it. */
+/**
+ * The public types are what `docs/api/` says: a change of them is seen, and reviewed, with the change that makes it.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { globSync, readFileSync } from "node:fs"
 import { join } from "node:path"

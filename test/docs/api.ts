@@ -2,9 +2,9 @@
  * The public types as text, one file an entry point of the package: `npm run api` writes them to `docs/api/`, where a
  * review sees what a change does to users.
  *
- * They are the compiler's declarations without comments, without what is `@internal`, each entry point's in the order of
- * the alphabet. What an entry point passes on from another file is written out; helper types that are not exported follow
- * what uses them.
+ * They are the compiler's declarations without comments, without what is `@internal`, each entry point's in the order
+ * of the alphabet. What an entry point passes on from another file is written out; helper types that are not exported
+ * follow what uses them.
  */
 import { spawnSync } from "node:child_process"
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -13,7 +13,7 @@ import { basename, dirname, join, resolve } from "node:path"
 
 const root = resolve(import.meta.dirname, "../..")
 
-/** where the files are */
+/** The folder of the files. */
 export const folder = join(root, "docs/api")
 
 const entryPoints = (): ReadonlyArray<string> =>
@@ -30,13 +30,13 @@ type Exports = Map<string, Declared>
 
 const declaration = /^(?:export )?(?:declare )?(?:abstract )?(?:const|function|class|interface|type) ([\w$]+)/
 
-/** One statement begins in the first column with one of these words; what follows is indented, or closes a bracket. */
+/** One statement begins in the first column with one of these words; later lines are indented, or closes a bracket. */
 const statementsOf = (text: string): ReadonlyArray<string> =>
   text.trim().split(/\n(?=(?:import|export|declare|abstract|interface|type|class)\b)/)
 
 const withHelpers = (name: string, text: string, helpers: ReadonlyMap<string, string>): Declared => {
   const all = new Map([[name, text]])
-  // a map iterates over what is added to it meanwhile
+  // A map iterates over what is added to it meanwhile.
   for (const one of all.values()) {
     for (const [helper, its] of helpers) if (new RegExp(`\\b${helper}\\b`).test(one)) all.set(helper, its)
   }
@@ -64,7 +64,7 @@ const readerOf = (emitted: string, isEntryPoint: (file: string) => boolean): (fi
     return exported
   }
 
-  /** the type behind a name that is given to that of another file, as `Lock` is to `Port.Lock` */
+  /** The type behind a name that is given to that of another file, as `Lock` is to `Port.Lock`. */
   const renamed = (file: string, text: string, statements: ReadonlyArray<string>): Declared => {
     const [, namespace, name] = /^export type \w+ = (\w+)\.(\w+);$/m.exec(text) ?? []
     if (namespace === undefined) return []
@@ -73,7 +73,7 @@ const readerOf = (emitted: string, isEntryPoint: (file: string) => boolean): (fi
     return source === undefined ? [] : read(join(dirname(file), source)).get(name!) ?? []
   }
 
-  /** what an `export … from` adds */
+  /** The exports that an `export … from` adds. */
   const passedOn = (file: string, statement: string): Exports => {
     const [, what, source] = /^export (?:type )?(.+?) from "(.+)";$/s.exec(statement) ?? []
     if (what === undefined || source === undefined) return new Map()
@@ -124,7 +124,7 @@ export const publicTypes = (): ReadonlyMap<string, string> => {
 }
 
 if (import.meta.main) {
-  // before the former record is gone: what does not compile has no new one
+  // Before the former record is deleted: code that does not compile has no new one.
   const types = publicTypes()
   rmSync(folder, { recursive: true, force: true })
   for (const [file, text] of types) {

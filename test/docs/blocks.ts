@@ -4,12 +4,12 @@
  * ` ```ts ` is type-checked and run, ` ```ts no-run ` is only type-checked. Every other word after `ts` is a mistake.
  */
 export interface Block {
-  /** path from the root of the repository */
+  /** Path from the root of the repository. */
   readonly file: string
-  /** line of the opening fence, counted from 1 */
+  /** Line of the opening fence, counted from 1. */
   readonly line: number
   readonly mode: "run" | "check"
-  /** the block on the lines (and from the columns) where it stands in its file, so that every error's place is true */
+  /** The block on the lines (and from the columns) where it stands in its file, so that every error's place is true. */
   readonly code: string
 }
 

@@ -1,4 +1,4 @@
-/** `test/CODES.md` says what every code in a test's name stands for, and no more. */
+/** `test/CODES.md` explains every code in a test's name, and no other. */
 import { expect, it } from "@effect/vitest"
 import { globSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"

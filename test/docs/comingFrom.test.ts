@@ -1,4 +1,7 @@
-/** What `docs/coming-from.md` and the pages of `docs/coming-from/` say of features that are easily claimed: each is run here. */
+/**
+ * Features that `docs/coming-from.md` and the pages of `docs/coming-from/` claim, and that are easily claimed: each is
+ * run here.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
 import {
@@ -86,7 +89,7 @@ describe("cashews", () => {
       expect([yield* Cached.has("a"), yield* Cached.size]).toEqual([false, 0])
     }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2 }))))
 
-  it.effect("CA-06 · what has expired leaves a full memory before what has not, and needs no sweep for it", () =>
+  it.effect("CA-06 · an expired entry leaves a full memory before a live one, without a sweep", () =>
     Effect.gen(function*() {
       yield* Cached.set("live", 1, { ttl: "1 day" })
       yield* Effect.forEach(["a", "b"], (key) => Cached.set(key, key, hour))
@@ -139,7 +142,7 @@ describe("cashews", () => {
       expect(yield* Cached.size).toBe(0)
     }).pipe(provided))
 
-  it.effect("CA-18 · a lock: its holder alone releases it, and who does not want to wait is refused", () =>
+  it.effect("CA-18 · a lock: its holder alone releases it, and a caller that does not want to wait is refused", () =>
     Effect.gen(function*() {
       const lock = yield* Lock.Lock
       const free = yield* Deferred.make<void>()
@@ -149,7 +152,7 @@ describe("cashews", () => {
       )))
       yield* settle
       const tries = Effect.scoped(Effect.as(lock.acquire("report", { lease: "50 millis", wait: 0 }), "mine"))
-      // work that takes longer than its lease keeps the lock
+      // Work that takes longer than its lease keeps the lock.
       yield* TestClock.adjust("1 second")
       const refused = yield* Effect.flip(tries)
       expect([refused._tag, refused.reason, yield* lock.isLocked("report")]).toEqual(["LockError", "Timeout", true])
@@ -222,7 +225,7 @@ describe("cashews", () => {
       yield* soft()
       yield* TestClock.adjust("20 minutes")
       outcome = Effect.fail(new Down())
-      // a pause between tries; without it each call tries
+      // A pause between tries; without it each call tries.
       expect([yield* soft(), yield* soft(), loads]).toEqual(["old", "old", 2])
       yield* TestClock.adjust("5 seconds")
       expect([yield* soft(0), yield* soft(0), loads]).toEqual(["old", "old", 4])
@@ -234,7 +237,7 @@ describe("cashews", () => {
       expect(yield* failure).toBe("Gone")
       outcome = Effect.fail(new Down())
       expect(yield* failure).toBe("Down")
-      // past ttl
+      // Past ttl.
       outcome = Effect.succeed("new")
       yield* soft()
       yield* TestClock.adjust("1 hour")
@@ -297,7 +300,7 @@ describe("py-memoize", () => {
   it.effect("ME-13 · a key is the name of its class, its shape and its payload, and not the function", () =>
     Effect.gen(function*() {
       const id = CacheKey.id(new User({ id: 1 }))
-      // the same text in every process
+      // The same text in every process.
       expect(id).toBe("~User@aWgLpTdt:1,")
       const Other = class User extends CacheKey.Class<User>()("User", {
         payload: { id: Schema.Int },

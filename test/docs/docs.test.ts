@@ -86,7 +86,7 @@ describe.concurrent("the runner of documentation", { timeout: 300_000 }, () => {
     ["a type error", "page.md(5,7): error TS2322", fence("", `const one: number = "1"`)],
     ["a thrown error", "page.md:3: this block fails", fence(`throw new Error("no")`)],
     ["a block that must not run", "", fence(`throw new Error("no")`).replace("```ts", "```ts no-run")],
-    // many blocks share a process, in this order: nothing of one is seen by the next
+    // Many blocks share a process, in this order: nothing of one is seen by the next.
     [
       "a block that ends its process",
       `page.md:5: this "// =>" was never reached`,

@@ -1,9 +1,9 @@
 /**
  * A process that runs blocks of documentation one after another: `program.ts <report> <block>…`.
  *
- * A block has ended when nothing keeps the process alive any more, as it would in a process of its own; then what it
+ * A block has ended when nothing keeps the process alive any longer, as it would in a process of its own; then what it
  * has left behind (globals, the environment, listeners of the process) is put back, and the next one starts. A block
- * that throws takes the process with it, and whoever started it starts another for the rest.
+ * that throws takes the process with it, and its parent starts another for the rest.
  */
 import * as Equal from "effect/Equal"
 import { AsyncLocalStorage } from "node:async_hooks"
@@ -15,13 +15,13 @@ import { inspect, isDeepStrictEqual } from "node:util"
 export interface Ended {
   readonly path: string
   readonly ok: boolean
-  /** what it has printed as an error, and what is wrong with it; where there is neither, what it has printed */
+  /** The printed errors and violations of the block; without any, its printed output. */
   readonly said: string
 }
 
 interface Running {
   readonly path: string
-  /** arrows that the run has not come to yet */
+  /** Arrows that the run has not come to yet. */
   readonly unreached: Set<string>
   readonly failures: Array<string>
   stdout: string
@@ -111,7 +111,7 @@ const keepingAll = (): () => void => {
 // one after another
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** What is printed late belongs to a block that has ended: it is nobody's. */
+/** Late output belongs to a block that has ended: it is discarded. */
 const collect = (stream: "stdout" | "stderr") => {
   process[stream].write = ((chunk: string | Uint8Array) => {
     const block = blocks.getStore() ?? current
@@ -136,7 +136,7 @@ const fail = (error: unknown): void => {
   if (current === undefined) return
   current.stderr += `${inspect(error)}\n`
   process.exitCode = 1
-  // the rest of the block would run on beside the next one
+  // The rest of the block would run on beside the next one.
   process.exit()
 }
 
@@ -161,10 +161,10 @@ const next = (): void => {
   current = block
   restore = keepingAll()
   Object.assign(globalThis, assertionsOf(block))
-  // who started this process hears that it goes on
+  // Reports to the parent process that this one is still working.
   write(`${path}\n`)
   const run = () => import(pathToFileURL(path).href).then(() => void (block.evaluated = true), fail)
-  // something must be under way, or this was the last that the process did
+  // Something must be under way, or this was the last that the process did.
   blocks.run(block, () => setImmediate(run))
 }
 

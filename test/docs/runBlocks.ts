@@ -6,21 +6,21 @@ import type { Ended } from "./program.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 
-/** one block may take so long */
+/** One block may take so long. */
 const limitMillis = 60_000
 
 /** The condition under which the package is its sources. */
 export const fromSource = "--conditions=effect-cached-source"
 
-/** Where and with what blocks run. */
+/** The place and the program in which blocks run. */
 interface Place {
-  /** what starts a module: a program, and flags of its own */
+  /** The command that starts a module: a program, and flags of its own. */
   readonly runtime: ReadonlyArray<string>
-  /** the working directory */
+  /** The working directory. */
   readonly folder: string
 }
 
-/** Runs blocks until one takes the process with it; tells why the process ended, where it did so without a report. */
+/** Runs blocks until one takes the process with it; returns why the process ended, where it did so without a report. */
 const runSome = (paths: ReadonlyArray<string>, report: string, { folder, runtime }: Place): Promise<string> => {
   rmSync(report, { force: true })
   const [command, ...flags] = runtime
@@ -51,7 +51,7 @@ const reported = (report: string): ReadonlyArray<Ended> =>
     ? readFileSync(report, "utf8").trim().split("\n").map((line): Ended => JSON.parse(line))
     : []
 
-/** What became of each block, by its path. */
+/** The outcome of each block, by its path. */
 export const runBlocks = async (
   paths: ReadonlyArray<string>,
   report: string,
@@ -63,7 +63,7 @@ export const runBlocks = async (
     const why = await runSome(left, report, { folder, runtime })
     for (const ended of reported(report)) results.set(ended.path, ended)
     const after = left.filter((path) => !results.has(path))
-    // who has reported nothing has ended its process by force
+    // A block without a report has ended its process by force.
     if (after.length === left.length) results.set(left[0]!, { path: left[0]!, ok: false, said: why })
     left = left.filter((path) => !results.has(path))
   }

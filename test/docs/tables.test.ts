@@ -88,7 +88,7 @@ const units: { readonly [unit: string]: number } = {
   GiB: 1024 ** 3
 }
 
-/** the numbers of a default, durations in milliseconds and sizes in bytes */
+/** The numbers of a default, durations in milliseconds and sizes in bytes. */
 const numbersIn = (text: string): ReadonlyArray<number> =>
   Array.from(
     text.matchAll(/(\d[\d,.]*\d|\d)(?: (ms|seconds?|minutes?|hour|day|MiB|GiB))?/g),
@@ -99,7 +99,7 @@ const { layer, refresh, refreshRetries, testing, warm } = OptionsDefaults
 const { guard } = GuardsDefaults
 const { transaction } = BoundsDefaults
 
-/** What each default with a number in it is in the sources; what stands in no table of `defaults/` is "nothing": 0. */
+/** The numeric default of each option in the sources; 0 if it is in no table of `defaults/` ("nothing"). */
 const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "MemoryOptions.capacity": [layer.capacity],
   "MemoryOptions.shutdownTimeout": [layer.shutdownMillis],

@@ -6,8 +6,9 @@
  *     <!-- options src/cached/warm.ts WarmOptions -->
  *     <!-- end -->
  *
- * It may name several, one after the other, and single members: `src/Strategy.ts Options.ttl`. Each row is made from the comment of one member. `npm run docs` fills all tables; `tables.test.ts` says when one is
- * not what its list gives. It writes `llms.txt` too.
+ * It may name several, one after the other, and single members: `src/Strategy.ts Options.ttl`. Each row is made from
+ * the comment of one member. `npm run docs` fills all tables; `tables.test.ts` says when one is not what its list
+ * gives. It writes `llms.txt` too.
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
@@ -26,9 +27,9 @@ interface Node {
 export interface Member {
   readonly name: string
   readonly isOptional: boolean
-  /** what its comment says, in one line */
+  /** Its comment, in one line. */
   readonly text: string
-  /** what its comment says behind `@default` */
+  /** The text behind `@default` in its comment. */
   readonly otherwise: string | undefined
   readonly node: Node
 }
@@ -51,7 +52,7 @@ const parse = (file: string) => {
   return result
 }
 
-/** What a comment says: its first paragraph, or the whole of it up to its first tag, and its default. */
+/** The parts of a comment: its first paragraph, or the whole of it up to its first tag, and its default. */
 const said = (comment: string): Pick<Member, "text" | "otherwise"> => {
   const lines = comment.split("\n").map((line) => line.replace(/^\s*\*? ?/, ""))
   const [text = "", ...tags] = lines.join("\n").split(/\n(?=@)/)
@@ -60,7 +61,9 @@ const said = (comment: string): Pick<Member, "text" | "otherwise"> => {
   return { text: line(text.split("\n\n")[0]!), otherwise: otherwise && line(otherwise) }
 }
 
-/** the members of an interface, of the object literals in a type, of an object, or the exported constants of a category */
+/**
+ * The members of an interface, of the object literals in a type, of an object, or the exported constants of a category.
+ */
 const nodesOf = (program: Node, name: string): ReadonlyArray<readonly [name: unknown, node: Node]> => {
   const declared = nodesIn(program).find(({ id, type }) =>
     ["TSInterfaceDeclaration", "TSTypeAliasDeclaration", "VariableDeclarator"].includes(type) && nameOf(id) === name
@@ -83,7 +86,7 @@ const policiesOf = (program: Node): ReadonlyArray<readonly [name: unknown, node:
     return declarations === undefined ? [] : [[declarations[0]!["id"], node]]
   })
 
-/** What the comment in front of something says; a line comment, for who reads the source, may stand between the two. */
+/** The comment in front of something; a line comment, for readers of the source, may stand between the two. */
 const commentBefore = (file: string, { start }: Node): string | undefined => {
   const text = read(file)
   return parse(file).comments.findLast(({ end, type, value }) =>
@@ -97,7 +100,7 @@ export const optionListsOf = (file: string): ReadonlyArray<readonly [file: strin
   return (program["body"] as ReadonlyArray<Node>)
     .filter((node) => isNode(node["declaration"]) && commentBefore(file, node)?.includes("@category options") === true)
     .map((node) => nameOf((node["declaration"] as Node)["id"]))
-    // one that takes all its members from others has none to tell
+    // A list that takes all its members from others has none of its own.
     .flatMap((name) => name !== undefined && nodesOf(program, name).length > 0 ? [[file, name]] : [])
 }
 
@@ -163,7 +166,7 @@ const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<st
     .map((cells) => `| ${cells.join(" | ")} |`.replaceAll("| --- ", "|---").replace("--- |", "---|"))
     .join("\n")
 
-/** What an event says beside its id. */
+/** The fields of an event besides its id. */
 const fieldsOf = ({ node }: Member): ReadonlyArray<string> =>
   nodesIn(node).filter(({ type }) => type === "TSPropertySignature").slice(1).map(({ key }) => `\`${nameOf(key)}\``)
 
@@ -177,7 +180,7 @@ const kinds: { readonly [kind: string]: (members: ReadonlyArray<Member>) => stri
         otherwise ?? (isOptional ? "none" : "required")
       ])
     ),
-  // of several conditions one is given, so none of them is required
+  // Only one of several conditions is given, so none of them is required.
   conditions: (members) => table(["condition", "holds where"], members.map(({ name, text }) => [`\`${name}\``, text])),
   counters: (members) => table(["number", "counts"], members.map(({ name, text }) => [`\`${name}\``, text])),
   events: (members) =>
@@ -210,7 +213,10 @@ export const listsOf = (page: string): ReadonlyArray<readonly [file: string, nam
 
 export const pages = globSync("docs/**/*.md", { cwd: root }).toSorted()
 
-/** `llms.txt` of the package, for programs that read documentation: the beginning of README.md, and the lists of the map. */
+/**
+ * `llms.txt` of the package, for programs that read documentation: the beginning of README.md, and the lists of the
+ * map.
+ */
 export const llms = (): string => {
   const [title, what] = read("README.md").split("\n\n")
   const links = read("docs/README.md").replace(/[^]*^## By concept$/m, "").split("\n")

@@ -17,7 +17,7 @@ const messagesOf = (text: string): ReadonlyArray<string> =>
     .map((part) => part.trim())
     .filter((part) => part.length > 3)
 
-// literals that go on in the next line are one
+// Literals that continue in the next line are one.
 const files = [...globSync("src/**/*.ts", { cwd: root }), "test/cached/messages.test.ts"]
 const source = files.map(read).join("\n").replaceAll(/["`] \+\n\s*["`]/g, "")
   .replaceAll("\\\"", "\"")

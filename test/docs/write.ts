@@ -32,10 +32,10 @@ export const write = (all: ReadonlyArray<Block>, name: string, target = join(fol
   return target
 }
 
-/** Where a block is that is ready to run. */
+/** The path of a block that is ready to run. */
 export const pathOf = (target: string, block: Block): string => join(target, "run", nameOf(block))
 
-/** What is wrong with arrows of a block; else the block is made ready to run. */
+/** The error in the arrows of a block; without one, the block is made ready to run. */
 export const prepare = (target: string, block: Block): string => {
   try {
     writeFileSync(pathOf(target, block), withAssertions(block.file, block.code))

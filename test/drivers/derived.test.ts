@@ -1,4 +1,4 @@
-/** Derived entries over folders: what one cache removes ends what another one has made of it. */
+/** Derived entries over folders: a removal by one cache ends the entries that another one has derived. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
@@ -16,7 +16,7 @@ const folders = [
 ]
 
 describe.each(folders)("derived entries on $name", ({ layer, polls }) => {
-  /** two caches on one folder, as two processes are */
+  /** Two caches on one folder, as two processes are. */
   const two = Effect.gen(function*() {
     const directory = yield* tempDirectory
     const make = Effect.map(Layer.build(Layer.fresh(layer(directory))), (context) => Effect.provide(context))
@@ -44,7 +44,7 @@ describe.each(folders)("derived entries on $name", ({ layer, polls }) => {
         expect(first).toBe("user 1 v0, user 2 v0")
         expect(yield* b(site)).toBe(first)
         expect(loads).toBe(1)
-        // where nobody has heard of it before
+        // A new process, which does not know it yet.
         const fresh = (effect: Effect.Effect<unknown, unknown, Caching.Caching>) =>
           Effect.flatMap(make, (run) => run(effect))
         const heard = polls ? Effect.sleep("1 second") : Effect.void
@@ -59,7 +59,7 @@ describe.each(folders)("derived entries on $name", ({ layer, polls }) => {
         expect(yield* b(site)).toBe("user 1 v1, by hand")
         expect(yield* fresh(site)).toBe("user 1 v1, by hand")
         expect(loads).toBe(3)
-        // nothing of it was read
+        // Nothing of it was read.
         yield* a(Cached.invalidate("user:3"))
         yield* heard
         yield* b(site)

@@ -18,7 +18,7 @@ const makers: Record<string, Make> = { disk: SqliteStore.make, files: FilesStore
 
 const modeOf = (path: string) => fs.statSync(path).mode & 0o777
 
-/** What others could use to lead a program elsewhere, or to stop it. */
+/** Traps with which others could redirect a program, or stop it. */
 const traps: Record<string, (path: string, victim: string) => void> = {
   "a link to a file of the victim": (path, victim) => fs.symlinkSync(victim, path),
   "a link to nothing": (path) => fs.symlinkSync("/nowhere/at/all", path),
@@ -50,7 +50,7 @@ for (const [kind, make] of Object.entries(makers)) {
         const directory = yield* tempDirectory
         fs.chmodSync(directory, 0o770)
         yield* make({ directory })
-        // only the superuser may give it to another group
+        // Only the superuser may give it to another group.
         if (process.getuid?.() !== 0) return
         fs.chownSync(directory, 0, 54_321)
         const error = yield* Effect.flip(make({ directory }))
@@ -64,7 +64,7 @@ for (const [kind, make] of Object.entries(makers)) {
   })
 }
 
-describe("what others put into a folder", () => {
+describe("traps that others put into a folder", () => {
   for (const [what, set] of Object.entries(traps)) {
     it.effect(`${what} is no database, and no lock`, () =>
       Effect.gen(function*() {

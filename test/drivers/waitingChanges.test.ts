@@ -1,4 +1,4 @@
-/** What waits for a busy process: each entry and tag once, and nothing that must be heard is lost. */
+/** Changes that wait for a busy process: each entry and tag once, and no required change is lost. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Schema, Stream } from "effect"
 import type { Store } from "effect-cached"
@@ -6,7 +6,7 @@ import { StoreError } from "effect-cached/CacheError"
 import { type Offer, stream } from "../../src/drivers/shared/waitingChanges.ts"
 import { waitingChanges } from "../../src/internal/defaults/stores.ts"
 
-/** What the reader of a stream gets of changes that were all offered before it could read. */
+/** The changes that the reader of a stream gets, all of which were offered before it could read. */
 const heard = (changes: Iterable<Store.Change>): Effect.Effect<ReadonlyArray<Store.Change>> =>
   Effect.gen(function*() {
     const offered = yield* Deferred.make<Offer>()
@@ -37,7 +37,7 @@ const kinds: ReadonlyArray<Store.Change> = [
 
 describe("changes that wait for their reader", () => {
   it.effect.prop(
-    "come each once, those about how much is heard in their order",
+    "come each once, those about the completeness of changes in their order",
     { drawn: Schema.Array(Schema.Literals([0, 1, 2, 3, 4, 5, 6, 7, 8])) },
     ({ drawn }) =>
       Effect.gen(function*() {

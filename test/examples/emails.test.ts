@@ -131,7 +131,7 @@ describe("the job, on files and an API of one's own", () => {
 
   it("asks once for an address that is there twice, a failing one too", { timeout }, async () => {
     broken.set("down@x.example", { status: 500, body: "" })
-    // its second row comes long after the first has failed
+    // Its second row comes long after the first has failed.
     delay = (email) => email.startsWith("down") ? 0 : 100
     const emails = ["down", "a", "b", "c", "d", "e", "f", "down", "a"].map((name) => `${name}@x.example`)
     const { stdout } = await run(`email\n${emails.join("\n")}\n a@X.Example\n`)

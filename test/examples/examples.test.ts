@@ -1,4 +1,4 @@
-/** The small examples print what their readers are told. */
+/** The small examples print the output that their pages show. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { compare } from "../../examples/stampede/stampede.ts"
@@ -61,10 +61,10 @@ describe("the stampede of 250 requests", () => {
   it.live("reaches the slow thing 30 times through a naive cache, 4 through ours, 10 if refreshed early", () =>
     Effect.gen(function*() {
       const { joined, naive, refreshed } = yield* compare
-      // a cycle is 1 load and 1 lifetime; in it two batches come before there is something to serve
+      // A cycle is 1 load and 1 lifetime; in it two batches come before there is something to serve.
       expect(naive).toEqual({ calls: 30, waited: 30 })
       expect(joined).toEqual({ calls: 4, waited: 40 })
-      // only the first two batches wait, ever
+      // Only the first two batches wait, ever.
       expect(refreshed).toEqual({ calls: 10, waited: 10 })
     }))
 })

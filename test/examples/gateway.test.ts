@@ -1,4 +1,6 @@
-/** The gateway of the examples, in virtual time: its two services are called as servers call them, without a network. */
+/**
+ * The gateway of the examples, in virtual time: its two services are called as servers call them, without a network.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { CacheLayer } from "effect-cached"
@@ -23,7 +25,7 @@ const clientOf = (apps: ReadonlyMap<string, App>) =>
     }).pipe(Effect.orDie) as Effect.Effect<HttpClientResponse.HttpClientResponse>
   )
 
-/** What is decoded goes through promises: they settle between two steps of the clock. */
+/** Decoding goes through promises: they settle between two steps of the clock. */
 const passing = (millis: number) =>
   Effect.gen(function*() {
     for (let passed = 0; passed < millis; passed += 10) {
@@ -52,15 +54,15 @@ describe("the gateway of the examples", () => {
       const without = yield* run(plain)
       yield* TestClock.adjust("1 minute")
       const cached = yield* run(guarded)
-      // without: most requests are above the limit, or come while it is down
+      // Without: most requests are above the limit, or come while it is down.
       expect(without.clients.requests).toBeGreaterThan(500)
       expect(without.clients.failed).toBeGreaterThan(without.clients.answered)
       expect(without.upstream.refused).toBeGreaterThan(250)
-      // with: the limit is kept, and hardly anybody asks a service that is down
+      // With: the limit is kept, and hardly any client asks a service that is down.
       expect(cached.upstream.refused).toBe(0)
       expect(cached.upstream.failed).toBeLessThan(12)
       expect(cached.upstream.requests).toBeLessThan(limit * seconds / 2)
-      // the editor alone is told that it is down
+      // Only the editor sees that it is down.
       expect(cached.clients.failed).toBeLessThan(10)
       expect(cached.clients.answered).toBeGreaterThan(cached.clients.requests - 10)
       expect(table(without, cached).split("\n")).toHaveLength(7)

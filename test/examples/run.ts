@@ -17,7 +17,7 @@ export interface Ended {
 export const runExample = (file: string, args: ReadonlyArray<string> = [], timeout = 100_000): Promise<Ended> =>
   run(["--conditions=effect-cached-source", inExamples(file), ...args], timeout)
 
-/** The same, bundled: for those who run it often, with files of their own. */
+/** The same, bundled: for frequent runs, with files of their own. */
 export const runBundled = async (file: string, args: ReadonlyArray<string> = []): Promise<Ended> =>
   run([await programOf(inExamples(file)), ...args], 100_000)
 

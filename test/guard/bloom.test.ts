@@ -45,7 +45,7 @@ describe.each(places)("a filter in $name", ({ layer }) => {
       }
     }).pipe(provided))
 
-  it.effect("CA-48 · is filled by a stream, which tells how far it is", () =>
+  it.effect("CA-48 · is filled by a stream, which reports its progress", () =>
     Effect.gen(function*() {
       const filter = Guard.bloom({ key: "filled", capacity: 30_000 })
       const told: Array<number> = []
@@ -75,7 +75,7 @@ describe.each(places)("a filter in $name", ({ layer }) => {
       expect([yield* pages("ann"), yield* pages("bob")]).toEqual([[1, 2], ["none"]])
     }).pipe(provided))
 
-  it.effect("filters of another key, or another size, are others; clear begins anew", () =>
+  it.effect("filters of another key, or another size, are others; clear begins again", () =>
     Effect.gen(function*() {
       const filter = Guard.bloom({ key: "a", capacity: 100 })
       yield* filter.add("ann")
@@ -106,7 +106,7 @@ describe.each(places)("a filter in $name", ({ layer }) => {
         false,
         undefined
       ])
-      // an item that is in both is asked
+      // An item that is in both is asked.
       yield* evens.no.add("2")
       const now = asked
       yield* isEven(2)
@@ -170,7 +170,7 @@ it.effect("CA-48 · additions at the same time do not overfill a layer, each una
   }))
 
 describe("several processes", () => {
-  it.effect("CA-48 · what one has added no other one calls absent, whatever each of them knew before", () =>
+  it.effect("CA-48 · a member that one has added is called absent by no other, whatever each of them knew before", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const make = Effect.map(
@@ -185,7 +185,7 @@ describe("several processes", () => {
         expect(yield* reader(countOf(filter, items))).toBeLessThan(10)
         yield* writer(filter.addAll(items.slice(0, 50)))
         yield* writer(Effect.forEach(items.slice(50), filter.add, { concurrency: "unbounded", discard: true }))
-        // in a layer that the reader may not know of
+        // In a layer that the reader may not know of.
         yield* writer(filter.add(`last of ${round}`))
         expect(yield* reader(filter.mayHave(`last of ${round}`))).toBe(true)
         expect(yield* reader(countOf(filter, items))).toBe(100)
@@ -193,7 +193,7 @@ describe("several processes", () => {
       const reports = [yield* here(filter.report), yield* there(filter.report)]
       expect(reports[0]).toEqual(reports[1])
       expect(reports[0]!.errorRate).toBeLessThan(0.01)
-      // a third one knows nothing yet: it neither forgets nor fills the first layers again
+      // A third one knows nothing yet: it neither forgets nor fills the first layers again.
       const later = yield* make
       yield* later(filter.addAll(names(600, 60)))
       const after = yield* later(filter.report)
@@ -221,7 +221,7 @@ it.effect("CA-48 · answers of a place in any order: what was added is never abs
     const inner = GuardStore.makeMemory()
     let seed = 7
     const dice = (sides: number) => (seed = (seed * 48_271) % 2_147_483_647) % sides
-    // each answer is made at one moment, and comes at another
+    // Each answer is made at one moment, and comes at another.
     const late = <A>(effect: Effect.Effect<A, CacheError.StoreError>) =>
       Effect.suspend(() =>
         effect.pipe(
@@ -236,7 +236,7 @@ it.effect("CA-48 · answers of a place in any order: what was added is never abs
       mergeBits: (...args) => late(store.mergeBits(...args))
     })
     const [here, there] = [place(), place()].map((store) => Effect.provideService(GuardStore.GuardStore, store))
-    // bits in several blocks, which are read apart
+    // Bits in several blocks, which are read apart.
     const filter = Guard.bloom({ key: "names", capacity: 20_000 })
     const absent: Array<string> = []
     const wanted = (item: string) => Effect.map(filter.mayHave(item), (mayHave) => void (mayHave || absent.push(item)))
@@ -271,7 +271,7 @@ describe("a place that fails", () => {
     return Object.assign(self, { layer })
   }
 
-  it.effect("nobody knows: the answer is maybe, additions fail, and nothing unsaved is taken for added", () =>
+  it.effect("its state is unknown: the answer is maybe, additions fail, and nothing unsaved is taken for added", () =>
     Effect.gen(function*() {
       const place = down()
       const filter = Guard.bloom({ key: "names", capacity: 100 })
@@ -283,7 +283,7 @@ describe("a place that fails", () => {
         expect(yield* Effect.flip(filter.report)).toMatchObject({ _tag: "StoreError" })
         expect(yield* Effect.succeed(false).pipe(dual.remember("ann"))).toBe(false)
         expect(yield* Effect.flip(CachePolicy.strict(filter.mayHave("ann")))).toMatchObject({ _tag: "StoreError" })
-        // it is left alone for a second, so that not every call waits for it
+        // It is left alone for a second, so that not every call waits for it.
         const asked = place.asked
         expect(yield* filter.mayHave("ann")).toBe(true)
         expect(place.asked).toBe(asked)
@@ -296,7 +296,7 @@ describe("a place that fails", () => {
       }).pipe(Effect.provide(place.layer))
     }))
 
-  it.effect("who is interrupted while he adds keeps nobody else from being saved", () =>
+  it.effect("a caller interrupted during an addition keeps no other from being saved", () =>
     Effect.gen(function*() {
       const filter = Guard.bloom({ key: "names", capacity: 100 })
       const first = yield* Effect.forkChild(filter.add("ann"))

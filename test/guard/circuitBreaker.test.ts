@@ -34,7 +34,7 @@ describe.each(places)("a circuit in $name", ({ layer }) => {
       expect(yield* times(2, api.guarded)).toEqual(["up", "up"])
       api.isUp = false
       expect(yield* times(2, api.guarded)).toEqual(["down", "down"])
-      // a success between them begins the row again
+      // A success between them begins the row again.
       api.isUp = true
       expect(yield* api.guarded).toBe("up")
       api.isUp = false
@@ -43,17 +43,17 @@ describe.each(places)("a circuit in $name", ({ layer }) => {
       yield* TestClock.adjust("29 seconds")
       expect(yield* api.guarded).toEqual(open(1000))
       yield* TestClock.adjust("1 second")
-      // the probe fails: open again, for as long
+      // The probe fails: open again, for as long.
       expect(yield* times(2, api.guarded)).toEqual(["down", open(30_000)])
       yield* TestClock.adjust("30 seconds")
       api.isUp = true
       expect(yield* times(3, api.guarded)).toEqual(["up", "up", "up"])
-      // closed, it counts from the beginning
+      // Closed, it counts from the beginning.
       api.isUp = false
       expect(yield* times(4, api.guarded)).toEqual(["down", "down", "down", open(30_000)])
     }).pipe(provided))
 
-  it.effect("CA-47 · one probe: others are told when its time is over, and an interrupted one makes room", () =>
+  it.effect("CA-47 · one probe: others learn when its time is over, and an interrupted one makes room", () =>
     Effect.gen(function*() {
       const api = service({ failures: 1, open: "10 seconds", probeTimeout: "20 seconds" })
       api.isUp = false
@@ -67,7 +67,7 @@ describe.each(places)("a circuit in $name", ({ layer }) => {
       expect(yield* api.guarded).toBe("up")
     }).pipe(provided))
 
-  it.effect("CA-47 · a probe that never ends has failed after its time, and goes on", () =>
+  it.effect("CA-47 · a probe that never ends has failed after its time, and continues", () =>
     Effect.gen(function*() {
       const api = service({ failures: 1, open: "10 seconds", probeTimeout: "20 seconds" })
       api.isUp = false
@@ -83,11 +83,11 @@ describe.each(places)("a circuit in $name", ({ layer }) => {
       yield* TestClock.adjust("19 seconds")
       expect(yield* api.guarded).toEqual(open(1000, "HalfOpen"))
       yield* TestClock.adjust("2 seconds")
-      // its time was over a second ago: open since then
+      // Its time was over a second ago: open since then.
       expect(yield* api.guarded).toEqual(open(9000))
       yield* TestClock.adjust("9 seconds")
       expect(yield* api.guarded).toBe("up")
-      // what the late one finds out changes nothing
+      // The outcome of the late probe changes nothing.
       api.isUp = true
       yield* Deferred.succeed(answer, "late")
       expect(yield* Fiber.join(probe)).toBe("late")
@@ -99,7 +99,7 @@ describe.each(places)("a circuit in $name", ({ layer }) => {
       const api = service({ rate: 0.5, window: "1 minute", minimumCalls: 4, open: "10 seconds" })
       api.isUp = false
       yield* times(3, api.guarded)
-      // three failures of three, but too few calls; two minutes later they are gone
+      // Three failures of three, but too few calls; two minutes later they are gone.
       yield* TestClock.adjust("2 minutes")
       expect(yield* times(3, api.guarded)).toEqual(["down", "down", "down"])
       yield* TestClock.adjust("2 minutes")
@@ -107,7 +107,7 @@ describe.each(places)("a circuit in $name", ({ layer }) => {
       yield* times(3, api.guarded)
       api.isUp = false
       expect(yield* times(4, api.guarded)).toEqual(["down", "down", "down", open(10_000)])
-      // after the probe the old failures count no more: CA-47 of cashews opens again with the next one
+      // After the probe the old failures count nothing else: CA-47 of cashews opens again with the next one.
       yield* TestClock.adjust("10 seconds")
       api.isUp = true
       expect(yield* api.guarded).toBe("up")
@@ -115,7 +115,7 @@ describe.each(places)("a circuit in $name", ({ layer }) => {
       expect(yield* times(3, api.guarded)).toEqual(["down", "down", "down"])
     }).pipe(provided))
 
-  it.effect("CA-47 · what is older than the window counts neither as a failure nor for minimumCalls", () =>
+  it.effect("CA-47 · calls older than the window count neither as failures nor for minimumCalls", () =>
     Effect.gen(function*() {
       const api = service({ rate: 0.5, window: "10 seconds", minimumCalls: 4, open: "1 second" })
       api.isUp = false

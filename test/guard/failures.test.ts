@@ -1,4 +1,4 @@
-/** What guards do while the place of their state fails. */
+/** The behaviour of guards while the place of their state fails. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Logger, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, Guard, GuardStore } from "effect-cached"
@@ -6,7 +6,7 @@ import { TestClock } from "effect/testing"
 
 type Mood = "well" | "fails" | "throws" | "dies" | "interrupts" | "hangs" | "lies"
 
-/** A place that can be told how to behave. */
+/** A place whose behaviour can be set. */
 const place = () => {
   const self: { mood: Mood; asked: number } = { mood: "well", asked: 0 }
   const { runUnsafe: _, ...inner } = GuardStore.makeMemory()
@@ -61,12 +61,12 @@ describe.each(moods)("a place that %s", (mood) => {
       return yield* Fiber.join(fiber)
     })
 
-  it.effect("limits go on with the state of this process", () =>
+  it.effect("limits continue with the state of this process", () =>
     Effect.gen(function*() {
       const told = place()
       told.mood = mood
       expect(yield* inTime(times(3, limited())).pipe(Effect.provide(told.layer))).toEqual(["ok", "ok", "refused"])
-      // it rests after a failure: the next calls do not wait for it
+      // It rests after a failure: the next calls do not wait for it.
       expect(told.asked).toBe(1)
       told.mood = "well"
       expect(yield* times(3, limited()).pipe(Effect.provide(told.layer))).toEqual(["ok", "ok", "refused"])
@@ -95,7 +95,7 @@ describe.each(moods)("a place that %s", (mood) => {
       })
     }))
 
-  it.effect("a circuit goes on with the state of this process, and the outcome of a call is its own", () =>
+  it.effect("a circuit continues with the state of this process, and the outcome of a call is its own", () =>
     Effect.gen(function*() {
       const told = place()
       told.mood = mood
@@ -170,7 +170,7 @@ it.effect("a caller that is interrupted while a place hangs is let go within the
     expect(runs).toBe(0)
   }))
 
-it.effect("who is interrupted says nothing of the place", () =>
+it.effect("an interrupted call says nothing of the place", () =>
   Effect.gen(function*() {
     const told = place()
     told.mood = "hangs"

@@ -99,7 +99,7 @@ describe.each(places)("limits in $name", ({ layer }) => {
       expect(yield* times(5, call)).toEqual([...Array(4).fill("ok"), 1000])
     }).pipe(provided))
 
-  it.effect("CA-46 · a log: no window has more, and steady pressure starves nobody", () =>
+  it.effect("CA-46 · a log: no window has more, and steady pressure starves no caller", () =>
     Effect.gen(function*() {
       const call = tried(Effect.void.pipe(Guard.slidingRateLimit({ key: "api", limit: 2, window: "200 millis" })))
       const admitted: Array<number> = []
@@ -126,7 +126,7 @@ describe.each(places)("limits in $name", ({ layer }) => {
   it.effect("CA-16 · CA-46 · calls of one moment count each, and a window ends at the moment that it says", () =>
     Effect.gen(function*() {
       const call = tried(Effect.void.pipe(Guard.slidingRateLimit({ key: "api", limit: 3, window: "1 second" })))
-      // members of a set that are their times are one
+      // Members of a set that are their times are one.
       expect(yield* times(5, call)).toEqual(["ok", "ok", "ok", 1000, 1000])
       yield* TestClock.adjust(999)
       expect(yield* call).toBe(1)
@@ -139,13 +139,13 @@ describe.each(places)("limits in $name", ({ layer }) => {
       const call = tried(Effect.void.pipe(
         Guard.slidingRateLimit({ key: "api", limit: 10, window: "10 seconds", algorithm: "counter" })
       ))
-      // after a full window one call has room when a tenth of it has left
+      // After a full window one call has room when a tenth of it has left.
       expect(yield* times(11, call)).toEqual([...Array(10).fill("ok"), 11_000])
       yield* TestClock.adjust("11 seconds")
       expect(yield* times(2, call)).toEqual(["ok", 1000])
       yield* TestClock.adjust("4 seconds")
       expect(yield* times(5, call)).toEqual(["ok", "ok", "ok", "ok", 1000])
-      // what it names is the moment at which one more has room
+      // The returned moment is the one at which one more has room.
       for (let i = 0; i < 20; i++) {
         const wait = yield* call
         if (typeof wait !== "number") continue
@@ -183,7 +183,7 @@ describe.each(places)("limits in $name", ({ layer }) => {
       expect(refused.retryAfter).toEqual(Duration.minutes(1))
     }).pipe(provided))
 
-  it.effect("a clock that is set back keeps nobody out for longer than the window", () =>
+  it.effect("a clock that is set back keeps no caller out for longer than the window", () =>
     Effect.gen(function*() {
       yield* TestClock.setTime(Duration.toMillis("10 days"))
       const guards = [
@@ -205,7 +205,7 @@ describe.each(places)("limits in $name", ({ layer }) => {
     }).pipe(provided))
 })
 
-it.effect("in memory a clock that is set back keeps nobody out, also while nobody asks", () =>
+it.effect("in memory a clock that is set back keeps no caller out, also without calls in between", () =>
   Effect.gen(function*() {
     yield* TestClock.setTime(Duration.toMillis("10 days"))
     const guards = [
@@ -239,7 +239,7 @@ it.effect("each cache in memory has limits of its own", () =>
     const memory = () => CacheLayer.memory()
     expect(yield* twice.pipe(Effect.provide(memory()))).toEqual(["ok", 60_000])
     expect(yield* twice.pipe(Effect.provide(memory()))).toEqual(["ok", 60_000])
-    // and so has a program without one
+    // And so has a program without one.
     expect(yield* twice).toEqual(["ok", 60_000])
   }))
 
@@ -257,7 +257,7 @@ it.effect("outside a limit softTtl serves the stale value instead of failing", (
     expect([yield* quote, calls]).toEqual([2, 2])
   }).pipe(Effect.provide(CacheLayer.memory())))
 
-it.effect("what waits for nothing is not delayed: ten thousand calls in one turn", () =>
+it.effect("a call that waits for nothing is not delayed: ten thousand calls in one turn", () =>
   Effect.gen(function*() {
     const call = Effect.void.pipe(Guard.rateLimit({ key: "api", limit: 10_000, window: "1 minute" }))
     const fiber = yield* Effect.forkChild(Effect.all(Array.from({ length: 10_000 }, () => call), { discard: true }))

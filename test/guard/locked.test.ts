@@ -48,7 +48,7 @@ describe("Guard.locked", () => {
       expect(waiting.pollUnsafe()).toBeUndefined()
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "Failure" })
-      // an expired lock of cashews blocks until it is swept, and whoever likes releases it
+      // An expired lock of cashews blocks until it is swept, and any caller may release it.
       yield* Fiber.interrupt(holder)
       yield* once
     }).pipe(onItsOwn))
@@ -109,7 +109,7 @@ describe("Guard.locked", () => {
     }).pipe(Effect.provide(CacheLayer.memory()), onItsOwn))
 })
 
-/** A lock whose place can be told what to answer: of `Lock.make`, or one that has nothing but what a `Lock` must have. */
+/** A lock whose answers can be set: of `Lock.make`, or one that has nothing but what a `Lock` must have. */
 const place = (isOwn: boolean) => {
   const self = { renews: true, fails: false, released: 0 }
   const unavailable = new CacheError.LockError({ name: "door", reason: "Unavailable" })

@@ -1,4 +1,4 @@
-/** The brands by which types of Effect are told are those of the installed Effect. */
+/** The brands that identify types of Effect are those of the installed Effect. */
 import { BigDecimal, Chunk, DateTime, HashMap, HashSet } from "effect"
 import { describe, expect, it } from "vitest"
 import * as Effects from "../../src/internal/effect.ts"
@@ -25,7 +25,7 @@ const values: { readonly [is in keyof typeof EffectTypes]: ReadonlyArray<unknown
 const all = [...new Set(Object.values(values).flat()), undefined, null, 1, "", {}, [], new Map(), { _tag: "Utc" }]
 
 describe("types of Effect", () => {
-  it.each(Object.entries({ ...EffectTypes }))("%s tells its values from all others", (name, is) => {
+  it.each(Object.entries({ ...EffectTypes }))("%s distinguishes its values from all others", (name, is) => {
     expect(all.filter(is)).toEqual(values[name as keyof typeof values])
   })
 })

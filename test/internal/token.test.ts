@@ -83,7 +83,7 @@ describe("a generator", () => {
   const drawOf = (...words: ReadonlyArray<number>) => () => Uint32Array.from(words)
 
   it("makes the words of xoshiro128**", () => {
-    // computed with the C code of the authors from this state
+    // Computed with the C code of the authors from this state.
     const tokens = Tokens.make(drawOf(1, 2, 3, 4))
     expect(Array.from({ length: 8 }, tokens.word))
       .toEqual([11520, 0, 5927040, 70819200, 2031721883, 1637235492, 1287239034, 3734860849])

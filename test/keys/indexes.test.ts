@@ -29,7 +29,7 @@ const messageOf = (f: () => unknown): string => {
 }
 
 describe("the tag of an index", () => {
-  it("is the same for a key and for who asks for its values, in whatever order", () => {
+  it("is the same for a key and for a query by its values, in whatever order", () => {
     const tags = [
       "~Weather:city=6:Berlin",
       "~Weather:~4:city4:days=6:Berlin3,",
@@ -97,7 +97,7 @@ describe("the tag of an index", () => {
 })
 
 describe("tags of all sets of fields", () => {
-  // names that are made to be mistaken for others, or for the text of values
+  // Names that are made to be mistaken for others, or for the text of values.
   const names = ["a", "b", "a,b", "1:a", "", "a1:b", "b=1:x", "1:a1:b", "#"]
   const sets = names.flatMap((one, i) => [[one], ...names.slice(i + 1).map((two) => [one, two])])
   const tricky = ["", "x", "=", "1:x", "~", "#", "1:a", ",", "x1:x", "\ud800", "x".repeat(250)]

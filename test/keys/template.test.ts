@@ -1,4 +1,4 @@
-/** Key templates: what fills a hole, that different values make different texts, and what is wrong with a template. */
+/** Key templates: the texts of placeholders, different texts for different values, and invalid templates. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Option, Redacted, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Strategy } from "effect-cached"
@@ -327,7 +327,7 @@ describe("CacheKey.template", () => {
       expect(messageOf(() => key({ a: 1, b: null }))).toContain("{b.c} has no value: \"b\" is null")
       expect(messageOf(() => key({ a: 1, b: {} }))).toContain("{b.c} has no value: \"c\" is undefined")
       expect(messageOf(() => key({ a: 1, b: "text" }))).toContain("\"c\" is undefined")
-      // one of several shapes may have it
+      // One of several shapes may have it.
       const either = template("{a.b}", {
         a: Schema.Union([Schema.Struct({ b: Schema.Int }), Schema.Struct({ c: Schema.Int })])
       })
@@ -364,7 +364,7 @@ describe("CacheKey.template as string key", () => {
       })
       expect([yield* user({ id: 1 }), yield* user({ id: 1 }), yield* user({ id: 2 })]).toEqual(["1:1", "1:1", "2:2"])
       expect(yield* Cached.has("user:1")).toBe(true)
-      // CA-50: targets
+      // CA-50: targets.
       yield* Effect.void.pipe(Cached.invalidateAfter(key({ id: 1 })))
       expect([yield* user({ id: 1 }), yield* user({ id: 2 })]).toEqual(["1:3", "2:2"])
       const failing = Effect.fail("no").pipe(Cached.invalidateAfter({ matching: "user:*" }))
@@ -492,7 +492,7 @@ describe("CacheKey.template as id of a class", () => {
     }
   })
 
-  it("a long one is hashed, and what looks hashed is told from it", () => {
+  it("a long one is hashed, and distinguished from a text that looks hashed", () => {
     const Long = define({ payload: { a: Schema.String }, id: template("{a}", { a: Schema.String }) })
     expect(CacheKey.id(new Long({ a: "x".repeat(300) }))).toMatch(/^~Page@[\w-]{8}:#[\w-]{43}$/)
     const Sharp = define({ payload: { a: Schema.String }, id: template("#{a}", { a: Schema.String }) })

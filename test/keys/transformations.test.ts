@@ -71,7 +71,7 @@ describe("a key is what its schema decodes", () => {
     }).pipe(Effect.provide(CacheLayer.memory())))
 })
 
-describe("what a constructor is given", () => {
+describe("arguments of a constructor", () => {
   const idOf = (payload: Schema.Struct.Fields, value: unknown) => {
     const Key = CacheKey.Class<any>()("Key", { payload, success: Schema.String }) as any
     return CacheKey.id(new Key(value))

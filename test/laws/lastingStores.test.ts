@@ -30,7 +30,7 @@ for (const [name, make] of Object.entries(storages)) {
   })
 }
 
-// leases, generations and what is atomic belong to the process of such a store: tags and entries do not
+// Leases, generations and what is atomic belong to the process of such a store: tags and entries do not.
 const isOfTags = /^a set, a remove and an invalidation|^a marker that both|^soft and hard|^a concurrent soft/
 
 for (const name of ["a map that answers late, and is shared", "a folder of plain files"] as const) {

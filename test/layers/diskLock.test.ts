@@ -13,7 +13,7 @@ const held = Effect.gen(function*() {
 })
 
 describe("the default lock under CacheLayer.disk", () => {
-  it.effect("is the folder's: who names the same folder is kept out", () =>
+  it.effect("is the folder's: a process that names the same folder is kept out", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const other = yield* SqliteLock.make({ directory })

@@ -65,7 +65,7 @@ describe("CacheLayer.files", () => {
       expect(list(directory)).toEqual([])
     }))
 
-  it.effect("a file that was damaged, cut off or emptied is loaded anew, without a failure", () =>
+  it.effect("a file that was damaged, cut off or emptied is loaded again, without a failure", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const { count, weather } = counting()

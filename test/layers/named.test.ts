@@ -14,7 +14,7 @@ class B extends Context.Service<B, Caching.Shape>()("B") {}
 
 const get = <A, E, R>(load: Effect.Effect<A, E, R>, key = "k") => load.pipe(Cached.ttl({ key, ttl: "1 hour" }))
 
-/** each over a store of its own, also where that store is a constant */
+/** Each over a store of its own, also where that store is a constant. */
 const both = ({ layer }: Cache) =>
   Layer.mergeAll(
     Layer.fresh(layer()),
@@ -62,7 +62,7 @@ class Squared extends CacheKey.Class<Squared>()("Squared", {
 }) {}
 
 describe.each(caches)("several caches over $name", (cache) => {
-  it.effect("what is cached in one is not in another", () =>
+  it.effect("an entry cached in one is not in another", () =>
     Effect.gen(function*() {
       const { counts, load } = counting()
       const read = get(load)
@@ -123,7 +123,7 @@ describe.each(caches)("several caches over $name", (cache) => {
       expect(yield* inner).toBe(1)
       expect(yield* get(load).pipe(Cached.withCache(A))).toBe(1)
       expect(yield* get(load).pipe(Cached.withCache(B))).toBe(2)
-      // after it the one around counts again, also where it fails
+      // After it the one around counts again, also where it fails.
       const around = Effect.gen(function*() {
         const before = yield* get(load)
         yield* Effect.exit(Cached.withCache(Effect.fail("no"), A))
@@ -132,7 +132,7 @@ describe.each(caches)("several caches over $name", (cache) => {
       expect(yield* around.pipe(Cached.withCache(B))).toEqual([2, 2])
     }).pipe(Effect.provide(both(cache))))
 
-  it.effect("what a load reads is of the same cache, unless it says another", () =>
+  it.effect("a read inside a load uses the same cache, unless it names another", () =>
     Effect.gen(function*() {
       const inner = counting()
       const elsewhere = counting()
@@ -241,7 +241,7 @@ describe("one cache that reads another", () => {
             (self) => n % 2 === 0 ? Cached.withCache(self, A) : Cached.withCache(self, B)
           )
       expect(yield* deep(5000)).toBe(5000)
-      // what ends at once completes by itself; what waits completes in a row
+      // A load that ends at once completes by itself; waiting ones complete in a row.
       const slow = (n: number): Effect.Effect<number, never, A | B> =>
         n === 0
           ? Effect.as(Effect.sleep(10), 0)
@@ -348,7 +348,7 @@ describe("policies and watching hold for all caches", () => {
       expect(counts.started).toBe(7)
     }).pipe(Effect.provide(memories)))
 
-  it.effect("detect tells of the reads of both, events of one", () =>
+  it.effect("detect reports the reads of both, events those of one", () =>
     Effect.gen(function*() {
       const received: Array<string> = []
       yield* Effect.forkScoped(
@@ -471,7 +471,7 @@ describe("named", () => {
       }).pipe(Effect.provide(Layer.provideMerge(recorded, CacheLayer.memory())))
     }))
 
-  it("what is no service and no layer is refused at once", () => {
+  it("an argument that is neither a service nor a layer is refused at once", () => {
     expect(() => CacheLayer.named("A" as never, CacheLayer.memory())).toThrow(CacheError.CacheConfigError)
     expect(() => CacheLayer.named(A, {} as never)).toThrow(CacheError.CacheConfigError)
     expect(() => Cached.withCache("A" as never)(Effect.void)).toThrow(CacheError.CacheConfigError)
@@ -523,7 +523,7 @@ describe("from plain async code", () => {
     await expect(runtime.runPromise(read)).rejects.toThrow("ManagedRuntime disposed")
   })
 
-  it("what is in memory is there at once", async () => {
+  it("an entry in memory is there at once", async () => {
     const runtime = ManagedRuntime.make(CacheLayer.memory())
     const read = get(counting(1).load)
     expect(await runtime.runPromise(read)).toBe(1)

@@ -1,4 +1,7 @@
-/** Sizes are one vocabulary, wherever an option takes one; and the options that other caches have are named by their name here. */
+/**
+ * Sizes are one vocabulary, wherever an option takes one; and the options that other caches have are named by their
+ * name here.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer } from "effect"
 import { Cached, CacheError, CacheLayer, Eviction, Weigher } from "effect-cached"
@@ -79,7 +82,7 @@ describe("a size", () => {
     )
   })
 
-  it("that is none is told with one that is", () => {
+  it("that is none is reported with one that is", () => {
     expect(() => CacheLayer.memory({ maxWeight: "100 Mbit" as never, weigher: bytes })).toThrow(
       mistake(
         "maxWeight of CacheLayer.memory is a whole number of at least 1, a size like \"100 MB\", or Infinity for no limit, not \"100 Mbit\""
@@ -139,11 +142,11 @@ describe("an option of another cache", () => {
   ]
   const bounds = "capacity bounds entries, maxWeight with Weigher.bytes their size."
 
-  it.each(layers)("of %s is told by its name here", (name, layer) => {
+  it.each(layers)("of %s is identified by its name here", (name, layer) => {
     for (
       const [option, home] of [["max", bounds], ["maxSize", bounds], ["ttl", "strategy says how long entries live."]]
     ) {
-      // a folder has a size
+      // A folder has a size.
       if (option === "maxSize" && /disk|files/.test(name)) continue
       expect(() => layer({ [option!]: 100 })).toThrow(`${name} has no option "${option}": ${home} It knows `)
     }

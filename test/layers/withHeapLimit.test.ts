@@ -1,4 +1,4 @@
-/** What memory does when it is told how full the heap is. */
+/** The reaction of memory to a report of how full the heap is. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import { Cached, CacheError, CacheLayer, Caching } from "effect-cached"
@@ -6,7 +6,7 @@ import { cacheOf } from "../../src/internal/engine/boundCache.ts"
 import * as Operations from "../../src/internal/engine/operationTable.ts"
 import { caches } from "../support/caches.ts"
 
-/** Tells memory, and waits until it has done what it does. */
+/** Reports to memory, and waits until it has reacted. */
 const pressure = Effect.map(Caching.Caching, (caching) => {
   const told = cacheOf(caching).perform(Operations.pressureOn, 0.8)
   return (share: number) =>
@@ -34,7 +34,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
       expect(yield* size).toBe(20)
       yield* fill(80)
       expect(yield* size).toBe(20)
-      // neither full nor well below
+      // Neither full nor well below.
       yield* tell(0.75)
       yield* fill(80)
       expect(yield* size).toBe(20)

@@ -28,7 +28,7 @@ const weigher: Weigher.Weigher = (value: number) => value
 
 const heldIds = Effect.map(Cached.coldest(1000), (entries) => entries.map(({ id }) => id).toSorted())
 
-/** What entries of one class weigh together. */
+/** The weight of all entries of one class. */
 const weightsOf = Effect.map(
   Cached.coldest(1000),
   (entries) => (prefix: string) =>
@@ -73,7 +73,7 @@ const model = (capacity: number, quotas: ReadonlyArray<number | undefined>) => {
 }
 
 describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
-  it.effect.each([1, 2, 3, 4, 5, 6])("hold what the model holds, and tell what it tells (seed %i)", (seed) => {
+  it.effect.each([1, 2, 3, 4, 5, 6])("hold what the model holds, and report what it reports (seed %i)", (seed) => {
     const random = randomOf(seed)
     const below = (n: number) => Math.floor(random() * n)
     const weighed = seed % 2 === 0
@@ -144,7 +144,7 @@ const fill = (Class: typeof User | typeof Search, count: number) =>
   })
 
 describe("a quota", () => {
-  it.effect("lets the policy of the layer say who leaves: reads count for LRU", () =>
+  it.effect("lets the policy of the layer choose the entries that leave: reads count for LRU", () =>
     Effect.gen(function*() {
       for (const id of [1, 2, 3]) yield* Cached.set(new Search({ id }), id)
       yield* Cached.ttl(Effect.succeed(0), { key: new Search({ id: 1 }), ttl: "1 hour" })
@@ -163,7 +163,7 @@ describe("a quota", () => {
       Effect.provide(CacheLayer.memory({ capacity: 50, eviction: lru }).pipe(CacheLayer.withQuotas({ Search: 20 })))
     ))
 
-  it.effect("what has expired leaves before what may still be served", () =>
+  it.effect("an expired entry leaves before one that may still be served", () =>
     Effect.gen(function*() {
       yield* Cached.set(new Search({ id: 1 }), 1, { ttl: "1 hour" })
       for (const id of [2, 3]) yield* Cached.set(new Search({ id }), id, { ttl: "1 second" })
@@ -184,7 +184,7 @@ describe("a quota", () => {
       const deletes = vi.spyOn(Map.prototype, "delete").mockImplementation(function(this: Map<unknown, unknown>, id) {
         const had = Math.max(this.size, most.get(this) ?? 0)
         most.set(this, had)
-        // V8 makes a map smaller when a quarter is left of what it has room for
+        // V8 makes a map smaller when a quarter is left of what it has room for.
         if (had > count / 2) smallest.push(this.size / had)
         return remove.call(this, id)
       })
@@ -244,7 +244,7 @@ describe("a quota", () => {
     )
   })
 
-  it.effect("counts for the curve like any eviction by hand, and goes on beside it", () =>
+  it.effect("counts for the curve like any eviction by hand, which continues beside it", () =>
     Effect.gen(function*() {
       yield* fill(Search, 100)
       expect((yield* Cached.curve).reads).toBe(100)

@@ -14,7 +14,7 @@ const filesOf = (from: string, specifier: string): ReadonlyArray<string> => {
   return specifier.startsWith(".") ? [join(dirname(from), specifier)] : []
 }
 
-/** What a text imports, as it is written there. */
+/** The specifiers that a text imports, as written. */
 const specifiersIn = (file: string, text: string): ReadonlyArray<string> => {
   const { dynamicImports, staticExports, staticImports } = parseSync(file, text).module
   return [

@@ -1,1 +1,2 @@
+/** Types of `english.js`. */
 export declare const complaintsOf: (text: string, options: { readonly isComment: boolean }) => ReadonlyArray<string>

@@ -1,6 +1,6 @@
 /**
- * Wording that a native engineer of the field would not choose, each with a better one. One list for the comments of all
- * sources and for the pages: `plugin.js` checks the first, `test/docs/english.test.ts` the second.
+ * Wording that a native engineer of the field would not choose, each with a better one. One list for the comments of
+ * all sources and for the pages: `plugin.js` checks the first, `test/docs/english.test.ts` the second.
  *
  * Loaded by the lint plugin, so it is plain JavaScript.
  */
@@ -44,7 +44,7 @@ const complaint = (text, [pattern, better]) => {
   return found === null ? [] : [`"${found[0]}": better ${better}`]
 }
 
-/** What is wrong with the English of a text: of the whole, and, if it is a comment, of how it begins. */
+/** The complaints about the English of a text: about the whole, and, for a comment, about its beginning. */
 export const complaintsOf = (text, { isComment }) => {
   const own = withoutCode(text).trim()
   return [

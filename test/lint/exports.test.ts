@@ -1,4 +1,4 @@
-/** No file exports what nobody reads. */
+/** Every export of a file is used. */
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -25,7 +25,7 @@ const files = {
 }
 
 describe("exports", () => {
-  it("that nobody reads are found", () => {
+  it("that are not used are found", () => {
     for (const [file, code] of Object.entries(files)) {
       mkdirSync(dirname(join(folder, file)), { recursive: true })
       writeFileSync(join(folder, file), code)

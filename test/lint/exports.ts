@@ -1,9 +1,9 @@
-/** Exports that nobody reads: of a file that is no entry of the package, and that no other file imports. */
+/** Unused exports: of a file that is no entry of the package, and that no other file imports. */
 import { globSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path/posix"
 import { parseSync } from "rolldown/utils"
 
-/** what a program can import: all that these export is read */
+/** Files that a program can import: all their exports count as used. */
 const isEntry = (file: string): boolean =>
   /^src\/(serializers\/)?\w+\.ts$|^src\/drivers\/\w+\/[A-Z]\w+\.ts$|^src\/(testing|drivers\/\w+)\/index\.ts$/.test(file)
 
@@ -15,7 +15,7 @@ export const needlessExports = (root: string): ReadonlyArray<string> => {
     const text = readFileSync(join(root, file), "utf8")
     const { staticExports, staticImports } = parseSync(file, text).module
     const note = (specifier: string, name: string) => {
-      // as `imports` of package.json maps it: to one file, or to another beside it
+      // As `imports` of package.json maps it: to one file, or to another beside it.
       const ofPlatform = /^#platform\/(.*)$/.exec(specifier)?.[1]
       if (ofPlatform === undefined) read.add(`${join(dirname(file), specifier)}: ${name}`)
       else for (const end of ["", "WithoutNode"]) read.add(`src/internal/${ofPlatform}${end}.ts: ${name}`)
@@ -23,7 +23,7 @@ export const needlessExports = (root: string): ReadonlyArray<string> => {
     for (const { entries, moduleRequest } of staticImports) {
       for (const { importName, localName } of entries) {
         if (importName.kind === "Name") note(moduleRequest.value, importName.name!)
-        // of a namespace what stands behind its name
+        // Only the members of a namespace that are used.
         const members = new RegExp(`\\b${localName.value}\\s*\\.\\s*(\\w+)`, "g")
         if (importName.kind !== "Name") {
           for (const [, name] of text.matchAll(members)) note(moduleRequest.value, name!)
@@ -34,9 +34,9 @@ export const needlessExports = (root: string): ReadonlyArray<string> => {
       if (moduleRequest !== null) note(moduleRequest.value, importName.kind === "Name" ? importName.name! : "*")
       else if (!isEntry(file)) exported.push([file, exportName.name ?? "default"])
     }
-    // what is imported where it is needed is not named
+    // A dynamic import names no members.
     for (const [, specifier] of text.matchAll(/import\("(\.[^"]+)"\)/g)) note(specifier!, "*")
-    // as `imports` of package.json maps it
+    // As `imports` of package.json maps it.
     for (const [, module] of text.matchAll(/import\("#node\/([^"]+)"\)/g)) read.add(`src/${module}.ts: *`)
   }
   return exported.filter(([file, name]) =>

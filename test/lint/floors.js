@@ -1,5 +1,5 @@
 /**
- * Floors: imports point downwards only. Who knows the floor of a file knows what it may touch.
+ * Floors: imports point downwards only. The floor of a file determines its allowed imports.
  *
  * One table says all of it; `ARCHITECTURE.md` explains it, `lint.test.ts` plants a violation of each kind.
  */
@@ -13,7 +13,7 @@ const vocabulary = [effect, /^@noble\/hashes\//, /^@msgpack\/msgpack$/]
 const floors = [
   {
     name: "1 (vocabulary and ports)",
-    // what a read may be told is written once: the engine reads it too
+    // The types of a read's options are declared once: the engine reads them too.
     files:
       /^(Cache(Entry|Error|ErrorSchema|Event|Key)|GuardStore|Lock|Serializer|Store|Strategy|Ttl|Weigher)\.ts$|^ports\/|^cached\/options\.ts$|^internal\/(?!engine\/)/,
     packages: vocabulary
@@ -22,7 +22,7 @@ const floors = [
     name: "2 (adapters)",
     files: /^(drivers\/\w+|serializers)\//,
     packages: [...vocabulary, node, /^(idb|redis)$/],
-    // a driver is one folder: it imports itself and `drivers/shared`, never another one
+    // A driver is one folder: it imports itself and `drivers/shared`, never another one.
     shared: (from, to) =>
       to.startsWith("drivers/shared/") || (/^drivers\/\w+\//.exec(from)?.[0] ?? "") === /^drivers\/\w+\//.exec(to)?.[0]
   },
@@ -32,10 +32,10 @@ const floors = [
   { name: "6 (surfaces)", files: /^CacheReactivity\.ts$|^testing\//, packages: [effect] },
   {
     name: "7 (outer surfaces)",
-    // each is a folder that comes with its first file
+    // Each is a folder that comes with its first file.
     files: /^(http|metrics|explain|config|pipeline|cli|inspector)\//,
     packages: [effect, node],
-    // they use what a program can use, and what every option needs
+    // They use modules that a program can use, and those that every option needs.
     below: /^[A-Z]\w*\.ts$|^(drivers\/\w+\/index|serializers\/\w+)\.ts$|^internal\/(options|defaults)\//,
     shared: (from, to) => from.split("/")[0] === to.split("/")[0]
   }
@@ -71,19 +71,19 @@ export const floorOf = (file) => floors.findIndex(({ files }) => files.test(file
 
 const isBarrel = (specifier) => /^effect(\/(.*\/)?[a-z][^/]*)?$/.test(specifier)
 
-/** What is wrong with the place of a file of `src`, `undefined` where nothing is. */
+/** The problem of the place of a file of `src`; `undefined` if there is none. */
 const problemOfPlace = (file) => {
   if (floorOf(file) < 0) return `${file} stands on no floor: name it in test/lint/floors.js.`
   return roomOf(file)?.level < 0 ? `${file} stands in no room: name it in test/lint/floors.js.` : undefined
 }
 
-/** What is wrong with an import of a file of `src` that has a place, `undefined` where nothing is. */
+/** The problem of an import of a file of `src` that has a place; `undefined` if there is none. */
 const problemOf = (file, specifier) => {
   const floor = floors[floorOf(file)]
-  // a module that some platforms do not have: see "imports" of package.json
+  // A module that some platforms do not have: see "imports" of package.json.
   const ofNode = /^#node\/(.*)$/.exec(specifier)?.[1]
   if (ofNode !== undefined) return problemOf(file, `./${relative(dirname(file), `${ofNode}.ts`)}`)
-  // one file, or another beside it, by platform
+  // One file, or another beside it, by platform.
   const ofPlatform = /^#platform\/(.*)$/.exec(specifier)?.[1]
   if (ofPlatform !== undefined) return problemOf(file, `./${relative(dirname(file), `internal/${ofPlatform}.ts`)}`)
   if (!specifier.startsWith(".")) {
@@ -94,7 +94,7 @@ const problemOf = (file, specifier) => {
       ? undefined
       : `Floor ${floor.name} does not import ${specifier}.`
   }
-  // the real path: a way out of `src` and in again is the same file
+  // The real path: a way out of `src` and in again is the same file.
   const [, to] = /^src\/(.*)$/.exec(join("src", dirname(file), specifier).replace(/^(\.\.\/)+/, "")) ?? []
   if (to === undefined) return "A file of src imports only files of src."
   const above = floorOf(to)
@@ -108,7 +108,7 @@ const problemOf = (file, specifier) => {
   return other.level < own.level ? undefined : `In the engine ${own.room} does not import ${other.room}.`
 }
 
-/** What is imported, as a text: also where a dynamic import is given a template. */
+/** The specifier of an import, as a text: also for a dynamic import with a template. */
 const specifierOf = (source) => {
   if (source?.type === "Literal" && typeof source.value === "string") return source.value
   return source?.type === "TemplateLiteral" ? source.quasis[0].value.cooked : undefined

@@ -14,9 +14,9 @@ const imports = (specifier: string): string => `import * as Module from "${speci
 interface Case {
   readonly file: string
   readonly code: string
-  /** other files of the project */
+  /** Other files of the project. */
   readonly beside?: { readonly [file: string]: string }
-  /** the rule that must report it; none: the code is allowed */
+  /** The rule that must report it; none: the code is allowed. */
   readonly rule?: string
 }
 
@@ -28,7 +28,7 @@ const refusedImport = (file: string, specifier: string): Case => ({
 const allowedImport = (file: string, specifier: string): Case => ({ file, code: imports(specifier) })
 
 const cases: ReadonlyArray<Case> = [
-  // floors: upwards and sideways
+  // Floors: upwards and sideways.
   refusedImport("src/CacheKey.ts", "./Caching.ts"),
   refusedImport("src/Strategy.ts", "./drivers/memory/MemoryStore.ts"),
   refusedImport("src/Store.ts", "./internal/engine/flight/flight.ts"),
@@ -57,7 +57,7 @@ const cases: ReadonlyArray<Case> = [
   refusedImport("src/http/HttpCache.ts", "../metrics/Metrics.ts"),
   refusedImport("src/http/HttpCache.ts", "../internal/engine/boundCache.ts"),
   refusedImport("src/cli/main.ts", "../cached/inspect.ts"),
-  // rooms of the engine: upwards and sideways
+  // Rooms of the engine: upwards and sideways.
   refusedImport("src/internal/engine/telemetry/log.ts", "../memory/entry.ts"),
   refusedImport("src/internal/engine/memory/memory.ts", "../storeTier/ask.ts"),
   refusedImport("src/internal/engine/storeTier/ask.ts", "../flight/flight.ts"),
@@ -70,7 +70,7 @@ const cases: ReadonlyArray<Case> = [
   allowedImport("src/internal/engine/read/read.ts", "../flight/flight.ts"),
   allowedImport("src/internal/engine/operations/set.ts", "../engine.ts"),
   allowedImport("src/internal/engine/boundCache.ts", "./read/read.ts"),
-  // floors: downwards
+  // Floors: downwards.
   allowedImport("src/CacheKey.ts", "./internal/key/canonical.ts"),
   allowedImport("src/CacheKey.ts", "@noble/hashes/sha2.js"),
   allowedImport("src/internal/codec/structured.ts", "@msgpack/msgpack"),
@@ -94,7 +94,7 @@ const cases: ReadonlyArray<Case> = [
   allowedImport("src/http/HttpCache.ts", "./conditional.ts"),
   allowedImport("src/config/url.ts", "../drivers/redis/index.ts"),
   allowedImport("src/config/url.ts", "../internal/options/options.ts"),
-  // other ways to import
+  // Other ways to import.
   {
     file: "src/CacheEntry.ts",
     code: `import type * as Caching from "./Caching.ts"\nexport type It = typeof Caching\n`,
@@ -106,14 +106,14 @@ const cases: ReadonlyArray<Case> = [
     code: "export const load = () => import(`../flight/flight.ts`)\n",
     rule: "effect-cached(floors)"
   },
-  // out of `src`, and in again
+  // Out of `src`, and in again.
   refusedImport("src/Ttl.ts", "../test/support/stored.ts"),
   refusedImport("src/Ttl.ts", "../../src/Caching.ts"),
   refusedImport("src/internal/engine/memory/memory.ts", "../../../../src/internal/engine/flight/flight.ts"),
-  // files without a place
+  // Files without a place.
   { file: "src/Attic.ts", code: "export const one = 1\n", rule: "effect-cached(floors)" },
   { file: "src/internal/engine/attic/old.ts", code: "export const one = 1\n", rule: "effect-cached(floors)" },
-  // circles of values, and long lists of parameters
+  // Circles of values, and long lists of parameters.
   {
     file: "src/Ttl.ts",
     code: `import { other } from "./Strategy.ts"\nexport const one = () => other\n`,
@@ -125,13 +125,13 @@ const cases: ReadonlyArray<Case> = [
     code: "export const sum = (a: number, b: number, c: number, d: number, e: number) => a + b + c + d + e\n",
     rule: "eslint(max-params)"
   },
-  // the barrel
+  // The barrel.
   refusedImport("src/Ttl.ts", "effect"),
   refusedImport("src/Ttl.ts", "effect/index"),
   refusedImport("src/Cached.ts", "effect/persistence"),
   allowedImport("src/Cached.ts", "effect/persistence/RateLimiter"),
   allowedImport("src/Ttl.ts", "effect/Duration"),
-  // node
+  // Modules of Node.
   refusedImport("src/Cached.ts", "node:crypto"),
   refusedImport("src/internal/engine/flight/flight.ts", "node:async_hooks"),
   refusedImport("src/CacheLayer.ts", "node:fs"),
@@ -143,7 +143,7 @@ const cases: ReadonlyArray<Case> = [
     file: "src/CacheLayer.ts",
     code: `export const load = () => import("./drivers/sqlite/SqliteStore.ts")\n`
   },
-  // time and dice
+  // Time and dice.
   ...["src/Ttl.ts", "src/drivers/sqlite/SqliteStore.ts", "src/internal/engine/flight/flight.ts"].flatMap((
     file
   ): Array<Case> => [
@@ -159,7 +159,7 @@ const cases: ReadonlyArray<Case> = [
     { file, code: "export const t = globalThis.setTimeout\n", rule: "effect-cached(no-wall-clock)" },
     { file, code: "export const show = (millis: number) => new Date(millis)\n" }
   ]),
-  // promises in the engine
+  // Promises in the engine.
   {
     file: "src/Caching.ts",
     code: "export const p = new Promise<number>((resolve) => resolve(1))\n",
@@ -170,7 +170,7 @@ const cases: ReadonlyArray<Case> = [
     code: "export const p = Promise.withResolvers()\n",
     rule: "effect-cached(no-promise)"
   },
-  // console
+  // Console
   { file: "src/Cached.ts", code: "export const log = () => console.log(1)\n", rule: "eslint(no-console)" },
   { file: "examples/hello.ts", code: "console.log(1)\n" },
   // English, one of each kind
@@ -199,7 +199,7 @@ const cases: ReadonlyArray<Case> = [
   ]),
   { file: "src/Ttl.ts", code: "/** Where to look: what `nobody` means to people who read. */\nexport const one = 1\n" },
   { file: "src/Ttl.ts", code: "export const one = 1 // a rest of its line\n" },
-  // examples import as users do
+  // Examples import as users do.
   refusedImport("examples/hello.ts", "../src/index.ts"),
   allowedImport("examples/hello.ts", "effect-cached"),
   allowedImport("examples/hello.ts", "effect")

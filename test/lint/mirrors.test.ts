@@ -1,4 +1,4 @@
-/** A test that is named after a file of `src/` tests that file: whoever changes the one finds the other. */
+/** A test that is named after a file of `src/` tests that file: a change of the one leads to the other. */
 import { describe, expect, it } from "@effect/vitest"
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { basename, dirname, join, relative, resolve } from "node:path"

@@ -1,6 +1,7 @@
 /**
- * Every strategy under every policy, with every outcome of the load, on everything that may be cached already; over every
- * kind of store, with every serializer, with every guard around the load, which is an effect or a stream. Each case is one read against a model of a few lines, and one read after it.
+ * Every strategy under every policy, with every outcome of the load, on everything that may be cached already; over
+ * every kind of store, with every serializer, with every guard around the load, which is an effect or a stream. Each
+ * case is one read against a model of a few lines, and one read after it.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -9,7 +10,9 @@ import { type Kind, stores } from "./matrix/caches.ts"
 import * as Model from "./matrix/model.ts"
 import { type Case, guardNames, run } from "./matrix/run.ts"
 
-/** with `every` n-th case, of the most every second of those where somebody waits: no n divides a number of choices */
+/**
+ * With `every` n-th case, of the most every second of those with a waiting caller: no n divides a number of choices.
+ */
 const kinds: ReadonlyArray<Kind & { readonly every: number }> = [
   { store: "none", memory: true, restarts: false, serializer: "Json", schema: false, every: 2 },
   { store: "none", memory: true, restarts: false, serializer: "Json", schema: true, every: 5 },
@@ -37,7 +40,7 @@ const kinds: ReadonlyArray<Kind & { readonly every: number }> = [
 
 const casesOf = (kind: Kind): ReadonlyArray<Case> =>
   Model.strategies
-    // they count the reads of memory
+    // They count the reads of memory.
     .filter((strategy) => kind.memory || (strategy !== "maxHits" && strategy !== "dynamic"))
     .flatMap((strategy) =>
       Model.policies.flatMap((policy) =>
@@ -49,7 +52,7 @@ const casesOf = (kind: Kind): ReadonlyArray<Case> =>
       )
     )
 
-/** streams have some of the strategies, and no `timeout` */
+/** Streams have some of the strategies, and no `timeout`. */
 const formsOf = (strategy: Model.StrategyName, outcome: Model.OutcomeName): ReadonlyArray<Case["form"]> =>
   Model.ofStreams.includes(strategy) && outcome !== "timeout" ? ["effect", "stream"] : ["effect"]
 
@@ -73,9 +76,9 @@ describe("every strategy, policy, outcome and state is as the model says", () =>
         for (const unguarded of casesOf(kind)) {
           if (++n % stride !== 0) continue
           count++
-          // each seventh case has none
+          // Each seventh case has none.
           const one: Case = { ...unguarded, guard: guardNames[count % guardNames.length]! }
-          // so that the test runner hears of us in between
+          // So that the test runner hears of us in between.
           if (count % 200 === 0) yield* Effect.promise(() => new Promise(setImmediate))
           const { form, guard, outcome, policy, state, strategy } = one
           const found = run(one, n, storeOf())

@@ -1,4 +1,4 @@
-/** What the operations of a cache do in any order, against a model of a few lines: the same over every kind of store. */
+/** Operations of a cache in any order, against a model of a few lines: the same over every kind of store. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Exit, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheLayer, Strategy } from "effect-cached"
@@ -58,7 +58,7 @@ const model = () => {
 }
 
 /**
- * one operation after the other; lifetimes in units of so many milliseconds. They are functions: a constant would be
+ * One operation after the other; lifetimes in units of so many milliseconds. They are functions: a constant would be
  * limited by the next reader's
  */
 const run = (operations: ReadonlyArray<Operation>) => {
@@ -131,7 +131,7 @@ const stepper = (unit: number) => {
       case "ttl": {
         const isServed = entry !== undefined && !entry.stale
         expect(yield* Cached.ttl(Effect.succeed(n), { key, ttl: () => ttl, tags })).toBe(isServed ? entry.value : n)
-        // a ttl of zero is not stored: what is stale stays
+        // A value with a ttl of zero is not stored: a stale one stays.
         if (!isServed && ttl > 0) put(key, n, now + ttl, tags)
         break
       }
@@ -151,7 +151,7 @@ const stepper = (unit: number) => {
           tags
         })
         expect(yield* read).toBe(entry?.value ?? n)
-        // behind it
+        // Behind it.
         for (let i = 0; i < 50; i++) yield* Effect.yieldNow
         if (entry === undefined || entry.stale) put(key, n, now + 20 * unit, tags)
         break
@@ -200,7 +200,7 @@ describe.each(folders.map(([name, layer]) => ({ name, layer })))("over a folder:
 })
 
 it.effect.prop(
-  "operations of two engines on one folder, each after the other has heard of the last, do what the model says",
+  "operations of two engines on one folder, each after the other has received the last, do what the model says",
   [
     Schema.Array(Operation).check(Schema.isMinLength(30), Schema.isMaxLength(40)),
     Schema.Array(Schema.Boolean).check(Schema.isMinLength(40), Schema.isMaxLength(40))

@@ -48,7 +48,7 @@ const manifestOf = (name: string): Manifest => ({
   ...JSON.parse(readFileSync(join(folderOf(name), "package.json"), "utf8"))
 })
 
-/** What the package declares, linked from this repository instead of downloaded again. */
+/** The declared dependencies of the package, linked from this repository instead of downloaded again. */
 const linkDependencies = (): ReadonlyArray<string> => {
   const manifest = manifestOf("effect-cached")
   const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
@@ -72,7 +72,7 @@ beforeAll(() => {
   declared = linkDependencies()
 }, 300_000)
 
-/** Modules that `exports` does not give to users: what is internal, and the parts of `effect-cached/testing`. */
+/** Modules that `exports` does not give to users: internal ones, and the parts of `effect-cached/testing`. */
 const hidden = ["**/internal/**/*.ts", "{cached,drivers,guard,layers,ports}/**/*.ts", "testing/!(index).ts"]
 
 const specifiers = [
@@ -112,7 +112,7 @@ const run = (name: string, code: string, args: ReadonlyArray<string> = []): Prom
   )
 }
 
-/** What is resolved when `specifier` is imported: URLs. */
+/** The modules that an import of `specifier` resolves: URLs. */
 const loaded = async (specifier: string): Promise<ReadonlyArray<string>> => {
   const trace = join(root, "test/pack/trace.mjs")
   const name = `trace-${specifier.replaceAll("/", "-")}.mjs`
@@ -304,7 +304,7 @@ const bundle = async (
     cwd: project,
     input,
     platform: "browser",
-    // an optional package, imported when a layer that needs it is built
+    // An optional package, imported when a layer that needs it is built.
     external: ["redis"],
     onLog: (_level, log) => {
       logs.push(`${log.code}: ${log.message}`)
@@ -330,13 +330,13 @@ const loadedAtOnce = ({ output }: RolldownOutput): ReadonlyArray<Chunk> => {
   return [...seen]
 }
 
-/** What such a page would have to find elsewhere: modules that no chunk holds. */
+/** Modules that such a page would have to find elsewhere: no chunk holds them. */
 const externals = (output: RolldownOutput): ReadonlyArray<string> => {
   const files = new Set(output.output.map((file) => file.fileName))
   return loadedAtOnce(output).flatMap((chunk) => chunk.imports.filter((name) => !files.has(name)))
 }
 
-/** What a program prints that esbuild has bundled for browsers. */
+/** The output of a program that esbuild has bundled for browsers. */
 const printed = async (name: string, program: string): Promise<ReadonlyArray<string>> => {
   writeFileSync(join(project, `${name}.mjs`), program)
   await esbuild({

@@ -1,4 +1,6 @@
-/** A bank in one folder, whose processes are killed while they commit: no amount is lost or made, and all see the same. */
+/**
+ * A bank in one folder, whose processes are killed while they commit: no amount is lost or made, and all see the same.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option, Schedule } from "effect"
 import { Cached, CacheLayer, Transaction } from "effect-cached"

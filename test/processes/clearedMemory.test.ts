@@ -1,4 +1,4 @@
-/** What leaves memory is let go: the heap is as large as before. */
+/** Values that leave memory are released: the heap is as large as before. */
 import { describe, expect, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
 import { join } from "node:path"
@@ -24,7 +24,7 @@ describe("memory that was emptied, or closed", () => {
     expect(lines.length).toBe(8)
     for (const { before, closed, empty, full, name } of lines) {
       expect.soft(full - before, `${name}, full`).toBeGreaterThan(9)
-      // tables of ghosts and sketches have a size of their own
+      // Tables of ghosts and sketches have a size of their own.
       expect.soft(empty - before, `${name}, empty`).toBeLessThan(2)
       expect.soft(closed - before, `${name}, closed`).toBeLessThan(1)
     }

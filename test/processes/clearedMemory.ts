@@ -1,4 +1,7 @@
-/** Fills memory and empties it, and prints how many megabytes are reachable: before, full, and empty, for each way to keep it. */
+/**
+ * Fills memory and empties it, and prints how many megabytes are reachable: before, full, and empty, for each way to
+ * keep it.
+ */
 import { Effect } from "effect"
 import { Cached, CacheLayer, Eviction, Weigher } from "effect-cached"
 
@@ -27,13 +30,13 @@ const fill = Effect.gen(function*() {
   }
 })
 
-/** What was invalidated by its tag leaves when it is looked at. */
+/** Entries invalidated by their tag leave when they are looked up. */
 const invalidated = Effect.gen(function*() {
   yield* Cached.invalidateTag("tag")
   for (let i = 0; i < count; i++) yield* Cached.has(`key ${i}`)
 })
 
-/** What is left, once it is small: on a busy machine that takes several turns. */
+/** The remaining megabytes, once they are few: on a busy machine that takes several turns. */
 const left = Effect.fnUntraced(function*(small: number) {
   let most = Infinity
   for (let i = 0; i < 20 && most > small; i++) {
@@ -43,7 +46,7 @@ const left = Effect.fnUntraced(function*(small: number) {
   return most
 })
 
-/** What memory has after each way to empty it. */
+/** The megabytes of memory after each way to empty it. */
 const measure = Effect.fnUntraced(function*(before: number) {
   const empty: Array<number> = []
   let full = Infinity
@@ -57,7 +60,7 @@ const measure = Effect.fnUntraced(function*(before: number) {
 })
 
 const lines: Array<unknown> = []
-// what is compiled, and made once, is there before
+// Run once before measuring: this compiles code and creates lasting objects.
 await Effect.runPromise(Effect.provide(measure(megabytes()), CacheLayer.memory()))
 for (const [name, options] of Object.entries(layers)) {
   const before = megabytes()

@@ -65,7 +65,7 @@ describe.skipIf(!canMount)("a disk that the cache itself has filled", () => {
         yield* Effect.scoped(Effect.flatMap(open, (store) => fillCache(store, 20_000, 24 * 40)))
         rmSync(join(directory, "cache.v2.reserve"))
         fill(root)
-        // enough to open it, too little for the reserve
+        // Enough to open it, too little for the reserve.
         truncateSync(join(root, "others"), statSync(join(root, "others")).size - 1024 ** 2)
         const [a, b] = [yield* open, yield* open]
         expect(yield* a.set("new", entry(1, 20_000))).toBe(true)
@@ -103,7 +103,7 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
             yield* Effect.sleep(200)
             expect(yield* a.set("again", entry(1, 20_000))).toBe(true)
             expect(read(b, "again")).toEqual(entry(1, 20_000))
-            // and what is kept for the next time is back
+            // And what is kept for the next time is back.
             expect(statSync(join(directory, "cache.v2.reserve")).size).toBe(2 * 1024 ** 2)
           }),
         60_000
@@ -162,13 +162,13 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
       const b = yield* SqliteStore.make({ directory, storeTimeout: 50 })
       yield* fillCache(a, 20_000, 100)
       expect(read(b, "id 1")).toEqual(entry(1, 20_000))
-      // the log has no room of its own either
+      // The log has no room of its own either.
       const database = new DatabaseSync(join(directory, "cache.v2.1.db"))
       database.exec("PRAGMA wal_checkpoint(TRUNCATE)")
       database.close()
       rmSync(join(directory, "cache.v2.reserve"))
       fill(root)
-      // refused while the other still has the file, whose room comes back when it looks for changes, every 50 ms
+      // Refused while the other still has the file, whose room comes back when it looks for changes, every 50 ms.
       yield* Effect.exit(a.remove("id 1"))
       yield* Effect.exit(Effect.try(() => changesOf(b)))
       yield* a.remove("id 1")
@@ -189,7 +189,7 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
       rmSync(join(directory, "cache.v2.reserve"))
       fill(root)
       yield* a.remove("id")
-      // room for a value, but not for the reserve
+      // Room for a value, but not for the reserve.
       truncateSync(join(root, "others"), statSync(join(root, "others")).size - 1024 ** 2)
       yield* Effect.sleep(200)
       const { reason } = yield* Effect.flip(a.set("id", entry(2, 2000)))
@@ -258,13 +258,13 @@ describe("the log beside a database", () => {
       }
       yield* Effect.promise(() => Promise.all(workers.map(write)))
       clearInterval(look)
-      // the bound is 2 MiB, and each of those who write may be in the middle of a transaction
+      // The bound is 2 MiB, and each writer may be in the middle of a transaction.
       expect(most).toBeLessThan(6 * 1024 ** 2)
       expect(readdirSync(directory).filter((name) => name.endsWith(".db"))).toEqual(["cache.v2.1.db"])
     }), 60_000)
 
   it.live(
-    "is left for the next database where somebody reads for ever, and invalidations pass all the time",
+    "is left for the next database where a reader never ends, and invalidations pass all the time",
     () =>
       Effect.gen(function*() {
         const directory = yield* tempDirectory
@@ -284,7 +284,7 @@ describe("the log beside a database", () => {
         }
         expect(refused).toBeGreaterThan(3)
         expect(logOf(directory)).toBeLessThan(3 * 128 * 1024)
-        // nothing but invalidations from here on
+        // Nothing but invalidations from here on.
         for (let i = 0; i < 3000 && existsSync(join(directory, "cache.v2.1.db")); i++) yield* store.remove(`id ${i}`)
         yield* store.remove("id")
         expect(existsSync(join(directory, "cache.v2.1.db"))).toBe(false)

@@ -27,7 +27,7 @@ it("with one it misses instead, ends by itself, and has its room back afterwards
   const { status, stderr, stdout } = run("limited")
   expect(stderr).toBe("")
   expect(status).toBe(0)
-  // the warning comes first
+  // The warning comes first.
   const { after, evictions, size } = JSON.parse(stdout.slice(stdout.lastIndexOf("{")))
   expect(evictions).toBeGreaterThan(2000)
   expect(size + evictions).toBe(7000)

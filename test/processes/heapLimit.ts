@@ -1,6 +1,7 @@
 /**
- * Puts more into a memory without a bound than the heap has room for: `heapLimit.ts limited` with `CacheLayer.withHeapLimit`,
- * `heapLimit.ts` without. Prints what is left, and what the bound is when there is room again.
+ * Puts more into a memory without a bound than the heap has room for: `heapLimit.ts limited` with
+ * `CacheLayer.withHeapLimit`, `heapLimit.ts` without. Prints what is left, and what the bound is when there is room
+ * again.
  */
 import { Effect } from "effect"
 import { Cached, CacheLayer } from "effect-cached"

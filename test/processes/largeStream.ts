@@ -1,4 +1,6 @@
-/** A stream of many bytes through a folder, written and read back: it prints what it saw. Its heap is limited by who starts it. */
+/**
+ * A stream of many bytes through a folder, written and read back: it prints what it saw. Its starter limits its heap.
+ */
 import { Effect, Stream } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 
@@ -9,7 +11,7 @@ const count = (Number(mebibytes) * 1024 ** 2) / elementSize
 let runs = 0
 const origin = Stream.suspend(() => {
   runs++
-  // one by one: a chunk would hold all that is made of it
+  // One by one: a chunk would hold all that is made of it.
   return Stream.map(
     Stream.rechunk(Stream.range(0, count - 1), 1),
     (i) => String.fromCharCode(97 + i % 26).repeat(elementSize)

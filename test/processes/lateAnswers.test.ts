@@ -1,11 +1,11 @@
-/** What another process changes while the store's answer is on its way. In virtual time, with the news told by hand. */
+/** Changes by another process while the store's answer is on its way. In virtual time, with changes pushed by hand. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { Cached, CacheLayer, Store } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 
-/** Shared with others, whose changes are told when they are asked for; `get` looks at once and answers late. */
+/** A store shared with others that reports their changes when polled; `get` looks at once and answers late. */
 const slowlyAnswering = (base: Store.Store) => {
   let news: ReadonlyArray<Store.Change> = []
   const store: Store.Store = {
@@ -26,7 +26,7 @@ const over = (store: Store.Store, options: CacheLayer.LayerOptions = {}) =>
   Layer.build(Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store)))
 
 describe("P2 · an answer that is older than what another process has changed meanwhile", () => {
-  it.effect("is served to nobody who comes later, and not kept", () =>
+  it.effect("is not served to a later caller, and not kept", () =>
     Effect.gen(function*() {
       const base = MemoryStore.make()
       const { store, tell } = slowlyAnswering(base)
@@ -48,7 +48,7 @@ describe("P2 · an answer that is older than what another process has changed me
     }))
 })
 
-describe("P2 · what others change in a pause", () => {
+describe("P2 · changes by others in a pause", () => {
   it.effect("is polled before the first read after it, however many pauses there are", () =>
     Effect.gen(function*() {
       const base = MemoryStore.make()

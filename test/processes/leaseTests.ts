@@ -1,21 +1,21 @@
 /**
- * What leases promise, by real processes that are killed and stopped. Numbers of loads are exact; lateness has generous
- * limits.
+ * The promises of leases, with real processes that are killed and stopped. Numbers of loads are exact; lateness has
+ * generous limits.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { type Load, type Open, sleep, until, type Worker } from "./processes.ts"
 import type { Line } from "./recording.ts"
 
 const timeout = 180_000
-/** So long the lease is, so that a test does not take long. */
+/** A short lease, so that a test does not take long. */
 const lease = 1000
 
-/** a machine under load answers this much later */
+/** A machine under load answers this much later. */
 const late = 5000
 
 const read = (worker: Worker, key = "k", more: object = {}) => worker.ask({ do: "read", key, ...more })
 
-/** Who loads first, once its load runs. */
+/** The process that loads first, once its load runs. */
 const leaderOf = async ({ loads, workers }: Awaited<ReturnType<Open>>, id = "k"): Promise<Worker> => {
   await until("a load", () => loads(id).length > 0)
   return workers.find(({ name }) => name === loads(id)[0]!.process)!
@@ -71,7 +71,7 @@ export const leaseTests = (open: Open): void => {
     })
 
     it(
-      "at the end of its `wait` one who waits loads beside it, and the first to end is stored",
+      "at the end of its `wait` a waiting process loads beside it, and the first to end is stored",
       { timeout },
       async () => {
         const { lines, loads, workers } = await open(2, { lease, wait: 500, missesChanges: true })
@@ -127,7 +127,7 @@ export const leaseTests = (open: Open): void => {
     const stopLeader = async (meanwhile: (others: ReadonlyArray<Worker>) => Promise<unknown>) => {
       const { lines, loads, workers } = await open(2, { lease, wait: 30_000, missesChanges: true })
       const [leader, other] = workers as [Worker, Worker]
-      // long enough to be stopped in, however late the signal comes
+      // Long enough to be stopped in, however late the signal comes.
       const first = read(leader, "k", { load: { sleepMillis: 2000 } })
       await until("its load", () => loads().length === 1)
       leader.signal("SIGSTOP")
@@ -146,7 +146,7 @@ export const leaseTests = (open: Open): void => {
       }
     }
 
-    it("stores what it has brought late, where nobody else has", { timeout }, async () => {
+    it("stores its late result, where no other has stored", { timeout }, async () => {
       const { after, loads, commits, served } = await stopLeader(async () => {})
       expect(commits).toEqual([["leader", true]])
       expect(loads).toEqual([served])
@@ -157,7 +157,7 @@ export const leaseTests = (open: Open): void => {
       const { after, loads, commits, served } = await stopLeader(([other]) => read(other!))
       expect(commits).toEqual([["other", true], ["leader", false]])
       expect(loads).toHaveLength(2)
-      // its callers get what it has loaded; from then on all have the other's
+      // Its callers get what it has loaded; from then on all have the other's.
       expect(served).toBe(loads[0])
       expect(after).toEqual([loads[1], loads[1]])
     })
@@ -206,13 +206,13 @@ export const leaseTests = (open: Open): void => {
       keys.map((key, i) => read(workers[i]!, key, { load: around(keys, i, 300) }))
 
     for (const count of [2, 3]) {
-      it(`${count} die of CacheCycle, or are freed by who only waits for them`, { timeout }, async () => {
+      it(`${count} die of CacheCycle, or are freed by a process that only waits for them`, { timeout }, async () => {
         const { loads, workers } = await open(count + 1, { lease })
         const keys = Array.from({ length: count }, (_, i) => `k${i}`)
         const at = performance.now()
         const reads = inCircle(workers, keys)
         await until("their loads", () => loads().length === count)
-        // its own loads need nothing
+        // Its own loads need nothing.
         const beside = read(workers[count]!, "other", { load: { needs: { key: "k0", load: {} } } })
         const values = (await Promise.all(reads)).map(({ values }) => values[0])
         expect(values.some((value) => value!.includes("CacheCycle")), String(values)).toBe(true)

@@ -18,7 +18,7 @@ const program = Effect.gen(function*() {
   const context = yield* Layer.build(cache)
   const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
   yield* Effect.forkDetach(Effect.provide(read, context), { startImmediately: true })
-  // the cache stays open, as one does whose process is killed: what closes it ends the read
+  // The cache stays open, as that of a killed process does: closing it would end the read.
   yield* Effect.sync(() => console.log("waits"))
   yield* Effect.never
 })

@@ -26,7 +26,7 @@ const kills = Number(process.env["OUTBOX_KILLS"] ?? 3)
 
 describe("the outbox", () => {
   it.live(
-    "what processes have changed that were killed after their commit is invalidated by the next look",
+    "changes of processes that were killed after their commit are invalidated by the next look",
     () =>
       Effect.gen(function*() {
         const folder = yield* tempDirectory
@@ -43,9 +43,9 @@ describe("the outbox", () => {
         for (let kill = 1; kill <= kills; kill++) {
           const before = yield* inProgram(user)
           expect(yield* renamed(folder, `name ${kill}`)).toBe("SIGKILL")
-          // committed, and not invalidated
+          // Committed, and not invalidated.
           expect([before, yield* inProgram(user)]).toEqual([before, before])
-          // another process starts, six seconds later
+          // Another process starts, six seconds later.
           const later = (yield* Clock.currentTimeMillis) + 6000
           const look = Effect.gen(function*() {
             yield* TestClock.setTime(later)

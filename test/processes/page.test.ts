@@ -1,6 +1,6 @@
 /**
- * Derived entries in one folder, whose processes are killed while they rename, load and commit: a page never shows what
- * its user was before a rename that was told.
+ * Derived entries in one folder, whose processes are killed while they rename, load and commit: a page never shows the
+ * name of a user before an acknowledged rename.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
@@ -45,7 +45,7 @@ describe("derived entries on disk, whose processes are killed", () => {
         const pair = yield* Effect.promise(() => Promise.all([start(life), start(life + 1)]))
         const end = performance.now() + 150 + 70 * life
         while (performance.now() < end) {
-          // what this process has renamed itself is seen by its next read, whatever the others do and die of
+          // A rename by this process is seen by its next read, however the others fail.
           for (const user of [1, 2, 3]) {
             const version = renames.next(user)
             yield* mine!(rename(user, version))
@@ -61,7 +61,7 @@ describe("derived entries on disk, whose processes are killed", () => {
         yield* Effect.promise(() =>
           Promise.all(pair.map((child) => child.exitCode ?? child.signalCode ?? once(child, "exit")))
         )
-        // a rename that was written down is one whose invalidation was acknowledged: all have heard of it by now
+        // A recorded rename has an acknowledged invalidation: all have received it by now.
         yield* Effect.sleep("1 second")
         const told = renames.told()
         for (const use of [mine!, other!]) {

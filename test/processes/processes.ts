@@ -1,4 +1,4 @@
-/** Real processes on one folder, told what to do one by one, killed and stopped. */
+/** Real processes on one folder, controlled step by step, killed and stopped. */
 import type { ByteSize, Duration } from "effect"
 import type { CacheLayer, Caching } from "effect-cached"
 import { fork } from "node:child_process"
@@ -11,23 +11,23 @@ import { clock, type Line, linesOf } from "./recording.ts"
 
 export interface OpenOptions extends CacheLayer.LayerOptions {
   readonly directory: string
-  /** over Redis in place of the folder */
+  /** Over Redis in place of the folder. */
   readonly redis?: { readonly url: string } | { readonly nodes: ReadonlyArray<string> }
-  /** of the recording */
+  /** The path of the recording. */
   readonly file: string
   readonly maxSize?: ByteSize.Input
-  /** it is told nothing of what others change: only the store's own guard is left */
+  /** It receives no changes of the others: only the store's own guard is left. */
   readonly missesChanges?: boolean
 }
 
 export interface Load {
   readonly sleepMillis?: number
-  /** for so long the process can do nothing else */
+  /** For so long the process can do nothing else. */
   readonly blockMillis?: number
   readonly outcome?: "value" | "failure" | "defect"
-  /** so many characters more */
+  /** The number of additional characters. */
   readonly size?: number
-  /** what it reads then, inside */
+  /** Reads inside the load, after that. */
   readonly needs?: { readonly key: string; readonly load: Load }
 }
 
@@ -57,10 +57,10 @@ export type Message =
 export interface Answers {
   readonly open: void
   readonly read: { readonly served: number; readonly values: ReadonlyArray<string>; readonly millis: number }
-  /** what each read gave, and when it began */
+  /** The value of each read, and when the read began. */
   readonly watch: ReadonlyArray<readonly [at: number, value: string]>
   readonly set: void
-  /** when it was completed */
+  /** When it was completed. */
   readonly invalidate: number
   readonly invalidateTag: number
   readonly stats: Caching.Stats
@@ -76,7 +76,7 @@ export interface Worker {
   readonly isAlive: () => boolean
   /** Leaves it alone: it has to end by itself. */
   readonly leave: () => Promise<void>
-  /** ends it, however it is */
+  /** Ends it, however it is. */
   readonly end: () => Promise<void>
 }
 
@@ -140,7 +140,7 @@ export const pool = () => {
   const workers: Array<Worker> = []
   const directories: Array<string> = []
 
-  /** So many processes, each with a cache over one fresh folder. */
+  /** Several processes, each with a cache over one fresh folder. */
   const open = async (count: number, options: Omit<OpenOptions, "directory" | "file"> = {}) => {
     const directory = mkdtempSync(join(tmpdir(), "effect-cached-"))
     directories.push(directory)

@@ -1,6 +1,6 @@
 /**
- * What a process did, as lines in a file: written at once, so that nothing is lost with a process that is killed, and
- * timed by a clock that all processes of the machine share.
+ * The actions of a process, as lines in a file: written at once, so that nothing is lost with a process that is killed,
+ * and timed by a clock that all processes of the machine share.
  */
 import { Effect, Exit, Stream } from "effect"
 import type { Store } from "effect-cached"
@@ -12,9 +12,9 @@ export const clock = (): number => Number(process.hrtime.bigint()) / 1e6
 export interface Line {
   readonly what: string
   readonly process: string
-  /** when it began */
+  /** When it began. */
   readonly at: number
-  /** when it had ended; as `at` for what takes no time */
+  /** When it had ended; as `at` for what takes no time. */
   readonly until: number
   readonly id?: string
   readonly [field: string]: unknown
@@ -35,7 +35,7 @@ export const recorder = (file: string, name: string): Recorder => {
   }
 }
 
-/** All that was written, without the last line of one who was killed while writing it. */
+/** All written lines, without the incomplete last line of a process that was killed while writing it. */
 export const linesOf = (file: string): ReadonlyArray<Line> =>
   readFileSync(file, "utf8").split("\n").flatMap((line) => {
     try {
@@ -58,7 +58,7 @@ export const recorded = (store: Store.Store, { write }: Recorder): Store.Store =
     Effect.suspend(() => {
       const at = clock()
       const all = { ...fields, at }
-      // who is killed in between may have done it
+      // A process that is killed in between may have done it.
       if (what !== "renew" && what !== "acquire") write(`${what} begins`, all)
       return Effect.onExit(effect, (exit) =>
         Effect.sync(() => write(what, { ...all, ...Exit.isSuccess(exit) ? of(exit.value) : { fault: true } })))
@@ -83,7 +83,7 @@ export const recorded = (store: Store.Store, { write }: Recorder): Store.Store =
     release: (id, owner) => record("release", { id, owner }, store.release(id, owner), answered),
     set: (id, entry, condition) => record("set", { id }, store.set(id, entry, condition), answered),
     remove: (id) => record("remove", { id }, store.remove(id), answered),
-    // what was lost is removed again together with others
+    // Lost removals are sent again together with others.
     removeMany: (ids) =>
       ids.reduce(
         (removal, id, i) => record("remove", { id }, removal, (answers) => ({ answer: answers[i] })),
@@ -93,7 +93,10 @@ export const recorded = (store: Store.Store, { write }: Recorder): Store.Store =
   }
 }
 
-/** A store that records since when, and until when, it could not tell what others did: then `maxStaleness` counts, not the 100 ms. */
+/**
+ * A store that records the periods in which it could not report changes of others: then `maxStaleness` counts, not the
+ * 100 ms.
+ */
 export const tracked = (store: Store.Store, { write }: Recorder): Store.Store => {
   const { changesUnsafe } = store
   let untrackedSince: number | undefined

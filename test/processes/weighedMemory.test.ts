@@ -1,4 +1,4 @@
-/** `Weigher.bytes` says what the heap has: a process whose heap is not much larger than `maxWeight` lives. */
+/** `Weigher.bytes` agrees with the heap: a process whose heap is not much larger than `maxWeight` lives. */
 import { describe, expect, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"
@@ -37,7 +37,7 @@ const isHonest = ({ lines }: Measured): void => {
 }
 
 describe("a memory that is bounded by bytes", () => {
-  // the rest of the process takes some 30 MB
+  // The rest of the process takes some 30 MB.
   it.each(["rows", "tiny objects"])("has 30 MB of %s in a heap of 70", (kind) => {
     isHonest(run(70, 30, kind, "loaded"))
   }, 250_000)

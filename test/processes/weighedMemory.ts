@@ -1,4 +1,7 @@
-/** Fills memory by weight until much has left it, and prints what a megabyte of `maxWeight` and an entry take of the heap. */
+/**
+ * Fills memory by weight until much has left it, and prints what a megabyte of `maxWeight` and an entry take of the
+ * heap.
+ */
 import { Effect } from "effect"
 import { Cached, CacheLayer, Weigher } from "effect-cached"
 
@@ -44,7 +47,7 @@ const measured = (maxWeight: number, fill: Effect.Effect<unknown, any, any>) =>
   Effect.gen(function*() {
     yield* fill
     const stats = yield* Cached.stats
-    // what only the run loop held is let go
+    // Lets go of objects that only the run loop held.
     yield* Effect.sleep(10)
     const full = used()
     yield* Cached.clear
@@ -64,7 +67,7 @@ const program = Effect.gen(function*() {
   for (const kind of kinds === "" ? Object.keys(values) : [kinds]) {
     const put = ways[way]!
     const weight = Weigher.bytes(values[kind]!(1), { id: "key:100001", keyClass: undefined })
-    // what is compiled, and made once, is there before
+    // Run once before measuring: this compiles code and creates lasting objects.
     yield* measured(weight * 500, filled(put, values[kind]!, 3000))
     const full = yield* measured(maxWeight, filled(put, values[kind]!, Math.ceil(2 * maxWeight / weight)))
     lines.push({ kind, evictions: full.evictions, heapOfWeight: full.bytes / full.weight })

@@ -1,4 +1,4 @@
-/** A process that uses a cache as its parent tells it to: see `processes.ts`. */
+/** A process that uses a cache as its parent requests: see `processes.ts`. */
 import { Cause, Effect, Layer, ManagedRuntime, Stream } from "effect"
 import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
 import { RedisStore } from "effect-cached/redis"
@@ -68,7 +68,7 @@ const commands: { readonly [K in keyof Answers]: (message: Extract<Message, { do
     )
     const at = clock()
     const all = Effect.all(Array<typeof one>(callers).fill(one), { concurrency: "unbounded" })
-    // closing the cache interrupts who uses it
+    // Closing the cache interrupts its callers.
     const values = await runtime!.runPromise(all).catch(() => ["no value: interrupted"])
     return { served: values.length, values: Array.from(new Set(values)), millis: clock() - at }
   },
@@ -112,6 +112,6 @@ process.on("message", async (message: Message & { readonly number: number }) => 
   )
   process.send?.({ number: message.number, ...answer })
 })
-// with nothing left to do it ends by itself
+// With nothing left to do it ends by itself.
 process.on("disconnect", () => void runtime?.dispose())
 process.send!({ number: 0 })

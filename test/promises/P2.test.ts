@@ -43,7 +43,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
           expect(yield* tagged(load)).toBe(2)
         }).pipe(Effect.provide(cache.layer())))
 
-      it.effect("while the value is loaded: who waited gets it, nobody else does", () =>
+      it.effect("while the value is loaded: a waiting caller gets it, no other does", () =>
         Effect.gen(function*() {
           const { load } = counting(1000)
           const before = yield* start(tagged(load))
@@ -128,7 +128,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
         yield* run
         expect(yield* tagged(load)).toBeGreaterThan(1)
         fake.behave = () => ({})
-        // the value from before is in the store still, or was removed by the replay: it must not come back
+        // The value from before is in the store still, or was removed by the replay: it must not come back.
         expect(yield* tagged(load)).toBeGreaterThan(1)
         yield* TestClock.adjust("2 minutes")
         expect(yield* tagged(load)).toBeGreaterThan(1)
@@ -139,7 +139,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
   describe.each([{ memory: true }, { memory: false }])("over a store that stores late (memory: $memory)", (tier) => {
     it.effect.each(everyInvalidation)("$name: what is stored after it is not served", ({ run }) => {
       const fake = fakeStore()
-      // asked, it cannot be called off: past its budget it stores all the same
+      // Asked, it cannot be called off: past its budget it stores all the same.
       const late: Store.Store = {
         ...fake.store,
         commit: (...input) => Effect.uninterruptible(Effect.delay(fake.store.commit(...input), "1 second"))

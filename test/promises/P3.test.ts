@@ -33,7 +33,7 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
         expect(counts).toEqual({ started: 1, ended: 1, interrupted: 0 })
       }).pipe(Effect.provide(cache.layer())))
 
-    it.effect("the last one's interruption ends the load, waits for its finalizers, and a new reader loads anew", () =>
+    it.effect("the last one's interruption ends the load, waits for its finalizers, and a new reader loads again", () =>
       Effect.gen(function*() {
         let finalized = false
         const slow = Effect.onInterrupt(
@@ -46,7 +46,7 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
         const interruption = yield* start(Fiber.interruptAll(readers))
         yield* settle
         expect(ended(interruption)).toBe("still waiting")
-        // while the old load is ending, its id is free
+        // While the old load is ending, its id is free.
         expect(yield* Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe("new")
         yield* TestClock.adjust("100 millis")
         expect(finalized).toBe(true)

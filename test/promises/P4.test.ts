@@ -1,4 +1,4 @@
-/** P4: a store that goes wrong fails and delays nobody. */
+/** P4: a store that goes wrong fails and delays no caller. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CachePolicy, Store, Strategy } from "effect-cached"
@@ -31,7 +31,7 @@ const operations = ["get", "set", "remove", "clear"] as const
 
 const tiers = [{ memory: true }, { memory: false }]
 
-/** runs to its end under a clock that moves, and says how long it took */
+/** Runs to its end under a clock that moves, and returns the time it took. */
 const timed = <A, E, R>(self: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const startedAt = yield* Clock.currentTimeMillis
@@ -230,14 +230,14 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
       const asked = fake.calls.length
       for (const key of ["d", "e", "f"]) expect(yield* get(key)).toBe(1)
       expect(fake.calls.length).toBe(asked)
-      // the first reader after the pause is the probe, alone
+      // The first reader after the pause is the probe, alone.
       yield* TestClock.adjust("1 second")
       const probe = yield* start(get("g"))
       expect(yield* get("h")).toBe(1)
       expect(fake.calls.length).toBe(asked + 1)
       yield* TestClock.adjust("500 millis")
       expect(yield* Fiber.join(probe)).toBe(1)
-      // it failed: twice the pause
+      // It failed: twice the pause.
       yield* TestClock.adjust("1 second")
       yield* get("i")
       expect(fake.calls.length).toBe(asked + 1)
@@ -294,7 +294,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
     }).pipe(Effect.provide(over({ layer }, { memory: false })))
   })
 
-  it.effect("what the store could not take is served from memory", () => {
+  it.effect("an entry that the store could not take is served from memory", () => {
     const fake = fakeStore()
     fake.behave = (operation) =>
       operation === "set"
@@ -327,7 +327,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
       }).pipe(Effect.provide(over(fake)))
     })
 
-    describe.each(tiers)("what the store has not acknowledged, with memory: $memory", ({ memory }) => {
+    describe.each(tiers)("an unacknowledged invalidation, with memory: $memory", ({ memory }) => {
       class Row extends CacheKey.Class<Row>()("Row", { payload: { id: Schema.Int }, success: Schema.Int }) {}
       const key = new Row({ id: 1 })
       const other = new Row({ id: 2 })
@@ -342,7 +342,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
       const unacknowledged = Exit.fail(
         new CacheError.StoreError({ store: "fake", operation: "invalidate", reason: "Unavailable" })
       )
-      /** cannot remove, nor write markers */
+      /** Cannot remove, nor write markers. */
       const deaf = (fake: ReturnType<typeof fakeStore>) => {
         fake.behave = (operation) =>
           operation === "remove" || operation === "clear" ? { before: Effect.fail(unavailable) } : {}
@@ -372,7 +372,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
             yield* read
             yield* invalidate
             expect(yield* Effect.exit(CachePolicy.strict(read))).toEqual(unacknowledged)
-            // what memory has since does not hide it
+            // A value that has entered memory since does not hide it.
             yield* read
             for (
               const strict of [
@@ -387,7 +387,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
             expect(Exit.isSuccess(yield* Effect.exit(CachePolicy.strict(CachePolicy.bypass(read))))).toBe(true)
             fake.behave = () => ({})
             state.isDeaf = false
-            // it is sent again before the read
+            // It is sent again before the read.
             expect(Exit.isSuccess(yield* Effect.exit(CachePolicy.strict(read)))).toBe(true)
           })
         )
@@ -420,7 +420,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
         )
       })
 
-      it.effect("while the store is still asked it fails nobody", () => {
+      it.effect("while the store is still asked it fails no caller", () => {
         const fake = fakeStore()
         fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep(100) } : {}
         return within(
@@ -455,7 +455,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
         expect(yield* Effect.flip(CachePolicy.strict(wrong))).toMatchObject({ _tag: "SerializerError" })
       }).pipe(Effect.provide(over(fakeStore()))))
 
-    it.effect("a reader who joins a load after its fault hears of it too", () => {
+    it.effect("a reader that joins a load after its fault gets it too", () => {
       const fake = fakeStore()
       fake.behave = (operation) => operation === "get" ? { before: Effect.fail(unavailable) } : {}
       return Effect.gen(function*() {

@@ -1,4 +1,4 @@
-/** P5: what is never cached. */
+/** P5: outcomes that are never cached. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Schema } from "effect"
 import { Cached, CacheKey, CachePolicy } from "effect-cached"

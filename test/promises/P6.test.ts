@@ -47,7 +47,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         expect(yield* Fiber.await(slow)).toEqual(Exit.fail("down"))
       }).pipe(Effect.provide(cache.layer())))
 
-    it.effect("softTimeout: the stale value after it, the load goes on and is stored", () =>
+    it.effect("softTimeout: the stale value after it, the load continues and is stored", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(3000)
         const get = load.pipe(Cached.softTtl({ ...soft, softTimeout: "1 second" }))
@@ -93,7 +93,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         expect(yield* Fiber.join(second)).toBe(1)
       }).pipe(Effect.provide(cache.layer())))
 
-    it.effect("what a touch has made fresh while a reader waits is there to fall back on still", () =>
+    it.effect("a value that a touch has made fresh while a reader waits is still a fallback", () =>
       Effect.gen(function*() {
         yield* good.pipe(Cached.softTtl(soft))
         yield* TestClock.adjust("8 minutes")
@@ -116,7 +116,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         expect(ended(reader)).toEqual(Exit.succeed("good"))
       }).pipe(Effect.provide(cache.layer())))
 
-    it.effect("what was made stale is not fresh again by a touch: strategies that serve no stale value do not", () =>
+    it.effect("a value that was made stale is not fresh again by a touch: strategies that serve no stale value do not", () =>
       Effect.gen(function*() {
         yield* good.pipe(Cached.softTtl({ ...soft, tags: ["t"] }))
         yield* TestClock.adjust("8 minutes")
@@ -144,7 +144,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         expect(yield* Fiber.await(refreshes)).toEqual(Exit.fail("down"))
       }).pipe(Effect.provide(cache.layer())))
 
-    it.effect("an invalidated stale value is served to nobody", () =>
+    it.effect("an invalidated stale value is never served", () =>
       Effect.gen(function*() {
         yield* good.pipe(Cached.softTtl({ ...soft, tags: ["t"] }))
         yield* TestClock.adjust("8 minutes")
@@ -219,7 +219,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
       it.effect.each(
         [
           ["refreshAhead", Cached.refreshAhead({ ...ahead, when: () => true }), 8, Exit.succeed("good")],
-          // what is stored is an answer: it is the reader's
+          // A stored failure is an answer: it is the reader's.
           ["softTtl", Cached.softTtl({ ...soft, when: () => true }), 8, Exit.fail("down")],
           ["failover", Cached.failover({ key: "k", ttl: "10 minutes", when: () => true }), 0, Exit.fail("down")]
         ] as const
@@ -240,7 +240,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
           yield* cached(good)
           expect(yield* Effect.flip(CachePolicy.refresh(cached(bad)))).toBe("down")
           expect(yield* Cached.getOption(key)).toEqual(Option.some("good"))
-          // where the value has expired the failure is stored
+          // If the value has expired, the failure is stored.
           yield* TestClock.adjust("1 hour")
           expect(yield* Effect.flip(cached(bad))).toBe("down")
           expect(yield* Effect.flip(cached(good))).toBe("down")

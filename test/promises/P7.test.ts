@@ -112,7 +112,7 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
         expect(counts.started).toBe(0)
       }))
 
-    it.effect("nor a refresh that was queued, by whoever comes for it", () =>
+    it.effect("nor a refresh that was queued, whichever caller comes for it", () =>
       Effect.gen(function*() {
         const cache = yield* open(CacheLayer.memory({ refresh: { concurrency: 1 } }))
         const { counts, load } = counting(1000)

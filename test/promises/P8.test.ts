@@ -1,4 +1,4 @@
-/** P8: what is made of cached values is served no longer than they are, and sees no change of them too late. */
+/** P8: a value made of cached values is served no longer than they are, and sees no change of them too late. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
@@ -75,7 +75,7 @@ describe.each(caches)("over $name", ({ layer }) => {
   }
 
   it.effect.each(Object.keys(changes) as Array<keyof typeof changes>)(
-    "P8 · with \"changes\" nobody who reads after %s sees what was made before, through derived entries too",
+    "P8 · with \"changes\" no reader after %s sees a value from before, through derived entries too",
     (change) =>
       Effect.gen(function*() {
         const { page, site, state } = world("changes")
@@ -85,7 +85,7 @@ describe.each(caches)("over $name", ({ layer }) => {
         expect(yield* site).toBe("site of page of v0")
         expect(yield* site).toBe("site of page of v0")
         expect(state.sites).toBe(1)
-        // its load finds the page, and loads nothing
+        // Its load finds the page, and loads nothing.
         yield* list
         expect(state.pages).toBe(1)
         state.version = 1
@@ -120,7 +120,7 @@ describe.each(caches)("over $name", ({ layer }) => {
       yield* site
       yield* minutes(6)
       state.version = 1
-      // stale: the strategy refreshes it
+      // Stale: the strategy refreshes it.
       yield* user
       yield* settle
       yield* CachePolicy.refresh(user)
@@ -131,7 +131,7 @@ describe.each(caches)("over $name", ({ layer }) => {
 })
 
 describe("in other processes", () => {
-  /** two caches on one store, which tells of no changes: memory is trusted for `maxStaleness` */
+  /** Two caches on one store that reports no changes: memory is trusted for `maxStaleness`. */
   const twoProcesses = Effect.gen(function*() {
     const store = MemoryStore.make()
     const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }

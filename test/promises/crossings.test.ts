@@ -1,4 +1,4 @@
-/** What happens between two steps of one program, or of two at once. */
+/** Changes between two steps of one program, or of two at once. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Context, Duration, Effect, Fiber, Layer, Option, References, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
@@ -9,7 +9,10 @@ import { tempDirectory } from "../support/tempDirectory.ts"
 
 class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.Int }) {}
 
-/** One storage, and for each program a store that tells it what the others did; `delayed` says how long an answer takes. */
+/**
+ * One storage, and for each program a store that reports the changes of the others; `delayed` is the delay of an
+ * answer.
+ */
 const fleet = () => {
   const storage = MemoryStore.make()
   const queues: Array<Array<Store.Change>> = []
@@ -48,14 +51,14 @@ const fleet = () => {
   return { answering, program, storage }
 }
 
-describe("P1 · what another program has changed before the lease was granted", () => {
+describe("P1 · an entry that another program has changed before the lease was granted", () => {
   it.effect("does not end the load, or two programs would load", () =>
     Effect.gen(function*() {
       const { program } = fleet()
       const [here, there] = [yield* program, yield* program]
       const { counts, load } = counting(1000)
       const read = Cached.ttl(load, { key: "k", ttl: "1 hour" })
-      // from here on it looks every 50 ms
+      // From here on it looks every 50 ms.
       yield* here(Cached.ttl(Effect.succeed(0), { key: "other", ttl: "1 hour" }))
       yield* there(Cached.set("k", 7))
       yield* there(Cached.invalidate("k"))
@@ -68,8 +71,8 @@ describe("P1 · what another program has changed before the lease was granted", 
     }))
 })
 
-describe("P2 · what another program has invalidated", () => {
-  it.effect("is no fallback for who comes after, while the load waits for a lease", () =>
+describe("P2 · an entry that another program has invalidated", () => {
+  it.effect("is no fallback for a later caller, while the load waits for a lease", () =>
     Effect.gen(function*() {
       const { program } = fleet()
       const [here, there] = [yield* program, yield* program]
@@ -80,7 +83,7 @@ describe("P2 · what another program has invalidated", () => {
       expect(yield* here(read)).toBe("old")
       yield* TestClock.adjust("2 minutes")
       load.run = Effect.delay(Effect.fail("down"), "1 second")
-      // another holds the lease, and this program waits for it
+      // Another holds the lease, and this program waits for it.
       const leader = yield* start(Effect.exit(there(
         Effect.fail("down").pipe(
           Effect.delay("2 seconds"),
@@ -164,7 +167,10 @@ describe("touch, for less than the value's own ttl", () => {
     }))
 })
 
-/** Runs it with a yield after each step (to go on takes two of the three), interrupts it after so many, and waits for its end. */
+/**
+ * Runs it with a yield after each step (resuming takes two of the three), interrupts it after so many, and waits for
+ * its end.
+ */
 const cutAfter = <A, E, R>(steps: number, self: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const fiber = yield* start(Effect.provideService(self, References.MaxOpsBeforeYield, 3))
@@ -201,7 +207,7 @@ describe("whatever the step at which it is interrupted", () => {
               )
               yield* TestClock.adjust("5 seconds")
               yield* read
-              // what was pending is acknowledged by now
+              // A pending invalidation is acknowledged by now.
               yield* read
               const { started } = counts
               yield* read
@@ -262,12 +268,12 @@ it.effect("P2 · of a shared folder, what another program has invalidated by cla
     yield* Effect.provide(Cached.invalidateAll(Page), other)
     yield* TestClock.adjust("100 millis")
     for (let i = 0; i < 3; i++) expect(yield* Effect.provide(read, one)).toBe(2)
-    // its own it sees at once
+    // Its own it sees at once.
     yield* Effect.provide(Cached.invalidateAll(Page), one)
     expect(yield* Effect.provide(read, one)).toBe(3)
   }))
 
-it.effect("P2 · who was stopped takes nothing that the disk has told it before as told", () =>
+it.effect("P2 · a process that was stopped uses nothing that the disk has answered before", () =>
   Effect.gen(function*() {
     const directory = yield* tempDirectory
     const open = Layer.build(Layer.fresh(CacheLayer.disk({ directory, memory: false })))
@@ -276,7 +282,7 @@ it.effect("P2 · who was stopped takes nothing that the disk has told it before 
     const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: new Page({ n: 1 }), ttl: "1 hour" }))
     for (let i = 0; i < 3; i++) expect(yield* Effect.provide(read, one)).toBe(1)
     yield* Effect.provide(Cached.invalidateAll(Page), other)
-    // a second has gone by, and its timers have not run yet
+    // A second has gone by, and its timers have not run yet.
     const clock = yield* Clock.Clock
     const later: Clock.Clock = Object.create(clock, {
       currentTimeMillisUnsafe: { value: () => clock.currentTimeMillisUnsafe() + 1000 }

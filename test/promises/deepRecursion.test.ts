@@ -25,7 +25,7 @@ const fib = (options?: { readonly concurrent: boolean }) =>
     strategy: Strategy.untilInvalidated
   })
 
-/** a chain of loads, the last of which ends when it is interrupted */
+/** A chain of loads, the last of which ends when it is interrupted. */
 const chain = () => {
   const state = { deepest: false, interrupted: 0, open: 0 }
   const link = (n: number): Effect.Effect<number, never, Caching.Caching> =>
@@ -43,7 +43,7 @@ const chain = () => {
   return { state, link }
 }
 
-/** in real time, on a machine that does much else: nobody is to give up asking the store */
+/** In real time, on a busy machine: no caller may give up waiting for the store. */
 const patient = ({ store }: Cache): CacheLayer.LayerOptions => ({
   capacity: 20_000,
   ...store ? { storeTimeout: "1 minute" } : {}
@@ -75,7 +75,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(state.open).toBe(depth + 1)
         yield* Fiber.interrupt(head)
         expect(state).toEqual({ deepest: true, interrupted: 1, open: 0 })
-        // every key is free: nothing would be joined
+        // Every key is free: nothing would be joined.
         expect(yield* Effect.succeed(7).pipe(Cached.ttl({ key: "c0", ttl: "1 hour" }))).toBe(7)
         expect(yield* link(depth)).toBe(depth + 7)
       }).pipe(Effect.provide(cache.layer(patient(cache)))),

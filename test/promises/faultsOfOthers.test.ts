@@ -18,7 +18,7 @@ const hasDied = (exit: Exit.Exit<unknown, unknown>, tag: string) =>
   Exit.isFailure(exit) && (Cause.squash(exit.cause) as { readonly _tag?: string })._tag === tag
 
 describe.each(caches)("over $name", (cache) => {
-  describe("F1 · what happens during a load is not undone when the load ends", () => {
+  describe("F1 · a change during a load is not undone when the load ends", () => {
     it.effect.each(
       [
         ["invalidate", Cached.invalidate("k")],
@@ -121,7 +121,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* ttl(Effect.succeed("well"))).toBe("well")
     }).pipe(Effect.provide(cache.layer())))
 
-  it.effect("F10 · a ttl function that throws after an asynchronous load harms nobody", () =>
+  it.effect("F10 · a ttl function that throws after an asynchronous load harms no caller", () =>
     Effect.gen(function*() {
       const { load } = counting(1000)
       const get = load.pipe(Cached.ttl({
@@ -148,7 +148,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(counts.started).toBe(1)
     }).pipe(Effect.provide(cache.layer({ capacity: 2 }))))
 
-  it.effect("F12 · what is set in the millisecond of a tag's invalidation is there, in that order", () =>
+  it.effect("F12 · an entry set in the millisecond of a tag's invalidation is there, in that order", () =>
     Effect.gen(function*() {
       yield* Cached.set("k", "before", { tags: ["t"] })
       yield* Cached.invalidateTag("t")
@@ -192,7 +192,7 @@ describe.each(caches)("over $name", (cache) => {
       }
     }).pipe(Effect.provide(cache.layer())))
 
-  it.effect("F15 · cancelling one waiter cancels nobody else, be it the first or another", () =>
+  it.effect("F15 · cancelling one waiter cancels no other, be it the first or another", () =>
     Effect.gen(function*() {
       const { counts, load } = counting(1000)
       const waiters = yield* Effect.forEach(many, () => start(ttl(load)))
@@ -216,7 +216,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("F18 · the stale window does not shorten the fresh one", () =>
     Effect.gen(function*() {
       const { counts, load } = counting()
-      // ten minutes fresh, thirty milliseconds more to fall back on
+      // Ten minutes fresh, thirty milliseconds more to fall back on.
       const options = { key: "k", ttl: 600_030, softTtl: "10 minutes" } as const
       yield* load.pipe(Cached.softTtl(options))
       yield* TestClock.adjust(599_999)

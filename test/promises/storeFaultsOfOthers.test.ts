@@ -143,7 +143,7 @@ describe.each([{ memory: true }, { memory: false }])("memory: $memory", ({ memor
           Effect.gen(function*() {
             expect(yield* Cached.getOption(key)).toEqual(Option.none())
             expect(yield* read).toBeGreaterThan(1)
-            // it was replaced
+            // It was replaced.
             expect(yield* read).toBe((yield* Cached.getOption(key) as Effect.Effect<any, never, any>).value)
           })
         )
@@ -158,7 +158,7 @@ it.live("F21 · the limit of a disk measures its content", () => {
     const keys = Array.from({ length: 600 }, (_, i) => `k${i}`)
     for (const key of keys) yield* Cached.set(key, "x".repeat(4000))
     const left = yield* Effect.forEach(keys, (key) => Cached.has(key))
-    // six hundred values of 4 kB into 1.1 MB: a good part of them, and the latest
+    // Six hundred values of 4 kB into 1.1 MB: a good part of them, and the latest.
     expect(left.filter((has) => has).length).toBeGreaterThan(100)
     expect(left.at(-1)).toBe(true)
     expect(left[0]).toBe(false)

@@ -63,7 +63,7 @@ describe("aiocache", () => {
         })
         const [a] = Array.from({ length: n }).reduce<readonly [bigint, bigint]>(([a, b]) => [b, a + b], [0n, 1n])
         expect(yield* fib({ n })).toBe(a)
-        // of 1 the recursion does not get to 0
+        // For 1 the recursion does not get to 0.
         expect((yield* Cached.stats).loads).toBe(n === 1 ? 1 : n + 1)
       }).pipe(provided)
   )

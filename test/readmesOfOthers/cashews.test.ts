@@ -141,7 +141,7 @@ describe("cashews' README", () => {
       expect(yield* Effect.flip(get)).toBeInstanceOf(ValueError)
     }).pipe(provided))
 
-  it.effect("locked: exactly one call for all who ask at once", () =>
+  it.effect("locked: exactly one call for all concurrent callers", () =>
     Effect.gen(function*() {
       const { call, state } = api()
       const get = call.pipe(Cached.ttl({ key: "get", ttl: "10m" }))
@@ -160,7 +160,7 @@ describe("cashews' README", () => {
   it.effect("keys: of all parameters, without self, and in a form of one's own", () =>
     Effect.gen(function*() {
       const { call, state } = api()
-      // the host is what makes a difference between two instances, their place in memory is not
+      // The host is what makes a difference between two instances, their place in memory is not.
       class MyClass {
         readonly host: string
         constructor(host: string) {

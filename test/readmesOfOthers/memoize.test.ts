@@ -4,7 +4,7 @@ import { Effect, Fiber, Schema } from "effect"
 import { Cached, CacheLayer, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 
-// the lifetimes of its default configuration
+// The lifetimes of its default configuration.
 const strategy = Strategy.refreshAhead({ refreshAfter: "10m", ttl: "30m" })
 
 /** A number that another call does not have. */

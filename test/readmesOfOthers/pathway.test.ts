@@ -18,7 +18,7 @@ it.effect("PW-01 · run 1 asks 6 times, run 2 with the same rows never, run 3 wi
         }),
       strategy: Strategy.untilInvalidated
     })
-    // who runs it decides where results are kept
+    // The caller decides where results are kept.
     const run = (emails: ReadonlyArray<string>) =>
       Effect.forEach(emails, (email) => isDisposable({ email })).pipe(
         Effect.provide(Layer.fresh(CacheLayer.disk({ directory })), { local: true }),

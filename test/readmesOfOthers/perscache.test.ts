@@ -10,7 +10,7 @@ import { tempDirectory } from "../support/tempDirectory.ts"
 
 const strategy = Strategy.untilInvalidated
 
-/** Cached in files of a directory, as perscache does by default; each time anew, as in another run of the program. */
+/** Cached in files of a directory, as perscache does by default; each time fresh, as in another run of the program. */
 const inFiles = (directory: string) => Effect.provide(Layer.fresh(CacheLayer.files({ directory })), { local: true })
 
 describe("perscache's README", () => {
@@ -40,7 +40,7 @@ describe("perscache's README", () => {
 
   it.effect("3 · methods: a cache for each instance, or one for all", () =>
     Effect.gen(function*() {
-      // what takes part is in the key: here the name of a calculator, not its address in memory
+      // The inputs are in the key: here the name of a calculator, not its address in memory.
       class Calculator {
         computeCount = 0
         readonly name: string

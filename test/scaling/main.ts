@@ -1,5 +1,5 @@
 /**
- * What a Redis server and its fleet cost: unit costs of this machine, the load of fleets that follows from them, and
+ * The costs of a Redis server and its fleet: unit costs of this machine, the load of fleets that follows from them, and
  * schedules of 100 processes on a simulated server. Writes them into docs/scaling.md.
  *
  *     npm run scaling
@@ -16,12 +16,12 @@ import { type Server, startServer } from "../support/redis.ts"
 // unit costs
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** What the server has done since it was started. */
+/** Work of the server since its start. */
 interface Used {
-  /** of its processor, in microseconds */
+  /** Time of its processor, in microseconds. */
   readonly micros: number
   readonly commands: number
-  /** what it was sent, and what it has sent */
+  /** Bytes that it has received and sent. */
   readonly received: number
   readonly sent: number
 }
@@ -66,14 +66,14 @@ const measure = async (
     )
     const all = (from: number, to: number) =>
       Effect.forEach(Array.from({ length: to - from }, (_, i) => from + i), run, { concurrency, discard: true })
-    // what the first calls compile is no cost of theirs
+    // Compilation by the first calls is no cost of theirs.
     yield* Effect.provideContext(all(0, 500), context)
     const before = yield* Effect.promise(() => usedBy(server))
     yield* Effect.provideContext(all(500, 500 + count), context)
     return each(before, yield* Effect.promise(() => usedBy(server)), count)
   })))
 
-/** Clients that are told of every change, as each process is, and do nothing else. */
+/** Clients that receive every change, as each process does, and do nothing else. */
 const listeners = async (server: Server, count: number) => {
   const clients = await Promise.all(Array.from({ length: count }, async () => {
     const client = createClient({ url: server.url, RESP: 3, emitInvalidate: true })
@@ -117,12 +117,12 @@ type Costs = Awaited<ReturnType<typeof unitCosts>>
 
 interface Kind {
   readonly processes: number
-  /** of each process, a second */
+  /** Reads of each process, a second. */
   readonly reads: number
-  /** how many of the reads memory answers, and of the others the server */
+  /** How many of the reads memory answers, and of the others the server. */
   readonly inMemory: number
   readonly onServer: number
-  /** invalidations and sets of each process, a second */
+  /** Invalidations and sets of each process, a second. */
   readonly writes: number
   readonly memory: boolean
 }
@@ -135,7 +135,7 @@ const kinds: ReadonlyArray<Kind> = [10, 100, 1000].flatMap((processes): Readonly
 
 const loadOf = (costs: Costs, { inMemory, memory, onServer, processes, reads, writes }: Kind) => {
   const asked = processes * reads * (memory ? 1 - inMemory : 1)
-  // what memory does not have is as often missing on the server with memory as without
+  // A key that memory lacks is as often missing on the server with memory as without.
   const loads = processes * reads * (1 - inMemory) * (1 - onServer)
   const changes = processes * writes
   const pushes = memory ? (loads + changes) * processes : 0

@@ -32,7 +32,7 @@ describe("Json", () => {
       expect(yield* codec.decode(bytes, "id")).toBe("a!")
     }))
 
-  it.effect("what a transformation throws or dies of is a SerializerError without the value (F20)", () =>
+  it.effect("an error that a transformation throws or dies of is a SerializerError without the value (F20)", () =>
     Effect.gen(function*() {
       const throwing = (text: string): never => {
         throw new Error(`no ${text}`)

@@ -81,7 +81,7 @@ describe("Structured", () => {
     expect(a.buffer.byteLength).toBe(2)
   })
 
-  // as another library (msgpackr 2) wrote them
+  // As another library (msgpackr 2) wrote them.
   it.each<readonly [string, unknown]>([
     [
       "00de000ba26964a6757365723a31a361676524a3626967cb4270000000000000a468616c66cb3fe0000000000000a4676f6e65d40000a46e6f" +

@@ -1,4 +1,6 @@
-/** Schemas that accept anything: what JSON would change is refused, wherever it is, and kept in memory alone. */
+/**
+ * Schemas that accept anything: a value that JSON would change is refused, wherever it is, and kept in memory alone.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, HashMap, Layer, Logger, Option, Schema, type SchemaAST } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, Serializer } from "effect-cached"

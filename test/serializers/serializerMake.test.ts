@@ -40,7 +40,7 @@ describe("a signature can cover the id", () => {
       })
   )
 
-  it.effect("what somebody has copied to another key is loaded, not served", () =>
+  it.effect("a value copied to another key by hand is loaded, not served", () =>
     Effect.gen(function*() {
       const store = MemoryStore.make()
       const page = Cached.fn(Page, {

@@ -9,7 +9,7 @@ const seconds = 2
 describe.each([disk, redis])("attacks on $name", (target) => {
   it.each(target.attacks.map((attack) => [attack.name, attack] as const))(
     "%s",
-    // half a minute, on a machine that has nothing else to do
+    // Half a minute, on a machine that has nothing else to do.
     { timeout: 400_000 },
     async (_, attack) => {
       const outcome = await run({ target, attack, seconds, seed: 1 })

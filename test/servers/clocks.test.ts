@@ -43,7 +43,7 @@ describe.skipIf(isMissing("faketime"))("two processes, one of them an hour ahead
       await Promise.all([first, second])
       expect(of("load", "loaded")).toHaveLength(2)
       expect(of("commit", "loaded").map((line) => line["answer"]).toSorted()).toEqual([false, true])
-      // who was refused had its own value for its callers, and keeps it no longer
+      // The refused process used its own value for its waiting callers, and keeps it no longer.
       expect(await read(now, "loaded")).toBe(await second)
       expect(await read(ahead, "loaded")).toBe(await second)
     }

@@ -23,7 +23,7 @@ import { tempDirectory } from "../support/tempDirectory.ts"
 export interface Checked {
   readonly subject: string
   readonly law: string
-  /** what broke it; empty where it holds */
+  /** The violation; empty if the law holds. */
   readonly broken: string
 }
 

@@ -13,7 +13,7 @@ const layers: { readonly [name: string]: (directory: string) => Cache } = {
     CacheLayer.layer.pipe(Layer.provide(IndexedDbStore.layer({ name: "probe" })))
 }
 
-/** What a platform says of each layer, by its name. */
+/** The result of each layer on a platform, by its name. */
 export type Probed = Readonly<Record<string, string>>
 
 const reasonOf = (error: unknown): string =>

@@ -1,4 +1,4 @@
-/** What the store on Redis promises beyond the laws, on servers of the test's own. */
+/** Promises of the store on Redis beyond the laws, on servers of the test's own. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, Redacted, Schedule, Schema, Scope, Stream } from "effect"
 import { Cached, type CacheEntry, CacheKey, CacheLayer, Lock, type Store, Strategy } from "effect-cached"
@@ -46,7 +46,7 @@ const using = <A, E>(
   use: (store: Store.Store) => Effect.Effect<A, E>
 ) => Effect.scoped(Effect.flatMap(RedisStore.make(options), use))
 
-/** What a layer or store fails with. */
+/** The failure of a layer or store. */
 const failureOf = (effect: Effect.Effect<unknown, unknown>) =>
   Effect.map(Effect.exit(effect), (exit) =>
     Exit.isFailure(exit)
@@ -211,7 +211,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
             Effect.gen(function*() {
               yield* store.set("id", entryOf("before"))
               yield* Effect.promise(() => server.ask("CLIENT", "KILL", "TYPE", "normal"))
-              // a refusal would be tried again after a minute
+              // A refusal would be tried again after a minute.
               const text = yield* Effect.retry(
                 Effect.map(store.get("id", []), ({ entry }) => textOf(entry)),
                 { schedule: Schedule.spaced("50 millis"), times: 200 }
@@ -322,7 +322,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const warnings: Array<unknown> = []
         const logger = Logger.layer([Logger.make(({ message }) => void warnings.push(message))])
         yield* Effect.gen(function*() {
-          // in memory only: the two releases would take turns in writing over each other
+          // In memory only: the two releases would take turns in writing over each other.
           expect([yield* answer, yield* answer, yield* answer]).toEqual([1, 1, 1])
           expect(yield* Effect.promise(() => server.ask("GET", key))).toBe(newer)
           yield* Cached.invalidate("id")
@@ -357,7 +357,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       }), 240_000)
   })
 
-  describe("what waiting does not mend is an error of the layer", () => {
+  describe("a failure that waiting does not resolve is an error of the layer", () => {
     it.live("no server, where it is required", () =>
       Effect.gen(function*() {
         const [port] = yield* Effect.promise(() => freePorts(1))
@@ -393,7 +393,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           expect(failure).toMatchObject({ _tag: "StoreError", reason: "Denied" })
           expect(JSON.stringify(failure) + failure!.cause!.message).not.toContain("secret")
         }
-        // a user of the prefix alone can do all of it, and the lock too
+        // A user of the prefix alone can do all of it, and the lock too.
         yield* Effect.gen(function*() {
           yield* Cached.set("a", 1)
           yield* Cached.invalidateTag("tag")
@@ -404,7 +404,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
             Effect.scoped(lock.acquire("name", { lease: "10 seconds", wait: "10 seconds" })),
             { startImmediately: true }
           )
-          // it is woken by a message, for which it listens
+          // It is woken by a message, for which it listens.
           const listeners = Effect.promise(() => server.ask("PUBSUB", "NUMPAT"))
           for (let i = 0; (yield* listeners) !== 1; i++) {
             if (i === 500) throw new Error("nobody listens")
@@ -460,7 +460,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const failure = yield* failing([`127.0.0.1:${server.port}`])
         expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
         expect(failure!.message).toContain(`127.0.0.1:${server.port} is not a Sentinel`)
-        // one that is away may be there later
+        // One that is away may be there later.
         const away = `127.0.0.1:${port}`
         expect(yield* failing([`127.0.0.1:${server.port}`, away])).toBe(undefined)
         expect(yield* failing([away, `127.0.0.1:${server.port}`])).toBe(undefined)
@@ -529,7 +529,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         expect((yield* Cached.stats).storeFailures).toBe(0)
       })
       const prefix = freshPrefix()
-      // each has a memory of its own
+      // Each has a memory of its own.
       const twice = Effect.repeat(
         Effect.suspend(() =>
           Effect.provide(read, CacheLayer.redis({ url: server.url, prefix, connect, storeTimeout: "1 second" }))
@@ -557,7 +557,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
             { startImmediately: true }
           )
           const all = Effect.forEach(["a", "b"], large)
-          // until it hears of changes for the first time, it does not trust what it has loaded before
+          // Until it receives changes for the first time, it does not trust values that it has loaded before.
           const areInMemory = Effect.map(
             Effect.all([all, Effect.delay(all, "50 millis")]),
             ([before, now]) => before.join() === now.join()
@@ -636,7 +636,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
               yield* Effect.sleep("50 millis")
             }
             expect(isStored).toBe(true)
-            // it was replicated before
+            // It was replicated before.
             expect(yield* answer("a")).toBe(1)
           }).pipe(Effect.provide(CacheLayer.redis({ sentinel, memory: false })))
         }),
@@ -715,7 +715,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         expect(yield* store.increment(id, 2)).toBe(2)
         expect(yield* store.increment(id, 2)).toBe(4)
         expect(Number(yield* ask(to, "CLUSTER", "COUNTKEYSINSLOT", String(slot)))).toBeGreaterThan(0)
-        // a step of several keys waits until they are in one place, for as long as a command may take
+        // A step of several keys waits until they are in one place, for as long as a command may take.
         const failed = yield* Effect.flip(store.set(id, entryOf("new")))
         expect(failed.reason).toBe("Unavailable")
         const waiting = yield* Effect.forkChild(store.set(id, entryOf("new")), { startImmediately: true })
@@ -748,14 +748,14 @@ describe.skipIf(isMissing(program))("Redis", () => {
           yield* Effect.sleep("500 millis")
           cluster.servers[0]!.signal("SIGKILL")
           let before = -1
-          // until a whole round comes from the store again
+          // Until a whole round comes from the store again.
           for (let i = 0; i < 300 && before !== loads; i++) {
             before = loads
             yield* all
             yield* Effect.sleep("100 millis")
           }
           expect(before).toBe(loads)
-          // the masters that live go on answering: that does not end the incident
+          // The remaining masters still answer: that does not end the incident.
           expect(warnings.length, warnings.join("\n")).toBeLessThanOrEqual(2)
         }).pipe(
           Effect.provide(CacheLayer.redisCluster({ nodes, memory: false, prefix: freshPrefix() })),

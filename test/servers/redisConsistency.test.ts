@@ -1,4 +1,4 @@
-/** Real processes on one Redis server are killed, stopped and robbed; what they wrote down is checked. */
+/** Real processes on one Redis server are killed, stopped and robbed; their records are checked. */
 import { describe, expect, it } from "@effect/vitest"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

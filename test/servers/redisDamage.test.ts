@@ -1,6 +1,5 @@
 /**
- * What somebody else has put under the names of the store, or damage has made of what was there: at most a miss, and the
- * next load or write mends it.
+ * Foreign data under the names of the store, or damaged data: at most a miss, and the next load or write repairs it.
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
@@ -14,7 +13,7 @@ import { processesOn, warned } from "../support/redisProcesses.ts"
 
 const timeout = 120_000
 const connect = "required"
-/** a machine under load answers late */
+/** A machine under load answers late. */
 const storeTimeout = "10 seconds"
 
 const entryOf = (text: string, tags: ReadonlyArray<CacheEntry.TagVersion> = []): CacheEntry.Stored => ({
@@ -41,7 +40,7 @@ type Damage = (key: string) => ReadonlyArray<string>
 const text = (value: string): Damage => (key) => ["SET", key, value]
 const list: Damage = (key) => ["RPUSH", key, "1"]
 
-/** Puts something else under a key, whatever is there; nobody comes in between. */
+/** Puts something else under a key, whatever is there, in one atomic step. */
 const damaging = (key: string, how: Damage): ReadonlyArray<string> => [
   ...["EVAL", `redis.call("UNLINK", KEYS[1]) redis.call(unpack(ARGV))`, "1", key],
   ...how(key)
@@ -154,7 +153,7 @@ for (const kind of ["a server", "a cluster"] as const) {
     ]
 
     it.live(
-      "what begins like an entry is a miss, and is written over, however short it is",
+      "data that begins like an entry is a miss, and is written over, however short it is",
       () =>
         Effect.scoped(Effect.gen(function*() {
           const prefix = freshPrefix()
@@ -176,22 +175,26 @@ for (const kind of ["a server", "a cluster"] as const) {
       timeout
     )
 
-    it.live("what begins otherwise is left alone, however short it is", () =>
-      Effect.scoped(Effect.gen(function*() {
-        const prefix = freshPrefix()
-        const store = yield* make(prefix)
-        yield* store.set("id", entryOf("old"))
-        const key = yield* keyOf(`${prefix}:v:*`)
-        for (const theirs of [text("e"), text("ex"), text("ec\u0002"), list]) {
-          for (const [name, write] of writes(store)) {
-            // the result of a load is stored beside a transaction there, which does not fail with it
-            if (kind === "a cluster" && name === "transact with a load") continue
-            yield* damage(key, theirs)
-            expect([name, yield* reasonOf(write)]).toEqual([name, "Unsupported"])
-            expect(yield* ask("EXISTS", key)).toBe(1)
+    it.live(
+      "data that begins otherwise is left alone, however short it is",
+      () =>
+        Effect.scoped(Effect.gen(function*() {
+          const prefix = freshPrefix()
+          const store = yield* make(prefix)
+          yield* store.set("id", entryOf("old"))
+          const key = yield* keyOf(`${prefix}:v:*`)
+          for (const theirs of [text("e"), text("ex"), text("ec\u0002"), list]) {
+            for (const [name, write] of writes(store)) {
+              // The result of a load is stored beside a transaction there, which does not fail with it.
+              if (kind === "a cluster" && name === "transact with a load") continue
+              yield* damage(key, theirs)
+              expect([name, yield* reasonOf(write)]).toEqual([name, "Unsupported"])
+              expect(yield* ask("EXISTS", key)).toBe(1)
+            }
           }
-        }
-      })), timeout)
+        })),
+      timeout
+    )
 
     it.live(
       "a marker that is none counts as missing: a load gets a fresh one",
@@ -205,7 +208,7 @@ for (const kind of ["a server", "a cluster"] as const) {
             yield* damage(key, how)
             const { markers: [fresh, same], seq } = yield* other.markers(["t", "u"])
             expect(same).toEqual(beside)
-            // both halves are new: no entry from before counts
+            // Both halves are new: no entry from before counts.
             expect([name, fresh!.version.slice(0, 12)]).not.toEqual([name, whole!.version.slice(0, 12)])
             expect([name, fresh!.version.slice(0, 12)]).not.toEqual([name, Buffer.from("012345").toString("hex")])
             expect(fresh!.seq).toBe(seq)
@@ -242,7 +245,7 @@ for (const kind of ["a server", "a cluster"] as const) {
         Effect.scoped(Effect.gen(function*() {
           const prefix = freshPrefix()
           const store = yield* make(prefix)
-          // of one slot
+          // Both are in one slot.
           const [id, tag] = ["{cart:7}:list", "{cart:7}"]
           for (const [name, how] of markersOf("0123456789ab")) {
             const { markers: [marker] } = yield* store.markers([tag])
@@ -259,7 +262,7 @@ for (const kind of ["a server", "a cluster"] as const) {
     )
 
     it.live(
-      "what is loaded with a tag whose marker is none is stored",
+      "a value loaded with a tag whose marker is invalid is stored",
       () =>
         warned((warnings) =>
           Effect.gen(function*() {
@@ -291,7 +294,7 @@ for (const kind of ["a server", "a cluster"] as const) {
           expect([name, (yield* store.get("id", [])).entry]).toEqual([name, undefined])
           expect(Number(yield* ask("GET", era))).toBeGreaterThan(before)
           yield* store.set("id", entryOf(name))
-          // who comes later, or writes first
+          // The same for a process that comes later, or writes first.
           yield* damage(era, how)
           const other = yield* make(prefix)
           expect(yield* other.set("id", entryOf(name))).toBe(true)
@@ -304,7 +307,7 @@ for (const kind of ["a server", "a cluster"] as const) {
       })), timeout)
 
     it.live(
-      "a count of invalidations that is none is made anew, from the time",
+      "an invalid count of invalidations starts again, from the time",
       () =>
         Effect.scoped(Effect.gen(function*() {
           const prefix = freshPrefix()
@@ -362,7 +365,7 @@ describe.skipIf(isMissing(program))("Redis · damage, and memory elsewhere", () 
   const { areInMemory, ask, process, until, urlOf } = processesOn(() => server)
 
   it.live(
-    "who may not read takes nothing for damage: markers, era and count stay",
+    "a client that may not read takes nothing for damage: markers, era and count stay",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()
@@ -382,7 +385,7 @@ describe.skipIf(isMissing(program))("Redis · damage, and memory elsewhere", () 
     timeout
   )
 
-  it.live("P2 · after an era that is none, changes are heard as before", () =>
+  it.live("P2 · after an invalid era, changes arrive as before", () =>
     Effect.scoped(Effect.gen(function*() {
       const prefix = freshPrefix()
       const [a, b] = [yield* process(prefix), yield* process(prefix)]
@@ -390,7 +393,7 @@ describe.skipIf(isMissing(program))("Redis · damage, and memory elsewhere", () 
       const { era } = Keys.make(prefix)
       for (const [name, how] of noEras) {
         yield* ask(...damaging(era, how))
-        // memory has the value from before until it has heard; `MGET`, because it may still be a list
+        // Memory has the older value until the change arrives; `MGET`, because it may still be a list.
         yield* until(`${name}: another era`, Effect.map(ask("MGET", era), (now) => /^[0-9]{16}$/.test(String(now))))
         yield* until(`${name}: both memories`, areInMemory(a, b))
         yield* until(`${name}: the same value`, Effect.map(both, ([one, other]) => one === other))

@@ -1,4 +1,7 @@
-/** Derived entries over Redis: what one process changes ends what others have made of it, in the store and in memory. */
+/**
+ * Derived entries over Redis: a change by one process ends the entries that others have derived, in the store and in
+ * memory.
+ */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { Cached, CacheLayer, type Caching, Transaction } from "effect-cached"
@@ -38,7 +41,7 @@ const over = (
       return { a: yield* make, b: yield* make, make, loads, pageOf, rename, site }
     })
 
-    /** until both have heard; what does not come fails with the last that was read */
+    /** Waits until both have received the change; otherwise fails with the last value that was read. */
     const becomes = (read: Effect.Effect<string>, expected: string) =>
       Effect.gen(function*() {
         let last = ""
@@ -46,7 +49,7 @@ const over = (
         expect(last).toBe(expected)
       })
 
-    /** read by both from memory: nothing is told any more */
+    /** Both read it from memory: no further change arrives. */
     const settled = ({ a, b, loads, site }: Effect.Success<typeof world>) =>
       Effect.gen(function*() {
         for (let quiet = 0; quiet < 10;) {
@@ -93,7 +96,7 @@ const over = (
         yield* b(site)
         yield* (yield* make)(site)
         expect(loads.page).toBe(before)
-        // a process that makes more of the same
+        // A process that makes more of the same.
         yield* (yield* make)(all.pageOf([1, 2, 3], "another"))
         yield* Effect.sleep("300 millis")
         yield* a(site)
@@ -111,7 +114,7 @@ const over = (
           yield* a(page)
           yield* b(page)
           const first = loads.page
-          // and by the first one after a tag was invalidated here
+          // And by the first one after a tag was invalidated here.
           yield* a(Cached.invalidateTag("team 1"))
           yield* a(page)
           yield* Effect.sleep("300 millis")
@@ -119,7 +122,7 @@ const over = (
           yield* b(page)
           return [first, loads.page - first]
         })
-        // on a machine that is held up, what a server tells counts as a change of another
+        // On a machine under load, a report of the server counts as a change of another.
         let loads: ReadonlyArray<number> = []
         for (let i = 0; i < 20 && loads.join() !== "1,1"; i++) loads = yield* loadsOf
         expect(loads).toEqual([1, 1])
@@ -164,6 +167,6 @@ describe.skipIf(isMissing(program))("Redis", () => {
 
   const options = () => ({ prefix: freshPrefix(), maxStaleness: "1 hour", storeTimeout: "5 seconds" } as const)
   over("a server", () => CacheLayer.redis({ url: server.url, ...options() }), [[1, "one"], [2, "two"]])
-  // in one slot
+  // In one slot.
   over("a cluster", () => CacheLayer.redisCluster({ nodes: cluster.nodes, ...options() }), [[1, "one"]])
 })

@@ -12,17 +12,17 @@ import { freePorts, freshPrefix, program, type Server, startServer } from "../su
 
 const timeout = 180_000
 
-/** a machine under load is this much later */
+/** A machine under load is this much later. */
 const late = 3000
 
-/** What went wrong outside of any caller. */
+/** Errors outside of any caller. */
 const unhandled: Array<unknown> = []
 const note = (error: unknown) => void unhandled.push(error)
 
 interface Load {
-  /** how many reads and writes have failed, in any way */
+  /** How many reads and writes have failed, in any way. */
   readonly failures: Array<unknown>
-  /** the longest that a read took, in milliseconds */
+  /** The longest that a read took, in milliseconds. */
   longest: number
   reads: number
   loads: number
@@ -76,7 +76,7 @@ const logged = () => {
 
 const stores = (answer: (key: string) => Effect.Effect<number, never, Caching.Caching>, of: { loads: number }) =>
   Effect.gen(function*() {
-    // a fresh key is loaded once and then read from the server
+    // A fresh key is loaded once and then read from the server.
     for (let i = 0; i < 400; i++) {
       const before = of.loads
       yield* Effect.andThen(answer(`fresh ${i}`), answer(`fresh ${i}`))
@@ -143,13 +143,13 @@ describe.skipIf(isMissing(program))("Redis", () => {
     const read = (key: string) => Effect.succeed(key).pipe(Cached.ttl({ key, ttl: "1 minute" }))
     const together = (name: string, n: number) =>
       Effect.forEach(Array.from({ length: n }, (_, i) => `${name} ${i}`), read, { concurrency: "unbounded" })
-    // more than they may wait for by the clock, and on a busy machine less than they may in the time of the program
+    // More than they may wait for by the clock, and on a busy machine less than they may in the time of the program.
     const storeTimeout = 500
     return Effect.gen(function*() {
       yield* together("many", 2000)
       for (let i = 0; i < 3; i++) {
         const reading = yield* Effect.forkChild(together(`step ${i}`, 50))
-        // so that they ask, and then hear nothing for longer than they may wait
+        // They ask, and then get no answer for longer than they may wait.
         yield* Effect.sleep("1 milli")
         const end = performance.now() + storeTimeout * 1.5
         while (performance.now() < end);
@@ -201,7 +201,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         }
         expect(now.load).toBeGreaterThan(stored.load)
         proxy.redirect(own.port)
-        // without the server each read of the second is another load
+        // Without the server each read of the second is another load.
         let [one, other] = [yield* second, yield* second]
         for (let i = 0; i < 400 && one.load !== other.load; i++) {
           yield* Effect.sleep("50 millis")
@@ -215,7 +215,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
   )
 
   it.live(
-    "F24 · a server that is stopped: no caller hangs, and it is used again when it goes on",
+    "F24 · a server that is stopped: no caller hangs, and it is used again when it resumes",
     () =>
       attacked(Effect.gen(function*() {
         yield* signal("SIGSTOP")
@@ -290,7 +290,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     }).pipe(Effect.scoped, Effect.ensuring(ask("CONFIG", "SET", "maxmemory", "0"))), timeout)
 
   it.live(
-    "F28 · the cache goes on over a full server, and an invalidation is not left undone",
+    "F28 · the cache continues over a full server, and an invalidation is not left undone",
     () =>
       attacked(
         Effect.gen(function*() {
@@ -361,7 +361,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     }), timeout)
 
   it.live(
-    "what is granted after its asker has gone is given back: leases and locks keep nobody waiting",
+    "a grant that arrives after its caller has gone is given back: leases and locks keep no process waiting",
     () =>
       Effect.gen(function*() {
         const proxy = yield* Effect.acquireRelease(
@@ -376,10 +376,10 @@ describe.skipIf(isMissing(program))("Redis", () => {
           Effect.flatMap(Lock.Lock, (lock) => lock.acquire("door", { lease: "1 minute", wait: "20 seconds" }))
         )
         yield* Effect.provide(Cached.has("k"), far)
-        // in time for one step, and not for two
+        // In time for one step, and not for two.
         proxy.delay(300)
         yield* Effect.provide(read, far)
-        // for none
+        // For none.
         proxy.delay(700)
         const refused = yield* Effect.exit(Effect.provide(locked, far))
         expect(JSON.stringify(refused)).toContain("Unavailable")
@@ -423,7 +423,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           yield* Cached.invalidate("id")
           expect(yield* answer).toBe(2)
           proxy.swallow(false)
-          // until the replay the old value is there, and this process does not believe it
+          // Until the replay the old value is there, and this process does not believe it.
           for (let i = 0; i < 50; i++) {
             expect(yield* answer).toBeGreaterThan(1)
             yield* Effect.sleep("100 millis")
@@ -457,7 +457,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           await own.ended()
           await own.restart()
         })
-        // until something is stored again, nothing else has been read than what is loaded here
+        // Until something is stored again, nothing else has been read than what is loaded here.
         for (let isUsed = false; !isUsed; yield* Effect.sleep("50 millis")) {
           for (const value of yield* Effect.all([one, two])) expect(value).toBeGreaterThan(3)
           const before = loads

@@ -1,4 +1,7 @@
-/** Guards on Redis: the scripts are the pure functions, and a limit holds for all who reach the server. Time is the server's. */
+/**
+ * Guards on Redis: the scripts are the pure functions, and a limit holds for all clients of the server. Time is the
+ * server's.
+ */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Random } from "effect"
 import { CacheLayer, Guard, GuardStore } from "effect-cached"
@@ -123,7 +126,7 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
               const expected = pure.runUnsafe(kind, `name ${run}`, input, now)
               const answer = yield* redis.run(kind, `name ${run}`, input)
               expect({ run, step, input, answer }).toEqual({ run, step, input, answer: expected })
-              // mostly a generation that counts, now and then one of before
+              // Mostly a generation that counts, now and then one of before.
               if (expected.isAdmitted === true && (yield* below(5)) > 0) generation = expected.generation
             }
           }
@@ -138,7 +141,7 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
       (store) => Effect.provideService(GuardStore.GuardStore, store)
     )
 
-  it.live("a limit is one for all who reach the server, and its state expires there", () =>
+  it.live("a limit is one for all clients of the server, and its state expires there", () =>
     Effect.gen(function*() {
       const prefix = freshPrefix()
       const options = () => ({ url, prefix })
@@ -202,7 +205,7 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
       expect(yield* Effect.promise(() => server.ask("KEYS", `${prefix}:g:*`))).toEqual([])
     }).pipe(Effect.scoped), timeout)
 
-  it.live("a server that is gone: limits go on in this process", () =>
+  it.live("a server that is gone: limits continue in this process", () =>
     Effect.gen(function*() {
       const own = yield* Effect.promise(() => startServer())
       const provided = yield* inRedis(() => ({ url: own.url, prefix: freshPrefix() }))

@@ -46,7 +46,7 @@ const inOneSlot = (store: Store.Store): Store.Store => {
 
 const timeout = 120_000
 const connect = "required"
-/** a machine under load answers late */
+/** A machine under load answers late. */
 const storeTimeout = 5000
 
 describe.skipIf(isMissing(program))("Redis", () => {

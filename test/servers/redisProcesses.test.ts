@@ -17,7 +17,7 @@ const read = async (worker: Worker, key = "k", more: object = {}) =>
 const without = { memory: false } as const
 
 const promises = (open: Open) => {
-  describe("P2 · what one process changes", () => {
+  describe("P2 · changes by one process", () => {
     it("is seen by the next read of the others: an invalidation, a tag, a set", { timeout }, async () => {
       const { workers } = await open(2, without)
       const [a, b] = workers as Two
@@ -46,7 +46,7 @@ const promises = (open: Open) => {
       expect(await read(a)).toBe(next)
     })
 
-    it("during a load of theirs: who comes later does not get its result", { timeout }, async () => {
+    it("during a load of theirs: a later caller does not get its result", { timeout }, async () => {
       const { loads, workers } = await open(2, without)
       const [a, b] = workers as Two
       const slow = read(b, "k", { load: { sleepMillis: 1500 } })
@@ -60,7 +60,7 @@ const promises = (open: Open) => {
   })
 
   describe("P3 · other processes", () => {
-    it("that wait and are killed, or leave, disturb nobody", { timeout }, async () => {
+    it("that wait and are killed, or leave, disturb no other", { timeout }, async () => {
       const { loads, workers } = await open(4)
       const [a, b, c, d] = workers as [Worker, Worker, Worker, Worker]
       const leading = read(a, "k", { load: { sleepMillis: 1000 } })
@@ -145,7 +145,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     await Promise.all([server.end(), cluster.end()])
   })
   const on = (redis: () => NonNullable<OpenOptions["redis"]>): Open => (count, options) =>
-    // a machine under load answers late, and who waits in vain loads beside others
+    // A machine under load answers late, and a caller that waits in vain loads beside others.
     open(count, { storeTimeout: 5000, ...options, redis: redis() })
 
   describe("a server", () => {
@@ -153,7 +153,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     leaseTests(onServer)
     promises(onServer)
 
-    it("P4 · F23 · stopped: nobody fails, the circuit opens after three timeouts and closes with a probe", {
+    it("P4 · F23 · stopped: no read fails, the circuit opens after three timeouts and closes with a probe", {
       timeout
     }, async () => {
       const { workers } = await onServer(2, { ...without, storeTimeout: 100 })
@@ -166,7 +166,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         expect(await read(a, `k${i}`)).toMatch(/^p/)
         times.push(clock() - at)
       }
-      // three wait for the server, the others are answered without it: but for what the machine takes
+      // Three wait for the server, the others are answered without it: but for what the machine takes.
       expect(times.filter((millis) => millis > 90).length).toBeLessThanOrEqual(8)
       await a.ask({ do: "invalidate", key: "k" })
       server.signal("SIGCONT")
@@ -175,7 +175,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const first = await read(a, key)
         return await read(b, key) === first
       })
-      // what was invalidated meanwhile is invalidated for all
+      // The invalidation that was lost meanwhile reaches all processes.
       await until("the invalidation is replayed", async () => await read(b) !== value)
     })
   })

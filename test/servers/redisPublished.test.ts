@@ -1,4 +1,4 @@
-/** Where a Redis server tells a user of no changes, processes tell each other. */
+/** Where a Redis server reports no changes to a user, processes publish them to each other. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Cached, CachePolicy, Transaction } from "effect-cached"
@@ -49,7 +49,8 @@ describe.skipIf(isMissing(program))("Redis · published changes", () => {
           for (const [i, one] of all.entries()) {
             yield* one.use(Cached.set("k", -i - 1, { ttl: "1 hour", tags: ["t"] }))
             yield* everywhere("what was set", (value) => value === -i - 1)
-            // who sets it comes last, and who tracks behind who is deaf: what they derive anew is published too
+            // The process that sets it comes last, and a tracking process comes after an untracked one: entries that
+            // they derive again are published too.
             for (const other of all.toSpliced(i, 1).toReversed().concat(one)) {
               yield* until(
                 "what derives",
@@ -110,7 +111,7 @@ describe.skipIf(isMissing(program))("Redis · published changes", () => {
   )
 
   it.live(
-    "P2 · while nobody is deaf nothing is published, and who may track after all hears of everything",
+    "P2 · while every process tracks nothing is published, and one that may track after all receives every change",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const url = yield* urlOf("later", "-client|tracking")
@@ -153,14 +154,14 @@ describe.skipIf(isMissing(program))("Redis · published changes", () => {
         yield* until("the listeners", areDeaf)
         const value = yield* a.read()
         yield* until("both memories", areInMemory(a, b))
-        // neither is told of that
+        // Neither process receives that change.
         const keys = (yield* ask("KEYS", `${prefix}:v:*`)) as ReadonlyArray<string>
         yield* ask("UNLINK", ...keys.map(String))
         expect([yield* a.read(), yield* b.read()]).toEqual([value, value])
         const fresh = yield* CachePolicy.refresh(b.read())
         expect(fresh).not.toBe(value)
         yield* until("the result", Effect.map(a.read(), (now) => now === fresh))
-        // what another release may say is not understood: everything may have changed
+        // A message of another release is not understood: everything may have changed.
         yield* until("both memories", areInMemory(a, b))
         yield* ask("UNLINK", ...keys.map(String))
         yield* ask("PUBLISH", `${prefix}:m`, "{}")

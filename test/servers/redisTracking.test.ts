@@ -1,4 +1,4 @@
-/** What others change on a Redis server is heard: memory here follows. */
+/** Memory follows the changes of others on a Redis server. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Option } from "effect"
 import { Cached, CacheLayer, CachePolicy, Transaction } from "effect-cached"
@@ -25,7 +25,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
     const [a, b] = [yield* process(prefix), yield* process(prefix)]
     const value = yield* a.read()
     expect(yield* b.read()).toBe(value)
-    // both listen, and have heard of what they did themselves
+    // Both listen, and have received their own changes.
     yield* until("both memories", areInMemory(a, b))
     return { a, b, prefix, value }
   })
@@ -46,16 +46,16 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
     })), timeout)
 
   it.live(
-    "what a process writes itself stays in its memory, and others who write it are heard",
+    "an own write stays in the memory of its process, and others see it",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { a, b } = yield* two
-        // one that is reported never stays
+        // One that is reported never stays.
         const stays = Effect.andThen(a.use(Cached.set("k", -1, { ttl: "1 hour" })), areInMemory(a))
         yield* until("a write that stays", stays)
         yield* b.use(Cached.set("k", -2, { ttl: "1 hour" }))
         yield* until("the other's write", Effect.map(a.read(), (now) => now === -2))
-        // told as one, the write of the other must not pass for its own
+        // Reported as one, the write of the other must not pass for its own.
         for (let i = 0; i < 50; i++) {
           const sets = [a, b].map((one, of) => one.use(Cached.set("k", -100 - 2 * i - of, { ttl: "1 hour" })))
           yield* Effect.all(sets, { concurrency: "unbounded" })
@@ -66,7 +66,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   )
 
   it.live(
-    "P2 · what another changes is heard where the server is slow to say whose the last write was",
+    "P2 · a change by another arrives where the server is slow to say whose the last write was",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()
@@ -77,10 +77,10 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
         const [a, b] = [yield* process(prefix), yield* process(prefix, { url: proxy.url, storeTimeout: "1 minute" })]
         const value = yield* b.read()
         yield* until("b's memory", areInMemory(b))
-        // its commands get no answers for as long as a command may take; what it follows goes on
+        // Its commands get no answers for as long as a command may take; its tracking connection continues.
         proxy.swallow(true, "BCAST")
         yield* a.use(Cached.invalidate("k"))
-        // without its memory it waits for the store
+        // Without its memory it waits for the store.
         const waits = Effect.map(Effect.timeoutOption(b.read(), "1 second"), Option.isNone)
         yield* Effect.timeout(until("the change", waits), "20 seconds")
         proxy.swallow(false)
@@ -91,7 +91,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   )
 
   it.live(
-    "what is loaded or set with a tag that nobody has had before stays in memory",
+    "a value loaded or set with a new tag stays in memory",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { a } = yield* two
@@ -100,7 +100,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
           yield* a.use(Cached.ttl(slow, { key: `loaded ${i}`, ttl: "1 hour", tags: [`loaded ${i}`] }))
           yield* a.use(Cached.set(`set ${i}`, 1, { ttl: "1 hour", tags: [`set ${i}`] }))
         }
-        // a server that takes long to say what it has told of counts as a change
+        // A report whose writer the server names late counts as a change.
         const { refused } = yield* a.use(Cached.stats)
         expect(refused).toBeLessThan(5)
         yield* Effect.sleep("500 millis")
@@ -120,7 +120,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   )
 
   it.live(
-    "what expires, is evicted or removed by another program leaves memory",
+    "an entry that expires, is evicted or is removed by another program leaves memory",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { b, prefix } = yield* two
@@ -176,10 +176,10 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
           yield* until("both memories", areInMemory(a, b))
           yield* a.use(change)
           yield* until("the older one has gone", Effect.map(b.use(Cached.has("k")), (has) => !has))
-          // longer than what was told, or is sent again, takes
+          // Longer than pushed and repeated messages take.
           yield* Effect.sleep("1.5 seconds")
           expect(yield* a.use(Cached.getOption("k"))).toEqual(Option.some(large))
-          // there is a mark in place of the value
+          // There is a mark in place of the value.
           expect(yield* b.use(Cached.size)).toBe(0)
           yield* b.use(Cached.invalidate("k"))
           yield* until("the new one has gone too", Effect.map(a.use(Cached.has("k")), (has) => !has))
@@ -189,7 +189,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   )
 
   it.live(
-    "of values that the server does not take the last one counts: of two at once, and before anything is heard",
+    "of values that the server does not take the last one counts: of two at once, and before any change arrives",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()
@@ -205,7 +205,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
         yield* Effect.all([a.use(setAll("a")), b.use(setAll("b"))], { concurrency: "unbounded" })
         const held = Effect.forEach(ids, (id) => Effect.all([a.use(Cached.has(id)), b.use(Cached.has(id))]))
         yield* until("one value each", Effect.map(held, (all) => all.every(([one, other]) => !(one && other))))
-        // its connection that hears of changes is not there yet
+        // Its tracking connection is not there yet.
         const late = yield* process(prefix, small)
         yield* late.use(Cached.set("late", large("first"), { ttl: "1 hour" }))
         yield* Effect.sleep("400 millis")
@@ -224,12 +224,12 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
     })), timeout)
 
   it.live(
-    "F22 · what was changed while nobody could hear it is not served afterwards",
+    "F22 · a value that was changed while no process could receive it is not served afterwards",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { b, prefix } = yield* two
         const keys = (yield* ask("KEYS", `${prefix}:v:*`)) as ReadonlyArray<string>
-        // one after the other, before anybody can connect again
+        // One after the other, before any of them can connect again.
         yield* Effect.promise(async () => {
           const client = await createClient({ url: server.url }).connect()
           const kill = client.sendCommand(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
@@ -242,7 +242,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   )
 
   it.live(
-    "F25 · after its connection was lost a process hears of changes again",
+    "F25 · after its connection was lost a process receives changes again",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { a, b } = yield* two
@@ -261,11 +261,11 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   )
 
   it.live(
-    "F26 · an invalidation of what the server does not have is heard by who has it in memory",
+    "F26 · an invalidation of an id that the server does not have reaches a process with it in memory",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()
-        // too large for the server: whoever loads it has it in memory alone
+        // Too large for the server: the loading process has it in memory alone.
         const [a, b] = [yield* process(prefix), yield* process(prefix, { maxValue: 100 })]
         let loads = 0
         const large = b.use(
@@ -287,12 +287,12 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   )
 
   it.effect(
-    "who waits for the load of another process is woken by what the server tells, not by asking again",
+    "a caller that waits for the load of another process is woken by a message of the server, not by asking again",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()
         const many = 8
-        // time stands still for them, so nobody asks again
+        // Time stands still for them, so none of them asks again.
         const processes = yield* Effect.all(Array.from({ length: many }, () => process(prefix)), {
           concurrency: "unbounded"
         })
@@ -338,7 +338,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   )
 
   it.live(
-    "P2 · where the server tells a user of no changes, memory is believed for maxStaleness, and that is warned of once",
+    "P2 · where the server reports no changes to a user, memory is believed for maxStaleness, and that is warned of once",
     () =>
       warned((warnings) =>
         Effect.scoped(Effect.gen(function*() {
@@ -347,13 +347,13 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
           const [a, b] = [yield* process(prefix), yield* process(prefix, { url, maxStaleness: "2 seconds" })]
           const value = yield* a.read()
           for (let i = 0; i < 3; i++) {
-            // memory is in use: of many reads some do not ask the server
+            // Memory is in use: of many reads some do not ask the server.
             yield* until("b's memory", b.isInMemory)
             yield* a.use(Cached.set("k", -i - 1, { ttl: "1 hour" }))
             yield* until("the change", Effect.map(b.read(), (now) => now === -i - 1))
           }
           expect(value).toBeGreaterThan(0)
-          // it is tried again all the time
+          // It is tried again all the time.
           expect(warnings.filter((warning) => warning.includes("cannot be followed"))).toHaveLength(1)
           expect(warnings.join()).not.toContain("mute:mute")
         }))
@@ -361,7 +361,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
     timeout
   )
 
-  it.live("many changes at once are heard by who falls behind too", () =>
+  it.live("many changes at once reach a process that falls behind too", () =>
     Effect.scoped(Effect.gen(function*() {
       const { a, b, value } = yield* two
       const entries = Array.from({ length: 5000 }, (_, i) => a.use(Cached.set(`many ${i}`, i, { ttl: "1 hour" })))
@@ -386,7 +386,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
         const keys = (yield* Effect.promise(() => client.keys("*:v:*other 499"))).map(String)
         const script = "for i = 1, 60000 do redis.call('SET', KEYS[1] .. ' and ' .. i, 'x') end"
         const flood = client.eval(script, { keys })
-        // the changes come while nothing here has a turn
+        // The changes come while nothing here has a turn.
         for (const end = performance.now() + 500; performance.now() < end;);
         yield* Effect.promise(() => flood)
         yield* a.use(Cached.invalidate("k"))
@@ -405,7 +405,7 @@ describe.skipIf(isMissing(program))("Redis · changes of a cluster", () => {
   afterAll(() => cluster.end())
 
   it.live(
-    "every master tells of them; after lost connections, and after one is replaced, again",
+    "every master reports them; after lost connections, and after one is replaced, again",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()

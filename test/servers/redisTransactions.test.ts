@@ -143,7 +143,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
               (left) => Duration.toMinutes(Option.getOrThrow(left))
             )
             expect(yield* Effect.provideContext(left, other)).toBeGreaterThan(50)
-            // the tag is another slot's, and counts
+            // The tag is another slot's, and counts.
             yield* Effect.provideContext(Cached.invalidateTag("anywhere"), mine)
             expect(yield* Effect.provideContext(value("{cart:7}:tagged"), mine)).toBe(undefined)
           }).pipe(Effect.scoped),
@@ -178,7 +178,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     }
 
     it.live(
-      "what is in two slots is refused at the commit, and nothing of it happens; so are tags and clear",
+      "keys of two slots are refused at the commit, and nothing of it happens; so are tags and clear",
       () =>
         Effect.gen(function*() {
           const [mine, other] = yield* two
@@ -203,14 +203,14 @@ describe.skipIf(isMissing(program))("Redis", () => {
           expect(yield* refusal(Effect.andThen(write, Cached.set("a", 1, { ifAbsent: true })))).toEqual(unsupported)
           expect(yield* refusal(Effect.andThen(write, Cached.invalidateTag("t")))).toEqual(unsupported)
           expect(yield* refusal(Effect.andThen(write, Cached.clear))).toEqual(unsupported)
-          // the tag of what is checked may be invalidated until the commit
+          // The tag of what is checked may be invalidated until the commit.
           expect(yield* refusal(Effect.andThen(write, Cached.set("{there}:tagged", 2, { ifPresent: true }))))
             .toEqual(unsupported)
           const left = Effect.all([value("there"), value("{there}:2"), value("{there}:tagged"), value("a")])
           expect(yield* Effect.provideContext(left, other)).toEqual([1, 1, 1, undefined])
           expect(yield* Effect.provideContext(left, mine)).toEqual([1, 1, 1, undefined])
           expect(yield* Effect.provideContext(Cached.counter("a").get, other)).toBe(0)
-          // what a tag has ended is not there, wherever the tag is
+          // An entry that a tag has ended is absent, wherever the tag is.
           yield* Effect.provideContext(Cached.invalidateTag("anywhere"), other)
           yield* Effect.provideContext(Transaction.run(Cached.set("{there}:tagged", 3, { ifAbsent: true })), mine)
           expect(yield* Effect.provideContext(value("{there}:tagged"), other)).toBe(3)
@@ -243,7 +243,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     )
 
     it.live(
-      "what cached effects have loaded is stored, wherever it is, unless the transaction is not committed",
+      "values that cached effects have loaded are stored, in any slot, unless the transaction is not committed",
       () =>
         Effect.gen(function*() {
           const [mine, other] = yield* two
@@ -252,7 +252,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           const keys = ["user:1", "user:2", "{cart}:user"]
           const all = Effect.forEach(keys, load)
           yield* Effect.provideContext(Transaction.run(Effect.andThen(all, Cached.set("{cart}:sum", 1))), mine)
-          // they are stored by themselves
+          // They are stored by themselves.
           const stored = Effect.forEach(keys, Cached.has).pipe(
             Effect.repeat({ until: (found) => !found.includes(false), schedule: Schedule.spaced(20) }),
             Effect.timeout("20 seconds")
@@ -262,7 +262,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           const failing = Transaction.run(Effect.andThen(load("user:3"), Effect.fail("on purpose")))
           yield* Effect.provideContext(Effect.flip(failing), mine)
           expect(yield* Effect.provideContext(Cached.has("user:3"), other)).toBe(false)
-          // a transaction that has written nothing
+          // A transaction that has written nothing.
           yield* Effect.provideContext(Transaction.run(Effect.forEach(["user:4", "user:5"], load)), mine)
           yield* Effect.provideContext(
             Cached.has("user:5").pipe(

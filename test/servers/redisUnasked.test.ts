@@ -36,7 +36,7 @@ const readOne = (unasked: ReadonlyArray<number>, gate: Effect.Effect<unknown> = 
 
 const found = (id: number) => Effect.map(Cached.getOption(key(id)), Option.getOrUndefined)
 
-/** What a process that has nothing in memory finds, once it is not `before` any more or a second has passed. */
+/** The value that a process with an empty memory finds, once it differs from `before` or a second has passed. */
 const foundLater = (layer: Layer.Layer<Caching.Caching, unknown>, id: number, before: string | undefined) =>
   Effect.scoped(Effect.gen(function*() {
     const run = yield* process(layer)
@@ -101,7 +101,7 @@ describe.skipIf(isMissing(program))("over a server", () => {
         )
         yield* Deferred.await(begun)
         yield* there(change)
-        // at once: the report of the change is on its way
+        // At once: the report of the change is on its way.
         yield* Deferred.succeed(gate, undefined)
         yield* Fiber.join(reading)
         yield* Effect.sleep("300 millis")

@@ -1,4 +1,6 @@
-/** The table of `docs/where-it-runs.md`, written by trying each layer on each platform. `UPDATE_DOCS=1` writes it again. */
+/**
+ * The table of `docs/where-it-runs.md`, written by trying each layer on each platform. `UPDATE_DOCS=1` writes it again.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"

@@ -1,18 +1,18 @@
-/** P1: what runs on when its last caller has left keeps its id, for a while. */
+/** P1: a load that runs on after its last caller has left keeps its id, for a while. */
 import type { Flight } from "../../src/internal/engine/state.ts"
 import { isKept } from "./features.ts"
 import type { Load, Write } from "./model.ts"
 import { covers, readerOf, uninterruptible, violate, type World } from "./state.ts"
 
-/** a load begins while one of its id runs on that nobody waits for */
+/** A load begins while an abandoned load of the same id still runs. */
 export const checkAbandoned = (self: World, load: Load, flight: Flight): void => {
   if (!isKept("abandoned", self.config.features) || self.closeAskedAt !== undefined) return
-  // a private load, and one whose place another has taken since it was asked for: that ran beside it already
+  // A private load, and one whose place another has taken since it was requested: the open one ran beside it already.
   if (!flight.policy.writes || !flight.storable) return
   for (const other of self.open) {
     if (other.id !== load.id || !runsOn(other) || other.flight === flight || isReplaced(self, other)) continue
     if (overtakes(self, load, other)) continue
-    // its last caller has left no earlier than it began
+    // Its last caller has left no earlier than it began.
     if (self.now() < other.begunAt + self.config.endingMillis) {
       violate(self, `P1: load #${load.n} of ${load.id} while #${other.n}, which nobody waits for, runs on`)
     }
@@ -20,16 +20,16 @@ export const checkAbandoned = (self: World, load: Load, flight: Flight): void =>
   }
 }
 
-// one that has been interrupted and only releases what it holds loads nothing any more
+// An interrupted load that only releases its resources loads nothing.
 const runsOn = (load: Load): boolean => {
   const { exit, flight } = load
   return uninterruptible.has(load) && exit === undefined && flight !== undefined && flight.abandoned &&
     flight.exit === undefined && flight.policy.writes
 }
 
-/** it was detached while it had callers, or may have been: then nobody joins it, and nobody waits for it */
+/** It was detached while it had callers, or may have been: no further caller joins or awaits it. */
 const isReplaced = (self: World, load: Load): boolean => {
-  // its flight may be older than its load
+  // Its flight may be older than its load.
   const born = self.born.get(load)!
   return (self.replaced.get(load.id) ?? 0) > born || isOvertaken(self, load) ||
     self.writes.some((write) =>
@@ -37,16 +37,16 @@ const isReplaced = (self: World, load: Load): boolean => {
     )
 }
 
-/** what the store has missed is sent again, and moves its tags here once more */
+/** The changes that the store missed are sent again, and change the markers of its tags once more. */
 const mayBeReplayed = ({ config: { faults } }: World, { kind }: Write): boolean => faults > 0 && kind !== "id"
 
-/** a read from before its own, which joins no load that runs, has loaded later: one that had to yield first */
+/** A read from before its own, which joins no load that runs, has loaded later: one that had to yield first. */
 const isOvertaken = (self: World, load: Load): boolean =>
   self.loads.some((later) =>
     later.id === load.id && later.n > load.n && later.flight !== load.flight && takesPlace(later)
   )
 
-/** as `isOvertaken`, by a load that begins now */
+/** As `isOvertaken`, by a load that begins now. */
 const overtakes = (self: World, load: Load, other: Load): boolean => {
   const asked = readerOf(self, load.flight!)
   return asked !== undefined && asked.begun < other.n && takesPlace(load)
@@ -55,7 +55,7 @@ const overtakes = (self: World, load: Load, other: Load): boolean => {
 const takesPlace = ({ flight }: Load): boolean =>
   flight !== undefined && flight.policy.writes && flight.policy.joins !== "any"
 
-/** P4: and no longer than that */
+/** P4: and no longer than that. */
 const checkFreed = (self: World, load: Load, other: Load): void => {
   const reader = readerOf(self, load.flight!)
   if (reader === undefined || reader.begun < other.n || reader.live.some((live) => live !== other)) return

@@ -1,11 +1,11 @@
 /**
- * Random programs with derived entries (`inherit: "changes"`) under seeded schedules: one to three engines on one store, or
- * one without a store, two levels of derived entries and a list of a whole group. What others did is heard late, the store
- * goes down and comes back, and loses entries and markers. Every value says what it was made of.
+ * Random programs with derived entries (`inherit: "changes"`) under seeded schedules: one to three engines on one
+ * store, or one without a store, two levels of derived entries and a list of a whole group. Changes by other processes
+ * arrive late, the store goes down and comes back, and loses entries and markers. Every value records its sources.
  *
- * Some seeds do more: transactions write what was read, and fail with what they have written; classes, indexed fields and
- * patterns are invalidated; streams are read, and derive. That is drawn from dice of its own, so that the others stay what
- * they were.
+ * Some seeds do more: transactions write what was read, and fail with what they have written; classes, indexed fields
+ * and patterns are invalidated; streams are read, and derive. That is drawn from dice of its own, so that the others
+ * stay what they were.
  */
 import {
   Cause,
@@ -43,7 +43,7 @@ import { type Dice, diceOf } from "./plan.ts"
 import { withShortTurns } from "./shortTurns.ts"
 import { answering } from "./stores.ts"
 
-/** What a value was made of, and when each part of that ends. */
+/** The sources of a value, and when each of them ends. */
 interface Made {
   readonly of: { readonly [source: string]: number }
   readonly ends: ReadonlyArray<number>
@@ -72,7 +72,7 @@ const drawConfig = (dice: Dice): Config => {
   }
 }
 
-/** What a seed does beside. */
+/** Optional activities of a seed. */
 interface More {
   readonly transactions: boolean
   readonly groups: boolean
@@ -225,7 +225,7 @@ class Item extends CacheKey.Class<Item>()("Item", {
 
 const items = [1, 2, 3].map((n) => new Item({ n, kind: n === 3 ? "y" : "x" }))
 
-/** What a transaction writes that fails: nobody else may ever read it. */
+/** A value written by a transaction that fails: no other reader may ever see it. */
 const dirty = 1_000_000
 
 /** Runs a program; answers what was wrong. */
@@ -276,7 +276,7 @@ const run = (seed: number): ReadonlyArray<string> => {
   const d = derived("d", [a])
   const o = derived("o", [d, b])
   const list = derived("list", Array.from({ length: config.list }, (_, n) => item(n)))
-  // one call for several
+  // One call for several.
   const things = Effect.map(
     Cached.many(Thing, {
       inherit: "changes",
@@ -295,14 +295,14 @@ const run = (seed: number): ReadonlyArray<string> => {
     )
   ])
 
-  // a class with an indexed field
+  // A class with an indexed field.
   const shelf = derived(
     "shelf",
     items.map((key) => source(`shelf:${key.n}`, 60_000).pipe(Cached.ttl({ key, ttl: 60_000 })))
   )
   const shelves = derived("shelves", [shelf, a])
 
-  // streams: one that is read, and one that derives
+  // Streams: one that is read, and one that derives.
   const collect = (stream: Stream.Stream<Made, unknown, Caching.Caching>) =>
     Effect.orDie(Effect.map(Stream.runCollect(stream), (all) => together(Array.from(all))))
   const streamed = collect(
@@ -326,7 +326,8 @@ const run = (seed: number): ReadonlyArray<string> => {
         required[one.source] = Math.max(required[one.source] ?? 0, one.version)
       }
       const [made, found] = yield* Cached.detect(read)
-      // a run of a stream passes its elements on as they come: who has joined one gets what its origin was just reading
+      // A run of a stream passes its elements on as they come: a consumer that joined it gets what its origin was just
+      // reading.
       if (name === "film" && !found.some(({ key, source }) => key === name && source !== "joined")) return
       for (const [of, version] of Object.entries(made.of)) {
         if (version < (required[of] ?? 0)) {
@@ -346,7 +347,7 @@ const run = (seed: number): ReadonlyArray<string> => {
       }
     })
 
-  // one at a time: of two values that are set at once the older one may be the last
+  // One at a time: of two values that are set at once the older one may be the last.
   const turns = new Map(Object.keys(truth).map((name) => [name, Semaphore.makeUnsafe(1)]))
   const changeAll = (
     n: number,
@@ -390,7 +391,7 @@ const run = (seed: number): ReadonlyArray<string> => {
         const made = value(name, now)
         yield* Cached.set(name, made, { ttl: 4000, ...name === "b" ? { tags: ["T"] } : {} })
         if (name !== "a") return
-        // what was written here is seen here, by what derives from it too
+        // A local write is visible here, also through entries derived from it.
         const { of } = yield* moreDice.pick([d, o])
         if (of["a"]! < made.of["a"]!) {
           wrong.push(
@@ -408,7 +409,7 @@ const run = (seed: number): ReadonlyArray<string> => {
       if (ending === "is interrupted") return yield* Effect.interrupt
     })
     const run = Transaction.run(steps, { isolation, retry: Schedule.recurs(2), timeout: "20 seconds" })
-    // without the store, or after a conflict, nothing is promised
+    // Without the store, or after a conflict, nothing is promised.
     return Effect.exit(ending === "well" ? changeAll(n, names, run) : run)
   }
 
@@ -438,7 +439,7 @@ const run = (seed: number): ReadonlyArray<string> => {
         },
         () => changeAll(n, items.map((item) => `shelf:${item.n}`), Cached.invalidateAll(Item)),
         () => {
-          // a pattern removes what is there: this one is, unless it is lost
+          // A pattern removes what is there: this one is, unless it is lost.
           const matching = Effect.andThen(item(1), Cached.removeMatching("item:*"))
           return config.losses || config.outages || config.capacity < 1000
             ? matching
@@ -506,7 +507,7 @@ const run = (seed: number): ReadonlyArray<string> => {
     )
     isQuiet = true
     storage.turn(true)
-    // until pending invalidations are sent again
+    // Until pending invalidations are sent again.
     yield* Effect.sleep(120_000)
     for (const [i, one] of completed.entries()) completed[i] = { ...one, position: 0 }
     for (const [n, context] of engines.entries()) {

@@ -7,7 +7,7 @@ import { Down, type Load, type Read, Thrown } from "./model.ts"
 import { checkOrigin, noteServed, noteUnanswered } from "./originRules.ts"
 import { describe, interruptedItself, readsNothing, tagOf, tooFew, violate, type World } from "./state.ts"
 
-/** P3, P5 */
+/** P3, P5. */
 export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown>): void => {
   const { spec } = read
   const what = `read ${read.id} @${read.begun} got ${describe(Exit.failCause(cause))}`
@@ -16,7 +16,7 @@ export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown
     if (load.exit === undefined || Exit.isSuccess(load.exit) || !sameCause(load.exit.cause, cause)) continue
     if (Cause.hasInterrupts(cause) && !interruptedItself.has(load)) continue
     checkFallback(self, read, load, what)
-    // who waited may have been served it from memory in the end, which moves its end
+    // A waiting caller may have been served from memory in the end, which extends the entry's life.
     noteServed(self, read, load)
     return
   }
@@ -44,7 +44,7 @@ export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown
     if (spec?.policy !== "strict" || cannot) violate(self, `P4: ${what}`)
     return
   }
-  // one failure may be that of several keys
+  // One failure may be that of several keys.
   const origin = error instanceof Down
     ? self.loads.findLast(({ exit, id }) =>
       id === read.id && exit !== undefined && Exit.isFailure(exit) && sameCause(exit.cause, cause)
@@ -61,10 +61,10 @@ export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown
   noteServed(self, read, origin)
 }
 
-/** P3: what a function throws ends no read but its own, and only where it threw before a load */
+/** P3: an error that a function throws ends no read but its own, and only where it threw before a load. */
 const checkThrown = (self: World, read: Read, thrown: Thrown, what: string): void => {
   noteRefused(self)
-  // it may have been served before it was copied
+  // It may have been served before it was copied.
   noteUnanswered(self, read)
   if (thrown.of === "classTags") return checkAlone(self, read, thrown, what)
   if (thrown.owner === undefined || thrown.owner !== read.spec?.misuse) {
@@ -73,7 +73,7 @@ const checkThrown = (self: World, read: Read, thrown: Thrown, what: string): voi
   if (!endsRead(thrown.owner)) violate(self, `P3: ${what}, about a value that was loaded`)
 }
 
-/** tags are of a key: they are asked for in one read at a time */
+/** Tags are of a key: they are asked for in one read at a time. */
 const checkAlone = (self: World, read: Read, thrown: Thrown, what: string): void => {
   if (thrown.n < read.begun) return violate(self, `P3: ${what}, which threw before it began`)
   const caller = read.many ? read.interruption! : read
@@ -82,22 +82,22 @@ const checkAlone = (self: World, read: Read, thrown: Thrown, what: string): void
   self.thrownTo.set(thrown, caller)
 }
 
-/** a strategy that gives no decision, and an option that is no duration */
+/** A strategy that gives no decision, and an option that is no duration. */
 const isWrong = ({ spec }: Read): boolean => spec?.misuse?.of === "decide" || spec?.misuse?.of === "options"
 
 const noteRefused = (self: World): void => void self.counts.refused++
 
-/** P6: a typed failure is answered with the stale value where there is one */
+/** P6: a typed failure is answered with the stale value where there is one. */
 const checkFallback = (self: World, read: Read, load: Load, what: string): void => {
   const { held, spec } = read
-  // of many it is one failure for all
+  // Many readers of one load count as one failure.
   if (spec === undefined || read.many || (spec.kind !== "softTtl" && spec.kind !== "failover") || readsNothing(spec)) {
     return
   }
   if (load.exit === undefined || Exit.isSuccess(load.exit) || held === undefined || !isHeld(self, read)) return
   const { cause } = load.exit
   if (!Cause.hasFails(cause) || cause.reasons.some((reason) => !Cause.isFailReason(reason))) return
-  // it may be an answer to whoever loads, or to this reader, or there was one before
+  // It may be an answer to the loading caller, or to this reader, or there was one before.
   if (load.spec.failuresToo || spec.failuresToo || hasAnswered(load.flight)) return
   violate(self, `P6: ${what}, though #${held.n} was there to fall back on`)
 }

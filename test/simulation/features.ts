@@ -1,6 +1,6 @@
 /**
- * What programs may do beside, drawn from dice of their own: a seed that draws none of it keeps the program, the store
- * and the schedule that it had before there was any of it.
+ * Optional features of programs, drawn from dice of their own: a seed that draws none of them keeps the program, the
+ * store and the schedule that it had before the feature existed.
  */
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 import { type Dice, diceOf } from "./plan.ts"
@@ -10,106 +10,106 @@ import { type Dice, diceOf } from "./plan.ts"
  * `--with NAME` it is drawn all the same, by every seed.
  */
 export const drawn = {
-  // before a load: a defect of the caller whose function or option it is, and of nobody else
-  /** `decide` of a user's strategy throws, or gives no decision */
+  // Before a load: a defect only for the caller that owns the function or option.
+  /** `decide` of a user's strategy throws, or gives no decision. */
   decide: true,
-  /** `tags` of the key class throws */
+  /** `tags` of the key class throws. */
   classTags: true,
-  /** an option, or `retryAfter` of a user's strategy, is no duration */
+  /** An option, or `retryAfter` of a user's strategy, is no duration. */
   options: true,
-  /** `fallbackWhen` throws */
+  /** `fallbackWhen` throws. */
   fallbackWhen: true,
-  /** `copy` throws, for one value */
+  /** `copy` throws, for one value. */
   copy: true,
-  /** `copy` throws in a read of many: the other keys are answered */
+  /** `copy` throws in a read of many: the other keys are answered. */
   copyOfMany: true,
 
-  // about a loaded value: it is not stored or not moved, which is counted, and the answer is given all the same
-  /** `when` throws */
+  // About a loaded value: it is not stored or not moved, which is counted, and the answer is given all the same.
+  /** `when` throws. */
   when: true,
-  /** `lifetime` of a user's strategy throws */
+  /** `lifetime` of a user's strategy throws. */
   lifetime: true,
-  /** `lifetime` of a user's strategy gives words, or nothing */
+  /** `lifetime` of a user's strategy gives words, or nothing. */
   words: true,
-  /** `touch` of a user's strategy throws, or gives no number */
+  /** `touch` of a user's strategy throws, or gives no number. */
   touch: true,
-  /** an eviction policy throws, or names what is not in memory */
+  /** An eviction policy throws, or names what is not in memory. */
   eviction: true,
-  /** a listener throws */
+  /** A listener throws. */
   listener: true,
 
-  // nobody throws
-  /** a listener reads the cache */
+  // None of these throws.
+  /** A listener reads the cache. */
   readingListener: true,
-  /** a listener writes and invalidates */
+  /** A listener writes and invalidates. */
   writingListener: true,
-  /** a reader that was refused by a strict policy asks again at once */
+  /** A reader that was refused by a strict policy asks again at once. */
   insists: true,
-  /** loads that cannot be interrupted and outlive their callers: no other load of the id begins beside them */
+  /** Loads that cannot be interrupted and outlive their callers: no other load of the id begins beside them. */
   abandoned: true,
-  /** explicit refreshes together: they share a load that begins after they were asked for */
+  /** Explicit refreshes together: they share a load that begins after they were asked for. */
   refreshes: true,
-  /** answers of the store are not of their types, or are no effects but throws */
+  /** Answers of the store are not of their types, or are no effects but throws. */
   lies: true,
-  /** readers of one id with strategies of their own come at once */
+  /** Readers of one id with strategies of their own come at once. */
   crowds: true,
-  /** an invalidation has several targets of several kinds */
+  /** An invalidation has several targets of several kinds. */
   targets: true,
-  /** the store is made of a storage that keeps the markers of tags among its entries */
+  /** The store is made of a storage that keeps the markers of tags among its entries. */
   markersAmongEntries: true,
-  /** a read takes over nothing from what caches serve inside its load, or is not stored then */
+  /** A read takes over nothing from what caches serve inside its load, or is not stored then. */
   inherits: true,
-  /** a read takes over what its load reads through the cache: a change of that ends its entry (P8) */
+  /** A read takes over what its load reads through the cache: a change of that ends its entry (P8). */
   derives: true,
-  /** `timeout` and `softTimeout` are functions of the key, `softTtl` and `refreshAfter` of the outcome */
+  /** `timeout` and `softTimeout` are functions of the key, `softTtl` and `refreshAfter` of the outcome. */
   byFunction: true,
-  /** which outcomes are stored is said by `storeIf` and `storeFailures`, not by `when` */
+  /** `storeIf` and `storeFailures` decide which outcomes are stored, not `when`. */
   conditions: true,
-  /** readers do not wait for the writes of what they have loaded */
+  /** Readers do not wait for the writes of what they have loaded. */
   behind: true,
-  /** the layer has options for all reads that do not say otherwise */
+  /** The layer has options for all reads that do not set their own. */
   defaults: true,
-  /** a call for several answers with a map, and more than it was asked for */
+  /** A call for several answers with a map, and more than it was asked for. */
   unasked: true,
-  /** the store answers reads with a callback: readers wait for it without a flight */
+  /** The store answers reads with a callback: readers wait for it without a flight. */
   callbacks: true,
-  /** a load is inside a guard that lets it run */
+  /** A load is inside a guard that lets it run. */
   guards: true,
-  /** memory has another eviction policy than `lru` */
+  /** Memory has another eviction policy than `lru`. */
   policies: true,
-  /** memory is bounded by what entries weigh */
+  /** Memory is bounded by what entries weigh. */
   weights: true,
-  /** an id more, which has the elements of a stream */
+  /** An id more, which has the elements of a stream. */
   streams: true,
-  /** long lists yield after each item, and groups of flights are of one */
+  /** Long lists yield after each item, and groups of flights are of one. */
   turns: true,
-  /** several keys are looked up, set and removed in one call */
+  /** Several keys are looked up, set and removed in one call. */
   several: true,
-  /** readers of one load have each another policy, and a load wraps all that it reads in one */
+  /** Readers of one load have each another policy, and a load wraps all that it reads in one. */
   mixedPolicies: true,
-  /** values are copied, and changed by whoever has got them */
+  /** Values are copied, and changed by their receivers. */
   copies: true,
-  /** the key class has a share of memory */
+  /** The key class has a share of memory. */
   quotas: true,
-  /** transactions look up, read, write, invalidate and fail, savepoints too */
+  /** Transactions look up, read, write, invalidate and fail, savepoints too. */
   transacts: true,
-  /** of several processes: the store tells of changes by itself, late and in any order, until the connection is lost */
+  /** Several processes: the store reports changes by itself, late and in any order, until the connection is lost. */
   pushes: true,
-  /** of several processes: some of what is set is set by transactions, which may fail */
+  /** Several processes: some values are set by transactions, which may fail. */
   transactions: true,
-  /** of several processes: they look up what is stored, and set and remove several ids in one call */
+  /** Several processes: they look up stored entries, and set and remove several ids in one call. */
   byHand: true,
-  /** of several processes: their ids are those of a key class, of which several are read in one call */
+  /** Several processes: their ids are those of a key class, several of which are read in one call. */
   classes: true,
-  /** of several processes: each has a second cache on the same store, without memory */
+  /** Several processes: each has a second cache on the same store, without memory. */
   layers: true,
-  /** of several processes: a lease that is renewed is waited for, without `wait`, and renewed for `maxLoad` */
+  /** Several processes: a renewed lease is waited for without `wait`, and is renewed for `maxLoad`. */
   patient: true
 }
 
 export type Feature = keyof typeof drawn
 
-/** came later: each has dice of its own, so that the others are drawn as they were before */
+/** Came later: each has dice of its own, so that the others are drawn as they were before. */
 const later = {
   crowds: 0x6c07_8965,
   targets: 0x9908_b0df,
@@ -152,7 +152,7 @@ export const isFeature = (name: string): name is Feature => Object.hasOwn(drawn,
 export const isKept = (name: Feature, features: ReadonlyArray<Feature>): boolean =>
   drawn[name] || features.includes(name)
 
-/** Each is asked for, so that to switch one on changes nothing about the others. */
+/** A die is thrown for each, so that switching one on changes nothing about the others. */
 const drawFeatures = (dice: Dice, forced: ReadonlyArray<Feature>): ReadonlySet<Feature> => {
   const any = dice.chance(0.5)
   const chosen = names.filter(() => dice.chance(0.25))
@@ -163,14 +163,14 @@ const drawFeatures = (dice: Dice, forced: ReadonlyArray<Feature>): ReadonlySet<F
 export interface Extras {
   readonly features: ReadonlySet<Feature>
   readonly dice: Dice
-  /** those of a feature that came later */
+  /** Those of a feature that came later. */
   readonly diceOf: (feature: Later) => Dice
-  /** whether it happens, this time */
+  /** Whether it happens, this time. */
   readonly happens: (feature: Feature, share: number) => boolean
 }
 
 export const drawExtras = (seed: number, forced: ReadonlyArray<Feature> = []): Extras => {
-  // far from the dice of the program and of the schedule
+  // Far from the dice of the program and of the schedule.
   const dice = diceOf(SeededScheduler.dice(seed + 0x2545_f491).nextDoubleUnsafe)
   const diceOfLater = Object.fromEntries(
     Object.entries(later).map(([name, far]) => [name, diceOf(SeededScheduler.dice(seed + far).nextDoubleUnsafe)])

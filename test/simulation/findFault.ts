@@ -32,7 +32,7 @@ const simulateIn = (copy: string, seeds: number, more: ReadonlyArray<string>): P
       process.execPath,
       [...args, "--seeds", String(seeds), ...more, "--json"],
       { env: environmentIn(copy) },
-      // it ends with 1 where it finds something
+      // It ends with 1 where it finds something.
       (error, out) =>
         out === "" ? reject(error ?? new Error("the simulation said nothing")) : resolve(JSON.parse(out) as Swept)
     )

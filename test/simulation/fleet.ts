@@ -29,9 +29,9 @@ import { withShortTurns } from "./shortTurns.ts"
 
 export interface FleetOptions {
   readonly seed: number
-  /** what processes do beside, whatever the seed draws */
+  /** Features of the processes, whatever the seed draws. */
   readonly with?: ReadonlyArray<Feature> | undefined
-  /** how many of them there are, whatever the seed draws */
+  /** How many of them there are, whatever the seed draws. */
   readonly processes?: number | undefined
   readonly log?: Array<string> | undefined
 }
@@ -44,7 +44,7 @@ export interface FleetResult {
 interface Worker {
   readonly world: Rules.Fleet
   readonly process: Process
-  /** which of the caches of its process it uses */
+  /** Which of the caches of its process it uses. */
   readonly layer: number
   readonly dice: Dice
   readonly extras: Extras
@@ -98,7 +98,7 @@ const beginLoad = ({ process, world }: Worker, id: string, loading: Loading): Fl
   world.origins.set(n, origin)
   world.counts.loads++
   world.say(() => `[${process.index}] load ${id} #${n}`)
-  // what nobody joins any more has given its lease back
+  // A load that no caller can join any longer has returned its lease.
   Rules.checkExclusive(world, origin, lease && flight?.storable === true)
   Rules.checkAbandoned(world, origin)
   world.loading.add(origin)
@@ -169,7 +169,7 @@ const readOf = ({ layer, process, world }: Worker, id: string, begun: number): F
   ),
   begun,
   begunAt: world.now(),
-  // only the first of its caches says when it has heard
+  // Only the first of its caches reports what it has received.
   heard: layer === 0 ? world.heard[process.index]! : 0,
   stopped: process.stoppedMillis()
 })
@@ -185,7 +185,7 @@ const readAndLeave = (self: Worker, id: string): Effect.Effect<void, never, Cach
     yield* Fiber.interrupt(fiber)
   })
 
-/** one call for several ids: a load of its own for each that is missing */
+/** One call for several ids: a load of its own for each that is missing. */
 const readMany = (self: Worker): Effect.Effect<void, never, Caching> =>
   Effect.suspend(() => {
     const { world } = self
@@ -222,7 +222,7 @@ const loadMany = (self: Worker, keys: ReadonlyArray<Item>) =>
       beginLoad(self, id, { flight: flights.get(id), lease: true, uninterruptible: false })
     )
     const answersMore = self.extras.happens("unasked", 0.5)
-    // each is a load too, which no caller joins
+    // Each is a load too, which no caller joins.
     const unasked = world.config.ids.filter((id) => answersMore && !keys.some((key) => key.id === id))
       .map((id) => beginLoad(self, id, { flight: undefined, lease: false, uninterruptible: false }))
     const pause = Effect.sleep(drawLoadMillis(dice))
@@ -270,7 +270,7 @@ const written = <E, R>(
     return Effect.map(effect(asked), () => {
       write.done = ++world.seq
       write.doneAt = world.now()
-      // after timeouts the cache does not even ask
+      // After timeouts the cache does not even ask.
       const applied = world.applied.get(`${index} ${kind} ${target}`) ?? 0
       write.acknowledged = world.faults[index] === before && applied > asked
       world.say(() => `[${index}] done @${asked}${write.acknowledged ? "" : ", perhaps"}`)
@@ -306,7 +306,7 @@ const originOfSet = ({ process, world }: Worker, id: string, n: number): FleetOr
   return origin
 }
 
-/** one call for several ids, each of which is a write of its own */
+/** One call for several ids, each of which is a write of its own. */
 const writtenTogether = (
   self: Worker,
   ids: ReadonlyArray<string>,
@@ -323,7 +323,7 @@ const writtenTogether = (
 const setMany = (self: Worker, ids: ReadonlyArray<string>) =>
   Effect.suspend(() => {
     const origins: Array<FleetOrigin> = []
-    // all have the same tags
+    // All have the same tags.
     const tags = ids.length === 0 ? [] : tagsOf[ids[0]!]!
     const all = ids.filter((id) => tagsOf[id]!.join() === tags.join())
     return Effect.map(
@@ -355,7 +355,7 @@ const lookUp = (self: Worker, ids: ReadonlyArray<string>) =>
     })
   })
 
-/** what there is, and what is written of several at once */
+/** Looks up stored entries, and writes several at once. */
 const byHand = (self: Worker): Effect.Effect<unknown, never, Caching> => {
   const dice = self.extras.diceOf("byHand")
   const ids = self.world.config.ids.filter(() => dice.chance(0.8))
@@ -404,7 +404,7 @@ const transaction = (self: Worker): Effect.Effect<void, never, Caching> =>
     return Effect.map(Effect.exit(run), (exit) => {
       world.say(() => `[${index}] transaction of ${ids}: ${Exit.isSuccess(exit) ? "done" : String(exit.cause)}`)
       if (Exit.isFailure(exit)) {
-        // nothing has happened, or nobody knows: then there may be the old, the new or nothing
+        // Either nothing has happened, or the outcome is unknown: the entry may be old, new or missing.
         for (const write of writes) world.writes.splice(world.writes.indexOf(write), 1)
         return
       }
@@ -453,7 +453,7 @@ const worker = (self: Worker, others: ReadonlyArray<Context.Context<Caching>>) =
 
 const quiet = Context.make(References.CurrentLoggers, new Set<Logger.Logger<unknown, unknown>>())
 
-/** a process that leads somewhere is killed where there is one to be had */
+/** A process that leads somewhere is killed where there is one to be had. */
 const killLater = (world: Rules.Fleet, schedule: SeededScheduler.SeededScheduler): void => {
   const { kill } = world.config
   if (kill === undefined) return
@@ -482,14 +482,14 @@ const stopLater = ({ config, processes, say }: Rules.Fleet, schedule: SeededSche
   })
 }
 
-/** what remains to be seen when all is well again: what was lost has been repaired by then */
+/** The checks once all is well again: lost changes have been repaired by then. */
 const epilogue = (self: Worker) =>
   Effect.gen(function*() {
     yield* Effect.sleep(200)
     for (const id of self.world.config.ids) yield* read(self, id)
   })
 
-/** one that follows the changes that the storage tells of, one for its stream */
+/** One follows the changes that the storage reports, one runs for its stream. */
 const fibersOfFollowing = 2
 
 interface Playing {
@@ -509,7 +509,7 @@ const run = (world: Rules.Fleet, { dice, extras, schedule, seed }: Playing): voi
     const process = makeProcess(schedule, { index, seed: seed * 31 + index, clock })
     processes.push(process)
     const self: Worker = { world, process, layer: 0, dice, extras }
-    // a process that is killed leaves the lines of the others
+    // A process that is killed leaves the lines of the others.
     const lock = Lock.make({ ...locks, pollMillis: 20 })
     const fork = Effect.runForkWith(Context.merge(process.context, Context.add(quiet, Lock.Lock, lock)))
     const scope = Scope.makeUnsafe()
@@ -552,7 +552,7 @@ const run = (world: Rules.Fleet, { dice, extras, schedule, seed }: Playing): voi
   phase("program", ({ main }) => main)
   world.healthy = true
   for (const write of world.writes) {
-    // what was interrupted or failed has been replayed; what a killed process knew is lost with it
+    // Interrupted and failed writes have been replayed; those of a killed process are lost with it.
     if (write.acknowledged || !processes[write.process]!.isAlive()) continue
     write.acknowledged = true
     write.done = ++world.seq

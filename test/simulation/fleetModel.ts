@@ -1,4 +1,4 @@
-/** Several processes on one store: what a run is made of, drawn from dice. */
+/** Several processes on one store: the parts of a run, drawn from dice. */
 import { Schema } from "effect"
 import { CacheKey } from "effect-cached"
 import type { Flight } from "../../src/internal/engine/state.ts"
@@ -10,34 +10,34 @@ export interface FleetConfig {
   readonly workers: number
   readonly steps: number
   readonly ids: ReadonlyArray<string>
-  /** whether the store answers at once */
+  /** Whether the store answers at once. */
   readonly asynchronous: boolean
-  /** how likely an operation of the store goes wrong */
+  /** How likely an operation of the store goes wrong. */
   readonly faults: number
-  /** how likely an operation makes the storage forget something */
+  /** How likely an operation makes the storage forget something. */
   readonly evictions: number
-  /** how likely it has lost what it should tell of changes */
+  /** How likely it has lost changes that it should report. */
   readonly gaps: number
   readonly memory: boolean
   readonly lease: number
-  /** `Infinity`: a lease that is renewed is waited for */
+  /** `Infinity`: a lease that is renewed is waited for. */
   readonly wait: number
-  /** how long a lease is renewed */
+  /** How long a lease is renewed. */
   readonly maxLoad: number
-  /** what processes do beside */
+  /** Optional features of the processes. */
   readonly features: ReadonlyArray<Feature>
   readonly maxStaleness: number
   readonly storeTimeout: number
   readonly yieldChance: number
-  /** reads without a lease are among the program's */
+  /** Reads without a lease are among the program's. */
   readonly beside: boolean
-  /** how far each process's wall clock is from the true time */
+  /** How far each process's wall clock is from the true time. */
   readonly clocks: ReadonlyArray<number>
-  /** one process ends without a word, while it loads if it does so within a second */
+  /** One process ends without a word, while it loads if it does so within a second. */
   readonly kill: { readonly at: number; readonly process: number } | undefined
-  /** one process is stopped for a while, as by SIGSTOP */
+  /** One process is stopped for a while, as by SIGSTOP. */
   readonly stop: { readonly at: number; readonly millis: number; readonly process: number } | undefined
-  /** one process cannot read changes for a while */
+  /** One process cannot read changes for a while. */
   readonly untracked: { readonly at: number; readonly millis: number; readonly process: number } | undefined
 }
 
@@ -54,7 +54,7 @@ export class Item extends CacheKey.Class<Item>()("Item", {
 export const keyOf = ({ features }: FleetConfig, id: string): string =>
   features.includes("classes") ? new Item({ id }) as never : id
 
-/** What an id is called here. */
+/** The name of an id in this model. */
 export const nameOf = (id: string): string => id.slice(id.lastIndexOf(":") + 1)
 
 export const longestLoad = 900
@@ -69,23 +69,26 @@ const hour = 3_600_000
 
 type Drawn = Omit<FleetConfig, "maxLoad" | "features">
 
-/** With what processes do beside. */
+/** Adds the optional features of the processes. */
 export const withExtras = (drawn: Drawn, { dice, features }: Extras): FleetConfig => ({
   ...drawn,
   ...features.has("patient") ? { wait: Infinity } : {},
   maxLoad: features.has("patient") ? dice.pick([150, 600_000]) : 600_000,
-  // who tells by itself answers by itself
+  // A store that pushes changes answers asynchronously.
   ...features.has("pushes") ? { asynchronous: true } : {},
-  // a store that lies goes wrong, like one that fails
+  // A store that lies goes wrong, like one that fails.
   ...features.has("lies") ? { faults: Math.max(drawn.faults, 0.05) } : {},
   features: [...features]
 })
 
-/** How many caches a process has. Of those that are told of changes, each would be deaf for itself. */
+/** How many caches a process has. Caches that receive pushed changes would each lose their connection separately. */
 export const layersOf = ({ features }: FleetConfig): number =>
   features.includes("layers") && !features.includes("pushes") ? 2 : 1
 
-/** After what time one that waits runs beside: without `wait` not before the other has renewed for long enough. */
+/**
+ * The time after which a waiting process loads beside the holder: without `wait` not before the other has renewed for
+ * long enough.
+ */
 export const joinsAfter = ({ lease, maxLoad, wait }: FleetConfig): number => Math.min(wait, maxLoad + lease)
 
 /** How long a load waits at most until it, or another that waits, runs beside the holder. */
@@ -94,7 +97,7 @@ export const longestWait = (config: FleetConfig): number =>
     ? config.wait
     : 2 * config.processes * (longestLoad + config.lease)
 
-/** For how long an id is kept for a load that nobody waits for any more. */
+/** How long the lease of an abandoned load is kept. */
 export const endingMillis = ({ lease, wait }: FleetConfig): number => wait === Infinity ? 2 * lease : wait
 
 export const drawFleet = (dice: Dice, howMany?: number): Drawn => {
@@ -108,7 +111,7 @@ export const drawFleet = (dice: Dice, howMany?: number): Drawn => {
       : undefined
   return {
     processes,
-    // of a hundred each is to do little: they wait for each other
+    // One run in a hundred does little with many workers: they wait for each other.
     workers: howMany === undefined ? 1 + dice.below(3) : 1,
     steps: howMany === undefined ? 4 + dice.below(14) : 4,
     ids: ["a", "b", "c"].slice(0, 1 + dice.below(3)),
@@ -130,24 +133,24 @@ export const drawFleet = (dice: Dice, howMany?: number): Drawn => {
   }
 }
 
-/** a value came into being by a load or by a `set` */
+/** A value came into being by a load or by a `set`. */
 export interface FleetOrigin {
   readonly _tag: "Load" | "Set"
-  /** a transaction has set it that fails: nobody may read it */
+  /** A transaction that fails has set it: no reader may see it. */
   readonly isLost?: boolean | undefined
   readonly n: number
   readonly id: string
   readonly process: number
-  /** what is invalidated after it does not concern it: `Infinity` until a `set` has ended */
+  /** Invalidations after this do not affect it: `Infinity` until a `set` has ended. */
   latest: number
-  /** on the common clock */
+  /** On the common clock. */
   endedAt: number
-  /** of the lease it runs under */
+  /** The owner of the lease it runs under. */
   readonly owner: string | undefined
   readonly begunAt: number
   readonly flight: Flight | undefined
   readonly uninterruptible: boolean
-  /** when its process had last heard of all that others did */
+  /** When its process had last received all changes of the others. */
   readonly heard: number
 }
 
@@ -155,12 +158,12 @@ export interface FleetWrite {
   readonly kind: "id" | "tag"
   readonly target: string
   readonly process: number
-  /** which of the caches of its process has done it */
+  /** Which of the caches of its process has done it. */
   readonly layer: number
   readonly asked: number
   done: number
   doneAt: number
-  /** the store has taken it before the caller went on */
+  /** The store has accepted it before the caller continues. */
   acknowledged: boolean
 }
 
@@ -168,12 +171,12 @@ export interface FleetRead {
   readonly id: string
   readonly process: number
   readonly layer: number
-  /** loads of its id whose flights had not ended when it began, where its process has several caches */
+  /** Loads of its id whose flights had not ended when it began, where its process has several caches. */
   readonly live: ReadonlySet<FleetOrigin>
   readonly begun: number
   readonly begunAt: number
-  /** when its process had last heard of all that others did */
+  /** When its process had last received all changes of the others. */
   readonly heard: number
-  /** how long its process had been stopped when it began */
+  /** How long its process had been stopped when it began. */
   readonly stopped: number
 }

@@ -8,13 +8,13 @@ export interface Process {
   readonly context: Context.Context<never>
   readonly fibers: () => number
   readonly isAlive: () => boolean
-  /** nothing of it runs any more */
+  /** Nothing of it runs any longer. */
   readonly kill: () => void
   readonly stop: () => void
   readonly goOn: () => void
-  /** how long it has been stopped in all */
+  /** How long it has been stopped in all. */
   readonly stoppedMillis: () => number
-  /** when it last went on */
+  /** When it last resumed. */
   readonly wokenAt: () => number
 }
 
@@ -89,7 +89,7 @@ export const makeProcess = (
       state = "runs"
       wokenAt = schedule.now()
       stoppedMillis += wokenAt - stoppedAt
-      // all that came due meanwhile races
+      // All that came due meanwhile races.
       for (const run of held.splice(0)) schedule.after(0, gated(run))
     },
     stoppedMillis: () => stoppedMillis,

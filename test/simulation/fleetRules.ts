@@ -1,4 +1,4 @@
-/** What is known of a run of several processes, and the promises it is checked against. */
+/** The state of a run of several processes, and the promises it is checked against. */
 import { Cause, Exit } from "effect"
 import { isKept } from "./features.ts"
 import {
@@ -15,27 +15,30 @@ import type { Process } from "./fleetProcess.ts"
 import { Down } from "./model.ts"
 import { describe } from "./state.ts"
 
-/** who may load an id alone, as far as the storage was asked: kept apart from the leases under test */
+/**
+ * The process that may load an id alone, according to the requests to the storage: kept apart from the leases under
+ * test.
+ */
 export interface Holder {
   readonly process: number
   readonly joined: boolean
   until: number
 }
 
-/** What was changed from shortly before is not heard of, until all is looked at anew. */
+/** Changes from shortly before this point do not arrive until the process checks everything again. */
 export interface Deaf {
   readonly from: number
   until: number
 }
 
-/** how late the storage tells of a change, and how late a lost connection is noticed, at most */
+/** The longest delay of a pushed change, and of noticing a lost connection. */
 export const latestPushMillis = 60
 export const latestNoticeMillis = 100
 
 export interface Fleet {
   readonly config: FleetConfig
   readonly now: () => number
-  /** calls something after so many milliseconds, and gives a function that calls it off */
+  /** Calls something after so many milliseconds, and gives a function that calls it off. */
   readonly after: (millis: number, run: () => void) => () => void
   readonly say: (text: () => string) => void
   readonly violations: Array<string>
@@ -43,30 +46,30 @@ export interface Fleet {
   readonly origins: Map<number, FleetOrigin>
   readonly loading: Set<FleetOrigin>
   readonly writes: Array<FleetWrite>
-  /** by id, then by owner */
+  /** By id, then by owner. */
   readonly holders: Map<string, Map<string, Holder>>
-  /** when the storage last ended an id's generation by a write */
+  /** When the storage last ended an id's generation by a write. */
   readonly endedAt: Map<string, number>
-  /** by process, kind and target: when the storage last carried out an explicit write of it */
+  /** By process, kind and target: when the storage last carried out an explicit write of it. */
   readonly applied: Map<string, number>
-  /** process and id of who has tried in vain to lead */
+  /** Process and id of a request that has tried in vain to lead. */
   readonly givenUp: Set<string>
-  /** by process: when it last heard of all that others did */
+  /** By process: when it last received all changes of the others. */
   readonly heard: Array<number>
-  /** by process: when it was last told what are no changes */
+  /** By process: when it last received an answer that is not a list of changes. */
   readonly liedAt: Array<number>
-  /** by process: when the storage told it of nothing, or of no more, if it tells by itself */
+  /** By process: when pushed changes stopped arriving, if the storage pushes. */
   readonly deaf: Array<Array<Deaf>>
-  /** what the storage had to tell of each process, and when */
+  /** The changes the storage had to report to each process, and when. */
   readonly changes: Array<
     { readonly from: number; readonly at: number; readonly kind: "id" | "tag"; readonly target: string }
   >
-  /** by process and id: the last explicit refresh, which may have replaced a running load */
+  /** By process and id: the last explicit refresh, which may have replaced a running load. */
   readonly replaced: Map<string, number>
-  /** how often the store went wrong for a process */
+  /** How often the store went wrong for a process. */
   readonly faults: Array<number>
   readonly counts: Counts
-  /** from here on nothing goes wrong, and every write is acknowledged */
+  /** From here on nothing goes wrong, and every write is acknowledged. */
   healthy: boolean
   seq: number
 }
@@ -79,15 +82,15 @@ export interface Counts {
   gaps: number
   killedLeaders: number
   takenOver: number
-  /** reads after another process's invalidation of what is read */
+  /** Reads after another process's invalidation of what is read. */
   afterOthers: number
   refused: number
   touched: number
-  /** what the storage was asked */
+  /** The number of requests to the storage. */
   commands: number
   transactions: number
   lookups: number
-  /** reads by another cache of the same process */
+  /** Reads by another cache of the same process. */
   ofOtherLayers: number
   pushes: number
   lostConnections: number
@@ -123,13 +126,13 @@ export const holdersOf = (self: Fleet, id: string): Map<string, Holder> => {
   return holders
 }
 
-/** P1: a load begins while another's exclusive time is not over */
+/** P1: a load begins while another's exclusive time is not over. */
 export const checkExclusive = (self: Fleet, load: FleetOrigin, lease: boolean): void => {
   const { config } = self
   const what = `load #${load.n} of ${load.id} in ${load.process}`
   const own = load.owner === undefined ? undefined : holdersOf(self, load.id).get(load.owner)
   if (load.owner === undefined && lease && config.faults === 0 && !config.asynchronous && config.evictions === 0) {
-    // its own `set` or interrupted invalidation may not have been acknowledged
+    // Its own `set` or interrupted invalidation may not have been acknowledged.
     const open = self.writes.some((write) =>
       write.process === load.process && (!write.acknowledged || write.doneAt === self.now())
     )
@@ -146,13 +149,13 @@ export const checkExclusive = (self: Fleet, load: FleetOrigin, lease: boolean): 
   }
 }
 
-/** P1: what cannot be interrupted and runs on when its last caller has left keeps its lease, for a while */
+/** P1: a load that cannot be interrupted and runs on after its last caller has left keeps its lease, for a while. */
 export const checkAbandoned = (self: Fleet, load: FleetOrigin): void => {
   const { config } = self
   if (!isKept("abandoned", config.features) || config.faults > 0 || config.evictions > 0 || config.beside) return
   for (const other of self.loading) {
     if (other.id !== load.id || other.owner === undefined || !runsOn(other) || other.flight === load.flight) continue
-    // its last caller has left no earlier than it began
+    // Its last caller has left no earlier than it began.
     const isOver = self.now() >= other.begunAt + Math.min(endingMillis(config), config.maxLoad)
     if (isOver || isReplaced(self, other) || self.processes[other.process]!.stoppedMillis() > 0) continue
     violate(
@@ -166,7 +169,7 @@ export const checkAbandoned = (self: Fleet, load: FleetOrigin): void => {
 const runsOn = ({ flight, uninterruptible }: FleetOrigin): boolean =>
   uninterruptible && flight?.abandoned === true && flight.exit === undefined
 
-/** it may have been detached while it had callers */
+/** It may have been detached while it had callers. */
 const isReplaced = (self: Fleet, { heard, id, n, process }: FleetOrigin): boolean =>
   (self.replaced.get(`${process} ${id}`) ?? 0) > n || self.config.gaps > 0 ||
   self.writes.some((write) => write.done > n && (write.kind === "tag" || covers(write, id))) ||
@@ -174,25 +177,31 @@ const isReplaced = (self: Fleet, { heard, id, n, process }: FleetOrigin): boolea
     from !== process && at >= heard && (kind === "tag" || target === id)
   )
 
-/** It goes on since a moment ago: of a read that was stopped between two steps the store budget is spent. */
+/** It has resumed only just now: a read that was stopped between two steps has spent its store budget. */
 const wasStopped = ({ config: { stop, storeTimeout }, now }: Fleet, process: number): boolean =>
   stop?.process === process && now() >= stop.at + stop.millis && now() < stop.at + stop.millis + storeTimeout
 
 export const covers = (write: FleetWrite, id: string): boolean =>
   write.kind === "id" ? write.target === id : tagsOf[id]!.includes(write.target)
 
-/** Whether a process can hear, and has had the time to, when a read begins. */
+/** Whether a process can receive changes, and has had the time to, when a read begins. */
 const hears = ({ config: { untracked }, liedAt }: Fleet, { begunAt, process }: FleetRead): boolean =>
   begunAt > liedAt[process]! + 100 &&
   (untracked?.process !== process || begunAt < untracked.at || begunAt > untracked.at + untracked.millis + 100)
 
-/** From when on a process must not serve what another has invalidated: who reads nothing asks nothing. */
+/**
+ * The time from which a process must not serve a value that another has invalidated. A process that reads nothing polls
+ * nothing.
+ */
 const seenBy = (self: Fleet, write: FleetWrite, read: FleetRead): number => {
   if (self.config.features.includes("pushes")) return 100 + toldBy(self, write, read.process)
   return read.heard >= write.done ? 0 : write.doneAt + 100 + (hears(self, read) ? 0 : self.config.maxStaleness)
 }
 
-/** One that hears of nothing finds that out, and from then on it believes its memory for so long, or until it hears again. */
+/**
+ * A process that receives no changes finds that out, and from then on trusts its memory for `maxStaleness`, or until it
+ * receives changes again.
+ */
 const toldBy = ({ config, deaf }: Fleet, { doneAt }: FleetWrite, process: number): number =>
   deaf[process]!.reduce(
     (by, { from, until }) =>
@@ -202,7 +211,7 @@ const toldBy = ({ config, deaf }: Fleet, { doneAt }: FleetWrite, process: number
     doneAt
   )
 
-/** how often a process asks what others did */
+/** How often a process asks what others did. */
 const pollMillis = 50
 
 /** P2 */
@@ -210,7 +219,8 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
   for (const write of self.writes) {
     if (!covers(write, read.id)) continue
     const isOwn = write.process === read.process
-    // another cache of the same process is not told of it: what has no memory finds it in the store, unless it joins a load
+    // Another cache of the same process does not receive it: one without memory finds it in the store, unless it joins
+    // a load.
     if (isOwn && write.layer !== read.layer) {
       const finds = read.layer === 1 && write.kind === "id" && write.acknowledged && !read.live.has(origin)
       if (!finds) continue
@@ -219,7 +229,7 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
     if (isOwn ? write.done >= read.begun : !write.acknowledged || seenBy(self, write, read) > read.begunAt) {
       continue
     }
-    // who was stopped between a look and the pause after it has that pause before it when it goes on
+    // A process that was stopped between a poll and its pause resumes with that whole pause ahead.
     const wokenAt = self.processes[read.process]!.wokenAt()
     if (!isOwn && wokenAt >= 0 && read.begunAt - wokenAt <= pollMillis) continue
     if (!isOwn) self.counts.afterOthers++
@@ -232,7 +242,7 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
   }
 }
 
-/** a look-up has found nothing: nobody promises that something is there */
+/** A look-up has found nothing: no promise says that an entry exists. */
 export const endLookup = (self: Fleet, read: FleetRead): void => {
   self.say(() => `[${read.process}] got ${read.id} @${read.begun} nothing`)
   checkPatience(self, read)
@@ -259,7 +269,10 @@ export const endRead = (
   violate(self, `P4: read @${read.begun} of ${read.id} failed with ${describe(exit)}`)
 }
 
-/** P4: at most the waits for other processes, the load, and the budget of the store; all that twice if the id was changed meanwhile */
+/**
+ * P4: at most the waits for other processes, the load, and the budget of the store; all that twice if the id was
+ * changed meanwhile.
+ */
 const checkPatience = (self: Fleet, read: FleetRead): void => {
   const { processes, storeTimeout, wait } = self.config
   const waits = longestWait(self.config) * (wait < Infinity ? processes : 1)
@@ -270,7 +283,7 @@ const checkPatience = (self: Fleet, read: FleetRead): void => {
   }
 }
 
-/** a value says where it comes from */
+/** A value names its origin. */
 export const originOf = (text: string): number | undefined => {
   const found = /#(\d+)#/.exec(text)?.[1]
   return found === undefined ? undefined : Number(found)

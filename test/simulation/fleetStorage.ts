@@ -30,12 +30,12 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
   const log: Array<{ readonly from: number; readonly change: Store.Change }> = []
   const asked = new Map<string, number>()
   const hits = new Map<string, number>()
-  /** by id: when somebody was last granted the right to load it */
+  /** By id: when the right to load it was last granted. */
   const ledAt = new Map<string, number>()
   const followers = new Set<Follower>()
-  /** by id: the generations that were given, and that nobody has ended */
+  /** By id: the generations that were given out and not yet ended. */
   const generations = new Map<string, Set<string>>()
-  /** by id: when the row of a lease that its leader has given back is no longer kept */
+  /** By id: when the row of a lease that its leader has given back is no longer kept. */
   const forgottenAt = new Map<string, number>()
   const happens = (chance: number) => chance > 0 && !self.healthy && dice.chance(chance)
 
@@ -97,17 +97,17 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     }
     return undefined
   }
-  /** who waits waits for somebody, and looks again in time */
+  /** A waiting process waits for a holder, and asks again in time. */
   const waits = (process: number, id: string, { owner }: Store.AcquireOptions) => {
     self.counts.waits++
     const since = asked.get(owner) ?? self.now()
     asked.set(owner, since)
     const waited = self.now() - since
-    // of all that wait one leads beside the holder after each `wait`
+    // After each `wait`, one of the waiting processes loads beside the holder.
     const left = config.wait < Infinity ? self.now() - Math.max(since, ledAt.get(id) ?? 0) : waited
-    // each step of the store may take its time, and who has waited for long asks less often
+    // Each step of the store may take time, and a process that has waited for long asks less often.
     const slack = 2 * config.storeTimeout + waited / 4
-    // a process that was stopped could not ask
+    // A process that was stopped could not ask.
     if (left > longestWait(config) + slack && self.processes[process]!.stoppedMillis() === 0) {
       violate(self, `P4: ${process} waits for ${id} longer than it should`)
     }
@@ -120,7 +120,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     if (other !== undefined) {
       self.counts.joins++
       const since = asked.get(owner)
-      // a lie may have told it to wait
+      // A lie may have made it wait.
       const isKnown = !config.beside && !config.features.includes("lies")
       if (
         isKnown && (since === undefined || self.now() - since < joinsAfter(config) - 2 * config.storeTimeout)
@@ -169,7 +169,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     isCurrent: (id, generation) => {
       const isCurrent = leases.isCurrent(id, generation, self.now())
       if (!isCurrent) self.counts.refused++
-      // or loads that outlast their leases would refuse each other for ever
+      // Or loads that outlast their leases would refuse each other forever.
       const isRemembered = self.now() < (forgottenAt.get(id) ?? Infinity)
       if (!isCurrent && isRemembered && generations.get(id)?.has(generation) === true) {
         violate(self, `P1: a result of ${id} is refused, though nobody has ended its generation`)
@@ -226,7 +226,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       }
       const news = log.slice(at).filter(({ from }) => from !== process)
       at = log.length
-      // what its other caches hear does not help the first one
+      // Changes that its other caches receive do not help the first one.
       if (layer === 0) self.heard[process] = self.seq
       if (news.length > 0) self.say(() => `[${process}] polls ${news.length} changes`)
       if (news.length === 0 || !happens(config.gaps)) return news.map(({ change }) => change)
@@ -235,7 +235,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     }
   }
 
-  /** As a server that tells of what is changed, on a connection for that alone. */
+  /** Acts as a server that pushes changes over a dedicated connection. */
   const follow = (process: number): Stream.Stream<Store.Change, CacheError.StoreError> => {
     const thrown = extras.diceOf("pushes")
     const fails = (chance: number) => !self.healthy && (isUntracked(process) || thrown.chance(chance))
@@ -252,14 +252,14 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
           self.say(() => `[${process}] hears of nothing from now on`)
           self.deaf[process]!.push({ from: self.now(), until: Infinity })
           for (const callOff of onTheWay) callOff()
-          // it may take a while until that is known
+          // It may take a while until that is known.
           self.after(thrown.chance(0.5) ? 0 : thrown.below(latestNoticeMillis), () => {
             Deferred.doneUnsafe(lost, Exit.fail(unavailable("listen")))
           })
         }
         const follower: Follower = {
           tell: (from, change) => {
-            // what a process has written itself is known for that; that it has removed something is not
+            // A process knows what it has written itself; it does not know what it has removed.
             const isOwn = from === process && (change._tag === "TagChanged" || entries.has(nameOf(change.id)))
             if (isLost || isOwn || !self.processes[process]!.isAlive()) return
             if (fails(config.gaps / 10)) return lose()
@@ -279,7 +279,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
           })
         )
         followers.add(follower)
-        // the answer of the server takes its time
+        // The answer of the server takes its time.
         yield* Effect.sleep(thrown.below(10))
         if (!isLost) {
           for (const deaf of self.deaf[process]!) deaf.until = Math.min(deaf.until, self.now())
@@ -292,7 +292,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
   }
 
   const isPushing = extras.features.has("pushes")
-  /** what was told meanwhile has overtaken it */
+  /** A change that was reported meanwhile has overtaken it. */
   const lateAnswer = Effect.suspend(() => {
     const thrown = extras.diceOf("pushes")
     return self.healthy ? Effect.void : Effect.sleep(thrown.below(thrown.chance(0.3) ? 35 : 8))
@@ -331,11 +331,11 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       leases: leasesOf(process),
       tags: tagsOf(process),
       changes: listen(process, layer),
-      // all of a transaction, or nothing; without one each operation is what it was
+      // All of a transaction, or nothing; without one each operation is what it was.
       ...extras.features.has("transactions") ? { atomic: <A>(steps: () => A) => steps() } : {},
       attempt
     })
-    // an owner that was answered with three entries it cannot use loads without a lease
+    // An owner that was answered with three entries it cannot use loads without a lease.
     const note = ({ id, owner }: { readonly id: string; readonly owner: string }, acquired: Store.Acquired): void => {
       if (acquired._tag !== "Hit") return
       const times = (hits.get(owner) ?? 0) + 1
@@ -383,7 +383,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
   }
 }
 
-/** Who is told of changes. */
+/** A subscriber to changes. */
 interface Follower {
   readonly tell: (from: number, change: Extract<Store.Change, { readonly _tag: "Changed" | "TagChanged" }>) => void
 }

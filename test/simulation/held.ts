@@ -1,19 +1,19 @@
-/** What must be in memory: it was stored, and nothing can have taken it out. */
+/** Values that must be in memory: they were stored, and nothing can have removed them. */
 import { Exit } from "effect"
 import { hasRoom, type Load, type Read } from "./model.ts"
 import { covers, hasEnded, type World } from "./state.ts"
 
 export const heldOf = (self: World, id: string): Load | undefined => {
   const { features, memory, store } = self.config
-  // a policy that goes wrong may cost any entry
+  // A policy that goes wrong may cost any entry.
   if (features.includes("eviction")) return undefined
-  // after a conflict memory forgets what the transaction has read: the store has it, and may be slow
+  // After a conflict memory forgets what the transaction has read: the store has it, and may be slow.
   if (features.includes("transacts") && store !== "none") return undefined
   if (!memory || !hasRoom(self.config) || self.closeAskedAt !== undefined) return undefined
   return self.loads.findLast((load) => load.id === id && hasEnded(load) && isStored(self, load))
 }
 
-/** it was put into memory, and nothing can have taken it out */
+/** It was put into memory, and nothing can have taken it out. */
 const isStored = (self: World, load: Load): boolean => {
   const { exit, flight } = load
   if (flight?.exit === undefined || exit === undefined || Exit.isFailure(exit)) return false
@@ -21,17 +21,17 @@ const isStored = (self: World, load: Load): boolean => {
     return false
   }
   if (self.closeAskedAt !== undefined || flight.entry.expiresAt <= self.now()) return false
-  // what it is made of may have changed
+  // Its sources may have changed.
   if (load.spec.inherit === "changes") return false
   const born = self.born.get(load)!
   for (const write of self.writes) {
     if (write.mode === "soft" && self.config.store === "none") continue
-    // what a store has missed is told it later, and kills here too what was loaded meanwhile
+    // A change that a store has missed reaches it later, and then also ends values that were loaded meanwhile.
     const mayBeReplayed = self.config.store !== "none" && write.kind !== "id"
     if ((write.done > born || mayBeReplayed) && covers(write, load)) return false
   }
   if (isTouchedWhileWritten(self, load) || isShortened(self, load)) return false
-  // a store that does not let a condition hold has something else than memory, which then forgets it
+  // A store that does not let a condition hold has something else than memory, which then forgets it.
   if (self.config.store !== "none") {
     for (const origin of self.origins.values()) {
       if (origin._tag === "Set" && origin.refused && origin.id === load.id) return false
@@ -39,9 +39,9 @@ const isStored = (self: World, load: Load): boolean => {
   }
   for (const other of self.loads) {
     if (other.id !== load.id || other === load || other.ended < load.n) continue
-    // what kept a value has stored it anew, with a lifetime of its own
+    // A load that kept its value has stored it again, with a lifetime of its own.
     if (other.exit === undefined || (Exit.isFailure(other.exit) && other.flight?.attempt.renewed !== true)) continue
-    // it may have been put in its place, and have left
+    // It may have been put in its place, and have left.
     if (isTouchedWhileWritten(self, other)) return false
     const entry = other.flight?.entry
     if (entry !== undefined && (entry.expiresAt <= self.now() || self.writes.some((write) => covers(write, other)))) {
@@ -51,11 +51,11 @@ const isStored = (self: World, load: Load): boolean => {
   return true
 }
 
-/** by a reader with a shorter constant */
+/** By a reader with a shorter constant. */
 const isShortened = (self: World, { ended, endedAt, id }: Load): boolean =>
   self.constants.get(id)?.some(({ begun, spec }) => begun > ended && endedAt! + spec!.ttl <= self.now()) === true
 
-/** a touch does not reach what is being written: that does not enter memory, or leaves it when the touch is done */
+/** A touch does not reach what is being written: that does not enter memory, or leaves it when the touch is done. */
 const isTouchedWhileWritten = (self: World, load: Load): boolean =>
   self.touches.some((touch) =>
     touch.id === load.id && (touch.live.has(load) || load.n > touch.asked) && touch.done > load.ended

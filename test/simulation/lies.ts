@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import type { Store } from "effect-cached"
 import type { Extras } from "./features.ts"
 
-// none of them says what may be true, that tags were not invalidated for example
+// None of them claims something that may be true, for example that tags were not invalidated.
 const lies: ReadonlyArray<unknown> = [
   undefined,
   null,
@@ -17,7 +17,7 @@ const lies: ReadonlyArray<unknown> = [
   { _tag: "Wait" },
   { _tag: "Wait", leftMillis: NaN },
   { _tag: "Wait", leftMillis: "soon" },
-  // who asks to join is not to wait
+  // A request with `join` is not to wait.
   { _tag: "Wait", leftMillis: 10 },
   { _tag: "Wait", leftMillis: -1 },
   { _tag: "Wait", leftMillis: Infinity },
@@ -39,21 +39,21 @@ interface Self {
 
 const lieNow = ({ extras, healthy }: Self, share: number): boolean => !healthy && extras.happens("lies", share)
 
-/** whatever they answer counts as done */
+/** Any answer to these counts as done. */
 const believed = new Set(["invalidateTags", "clear"])
 
-/** an answer, or in its place what is none */
+/** An answer, or in its place what is none. */
 export const orLie = <A>(self: Self, operation: string, answer: A): A =>
   believed.has(operation) || !lieNow(self, 0.1) ? answer : self.extras.dice.pick(lies) as A
 
-/** what is no list of changes */
+/** Answers that are not a list of changes. */
 const changes: ReadonlyArray<unknown> = [undefined, null, 42, "none", {}, [null], [{ _tag: "Perhaps" }]]
 
-/** a poll of changes that tells nothing: what it should have told the next one tells */
+/** A poll that reports no changes: the next one reports them. */
 export const lieOfChanges = (self: Self): { readonly told: never } | undefined =>
   lieNow(self, 0.05) ? { told: self.extras.dice.pick(changes) as never } : undefined
 
-/** a store whose answers are no answers at times */
+/** A store whose answers are no answers at times. */
 export const lying = (self: Self, store: Store.Store): Store.Store => {
   const wrap = <A, E>(operation: string, ask: () => Effect.Effect<A, E>): Effect.Effect<A, E> =>
     orThrow(self, () => Effect.map(ask(), (answer) => orLie(self, operation, answer)))
@@ -76,7 +76,7 @@ export const lying = (self: Self, store: Store.Store): Store.Store => {
   }
 }
 
-/** what an operation gives, or in its place a throw, or what is no effect */
+/** The result of an operation, or in its place a throw or a value that is not an effect. */
 export const orThrow = <A, E>(self: Self, operation: () => Effect.Effect<A, E>): Effect.Effect<A, E> => {
   if (lieNow(self, 0.02)) throw new Error("a bug in the adapter")
   return lieNow(self, 0.02) ? ({} as Effect.Effect<A, E>) : operation()

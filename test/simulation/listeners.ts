@@ -29,7 +29,7 @@ export const listen = (
   }
 }
 
-/** one that has thrown is not called again */
+/** One that has thrown is not called again. */
 const throwing = (self: Simulation) => {
   let hasThrown = false
   return () => {
@@ -47,7 +47,7 @@ const busy = (
 ) => {
   let isBusy = false
   return () => {
-    // what it does is reported to it too
+    // A listener's own operations are reported to it too.
     if (isBusy || self.world.resting || !dice.chance(0.05)) return
     isBusy = true
     Effect.runForkWith(context)(Effect.exit(run(self)))

@@ -1,4 +1,4 @@
-/** What must hold when a load begins or ends. */
+/** Rules that must hold when a load begins or ends. */
 import { Cause, Exit } from "effect"
 import type { Flight } from "../../src/internal/engine/state.ts"
 import { hasAnswered, mayBeAnswer } from "./answerRules.ts"
@@ -6,26 +6,26 @@ import type { Load, Read } from "./model.ts"
 import { until } from "./originRules.ts"
 import { covers, interruptedItself, readerOf, retryAfterOf, uninterruptible, violate, type World } from "./state.ts"
 
-/** a refresh, and what went on after a soft timeout, ends by itself or at its limit */
+/** A refresh, or a load that continued after a soft timeout, ends by itself or at its limit. */
 export const checkPinned = (self: World, load: Load, exit: Exit.Exit<unknown, unknown>): void => {
   const { flight, id, n } = load
   if (flight === undefined || self.closeAskedAt !== undefined) return
   const what = `the load #${n} of ${id}`
-  // what has found its value to be still right ends itself
+  // A load that has found its value to be still right ends itself.
   const endsItself = interruptedItself.has(load) || flight.attempt.renewed
   const interrupted = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause) && !endsItself
   if (interrupted && flight.pinned && !flight.timedOutUnattended) {
     violate(self, `P3: ${what} was interrupted, though nobody had to wait for it`)
   }
-  // one call for many runs as long as somebody waits for any of them
+  // One call for many runs as long as a caller waits for any of its keys.
   const ids = load.together
   if (uninterruptible.has(load) || [...self.reading].some((read) => ids.includes(read.id))) return
   const unattended = self.now() - Math.max(load.begunAt, ...ids.map((id) => self.lastRead.get(id) ?? 0))
-  // what it waits for itself may not be interruptible
+  // A load that it waits for may not be interruptible.
   const isHeldUp = self.loads.some((other) =>
     other !== load && uninterruptible.has(other) && (other.endedAt ?? Infinity) > self.now() - unattended
   )
-  // a finalizer takes its time
+  // A finalizer takes its time.
   if (!isHeldUp && unattended > self.config.refreshTimeout + 100) {
     violate(self, `P7: ${what} ran for ${unattended} ms with nobody waiting`)
   }
@@ -33,7 +33,7 @@ export const checkPinned = (self: World, load: Load, exit: Exit.Exit<unknown, un
 
 const canBeUsed = (flight: Flight): boolean => flight.storable && flight.policy.writes && flight.exit === undefined
 
-/** what a load is told to be there already must be good still, and what it keeps as well */
+/** The previous value given to a load must still be valid, and so must the value it keeps. */
 export const checkPrevious = (
   self: World,
   load: Load,
@@ -48,7 +48,7 @@ export const checkPrevious = (
     self.now() < until(self, origin) &&
     !self.writes.some((write) =>
       write.mode === "hard" && write.done <= askedAt && write.set !== origin.n && covers(write, origin) &&
-      // what is not stored is not looked for by an invalidation of its id
+      // An invalidation of an id does not look for values that are not stored.
       (write.kind === "tag" || load.flight!.policy.writes) &&
       (origin._tag === "Set" ? origin.write.done <= write.asked : origin.n <= write.asked)
     )
@@ -69,15 +69,15 @@ export const checkAlone = (self: World, load: Load, flight: Flight): void => {
   }
 }
 
-/** P6: after a failure the stale value is served for a while without another try */
+/** P6: after a failure the stale value is served for a while without another try. */
 export const checkThrottle = (self: World, load: Load, flight: Flight): void => {
   if (!self.config.memory || flight.policy.joins !== "any" || !flight.policy.readsMemory) return
   if (retryAfterOf(load.spec) === 0 || load.spec.kind === "ttl" || load.spec.kind === "untilInvalidated") return
-  // a refresh that had to wait for room was asked for earlier
+  // A refresh that had to wait for room was asked for earlier.
   if (flight.refresh ? self.config.refreshConcurrency < 16 : flight.stale === undefined) return
-  // nothing is served in its place
+  // Nothing is served in its place.
   if (!flight.refresh && hasAnswered(flight)) return
-  // a flight may have begun long before its load, where the store is slow
+  // A flight may have begun long before its load, where the store is slow.
   const asked = readerOf(self, flight)
   for (const failed of self.loads) {
     if (failed.id !== load.id || failed.flight === flight || !setsThrottle(failed)) continue
@@ -94,12 +94,12 @@ const setsThrottle = ({ exit, flight, spec }: Load): boolean => {
   if (flight?.exit === undefined || exit === undefined || Exit.isSuccess(exit) || Exit.isSuccess(flight.exit)) {
     return false
   }
-  // nobody waits for an origin that answers
+  // A failure that may be an answer of the origin causes no pause.
   return flight.storable && (flight.refresh || (flight.stale !== undefined && !mayBeAnswer(flight, spec))) &&
     !Cause.hasInterrupts(flight.exit.cause)
 }
 
-/** something happened to the id since, or somebody was about to load then already */
+/** Something happened to the id since, or another caller was already about to load then. */
 const isDisturbed = (self: World, load: Load, failed: Load): boolean =>
   self.writes.some((write) => write.kind !== "tag" && write.done > failed.n && covers(write, load)) ||
   self.loads.some(({ ended, flight, id }) =>
@@ -108,10 +108,10 @@ const isDisturbed = (self: World, load: Load, failed: Load): boolean =>
   ) ||
   [...self.reading].some((read) => read.id === load.id && isBefore(read, failed))
 
-/** a load fails when its flight ends */
+/** A load fails when its flight ends. */
 const isBefore = (read: Read, failed: Load): boolean => read.begun < failed.ended || read.live.includes(failed)
 
-/** P7: nothing starts after close; who waited when it began may be served still */
+/** P7: nothing starts after close; a caller that was waiting when it began may still be served. */
 export const checkClosed = (self: World, load: Load): void => {
   if (self.closedAt !== undefined) return violate(self, `P7: load #${load.n} of ${load.id} after the layer was closed`)
   if (self.closeAskedAt === undefined || load.begunAt === self.closeAskedAt) return

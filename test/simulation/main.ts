@@ -5,7 +5,7 @@
  *     npm run simulate -- --seeds 1000000         more, over all processors
  *     npm run simulate -- --seed 123              one again, with its log
  *     npm run simulate -- --store async           over this store only: none, sync, async, derived
- *     npm run simulate -- --with abandoned,lies   programs that do this beside (see features.ts), whatever the seed draws
+ *     npm run simulate -- --with abandoned,lies   programs with these features (features.ts), whatever the seed draws
  *     npm run simulate -- --fleet                 several processes on one store; with --seeds, --from and --seed
  *     npm run simulate -- --streams               streams alone, on one engine or two, under more disturbance
  *     npm run simulate -- --derived               derived entries alone, on up to three engines
@@ -66,7 +66,7 @@ const one = (seed: number): void => {
   process.exitCode = violations.length === 0 ? 0 : 1
 }
 
-/** blocks of seeds to several processes, to each as it is done with the one before */
+/** Blocks of seeds to several processes, to each as it is done with the one before. */
 const inProcesses = (range: Range, count: number): Promise<Swept> =>
   new Promise((resolve, reject) => {
     let total = nothing
@@ -122,7 +122,7 @@ const fleet = (): void => {
   for (const { rule, seed } of failures) console.log(`seed ${seed}: ${rule}`)
 }
 
-/** schedules of one thing alone */
+/** Schedules of one thing alone. */
 const alone = (what: string, simulate: (seed: number) => ReadonlyArray<string>): void => {
   const from = Number(args.seed ?? args.from)
   const count = args.seed === undefined ? Number(args.seeds) : 1
@@ -138,7 +138,7 @@ const alone = (what: string, simulate: (seed: number) => ReadonlyArray<string>):
   console.log(args.json ? JSON.stringify({ failures }) : `${count} schedules of ${what}, ${failures.length} failed`)
 }
 
-/** the rules violated, each with its first seeds */
+/** The rules violated, each with its first seeds. */
 const report = (swept: Swept): void => {
   const byRule = new Map<string, Array<Failure>>()
   for (const failure of swept.failures.toSorted((a, b) => a.seed - b.seed)) {

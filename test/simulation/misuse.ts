@@ -1,4 +1,4 @@
-/** User functions that throw, and options that are none: of which, who has them, and what they do. */
+/** User functions that throw, and invalid options: their kinds, the readers that have them, and their effects. */
 import type { Eviction, Strategy } from "effect-cached"
 import type { Extras, Feature } from "./features.ts"
 import { type Kind, type Misuse, type Spec, Thrown, type Value } from "./model.ts"
@@ -17,7 +17,7 @@ const ofReads = [
 
 const durations = ["timeout", "softTimeout", "retryAfter", "minLoad", "memoryTtl", "strategy"] as const
 
-/** what is wrong with a read */
+/** The misuse of a read. */
 export const drawMisuse = ({ dice, features }: Extras, { kind }: Spec): Misuse | undefined => {
   const choices = ofReads.filter((name) => features.has(name) && canHave(name, kind))
   if (choices.length === 0 || !dice.chance(0.3)) return undefined
@@ -29,15 +29,15 @@ const canHave = (name: typeof ofReads[number], kind: Kind): boolean => {
   return name !== "fallbackWhen" || kind === "softTtl" || kind === "failover"
 }
 
-/** whether what it throws may end the read whose it is */
+/** Whether what it throws may end the read whose it is. */
 export const endsRead = ({ of }: Misuse): boolean =>
   of === "decide" || of === "fallbackWhen" || of === "copy" || of === "options"
 
-/** whether no result of a load of that read may be stored */
+/** Whether no result of a load of that read may be stored. */
 export const keepsOut = ({ misuse }: Spec): boolean =>
   misuse?.of === "when" || misuse?.of === "lifetime" || misuse?.of === "words"
 
-/** whether it is one of a user's own strategy */
+/** Whether it is one of a user's own strategy. */
 export const needsStrategy = ({ misuse }: Spec): boolean =>
   misuse?.of === "decide" || misuse?.of === "lifetime" || misuse?.of === "words" || misuse?.of === "touch" ||
   (misuse?.of === "options" && misuse.option === "strategy")
@@ -47,14 +47,14 @@ interface Self {
   readonly extras: Extras
 }
 
-/** throws what says where it comes from */
+/** Throws an error that names its origin. */
 export const throwFor = ({ world }: Self, of: Thrown["of"], owner: Misuse | undefined): never => {
   const thrown = new Thrown(world.seq, of, owner)
   world.say(() => `${of} throws`)
   throw thrown
 }
 
-/** what about a result is not stored is counted, once for each */
+/** A result that is not stored because of it is counted, once for each. */
 export const throwAboutResult = (self: Self, of: Thrown["of"], owner: Misuse | undefined): never => {
   self.world.counts.notStored++
   return throwFor(self, of, owner)
@@ -62,7 +62,7 @@ export const throwAboutResult = (self: Self, of: Thrown["of"], owner: Misuse | u
 
 const isTimeout = (option: Misuse["option"]): boolean => option === "timeout" || option === "softTimeout"
 
-/** the options of a read that are wrong */
+/** The options of a read that are wrong. */
 export const wrongOptions = (self: Self, { byFunction, misuse }: Spec): object => {
   const { dice } = self.extras
   switch (misuse?.of) {
@@ -84,7 +84,7 @@ export const wrongOptions = (self: Self, { byFunction, misuse }: Spec): object =
   }
 }
 
-/** a strategy that is wrong */
+/** A strategy that is wrong. */
 export const wrongStrategy = (
   self: Self,
   { misuse }: Spec,
@@ -125,7 +125,7 @@ export const wrongStrategy = (
   }
 }
 
-/** an eviction policy that throws, before it has done anything or after, and names what is not there */
+/** An eviction policy that throws, before it has done anything or after, and names what is not there. */
 export const wrongEviction = (self: Self, { make }: Eviction.Eviction): Eviction.Eviction => ({
   name: "wrong",
   make: (options) => {

@@ -1,4 +1,4 @@
-/** What a simulated program is made of, and what is remembered of its run. */
+/** The parts of a simulated program, and the records of its run. */
 import type { Exit } from "effect"
 import type { Cached } from "effect-cached"
 import type { Flight } from "../../src/internal/engine/state.ts"
@@ -19,7 +19,7 @@ export type Kind = (typeof kinds)[number]
 export const policies = ["normal", "refresh", "readOnly", "writeOnly", "bypass", "strict"] as const
 export type PolicyName = (typeof policies)[number]
 
-/** what has the elements of a stream, where that is drawn: none of the ids of values */
+/** The id of a stream, where that is drawn: distinct from the ids of values. */
 export const streamId = "s"
 
 /** Drawn once for each seed. */
@@ -28,7 +28,7 @@ export interface Config {
   readonly memory: boolean
   readonly capacity: number
   readonly ids: ReadonlyArray<string>
-  /** the keys are instances of a class, not strings */
+  /** The keys are instances of a class, not strings. */
   readonly classed: boolean
   readonly workers: number
   readonly steps: number
@@ -38,27 +38,27 @@ export interface Config {
   readonly refreshTimeout: number
   readonly retries: number
   readonly yieldChance: number
-  /** loads may need each other in a circle */
+  /** Loads may need each other in a circle. */
   readonly cyclic: boolean
-  /** the share of store operations that go wrong */
+  /** The share of store operations that go wrong. */
   readonly faults: number
-  /** how many loads need each other in the end */
+  /** How many loads need each other in the end. */
   readonly deep: number
-  /** when the layer is closed while the program runs on */
+  /** When the layer is closed while the program runs on. */
   readonly closesAt: number | undefined
-  /** what it does beside */
+  /** Optional features of the program. */
   readonly features: ReadonlyArray<Feature>
-  /** how long an id is kept for a load that nobody waits for any more */
+  /** How long an id is kept for an abandoned load. */
   readonly endingMillis: number
-  /** whether all readers copy what they get, and loads change theirs; or some, each in its way */
+  /** Whether all readers copy what they get, and loads change theirs; or some, each in its way. */
   readonly copying: "all" | "some" | undefined
-  /** how many entries of the key class memory has at most, or how much weight */
+  /** How many entries of the key class memory has at most, or how much weight. */
   readonly quota: number | undefined
-  /** options of the layer beside */
+  /** Further options of the layer. */
   readonly limits: { readonly lease?: number; readonly wait?: number }
 }
 
-/** Whether memory has room for all ids, so that nothing gives way to another. What is weighed weighs two at most. */
+/** Whether memory has room for all ids, so that nothing gives way to another. An entry weighs two at most. */
 export const hasRoom = ({ capacity, features, ids, quota }: Config): boolean => {
   const least = (ids.length + (features.includes("streams") ? 1 : 0)) * (features.includes("weights") ? 2 : 1)
   return capacity >= least && (quota ?? Infinity) >= least
@@ -76,39 +76,39 @@ export interface Spec {
   readonly ttlFunction: "none" | "value" | "throws" | "NaN"
   readonly jitter: number | undefined
   readonly tags: ReadonlyArray<string>
-  /** the tags are a function's, known only after the load */
+  /** The tags are a function's, known only after the load. */
   readonly late: "no" | "yes" | "throws"
-  /** the load says of its result what tags and what ttl it has, if it can */
+  /** The load annotates its result with tags and a ttl, if it can. */
   readonly annotates: { readonly tags?: ReadonlyArray<string>; readonly ttl?: number } | undefined
   readonly timeout: number | undefined
   readonly softTimeout: number | undefined
   readonly retryAfter: number | undefined
   readonly failuresToo: boolean
   readonly inherit?: Cached.Inherit | undefined
-  /** its timeouts and its soft lifetime are functions */
+  /** Its timeouts and its soft lifetime are functions. */
   readonly byFunction?: boolean | undefined
-  /** it says by `storeIf` and `storeFailures` what is stored */
+  /** `storeIf` and `storeFailures` decide what is stored. */
   readonly conditions?: boolean | undefined
-  /** it does not wait for the write of what it has loaded */
+  /** It does not wait for the write of what it has loaded. */
   readonly behind?: boolean | undefined
-  /** how its value is copied */
+  /** How its value is copied. */
   readonly copies?: "structured" | "function" | "freeze" | undefined
-  /** its policy is that of all that the load around it reads */
+  /** Its policy is that of all that the load around it reads. */
   readonly isWrapped?: boolean | undefined
-  /** what is wrong with its functions or options */
+  /** The misuse among its functions or options. */
   readonly misuse?: Misuse | undefined
 }
 
-/** What is wrong with a read: one object for all reads of a call, which says whose a throw is. */
+/** The misuse of a read: one object for all reads of a call, which identifies the owner of a throw. */
 export interface Misuse {
   readonly of: Feature
-  /** the one that is no duration, where an option is wrong */
+  /** The one that is no duration, where an option is wrong. */
   readonly option: "timeout" | "softTimeout" | "retryAfter" | "minLoad" | "memoryTtl" | "strategy"
-  /** how often a function goes wrong */
+  /** How often a function goes wrong. */
   readonly share: number
 }
 
-/** What a user's function has thrown. */
+/** A value that a user's function has thrown. */
 export class Thrown extends Error {
   readonly n: number
   readonly of: Feature | "tags" | "ttl"
@@ -121,7 +121,7 @@ export class Thrown extends Error {
   }
 }
 
-/** What readers get: it says where it comes from. */
+/** The value that readers get: it names its origin. */
 export interface Value {
   readonly id: string
   readonly n: number
@@ -153,24 +153,24 @@ export interface Load {
   readonly id: string
   readonly spec: Spec
   readonly begunAt: number
-  /** `undefined` for a load under `bypass` */
+  /** `undefined` for a load under `bypass`. */
   readonly flight: Flight | undefined
-  /** the first of its flight: a refresh may try again */
+  /** The first of its flight: a refresh may try again. */
   readonly first: boolean
-  /** the ids of one call */
+  /** The ids of one call. */
   readonly together: ReadonlyArray<string>
   tags: ReadonlyArray<string>
-  /** what it has said itself */
+  /** The lifetime that the load itself has set. */
   ttl: number | undefined
-  /** its value is this one's, which it has found to be still right */
+  /** Its value is this one's, which it has found to be still right. */
   renews: number | undefined
-  /** its failure is this one's: one call has failed for all of its keys */
+  /** Its failure is this one's: one call has failed for all of its keys. */
   failsAs: number | undefined
-  /** what its result is made of, where a change of that ends it */
+  /** The sources of its result whose changes end it. */
   readonly dependencies: Set<Origin>
-  /** when the oldest value was made that a cache served inside it */
+  /** When the oldest value was made that a cache served inside it. */
   oldestAt: number
-  /** the first end of what it was answered inside */
+  /** The first end of what it was answered inside. */
   endsAt: number
   endedAt: number | undefined
   ended: number
@@ -185,10 +185,10 @@ export interface SetOrigin {
   readonly ttl: number
   readonly tags: ReadonlyArray<string>
   askedAt: number
-  /** with a condition it may be made anew until it is answered: its life begins no later than that */
+  /** With a condition it may be made again until it is answered: its life begins no later than that. */
   isOpen: boolean
   readonly write: Write
-  /** its condition did not hold */
+  /** Its condition did not hold. */
   refused: boolean
 }
 
@@ -210,11 +210,11 @@ export interface Touch {
   readonly ttl: number
   readonly asked: number
   readonly askedAt: number
-  /** loads of the id whose flights had not ended when it was asked */
+  /** Loads of the id whose flights had not ended when it was asked. */
   readonly live: ReadonlySet<Load>
   done: number
   doneAt: number
-  /** what it has answered: whether there was something to be touched */
+  /** Its answer: whether there was an entry to touch. */
   isThere: boolean
 }
 
@@ -224,14 +224,14 @@ export interface Read {
   readonly begun: number
   readonly begunAt: number
   readonly spec: Spec | undefined
-  /** loads of the id whose flights had not ended when it began */
+  /** Loads of the id whose flights had not ended when it began. */
   readonly live: ReadonlyArray<Load>
-  /** flights of the id that the last caller had left when it began: they run on, and nobody joins them */
+  /** Flights of the id that had lost their last caller when it began: they run on, and no caller joins them. */
   readonly left: ReadonlySet<Flight>
-  /** something was in memory when it began, and nothing can have removed it since */
+  /** Something was in memory when it began, and nothing can have removed it since. */
   readonly held: Load | undefined
-  /** whether whoever started it has interrupted it; readers inside loads may be interrupted at any time */
+  /** Whether its starter has interrupted it; readers inside loads may be interrupted at any time. */
   readonly interruption: { readonly requested: boolean } | undefined
-  /** one of several at once, which are all answered when the last of them is */
+  /** One of several at once, which are all answered when the last of them is. */
   readonly many: boolean
 }

@@ -5,7 +5,7 @@ import { areDrawn, firstOfToday, replays } from "./daySeeds.ts"
 import { simulate } from "./simulate.ts"
 import { type Failure, sweep } from "./sweep.ts"
 
-/** blocks, so that the test runner hears of us in between */
+/** Blocks, so that the test runner hears of us in between. */
 const sweepAll = async (first: number, seeds: number): Promise<ReadonlyArray<string>> => {
   const failures: Array<Failure> = []
   for (let from = first; from < first + seeds; from += 100) {

@@ -17,7 +17,10 @@ import {
   type World
 } from "./state.ts"
 
-/** what readers may be told: the value comes from there, or was found to be still right by a later load */
+/**
+ * The possible origins of a value that readers get: the load or `set` that made it, or a later load that has found it
+ * to be still right.
+ */
 export const checkOrigins = (self: World, read: Read, origin: Origin, what: string): void => {
   const [first, ...others] = [origin, ...self.renewals.get(origin.n) ?? []].map((from) => {
     const trial: World = { ...self, say: () => {}, violations: [] }
@@ -35,17 +38,17 @@ export const checkOrigins = (self: World, read: Read, origin: Origin, what: stri
   checkGoesOn(self, read, origin, what)
 }
 
-/** made when the write was under way already, or later */
+/** Made when the write was under way already, or later. */
 const isAfter = (origin: Origin, write: Write): boolean =>
   write.set === origin.n || (origin._tag === "Set" ? origin.write.done > write.asked : origin.n > write.asked)
 
-/** those that were done before the read, and came after what it got */
+/** Those that were done before the read, and came after what it got. */
 const writesBetween = (self: World, read: Read, origin: Origin, mode: Write["mode"]): ReadonlyArray<Write> =>
   self.writes.filter((write) =>
     write.mode === mode && write.done < read.begun && covers(write, origin) && !isAfter(origin, write)
   )
 
-/** when a value was to be there still: what many keys answer together, or a stream, is decided when that begins */
+/** The time at which a value had to be there: for a call of many keys, or a stream, the time when that begins. */
 const at = (self: World, read: Read): number => read.many || read.id === streamId ? read.begunAt : self.now()
 
 const isShared = (read: Read, origin: Origin): boolean =>
@@ -53,41 +56,41 @@ const isShared = (read: Read, origin: Origin): boolean =>
 
 const valueOf = (origin: Origin): number => origin._tag === "Set" ? origin.n : origin.renews ?? origin.n
 
-/** from when on its lifetime counts: a stream has ended when its last page is written */
+/** From when on its lifetime counts: a stream has ended when its last page is written. */
 const beganAt = ({ endedAt, flight, id }: Load): number =>
   Math.max(endedAt!, id === streamId ? flight?.endedAt ?? 0 : 0)
 
-/** where the store is late, a touch may have been carried out after it was given up */
+/** Where the store is late, a touch may have been carried out after it was given up. */
 const isBefore = ({ config: { faults } }: World, touch: Touch, { n }: Origin): boolean => touch.done < n && faults === 0
 
-/** as the read inherits: `life` is the default */
+/** As the read inherits: `life` is the default. */
 const endOf = (load: Load): number =>
   load.spec.inherit === undefined
     ? Math.min(beganAt(load) + ttlOf(load), load.endsAt)
     : Math.min(beganAt(load), load.oldestAt) + ttlOf(load)
 
-/** a reader with a longer constant prolongs it, but not what ends with its parts, or has their age */
+/** A reader with a longer constant prolongs it, unless it ends with its parts, or has their age. */
 const mayGrow = (load: Load): boolean =>
   hasConstant({ ...load.spec, misuse: undefined }) && load.ttl === undefined &&
   (load.spec.inherit === undefined
     ? load.endsAt === Infinity
     : load.spec.inherit === false || load.oldestAt >= beganAt(load))
 
-/** the end that the longest constant of its readers gives it */
+/** The end that the longest constant of its readers gives it. */
 const grownEnd = (self: World, load: Load): number => {
   if (!mayGrow(load)) return 0
   if (self.endless.has(load.id)) return Infinity
   return beganAt(load) + Math.max(0, ...(self.constants.get(load.id) ?? []).map(({ spec }) => spec!.ttl))
 }
 
-/** until when it may be served at most: by its own word, by the reads that moved its end, and by `touch` */
+/** Until when it may be served at most: by its own word, by the reads that moved its end, and by `touch`. */
 export const until = (self: World, origin: Origin): number => {
   let end = origin._tag === "Set"
     ? (origin.isOpen ? self.now() : origin.askedAt) + origin.ttl
     : endOf(origin)
   let last = origin._tag === "Set" ? end : Math.min(end, beganAt(origin) + idleOf(origin))
   if (origin._tag === "Load") end = Math.max(end, last = Math.max(last, grownEnd(self, origin)))
-  // who is still being answered may have moved it already
+  // A read that is still being answered may have moved the end already.
   const open = [...self.reading].filter(({ id, spec }) => id === origin.id && spec?.kind === "sliding")
   const slid = Math.max(self.slidUntil.get(valueOf(origin)) ?? 0, ...open.map(({ spec }) => self.now() + spec!.soft))
   const moved = () => Math.max(last, Math.min(end, slid))
@@ -99,16 +102,16 @@ export const until = (self: World, origin: Origin): number => {
   return moved()
 }
 
-/** a shorter lifetime counts too */
+/** A shorter lifetime counts too. */
 const checkTouched = (self: World, read: Read, origin: Origin, what: string): void => {
   const { faults, store } = self.config
   if (isShared(read, origin) || faults > 0 || (store !== "none" && store !== "sync")) return
   const touches = self.touches.filter(({ done, id }) => id === origin.id && done > origin.n)
   const last = touches.at(-1)
   if (last === undefined || last.done >= read.begun || touches.some(({ done }) => done > last.done)) return
-  // what was loaded and not yet stored was not there for it
+  // A value that was loaded and not yet stored was not there for the touch.
   if (!last.isThere) return
-  // the two at once may be in either order; what a load has made is there when its flight has ended
+  // The two at once may be in either order; the value of a load is there when its flight has ended.
   const isAtOnce = origin._tag === "Load"
     ? last.live.has(origin) || origin.ended > last.asked
     : origin.write.done > last.asked
@@ -118,7 +121,7 @@ const checkTouched = (self: World, read: Read, origin: Origin, what: string): vo
   }
 }
 
-/** marked as stale it is served by strategies that say so, and to nobody else */
+/** A value marked as stale is served only by strategies that allow it. */
 const checkSoftened = (self: World, read: Read, origin: Origin, what: string): void => {
   const { spec } = read
   if (spec === undefined || readsNothing(spec)) return
@@ -130,7 +133,7 @@ const checkSoftened = (self: World, read: Read, origin: Origin, what: string): v
   }
 }
 
-/** no more reads of it than that */
+/** No more reads of it than that. */
 const checkHits = (self: World, read: Read, origin: Origin, what: string): void => {
   const { store } = self.config
   const { spec } = read
@@ -144,11 +147,11 @@ const checkHits = (self: World, read: Read, origin: Origin, what: string): void 
   noteServed(self, read, origin)
 }
 
-/** what is served is read once more, and may live longer for it */
+/** A served value counts one more read, and may live longer for it. */
 export const noteServed = (self: World, read: Read, origin: Origin): void => {
   const { spec } = read
   if (spec === undefined) return
-  // who waited may have been served it from memory in the end
+  // A waiting caller may have been served from memory in the end.
   if (spec.kind === "sliding") slide(self, origin, spec)
   if (!isShared(read, origin)) self.servedTo.set(origin.n, [...self.servedTo.get(origin.n) ?? [], self.seq])
 }
@@ -156,13 +159,13 @@ export const noteServed = (self: World, read: Read, origin: Origin): void => {
 const slide = (self: World, { n }: Origin, { soft }: Spec): void =>
   void self.slidUntil.set(n, Math.max(self.slidUntil.get(n) ?? 0, self.now() + soft))
 
-/** who has got no answer of its own may have been served, with whatever there was */
+/** A read without an answer of its own may have been served any value that was there. */
 export const noteUnanswered = (self: World, { id, spec }: Read): void => {
   if (spec?.kind !== "sliding") return
   for (const origin of self.origins.values()) if (origin.id === id) slide(self, origin, spec)
 }
 
-/** P2, P5, lifetimes, privacy: whether this may come from there */
+/** P2, P5, lifetimes, privacy: whether this may come from there. */
 export const checkOrigin = (self: World, read: Read, origin: Origin, what: string): void => {
   const { spec } = read
   for (const write of writesBetween(self, read, origin, "hard")) {
@@ -205,7 +208,7 @@ export const checkOrigin = (self: World, read: Read, origin: Origin, what: strin
   }
 }
 
-/** all that a value is made of, through derived values too; what was found to be still right may be of another time */
+/** All sources of a value, through derived values too; one that was found to be still right may be of another time. */
 const dependenciesOf = (self: World, origin: Origin, seen = new Set<Origin>()): ReadonlySet<Origin> => {
   if (origin._tag === "Set" || origin.renews !== undefined) return seen
   for (const part of origin.dependencies) {
@@ -216,11 +219,11 @@ const dependenciesOf = (self: World, origin: Origin, seen = new Set<Origin>()): 
   return seen
 }
 
-/** where both lifetimes are constants of strategies the shorter one holds */
+/** If both lifetimes are constants of strategies, the shorter one holds. */
 const checkShorter = (self: World, read: Read, origin: Load, what: string): void => {
   const { spec } = read
   if (spec === undefined || !hasConstant(spec) || !hasConstant(origin.spec) || origin.ttl !== undefined) return
-  // what has inherited an age has no constant
+  // A value that has inherited an age has no constant.
   const entry = origin.flight?.entry
   if (entry === undefined || entry.createdAt < origin.endedAt!) return
   if (self.touches.some((touch) => touch.id === origin.id && !isBefore(self, touch, origin))) return
@@ -230,12 +233,13 @@ const checkShorter = (self: World, read: Read, origin: Load, what: string): void
 
 const checkForeign = (self: World, origin: Load, what: string): void => {
   if (self.config.store !== "sync" || self.config.faults > 0) return
-  // nothing is known there of a late tag without a marker from before: such a result is not written, so nobody refuses it
+  // Such a store does not know a late tag without a marker from before: it does not write such a result, so it refuses
+  // none.
   const isLate = origin.spec.late !== "no" || origin.spec.annotates?.tags !== undefined
   if (isLate && self.config.features.includes("markersAmongEntries")) return
-  // without an error schema a failure stays in memory
+  // Without an error schema a failure stays in memory.
   if (origin.exit === undefined || Exit.isFailure(origin.exit)) return
-  // a load beside an unanswered write does not go through the store
+  // A load beside an unanswered write does not go through the store.
   const born = self.born.get(origin)!
   if (self.writes.some((write) => write.done > born && write.asked < origin.ended)) return
   for (const [at, running] of self.foreign) {
@@ -245,7 +249,10 @@ const checkForeign = (self: World, origin: Load, what: string): void => {
   }
 }
 
-/** P6: past its soft deadline a value is served only by a strategy that says so, after its load failed or took too long */
+/**
+ * P6: past its soft deadline a value is served only by a strategy that allows it, after its load failed or took too
+ * long.
+ */
 const checkStale = (self: World, read: Read, origin: Origin, what: string): void => {
   const { spec } = read
   if (spec === undefined || isShared(read, origin)) return
@@ -257,7 +264,7 @@ const checkStale = (self: World, read: Read, origin: Origin, what: string): void
     : grownEnd(self, origin) - beganAt(origin)
   const softAt = origin._tag === "Set" ? Infinity : beganAt(origin) + Math.max(softOf(origin), grown)
   if (spec.kind === "softTtl" && writesBetween(self, read, origin, "soft").length === 0) {
-    // whoever touched it has moved that too
+    // A touch has moved the soft deadline too.
     const isTouched = self.touches.some(({ done, id }) => id === origin.id && done > origin.n)
     if (at(self, read) < softAt || isTouched) return
   }
@@ -265,7 +272,7 @@ const checkStale = (self: World, read: Read, origin: Origin, what: string): void
   const elapsed = self.now() - read.begunAt
   if (spec.softTimeout !== undefined && elapsed >= spec.softTimeout) return
   if (spec.timeout !== undefined && elapsed >= spec.timeout) return
-  // a refresh that hung in the store is a failure too, and no load was seen of it
+  // A refresh that hung in the store is a failure too, and no load was seen of it.
   const slow = self.config.store === "async" || self.config.store === "derived"
   if (slow && self.now() >= (self.refreshed.get(read.id) ?? Infinity) + self.config.refreshTimeout) return
   const excused = self.loads.some((load) =>
@@ -275,14 +282,14 @@ const checkStale = (self: World, read: Read, origin: Origin, what: string): void
   if (!excused) violate(self, `P6: ${what}, stale, though no load failed`)
 }
 
-/** a load that a caller stopped waiting for goes on */
+/** A load continues after a caller stopped waiting for it. */
 const checkGoesOn = (self: World, read: Read, origin: Origin, what: string): void => {
   const { softTimeout, timeout } = read.spec ?? {}
   if (
     softTimeout === undefined || (timeout !== undefined && timeout <= softTimeout) ||
     self.now() - read.begunAt < softTimeout || origin.n > read.begun
   ) return
-  // a slow store may have brought the stale value without any load
+  // A slow store may have brought the stale value without any load.
   if (self.config.store === "async" || self.config.store === "derived") return
   if (self.closeAskedAt !== undefined || (origin._tag === "Load" && read.live.includes(origin))) return
   const flights = new Set(

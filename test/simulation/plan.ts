@@ -4,7 +4,7 @@ import { type Config, type Kind, kinds, type PolicyName, type Spec } from "./mod
 
 export interface Dice {
   readonly chance: (share: number) => boolean
-  /** a whole number below `n` */
+  /** A whole number below `n`. */
   readonly below: (n: number) => number
   readonly pick: <A>(choices: ReadonlyArray<A>) => A
 }
@@ -22,7 +22,7 @@ export interface Fixed {
   readonly store?: Config["store"] | undefined
 }
 
-/** What the program itself draws. */
+/** The part of the configuration that the program itself draws. */
 type Drawn = Omit<Config, "features" | "endingMillis" | "copying" | "quota" | "limits">
 
 export const drawConfig = (dice: Dice, fixed: Fixed): Drawn => {
@@ -47,24 +47,24 @@ export const drawConfig = (dice: Dice, fixed: Fixed): Drawn => {
     yieldChance,
     cyclic: dice.chance(0.2),
     faults: store === "none" ? 0 : dice.pick([0, 0, 0.1, 0.3]),
-    // where nothing yields the stack grows
+    // Without yields the stack grows.
     deep: yieldChance === 0 && dice.chance(0.03) ? 3000 : 0,
     closesAt: dice.chance(0.12) ? dice.below(150) : undefined
   }
 }
 
-/** With what it does beside. */
+/** Adds the optional features of the program. */
 export const withExtras = (drawn: Drawn, { dice, diceOf, features }: Extras): Config => {
   const isDrawn = features.has("abandoned") && drawn.store !== "none"
   const lease = isDrawn ? dice.pick([500, 5000]) : 5000
   const wait = isDrawn && dice.chance(0.5) ? dice.pick([100, 2000]) : undefined
   return {
     ...drawn,
-    // a store that lies goes wrong, like one that fails
+    // A store that lies goes wrong, like one that fails.
     ...features.has("lies") && drawn.store !== "none" ? { faults: Math.max(drawn.faults, 0.1) } : {},
     features: [...features],
     copying: features.has("copies") ? diceOf("copies").pick(["all", "some"]) : undefined,
-    // strings have no class
+    // Strings have no class.
     quota: features.has("quotas") && drawn.classed ? 1 + diceOf("quotas").below(3) : undefined,
     endingMillis: wait ?? 2 * lease,
     limits: isDrawn ? { lease, ...wait === undefined ? {} : { wait } } : {}
@@ -74,14 +74,14 @@ export const withExtras = (drawn: Drawn, { dice, diceOf, features }: Extras): Co
 const policyOf = (dice: Dice): PolicyName =>
   dice.chance(0.75) ? "normal" : dice.pick(["refresh", "readOnly", "writeOnly", "bypass", "strict"] as const)
 
-/** what the layer says for all reads, where that is drawn */
+/** Options of the layer for all reads, where that is drawn. */
 export const defaults = { softTimeout: 7, jitter: 0.25, retryAfter: 40 } as const
 
 const ttls = [1, 10, 30, 80, 300, 300]
 
 export const drawSpec = (dice: Dice, id: string, { memory }: Config): Spec => {
   const drawn: Kind = dice.pick(kinds)
-  // it counts the reads of memory
+  // It counts the reads of memory.
   const kind = drawn === "maxHits" && !memory ? "ttl" : drawn
   const ttl = dice.chance(0.03) ? 0 : dice.pick(ttls)
   const late = dice.chance(0.2)
@@ -110,7 +110,7 @@ export const drawSpec = (dice: Dice, id: string, { memory }: Config): Spec => {
 /** A constant is more than nothing. */
 const withLifetime = (spec: Spec): Spec => spec.ttlFunction === "none" && spec.ttl === 0 ? { ...spec, ttl: 1 } : spec
 
-/** what reads at the end need: nothing that may be refused */
+/** The options of reads at the end: nothing that may be refused. */
 export const plainSpec = (id: string): Spec => ({
   id,
   kind: "ttl",
@@ -136,7 +136,7 @@ export interface LoadPlan {
   readonly needs: string | undefined
   readonly finalizer: "none" | "yields" | "sleeps" | "rings"
   readonly uninterruptible: boolean
-  /** asks for the value that it is to replace, and keeps it */
+  /** Asks for the value that it is to replace, and keeps it. */
   readonly renews: boolean
   readonly end: "succeed" | "fail" | "die" | "both" | "interrupt"
 }
@@ -155,7 +155,7 @@ export const drawLoad = (dice: Dice, config: Config, id: string, depth: number):
   }
 }
 
-/** a load that goes on when its callers have left */
+/** A load that continues after its callers have left. */
 export const drawAbandoned = (dice: Dice, plan: LoadPlan): LoadPlan => ({
   ...plan,
   uninterruptible: true,
@@ -163,7 +163,7 @@ export const drawAbandoned = (dice: Dice, plan: LoadPlan): LoadPlan => ({
   sleep: dice.pick([20, 100, 1000, 20_000])
 })
 
-/** one call for several */
+/** One call for several. */
 export interface ManyPlan extends Pick<LoadPlan, "yields" | "sleep"> {
   readonly end: "each" | "fail" | "die" | "tooFew"
 }

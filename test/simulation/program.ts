@@ -17,19 +17,19 @@ import * as World from "./world.ts"
 export interface Simulation {
   readonly config: Config
   readonly world: State.World
-  /** draws the program */
+  /** Draws the program. */
   readonly dice: Dice
-  /** what the program does beside */
+  /** Optional features of the program. */
   readonly extras: Extras
-  /** calls after which the layer closes */
+  /** Calls after which the layer closes. */
   readonly close: Effect.Effect<void>
-  /** readers that wait for the interruption of a load */
+  /** Readers that wait for the interruption of a load. */
   readonly bells: Array<() => void>
-  /** another process removes something from the store */
+  /** Another process removes something from the store. */
   readonly drop: (id: string) => Effect.Effect<void>
-  /** from here on nothing goes wrong with the store */
+  /** From here on nothing goes wrong with the store. */
   readonly heal: Effect.Effect<void>
-  /** what may be done in a step beside, and is no part of this file */
+  /** Further steps, which are not part of this file. */
   readonly others: ReadonlyArray<(self: Simulation) => Effect.Effect<unknown, unknown, Caching> | undefined>
 }
 
@@ -45,11 +45,11 @@ const options = {
 
 class Thing extends CacheKey.Class<Thing>()("Thing", options) {}
 
-/** the same keys, with tags that throw: in the simulation that runs */
+/** The same keys, with tags that throw: in the simulation that runs. */
 class Touchy extends CacheKey.Class<Touchy>()("Thing", { ...options, tags: () => whenTagsAreAsked() }) {}
 let whenTagsAreAsked = (): ReadonlyArray<string> => []
 
-/** before a program runs: no other runs beside it */
+/** Before a program runs: no other runs beside it. */
 export const prepare = (self: Pick<Simulation, "extras" | "world">): void => {
   whenTagsAreAsked = () =>
     !self.world.resting && self.extras.dice.chance(0.05) ? throwFor(self, "classTags", undefined) : []
@@ -60,14 +60,14 @@ const classOf = ({ features }: Config): typeof Thing => features.includes("class
 export const keyOf = ({ config }: Pick<Simulation, "config">, id: string): CacheKey.Any | string =>
   config.classed ? new (classOf(config))({ id }) : id
 
-/** under which the store has it */
+/** Under which the store has it. */
 export const storedId = (config: Config, id: string): string => CacheKey.id(keyOf({ config }, id))
 
 // ---------------------------------------------------------------------------------------------------------------------
 // calls
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** a storage of three functions, or one that keeps the markers of tags among its entries, has none of ids */
+/** A storage of three functions, or one that keeps the markers of tags among its entries, has none of ids. */
 const keepsDependencies = ({ features, store }: Config): boolean =>
   store !== "derived" && !features.includes("markersAmongEntries")
 
@@ -91,13 +91,13 @@ export const specOf = (self: Simulation, id: string): Spec => {
     ...spec,
     misuse,
     copies: misuse.of === "copy" ? undefined : spec.copies,
-    // what the load says of its lifetime would take the place of a wrong one
+    // A lifetime annotated by the load would replace a wrong one.
     annotates: undefined,
     ...misuse.of === "options" && misuse.option.endsWith("imeout") ? { [misuse.option]: undefined } : {}
   }
 }
 
-/** what a read is that leaves to its layer what it does not say */
+/** The effective options of a read that leaves some to its layer. */
 const withDefaults = ({ config: { features } }: Simulation, spec: Spec): Spec => {
   if (!features.includes("defaults")) return spec
   const { jitter = defaults.jitter, kind, softTimeout = defaults.softTimeout } = spec
@@ -105,12 +105,12 @@ const withDefaults = ({ config: { features } }: Simulation, spec: Spec): Spec =>
     ...spec,
     jitter,
     softTimeout: kind === "softTtl" || kind === "failover" ? softTimeout : undefined,
-    // that strategy says one itself
+    // That strategy has one itself.
     retryAfter: spec.retryAfter ?? (kind === "failover" ? undefined : defaults.retryAfter)
   }
 }
 
-/** what it need not say, because its layer does */
+/** An option that need not be given, because the layer has it. */
 const unlessDefault = <A>({ config: { features } }: Simulation, given: A, otherwise: A): A | undefined =>
   features.includes("defaults") && given === otherwise ? undefined : given
 
@@ -125,7 +125,7 @@ const drawCopies = ({ config: { copying }, extras }: Simulation): Spec["copies"]
 const copyOf = ({ copies }: Pick<Spec, "copies">) =>
   copies === "function" ? (value: Value): Value => ({ ...value }) : copies
 
-/** whoever has a copy may do with it what he likes */
+/** A reader may do with its own copy what it likes. */
 const change = ({ copies }: Pick<Spec, "copies">, value: unknown): void => {
   if (copies === "structured" || copies === "function") Object.assign(value as Value, { n: -1 })
 }
@@ -155,7 +155,7 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
   const drawn = drawLoad(self.dice, self.config, record.id, depth)
   const goesOn = record.flight !== undefined && !self.world.resting && self.extras.happens("abandoned", 0.2)
   const plan = goesOn ? drawAbandoned(self.extras.dice, drawn) : drawn
-  // all that it reads may be under one policy, which is no business of those that wait for it
+  // All that it reads may be under one policy, which is no business of those that wait for it.
   const around = record.flight !== undefined && self.extras.happens("mixedPolicies", 0.3)
     ? self.extras.diceOf("mixedPolicies").pick(["refresh", "readOnly", "writeOnly", "bypass"] as const)
     : undefined
@@ -165,7 +165,7 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
     if (plan.sleep > 0) yield* Effect.sleep(plan.sleep)
     if (plan.needs !== undefined) {
       const spec = specOf(self, plan.needs)
-      // under `bypass` a load runs in its reader, under the reader's policy
+      // Under `bypass` a load runs in its reader, under the reader's policy.
       const policy = record.flight === undefined ? "bypass" : around ?? spec.policy
       const begun = self.world.seq
       const needed = { ...spec, policy, isWrapped: around !== undefined }
@@ -209,17 +209,17 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
   return plan.uninterruptible ? Effect.uninterruptible(finalized) : finalized
 }
 
-/** what is stored is a copy: the load may go on to change its own */
+/** The stored value is a copy: the load may still change its own. */
 const changeLater = (self: Simulation, { flight, spec }: Load, value: Value) => {
   const later = 1 + self.extras.diceOf("copies").below(3)
   const changing = Effect.sync(() => {
-    // what is not stored is not copied when its load ends, but when all of a call are answered
+    // A value that is not stored is not copied when its load ends, but when all keys of a call are answered.
     if (flight!.entry !== undefined) change(spec, value)
   })
   return Effect.forkDetach(Effect.andThen(Effect.sleep(later), changing))
 }
 
-/** keeps the value that it was to replace, where there is one: then it ends here */
+/** Keeps the value that it was to replace, where there is one: then it ends here. */
 const renew = (self: Simulation, record: Load, flight: Flight) =>
   Effect.gen(function*() {
     const askedAt = self.world.seq
@@ -229,7 +229,7 @@ const renew = (self: Simulation, record: Load, flight: Flight) =>
       Effect.sync(() => World.renew(self.world, record, { flight, askedAt })))
   })
 
-/** says what only the load knows; past the cache and among many nobody listens */
+/** Annotates what only the load knows; past the cache and among many keys this has no effect. */
 const annotate = (record: Load) =>
   Effect.suspend(() => {
     const { annotates, tags } = record.spec
@@ -239,7 +239,7 @@ const annotate = (record: Load) =>
     return Effect.andThen(Cached.annotate({ ttl: "1 day", tags: [] }), Cached.annotate(annotatesOf(record)))
   })
 
-/** the last word counts, for each of them */
+/** The last word counts, for each of them. */
 const annotatesOf = ({ spec }: Load) => ({
   tags: spec.annotates?.tags ?? [],
   ttl: spec.annotates?.ttl ?? spec.ttl
@@ -249,14 +249,14 @@ const finalizers = {
   none: () => Effect.void,
   yields: () => Effect.yieldNow,
   sleeps: () => Effect.sleep(5),
-  // who waits for it goes on in this very step
+  // A fiber that waits for it continues in this very step.
   rings: (self: Simulation) =>
     Effect.sync(() => {
       for (const ring of self.bells.splice(0)) ring()
     })
 }
 
-/** until a load is interrupted, or for a while */
+/** Until a load is interrupted, or for a while. */
 const bell = (self: Simulation) =>
   Effect.raceFirst(Effect.callback<void>((resume) => void self.bells.push(() => resume(Effect.void))), Effect.sleep(20))
 
@@ -287,16 +287,16 @@ const ttlOf = (self: Simulation, spec: Spec) => {
   }
 }
 
-/** which outcomes are stored */
+/** Which outcomes are stored. */
 const conditionsOf = (self: Simulation, { conditions, failuresToo, misuse }: Spec) => {
   if (misuse?.of === "when") return { when: () => throwAboutResult(self, "when", misuse) }
   if (conditions === true) return { storeIf: () => true, storeFailures: failuresToo ? ["Down"] : [] }
   return failuresToo ? { when: () => true } : {}
 }
 
-/** its times, as they are given: each is a function where the program writes functions */
+/** Its times, as they are given: each is a function where the program writes functions. */
 const givenTimes = (self: Simulation, { byFunction, soft, softTimeout, timeout }: Spec) => {
-  // constants in that order are a mistake
+  // Constants in that order are a mistake.
   const inOrder = (softTimeout ?? 0) < (timeout ?? Infinity)
   const given = <A>(millis: A, constant = true): A | (() => A & number) =>
     (byFunction === true || !constant) && millis !== undefined ? () => millis as A & number : millis
@@ -309,7 +309,7 @@ const givenTimes = (self: Simulation, { byFunction, soft, softTimeout, timeout }
 
 type AnyLoad = Effect.Effect<any, any, Caching>
 
-// not `locked`: a load that needs its own key past the cache would wait for itself
+// Not `locked`: a load that needs its own key past the cache would wait for itself.
 const guards: ReadonlyArray<(load: AnyLoad) => AnyLoad> = [
   Guard.rateLimit({ key: "all", limit: 1e9, window: "1 hour" }),
   Guard.rateLimit({ key: "all", limit: 1e9, window: "1 hour", algorithm: "token-bucket" }),
@@ -328,7 +328,7 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
     : unlessDefault(self, spec.retryAfter, defaults.retryAfter)
   const jitter = unlessDefault(self, spec.jitter, defaults.jitter)
   const { soft, softTimeout, timeout } = givenTimes(self, spec)
-  // an idle that is longer than its ttl is refused, one of nothing too
+  // An idle that is longer than its ttl is refused, one of nothing too.
   const idle = Math.max(1, spec.soft)
   const counted = { hits: spec.hits, refreshAfter: State.refreshes(spec) ? 1 : undefined }
   const given = {
@@ -383,7 +383,7 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
   }
 }
 
-/** what is not of a stream is left out; its functions do not see its elements */
+/** Options that do not apply to a stream are left out; its functions do not see its elements. */
 const streamSpecOf = (self: Simulation): Spec => {
   const dice = self.extras.diceOf("streams")
   const drawn = drawSpec(dice, streamId, self.config)
@@ -404,12 +404,12 @@ const streamSpecOf = (self: Simulation): Spec => {
   }
 }
 
-/** reads all elements, which must be of one load */
+/** Reads all elements, which must be of one load. */
 const streamed = (self: Simulation, spec: Spec, record: Read): Effect.Effect<Value, unknown, Caching> => {
   const dice = self.extras.diceOf("streams")
   const value = Effect.withFiber<Value, Down, Caching>((fiber) => {
     const flight = fiber.getRef(Within)?.flight
-    // the run is that of its leader
+    // The run is that of its leader.
     if (flight !== undefined && spec.policy !== "bypass") self.world.readers.set(flight.request, record)
     return load(self, spec)
   })
@@ -440,7 +440,7 @@ const streamed = (self: Simulation, spec: Spec, record: Read): Effect.Effect<Val
   })
 }
 
-/** the same, by the operation that each is without */
+/** The same, by the operation that each is without. */
 const disabled: { readonly [Name in Spec["policy"]]?: CachePolicy.Operation } = { readOnly: "set", writeOnly: "get" }
 
 const underPolicy = <A, E>(
@@ -466,11 +466,11 @@ const underPolicy = <A, E>(
   }
 }
 
-/** the fiber itself was interrupted, as opposed to: it was answered with an interruption */
+/** The fiber itself was interrupted, as opposed to: it was answered with an interruption. */
 const isInterrupted = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
   (fiber as unknown as { readonly _interruptedCause: unknown })._interruptedCause !== undefined
 
-/** a read, watched from its beginning to its end */
+/** A read, watched from its beginning to its end. */
 export const read = (
   self: Simulation,
   spec: Spec,
@@ -485,12 +485,12 @@ export const read = (
       self.world.readers.set(asked, record)
       return spec.isWrapped === true ? asked : underPolicy(self, spec.policy, asked)
     })
-    // an interruption may come before the first step
+    // An interruption may come before the first step.
     return Effect.onExit(watched, (exit) =>
       Effect.withFiber((fiber) => {
         if (record === undefined) return Effect.void
         World.endRead(self.world, record, exit, isInterrupted(fiber))
-        // what a load has read says afterwards where it comes from
+        // The value that a load has read names its origin.
         if (Exit.isSuccess(exit) && interruption?.requested !== true) changeAnswer(self, spec, exit.value)
         return Effect.void
       }))
@@ -502,11 +502,11 @@ const changeAnswer = (self: Simulation, spec: Spec, value: unknown): void => {
   change(spec, value)
 }
 
-/** a read of any key, by whoever it is */
+/** A read of any key. */
 export const readOnce = (self: Simulation): Effect.Effect<Value, unknown, Caching> =>
   Effect.suspend(() => read(self, specOf(self, self.extras.dice.pick(self.config.ids))))
 
-/** a reader that comes back */
+/** A reader that comes back. */
 const readOften = (self: Simulation, spec: Spec) =>
   Effect.gen(function*() {
     for (let i = 2 + self.dice.below(2); i > 0; i--) {
@@ -515,7 +515,7 @@ const readOften = (self: Simulation, spec: Spec) =>
     }
   })
 
-/** a reader that loses interest */
+/** A reader that loses interest. */
 const readAndLeave = (self: Simulation, spec: Spec) =>
   Effect.gen(function*() {
     const interruption = { requested: false }
@@ -529,7 +529,7 @@ const readAndLeave = (self: Simulation, spec: Spec) =>
 
 type Answers = ReadonlyArray<Exit.Exit<Value, Down | Bug>> | ReadonlyMap<Thing, Exit.Exit<Value, Down | Bug>>
 
-/** one call, one answer for each id: a load of its own for each that is missing */
+/** One call, one answer for each id: a load of its own for each that is missing. */
 const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>) => (keys: ReadonlyArray<Thing>) =>
   Effect.withFiber<Answers, Down | Bug>((fiber) => {
     const within = spec.policy === "bypass" ? undefined : fiber.getRef(Within)!.flight!
@@ -545,7 +545,7 @@ const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>
     })
     const answersMore = self.extras.happens("unasked", 0.5)
     const dice = self.extras.diceOf("unasked")
-    // each is a load too, which nobody can join
+    // Each is a load too, which no caller can join.
     const unasked = self.config.ids.filter((id) => answersMore && !together.includes(id) && dice.chance(0.6)).map((
       id
     ) => World.beginLoad(self.world, { ...spec, id, annotates: undefined }, undefined, together))
@@ -556,7 +556,7 @@ const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>
       for (const record of records) if (spec.late === "yes") record.tags = self.dice.chance(0.5) ? spec.tags : ["U"]
       const { id, n, tags } = records[0]!
       if (plan.end === "fail") {
-        // functions of the result cannot tell the keys apart
+        // Functions of the result cannot distinguish the keys.
         for (const record of records) Object.assign(record, { failsAs: n, tags })
         return yield* Effect.fail(new Down(id, n))
       }
@@ -603,13 +603,13 @@ const strategyOf = (self: Simulation, spec: Spec) =>
   ({ ...request(self, { ...spec, viaStrategy: true }) as unknown as { readonly options: { strategy: unknown } } })
     .options.strategy as Strategy.Strategy<any, any, any>
 
-/** many at once */
+/** Many at once. */
 const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
   Effect.suspend(() => {
     const { config, dice, world } = self
     const ids = config.ids.filter(() => dice.chance(0.7))
     const spec = specOfMany(self)
-    // for these two each read is another decision, and so it is where a function goes wrong at times
+    // For these two each read is another decision, and so it is where a function goes wrong at times.
     const decidesAnew = spec.kind === "probabilistic" || spec.kind === "maxHits" || spec.misuse !== undefined
     const asked = !decidesAnew && dice.chance(0.1) ? [...ids, ...ids] : ids
     if (asked.length > ids.length) world.asksTwice = true
@@ -714,7 +714,7 @@ const invalidateTag = (self: Simulation) => {
   return invalidate(self, "tag", tag, Cached.invalidateTag(tag, { mode }), mode)
 }
 
-/** one invalidation of several targets */
+/** One invalidation of several targets. */
 const invalidateTargets = (self: Simulation) =>
   Effect.suspend(() => {
     const { classed, ids } = self.config
@@ -742,7 +742,7 @@ const invalidateTargets = (self: Simulation) =>
       }))
   })
 
-/** where the store cannot be gone through it is not done, and may be in part */
+/** Where the store cannot be gone through it is not done, and may be in part. */
 const invalidateMatching = (self: Simulation, id: string) =>
   Effect.suspend(() => {
     const one = !self.config.classed && self.dice.chance(0.5)
@@ -763,7 +763,7 @@ const touch = (self: Simulation, id: string) =>
     )
   })
 
-/** only where it holds; a store that fails leaves it open whether it was */
+/** Only where it holds; a store that fails leaves it open whether it was. */
 const setIf = (self: Simulation, id: string) =>
   Effect.gen(function*() {
     const kind = self.dice.pick(["ifAbsent", "ifPresent", "ifUnchanged", "ifUnchanged"] as const)
@@ -808,7 +808,7 @@ const set = (self: Simulation, id: string) =>
     )
   })
 
-/** a write that is interrupted may have happened or not */
+/** A write that is interrupted may have happened or not. */
 export const orLeave = (self: Simulation, effect: Effect.Effect<unknown, never, Caching>) =>
   self.dice.chance(0.85) ? effect : Effect.gen(function*() {
     const fiber = yield* Effect.forkChild(effect)
@@ -830,13 +830,13 @@ export const writeOnce = (self: Simulation): Effect.Effect<unknown, unknown, Cac
 // programs
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** readers beside each other and beside an invalidation, and one after them */
+/** Readers beside each other and beside an invalidation, and one after them. */
 const beside = (self: Simulation, id: string) =>
   Effect.gen(function*() {
     const one = specOf(self, id)
     const other = specOf(self, id)
     yield* Effect.exit(read(self, one))
-    // where memory is small it has the others now
+    // A small memory holds only the others now.
     for (const third of self.config.ids) {
       if (third !== id) yield* Effect.exit(read(self, specOf(self, third)))
     }
@@ -873,7 +873,7 @@ const step = (self: Simulation): Effect.Effect<unknown, unknown, Caching> => {
   return Effect.sleep(dice.below(30))
 }
 
-/** who was refused by a strict policy asks again at once */
+/** A reader that was refused by a strict policy asks again at once. */
 const insist = (self: Simulation) =>
   Effect.gen(function*() {
     const spec: Spec = { ...specOf(self, self.extras.dice.pick(self.config.ids)), policy: "strict" }
@@ -883,7 +883,7 @@ const insist = (self: Simulation) =>
     }
   })
 
-/** explicit refreshes that are asked for in one turn are one load */
+/** Explicit refreshes that are asked for in one turn are one load. */
 const refreshTogether = (self: Simulation) =>
   Effect.gen(function*() {
     const spec: Spec = { ...specOf(self, self.extras.dice.pick(self.config.ids)), policy: "refresh" }
@@ -895,7 +895,9 @@ const refreshTogether = (self: Simulation) =>
     World.checkTogether(self.world, spec, from)
   })
 
-/** readers that come at once, each with a strategy of its own, to what may be stale: they share one look into the store */
+/**
+ * Readers that come at once, each with a strategy of its own, to what may be stale: they share one look into the store.
+ */
 const crowd = (self: Simulation) =>
   Effect.gen(function*() {
     const crowdDice = self.extras.diceOf("crowds")
@@ -913,7 +915,7 @@ const crowd = (self: Simulation) =>
     )
   })
 
-/** readers of every policy come to one load while it runs, and some of them leave it */
+/** Readers of every policy come to one load while it runs, and some of them leave it. */
 const meet = (self: Simulation) =>
   Effect.suspend(() => {
     const dice = self.extras.diceOf("mixedPolicies")
@@ -929,7 +931,7 @@ const meet = (self: Simulation) =>
     })
   })
 
-/** what is done with a stream, beside all that is done with its tags */
+/** Activities of a stream, in addition to those of its tags. */
 const stream = (self: Simulation): Effect.Effect<unknown, unknown, Caching> => {
   const die = self.extras.diceOf("streams").below(10)
   if (die < 4) return read(self, streamSpecOf(self))
@@ -939,7 +941,7 @@ const stream = (self: Simulation): Effect.Effect<unknown, unknown, Caching> => {
   return self.drop(streamId)
 }
 
-/** what is done in a step beside those that were always there */
+/** Optional activities of a step, in addition to those that were always there. */
 const extra = (self: Simulation): Effect.Effect<unknown, unknown, Caching> | undefined => {
   if (self.extras.happens("insists", 0.1)) return insist(self)
   if (self.extras.happens("targets", 0.2)) return orLeave(self, invalidateTargets(self))
@@ -966,7 +968,7 @@ const worker = (self: Simulation) =>
 const closing = (self: Simulation) =>
   self.config.closesAt === undefined ? Effect.void : Effect.andThen(Effect.sleep(self.config.closesAt), self.close)
 
-/** every worker to its end, and what they left behind */
+/** Every worker to its end, and what they left behind. */
 export const program = (self: Simulation) =>
   Effect.gen(function*() {
     const fibers = yield* Effect.forEach(Array.from({ length: self.config.workers }), () =>
@@ -978,21 +980,21 @@ export const program = (self: Simulation) =>
     yield* Effect.sleep(0)
     Time.checkTimers(self.world)
     yield* self.heal
-    // whatever runs on unattended ends, and what the store has missed is told it
+    // Unattended loads end, and the store receives the changes that it has missed.
     yield* Effect.sleep(300_000)
-    // this fiber may have been resumed while a flight completes
+    // This fiber may have been resumed while a flight completes.
     yield* Effect.sleep(1)
     World.checkFlights(self.world)
   })
 
-/** loads that need each other, as deep as that: neither starting nor ending nor leaving may need so much stack */
+/** Loads that need each other, as deep as that: neither starting nor ending nor leaving may need so much stack. */
 const deep = (depth: number): Effect.Effect<number, never, Caching> =>
   Effect.suspend(() => depth === 0 ? Effect.yieldNow.pipe(Effect.as(0)) : Effect.map(deep(depth - 1), (n) => n + 1))
     .pipe(
       Cached.ttl({ key: `deep ${depth}`, ttl: 1000 })
     )
 
-/** after all of it the cache still works: one load for an id, then none */
+/** After all of it the cache still works: one load for an id, then none. */
 export const epilogue = (self: Simulation) =>
   Effect.gen(function*() {
     self.world.resting = true

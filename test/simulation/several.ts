@@ -14,7 +14,7 @@ export const several = (self: Simulation): Effect.Effect<unknown, unknown, Cachi
   if (!self.extras.happens("several", 0.35)) return undefined
   const dice = self.extras.diceOf("several")
   const ids = self.config.ids.filter(() => dice.chance(0.8))
-  // a key may be given twice
+  // A key may be given twice.
   const asked = dice.chance(0.3) ? [...ids, ...ids.slice(0, 1)] : ids
   const die = dice.below(10)
   if (die < 4) return getMany(self, asked)
@@ -52,7 +52,7 @@ const getMany = (self: Simulation, ids: ReadonlyArray<string>) =>
     return Effect.map(found, (found) => {
       const values = found.map((one) => Option.getOrUndefined(one) as Value | undefined)
       if (values.length !== ids.length) violate(world, `getMany: ${values.length} answers for ${ids.length} keys`)
-      // a store that answers late is asked for each place
+      // A store that answers late is asked about each place.
       const isOneStep = config.store === "none" || (config.store === "sync" && config.faults === 0)
       for (const [i, look] of looks.entries()) {
         endLookup(world, look, values[i])
@@ -64,7 +64,7 @@ const getMany = (self: Simulation, ids: ReadonlyArray<string>) =>
     })
   })
 
-/** a key that is given twice has its last value */
+/** A key that is given twice has its last value. */
 const setMany = (self: Simulation, ids: ReadonlyArray<string>) =>
   Effect.suspend(() => {
     const { world } = self
@@ -120,7 +120,7 @@ const has = (self: Simulation, id: string) =>
     return Effect.map(found, (isThere) => [isThere, isHeld(self.world, look)] as const)
   })
 
-/** whether something is there, as an operation answers it, and whether it must have been there */
+/** Whether something is there, as an operation answers it, and whether it must have been there. */
 const answered = (
   self: Simulation,
   id: string,
@@ -138,16 +138,16 @@ const answered = (
     }))
 
 /**
- * A store that goes wrong may have forgotten something, or have kept it; and one of `Store.make` answers what the `remove`
- * of its storage says, of what has ended too.
+ * A store that goes wrong may have forgotten something, or have kept it; and one of `Store.make` answers what the
+ * `remove` of its storage says, of what has ended too.
  */
 const isKnown = ({ config }: Simulation): boolean => config.faults === 0 && config.store !== "derived"
 
-/** it was there until the removal itself, because nothing else has happened since it was looked for */
+/** It was there until the removal itself, because nothing else has happened since it was looked for. */
 const wasHeld = ({ config, world }: Simulation, { held }: Read, asked: number): boolean =>
   config.store === "none" && world.seq === asked && held !== undefined && held.flight!.entry!.expiresAt > world.now()
 
-/** whether an entry of the id may have been there when it was looked for */
+/** Whether an entry of the id may have been there when it was looked for. */
 const mayBeThere = (self: World, look: Read): boolean =>
   Array.from(self.origins.values()).some((origin) => {
     if (origin.id !== look.id || !mayBeStored(origin)) return false

@@ -6,7 +6,7 @@ import type { Feature } from "./features.ts"
 import { simulateFleet } from "./fleet.ts"
 import { type FleetSwept, sweepFleet } from "./fleetSweep.ts"
 
-/** blocks, so that the test runner hears of us in between */
+/** Blocks, so that the test runner hears of us in between. */
 const sweepAll = async (first: number, seeds: number, also: ReadonlyArray<Feature> = []): Promise<FleetSwept> => {
   let swept = sweepFleet({ from: first, to: first })
   for (let from = first; from < first + seeds; from += 50) {
@@ -17,19 +17,19 @@ const sweepAll = async (first: number, seeds: number, also: ReadonlyArray<Featur
 }
 
 describe("several processes on one store, under seeded schedules", () => {
-  it("load alone, hear of invalidations in time, wait for nobody too long, and leave nothing behind", async () => {
+  it("load alone, see invalidations in time, wait no longer than allowed, and leave nothing behind", async () => {
     const { counts, failures } = await sweepAll(1, sized(500, 350))
     assert.deepStrictEqual(replays(failures, " --fleet"), [])
-    // what is never met is not checked
+    // A case that never occurs is not checked.
     for (const [what, count] of Object.entries(counts)) assert.isAbove(count, 20, what)
   }, 600_000)
 
   it(
-    "do so where the store tells of changes by itself, late and in any order, until a connection is lost",
+    "do so where the store pushes changes, late and in any order, until a connection is lost",
     async () => {
       const { counts: { gaps, ofOtherLayers, ...counts }, failures } = await sweepAll(1, sized(500, 350), ["pushes"])
       assert.deepStrictEqual(replays(failures, " --fleet --with pushes"), [])
-      // nobody asks for changes, and each process has one cache
+      // No process polls for changes, and each process has one cache.
       assert.deepStrictEqual([gaps, ofOtherLayers], [0, 0])
       for (const [what, count] of Object.entries(counts)) assert.isAbove(count, 20, what)
     },

@@ -19,9 +19,9 @@ import * as World from "./world.ts"
 export interface Options {
   readonly seed: number
   readonly store?: Config["store"] | undefined
-  /** what it does beside, whatever the seed draws */
+  /** Features of the program, whatever the seed draws. */
   readonly with?: ReadonlyArray<Feature> | undefined
-  /** what happened, line by line */
+  /** The events, line by line. */
   readonly log?: Array<string> | undefined
 }
 
@@ -92,14 +92,14 @@ const checkStats = (world: State.World) =>
     const stats = yield* Cached.stats
     const flights = new Set(world.loads.flatMap((load) => load.flight ?? []))
     const { config, counts } = world
-    // a load may be interrupted before its first step
+    // A load may be interrupted before its first step.
     if (stats.loads < flights.size || stats.loads > stats.misses + stats.refreshes) {
       State.violate(world, `stats: ${stats.loads} loads for ${stats.misses} misses, ${flights.size} seen`)
     }
     if (stats.size > config.capacity || (!config.memory && stats.size > 0)) {
       State.violate(world, `P7: ${stats.size} entries`)
     }
-    // all entries are of one class, but for those of strings at the end
+    // All entries are of one class, but for those of strings at the end.
     const { deep, features, quota = Infinity } = config
     const most = features.includes("weights") ? stats.weight / unit : stats.size
     if (deep === 0 && most > quota) State.violate(world, `P7: ${most} entries of a class, with a quota of ${quota}`)
@@ -108,8 +108,8 @@ const checkStats = (world: State.World) =>
     }
     const reads = counts.reads - counts.bypassed
     const answered = stats.hits + stats.misses
-    // a reader that met a result it must not see asks again, and counts again
-    // a key of many whose `decide` throws is not counted, and is not seen where the read fails as a whole
+    // A reader that met a result it must not see asks again, and counts again. A key of many whose `decide` throws is
+    // not counted, and is not seen where the read fails as a whole.
     const mayHide = config.features.includes("decide")
     const again = world.asksTwice || world.writes.some((write) => write.kind === "tag")
     if (
@@ -122,12 +122,12 @@ const checkStats = (world: State.World) =>
         `stats: ${stats.hits} hits, ${stats.misses} misses and ${stats.stale} stale of ${reads} reads`
       )
     }
-    // what is not stored for what it was made of is not counted as that
+    // A result that is not stored because of its sources is not counted there.
     const mayBeRefused = config.features.includes("derives")
     if ((!mayBeRefused && stats.notStored < counts.notStored) || stats.notStored > counts.notStored + counts.uncopied) {
       State.violate(world, `stats: ${stats.notStored} results not stored, and ${counts.notStored} functions threw`)
     }
-    // a look into the store may be joined, and need not miss
+    // A look into the store may be joined, and need not miss.
     const waited = stats.misses + stats.storeHits + stats.stale
     if (stats.joined > waited) State.violate(world, `stats: ${stats.joined} joined of ${waited} that waited`)
   })
@@ -189,7 +189,7 @@ const scenario = (world: State.World, { dice, extras, schedule }: Playing) =>
     if (schedule.timers() !== 0) State.violate(world, `P7: ${schedule.timers()} timers left`)
     if (world.closedAt === undefined) yield* Effect.provideContext(Program.epilogue(self), context)
     yield* close
-    // a load that cannot be interrupted outlives the layer
+    // A load that cannot be interrupted outlives the layer.
     yield* Effect.sleep(300_000)
     yield* Effect.sleep(1)
     yield* Effect.provideContext(checkStats(world), context)

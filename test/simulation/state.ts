@@ -1,4 +1,4 @@
-/** What is known of a run so far, and what follows from it. */
+/** The state of a run so far, and conclusions from it. */
 import { Cause, Exit, type Fiber } from "effect"
 import type { Caller, Flight } from "../../src/internal/engine/state.ts"
 import {
@@ -15,10 +15,10 @@ import {
   type Write
 } from "./model.ts"
 
-/** What a transaction has committed, or is about to. */
+/** The writes that a transaction has committed, or is about to commit. */
 export interface Committed {
   readonly asked: number
-  /** by id */
+  /** By id. */
   readonly set: ReadonlyMap<string, SetOrigin>
   readonly writes: ReadonlyArray<Write>
 }
@@ -33,59 +33,59 @@ export interface World {
   readonly writes: Array<Write>
   readonly touches: Array<Touch>
   readonly committed: Array<Committed>
-  /** the origins of what reads outside of transactions were given */
+  /** The origins of what reads outside of transactions were given. */
   readonly given: Set<number>
-  /** by id: until when what is there may live at most, by the reads that moved its end */
+  /** By id: until when what is there may live at most, by the reads that moved its end. */
   readonly slidUntil: Map<number, number>
-  /** by origin: the reads it was served to, by when they ended */
+  /** By origin: the reads it was served to, by when they ended. */
   readonly servedTo: Map<number, Array<number>>
-  /** by id: the reads with a constant, which may have shortened the life of what was there */
+  /** By id: the reads with a constant, which may have shortened the life of what was there. */
   readonly constants: Map<string, Array<Pick<Read, "begun" | "spec">>>
-  /** ids that a reader has read whose own constant has no end */
+  /** Ids that were read by a reader whose constant has no end. */
   readonly endless: Set<string>
-  /** values that loads have found to be still right, and those loads */
+  /** Values that loads have found to be still right, and those loads. */
   readonly renewals: Map<number, Array<Load>>
-  /** the conditions `ifUnchanged` that have held */
+  /** The conditions `ifUnchanged` that have held. */
   readonly unchanged: Set<string>
-  /** what has thrown, and whose read it has ended */
+  /** By thrown value: the read it has ended. */
   readonly thrownTo: Map<Thrown, object>
-  /** reads that have not ended */
+  /** Reads that have not ended. */
   readonly reading: Set<Read>
-  /** loads whose flight has not ended, as far as was looked */
+  /** Loads whose flight has not ended, as far as was looked. */
   readonly open: Set<Load>
-  /** earliest possible beginning of a load's flight */
+  /** Earliest possible beginning of a load's flight. */
   readonly born: Map<Load, number>
   readonly counts: {
     reads: number
     bypassed: number
     interrupted: number
-    /** reads that ended with what a function or an option of their own was wrong with */
+    /** Reads that ended with what a function or an option of their own was wrong with. */
     refused: number
-    /** results that are not stored because a function about them threw, or gave no answer */
+    /** Results that are not stored because a function about them threw, or gave no answer. */
     notStored: number
-    /** how often `copy` threw: for a caller, or for what is stored */
+    /** How often `copy` threw: for a caller, or for what is stored. */
     uncopied: number
   }
-  /** by what it gave to the engine */
+  /** By what it gave to the engine. */
   readonly readers: WeakMap<object, Read>
-  /** by id: the last read that may have replaced a running load with its own */
+  /** By id: the last read that may have replaced a running load with its own. */
   readonly replaced: Map<string, number>
-  /** by id: the last read that joins nothing, and takes the place of what is queued too */
+  /** By id: the last read that joins nothing, and takes the place of what is queued too. */
   readonly overtaken: Map<string, number>
-  /** since when a reader may have refreshed an id in the background */
+  /** Since when a reader may have refreshed an id in the background. */
   readonly refreshed: Map<string, number>
   readonly lastRead: Map<string, number>
-  /** the names of the writes that the store has been told */
+  /** The names of the writes that the store has received. */
   readonly stored: Set<string>
-  /** when another process removed something from the store, and the loads that ran then */
+  /** When another process removed something from the store, and the loads that ran then. */
   readonly foreign: Map<number, ReadonlySet<Load>>
-  /** callers' timers, and the flight they waited for */
+  /** callers' timers, and the flight they waited for. */
   readonly timers: Map<Fiber.Fiber<unknown>, Caller>
-  /** some keys were asked for twice in one call */
+  /** Some keys were asked for twice in one call. */
   asksTwice: boolean
   closeAskedAt: number | undefined
   closedAt: number | undefined
-  /** the program has ended: loads need no others */
+  /** The program has ended: loads need no others. */
   resting: boolean
   seq: number
 }
@@ -132,31 +132,31 @@ export const violate = (self: World, rule: string): void => {
   self.violations.push(rule)
 }
 
-/** what `ttl` as a function makes of a value */
+/** The result of a `ttl` function for a value. */
 export const ttlOfValue = (n: number): number => 5 + n % 40
 
 export const ttlOf = (load: Load): number => {
   const own = strategyTtlOf(load)
-  // where its strategy stores nothing its own word changes nothing
+  // If its strategy stores nothing, its own lifetime has no effect.
   return load.ttl === undefined || own <= 0 ? own : load.ttl
 }
 
 const strategyTtlOf = ({ failsAs, n, renews, spec }: Load): number =>
   spec.kind === "untilInvalidated" || spec.ttlFunction === "none" ? spec.ttl : ttlOfValue(renews ?? failsAs ?? n)
 
-/** its lifetime is a constant; `untilInvalidated` may be a strategy that is made from another one */
+/** Its lifetime is a constant; `untilInvalidated` may be a strategy that is made from another one. */
 export const hasConstant = ({ byFunction, kind, misuse, ttlFunction }: Spec): boolean =>
   ttlFunction === "none" && misuse === undefined && kind !== "untilInvalidated" &&
   (byFunction !== true || (kind !== "softTtl" && kind !== "refreshAhead"))
 
-/** where reads move its end: how long it lives without any */
+/** The idle time of an entry whose end is moved by reads: how long it lives without any. */
 export const idleOf = (load: Load): number =>
   load.spec.kind === "sliding" ? Math.min(load.spec.soft, ttlOf(load)) : ttlOf(load)
 
 export const softOf = (load: Load): number => {
   const { kind, soft } = load.spec
   if (kind !== "softTtl" && kind !== "refreshAhead") return Infinity
-  // a soft deadline at the end moves with it
+  // A soft deadline at the end moves with it.
   return soft < strategyTtlOf(load) ? Math.min(soft, ttlOf(load)) : ttlOf(load)
 }
 
@@ -183,15 +183,15 @@ export const tagOf = (thing: unknown): string =>
     ? thing.constructor.name
     : String(thing)
 
-/** a call that answers for fewer keys than it was asked for */
+/** A call that answers for fewer keys than it was asked for. */
 export const tooFew = new Error("too few")
 
-/** loads that ended with an interruption of their own making */
+/** Loads that ended with an interruption of their own making. */
 export const interruptedItself = new WeakSet<Load>()
 
 export const uninterruptible = new WeakSet<Load>()
 
-/** who started a flight; a request that was asked again is another object over the one before */
+/** The reader that started a flight; a request that was made again is another object over the one before. */
 export const readerOf = (self: World, { request }: Flight): Read | undefined => {
   for (let asked: object | null = request; asked !== null; asked = Object.getPrototypeOf(asked) as object | null) {
     const reader = self.readers.get(asked)
@@ -203,11 +203,11 @@ export const readerOf = (self: World, { request }: Flight): Read | undefined => 
 export const covers = (write: Write, origin: Origin): boolean =>
   write.kind === "all" || (write.kind === "id" ? write.target === origin.id : hasTag(origin, write.target))
 
-/** `class`, and `index a`: those that a key has of its own */
+/** `class`, and `index a`: those that a key has of its own. */
 const hasTag = ({ id, tags }: Origin, target: string): boolean =>
   target === "class" || target === `index ${id}` || tags.includes(target)
 
-/** `maxHits` that also refreshes behind its reads */
+/** `maxHits` that also refreshes behind its reads. */
 export const refreshes = ({ kind, soft }: Spec): boolean => kind === "maxHits" && soft % 2 === 0
 
 export const readsNothing = (spec: Spec): boolean =>

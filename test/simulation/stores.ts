@@ -1,4 +1,6 @@
-/** Stores that go wrong: they fail, hang, answer late, lose what they were given, and apply in another order than asked. */
+/**
+ * Stores that go wrong: they fail, hang, answer late, lose what they were given, and apply in another order than asked.
+ */
 import { type Context, Effect, Exit } from "effect"
 import { type CacheEntry, CacheError, type Serializer, Store } from "effect-cached"
 import * as Markers from "../../src/internal/store/markers/markers.ts"
@@ -13,14 +15,14 @@ export interface Environment {
   readonly schedule: SeededScheduler
   readonly dice: Dice
   readonly extras: Extras
-  /** from here on nothing goes wrong */
+  /** From here on nothing goes wrong. */
   healthy: boolean
-  /** the names of the writes that it has been told */
+  /** The names of the writes that it has received. */
   readonly stored: Set<string>
   readonly say: (text: () => string) => void
 }
 
-/** a store, and how another process removes something from it: at once */
+/** A store, and how another process removes something from it: at once. */
 export interface Simulated {
   readonly store: StoreShape
   readonly drop: (id: string) => void
@@ -34,7 +36,7 @@ const unavailable = (operation: string) =>
 
 const goesWrong = (self: Environment): boolean => !self.healthy && self.dice.chance(self.config.faults)
 
-/** what there is, in one process, without faults but for forgetting */
+/** A storage in one process, whose only fault is forgetting. */
 const core = (self: Environment) => {
   const entries = new Map<string, CacheEntry.Stored>()
   const markers = new Map<string, Store.Marker>()
@@ -81,12 +83,12 @@ const core = (self: Environment) => {
   })
 }
 
-/** answers at once, or fails: before it has done anything, or after */
+/** Answers at once, or fails: before it has done anything, or after. */
 export const synchronous = (self: Environment): Simulated => {
   const store = core(self)
   const faulty = <A>(operation: string, answer: Answer<A>): Answer<A> =>
     Effect.suspend(() => {
-      // one step more may be one yield more
+      // One step more may be one yield more.
       const lies = self.extras.features.has("lies")
       if (!goesWrong(self)) return lies ? Effect.map(answer, (value) => orLie(self, operation, value)) : answer
       self.say(() => `store fails to ${operation}`)
@@ -133,10 +135,10 @@ const delayOf = (self: Environment): number => {
   return self.dice.chance(0.3) ? 0 : self.dice.below(self.dice.chance(0.3) ? 15 : 4)
 }
 
-/** explicit writes, in the order they were asked, as on one connection */
+/** Explicit writes, in the order they were asked, as on one connection. */
 const written = new Set(["set", "touch", "remove", "invalidateTags", "clear", "transact"])
 
-/** what was asked is done even if nobody waits for the answer any more */
+/** A requested operation is done even if its caller no longer waits for the answer. */
 export const asynchronous = (self: Environment): Simulated => {
   const { schedule } = self
   const store = core(self)
@@ -168,7 +170,7 @@ export const asynchronous = (self: Environment): Simulated => {
             `store applies ${operation} ${id}${how}`
           )
           if (unanswered) return
-          // answers to reads come later than what was done meanwhile
+          // Answers to reads come later than what was done meanwhile.
           const late = operation === "get" && !self.healthy ? self.dice.below(12) : 0
           schedule.after(delayOf(self) + late, () => resume(fails ? Effect.fail(unavailable(operation)) : exit))
         }
@@ -187,7 +189,7 @@ export const asynchronous = (self: Environment): Simulated => {
 
 interface Answering {
   readonly context: Context.Context<never>
-  /** what is asked in vain is given up after the engine has done so */
+  /** An unanswered request is given up after the engine has done so. */
   readonly timeoutMillis: number
 }
 
@@ -204,7 +206,7 @@ export const answering = (
   Effect.runForkWith(context)(get).addObserver(done)
 }
 
-/** what `Store.make` derives from a storage that is slow and fails */
+/** The store that `Store.make` derives from a slow storage that fails. */
 export const derived = (self: Environment): Simulated => {
   const entries = new Map<string, CacheEntry.Stored>()
   const slow = <A>(operation: string, apply: () => A): Answer<A> =>
@@ -234,7 +236,7 @@ export const derived = (self: Environment): Simulated => {
 const text = new TextEncoder()
 const read = new TextDecoder()
 
-/** JSON that sometimes cannot be written or read, or takes its time */
+/** JSON that sometimes cannot be written or read, or takes its time. */
 export const serializer = (self: Environment): Serializer.Serializer => ({
   name: "simulated",
   contentType: "application/json",

@@ -1,6 +1,6 @@
 /**
- * Random programs with cached streams, under seeded schedules: consumers that drain, stop, dawdle and are interrupted, on
- * one engine or two over one store that may fail, hang and lose pages, beside invalidations.
+ * Random programs with cached streams, under seeded schedules: consumers that drain, stop, dawdle and are interrupted,
+ * on one engine or two over one store that may fail, hang and lose pages, beside invalidations.
  */
 import { Cause, Context, Effect, Exit, Fiber, Layer, type Logger, References, Scope, Stream } from "effect"
 import {
@@ -24,7 +24,7 @@ interface Run {
   readonly number: number
   readonly engine: number
   readonly length: number
-  /** the place in the order of all that happens */
+  /** The place in the order of all that happens. */
   readonly startedAt: number
   endedAt: number
   ended: "no" | "well" | "failed" | "died" | "interrupted"
@@ -40,7 +40,7 @@ interface Config {
   readonly maxBytes: number
   readonly whenSlow: "fail" | "wait"
   readonly emit: "atOnce" | "whenComplete"
-  /** runs say their number in each element: runs are different */
+  /** Each element has the number of its run: runs are different. */
   readonly changes: boolean
   readonly faults: number
   readonly losses: boolean
@@ -80,7 +80,7 @@ const storeOf = (config: Config, dice: Dice, entries: Map<string, CacheEntry.Sto
     setIfAbsent: (id, entry) => !entries.has(id) && entries.set(id, entry) !== undefined,
     remove: (id) => entries.delete(id),
     clear: () => entries.clear(),
-    // nothing is missed, so no flight is too old to be joined
+    // Nothing is missed, so no flight is too old to be joined.
     changes: () => () => [],
     scan: (prefix) => Array.from(entries, ([id, { meta }]) => ({ id, meta })).filter(({ id }) => id.startsWith(prefix))
   })
@@ -108,7 +108,7 @@ const storeOf = (config: Config, dice: Dice, entries: Map<string, CacheEntry.Sto
 
 type Origin = Stream.Stream<string, unknown>
 
-/** What is around the origin, and lets it run. */
+/** Guards around the origin that let it run. */
 const guards: ReadonlyArray<(origin: Origin, name: string) => Origin> = [
   (origin) => origin,
   Guard.rateLimit({ key: "all", limit: 1e9, window: "1 hour" }),
@@ -116,23 +116,23 @@ const guards: ReadonlyArray<(origin: Origin, name: string) => Origin> = [
   Guard.slidingRateLimit({ key: "all", limit: 1e9, window: "1 hour", algorithm: "counter" }),
   Guard.slidingRateLimit({ key: "all", limit: 10_000, window: 10 }),
   Guard.circuitBreaker({ key: "all", failures: 1e9 }),
-  // of each run alone: one that is left has its lock until it has ended
+  // One lock for each run: a run that was left holds its lock until it has ended.
   (origin, name) => Guard.locked(origin, { key: name, lease: 300 })
 ]
 
 const quiet = Context.make(References.CurrentLoggers, new Set<Logger.Logger<unknown, unknown>>())
 
-/** What is wrong in the schedule of a seed. */
+/** The violations in the schedule of a seed. */
 export const simulateStreams = (seed: number): ReadonlyArray<string> => {
   const dice = diceOf(SeededScheduler.dice(seed).nextDoubleUnsafe)
   const config = drawConfig(dice)
-  // of its own: what else a seed draws is what it was without guards
+  // Separate dice: the rest of a seed draws the same values with and without guards.
   const guard = diceOf(SeededScheduler.dice(seed + 0x94d0_49bb).nextDoubleUnsafe).pick(guards)
   const wrong: Array<string> = []
   const runs: Array<Run> = []
   const entries = new Map<string, CacheEntry.Stored>()
   let step = 0
-  /** of each engine: the last step at which an invalidation of its own had completed */
+  /** By engine: the last step at which an invalidation of its own had completed. */
   const invalidatedAt = Array.from({ length: config.engines }, () => -1)
 
   const origin = (engine: number): Origin =>
@@ -229,7 +229,7 @@ export const simulateStreams = (seed: number): ReadonlyArray<string> => {
     }
     const run = config.changes && seen.length > 0 ? runs[seen[0]![0] - 1]! : undefined
     if (run !== undefined) {
-      // others invalidate too, and are heard of later
+      // Other engines invalidate too, and their invalidations arrive later.
       if (run.engine === engine && run.startedAt < invalidated && config.engines === 1) {
         say(`P2: run ${run.number} is older`)
       }
@@ -250,7 +250,7 @@ export const simulateStreams = (seed: number): ReadonlyArray<string> => {
     ) {
       return
     }
-    // what was replaced leaves while a slow consumer reads it, and what expires too
+    // Replaced and expired streams leave while a slow consumer reads them.
     if (error instanceof CacheError.StreamCut && config.store !== "none") return
     say(`P4: it fails with ${String(error)}`)
   }
@@ -291,7 +291,7 @@ export const simulateStreams = (seed: number): ReadonlyArray<string> => {
       const exit = yield* Fiber.await(fiber)
       if (Exit.isFailure(exit)) wrong.push(`a consumer could not be checked: ${Cause.pretty(exit.cause)}`)
     }
-    // what is removed behind its readers
+    // Pages that are removed behind their readers.
     yield* Effect.sleep("90 seconds")
     if (config.faults === 0 && config.changes) checkPages()
     yield* Scope.close(scope, Exit.void)

@@ -5,17 +5,17 @@ import { simulate } from "./simulate.ts"
 
 export interface Range {
   readonly from: number
-  /** not included */
+  /** Not included. */
   readonly to: number
   readonly store?: Config["store"] | undefined
-  /** what programs do beside, whatever the seed draws */
+  /** Features of the programs, whatever the seed draws. */
   readonly with?: ReadonlyArray<Feature> | undefined
   readonly stopAtFirst?: boolean | undefined
 }
 
 export interface Failure {
   readonly seed: number
-  /** the first rule that was violated */
+  /** The first rule that was violated. */
   readonly rule: string
 }
 

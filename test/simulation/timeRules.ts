@@ -4,13 +4,13 @@ import { isHeld } from "./held.ts"
 import { type Read, streamId } from "./model.ts"
 import { hasConstant, readsNothing, violate, type World } from "./state.ts"
 
-/** pauses with jitter are fractions of milliseconds, whose sums are rounded */
+/** Pauses with jitter are fractions of milliseconds, whose sums are rounded. */
 export const rounding = 1e-6
 
-/** a caller's limits, and P4: the store delays a read by no more than its budget */
+/** A caller's limits, and P4: the store delays a read by no more than its budget. */
 export const checkDelay = (self: World, read: Read): void => {
   const { spec } = read
-  // it is answered when the slowest of them is
+  // It is answered when the slowest of them is.
   if (read.many) return
   const elapsed = self.now() - read.begunAt
   const what = `read ${read.id} @${read.begun} took ${elapsed} ms`
@@ -22,14 +22,14 @@ export const checkDelay = (self: World, read: Read): void => {
     !mayHaveAnswered(self, read) && !mayWaitForStore(self, read)
   ) violate(self, `softTimeout: ${what}, not ${spec.softTimeout}`)
   const loading = loadingTime(self, read)
-  // who joined a flight whose result turns out not to be for it asks again
+  // A caller that joined a flight whose result turns out not to be for it asks again.
   const invalidated = self.writes.filter((write) => write.kind === "tag").length
-  // and who joins a load that has not looked into the store looks there first
+  // A caller that joins a load that has not asked the store asks the store first.
   const reruns = 1 + invalidated + (spec?.kind === "softTtl" || spec?.kind === "failover" ? 2 : 0) +
-    // what the flight has found in the store may be too old for a shorter constant
+    // The value that the flight has found in the store may be too old for a shorter constant.
     (spec !== undefined && hasConstant(spec) ? 1 : 0)
   const { storeTimeout, store } = self.config
-  // each page that is written or read has a budget of its own
+  // Each page that is written or read has a budget of its own.
   const steps = (1 + reruns) * (read.id === streamId ? 3 : 1)
   const budget = store === "none" || store === "sync" ? 0 : storeTimeout * steps
   if (elapsed - loading > budget + rounding) {
@@ -37,11 +37,11 @@ export const checkDelay = (self: World, read: Read): void => {
   }
 }
 
-/** a strict read takes nothing from memory before the store has acknowledged what it has missed: P4 limits that */
+/** A strict read takes nothing from memory before the store has acknowledged what it has missed: P4 limits that. */
 const mayWaitForStore = (self: World, { spec }: Read): boolean =>
   spec?.policy === "strict" && self.config.store !== "none"
 
-/** how long flights it may have waited for were loading, the pauses between tries included */
+/** How long flights it may have waited for were loading, the pauses between tries included. */
 const loadingTime = (self: World, read: Read): number => {
   const now = self.now()
   const spans = new Map<unknown, [number, number]>()
@@ -49,7 +49,7 @@ const loadingTime = (self: World, read: Read): number => {
     if (load.id !== read.id) continue
     const key = load.flight ?? load
     const [from, to] = spans.get(key) ?? [Infinity, 0]
-    // a refresh that failed may be about to try again
+    // A refresh that failed may be about to try again.
     const end = load.flight?.refresh === true && load.flight.exit === undefined ? now : load.endedAt ?? now
     spans.set(key, [Math.min(from, load.begunAt), Math.max(to, end)])
   }
@@ -71,7 +71,7 @@ export const noteTimers = (self: World): void => {
   }
 }
 
-/** P7: a caller's timers end with its waiting */
+/** P7: a caller's timers end with its waiting. */
 export const checkTimers = (self: World): void => {
   for (const [timer, { flight }] of self.timers) {
     const waits = [...flight.callers].some((waiter) => waiter.timers.includes(timer))

@@ -1,4 +1,4 @@
-/** Transactions in one engine: what they look up, read, write and invalidate, and what others see of it. */
+/** Transactions in one engine: their look-ups, reads, writes and invalidations, and the view of others. */
 import { Cause, Effect, Exit, Option, Schedule } from "effect"
 import { Cached, Lock, Transaction } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
@@ -10,9 +10,9 @@ import { keyOf, type Simulation } from "./program.ts"
 import { type Committed, covers, describe, violate, type World } from "./state.ts"
 import { beginLoad, beginRead, beginSetOrigin, beginWrite, closeSet, endLoad, endWrite } from "./world.ts"
 
-/** What was written at one level: a savepoint has its own until it ends well. */
+/** The writes of one level: a savepoint has its own until it ends well. */
 interface Level {
-  /** by id, what was written last; `undefined`: it was removed, or a tag has ended it */
+  /** By id, the last write; `undefined`: it was removed, or a tag has ended it. */
   readonly written: Map<string, SetOrigin | undefined>
   readonly tags: Set<string>
   readonly around: Level | undefined
@@ -22,11 +22,11 @@ const levelIn = (around: Level | undefined): Level => ({ written: new Map(), tag
 
 /** One try. */
 interface Try {
-  /** by id, a read that began with it: what it gets may be as old as that */
+  /** By id, a read that began with it: its value may be as old as that. */
   readonly reads: ReadonlyMap<string, Read>
-  /** all that it has set, whatever became of it */
+  /** All that it has set, whatever became of it. */
   readonly set: Array<SetOrigin>
-  /** what is to be committed, when its effect has ended well */
+  /** The writes to be committed, when its effect has ended well. */
   committing: Committed | undefined
 }
 
@@ -67,7 +67,7 @@ const transaction = (self: Simulation) =>
 
 const beginTry = ({ config, world }: Simulation): Try => {
   const reads = new Map(config.ids.map((id) => [id, beginRead(world, id, undefined, undefined, true)]))
-  // they have no end of their own
+  // They have no end of their own.
   for (const read of reads.values()) world.reading.delete(read)
   return { reads, set: [], committing: undefined }
 }
@@ -111,7 +111,7 @@ const lookUp = (self: Simulation, within: Within, ids: ReadonlyArray<string>) =>
     })
   )
 
-/** what is written here, what is cached, or a load of its own */
+/** A value that was written here, is cached, or is loaded by this read. */
 const readCached = (self: Simulation, within: Within, id: string) =>
   Effect.suspend(() => {
     const { world } = self
@@ -132,7 +132,7 @@ const readCached = (self: Simulation, within: Within, id: string) =>
 interface Found {
   readonly id: string
   readonly value: Value | undefined
-  /** by a load of this read */
+  /** By a load of this read. */
   readonly isLoaded?: boolean
 }
 
@@ -143,7 +143,7 @@ const checkFound = (world: World, { level, one }: Within, { id, isLoaded = false
   if (value !== undefined && value.id !== id) return violate(world, `identity: ${what} of ${value.id}`)
   if (known !== undefined) {
     const written = known.level.written.get(id)
-    // what was removed may have been loaded since, here
+    // A removed value may have been loaded again since, here.
     if (written === undefined ? isLoaded || wasLoadedBy(world, one, value) : value?.n === written.n) return
     return violate(world, `transaction: ${what}, and has ${written === undefined ? "removed it" : `set #${written.n}`}`)
   }
@@ -159,7 +159,7 @@ const checkFound = (world: World, { level, one }: Within, { id, isLoaded = false
   checkOrigins(world, one.reads.get(id)!, origin, what)
 }
 
-/** loaded in this try: by it, as far as it is of no flight */
+/** Loaded in this try: by it, as far as it is of no flight. */
 const wasLoadedBy = (world: World, one: Try, value: Value | undefined): boolean => {
   if (value === undefined) return true
   const origin = world.origins.get(value.n)
@@ -167,7 +167,7 @@ const wasLoadedBy = (world: World, one: Try, value: Value | undefined): boolean 
   return origin?._tag === "Load" && origin.flight === undefined && origin.n > read!.begun
 }
 
-/** the innermost level that has written it */
+/** The innermost level that has written it. */
 const knownAt = (level: Level, id: string): { readonly level: Level } | undefined => {
   for (let at: Level | undefined = level; at !== undefined; at = at.around) {
     if (at.written.has(id)) return { level: at }
@@ -181,7 +181,7 @@ const set = (self: Simulation, { level, one }: Within, id: string) =>
     const dice = self.extras.diceOf("transacts")
     const [ttl, tags] = [dice.pick([10, 50, Infinity]), dice.pick([[], ["T"], ["U"]])]
     const origin = beginSetOrigin(world, id, ttl, tags)
-    // others see it from the commit on, from which on its life counts
+    // Others see it from the commit on, from which on its life counts.
     world.writes.splice(world.writes.indexOf(origin.write), 1)
     world.say(() => `set ${id} #${origin.n} ${tags} for ${ttl}, in a transaction`)
     origin.isOpen = true
@@ -209,7 +209,7 @@ const invalidateTag = (self: Simulation, { level }: Within, tag: string) =>
     return Cached.invalidateTag(tag)
   })
 
-/** where it fails nothing of it has happened */
+/** If it fails, nothing of it has happened. */
 const savepoint = (self: Simulation, { level, one }: Within) =>
   Effect.suspend(() => {
     const dice = self.extras.diceOf("transacts")
@@ -232,7 +232,7 @@ const savepoint = (self: Simulation, { level, one }: Within) =>
 // outside
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** its effect has ended well: from here on others may see it */
+/** Its effect has ended well: from here on others may see it. */
 const commit = (world: World, one: Try, level: Level): Committed => {
   const asked = world.seq + 1
   const writes: Array<Write> = []
@@ -264,11 +264,11 @@ const end = (world: World, tries: ReadonlyArray<Try>, exit: Exit.Exit<unknown, u
     for (const write of last.writes) endWrite(world, write)
     return
   }
-  // otherwise it may have happened, or not
+  // Otherwise it may have happened, or not.
   if (isUndone(exit.cause)) undo(world, tries.at(-1)!.set, last)
 }
 
-/** nothing of it has happened */
+/** Nothing of it has happened. */
 const isUndone = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.every((reason) =>
     Cause.isFailReason(reason) && (reason.error as { readonly _tag?: string })._tag === "TransactionConflict"
@@ -285,7 +285,7 @@ const undo = (world: World, set: ReadonlyArray<SetOrigin>, committing: Committed
 
 /** One look at several keys sees all that a transaction has set of them, or none. */
 export const checkWhole = ({ config, world }: Simulation, values: ReadonlyArray<Value | undefined>): void => {
-  // a storage that answers late is written step by step
+  // A storage that answers late is written step by step.
   if (config.store === "derived") return
   for (const { asked, set } of world.committed) {
     const some = values.find((value) => value !== undefined && set.get(value.id)?.n === value.n)

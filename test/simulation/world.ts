@@ -75,15 +75,15 @@ export const endLoad = (self: World, load: Load, exit: Exit.Exit<unknown, unknow
   self.say(() => `end  ${load.id} #${load.n}: ${describe(exit)}`)
 }
 
-/** what it was answered inside: its life ends with that, or counts from its birth, as the read says */
+/** A value read inside a load: the load's result ends with it, or counts from its birth, as the read requires. */
 export const noteNeeded = (self: World, load: Load, needed: number, begun: number): void => {
   const origin = self.origins.get(needed)
-  // with a store a load that has ended may be joined while it is written
+  // With a store a load that has ended may be joined while it is written.
   if (load.flight === undefined || load.spec.inherit === false || load.spec.inherit === "changes") return
   if (origin === undefined || self.config.store !== "none") return
-  // a value that was renewed is as young as that
+  // A value that was renewed is as young as that.
   if (self.renewals.has(needed)) return
-  // what is not stored, or was loaded past the cache, has no end
+  // A value that is not stored, or was loaded past the cache, has no end.
   if (origin._tag === "Set" || origin.flight?.entry !== undefined) {
     load.endsAt = Math.min(load.endsAt, until(self, origin))
   }
@@ -95,7 +95,7 @@ export const noteNeeded = (self: World, load: Load, needed: number, begun: numbe
   load.oldestAt = Math.min(load.oldestAt, bornAt, origin.oldestAt)
 }
 
-/** what it was answered inside, where a change of that ends its result */
+/** A value read inside a load whose changes end the load's result. */
 export const noteDependency = (
   self: World,
   load: Load,
@@ -103,7 +103,7 @@ export const noteDependency = (
 ): void => {
   const origin = self.origins.get(n)
   if (load.flight === undefined || load.spec.inherit !== "changes" || origin === undefined) return
-  // a call that has failed for many keys is the failure of each of them
+  // A call that has failed for many keys is the failure of each of them.
   const own = origin.id === id ? origin : self.loads.find((other) => other.id === id && isOfCall(other, origin))
   if (own !== undefined) load.dependencies.add(own)
 }
@@ -111,7 +111,7 @@ export const noteDependency = (
 const isOfCall = (load: Load, origin: Origin): boolean =>
   origin._tag === "Load" && origin.together.length > 1 && load.together === origin.together
 
-/** the value that it was to replace is still right */
+/** The value that it was to replace is still right. */
 export const renew = (
   self: World,
   load: Load,
@@ -122,7 +122,7 @@ export const renew = (
   checkPrevious(self, load, { n, askedAt })
   self.say(() => `keep ${load.id} #${n} by #${load.n}`)
   load.renews = n
-  // those of the library begin with a tilde
+  // Those of the library begin with a tilde.
   load.tags = [...load.spec.late === "no" ? load.spec.tags : self.origins.get(n)!.tags, ...tags]
     .filter((tag) => !tag.startsWith("~"))
   self.renewals.set(n, [...self.renewals.get(n) ?? [], load])
@@ -268,7 +268,7 @@ export const endRead = (self: World, read: Read, exit: Exit.Exit<unknown, unknow
   checkOrigins(self, read, origin, what)
 }
 
-/** many were answered together, or none of them */
+/** Many were answered together, or none of them. */
 export const endMany = (
   self: World,
   reads: ReadonlyArray<Read>,
@@ -281,7 +281,7 @@ export const endMany = (
     for (const [i, read] of reads.entries()) {
       const answer = describe(answers[i])
       if (answered.has(read)) {
-        // each place of a key gets a copy of its own
+        // Each place of a key gets a copy of its own.
         const isCopy = [answers[i]!, answers[reads.indexOf(read)]!].some((one) => isThrown(one, "copy"))
         if (answered.get(read) !== answer && !isCopy) {
           violate(self, `many: one key was answered ${answered.get(read)} and ${answer}`)
@@ -300,7 +300,7 @@ export const endMany = (
   if (reason !== undefined && Cause.isDieReason(reason) && thrownOf(reason.defect) === "copy") {
     violate(self, "many: one value that cannot be copied has failed all of them")
   }
-  // it is the failure of one of them
+  // It is the failure of one of them.
   const violations = Array.from(new Set(reads), (read) => {
     const trial: World = { ...self, say: () => {}, violations: [] }
     endRead(trial, read, whole, false)
@@ -327,31 +327,31 @@ export interface Condition {
 
 interface SetIf {
   readonly condition: Condition
-  /** what must have been in memory when it was asked */
+  /** The value that must have been in memory when it was asked. */
   readonly held: Load | undefined
   readonly isDone: boolean
 }
 
-/** from here on it is not made anew */
+/** From here on it is not made again. */
 export const closeSet = (self: World, origin: SetOrigin): void => {
   origin.isOpen = false
   origin.askedAt = self.now()
 }
 
-/** a conditional set was answered */
+/** A conditional set was answered. */
 export const endSetIf = (self: World, origin: SetOrigin, { condition, held, isDone }: SetIf): void => {
   const { faults, store } = self.config
   const what = `set ${origin.id} #${origin.n} ${JSON.stringify(condition)}`
   self.say(() => `${isDone ? "set " : "left"} ${origin.id} #${origin.n} ${JSON.stringify(condition)}`)
   if (!isDone) {
     origin.refused = true
-    // nothing was written
+    // Nothing was written.
     self.writes.splice(self.writes.indexOf(origin.write), 1)
   } else {
     endWrite(self, origin.write)
   }
   if (faults > 0 || store === "async" || store === "derived") return
-  // what is there only the store knows, and another process may have removed it
+  // Only the store knows its entries, and another process may have removed one.
   const isKnown = held !== undefined && store === "none" && !self.renewals.has(held.n) &&
     held.flight!.entry!.expiresAt > self.now() &&
     !self.writes.some((write) => write.asked > origin.write.asked && covers(write, held))
@@ -364,7 +364,7 @@ export const endSetIf = (self: World, origin: SetOrigin, { condition, held, isDo
   self.unchanged.add(name)
 }
 
-/** what `getOption` has found */
+/** The result of `getOption`. */
 export const endLookup = (self: World, read: Read, value: Value | undefined): void => {
   if (value !== undefined) return endRead(self, read, Exit.succeed(value), false)
   endReading(self, read)
@@ -375,13 +375,13 @@ export const endLookup = (self: World, read: Read, value: Value | undefined): vo
   }
 }
 
-/** it was interrupted, or the tags of its key threw */
+/** It was interrupted, or the tags of its key threw. */
 export const endUnanswered = (self: World, read: Read): void => {
   endReading(self, read)
   self.say(() => `got  ${read.id} @${read.begun}: no answer`)
 }
 
-/** another process removes an entry from the store: what is being loaded must not be stored any more */
+/** Another process removes an entry from the store: a load that runs must no longer be stored. */
 export const foreignDrop = (self: World, id: string): void => {
   const running = new Set([...self.open].filter((load) => load.id === id && load.exit === undefined))
   self.foreign.set(++self.seq, running)
@@ -404,7 +404,7 @@ export const checkFlights = (self: World): void => {
   checkKept(self)
 }
 
-/** what runs, waits or has a slot is nothing, once all has ended */
+/** Nothing runs, waits or holds a slot once all has ended. */
 const checkKept = (self: World): void => {
   const engine = self.loads.find(({ flight }) => flight !== undefined)?.flight!.engine
   if (engine === undefined) return

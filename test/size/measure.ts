@@ -6,7 +6,7 @@ import { join, resolve } from "node:path"
 import { gzipSync } from "node:zlib"
 import { build as vite, type Rolldown } from "vite"
 
-/** What a page loads at once: no part of it is behind an `import()`. */
+/** The code that a page loads at once: no part of it is behind an `import()`. */
 interface Bundle {
   readonly code: string
   readonly map: string
@@ -14,7 +14,7 @@ interface Bundle {
 
 type Bundler = (file: string) => Promise<ReadonlyArray<Bundle>>
 
-/** What is reached from `first` by static imports. */
+/** The modules reached from `first` by static imports. */
 const reached = (first: string, importsOf: (name: string) => ReadonlyArray<string>): ReadonlySet<string> => {
   const found = new Set([first])
   for (const name of found) for (const next of importsOf(name)) found.add(next)
@@ -78,9 +78,9 @@ const modulesOf = ({ code, map }: Bundle): ReadonlyMap<string, number> => {
 }
 
 interface Measured {
-  /** compressed */
+  /** Compressed */
   readonly bytes: number
-  /** not compressed */
+  /** Not compressed. */
   readonly modules: () => ReadonlyMap<string, number>
 }
 

@@ -1,14 +1,14 @@
-/** A clock that goes as far as it is told: two million operations need not wait for what sleeps. */
+/** A clock that advances on request: two million operations need not wait for sleeping fibers. */
 import { type Clock, Duration, Effect } from "effect"
 
 export interface VirtualClock extends Clock.Clock {
-  /** ends what sleeps until then, in its order */
+  /** Ends what sleeps until then, in its order. */
   readonly advance: (millis: number) => void
 }
 
 export const make = (): VirtualClock => {
   let now = 1_800_000_000_000
-  // by whole milliseconds: so many sleep and are interrupted that a sorted list would take most of the time
+  // By whole milliseconds: so many sleep and are interrupted that a sorted list would take most of the time.
   const sleeping = new Map<number, Set<() => void>>()
   const at = (millis: number): Set<() => void> => {
     const known = sleeping.get(millis)

@@ -1,6 +1,6 @@
 /**
- * Very many operations on one cache, for each strategy and each way in which a load can end, over each state of a store, and
- * with each way to bound memory. Fails where the heap, or any collection of the engine, is not bounded.
+ * Very many operations on one cache, for each strategy and each way in which a load can end, over each state of a
+ * store, and with each way to bound memory. Fails where the heap, or any collection of the engine, is not bounded.
  *
  *     npm run soak                                two million operations for each row in memory: at most 20 minutes
  *     npm run soak -- --quick                     the same rows with less: a minute
@@ -37,9 +37,9 @@ const operations = args.quick ? { memory: 20_000, scan: 100_000, store: 3000 } :
   store: 100_000
 }
 
-/** What the second half may have beyond the first one, in megabytes: what runs at the moment is not always the same. */
+/** The allowed growth of the second half over the first one, in megabytes: the running loads vary. */
 const slack = 5
-/** a row that takes longer hangs */
+/** A row that takes longer hangs. */
 const patienceMillis = args.quick ? 60_000 : 600_000
 
 const nameOf = ({ order, outcome, store, strategy, tier }: Row): string =>
@@ -98,7 +98,7 @@ const runRow = async (row: Row, child: ChildProcess): Promise<Line> => {
 const largestOf = ({ sizes }: Soaked) =>
   sizes.filter(([path]) => path !== "(objects)").reduce((a, b) => b[1].second > a[1].second ? b : a)
 
-/** What is wrong with a row. */
+/** The violations of a row. */
 const problemsOf = (line: Line): ReadonlyArray<string> => {
   if (!("sizes" in line)) return [line.problem]
   const { heap, problem, sizes } = line

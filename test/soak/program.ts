@@ -1,4 +1,6 @@
-/** What a soak does to a cache: reads by one strategy, whose loads end in one way, and writes and invalidations between. */
+/**
+ * The operations of a soak: reads by one strategy, whose loads end in one way, and writes and invalidations between.
+ */
 import { Effect, Fiber, Schema } from "effect"
 import { Cached, CacheKey, CachePolicy, type Caching, Strategy } from "effect-cached"
 import { dice } from "../../src/testing/SeededScheduler.ts"
@@ -19,7 +21,7 @@ interface Options {
   readonly timeout?: number | undefined
 }
 
-// in virtual milliseconds: every reader reads about once in each, so most entries are evicted after a dozen
+// In virtual milliseconds: every reader reads about once in each, so most entries are evicted after a dozen.
 const [ttl, soft] = [400, 4]
 
 export const strategies: { readonly [strategy: string]: (load: Load, options: Options) => Read } = {
@@ -40,7 +42,7 @@ export const outcomes = ["succeeds", "fails", "dies", "is interrupted", "hangs"]
 
 export type Outcome = typeof outcomes[number] | "any"
 
-/** What is read next: `zipf`, a few keys very often; `scan`, all one after the other, and each twice. */
+/** The order of reads: `zipf`, a few keys very often; `scan`, all one after the other, and each twice. */
 export type Order = "zipf" | "scan"
 
 interface Soaked {
@@ -58,19 +60,19 @@ export const operations = (
   const random = dice(seed)
   const chance = (share: number) => random.nextDoubleUnsafe() < share
   const below = (limit: number) => Math.floor(random.nextDoubleUnsafe() * limit)
-  // what was read a moment ago is often read again
+  // A recent key is often read again.
   const recent = new Int32Array(2000)
   let drawn = 0
   const draw = (): number => {
     if (order === "scan") return scanned()
     if (chance(0.3)) return recent[below(recent.length)]!
-    // like a zipf distribution with exponent 1: the logarithm of the rank is uniform
+    // Like a zipf distribution with exponent 1: the logarithm of the rank is uniform.
     const number = Math.floor(keys ** random.nextDoubleUnsafe()) - 1
     recent[drawn++ % recent.length] = number
     return number
   }
   const keyOf = (number: number): Key => number % 2 === 0 ? `item:${number}` : new Item({ number })
-  // a block of new ones, then these once more: some are still there, and due
+  // A block of new ones, then these once more: some are still there, and due.
   let step = 0
   const scanned = (): number => {
     const [block, place] = [Math.floor(step / 900), step++ % 900]
@@ -83,7 +85,7 @@ export const operations = (
   const succeed = (number: number): Load => {
     if (chance(0.8)) return Effect.succeed(value(number))
     const later = Effect.delay(Effect.succeed(value(number)), 1 + below(3))
-    // a load that reads another entry
+    // A load that reads another entry.
     return number > 0 && chance(0.1) ? Effect.andThen(readOf(number >> 1), later) as Load : later
   }
   const end: { readonly [outcome in typeof outcomes[number]]: (number: number) => Load } = {
@@ -103,7 +105,7 @@ export const operations = (
       tags: [tagOf(number)],
       timeout: outcome === "hangs" || outcome === "any" ? 20 : undefined
     })
-  /** a reader that gives up */
+  /** A reader that gives up. */
   const impatient = (number: number) =>
     Effect.flatMap(
       Effect.forkChild(readOf(number)),

@@ -39,20 +39,20 @@ export interface Row {
   readonly store: string
   readonly tier: string
   readonly operations: number
-  /** the share of the operations after which heap and sizes are looked at: 0.25 is four times */
+  /** The share of the operations after which heap and sizes are looked at: 0.25 is four times. */
   readonly samples: number
 }
 
-/** What a row has come to: how much there is at most in its first half, and in its second. */
+/** The result of a row: the largest sizes in its first half, and in its second. */
 export interface Soaked {
   readonly done: number
-  /** megabytes, after a full collection */
+  /** Megabytes, after a full collection. */
   readonly heap: Halves
-  /** by the path of a collection */
+  /** By the path of a collection. */
   readonly sizes: ReadonlyArray<readonly [path: string, size: Halves]>
-  /** of the event loop, in milliseconds: printed, because it is the machine's too */
+  /** The longest turn of the event loop, in milliseconds: printed, because it is the machine's too. */
   readonly longestTurn: number
-  /** what is wrong beside sizes */
+  /** A problem besides sizes. */
   readonly problem: string | undefined
 }
 
@@ -71,7 +71,7 @@ export const largest = Math.max(
   BoundsDefaults.knownTagVersions,
   BoundsDefaults.onceWarnings
 ) + capacity + readers
-/** in virtual milliseconds; the longest that an operation may take is the timeout of a refresh */
+/** In virtual milliseconds; the longest that an operation may take is the timeout of a refresh. */
 const stuckAfter = 60_000
 
 const keysOf = ({ store }: Row): number => store === "memory" ? 100_000 : 20_000
@@ -89,7 +89,7 @@ const watchTurns = () => {
   setImmediate(turn)
   return {
     longest: () => longest,
-    /** what was done since does not count */
+    /** Time since the last turn does not count. */
     skip: () => {
       last = performance.now()
     },
@@ -137,14 +137,14 @@ export const soak = (row: Row): Promise<Soaked> => {
         const known = sizes.get(path) ?? { first: 0, second: 0 }
         sizes.set(path, known)
         known[half] = Math.max(known[half], size)
-        // it grows without bound, and would take all memory and time
+        // It grows without bound, and would take all memory and time.
         if (size > 4 * largest && path !== "(objects)") state.problem ??= `${path} grows`
       }
       turns.skip()
     }
 
     const time = Effect.gen(function*() {
-      // before the first sample all is filled that was empty
+      // Before the first sample all is filled that was empty.
       let [nextSample, lastDone, idle] = [row.samples, 0, 0]
       while (state.working > 0 && state.problem === undefined) {
         clock.advance(1)
@@ -162,7 +162,7 @@ export const soak = (row: Row): Promise<Soaked> => {
     yield* Effect.gen(function*() {
       const fibers = yield* Effect.all(Array.from({ length: readers }, () => Effect.forkChild(reader)))
       yield* time
-      // what hangs is waited for
+      // Waits for loads that hang.
       ticking = setInterval(() => clock.advance(1000), 0)
       yield* Fiber.interruptAll(fibers)
     }).pipe(Effect.provideService(Caching.Caching, over(engine)))

@@ -29,7 +29,7 @@ const extend = (path: string, name: string): string => path.endsWith(name) || pa
 export const sizesOf = (root: object): Sizes => {
   const sizes: Sizes = new Map()
   const seen = new Set<object>([root])
-  // breadth first, so that a thing has its shortest path
+  // Breadth first, so that a thing has its shortest path.
   let level: Array<readonly [path: string, value: object]> = [["", root]]
   while (level.length > 0) {
     const next: typeof level = []

@@ -7,7 +7,7 @@ import { dice } from "../../src/testing/SeededScheduler.ts"
 
 type Port = Store.Store
 
-/** What an adapter that breaks every promise of its types could answer. */
+/** Possible answers of an adapter that breaks every promise of its types. */
 const nonsense: ReadonlyArray<unknown> = [
   undefined,
   null,

@@ -1,11 +1,11 @@
-/** What the tests of the engine are made of: caches over every kind of store, loads that count themselves. */
+/** Building blocks of the engine's tests: caches over every kind of store, loads that count themselves. */
 import { Effect, type Exit, Fiber, Layer, Scope, Stream } from "effect"
 import { type CacheEntry, CacheLayer, type Caching, Store } from "effect-cached"
 import type { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 
-/** What one operation of a fake store does before and after it touches what is stored. */
+/** Behaviour of one operation of a fake store, before and after it touches its entries. */
 export interface Behaviour {
   readonly before?: Effect.Effect<unknown, StoreError>
   readonly after?: Effect.Effect<unknown, StoreError>
@@ -20,7 +20,7 @@ export const fakeStore = () => {
   const fake = {
     entries,
     calls,
-    /** how many of one operation were asked */
+    /** How many of one operation were asked. */
     count: (operation: Operation) => calls.filter((call) => call.startsWith(`${operation} `)).length,
     behave: (_operation: Operation, _id: string): Behaviour => ({}),
     store: undefined as unknown as Store.Store,
@@ -54,7 +54,7 @@ export const over = (
 
 export interface Cache {
   readonly name: string
-  /** every entry outlives the memory tier */
+  /** Every entry outlives the memory tier. */
   readonly store: boolean
   readonly memory: boolean
   readonly layer: (options?: CacheLayer.MemoryOptions) => Layer.Layer<Caching.Caching>
@@ -104,7 +104,7 @@ export const counting = (delayMillis = 0) => {
 /** Starts a reader at once. */
 export const start = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.forkChild(self, { startImmediately: true })
 
-/** Uses a cache and closes it while the clock moves on: closing tells the store what it has not acknowledged. */
+/** Uses a cache and closes it while the clock moves on: closing sends the store its unacknowledged invalidations. */
 export const within = <A, E, R>(layer: Layer.Layer<Caching.Caching>, use: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const scope = yield* Scope.make()
@@ -121,6 +121,6 @@ export const settle: Effect.Effect<void> = Effect.gen(function*() {
   for (let i = 0; i < 200; i++) yield* Effect.yieldNow
 })
 
-/** The exits of fibers that must have ended by now: what hangs is a failure of the test, not its end. */
+/** The exits of fibers that must have ended by now: a fiber that hangs is a failure of the test, not its end. */
 export const ended = <A, E>(fiber: Fiber.Fiber<A, E>): Exit.Exit<A, E> | "still waiting" =>
   fiber.pollUnsafe() ?? "still waiting"

@@ -1,4 +1,4 @@
-/** Whether this run tests everything (`.ci/run`), as long as it takes, or somebody waits for it (`npm test`). */
+/** Whether this run tests everything (`.ci/run`), as long as it takes, or a person waits for it (`npm test`). */
 export const isEverything = process.env["CI"] !== undefined || process.env["ALL_FAULTS"] === "1"
 
 /** As many, or as long, as this run has time for. */

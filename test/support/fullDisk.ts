@@ -1,4 +1,4 @@
-/** What other programs do to the disk of a folder. */
+/** Changes that other programs make to the disk of a folder. */
 import { closeSync, openSync, rmSync, writeSync } from "node:fs"
 
 /** Fills what is left of a disk with a file, to the last byte. Answers how that is removed. */

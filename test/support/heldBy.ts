@@ -1,4 +1,4 @@
-/** What a memory tier does with its eviction policy, and no more: entries by id, within a bound. */
+/** The part of a memory tier that concerns its eviction policy: entries by id, within a bound. */
 import type { Eviction } from "effect-cached"
 
 export interface Held extends Eviction.Node {

@@ -1,4 +1,4 @@
-/** A clock by which a turn of the event loop is over whenever somebody looks: as if each step took long. */
+/** A clock by which a turn of the event loop is over at every look at it: as if each step took long. */
 import { Clock, Effect } from "effect"
 
 export const impatient = Effect.updateService(Clock.Clock, (clock) => {

@@ -89,7 +89,7 @@ interface Written {
 }
 
 /**
- * A folder with a file an entry, as several processes use it. What is written is renamed or linked into its place, so no
+ * A folder with a file an entry, as several processes use it. A written file is renamed or linked into its place, so no
  * file is ever half.
  */
 export const plainFiles = (directory: string): LastingStorage => {

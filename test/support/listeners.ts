@@ -1,4 +1,4 @@
-/** Listeners of a cache, which are told in the step in which something happens: the language has streams of it. */
+/** Listeners of a cache, which are called in the step of the event: the public API has streams of them. */
 import type { Caching } from "effect-cached"
 import { cacheOf } from "../../src/internal/engine/boundCache.ts"
 import * as Operations from "../../src/internal/engine/operationTable.ts"

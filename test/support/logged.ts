@@ -1,4 +1,4 @@
-/** What an effect logs. */
+/** The log of an effect. */
 import { Effect, Logger } from "effect"
 
 /** The warnings of an effect and of the layers in it, by their messages. */
@@ -8,7 +8,7 @@ export const warningsOf = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect
     const logger = Logger.make(({ logLevel, message }) => {
       if (logLevel === "Warn") messages.push(String(message))
     })
-    // logs are written by fibers of their own
+    // Logs are written by fibers of their own.
     const settled = Effect.andThen(self, Effect.repeat(Effect.yieldNow, { times: 20 }))
     return Effect.as(Effect.provide(settled, Logger.layer([logger])), messages)
   })

@@ -1,4 +1,4 @@
-/** What a machine lacks is never skipped in silence. */
+/** A missing tool of a machine is never skipped in silence. */
 import { describe, expect, it } from "@effect/vitest"
 import { isMissing } from "./needs.ts"
 

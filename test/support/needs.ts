@@ -2,7 +2,7 @@
 import { accessSync, constants } from "node:fs"
 import { delimiter, join, resolve } from "node:path"
 
-/** what `.ci/setup` installs from `.ci/package.json` */
+/** The tools that `.ci/setup` installs from `.ci/package.json`. */
 const ofCi = resolve(import.meta.dirname, "../../.ci/node_modules/.bin")
 
 const isExecutable = (path: string): boolean => {

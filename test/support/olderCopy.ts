@@ -31,7 +31,7 @@ export const copyOf = (directory: string): () => void => {
     try {
       renameSync(copy, directory)
     } catch {
-      // somebody has made the folder anew in between
+      // A process has created the folder again in between.
       rmSync(directory, { recursive: true, force: true })
       renameSync(copy, directory)
     }

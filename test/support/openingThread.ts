@@ -1,4 +1,4 @@
-/** A thread that opens stores in folders as it is told: `[kind, folder]`. Answers with what went wrong, if anything did. */
+/** A thread that opens stores in folders on request: `[kind, folder]`. Answers with the error, if there is one. */
 import { Effect, Exit } from "effect"
 import { FilesStore } from "effect-cached/files"
 import { SqliteStore } from "effect-cached/sqlite"

@@ -1,7 +1,7 @@
 /**
- * A process of its own over a folder of plain files: `plainFilesProcess.ts <folder> <tags> <begin>`. From `begin` on (epoch
- * milliseconds) it asks for the marker of one tag after another, invalidates every third, and prints the versions that it
- * had of the others.
+ * A process of its own over a folder of plain files: `plainFilesProcess.ts <folder> <tags> <begin>`. From `begin` on
+ * (epoch milliseconds) it asks for the marker of one tag after another, invalidates every third, and prints the
+ * versions that it had of the others.
  */
 import { Effect } from "effect"
 import { plainFiles } from "./lastingStorages.ts"

@@ -1,6 +1,6 @@
 /**
- * Programs that tests start in processes of their own, bundled: as one file such a program starts in a fifth of the time.
- * What was bundled is used again until a source changes.
+ * Programs that tests start in processes of their own, bundled: as one file such a program starts in a fifth of the
+ * time. A bundle is used again until a source changes.
  */
 import { createHash } from "node:crypto"
 import { existsSync, globSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs"
@@ -32,7 +32,7 @@ const bundle = async (module: string): Promise<string> => {
       if (level === "warn") throw new Error(message)
     }
   })
-  // nobody starts half a program
+  // A process never starts an incomplete program.
   const draft = `${file}.${process.pid}`
   mkdirSync(folder, { recursive: true })
   await build.write({ file: draft, format: "esm", codeSplitting: false })
@@ -42,7 +42,7 @@ const bundle = async (module: string): Promise<string> => {
   return file
 }
 
-/** Of all that a program may be made of. */
+/** The version of everything that a program may be made of. */
 const version = (module: string): string => {
   const files = [
     join(root, "package-lock.json"),

@@ -4,19 +4,22 @@ import { connect, createServer, type Socket } from "node:net"
 export interface Proxy {
   readonly port: number
   readonly url: string
-  /** how many connections it has now */
+  /** How many connections it has now. */
   readonly connections: () => number
-  /** cuts every connection after so many more bytes of an answer */
+  /** Cuts every connection after so many more bytes of an answer. */
   readonly cutAfter: (bytes: number) => void
-  /** answers arrive so much later */
+  /** Answers arrive so much later. */
   readonly delay: (millis: number) => void
-  /** `true`: everything is swallowed, and no connection is closed; but for clients that have sent a text, if one is given */
+  /**
+   * `true`: everything is swallowed, and no connection is closed; but for clients that have sent a text, if one is
+   * given.
+   */
   readonly swallow: (everything: boolean, butOf?: string) => void
-  /** sends to another server from now on, and cuts every connection */
+  /** Sends to another server from now on, and cuts every connection. */
   readonly redirect: (port: number) => void
-  /** sends bytes to the server in the name of every client that has sent a text, as if they had come from it */
+  /** Sends bytes to the server in the name of every client that has sent a text, as if they had come from it. */
   readonly inject: (bytes: string, clients: string) => void
-  /** cuts every connection now */
+  /** Cuts every connection now. */
   readonly cut: () => void
   readonly end: () => Promise<void>
 }
@@ -24,7 +27,7 @@ export interface Proxy {
 export const startProxy = (to: number): Promise<Proxy> =>
   new Promise((resolve) => {
     const pairs = new Set<readonly [Socket, Socket]>()
-    /** what each client has sent first */
+    /** The first bytes of each client. */
     const begun = new Map<Socket, string>()
     let goal = to
     let left = Infinity

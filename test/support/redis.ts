@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createClient } from "redis"
 
-/** Ports that nobody uses now. */
+/** Ports that are free now. */
 export const freePorts = async (count: number): Promise<ReadonlyArray<number>> => {
   const servers = Array.from({ length: count }, () => createServer())
   const ports = await Promise.all(
@@ -44,12 +44,12 @@ export interface Server {
   readonly port: number
   readonly url: string
   readonly folder: string
-  /** asks the server, as its administrator */
+  /** Asks the server, as its administrator. */
   readonly ask: (...args: ReadonlyArray<string>) => Promise<unknown>
   readonly signal: (signal: "SIGKILL" | "SIGSTOP" | "SIGCONT") => void
-  /** starts it again, after it has ended */
+  /** Starts it again, after it has ended. */
   readonly restart: () => Promise<void>
-  /** waits until its process has ended */
+  /** Waits until its process has ended. */
   readonly ended: () => Promise<void>
   readonly end: () => Promise<void>
 }
@@ -57,16 +57,16 @@ export interface Server {
 export interface ServerOptions {
   readonly args?: ReadonlyArray<string>
   readonly port?: number
-  /** after so many milliseconds a master of a cluster counts as dead */
+  /** After so many milliseconds a master of a cluster counts as dead. */
   readonly nodeTimeout?: number
-  /** of the administrator */
+  /** Options of the administrator's client. */
   readonly client?: object
-  /** lines of a configuration file, and what the server is started as */
+  /** Lines of a configuration file, and what the server is started as. */
   readonly sentinel?: string
   readonly program?: string
 }
 
-/** What a machine may have as a server; `valkey-server` where a test names it. */
+/** The server program of this machine; `valkey-server` where a test names it. */
 export const program = process.env["REDIS_SERVER"] ?? "redis-server"
 
 /** The address for a user with the rights that `docs/redis/server.md` names, and no others, for all prefixes. */
@@ -124,7 +124,7 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
 }
 
 export interface RedisCluster {
-  /** three masters and a replica of the first */
+  /** Three masters and a replica of the first. */
   readonly servers: ReadonlyArray<Server>
   readonly nodes: ReadonlyArray<string>
   readonly end: () => Promise<void>
@@ -182,7 +182,7 @@ export const startCluster = async (options: ServerOptions = {}): Promise<RedisCl
   }
 }
 
-/** Moves a slot with what is in it, as `redis-cli --cluster reshard` does. All masters are told. */
+/** Moves a slot with its keys, as `redis-cli --cluster reshard` does. All masters are notified. */
 export const moveSlot = async (
   slot: number,
   from: Server,

@@ -16,7 +16,7 @@ export const warned = <A, E, R>(effect: (warnings: ReadonlyArray<string>) => Eff
 export const processesOn = (server: () => Server) => {
   let loaded = 0
 
-  /** A process: a cache with memory that believes its copies for an hour, if nobody tells it otherwise. */
+  /** A process: a cache with memory that trusts its copies for an hour, unless a change arrives. */
   const process = (prefix: string, options: Partial<CacheLayer.RedisOptions> = {}) =>
     Effect.gen(function*() {
       const of = { loads: 0 }
@@ -34,14 +34,14 @@ export const processesOn = (server: () => Server) => {
       const context = yield* Layer.build(layer)
       const use = <A, E>(effect: Effect.Effect<A, E, Caching>) => Effect.provideContext(effect, context)
       const read = (key = "k") => use(Cached.ttl(load, { key, ttl: "1 hour", tags: ["t"] }))
-      /** a load of its own, which reads that one */
+      /** A load of its own, which reads that one. */
       const derived = use(
         Cached.ttl(load, { key: "k", ttl: "1 hour", tags: ["t"] }).pipe(
           Cached.ttl({ key: "derived", ttl: "1 hour", inherit: "changes" })
         )
       )
       const storeHits = Effect.map(use(Cached.stats), (stats) => stats.storeHits)
-      /** reads from memory alone */
+      /** Reads from memory alone. */
       const isInMemory = Effect.gen(function*() {
         const before = yield* storeHits
         yield* read()
@@ -59,7 +59,7 @@ export const processesOn = (server: () => Server) => {
       throw new Error(`${what} did not come`)
     })
 
-  /** After a while: a server that is slow to say whose a write was costs a look at the store. */
+  /** After a while: a server that names the writer of a change late costs a look at the store. */
   const areInMemory = (...processes: ReadonlyArray<{ readonly isInMemory: Effect.Effect<boolean> }>) =>
     Effect.map(
       Effect.delay(Effect.all(processes.map(({ isInMemory }) => isInMemory)), "200 millis"),

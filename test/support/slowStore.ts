@@ -1,4 +1,4 @@
-/** A store whose writes take so long that they overtake each other, unless somebody keeps them in order. */
+/** A store whose writes take so long that they overtake each other, unless its caller keeps them in order. */
 import { Effect, Stream } from "effect"
 import { type CacheEntry, Store } from "effect-cached"
 

@@ -1,4 +1,4 @@
-/** What the tests of SQLite share. */
+/** Shared parts of the SQLite tests. */
 import { Effect } from "effect"
 import type { CacheEntry } from "effect-cached"
 import type { SqliteStore } from "effect-cached/sqlite"
@@ -14,7 +14,7 @@ export const read = (store: SqliteStoreType, id: string): CacheEntry.Stored | un
   return entry && { ...entry, payload: Uint8Array.from(entry.payload) }
 }
 
-/** What others did, as the store tells at once. */
+/** Changes by others, as the store reports them at once. */
 export const changesOf = (store: SqliteStoreType) => store.changesUnsafe!()
 
 export const fileOf = (directory: string, number = 1) => join(directory, `cache.v2.${number}.db`)

@@ -3,7 +3,7 @@
 /** `ratios[capacity]`, from 0 to the number of ids. */
 export const lruRatios = (accesses: ArrayLike<number>): ReadonlyArray<number> => {
   const { length } = accesses
-  // a tree of sums (Fenwick): 1 where an id was read last
+  // A tree of sums (Fenwick): 1 where an id was read last.
   const sums = new Int32Array(length + 1)
   const add = (place: number, value: number): void => {
     for (let i = place + 1; i <= length; i += i & -i) sums[i]! += value
@@ -30,7 +30,7 @@ export const lruRatios = (accesses: ArrayLike<number>): ReadonlyArray<number> =>
   return Array.from({ length: last.size + 1 }, (_, capacity) => (hits += distances[capacity] ?? 0) / length)
 }
 
-/** What a curve says of a capacity: between two points a straight line. */
+/** The value of a curve at a capacity: between two points a straight line. */
 export const ratioAt = (
   points: ReadonlyArray<{ readonly capacity: number; readonly hitRatio: number }>,
   capacity: number

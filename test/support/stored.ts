@@ -1,7 +1,7 @@
 /** A stored entry to write. */
 import type { CacheEntry } from "effect-cached"
 
-/** What a store is given to keep: the n-th write. */
+/** The n-th entry that a store is given to keep. */
 export const entry = (n: number, size = 8, more?: Partial<CacheEntry.Meta>): CacheEntry.Stored => ({
   meta: {
     createdAt: 0,

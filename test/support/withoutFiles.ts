@@ -43,9 +43,9 @@ const program = Effect.gen(function*() {
   yield* store.set("id", entry(1))
   yield* Effect.scoped(Effect.map(connection(directory), (foreign) => foreign.exec("PRAGMA wal_checkpoint(TRUNCATE)")))
   yield* another(directory)
-  // is in the log alone
+  // Is in the log alone.
   yield* store.remove("id")
-  // more than is remembered
+  // More than is remembered.
   yield* TestClock.adjust("11 seconds")
   for (const suffix of ["-wal", "-shm"]) fs.rmSync(`${fileOf(directory)}${suffix}`)
   const closeAll = openAll()

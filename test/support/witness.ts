@@ -1,7 +1,7 @@
 /**
- * How late this machine is: what a Redis server tells of, on a connection of this process's own beside the library's. It
- * hears of the same keys, so it is behind where the library has to be behind: where the server is busy, or the process, or
- * where there is much to hear. What the library adds is not in it.
+ * How late this machine is: the invalidations of a Redis server on a connection of this process's own, beside the
+ * library's. It receives the same keys, so it is late where the library has to be late: where the server or the process
+ * is busy, or where many changes arrive. It does not include the library's own delay.
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import { createClient } from "redis"
@@ -10,12 +10,12 @@ import { clock, type Recorder } from "../processes/recording.ts"
 
 interface Options {
   readonly url: string
-  /** of the library's keys */
+  /** The prefix of the library's keys. */
   readonly prefix: string
   readonly name: string
 }
 
-/** what is heard sooner is not written down, in milliseconds */
+/** Shorter delays are not recorded, in milliseconds. */
 const soonMillis = 4
 const pauseMillis = 10
 
@@ -24,14 +24,14 @@ const tagOf = (name: string): string => {
   for (let i = 0;; i++) if (slotOf(`${name} ${i}`) < 5000) return `${name} ${i}`
 }
 
-/** Writes down how long each of its own changes took until this process heard of it, for as long as the process lives. */
+/** Records how long each of its own changes took to arrive at this process, for as long as the process lives. */
 export const witness = ({ name, prefix, url }: Options, recorder: Recorder): void => {
   const key = `witness:{${tagOf(name)}}`
   const again = () => void setTimeout(() => witness({ name, prefix, url }, recorder), 100).unref()
   observe({ key, prefix, url }, recorder).then(again, again)
 }
 
-/** Until the connection is lost. A change that was never heard of says nothing. */
+/** Ends when the connection is lost. A change that never arrived proves nothing. */
 const observe = async (
   { key, prefix, url }: { readonly key: string; readonly prefix: string; readonly url: string },
   { write }: Recorder

@@ -1,4 +1,4 @@
-/** `ChaosStore` fails, drops, delays and lies as it is told, and the program over it goes on. */
+/** `ChaosStore` fails, drops, delays and lies as configured, and the program over it continues. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, Store } from "effect-cached"
@@ -14,7 +14,7 @@ const chaosOf = (options: ChaosStore.Options) => {
 
 const read = (store: Store.Store, id: string) => Effect.map(store.get(id, []), ({ entry }) => entry?.payload[0])
 
-/** who asks, and has not been answered */
+/** A request that has not been answered. */
 const asking = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
 
 describe("without faults", () => {

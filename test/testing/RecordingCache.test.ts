@@ -1,4 +1,4 @@
-/** `RecordingCache` tells a test what a program asked of its cache. */
+/** `RecordingCache` shows a test the operations of a program on its cache. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
@@ -132,7 +132,7 @@ describe("over a store", () => {
       ["asynchronous", (store: Store.Store) => ChaosStore.make(store, { seed: 1, delay: "5 millis" }).store]
     ] as const
   ) {
-    it.effect(`what a ${kind} one has is a hit`, () =>
+    it.effect(`an entry of a ${kind} one is a hit`, () =>
       Effect.gen(function*() {
         const inner = MemoryStore.make()
         const store = Layer.succeed(Store.Store, wrap(inner))
@@ -325,7 +325,7 @@ describe("everything else", () => {
 
 describe("a read inside a load that does not take over what changes", () => {
   it.effect(
-    "is listed, with who has read it",
+    "is listed, with its reader",
     test(Effect.fnUntraced(function*({ forget, uninherited }) {
       const inner = Effect.succeed("inner").pipe(Cached.ttl({ key: "inner", ttl: "1 hour" }))
       const reads = Effect.all([

@@ -1,4 +1,4 @@
-/** `simulate`: what recorded reads would hit, with the code that caches run. */
+/** `simulate`: the hits of recorded reads, with the code that caches run. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Stream } from "effect"
 import { Cached, CacheLayer, Eviction } from "effect-cached"
@@ -48,7 +48,7 @@ describe("simulate", { timeout: 300_000 }, () => {
     Effect.gen(function*() {
       const reads = zipf(6000, 2000).flatMap((id, i) => [id, 5000 + i % 300])
       const { results } = yield* simulate(reads, [eviction], { capacities: [200], seed: 1 })
-      // the dice of the simulation
+      // The dice of the simulation.
       const draw = () => Uint32Array.of(1, 1, 2, 3)
       const { hits } = yield* Effect.forEach(
         reads,
@@ -176,7 +176,7 @@ describe("simulate", { timeout: 300_000 }, () => {
       }))
       yield* impatient(simulate(reads, [Eviction.adaptive], { capacities: [100, 200] }))
       yield* Fiber.interrupt(ticking)
-      // the reads are taken up, and tried with each capacity
+      // The reads are taken up, and tried with each capacity.
       expect(turns).toBeGreaterThanOrEqual(3 * reads.length / many.steps - 3)
     }))
 })

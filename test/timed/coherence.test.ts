@@ -1,4 +1,4 @@
-/** What processes on one folder know of each other. */
+/** The view that processes on one folder have of each other. */
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { pool, sleep, until } from "../processes/processes.ts"
 import { clock } from "../processes/recording.ts"
@@ -23,10 +23,10 @@ describe("P2 · an invalidation reaches the memory of the others", () => {
     const seen = await watching
     expect(new Set(seen.map(([, value]) => value)).size).toBe(13)
     for (const [i, [askedAt, at]] of invalidated.entries()) {
-      // the other one may know of it before this one has its answer
+      // The other one may know of it before this one has its answer.
       const before = seen.findLast(([readAt]) => readAt <= askedAt)![1]
       const last = seen.findLast(([, value]) => value === before)![0]
-      // what the process was kept from running does not count
+      // Time in which the process could not run does not count.
       const times = [at, ...seen.map(([readAt]) => readAt).filter((readAt) => readAt > at && readAt <= last)]
       const gaps = times.slice(1).map((time, n) => time - times[n]!)
       const waited = gaps.reduce((sum, gap) => sum + Math.max(0, gap - 20), 0)
@@ -59,7 +59,7 @@ describe("P2 · an invalidation reaches the memory of the others", () => {
       b.signal("SIGCONT")
     }
     const seen = await watching
-    // who is stopped while it writes keeps the store from taking the invalidation, which is pending then
+    // A process that is stopped while it writes keeps the store from taking the invalidation, which is pending then.
     const removals = lines("remove").filter((line) => line.process === a.name && line["fault"] === undefined)
     const taken = times.filter(([stoppedAt, invalidatedAt]) =>
       removals.some(({ at, until }) => at >= stoppedAt && until <= invalidatedAt)
@@ -69,7 +69,7 @@ describe("P2 · an invalidation reaches the memory of the others", () => {
       const before = seen.findLast(([readAt]) => readAt <= stoppedAt)![1]
       return seen.filter(([readAt, value]) => readAt > invalidatedAt && value === before).length
     })
-    // the turn that was stopped may have begun its read
+    // The turn that was stopped may have begun its read.
     expect(Math.max(...stale)).toBeLessThanOrEqual(1)
     expect(stale.filter((reads) => reads > 0).length).toBeLessThanOrEqual(2)
   })
@@ -95,7 +95,7 @@ describe("P2 · an invalidation reaches the memory of the others", () => {
     expect([await read(a), await read(b)]).toEqual(["set", "set"])
   })
 
-  it("during a load of theirs: who comes later does not get its result", { timeout }, async () => {
+  it("during a load of theirs: a later caller does not get its result", { timeout }, async () => {
     const { loads, workers } = await open(2)
     const [a, b] = workers as Two
     const slow = read(b, "k", { load: { sleepMillis: 1500 } })

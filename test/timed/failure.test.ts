@@ -1,4 +1,7 @@
-/** `docs/failure/` says what a user sees when something goes wrong: its tables are seen here. `UPDATE_DOCS=1` writes them. */
+/**
+ * The pages in `docs/failure/` show the view of a user when something goes wrong: their tables are computed here.
+ * `UPDATE_DOCS=1` writes them.
+ */
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Layer, Logger, ManagedRuntime } from "effect"
 import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
@@ -37,10 +40,10 @@ const documented = (document: URL, name: string, table: ReadonlyArray<ReadonlyAr
 
 const storeTimeout = 150
 
-/** What happens to the store of one of two programs. */
+/** Trouble with the store of one of two programs. */
 interface Trouble {
   fails: StoreErrorReason | undefined
-  /** only what writes fails */
+  /** Only what writes fails. */
   onlyWrites: boolean
   hangs: boolean
   slowMillis: number
@@ -60,7 +63,7 @@ const troubled = (trouble: Trouble, store: Store.Store): Store.Store => {
     })
   return {
     ...store,
-    // the time of the program counts: a store that hangs here does not work
+    // The time of the program counts: a store that hangs here does not work.
     workedMillis: undefined,
     changesUnsafe() {
       if (trouble.hangs || (trouble.fails !== undefined && !trouble.onlyWrites)) throw new Error("cannot tell")
@@ -68,7 +71,7 @@ const troubled = (trouble: Trouble, store: Store.Store): Store.Store => {
     },
     getUnsafe(id, tags) {
       const { fails, hangs, onlyWrites, slowMillis } = trouble
-      // asked once more, as an effect
+      // Asked once more, as an effect.
       if (hangs || slowMillis > 0 || (fails !== undefined && !onlyWrites)) throw new Error("later")
       return store.getUnsafe!(id, tags)
     },
@@ -107,7 +110,7 @@ const program = (name: string, trouble: Trouble) => {
     run,
     dispose: () => runtime.dispose(),
     value,
-    /** how a read of a key was answered */
+    /** How a read of a key was answered. */
     read: async (key: string): Promise<string> => {
       const before = loads
       const startedAt = performance.now()
@@ -178,12 +181,12 @@ const seen = async (begin: Begin, directory: string): Promise<ReadonlyArray<stri
     await there.read("in the folder")
     await here.read("in memory")
     const old = await there.value("in memory")
-    // what others wrote is polled, and read once more
+    // Writes by others are polled, and their entries are read once more.
     await sleep(200)
     await here.read("in memory")
     await there.read("in memory")
     const finish = begin(trouble)
-    // a pause, so that the next read asks first what has happened
+    // A pause, so that the next read asks first what has happened.
     await sleep(200)
     const reads = []
     for (const key of ["in memory", "in the folder", "new", "new"]) reads.push(await here.read(key))
@@ -200,7 +203,7 @@ const seen = async (begin: Begin, directory: string): Promise<ReadonlyArray<stri
   }
 }
 
-describe("what a program sees", () => {
+describe("the view of a program", () => {
   it("of a folder that goes wrong is in docs/failure/folder.md", { timeout }, async () => {
     const rows: Array<ReadonlyArray<string>> = []
     for (const [i, [what, begin]] of troubles.entries()) {
@@ -255,7 +258,7 @@ const scenes: ReadonlyArray<readonly [what: string, play: (scene: Scene) => Prom
   ["another process invalidates what it loads", ({ other }) => other.ask({ do: "invalidate", key: "k" })]
 ]
 
-describe("what becomes of a load", () => {
+describe("the outcome of a load", () => {
   it("whose process goes wrong is in docs/failure/processes.md", { timeout }, async () => {
     const rows: Array<ReadonlyArray<string>> = []
     for (const [what, play] of scenes) {

@@ -12,7 +12,7 @@ const one = (answer: { readonly values: ReadonlyArray<string> }) => answer.value
 /** How long an invalidation of another process may take to hold. */
 const seenMillis = 150
 
-// most of the time they rest
+// Most of the time they rest.
 describe.concurrent("an invalidation by a process that has not noticed it", () => {
   const removals: Record<string, (directory: string) => void> = {
     "that the folder was deleted": (directory) => rmSync(directory, { recursive: true, force: true }),
@@ -29,7 +29,7 @@ describe.concurrent("an invalidation by a process that has not noticed it", () =
   }
 
   for (const [what, remove] of Object.entries(removals)) {
-    it(`(${what}) is lost by nobody`, async () => {
+    it(`(${what}) is lost by no process`, async () => {
       const { end, open } = pool()
       pools.push({ end, open })
       const { directory, openOptions, workers: [a, b, c] } = await open(3)
@@ -46,7 +46,7 @@ describe.concurrent("an invalidation by a process that has not noticed it", () =
         await sleep(seenMillis)
         const seen = [one(await b!.ask({ do: "read", key })), one(await c!.ask({ do: "read", key }))]
         for (const value of old) expect(seen).not.toContain(value)
-        // and they share what they load
+        // And they share what they load.
         expect(new Set(seen).size).toBe(1)
         expect(one(await a!.ask({ do: "read", key }))).toBe(seen[0])
       }

@@ -1,4 +1,4 @@
-/** What processes on one folder go through when the folder or another one fails. */
+/** Processes on one folder when the folder or another process fails. */
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -14,7 +14,7 @@ afterAll(end)
 const fileOf = (directory: string): string =>
   join(directory, readdirSync(directory).filter((name) => name.endsWith(".db")).toSorted().at(-1)!)
 
-describe("F26 · what the store has lost", () => {
+describe("F26 · entries that the store has lost", () => {
   it("is invalidated in the memory of the others all the same", { timeout }, async () => {
     const { directory, workers } = await open(2)
     const [a, b] = workers as Two
@@ -32,13 +32,13 @@ describe("F26 · what the store has lost", () => {
 })
 
 describe("F28 · F21 · a store that is full", () => {
-  it("carries out invalidations, and never grows beyond its size, whoever writes", { timeout }, async () => {
+  it("carries out invalidations, and never grows beyond its size, whichever process writes", { timeout }, async () => {
     const { directory, workers } = await open(4, { maxSize: "1 MiB" })
     const [a, b] = workers as Two
     const value = await shared([a, b])
     const tagged = { options: { tags: ["t"] } }
     const other = await shared([a, b], "other", tagged)
-    // what it read before it polled that change it reads once more
+    // It reads entries once more that it read before it polled that change.
     await polled()
     expect([await read(b), await read(b, "other", tagged)]).toEqual([value, other])
     const size = { load: { size: 50_000 } }
@@ -58,7 +58,7 @@ describe("F28 · F21 · a store that is full", () => {
 })
 
 describe("P3 · other processes", () => {
-  it("that wait and are killed, or leave, disturb nobody", { timeout }, async () => {
+  it("that wait and are killed, or leave, disturb no other", { timeout }, async () => {
     const { loads, workers } = await open(4)
     const [a, b, c, d] = workers as [Worker, Worker, Worker, Worker]
     const leading = read(a, "k", { load: { sleepMillis: 1000 } })
@@ -95,7 +95,7 @@ describe("P4 · a folder that fails", () => {
     expect(await a.ask({ do: "stats" })).toMatchObject({ lostInvalidations: 0 })
   })
 
-  it("damaged while all use it: nobody fails, and all share the next file", { timeout }, async () => {
+  it("damaged while all use it: no read fails, and all share the next file", { timeout }, async () => {
     const { directory, loads, workers } = await open(3)
     for (let i = 0; i < 20; i++) await read(workers[i % 3]!, `k${i}`, { load: { size: 2000 } })
     const file = fileOf(directory)
@@ -111,7 +111,7 @@ describe("P4 · a folder that fails", () => {
     expect(fileOf(directory)).not.toBe(file)
   })
 
-  it("deleted while all use it: nobody fails, and it is made again for all", { timeout }, async () => {
+  it("deleted while all use it: no read fails, and it is made again for all", { timeout }, async () => {
     const { directory, loads, workers } = await open(3)
     const value = await shared(workers as unknown as Two)
     rmSync(directory, { recursive: true })

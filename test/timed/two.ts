@@ -13,5 +13,5 @@ export const shared = async ([a, b]: Two, key = "k", more: object = {}): Promise
   return value
 }
 
-/** until the other process must have polled, with room for a loaded machine */
+/** Until the other process must have polled, with room for a loaded machine. */
 export const polled = () => sleep(500)

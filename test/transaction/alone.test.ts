@@ -1,4 +1,7 @@
-/** A transaction that runs alone never conflicts, whatever it does: it would with itself, and be tried again for ever. */
+/**
+ * A transaction that runs alone never conflicts, whatever it does: otherwise it would conflict with itself, and retry
+ * forever.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Schedule } from "effect"
 import { Cached, CacheLayer, type Caching, Transaction } from "effect-cached"
@@ -47,7 +50,7 @@ const kinds = (["fast", "locked", "serializable"] as const).flatMap((isolation) 
   Object.keys(before).map((name) => ({ isolation, name }))
 )
 
-// a sixth of all 146,004; where everything is tested another one each day
+// A sixth of all 146,004; where everything is tested another one each day.
 const part = areDrawn ? Math.floor(firstOfToday / 100_000) % 6 : 2
 const drawn = process.env["ALL_TRIPLES"] === "1" ? kinds : kinds.filter((_, i) => i % 6 === part)
 

@@ -1,9 +1,9 @@
 /**
- * A bank under seeded schedules: whatever order the steps of its transfers, readers, failures and interruptions have, no
- * amount is lost or made, nobody reads half a transfer, and who checks a rule before writing keeps it.
+ * A bank under seeded schedules: whatever order the steps of its transfers, readers, failures and interruptions have,
+ * no amount is lost or made, no reader sees half a transfer, and a writer that checks a rule first keeps it.
  *
  * One cache in memory, over a synchronous and over a late storage; and two and three caches over one store, each with a
- * memory of its own that hears of the others late.
+ * memory of its own that receives the changes of the others late.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Option, Schedule } from "effect"
@@ -104,12 +104,12 @@ const bank = (
       if (from === to) return
       const take = Effect.flatMap(balance(from), (there) => Cached.set(from, there - amount))
       const body = Effect.gen(function*() {
-        // both at once, so that those who lock them do not wait for each other for ever
+        // Both at once, so that two transactions that lock them do not wait for each other forever.
         yield* Cached.getMany([from, to])
         yield* isNested ? Transaction.run(take) : take
         yield* Effect.yieldNow
         if (fails < 0.2) return yield* Effect.fail("on purpose")
-        // what a savepoint has written vanishes with it
+        // A savepoint's writes vanish with it.
         if (fails < 0.4) yield* Effect.ignore(Transaction.run(Effect.andThen(Cached.set(to, -1), Effect.fail("inner"))))
         if (fails < 0.5) yield* Effect.interrupt
         yield* Cached.set(to, (yield* balance(to)) + amount)
@@ -128,7 +128,7 @@ const bank = (
       )
       sums.push(all.reduce((a, b) => a + b, 0))
     })
-    // each goes home if the other is there: never both
+    // Each goes home if the other is there: never both.
     const goHome = (mine: string, other: string) =>
       somewhere(
         Transaction.run(

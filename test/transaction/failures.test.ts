@@ -41,7 +41,7 @@ describe("a store that", () => {
           yield* Cached.set("c", 2)
         })))
         expect(error).toEqual(down)
-        // neither the old nor the new may be known to be right
+        // Neither the old nor the new may be known to be right.
         expect([yield* value("a"), yield* value("b"), yield* value("c")]).toEqual([undefined, undefined, undefined])
         yield* TestClock.adjust("2 seconds")
         expect(yield* Effect.forEach(["a", "c"], (id) => Effect.map(store.get(id, []), ({ entry }) => entry)))
@@ -60,7 +60,7 @@ describe("a store that", () => {
       yield* Cached.set("a", 1)
       const error = yield* Effect.flip(Transaction.run(Cached.set("a", 2)))
       expect(error).toMatchObject({ _tag: "StoreError", reason: "TooLarge" })
-      // the caller has it: nobody is warned of the store
+      // The caller has the failure: no warning about the store is needed.
       expect((yield* Cached.stats).storeFailures).toBe(0)
       yield* TestClock.adjust("1 minute")
       expect(yield* value("a")).toBe(1)
@@ -132,7 +132,7 @@ describe("a store that", () => {
               false
             ])
         }
-        // a cached effect loads, as everywhere
+        // A cached effect loads, as everywhere.
         const loading = Transaction.run(Effect.succeed("loaded").pipe(Cached.ttl({ key: "a", ttl: "1 hour" })), {
           isolation: "fast"
         })
@@ -235,7 +235,7 @@ describe("misuse", () => {
       expect(yield* read).toBe(1)
       yield* Transaction.run(Effect.gen(function*() {
         yield* Cached.set("a", 2)
-        // the same cache by its name
+        // The same cache by its name.
         yield* Cached.set("b", 2).pipe(Cached.withCache(Pages))
       })).pipe(Cached.withCache(Pages))
       expect([
@@ -337,8 +337,8 @@ describe("locks", () => {
     }).pipe(Effect.provide(CacheLayer.memory())))
 })
 
-describe("what a transaction leaves", () => {
-  it.effect("nothing: no private load goes on, no watch stays, whatever ended it", () =>
+describe("remains of a transaction", () => {
+  it.effect("nothing: no private load continues, no watch stays, whatever ended it", () =>
     Effect.gen(function*() {
       let running = 0
       const slow = Effect.acquireUseRelease(
@@ -351,7 +351,7 @@ describe("what a transaction leaves", () => {
       expect(running).toBe(1)
       yield* Fiber.interrupt(fiber)
       expect(running).toBe(0)
-      // one that is forked and forgotten ends with the transaction
+      // One that is forked and forgotten ends with the transaction.
       yield* Transaction.run(Effect.andThen(Effect.forkDetach(slow), settle))
       yield* settle
       expect(running).toBe(0)

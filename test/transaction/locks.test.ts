@@ -44,7 +44,7 @@ const place = (hangs: ReadonlySet<string> = new Set()) => {
 
 const over = (lock: Lock.Lock) => Layer.merge(CacheLayer.memory(), Layer.succeed(Lock.Lock, lock))
 
-/** Writes two keys, and goes on for so long. */
+/** Writes two keys, and then runs for so long. */
 const writing = (millis: number) =>
   Transaction.run(
     Effect.gen(function*() {
@@ -90,7 +90,7 @@ describe("the locks of a transaction", () => {
       const one = place()
       const layer = over(Lock.make({ ...one.backend, releaseMany: one.releaseMany }))
       const done = { renewed: 0, released: 0 }
-      /** how much was done in one turn of the others */
+      /** How much was done in one turn of the others. */
       let most = 0
       const watching = Effect.forever(Effect.andThen(
         Effect.sync(() => {
@@ -137,7 +137,7 @@ describe("the locks of a transaction", () => {
       yield* Fiber.join(fiber)
     }))
 
-  it.effect("are not renewed, and not taken from who has them, when they are lost", () =>
+  it.effect("are not renewed, and not taken from their new holder, when they are lost", () =>
     Effect.gen(function*() {
       const one = place()
       const fiber = yield* start(Effect.provide(writing(30_000), over(Lock.make(one.backend))))

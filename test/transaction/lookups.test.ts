@@ -133,7 +133,7 @@ const slow = (operation: "transact" | "getMany" | "set", { before = Effect.void,
   } as Store.Store
 }
 
-/** A store that carries out no transaction. What a commit of it has begun ends when the clock goes on. */
+/** A store that carries out no transaction. A begun commit ends when the clock advances. */
 const stuck = () => slow("transact", { before: Effect.never })
 
 const givenUp = Effect.andThen(TestClock.adjust("20 seconds"), settle)
@@ -196,7 +196,7 @@ describe("a commit under way", () => {
       expect(ended(other)).toEqual(Exit.succeed(Option.none()))
     }).pipe(Effect.ensuring(givenUp), Effect.provide(cacheOver(stuck()))))
 
-  it.effect("leaves the touch that has waited for it the rest of its time, and no more", () => {
+  it.effect("leaves exactly the rest of its time to the touch that has waited for it", () => {
     const store = { ...slow("transact", { before: Effect.sleep("400 millis") }), touch: () => Effect.never }
     return Effect.gen(function*() {
       yield* prepare
@@ -224,12 +224,12 @@ describe("a commit under way", () => {
       Effect.runForkWith(schedule.context)(Effect.provide(program, cacheOver(MemoryStore.make())))
       expect(schedule.settle()).toBe(true)
       expect(found, `seed ${seed}`).toEqual(Array.from({ length: 120 }, () => [1, 1]))
-      // a look-up that waits for a commit which waits for it ends by its time
+      // A look-up that waits for a commit which waits for it ends by its time.
       expect(schedule.now(), `seed ${seed}`).toBe(0)
     }
   })
 
-  it.effect("keeps nobody waiting who looks for other keys", () =>
+  it.effect("keeps no look-up of other keys waiting", () =>
     Effect.gen(function*() {
       yield* Cached.set("c", 3)
       yield* start(Effect.ignore(transaction(Cached.set("a", 1))))
@@ -317,7 +317,7 @@ describe("a value that is being set", () => {
       remove: (id) => after(gates.remove, store.remove(id))
     })
     const context = yield* Layer.build(cache)
-    // closing sends again what was not carried out
+    // Closing sends again what was not carried out.
     yield* Effect.addFinalizer(() =>
       Effect.all([Deferred.succeed(gates.set, undefined), Deferred.succeed(gates.remove, undefined)])
     )

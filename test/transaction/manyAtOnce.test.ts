@@ -26,7 +26,7 @@ it.effect("they begin in several turns of the event loop, and timers run in betw
     isOver = true
     inTurns.push(begun)
     expect(inTurns.reduce((sum, n) => sum + n)).toBe(500)
-    // those of one turn of the scheduler, which begins anywhere in one of the loop
+    // Those of one turn of the scheduler, which begins anywhere in one of the loop.
     expect(Math.max(...inTurns)).toBeLessThanOrEqual(128)
     expect(yield* Cached.size).toBe(500)
   }).pipe(inMemory))

@@ -1,6 +1,6 @@
 /**
- * Random transactions against a model of a few lines: what they are told inside, what they leave, and that they leave
- * nothing where they fail. Savepoints, rollbacks, all operations, over every kind of store; the order of one fiber.
+ * Random transactions against a model of a few lines: their answers inside, their effects, and that they leave nothing
+ * where they fail. Savepoints, rollbacks, all operations, over every kind of store; the order of one fiber.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Option, Schedule, Stream } from "effect"
@@ -17,11 +17,11 @@ const patterns = { "u:*": /^u:/, "*:1": /:1$/, "w": /^w$/, "*": /^/ } as const
 interface Entry {
   readonly value: number
   readonly tags: ReadonlyArray<string>
-  /** what is written inside has its whole life before it until the commit */
+  /** An entry written inside has its whole life before it until the commit. */
   readonly life: { readonly ttl: number } | { readonly until: number }
-  /** the result of a load: it may be lost */
+  /** The result of a load: it may be lost. */
   readonly isLoaded: boolean
-  /** when it would have ended, had it not been touched */
+  /** When it would have ended, had it not been touched. */
   readonly endsUntouched: number
 }
 
@@ -59,7 +59,7 @@ const program = (seed: number, isExact: boolean) =>
       keys.filter((key) => pattern.test(key) && live(state, key) !== undefined)
     const same = (what: string, told: unknown, expected: unknown) =>
       expect([seed, what, told]).toEqual([seed, what, expected])
-    /** of what is gone by a tag or its age, but still stored, a removal may say that it was there */
+    /** A removal may report an entry that is gone by a tag or its age, but still stored. */
     const sameCount = (what: string, told: number, expected: number) =>
       isExact ? same(what, told, expected) : expect(told).toBeGreaterThanOrEqual(expected)
 
@@ -140,7 +140,7 @@ const program = (seed: number, isExact: boolean) =>
           }),
         () => {
           const some = keys.filter(() => chance(0.5))
-          // one that is named twice is removed once
+          // One that is named twice is removed once.
           return Effect.map(Cached.removeMany([...some, ...some.slice(0, 1)]), (told) => {
             sameCount(`removeMany ${some}`, told, some.filter((key) => live(state, key) !== undefined).length)
             for (const key of some) entries.delete(key)
@@ -255,7 +255,7 @@ const program = (seed: number, isExact: boolean) =>
         state = exit.value
         for (const [key, entry] of state.entries) {
           const { endsUntouched, life } = entry
-          // what has ended before the commit is not touched by it
+          // An entry that has ended before the commit is not touched by it.
           if (now >= endsUntouched) {
             state.entries.delete(key)
           } else if ("ttl" in life) {
@@ -268,7 +268,7 @@ const program = (seed: number, isExact: boolean) =>
         }
       } else if (!Cause.hasInterrupts(exit.cause)) {
         const failure = Cause.squash(exit.cause) as string | Transaction.Failure<"locked">
-        // what was read has expired since, or the store cannot check listings
+        // A read entry has expired since, or the store cannot check listings.
         const isExpected = failure === "outer" || typeof failure === "object" &&
             (failure._tag === "TransactionConflict" ||
               failure._tag === "StoreError" && failure.reason === "Unsupported")

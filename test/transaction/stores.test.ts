@@ -1,4 +1,4 @@
-/** `transact` of stores made from three functions, and of SQLite: what is left where a step fails. */
+/** `transact` of stores made from three functions, and of SQLite: the remains after a failed step. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { type CacheEntry, CacheError, Store } from "effect-cached"
@@ -112,7 +112,7 @@ describe("transact", () => {
       expect([files.transact, shared.transact]).toEqual([undefined, undefined])
     }).pipe(Effect.scoped))
 
-  it.effect("holds its ids against what else writes them, and goes on when its caller is interrupted", () =>
+  it.effect("holds its ids against other writes, and continues when its caller is interrupted", () =>
     Effect.gen(function*() {
       const { entries, late } = failingAt("")
       const fiber = yield* start(late.transact!({ checks: [], steps: [set("a", 1), set("b", 1)] }))

@@ -13,13 +13,13 @@ class User extends CacheKey.Class<User>()("User", {
 
 const value = (key: string) => Effect.map(Cached.getOption(key), Option.getOrUndefined)
 
-/** What another part of the program does to the cache meanwhile. */
+/** Operations of another part of the program meanwhile. */
 const outside = Effect.map(
   Effect.context<Caching.Caching>(),
   (context) => <A, E>(self: Effect.Effect<A, E, Caching.Caching>) => Effect.provideContext(self, context)
 )
 
-/** In small steps: what a store does in between takes no time. */
+/** In small steps: the work of a store in between takes no time. */
 const pass = (millis: number) =>
   Effect.forEach(Array.from({ length: Math.ceil(millis / 20) }), () => Effect.andThen(TestClock.adjust(20), settle), {
     discard: true
@@ -33,7 +33,7 @@ for (const cache of caches) {
       it.effect(name, () => Effect.provide(self, cache.layer()))
 
     test(
-      "a stream inside is its origin alone: nothing is stored of what is rolled back, and nobody joins",
+      "a stream inside is its origin alone: nothing is stored of a rolled back value, and no reader joins",
       Effect.gen(function*() {
         let runs = 0
         const rows = Stream.suspend(() => Stream.make(++runs)).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
@@ -127,7 +127,7 @@ for (const cache of caches) {
           )
           expect([...told, ...yield* Effect.forEach(keys, value)])
             .toEqual([true, true, false, true, false, 2, 2, undefined, 2, undefined])
-          // what others set meanwhile was not ended by it
+          // A value that others set meanwhile was not ended by it.
           yield* Cached.set("a", 3, { ttl: "1 hour", tags: ["t"] })
           const meanwhile = Effect.gen(function*() {
             yield* Cached.invalidateTag("t")
@@ -142,7 +142,7 @@ for (const cache of caches) {
     }
 
     test(
-      "what is written is seen inside at once, and outside after the commit",
+      "writes are seen inside at once, and outside after the commit",
       Effect.gen(function*() {
         const out = yield* outside
         yield* Cached.set("old", 0)
@@ -215,7 +215,7 @@ for (const cache of caches) {
           expect(yield* Cached.touch("touched", "10 seconds")).toBe(true)
           expect(yield* Cached.touch("none", "10 seconds")).toBe(false)
           yield* TestClock.adjust("5 seconds")
-          // its second has not begun yet
+          // Its second has not begun yet.
           expect(yield* value("a")).toBe(1)
           expect(yield* value("b")).toBe(1)
         }))
@@ -405,7 +405,7 @@ for (const cache of caches) {
         expect(seen).toEqual([100, 1, 2, 2, false, true, 3])
         expect([yield* load("own"), yield* load("new")]).toEqual([100, 2])
         expect(loads).toBe(3)
-        // invalidated meanwhile: the result is given, and not stored
+        // Invalidated meanwhile: the result is given, and not stored.
         yield* Transaction.run(
           Effect.gen(function*() {
             yield* load("lost")
@@ -428,14 +428,14 @@ for (const cache of caches) {
           yield* Cached.set("b", 2, { tags: ["t"] })
         }))
         expect([yield* value("a"), yield* value("b")]).toEqual([undefined, 2])
-        // nothing is sent again
+        // Nothing is sent again.
         yield* pass(1000)
         expect(yield* value("b")).toBe(2)
       })
     )
 
     test(
-      "what a call invalidates before it reads is invalidated at the commit, whatever it reads with",
+      "an invalidation by a call before it reads is carried out at the commit, whatever it reads with",
       Effect.gen(function*() {
         const reads = [
           Effect.asVoid(Cached.getMany(["a", "none"])),
@@ -474,7 +474,7 @@ for (const cache of caches) {
     )
 
     test(
-      "what was loaded inside is there for conditions, listings and patterns",
+      "values loaded inside count for conditions, listings and patterns",
       Effect.gen(function*() {
         const load = Effect.succeed("loaded").pipe(Cached.ttl({ key: "u:1", ttl: "1 hour" }))
         const conditions = Effect.gen(function*() {
@@ -485,7 +485,7 @@ for (const cache of caches) {
           yield* Cached.clear
           expect(yield* Transaction.run(conditions, { ...never, isolation })).toEqual([false, true])
           expect(yield* value("u:1")).toBe(2)
-          // the store has it, so the result of a load cannot be stored: inside it is there all the same
+          // The store has it, so the result of a load cannot be stored: inside it is there all the same.
           const listed = Effect.gen(function*() {
             yield* Cached.clear
             const ids = [yield* load, ...yield* Stream.runCollect(Cached.scan("u:*"))]
@@ -509,7 +509,7 @@ for (const cache of caches) {
     )
 
     test(
-      "what was written around a savepoint does not age in it",
+      "values written around a savepoint do not age in it",
       Effect.gen(function*() {
         const seen = Effect.gen(function*() {
           const before = yield* Cached.expiresIn("a")
@@ -634,7 +634,7 @@ for (const cache of caches) {
         yield* TestClock.adjust("5 seconds")
         expect(yield* Fiber.join(fiber)).toEqual(Exit.fail(new CacheError.TransactionTimeout({ timeoutMillis: 5000 })))
         expect(yield* value("a")).toBe(undefined)
-        // its locks are free again
+        // Its locks are free again.
         const next = yield* start(Transaction.run(Cached.set("a", 2)))
         yield* TestClock.adjust("1 second")
         yield* Fiber.join(next)
@@ -681,7 +681,7 @@ describe("a store that cannot write several entries in one step", () => {
     }))
 })
 
-it.effect("what a transaction has set is seen inside, though a look-up takes longer than it is to live", () => {
+it.effect("a value set by a transaction is seen inside, though a look-up takes longer than its lifetime", () => {
   const fake = fakeStore()
   fake.behave = (operation, id) => operation === "get" && id === "a" ? { before: Effect.sleep(20) } : {}
   return Effect.gen(function*() {

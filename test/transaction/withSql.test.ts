@@ -184,7 +184,7 @@ describe("withSql", () => {
       const { sql } = yield* setup
       yield* Cached.setMany([["kept", 1], ["other", 1]])
       const kept = yield* Deferred.make<void>()
-      // a database that takes its time to keep a savepoint
+      // A database that takes its time to keep a savepoint.
       const slow = Object.assign(
         (...parts: ReadonlyArray<never>) => (sql as unknown as (...parts: ReadonlyArray<never>) => unknown)(...parts),
         sql,
@@ -220,7 +220,7 @@ describe("withSql", () => {
         sql,
         {
           withTransaction: <A, E, R>(self: Effect.Effect<A, E, R>) =>
-            // others read before it is committed
+            // Others read before it is committed.
             Effect.tap(self, () => Effect.andThen(out(user), rename("Grace")))
         }
       ) as unknown as SqlClient.SqlClient
@@ -273,7 +273,7 @@ describe("withSql", () => {
     }).pipe(Effect.provide(Layer.merge(database, over(fake))))
   })
 
-  it.effect("over a store that is down: nobody fails, and the invalidation is sent again", () => {
+  it.effect("over a store that is down: no caller fails, and the invalidation is sent again", () => {
     const fake = fakeStore()
     return Effect.gen(function*() {
       const { rename, user } = yield* setup
@@ -303,7 +303,7 @@ describe("the outbox", () => {
       yield* user
       yield* Cached.set("list", 1, { tags: ["users"] })
       const end = yield* Deferred.make<void>()
-      // died between its commit and the invalidation
+      // Died between its commit and the invalidation.
       const dying = yield* start(
         Transaction.withSql(
           Effect.gen(function*() {
@@ -339,7 +339,7 @@ describe("the outbox", () => {
           : {}
       yield* Transaction.withSql(Effect.andThen(rename("Grace"), Cached.invalidate("user:1")), { outbox: table })
       yield* settle
-      // a process that dies now has left it
+      // A process that dies now has left it.
       expect(yield* rows).toBe(1)
       yield* replaying(Effect.gen(function*() {
         yield* TestClock.adjust("20 seconds")
@@ -354,13 +354,13 @@ describe("the outbox", () => {
   })
 
   test(
-    "leaves a row that it cannot read to those who can, and goes on after it and after a database that fails",
+    "leaves a row that it cannot read to processes that can, and continues after it and after a database that fails",
     Effect.gen(function*() {
       const { rows, sql } = yield* setup
       const insert = (id: string, targets: string) =>
         sql`INSERT INTO ${sql(table)} (id, created, targets) VALUES (${id}, 0, ${targets})`
       yield* Cached.set("a", 1)
-      // more than it takes at once
+      // More than it takes at once.
       for (let i = 0; i < 250; i++) yield* insert(`later ${i}`, "of a later release")
       yield* insert("wrong", `{"all":false,"ids":[1],"tags":[]}`)
       yield* insert("z", `{"all":false,"ids":["a"],"tags":[]}`)

@@ -1,4 +1,4 @@
-/** What the compiler must infer from key classes; checked by `tsc`, not run. */
+/** Types that the compiler must infer from key classes; checked by `tsc`, not run. */
 import { Context, Effect, type Exit, Request, RequestResolver, Schema } from "effect"
 import { CacheKey } from "effect-cached"
 import type { Persistable } from "effect/persistence"
@@ -63,7 +63,7 @@ export const resolver = RequestResolver.make<Weather>((entries) =>
 )
 export const requested: Effect.Effect<number, Down> = Effect.request(weather, resolver)
 
-// as functions that take a class infer from it
+// As functions that take a class infer from it.
 declare const fn: <C extends CacheKey.AnyClass, E, R>(key: C, options: {
   readonly lookup: (key: InstanceType<C>) => Effect.Effect<NoInfer<CacheKey.Success<InstanceType<C>>>, E, R>
 }) => (...payload: CacheKey.Arguments<CacheKey.Input<C>>) => Effect.Effect<

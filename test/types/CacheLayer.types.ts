@@ -1,4 +1,6 @@
-/** What the compiler must infer from layers, and from several caches in one program; checked by `tsc`, not run. */
+/**
+ * Types that the compiler must infer from layers, and from several caches in one program; checked by `tsc`, not run.
+ */
 import { Context, Effect, Layer, ManagedRuntime, type Option, Schedule, Schema, type Stream } from "effect"
 import {
   Cached,
@@ -62,7 +64,7 @@ same<typeof overBroken, Layer.Layer<Cache, CacheError.StoreError, Client>>(true)
 const made = Caching.make(Caching.defaults)
 export const shape: Effect.Effect<Caching.Shape, never, unknown> = made
 export const disabled: Caching.Shape = Caching.disabled
-// a cache is handed on, and used through `Cached` alone
+// A cache is handed on, and used through `Cached` alone.
 same<keyof Caching.Shape, "~effect-cached/Caching">(true)
 // @ts-expect-error: only a layer, `make` and `disabled` give one
 export const homemade: Caching.Shape = {}

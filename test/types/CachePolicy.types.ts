@@ -1,4 +1,4 @@
-/** What the compiler must infer from policies, layers and strategies; checked by `tsc`, not run. */
+/** Types that the compiler must infer from policies, layers and strategies; checked by `tsc`, not run. */
 import { Effect, Exit, Layer } from "effect"
 import {
   Cached,
@@ -40,7 +40,7 @@ CachePolicy.storeTimeout("soon")
 // @ts-expect-error the failures of the store are errors
 export const lenient: Load = load.pipe(CachePolicy.strict)
 
-// layers: only a store is required
+// Layers: only a store is required.
 const memory = CacheLayer.memory({ capacity: 10 })
 same<typeof memory, Layer.Layer<Cache>>(true)
 const overStore = CacheLayer.layerWith({ memory: false, storeTimeout: "1 second", refresh: { concurrency: 1 } })
@@ -65,7 +65,7 @@ CacheLayer.disk({})
 // @ts-expect-error an eviction by name
 CacheLayer.memory({ eviction: "lru" })
 
-// strategies: what they are for is known where they are used, and anything where they ask nothing
+// Strategies: their types are known where they are used, and anything where they ask nothing.
 export const anything: ReadonlyArray<Strategy.Strategy> = [
   Strategy.ttl({ ttl: 1 }),
   Strategy.softTtl({ ttl: 2, softTtl: 1, jitter: 0.1 }),

@@ -1,4 +1,4 @@
-/** What the compiler must infer from the language; checked by `tsc`, not run. */
+/** Types that the compiler must infer from the operations of `Cached`; checked by `tsc`, not run. */
 import {
   type Cause,
   Context,
@@ -71,13 +71,13 @@ same<typeof reusedText, Loaded>(true)
 const reusedElsewhere = five.pipe(withText)
 same<typeof reusedElsewhere, Effect.Effect<5, Http, Cache>>(true)
 
-// the value may be narrower than the key's: what comes back is the key's
+// The value may be narrower than the key's: the result has the key's type.
 const narrower = five.pipe(Cached.ttl({ key, ttl: 1 }))
 same<typeof narrower, Effect.Effect<number, Down | Http, Cache>>(true)
-// the services of the key's codecs are needed
+// The services of the key's codecs are needed.
 const zoned = Effect.succeed(new Date()).pipe(Cached.ttl({ key: new Today({ id: "x" }), ttl: 1 }))
 same<typeof zoned, Effect.Effect<Date, never, Zone | Cache>>(true)
-// a load has a scope of its own
+// A load has a scope of its own.
 const ownScope = scoped.pipe(Cached.ttl({ key: "k", ttl: 1 }))
 same<typeof ownScope, Effect.Effect<number, never, Client | Cache>>(true)
 const ownScopeKey = Cached.ttl(scoped, { key, ttl: 1 })
@@ -259,7 +259,7 @@ const scopedFn = Cached.fn(Weather, { lookup: () => scoped, strategy: Strategy.t
 const scopedRead = scopedFn({ id: "x", days: 1 })
 same<typeof scopedRead, Effect.Effect<number, Down, Client | Cache>>(true)
 
-// a strategy and tags in it see outcome and key
+// A strategy and tags in it see outcome and key.
 Cached.fn(Weather, {
   lookup: () => load,
   strategy: Strategy.ttl({
@@ -275,7 +275,7 @@ Cached.fn(Weather, {
   }
 })
 
-// a strategy's functions see the value of the effect, as those of a combinator do
+// A strategy's functions see the value of the effect, as those of a combinator do.
 declare const words: Effect.Effect<string, "none">
 class Word extends CacheKey.Class<Word>()("Word", { payload: { id: Schema.Int }, success: Schema.String }) {}
 const word = new Word({ id: 1 })
@@ -313,7 +313,7 @@ const fib = Cached.recursive(Fib, {
 const fibonacci = fib({ n: 10 })
 same<typeof fibonacci, Effect.Effect<bigint, never, Cache>>(true)
 
-// a function that calls itself fails with its key's error and with what its load fails with, and its callers see that
+// A function that calls itself fails with its key's error and with what its load fails with, and its callers see that.
 const walk = Cached.recursive(Weather, {
   lookup: (key, self) => {
     const next = self({ id: key.id, days: key.days - 1 })
@@ -346,7 +346,7 @@ const failing = Cached.recursive(Fib, {
 })({ n: 1 })
 same<typeof failing, Effect.Effect<bigint, Http | "big", Client | Cache>>(true)
 
-// in one statement
+// In one statement.
 declare const loadBig: Effect.Effect<bigint, "big", Client>
 const named = Cached.fn("Named", {
   payload: { id: Schema.String, days: Schema.Number.pipe(Schema.withConstructorDefault(Effect.succeed(1))) },
@@ -389,7 +389,7 @@ Cached.fn("Named", { lookup: () => Effect.succeed(1), strategy: Strategy.untilIn
 // @ts-expect-error a payload of another type
 named({ id: 1 })
 
-// over string keys
+// Over string keys.
 const texts = Cached.fn((id: string, days?: number) => `text:${id}:${days}`, (id, days) => {
   same<typeof id, string>(true)
   same<typeof days, number | undefined>(true)
@@ -691,7 +691,7 @@ Cached.invalidateTag("t", { mode: "softly" })
 // @ts-expect-error a number has a name
 Cached.increment(key)
 
-// watching
+// Watching
 const detected = Cached.detect(load)
 type Detections = ReadonlyArray<CacheEvent.Detected>
 same<typeof detected, Effect.Effect<readonly [result: number, reads: Detections], Down | Http, Client>>(true)
@@ -743,7 +743,7 @@ numbers.pipe(Cached.stream({
   // @ts-expect-error there is no such failure
   storeFailures: ["Brocken"]
 }))
-// made apart it knows nothing of failures, and loses none
+// Made apart it knows nothing of failures, and loses none.
 const cacheRows = Cached.stream({
   key: "rows",
   ttl: (exit) => {

@@ -1,4 +1,4 @@
-/** What the compiler must infer from stores and what taps them; checked by `tsc`, not run. */
+/** Types that the compiler must infer from stores and their taps; checked by `tsc`, not run. */
 import { Context, Effect, Layer, type Scope, Stream } from "effect"
 import { Cached, type CacheEntry, CacheError, Store } from "effect-cached"
 import { FilesStore } from "effect-cached/files"
@@ -57,7 +57,7 @@ export const whole: Store.Store = Store.make({
   },
   changes: Stream.make({ _tag: "AllChanged" }, { _tag: "Changed", id: "x" })
 })
-// what it can do better it does itself
+// A store may implement an operation better itself.
 export const better: Store.Store = Store.complete({
   ...simple,
   acquire: () => Effect.succeed({ _tag: "Hit", entry }),

@@ -1,4 +1,4 @@
-/** What the compiler must infer from strategies; checked by `tsc`, not run. */
+/** Types that the compiler must infer from strategies; checked by `tsc`, not run. */
 import { type Cause, Duration, type Effect, Exit, Schema } from "effect"
 import { Cached, type CacheEntry, CacheKey, type Caching, Strategy, Ttl } from "effect-cached"
 
@@ -79,7 +79,7 @@ export const own: Strategy.Strategy<number> = {
 same<Strategy.Decision, "Serve" | "ServeAndRefresh" | "Load" | "LoadOrStale">(true)
 same<ReturnType<Strategy.Strategy["lifetime"]>, Strategy.Lifetime | "skip">(true)
 export const of: Strategy.Of<number, Down, Weather, number> = length
-// one for anything is one for what is narrower
+// One for anything is one for what is narrower.
 export const narrower: OfWeather = Strategy.untilInvalidated
 
 // ---------------------------------------------------------------------------------------------------------------------

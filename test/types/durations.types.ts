@@ -33,7 +33,7 @@ Ttl.toMillis("1h1h")
 // @ts-expect-error any text: see Ttl.parse
 Ttl.toMillis(String("10m"))
 
-// a few of the places; what each makes of it, a test runs
+// A few of the places; a test runs them.
 const key = "k"
 const load = Effect.succeed(1)
 export const reads = [

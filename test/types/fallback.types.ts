@@ -1,4 +1,4 @@
-/** What the compiler must infer from, and refuse in, options of fallbacks; checked by `tsc`, not run. */
+/** Types that the compiler must infer from, and refuse in, options of fallbacks; checked by `tsc`, not run. */
 import { type Cause, type Context, type Effect, type Exit, pipe, type RequestResolver, Schema } from "effect"
 import { Cached, type CacheError, CacheKey, type Caching, Strategy } from "effect-cached"
 
@@ -45,7 +45,7 @@ const byTags = [
   load.pipe(Cached.withStrategy({ key: "k", strategy, fallbackOn: ["Http"] })),
   Cached.withStrategy(load, { key, strategy, fallbackOn: ["Http"] }),
   Cached.withStrategy(load, { key: "k", strategy, fallbackOn: ["Http"] }),
-  // beside options that are functions of the outcome
+  // Beside options that are functions of the outcome.
   load.pipe(Cached.softTtl({ key, ...soft, fallbackOn: ["Http"], tags: (_, key) => [key.id] })),
   load.pipe(Cached.softTtl({ key: "k", ...soft, fallbackOn: ["Http"], tags: () => [] })),
   load.pipe(
@@ -61,7 +61,7 @@ same<(typeof byTags)[number], Loaded>(true)
 const timed = load.pipe(Cached.softTtl({ key, ...soft, timeout: 1, fallbackOn: ["Http"] }))
 same<typeof timed, TimedOut>(true)
 
-// made before the effect is known
+// Made before the effect is known.
 const made = Cached.softTtl({ key, ...soft, fallbackOn: ["Http"] })
 const used = load.pipe(made)
 same<typeof used, Loaded>(true)
@@ -178,7 +178,7 @@ const timedByCause = load.pipe(Cached.softTtl({
   }
 }))
 same<typeof timedByCause, TimedOut>(true)
-// a wider function: the failures stay those of the effect
+// A wider function: the failures stay those of the effect.
 const wider = load.pipe(
   Cached.failover({ key, ttl: 1, fallbackWhen: (cause: Cause.Cause<Down | Http | Gone>) => isTyped(cause as never) })
 )

@@ -1,4 +1,4 @@
-/** What guards add to the failures of what they guard, and what the options know of it; checked by `tsc`, not run. */
+/** The failures that guards add to their effects, and the view of the options on them; checked by `tsc`, not run. */
 import { Data, Effect, Exit, type Exit as ExitOf, Stream } from "effect"
 import { type CacheError, Guard } from "effect-cached"
 
@@ -21,7 +21,7 @@ export const errors: [
   Equals<ErrorOf<typeof alone>, Limited>,
   Equals<ErrorOf<typeof local>, Limited>,
   Equals<ErrorOf<typeof failing>, Limited | CacheError.StoreError>,
-  // what may say it
+  // Guards that may fail with it.
   Equals<ErrorOf<typeof given>, Limited | CacheError.StoreError>,
   Equals<ErrorOf<ReturnType<typeof either>>, Limited | CacheError.StoreError>
 ] = [true, true, true, true, true]
@@ -101,7 +101,7 @@ const stream = rows.pipe(
 )
 equals<typeof stream, Stream.Stream<number, Down | CacheError.CircuitOpen>>(true)
 
-// made apart it says what it looks at, and takes what has no other outcomes
+// Made apart it declares the outcomes that it looks at, and accepts effects that have no others.
 const breaker = Guard.circuitBreaker({ key: "api", isFailure: isDown })
 const guarded = breaker(fetching)
 equals<typeof guarded, Effect.Effect<{ readonly status: number }, Down | CacheError.CircuitOpen>>(true)

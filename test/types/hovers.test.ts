@@ -1,4 +1,4 @@
-/** What an editor shows for a combinator: types by their names. */
+/** The hover text of an editor for a combinator: types by their names. */
 import { it } from "@effect/vitest"
 import { Schema } from "effect"
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
@@ -29,7 +29,7 @@ const serve = (server: ChildProcessWithoutNullStreams) => {
   const receive = ({ id, method, params, result }: Message) => {
     if (id === undefined) return
     if (method === undefined) return waiting.get(id)?.(result)
-    // the server asks for settings, among other things: there are none
+    // The server asks for settings, among other things: there are none.
     const items = (params as { readonly items?: ReadonlyArray<unknown> } | undefined)?.items
     return send({ id, result: items === undefined ? null : items.map(() => null) })
   }

@@ -1,4 +1,4 @@
-/** What an editor shows at these names: `hovers.test.ts` compares it. */
+/** Names whose hover text `hovers.test.ts` compares. */
 import { type Effect, Schema } from "effect"
 import { Cached, CacheKey, Strategy } from "effect-cached"
 

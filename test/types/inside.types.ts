@@ -1,4 +1,4 @@
-/** What the compiler must infer inside a load; checked by `tsc`, not run. */
+/** Types that the compiler must infer inside a load; checked by `tsc`, not run. */
 import { Effect, type Option, Schema } from "effect"
 import { Cached, CacheKey, type Caching, Strategy } from "effect-cached"
 
@@ -11,7 +11,7 @@ class Weather extends CacheKey.Class<Weather>()("Weather", {
 }) {}
 class Settings extends CacheKey.Class<Settings>()("Settings", { success: Schema.Date }) {}
 
-// previous has the value of the class, and needs and fails with nothing
+// Previous has the value of the class, and needs and fails with nothing.
 const previous = Cached.previous(Weather)
 same<typeof previous, Effect.Effect<Option.Option<Cached.Previous<{ readonly celsius: number }>>>>(true)
 const settings = Cached.previous(Settings)
@@ -34,7 +34,7 @@ Cached.annotate({ ttl: "soon" })
 // @ts-expect-error a list
 Cached.annotate({ tags: "a" })
 
-// none of them shows in the type of what is cached
+// None of them shows in the type of what is cached.
 const weather = Cached.fn(Weather, {
   lookup: Effect.fnUntraced(function*({ city }) {
     const known = yield* Cached.previous(Weather)

@@ -1,4 +1,4 @@
-/** What the compiler must infer from operations on what is cached, and from its models; checked by `tsc`, not run. */
+/** Types that the compiler must infer from operations on entries, and from their models; checked by `tsc`, not run. */
 import { Context, type Duration, Effect, type Exit, Option, Schema, type Scope, Stream } from "effect"
 import {
   Cached,
@@ -51,14 +51,14 @@ const expiresZoned = Cached.expiresIn(zoned)
 same<typeof expiresZoned, Effect.Effect<Option.Option<Duration.Duration>, never, Zone | Cache>>(true)
 const setZoned = Cached.set(zoned, new Date(0), { etag: "x" })
 same<typeof setZoned, Effect.Effect<boolean, never, Zone | Cache>>(true)
-// a condition is the store's to know, and so is its failure the caller's
+// A condition is the store's to know, and so is its failure the caller's.
 const conditions = [
   Cached.set(key, 1, { ifAbsent: true }),
   Cached.set(key, 1, { ifPresent: true, ttl: "1 hour" }),
   Cached.set("k", "x", { ifUnchanged: entry.writeId, tags: ["t"] })
 ] as const
 same<(typeof conditions)[number], Effect.Effect<boolean, Failure, Cache>>(true)
-// a copy is one of the key's value; that of a string key is unknown, so a function may say what it takes
+// A copy is one of the key's value; that of a string key is unknown, so a function may declare its argument.
 const copies = [
   Cached.set(key, 1, { copy: "structured" }),
   Cached.set(key, 1, { copy: (value) => value + 1 }),

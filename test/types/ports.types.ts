@@ -1,4 +1,4 @@
-/** What the compiler must infer from serializers, locks and evictions; checked by `tsc`, not run. */
+/** Types that the compiler must infer from serializers, locks and evictions; checked by `tsc`, not run. */
 import { Context, Effect, Layer, Schema, type Scope } from "effect"
 import { type CacheError, CacheLayer, Eviction, Lock, Serializer } from "effect-cached"
 import { ProcessLock } from "effect-cached/memory"

@@ -1,4 +1,4 @@
-/** What the compiler must infer from key templates; checked by `tsc`, not run. */
+/** Types that the compiler must infer from key templates; checked by `tsc`, not run. */
 import { Context, Effect, type Exit, Redacted, Schema } from "effect"
 import { Cached, CacheKey } from "effect-cached"
 
@@ -42,7 +42,7 @@ CacheKey.template("user:{ids:length}", { ids: Schema.Array(Schema.String) })
 CacheKey.template("user:{id:lower}", { id: Schema.optional(Schema.NullOr(Schema.String)) })
 CacheKey.template("all", {})
 
-// formatters of one's own, by the type that they take
+// Formatters of one's own, by the type that they take.
 CacheKey.template("{at:day}", { at: Schema.Date }, { formatters: { day: (at: Date) => at.toISOString().slice(0, 10) } })
 CacheKey.template("{at:iso}", { at: Schema.Date }, {
   formatters: { iso: { format: (at: Date) => at.toISOString(), injective: true } }

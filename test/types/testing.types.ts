@@ -1,4 +1,7 @@
-/** What the compiler must infer from the helpers for tests and the bridge to Reactivity; checked by `tsc`, not run. */
+/**
+ * Types that the compiler must infer from the helpers for tests and the bridge to Reactivity; checked by `tsc`, not
+ * run.
+ */
 import { Context, Effect, type Exit, Layer, type Random, type Scope } from "effect"
 import { type CacheError, CacheLayer, type Caching, type Lock, type Serializer, Store } from "effect-cached"
 import * as CacheReactivity from "effect-cached/CacheReactivity"
@@ -15,7 +18,7 @@ declare const serializer: Serializer.Serializer
 declare const opened: Effect.Effect<Store.Store, CacheError.StoreError, Scope.Scope>
 declare const overClient: Layer.Layer<Caching.Caching, "down", Client>
 
-// a cache that records
+// A cache that records.
 const recording = Testing.RecordingCache.layer(CacheLayer.memory())
 type Recording = Testing.RecordingCache.RecordingCache
 same<typeof recording, Layer.Layer<Caching.Caching | Recording>>(true)
@@ -26,7 +29,7 @@ same<typeof reads, Effect.Effect<ReadonlyArray<Testing.RecordingCache.Outcome>, 
 // @ts-expect-error a store is no cache
 Testing.RecordingCache.layer(Store.layer(opened))
 
-// a store that goes wrong
+// A store that goes wrong.
 const chaos = Testing.ChaosStore.make(store, { seed: 1, failRate: 0.5, delay: ["1 milli", "1 second"], silent: false })
 same<typeof chaos, Testing.ChaosStore.ChaosStore>(true)
 const changed = chaos.set({ late: "1 minute", lateRate: 1, dropRate: 0.1 })
@@ -37,7 +40,7 @@ Testing.ChaosStore.make(store, { failRate: 0.5 })
 // @ts-expect-error an unknown fault
 chaos.set({ slow: true })
 
-// a scheduler with a seed
+// A scheduler with a seed.
 const outcome = Testing.SeededScheduler.run(Effect.fail("down"), { seed: 1, yieldChance: 0.5, maxTasks: 10 })
 same<typeof outcome, Testing.SeededScheduler.Outcome<never, string>>(true)
 same<typeof outcome.exit, Exit.Exit<never, string> | undefined>(true)
@@ -50,7 +53,7 @@ Testing.SeededScheduler.run(Client, { seed: 1 })
 // @ts-expect-error no seed
 Testing.SeededScheduler.make({})
 
-// laws
+// Laws
 type Laws = ReadonlyArray<Testing.Law>
 const laws = [
   Testing.storeLaws(opened),
@@ -71,7 +74,7 @@ Testing.storeLaws(store)
 // @ts-expect-error services: laws run by themselves
 Testing.storeLaws(Effect.as(Client, store))
 
-// the bridge
+// The bridge.
 const bridged = CacheReactivity.layer(CacheLayer.memory())
 same<typeof bridged, Layer.Layer<Caching.Caching | Reactivity.Reactivity>>(true)
 const bridgedClient = CacheReactivity.layer(overClient)

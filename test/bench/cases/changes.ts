@@ -1,7 +1,7 @@
 /**
- * What others change on a Redis server: how long until it is heard elsewhere, and until those who wait for a load are served;
- * what a thousand invalidated tags a second cost who loads, and how long the turns are while a hundred thousand removals are
- * heard.
+ * Changes by others on a Redis server: how long they take to arrive elsewhere, and until callers that wait for a load
+ * are served; what a thousand invalidated tags a second cost a loading process, and how long turns are while a hundred
+ * thousand removals arrive.
  */
 import { Deferred, Effect, Exit, Fiber } from "effect"
 import { Cached, CacheLayer, Strategy } from "effect-cached"
@@ -16,7 +16,7 @@ import * as Redis from "../redis.ts"
 
 const invalidations = 200
 const waits = 40
-/** so often everybody waits before it is measured: what is compiled takes a tenth of the time */
+/** The number of waits before measuring: compilation takes a tenth of the time. */
 const warmWaits = 150
 const waiters = 7
 const loadsOfRound = 200
@@ -33,7 +33,7 @@ const start = () =>
   fork(fileURLToPath(new URL("../changes/worker.ts", import.meta.url)), [url], {
     execArgv: ["--conditions=effect-cached-source"]
   }).once("exit", (code) => {
-    // nobody waits for what it would have told
+    // Its messages will not come, so the run cannot end.
     if (code !== null && code !== 0) process.exit(1)
   })
 
@@ -75,7 +75,7 @@ const heard = Effect.gen(function*() {
 const nanosAt = (seconds: number): number =>
   nanos() - (performance.timeOrigin + performance.now()) * 1e6 + seconds * 1e9
 
-/** When the server has stored an entry, as it tells itself: by key. */
+/** When the server has stored an entry, as it reports itself: by key. */
 const stored = new Map<string, number>()
 
 const monitor = Effect.acquireRelease(
@@ -132,7 +132,7 @@ const loads = inTurn(
 )
 
 const readAll = Cached.many(Many, {
-  // few at most: what a busy machine has not stored
+  // Few at most: entries that a busy machine has not stored.
   lookup: (keys) => Effect.succeed(keys.map(({ i }) => Exit.succeed(i))),
   strategy: Strategy.ttl({ ttl: "1 hour" })
 })

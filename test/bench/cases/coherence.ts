@@ -1,4 +1,7 @@
-/** A hit in the memory of a process that follows what others do to its folder, or to its server, beside that of one that is alone. */
+/**
+ * A hit in the memory of a process that tracks the changes of others to its folder, or to its server, compared with a
+ * process that is alone.
+ */
 import { type Context, Effect, Layer } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -7,7 +10,8 @@ import { join } from "node:path"
 import { type Body, inTurn, nanos, print, repeat } from "../measure.ts"
 import * as Redis from "../redis.ts"
 
-// as many as where a hit is measured beside others: more would measure how far apart entries lie in the processor's caches
+// As many as where a hit is measured beside others: more would measure how far apart entries lie in the processor's
+// caches.
 const keys = 250
 const calls = 20_000
 const warmup = 20
@@ -32,16 +36,16 @@ const program = Effect.gen(function*() {
     ]
   ]
   const caches: { [name: string]: Context.Context<Caching.Caching> } = {}
-  // in another order in each process: the entries of the last one lie less close to one another
+  // In another order in each process: the entries of the last one lie less close to one another.
   for (const [name, layer] of layers.toSorted(() => Math.random() - 0.5)) caches[name] = yield* Layer.build(layer)
   const read = Effect.forEach(Object.values(caches), (cache) => Effect.provide(repeat(body, keys), cache), {
     discard: true
   })
   yield* read
-  // the server tells of its own writes, too: what it was slow to say the author of is read once more
+  // The server reports own writes, too: an entry whose writer it reported late is read once more.
   yield* Effect.sleep("300 millis")
   yield* read
-  // what lies between the entries of one cache lies between those of none
+  // The garbage collector must not leave gaps between the entries of only one cache.
   for (let i = 0; i < 4; i++) globalThis.gc?.()
   const hitsOf = (name: string) => Effect.map(Effect.provide(Cached.stats, caches[name]!), ({ hits }) => hits)
   const before = yield* Effect.forEach(layers, ([name]) => hitsOf(name))
@@ -49,7 +53,7 @@ const program = Effect.gen(function*() {
     { subjects: layers.map(([name]) => name), warmup, rounds },
     (name) =>
       Effect.gen(function*() {
-        // a process that serves others comes to its timers: what it follows by runs
+        // A process that serves others reaches its timers: tracking depends on them.
         yield* Effect.sleep(1)
         const start = nanos()
         yield* Effect.provide(repeat(body, calls), caches[name]!)

@@ -1,4 +1,4 @@
-/** 10,000 callers who ask for the same key while nobody has it: the time until all are answered. */
+/** 10,000 callers that ask for the same missing key: the time until all are answered. */
 import { Cache, Deferred, Effect } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
 import { inTurn, nanos, print } from "../measure.ts"
@@ -7,7 +7,7 @@ const callers = 10_000
 
 type Get = (key: string, load: Effect.Effect<number>) => Effect.Effect<number, unknown, Caching.Caching>
 
-/** the load ends when the last caller has come */
+/** The load ends when the last caller has come. */
 const once = Effect.fnUntraced(function*(get: Get, key: string) {
   const gate = yield* Deferred.make<number>()
   let loads = 0

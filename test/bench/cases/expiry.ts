@@ -1,6 +1,7 @@
 /**
- * A million entries that expire within one second: the longest turn of the event loop while the cache is used, in processor
- * time. And how long the longest `delete` of a `Map` of as many takes, in which the engine of JavaScript makes it smaller.
+ * A million entries that expire within one second: the longest turn of the event loop while the cache is used, in
+ * processor time. And how long the longest `delete` of a `Map` of as many takes, in which the engine of JavaScript
+ * makes it smaller.
  */
 import { Effect, Schedule } from "effect"
 import { Cached, CacheLayer } from "effect-cached"

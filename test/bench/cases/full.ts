@@ -1,6 +1,6 @@
 /**
- * Reads of a full cache, one after the other: a share of popular ids, a scan that is larger than the cache, both mixed. Each
- * read that misses loads, and what it stores takes the place of something: `full.ts <subject> <load>`.
+ * Reads of a full cache, one after the other: a share of popular ids, a scan that is larger than the cache, both mixed.
+ * Each read that misses loads, and what it stores takes the place of something: `full.ts <subject> <load>`.
  */
 import { Cache as EffectCache, Effect } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
@@ -22,7 +22,7 @@ const loads: { readonly [load: string]: () => (step: number) => number } = {
   scan: () => (step) => step % (2 * capacity),
   mixed: () => {
     const popular = zipf(randomOf(1))
-    // every fourth read is of a scan
+    // Every fourth read is of a scan.
     return (step) => step % 4 === 0 ? ids + step / 4 % (2 * capacity) : popular()
   }
 }
@@ -37,7 +37,9 @@ const value = (key: string): { readonly key: string } => {
   return { key }
 }
 
-/** Notes how long the read took that began at a time; the first ones fill the cache, and the compiler learns in them. */
+/**
+ * Notes how long the read took that began at a time; the first ones fill the cache, and the compiler learns in them.
+ */
 const note = (step: number, began: bigint): void => {
   if (step === warmup - 1) misses = 0
   if (step >= warmup) times[step - warmup] = Number(process.hrtime.bigint() - began)

@@ -1,4 +1,7 @@
-/** A call that a guard lets through, beside the same through Effect's own with their stores in memory, and through `Lock.acquire`. */
+/**
+ * A call that a guard lets through, beside the same through Effect's own with their stores in memory, and through
+ * `Lock.acquire`.
+ */
 import { Effect, Layer } from "effect"
 import { CacheLayer, Guard, Lock } from "effect-cached"
 import { CircuitBreaker, RateLimiter } from "effect/persistence"

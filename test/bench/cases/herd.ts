@@ -1,6 +1,6 @@
 /**
- * Eight processes ask for the same key while nobody has it: how often it is loaded, and how long the last one waits. With
- * `callers` as an argument many callers of each do, those that share a Redis.
+ * Eight processes ask for the same missing key: how often it is loaded, and how long the last one waits. With `callers`
+ * as an argument many callers of each do, those that share a Redis.
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"
@@ -17,7 +17,7 @@ const { callers, loadMillis } = process.argv[2] === "callers"
   : { callers: 1, loadMillis: 200 }
 const worker = join(import.meta.dirname, "../herd/worker.ts")
 
-/** what comes instead of the message: a process that ends has failed */
+/** The first message; a process that ends instead has failed. */
 const message = async (child: ChildProcess): Promise<void> => {
   const [first] = await Promise.race([once(child, "message"), once(child, "exit")])
   if (typeof first !== "string") throw new Error(`a process ended with ${first}`)

@@ -10,7 +10,7 @@ const idsOf = (prefix: string): ReadonlyArray<string> => Array.from({ length: ke
 const ids = idsOf("user")
 const idOf = (i: number): string => ids[i % keys]!
 
-/** ids of one subject alone: an entry that another strategy has filled is compared with the reader's, once */
+/** Ids of one subject alone: an entry that another strategy has filled is compared with the reader's, once. */
 const ownIds = (prefix: string) => {
   const own = idsOf(prefix)
   return (i: number): string => own[i % keys]!
@@ -41,8 +41,8 @@ const strategy = Strategy.softTtl({ ttl: "10 minutes", softTtl: "7 minutes" })
 const page = Cached.fn(Page, { lookup: () => lookup, strategy })
 
 /**
- * The least that a hit of a cache in the context takes: an effect made for each read, its service, a look-up in a `Map`,
- * the time, a stored `Exit`.
+ * The least that a hit of a cache in the context takes: an effect made for each read, its service, a look-up in a
+ * `Map`, the time, a stored `Exit`.
  */
 interface Floor extends Effect.Effect<unknown> {
   readonly id: string
@@ -107,7 +107,9 @@ const useEverything = Effect.gen(function*() {
   }
 })
 
-/** Bytes a call, in a young generation so large that nothing is collected; a round that was collected in is repeated. */
+/**
+ * Bytes a call, in a young generation so large that nothing is collected; a round that was collected in is repeated.
+ */
 const allocated = Effect.fnUntraced(function*(body: Body) {
   const calls = 100_000
   const collections: Array<number> = []
@@ -123,7 +125,7 @@ const allocated = Effect.fnUntraced(function*(body: Body) {
     yield* repeat(body, calls)
     const bytes = process.memoryUsage().heapUsed - before
     const end = performance.now()
-    // it is told of them later
+    // The observer reports collections later.
     yield* Effect.promise(() => setTimeout(20))
     if (!collections.some((at) => at >= start && at <= end)) {
       observer.disconnect()
@@ -141,7 +143,7 @@ const program = Effect.gen(function*() {
   }
   const rows: Array<Row> = []
   for (const [name, body] of Object.entries(subjects)) {
-    // a million bytes a round are too many for the young generation
+    // A million bytes a round are too many for the young generation.
     if (name !== "Effect Cache.get, fresh object") rows.push({ name, value: yield* allocated(body) })
   }
   return rows

@@ -29,7 +29,7 @@ const program = Effect.gen(function*() {
   }
   const rows = yield* inTurn({ subjects: [...caches.keys()], warmup, rounds }, (name) =>
     Effect.gen(function*() {
-      // listeners have their turn between the rounds
+      // Listeners have their turn between the rounds.
       yield* Effect.sleep(1)
       const start = nanos()
       yield* Effect.provide(repeat(body, calls), caches.get(name)!)

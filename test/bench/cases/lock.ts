@@ -56,7 +56,7 @@ const program = Effect.gen(function*() {
 try {
   const { longest, millis } = await Effect.runPromise(program.pipe(
     Effect.provide(CacheLayer.disk({ directory })),
-    // the warning that the database is locked would be printed among the numbers
+    // The warning that the database is locked would be printed among the numbers.
     Effect.provideService(References.MinimumLogLevel, "None")
   ))
   print([

@@ -1,6 +1,6 @@
 /**
- * A write by hand on disk, of a key from which nothing derives, beside the same where the markers of its id are left alone:
- * two copies of the sources in one process, each on a folder of its own.
+ * A write by hand on disk, of a key from which nothing derives, beside the same where the markers of its id are left
+ * alone: two copies of the sources in one process, each on a folder of its own.
  */
 import { Effect, Layer } from "effect"
 import type * as Package from "effect-cached"

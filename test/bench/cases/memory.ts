@@ -16,7 +16,7 @@ const cached: Body = (i) => {
   return Cached.ttl(Effect.sync(() => key.length), { key, ttl: "1 hour" })
 }
 
-/** each fills itself, and answers how many entries it has and what keeps them */
+/** Each fills itself, and answers how many entries it has and what keeps them. */
 const fill = Effect.fnUntraced(function*(subject: string) {
   switch (subject) {
     case "Map": {
@@ -46,10 +46,10 @@ const program = Effect.gen(function*() {
   const name = process.argv[2]!
   const before = bytesUsed()
   const filled = yield* fill(name)
-  // what only the run loop held is let go
+  // Lets go of objects that only the run loop held.
   yield* Effect.sleep(10)
   const value = (bytesUsed() - before) / entries
-  // looked at after the measurement, so it is still there then
+  // Looked at after the measurement, so it is still there then.
   if (filled.size !== entries) throw new Error(`${filled.size} entries`)
   return [{ name, value }]
 })

@@ -10,7 +10,7 @@ const load = Effect.sync(() => 1)
 
 const program = Effect.gen(function*() {
   const cache = yield* Cache.make({ capacity, lookup: (_: string) => load, timeToLive: "1 hour" })
-  // a key that was not asked for before, by whichever subject
+  // A key that was not asked for before, by whichever subject.
   let reads = 0
   const subjects: { readonly [name: string]: Body } = {
     [`Effect Cache.get, beside ${name}`]: () => Cache.get(cache, `user:${++reads}`),
@@ -18,7 +18,7 @@ const program = Effect.gen(function*() {
   }
   const rows = yield* timeCalls({ subjects, calls: 2000, warmup: 40, rounds: 100 })
   const { evictions, loads } = yield* Cached.stats
-  // the first ten thousand found room
+  // The first ten thousand found room.
   if (evictions !== loads - capacity) throw new Error(`${evictions} evictions after ${loads} loads`)
   return rows
 })

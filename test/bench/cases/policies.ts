@@ -1,4 +1,6 @@
-/** A hit in a full memory of ten thousand ids, some of them popular: by policy, and with the curve of other capacities. */
+/**
+ * A hit in a full memory of ten thousand ids, some of them popular: by policy, and with the curve of other capacities.
+ */
 import { Context, Effect, Layer } from "effect"
 import { Cached, CacheLayer, Caching, Eviction } from "effect-cached"
 import { randomOf } from "../../support/random.ts"
@@ -23,7 +25,7 @@ const program = Effect.gen(function*() {
     "Eviction.adaptive": yield* cache({}),
     "with a curve": yield* cache({ curve: true })
   }
-  // one call is a hundred hits, so that to provide another cache costs little
+  // One call is a hundred hits, so that to provide another cache costs little.
   const subjects = Object.fromEntries(
     Object.entries(caches).map(([name, caching]): [string, Body] => [
       name,

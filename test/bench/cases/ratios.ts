@@ -9,7 +9,7 @@ const nameOf = ({ share, trace }: Cell): string => `${trace.name}, ${share * 100
 
 const best = all.map(({ capacity, trace }) => optimum(trace, capacity))
 const lru = ratiosOf(lruCache)
-// a policy that hashes ids depends on its seed, a little: of five seeds the median counts
+// A policy that hashes ids depends on its seed, a little: of five seeds the median counts.
 const seeds = [1, 2, 3, 4, 5]
 const seeded = (eviction: Eviction.Eviction) => seeds.map((seed) => ratiosOf(policy(eviction, seed)))
 const policies: { readonly [name: string]: ReadonlyArray<ReadonlyArray<number>> } = {

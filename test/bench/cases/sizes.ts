@@ -1,6 +1,6 @@
 /**
- * What ten thousand records take in a folder, beside the records: the length of the files, and the blocks they fill. The
- * reserve for a full disk is as large in an empty folder.
+ * The space of ten thousand records in a folder, beside the records: the length of the files, and the blocks they fill.
+ * The reserve for a full disk is as large in an empty folder.
  */
 import { Effect, type Layer } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
@@ -17,13 +17,13 @@ type Load = (id: string) => Effect.Effect<typeof User.Type>
 const readAll = (load: Load) =>
   Effect.forEach(ids, (id) => Cached.ttl(load(id), { key: id, ttl: "1 hour" }), { concurrency: 16, discard: true })
 
-/** what is not there any more is a load, which fails the run */
+/** A missing entry is loaded, which fails the run. */
 const fill = async (layer: () => Layer.Layer<Caching.Caching, unknown>) => {
   const loads: ReadonlyArray<Load> = [(id) => Effect.succeed(user(id)), (id) => Effect.die(`${id} is not stored`)]
   for (const load of loads) await Effect.runPromise(Effect.provide(readAll(load), layer()))
 }
 
-/** of the folder when it is closed */
+/** The sizes of a closed folder. */
 const sizesOf = (name: string, directory: string): ReadonlyArray<Row> => {
   const stats = readdirSync(directory, { recursive: true, encoding: "utf8" })
     .filter((file) => !file.endsWith(".reserve"))

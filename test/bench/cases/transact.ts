@@ -1,6 +1,6 @@
 /**
- * A transaction of a hundred sets on disk, beside one of `node:sqlite` that writes the same rows: frames with their checksums,
- * and what tells others of the change.
+ * A transaction of a hundred sets on disk, beside one of `node:sqlite` that writes the same rows: frames with their
+ * checksums, and the notice of the change for others.
  */
 import { Effect, Exit, Option } from "effect"
 import { Cached, CacheLayer, Transaction } from "effect-cached"
@@ -24,7 +24,7 @@ const hour = 3_600_000
 
 const directory = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
 
-/** tables and pragmas are those of the store */
+/** Tables and pragmas are those of the store. */
 const openRaw = () => {
   const database = new DatabaseSync(join(directory, "raw.db"))
   database.exec("PRAGMA synchronous = NORMAL; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL")
@@ -63,7 +63,7 @@ const writeOf = (database: DatabaseSync) => {
   }
 }
 
-/** when the effect of the last transaction had ended: from then on it commits */
+/** When the effect of the last transaction had ended: from then on it commits. */
 let endedAt = 0
 
 const setAll = (i: number) =>

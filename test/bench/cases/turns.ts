@@ -1,4 +1,6 @@
-/** How long eight processes that write as fast as they can are kept from everything else: the store, and `node:sqlite`. */
+/**
+ * How long eight processes that write as fast as they can are kept from everything else: the store, and `node:sqlite`.
+ */
 import { fork } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -1,6 +1,6 @@
 /**
- * What a load costs in the store: `acquire` and `commit` of `SqliteStore`, beside one write of `node:sqlite`. In a folder
- * that has not changed for some seconds, as they are in programs that run for longer than that.
+ * The cost of a load in the store: `acquire` and `commit` of `SqliteStore`, beside one write of `node:sqlite`. In a
+ * folder that has not changed for some seconds, as they are in programs that run for longer than that.
  */
 import { Effect } from "effect"
 import type { CacheEntry } from "effect-cached"
@@ -18,10 +18,10 @@ const idOf = (i: number): string => `user:${i % keys}`
 
 const directory = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
 
-/** the store looks at a folder that has changed since more closely: `sqliteLook.ts` */
+/** The store looks at a folder that has changed since more closely: `src/drivers/sqlite/file/inUse.ts`. */
 const settled = Effect.sleep("3 seconds")
 
-/** as the store opens it; every statement is a transaction of its own */
+/** As the store opens it; every statement is a transaction of its own. */
 const openRaw = () => {
   const database = new DatabaseSync(join(directory, "raw.db"))
   database.exec("PRAGMA synchronous = NORMAL; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL")
@@ -46,7 +46,7 @@ const entry: CacheEntry.Stored = {
   payload
 }
 
-// the entry of the last round is the one that is to be replaced
+// The entry of the last round is the one that is to be replaced.
 const asked = { owner: "bench", leaseMillis: 5000, rejectedWriteId: entry.meta.writeId, join: false }
 
 const program = Effect.gen(function*() {

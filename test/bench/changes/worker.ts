@@ -1,5 +1,5 @@
 /**
- * Another process: `worker.ts <url>`. It keeps a key in memory and tells when it leaves; waits for what others load;
+ * Another process: `worker.ts <url>`. It keeps a key in memory and reports when it leaves; waits for loads of others;
  * invalidates tags, a thousand a second; writes many entries, and removes them all at once.
  */
 import { Effect, ManagedRuntime } from "effect"
@@ -15,7 +15,7 @@ export type Order =
   | { readonly _tag: "Write"; readonly entries: number }
   | { readonly _tag: "Remove" }
 
-/** `at`: nanoseconds of a clock that all processes of the machine share */
+/** `at`: nanoseconds of a clock that all processes of the machine share. */
 export type News = { readonly _tag: "Done" } | { readonly _tag: "Left" | "Served"; readonly at: number }
 
 const url = process.argv[2]!
@@ -35,7 +35,7 @@ const invalidateTags = () => {
 }
 
 const remove = async () => {
-  // it need not hear of that itself
+  // It need not receive that itself.
   await runtime.dispose()
   const removals: Array<Promise<unknown>> = []
   for await (const keys of client.scanIterator({ MATCH: "effect-cached:v:*", COUNT: 1000 })) {
@@ -44,7 +44,7 @@ const remove = async () => {
   await Promise.all(removals)
 }
 
-/** Until it stays: what was there before the server tells of changes leaves memory. */
+/** Repeats until the entry stays: entries from before the server reports changes leave memory. */
 const keep = (key: string): Effect.Effect<void, never, Caching.Caching> =>
   Effect.gen(function*() {
     const read = Cached.ttl(Effect.succeed(1), { key, ttl: "1 hour" })
@@ -70,7 +70,7 @@ const obey = async (order: Order): Promise<void> => {
       break
     case "Write": {
       const all = many(order.entries).map((key) => [key, key.i] as const)
-      // more at once than a connection takes would be left out
+      // More at once than a connection takes would be left out.
       for (let from = 0; from < all.length; from += chunk) {
         await runtime.runPromise(Cached.setMany(all.slice(from, from + chunk), { ttl: "1 hour" }))
       }

@@ -1,4 +1,7 @@
-/** How each library reads through a cache that several processes share. What a process does not use is not imported. */
+/**
+ * How each library reads through a cache that several processes share. A process imports only the libraries that it
+ * uses.
+ */
 import { join } from "node:path"
 
 export interface User {
@@ -8,12 +11,12 @@ export interface User {
 
 export interface Cache {
   readonly get: (key: string, load: () => Promise<User>) => Promise<User>
-  /** what so many callers at once get, where they are no promises: fibers of one program */
+  /** The answers of several callers at once, if these are not promises: fibers of one program. */
   readonly getTogether?: (callers: number, key: string, load: () => Promise<User>) => Promise<ReadonlyArray<User>>
   readonly close: () => Promise<unknown>
 }
 
-/** What the processes share: a folder, or a Redis. */
+/** The place that the processes share: a folder, or a Redis server. */
 export interface Shared {
   readonly directory: string
   readonly port: number

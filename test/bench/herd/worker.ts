@@ -1,6 +1,6 @@
 /**
  * One of the processes: `worker.ts <cache> <directory> <port> <callers> <milliseconds of a load>`. Ready when it is
- * connected; so many callers ask when it is told to.
+ * connected; its callers ask on request.
  */
 import { appendFileSync, existsSync } from "node:fs"
 import { join } from "node:path"
@@ -23,8 +23,7 @@ const getTogether = cache.getTogether ??
   ((callers, key, load) => Promise.all(Array.from({ length: callers }, () => cache.get(key, load))))
 
 /**
- * So many rounds, because the compiler is at work until then: after twenty the processor time of a round is three times as
- * much.
+ * Enough rounds to cover the work of the compiler: after twenty the processor time of a round is three times as much.
  */
 const rounds = 300
 

@@ -13,7 +13,7 @@ const ids = 500
 const bound = 2 * 1024 ** 2
 const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
-/** What is written by `node:sqlite` alone, with the pragmas of the store, and its bound of the log. */
+/** A writer with `node:sqlite` alone, with the pragmas of the store, and its bound of the log. */
 const raw = () => {
   const file = join(directory, "raw.db")
   const database = new DatabaseSync(file, { timeout: 10_000 })

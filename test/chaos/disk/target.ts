@@ -1,4 +1,4 @@
-/** What happens to folders, as attacks on `CacheLayer.disk`. */
+/** Attacks on `CacheLayer.disk`: damage to its folder. */
 import { Effect } from "effect"
 import type { CacheEntry } from "effect-cached"
 import { SqliteStore } from "effect-cached/sqlite"
@@ -17,7 +17,7 @@ import { type Arena, type Attack, attack, sleep, type Target } from "../target.t
 
 interface Folder extends Arena {
   readonly where: { readonly directory: string; readonly maxSize: string }
-  /** beside the folder, on the same disk */
+  /** Beside the folder, on the same disk. */
   readonly root: string
 }
 
@@ -28,7 +28,7 @@ const bytesIn = (directory: string): number => {
       0
     )
   } catch {
-    // it is deleted at the moment
+    // It is deleted at the moment.
     return 0
   }
 }
@@ -53,7 +53,7 @@ const attempt = (step: () => void): void => {
   try {
     step()
   } catch {
-    // the next one may succeed
+    // The next one may succeed.
   }
 }
 
@@ -121,7 +121,7 @@ const some = async (): Promise<void> => sleep(100)
 
 const mebibyte = 1024 ** 2
 
-/** the log is bounded by 2 MiB, and each who writes may be in the middle of a transaction */
+/** The log is bounded by 2 MiB, and each writer may be in the middle of a transaction. */
 const mostBytes = 20e6 + 6 * mebibyte
 
 const attacks: ReadonlyArray<Attack> = [

@@ -4,10 +4,10 @@ import { RedisStore } from "effect-cached/redis"
 import type { Recorder } from "../../processes/recording.ts"
 import { witness } from "../../support/witness.ts"
 
-/** The options of the store, and */
+/** The options of the store, and. */
 export interface Where {
   readonly isCluster?: true
-  /** where the server is without a proxy, or the first master of the cluster */
+  /** Where the server is without a proxy, or the first master of the cluster. */
   readonly witness: string
   readonly prefix: string
 }

@@ -1,4 +1,4 @@
-/** What happens to Redis servers and clusters, as attacks on `CacheLayer.redis`. */
+/** Attacks on `CacheLayer.redis`: failures of servers and clusters. */
 import { Effect, type Scope } from "effect"
 import type { CacheEntry, Store } from "effect-cached"
 import { RedisStore } from "effect-cached/redis"
@@ -71,7 +71,7 @@ const clustered = (nodeTimeout?: number) => async (): Promise<Clustered | undefi
 /** A master and a replica that is some way behind; the processes find the master through a proxy. */
 interface Pair extends Arena {
   readonly proxy: Proxy
-  /** between the two */
+  /** Between the two. */
   readonly link: Proxy
   master: Server
   replica: Server
@@ -124,7 +124,7 @@ const absent = async (): Promise<Arena & { server?: Server; readonly port: numbe
 /** Between two of its steps the server may be gone. */
 const attempt = (step: Promise<unknown>): Promise<unknown> => step.catch(() => undefined)
 
-/** how long a server that has taken the place of another may lack what was changed before: until all are connected */
+/** How long a server that has taken the place of another may lack what was changed before: until all are connected. */
 const noticedMillis = 4000
 
 const restart = async (server: Server): Promise<void> => {
@@ -174,7 +174,7 @@ const evict = async (server: Server, { pick }: Dice): Promise<void> => {
   if (keys.length > 0) await server.ask("UNLINK", ...keys)
 }
 
-/** Somebody writes over a part of an entry, which then has the bytes of nobody. */
+/** Overwrites a part of an entry with bytes that belong to no format. */
 const damage = async (server: Server, { below, pick }: Dice): Promise<void> => {
   const keys = await keysOf(server, "v:*")
   if (keys.length === 0) return
@@ -224,7 +224,7 @@ const outside = <A>(
 const connected = <A, R>(made: Effect.Effect<A, unknown, R>): Effect.Effect<A, unknown, R> =>
   Effect.retry(made, { times: 30 })
 
-/** It has entries of the same ids, which must be seen by nobody else. */
+/** Its entries have the same ids, and no other program may see them. */
 const useOtherPrefix = (store: Store.Store) =>
   Effect.andThen(
     store.setMany(Object.keys(ids).map((id) => ({ id, entry: entryOf(JSON.stringify("of another program")) }))),
@@ -292,7 +292,7 @@ const loseMaster: Attack<Clustered>["strike"] = async ({ cluster: { servers } },
   const [first, fourth] = [servers[0]!, servers[3]!]
   const [master, replica] = await isMaster(first) ? [first, fourth] : [fourth, first]
   await sleep(1000)
-  // the replica may lack what was written at last
+  // The replica may lack what was written at last.
   const at = clock() - 200
   master.signal("SIGKILL")
   await master.ended()
@@ -327,7 +327,7 @@ const repeatedly =
     await attempt(step(arena, crowd))
   }
 
-/** a connection that hears nothing more is found out within so much, on a busy machine too */
+/** A connection that receives nothing any longer is noticed within this time, on a busy machine too. */
 const unheardMillis = 2000
 
 const attacks: ReadonlyArray<Attack> = [
@@ -457,7 +457,7 @@ const attacks: ReadonlyArray<Attack> = [
     name: "tracking switched off by hand",
     arena: proxied(),
     unheardMillis,
-    // the first line silences the answer to the second
+    // The first line silences the answer to the second.
     strike: repeatedly(700, async ({ proxy }) => proxy.inject("CLIENT REPLY SKIP\r\nCLIENT TRACKING OFF\r\n", "BCAST"))
   }),
   attack({

@@ -130,7 +130,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "an answer about many is believed after a change here",
-    // that it counts while the store is asked (`Dependents.during`) hides this one: no schedule is known that needs both
+    // That it counts while the store is asked (`Dependents.during`) hides this one: no schedule is known that needs
+    // both.
     sought: "by hand",
     in: "askStore",
     find: "answer instanceof Entry && self.mutations !== mutations && derives(answer)",
@@ -139,7 +140,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a look-up is believed after a change here",
-    // that it counts while the store is asked (`Dependents.during`) hides this one: no schedule is known that needs both
+    // That it counts while the store is asked (`Dependents.during`) hides this one: no schedule is known that needs
+    // both.
     sought: "by hand",
     in: "recordedMany",
     find: "self.mutations === mutations || !derives(entry)",

@@ -1,6 +1,6 @@
 /**
- * Deliberate faults that one file of the tests finds, each a file about the unit that has it: schedules see no order, no
- * bound and no question that is asked too often. A file a room of `src`.
+ * Deliberate faults that one file of the tests finds, each a file about the unit that has it: schedules see no order,
+ * no bound and no question that is asked too often. A file a room of `src`.
  */
 import type { UnitFault } from "../fault.ts"
 import * as derived from "./derived.ts"

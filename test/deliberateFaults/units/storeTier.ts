@@ -147,7 +147,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/incidents.test.ts"
   },
   {
-    // one schedule of 18,000 finds it
+    // One schedule of 18,000 finds it.
     name: "loads are joined that began before anything was told",
     in: "markTracked",
     find: "if (hasBegun(flight)) unshare(self, flight)",

@@ -300,7 +300,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/transaction/transaction.test.ts"
   },
   {
-    // it recurses until there is no memory left
+    // It recurses until there is no memory left.
     name: "a load begins again in a transaction inside it",
     in: "loadsOf",
     find: "cycleOf(flight.parent, flight)",

@@ -1,4 +1,6 @@
-/** Pictures without a run behind them: the tiers of a cache, an invalidation between processes, the floors of `src/`. */
+/**
+ * Pictures without a run behind them: the tiers of a cache, an invalidation between processes, the floors of `src/`.
+ */
 import { colors } from "./colors.ts"
 
 const width = 760
@@ -55,7 +57,7 @@ const arrow = ([x1, y1]: Point, [x2, y2]: Point, look = "good"): string => {
     + `<path class="${look}" d="M${x2} ${y2}L${corner(1)}L${corner(-1)}z"/>`
 }
 
-/** A read passes memory and the store before it loads; what it finds answers it, and is kept on the way back. */
+/** A read passes memory and the store before it loads; the entry it finds answers it, and is kept on the way back. */
 const drawTiers = (): string => {
   const boxes = [
     { x: 20, wide: 110, title: "a read", lines: ["of any caller", "in this process"] },
@@ -123,7 +125,7 @@ const drawInvalidation = (): string => {
   )
 }
 
-/** What a visitor finds on each floor. */
+/** The contents of each floor. */
 const contents: { readonly [floor: string]: string } = {
   "7 outer surfaces": "folders to come: http, metrics, config, cli, …",
   "6 surfaces": "testing, CacheReactivity",

@@ -4,7 +4,10 @@ import { Cached, CacheLayer, type Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { key, type Scenario } from "./scenarios.ts"
 
-/** How a read was answered: at once and fresh, at once or late with a value past its soft deadline, after a load, or not. */
+/**
+ * How a read was answered: at once and fresh, at once or late with a value past its soft deadline, after a load, or
+ * not.
+ */
 export type Answer = "fresh" | "stale" | "loaded" | "failed"
 
 export interface Read {

@@ -5,17 +5,17 @@ import { Cached, type Caching } from "effect-cached"
 type Load = Effect.Effect<number, "down">
 
 export interface Scenario {
-  /** the file in `docs/images/`, without its extension */
+  /** The file in `docs/images/`, without its extension. */
   readonly file: string
-  /** a sentence for readers who cannot see the picture */
+  /** A sentence for readers that cannot see the picture. */
   readonly says: string
   readonly minutes: number
   readonly loadSeconds: number
-  /** the minutes in which the source fails */
+  /** The minutes in which the source fails. */
   readonly down?: readonly [from: number, to: number]
-  /** the minutes at which a caller reads */
+  /** The minutes at which a caller reads. */
   readonly reads: ReadonlyArray<number>
-  /** the minute of an invalidation by hand */
+  /** The minute of an invalidation by hand. */
   readonly invalidatedAt?: number
   readonly cached: (load: Load) => Effect.Effect<number, "down", Caching.Caching>
 }

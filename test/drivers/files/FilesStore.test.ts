@@ -278,7 +278,7 @@ describe("a file that is not as it was written", () => {
       expect(yield* store.increment("n", 1)).toBe(1)
     }))
 
-  it.effect("is never touched where it is somebody else's", () =>
+  it.effect("is never touched where another process owns it", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const others = ["notes.json", "a.txt", "a.meta.json", "b~1.txt", "draft.tmp", ".hidden"]
@@ -364,7 +364,7 @@ describe("maxSize", () => {
       expect(stored(store, ["id", "large"])).toEqual(["large"])
     }))
 
-  it.effect("what has expired goes in time, also where there is room", () =>
+  it.effect("an expired entry goes in time, also where there is room", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* open(directory)
@@ -489,7 +489,7 @@ describe("a folder that is removed under a running program", () => {
       expect(yield* store.remove("id")).toBe(false)
       yield* store.clear
       yield* store.invalidateTags(["tag"])
-      // What was invalidated before and after must still look later than a load that began earlier.
+      // Invalidations before and after must still look later than a load that began earlier.
       expect((yield* store.markers(["tag"])).markers[0]!.seq).toBeGreaterThan(seq + 3)
       fs.rmSync(directory, { recursive: true })
       yield* store.set("id", entry(2))
@@ -565,7 +565,7 @@ describe("two processes on one folder", () => {
       expect(list(directory).filter((name) => name.endsWith(".tmp"))).toEqual([young])
     }))
 
-  it.effect("of two who make a marker one does", () =>
+  it.effect("of two processes that make a marker only one does", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const [a, b] = [yield* open(directory), yield* open(directory)]
@@ -586,7 +586,7 @@ describe("two processes on one folder", () => {
 })
 
 describe("FilesStore.make", () => {
-  it.effect("closes the folder when its scope ends: a look at it goes on from write to write", () =>
+  it.effect("closes the folder when its scope ends: a listing continues from write to write", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const read = vi.spyOn(fs.Dir.prototype, "readSync")

@@ -1,4 +1,4 @@
-/** What is read from Redis is checked: keys come back, and no answer of a server makes a decoder throw. */
+/** Answers of Redis are checked: keys come back, and no answer of a server makes a decoder throw. */
 import { describe, expect, it } from "@effect/vitest"
 import { faultOf, scrubbing } from "../../../src/drivers/redis/fault.ts"
 import * as Keys from "../../../src/drivers/redis/protocol/keys.ts"
@@ -51,7 +51,7 @@ describe("keys", () => {
       const slots = new Set<number>()
       for (const kind of ["v", "l", "f", "t", "n"] as const) {
         const key = keys.of(kind, "12", text)
-        // as a server gets it
+        // As a server gets it.
         const received = Buffer.from(key).toString()
         all.add(received)
         expect(keys.partsOf(received)).toEqual({ kind, era: "12", text })
@@ -72,7 +72,7 @@ describe("keys", () => {
   })
 
   it("have the slots of Redis", () => {
-    // CLUSTER KEYSLOT of 7.0.15
+    // CLUSTER KEYSLOT of 7.0.15.
     expect(["123456789", "foo", "user1000"].map(Keys.slotOf)).toEqual([12_739, 12_182, 3443])
   })
 
@@ -160,7 +160,7 @@ describe("faults", () => {
     expect(fault.message).toContain("unknown command")
   })
 
-  it("are without secrets that nobody has told: of a client of the program's", () => {
+  it("are without secrets that were never given: of a client of the program's", () => {
     const scrub = scrubbing([])
     for (
       const text of [

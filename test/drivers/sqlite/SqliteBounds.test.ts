@@ -1,4 +1,4 @@
-/** What fills a SQLite database, what makes room, and what is refused. */
+/** Writes that fill a SQLite database, ways to make room, and writes that are refused. */
 import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import { SqliteStore } from "effect-cached/sqlite"
@@ -7,7 +7,7 @@ import * as fs from "node:fs"
 import { changesOf, connection, entry, fileOf, read } from "../../support/sqlite.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
-// a small database empties its log often, and each time waits for the disk
+// A small database empties its log often, and each time waits for the disk.
 vi.setConfig({ testTimeout: 30_000 })
 
 const range = (n: number) => Array.from({ length: n }, (_, i) => i)
@@ -47,7 +47,7 @@ describe("a smaller maxSize", () => {
     30_000
   )
 
-  it.effect("holds for who writes meanwhile, and in every process that has it", () =>
+  it.effect("holds for a concurrent writer, and in every process that has it", () =>
     Effect.gen(function*() {
       const directory = yield* filled
       yield* Effect.scoped(
@@ -104,7 +104,7 @@ describe("markers, leases and counters", () => {
       yield* store.invalidateTags(["tag"])
     }), 30_000)
 
-  it.effect("a marker that gives way is told to others as a change of its tag", () =>
+  it.effect("a marker that gives way is reported to others as a change of its tag", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const a = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
@@ -123,7 +123,7 @@ describe("markers, leases and counters", () => {
 })
 
 describe("a marker that gives way to entries", () => {
-  it.effect("is told to others as a change of its tag", () =>
+  it.effect("is reported to others as a change of its tag", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const a = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
@@ -135,7 +135,7 @@ describe("a marker that gives way to entries", () => {
       const database = yield* connection(directory)
       const left = Number(database.prepare("SELECT count(*) AS n FROM marker").get()!["n"])
       expect(left).toBeLessThan(names.length)
-      // names of that length are told as a gap
+      // Names of that length are reported as a gap.
       expect(changesOf(b).map(({ _tag }) => _tag)).toContain("Gap")
     }), 30_000)
 })
@@ -197,7 +197,7 @@ describe("operations on very many ids", () => {
     }))
 })
 
-describe("hundreds who write at once", () => {
+describe("hundreds of concurrent writes", () => {
   it.live("are all stored, and let invalidations pass", () =>
     Effect.gen(function*() {
       const store = yield* SqliteStore.make({ directory: yield* tempDirectory })
@@ -205,7 +205,7 @@ describe("hundreds who write at once", () => {
       const one = (i: number) => store.set(`id ${i}`, entry(i & 255, 20_000))
       const all = yield* Effect.forkChild(Effect.forEach(range(400), one, { concurrency: "unbounded" }))
       yield* Effect.yieldNow
-      // in the same step: others wait for a later turn
+      // In the same step: others wait for a later turn.
       expect(Effect.runSyncExit(store.remove("removed"))._tag).toBe("Success")
       yield* Fiber.join(all)
       for (const i of range(400)) expect(read(store, `id ${i}`)).toEqual(entry(i & 255, 20_000))

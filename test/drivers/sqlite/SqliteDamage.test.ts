@@ -12,7 +12,7 @@ import * as Backoff from "../../../src/drivers/sqlite/transactions/backoff.ts"
 import { changesOf, connection, entry, fileOf, read, type SqliteStoreType } from "../../support/sqlite.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
-// a small database empties its log often, and each time waits for the disk
+// A small database empties its log often, and each time waits for the disk.
 vi.setConfig({ testTimeout: 30_000 })
 
 const gap = [{ _tag: "Gap" }]
@@ -28,7 +28,7 @@ const filled = Effect.gen(function*() {
   return directory
 })
 
-/** Whatever happened: each entry is what was set, or missing, and the store can be used. */
+/** Whichever damage happened: each entry is as it was set, or missing, and the store can be used. */
 const isUsable = Effect.fnUntraced(function*(store: SqliteStoreType) {
   for (const [i, id] of names.entries()) {
     const { entry: found } = yield* store.get(id, [])
@@ -110,7 +110,7 @@ describe("a file that is damaged while the program runs", () => {
   }
 
   for (const [how, damage] of Object.entries(damages)) {
-    it.effect(`(${how}) is left for the next one, by all who use it`, () =>
+    it.effect(`(${how}) is left for the next one, by all its processes`, () =>
       Effect.gen(function*() {
         const directory = yield* filled
         const a = yield* SqliteStore.make({ directory })
@@ -128,7 +128,7 @@ describe("a file that is damaged while the program runs", () => {
         expect(changesOf(a)).toEqual([{ _tag: "Changed", id: "new" }])
       }))
 
-    it.effect(`(${how}) is found out also by who asks what has changed, takes, or writes`, () =>
+    it.effect(`(${how}) is found out also by polling for changes, taking, or writing`, () =>
       Effect.gen(function*() {
         const options = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
         const asks = [
@@ -249,7 +249,7 @@ describe("a directory that is deleted while the program runs", () => {
       const store = yield* SqliteStore.make({ directory })
       fs.rmSync(directory, { recursive: true })
       fs.writeFileSync(directory, "in the way")
-      // at once: nobody may use what is known of the one that is gone
+      // At once: the knowledge about the deleted database is no longer valid.
       expect(changesOf(store)).toEqual(gap)
       expect(() => changesOf(store)).toThrow(/"sqlite" failed to listen: Unavailable/)
       expect(yield* Effect.flip(store.set("id", entry(1)))).toMatchObject({ _tag: "StoreError", operation: "set" })
@@ -324,7 +324,7 @@ describe("a disk that is full", () => {
       const directory = yield* tempDirectory
       const store = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
       yield* store.set("id", entry(1))
-      // What somebody else needs the room for cannot be dropped.
+      // Room that another program has taken cannot be freed.
       const database = yield* connection(directory)
       const size = 1024 * 1024 - fs.statSync(fileOf(directory)).size - 12 * 4096
       database.exec(`CREATE TABLE other AS SELECT zeroblob(${Math.max(0, size)}) AS bytes`)
@@ -336,7 +336,7 @@ describe("a disk that is full", () => {
       expect(read(store, "small")).toEqual(entry(3))
     }))
 
-  it.effect("no more leads keep others from writing: room is made for a lease", () =>
+  it.effect("makes room for leases, so that they do not keep others from writing", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
@@ -354,7 +354,7 @@ describe("a disk that is full", () => {
 })
 
 describe("room that is no longer needed", () => {
-  it.effect("is given back in small steps while nobody writes, and then nothing runs any more", () =>
+  it.effect("is given back in small steps while nothing is written, and then nothing runs", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* SqliteStore.make({ directory })

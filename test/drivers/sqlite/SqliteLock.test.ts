@@ -62,7 +62,7 @@ describe("tokens", () => {
       expect(yield* restarted).toBe(1_700_000_000_000_001n)
     }))
 
-  it.effect("grow though the file is deleted, also under one who has it open", () =>
+  it.effect("grow though the file is deleted, also under a process that has it open", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const lock = yield* SqliteLock.make({ directory })
@@ -78,7 +78,7 @@ describe("tokens", () => {
 })
 
 describe("a file", () => {
-  it.effect("keeps no row of a name that nobody holds", () =>
+  it.effect("keeps no row of a name without a holder", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const lock = yield* SqliteLock.make({ directory })
@@ -86,7 +86,7 @@ describe("a file", () => {
       const database = new DatabaseSync(join(directory, "locks.v1.db"))
       const rows = () => database.prepare("SELECT count(*) AS rows FROM lock").get()
       expect(rows()).toEqual({ rows: 0 })
-      // What a process that was killed has left.
+      // A row that a killed process has left.
       database.exec("INSERT INTO lock VALUES ('dead', 1, 3000, 3000)")
       yield* TestClock.adjust("2 days")
       yield* lock.acquire("other", options)

@@ -187,7 +187,7 @@ describe("an older copy of the folder that takes its place", () => {
 
 describe("a log or an index beside the database that is removed", () => {
   for (const suffixes of [["-wal"], ["-shm"], ["-wal", "-shm"]]) {
-    it.effect(`(${suffixes.join(", ")}) separates nobody: all meet in the next database`, () =>
+    it.effect(`(${suffixes.join(", ")}) separates no process: all meet in the next database`, () =>
       Effect.gen(function*() {
         const directory = yield* tempDirectory
         const a = yield* SqliteStore.make({ directory })
@@ -203,14 +203,14 @@ describe("a log or an index beside the database that is removed", () => {
         for (const store of [a, b, c]) expect(read(store, "id")).toBeUndefined()
         yield* c.set("id", entry(3))
         for (const store of [a, b, c]) expect(read(store, "id")).toEqual(entry(3))
-        // nobody takes up the former one, and who comes later neither
+        // No process takes up the former database, and neither does a later one.
         const d = yield* SqliteStore.make({ directory })
         expect(read(d, "id")).toEqual(entry(3))
         expect(fs.existsSync(fileOf(directory, 2))).toBe(true)
         expect(fs.existsSync(fileOf(directory, 3))).toBe(false)
       }))
 
-    it.effect(`(${suffixes.join(", ")}) is noticed by who only asks what has changed`, () =>
+    it.effect(`(${suffixes.join(", ")}) is noticed by a process that only polls for changes`, () =>
       Effect.gen(function*() {
         const directory = yield* tempDirectory
         const a = yield* SqliteStore.make({ directory })
@@ -257,7 +257,7 @@ describe("a log or an index beside the database that is removed", () => {
 })
 
 describe("a database cut to zero bytes while it is in use", () => {
-  it.effect("keeps nobody from opening the folder, and all meet in the next one", () =>
+  it.effect("prevents no process from opening the folder, and all meet in the next one", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const a = yield* SqliteStore.make({ directory })

@@ -32,7 +32,7 @@ describe("a lease between processes", () => {
       expect(yield* b.acquire("id", asking("b"))).toMatchObject({ _tag: "Granted" })
     }))
 
-  it.effect("who led beside the holder is not put into the future by a clock that was set back", () =>
+  it.effect("a process that led beside the holder is not put into the future by a clock that was set back", () =>
     Effect.gen(function*() {
       const { a, b } = yield* twoStores()
       const beside = (owner: string) => ({ ...asking(owner), leaseMillis: 900_000, join: { afterMillis: 200 } })
@@ -67,7 +67,7 @@ describe("a lease between processes", () => {
         expect(yield* inFuture(b.commit("id", second, entry(2)))).toBe(true)
         expect(yield* a.commit("id", first, entry(1))).toBe(false)
         expect(read(a, "id")).toEqual(entry(2))
-        // and what is invalidated meanwhile is stored by neither
+        // And what is invalidated meanwhile is stored by neither.
         const third = generationOf(yield* a.acquire("other", asking("a")))
         const fourth = generationOf(yield* inFuture(b.acquire("other", asking("b"))))
         yield* a.remove("other")
@@ -122,10 +122,10 @@ describe("a lease between processes", () => {
       expect(yield* Fiber.join(leading)).toMatchObject({ reason: "Timeout", operation: "acquire" })
     }))
 
-  it.effect("is not granted, and nobody waits, where another has stored since the look", () =>
+  it.effect("is not granted, and no process waits, where another has stored since the look", () =>
     Effect.gen(function*() {
       const { a, b } = yield* twoStores()
-      // read when the lease is written
+      // Read when the lease is written.
       const meanwhile = {
         ...asking("a"),
         get leaseMillis() {
@@ -150,7 +150,7 @@ describe("a lease between processes", () => {
       expect(yield* a.acquire("id", meanwhile)).toMatchObject({ _tag: "Wait" })
     }))
 
-  it.effect("nobody reads an older state of the database after a hit: the log can be emptied", () =>
+  it.effect("no process reads an older state of the database after a hit: the log can be emptied", () =>
     Effect.gen(function*() {
       const { a, b, directory } = yield* twoStores()
       yield* a.set("hit", entry(1))
@@ -162,7 +162,7 @@ describe("a lease between processes", () => {
 })
 
 describe("changes", () => {
-  it.effect("are told once, in order, to the others alone", () =>
+  it.effect("are reported once, in order, to the others alone", () =>
     Effect.gen(function*() {
       const { a, b } = yield* twoStores()
       yield* a.set("before", entry(1))
@@ -191,7 +191,7 @@ describe("changes", () => {
       })
       yield* TestClock.adjust("10 seconds")
       yield* a.set("1", entry(1))
-      // Who asks at once takes nothing away from who listens.
+      // A poll takes nothing away from a listener.
       expect(changesOf(b)).toHaveLength(1)
       yield* TestClock.adjust("100 millis")
       yield* a.set("2", entry(1))
@@ -204,7 +204,7 @@ describe("changes", () => {
       ])
     }))
 
-  it.effect("that are no longer kept are a gap, and what came after them is told", () =>
+  it.effect("that are no longer kept are a gap, and those after them are reported", () =>
     Effect.gen(function*() {
       const { a, b, directory } = yield* twoStores({ maxSize: "1 MiB" })
       for (let i = 0; i < 2000; i++) yield* a.remove(`id ${i}`)
@@ -237,7 +237,7 @@ describe("changes", () => {
       expect(changesOf(b)).toEqual([{ _tag: "Gap" }])
     }))
 
-  it.effect("are not told of what failed", () =>
+  it.effect("do not report failed writes", () =>
     Effect.gen(function*() {
       const { a, b } = yield* twoStores({ maxSize: "1 MiB" })
       yield* a.set("id", entry(1))
@@ -282,7 +282,7 @@ describe("a lock that another process holds", () => {
       }
     }))
 
-  it.effect("is asked for by one of all who wait: two thousand block no longer than one", () =>
+  it.effect("is asked for by one of all waiting callers: two thousand block no longer than one", () =>
     Effect.gen(function*() {
       const { a, database } = yield* locked
       const begin = inMillis(Effect.forEach(
@@ -290,7 +290,7 @@ describe("a lock that another process holds", () => {
         (i) => Effect.forkChild(a.set(`id ${i}`, entry(1)), { startImmediately: true })
       ))
       const [first, fibers] = yield* begin
-      // ten seconds, where each asked for itself
+      // Ten seconds, where each asked for itself.
       expect(first).toBeLessThan(1000)
       const [waiting] = yield* inMillis(TestClock.adjust("100 millis"))
       expect(waiting).toBeLessThan(2000)
@@ -299,7 +299,7 @@ describe("a lock that another process holds", () => {
       for (const fiber of fibers) expect(yield* Fiber.join(fiber)).toBe(true)
     }))
 
-  it.effect("for longer than the budget is waited for by nobody, until somebody gets it", () =>
+  it.effect("for longer than the budget is waited for by no caller, until one gets it", () =>
     Effect.gen(function*() {
       const { a, database } = yield* locked
       const first = yield* Effect.forkChild(Effect.flip(a.set("id", entry(1))), { startImmediately: true })

@@ -10,7 +10,7 @@ import { DatabaseSync } from "node:sqlite"
 import { entry, fileOf, read, type SqliteStoreType } from "../../support/sqlite.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
-// a small database empties its log often, and each time waits for the disk
+// A small database empties its log often, and each time waits for the disk.
 vi.setConfig({ testTimeout: 30_000 })
 
 /** The store of a directory, opened and closed once. */
@@ -217,7 +217,7 @@ describe("maxSize", () => {
 
   const range = (n: number) => Array.from({ length: n }, (_, i) => i)
 
-  it.effect("what is read goes after what is not, however long ago it was written (PE-12)", () =>
+  it.effect("an entry that is read goes after one that is not, however long ago it was written (PE-12)", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       yield* using(directory, (store) =>
@@ -236,7 +236,7 @@ describe("maxSize", () => {
         }), { maxSize: "1 MiB" })
     }))
 
-  it.effect("what is no longer read goes when it has had its chance (PE-12)", () =>
+  it.effect("an entry that is no longer read goes when it has had its chance (PE-12)", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       yield* using(directory, (store) =>
@@ -251,7 +251,7 @@ describe("maxSize", () => {
         }), { maxSize: "1 MiB" })
     }))
 
-  it.effect("what is written anew has to be read anew (PE-12)", () =>
+  it.effect("an entry written again has to be read again (PE-12)", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       yield* using(directory, (store) =>
@@ -323,7 +323,7 @@ describe("maxSize", () => {
         }), { maxSize: "1 MiB" })
     }))
 
-  it.effect("what has expired goes in time, also where there is room", () =>
+  it.effect("an expired entry goes in time, also where there is room", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       yield* using(directory, (store) =>
@@ -337,7 +337,7 @@ describe("maxSize", () => {
 })
 
 describe("another process that writes", () => {
-  /** A transaction of somebody else, who holds the lock until told otherwise. */
+  /** A transaction of another process, which holds the lock until it is closed. */
   const writing = (directory: string) =>
     Effect.acquireRelease(
       Effect.sync(() => {

@@ -30,7 +30,7 @@ describe("the state of guards under CacheLayer.disk", () => {
       }).pipe(Effect.provide(cache()))
       expect(yield* call.pipe(Effect.provide(cache()))).toBe("refused")
       expect(readdirSync(directory)).toContain("guards.v1.db")
-      // a folder of its own, and a place of the program's own
+      // A folder of its own, and a place of the program's own.
       const other = yield* tempDirectory
       expect(yield* call.pipe(Effect.provide(CacheLayer.disk({ directory: other })))).toBe("ok")
       expect(yield* call.pipe(Effect.provide(cache()), Effect.provide(GuardStore.layerMemory))).toBe("ok")
@@ -55,7 +55,7 @@ describe("the state of guards under CacheLayer.disk", () => {
 })
 
 describe("the file", () => {
-  it.effect("what has expired leaves while there are steps", () =>
+  it.effect("expired state leaves while there are steps", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* SqliteGuardStore.make({ directory })
@@ -82,7 +82,7 @@ describe("the file", () => {
       expect(yield* call.pipe(provided)).toBe("ok")
     }))
 
-  it.effect("that is damaged, or of another program, is left alone: limits go on in this process", () =>
+  it.effect("that is damaged, or of another program, is left alone: limits continue in this process", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       writeFileSync(fileIn(directory), "no database at all, but long enough to look like one ".repeat(100))
@@ -117,7 +117,7 @@ describe("the file", () => {
       expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "StoreError", reason: "Timeout" })
       other.exec("ROLLBACK")
       other.close()
-      // the pause after the last attempt
+      // The pause after the last attempt.
       yield* Effect.sleep("200 millis")
       expect(yield* Effect.provideService(call, GuardStore.GuardStore, store)).toBe("ok")
     }))

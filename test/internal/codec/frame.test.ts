@@ -1,4 +1,4 @@
-/** The frame around a stored payload: what is written is read, what is damaged is noticed. */
+/** The frame around a stored payload: a written frame can be read, a damaged one is noticed. */
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import { crc32 } from "node:zlib"
@@ -72,7 +72,7 @@ describe("frame", () => {
     const read = (entry: Stored) => {
       const frame = Frame.encode("id", entry, crc32)
       const decoded = Frame.decode("id", frame, crc32)
-      // whoever reads it next must not need these bytes
+      // The decoded tags must not depend on these bytes.
       frame.fill(0)
       return decoded?.meta.tags
     }

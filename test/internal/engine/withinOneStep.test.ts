@@ -1,4 +1,4 @@
-/** What runs within a step of the engine: listeners, and what the store reports while it is asked. */
+/** Code that runs within a step of the engine: listeners, and changes that the store reports while it is asked. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Schedule, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Caching, Store, Strategy } from "effect-cached"
@@ -19,7 +19,7 @@ const inline = Effect.map(
   }
 )
 
-/** A shared store, with what others have changed told by hand. */
+/** A shared store, with the changes of others pushed by hand. */
 const shared = (base: Store.Store = MemoryStore.make()) => {
   const changes: Array<Store.Change> = []
   const store: Store.Store = {
@@ -40,7 +40,7 @@ describe("a caller that joins a refresh in the queue", () => {
     { name: "pushes the entry out of memory", act: Effect.forEach([1, 2, 3], (n) => Cached.set(`other ${n}`, n)) }
   ]
   it.effect.each(ways)(
-    "is answered, whatever a listener does that is told of it: $name",
+    "is answered, whatever a listener of it does: $name",
     ({ act }) =>
       Effect.gen(function*() {
         const run = yield* inline
@@ -66,7 +66,7 @@ describe("a caller that joins a refresh in the queue", () => {
             run(act)
           }
         })
-        // the queued refresh will do, but what is stored will not
+        // The queued refresh will do, but what is stored will not.
         const strict = Effect.sync(() => ++loads).pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" }))
         const joining = yield* start(strict)
         yield* TestClock.adjust("10 seconds")
@@ -88,12 +88,12 @@ describe("P2 · a conditional set", () => {
       }
       yield* Effect.gen(function*() {
         const read = Effect.succeed("theirs").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
-        // a load that has a lease
+        // A load that has a lease.
         const first = yield* start(Effect.never.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
         yield* TestClock.adjust("1 second")
         const setting = yield* start(Cached.set("k", "mine", { ttl: "1 hour", ifAbsent: true }))
         yield* TestClock.adjust("200 millis")
-        // nobody has read for a while, so nobody looks for changes until that lease is released
+        // Without reads for a while, no poll looks for changes until that lease is released.
         yield* base.remove("k")
         changes.push({ _tag: "Changed", id: "k" })
         yield* TestClock.adjust("1 second")
@@ -105,7 +105,7 @@ describe("P2 · a conditional set", () => {
     }))
 })
 
-describe("P2 · who is told that others have removed one entry", () => {
+describe("P2 · a listener of the removal of one entry by others", () => {
   it.effect("finds no other one that they had removed too, after a pause", () =>
     Effect.gen(function*() {
       const { base, changes, store } = shared()
@@ -133,7 +133,7 @@ describe("P2 · who is told that others have removed one entry", () => {
     }))
 })
 
-describe.each(caches.filter(({ memory }) => memory))("over $name, who is told of an invalidation", (cache) => {
+describe.each(caches.filter(({ memory }) => memory))("over $name, a listener of an invalidation", (cache) => {
   const ways = [
     { name: "of many keys", run: Cached.invalidateMany(["a", "b"]) },
     { name: "by tag", run: Cached.invalidateTag("t") },
@@ -165,7 +165,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name, who is told of
     ))
 })
 
-describe("what `set` has put into memory", () => {
+describe("an entry that `set` has put into memory", () => {
   const name = "is not followed there by what the store had before, if a listener pushes it out and reads it again"
   it.effect.each([false, true])(`${name}; the store fails: %s`, (fails) =>
     Effect.gen(function*() {
@@ -225,7 +225,7 @@ describe("P2 · a refresh of many keys of which some have begun", () => {
         yield* b
         value = "new"
         yield* read
-        // one turn of the work loop has started the first of them
+        // One turn of the work loop has started the first of them.
         yield* Effect.yieldNow
         yield* run
         yield* TestClock.adjust("5 seconds")
@@ -245,7 +245,7 @@ describe("P2 · an entry of the store that a listener invalidates while it enter
     { name: "of a load", read: falling },
     { name: "of a refresh", read: Cached.refreshAhead(fails, { ...options, refreshAfter: "1 minute" }) }
   ]
-  it.effect.each(ways)("is no fallback $name for who comes after", ({ read }) =>
+  it.effect.each(ways)("is no fallback $name for a later caller", ({ read }) =>
     Effect.gen(function*() {
       const { base, store } = shared()
       yield* within(

@@ -1,6 +1,6 @@
 /**
- * The policies again, slow and obvious: lists are arrays (the oldest first), ages are numbers that never come round, and
- * nothing is linked. Each has the interface of a policy, by ids.
+ * The policies again, slow and obvious: lists are arrays (the oldest first), ages are numbers that never come round,
+ * and nothing is linked. Each has the interface of a policy, by ids.
  */
 import { FrequencySketch } from "../../../src/internal/eviction/frequencySketch.ts"
 import { makeHash } from "../../../src/internal/eviction/nodes.ts"
@@ -31,7 +31,7 @@ const sum = (items: ReadonlyArray<{ readonly weight: number }>): number =>
 
 const without = <A>(items: Array<A>, item: A): void => void items.splice(items.indexOf(item), 1)
 
-/** What a policy has chosen before the newest came in, and evicts next. */
+/** The policy's choice before the newest came in, which it evicts next. */
 const choosing = (choose: () => string | undefined) => {
   let chosen: string | undefined
   let evicting: string | undefined

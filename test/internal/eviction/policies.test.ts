@@ -10,7 +10,7 @@ import * as Models from "./models.ts"
 
 type Access = (step: number, random: () => number) => number
 
-/** Which ids are asked for: what suits one rule, and what suits another, in turn. */
+/** The sequence of ids: parts that suit one rule and parts that suit another, in turn. */
 const phases = (capacity: number): ReadonlyArray<Access> => [
   (_, random) => Math.floor(random() * capacity * 3),
   (step) => step % (capacity * 2 + 1),
@@ -72,7 +72,7 @@ describe.each(policies)("$name", ({ make, model, name }) => {
       }
       expect(tier.ids()).toEqual(Array.from(known).toSorted())
     }
-    // every rule has had its time
+    // Every rule has had its time.
     if (name === "adaptive" && capacity === 64) expect(leads.size).toBe(3)
   })
 

@@ -41,7 +41,7 @@ describe("the shadow", () => {
     }
   })
 
-  it("lets nobody lead before LRU has been full", () => {
+  it("keeps LRU in the lead until LRU has been full", () => {
     const shadow = new Shadow(64, 64)
     for (let step = 0; step < 63; step++) shadow.follow(hash(step), 1)
     for (let step = 0; step < 1000; step++) shadow.follow(hash(step % 63), 1)
@@ -61,7 +61,7 @@ describe("the shadow", () => {
     }
   })
 
-  it("lets LIRS lead where a loop is longer than memory, whoever led before", () => {
+  it("lets LIRS lead where a loop is longer than memory, whichever led before", () => {
     const entries = 64
     const shadow = new Shadow(entries, entries)
     shadow.lead = LRU

@@ -74,7 +74,7 @@ describe("where all ids are followed", () => {
     const sample = distances.begin({ hash: 1, weight: 1, place: 0 })
     distances.reads++
     distances.read(sample)
-    // of five reads two have hit: one at a distance of two, one at a distance of one
+    // Two of five reads have hit: one at a distance of two, one at a distance of one.
     expect(distances.points().map(({ hitRatio }) => hitRatio)).toEqual([1 / 5, 2 / 5])
   })
 
@@ -93,7 +93,7 @@ describe("the sample", () => {
     const accesses = accessesOf(120_000, (_, i) => i % 60_000)
     const { distances, dropped, most } = follow(accesses)
     expect(most).toBe(4096)
-    // four times half of the bound, or so
+    // Four times half of the bound, or so.
     expect(dropped.length).toBeGreaterThan(4096)
     expect(dropped.every(({ place }) => place === 0)).toBe(true)
     expect(distances.share).toBe(1 / 16)
@@ -125,7 +125,7 @@ describe("the sample", () => {
   })
 })
 
-// as it is where memory has room for a fifth of the ids
+// As it is where memory has room for a fifth of the ids.
 describe.each(traces())("$name", ({ accesses, unique }) => {
   it("is within four hundredths of the truth", { timeout: 300_000 }, () => {
     const capacity = Math.round(unique / 5)
@@ -134,7 +134,7 @@ describe.each(traces())("$name", ({ accesses, unique }) => {
       const { distances } = follow(accesses, { share, followed: capacity * share, seed })
       return errorOf(accesses, distances.points(), capacity)
     })
-    // small ones have few ids that are followed: half of the seeds
+    // Small ones have few ids that are followed: half of the seeds.
     expect(errors.toSorted((one, other) => one - other)[2]).toBeLessThan(unique < 3000 ? 0.06 : 0.04)
   })
 })

@@ -11,7 +11,7 @@ type Tier = ReturnType<typeof heldBy>
 const tierOf = (eviction: Eviction.Eviction, capacity: number, seed: number): Tier =>
   heldBy(eviction.make({ capacity, weighed: false, seed: () => seed }), capacity)
 
-/** Whether a read hits; what is not there is stored. */
+/** Whether a read hits; a missing entry is stored. */
 const hits = (tier: Tier, id: string): boolean => {
   const isThere = tier.has(id)
   if (isThere) tier.read(id)
@@ -29,7 +29,7 @@ const hitRatio = (tier: Tier, ids: Iterable<string>): number => {
 }
 
 describe("where LRU is the best there is", { timeout: 120_000 }, () => {
-  /** back and forth over as many ids as there are */
+  /** Back and forth over as many ids as there are. */
   const zigzag = function*(ids: number, passes: number): Generator<string> {
     for (let pass = 0; pass < passes; pass++) {
       for (let i = 0; i < ids; i++) yield `id ${pass % 2 === 0 ? i : ids - 1 - i}`
@@ -50,7 +50,7 @@ describe("where LRU is the best there is", { timeout: 120_000 }, () => {
     }
   })
 
-  /** each id once more after twelve others, and never again; then a loop; and both once more */
+  /** Each id once more after twelve others, and never again; then a loop; and both once more. */
   const sandwich = function*(): Generator<string> {
     let fresh = 0
     for (const rounds of [30, 20]) {
@@ -71,7 +71,7 @@ describe("where LRU is the best there is", { timeout: 120_000 }, () => {
     }
   })
 
-  /** 200,000 reads; which ids are popular changes every 20,000, and memory has room for half of all: LRU loses none */
+  /** 200,000 reads; which ids are popular changes every 20,000, and memory has room for half of all: LRU loses none. */
   const shifting = function*(): Generator<string> {
     const popular = 5000
     const sums = Float64Array.from({ length: popular }, (_, i) => 1 / (i + 1))
@@ -90,7 +90,7 @@ describe("where LRU is the best there is", { timeout: 120_000 }, () => {
     }
   }
 
-  it("what is popular changes: half of the seeds are not half a point under it", () => {
+  it("popular keys that change: half of the seeds are not half a point under it", () => {
     const ids = Array.from(shifting())
     const capacity = Math.round(new Set(ids).size / 2)
     const lru = hitRatio(tierOf(Eviction.lru, capacity, 1), ids)
@@ -102,9 +102,9 @@ describe("where LRU is the best there is", { timeout: 120_000 }, () => {
 })
 
 /**
- * Somebody who knows the code, and takes the seed for 7, asks for ids of their own choice between the reads of others: all of
- * a few buckets of the ghosts, and all followed by the shadow, round and round like a loop. Others read back and forth, where
- * LRU is the best.
+ * An attacker that knows the code, and assumes the seed 7, asks for ids of their own choice between the reads of
+ * others: all of a few buckets of the ghosts, and all followed by the shadow, round and round like a loop. Others read
+ * back and forth, where LRU is the best.
  */
 describe("ids that are chosen to meet", { timeout: 120_000 }, () => {
   const capacity = 1000
@@ -117,7 +117,7 @@ describe("ids that are chosen to meet", { timeout: 120_000 }, () => {
     for (let i = 0; found.length < others; i++) {
       const id = `chosen ${i}`
       const hash = hashOf({ id })
-      // what is sampled of so many entries, and of that the first buckets of the ghosts
+      // Only some ids of so many entries are sampled, and of those only the first buckets of the ghosts.
       if (Math.imul(hash, 0x85ebca6b) >>> 0 < 2 ** 28 && hash >>> 0 < 2 ** 30) found.push(id)
     }
     return found

@@ -72,7 +72,7 @@ describe("a circuit", () => {
         const now = yield* clockNow
         if (running.length === 0 || (yield* below(2)) === 0) {
           const theirs = yield* Effect.exit(Effect.scoped(effects.admit("key")))
-          // Effect's store in memory waits for a probe for ever
+          // Effect's store in memory waits for a probe forever.
           const input = { _tag: "Admit", probeMillis: 1e9, openTime: undefined, idleMillis } as const
           const own = ours.runUnsafe(Circuit.circuit, "key", input, now)
           expect(own.isAdmitted).toBe(Exit.isSuccess(theirs))
@@ -124,7 +124,7 @@ describe("a circuit", () => {
         const { phase } = ours.runUnsafe(Circuit.circuit, "key", input, now)
         if (isProbe) continue
         calls.push({ at: now, isFailure })
-        // the slot that is not over, and the nine before it
+        // The slot that is not over, and the nine before it.
         const from = (Math.floor(now / slotMillis) - Circuit.slotsOfWindow + 1) * slotMillis
         expect(from).toBeGreaterThan(now - windowMillis)
         const counted = calls.filter(({ at }) => at >= from)
@@ -164,7 +164,7 @@ describe.each(seeds.slice(0, 5))("limits, on random calls (seed %i)", (seed) => 
   const limit = 1 + seed
   const windowMillis = 1000
 
-  it.effect("a log: no window has more, and a refused call has room when it is told", () =>
+  it.effect("a log: no window has more, and a refused call has room at the announced time", () =>
     Effect.gen(function*() {
       let log: Parameters<typeof slidingLog.step>[0]
       const admitted = yield* draw((now) => {
@@ -183,7 +183,7 @@ describe.each(seeds.slice(0, 5))("limits, on random calls (seed %i)", (seed) => 
       expect(admitted.length).toBeGreaterThan(20)
     }).pipe(seeded))
 
-  it.effect("two numbers: never more than twice, and a refused call has room when it is told", () =>
+  it.effect("two numbers: never more than twice, and a refused call has room at the announced time", () =>
     Effect.gen(function*() {
       let counts: Parameters<typeof slidingCounter.step>[0]
       const admitted = yield* draw((now) => {
@@ -220,7 +220,7 @@ describe.each(seeds.slice(0, 5))("limits, on random calls (seed %i)", (seed) => 
 describe("state in memory", () => {
   const input = { limit: 1, windowMillis: 1000, banMillis: 0, renewsBan: false }
 
-  it("what has expired leaves while new names come: there are hardly more than live ones", () => {
+  it("expired names leave while new ones come: there are hardly more than live ones", () => {
     let kept = 0
     const counting = {
       ...fixedWindow,
@@ -228,7 +228,7 @@ describe("state in memory", () => {
     }
     const ours = memory.make(100_000)
     for (let now = 0; now < 100_000; now++) ours.runUnsafe(counting, `name ${now}`, input, now)
-    // those of the last second are live; a place that forgets nothing would refuse all of them a second time
+    // Those of the last second are live; a place that forgets nothing would refuse all of them a second time.
     for (let now = 0; now < 100_000; now++) {
       const probe = ours.runUnsafe(
         { name: fixedWindow.name, step: (state) => ({ state, expiresAt: 0, answer: state }) },

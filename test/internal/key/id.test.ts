@@ -7,7 +7,7 @@ import { idOfString, remembered } from "../../../src/internal/key/id.ts"
 
 const long = (n: number, length = 1_000_000): string => `${n} `.padEnd(length, "x")
 
-/** how many single characters are looked at: to hash a text takes each of them */
+/** How many single characters are looked at: to hash a text takes each of them. */
 const charactersSeen = <A>(run: () => A): number => {
   const { charCodeAt } = String.prototype
   let seen = 0
@@ -54,7 +54,7 @@ describe("a long key", () => {
   })
 })
 
-describe("what is remembered is bounded", () => {
+describe("the number of remembered ids is bounded", () => {
   const units = () => Array.from(remembered.keys()).reduce((sum, text) => sum + text.length, 0)
 
   it("in number", () => {

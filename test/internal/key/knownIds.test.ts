@@ -26,7 +26,7 @@ const make = (fields: Schema.Struct.Fields) => {
   return { idOf, encode, made: () => made }
 }
 
-// few values, many of which look alike: what differs must stay apart, however often it is asked for
+// Few values, many of which look alike: different values must stay apart, however often they are used.
 const values = [
   ..."1 a b 12 true null undefined".split(" "),
   ...["", "a".repeat(101), 1, 12, 1.5, -1, 0, -0, NaN, 2 ** 32, 2 ** 32 + 1, 1n, 12n, true, false, null, undefined]
@@ -39,7 +39,7 @@ describe("a remembered id", () => {
     const { encode, idOf } = make({ a: anything, b: anything })
     for (const [a, b] of [...pairs, ...pairs]) {
       const fields = { a: values[a], b: values[b] }
-      // twice, so that it takes its place
+      // Twice, so that it takes its place.
       expect([idOf(fields), idOf(fields)]).toEqual([encode(fields), encode(fields)])
     }
   })

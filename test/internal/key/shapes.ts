@@ -105,7 +105,7 @@ interface Allowed {
   readonly leaves: ReadonlyArray<Leaf>
 }
 
-// Effect's `Equal` does not tell these from others of their class, so they cannot be members of a `HashSet`.
+// Effect's `Equal` does not distinguish these from others of their class, so they cannot be members of a `HashSet`.
 const hashable = leaves.filter((kind) => kind !== "url" && kind !== "params")
 
 const drawShape = (draw: Draw, depth: number, allowed: Allowed): Shape => {
@@ -192,7 +192,7 @@ const leafSchemas: Record<Leaf, Schema.Top> = {
 export interface Built {
   readonly toSchema: (shape: Shape) => Schema.Top
   readonly toFields: (fields: ReadonlyArray<Field>) => Schema.Struct.Fields
-  /** the class of a shape, which its schema may be a copy of */
+  /** The class of a shape, which its schema may be a copy of. */
   readonly classOf: (shape: Shape) => AnyClass
 }
 

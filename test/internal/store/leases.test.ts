@@ -1,4 +1,4 @@
-/** What `Store.makeSync` keeps in memory for a storage: generations, lines, markers, counters. */
+/** State that `Store.makeSync` keeps in memory for a storage: generations, lines, markers, counters. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import * as Counters from "../../../src/internal/store/counters.ts"
@@ -35,7 +35,7 @@ describe("generations", () => {
     expect(generations.acquire("id", asking("b"), 1000, newGeneration)._tag).toBe("Granted")
   })
 
-  it("a clock set back makes nobody who joins wait for longer", () => {
+  it("a clock set back makes no joining caller wait for longer", () => {
     const generations = Leases.make()
     const beside = (owner: string) => ({ ...asking(owner), leaseMillis: 900_000, join: { afterMillis: 200 } })
     generations.acquire("id", { ...asking("a"), leaseMillis: 900_000 }, 1_000_000, newGeneration)

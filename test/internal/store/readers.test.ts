@@ -1,4 +1,4 @@
-/** One store that is asked for changes, and several who ask. */
+/** Several readers of one store's changes. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { Cached, CacheLayer, Caching } from "effect-cached"
@@ -33,7 +33,7 @@ const source = () => {
 }
 
 describe("several readers of one store's changes", () => {
-  it("are each told all of them, in order", () => {
+  it("each receive all of them, in order", () => {
     const { push, read } = source()
     const [a, b] = [reader(read), reader(read)]
     push(changed("1"))
@@ -44,7 +44,7 @@ describe("several readers of one store's changes", () => {
     expect([a(), b()]).toEqual([[], []])
   })
 
-  it("who does not ask is told of a gap in the end, and holds no more than that", () => {
+  it("one that does not ask gets a gap in the end, and holds no more than that", () => {
     const { push, read } = source()
     const [a, b] = [reader(read), reader(read)]
     push(...Array.from({ length: changesKept + 1 }, (_, i) => changed(`${i}`)))
@@ -52,7 +52,7 @@ describe("several readers of one store's changes", () => {
     expect(b()).toEqual([{ _tag: "Gap" }])
   })
 
-  it("what is no list of changes is Corrupt, and the next answer begins with a gap, for all", () => {
+  it("an answer that is not a list of changes is Corrupt, and the next answer begins with a gap, for all", () => {
     for (const lie of [null, undefined, 5, "abc", [null], [5], [{ _tag: "Changed" }], [{ _tag: "Other" }]]) {
       let lies = true
       const { push, read: truth } = source()
@@ -84,11 +84,11 @@ describe("several readers of one store's changes", () => {
   })
 })
 
-it.effect("two parts of one store hear each what another process did to it", () =>
+it.effect("two parts of one store each see what another process did to it", () =>
   Effect.gen(function*() {
     const directory = yield* tempDirectory
     const parts = Effect.suspend(() => {
-      // built once, as it is one constant
+      // Built once, as it is one constant.
       const store = SqliteStore.layer({ directory })
       const cache = (prefix: string) =>
         Layer.fresh(CacheLayer.layerWith({})).pipe(Layer.provide(store.pipe(Cached.tapStore({ prefix }))))

@@ -100,7 +100,7 @@ describe("glob", () => {
       expect(matches(pattern, text)).toBe(expected)
       return process.cpuUsage(before).user / 1000
     }
-    // Every run trying every length would take seconds here; and for ever below, which is not reached then.
+    // A run that tries every length would take seconds here, and would not end below.
     expect(millisOf("*a*a*a*a*b", "a".repeat(150), false)).toBeLessThan(200)
     const text = "a".repeat(10_000)
     expect(millisOf("*a*a*a*a*b", text, false)).toBeLessThan(500)
@@ -110,7 +110,7 @@ describe("glob", () => {
   })
 })
 
-/** What a pattern means, as plainly as it can be said: exponential, so for short texts only. */
+/** The meaning of a pattern, as a plain definition: exponential, so for short texts only. */
 const naive = (pattern: ReadonlyArray<Part>, text: ReadonlyArray<typeof Character.Type>): boolean => {
   const [part, ...parts] = pattern
   const [first, ...rest] = text

@@ -40,7 +40,7 @@ describe.each(caches)("over $name", (cache) => {
     }).pipe(Effect.provide(cache.layer({ capacity: size }))))
 })
 
-describe.each(caches.filter(({ memory }) => memory))("what is in memory, over $name", (cache) => {
+describe.each(caches.filter(({ memory }) => memory))("entries in memory, over $name", (cache) => {
   const ids = Array.from({ length: size }, (_, i) => `k:${i}`)
   const none = Stream.runDrain(Cached.entries("none:*"))
   const operations: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Caching.Caching>]> = [
@@ -68,7 +68,7 @@ describe.each(caches)("a transaction over $name", (cache) => {
   it.effect("many keys", () =>
     Effect.gen(function*() {
       expect(yield* reading("fast")).toBeGreaterThanOrEqual(chunks - 1)
-      // each lock takes some time
+      // Each lock takes some time.
       expect(yield* reading("locked")).toBeGreaterThanOrEqual(size)
     }).pipe(Effect.provide(cache.layer({ capacity: size }))))
 })
@@ -94,12 +94,12 @@ describe.each(caches)("Cached.many over $name", (cache) => {
       const { calls, users } = make()
       const read = Effect.map(users(payloads), (exits) =>
         expect(exits).toEqual(payloads.map(({ id }) => Exit.succeed(id))))
-      // when they join, when they begin to wait for one call, and when it has answered
+      // When they join, when they begin to wait for one call, and when it has answered.
       expect(yield* turnsOf(read)).toBeGreaterThanOrEqual(3 * (size / many.steps - 1))
       expect(calls).toEqual([size])
     }).pipe(Effect.provide(cache.layer({ capacity: size }))))
 
-  it.effect("who has joined gets an answer where the reader is interrupted before all are under way", () =>
+  it.effect("a caller that has joined gets an answer where the reader is interrupted before all are under way", () =>
     Effect.gen(function*() {
       const { calls, users } = make()
       const reader = yield* Effect.forkChild(impatient(users(payloads)), { startImmediately: true })
@@ -131,7 +131,7 @@ it.effect("a Map of many answers, of which one was asked for", () =>
     expect(yield* users([{ id: size - 1 }])).toEqual([Exit.succeed(size - 1)])
   }).pipe(Effect.provide(CacheLayer.memory())))
 
-it.effect("what is quick stays in one turn", () =>
+it.effect("quick work stays in one turn", () =>
   Effect.gen(function*() {
     const seen: Array<number> = []
     yield* Turns.forEach([1, 2, 3], (n) => seen.push(n))

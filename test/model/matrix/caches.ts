@@ -31,7 +31,7 @@ const one = (make: (directory: string) => Effect.Effect<Store.Store, unknown, Sc
     return () => store
   })
 
-/** keeps the markers of tags among its entries, and answers each question later */
+/** Keeps the markers of tags among its entries, and answers each question later. */
 const lastingAsync = (): Store.Store => {
   const entries = new Map<string, CacheEntry.Stored>()
   const later = <A>(run: () => A) => Effect.andThen(Effect.yieldNow, Effect.sync(run))
@@ -59,16 +59,16 @@ export const stores = {
 } satisfies Record<string, Stores>
 export type StoreName = keyof typeof stores
 
-/** what is late in a store that goes wrong is done by then */
+/** Late work of a store that goes wrong is done by then. */
 export const lateMillis = 10_000
 
 export interface Kind {
   readonly store: StoreName | "none"
   readonly memory: boolean
   readonly serializer: SerializerName
-  /** the process starts anew before the read in question */
+  /** The process restarts before the read in question. */
   readonly restarts: boolean
-  /** the key is an instance of a class, with schemas of its value and of its error */
+  /** The key is an instance of a class, with schemas of its value and of its error. */
   readonly schema: boolean
 }
 
@@ -88,5 +88,5 @@ export const layerOf = (kind: Kind, store: Store.Store | undefined): Layer.Layer
   )
 }
 
-/** many cases fail on purpose */
+/** Many cases fail on purpose. */
 export const quiet = Context.make(References.CurrentLoggers, new Set<Logger.Logger<unknown, unknown>>())

@@ -1,4 +1,4 @@
-/** What a case is made of, and what must come of it: a cache as small as its description. */
+/** The parts of a case, and its expected result: a cache as small as its description. */
 import type { Exit } from "effect"
 
 export const strategies = [
@@ -14,7 +14,7 @@ export const strategies = [
 ] as const
 export type StrategyName = (typeof strategies)[number]
 
-/** those that streams have */
+/** Those that streams have. */
 export const ofStreams: ReadonlyArray<StrategyName> = ["ttl", "softTtl", "untilInvalidated"]
 
 export const policies = [
@@ -31,38 +31,38 @@ export const policies = [
 ] as const
 export type PolicyName = (typeof policies)[number]
 
-/** how the load of the read in question ends */
+/** How the load of the read in question ends. */
 export const outcomes = [
   "success",
   "failure",
-  /** a typed failure, and `when` says that it is to be stored */
+  /** A typed failure that `when` accepts. */
   "storedFailure",
   "defect",
-  /** a typed failure and a defect */
+  /** A typed failure and a defect. */
   "both",
   "interruption",
-  /** it takes longer than its caller's `timeout` */
+  /** It takes longer than its caller's `timeout`. */
   "timeout",
-  /** it takes long, and longer than its caller's `softTimeout` where the strategy has one */
+  /** It takes long, and longer than its caller's `softTimeout` where the strategy has one. */
   "slow",
-  /** its caller is interrupted meanwhile */
+  /** Its caller is interrupted meanwhile. */
   "left"
 ] as const
 export type OutcomeName = (typeof outcomes)[number]
 
-/** what is cached when the read begins */
+/** The entry in the cache when the read begins. */
 export const states = ["nothing", "fresh", "read", "stale", "expired", "softened", "gone"] as const
 export type StateName = (typeof states)[number]
 
 export const millis = { ttl: 100, soft: 40, idle: 40, slow: 30, wait: 10 }
 export const hits = 2
 
-/** a load ends at once or after `millis.slow` */
+/** A load ends at once or after `millis.slow`. */
 export const takes = (outcome: OutcomeName): number =>
   outcome === "timeout" || outcome === "slow" || outcome === "left" ? millis.slow : 0
 
 export interface Access {
-  /** no cache at all */
+  /** No cache at all. */
   readonly cached: boolean
   readonly reads: boolean
   readonly writes: boolean
@@ -81,7 +81,7 @@ const reading = access(true, true, false)
 const writing = access(true, false, true)
 const none = access(false, false, false)
 
-/** the table of `CachePolicy` */
+/** The table of `CachePolicy`. */
 export const accessOf: Readonly<Record<PolicyName, Access>> = {
   none: plain,
   refresh: writing,
@@ -102,22 +102,22 @@ export type Answer =
 export interface Held {
   readonly n: number
   readonly isValue: boolean
-  /** what reads cannot move its end past */
+  /** Reads cannot move its end past this. */
   readonly until: number
   softAt: number
   expiresAt: number
   reads: number
-  /** a load of this process has answered since: it is no fallback */
+  /** A load of this process has answered since: it is no fallback. */
   answered: boolean
 }
 
-/** What a cache knows of one key. */
+/** The state of a cache for one key. */
 export interface Reference {
-  /** without an error schema failures stay in memory, and there may be none */
+  /** Without an error schema failures stay in memory, and there may be none. */
   readonly storesFailures: boolean
   held: Held | undefined
   retryAt: number
-  /** of the last load */
+  /** The number of the last load. */
   n: number
   counts: Counts
 }
@@ -141,7 +141,7 @@ export const make = (storesFailures: boolean): Reference => ({
   counts: noCounts()
 })
 
-/** Another process on the same store: what one process has counted is gone. */
+/** Another process on the same store: the counts of the first one are gone. */
 export const restart = (self: Reference): void => {
   self.counts = noCounts()
   self.retryAt = 0
@@ -153,7 +153,7 @@ type Decision = "Serve" | "ServeAndRefresh" | "Load" | "LoadOrStale"
 const decide = (strategy: StrategyName, held: Held | undefined, now: number): Decision => {
   if (held === undefined || now >= held.expiresAt) return "Load"
   const decision = decideLive(strategy, held, now)
-  // what is marked as stale is served only by who serves it for being stale
+  // A value marked as stale is served only by a strategy that serves stale values.
   const servesStale = decision === "LoadOrStale" || strategy === "refreshAhead"
   return held.softAt === -Infinity && !servesStale ? "Load" : decision
 }
@@ -187,7 +187,7 @@ export interface Step {
   readonly strategy: StrategyName
   readonly policy: PolicyName
   readonly outcome: OutcomeName
-  /** the elements of a stream are read, which have no `softTimeout` */
+  /** The elements of a stream are read, which have no `softTimeout`. */
   readonly isStream: boolean
 }
 
@@ -268,7 +268,7 @@ const load = (self: Reference, step: Step, loading: Loading): Expected => {
   const n = ++self.n
   self.counts.loads++
   const hasSoftTimeout = !isStream && (strategy === "softTtl" || strategy === "failover")
-  // with its only caller a load ends, but for one that nobody waits for
+  // A load ends with its only caller, unless it has none.
   const isGivenUp = !isRefresh && (outcome === "timeout" || outcome === "left")
   if (!isGivenUp) complete(self, step, loading, n)
   const isFallback = stale !== undefined && !stale.answered && outcome !== "storedFailure"
@@ -286,7 +286,7 @@ const load = (self: Reference, step: Step, loading: Loading): Expected => {
   return answer._tag === "Failure" ? orStale(answer, 0) : { answer, tookMillis: takes(outcome) }
 }
 
-/** what is stored of a load, and what is noted of its failure */
+/** Stores the result of a load, and notes its failure. */
 const complete = (self: Reference, step: Step, { isRefresh, stale }: Loading, n: number): void => {
   const { outcome, policy, strategy } = step
   const at = step.now + takes(outcome)
@@ -301,7 +301,7 @@ const complete = (self: Reference, step: Step, { isRefresh, stale }: Loading, n:
   }
   if (!accessOf[policy].writes) return
   if (!isValue && (outcome !== "storedFailure" || !self.storesFailures)) return
-  // a failure never takes the place of a value that may be served still
+  // A failure never takes the place of a value that may be served still.
   if (!isValue && self.held?.isValue === true && at < self.held.expiresAt) return
   if (isValue) self.retryAt = 0
   const ttl = ttlOf(strategy)
@@ -316,7 +316,7 @@ const complete = (self: Reference, step: Step, { isRefresh, stale }: Loading, n:
   }
 }
 
-/** what a read has answered, in the words of the model */
+/** The answer of a read, in the words of the model. */
 export const describe = (exit: Exit.Exit<unknown, unknown>): Answer => {
   if (exit._tag === "Success") return { _tag: "Value", n: (exit.value as { readonly n: number }).n }
   const { reasons } = exit.cause

@@ -1,4 +1,4 @@
-/** Runs one case under virtual time, and says what was not as it must be. */
+/** Runs one case under virtual time, and returns its violations. */
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Scope, Stream } from "effect"
 import { Cached, CacheKey, CachePolicy, Guard, type Serializer, type Store, Strategy } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
@@ -15,13 +15,13 @@ export interface Case {
   readonly outcome: Model.OutcomeName
   readonly state: Model.StateName
   readonly guard: string
-  /** what is loaded: a value, or the elements of a stream */
+  /** The form of the load: a value, or the elements of a stream. */
   readonly form: "effect" | "stream"
 }
 
 type Load = Effect.Effect<any, any, any> | Stream.Stream<any, any, any>
 
-/** What is around the load, and lets it run: nobody notices. */
+/** Guards around the load that let it run, without a visible effect. */
 const guards: { readonly [guard: string]: <A extends Load>(load: A, n: number) => any } = {
   none: (load) => load,
   "fixed window": Guard.rateLimit({ key: "all", limit: 1e9, window: "1 hour" }),
@@ -47,7 +47,7 @@ interface Running {
   readonly reference: Model.Reference
   readonly wrong: Array<string>
   readonly now: () => number
-  /** of the loads: how many have begun, and how many scopes of theirs were closed */
+  /** Counts of the loads: how many have begun, and how many of their scopes were closed. */
   readonly seen: { n: number; closed: number; readonly succeeded: Set<number> }
   engine: Flights | undefined
 }
@@ -75,7 +75,7 @@ const load = (self: Running, outcome: Model.OutcomeName) =>
     }
   })
 
-/** What is read must be of one load. */
+/** All elements of a read must be of one load. */
 const elementsOf = (value: unknown): ReadonlyArray<unknown> => [value, value, value]
 
 /** Reads all elements, as one value where they are as they must be. */
@@ -106,7 +106,7 @@ const request = (self: Running, strategy: Model.StrategyName, outcome: Model.Out
   const { millis } = Model
   if (self.case.form === "stream") return streamRequest(self, strategy, outcome)
   const effect = guards[self.case.guard]!(load(self, outcome), self.n)
-  // it is never asked about defects and interruptions
+  // It is never asked about defects and interruptions.
   const when = outcome === "failure" ? undefined : () => true
   const timeout = outcome === "timeout" ? millis.wait : undefined
   const softTimeout = outcome === "slow" ? millis.wait : undefined
@@ -120,7 +120,7 @@ const request = (self: Running, strategy: Model.StrategyName, outcome: Model.Out
     case "refreshAhead":
       return Cached.refreshAhead(effect, { ...base, ttl, refreshAfter: millis.soft })
     case "probabilistic":
-      // so small that the dice are never for a refresh
+      // So small that the dice are never for a refresh.
       return Cached.probabilistic(effect, { ...base, ttl, beta: 0.001 })
     case "sliding":
       return Cached.sliding(effect, { ...base, ttl, idle: millis.idle })
@@ -159,7 +159,7 @@ const expectSame = (self: Running, what: string, actual: unknown, expected: unkn
   if (show(actual) !== show(expected)) self.wrong.push(`${what}: ${show(actual)}, not ${show(expected)}`)
 }
 
-/** one read, and the same of the model */
+/** One read, and the same of the model. */
 const read = (self: Running, what: string, policy: Model.PolicyName, outcome: Model.OutcomeName) =>
   Effect.gen(function*() {
     const { strategy } = self.case
@@ -190,11 +190,11 @@ const checkRead = (self: Running, done: Effect.Success<ReturnType<typeof read>>)
   expectSame(self, `${what} took`, tookMillis, expected.tookMillis)
 }
 
-/** over a store that goes wrong: what is answered is a load's, or the outcome of this one, and not late */
+/** Over a store that goes wrong: the answer is a load's, or the outcome of this one, and not late. */
 const checkLoosely = (self: Running, { answer, tookMillis, what }: Effect.Success<ReturnType<typeof read>>): void => {
   const { outcome, policy } = self.case
   const isRead = what === "the read"
-  // a budget for the load, and one for the invalidation before it; a page is read and written in one of its own
+  // A budget for the load, and one for the invalidation before it; a page is read and written in one of its own.
   const budgets = self.case.form === "stream" ? 6 : 2
   const mayTake = (isRead ? Model.takes(outcome) : 0) + budgets * budgetMillis
   if (tookMillis > mayTake) self.wrong.push(`${what} took ${tookMillis}`)
@@ -220,7 +220,7 @@ const ownAnswers: Readonly<Record<Model.OutcomeName, ReadonlyArray<Model.Answer[
   left: ["Left"]
 }
 
-/** brings the cache into the state in which the read in question finds it */
+/** Brings the cache into the state in which the read in question finds it. */
 const prepare = (self: Running) =>
   Effect.gen(function*() {
     const { state } = self.case
@@ -256,7 +256,7 @@ const codecsOf = ({ schema, serializer }: Kind) => {
   return codecs_
 }
 
-/** what is cached is what may be, and nothing else */
+/** The cache contains exactly the entries that it may contain. */
 const checkStored = (self: Running, store: Store.Store | undefined) =>
   Effect.gen(function*() {
     const { kind } = self.case
@@ -281,7 +281,7 @@ const checkStored = (self: Running, store: Store.Store | undefined) =>
     expectSame(self, "stored", [stored.n, entry.meta.outcome], [held!.n, held!.isValue ? "success" : "failure"])
   })
 
-/** look-ups of values do not see streams; the store has its manifest */
+/** look-ups of values do not see streams; the store has its manifest. */
 const checkManifest = (self: Running, store: Store.Store | undefined, isHeld: boolean) =>
   Effect.gen(function*() {
     const { held } = self.reference
@@ -335,7 +335,7 @@ const checkCounters = (self: Running) =>
     expectSame(self, "loads that ran", self.seen.n, self.reference.n)
   })
 
-/** the read in question, and one after it */
+/** The read in question, and one after it. */
 const scenario = (self: Running, store: Store.Store | undefined) =>
   Effect.gen(function*() {
     const { outcome, policy } = self.case
@@ -351,7 +351,7 @@ const scenario = (self: Running, store: Store.Store | undefined) =>
     if (isExact) yield* checkCounters(self)
   })
 
-/** what was wrong */
+/** The violations of a case. */
 export const run = (one: Case, n: number, store: Store.Store | undefined): ReadonlyArray<string> => {
   const schedule = SeededScheduler.make({ seed: n, yieldChance: 0 })
   const self: Running = {

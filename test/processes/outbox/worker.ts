@@ -7,7 +7,7 @@ import * as Sql from "./sql.ts"
 
 const [folder, name] = process.argv.slice(2) as [string, string]
 
-/** The first thing that is asked of the store after the commit is to remove the entry. */
+/** The first request to the store after the commit removes the entry. */
 const killing = Layer.effect(
   Store.Store,
   Effect.map(

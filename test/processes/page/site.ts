@@ -17,7 +17,7 @@ const linesOf = (file: string): ReadonlyArray<string> => {
 /** The last number in a file; a line whose process was killed is whole all the same: it is one write. */
 const lastOf = (file: string): number => Math.max(0, ...linesOf(file).map(Number))
 
-/** What users are called, as numbers that grow, and which of the renames were told to the cache. */
+/** The names of users, as growing numbers, and the renames that the cache has acknowledged. */
 export const renamesOf = (folder: string) => {
   mkdirSync(folder, { recursive: true })
   const nameOf = (user: number) => join(folder, `name-${user}`)
@@ -44,9 +44,9 @@ export const pagesOf = (renames: Renames) => {
   const derived = { ttl: "1 day", inherit: "changes" } as const
   const merged = (parts: ReadonlyArray<Shown>): Shown => Object.assign({}, ...parts) as Shown
   const page = Effect.map(Effect.forEach(users, user), merged).pipe(Cached.ttl({ key: "page", ...derived }))
-  // through another derived entry
+  // Through another derived entry.
   const site = Effect.map(page, (shown) => ({ ...shown })).pipe(Cached.ttl({ key: "site", ...derived }))
-  /** the row first, then the cache, in one of the ways that there are */
+  /** The row first, then the cache, in one of the ways that there are. */
   const rename = (id: number, version: number) => {
     const ways = [
       Cached.invalidate(`user:${id}`),

@@ -26,7 +26,7 @@ describe.skipIf(isMissing("chromium"))("in Chromium", { timeout: 60_000 }, () =>
   }, 60_000)
   afterAll(() => browser.stop())
 
-  /** A tab; what it throws fails the test that opened it. */
+  /** A tab; an error in it fails the test that opened it. */
   const tab = async (path = "/") => {
     const page: Page = await browser.context.newPage()
     const errors: Array<Error> = []
@@ -136,7 +136,7 @@ describe.skipIf(isMissing("chromium"))("in Chromium", { timeout: 60_000 }, () =>
   it("without room in the browser the older entries leave, and nothing fails", async () => {
     const { close, page, run } = await tab()
     await run("openCache", `full ${names++}`)
-    // as a browser does: the transaction is aborted, whenever it finds out
+    // As a browser does: the transaction is aborted, whenever it finds out.
     await page.evaluate(`(() => {
       const { put } = IDBObjectStore.prototype
       IDBObjectStore.prototype.put = function(value, key) {
@@ -158,7 +158,7 @@ describe.skipIf(isMissing("chromium"))("in Chromium", { timeout: 60_000 }, () =>
     await close()
   })
 
-  it("one that another version of the program has taken over fails nobody", async () => {
+  it("one that another version of the program has taken over fails no read", async () => {
     const { close, page, run } = await tab()
     const name = `versions ${names++}`
     await run("openCache", name)
@@ -173,7 +173,7 @@ describe.skipIf(isMissing("chromium"))("in Chromium", { timeout: 60_000 }, () =>
     await close()
   })
 
-  describe("a tab that was told nothing more", () => {
+  describe("a tab that stopped receiving changes", () => {
     /** Removes the entry behind the back of all tabs. */
     const removed = (name: string) =>
       `new Promise((resume) => {
@@ -223,7 +223,7 @@ describe.skipIf(isMissing("chromium"))("in Chromium", { timeout: 60_000 }, () =>
     await close()
   })
 
-  it("a page without IndexedDB, or that may not use it, is told why", async () => {
+  it("a page without IndexedDB, or that may not use it, gets the reason", async () => {
     const { close, page, run } = await tab()
     await page.evaluate(`Object.defineProperty(globalThis, "indexedDB", { value: undefined, configurable: true })`)
     expect(await run("refusal", "none")).toBe("open: Unsupported")

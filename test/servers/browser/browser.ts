@@ -7,7 +7,7 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { pathTo } from "../../support/needs.ts"
 
-/** What is used of a page of playwright, which only `.ci/package.json` has. */
+/** The part of playwright's `Page` that the tests use; only `.ci/package.json` has playwright. */
 export interface Page {
   readonly goto: (url: string) => Promise<unknown>
   readonly evaluate: <A>(code: string) => Promise<A>
@@ -36,7 +36,7 @@ const flags = [
   ...["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 ]
 
-/** A file of the origin: what it is, and its type. */
+/** A file of the origin: its content and its type. */
 export interface File {
   readonly type: string
   readonly body: string | (() => string)

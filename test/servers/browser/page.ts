@@ -1,4 +1,4 @@
-/** What a page of the tests can do, in the browser: `globalThis.run(name, ...arguments)`. */
+/** Operations of a test page, in the browser: `globalThis.run(name, ...arguments)`. */
 import { Cause, Effect, Exit, Fiber, Layer, ManagedRuntime, Scope } from "effect"
 import { Cached, CacheLayer, type Caching, Strategy, type Ttl } from "effect-cached"
 import { IndexedDbStore } from "effect-cached/indexedDb"
@@ -88,7 +88,7 @@ const openCache = async (name: string, maxSize?: number | null, lease: Ttl.Input
 
 const loads = { started: 0 }
 
-/** A read whose load takes its time, and answers what it is told. */
+/** A read whose load takes its time, and returns the given value. */
 const read = (key: string, value: string, delayMillis: number) =>
   runtime!.runPromise(
     Effect.suspend(() => {
@@ -100,7 +100,7 @@ const read = (key: string, value: string, delayMillis: number) =>
 const fill = (count: number, bytes: number) =>
   runtime!.runPromise(Effect.gen(function*() {
     for (let i = 0; i < count; i++) {
-      // of zeros any number would find room
+      // Zeros would compress, so any number of them would fit.
       yield* Cached.set(`fill ${i}`, crypto.getRandomValues(new Uint8Array(bytes)), { ttl: "1 hour" })
     }
     return yield* Cached.size

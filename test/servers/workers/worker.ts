@@ -3,7 +3,7 @@ import { Effect, Exit, ManagedRuntime, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Strategy } from "effect-cached"
 import { probe } from "../probe.ts"
 
-/** What a platform gives each request. */
+/** The context that a platform gives each request. */
 interface Context {
   readonly waitUntil: (promise: Promise<unknown>) => void
 }
@@ -13,7 +13,7 @@ const runtimes = {
   shared: ManagedRuntime.make(CacheLayer.memory())
 }
 
-/** how often each key was loaded, in all requests */
+/** How often each key was loaded, in all requests. */
 const loads = new Map<string, number>()
 
 class Item extends CacheKey.Class<Item>()("Item", { payload: { id: Schema.String }, success: Schema.String }) {}

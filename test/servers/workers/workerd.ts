@@ -3,7 +3,7 @@ import { createRequire } from "node:module"
 import { resolve } from "node:path"
 import { bundle } from "../../support/bundle.ts"
 
-/** What is used of miniflare, which only `.ci/package.json` has. */
+/** The part of miniflare that the tests use; only `.ci/package.json` has miniflare. */
 export interface Miniflare {
   readonly ready: Promise<URL>
   readonly dispose: () => Promise<void>

@@ -55,7 +55,7 @@ describe.skipIf(skipped)("in workerd, with private flights", () => {
     expect(await get("/loads?key=alone")).toEqual([200, 1])
   })
 
-  it("a load past its softTimeout goes on after the response", async () => {
+  it("a load past its softTimeout continues after the response", async () => {
     expect(await get("/soft?key=soft")).toEqual([200, 1])
     await pause(100)
     expect(await get("/soft?key=soft")).toEqual([200, 1])
@@ -90,7 +90,7 @@ describe.skipIf(skipped)("in workerd, with private flights", () => {
     }))
     expect(answers.filter((answer) => answer === "aborted")).toHaveLength(50)
     expect(new Set(answers.flatMap((answer) => answer === "aborted" ? [] : answer[0]))).toEqual(new Set([200]))
-    // the keys whose requests were aborted are no less usable than the others
+    // The keys whose requests were aborted are no less usable than the others.
     expect(new Set(statusesOf(await Promise.all(Array.from({ length: 10 }, (_, i) => get(`/ttl?key=hundred${i}`))))))
       .toEqual(new Set([200]))
     expect((await get("/size"))[1]).toBe((before[1] as number) + 10)

@@ -1,4 +1,4 @@
-/** A program that uses a cache in every way, in real time, until it is killed; it says what it holds when it is asked. */
+/** A program that uses a cache in every way, in real time, until it is killed; it reports its sizes on request. */
 import { Cause, Duration, Effect, Exit, Option, Result, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Strategy, Transaction } from "effect-cached"
 import { readdirSync } from "node:fs"
@@ -85,7 +85,7 @@ const worker = Effect.gen(function*() {
 })
 
 process.on("message", () => {
-  // more than once: what one collection finalizes only the next one frees
+  // More than once: only the next collection frees objects that one finalizes.
   for (let i = 0; i < 3; i++) global.gc!()
   const { arrayBuffers, heapUsed } = process.memoryUsage()
   const held: Held = {

@@ -1,7 +1,7 @@
 /**
- * A program that uses a cache in every way for minutes or hours, in memory, on disk and over a server, beside another one
- * that is killed every 20 seconds. Fails where heap, handles, connections, log or database still grow after the first
- * quarter, or where an operation fails.
+ * A program that uses a cache in every way for minutes or hours, in memory, on disk and over a server, beside another
+ * one that is killed every 20 seconds. Fails where heap, handles, connections, log or database still grow after the
+ * first quarter, or where an operation fails.
  *
  *     npm run soak -- --minutes 10
  *     npm run soak -- --hours 8 --only redis
@@ -20,7 +20,7 @@ type Sizes = Readonly<Record<string, number>>
 
 interface Target {
   readonly where: Where
-  /** what the storage itself holds */
+  /** The sizes of the storage itself. */
   readonly sizes: () => Promise<Sizes>
   readonly end: () => unknown
 }
@@ -67,7 +67,7 @@ export const targets = { memory, disk, redis: server }
 
 const killMillis = 20_000
 
-/** What may be more at the end than after the first quarter: not the same runs at each moment. */
+/** The allowed growth from the first quarter to the end: not the same runs at each moment. */
 const slack: Sizes = { "heap MB": 5, handles: 4, "open files": 6, "database MB": 2, "log MB": 2, "server MB": 2 }
 const slackOf = (name: string) => slack[name] ?? 3
 

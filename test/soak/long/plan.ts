@@ -1,8 +1,8 @@
-/** What the programs of the long soak are told, and what they say. */
+/** Instructions for the programs of the long soak, and their reports. */
 
 import type { CacheLayer } from "effect-cached"
 
-/** Where a program finds its cache. */
+/** The place of a program's cache. */
 export type Where =
   | { readonly _tag: "memory" }
   | { readonly _tag: "disk"; readonly options: CacheLayer.DiskOptions }
@@ -13,15 +13,15 @@ export interface Plan {
   readonly seed: number
 }
 
-/** What a program holds, after a full collection. */
+/** The sizes of a program, after a full collection. */
 export interface Held {
-  /** megabytes, with buffers */
+  /** Megabytes, with buffers. */
   readonly heap: number
-  /** what keeps its event loop alive, and open files and sockets */
+  /** Handles that keep its event loop alive, and open files and sockets. */
   readonly handles: number
   readonly files: number
   readonly operations: number
-  /** failures other than those of its own loads */
+  /** Failures other than those of its own loads. */
   readonly failures: number
   readonly lastFailure: string
 }

@@ -37,7 +37,7 @@ load.pipe(Cached.ttl({ key: ada, ttl: "1 hour", tags: "users" }))
 load.pipe(Cached.ttl({ key: ada, ttl: "1 hour", tags: [1] }))
 // The name of a strategy. Says Type 'string' is not assignable to type 'Strategy<
 Cached.fn(User, { lookup: () => load, strategy: "ttl" })
-// An effect in place of a function. Says Type 'Effect<Person, Down | NotFound, Http>' is not assignable to type '(key: User)
+// An effect, no function. Says Type 'Effect<Person, Down | NotFound, Http>' is not assignable to type '(key: User)
 Cached.fn(User, { lookup: load, strategy })
 // An unknown option beside a strategy that is made there. Says 'colour' does not exist
 Cached.fn(User, { lookup: (_) => load, strategy: Strategy.ttl({ ttl: "1 hour" }), colour: "red" })

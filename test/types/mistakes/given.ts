@@ -1,4 +1,4 @@
-/** What the mistakes beside this file are made with. There is none in here. */
+/** Shared parts of the mistakes beside this file. It contains no mistake. */
 import { Context, Effect, Schema } from "effect"
 import { CacheKey } from "effect-cached"
 

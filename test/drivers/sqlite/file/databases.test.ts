@@ -30,7 +30,7 @@ const after = (sql: string, nth: number, meanwhile: () => void) => {
 }
 
 describe("a new directory", () => {
-  it.each([1, 2])("has one database, whoever else makes it after step %i", (step) => {
+  it.each([1, 2])("has one database, whichever process makes it after step %i", (step) => {
     const directory = fs.mkdtempSync(join(tmpdir(), "cache-"))
     const opened: Array<Databases.Opened> = []
     after("PRAGMA user_version", step, () => opened.push(Databases.open(directory, maxSize)))

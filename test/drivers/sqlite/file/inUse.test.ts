@@ -1,4 +1,6 @@
-/** The look whether a database is still the one in use: what it finds, and that a quiet folder hides nothing from it. */
+/**
+ * The look whether a database is still the one in use: what it finds, and that a quiet folder hides nothing from it.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "@effect/vitest"
 import fs from "node:fs"
 import { syncBuiltinESMExports } from "node:module"
@@ -12,7 +14,7 @@ const { statSync } = fs
 
 let directory = ""
 let asked: Array<string> = []
-/** the times of folders are as exact as this, in milliseconds */
+/** The times of folders are as exact as this, in milliseconds. */
 let exactness = 0
 
 const coarse = (millis: number) => exactness === 0 ? millis : millis - millis % exactness
@@ -136,7 +138,7 @@ describe("a folder that has changed", () => {
 })
 
 describe("a folder that has not changed for long", () => {
-  it.each(changes)("tells that %s", async (_, state, change) => {
+  it.each(changes)("reports that %s", async (_, state, change) => {
     const look = await quiet()
     change()
     expect(look()).toBe(state)

@@ -66,7 +66,7 @@ describe("the lock", () => {
       const exits = yield* joinAll(fibers)
       expect(exits.every(Exit.isFailure)).toBe(true)
       expect(sleep.mock.calls.length).toBeLessThan(20)
-      // the first pauses double, and further ones last 50 ms or somewhat longer
+      // The first pauses double, and further ones last 50 ms or somewhat longer.
       expect(count("BEGIN IMMEDIATE")).toBeLessThan(20)
     }))
 
@@ -136,7 +136,7 @@ describe("loads of a cache on disk", () => {
         const { most, note } = yield* turns
         const count = yield* statements
         const fibers = yield* beginAll(read(note))
-        // the reads ask the store in turns
+        // The reads ask the store in turns.
         for (let i = 0; i < 100; i++) yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
         for (let i = 0; i < 30; i++) yield* TestClock.adjust("10 millis")
         const exits = yield* joinAll(fibers)
@@ -146,7 +146,7 @@ describe("loads of a cache on disk", () => {
         other.exec("ROLLBACK")
         yield* TestClock.adjust("1 second")
         expect(yield* Cached.size).toBe(0)
-        // an operation that timed out while it waited is never carried out
+        // An operation that timed out while it waited is never carried out.
         expect(count("UPDATE lease SET owner")).toBe(0)
       }).pipe(Effect.provide(CacheLayer.disk({ directory })))
     }))

@@ -84,7 +84,7 @@ describe("while another program holds the lock", () => {
     }))
 })
 
-describe("what operations take counts for `storeTimeout`", () => {
+describe("the time of operations counts for `storeTimeout`", () => {
   const workedAfter = (sets: number, lookMillis: number) =>
     Effect.gen(function*() {
       const { store } = yield* fresh(lookMillis)
@@ -99,7 +99,7 @@ describe("what operations take counts for `storeTimeout`", () => {
 
   it.effect("where they are long", () =>
     Effect.gen(function*() {
-      // the first one alone, and four together
+      // The first one alone, and four together.
       expect(yield* workedAfter(5, 100)).toBe(200 - 5 * 0.5)
     }))
 })
@@ -138,7 +138,7 @@ describe("operations that come at once", () => {
       const exits = yield* atOnce(100, (i) => store.set(`${i}`, entry(i, i === 77 ? 9 * 1024 ** 2 : 8)))
       expect(exits.flatMap((exit, i) => Exit.isFailure(exit) ? [i] : [])).toEqual([77])
       expect(stored(store, 100).flatMap((entry, i) => entry === undefined ? [i] : [])).toEqual([77])
-      // what the failed one has written before it failed: the end of the lease
+      // The failed one wrote something before it failed: the end of the lease.
       const generation = acquired._tag === "Granted" ? acquired.generation : ""
       expect(yield* store.commit("77", generation, entry(1))).toBe(true)
     }))

@@ -4,7 +4,7 @@ import { Effect, Exit, Fiber } from "effect"
 import * as Queue from "../../../../src/drivers/sqlite/transactions/queue.ts"
 import { writeQueue as limits } from "../../../../src/internal/defaults/folders.ts"
 
-/** A loop whose turns come when they are told to, and a clock that goes on by a millisecond with each run. */
+/** A loop whose turns come on request, and a clock that advances by a millisecond with each run. */
 const make = () => {
   let now = 0
   let tasks: Array<() => void> = []
@@ -76,7 +76,7 @@ describe("writes that come at once", () => {
       expect(runs.flat()).toEqual(range(n))
     }))
 
-  it.effect("that are left hold up nobody", () =>
+  it.effect("that are left hold up no other", () =>
     Effect.gen(function*() {
       const { nextTurn, runs, write } = make()
       const first = yield* Effect.forkChild(Effect.forEach(range(6), write, { concurrency: "unbounded" }))

@@ -1,11 +1,11 @@
-/** Reads of one step are one transaction, which nobody can tell from reads of their own. */
+/** Reads of one step are one transaction, which no caller can distinguish from separate reads. */
 import { describe, expect, it, vi } from "@effect/vitest"
 import { Clock, Effect, Scope, Stream } from "effect"
 import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
 import { connection, entry, read, type SqliteStoreType } from "../../../support/sqlite.ts"
 import { tempDirectory } from "../../../support/tempDirectory.ts"
 
-/** So many reads that they are one transaction. */
+/** Enough reads that they become one transaction. */
 const readOften = (store: SqliteStoreType, id = "id") => {
   let found = read(store, id)
   for (let i = 0; i < 20; i++) found = read(store, id)
@@ -19,7 +19,7 @@ const make = Effect.gen(function*() {
   const directory = yield* tempDirectory
   const store = yield* SqliteStore.make({ directory })
   yield* store.set("id", entry(1))
-  // the first step with such reads shows that the program does not go on for long after them
+  // The first step with such reads shows that the program does not continue for long after them.
   readOften(store)
   yield* nextStep
   const other = yield* connection(directory)
@@ -77,7 +77,7 @@ describe("reads of one step of the program", () => {
       expect(read(store, "id")).toBeUndefined()
     }))
 
-  it.effect("keep nobody from emptying the log afterwards", () =>
+  it.effect("do not prevent the log from being emptied afterwards", () =>
     Effect.gen(function*() {
       const { emptyLog, removeAll, store } = yield* make
       readOften(store)
@@ -87,7 +87,7 @@ describe("reads of one step of the program", () => {
       expect(emptyLog()).toBe(0)
     }))
 
-  it.effect("go on where the database was replaced meanwhile, and close the former one", () =>
+  it.effect("continue where the database was replaced meanwhile, and close the former one", () =>
     Effect.gen(function*() {
       const { directory, store } = yield* make
       readOften(store)
@@ -123,7 +123,7 @@ describe("reads of one step of the program", () => {
       expect(read(store, "id")).toBeUndefined()
     }))
 
-  it.effect("are of their own where the program goes on for long after them", () =>
+  it.effect("are of their own where the program continues for long after them", () =>
     Effect.gen(function*() {
       const { pass, stores } = yield* makeWithClock
       const { emptyLog, removeAll, store } = stores
@@ -142,12 +142,12 @@ describe("reads of one step of the program", () => {
       pass(199)
       expect(yield* steps).toBe(false)
       yield* nextStep
-      // it is noticed that the program has changed its ways
+      // It is noticed that the program has changed its ways.
       pass(1)
       expect(yield* steps).toBe(true)
     }))
 
-  it.live("are of their own before the program has shown how it goes on", () =>
+  it.live("are of their own before the program has shown how it continues", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* SqliteStore.make({ directory })

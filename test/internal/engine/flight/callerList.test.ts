@@ -20,7 +20,7 @@ describe("Callers", () => {
     expect(all.map((caller) => callers.has(caller))).toEqual([true, false, true, true, true])
   })
 
-  it("has nobody after it was cleared", () => {
+  it("is empty after it was cleared", () => {
     const { all, callers } = make(3)
     callers.clear()
     expect([...callers]).toEqual([])
@@ -28,7 +28,7 @@ describe("Callers", () => {
     expect(callers.has(all[0]!)).toBe(false)
   })
 
-  it("does not visit who leaves meanwhile, also where it closes up", () => {
+  it("does not visit callers that leave meanwhile, also where it closes up", () => {
     const { all, callers } = make(100)
     const visited: Array<Caller> = []
     for (const caller of callers) {

@@ -6,7 +6,7 @@ import { TestClock } from "effect/testing"
 import { Within } from "../../../../src/internal/engine/request/attempt.ts"
 import { caches, ended, settle, start } from "../../../support/caches.ts"
 
-/** an origin whose value changes, and a load that takes a second to answer what it was when the load began */
+/** An origin whose value changes, and a load that takes a second to answer what it was when the load began. */
 const origin = () => {
   const state = { value: "old", running: 0, most: 0, loads: 0 }
   const load = Effect.suspend(() => {
@@ -58,7 +58,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(state).toMatchObject({ loads: 3, most: 1 })
     }).pipe(Effect.provide(cache.layer())))
 
-  it.effect("F2 · those who ask in one turn share a load, and all who ask while it runs share one more", () =>
+  it.effect("F2 · callers of one turn share a load, and all callers while it runs share one more", () =>
     Effect.gen(function*() {
       const { load, state } = origin()
       const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
@@ -95,7 +95,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.getOption("k")).toEqual(Option.some("new"))
     }).pipe(Effect.provide(cache.layer())))
 
-  it.effect("who waits for its turn may leave, and the next who asks is served", () =>
+  it.effect("a caller that waits for its turn may leave, and the next one is served", () =>
     Effect.gen(function*() {
       const { load, state } = origin()
       const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
@@ -130,7 +130,7 @@ describe.each(caches)("over $name", (cache) => {
     }).pipe(Effect.provide(cache.layer())))
 })
 
-it.effect("who waited for its turn and left is kept nowhere", () =>
+it.effect("a caller that waited for its turn and left is kept nowhere", () =>
   Effect.gen(function*() {
     const engine = Effect.map(Within, (within) => within!.flight!.engine).pipe(
       Cached.ttl({ key: "the engine", ttl: 1 })
@@ -146,7 +146,7 @@ it.effect("who waited for its turn and left is kept nowhere", () =>
     yield* Fiber.interruptAll([last, before])
   }).pipe(Effect.provide(CacheLayer.memory())))
 
-it.effect("who waits for its turn when the cache closes dies with CacheClosed", () =>
+it.effect("a caller that waits for its turn when the cache closes dies with CacheClosed", () =>
   Effect.gen(function*() {
     const scope = yield* Scope.make()
     const context = yield* Layer.buildWithScope(CacheLayer.memory(), scope)

@@ -6,7 +6,7 @@ import { TestClock } from "effect/testing"
 import { jobsOfTurn } from "../../../../src/internal/defaults/bounds.ts"
 import { caches, settle, start } from "../../../support/caches.ts"
 
-/** how many turns another fiber gets while an effect runs */
+/** How many turns another fiber gets while an effect runs. */
 const turnsBeside = <A, E, R>(self: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     let turns = 0
@@ -16,7 +16,7 @@ const turnsBeside = <A, E, R>(self: Effect.Effect<A, E, R>) =>
     return turns
   })
 
-/** `count` loads that end at once, one after another, by a reader that an earlier load has resumed */
+/** `count` loads that end at once, one after another, by a reader that an earlier load has resumed. */
 const chain = (count: number) =>
   Effect.gen(function*() {
     const gate = yield* Deferred.make<void>()
@@ -78,7 +78,7 @@ it.effect("loads that have ended are answered in the order in which they ended",
     const gates = yield* Effect.forEach(Array.from({ length: 6 }, (_, i) => i), () => Deferred.make<void>())
     const order: Array<number> = []
     const read = (i: number) => Deferred.await(gates[i]!).pipe(Cached.ttl({ key: `k${i}`, ttl: "1 hour" }))
-    // the answer to the first ends all others, while the loop answers it
+    // The answer to the first ends all others, while the loop answers it.
     const first = yield* start(Effect.andThen(
       read(0),
       Effect.forEach(gates.slice(1), (gate) => Deferred.succeed(gate, undefined), { discard: true })
@@ -131,7 +131,7 @@ it.effect("answers that wait for the next turn come before the refreshes that ar
     yield* Deferred.succeed(gate, undefined)
     yield* Fiber.joinAll(readers)
     yield* settle
-    // what is answered in one turn may run after what is started in it
+    // An answer of one turn may come after a start in the same turn.
     expect(order.indexOf("refresh")).toBeGreaterThan(1.5 * jobsOfTurn)
     expect(order).toHaveLength(2 * jobsOfTurn + 1)
   }).pipe(Effect.provide(CacheLayer.memory())))

@@ -9,7 +9,7 @@ const flightOf = (id: string) => ({ id, olderRunning: undefined, newerRunning: u
 
 const ids = ["a", "b", "c", "d"] as const
 
-/** one is added, or the nth leaves */
+/** One is added, or the nth leaves. */
 const steps = Schema.Array(Schema.Struct({
   isAdded: Schema.Boolean,
   id: Schema.Literals(ids),

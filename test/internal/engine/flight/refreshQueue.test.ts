@@ -8,14 +8,14 @@ import { Within } from "../../../../src/internal/engine/request/attempt.ts"
 import type { Flights } from "../../../../src/internal/engine/state.ts"
 import { settle, start } from "../../../support/caches.ts"
 
-/** the engine of the cache in use */
+/** The engine of the cache in use. */
 const engine: Effect.Effect<Flights, never, any> = Effect.map(Within, (within) => within!.flight!.engine).pipe(
   Cached.ttl({ key: "the engine", ttl: 1 })
 )
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i)
 
-/** what is due for a refresh after a minute, by a load that says so; `hangs` decides what the refresh does */
+/** Entries that are due for a refresh after a minute; `hangs` decides the outcome of the refresh. */
 const dueReads = () => {
   const started: Array<number> = []
   const state = { refresh: Effect.never as Effect.Effect<number, string> }
@@ -62,7 +62,7 @@ it.effect("the queue is bounded: when it is full, what was asked for first is dr
     expect(started).toContain(2)
   }).pipe(Effect.provide(memory())))
 
-it.effect("what was asked for last starts first", () =>
+it.effect("the latest refresh starts first", () =>
   Effect.gen(function*() {
     const { fill, read, started, state } = dueReads()
     yield* fill(8)
@@ -84,7 +84,7 @@ it.effect("a refresh whose entry is evicted, replaced or removed is forgotten", 
     yield* Cached.set("k19", 7)
     yield* Cached.invalidate("k18")
     expect(refreshing.queue.size).toBe(16)
-    // all others leave memory but those read last
+    // All others leave memory but those read last.
     yield* Effect.forEach(numbers(19), (n) => Effect.succeed(n).pipe(Cached.ttl({ key: `other${n}`, ttl: "1 hour" })))
     expect(refreshing.queue.size).toBe(0)
     expect(flights.all().map(({ id }) => id)).toEqual(["k0", "k1"])
@@ -94,7 +94,7 @@ it.effect("a refresh whose entry is evicted, replaced or removed is forgotten", 
   }).pipe(Effect.provide(memory({ capacity: 20 }))))
 
 describe("a slot", () => {
-  it.effect("comes back when the time of its refresh is over, though somebody waits for it", () =>
+  it.effect("comes back when the time of its refresh is over, though a caller waits for it", () =>
     Effect.gen(function*() {
       const { refreshing } = yield* engine
       const { fill, read, started } = dueReads()
@@ -124,7 +124,7 @@ describe("a slot", () => {
       yield* Cached.invalidate("k0")
       yield* settle
       expect(started).toEqual([0, 1, 5])
-      // the time of the detached one ends, too
+      // The time of the detached one ends, too.
       yield* TestClock.adjust("59 seconds")
       expect(refreshing.running.size).toBe(2)
       expect(started).toEqual([0, 1, 5])

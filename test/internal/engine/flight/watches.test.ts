@@ -1,4 +1,4 @@
-/** What is noted of changes while calls for many keys run: one list for all of them, of bounded length. */
+/** Notes of changes while calls for many keys run: one list for all of them, of bounded length. */
 import { expect, it } from "@effect/vitest"
 import { watchedIds } from "../../../../src/internal/defaults/bounds.ts"
 import * as Watches from "../../../../src/internal/engine/flight/watches.ts"
@@ -31,14 +31,14 @@ it("P7 · many calls that do not end share one list, which is bounded; what has 
   }
   expect(before.every((watch) => Watches.hasChanged(self, watch, "id 0"))).toBe(true)
   expect(before.every((watch) => Watches.hasChanged(self, watch, "another"))).toBe(true)
-  // one that begins now is not hit by what was forgotten before it
+  // One that begins now is not hit by what was forgotten before it.
   const after = Watches.begin(self)
   expect(Watches.hasChanged(self, after, "id 0")).toBe(false)
   Watches.noteChange(self, "late")
   expect([Watches.hasChanged(self, after, "late"), Watches.hasChanged(self, after, "another")]).toEqual([true, false])
 })
 
-it("nothing is noted while nobody watches, and nothing is kept afterwards", () => {
+it("nothing is noted without a watch, and nothing is kept afterwards", () => {
   const self = engine()
   Watches.noteChange(self, "a")
   Watches.noteAll(self)

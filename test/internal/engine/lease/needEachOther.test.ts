@@ -1,4 +1,4 @@
-/** Loads of several processes that wait for each other: found, and told from loads that only take long. */
+/** Loads of several processes that wait for each other: found, and distinguished from loads that only take long. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, type Context, Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Store, Strategy, Transaction } from "effect-cached"
@@ -13,13 +13,13 @@ class Item extends CacheKey.Class<Item>()("Item", { payload: { id: Schema.String
 
 const shared = (): Store.Store => ({ ...MemoryStore.make(), capabilities: { shared: true, changes: false } })
 
-/** So many processes on one store, each with its own view of it. */
+/** Several processes on one store, each with its own view of it. */
 const processes = Effect.fnUntraced(function*(
   count: number,
   view: (store: Store.Store, place: number) => Store.Store = (store) => store
 ) {
   const store = shared()
-  // runs before the layers close, which wait for what is loaded
+  // Runs before the layers close, which wait for what is loaded.
   const built = yield* Effect.forEach(
     Array.from({ length: count }, (_, place) => view(store, place)),
     (store) => Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store))))
@@ -75,7 +75,7 @@ describe("loads of several processes that need each other", () => {
       }))
   }
 
-  it.effect("are found where processes have begun to hear of changes after the loads began", () =>
+  it.effect("are found where processes have begun to receive changes after the loads began", () =>
     Effect.gen(function*() {
       const { fibers } = yield* circle(2, (store) => ({
         ...store,
@@ -123,7 +123,7 @@ describe("loads that are in no circle", () => {
       const { built: [a, b] } = yield* processes(2)
       const slow = (key: string, more: Read = Effect.void) =>
         cached(key, Effect.andThen(Effect.sleep("20 seconds"), more))
-      // the load of "x" here waits for "y" there, and then that process reads "x" without a load of its own
+      // The load of "x" here waits for "y" there, and then that process reads "x" without a load of its own.
       const y = slow("y")
       const x = slow("x", y)
       const first = yield* inProcess(a, x)
@@ -133,7 +133,7 @@ describe("loads that are in no circle", () => {
       expect([yield* Fiber.join(first), yield* Fiber.join(second)]).toEqual(["x", "x"])
     }))
 
-  it.effect("get their values where one has waited for another, and does no more", () =>
+  it.effect("get their values where one has waited for another, and no longer does", () =>
     Effect.gen(function*() {
       const { built: [a, b] } = yield* processes(2)
       const y = cached("y", Effect.andThen(cached("x", Effect.die("another loads it")), Effect.sleep("8 seconds")))
@@ -194,7 +194,7 @@ describe("loads that are in no circle", () => {
   it.effect("do not die of one that they wait for, in its process and in others", () =>
     Effect.gen(function*() {
       const { built: [a, b, c] } = yield* processes(3)
-      // as another version of the program has it: in no other process "y" needs "x"
+      // As another version of the program has it: in no other process "y" needs "x".
       const y = cached("y", Effect.void)
       const x = cached("x", Effect.delay(y, "1 second"))
       const inCircle = yield* Effect.all([
@@ -243,7 +243,7 @@ describe("a circle that cannot be found", () => {
   ]
   it.effect.each(views)("ends after maxLoad, where the store reports %s", ([, view]) =>
     Effect.gen(function*() {
-      // what processes state about their waits is smaller than that
+      // The statements of processes about their waits are smaller than that.
       const store = Layer.succeed(Store.Store, { ...MemoryStore.make(), ...view } as Store.Store).pipe(
         Cached.tapStore({ minSize: "1 KB" })
       )
@@ -265,7 +265,7 @@ describe("a circle that cannot be found", () => {
     }))
 })
 
-describe("what is said of circles", () => {
+describe("reports of circles", () => {
   const waiting = Effect.gen(function*() {
     const seen: Array<string> = []
     const { built, store } = yield* processes(2, (store) => ({

@@ -40,7 +40,7 @@ const twoProcesses = Effect.gen(function*() {
     getUnsafe: undefined,
     changes: Stream.fromQueue(news)
   }, true)
-  // runs before the layers close, which wait for what is loaded
+  // Runs before the layers close, which wait for what is loaded.
   yield* Effect.addFinalizer(() => TestClock.adjust("1 minute"))
   let loads = 0
   const cached = (key: string) =>
@@ -86,7 +86,7 @@ describe("loads that wait for leases of another process", () => {
       expect(waiting.size).toBe(keys.length + more.length)
       yield* TestClock.adjust("20 seconds")
       expect(waiting.size).toBe(0)
-      // to find what is due, and when the next is
+      // To find what is due, and when the next is.
       expect(looks).toBeLessThanOrEqual(2 * asked.length)
     }))
 
@@ -108,7 +108,7 @@ describe("loads that wait for leases of another process", () => {
       const questions = asked.length
       yield* TestClock.adjust("1 millis")
       yield* settle
-      // without the news the next question is far off
+      // Without the news the next question is far off.
       expect(10_000 - asked[questions - 1]!.at).toBeLessThan(leasePoll.longestMillis)
       for (const reader of readers) expect(reader.pollUnsafe()).toMatchObject({ _tag: "Success" })
       expect(loads()).toBe(keys.length)
@@ -126,11 +126,11 @@ describe("loads that wait for leases of another process", () => {
       expect(read.entries).toBe(before)
     }))
 
-  it.effect("ask once more where something was told before that answer", () =>
+  it.effect("ask once more where a change arrived before that answer", () =>
     Effect.gen(function*() {
       const { hooks, news, read, readers, store } = yield* twoProcesses
       const before = read.entries
-      // it is on its way when another process changes an entry
+      // It is on its way when another process changes an entry.
       hooks.answered = Effect.andThen(store.remove("k3"), Queue.offer(news, { _tag: "Changed", id: "k3" })).pipe(
         Effect.andThen(settle),
         Effect.andThen(Effect.sync(() => hooks.answered = Effect.void))
@@ -157,7 +157,7 @@ const readByAll = <A>(count: number, load: Effect.Effect<A>, options?: CacheLaye
     }).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
     const processes = yield* Effect.all(Array.from({ length: count }, () => Layer.build(Layer.fresh(layer))))
     const readers: Array<Fiber.Fiber<A>> = []
-    // runs before the layers close, which wait for loads with callers
+    // Runs before the layers close, which wait for loads with callers.
     yield* Effect.addFinalizer(() => Fiber.interruptAll(readers))
     for (const process of processes) {
       readers.push(yield* start(Effect.provide(get, process)))
@@ -186,7 +186,7 @@ describe("a load that takes longer than its lease", () => {
       yield* TestClock.adjust("20 seconds")
       yield* settle
       expect(began).toHaveLength(4)
-      // nobody earlier than a whole `wait` after the one before
+      // None begins earlier than a whole `wait` after the one before.
       for (const [i, at] of began.entries()) {
         expect(at).toBeGreaterThanOrEqual(i * 10_000)
         expect(at).toBeLessThan(i * 10_000 + 10_000)
@@ -220,7 +220,7 @@ describe("a load that takes longer than its lease", () => {
       yield* TestClock.adjust("3 minutes")
       yield* settle
       expect(began).toHaveLength(12)
-      // one takes over the lease, and one leads beside it
+      // One takes over the lease, and one leads beside it.
       for (const at of began) expect(began.filter((other) => other === at).length).toBeLessThanOrEqual(2)
     }))
 })

@@ -30,7 +30,7 @@ const filedIn = ({ buckets }: Deadlines.Deadlines): ReadonlyArray<string> =>
   })
 
 describe("deadlines", () => {
-  // how far apart deadlines are, in milliseconds: within seconds, minutes, hours, weeks, years
+  // How far apart deadlines are, in milliseconds: within seconds, minutes, hours, weeks, years.
   const spreads = [1000, 60_000, 7_200_000, 40 * 86_400_000, 800 * 86_400_000]
 
   it.each(spreads.flatMap((spread) => [1, 2].map((seed) => [seed, spread] as const)))(
@@ -53,7 +53,7 @@ describe("deadlines", () => {
           held.delete(gone)
           Deadlines.remove(deadlines, gone)
         } else if (what === 6) {
-          // a read
+          // A read.
           any().expiresAt += below(spread / 2)
         } else if (what === 7) {
           const other = any()
@@ -125,7 +125,7 @@ describe("deadlines", () => {
     expect(Deadlines.firstExpired(deadlines, 1250)).toBeDefined()
   })
 
-  it("has nothing to do where the clock was set back: whoever asks again until nothing is due comes to an end", () => {
+  it("has nothing to do where the clock was set back: a loop that asks until nothing is due comes to an end", () => {
     const deadlines = Deadlines.make()
     Deadlines.add(deadlines, entry(0, 500))
     expect(Deadlines.firstExpired(deadlines, 400)).toBeUndefined()

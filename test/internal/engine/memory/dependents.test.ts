@@ -1,4 +1,4 @@
-/** Who depends on an id: only then does a change of it move the epoch, after which every entry is looked at again. */
+/** Dependents of an id: only with one does a change move the epoch, after which every entry is checked again. */
 import { describe, expect, it } from "@effect/vitest"
 import { keptDependencies } from "../../../../src/internal/defaults/bounds.ts"
 import * as Dependents from "../../../../src/internal/engine/memory/dependents.ts"
@@ -26,7 +26,7 @@ describe("a change of an id", () => {
       .toEqual([true, true, false])
   })
 
-  it("moves no epoch any more when the last one has left", () => {
+  it("no longer moves an epoch when the last one has left", () => {
     const dependents = Dependents.make()
     for (const change of [Dependents.add, Dependents.add, Dependents.remove, Dependents.remove]) {
       change(dependents, "~=user:1")

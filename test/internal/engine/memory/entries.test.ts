@@ -69,7 +69,7 @@ describe("entries by id", () => {
       }
       let all = new Set<string>()
       for (let left = below(3 * count); left > 0; left--) change()
-      // there all the time
+      // There all the time.
       all = new Set(Entries.ids(entries))
       const listed: Array<string> = []
       for (const id of Entries.ids(entries)) {
@@ -90,7 +90,7 @@ describe("entries by id", () => {
     for (const { id } of entries.values()) {
       expect(entries.has(id)).toBe(true)
       listed.push(id)
-      // of twenty one stays, and those that come next in the list leave too
+      // One of twenty stays, and those that come next in the list leave too.
       for (const end = next + 20; next < end && next < 1000; next++) if (next % 20 > 0) entries.delete(`${next}`)
     }
     expect(new Set(listed).size).toBe(listed.length)
@@ -115,7 +115,7 @@ describe("entries by id", () => {
     })
     const deletes = vi.spyOn(Map.prototype, "delete").mockImplementation(function(this: Map<unknown, unknown>, id) {
       touched++
-      // it has room for as many, for the next power of two, or for twice that
+      // It has room for as many, for the next power of two, or for twice that.
       const had = most.get(this) ?? count
       if (had > small && this.size <= 2 ** Math.ceil(Math.log2(had)) / 2) throw new Error("it is made smaller")
       return remove.call(this, id)

@@ -68,7 +68,7 @@ describe("entries", () => {
       expect(entry.outcome).toBe(given.exit._tag === "Success" ? "success" : "failure")
       if (tags.length > 0) expect(entry.checkedAt).toBe(bornAt)
       const { expiresAt, softExpiresAt, ...rest } = shown(entry)
-      // as before: a time from its beginning on
+      // As before: a time from its beginning on.
       expect(expiresAt).toBe(createdAt + (given.expiresAt - createdAt))
       expect(softExpiresAt).toBe(createdAt + (given.softExpiresAt - createdAt))
       expect({ ...rest, expiresAt: given.expiresAt, softExpiresAt: given.softExpiresAt }).toEqual(expected)
@@ -92,7 +92,7 @@ describe("entries", () => {
         { counters: {} as never },
         { exit: Exit.fail(1) },
         { tags: ["t"] },
-        // a month later
+        // A month later.
         { createdAt: 3e9, softExpiresAt: 3e9 + 500, expiresAt: 3e9 + 1000 }
       ]
     ) expect(termsOf(new Entry({ ...options, ...other }))).not.toBe(termsOf(first))
@@ -176,7 +176,7 @@ describe("entries", () => {
           expect(yield* Fiber.await(yield* Effect.forkChild(effect))).toEqual(exit)
         }
       }
-      // the short way is there
+      // The short way is there.
       expect(yield* Effect.withFiber((fiber) => Effect.succeed("succeedWith" in fiber))).toBe(true)
     }))
 })

@@ -1,4 +1,4 @@
-/** Tags in memory: what was invalidated since an entry was last known to be right. */
+/** Tags in memory: invalidations since an entry was last known to be right. */
 import { describe, expect, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { tagEpochs as limit } from "../../../../src/internal/defaults/bounds.ts"
@@ -13,7 +13,7 @@ describe("an entry of some tags", () => {
     tags: Schema.Array(Tag)
   }, ({ invalidations, tags }) => {
     const epochs = TagEpochs.make()
-    // born before the first invalidation, after the first, and so on
+    // Born before the first invalidation, after the first, and so on.
     const births = [epochs.epoch]
     for (const { mode, tags } of invalidations) {
       TagEpochs.invalidate(epochs, tags, mode)
@@ -55,7 +55,7 @@ describe("P7 · the table of tags is bounded", () => {
     const bornAt = epochs.epoch
     TagEpochs.invalidate(epochs, ["again"], mode)
     for (let i = 1; i < limit; i++) TagEpochs.invalidate(epochs, [`tag ${i}`], mode)
-    // invalidated anew it is the last to be forgotten
+    // Invalidated again it is the last to be forgotten.
     TagEpochs.invalidate(epochs, ["again"], mode)
     TagEpochs.invalidate(epochs, ["one more"], mode)
     expect(epochs[mode].invalidatedAt.size).toBe(limit)

@@ -1,4 +1,6 @@
-/** A try of a load: a second one inherits nothing, and what outlives a load neither keeps it nor counts as inside it. */
+/**
+ * A try of a load: a second one inherits nothing, and what outlives a load neither keeps it nor counts as inside it.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, type Fiber, Option, Schedule, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
@@ -68,7 +70,7 @@ describe.each(caches)("over $name", (cache) => {
       let tries = 0
       const outer = Effect.suspend(() =>
         ++tries === 2
-          // the first try of the refresh reads a stale value, and fails
+          // The first try of the refresh reads a stale value, and fails.
           ? Effect.andThen(inner(Effect.fail("down")), Effect.fail("again"))
           : Effect.succeed(tries)
       ).pipe(Cached.refreshAhead({ key: "outer", ttl: "1 hour", refreshAfter: "1 minute" }))

@@ -1,4 +1,4 @@
-/** What runs in the background lives as long as it must, and ends when the cache is closed. */
+/** Background work lives as long as it must, and ends when the cache is closed. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Clock, Context, Effect, Exit, Layer, Logger, Random, Schema, Scope, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, Caching, Serializer, Store, Strategy } from "effect-cached"
@@ -109,7 +109,7 @@ describe("a worker", () => {
 })
 
 describe("closing", () => {
-  it.effect("stops workers, waits for jobs, and starts nothing any more", () =>
+  it.effect("stops workers, waits for jobs, and then starts nothing", () =>
     Effect.gen(function*() {
       const { context, self } = yield* make
       const done: Array<string> = []
@@ -148,7 +148,7 @@ const closingMillis = <E>(layer: Layer.Layer<Caching.Caching>, use: Effect.Effec
   })
 
 describe("a cache closes within one store timeout", () => {
-  it.effect("while sliding reads go on, and each touches the store", () => {
+  it.effect("while sliding reads continue, and each touches the store", () => {
     const memory = MemoryStore.make()
     const store: Store.Store = {
       ...memory,
@@ -220,7 +220,7 @@ describe("a cache closes within one store timeout", () => {
   })
 })
 
-it.effect("who reads the cache while changes are applied starts no second tracker", () => {
+it.effect("a read while changes are applied starts no second tracker", () => {
   const memory = MemoryStore.make()
   const pushed: Array<Store.Change> = []
   let polls = 0
@@ -233,9 +233,9 @@ it.effect("who reads the cache while changes are applied starts no second tracke
     const context = yield* Effect.context<Caching.Caching>()
     const read = (key: string) => Effect.succeed(key).pipe(Cached.ttl({ key, ttl: "1 hour" }))
     yield* Effect.forEach(["a", "b"], read)
-    // nobody reads: tracking rests
+    // Without reads tracking rests.
     yield* TestClock.adjust("1 second")
-    // as the bridge to `Reactivity` does
+    // As the bridge to `Reactivity` does.
     listenersOf(Context.get(context, Caching.Caching)).onRemoval(() => void Effect.runForkWith(context)(read("b")))
     pushed.push({ _tag: "Changed", id: "a" })
     polls = 0
@@ -244,7 +244,7 @@ it.effect("who reads the cache while changes are applied starts no second tracke
       yield* TestClock.adjust("50 millis")
       yield* read("b")
     }
-    // the first one when it begins
+    // The first one when it begins.
     expect(polls).toBeLessThanOrEqual(1 + 20)
   }).pipe(Effect.provide(cacheOver(store)))
 })
@@ -257,7 +257,7 @@ it.effect("a follower that dies is followed by another, which empties memory", (
     ...memory,
     capabilities: { shared: true, changes: true },
     getUnsafe: undefined,
-    // the first one ends after a second, and the program's `Random` throws where the follower draws its pause
+    // The first one ends after a second, and the program's `Random` throws where the follower draws its pause.
     changes: Stream.concat(
       Stream.make(coherent),
       Stream.fromEffectDrain(Effect.suspend(() => ++state.followed > 1 ? Effect.never : Effect.sleep(1000)))
@@ -288,7 +288,7 @@ it.effect("a follower that dies is followed by another, which empties memory", (
       expect(yield* read).toBe(70)
       yield* TestClock.adjust("1 minute")
       expect(ended(loading)).toEqual(Exit.succeed(1))
-      // it began before the gap
+      // It began before the gap.
       expect((yield* Cached.getOption("slow"))._tag).toBe("None")
       expect(messages).toContainEqual(expect.stringContaining("follows the changes of the store has died"))
     }).pipe(Effect.provide(Layer.provide(cacheOver(store), Layer.succeed(Random.Random, brokenOnce))))

@@ -1,10 +1,10 @@
-/** The circuit: when a store that does not answer is asked no more, and when it is tried again. */
+/** The circuit: when a store that does not answer is no longer asked, and when it is tried again. */
 import { describe, expect, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { circuit as limits } from "../../../../src/internal/defaults/stores.ts"
 import * as Circuit from "../../../../src/internal/engine/storeTier/circuit.ts"
 
-/** open since `now`, after as many timeouts as it takes */
+/** Open since `now`, after as many timeouts as it takes. */
 const opened = (now: number): Circuit.Circuit => {
   const circuit = Circuit.make()
   for (let i = 0; i < limits.timeouts; i++) Circuit.timedOut(circuit, Circuit.admit(circuit, now)!, now)
@@ -51,7 +51,7 @@ describe("a circuit", () => {
     expect(Circuit.admit(circuit, now + limits.firstMillis)).toBe("probe")
   })
 
-  it("is not kept open for longer by who was asking before it opened", () => {
+  it("is not kept open for longer by a caller that asked before it opened", () => {
     const circuit = opened(0)
     Circuit.timedOut(circuit, "normal", limits.firstMillis - 1)
     expect(Circuit.admit(circuit, limits.firstMillis)).toBe("probe")
@@ -75,7 +75,7 @@ describe("a circuit", () => {
     later: Schema.Literals([0, 1, 500, 1000, 5000, 40_000])
   })
 
-  it.prop("never has two probes, refuses nobody while closed, and is tried again in the end", {
+  it.prop("never has two probes, refuses no caller while closed, and is tried again in the end", {
     steps: Schema.Array(Step)
   }, ({ steps }) => {
     const circuit = Circuit.make()

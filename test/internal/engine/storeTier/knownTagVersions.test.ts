@@ -1,4 +1,4 @@
-/** The versions of tags that the store has told: when they are good for not asking again. */
+/** Versions of tags that the store has reported: when they spare another request. */
 import { describe, expect, it } from "@effect/vitest"
 import { knownTagVersions as limit } from "../../../../src/internal/defaults/bounds.ts"
 import { polling } from "../../../../src/internal/defaults/processes.ts"
@@ -6,7 +6,7 @@ import * as TagEpochs from "../../../../src/internal/engine/memory/tagEpochs.ts"
 import * as Known from "../../../../src/internal/engine/storeTier/knownTagVersions.ts"
 import type { StoreTier } from "../../../../src/internal/engine/storeTier/storeTier.ts"
 
-/** what it sees of a store: polled at 1000, and followed */
+/** The view of a store: polled at 1000, and followed. */
 const tierWith = (changed: Partial<StoreTier> = {}): StoreTier =>
   ({
     knownTagVersions: Known.make(),
@@ -19,7 +19,7 @@ const tierWith = (changed: Partial<StoreTier> = {}): StoreTier =>
 
 const tags = Object.freeze(["class:a"])
 
-describe("what the store has told", () => {
+describe("versions that the store has reported", () => {
   it("is known by the list that it was asked with, until changes have to be polled again", () => {
     const tier = tierWith()
     Known.remember(tier, tags, ["v1"], 1000)
@@ -33,12 +33,12 @@ describe("what the store has told", () => {
     ["a tag was softened", ({ front }) => (TagEpochs.invalidate(front.tagEpochs, ["another"], "soft"), 1000)],
     ["changes were last polled too long ago", () => 1000 + polling.lateMillis],
     ["the clock was set back", () => 999],
-    ["nobody listens", (tier) => (Object.assign(tier, { tracker: undefined }), 1000)],
+    ["there is no listener", (tier) => (Object.assign(tier, { tracker: undefined }), 1000)],
     ["the process is untracked", (tier) => (Object.assign(tier, { untracked: true }), 1000)],
     ["it was forgotten", ({ knownTagVersions }) => (Known.forget(knownTagVersions), 1000)]
   ]
 
-  it.each(notKnown)("is not taken as told when %s", (_, change) => {
+  it.each(notKnown)("is not used when %s", (_, change) => {
     const tier = tierWith()
     Known.remember(tier, tags, ["v1"], 1000)
     const now = change(tier)
@@ -59,7 +59,7 @@ describe("what the store has told", () => {
     expect(tier.knownTagVersions.byTags.size).toBe(0)
   })
 
-  it("before an invalidation does not come back with what is told after it", () => {
+  it("before an invalidation does not come back with a later report", () => {
     const tier = tierWith()
     const others = Object.freeze(["class:b"])
     Known.remember(tier, tags, ["v1"], 1000)

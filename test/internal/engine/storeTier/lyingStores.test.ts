@@ -1,4 +1,6 @@
-/** Stores that break the promises of their types: nothing dies of them, nothing hangs, and it is over when they mend. */
+/**
+ * Stores that break the promises of their types: nothing dies of them, nothing hangs, and it is over once they recover.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Logger, Option, Stream } from "effect"
 import { Cached, CacheLayer, Caching, Store } from "effect-cached"
@@ -12,7 +14,7 @@ import { entry } from "../../../support/stored.ts"
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
   Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store))
 
-/** A store that may be mended: from then on each operation is that of a good one. */
+/** A store that may recover: from then on each operation is that of a good one. */
 const mendable = (broken: { readonly [Name in keyof Store.Store]?: unknown }) => {
   const good = MemoryStore.make()
   const state = { isBroken: true, asked: 0 }
@@ -22,7 +24,7 @@ const mendable = (broken: { readonly [Name in keyof Store.Store]?: unknown }) =>
       state.asked++
       return state.isBroken ? broken[name] : good[name]
     }
-    // what the port has as a value is looked up each time
+    // An operation that is a value in the port is looked up each time.
     if (Effect.isEffect(good[name])) return Effect.suspend(answer as () => Effect.Effect<unknown>)
     return (...arguments_: ReadonlyArray<unknown>) =>
       (answer() as (...given: typeof arguments_) => unknown)(...arguments_)
@@ -48,7 +50,7 @@ const wrongMeta = [
 const wrongEntries = [null, "entry", { meta }, ...wrongMeta.map((meta) => ({ meta, payload }))]
 const noBooleans = [undefined, null, 1, "yes"]
 
-/** What is no answer of each operation. */
+/** Invalid answers of each operation. */
 const lies: { readonly [Name in keyof Store.Store]?: ReadonlyArray<unknown> } = {
   get: [
     undefined,
@@ -83,7 +85,7 @@ const lies: { readonly [Name in keyof Store.Store]?: ReadonlyArray<unknown> } = 
   increment: [undefined, "1", Number.NaN, 0.5]
 }
 
-/** What is no effect, nor a stream. */
+/** Values that are neither an effect nor a stream. */
 const noEffects = [undefined, {}, Promise.resolve(true)]
 
 const asFunction = (name: keyof Store.Store, answer: () => unknown): unknown =>
@@ -166,7 +168,7 @@ const programs = () => {
   return { all, counts, read }
 }
 
-/** runs to its end under a clock that moves; what hangs is no end */
+/** Runs to its end under a clock that moves; a program that hangs has no end. */
 const ending = <A, E, R>(self: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const fiber = yield* start(self)
@@ -177,7 +179,7 @@ const ending = <A, E, R>(self: Effect.Effect<A, E, R>) =>
     return ended(fiber)
   })
 
-/** A program may only succeed, or fail with the error that its type says. */
+/** A program may only succeed, or fail with the error of its type. */
 const verdict = (exit: Exit.Exit<unknown, unknown> | "still waiting"): string => {
   if (exit === "still waiting") return exit
   if (Exit.isSuccess(exit)) return "fine"
@@ -192,17 +194,17 @@ const silent = Logger.layer([])
 describe.each([{ memory: false, sync: false }, { memory: true, sync: true }])(
   "memory: $memory, a synchronous store: $sync",
   ({ memory, sync }) => {
-    it.effect.each(broken)("$name: nothing dies, nothing hangs, and it is over when it mends", (broken) => {
+    it.effect.each(broken)("$name: nothing dies, nothing hangs, and it is over once it recovers", (broken) => {
       const { state, store: sometimes } = mendable({ [broken.operation]: broken.with })
       const store = { ...sometimes, getUnsafe: sync ? sometimes.getUnsafe : undefined }
       return Effect.gen(function*() {
         const { all, counts, read } = programs()
         for (const [name, program] of all) expect([name, verdict(yield* ending(program))]).toEqual([name, "fine"])
         expect(counts.started).toBeGreaterThan(0)
-        // a look at tags and metadata does not pass the operations that other programs need
+        // A look at tags and metadata does not pass the operations that other programs need.
         if (state.asked > 0) expect((yield* Cached.stats).storeFailures).toBeGreaterThan(0)
         state.isBroken = false
-        // what was not acknowledged is sent again
+        // Unacknowledged invalidations are sent again.
         yield* TestClock.adjust("2 minutes")
         yield* settle
         const before = counts.started
@@ -215,7 +217,7 @@ describe.each([{ memory: false, sync: false }, { memory: true, sync: true }])(
   }
 )
 
-describe("a Wait for one who does not wait", () => {
+describe("a Wait for a caller that does not wait", () => {
   it.effect("is Corrupt: the load begins, and the store is not asked every millisecond", () => {
     let asked = 0
     const waits: Store.Acquired = { _tag: "Wait", leftMillis: 60_000 }
@@ -227,7 +229,7 @@ describe("a Wait for one who does not wait", () => {
     }
     return Effect.gen(function*() {
       const reader = yield* start(counting().load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
-      // as long as several processes, one after another, may renew their leases
+      // As long as several processes, one after another, may renew their leases.
       yield* TestClock.adjust(believedLeaders * 10_000)
       const before = asked
       yield* TestClock.adjust("1 second")
@@ -306,11 +308,11 @@ describe("a changesUnsafe that breaks", () => {
         yield* read
         state.lies = true
         state.gets = 0
-        // memory is trusted while the changes are not known for less than `maxStaleness`
+        // Memory is trusted while the changes are not known for less than `maxStaleness`.
         yield* reading
         expect([counts.started, state.gets]).toEqual([1, 0])
         expect((yield* within(Cached.stats)).storeFailures).toBe(1)
-        // what it had to say meanwhile is lost
+        // The changes pushed meanwhile are lost.
         yield* elsewhere(70)
         pushed.length = 0
         state.lies = false

@@ -1,4 +1,4 @@
-/** Invalidations that the store has not acknowledged: what they make unbelievable, and until when. */
+/** Invalidations that the store has not acknowledged: the entries they hide, and until when. */
 import { describe, expect, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { pendingInvalidations as limit } from "../../../../src/internal/defaults/stores.ts"
@@ -8,7 +8,7 @@ const idOf = (id: string) => ({ _tag: "Id", id }) as const
 const tagsOf = (tags: ReadonlyArray<string>, mode: "hard" | "soft" = "hard") => ({ _tag: "Tags", tags, mode }) as const
 const all = { _tag: "All" } as const
 
-describe("what is pending", () => {
+describe("a pending invalidation", () => {
   it("is so from its beginning until it is acknowledged, and nothing else", () => {
     const pending = Pending.make()
     const [one, tags] = [Pending.add(pending, idOf("a")), Pending.add(pending, tagsOf(["t", "u"]))]
@@ -58,8 +58,8 @@ describe("what is pending", () => {
   })
 })
 
-describe("what was asked in vain", () => {
-  it("is told once more, each once; what is being asked about is not", () => {
+describe("a failed invalidation", () => {
+  it("is sent once more, each target once; targets that are in flight are not", () => {
     const pending = Pending.make()
     const tags = Pending.add(pending, tagsOf(["t", "u"]))
     const one = Pending.add(pending, idOf("a"))
@@ -77,7 +77,7 @@ describe("what was asked in vain", () => {
     const pending = Pending.make()
     const items = Array.from({ length: limit + 1 }, (_, i) => Pending.add(pending, idOf(`id ${i}`)))
     for (const item of items.slice(1)) Pending.markUnsent(pending, item)
-    // the one that is being asked about is no incident
+    // The one that is being asked about is no incident.
     expect(Pending.size(pending)).toBe(limit + 1)
     Pending.markUnsent(pending, items[0]!)
     expect(Pending.size(pending)).toBe(1)
@@ -89,7 +89,7 @@ describe("what was asked in vain", () => {
 describe("20,000 items", () => {
   const count = 2 * limit
 
-  /** how often the items of a map are listed */
+  /** How often the items of a map are listed. */
   const counted = <A>(map: ReadonlyMap<string, A>) => {
     const counts = { lists: 0 }
     for (const method of ["values", "entries", "forEach", Symbol.iterator] as const) {
@@ -104,7 +104,7 @@ describe("20,000 items", () => {
     const items = Array.from({ length: count }, (_, i) => Pending.add(pending, idOf(`id ${i}`)))
     const [ids, tags] = [counted(pending.ids), counted(pending.tags)]
     for (const item of items) Pending.markUnsent(pending, item)
-    // once, when one `clear` takes their place
+    // Once, when one `clear` takes their place.
     expect([ids.lists, tags.lists]).toEqual([1, 1])
   })
 
@@ -120,7 +120,7 @@ describe("20,000 items", () => {
   })
 })
 
-it("what is replaced, acknowledged or gone is not unsent", () => {
+it("a target that is replaced, acknowledged or gone is not unsent", () => {
   const pending = Pending.make()
   const [old, tags, everything] = [idOf("a"), tagsOf(["t", "u"]), all].map((target) => Pending.add(pending, target))
   for (const item of [old!, tags!, everything!]) Pending.markUnsent(pending, item)
@@ -130,7 +130,7 @@ it("what is replaced, acknowledged or gone is not unsent", () => {
   Pending.add(pending, idOf("a"))
   Pending.acknowledge(pending, tags!)
   expect(pending.unsent.size).toBe(0)
-  // late answers to the older ones
+  // Late answers to the older ones.
   for (const item of [old!, tags!, everything!]) Pending.markUnsent(pending, item)
   expect(pending.unsent.size).toBe(0)
   expect(Pending.isUnsent(pending, "a", ["t"])).toBe(false)

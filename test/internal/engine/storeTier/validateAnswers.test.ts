@@ -24,7 +24,7 @@ describe("an answer that is not of its type is Corrupt", () => {
       }
     }))
 
-  it.effect("of take, in what it tells of failures", () =>
+  it.effect("of take, in its failures", () =>
     Effect.gen(function*() {
       const note = Uint8Array.of(1)
       for (const failures of [null, 3, { count: "3", note }, { count: Number.NaN, note }, { count: 3, note: [1] }]) {
@@ -84,7 +84,7 @@ describe("an answer that is not of its type is Corrupt", () => {
     }))
 })
 
-describe("what is asked is passed on", () => {
+describe("the arguments are passed on", () => {
   it.effect("with every argument", () =>
     Effect.gen(function*() {
       const asked: Array<ReadonlyArray<unknown>> = []
