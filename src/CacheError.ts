@@ -10,6 +10,7 @@
  */
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
+import { messageOf, phraseOf, whyOf, withCause } from "./internal/text/failures.ts"
 
 /**
  * Why a store could not do what it was asked: the `reason` of a `StoreError`.
@@ -61,10 +62,7 @@ export class StoreError extends Data.TaggedError("StoreError")<{
   readonly cause?: unknown
 }> {
   override get message(): string {
-    const failed = `The store "${this.store}" failed to ${this.operation}: ${this.reason}`
-    // what is missing or wrong is in nobody's hands but the reader's
-    const isTold = this.reason === "Unsupported" || this.operation === "open"
-    return isTold && this.cause instanceof Error ? `${failed} (${this.cause.message})` : failed
+    return `The store "${this.store}" could not ${phraseOf(this.operation)}: ${whyOf(this.reason, this.cause)}`
   }
 }
 
@@ -128,7 +126,19 @@ export class LockError extends Data.TaggedError("LockError")<{
   readonly retryAfterMillis?: number
 }> {
   override get message(): string {
-    return `The lock "${this.name}" could not be held: ${this.reason}`
+    const lock = `The lock "${this.name}"`
+    switch (this.reason) {
+      case "Timeout": {
+        const when = this.retryAfterMillis === undefined ? "" : ` after ${Math.ceil(this.retryAfterMillis)} ms`
+        return `${lock} was not acquired: another holder kept it for all of \`wait\`. Try again${when}`
+      }
+      case "Lost":
+        return `${lock} was lost: its lease ended before it was renewed, and another holder may have it now`
+      case "Unavailable":
+        return withCause(`${lock} is not held: its backend is unavailable`, messageOf(this.cause))
+      case "Unsupported":
+        return `${lock} has no known state: its backend has no isHeld`
+    }
   }
   /** after which time another attempt may succeed */
   get retryAfter(): Duration.Duration {

@@ -216,7 +216,7 @@ const ask = <A>(
 const failed = (fiber: AnyFiber, place: Port.GuardStore, error: StoreError): Effect.Effect<never, StoreError> => {
   const cache = Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching)
   if (cache !== undefined) cacheOf(cache).perform(noteGuardFault, error.operation, error.reason)
-  if (!failing.has(place)) log(fiber, Effect.logWarning(`${error.message}; guards work without it (see onStoreError)`))
+  if (!failing.has(place)) log(fiber, Effect.logWarning(`${error.message}. Guards work without it (see onStoreError)`))
   failing.set(place, millisOf(fiber) + GuardsDefaults.guards.restMillis)
   return Effect.fail(error)
 }

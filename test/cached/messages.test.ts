@@ -570,8 +570,51 @@ describe("values that a store cannot take", () => {
     Effect.gen(function*() {
       const layer = Layer.orDie(SqliteStore.layer({ directory: yield* tempDirectory, maxValue: 10 }))
       expect(yield* logged(put("x".repeat(1997)), over(Json, layer))).toEqual([
-        `The store "sqlite" failed to set: TooLarge (The value of "k" has 1999 bytes, and maxValue is 10); values of that ` +
-        "size stay in memory (logged once)"
+        `The store "sqlite" could not write an entry: the value of "k" has 1999 bytes, and maxValue is 10. Values of that ` +
+        "size stay in memory: raise the limit, or store less (logged once)"
+      ])
+    }))
+})
+
+describe("a failure of the store", () => {
+  const failing = (reason: CacheError.StoreErrorReason, cause?: unknown) => {
+    const fake = fakeStore()
+    fake.behave = (operation) => ({
+      before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason, cause }))
+    })
+    return Layer.provide(CacheLayer.layer, fake.layer)
+  }
+
+  it.effect("a ping answers for itself, not for the read that it asks for", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(Effect.provide(Cached.ping, failing("Denied", new Error("NOPERM"))))
+      expect(error.operation).toBe("ping")
+      expect(error.message).toBe(`The store "fake" could not answer: it refuses access (NOPERM)`)
+    }))
+
+  it.effect("an incident is logged in one line that names its cause once", () =>
+    Effect.gen(function*() {
+      const read = one.pipe(Cached.ttl({ key: "k", ttl: 5 }))
+      expect(yield* logged(read, failing("Unavailable", new Error("down")))).toEqual([
+        `The store "fake" could not read an entry: it is unavailable (down). Until it answers, the cache works without it`
+      ])
+      expect(yield* logged(read, failing("Unsupported", new Error("no reads here")))).toEqual([
+        `The store "fake" could not read an entry: no reads here. Until it answers, the cache works without it`
+      ])
+    }))
+
+  it.effect("a value that it does not take is logged with its cause once", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      const cause = new Error("entries are read-only")
+      fake.behave = (operation) =>
+        operation === "set"
+          ? {
+            before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unsupported", cause }))
+          }
+          : {}
+      expect(yield* logged(Cached.set("k", 1), Layer.provide(CacheLayer.layer, fake.layer))).toEqual([
+        `The store "fake" could not write an entry: entries are read-only. Such values stay in memory (logged once)`
       ])
     }))
 })

@@ -47,6 +47,11 @@ export const sendAgain = (
 export const isStuck = (sent: ReadonlyArray<Pending.Item>, inTheWay: ReadonlyArray<Pending.Item>): boolean =>
   inTheWay.some((item) => sent.includes(item))
 
-/** What a strict reader fails with where one stays. */
-export const unacknowledged = ({ store }: StoreTier): StoreError =>
-  new StoreError({ store: store.name, operation: "invalidate", reason: "Unavailable" })
+/** What a strict reader fails with where one stays. Its operation is what the caller has asked for. */
+export const unacknowledged = ({ store }: StoreTier, operation = "get"): StoreError =>
+  new StoreError({
+    store: store.name,
+    operation,
+    reason: "Unavailable",
+    cause: new Error("it has not acknowledged an earlier invalidation of that")
+  })

@@ -9,6 +9,7 @@ import * as Stream from "effect/Stream"
 import { StoreError } from "../../../CacheError.ts"
 import type { Change } from "../../../ports/store.ts"
 import { following, polling } from "../../defaults/processes.ts"
+import { messageOf, whyOf } from "../../text/failures.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import { forEach } from "../../time/turns.ts"
 import { detach, unshare } from "../flight/ending.ts"
@@ -20,7 +21,7 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flights } from "../state.ts"
 
 import { supervise, type Worker } from "../storeTier/background.ts"
-import { messageOf, noteFault, recovered } from "../storeTier/faults.ts"
+import { noteFault, recovered } from "../storeTier/faults.ts"
 import * as KnownTagVersions from "../storeTier/knownTagVersions.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import * as Log from "../telemetry/log.ts"
@@ -185,7 +186,7 @@ const warnUntracked = (
 /** What a store says in one line; `undefined` for what is a bug, of which all is wanted. */
 const reasonOf = (cause: Cause.Cause<unknown>): string | undefined => {
   const error = Cause.squash(cause)
-  return error instanceof StoreError ? messageOf(error.cause) ?? error.reason : undefined
+  return error instanceof StoreError ? messageOf(error.cause) ?? whyOf(error.reason, undefined) : undefined
 }
 
 /** Changes cannot be followed: from here on `maxStaleness` bounds the use of memory. */

@@ -28,12 +28,10 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
   // its caller gets the error, and all else goes on
   if (fault.reason === "Timeout" && isListing(operation)) return fault
-  const why = messageOf(fault.cause)
   const kept = keptInMemory(operation, fault)
   if (kept !== undefined) {
     // the fault of one value: the store itself works
-    const what = why === undefined ? fault.message : `${fault.message} (${why})`
-    Log.warnOnce(tier.front, fault.reason, `${what}; ${kept} stay in memory (logged once)`)
+    Log.warnOnce(tier.front, fault.reason, `${fault.message}. ${kept} (logged once)`)
     return fault
   }
   failing.add(operation)
@@ -48,8 +46,7 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
     incident.reason = fault.reason
     Log.warning(
       tier.front,
-      `${fault.message}${fault.reason === "Timeout" ? advice : ""}; the cache goes on without the store`,
-      why === undefined ? {} : { cause: Cause.fail(why) }
+      `${fault.message}. Until it answers, the cache works without it${fault.reason === "Timeout" ? advice : ""}`
     )
   }
   return fault
@@ -68,25 +65,15 @@ const listings = new Set(["size", "scan", "scanCounters"])
 export const isRefusal = (operation: string, fault: Fault): boolean =>
   fault instanceof StoreError && (fault.reason === "Full" || keptInMemory(operation, fault) !== undefined)
 
-/** Which values stay in memory, because the store works and does not take them. */
+/** Says which values stay in memory, because the store works and does not take them. */
 const keptInMemory = (operation: string, { reason }: StoreError): string | undefined => {
-  if (reason === "TooLarge") return "values of that size"
-  return reason === "Unsupported" && (operation === "commit" || operation === "set") ? "such values" : undefined
+  if (reason === "TooLarge") return "Values of that size stay in memory: raise the limit, or store less"
+  return reason === "Unsupported" && (operation === "commit" || operation === "set")
+    ? "Such values stay in memory"
+    : undefined
 }
 
-const advice = " (all requests of a read have `storeTimeout` together: raise it for a store that is slow)"
-
-/** What an adapter threw, by its message alone: drivers attach the command, and with it the value. */
-export const messageOf = (thrown: unknown): string | undefined => {
-  try {
-    if (!(thrown instanceof Error)) return undefined
-    // a log names that by itself
-    return thrown.name === "Error" ? thrown.message : `${thrown.name}: ${thrown.message}`
-  } catch {
-    // an error of the user's, with getters that throw
-    return undefined
-  }
-}
+const advice = ": if it is only slow, raise `storeTimeout`, which all its steps in one read share"
 
 /** An operation has succeeded: the last failed one to do so ends the incident. */
 export const recovered = (tier: StoreTier, operation: string): void => {
