@@ -29,7 +29,7 @@ export type StoreErrorReason =
   | "Full"
   /** the value is larger than the store takes */
   | "TooLarge"
-  /** the sum of an increment is no safe integer: the counter stays as it was */
+  /** the sum of an increment is not a safe integer: the counter stays as it was */
   | "OutOfRange"
   /** what is stored cannot be read */
   | "Corrupt"
@@ -261,7 +261,7 @@ export class UpdateConflict extends Data.TaggedError("UpdateConflict")<{
   readonly tries: number
 }> {
   override get message(): string {
-    return `"${this.key}" was not updated: others have written it in each of ${this.tries} tries`
+    return `The entry "${this.key}" was not updated: others wrote it during each of ${this.tries} tries. Update it under a lock`
   }
 }
 
@@ -304,9 +304,11 @@ export class TransactionConflict extends Data.TaggedError("TransactionConflict")
   override get message(): string {
     const all = [...this.ids, ...this.names]
     return all.length === 0
-      ? "The transaction was not committed: what it has listed was changed by others"
-      : `The transaction was not committed: others have changed ${all.slice(0, 10).map((id) => `"${id}"`).join(", ")}` +
-        (all.length > 10 ? ` and ${all.length - 10} more` : "")
+      ? "The transaction was not committed, and nothing was written: others changed entries that it listed. Run it again"
+      : `The transaction was not committed, and nothing was written: others changed ${
+        all.slice(0, 10).map((id) => `"${id}"`).join(", ")
+      }` +
+        (all.length > 10 ? ` and ${all.length - 10} more` : "") + ". Run it again"
   }
 }
 
@@ -332,7 +334,7 @@ export class TransactionTimeout extends Data.TaggedError("TransactionTimeout")<{
   readonly timeoutMillis: number
 }> {
   override get message(): string {
-    return `The transaction took longer than ${this.timeoutMillis} ms`
+    return `The transaction took longer than ${this.timeoutMillis} ms, and nothing was written: raise \`timeout\`, or do less in it`
   }
 }
 
@@ -363,7 +365,7 @@ export class LoadTimeout extends Data.TaggedError("LoadTimeout")<{
   readonly timeoutMillis: number
 }> {
   override get message(): string {
-    return `The load of "${this.key}" took longer than ${this.timeoutMillis} ms`
+    return `The load of "${this.key}" took longer than ${this.timeoutMillis} ms: raise \`timeout\`, or try again`
   }
 }
 
@@ -390,7 +392,7 @@ export class StreamLagged extends Data.TaggedError("StreamLagged")<{
   readonly key: string
 }> {
   override get message(): string {
-    return `A consumer of the stream "${this.key}" was too slow: raise maxBytes, or let the run wait with whenSlow: "wait"`
+    return `A consumer of the stream "${this.key}" was too slow, and its next elements are gone: raise maxBytes, or let the run wait with whenSlow: "wait"`
   }
 }
 
@@ -416,7 +418,7 @@ export class StreamCut extends Data.TaggedError("StreamCut")<{
   readonly key: string
 }> {
   override get message(): string {
-    return `The rest of the stored stream "${this.key}" is lost, and its origin begins with something else now. Consume it ` +
+    return `The rest of the stored stream "${this.key}" is lost, and its origin now begins with other elements. Consume it ` +
       "again"
   }
 }
@@ -428,7 +430,7 @@ export class StreamCut extends Data.TaggedError("StreamCut")<{
  *
  * The cache cannot break the circle without a guess. `Cached.recursive` can.
  *
- * A fiber that a load forked counts as a part of it while the load runs, because the cache cannot see whether the load
+ * A fiber that a load forks counts as a part of it while the load runs, because the cache cannot see whether the load
  * waits for it.
  *
  * **Example** (Finding a circle)
@@ -452,9 +454,10 @@ export class CacheCycle extends Data.TaggedError("CacheCycle")<{
   readonly path: ReadonlyArray<string>
 }> {
   override get message(): string {
-    return `Loads wait for each other in a circle: ${this.path.join(" -> ")}. A fiber that a load forked counts as a ` +
-      "part of it while the load runs, because the cache cannot see whether the load waits for it: where it does not, " +
-      "fork it outside of the load"
+    return `Loads wait for each other in a circle: ${
+      this.path.join(" -> ")
+    }. Break it, or use Cached.recursive. A fiber ` +
+      "that a load forks counts as part of it: if the load does not wait for it, fork it outside the load"
   }
 }
 

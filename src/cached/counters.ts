@@ -49,7 +49,7 @@ export interface IncrementOptions {
  *
  * **Gotchas**
  *
- * A sum cannot be guessed, so a store that fails fails the caller (`StoreError`). A sum that is no safe integer fails
+ * A sum cannot be guessed, so a store that fails fails the caller (`StoreError`). A sum that is not a safe integer fails
  * with reason `OutOfRange` and leaves the counter as it was.
  *
  * **Example** (Counting visits)
@@ -90,7 +90,7 @@ const incrementOptions: Checks<IncrementOptions> = {
 }
 
 const checkName = (of: string, name: string): void => {
-  if (typeof name !== "string") throw mistake(`${of} got no name: pass a string`)
+  if (typeof name !== "string") throw mistake(`${of} needs a name: pass a string`)
 }
 
 /**

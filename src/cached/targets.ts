@@ -120,7 +120,7 @@ const parseOne = (target: unknown): Parsed => {
     return parsers[kind]!((target as { readonly [kind: string]: never })[kind]!)
   }
   throw mistake(
-    "A target of an invalidation is none: pass a key, { tag }, { all: Class }, { where: [Class, fields] } or " +
+    "A target of an invalidation cannot be used: pass a key, { tag }, { all: Class }, { where: [Class, fields] } or " +
       "{ matching: pattern }"
   )
 }
@@ -131,7 +131,7 @@ export const parse = (targets: Iterable<unknown>): ReadonlyArray<Parsed> => {
   if (typeof targets === "object" && targets !== null && Symbol.iterator in targets) {
     return Array.from(targets, parseOne)
   }
-  throw mistake("The targets of an invalidation are no list: pass a list, or the one target to Cached.invalidate")
+  throw mistake("The targets of an invalidation are not a list: pass a list, or one target to Cached.invalidate")
 }
 
 /** As `parse`, of one target or a list. */
@@ -162,8 +162,8 @@ const warnOfPatternLike = (caching: Cache, key: string): void =>
   caching.perform(
     Operations.warnOnce,
     "pattern-like key",
-    `An invalidation got the string "${key}", which is a key and no pattern: only the entry of exactly this key is ` +
-      "invalidated. For all keys that match pass { matching } (logged once)"
+    `An invalidation got the string "${key}", which is a key and not a pattern: only the entry of this very key is ` +
+      "invalidated. Pass { matching } for all keys that match (logged once)"
   )
 
 /**
@@ -176,8 +176,8 @@ const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob)
     caching.perform(
       Operations.warnOnce,
       "pattern",
-      `An invalidation by pattern did not reach all of the store (${error.message}): what was not reached may be ` +
-        "served until its ttl (logged once)"
+      `An invalidation by pattern did not reach all of the store (${error.message}). The rest may be ` +
+        "served until its ttl: invalidate again (logged once)"
     )
     return Effect.void
   })
@@ -190,14 +190,14 @@ const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob)
 export const infoOf = (what: string, keyClass: AnyClass | undefined): KeyInfo => {
   const info = (keyClass as { readonly prototype?: { readonly "~class"?: KeyInfo } } | undefined)?.prototype?.["~class"]
   if (info !== undefined) return info
-  throw mistake(`${what} got no key class: pass a class made with CacheKey.Class`)
+  throw mistake(`${what} needs a key class: pass a class made with CacheKey.Class`)
 }
 
 /** Gives the tag of the keys of a class with these values. Throws a `CacheConfigError` for values of another type. */
 export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: object | undefined): () => string => {
   const info = infoOf(what, keyClass)
   if (typeof fields !== "object" || fields === null) {
-    throw mistake(`${what} got no fields: pass an object with the values of all fields of one index`)
+    throw mistake(`${what} needs fields: pass an object with the values of all fields of one index`)
   }
   const make = () => info.indexTagOf(fields as { readonly [field: string]: unknown })
   try {
@@ -213,5 +213,5 @@ export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: o
 /** A pattern, compiled. */
 export const globOf = (what: string, pattern: string): Glob.Glob => {
   if (typeof pattern === "string" && pattern !== "") return Glob.make(pattern)
-  throw mistake(`${what} got no pattern: pass one like "user:*"`)
+  throw mistake(`${what} needs a pattern like "user:*"`)
 }

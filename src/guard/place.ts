@@ -202,7 +202,7 @@ const ask = <A>(
   return Effect.matchCauseEffect(within, {
     onSuccess: (answer) => {
       if (!isAnswer(answer)) return failed(fiber, place, because("Corrupt"))
-      if (failing.delete(place)) log(fiber, Effect.logInfo(`The place of guards "${place.name}" answers again`))
+      if (failing.delete(place)) log(fiber, Effect.logInfo(`The store "${place.name}" of guards answers again`))
       return Effect.succeed(answer)
     },
     onFailure: (cause) => {

@@ -435,14 +435,14 @@ describe("an incident is warned of once", () => {
         why: new StoreError({ store: "pushing", operation: "listen", reason: "Denied" })
       } as const
       const [warning, ...more] = yield* warningsWhile([partial, partial], "1 minute", 10)
-      expect(warning).toContain("cannot all be heard")
+      expect(warning).toContain("cannot all be followed")
       expect(more).toEqual([])
     }))
 
   it.effect("a stream that never begins", () =>
     Effect.gen(function*() {
       const [warning, ...more] = yield* warningsWhile([{ _tag: "AllChanged" }], "1 minute", 10)
-      expect(warning).toContain("have not begun")
+      expect(warning).toContain("do not arrive")
       expect(more).toEqual([])
     }))
 })

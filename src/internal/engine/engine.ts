@@ -173,7 +173,7 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
   self.stats.lostInvalidations = Pending.size(tier.pending)
   Log.warning(
     self,
-    `Closed with ${self.stats.lostInvalidations} invalidations that the store "${tier.store.name}" has not ` +
+    `The cache closed with ${self.stats.lostInvalidations} invalidations that the store "${tier.store.name}" has not ` +
       "acknowledged: the invalidated entries may be served from it until their ttl. Invalidate them again when the " +
       "store answers"
   )

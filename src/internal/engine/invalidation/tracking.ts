@@ -99,7 +99,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
   const clock = yield* Clock.Clock
   const apply = (change: Change | undefined): void => {
     if (change?._tag === "Partial") {
-      warn("cannot all be heard", Exit.fail(change.why))
+      warn("cannot all be followed", Exit.fail(change.why))
       partialAt ??= monotonicMillis(clock)
       if (!tier.untracked) markUntracked(self, tier)
       return
@@ -128,7 +128,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
   }
   const warnWhereSilent = Effect.delay(
     Effect.sync(() => {
-      if (tier.untracked) warn("have not begun", Exit.void)
+      if (tier.untracked) warn("do not arrive", Exit.void)
     }),
     following.longestMillis
   )
@@ -140,7 +140,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
     const followedMillis = tier.untracked ? 0 : monotonicMillis(clock) - coherentAt
     // a stream that begins and ends all the time is one incident
     if (followedMillis > following.longestMillis) isLogged = false
-    warn("cannot be followed: trying again", exit)
+    warn("cannot be followed", exit)
     if (!tier.untracked) markUntracked(self, tier)
     const heardMillis = partialAt === undefined ? followedMillis : monotonicMillis(clock) - partialAt
     // a stream that ends as soon as it has begun is not tried again at once for ever
@@ -178,7 +178,7 @@ const warnUntracked = (
     self,
     `The changes of the store "${store.name}" ${problem}${
       why === undefined ? "" : ` (${why})`
-    }; until then memory is cleared once in maxStaleness`,
+    }. Meanwhile memory is cleared once in maxStaleness`,
     Exit.isFailure(exit) && why === undefined ? { cause: exit.cause } : {}
   )
 }
@@ -270,7 +270,7 @@ const safely = (self: Flights, tier: StoreTier, look: (self: Flights, tier: Stor
   try {
     look(self, tier)
   } catch (defect) {
-    Log.warnOnce(self, "changes", "Applying changes of the store failed (see the cause): memory is cleared", {
+    Log.warnOnce(self, "changes", "Changes of the store could not be applied (see the cause): memory is cleared", {
       cause: Cause.die(defect)
     })
     try {
@@ -308,7 +308,7 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
     for (const change of changes) {
       if (change._tag === "Partial") {
         state.isPartial = true
-        if (!state.isWarned) warnUntracked(self, tier, "cannot all be heard", Exit.fail(change.why))
+        if (!state.isWarned) warnUntracked(self, tier, "cannot all be followed", Exit.fail(change.why))
         state.isWarned = true
       } else if (change._tag === "Coherent" && state.isPartial) {
         state.isPartial = state.isWarned = false
@@ -328,8 +328,8 @@ function* apart(self: Flights, tier: StoreTier, changes: ReadonlyArray<Change>):
     Log.warnOnce(
       self,
       "changes waited",
-      `The process was too busy to hear of each change of the store "${tier.store.name}" ` +
-        "in time: what is in memory and may have changed is read again"
+      `The process was too busy to follow each change of the store "${tier.store.name}" ` +
+        "in time: entries in memory that may have changed are read again"
     )
     const { mayBe } = change
     for (const { id } of self.flights.all()) yield mayBe(id) ? { _tag: "Changed", id } : undefined

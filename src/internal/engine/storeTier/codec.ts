@@ -148,7 +148,7 @@ const warnOfFailure = (tier: StoreTier, key: Key, { exit, id }: Entry): void => 
     `no error ${name}`,
     `The failure ${
       tagOf(valueOf(exit))
-    } of "${id}" stays in memory, and is not stored (logged once a key class): the key ` +
+    } of "${id}" stays in memory and is not stored (logged once a key class): the key ` +
       `class "${name}" has no \`error\`. Give it the schema of the failures that are stored, or leave them out in \`when\``,
     { about: { id, key } }
   )

@@ -93,7 +93,7 @@ export const recovered = (tier: StoreTier, operation: string): void => {
 export const damaged = (tier: StoreTier, key: Key, id: string): undefined => {
   noteCorrupt(tier, "get")
   const message =
-    `The entry "${id}" in the store "${tier.store.name}" is damaged: it counts as a miss, the next load replaces it (logged once)`
+    `The entry "${id}" in the store "${tier.store.name}" is damaged: it counts as a miss, and the next load replaces it (logged once)`
   Log.warnOnce(tier.front, "damage", message, { about: { id, key } })
   return undefined
 }
@@ -140,7 +140,7 @@ export const noteMisfit = (
   noteCorrupt(tier, fault.operation)
   const about: Log.About = { id: idOf(key), key }
   const message = fault.operation === "encode"
-    ? `The ${failure === undefined ? "value" : `failure ${failure}`} of "${about.id}" stays in memory, and is not ` +
+    ? `The ${failure === undefined ? "value" : `failure ${failure}`} of "${about.id}" stays in memory and is not ` +
       `stored (logged once a key class or cause). ${fault.message}` +
       (failure === undefined ? "" : ". Add the failure to the `error` of the key class, or leave it out in `when`")
     : fault.message
