@@ -210,7 +210,7 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
   copy: optional((copy) =>
     refuseUnless(
       copy === "structured" || copy === "freeze" || typeof copy === "function",
-      "copy cannot be used: pass \"structured\", \"freeze\", or a function that copies a value"
+      "copy must be \"structured\", \"freeze\" or a function that copies a value"
     )
   ),
   memoryTtl: duration("memoryTtl"),

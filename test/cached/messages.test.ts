@@ -632,7 +632,7 @@ describe("an operation names itself", () => {
     [
       "set with a copy that is none",
       () => Cached.set("a", 1, any({ copy: "deep" })),
-      `Cached.set: copy cannot be used: pass "structured", "freeze", or a function that copies a value`
+      `Cached.set: copy must be "structured", "freeze" or a function that copies a value`
     ],
     [
       "a timeout by function that is none",

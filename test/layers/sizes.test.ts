@@ -86,7 +86,7 @@ describe("a size", () => {
       )
     )
     expect(() => CacheLayer.disk({ directory: "x", maxSize: "much" as never })).toThrow(
-      mistake("CacheLayer.disk: \"maxSize\" is not a size above zero, like \"100 MB\"")
+      mistake("CacheLayer.disk: \"maxSize\" must be a size above zero, like \"100 MB\"")
     )
   })
 
