@@ -366,7 +366,7 @@ describe.each(caches)("over $name", (cache) => {
             expect(yield* Cached.expiresIn("k")).toEqual(before)
             expect(yield* Cached.stats).toMatchObject({ callbackFailures: 3, notStored: 0, loads: 1 })
             expect(warnings.length).toBe(1)
-            expect(warnings[0]).toContain(`"k" does not move its end`)
+            expect(warnings[0]).toContain(`"k" does not extend its lifetime`)
           }))
     )
 

@@ -84,7 +84,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           [{ url: `redis://user:secret${odd}more@host:6379/0` }, /encodeURIComponent/],
           [{ url: Redacted.make(`rediss://:se@cret${odd}secret@host`) }, /encodeURIComponent/]
         ]),
-        [{ maxValue: "100 KB" }, /not "100 KB".*kB, .*KiB/],
+        [{ maxValue: "100 Kbit" }, /not "100 Kbit".*kB, .*KiB/],
         [{ maxValue: -1 }, /above zero, not -1/],
         [{ maxValue: 0 }, /above zero, not 0/],
         [{ maxValue: null }, /above zero, not null/],

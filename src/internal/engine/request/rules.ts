@@ -254,7 +254,7 @@ export const movedBy = (self: Telemetry, { key, strategy }: Request, entry: Entr
     Log.warnOnce(
       self,
       `touch ${Log.topicOf(about, Log.placeOf(error))}`,
-      `A read of "${entry.id}" does not move its end: touch of the strategy "${strategy.name}" threw, or gave no number ` +
+      `A read of "${entry.id}" does not extend its lifetime: touch of the strategy "${strategy.name}" threw, or gave no number ` +
         "(see the cause; logged once a key class or cause)",
       { about, cause: Cause.die(error) }
     )
