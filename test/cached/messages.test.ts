@@ -459,8 +459,8 @@ describe("values that a store cannot take", () => {
     ]
   ]
   const notStored = (id: string, serializer: string, reason: string) =>
-    `The value of "${id}" stays in memory and is not stored (logged once a key class or cause). The serializer ` +
-    `"${serializer}" could not encode a value: ${reason}`
+    `The value of "${id}" stays in memory and is not stored. The serializer "${serializer}" could not encode a ` +
+    `value: ${reason} (logged once a key class or cause)`
   const put = (value: unknown, key: any = "k"): Effect.Effect<void, unknown, any> =>
     Effect.asVoid(Effect.succeed(value).pipe(Cached.ttl({ key, ttl: 5 })))
 
@@ -541,12 +541,10 @@ describe("values that a store cannot take", () => {
       const key = new Row()
       const get = Effect.fail(new Down()).pipe(Cached.ttl({ key, ttl: 5, when: () => true }), Effect.flip)
       expect(yield* logged(get, over(Json))).toEqual([
-        `The failure "Down" of "${
-          CacheKey.id(key)
-        }" stays in memory and is not stored (logged once a key class or cause). ` +
+        `The failure "Down" of "${CacheKey.id(key)}" stays in memory and is not stored. ` +
         `The serializer "json" could not encode a value: the value does not fit its schema (an instance of ` +
         "NotFound is expected: make one of a plain object, like new NotFound(row)). Add the failure to the `error` of " +
-        "the key class, or leave it out in `when`"
+        "the key class, or leave it out in `when` (logged once a key class or cause)"
       ])
     }))
 

@@ -117,7 +117,7 @@ export const undecodable = (
     new SerializerError({
       serializer: tier.serializer.name,
       operation: "decode",
-      reason: `the stored entry "${id}" cannot be decoded: it counts as a miss`,
+      reason: `the stored entry "${id}" counts as a miss, and the next load replaces it`,
       cause: Cause.squash(cause)
     })
   )
@@ -141,10 +141,10 @@ export const noteMisfit = (
   const about: Log.About = { id: idOf(key), key }
   const message = fault.operation === "encode"
     ? `The ${failure === undefined ? "value" : `failure ${failure}`} of "${about.id}" stays in memory and is not ` +
-      `stored (logged once a key class or cause). ${fault.message}` +
+      `stored. ${fault.message}` +
       (failure === undefined ? "" : ". Add the failure to the `error` of the key class, or leave it out in `when`")
     : fault.message
   const topic = `${fault.operation} ${failure} ${Log.topicOf(about, fault.reason.replace(unlikeIn, ""))}`
-  Log.warnOnce(tier.front, topic, message, { about })
+  Log.warnOnce(tier.front, topic, `${message} (logged once a key class or cause)`, { about })
   return fault
 }
