@@ -230,7 +230,7 @@ export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
   }
 }
 
-// never earlier: who comes a moment too soon is refused once more
+// Rounded up, because a call that comes a moment too early is refused again.
 const headerOf = (millis: number): string => String(Math.ceil(millis / 1000))
 
 /**
@@ -266,12 +266,12 @@ export class UpdateConflict extends Data.TaggedError("UpdateConflict")<{
 }
 
 /**
- * A transaction was not committed, because something that it had read, or a condition that it had been told, was changed
- * by others meanwhile: `ids` of entries and `names` of counters. Nothing was written.
+ * A transaction was not committed, because others have changed something that it had read or made a condition: `ids` of
+ * entries and `names` of counters. Nothing was written.
  *
  * **Details**
  *
- * `Transaction.run` tries again before it fails so. Both lists are empty where entries were listed and others came or went.
+ * `Transaction.run` tries again before it fails so. Both lists are empty if it listed entries, and others appeared or vanished.
  *
  * **Example** (Losing against another write)
  *
@@ -343,7 +343,7 @@ export class TransactionTimeout extends Data.TaggedError("TransactionTimeout")<{
  *
  * **Details**
  *
- * Only this caller fails; the load may go on for others.
+ * Only this caller fails; the load may continue for others.
  *
  * **Example** (Limiting one caller)
  *
@@ -374,8 +374,8 @@ export class LoadTimeout extends Data.TaggedError("LoadTimeout")<{
  *
  * **Details**
  *
- * While a stream can be stored nobody is too slow. Past `maxBytes` a run keeps a few pages, and waits 5 seconds for who is
- * behind them. `whenSlow: "wait"` lets it wait for as long as it takes.
+ * While a stream can be stored, no consumer is too slow. Past `maxBytes` a run keeps a few pages, and waits 5 seconds for
+ * the slowest consumer. `whenSlow: "wait"` lets it wait as long as necessary.
  *
  * **Example** (Describing the failure)
  *

@@ -50,7 +50,7 @@ const reasons = {
   Full: "it is full",
   TooLarge: "the value is too large",
   OutOfRange: "the sum is not a safe integer",
-  Corrupt: "what it holds or answers is damaged",
+  Corrupt: "its answer is damaged",
   Denied: "it refuses access"
 }
 
