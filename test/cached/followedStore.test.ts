@@ -115,7 +115,7 @@ describe("a store that pushes changes is followed", () => {
       yield* elsewhere(storage, many)
       yield* storage.push(many)
       expect([yield* read("a", 2), yield* read("b", 2), yield* read("c", 2)]).toEqual([2, 1, 2])
-      expect(warnings.filter((warning) => warning.includes("too busy to hear"))).toHaveLength(1)
+      expect(warnings.filter((warning) => warning.includes("too busy to follow"))).toHaveLength(1)
     }))
 
   it.effect("a load that may be one of many that changed is not shared by those who come later", () =>
