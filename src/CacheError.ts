@@ -10,6 +10,7 @@
  */
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
+import { messageOf, phraseOf, whyOf, withCause } from "./internal/text/failures.ts"
 
 /**
  * Why a store operation failed: the `reason` of a `StoreError`.
@@ -61,10 +62,7 @@ export class StoreError extends Data.TaggedError("StoreError")<{
   readonly cause?: unknown
 }> {
   override get message(): string {
-    const failed = `The store "${this.store}" failed to ${this.operation}: ${this.reason}`
-    // Only the reader of the message can fix what is missing or wrong.
-    const isTold = this.reason === "Unsupported" || this.operation === "open"
-    return isTold && this.cause instanceof Error ? `${failed} (${this.cause.message})` : failed
+    return `The store "${this.store}" could not ${phraseOf(this.operation)}: ${whyOf(this.reason, this.cause)}`
   }
 }
 
@@ -128,7 +126,19 @@ export class LockError extends Data.TaggedError("LockError")<{
   readonly retryAfterMillis?: number
 }> {
   override get message(): string {
-    return `The lock "${this.name}" could not be held: ${this.reason}`
+    const lock = `The lock "${this.name}"`
+    switch (this.reason) {
+      case "Timeout": {
+        const when = this.retryAfterMillis === undefined ? "" : ` after ${Math.ceil(this.retryAfterMillis)} ms`
+        return `${lock} was not acquired: another holder kept it for all of \`wait\`. Try again${when}`
+      }
+      case "Lost":
+        return `${lock} was lost: its lease ended before it was renewed, and another holder may have it now`
+      case "Unavailable":
+        return withCause(`${lock} is not held: its backend is unavailable`, messageOf(this.cause))
+      case "Unsupported":
+        return `${lock} has no known state: its backend has no isHeld`
+    }
   }
   /** The time after which another attempt may succeed. */
   get retryAfter(): Duration.Duration {
@@ -251,7 +261,7 @@ export class UpdateConflict extends Data.TaggedError("UpdateConflict")<{
   readonly tries: number
 }> {
   override get message(): string {
-    return `"${this.key}" was not updated: others have written it in each of ${this.tries} tries`
+    return `The entry "${this.key}" was not updated: others wrote it during each of ${this.tries} tries. Update it under a lock`
   }
 }
 
@@ -295,9 +305,11 @@ export class TransactionConflict extends Data.TaggedError("TransactionConflict")
   override get message(): string {
     const all = [...this.ids, ...this.names]
     return all.length === 0
-      ? "The transaction was not committed: what it has listed was changed by others"
-      : `The transaction was not committed: others have changed ${all.slice(0, 10).map((id) => `"${id}"`).join(", ")}` +
-        (all.length > 10 ? ` and ${all.length - 10} more` : "")
+      ? "The transaction was not committed, and nothing was written: others changed entries that it listed. Run it again"
+      : `The transaction was not committed, and nothing was written: others changed ${
+        all.slice(0, 10).map((id) => `"${id}"`).join(", ")
+      }` +
+        (all.length > 10 ? ` and ${all.length - 10} more` : "") + ". Run it again"
   }
 }
 
@@ -323,7 +335,7 @@ export class TransactionTimeout extends Data.TaggedError("TransactionTimeout")<{
   readonly timeoutMillis: number
 }> {
   override get message(): string {
-    return `The transaction took longer than ${this.timeoutMillis} ms`
+    return `The transaction took longer than ${this.timeoutMillis} ms, and nothing was written: raise \`timeout\`, or do less in it`
   }
 }
 
@@ -354,7 +366,7 @@ export class LoadTimeout extends Data.TaggedError("LoadTimeout")<{
   readonly timeoutMillis: number
 }> {
   override get message(): string {
-    return `The load of "${this.key}" took longer than ${this.timeoutMillis} ms`
+    return `The load of "${this.key}" took longer than ${this.timeoutMillis} ms: raise \`timeout\`, or try again`
   }
 }
 
@@ -381,7 +393,7 @@ export class StreamLagged extends Data.TaggedError("StreamLagged")<{
   readonly key: string
 }> {
   override get message(): string {
-    return `A consumer of the stream "${this.key}" was too slow: raise maxBytes, or let the run wait with whenSlow: "wait"`
+    return `A consumer of the stream "${this.key}" was too slow, and its next elements are gone: raise maxBytes, or let the run wait with whenSlow: "wait"`
   }
 }
 
@@ -407,7 +419,7 @@ export class StreamCut extends Data.TaggedError("StreamCut")<{
   readonly key: string
 }> {
   override get message(): string {
-    return `The rest of the stored stream "${this.key}" is lost, and its origin begins with something else now. Consume it ` +
+    return `The rest of the stored stream "${this.key}" is lost, and its origin now begins with other elements. Consume it ` +
       "again"
   }
 }
@@ -443,9 +455,10 @@ export class CacheCycle extends Data.TaggedError("CacheCycle")<{
   readonly path: ReadonlyArray<string>
 }> {
   override get message(): string {
-    return `Loads wait for each other in a circle: ${this.path.join(" -> ")}. A fiber that a load forked counts as a ` +
-      "part of it while the load runs, because the cache cannot see whether the load waits for it: where it does not, " +
-      "fork it outside of the load"
+    return `Loads wait for each other in a circle: ${
+      this.path.join(" -> ")
+    }. Break it, or use Cached.recursive. A fiber ` +
+      "that a load forks counts as part of it: if the load does not wait for it, fork it outside the load"
   }
 }
 

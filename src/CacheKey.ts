@@ -266,7 +266,10 @@ export interface Options<
  * @since 0.1.0
  */
 export const Class = <Self = never>(...none: []) => {
-  refuseUnless(none.length === 0, "CacheKey.Class is called twice: extends CacheKey.Class<User>()(\"User\", { … })")
+  refuseUnless(
+    none.length === 0,
+    "CacheKey.Class must be called twice, like extends CacheKey.Class<User>()(\"User\", { … })"
+  )
   return <
     const Name extends string,
     S extends Schema.Constraint,

@@ -239,7 +239,7 @@ const operations: ReadonlySet<string> = new Set<Operation>(["get", "set", "remov
 export const disable = (...names: ReadonlyArray<Operation>) => {
   const unknown = names.find((name) => !operations.has(name))
   if (unknown !== undefined) {
-    throw mistake(`CachePolicy.disable has no operation "${unknown}": it knows ${Array.from(operations).join(", ")}`)
+    throw mistake(`CachePolicy.disable has no operation "${unknown}": use one of ${Array.from(operations).join(", ")}`)
   }
   const get = names.includes("get")
   const set = names.includes("set")

@@ -168,7 +168,8 @@ export const run: {
           return Run.nested(entered, { isolation, timeoutMillis: timeoutMillis ?? Infinity }, body)
         }
         throw new CacheConfigError({
-          message: "Transaction.run cannot be inside of Transaction.withSql: that is one already"
+          message:
+            "Transaction.run cannot run inside Transaction.withSql, which is a transaction already: use one of them"
         })
       }
       return Effect.flatMap(Lock, (lock) =>
@@ -190,16 +191,14 @@ const checks: Checks<Options> = {
   isolation: optional((isolation) => {
     if (isolation === "fast" || isolation === "locked" || isolation === "serializable") return
     throw new CacheConfigError({
-      message: `The isolation of Transaction.run cannot be "${
-        String(isolation)
-      }": pass "fast", "locked" or "serializable"`
+      message: `isolation of Transaction.run cannot be "${String(isolation)}": pass "fast", "locked" or "serializable"`
     })
   }),
   timeout: optional((timeout) => void positiveMillis("timeout of Transaction.run", timeout)),
   retry: optional((retry) => {
     if (Schedule.isSchedule(retry)) return
     throw new CacheConfigError({
-      message: "The retry of Transaction.run is no Schedule: pass one, like Schedule.recurs(3)"
+      message: "retry of Transaction.run must be a Schedule, like Schedule.recurs(3)"
     })
   })
 }
@@ -245,12 +244,13 @@ export const rollback: Effect.Effect<void, never, Caching> = withCaching((cachin
   if (entered === undefined) return Effect.void
   if (!isOverlay(entered)) {
     throw new CacheConfigError({
-      message: "Transaction.rollback is outside of a transaction: use it inside Transaction.run"
+      message: "Transaction.rollback runs outside a transaction: use it inside Transaction.run"
     })
   }
   if (entered.root.bypasses) {
     throw new CacheConfigError({
-      message: "Transaction.rollback cannot be inside of Transaction.withSql: the rows would stay. Let the effect fail"
+      message:
+        "Transaction.rollback cannot run inside Transaction.withSql, where the rows would stay: let the effect fail"
     })
   }
   Overlay.requireOpen(entered)
@@ -353,7 +353,7 @@ export const withSql: {
         }
         throw new CacheConfigError({
           message:
-            "Transaction.withSql cannot be inside of Transaction.run, whose writes are committed by the cache: use withSql alone"
+            "Transaction.withSql cannot run inside Transaction.run, whose writes the cache commits: use withSql alone"
         })
       }))
   }
@@ -361,7 +361,7 @@ export const withSql: {
 
 const tableName = (what: string) => (table: unknown) => {
   if (typeof table === "string" && table !== "") return
-  throw new CacheConfigError({ message: `${what} is no name of a table: pass one, like "cache_outbox"` })
+  throw new CacheConfigError({ message: `${what} is not the name of a table: pass one like "cache_outbox"` })
 }
 
 const sqlChecks: Checks<SqlOptions> = { outbox: optional(tableName("The outbox of Transaction.withSql")) }
@@ -417,7 +417,10 @@ export const outbox = (options: OutboxOptions): Layer.Layer<never, SqlError, Sql
           // A closed connection is expected when the program ends.
           Cause.hasInterruptsOnly(cause)
             ? Effect.void
-            : Effect.logWarning(`The outbox "${table}" could not be read: it is tried again`, cause)
+            : Effect.logWarning(
+              `The outbox "${table}" could not be read (see the cause), so its invalidations wait: it is read again`,
+              cause
+            )
       )
       const looking = Effect.forever(Effect.andThen(look, Effect.sleep(numbers.everyMillis)))
       return Effect.andThen(Sql.makeTable(sql, table), Effect.asVoid(Effect.forkScoped(looking)))

@@ -78,7 +78,9 @@ const units: Readonly<Record<string, number>> = {
  */
 export const parse = (text: string): Duration.Duration => {
   if (typeof text !== "string") {
-    throw new CacheConfigError({ message: `Ttl.parse got a value of type ${typeof text}: pass text like "1d2h3m50s"` })
+    throw new CacheConfigError({
+      message: `Ttl.parse cannot parse a value of type ${typeof text}: pass text like "1d2h3m50s"`
+    })
   }
   if (/^\d+(\.\d+)?$/.test(text)) return Duration.millis(Number(text) * 1000)
   try {
@@ -203,5 +205,5 @@ const strangerOf = (input: unknown): string | undefined => {
   const given = namesOfUnits.map((name) => parts[name]).filter((part) => part !== undefined)
   if (given.length === 0) return "an empty object"
   if (given.some(Number.isNaN)) return "NaN"
-  return given.every((part) => typeof part === "number") ? undefined : "an object with a part that is no number"
+  return given.every((part) => typeof part === "number") ? undefined : "an object with a part that is not a number"
 }

@@ -115,7 +115,7 @@ export const atMost = (weigher: Weigher, limit: SizeInput): Weigher => {
   const most = typeof limit === "number" ? limit : bytesIn(limit)
   if (!(most! > 0)) {
     throw new CacheConfigError({
-      message: `The limit of Weigher.atMost is above zero, or a size, not ${String(limit)}`
+      message: `limit of Weigher.atMost must be above zero, or a size, not ${String(limit)}`
     })
   }
   return (value, entry) => {
@@ -126,5 +126,5 @@ export const atMost = (weigher: Weigher, limit: SizeInput): Weigher => {
 
 const requireWeigher = (what: string, given: unknown): void => {
   if (typeof given === "function") return
-  throw new CacheConfigError({ message: `${what} got no weigher: pass a function that answers a number` })
+  throw new CacheConfigError({ message: `${what} needs a weigher: pass a function that returns a number` })
 }

@@ -60,16 +60,16 @@ describe("bad options throw a CacheConfigError at once", () => {
   it.each([
     [
       () => CacheLayer.memory({ capacity: 0 }),
-      "capacity of CacheLayer.memory is a whole number of at least 1, or Infinity for no limit, not 0"
+      "capacity of CacheLayer.memory must be a whole number of at least 1, or Infinity for no limit, not 0"
     ],
-    [() => CacheLayer.layerWith({ lease: 0 }), "lease of CacheLayer.layerWith is longer than nothing, not 0 ms"],
+    [() => CacheLayer.layerWith({ lease: 0 }), "lease of CacheLayer.layerWith must be longer than 0, not 0 ms"],
     [
       () => CacheLayer.disk({ directory: "x", dir: "y" } as never),
-      "CacheLayer.disk has no option \"dir\": it knows directory"
+      "CacheLayer.disk has no option \"dir\": use one of directory"
     ],
     [
       () => CacheLayer.files({ directory: "x", lru: 1 } as never),
-      "CacheLayer.files has no option \"lru\": it knows directory"
+      "CacheLayer.files has no option \"lru\": use one of directory"
     ]
   ])("the message names the layer: %#", (make, message) => {
     expect(make).toThrow(message)

@@ -15,7 +15,7 @@ describe("options", () => {
     ["lease must be longer than 0 and finite, not 0 ms", { lease: 0, wait: 0 }],
     ["lease must be longer than 0 and finite, not Infinity ms", { lease: Infinity, wait: 0 }],
     ["lease is not a duration", { lease: "soon", wait: 0 }],
-    ["wait must not be negative, but is -1 ms", { lease: 1, wait: -1 }],
+    ["wait must be 0 or longer, not -1 ms", { lease: 1, wait: -1 }],
     ["wait is not a duration: NaN", { lease: 1, wait: Number.NaN }],
     ["Lock.acquire has no option \"ttl\"", { lease: 1, wait: 1, ttl: 1 }]
   ]

@@ -335,7 +335,7 @@ describe("Store.make", () => {
     expect(() => Store.make({ ...storage, counters })).toThrow(/cannot clear the counters/)
     expect(Store.make({ ...storage, counters, clear: Effect.void }).name).toBe(storage.name)
     expect(() => Store.makeSync({ ...storage, name: 1 } as never)).toThrow(/needs "name"/)
-    expect(() => Store.makeSync(undefined as never)).toThrow(/Store.makeSync got no options/)
+    expect(() => Store.makeSync(undefined as never)).toThrow(/Store.makeSync needs options/)
   })
 
   it.each<readonly [part: string, wrong: unknown, kind: string]>([

@@ -60,7 +60,7 @@ describe("toMillis", () => {
     [
       [{ hour: 1 }, `an object with "hour", which is none of weeks, days, hours, minutes, seconds, milliseconds, `],
       [{ hours: 1, ttl: "1h" }, `an object with "ttl"`],
-      [{ hours: "1" }, "an object with a part that is no number"],
+      [{ hours: "1" }, "an object with a part that is not a number"],
       [{ hours: undefined }, "an empty object"],
       [{}, "an empty object"],
       [new Date(0), "a Date"],

@@ -114,7 +114,7 @@ export const setMany = <K extends AnyKey>(
 
 const checkedPair = <Pair extends ReadonlyArray<unknown>>(entry: Pair): Pair => {
   if (Array.isArray(entry) && entry.length === 2) return entry
-  throw mistake("Cached.setMany got an element that is no pair: pass a list of [key, value]")
+  throw mistake("Cached.setMany cannot set an element that is not a pair: pass a list of [key, value]")
 }
 
 /**

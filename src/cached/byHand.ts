@@ -249,11 +249,11 @@ const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined =
   const { ifAbsent = false, ifPresent = false, ifUnchanged } = options
   // An invalid condition must not be ignored.
   if (typeof ifAbsent !== "boolean" || typeof ifPresent !== "boolean") {
-    throw mistake("The condition of Cached.set cannot be used: pass true as ifAbsent or ifPresent, or leave it out")
+    throw mistake("ifAbsent and ifPresent of Cached.set must be true or false")
   }
   if (typeof ifUnchanged !== "string" && "ifUnchanged" in options) {
     throw mistake(
-      "The ifUnchanged of Cached.set is no writeId: pass that of Cached.getEntry, or ifAbsent where it finds nothing"
+      "ifUnchanged of Cached.set is not a writeId: pass that of Cached.getEntry, or ifAbsent if it finds nothing"
     )
   }
   const conditions: Array<StoreCondition> = []
@@ -261,7 +261,7 @@ const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined =
   if (ifPresent) conditions.push({ _tag: "IfPresent" })
   if (ifUnchanged !== undefined) conditions.push({ _tag: "IfUnchanged", writeId: ifUnchanged })
   if (conditions.length <= 1) return conditions[0]
-  throw mistake("Cached.set got several conditions: pass one of ifAbsent, ifPresent and ifUnchanged")
+  throw mistake("Cached.set takes one condition: pass ifAbsent, ifPresent or ifUnchanged")
 }
 
 /**

@@ -118,7 +118,7 @@ export const noStrategy = ({ key }: CombinatorOptions): unknown =>
 /** Throws if the cached value is not an effect. */
 export const checkLoad = ({ name }: Called, load: unknown, { key }: CombinatorOptions): void => {
   if (Effect.isEffect(load)) return
-  throw mistake(`${withKey(name, key)} got no effect, but ${insteadOfEffect(load)}`)
+  throw mistake(`${withKey(name, key)} needs an effect, not ${insteadOfEffect(load)}`)
 }
 
 /** Throws for an invalid key of a combinator whose other options are valid. */
@@ -156,7 +156,7 @@ const knownOfResolver = namesIn(Array.from(shared).filter((name) => name !== "ti
 export const checkFn = (name: string, keyClass: CacheKey.AnyClass, options: FnOptions): void => {
   const className: string | undefined = keyClass?.keyName
   if (typeof keyClass !== "function" || className === undefined) {
-    throw mistake(`${name} got no key class: pass a class made with CacheKey.Class as its first argument`)
+    throw mistake(`${name} needs a key class: pass a class made with CacheKey.Class as its first argument`)
   }
   const call = `${name}(${className})`
   checkShared(call, options, knownOfFn, "lookup, ")
@@ -190,7 +190,7 @@ const checkLookup = (call: string, options: { readonly lookup?: unknown }): void
 /** Checks the key returned by the user's function of a cached function over string keys. */
 export const stringKey = (key: string): string => {
   if (typeof key === "string") return key
-  throw mistake(`The key of Cached.fn(() => key) cannot be ${kindOf(key)}: give a string, or pass a class of keys`)
+  throw mistake(`The key of Cached.fn(() => key) cannot be ${kindOf(key)}: return a string, or pass a key class`)
 }
 
 /** Throws for invalid options of a resolver. */
@@ -218,7 +218,7 @@ export const effectOf = (
 ): Effect.Effect<unknown, unknown, any> => {
   if (Effect.isEffect(answer)) return answer
   throw mistake(
-    `The lookup of "${typeof key === "string" ? key : key["~class"].name}" answered no effect, but ${
+    `The lookup of "${typeof key === "string" ? key : key["~class"].name}" must return an effect, not ${
       insteadOfEffect(answer)
     }`
   )
@@ -247,13 +247,13 @@ export const checkStrategy = (strategy: Partial<Strategy> | undefined): void => 
   if (strategy === undefined) throw mistake(`there is no strategy: pass one, like strategy: ${exampleOfStrategy}`)
   if (typeof strategy?.decide !== "function" || typeof strategy.lifetime !== "function") {
     throw mistake(
-      `strategy cannot be ${typeof strategy === "function" ? "a function" : kindOf(strategy)}: ` +
-        `pass what one of Strategy gives, like ${exampleOfStrategy}, or an object with decide and lifetime`
+      `strategy cannot be ${typeof strategy === "function" ? "a function" : kindOf(strategy)}: pass one like ` +
+        `${exampleOfStrategy}, or an object with decide and lifetime`
     )
   }
   const { jitter, retryAfter, touch } = strategy
   if (touch !== undefined && typeof touch !== "function") {
-    throw mistake("touch of the strategy is no function: pass one, or none")
+    throw mistake("touch of the strategy must be a function")
   }
   checkJitter(jitter)
   if (retryAfter !== undefined) toMillis(retryAfter, "retryAfter")
@@ -276,7 +276,7 @@ function homeBesideKinds(option: string): string | undefined {
 }
 
 function homeBesideStrategy(option: string): string | undefined {
-  if (option === "key") return "the key is made of the payload."
+  if (option === "key") return "the payload makes the key."
   if (option === "lookup") return "it belongs to Cached.fn."
   const [owner] = ownersOf(option)
   return owner && `it belongs to the strategy, like strategy: Strategy.${owner}({ ${option}, … }).`

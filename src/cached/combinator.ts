@@ -35,7 +35,7 @@ import type {
  *
  * @internal
  */
-export interface OptionsBy<K, X, A, E, Causes, T, Tag extends string, Stored extends string> {
+interface OptionsBy<K, X, A, E, Causes, T, Tag extends string, Stored extends string> {
   readonly ttl: TtlOptionsFor<K, X, A, E, T, Stored>
   readonly softTtl: SoftTtlOptionsFor<K, X, A, E, Causes, T, Tag, Stored>
   readonly refreshAhead: RefreshAheadOptionsFor<K, X, A, E, T, Stored>

@@ -90,7 +90,7 @@ const incrementOptions: Checks<IncrementOptions> = {
 }
 
 const checkName = (of: string, name: string): void => {
-  if (typeof name !== "string") throw mistake(`${of} got no name: pass a string`)
+  if (typeof name !== "string") throw mistake(`${of} needs a name: pass a string`)
 }
 
 /**

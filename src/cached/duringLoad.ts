@@ -77,7 +77,7 @@ export const previous = <C extends AnyClass>(
   keyClass: C
 ): Effect.Effect<Option.Option<Previous<Success<InstanceType<C>>>>> => {
   if (typeof keyClass?.keyName !== "string") {
-    throw mistake("Cached.previous got no key class: pass the class of the key that is being loaded")
+    throw mistake("Cached.previous needs a key class: pass that of the key being loaded")
   }
   return Effect.withFiber((fiber) => {
     const attempt = loadingOf(fiber.context as Context.Context<never>)
@@ -151,14 +151,14 @@ const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
 export const notModified: Effect.Effect<never> = Effect.withFiber((fiber) => {
   const attempt = loadingOf(fiber.context as Context.Context<never>)
   if (attempt === undefined) {
-    return nothingToRenew("it runs outside of a load, or in the load of a batch. Use it in the load of a single key")
+    return nothingToRenew("it runs outside a load, or in the load of a batch. Use it in the load of a single key")
   }
   if (attempt.renewed) return end(attempt)
   const { flight, id } = attempt
   if (flight === undefined) return nothingToRenew(`the load of "${id}" has ended. Use it before the load ends`)
   return Effect.flatMap(previousOf(attempt) as Effect.Effect<Entry | undefined>, (entry) => {
     if (entry === undefined) {
-      return nothingToRenew(`no value that may be served is stored for "${id}". Ask Cached.previous first`)
+      return nothingToRenew(`no value that may be served is stored for "${id}". Check Cached.previous first`)
     }
     attempt.renewed = true
     // It counts as loaded: it is stored even if the last caller leaves now.
@@ -274,10 +274,10 @@ const annotationChecks: Checks<Annotations> = {
   softTtl: optional((softTtl) => void toMillis(softTtl, "softTtl")),
   tags: optional((tags, of) => {
     if (isListOfText(tags)) return
-    throw mistake(`The tags of ${of} cannot be used: pass a list of strings`)
+    throw mistake(`tags of ${of} must be a list of strings`)
   }),
   etag: optional((etag, of) => {
     if (typeof etag === "string") return
-    throw mistake(`The etag of ${of} is a ${typeof etag}: pass a string`)
+    throw mistake(`etag of ${of} must be a string, not a ${typeof etag}`)
   })
 }

@@ -81,7 +81,7 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
   requireObject(`Cached.${of}With`, options, "{ values: true }")
   refuseUnknown(`Cached.${of}With`, options, ["values"])
   if (options.values === true) return
-  throw mistake(`The values of Cached.${of}With cannot be used: pass true, or use Cached.${of}`)
+  throw mistake(`values of Cached.${of}With must be true: without values use Cached.${of}`)
 }
 
 /**

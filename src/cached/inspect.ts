@@ -244,6 +244,6 @@ export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCachin
  */
 export const resize = (capacity: SizeInput): Effect.Effect<void, never, Caching> =>
   withCaching((caching) => {
-    bound("The capacity of Cached.resize", capacity)
+    bound("capacity of Cached.resize", capacity)
     return caching.perform(Operations.resize, capacity)
   })

@@ -157,7 +157,7 @@ const invalidateByTags = (
 const invalidateOptions: Checks<InvalidateOptions> = {
   mode: optional((mode) => {
     if (mode === "hard" || mode === "soft") return
-    throw mistake(`The mode of an invalidation cannot be "${String(mode)}": pass "hard" or "soft"`)
+    throw mistake(`mode of an invalidation cannot be "${String(mode)}": pass "hard" or "soft"`)
   })
 }
 

@@ -70,7 +70,7 @@ export const logEvents = (
   level: LogLevel.Severity = "Debug",
   options: LogEventsOptions = {}
 ): Effect.Effect<void, never, Caching | Scope.Scope> => {
-  if (!levels.has(level)) throw mistake(`Cached.logEvents got no level: pass one of ${Array.from(levels).join(", ")}`)
+  if (!levels.has(level)) throw mistake(`Cached.logEvents needs a level: pass one of ${Array.from(levels).join(", ")}`)
   checkOptions<LogEventsOptions>("Cached.logEvents", options, checks)
   const log = Effect.logWithLevel(level)
   return Effect.flatMap(References.MinimumLogLevel, (minimum) =>
@@ -89,7 +89,7 @@ const levels: ReadonlySet<string> = new Set<LogLevel.Severity>(["Fatal", "Error"
 
 const checks: Checks<LogEventsOptions> = {
   values: optional((values) =>
-    refuseUnless(typeof values === "boolean", "The values of Cached.logEvents cannot be used: pass true or false")
+    refuseUnless(typeof values === "boolean", "values of Cached.logEvents must be true or false")
   )
 }
 

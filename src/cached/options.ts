@@ -177,7 +177,7 @@ const waysToInherit: ReadonlySet<Inherit> = new Set(["life", "changes", "age", "
  */
 export const checkInherit = (inherit: Inherit, what: string): void => {
   if (inherit === false || waysToInherit.has(inherit)) return
-  throw mistake(`${what} cannot be used: pass "life", "changes", "age", "refuse" or false`)
+  throw mistake(`${what} must be "life", "changes", "age", "refuse" or false`)
 }
 
 /**
@@ -188,29 +188,29 @@ export const checkInherit = (inherit: Inherit, what: string): void => {
 export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>, any>> = {
   tags: optional((tags) => {
     if (typeof tags === "function") return
-    if (!isListOfText(tags)) throw mistake("tags cannot be used: pass a list of strings, or a function that gives one")
+    if (!isListOfText(tags)) throw mistake("tags must be a list of strings, or a function that returns one")
   }),
   timeout: optional((timeout) => void constantOf("timeout", timeout)),
   retryAfter: duration("retryAfter"),
   lease: optional((lease) => {
     // The layer's option of that name is a duration.
     if (typeof lease === "boolean") return
-    throw mistake("lease cannot be used: pass true or false; its length is an option of the layer")
+    throw mistake("lease must be true or false: its length is an option of the layer")
   }),
   waitForWrite: optional((waitForWrite) =>
-    refuseUnless(typeof waitForWrite === "boolean", "waitForWrite cannot be used: pass true or false")
+    refuseUnless(typeof waitForWrite === "boolean", "waitForWrite must be true or false")
   ),
   softTimeout: optional((softTimeout, _, beside) => {
     const { timeout = Infinity } = beside as Timeout<Ttl.Input | undefined, any>
     const [soft, hard] = [constantOf("softTimeout", softTimeout), constantOf("timeout", timeout)]
     // An infinite `softTimeout` disables that of the layer.
     if (soft === undefined || hard === undefined || soft < hard || soft === Infinity) return
-    throw mistake(`softTimeout (${soft} ms) is not shorter than timeout (${hard} ms)`)
+    throw mistake(`softTimeout (${soft} ms) must be shorter than timeout (${hard} ms)`)
   }),
   copy: optional((copy) =>
     refuseUnless(
       copy === "structured" || copy === "freeze" || typeof copy === "function",
-      "copy cannot be used: pass \"structured\", \"freeze\", or a function that copies a value"
+      "copy must be \"structured\", \"freeze\" or a function that copies a value"
     )
   ),
   memoryTtl: duration("memoryTtl"),
@@ -225,12 +225,12 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
  */
 export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
   fallbackOn: optional((fallbackOn) =>
-    refuseUnless(isListOfText(fallbackOn), "fallbackOn cannot be used: pass a list of the tags of failures")
+    refuseUnless(isListOfText(fallbackOn), "fallbackOn must be a list of the tags of failures")
   ),
   fallbackWhen: optional((fallbackWhen) =>
     refuseUnless(
       typeof fallbackWhen === "function",
-      "fallbackWhen is no function: pass one from a Cause to true or false"
+      "fallbackWhen must be a function from a Cause to true or false"
     )
   )
 }
@@ -269,24 +269,4 @@ export const readDefaults: Checks<ReadDefaults> = {
   ...ofAllReads,
   ...fallbackOptions,
   jitter: optional((jitter) => void checkJitter(jitter))
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Options of the strategies
-// ---------------------------------------------------------------------------------------------------------------------
-
-type Own<O> = Omit<O, keyof Strategy.Options<unknown, unknown, unknown>>
-
-/**
- * The options that only one combinator has, by its name.
- *
- * @internal
- */
-export interface OwnOptions<A, E, K> {
-  readonly none: {}
-  readonly softTtl: Own<Strategy.SoftTtlOptions<A, E, K>>
-  readonly refreshAhead: Own<Strategy.RefreshAheadOptions<A, E, K>>
-  readonly sliding: Own<Strategy.SlidingOptions<A, E, K>>
-  readonly maxHits: Own<Strategy.MaxHitsOptions<A, E, K>>
-  readonly probabilistic: Own<Strategy.ProbabilisticOptions<A, E, K>>
 }

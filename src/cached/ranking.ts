@@ -13,7 +13,7 @@ import { withCaching } from "./withCaching.ts"
 
 const ranked = (name: "hottest" | "coldest", count: number): Effect.Effect<ReadonlyArray<InMemory>, never, Caching> => {
   if (!(Number.isInteger(count) && count >= 1 && count <= defaults.most)) {
-    throw mistake(`The count of Cached.${name} is a whole number from 1 to ${defaults.most}, not ${String(count)}`)
+    throw mistake(`count of Cached.${name} must be a whole number from 1 to ${defaults.most}, not ${String(count)}`)
   }
   return withCaching((caching) => caching.perform(Operations.ranked, name, count))
 }

@@ -100,7 +100,7 @@ export const resolver = <K extends Requested>(
   options: ResolverOptions<K>
 ): Effect.Effect<RequestResolver.RequestResolver<K>, never, Caching> => {
   if (!RequestResolver.isRequestResolver(self)) {
-    throw mistake("Cached.resolver got no RequestResolver: pass one whose requests are instances of CacheKey classes")
+    throw mistake("Cached.resolver needs a RequestResolver whose requests are instances of CacheKey classes")
   }
   checkResolver(options as never)
   const resolve = (key: K): Effect.Effect<unknown, unknown, any> => Effect.request(key, self)

@@ -180,7 +180,7 @@ export const stream: {
   const options = second ?? first
   const read = parse(options)
   const of = (origin: unknown) => {
-    if (!Stream.isStream(origin)) throw mistake(`${name} got no stream: for an effect there are the other combinators`)
+    if (!Stream.isStream(origin)) throw mistake(`${name} needs a stream: for an effect use another combinator`)
     const streaming: Streaming = { ...read, origin: origin as Streaming["origin"] }
     return streamWithCaching((cache) => cache.perform(Operations.stream, streaming))
   }
@@ -213,12 +213,12 @@ const ownOptions: Checks<Own> = {
 const runMillis = (given: Ttl.Input): number => {
   const millis = positiveMillis("maxRun", given)
   if (millis <= streams.maxRunMillis) return millis
-  throw mistake(`maxRun cannot be longer than ${Duration.format(Duration.millis(streams.maxRunMillis))}`)
+  throw mistake(`maxRun must be at most ${Duration.format(Duration.millis(streams.maxRunMillis))}`)
 }
 
 const oneOf = (option: string, given: unknown, values: ReadonlyArray<string>): void => {
   if (values.includes(given as string)) return
-  throw mistake(`${option} cannot be used: pass ${values.map((one) => `"${one}"`).join(" or ")}`)
+  throw mistake(`${option} must be ${values.map((one) => `"${one}"`).join(" or ")}`)
 }
 
 /** The options of `Strategy.ttl`, for a stream without a strategy. */
@@ -231,7 +231,7 @@ const checkStrategy = (strategy: unknown): void => {
   const isOwn = (typeof strategy === "object" || typeof strategy === "function") && strategy !== null &&
     Object.hasOwn(strategy, fallsBack)
   if (isOwn && strategies.has((strategy as Strategy.Strategy).name)) return
-  throw mistake("strategy cannot be used: a stream has Strategy.ttl, Strategy.softTtl or Strategy.untilInvalidated")
+  throw mistake("strategy of a stream must be Strategy.ttl, Strategy.softTtl or Strategy.untilInvalidated")
 }
 
 const parse = (given: unknown): Omit<Streaming, "origin"> => {
@@ -250,7 +250,7 @@ const parse = (given: unknown): Omit<Streaming, "origin"> => {
     )
     if (strategy !== undefined) {
       const [beside] = Object.keys(lifetime)
-      if (beside !== undefined) throw mistake(`${beside} stands beside a strategy: give it to the strategy`)
+      if (beside !== undefined) throw mistake(`${beside} cannot stand beside a strategy: pass it to the strategy`)
       checkStrategy(strategy)
     } else if (ttl === undefined) {
       throw mistake("it needs a ttl, like \"1 hour\", or a strategy")

@@ -147,7 +147,7 @@ const check = <R>(options: TapStoreOptions<R>): (store: Store, context: Context.
   const { around, prefix } = options
   const minBytes = bytes("minSize", options.minSize, 0)
   const maxBytes = bytes("maxSize", options.maxSize, Infinity)
-  refuseUnless("maxSize is zero, or below minSize: pass a larger one", maxBytes >= minBytes && maxBytes > 0)
+  refuseUnless("maxSize must be above zero, and not below minSize", maxBytes >= minBytes && maxBytes > 0)
   return (store, context) => {
     const own = prefix === undefined ? store : Part.make(store, prefix)
     const fitting = minBytes === 0 && maxBytes === Infinity ? own : sized(own, minBytes, maxBytes)
@@ -158,13 +158,13 @@ const check = <R>(options: TapStoreOptions<R>): (store: Store, context: Context.
 const tapStoreOptions: Checks<TapStoreOptions<any>> = {
   around: optional((around) =>
     refuseUnless(
-      "around is no function: pass one from a call and its effect to an effect",
+      "around must be a function from a call and its effect to an effect",
       typeof around === "function"
     )
   ),
   prefix: optional((prefix) =>
     refuseUnless(
-      "prefix is no text, or an empty one: pass one like \"app:\"",
+      "prefix must be a string that is not empty, like \"app:\"",
       typeof prefix === "string" && prefix !== ""
     )
   ),
@@ -179,7 +179,7 @@ const refuseUnless = (complaint: string, holds: boolean): void => {
 const bytes = (name: string, input: SizeInput | undefined, otherwise: number): number => {
   if (input === undefined) return otherwise
   const size = bytesIn(input)
-  refuseUnless(`${name} is no size: pass one like "1 MB"`, size !== undefined)
+  refuseUnless(`${name} must be a size like "1 MB"`, size !== undefined)
   return size!
 }
 

@@ -119,7 +119,7 @@ const parseOne = (target: unknown): Parsed => {
     return parsers[kind]!((target as { readonly [kind: string]: never })[kind]!)
   }
   throw mistake(
-    "A target of an invalidation is none: pass a key, { tag }, { all: Class }, { where: [Class, fields] } or " +
+    "A target of an invalidation cannot be used: pass a key, { tag }, { all: Class }, { where: [Class, fields] } or " +
       "{ matching: pattern }"
   )
 }
@@ -130,7 +130,7 @@ export const parse = (targets: Iterable<unknown>): ReadonlyArray<Parsed> => {
   if (typeof targets === "object" && targets !== null && Symbol.iterator in targets) {
     return Array.from(targets, parseOne)
   }
-  throw mistake("The targets of an invalidation are no list: pass a list, or the one target to Cached.invalidate")
+  throw mistake("The targets of an invalidation are not a list: pass a list, or one target to Cached.invalidate")
 }
 
 /** Like `parse`, for one target or a list. */
@@ -161,8 +161,8 @@ const warnOfPatternLike = (caching: Cache, key: string): void =>
   caching.perform(
     Operations.warnOnce,
     "pattern-like key",
-    `An invalidation got the string "${key}", which is a key and no pattern: only the entry of exactly this key is ` +
-      "invalidated. For all keys that match pass { matching } (logged once)"
+    `An invalidation got the string "${key}", which is a key and not a pattern: only the entry of this very key is ` +
+      "invalidated. Pass { matching } for all keys that match (logged once)"
   )
 
 /** Invalidates by a pattern, to its end. Its failure must not fail the effect before it, which has succeeded. */
@@ -172,8 +172,8 @@ const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob)
     caching.perform(
       Operations.warnOnce,
       "pattern",
-      `An invalidation by pattern did not reach all of the store (${error.message}): what was not reached may be ` +
-        "served until its ttl (logged once)"
+      `An invalidation by pattern did not reach all of the store (${error.message}). The rest may be ` +
+        "served until its ttl: invalidate again (logged once)"
     )
     return Effect.void
   })
@@ -185,14 +185,14 @@ const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob)
 export const infoOf = (what: string, keyClass: AnyClass | undefined): KeyInfo => {
   const info = (keyClass as { readonly prototype?: { readonly "~class"?: KeyInfo } } | undefined)?.prototype?.["~class"]
   if (info !== undefined) return info
-  throw mistake(`${what} got no key class: pass a class made with CacheKey.Class`)
+  throw mistake(`${what} needs a key class: pass a class made with CacheKey.Class`)
 }
 
 /** The tag of a class's keys with these values. Throws a `CacheConfigError` for values that do not fit. */
 export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: object | undefined): () => string => {
   const info = infoOf(what, keyClass)
   if (typeof fields !== "object" || fields === null) {
-    throw mistake(`${what} got no fields: pass an object with the values of all fields of one index`)
+    throw mistake(`${what} needs fields: pass an object with the values of all fields of one index`)
   }
   const make = () => info.indexTagOf(fields as { readonly [field: string]: unknown })
   try {
@@ -208,5 +208,5 @@ export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: o
 /** Compiles a pattern. */
 export const globOf = (what: string, pattern: string): Glob.Glob => {
   if (typeof pattern === "string" && pattern !== "") return Glob.make(pattern)
-  throw mistake(`${what} got no pattern: pass one like "user:*"`)
+  throw mistake(`${what} needs a pattern like "user:*"`)
 }

@@ -119,11 +119,11 @@ export const update: {
     withCaching((caching, policy) =>
       Effect.flatMap(Around, (around) => {
         refuseUnknown("Cached.update", options, optionsOfUpdate)
-        if (typeof change !== "function") throw mistake("Cached.update got no function: pass one of what there is")
+        if (typeof change !== "function") throw mistake("Cached.update needs a function from the current value")
         const id = idOf(key)
         for (let outer = around; outer !== undefined; outer = outer.around) {
           if (outer.isOpen && outer.caching === caching && outer.id === id) {
-            throw mistake(`Cached.update of "${id}" is inside of its own function: answer the new value there`)
+            throw mistake(`Cached.update of "${id}" cannot run inside its own function: return the new value there`)
           }
         }
         const writes = policy.writes && !policy.disabled.has("set")
@@ -241,7 +241,7 @@ const updated = Effect.fnUntraced(function*(
     const answer = self.change(before)
     const after = Effect.isEffect(answer) ? yield* answerOf(self, answer, leave) : answer
     if (!Option.isOption(after)) {
-      throw mistake(`The function of Cached.update answered a value of type ${typeof after}: answer an Option`)
+      throw mistake(`The function of Cached.update must return an Option, not a value of type ${typeof after}`)
     }
     if (after === before || current === undefined || !writes) return after
     if (yield* write(self, current, before, after)) return after

@@ -131,15 +131,15 @@ export const warm = <F extends AnyCached>(
 const checkCached = (name: string, self: unknown, others: string): void => {
   if (typeof self === "function" && "key" in self && "refresh" in self) return
   throw mistake(
-    `${name} got ${Effect.isEffect(self) ? "an effect" : `a value of type ${typeof self}`} in place of a cached ` +
-      `function: make one with Cached.fn, and pass ${name}(cached, ${others})`
+    `${name} needs a cached function, not ${Effect.isEffect(self) ? "an effect" : `a value of type ${typeof self}`}: ` +
+      `make one with Cached.fn, and pass ${name}(cached, ${others})`
   )
 }
 
 const count = (name: string) =>
   optional((given: number, of) => {
     if (Number.isInteger(given) && given > 0) return
-    throw mistake(`The ${name} of ${of} cannot be ${given}: pass a whole number of at least 1`)
+    throw mistake(`${name} of ${of} must be a whole number of at least 1, not ${given}`)
   })
 
 const warmOptions: Checks<WarmOptions> = { concurrency: count("concurrency"), chunk: count("chunk") }
@@ -251,7 +251,7 @@ export const keepFresh = <F extends AnyCached, X, R>(
     const warn = (cause: Cause.Cause<unknown>) =>
       Effect.flatMap(name, (name) =>
         Effect.logWarning(
-          `"${name}" cannot be kept fresh: its load failed. The stored value stays, and the schedule tries again`,
+          `"${name}" was not refreshed, because its load failed: the stored value stays until the schedule tries again`,
           cause
         ))
     const attempt = (read: () => Effect.Effect<unknown, unknown, ServicesOf<F>>) =>

@@ -77,7 +77,7 @@ export const withCache: {
 } = dual(2, (self: unknown, cache: Context.Key<unknown, Shape>): unknown => {
   if (!Context.isKey(cache)) {
     throw mistake(
-      "Cached.withCache got no service of a cache: pass a class like " +
+      "Cached.withCache needs the service of a cache: pass a class like " +
         "class Pages extends Context.Service<Pages, Caching.Shape>()(\"Pages\") {}"
     )
   }

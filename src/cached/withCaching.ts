@@ -86,5 +86,5 @@ export const tagOf = (tag: string): string => {
 /** Escapes tags for the cache. */
 export const tagsOf = (tags: ReadonlyArray<string>): ReadonlyArray<string> => {
   if (Array.isArray(tags)) return tags.map(tagOf)
-  throw mistake("The tags are no list: pass a list of strings")
+  throw mistake("tags must be a list of strings")
 }

@@ -132,7 +132,7 @@ const checks: Checks<BloomOptions> = {
   capacity: (given, of) => {
     checkCount("capacity")(given, of)
     if (given <= Defaults.filters.mostItems) return
-    throw mistake(`capacity of ${of} is at most ${Defaults.filters.mostItems}, not ${given}`)
+    throw mistake(`capacity of ${of} must be at most ${Defaults.filters.mostItems}, not ${given}`)
   },
   errorRate: optional(checkThat(
     "errorRate",
@@ -143,7 +143,7 @@ const checks: Checks<BloomOptions> = {
 
 const requireItem = (item: unknown): void => {
   if (typeof item === "string") return
-  throw mistake(`An item of a filter is a string, not a value of type ${typeof item}`)
+  throw mistake(`An item of a filter must be a string, not a value of type ${typeof item}`)
 }
 
 const checked = function*(items: Iterable<string>): Generator<string> {
@@ -217,7 +217,7 @@ export const bloom = (options: BloomOptions): Bloom => {
     const choice = Effect.map(mayHave(item), (mayHave) => mayHave ? self : orElse())
     if (Stream.isStream(self)) return Stream.unwrap(choice as Effect.Effect<Stream.Stream<unknown>>)
     if (Effect.isEffect(self)) return Effect.flatten(choice as Effect.Effect<Effect.Effect<unknown>>)
-    throw mistake("guard of a filter is for an effect or a stream, and got neither")
+    throw mistake("guard of a filter needs an effect or a stream")
   }
   return {
     key,
@@ -234,7 +234,7 @@ export const bloom = (options: BloomOptions): Bloom => {
       const { onProgress } = options
       if (!Stream.isStream(items)) throw mistake("fill of a filter needs a stream of items")
       if (onProgress !== undefined && typeof onProgress !== "function") {
-        throw mistake("onProgress of a filter is a function")
+        throw mistake("onProgress of a filter must be a function")
       }
       return Effect.suspend(() => {
         let added = 0
@@ -379,13 +379,12 @@ export const dualBloom = (options: DualBloomOptions): DualBloom => {
       return Effect.catch(added, (error) => fiber.getRef(Policy.Current).strict ? strictly(error) : Effect.void)
     })
   const remember = (self: Effect.Effect<boolean, unknown, unknown>, item: string) => {
-    if (!Effect.isEffect(self)) throw mistake(`remember of ${what} is for an effect: a stream has no single answer`)
+    if (!Effect.isEffect(self)) throw mistake(`remember of ${what} needs an effect: a stream has no single answer`)
     return Effect.flatMap(answer(item), (known) => {
       if (known !== undefined) return Effect.succeed(known)
       return Effect.tap(self, (answer) => {
         if (typeof answer === "boolean") return learn(item, answer)
-        const message =
-          `remember of ${what} is for true and false, and the effect gave a value of type ${typeof answer}`
+        const message = `remember of ${what} needs an effect of true or false, not of a value of type ${typeof answer}`
         return Effect.die(mistake(message))
       })
     })

@@ -15,7 +15,7 @@ import { toMillis } from "../Ttl.ts"
  */
 export const checkThat =
   <A>(name: string, expected: string, holds: (given: A) => boolean) => (given: A, of: string): void => {
-    if (!holds(given)) throw mistake(`${name} of ${of} is ${expected}, not ${String(given)}`)
+    if (!holds(given)) throw mistake(`${name} of ${of} must be ${expected}, not ${String(given)}`)
   }
 
 /** @internal */
@@ -39,5 +39,5 @@ export const checkOnStoreError = optional(checkOneOf("onStoreError", "local", "a
 export const checkTime = (name: string) => (given: Ttl.Input, of: string): void => {
   const millis = toMillis(given, `${name} of ${of}`)
   if (millis > 0 && millis <= guards.longestMillis) return
-  throw mistake(`${name} of ${of} is longer than nothing and at most a century, not ${millis} ms`)
+  throw mistake(`${name} of ${of} must be longer than 0 and at most a century, not ${millis} ms`)
 }

@@ -115,7 +115,7 @@ const check = (options: CircuitBreakerOptions): Breaker => {
   }
   const millis = toMillis(options.open ?? guard.openMillis)
   const openTime = { millis, longestMillis: toMillis(options.maxOpen ?? millis) }
-  if (openTime.longestMillis < millis) throw mistake(`${what}: maxOpen is not below open`)
+  if (openTime.longestMillis < millis) throw mistake(`${what}: maxOpen must not be below open`)
   return {
     name: nameOf(options.key),
     admit: { _tag: "Admit", probeMillis: toMillis(options.probeTimeout ?? guard.probeMillis), openTime, idleMillis },

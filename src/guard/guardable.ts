@@ -73,7 +73,7 @@ export const guard = <Options, Checked>(
   const apply = (self: unknown, options: Checked): unknown => {
     if (Effect.isEffect(self)) return onEffect(self as AnyEffect, options)
     if (Stream.isStream(self)) return onStream(self, options)
-    throw mistake("A guard is for an effect or a stream, and got neither")
+    throw mistake("A guard needs an effect or a stream")
   }
   return (...args: [unknown] | [unknown, Options]) => {
     if (args.length > 1) return apply(args[0], check(args[1] as Options))

@@ -117,7 +117,9 @@ const checkRateLimit = (options: RateLimitOptions): AnyLimit => {
   const name = nameOf(options.key)
   const of = { key: name, name, limit, onStoreError }
   if (algorithm === "token-bucket") {
-    if (ban !== undefined || options.renewBan !== undefined) throw mistake(`${what} with a token bucket has no ban`)
+    if (ban !== undefined || options.renewBan !== undefined) {
+      throw mistake(`${what} with a token bucket cannot have a ban`)
+    }
     const refillMillis = windowMillis / limit
     const admissionOf = ({ elapsedMillis, remaining }: Bucket.Taken): Answer => ({
       isAdmitted: remaining >= 0,
@@ -140,7 +142,7 @@ const checkSlidingRateLimit = (options: SlidingRateLimitOptions): AnyLimit => {
   checkOptions(what, options, ofSlidingRateLimit)
   const { algorithm = "log", limit, onStoreError = "local" } = options
   if (algorithm === "log" && limit > guards.longestLog) {
-    throw mistake(`limit of ${what} is at most ${guards.longestLog}: for ${limit} use algorithm: "counter"`)
+    throw mistake(`limit of ${what} must be at most ${guards.longestLog}: for ${limit} use algorithm: "counter"`)
   }
   const name = nameOf(options.key)
   const kind = algorithm === "log" ? slidingLog : slidingCounter

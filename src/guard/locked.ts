@@ -47,7 +47,7 @@ const checks: Checks<LockedOptions> = {
   lease: optional(checkTime("lease")),
   wait: optional((given, of) => {
     const millis = toMillis(given, `wait of ${of}`)
-    if (millis < 0) throw mistake(`wait of ${of} must not be negative, but is ${millis} ms`)
+    if (millis < 0) throw mistake(`wait of ${of} must be 0 or longer, not ${millis} ms`)
   })
 }
 

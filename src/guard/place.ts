@@ -202,7 +202,7 @@ const ask = <A>(
   return Effect.matchCauseEffect(within, {
     onSuccess: (answer) => {
       if (!isAnswer(answer)) return failed(fiber, place, because("Corrupt"))
-      if (failing.delete(place)) log(fiber, Effect.logInfo(`The place of guards "${place.name}" answers again`))
+      if (failing.delete(place)) log(fiber, Effect.logInfo(`The store "${place.name}" of guards answers again`))
       return Effect.succeed(answer)
     },
     onFailure: (cause) => {
@@ -216,7 +216,7 @@ const ask = <A>(
 const failed = (fiber: AnyFiber, place: Port.GuardStore, error: StoreError): Effect.Effect<never, StoreError> => {
   const cache = Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching)
   if (cache !== undefined) cacheOf(cache).perform(noteGuardFault, error.operation, error.reason)
-  if (!failing.has(place)) log(fiber, Effect.logWarning(`${error.message}; guards work without it (see onStoreError)`))
+  if (!failing.has(place)) log(fiber, Effect.logWarning(`${error.message}. Guards work without it (see onStoreError)`))
   failing.set(place, millisOf(fiber) + GuardsDefaults.guards.restMillis)
   return Effect.fail(error)
 }

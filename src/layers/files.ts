@@ -96,7 +96,7 @@ export const files = (options: FilesOptions): Layer.Layer<Caching.Caching, Store
     ...folderOptions,
     serializer: optional((given, layer) => {
       if (typeof given.make === "function") return
-      throw new CacheConfigError({ message: `serializer of ${layer} is no Serializer` })
+      throw new CacheConfigError({ message: `serializer of ${layer} must be a Serializer` })
     })
   }))
   const { serializer } = options

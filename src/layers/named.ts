@@ -59,13 +59,15 @@ export const named = <Self, Out, E, R>(
 ): Layer.Layer<Self | Exclude<Out, Caching.Caching>, E, R> => {
   if (!Context.isKey(name)) {
     throw new CacheConfigError({
-      message: "CacheLayer.named takes the service of a cache first: " +
+      message: "CacheLayer.named needs the service of a cache first: " +
         "class Pages extends Context.Service<Pages, Caching.Shape>()(\"Pages\") {}"
     })
   }
   const isLayer: boolean = Layer.isLayer(cache)
   if (!isLayer) {
-    throw new CacheConfigError({ message: `CacheLayer.named gives "${name.key}" a layer, like CacheLayer.memory()` })
+    throw new CacheConfigError({
+      message: `CacheLayer.named needs a layer for "${name.key}", like CacheLayer.memory()`
+    })
   }
   // The type of `cache` says that it provides a cache.
   const layer = Layer.flatMap(
@@ -89,8 +91,8 @@ const meet = (memoMap: Layer.MemoMap, name: Context.Key<any, Caching.Shape>): Ef
     const other = beside.get(name.key) ?? (around && services.get(around))
     built.set(memoMap, beside.set(name.key, name))
     return other === undefined || other === name ? Effect.void : Effect.logWarning(
-      `Two services of caches have the name "${name.key}", so where both are provided each gets the cache that was provided ` +
-        "last: give one of them another name"
+      `Two services of caches have the name "${name.key}", so if both are provided, each gets the cache that was ` +
+        "provided last: give one of them another name"
     )
   })
 
@@ -100,8 +102,7 @@ const give = (service: Context.Key<any, Caching.Shape>, shape: Caching.Shape): E
   if (former !== undefined && former !== name) {
     return Effect.die(
       new CacheConfigError({
-        message:
-          `"${former}" and "${name}" were given the same cache: call CacheLayer.memory() (or disk, or layerWith) ` +
+        message: `"${former}" and "${name}" have the same cache: call CacheLayer.memory() (or disk, or layerWith) ` +
           "once for each of them"
       })
     )

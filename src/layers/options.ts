@@ -193,7 +193,7 @@ const refreshParts: Parts<RefreshOptions, Refresh> = {
   concurrency: (given, name) => ({ concurrency: wholeNumber(name, given) }),
   timeout: (given, name) => ({ timeoutMillis: positive(name, given) }),
   retry: (given, name) => {
-    refuseUnless(Schedule.isSchedule(given), `${name} is a Schedule`)
+    refuseUnless(Schedule.isSchedule(given), `${name} must be a Schedule`)
     return { retry: given }
   }
 }
@@ -202,15 +202,15 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
   capacity: (given, name) => ({ capacity: wholeNumber(name, given) }),
   maxWeight: (given, name) => ({ capacity: bound(name, given) }),
   weigher: (given, name) => {
-    refuseUnless(typeof given === "function", `${name} is a function, like Weigher.bytes`)
+    refuseUnless(typeof given === "function", `${name} must be a function, like Weigher.bytes`)
     return { weigher: given }
   },
   eviction: (given, name) => {
-    refuseUnless(typeof given.make === "function", `${name} is an Eviction, like Eviction.fifo`)
+    refuseUnless(typeof given.make === "function", `${name} must be an Eviction, like Eviction.fifo`)
     return { eviction: given }
   },
   curve: (given, name) => {
-    refuseUnless(typeof given === "boolean", `${name} is true or false`)
+    refuseUnless(typeof given === "boolean", `${name} must be true or false`)
     return { curve: given }
   },
   refresh: (given, name, layer) => {
@@ -235,7 +235,7 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
   },
   shutdownTimeout: (given, name) => ({ shutdownMillis: positive(name, given) }),
   flights: (given, name) => {
-    refuseUnless(given === "shared" || given === "private", `${name} is "shared" or "private"`)
+    refuseUnless(given === "shared" || given === "private", `${name} must be "shared" or "private"`)
     return { flights: given }
   }
 }
@@ -247,13 +247,16 @@ const layerParts: Parts<LayerOptions, Caching.MakeOptions> = Object.assign(
   {
     // After the capacity, which it overrides.
     memory: (given, name) => {
-      refuseUnless(typeof given === "boolean", `${name} is true or false`)
+      refuseUnless(typeof given === "boolean", `${name} must be true or false`)
       return given ? {} : { capacity: 0 }
     },
     storeTimeout: (given, name) => ({ storeTimeoutMillis: positive(name, given) }),
     lease: (given, name) => {
       const leaseMillis = positive(name, given)
-      refuseUnless(leaseMillis !== Infinity, `${name} is finite: no process would take over from one that died`)
+      refuseUnless(
+        leaseMillis !== Infinity,
+        `${name} must be finite, so that a process can take over from one that died`
+      )
       return { leaseMillis }
     },
     wait: (given, name) => ({ waitMillis: positive(name, given) }),
@@ -300,7 +303,10 @@ export const checkLayer = <O extends LayerOptions>(
   const options = objectOf(layer, given)
   refuseUnknown(layer, options, [...Object.keys(own), ...Object.keys(layerParts)], homes)
   checkBounds(layer, options)
-  refuseUnless(!(options.curve && options.memory === false), `${layer} has a memory, as its curve needs`)
+  refuseUnless(
+    !(options.curve && options.memory === false),
+    `${layer} needs its memory for the curve: leave out memory: false`
+  )
   checkAll<Omit<O, keyof LayerOptions>>(layer, options as O, own)
   return made<LayerOptions, Caching.MakeOptions>(options, layerParts, { defaults: Caching.defaults, layer, prefix: "" })
 }
@@ -314,10 +320,10 @@ const homes = { max: bounds, maxSize: bounds, ttl: "strategy says how long entri
 const checkBounds = (layer: string, { capacity, maxWeight, weigher }: MemoryOptions): void =>
   refuseUnless(
     (maxWeight === undefined) === !weigher && (!weigher || !capacity),
-    `${layer} is bounded by capacity, or by maxWeight with a weigher, like Weigher.bytes`
+    `${layer} must be bounded by capacity, or by maxWeight with a weigher, like Weigher.bytes`
   )
 
 const objectOf = <A extends object>(what: string, options: A | undefined): Partial<A> => {
-  refuseUnless(typeof (options ?? {}) === "object", `The options of ${what} are an object`)
+  refuseUnless(typeof (options ?? {}) === "object", `The options of ${what} must be an object`)
   return options ?? {}
 }

@@ -90,12 +90,16 @@ export const withQuotas: {
 
 const check = (quotas: Quotas): void => {
   if (typeof quotas !== "object" || quotas === null) {
-    throw new CacheConfigError({ message: "The quotas of CacheLayer.withQuotas are an object: { Search: 1000 }" })
+    throw new CacheConfigError({
+      message: "The quotas of CacheLayer.withQuotas must be an object, like { Search: 1000 }"
+    })
   }
   for (const [name, most] of Object.entries(quotas)) {
     if (bytesIn(most)) continue
     throw new CacheConfigError({
-      message: `The quota of "${name}" in CacheLayer.withQuotas is a whole number of at least 1, not ${String(most)}`
+      message: `The quota of "${name}" in CacheLayer.withQuotas must be a whole number of at least 1, not ${
+        String(most)
+      }`
     })
   }
 }

@@ -188,7 +188,7 @@ const check = (faults: Faults): Checked => {
   for (const name of rates) {
     const rate = faults[name] ?? 0
     if (rate >= 0 && rate <= 1) continue
-    throw mistake(`${name} of ChaosStore is between 0 and 1, not ${rate}`)
+    throw mistake(`${name} of ChaosStore must be between 0 and 1, not ${rate}`)
   }
   const { delay, late, ...rest } = faults
   return {

@@ -43,11 +43,11 @@ const checks: Checks<Options> = {
   seed: (seed) => void dice(seed),
   yieldChance: optional((chance) => {
     if (chance >= 0 && chance <= 1) return
-    throw mistake(`yieldChance is between 0 and 1, not ${chance}`)
+    throw mistake(`yieldChance must be between 0 and 1, not ${chance}`)
   }),
   maxTasks: optional((tasks) => {
     if (tasks >= 1) return
-    throw mistake(`maxTasks is at least 1, not ${tasks}`)
+    throw mistake(`maxTasks must be at least 1, not ${tasks}`)
   })
 }
 
@@ -89,7 +89,7 @@ export interface SeededScheduler {
  * @since 0.1.0
  */
 export const dice = (seed: number): Random.Random => {
-  if (!Number.isSafeInteger(seed)) throw mistake(`A seed is a whole number, not ${seed}`)
+  if (!Number.isSafeInteger(seed)) throw mistake(`A seed must be a whole number, not ${seed}`)
   let state = Math.imul(seed ^ (seed >>> 16), 0x45d9f3b)
   const nextDoubleUnsafe = (): number => {
     state = (state + 0x6d2b79f5) | 0

@@ -180,7 +180,7 @@ const idOf = (access: Access): string | undefined => {
   if (typeof access === "string") return access
   if (typeof access === "number") return String(access)
   if (typeof access?._tag !== "string") {
-    throw mistake(`An access of simulate is an id or an event, not ${String(access)}`)
+    throw mistake(`An access of simulate must be an id or an event, not ${String(access)}`)
   }
   return access._tag === "Hit" || access._tag === "Miss" ? access.id : undefined
 }
@@ -239,7 +239,7 @@ const refusing = <A>(effect: Effect.Effect<A>): Effect.Effect<A, CacheConfigErro
 
 const check = (policies: ReadonlyArray<Eviction.Eviction>, options: SimulateOptions): void => {
   if (!Array.isArray(policies) || !policies.every((policy) => typeof policy?.make === "function")) {
-    throw mistake("The policies of simulate are a list of Evictions, like Eviction.lru")
+    throw mistake("policies of simulate must be a list of Evictions, like Eviction.lru")
   }
   refuseUnknown("simulate", options, Object.keys(checks))
   checkAll("simulate", options, checks)
@@ -248,14 +248,14 @@ const check = (policies: ReadonlyArray<Eviction.Eviction>, options: SimulateOpti
 const checks: Checks<SimulateOptions> = {
   capacities: (given) => {
     if (given === undefined) return
-    if (!Array.isArray(given)) throw mistake("The capacities of simulate are a list")
+    if (!Array.isArray(given)) throw mistake("capacities of simulate must be a list")
     const wrong = given.findIndex((capacity) => !(Number.isInteger(capacity) && capacity >= 1))
     if (wrong < 0) return
-    throw mistake(`A capacity of simulate is a whole number of at least 1, not ${String(given[wrong])}`)
+    throw mistake(`A capacity of simulate must be a whole number of at least 1, not ${String(given[wrong])}`)
   },
   seed: (given) => {
     if (given === undefined || Number.isInteger(given)) return
-    throw mistake(`The seed of simulate is a whole number, not ${String(given)}`)
+    throw mistake(`seed of simulate must be a whole number, not ${String(given)}`)
   }
 }
 

@@ -78,7 +78,7 @@ export const withTimePassing = <A, E, R>(
   })
   return Effect.clockWith((clock) => {
     if (!("adjust" in clock)) {
-      throw mistake("withTimePassing got no TestClock: use it.effect, or provide TestClock.layer() outside of it")
+      throw mistake("withTimePassing needs a TestClock: use it.effect, or provide TestClock.layer() outside of it")
     }
     return Effect.flatMap(Effect.forkChild(effect), (fiber) => Effect.ensuring(passing(fiber), Fiber.interrupt(fiber)))
   })

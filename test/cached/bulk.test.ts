@@ -300,17 +300,17 @@ describe("CA-10 · Cached.many", () => {
         ).toEqual(new Error("thrown"))
         expect(yield* dies(() => Effect.succeed([Exit.succeed("a"), Exit.succeed("b")]))).toEqual(
           new Error(
-            `The lookup of many "User" was asked for 3 keys and answered 2: return one Exit for each key, in their order or by key`
+            `The lookup of many "User" got 3 keys and returned 2 results: return one Exit for each key, in their order or by key`
           )
         )
         expect(yield* dies(() => Effect.succeed(undefined))).toEqual(
           new Error(
-            `The lookup of many "User" did not answer a list or a Map: return one Exit for each key, in their order or by key`
+            `The lookup of many "User" must return a list or a Map: return one Exit for each key, in their order or by key`
           )
         )
         expect(yield* dies(() => Effect.succeed(["a", "b", "c"]))).toEqual(
           new Error(
-            `The lookup of many "User" answered an element that is not an Exit: return one Exit for each key, in their order or by key`
+            `The lookup of many "User" returned an element that is not an Exit: return one Exit for each key, in their order or by key`
           )
         )
         expect(yield* Cached.has(new User({ id: 1 }))).toBe(false)
@@ -907,7 +907,7 @@ describe("CA-10 · Cached.many", () => {
       expect(() => Cached.many(User, { lookup, strategy: hour, tll: 1 } as never)).toThrow("tll")
       expect(() => Cached.many(User, { lookup: undefined, strategy: hour } as never)).toThrow("lookup")
       expect(() => Cached.many(User, { lookup, strategy: hour })(7 as never)).toThrow(
-        "got no list: for one payload pass [payload]"
+        "needs a list: for one payload pass [payload]"
       )
       const counted = Cached.many(User, { lookup, strategy: Strategy.maxHits({ ttl: "1 hour", hits: 2 }) })
       const exit = yield* Effect.exit(counted(ids(1, 2)))

@@ -177,8 +177,8 @@ describe("without a curve", () => {
     }).pipe(Effect.provide(CacheLayer.disabled)))
 
   it("a value that is not a boolean is refused, and a curve of no memory", () => {
-    expect(() => CacheLayer.memory({ curve: 1 as never })).toThrow("curve of CacheLayer.memory is true or false")
-    expect(() => CacheLayer.layerWith({ memory: false, curve: true })).toThrow("has a memory, as its curve needs")
+    expect(() => CacheLayer.memory({ curve: 1 as never })).toThrow("curve of CacheLayer.memory must be true or false")
+    expect(() => CacheLayer.layerWith({ memory: false, curve: true })).toThrow("needs its memory for the curve")
   })
 })
 

@@ -308,9 +308,9 @@ describe("wrong defaults are refused where the layer is made", () => {
     ["no option \"timeout\"", { defaults: { timeout: "1s" } }],
     ["no option \"tags\"", { defaults: { tags: ["a"] } }],
     ["retryAfter is not a duration", { defaults: { retryAfter: "soon" } }],
-    ["jitter cannot be 2", { defaults: { jitter: 2 } }],
-    ["copy cannot be used", { defaults: { copy: "deep" } }],
-    ["fallbackOn cannot be used", { defaults: { fallbackOn: "Down" } }],
+    ["jitter must be a share from 0 to 1, not 2", { defaults: { jitter: 2 } }],
+    ["copy must be", { defaults: { copy: "deep" } }],
+    ["fallbackOn must be", { defaults: { fallbackOn: "Down" } }],
     ["defaults of", { defaults: "1s" }],
     ["strategy cannot be", { strategy: "ttl" }]
   ]

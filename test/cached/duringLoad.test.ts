@@ -500,14 +500,14 @@ for (const cache of caches) {
         const page = Cached.ttl(Cached.notModified, { key, ttl: "1 hour" })
         const exit = yield* read(Effect.exit(page))
         expect(exit).toEqual(Exit.die(expect.any(CacheError.CacheConfigError)))
-        expect(String(exit)).toContain("Ask Cached.previous first")
+        expect(String(exit)).toContain("Check Cached.previous first")
         expect(yield* read(Cached.has(key))).toBe(false)
-        expect(String(yield* Effect.exit(Cached.notModified))).toContain("outside of a load")
+        expect(String(yield* Effect.exit(Cached.notModified))).toContain("outside a load")
         // A failure that is stored is no value to keep.
         const failed = Cached.ttl(Effect.fail("down"), { key: "k", ttl: "1 hour", when: () => true })
         yield* read(Effect.exit(failed))
         const kept = Cached.ttl(Cached.notModified, { key: "k", ttl: "1 hour" })
-        expect(String(yield* read(Effect.exit(CachePolicy.refresh(kept))))).toContain("Ask Cached.previous first")
+        expect(String(yield* read(Effect.exit(CachePolicy.refresh(kept))))).toContain("Check Cached.previous first")
       })))
 
     it.effect("keeps the value that previous has returned, also when it expires during the load", () =>

@@ -115,7 +115,7 @@ describe("a store that pushes changes is followed", () => {
       yield* elsewhere(storage, many)
       yield* storage.push(many)
       expect([yield* read("a", 2), yield* read("b", 2), yield* read("c", 2)]).toEqual([2, 1, 2])
-      expect(warnings.filter((warning) => warning.includes("too busy to hear"))).toHaveLength(1)
+      expect(warnings.filter((warning) => warning.includes("too busy to follow"))).toHaveLength(1)
     }))
 
   it.effect("a load that may be one of many that changed is not shared by those who come later", () =>
@@ -435,14 +435,14 @@ describe("an incident is warned of once", () => {
         why: new StoreError({ store: "pushing", operation: "listen", reason: "Denied" })
       } as const
       const [warning, ...more] = yield* warningsWhile([partial, partial], "1 minute", 10)
-      expect(warning).toContain("cannot all be heard")
+      expect(warning).toContain("cannot all be followed")
       expect(more).toEqual([])
     }))
 
   it.effect("a stream that never begins", () =>
     Effect.gen(function*() {
       const [warning, ...more] = yield* warningsWhile([{ _tag: "AllChanged" }], "1 minute", 10)
-      expect(warning).toContain("have not begun")
+      expect(warning).toContain("do not arrive")
       expect(more).toEqual([])
     }))
 })

@@ -34,7 +34,7 @@ it.effect("the first warning of an incident has the cause", () =>
       Effect.provide(cacheOver(store)),
       Effect.provide(Logger.layer([logger]))
     )
-    expect(logged[0]).toContain("\"map\" failed to get: Unavailable; the cache goes on without the store")
+    expect(logged[0]).toContain("\"map\" could not read an entry: it is unavailable (get boom). Until it answers")
     expect(logged[0]).toContain("get boom")
     expect(inspect(logged)).not.toContain("a secret")
   }))
@@ -288,7 +288,7 @@ it.effect("a store that reads but does not write is one line in the log, not one
         Effect.provide(over(fake))
       )
     )
-    expect(messages.filter((message) => message.includes("Full"))).toHaveLength(1)
+    expect(messages.filter((message) => message.includes("it is full"))).toHaveLength(1)
     expect(messages.filter((message) => message.includes("answers again"))).toHaveLength(0)
   }))
 
@@ -310,7 +310,7 @@ it.effect("a store that is away and then refuses is one incident of two warnings
         }
       }).pipe(Effect.provide(cacheOver(store, { memory: false })))
     )
-    expect(messages.map((message) => message.includes("Denied"))).toEqual([false, true])
+    expect(messages.map((message) => message.includes("it refuses access"))).toEqual([false, true])
   }))
 
 it.effect("a store of several servers of which one is down is one incident, until all answer", () =>
@@ -352,7 +352,7 @@ it.effect("a store that fails now and then is two lines in ten seconds, and what
   let isDown = false
   fake.behave = (operation) => isDown && operation === "get" ? { before: Effect.fail(down) } : {}
   const lines: Array<string> = []
-  const logger = Logger.make(({ message }) => void lines.push(/fake" (failed|answers)/.exec(String(message))![1]!))
+  const logger = Logger.make(({ message }) => void lines.push(/fake" (could not|answers)/.exec(String(message))![1]!))
   let reads = 0
   const read = (state: "up" | "down") => {
     isDown = state === "down"
@@ -361,11 +361,11 @@ it.effect("a store that fails now and then is two lines in ten seconds, and what
   const linesOf = (states: ReadonlyArray<"up" | "down">) =>
     Effect.map(Effect.forEach(states, read), () => lines.splice(0))
   return Effect.gen(function*() {
-    expect(yield* linesOf(["down", "down", "up", "down", "up", "down"])).toEqual(["failed", "answers"])
+    expect(yield* linesOf(["down", "down", "up", "down", "up", "down"])).toEqual(["could not", "answers"])
     yield* TestClock.adjust("9999 millis")
     expect(yield* linesOf(["down"])).toEqual([])
     yield* TestClock.adjust("1 millis")
-    expect(yield* linesOf(["down", "down", "up", "up"])).toEqual(["failed", "answers"])
+    expect(yield* linesOf(["down", "down", "up", "up"])).toEqual(["could not", "answers"])
   }).pipe(Effect.provide(over(fake, { memory: false })), Effect.provide(Logger.layer([logger])))
 })
 

@@ -78,7 +78,7 @@ const logged = <E>(effect: Effect.Effect<unknown, E, any>, layer: Layer.Layer<an
 const over = (serializer: Serializer.Serializer, store: Layer.Layer<Store.Store> = MemoryStore.layer) =>
   CacheLayer.layer.pipe(Layer.provide(store), Layer.provide(Layer.succeed(Serializer.Serializer, serializer)))
 
-const lateSoftTimeout = "softTimeout (2000 ms) is not shorter than timeout (2000 ms)"
+const lateSoftTimeout = "softTimeout (2000 ms) must be shorter than timeout (2000 ms)"
 
 describe("soft times that are not shorter than hard ones", () => {
   const strategy = Strategy.failover({ ttl: 5 })
@@ -148,18 +148,18 @@ describe("a combinator names itself and its key, and the stack is the user's", (
     [
       "a misspelt option",
       () => Cached.ttl(any({ key: "a", tll: 5 })),
-      `Cached.ttl (key "a"): there is no option "tll": did you mean "ttl"? It knows ${namesOfTtl}`
+      `Cached.ttl (key "a"): there is no option "tll": did you mean "ttl"? Use one of ${namesOfTtl}`
     ],
     [
       "an option of another combinator",
       () => Cached.ttl(any({ key: "a", ttl: 5, fallbackOn: [] })),
-      `Cached.ttl (key "a"): there is no option "fallbackOn": it belongs to Cached.softTtl, Cached.failover. It knows ` +
+      `Cached.ttl (key "a"): there is no option "fallbackOn": it belongs to Cached.softTtl, Cached.failover. Use one of ` +
       namesOfTtl
     ],
     [
       "an option of nothing",
       () => Cached.ttl(any({ key: "a", ttl: 5, colour: "red" })),
-      `Cached.ttl (key "a"): there is no option "colour": it knows ${namesOfTtl}`
+      `Cached.ttl (key "a"): there is no option "colour": use one of ${namesOfTtl}`
     ],
     [
       "no key",
@@ -174,12 +174,12 @@ describe("a combinator names itself and its key, and the stack is the user's", (
     [
       "a when that is no function",
       () => Cached.ttl(any({ key: "a", ttl: 5, when: "yes" })),
-      `Cached.ttl (key "a"): when is no function: pass one from outcome and key to true or false`
+      `Cached.ttl (key "a"): when must be a function from outcome and key to true or false`
     ],
     [
       "tags that are no list",
       () => Cached.ttl(any({ key: "a", ttl: 5, tags: "users" })),
-      `Cached.ttl (key "a"): tags cannot be used: pass a list of strings, or a function that gives one`
+      `Cached.ttl (key "a"): tags must be a list of strings, or a function that returns one`
     ],
     [
       "a timeout that is none",
@@ -197,7 +197,7 @@ describe("a combinator names itself and its key, and the stack is the user's", (
   it("no options", () => {
     // A combinator of its own: one that was called a thousand times no longer looks.
     const untilInvalidated: any = combinator(Kinds.untilInvalidated)
-    const message = `Cached.untilInvalidated got no options: pass { key: "answer" }`
+    const message = `Cached.untilInvalidated needs options: pass { key: "answer" }`
     expect(thrown(() => untilInvalidated())).toBe(message)
     expect(thrown(() => untilInvalidated(one))).toBe(message)
   })
@@ -218,7 +218,7 @@ describe("a combinator names itself and its key, and the stack is the user's", (
       const maxHits: typeof Cached.maxHits = combinator(Kinds.maxHits)
       for (let i = 0; i < 1000; i++) maxHits({ key: "a", ttl: 5, hits: 1 })
       const get = one.pipe(maxHits({ key: "a", ttl: 5, hits: 0 }))
-      expect(yield* defect(get)).toBe(`Cached.maxHits (key "a"): hits cannot be 0: pass a whole number of at least 1`)
+      expect(yield* defect(get)).toBe(`Cached.maxHits (key "a"): hits must be a whole number of at least 1, not 0`)
     }))
 
   it.effect("withStrategy needs a strategy", () =>
@@ -236,11 +236,13 @@ describe("a combinator names itself and its key, and the stack is the user's", (
     Effect.gen(function*() {
       const cache = (self: unknown) => defect(any(Cached.ttl({ key: "a", ttl: 5 }))(self))
       expect(yield* cache(Promise.resolve(1)))
-        .toBe(`Cached.ttl (key "a") got no effect, but a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`)
+        .toBe(`Cached.ttl (key "a") needs an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`)
       expect(yield* cache(() => 1))
-        .toBe(`Cached.ttl (key "a") got no effect, but a function: call it, or pass Effect.sync(() => …)`)
+        .toBe(`Cached.ttl (key "a") needs an effect, not a function: call it, or pass Effect.sync(() => …)`)
       expect(yield* cache(1))
-        .toBe(`Cached.ttl (key "a") got no effect, but a value of type number: pass an effect, like Effect.succeed(…)`)
+        .toBe(
+          `Cached.ttl (key "a") needs an effect, not a value of type number: pass an effect, like Effect.succeed(…)`
+        )
     }))
 })
 
@@ -249,7 +251,7 @@ describe("a cached function", () => {
     [
       "without options",
       () => any(Cached.fn)(User),
-      `Cached.fn(User) got no options: pass { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }) }`
+      `Cached.fn(User) needs options: pass { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }) }`
     ],
     [
       "without a strategy",
@@ -259,19 +261,19 @@ describe("a cached function", () => {
     [
       "with a strategy that was not called",
       () => Cached.fn(User, any({ lookup: () => one, strategy: Strategy.ttl })),
-      "Cached.fn(User): strategy cannot be a function: pass what one of Strategy gives, like " +
+      "Cached.fn(User): strategy cannot be a function: pass one like " +
       `Strategy.ttl({ ttl: "1 hour" }), or an object with decide and lifetime`
     ],
     [
       "with options of the strategy",
       () => Cached.fn(User, any({ lookup: () => one, strategy: hour, softTtl: 5 })),
       `Cached.fn(User): there is no option "softTtl": it belongs to the strategy, like strategy: ` +
-      `Strategy.softTtl({ softTtl, … }). It knows ${namesOfFn}`
+      `Strategy.softTtl({ softTtl, … }). Use one of ${namesOfFn}`
     ],
     [
       "with a key",
       () => Cached.fn(User, any({ lookup: () => one, strategy: hour, key: ada })),
-      `Cached.fn(User): there is no option "key": the key is made of the payload. It knows ${namesOfFn}`
+      `Cached.fn(User): there is no option "key": the payload makes the key. Use one of ${namesOfFn}`
     ],
     [
       "without a lookup",
@@ -281,12 +283,12 @@ describe("a cached function", () => {
     [
       "without a class",
       () => any(Cached.fn)(undefined, { lookup: () => one, strategy: hour }),
-      "Cached.fn got no key class: pass a class made with CacheKey.Class as its first argument"
+      "Cached.fn needs a key class: pass a class made with CacheKey.Class as its first argument"
     ],
     [
       "by a name alone",
       () => any(Cached.fn)("User"),
-      `Cached.fn("User") got no options: pass { payload: { id: Schema.Int }, success: Schema.String, lookup, strategy: ` +
+      `Cached.fn("User") needs options: pass { payload: { id: Schema.Int }, success: Schema.String, lookup, strategy: ` +
       `Strategy.ttl({ ttl: "1 hour" }) }`
     ],
     [
@@ -297,14 +299,14 @@ describe("a cached function", () => {
     [
       "by a name, with a misspelt option of the class",
       () => any(Cached.fn)("User", { succes: Schema.String, lookup: () => one, strategy: hour }),
-      `Cached.fn("User"): there is no option "succes": did you mean "success"? It knows payload, success, error, ignore, ` +
+      `Cached.fn("User"): there is no option "succes": did you mean "success"? Use one of payload, success, error, ignore, ` +
       `indexes, version, tags, id, ${namesOfFn.slice("tags, ".length)}`
     ],
     [
       "by a name, with options of the strategy",
       () => any(Cached.fn)("User", { success: Schema.String, lookup: () => one, ttl: 5 }),
       `Cached.fn("User"): there is no option "ttl": it belongs to the strategy, like strategy: Strategy.ttl({ ttl, … }). ` +
-      `It knows payload, success, error, ignore, indexes, version, tags, id, ${namesOfFn.slice("tags, ".length)}`
+      `Use one of payload, success, error, ignore, indexes, version, tags, id, ${namesOfFn.slice("tags, ".length)}`
     ],
     [
       "by a name, without a lookup",
@@ -320,12 +322,12 @@ describe("a cached function", () => {
     [
       "over string keys, without options",
       () => any(Cached.fn)((id: number) => `user:${id}`, () => one),
-      `Cached.fn(() => key) got no options: pass { strategy: Strategy.ttl({ ttl: "1 hour" }) }`
+      `Cached.fn(() => key) needs options: pass { strategy: Strategy.ttl({ ttl: "1 hour" }) }`
     ],
     [
       "that calls itself, without options",
       () => any(Cached.recursive)(User),
-      `Cached.recursive(User) got no options: pass { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }) }`
+      `Cached.recursive(User) needs options: pass { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }) }`
     ],
     [
       "of many, without a strategy",
@@ -344,37 +346,37 @@ describe("a cached function", () => {
         defect(Cached.fn(User, { lookup: any(lookup), strategy: hour })({ id: 1 }))
       expect(yield* user(() => Promise.resolve("Ada")))
         .toBe(
-          `The lookup of "User" answered no effect, but a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`
+          `The lookup of "User" must return an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`
         )
       expect(yield* user(() => undefined))
-        .toBe(`The lookup of "User" answered no effect, but undefined: pass an effect, like Effect.succeed(…)`)
+        .toBe(`The lookup of "User" must return an effect, not undefined: pass an effect, like Effect.succeed(…)`)
       const users = Cached.many(User, { lookup: any(() => Promise.resolve([])), strategy: hour })
       expect(yield* defect(users([{ id: 1 }])))
         .toBe(
-          `The lookup of "User" answered no effect, but a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`
+          `The lookup of "User" must return an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`
         )
     }))
 })
 
 describe("a strategy", () => {
   const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
-    ["without options", () => any(Strategy.ttl)(), `Strategy.ttl got no options: pass { ttl: "1 hour" }`],
+    ["without options", () => any(Strategy.ttl)(), `Strategy.ttl needs options: pass { ttl: "1 hour" }`],
     ["without a ttl", () => Strategy.ttl(any({})), `Strategy.ttl: ttl is missing. ${advice}`],
     [
       "with options of a read",
       () => Strategy.ttl(any({ ttl: 5, tags: ["a"] })),
       `Strategy.ttl has no option "tags": options of a read stand beside the strategy, in Cached.fn or the combinator. ` +
-      `It knows ${namesOfStrategy}`
+      `Use one of ${namesOfStrategy}`
     ],
     [
       "with options of another one",
       () => Strategy.ttl(any({ ttl: 5, softTtl: 4 })),
-      `Strategy.ttl has no option "softTtl": it belongs to Strategy.softTtl. It knows ${namesOfStrategy}`
+      `Strategy.ttl has no option "softTtl": it belongs to Strategy.softTtl. Use one of ${namesOfStrategy}`
     ],
     [
       "with a misspelt option",
       () => Strategy.ttl(any({ tll: 5 })),
-      `Strategy.ttl has no option "tll": did you mean "ttl"? It knows ${namesOfStrategy}`
+      `Strategy.ttl has no option "tll": did you mean "ttl"? Use one of ${namesOfStrategy}`
     ]
   ]
 
@@ -430,7 +432,7 @@ describe("a layer", () => {
     }))
 
   it("with a capacity that is none", () => {
-    const rule = "capacity of CacheLayer.memory is a whole number of at least 1, or Infinity for no limit"
+    const rule = "capacity of CacheLayer.memory must be a whole number of at least 1, or Infinity for no limit"
     expect(thrown(() => CacheLayer.memory({ capacity: 0 }))).toBe(`${rule}, not 0`)
     expect(thrown(() => CacheLayer.memory({ capacity: any("5") }))).toBe(`${rule}, not "5"`)
     CacheLayer.memory({ capacity: Infinity })
@@ -457,8 +459,8 @@ describe("values that a store cannot take", () => {
     ]
   ]
   const notStored = (id: string, serializer: string, reason: string) =>
-    `The value of "${id}" stays in memory, and is not stored (logged once a key class or cause). The serializer ` +
-    `"${serializer}" could not encode a value: ${reason}`
+    `The value of "${id}" stays in memory and is not stored. The serializer "${serializer}" could not encode a ` +
+    `value: ${reason} (logged once a key class or cause)`
   const put = (value: unknown, key: any = "k"): Effect.Effect<void, unknown, any> =>
     Effect.asVoid(Effect.succeed(value).pipe(Cached.ttl({ key, ttl: 5 })))
 
@@ -539,12 +541,10 @@ describe("values that a store cannot take", () => {
       const key = new Row()
       const get = Effect.fail(new Down()).pipe(Cached.ttl({ key, ttl: 5, when: () => true }), Effect.flip)
       expect(yield* logged(get, over(Json))).toEqual([
-        `The failure "Down" of "${
-          CacheKey.id(key)
-        }" stays in memory, and is not stored (logged once a key class or cause). ` +
+        `The failure "Down" of "${CacheKey.id(key)}" stays in memory and is not stored. ` +
         `The serializer "json" could not encode a value: the value does not fit its schema (an instance of ` +
         "NotFound is expected: make one of a plain object, like new NotFound(row)). Add the failure to the `error` of " +
-        "the key class, or leave it out in `when`"
+        "the key class, or leave it out in `when` (logged once a key class or cause)"
       ])
     }))
 
@@ -570,8 +570,51 @@ describe("values that a store cannot take", () => {
     Effect.gen(function*() {
       const layer = Layer.orDie(SqliteStore.layer({ directory: yield* tempDirectory, maxValue: 10 }))
       expect(yield* logged(put("x".repeat(1997)), over(Json, layer))).toEqual([
-        `The store "sqlite" failed to set: TooLarge (The value of "k" has 1999 bytes, and maxValue is 10); values of that ` +
-        "size stay in memory (logged once)"
+        `The store "sqlite" could not write an entry: the value of "k" has 1999 bytes, and maxValue is 10. Values of that ` +
+        "size stay in memory: raise the limit, or store less (logged once)"
+      ])
+    }))
+})
+
+describe("a failure of the store", () => {
+  const failing = (reason: CacheError.StoreErrorReason, cause?: unknown) => {
+    const fake = fakeStore()
+    fake.behave = (operation) => ({
+      before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason, cause }))
+    })
+    return Layer.provide(CacheLayer.layer, fake.layer)
+  }
+
+  it.effect("a ping answers for itself, not for the read that it asks for", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(Effect.provide(Cached.ping, failing("Denied", new Error("NOPERM"))))
+      expect(error.operation).toBe("ping")
+      expect(error.message).toBe(`The store "fake" could not answer: it refuses access (NOPERM)`)
+    }))
+
+  it.effect("an incident is logged in one line that names its cause once", () =>
+    Effect.gen(function*() {
+      const read = one.pipe(Cached.ttl({ key: "k", ttl: 5 }))
+      expect(yield* logged(read, failing("Unavailable", new Error("down")))).toEqual([
+        `The store "fake" could not read an entry: it is unavailable (down). Until it answers, the cache works without it`
+      ])
+      expect(yield* logged(read, failing("Unsupported", new Error("no reads here")))).toEqual([
+        `The store "fake" could not read an entry: no reads here. Until it answers, the cache works without it`
+      ])
+    }))
+
+  it.effect("a value that it does not take is logged with its cause once", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      const cause = new Error("entries are read-only")
+      fake.behave = (operation) =>
+        operation === "set"
+          ? {
+            before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unsupported", cause }))
+          }
+          : {}
+      expect(yield* logged(Cached.set("k", 1), Layer.provide(CacheLayer.layer, fake.layer))).toEqual([
+        `The store "fake" could not write an entry: entries are read-only. Such values stay in memory (logged once)`
       ])
     }))
 })
@@ -587,7 +630,7 @@ describe("an operation names itself", () => {
     [
       "set with a copy that is none",
       () => Cached.set("a", 1, any({ copy: "deep" })),
-      `Cached.set: copy cannot be used: pass "structured", "freeze", or a function that copies a value`
+      `Cached.set: copy must be "structured", "freeze" or a function that copies a value`
     ],
     [
       "a timeout by function that is none",
@@ -597,12 +640,12 @@ describe("an operation names itself", () => {
     [
       "increment with a number in place of options",
       () => any(Cached.increment)("a", 5),
-      `Cached.increment got no options: pass an object, like { by: 5, ttl: "1 day" }`
+      `Cached.increment needs options: pass an object, like { by: 5, ttl: "1 day" }`
     ],
     [
       "isLocked without a name",
       () => Effect.flatMap(Lock.Lock, ({ isLocked }) => any(isLocked)()),
-      "Lock.isLocked got no name: pass a string"
+      "Lock.isLocked needs a name: pass a string"
     ],
     [
       "increment with a ttl that is none",
@@ -619,39 +662,39 @@ describe("an operation names itself", () => {
 
 describe("other mistakes, which were errors of JavaScript or nothing at all", () => {
   const aList = "for one key pass [key]"
-  const aPattern = "pass one like \"user:*\""
+  const aPattern = "like \"user:*\""
   const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
     [
       "a class whose first call is left out",
       () => any(CacheKey.Class)("A", { success: Schema.String }),
-      `CacheKey.Class is called twice: extends CacheKey.Class<User>()("User", { … })`
+      `CacheKey.Class must be called twice, like extends CacheKey.Class<User>()("User", { … })`
     ],
     [
       "a warming of an effect",
       () => any(Cached.warm)(one),
-      "Cached.warm got an effect in place of a cached function: make one with Cached.fn, and pass " +
+      "Cached.warm needs a cached function, not an effect: make one with Cached.fn, and pass " +
       "Cached.warm(cached, [{ id: 1 }, { id: 2 }])"
     ],
     [
       "a warming of a function that caches nothing",
       () => any(Cached.warm)(() => one, [1]),
-      "Cached.warm got a value of type function in place of a cached function: make one with Cached.fn, and pass " +
+      "Cached.warm needs a cached function, not a value of type function: make one with Cached.fn, and pass " +
       "Cached.warm(cached, [{ id: 1 }, { id: 2 }])"
     ],
     [
       "a warming without payloads",
       () => any(Cached.warm)(Cached.fn(User, { lookup: () => one, strategy: hour })),
-      "Cached.warm got no list: for one payload pass [payload]"
+      "Cached.warm needs a list: for one payload pass [payload]"
     ],
     [
       "a key class without options",
       () => any(CacheKey.Class)()("A"),
-      `CacheKey.Class("A") got no options: pass { payload: { id: Schema.Int }, success: Schema.String }`
+      `CacheKey.Class("A") needs options: pass { payload: { id: Schema.Int }, success: Schema.String }`
     ],
     [
       "a key class without a name",
       () => any(CacheKey.Class)()({ success: Schema.String }),
-      "CacheKey.Class got no name: pass one first, and then the options"
+      "CacheKey.Class needs a name first, and then the options"
     ],
     [
       "a payload that is text",
@@ -671,26 +714,26 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     [
       "a misspelt option of a key class",
       () => any(CacheKey.Class)()("A", { succes: Schema.String }),
-      `The key class "A": there is no option "succes": did you mean "success"? It knows payload, success, error, ignore, ` +
+      `The key class "A": there is no option "succes": did you mean "success"? Use one of payload, success, error, ignore, ` +
       "indexes, version, tags, id"
     ],
     [
       "a chaos store without options",
       () => any(ChaosStore.make)(fakeStore().store),
-      "ChaosStore.make got no options: pass { seed: 1, failRate: 0.1 }"
+      "ChaosStore.make needs options: pass { seed: 1, failRate: 0.1 }"
     ],
     [
       "a store timeout of nothing",
       () => CachePolicy.storeTimeout(0),
-      "storeTimeout of CachePolicy.storeTimeout is longer than nothing, not 0 ms"
+      "storeTimeout of CachePolicy.storeTimeout must be longer than 0, not 0 ms"
     ],
-    ["one string to getMany", () => any(Cached.getMany)("ada"), `Cached.getMany got no list: ${aList}`],
-    ["one string to removeMany", () => any(Cached.removeMany)("ada"), `Cached.removeMany got no list: ${aList}`],
-    ["one key to getMany", () => any(Cached.getMany)(ada), `Cached.getMany got no list: ${aList}`],
+    ["one string to getMany", () => any(Cached.getMany)("ada"), `Cached.getMany needs a list: ${aList}`],
+    ["one string to removeMany", () => any(Cached.removeMany)("ada"), `Cached.removeMany needs a list: ${aList}`],
+    ["one key to getMany", () => any(Cached.getMany)(ada), `Cached.getMany needs a list: ${aList}`],
     [
       "an object to setMany",
       () => any(Cached.setMany)({ ada: 1 }),
-      "Cached.setMany got no list: for one [key, value] pass [[key, value]]"
+      "Cached.setMany needs a list: for one [key, value] pass [[key, value]]"
     ],
     [
       "a wrong value in where, in front of an effect",
@@ -702,22 +745,22 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
       () => any(CacheKey.Class)()("A", { success: Schema.String, version: 2 }),
       `The key class "A": \`version\` is not a string: pass one, like "2"`
     ],
-    ["a number as a pattern of counters", () => any(Cached.counters)(5), `Cached.counters got no pattern: ${aPattern}`],
-    ["a pattern of entries that is empty", () => Cached.entries(""), `Cached.entries got no pattern: ${aPattern}`],
+    ["a number as a pattern of counters", () => any(Cached.counters)(5), `Cached.counters needs a pattern ${aPattern}`],
+    ["a pattern of entries that is empty", () => Cached.entries(""), `Cached.entries needs a pattern ${aPattern}`],
     [
       "values that are not asked for",
       () => Cached.detectWith(one, any({ values: false })),
-      "The values of Cached.detectWith cannot be used: pass true, or use Cached.detect"
+      "values of Cached.detectWith must be true: without values use Cached.detect"
     ],
     [
       "no values",
       () => any(Cached.eventsWith)(),
-      "Cached.eventsWith got no options: pass { values: true }"
+      "Cached.eventsWith needs options: pass { values: true }"
     ],
     [
       "no text as a lifetime",
       () => any(Ttl.parse)(5),
-      `Ttl.parse got a value of type number: pass text like "1d2h3m50s"`
+      `Ttl.parse cannot parse a value of type number: pass text like "1d2h3m50s"`
     ]
   ]
 
@@ -725,7 +768,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     expect(thrown(call)).toBe(message)
   })
 
-  const noTags = "CacheConfigError: A tags function returned no list of strings: let it return one, like [\"users\"]"
+  const noTags = "CacheConfigError: A tags function must return a list of strings, like [\"users\"]"
   it.effect.each([["a text", "users"], ["numbers", [1]], ["an effect", Effect.succeed(["users"])]])(
     "a tags function that gives %s",
     ([, given]) =>
@@ -743,7 +786,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
   it.effect("a warming at intervals of an effect", () =>
     Effect.gen(function*() {
       expect(yield* defect(Effect.scoped(any(Cached.keepFresh)(one)))).toBe(
-        "Cached.keepFresh got an effect in place of a cached function: make one with Cached.fn, and pass " +
+        "Cached.keepFresh needs a cached function, not an effect: make one with Cached.fn, and pass " +
           "Cached.keepFresh(cached, payload, schedule)"
       )
     }))

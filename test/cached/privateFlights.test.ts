@@ -417,7 +417,7 @@ describe("private flights", () => {
   it("are an option that is checked", () => {
     expect(() => CacheLayer.memory({ flights: "own" as "private" })).toThrow(CacheError.CacheConfigError)
     expect(() => CacheLayer.memory({ flights: "own" as "private" })).toThrow(
-      "flights of CacheLayer.memory is \"shared\" or \"private\""
+      "flights of CacheLayer.memory must be \"shared\" or \"private\""
     )
   })
 })

@@ -103,6 +103,6 @@ it.effect("there are none where nothing is in memory", () =>
   }))
 
 it.each([0, -1, 1.5, NaN, 1001, "5" as never])("a count of %s is a CacheConfigError", (count) => {
-  expect(() => Cached.hottest(count)).toThrow("The count of Cached.hottest is a whole number from 1 to 1000")
+  expect(() => Cached.hottest(count)).toThrow("count of Cached.hottest must be a whole number from 1 to 1000")
   expect(() => Cached.coldest(count)).toThrow("Cached.coldest")
 })

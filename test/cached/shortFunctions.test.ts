@@ -140,5 +140,7 @@ it.effect("invalid arguments are refused at once", () =>
     expect(() => Cached.fn((() => 1) as never, lookup, { strategy })(...[] as never)).toThrow(refused)
     const answers = Cached.fn(key, (() => Promise.resolve(1)) as never, { strategy })
     const exit = yield* Effect.exit(answers("a") as Effect.Effect<unknown, unknown, Caching.Caching>)
-    expect(Exit.isFailure(exit) && String(Cause.squash(exit.cause))).toContain("The lookup of \"a\" answered no effect")
+    expect(Exit.isFailure(exit) && String(Cause.squash(exit.cause))).toContain(
+      "The lookup of \"a\" must return an effect"
+    )
   }).pipe(inMemory))

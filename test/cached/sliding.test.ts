@@ -388,8 +388,8 @@ describe("sliding, over one store in several caches", () => {
 
 describe("invalid options of sliding", () => {
   const wrong: ReadonlyArray<readonly [string, Strategy.SlidingOptions<unknown, unknown, unknown>, string]> = [
-    ["idle zero", { idle: 0 }, "idle cannot be 0 ms: pass a duration above zero"],
-    ["idle less than zero", { idle: -1 }, "idle cannot be -1 ms"],
+    ["idle zero", { idle: 0 }, "idle must be above zero, not 0 ms"],
+    ["idle less than zero", { idle: -1 }, "idle must be above zero, not -1 ms"],
     ["no idle", {} as never, "idle"],
     ["idle beyond ttl", { idle: 2, ttl: 1 }, "idle (2 ms) is longer than ttl (1 ms)"],
     ["idle that is no duration", { idle: "a while" as never }, "idle"]

@@ -1178,28 +1178,36 @@ describe("Cached.stream in memory", () => {
     }).pipe(Effect.provide(CacheLayer.memory())) as Effect.Effect<void>)
 
   it.each<[what: string, options: unknown, says: string]>([
-    ["no options", undefined, "got no options"],
+    ["no options", undefined, "needs options"],
     ["no ttl", { key: "k" }, "it needs a ttl"],
     ["a ttl that is none", { key: "k", ttl: "1 hoor" }, "hoor"],
     ["no key", { ttl: 1 }, "A key cannot be"],
-    ["ttl beside a strategy", { key: "k", ttl: 1, strategy: Strategy.ttl({ ttl: 1 }) }, "ttl stands beside a strategy"],
+    [
+      "ttl beside a strategy",
+      { key: "k", ttl: 1, strategy: Strategy.ttl({ ttl: 1 }) },
+      "ttl cannot stand beside a strategy"
+    ],
     [
       "another strategy",
       { key: "k", strategy: Strategy.refreshAhead({ ttl: 2, refreshAfter: 1 }) },
-      "a stream has Strategy.ttl"
+      "strategy of a stream must be Strategy.ttl"
     ],
-    ["a strategy of one's own", { key: "k", strategy: { ...Strategy.ttl({ ttl: 1 }) } }, "a stream has Strategy.ttl"],
+    [
+      "a strategy of one's own",
+      { key: "k", strategy: { ...Strategy.ttl({ ttl: 1 }) } },
+      "strategy of a stream must be Strategy.ttl"
+    ],
     ["an unknown option", { key: "k", ttl: 1, maxBites: 1 }, "did you mean \"maxBytes\"?"],
     ["an option of values", { key: "k", ttl: 1, copy: "freeze" }, "no option \"copy\""],
     [
       "maxBytes that is no size",
       { key: "k", ttl: 1, maxBytes: 0 },
-      "Cached.stream (key \"k\"): \"maxBytes\" is not a size above zero"
+      "Cached.stream (key \"k\"): \"maxBytes\" must be a size above zero"
     ],
-    ["a maxRun of two hours", { key: "k", ttl: 1, maxRun: "2 hours" }, "maxRun cannot be longer than 1h"],
-    ["a maxRun of zero", { key: "k", ttl: 1, maxRun: 0 }, "maxRun is longer than nothing"],
-    ["an unknown whenSlow", { key: "k", ttl: 1, whenSlow: "drop" }, "pass \"fail\" or \"wait\""],
-    ["an unknown emit", { key: "k", ttl: 1, emit: "late" }, "pass \"atOnce\" or \"whenComplete\""]
+    ["a maxRun of two hours", { key: "k", ttl: 1, maxRun: "2 hours" }, "maxRun must be at most 1h"],
+    ["a maxRun of zero", { key: "k", ttl: 1, maxRun: 0 }, "maxRun must be longer than 0"],
+    ["an unknown whenSlow", { key: "k", ttl: 1, whenSlow: "drop" }, "whenSlow must be \"fail\" or \"wait\""],
+    ["an unknown emit", { key: "k", ttl: 1, emit: "late" }, "emit must be \"atOnce\" or \"whenComplete\""]
   ])("bad input: %s", (_, options, says) => {
     const call = () => Cached.stream(options as never)
     expect(call).toThrow(CacheError.CacheConfigError)
@@ -1207,6 +1215,6 @@ describe("Cached.stream in memory", () => {
   })
 
   it("bad input: an effect", () => {
-    expect(() => Cached.stream(Effect.succeed(1) as never, { key: "k", ttl: 1 })).toThrow("got no stream")
+    expect(() => Cached.stream(Effect.succeed(1) as never, { key: "k", ttl: 1 })).toThrow("needs a stream")
   })
 })

@@ -69,7 +69,7 @@ describe.each(caches)("over $name", (cache) => {
       const [one, two] = yield* users(ids(1, 2))
       expect(one).toEqual(Exit.succeed("one"))
       expect(String(Cause.squash((two as Exit.Failure<never, never>).cause)))
-        .toContain("The lookup of many \"User\" did not answer \"~User@")
+        .toContain("The lookup of many \"User\" returned no Exit for \"~User@")
     }).pipe(provided))
 
   it.effect("AI-18 · unrequested answers are cached afterwards", () =>

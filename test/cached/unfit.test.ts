@@ -42,7 +42,7 @@ describe("a value that is not of its schema, in memory", () => {
         const warnings = yield* inMemory(Effect.andThen(put, put))
         expect(warnings).toEqual([expect.stringContaining(said)])
         expect(warnings[0]).toContain(
-          `The value of "${CacheKey.id(key)}" is cached in memory, and no store would take it`
+          `The value of "${CacheKey.id(key)}" is cached in memory, but no store would take it`
         )
       }
     }))
@@ -161,11 +161,9 @@ describe("a failure that is to be stored, of a key class without `error`", () =>
         const both = Effect.forEach([1, 2], (id) => fail(new Silent({ id }), options))
         const warnings = yield* warningsOf(Effect.provide(both, cache) as Effect.Effect<unknown>)
         expect(warnings).toEqual([
-          `The failure "NotFound" of "${
-            CacheKey.id(new Silent({ id: 1 }))
-          }" stays in memory, and is not stored (logged once a ` +
-          "key class): the key class \"Silent\" has no `error`. Give it the schema of the failures that are stored, or leave them " +
-          "out in `when`"
+          `The failure "NotFound" of "${CacheKey.id(new Silent({ id: 1 }))}" stays in memory and is not stored: ` +
+          "the key class \"Silent\" has no `error`. Give it the schema of the failures that are stored, or leave them " +
+          "out in `when` (logged once a key class)"
         ])
       })
   )

@@ -235,7 +235,7 @@ describe("while tracked", () => {
           yield* TestClock.adjust("1 second")
           expect(yield* read).toBe(3)
         }
-        expect(warnings.map(String).filter((warning) => warning.includes("cannot all be heard"))).toHaveLength(1)
+        expect(warnings.map(String).filter((warning) => warning.includes("cannot all be followed"))).toHaveLength(1)
       }).pipe(Effect.provide(layer), Effect.provide(Logger.layer([logger])))
     }))
 

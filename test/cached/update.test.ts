@@ -207,7 +207,9 @@ describe.each(caches)("over $name", (cache) => {
       const restless = Cached.update("k", () => Effect.as(Cached.set("k", ++calls), Option.some("mine")))
       const failure = yield* Effect.flip(withTimePassing(restless))
       expect(failure).toEqual(new CacheError.UpdateConflict({ key: "k", tries: 30 }))
-      expect(failure.message).toBe("\"k\" was not updated: others have written it in each of 30 tries")
+      expect(failure.message).toBe(
+        "The entry \"k\" was not updated: others wrote it during each of 30 tries. Update it under a lock"
+      )
       expect(calls).toBe(30)
       expect(yield* Cached.getOption("k")).toEqual(Option.some(30))
     }).pipe(provided))
@@ -241,7 +243,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       const nested = Cached.update("k", () => Effect.orDie(Cached.update("k", add(1))))
       const failed = yield* Effect.flip(Effect.sandbox(nested))
-      expect(String(Cause.squash(failed))).toContain("Cached.update of \"k\" is inside of its own function")
+      expect(String(Cause.squash(failed))).toContain("Cached.update of \"k\" cannot run inside its own function")
       expect(yield* Cached.update("a", (a) => Effect.map(Cached.update("k", add(1)), () => add(1)(a))))
         .toEqual(Option.some(1))
       const later = yield* Deferred.make<void>()
@@ -280,9 +282,9 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* messageOf(update("k", add(1), { ttl: "soon" }))).toContain("ttl of Cached.update")
       expect(yield* messageOf(update("k", add(1), { tll: 1 }))).toContain("Cached.update has no option \"tll\"")
       expect(yield* messageOf(update("k", add(1), { ifAbsent: true }))).toContain("ifAbsent")
-      expect(yield* messageOf(update("k", 5))).toContain("Cached.update got no function")
+      expect(yield* messageOf(update("k", 5))).toContain("Cached.update needs a function")
       expect(yield* messageOf(update(5, add(1)))).toContain("A key cannot be a value of type number")
-      expect(yield* messageOf(update("k", () => 5))).toContain("answered a value of type number: answer an Option")
+      expect(yield* messageOf(update("k", () => 5))).toContain("must return an Option, not a value of type number")
       expect(
         yield* messageOf(update("k", () => {
           throw new Error("mine")

@@ -108,7 +108,9 @@ describe.each(caches)("over $name", (cache) => {
           const exit = yield* Effect.exit(Effect.succeed("loaded").pipe(Cached.withStrategy({ key: "k", strategy })))
           const defect = defectOf(exit)
           expect(defect).toBeInstanceOf(CacheError.CacheConfigError)
-          expect((defect as Error).message).toMatch(/^The strategy "mine" decided .*: decide answers one of "Serve", /)
+          expect((defect as Error).message).toMatch(
+            /^The strategy "mine" decided .*: decide must return one of "Serve", /
+          )
         }).pipe(provided)
     )
 
@@ -336,7 +338,7 @@ describe.each(caches)("over $name", (cache) => {
         yield* read(() => true)
         up = false
         const defect = defectOf(yield* Effect.exit(read(() => Promise.resolve(true))))
-        expect(defect).toMatchObject({ message: "fallbackWhen answered a Promise: give true or false" })
+        expect(defect).toMatchObject({ message: "fallbackWhen must return true or false, not a Promise" })
         expect(yield* read(() => true)).toBe("good")
       }).pipe(provided))
   })
@@ -364,7 +366,7 @@ describe.each(caches)("over $name", (cache) => {
             expect(yield* Cached.expiresIn("k")).toEqual(before)
             expect(yield* Cached.stats).toMatchObject({ callbackFailures: 3, notStored: 0, loads: 1 })
             expect(warnings.length).toBe(1)
-            expect(warnings[0]).toContain(`"k" does not move its end`)
+            expect(warnings[0]).toContain(`"k" does not extend its lifetime`)
           }))
     )
 
@@ -741,7 +743,7 @@ describe.each(caches)("over $name", (cache) => {
             yield* readAll
             expect(warnings.length).toBe(after)
             expect(warnings.at(-1)).toContain(
-              `a stale value may be served. Until a load of "User" succeeds, the next failures are logged at debug level`
+              `a stale value may be served. Further failures are logged at debug level until a load of "User" succeeds`
             )
             origin.isDown = false
             yield* TestClock.adjust("2 seconds")
@@ -766,7 +768,7 @@ describe.each(caches)("over $name", (cache) => {
             yield* get(well, new Other({}) as never)
           }
           expect(warnings.length).toBe(2)
-          expect(warnings[1]).toContain("Until a load of a string key succeeds")
+          expect(warnings[1]).toContain("until a load of a string key succeeds")
         })))
   })
 })
@@ -914,5 +916,7 @@ it.effect("CacheCycle says what counts as a part of a load", () =>
     )
     const error = defectOf(yield* Effect.exit(self))
     expect(error).toBeInstanceOf(CacheError.CacheCycle)
-    expect((error as Error).message).toMatch(/^Loads wait .*: self -> self\. A fiber that a load forked counts/)
+    expect((error as Error).message).toMatch(
+      /^Loads wait .*: self -> self\. Break it, .* A fiber that a load forks counts/
+    )
   }).pipe(Effect.provide(CacheLayer.memory())))

@@ -314,6 +314,8 @@ describe.each(caches)("over $name", (cache) => {
         Effect.suspend(() => counting().load.pipe(Cached.ttl({ key: "k", ttl: 1, waitForWrite: "no" as never })))
       )
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
-      expect(() => CacheLayer.memory({ defaults: { waitForWrite: 1 as never } })).toThrow("waitForWrite cannot be used")
+      expect(() => CacheLayer.memory({ defaults: { waitForWrite: 1 as never } })).toThrow(
+        "waitForWrite must be true or false"
+      )
     }).pipe(Effect.provide(cache.layer())))
 })

@@ -213,7 +213,7 @@ describe("Cached.keepFresh", () => {
         expect(yield* square({ n: 3 })).toBe(9)
         expect((yield* Cached.stats).loadFailures).toBe(3)
         expect(warnings()).toBe(1)
-        expect(lines.find((line) => line.startsWith("Warn"))).toContain("cannot be kept fresh")
+        expect(lines.find((line) => line.startsWith("Warn"))).toContain("was not refreshed")
         notes.isDown = false
         yield* TestClock.adjust("1 minute")
         yield* settle

@@ -162,7 +162,7 @@ describe("bounds that are none", () => {
     ["a maxWeight of zero", { maxWeight: 0, weigher: byLength }, "for no limit, not 0"],
     ["a fraction", { maxWeight: 1.5, weigher: byLength }, "for no limit, not 1.5"],
     ["NaN", { maxWeight: NaN, weigher: byLength }, "for no limit, not NaN"],
-    ["a weigher that is no function", { maxWeight: 5, weigher: 7 }, "is a function"]
+    ["a weigher that is no function", { maxWeight: 5, weigher: 7 }, "must be a function"]
   ])("%s is a CacheConfigError", (_, options, why) => {
     expect(() => CacheLayer.memory(options as never)).toThrow(CacheError.CacheConfigError)
     expect(() => CacheLayer.memory(options as never)).toThrow(why)

@@ -1,4 +1,4 @@
-/** `docs/keys/identity.md` lists the changes that make a new key. Its table is computed here; `UPDATE_DOCS=1` writes it. */
+/** `docs/keys/identity.md` lists the changes that make a new key. `UPDATE_DOCS=1` writes its table. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Schema, SchemaGetter, SchemaTransformation } from "effect"
 import { CacheKey } from "effect-cached"

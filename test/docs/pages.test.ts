@@ -149,6 +149,8 @@ describe("the pages for users", () => {
 
   it.each(pages)("%s can be read in five minutes", (page) => {
     expect(read(page).split("\n").length).toBeLessThan(500)
-    expect(Buffer.byteLength(read(page))).toBeLessThanOrEqual(page === "docs/troubleshooting.md" ? 24_000 : 12_000)
+    // The list of messages is written from the sources, and is searched, not read.
+    if (page === "docs/messages.md") return
+    expect(Buffer.byteLength(read(page))).toBeLessThanOrEqual(page === "docs/troubleshooting.md" ? 14_000 : 12_000)
   })
 })

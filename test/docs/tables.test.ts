@@ -7,6 +7,7 @@ import * as GuardsDefaults from "../../src/internal/defaults/guards.ts"
 import * as OptionsDefaults from "../../src/internal/defaults/options.ts"
 import * as ProcessesDefaults from "../../src/internal/defaults/processes.ts"
 import * as RedisDefaults from "../../src/internal/defaults/redis.ts"
+import { messages, messagesPage } from "./messages.ts"
 import { fill, listsOf, llms, membersOf, optionListsOf, pages, valuesOf } from "./tables.ts"
 
 const root = resolve(import.meta.dirname, "../..")
@@ -62,6 +63,26 @@ describe("the tables of the documentation", () => {
     expect(() => fill("<!-- sizes src/cached/warm.ts WarmOptions -->\n<!-- end -->")).toThrow(
       `no kind of table "sizes"`
     )
+  })
+})
+
+describe("docs/messages.md", () => {
+  it("has the texts of the sources: otherwise `npm run docs`", () => {
+    expect(read("docs/messages.md")).toBe(messagesPage())
+  })
+
+  it("has errors, lines of the log and mistakes, with … for what varies", () => {
+    const kinds = new Map(messages().map(({ kind, text }) => [text, kind]))
+    expect(kinds.get(`The store "…" could not …: …`)).toBe("error")
+    expect(kinds.get(`The store "…" answers again`)).toBe("log")
+    expect(kinds.get(`tags must be a list of strings, or a function that returns one`)).toBe("mistake")
+    expect(kinds.get("it did not answer in time")).toBe("part")
+    expect(kinds.size).toBeGreaterThan(300)
+  })
+
+  it("speaks like the rest", () => {
+    const dialect = /\b(nobody|who|told|heard|goes on|got no|(?<!here )is no|are no|inside of|outside of (a|the))\b/
+    expect(messages().map(({ text }) => text).filter((text) => dialect.test(text))).toEqual([])
   })
 })
 

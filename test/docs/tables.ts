@@ -8,11 +8,12 @@
  *
  * It may name several, one after the other, and single members: `src/Strategy.ts Options.ttl`. Each row is made from
  * the comment of one member. `npm run docs` fills all tables; `tables.test.ts` says when one is not what its list
- * gives. It writes `llms.txt` too.
+ * gives. It writes `llms.txt` and `docs/messages.md` too.
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { parseSync } from "rolldown/utils"
+import { messagesPage } from "./messages.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 const read = (file: string): string => readFileSync(join(root, file), "utf8")
@@ -239,6 +240,7 @@ export const llms = (): string => {
 }
 
 if (import.meta.main) {
+  writeFileSync(join(root, "docs/messages.md"), messagesPage())
   writeFileSync(join(root, "llms.txt"), llms())
   for (const page of pages) {
     const text = read(page)

@@ -48,7 +48,7 @@ describe("a path that cannot be one", () => {
 
   it("a URL as a text says what to do", () => {
     for (const make of makers) {
-      expect(() => make({ directory: "file:///tmp/cache" })).toThrow(/is a path, not a URL .*fileURLToPath/)
+      expect(() => make({ directory: "file:///tmp/cache" })).toThrow(/must be a path, not the URL .*fileURLToPath/)
     }
   })
 

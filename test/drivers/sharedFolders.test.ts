@@ -59,7 +59,7 @@ for (const [kind, make] of Object.entries(makers)) {
       }))
 
     it("takes no other trustFolder than true and false", () => {
-      expect(() => make({ directory: "x", trustFolder: "yes" as never })).toThrow(/"trustFolder" is true or false/)
+      expect(() => make({ directory: "x", trustFolder: "yes" as never })).toThrow(/"trustFolder" must be true or false/)
     })
   })
 }

@@ -318,7 +318,11 @@ describe("bad input is a CacheConfigError where it is given", () => {
   const filter = Guard.bloom({ key: "a", capacity: 1 })
   it.each([
     ["no key", () => Guard.bloom({ capacity: 1 } as never), /Guard.bloom needs "key", a string/],
-    ["a capacity of 0", () => Guard.bloom({ key: "a", capacity: 0 }), /capacity of Guard.bloom is a positive integer/],
+    [
+      "a capacity of 0",
+      () => Guard.bloom({ key: "a", capacity: 0 }),
+      /capacity of Guard.bloom must be a positive integer/
+    ],
     ["a capacity of 1.5", () => Guard.dualBloom({ key: "a", capacity: 1.5 }), /positive integer/],
     ["a rate of 0", () => Guard.bloom({ key: "a", capacity: 1, errorRate: 0 }), /above 0 and below 1/],
     ["a rate of 1", () => Guard.bloom({ key: "a", capacity: 1, errorRate: 1 }), /above 0 and below 1/],
@@ -327,17 +331,17 @@ describe("bad input is a CacheConfigError where it is given", () => {
     ["a guard that is given no function", () => filter.guard(Effect.void, "a", Effect.void as never), /a function/],
     ["a text to fill it with", () => filter.fill("a" as never), /a stream of items/],
     ["an unknown option of fill", () => filter.fill(Stream.make("a"), { onProgres: 1 } as never), /onProgress/],
-    ["onProgress that is none", () => filter.fill(Stream.make("a"), { onProgress: 5 as never }), /is a function/],
+    ["onProgress that is none", () => filter.fill(Stream.make("a"), { onProgress: 5 as never }), /must be a function/],
     ["a rate in percent", () => Guard.dualBloom({ key: "a", capacity: 1, errorRate: 5 }), /above 0 and below 1/],
     ["noCollisions of 1", () => Guard.dualBloom({ key: "a", capacity: 1, noCollisions: 1 as never }), /true or false/],
     ["an unknown option", () => Guard.bloom({ key: "a", capasity: 1 } as never), /did you mean "capacity"/],
-    ["an item that is no text", () => filter.add(5 as never), /An item of a filter is a string/],
-    ["an item of mayHave", () => filter.mayHave(undefined as never), /An item of a filter is a string/],
-    ["items that are a text", () => filter.addAll("abc"), /got no list/],
+    ["an item that is no text", () => filter.add(5 as never), /An item of a filter must be a string/],
+    ["an item of mayHave", () => filter.mayHave(undefined as never), /An item of a filter must be a string/],
+    ["items that are a text", () => filter.addAll("abc"), /needs a list/],
     [
       "remember of a stream",
       () => Guard.dualBloom({ key: "a", capacity: 1 }).remember(Stream.make(true) as never, "a"),
-      /remember of Guard.dualBloom is for an effect/
+      /remember of Guard.dualBloom needs an effect/
     ],
     ["a guard of nothing", () => filter.guard("a", () => Effect.void)(5 as never), /an effect or a stream/]
   ])("%s", (_, make, message) => {
@@ -348,7 +352,7 @@ describe("bad input is a CacheConfigError where it is given", () => {
   it.effect("items that are no texts are a defect", () =>
     Effect.gen(function*() {
       for (const adding of [filter.addAll(["a", 5 as never]), filter.fill(Stream.make(5 as never))]) {
-        expect(String(yield* Effect.exit(adding))).toContain("An item of a filter is a string")
+        expect(String(yield* Effect.exit(adding))).toContain("An item of a filter must be a string")
       }
     }).pipe(Effect.provide(CacheLayer.memory())))
 
@@ -356,6 +360,6 @@ describe("bad input is a CacheConfigError where it is given", () => {
     Effect.gen(function*() {
       const dual = Guard.dualBloom({ key: "a", capacity: 1 })
       const exit = yield* Effect.exit(Effect.succeed("yes" as never).pipe(dual.remember("a")))
-      expect(String(exit)).toContain("remember of Guard.dualBloom is for true and false")
+      expect(String(exit)).toContain("remember of Guard.dualBloom needs an effect of true or false")
     }).pipe(Effect.provide(CacheLayer.memory())))
 })

@@ -181,7 +181,9 @@ describe.each(places)("a circuit in $name", ({ layer }) => {
       throws = false
       expect(yield* Effect.succeed(1).pipe(guard)).toBe(1)
       const lazy = Guard.circuitBreaker({ key: "other", isFailure: (() => Promise.resolve(true)) as never })
-      expect(String(yield* Effect.exit(Effect.succeed(1).pipe(lazy)))).toContain("answered a Promise")
+      expect(String(yield* Effect.exit(Effect.succeed(1).pipe(lazy)))).toContain(
+        "must return true or false, not a Promise"
+      )
     }).pipe(provided))
 
   it.effect("a stream has the outcome of its end, and is refused before it begins", () =>
@@ -289,12 +291,24 @@ describe("bad input is a CacheConfigError where the guard is made", () => {
     ["a rate of 0", () => Guard.circuitBreaker({ key: "a", rate: 0 }), /above 0 and at most 1/],
     ["a rate in percent", () => Guard.circuitBreaker({ key: "a", rate: 50 }), /above 0 and at most 1/],
     ["a window without a rate", () => Guard.circuitBreaker({ key: "a", window: "1 minute" }), /need a rate/],
-    ["a window of zero", () => Guard.circuitBreaker({ key: "a", rate: 0.5, window: 0 }), /longer than nothing/],
+    ["a window of zero", () => Guard.circuitBreaker({ key: "a", rate: 0.5, window: 0 }), /longer than 0/],
     ["minimumCalls of 0", () => Guard.circuitBreaker({ key: "a", rate: 0.5, minimumCalls: 0 }), /positive integer/],
-    ["open for no time", () => Guard.circuitBreaker({ key: "a", open: 0 }), /open of Guard.circuitBreaker is longer/],
-    ["maxOpen below open", () => Guard.circuitBreaker({ key: "a", open: 10, maxOpen: 5 }), /maxOpen is not below open/],
+    [
+      "open for no time",
+      () => Guard.circuitBreaker({ key: "a", open: 0 }),
+      /open of Guard.circuitBreaker must be longer/
+    ],
+    [
+      "maxOpen below open",
+      () => Guard.circuitBreaker({ key: "a", open: 10, maxOpen: 5 }),
+      /maxOpen must not be below open/
+    ],
     ["a probe without end", () => Guard.circuitBreaker({ key: "a", probeTimeout: "Infinity" }), /at most a century/],
-    ["isFailure is no function", () => Guard.circuitBreaker({ key: "a", isFailure: true as never }), /is a function/],
+    [
+      "isFailure is no function",
+      () => Guard.circuitBreaker({ key: "a", isFailure: true as never }),
+      /must be a function/
+    ],
     ["an unknown option", () => Guard.circuitBreaker({ key: "a", faliures: 1 } as never), /did you mean "failures"/]
   ])("%s", (_, make, message) => {
     expect(make).toThrow(CacheError.CacheConfigError)

@@ -145,8 +145,10 @@ describe.each(moods)("a place that %s", (mood) => {
         expect((yield* Cached.stats).storeFailures).toBe(2)
       }).pipe(Effect.provide([told.layer, CacheLayer.memory(), Logger.layer([logger])]))
       expect(lines).toHaveLength(2)
-      expect(lines[0]).toMatch(/^Warn The store "told" failed to fixedWindow: \w+; guards work without it/)
-      expect(lines[1]).toBe("Info The place of guards \"told\" answers again")
+      expect(lines[0]).toMatch(
+        /^Warn The store "told" could not count a call against its limit: [^.]+\. Guards work without it \(see onStoreError\)$/
+      )
+      expect(lines[1]).toBe("Info The store \"told\" of guards answers again")
     }))
 })
 

@@ -268,25 +268,25 @@ it.effect("a call that waits for nothing is not delayed: ten thousand calls in o
 describe("bad input is a CacheConfigError where the guard is made", () => {
   const config = { key: "api", limit: 1, window: "1 minute" } as const
   it.each([
-    ["no options", () => Guard.rateLimit(undefined as never), /got no options/],
+    ["no options", () => Guard.rateLimit(undefined as never), /needs options/],
     ["no key", () => Guard.rateLimit({ limit: 1, window: 1 } as never), /needs "key"/],
     [
       "a limit of 0",
       () => Guard.rateLimit({ ...config, limit: 0 }),
-      /limit of Guard.rateLimit is a positive integer, not 0/
+      /limit of Guard.rateLimit must be a positive integer, not 0/
     ],
     ["a limit of 1.5", () => Guard.slidingRateLimit({ ...config, limit: 1.5 }), /positive integer/],
     ["a limit as text", () => Guard.rateLimit({ ...config, limit: "5" as never }), /positive integer/],
     ["no window", () => Guard.rateLimit({ key: "api", limit: 1 } as never), /window of Guard.rateLimit is missing/],
-    ["a window of zero", () => Guard.rateLimit({ ...config, window: 0 }), /longer than nothing/],
+    ["a window of zero", () => Guard.rateLimit({ ...config, window: 0 }), /longer than 0/],
     ["a window without end", () => Guard.rateLimit({ ...config, window: "Infinity" }), /at most a century/],
     ["a window of ages", () => Guard.slidingRateLimit({ ...config, window: 1e300 }), /at most a century/],
-    ["a ban of zero", () => Guard.rateLimit({ ...config, ban: 0 }), /ban of Guard.rateLimit is longer/],
-    ["a ban of a bucket", () => Guard.rateLimit({ ...config, ban: 1, algorithm: "token-bucket" }), /has no ban/],
+    ["a ban of zero", () => Guard.rateLimit({ ...config, ban: 0 }), /ban of Guard.rateLimit must be longer/],
+    ["a ban of a bucket", () => Guard.rateLimit({ ...config, ban: 1, algorithm: "token-bucket" }), /cannot have a ban/],
     [
       "renewBan of a bucket",
       () => Guard.rateLimit({ ...config, renewBan: true, algorithm: "token-bucket" }),
-      /has no ban/
+      /cannot have a ban/
     ],
     ["renewBan alone", () => Guard.rateLimit({ ...config, renewBan: true }), /renewBan needs a ban/],
     ["renewBan of 1", () => Guard.rateLimit({ ...config, ban: 1, renewBan: 1 as never }), /true or false/],

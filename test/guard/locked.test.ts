@@ -206,9 +206,9 @@ describe.each([["of Lock.make", false], ["of somebody's own", true]])("a lock %s
 describe("bad input is a CacheConfigError where the guard is made", () => {
   it.each([
     ["no key", () => Guard.locked({} as never), /Guard.locked needs "key"/],
-    ["a lease of zero", () => Guard.locked({ key: "a", lease: 0 }), /lease of Guard.locked is longer than nothing/],
+    ["a lease of zero", () => Guard.locked({ key: "a", lease: 0 }), /lease of Guard.locked must be longer than 0/],
     ["a lease without end", () => Guard.locked({ key: "a", lease: "Infinity" }), /at most a century/],
-    ["a negative wait", () => Guard.locked({ key: "a", wait: -1 }), /wait of Guard.locked must not be negative/],
+    ["a negative wait", () => Guard.locked({ key: "a", wait: -1 }), /wait of Guard.locked must be 0 or longer/],
     ["a wait that is no duration", () => Guard.locked({ key: "a", wait: "soon" as never }), /not a duration/],
     ["an unknown option", () => Guard.locked({ key: "a", waits: 1 } as never), /did you mean "wait"/]
   ])("%s", (_, make, message) => {

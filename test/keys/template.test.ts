@@ -164,7 +164,7 @@ describe("CacheKey.template", () => {
     expect(messageOf(bad(() => {
       throw new Error("mistake")
     }))).toBe("The key template \"{n:own}\": {n:own} cannot be written: its formatter threw Error: mistake")
-    expect(messageOf(bad(() => 1))).toContain("returned no string, but a number")
+    expect(messageOf(bad(() => 1))).toContain("must return a string, not a number")
   })
 
   it("a value of another type, after a cast, cannot get the text of another one", () => {
@@ -270,7 +270,7 @@ describe("CacheKey.template", () => {
       r: Schema.Redacted(Schema.String)
     }
     it.each<[what: string, text: unknown, says: string, options?: object]>([
-      ["no text", 1, "got no text"],
+      ["no text", 1, "needs a text first"],
       ["an unknown field", "{c}", "names no field: there is no \"c\""],
       ["a path into a text", "{a.length}", "names no field: there is no \"length\""],
       ["what every object inherits", "{constructor}", "names no field"],
@@ -294,7 +294,7 @@ describe("CacheKey.template", () => {
       ["an inherited context value", "{@toString}", "names no context value", { context: {} }],
       ["an unknown option", "{a}", "did you mean \"lossy\"?", { lossi: true }],
       ["no schema of the result", "{a}", "`result` is not a schema", { result: {} }],
-      ["lossy that is no boolean", "{a}", "`lossy` is true or false", { lossy: 1 }],
+      ["lossy that is no boolean", "{a}", "`lossy` must be true or false", { lossy: 1 }],
       ["a formatter that is no function", "{a:own}", "neither a function nor", { formatters: { own: 1 } }],
       ["a formatter that exists", "{a:lower}", "there is a formatter \"lower\" already", {
         formatters: { lower: String }
@@ -336,16 +336,16 @@ describe("CacheKey.template", () => {
 
     it("formatters and context values that are none", () => {
       const of = (options: object) => messageOf(() => template("{a}", { a: Schema.String }, options))
-      expect(of({ formatters: 5 })).toContain("`formatters` got no options")
-      expect(of({ context: 5 })).toContain("`context` got no options")
-      expect(of({ context: [] })).toContain("`context` got no options")
+      expect(of({ formatters: 5 })).toContain("`formatters` needs options")
+      expect(of({ context: 5 })).toContain("`context` needs options")
+      expect(of({ context: [] })).toContain("`context` needs options")
       for (const given of [5, undefined, "tenant", Context.Service("Tenant"), Effect.succeed("tenant")]) {
         expect(of({ context: { tenant: given } })).toContain("the context value \"tenant\" is not a Context.Reference")
       }
     })
 
     it("fields that are none", () => {
-      expect(messageOf(() => template("{a}"))).toContain("got no options")
+      expect(messageOf(() => template("{a}"))).toContain("needs options")
       expect(messageOf(() => template("{a}", Schema.Struct(fields)))).toContain("not a schema")
       expect(messageOf(() => template("{a}", { a: 1 }))).toContain("the field \"a\" is not a schema")
       expect(messageOf(() => template("{result}", { result: Schema.String }, { result: Schema.String })))

@@ -39,7 +39,7 @@ describe("two services of one name", () => {
       ]
       for (const program of provided) {
         expect(yield* warningsOf(program)).toEqual([
-          "Two services of caches have the name \"A\", so where both are provided each gets the cache that was provided last: " +
+          "Two services of caches have the name \"A\", so if both are provided, each gets the cache that was provided last: " +
           "give one of them another name"
         ])
       }

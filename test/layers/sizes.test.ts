@@ -85,22 +85,22 @@ describe("a size", () => {
   it("that is none is reported with one that is", () => {
     expect(() => CacheLayer.memory({ maxWeight: "100 Mbit" as never, weigher: bytes })).toThrow(
       mistake(
-        "maxWeight of CacheLayer.memory is a whole number of at least 1, a size like \"100 MB\", or Infinity for no limit, not \"100 Mbit\""
+        "maxWeight of CacheLayer.memory must be a whole number of at least 1, a size like \"100 MB\", or Infinity for no limit, not \"100 Mbit\""
       )
     )
     expect(() => CacheLayer.disk({ directory: "x", maxSize: "much" as never })).toThrow(
-      mistake("CacheLayer.disk: \"maxSize\" is not a size above zero, like \"100 MB\"")
+      mistake("CacheLayer.disk: \"maxSize\" must be a size above zero, like \"100 MB\"")
     )
   })
 
   it("is a bound, and not one of a memory that counts", async () => {
     expect(await kept(Infinity, [Number.MAX_SAFE_INTEGER])).toEqual([true])
     expect(() => CacheLayer.memory({ maxWeight: "1 MB" })).toThrow(
-      mistake("CacheLayer.memory is bounded by capacity, or by maxWeight with a weigher, like Weigher.bytes")
+      mistake("CacheLayer.memory must be bounded by capacity, or by maxWeight with a weigher, like Weigher.bytes")
     )
     expect(() => CacheLayer.memory({ capacity: "1 MB" as never })).toThrow(
       mistake(
-        "capacity of CacheLayer.memory is a whole number of at least 1, or Infinity for no limit, not \"1 MB\""
+        "capacity of CacheLayer.memory must be a whole number of at least 1, or Infinity for no limit, not \"1 MB\""
       )
     )
   })
@@ -122,7 +122,7 @@ describe("a size", () => {
     const counted = CacheLayer.memory({ capacity: 10 })
     const why = "is a size, and this memory counts its entries: give its layer maxWeight with Weigher.bytes"
     expect(await defectOf(Cached.resize("1 MB").pipe(Effect.provide(counted)))).toEqual(
-      mistake(`The capacity of Cached.resize ${why}`)
+      mistake(`capacity of Cached.resize ${why}`)
     )
     expect(
       await defectOf(Cached.size.pipe(Effect.orDie, Effect.provide(CacheLayer.withQuotas(counted, { Page: "1 MB" }))))
@@ -148,7 +148,7 @@ describe("an option of another cache", () => {
     ) {
       // A folder has a size.
       if (option === "maxSize" && /disk|files/.test(name)) continue
-      expect(() => layer({ [option!]: 100 })).toThrow(`${name} has no option "${option}": ${home} It knows `)
+      expect(() => layer({ [option!]: 100 })).toThrow(`${name} has no option "${option}": ${home} Use one of `)
     }
   })
 })

@@ -293,6 +293,6 @@ describe("quotas that are none", () => {
       const exit = yield* Effect.exit(
         Layer.buildWithMemoMap(CacheLayer.withQuotas(shared, { Search: 3 }), memoMap, scope)
       )
-      expect(Exit.isFailure(exit) && String(exit.cause)).toContain("in use already")
+      expect(Exit.isFailure(exit) && String(exit.cause)).toContain("this one is in use")
     }).pipe(Effect.scoped))
 })

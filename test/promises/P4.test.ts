@@ -340,7 +340,12 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
         tags: ["t"]
       })
       const unacknowledged = Exit.fail(
-        new CacheError.StoreError({ store: "fake", operation: "invalidate", reason: "Unavailable" })
+        new CacheError.StoreError({
+          store: "fake",
+          operation: "get",
+          reason: "Unavailable",
+          cause: new Error("it has not acknowledged an earlier invalidation of that")
+        })
       )
       /** Cannot remove, nor write markers. */
       const deaf = (fake: ReturnType<typeof fakeStore>) => {
@@ -405,12 +410,15 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
               const strict of [
                 Cached.getOption(key),
                 Cached.getMany([other, key]),
-                Cached.has(key),
-                Cached.touch(key, 1)
+                Cached.has(key)
               ]
             ) {
               expect(yield* Effect.exit(CachePolicy.strict(strict as Effect.Effect<unknown>))).toEqual(unacknowledged)
             }
+            expect((yield* Effect.flip(CachePolicy.strict(Cached.touch(key, 1)))).message).toBe(
+              `The store "fake" could not change the lifetime of an entry: it is unavailable (it has not acknowledged ` +
+                "an earlier invalidation of that)"
+            )
             expect(yield* CachePolicy.strict(Cached.getOption(other))).toEqual(Option.some(2))
             expect(yield* CachePolicy.strict(load.pipe(Cached.ttl({ key: other, ttl: "1 hour" })))).toBe(2)
             expect(yield* CachePolicy.strict(rows([{ id: 2 }]))).toEqual([Exit.succeed(2)])

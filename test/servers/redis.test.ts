@@ -77,14 +77,14 @@ describe.skipIf(isMissing(program))("Redis", () => {
         [{ maxValue: "nothing" }, /maxValue/],
         [{ database: 1.5 }, /database/],
         [{ database: 3, url: "redis://:secret@host/4" }, /"database" is 3, and the path of "url" says 4/],
-        [{ url: "redis://:secret@host?db=3" }, /"url" has a \?.*is "database"/],
+        [{ url: "redis://:secret@host?db=3" }, /"url" has a \?.*as "database"/],
         [{ url: "redis://:secret@host/3#x" }, /"url" has a #/],
         ...["/", "?", "#"].flatMap((odd): ReadonlyArray<readonly [object, RegExp]> => [
           [{ url: `redis://user:12${odd}secret@host:6379/0` }, /encodeURIComponent/],
           [{ url: `redis://user:secret${odd}more@host:6379/0` }, /encodeURIComponent/],
           [{ url: Redacted.make(`rediss://:se@cret${odd}secret@host`) }, /encodeURIComponent/]
         ]),
-        [{ maxValue: "100 KB" }, /not "100 KB".*kB, .*KiB/],
+        [{ maxValue: "100 Kbit" }, /not "100 Kbit".*kB, .*KiB/],
         [{ maxValue: -1 }, /above zero, not -1/],
         [{ maxValue: 0 }, /above zero, not 0/],
         [{ maxValue: null }, /above zero, not null/],
@@ -94,11 +94,11 @@ describe.skipIf(isMissing(program))("Redis", () => {
         ...["redis://h:1", "h:1/0", "h:port", "", 26_379].map((node) =>
           [
             { sentinel: { name: "main", nodes: ["a:1", node] } },
-            /each of "nodes" is "host:26379", without redis:/
+            /each of "nodes" must be "host:26379", without redis:/
           ] as const
         ),
         [{ sentinel: { name: "main", nodes: [] } }, /nodes/],
-        [{ sentinel: { name: "main", nodes: ["a:1"] }, url: "redis://host" }, /there is no "url"/],
+        [{ sentinel: { name: "main", nodes: ["a:1"] }, url: "redis://host" }, /leave "url" out/],
         [{ client: "redis" }, /client/],
         [{ client: () => createClient(), url: "redis://host" }, /"client" has its own "url"/],
         [{ url: "redis://host", databas: 1 }, /did you mean "database"/]
@@ -182,7 +182,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         for (const [client, message] of answers) {
           const failure = yield* failureOf(Effect.scoped(RedisStore.make({ client } as RedisStore.Options)))
           expect(failure).toMatchObject({ _tag: "CacheConfigError" })
-          expect(failure!.message).toMatch(/^RedisStore.make: "client" has to return a client of the package redis/)
+          expect(failure!.message).toMatch(/^RedisStore.make: "client" must return a client of the package redis/)
           expect(failure!.message).toMatch(message)
         }
         const layer = CacheLayer.redis({ client: async () => createClient() } as object)

@@ -77,7 +77,7 @@ describe.skipIf(isMissing(program))("Redis · published changes", () => {
             yield* one.use(Transaction.run(Cached.set("k", 10 + i, { ttl: "1 hour" })))
             yield* everywhere("the transaction", (value) => value === 10 + i)
           }
-          expect(warnings.filter((warning) => warning.includes("cannot all be heard"))).toHaveLength(2)
+          expect(warnings.filter((warning) => warning.includes("cannot all be followed"))).toHaveLength(2)
           expect(warnings.filter((warning) => warning.includes("The changes of"))).toHaveLength(2)
         }))
       ),

@@ -47,11 +47,11 @@ describe("SeededScheduler", () => {
   })
 
   it.each<readonly [message: RegExp, options: object]>([
-    [/seed is a whole number/, {}],
-    [/seed is a whole number/, { seed: 1.5 }],
+    [/seed must be a whole number/, {}],
+    [/seed must be a whole number/, { seed: 1.5 }],
     [/no option "yeildChance"/, { seed: 1, yeildChance: 1 }],
-    [/yieldChance is between 0 and 1/, { seed: 1, yieldChance: 7 }],
-    [/maxTasks is at least 1/, { seed: 1, maxTasks: -1 }]
+    [/yieldChance must be between 0 and 1/, { seed: 1, yieldChance: 7 }],
+    [/maxTasks must be at least 1/, { seed: 1, maxTasks: -1 }]
   ])("refuses what makes no sense: %s", (message, options) => {
     assert.throws(() => SeededScheduler.run(Effect.void, options as never), message)
   })

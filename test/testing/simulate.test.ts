@@ -135,14 +135,14 @@ describe("simulate", { timeout: 300_000 }, () => {
     Effect.gen(function*() {
       for (const capacity of [0, -1, 1.5, NaN, Infinity, "10", undefined]) {
         expect(yield* refusal(simulate(["a"], [Eviction.lru], { capacities: [capacity as number] })))
-          .toContain("A capacity of simulate is a whole number of at least 1")
+          .toContain("A capacity of simulate must be a whole number of at least 1")
       }
-      expect(yield* refusal(simulate(["a"], [Eviction.lru], { capacities: 5 as never }))).toContain("are a list")
+      expect(yield* refusal(simulate(["a"], [Eviction.lru], { capacities: 5 as never }))).toContain("must be a list")
       expect(yield* refusal(simulate(["a"], [Eviction.lru], { seed: 0.5 }))).toContain("seed of simulate")
       expect(yield* refusal(simulate(["a"], [Eviction.lru], { capacity: 5 } as never))).toContain("capacities")
       expect(yield* refusal(simulate(["a"], ["lru" as never]))).toContain("list of Evictions")
       for (const access of [null, {}, true, undefined]) {
-        expect(yield* refusal(simulate([access as never]))).toContain("An access of simulate is an id or an event")
+        expect(yield* refusal(simulate([access as never]))).toContain("An access of simulate must be an id or an event")
       }
       const throwing = (method: string): Eviction.Eviction => ({
         name: "mine",

@@ -19,7 +19,7 @@ describe("withTimePassing", () => {
     Effect.gen(function*() {
       const exit = yield* Effect.exit(withTimePassing(Effect.sleep(1)))
       expect(String(Exit.isFailure(exit) && exit.cause)).toContain(
-        "withTimePassing got no TestClock: use it.effect, or"
+        "withTimePassing needs a TestClock: use it.effect, or"
       )
     }))
 

@@ -273,7 +273,7 @@ describe("misuse", () => {
     Effect.gen(function*() {
       const inner = Transaction.run(Effect.void, { isolation: "serializable" })
       expect(yield* dieOf(Transaction.run(inner))).toEqual(refused("serializable"))
-      expect(yield* dieOf(Transaction.rollback)).toEqual(refused("outside of a transaction"))
+      expect(yield* dieOf(Transaction.rollback)).toEqual(refused("outside a transaction"))
       expect(() => Transaction.run(Effect.void, { isolaton: "fast" } as object)).toThrow(/did you mean "isolation"/)
       expect(() => Transaction.run(Effect.void, { isolation: "slow" as never })).toThrow(/"slow"/)
       expect(() => Transaction.run(Effect.void, { timeout: 0 })).toThrow(/timeout/)

@@ -26,7 +26,7 @@ import * as Lock from "../../Lock.ts"
  *   return yield* Effect.flip(lock.acquire("door", { lease: "10 seconds", wait: 0 }))
  * })
  * const error = await Effect.runPromise(Effect.scoped(both))
- * error.message // => 'The lock "door" could not be held: Timeout'
+ * error.reason // => "Timeout"
  * ```
  *
  * @category constructors

@@ -53,15 +53,15 @@ const ofTls = /^(ERR_TLS|ERR_SSL|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|H
 const misfits: ReadonlyArray<readonly [RegExp, string]> = [
   [
     /^ERR (DB index is out of range|invalid DB index)/i,
-    "The server has no such database: \"database\", or the number in the path of \"url\", is too large"
+    "the server has no such database: \"database\", or the number in the path of \"url\", is too large"
   ],
   [
     /^ERR SELECT is not allowed in cluster mode/i,
-    "The server is a node of a Redis cluster: use RedisStore.makeCluster or CacheLayer.redisCluster, without a database"
+    "the server is a node of a Redis cluster: use RedisStore.makeCluster or CacheLayer.redisCluster, without a database"
   ],
   [
     /^ERR unknown command .?SELECT\b/i,
-    "The server has no databases. If it is a Sentinel: name it in \"sentinel\", not in \"url\""
+    "the server has no databases. If it is a Sentinel: name it in \"sentinel\", not in \"url\""
   ]
 ]
 

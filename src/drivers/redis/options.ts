@@ -148,13 +148,13 @@ export const configOf = (what: string, options: ServerOptions & Timed): Config =
   const { client, sentinel, url } = options
   if (client !== undefined) {
     if (typeof client !== "function") {
-      refuse(what, "\"client\" is a function that makes a client: () => createClient(…)")
+      refuse(what, "\"client\" must be a function that returns a client: () => createClient(…)")
     }
     for (const other of ["url", "sentinel", "username", "password", "tls", "database"] as const) {
-      if (options[other] !== undefined) refuse(what, `"client" has its own "${other}"`)
+      if (options[other] !== undefined) refuse(what, `"client" has its own "${other}": leave it out here`)
     }
   }
-  if (sentinel !== undefined && url !== undefined) refuse(what, "\"sentinel\" finds the server, so there is no \"url\"")
+  if (sentinel !== undefined && url !== undefined) refuse(what, "\"sentinel\" finds the server: leave \"url\" out")
   const server = parse(what, "url", url ?? "redis://127.0.0.1:6379")
   const database = databaseOf(what, options.database, server.database)
   const settings = settingsOf(what, options, server, database)
@@ -176,7 +176,7 @@ export const configOf = (what: string, options: ServerOptions & Timed): Config =
 
 const databaseOf = (what: string, given: number | undefined, ofUrl: number | undefined): number => {
   if (given !== undefined && (!Number.isInteger(given) || given < 0)) {
-    refuse(what, "\"database\" is a number, from 0 on")
+    refuse(what, "\"database\" must be a whole number from 0")
   }
   if (given !== undefined && ofUrl !== undefined && ofUrl !== 0 && given !== ofUrl) {
     refuse(what, `"database" is ${given}, and the path of "url" says ${ofUrl}: leave one of them out`)
@@ -199,7 +199,7 @@ const checkedClient = (what: string, made: unknown): Client => {
   if (missing === undefined) return made as Client
   return refuse(
     what,
-    "\"client\" has to return a client of the package redis, not a promise of one: () => createClient(…). It returned " +
+    "\"client\" must return a client of the package redis: () => createClient(…). It returned " +
       (isPromise
         ? "a Promise: do not make it async, the store connects by itself"
         : `${made === null ? "null" : `a value of type ${typeof made}`}, which has no function "${missing}"`)
@@ -209,10 +209,12 @@ const checkedClient = (what: string, made: unknown): Client => {
 export const clusterConfigOf = (what: string, options: ClusterOptions & Timed): Config => {
   requireObject(what, options, `where the cluster is, like { nodes: ["redis://127.0.0.1:7000"] }`)
   const { nodes } = options
-  if (!Array.isArray(nodes) || nodes.length === 0) refuse(what, "\"nodes\" is a list of URLs, at least one")
+  if (!Array.isArray(nodes) || nodes.length === 0) refuse(what, "\"nodes\" must be a list of at least one URL")
   const servers = nodes.map((url) => parse(what, "nodes", url))
   const first = servers[0]!
-  if (servers.some(({ database = 0 }) => database !== 0)) refuse(what, "a cluster has database 0 only")
+  if (servers.some(({ database = 0 }) => database !== 0)) {
+    refuse(what, "\"nodes\" name a database, and a cluster has database 0 only: leave it out")
+  }
   const settings = settingsOf(what, options, first, 0)
   return {
     ...shared(what, options, [settings]),
@@ -228,10 +230,10 @@ export const clusterConfigOf = (what: string, options: ClusterOptions & Timed): 
 const shared = (what: string, options: CommonOptions & Timed, all: ReadonlyArray<Settings | undefined>) => {
   const { connect, prefix, replicas } = options
   if (connect !== undefined && connect !== "required" && connect !== "eventually") {
-    refuse(what, "\"connect\" is \"required\" or \"eventually\"")
+    refuse(what, "\"connect\" must be \"required\" or \"eventually\"")
   }
   if (replicas !== undefined && (!Number.isInteger(replicas) || replicas < 0)) {
-    refuse(what, "\"replicas\" is a whole number, from 0 on")
+    refuse(what, "\"replicas\" must be a whole number from 0")
   }
   return {
     prefix: prefixOf(what, prefix),
@@ -254,18 +256,18 @@ const longestPrefix = 200
 
 const prefixOf = (what: string, prefix: unknown = Limits.prefix): string => {
   if (typeof prefix !== "string" || prefix === "") {
-    refuse(what, "\"prefix\" is a non-empty text: without one, the keys would mix with all others")
+    refuse(what, "\"prefix\" must be a string that is not empty: without one, the keys would mix with all others")
   }
   // eslint-disable-next-line no-control-regex
   if (prefix.length > longestPrefix || /[\u0000-\u001f]|\p{Surrogate}/u.test(prefix)) {
-    refuse(what, `"prefix" has at most ${longestPrefix} characters, and no control characters`)
+    refuse(what, `"prefix" must have at most ${longestPrefix} characters, and no control characters`)
   }
   return prefix
 }
 
 const bytesOf = (what: string, given: SizeInput | undefined): number => {
   if (given === undefined) return Limits.maxValue
-  return bytesIn(given) || refuse(what, `"maxValue" is a size above zero, not ${shown(given)}: ${sizes}`)
+  return bytesIn(given) || refuse(what, `"maxValue" must be a size above zero, not ${shown(given)}: ${sizes}`)
 }
 
 const sizes = "a number of bytes, or one with a unit (B, kB, MB, GB, KiB, MiB, GiB), like \"100 kB\""
@@ -303,8 +305,8 @@ const parse = (what: string, option: string, given: unknown): Parsed => {
   if ((protocol !== "redis:" && protocol !== "rediss:") || hostname === "") return refuse(what, form)
   if (search !== "" || hash !== "") {
     const database = option === "url"
-      ? "the number of the database is \"database\", or the path (/3)"
-      : "there are options"
+      ? "pass the number of the database as \"database\", or as the path (/3)"
+      : "use the options"
     refuse(
       what,
       `"${option}" has a ${search === "" ? "#" : "?"}, and the part after it has no meaning here: ${database}`
@@ -312,7 +314,7 @@ const parse = (what: string, option: string, given: unknown): Parsed => {
   }
   const database = pathname === "" || pathname === "/" ? undefined : Number(pathname.slice(1))
   if (database !== undefined && (!Number.isInteger(database) || database < 0)) {
-    refuse(what, `the path of "${option}" is the number of a database`)
+    refuse(what, `the path of "${option}" must be the number of a database`)
   }
   return {
     address: { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 6379 : Number(port) },
@@ -337,9 +339,9 @@ const decode = (what: string, option: string, text: string): string => {
 const settingsOf = (what: string, options: CommonOptions, server: Parsed, database: number): Settings => {
   const { password, tls, username } = options
   if (password !== undefined && !Redacted.isRedacted(password)) {
-    refuse(what, "\"password\" is redacted: Redacted.make(…), or Config.redacted(…)")
+    refuse(what, "\"password\" must be redacted: Redacted.make(…), or Config.redacted(…)")
   }
-  if (username !== undefined && typeof username !== "string") refuse(what, "\"username\" is a text")
+  if (username !== undefined && typeof username !== "string") refuse(what, "\"username\" must be a string")
   return {
     username: username ?? server.username,
     password: password === undefined ? server.password : Redacted.value(password),
@@ -350,7 +352,7 @@ const settingsOf = (what: string, options: CommonOptions, server: Parsed, databa
 
 const tlsOf = (what: string, tls: CommonOptions["tls"], isTls: boolean): Settings["tls"] => {
   if (tls !== undefined && typeof tls !== "boolean" && (typeof tls !== "object" || tls === null)) {
-    refuse(what, "\"tls\" is true, false, or options of node:tls")
+    refuse(what, "\"tls\" must be true, false, or options of node:tls")
   }
   if (tls === false && isTls) {
     refuse(what, "\"tls\" is false, and the URL begins with rediss:, which says true: leave \"tls\" out, or use redis:")
@@ -362,14 +364,14 @@ const tlsOf = (what: string, tls: CommonOptions["tls"], isTls: boolean): Setting
 const sentinelsOf = (what: string, options: SentinelOptions): NonNullable<Config["sentinel"]> => {
   const of = `sentinel of ${what}`
   requireObject(of, options)
-  if (typeof options.name !== "string" || options.name === "") refuse(of, "\"name\" is the name of the master")
+  if (typeof options.name !== "string" || options.name === "") refuse(of, "\"name\" must be the name of the master")
   if (!Array.isArray(options.nodes) || options.nodes.length === 0) {
-    refuse(of, "\"nodes\" is a list of \"host:26379\", at least one")
+    refuse(of, "\"nodes\" must be a list of at least one \"host:26379\"")
   }
   const nodes = options.nodes.map((node: unknown) => {
     // The message does not repeat the node, because it may contain a password.
     if (typeof node !== "string" || !/^[^\s/?#]+$/.test(node) || !URL.canParse(`redis://${node}`)) {
-      return refuse(of, "each of \"nodes\" is \"host:26379\", without redis:// or a path")
+      return refuse(of, "each of \"nodes\" must be \"host:26379\", without redis:// or a path")
     }
     return parse(of, "nodes", `redis://${node}`)
   })

@@ -171,7 +171,7 @@ const runNow = <A>(self: Connection, operation: () => A, kind: Kind): A => {
         recent.ended(kind.isKept && self.hasWritten ? config.now() : undefined)
         return result
       }
-      if (moves === mostMoves) throw new Error("The database is replaced all the time")
+      if (moves === mostMoves) throw new Error("the database is replaced again and again")
     } catch (thrown) {
       if (!leaveUnusable(self, thrown) || moves === mostMoves) {
         recent.ended(undefined)
@@ -243,7 +243,7 @@ const sizeOf = ({ bound, config }: Connection): number => config.maxSize - bound
 const open = (self: Connection): Tables => {
   const { bound, config, recent, reserve } = self
   const { backoffs, maxValue, now } = config
-  if (self.isClosed) throw new Error("The store is closed")
+  if (self.isClosed) throw new Error("the store is closed")
   const { database, inUse } = self.opened = openFile(self)
   try {
     self.wal = Wal.make({ database, file: inUse.log.path, bound, now })

@@ -85,4 +85,4 @@ export const isRefusal = (error: StoreError): boolean => refusals.has(error)
 
 /** The disk is full, and the room that is kept for removing must stay free. */
 export const noRoom = (): StoreError =>
-  notStored("Full", "The disk is full: nothing is stored before there is room again")
+  notStored("Full", "the disk is full: nothing is stored before there is room again")

@@ -100,7 +100,7 @@ const run = <Statements, A>(self: SideFile<Statements>, steps: (statements: Stat
 }
 
 const current = <Statements>(self: SideFile<Statements>): Opened<Statements> => {
-  if (self.isClosed) throw new Error(`The file of ${self.name} is closed`)
+  if (self.isClosed) throw new Error(`the file of ${self.name} is closed`)
   if (self.opened !== undefined && self.opened.inode === inodeOf(self.file)) return self.opened
   leave(self)
   return self.opened = openStaying(self)

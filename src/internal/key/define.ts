@@ -155,7 +155,7 @@ const namePattern = /^[\p{L}\p{N}_$./-]+$/u
 const maxNameBytes = 100
 
 const checkOptions = (name: string, options: Options): void => {
-  if (typeof name !== "string") throw mistake("CacheKey.Class got no name: pass one first, and then the options")
+  if (typeof name !== "string") throw mistake("CacheKey.Class needs a name first, and then the options")
   if (!namePattern.test(name) || byteLength(name) > maxNameBytes) {
     throw configError(name, "a name has 1 to 100 bytes of letters, digits and characters of _ $ . / -")
   }

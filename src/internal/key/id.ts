@@ -67,7 +67,7 @@ export const idOfString = (key: string): string => {
 /** The stored form of the tags that a user's function returns. */
 export const escapeGiven = (tags: unknown): ReadonlyArray<string> => {
   if (!isListOfText(tags)) {
-    throw mistake("A tags function returned no list of strings: let it return one, like [\"users\"]")
+    throw mistake("A tags function must return a list of strings, like [\"users\"]")
   }
   return tags.map(idOfString)
 }

@@ -202,7 +202,7 @@ const whenHeld = <A, E, R>(
   )
 
 const requireName = (what: string, name: string): void => {
-  if (typeof name !== "string") throw mistake(`${what} got no name: pass a string`)
+  if (typeof name !== "string") throw mistake(`${what} needs a name: pass a string`)
 }
 
 const check = (name: string, options: AcquireOptions): Asked => {
@@ -213,7 +213,7 @@ const check = (name: string, options: AcquireOptions): Asked => {
   if (!(leaseMillis > 0 && leaseMillis < Infinity)) {
     throw mistake(`lease must be longer than 0 and finite, not ${leaseMillis} ms`)
   }
-  if (waitMillis < 0) throw mistake(`wait must not be negative, but is ${waitMillis} ms`)
+  if (waitMillis < 0) throw mistake(`wait must be 0 or longer, not ${waitMillis} ms`)
   return { name, leaseMillis, waitMillis }
 }
 

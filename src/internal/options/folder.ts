@@ -8,12 +8,12 @@ export const checkDirectory = (what: string, directory: unknown): void => {
     throw mistake(`${what} needs "directory", the path of a folder`)
   }
   if (!/^file:/i.test(directory)) return
-  throw mistake(`${what}: "directory" is a path, not a URL like "${directory}": use fileURLToPath of node:url`)
+  throw mistake(`${what}: "directory" must be a path, not the URL "${directory}": use fileURLToPath of node:url`)
 }
 
 export const trustOf = (what: string, given: boolean | undefined): boolean => {
   if (given === undefined || typeof given === "boolean") return given === true
-  throw mistake(`${what}: "trustFolder" is true or false`)
+  throw mistake(`${what}: "trustFolder" must be true or false`)
 }
 
 interface Sizes {
@@ -36,12 +36,12 @@ export const sizesOf = (
 ): { readonly maxSize: number; readonly maxValue: number } => {
   const maxSize = bytes(what, "maxSize", given.maxSize) ?? usual
   if (maxSize < leastMaxSize) {
-    throw mistake(`${what}: "maxSize" is at least ${leastMaxSize} bytes, not ${maxSize}`)
+    throw mistake(`${what}: "maxSize" must be at least ${leastMaxSize} bytes, not ${maxSize}`)
   }
   const most = Math.floor(maxSize * valueShare)
   const maxValue = bytes(what, "maxValue", given.maxValue) ?? Math.min(Defaults.maxValue, most)
   if (maxValue > most) {
-    throw mistake(`${what}: "maxValue" is at most ${most} bytes where "maxSize" is ${maxSize}, not ${maxValue}`)
+    throw mistake(`${what}: "maxValue" must be at most ${most} bytes beside a "maxSize" of ${maxSize}, not ${maxValue}`)
   }
   return { maxSize, maxValue }
 }

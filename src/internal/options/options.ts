@@ -12,19 +12,19 @@ export const refuseUnless: (holds: boolean, message: string) => asserts holds = 
 /** Throws for options that are missing, or are not an object. */
 export const requireObject = (what: string, options: unknown, example = "an object"): void => {
   if (typeof options === "object" && options !== null && !Array.isArray(options)) return
-  throw mistake(`${what} got no options: pass ${example}`)
+  throw mistake(`${what} needs options: pass ${example}`)
 }
 
 export const positiveMillis = (name: string, input: Ttl.Input): number => {
   const millis = toMillis(input, name)
   if (millis > 0) return millis
-  throw mistake(`${name} is longer than nothing, not ${millis} ms`)
+  throw mistake(`${name} must be longer than 0, not ${millis} ms`)
 }
 
 /** Throws for a value that is not a list. A string is iterable too, but its letters are not the intended elements. */
 export const requireList = (what: string, given: unknown, element: string): void => {
   if (typeof given === "object" && given !== null && Symbol.iterator in given) return
-  throw mistake(`${what} got no list: for one ${element} pass [${element}]`)
+  throw mistake(`${what} needs a list: for one ${element} pass [${element}]`)
 }
 
 /** Adds the name of the call to an error about its options. */
@@ -68,7 +68,7 @@ export const noOption = (
   const names = Array.from(known)
   const near = nearest(option, names)
   const hint = home ?? (near && `did you mean "${near}"?`)
-  return `no option "${option}": ${hint === undefined ? "it" : `${hint} It`} knows ${names.join(", ")}`
+  return `no option "${option}": ${hint === undefined ? "use" : `${hint} Use`} one of ${names.join(", ")}`
 }
 
 /** The name that was probably meant, with at most every third letter wrong, missing or added. */
@@ -152,9 +152,9 @@ export const checkOptions = <O extends object>(of: string, options: O, checks: C
 export const answerOf = (name: string, answer: unknown): boolean => {
   if (typeof answer === "boolean") return answer
   throw mistake(
-    `${name} answered ${
+    `${name} must return true or false, not ${
       answer instanceof Promise ? "a Promise" : answer === undefined ? "nothing" : `a value of type ${typeof answer}`
-    }: give true or false`
+    }`
   )
 }
 

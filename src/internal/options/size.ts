@@ -31,14 +31,14 @@ export const bytesIn = (given: unknown): number | undefined => {
 export const sizeAboveZero = (name: string, given: unknown): number => {
   const bytes = bytesIn(given)
   if (bytes) return bytes
-  throw mistake(`"${name}" is not a size above zero, like "100 MB"`)
+  throw mistake(`"${name}" must be a size above zero, like "100 MB"`)
 }
 
 /** A number of entries, or `Infinity` for no bound. */
 export const wholeNumber = (name: string, value: unknown, orElse = ""): number => {
   if ((Number.isInteger(value) && value as number >= 1) || value === Infinity) return value as number
   throw mistake(
-    `${name} is a whole number of at least 1${orElse}, or Infinity for no limit, not ${
+    `${name} must be a whole number of at least 1${orElse}, or Infinity for no limit, not ${
       typeof value === "string" ? `"${value}"` : String(value)
     }`
   )

@@ -16,7 +16,7 @@ export const tooLarge = ({ id, limit: [option, bytes], operation, size, store }:
     store,
     operation,
     reason: "TooLarge",
-    cause: new Error(`The value of "${id.slice(0, 200)}" has ${size} bytes, and ${option} is ${bytes}`)
+    cause: new Error(`the value of "${id.slice(0, 200)}" has ${size} bytes, and ${option} is ${bytes}`)
   })
 
 const byRule = new WeakSet<object>()

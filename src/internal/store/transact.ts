@@ -23,7 +23,7 @@ export const tooLarge = (store: string, size: Size, limits: Size = transaction):
     operation: "transact",
     reason: "TooLarge",
     cause: new Error(
-      `The transaction has ${size.steps} steps with ${size.bytes} bytes, and may have ${limits.steps} with ` +
+      `the transaction has ${size.steps} steps with ${size.bytes} bytes, and may have ${limits.steps} with ` +
         `${limits.bytes}: split it`
     )
   })

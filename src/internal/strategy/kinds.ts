@@ -46,7 +46,7 @@ export const sliding = kind("sliding", {
   ttl: (options) => options.ttl ?? Infinity,
   lifetime: (options, ttl) => {
     const idle = toMillis(options.idle!, "idle")
-    if (idle <= 0) throw mistake(`idle cannot be ${idle} ms: pass a duration above zero`)
+    if (idle <= 0) throw mistake(`idle must be above zero, not ${idle} ms`)
     return { softTtl: ttl, ttl: within("idle", idle, options, ttl) }
   },
   // Never nearer: `Cached.touch` may have given it a longer life.
@@ -93,13 +93,13 @@ const within = (name: keyof AnyOptions, soft: unknown, options: AnyOptions, ttl:
 
 const checkBeta = ({ beta }: AnyOptions): void => {
   if (beta === undefined || (beta > 0 && beta < Infinity)) return
-  throw mistake(`beta cannot be ${beta}: pass a number above 0`)
+  throw mistake(`beta must be a number above 0, not ${beta}`)
 }
 
 const checkHits = ({ hits, refreshAfter }: AnyOptions): void => {
-  if (!isCount(hits)) throw mistake(`hits cannot be ${hits}: pass a whole number of at least 1`)
+  if (!isCount(hits)) throw mistake(`hits must be a whole number of at least 1, not ${hits}`)
   if (refreshAfter === undefined || (isCount(refreshAfter) && refreshAfter <= hits)) return
-  throw mistake(`refreshAfter cannot be ${String(refreshAfter)}: pass a number of reads from 1 to hits (${hits})`)
+  throw mistake(`refreshAfter must be a number of reads from 1 to hits (${hits}), not ${String(refreshAfter)}`)
 }
 
 const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 1

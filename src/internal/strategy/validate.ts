@@ -11,7 +11,7 @@ export const validate = (kind: Kind, options: AnyOptions): void => {
   validateConditions(options)
   const ttl = kind.ttl(options)
   if (typeof ttl !== "function" && toMillis(ttl as Ttl.Input) <= 0) {
-    throw mistake("ttl is zero or less, so nothing would be stored: pass a function where that depends on the result")
+    throw mistake("ttl is zero or less, so nothing would be stored: pass a function if that depends on the result")
   }
   const beside = besideOf(kind, options)
   kind.lifetime(
@@ -24,18 +24,18 @@ export const validate = (kind: Kind, options: AnyOptions): void => {
 
 const validateConditions = ({ storeFailures, storeIf, when }: AnyOptions): void => {
   if (when !== undefined && typeof when !== "function") {
-    throw mistake("when is no function: pass one from outcome and key to true or false")
+    throw mistake("when must be a function from outcome and key to true or false")
   }
   if (storeIf !== undefined && typeof storeIf !== "function") {
-    throw mistake("storeIf is no function: pass one from value and key to true or false")
+    throw mistake("storeIf must be a function from value and key to true or false")
   }
   if (storeFailures === undefined || isListOfText(storeFailures)) return
-  throw mistake("storeFailures cannot be used: pass a list of the tags of failures")
+  throw mistake("storeFailures must be a list of the tags of failures")
 }
 
 /** The share of the lifetime that is taken off at random. Throws a `CacheConfigError` for a value that is no share. */
 export const checkJitter = (jitter: number | undefined): number => {
   if (jitter === undefined) return 0
   if (typeof jitter === "number" && jitter >= 0 && jitter <= 1) return jitter
-  throw mistake(`jitter cannot be ${String(jitter)}: pass a share from 0 to 1`)
+  throw mistake(`jitter must be a share from 0 to 1, not ${String(jitter)}`)
 }

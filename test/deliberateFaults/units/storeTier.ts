@@ -59,6 +59,27 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/unaskedInStore.test.ts"
   },
   {
+    name: "a ping fails as the read that it asks for",
+    in: "ping",
+    find: "new StoreError({ ...error, operation, cause: error.cause })",
+    replace: "error",
+    by: "test/cached/messages.test.ts"
+  },
+  {
+    name: "the failure of a ping loses its cause",
+    in: "ping",
+    find: "new StoreError({ ...error, operation, cause: error.cause })",
+    replace: "new StoreError({ ...error, operation })",
+    by: "test/cached/messages.test.ts"
+  },
+  {
+    name: "a strict touch behind an unacknowledged invalidation fails as a read",
+    in: "unacknowledged",
+    find: "operation,",
+    replace: "operation: \"get\",",
+    by: "test/promises/P4.test.ts"
+  },
+  {
     name: "a value that a rule keeps out of the store is a failure of it",
     in: "noteFault",
     find: "isOfCaller(operation, fault) || isKeptOut(fault)",

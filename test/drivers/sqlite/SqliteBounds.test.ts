@@ -64,7 +64,7 @@ describe("a smaller maxSize", () => {
 
   it("below 1 MiB is a mistake that is named", () => {
     const make = (maxSize: number | string) => () => SqliteStore.make({ directory: "x", maxSize: maxSize as never })
-    expect(make(1024 ** 2 - 1)).toThrow(/"maxSize" is at least 1048576 bytes, not 1048575/)
+    expect(make(1024 ** 2 - 1)).toThrow(/"maxSize" must be at least 1048576 bytes, not 1048575/)
     expect(make("500 kB")).toThrow(/"maxSize"/)
     expect(make(1024 ** 2)).not.toThrow()
   })
@@ -148,7 +148,7 @@ describe("a value", () => {
       yield* store.set("id", entry(1, 10_000))
       const error = yield* Effect.flip(store.set("id", entry(2, 10_001)))
       expect(error).toMatchObject({ reason: "TooLarge" })
-      expect(String(error.cause)).toBe("Error: The value of \"id\" has 10001 bytes, and maxValue is 10000")
+      expect(String(error.cause)).toBe("Error: the value of \"id\" has 10001 bytes, and maxValue is 10000")
       expect(read(store, "id")).toEqual(entry(1, 10_000))
     }))
 
@@ -164,7 +164,7 @@ describe("a value", () => {
 
   it("maxValue above a quarter of maxSize is a mistake", () => {
     expect(() => SqliteStore.make({ directory: "x", maxSize: "4 MiB", maxValue: "2 MiB" })).toThrow(
-      /"maxValue" is at most 1048576 bytes where "maxSize" is 4194304, not 2097152/
+      /"maxValue" must be at most 1048576 bytes beside a "maxSize" of 4194304, not 2097152/
     )
     expect(() => SqliteStore.make({ directory: "x", maxValue: 0 })).toThrow(/"maxValue"/)
   })

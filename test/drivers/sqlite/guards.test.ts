@@ -128,7 +128,7 @@ describe("the file", () => {
       const store = yield* Effect.scoped(SqliteGuardStore.make({ directory }))
       expect(yield* Effect.flip(Effect.provideService(call, GuardStore.GuardStore, store))).toMatchObject({
         _tag: "StoreError",
-        cause: { message: "The file of guards is closed" }
+        cause: { message: "the file of guards is closed" }
       })
     }))
 

@@ -62,7 +62,7 @@ export const load: Effect.Effect<Library, Fault> = Effect.suspend(() =>
     (library) =>
       library === undefined
         ? Effect.fail(
-          new Fault("Unsupported", "The package \"redis\" is missing: npm install redis", "MISSING", true)
+          new Fault("Unsupported", "the package \"redis\" is missing: npm install redis", "MISSING", true)
         )
         : Effect.succeed(library)
   )
@@ -100,7 +100,7 @@ export const fromClient = (make: () => Client, scrub: Scrub): MakeClient => {
       if (hasMade) throw fault
       throw thrown instanceof CacheConfigError
         ? new Fault("Unsupported", fault.message, misconfigured, true)
-        : unfit(`The function "client" threw: ${fault.message}`)
+        : unfit(`the function "client" threw: ${fault.message}`)
     }
   }
   return (_address, _settings, more) => {

@@ -40,7 +40,7 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
   const version = /^redis_version:(\d+)\.(\d+)/m.exec(text)
   if (version !== null && Number(version[1]) < oldest) {
     throw unfit(
-      `The server is Redis ${version[1]}.${version[2]}, which is too old: the store needs ${oldest}.0 or newer`
+      `the server is Redis ${version[1]}.${version[2]}, which is too old: the store needs ${oldest}.0 or newer`
     )
   }
   const mode = /^(?:redis|server)_mode:(\w+)/m.exec(text)?.[1]
@@ -48,20 +48,20 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
   if (mode === "sentinel" || hasRole(role, "sentinel")) {
     throw unfit(
       isCluster
-        ? "The server is a Sentinel, not a node of a Redis cluster"
-        : "The server is a Sentinel: name it in \"sentinel\", not in \"url\""
+        ? "the server is a Sentinel, not a node of a Redis cluster"
+        : "the server is a Sentinel: name it in \"sentinel\", not in \"url\""
     )
   }
   const failed = [time, info, role].find(isFault)
   if (failed !== undefined) throw failed
   if (mode === "cluster" && !isCluster) {
-    throw unfit("The server is a node of a Redis cluster: use RedisStore.makeCluster or CacheLayer.redisCluster")
+    throw unfit("the server is a node of a Redis cluster: use RedisStore.makeCluster or CacheLayer.redisCluster")
   }
   if (mode === "standalone" && isCluster) {
-    throw unfit("The server is not a node of a Redis cluster: use RedisStore.make or CacheLayer.redis")
+    throw unfit("the server is not a node of a Redis cluster: use RedisStore.make or CacheLayer.redis")
   }
   if (hasRole(role, "slave")) {
-    throw new Fault("Unsupported", "The server is a replica, which may lack the latest writes", "REPLICA", true)
+    throw new Fault("Unsupported", "the server is a replica, which may lack the latest writes", "REPLICA", true)
   }
   for (const script of scripts) void client.sendCommand(["SCRIPT", "LOAD", script]).catch(() => {})
   return { time: toTime(time), tookMillis, run: /^run_id:(\w+)/m.exec(text)?.[1] ?? "" }

@@ -22,7 +22,7 @@ export const locateMaster = (sentinel: Sentinel, asking: Asking): Effect.Effect<
       // A Sentinel that is down may answer later, so its failure counts for more than a wrong address.
       if (last === undefined || found.failure.code !== noSentinel) last = found.failure
     }
-    return yield* Effect.fail(last ?? new Fault("Unavailable", "No Sentinel is configured"))
+    return yield* Effect.fail(last ?? new Fault("Unavailable", "no Sentinel is configured"))
   })
 
 const ask = (
@@ -48,12 +48,12 @@ const ask = (
   ).pipe(
     Effect.timeoutOrElse({
       duration: Limits.connection.connectMillis / 2,
-      orElse: () => Effect.fail(new Fault("Timeout", `The Sentinel ${nameOf(address)} does not answer`))
+      orElse: () => Effect.fail(new Fault("Timeout", `the Sentinel ${nameOf(address)} does not answer`))
     }),
     Effect.flatMap((answer) => {
       const [host, port] = Array.isArray(answer) ? answer.map(String) : []
       return host === undefined || !(Number(port) > 0)
-        ? Effect.fail(new Fault("Unavailable", `The Sentinel ${nameOf(address)} does not know the master "${name}"`))
+        ? Effect.fail(new Fault("Unavailable", `the Sentinel ${nameOf(address)} does not know the master "${name}"`))
         : Effect.succeed({ host, port: Number(port) })
     })
   )
@@ -64,7 +64,7 @@ const ofSentinel = (fault: Fault, address: Address): Fault =>
   /^ERR unknown command .?SENTINEL\b/i.test(fault.message)
     ? new Fault(
       "Unsupported",
-      `The server ${
+      `the server ${
         nameOf(address)
       } is not a Sentinel: list Sentinels in "nodes" of "sentinel", or name a server without Sentinels in "url"`,
       noSentinel,

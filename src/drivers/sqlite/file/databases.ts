@@ -105,7 +105,7 @@ export const open = (directory: string, maxSize: number, trustFolder = false): O
       throw thrown
     }
   }
-  throw damage(`No usable database in ${directory}`)
+  throw damage(`there is no usable database in ${directory}`)
 }
 
 /** The file of the reserve, which is that of the directory, whatever database is in use. */

@@ -55,8 +55,8 @@ export const admit = (self: Wal): void => {
   const isPinned = now() - self.pinnedAt > limits.pinnedMillis
   if (isPinned) self.grown ??= { from: self.bytes, transactions: 0 }
   throw refusal(
-    `The log of the database has ${self.bytes} bytes, ${bound} are allowed, and ${
-      isPinned ? "a program that reads for long keeps it from being emptied" : "it is not emptied yet"
+    `the log of the database has ${self.bytes} bytes, more than ${bound}: ${
+      isPinned ? "a program with a long read keeps it from being emptied" : "it is not emptied yet"
     }`
   )
 }

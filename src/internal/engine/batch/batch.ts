@@ -293,12 +293,12 @@ export const checked = <E, R>(
 ): Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, E, R> =>
   Effect.flatMap(lookup, (exits) => {
     const problem = !Array.isArray(exits)
-      ? "did not answer a list or a Map: return one Exit for each key, in their order or by key"
+      ? "must return a list or a Map: return one Exit for each key, in their order or by key"
       : exits.length !== keys.length
-      ? `was asked for ${keys.length} keys and answered ${exits.length}: return one Exit for each key, in their order or by key`
+      ? `got ${keys.length} keys and returned ${exits.length} results: return one Exit for each key, in their order or by key`
       : exits.every(Exit.isExit)
       ? undefined
-      : "answered an element that is not an Exit: return one Exit for each key, in their order or by key"
+      : "returned an element that is not an Exit: return one Exit for each key, in their order or by key"
     return problem === undefined
       ? Effect.succeed(exits)
       : Effect.die(new Error(`The lookup of ${nameOf(keys)} ${problem}`))

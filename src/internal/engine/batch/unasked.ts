@@ -51,7 +51,7 @@ export const sortAnswers = (
         const id = idOf(key)
         return asked.get(id) ??
           Exit.die(
-            new Error(`The lookup of ${of} did not answer "${id}": its map needs an Exit for each key, by the key`)
+            new Error(`The lookup of ${of} returned no Exit for "${id}": its map needs one for each key, by the key`)
           )
       }),
       unasked: Array.from(unasked.values())

@@ -256,8 +256,8 @@ const isOfThisCache = (self: Flights, dependencies: Dependencies, id: string): b
     Log.warnOnce(
       dependencies.engine,
       "another cache",
-      `A load with inherit: "changes" read "${id}" of another cache: its result is not cached, because nobody hears of ` +
-        `what changes there. Read it with inherit: "life", or from one cache (logged once)`
+      `A load with inherit: "changes" read "${id}" of another cache: its result is not cached, because changes there ` +
+        `cannot be followed. Read it with inherit: "life", or from one cache (logged once)`
     )
   }
   taint(dependencies)
@@ -365,7 +365,7 @@ export const fitsStore = (
   Log.warnOnce(
     self,
     `dependencies ${Log.topicOf(about)}`,
-    `The result of "${id}" stays in memory, and is not stored: it derives from so much that it has ${tags.length} tags, and ` +
+    `The result of "${id}" stays in memory and is not stored: it derives from so much that it has ${tags.length} tags, and ` +
       `a store takes ${limits.tags} (logged once a key class or cause)`,
     { about }
   )

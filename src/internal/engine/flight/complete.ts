@@ -126,8 +126,8 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
   if ((!hasFallback(self, flight) && !flight.refresh) || !flight.storable && !flight.timedOutUnattended) return
   const pauseMillis = rulesOf(self, flight.request).retryAfterMillis
   const message = flight.refresh
-    ? `The refresh of "${id}" ${flight.timedOutUnattended ? "took too long" : "failed"}; the stale value stays`
-    : `The load of "${id}" failed; a stale value may be served`
+    ? `The refresh of "${id}" ${flight.timedOutUnattended ? "took too long" : "failed"}: the stale value stays`
+    : `The load of "${id}" failed: a stale value may be served`
   if (pauseMillis > 0) holdOff(self, id, now, pauseMillis)
   const isLogged = batch?.isLogged === true || self.failing.has(counters)
   if (batch !== undefined) batch.isLogged = true
@@ -138,7 +138,7 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
   const alike = name === undefined ? "a string key" : `"${name}"`
   Log.warning(
     self,
-    `${message}. Until a load of ${alike} succeeds, the next failures are logged at debug level`,
+    `${message}. Further failures are logged at debug level until a load of ${alike} succeeds`,
     details
   )
 }

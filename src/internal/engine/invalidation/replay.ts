@@ -100,7 +100,7 @@ const countLost = ({ front, pending, store }: StoreTier): void => {
   const lost = front.stats.lostInvalidations = Pending.size(pending)
   Log.warning(
     front,
-    `Closed with ${lost} invalidations that the store "${store.name}" has not acknowledged: the invalidated entries may ` +
+    `The cache closed with ${lost} invalidations that the store "${store.name}" has not acknowledged: the invalidated entries may ` +
       "be served from it until their ttl. Invalidate them again when the store answers"
   )
 }

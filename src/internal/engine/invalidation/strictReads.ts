@@ -46,6 +46,11 @@ export const sendAgain = (
 export const isStuck = (sent: ReadonlyArray<Pending.Item>, inTheWay: ReadonlyArray<Pending.Item>): boolean =>
   inTheWay.some((item) => sent.includes(item))
 
-/** The failure of a strict reader when an item stays unsent. */
-export const unacknowledged = ({ store }: StoreTier): StoreError =>
-  new StoreError({ store: store.name, operation: "invalidate", reason: "Unavailable" })
+/** The failure of a strict reader when an item stays unsent. Its operation is that of the caller. */
+export const unacknowledged = ({ store }: StoreTier, operation = "get"): StoreError =>
+  new StoreError({
+    store: store.name,
+    operation,
+    reason: "Unavailable",
+    cause: new Error("it has not acknowledged an earlier invalidation of that")
+  })

@@ -9,6 +9,7 @@ import * as Stream from "effect/Stream"
 import { StoreError } from "../../../CacheError.ts"
 import type { Change } from "../../../ports/store.ts"
 import { following, polling } from "../../defaults/processes.ts"
+import { messageOf, whyOf } from "../../text/failures.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import { forEach } from "../../time/turns.ts"
 import { detach, unshare } from "../flight/ending.ts"
@@ -20,7 +21,7 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flights } from "../state.ts"
 
 import { supervise, type Worker } from "../storeTier/background.ts"
-import { messageOf, noteFault, recovered } from "../storeTier/faults.ts"
+import { noteFault, recovered } from "../storeTier/faults.ts"
 import * as KnownTagVersions from "../storeTier/knownTagVersions.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import * as Log from "../telemetry/log.ts"
@@ -95,7 +96,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
   const clock = yield* Clock.Clock
   const apply = (change: Change | undefined): void => {
     if (change?._tag === "Partial") {
-      warn("cannot all be heard", Exit.fail(change.why))
+      warn("cannot all be followed", Exit.fail(change.why))
       partialAt ??= monotonicMillis(clock)
       if (!tier.untracked) markUntracked(self, tier)
       return
@@ -124,7 +125,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
   }
   const warnWhereSilent = Effect.delay(
     Effect.sync(() => {
-      if (tier.untracked) warn("have not begun", Exit.void)
+      if (tier.untracked) warn("do not arrive", Exit.void)
     }),
     following.longestMillis
   )
@@ -136,7 +137,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
     const followedMillis = tier.untracked ? 0 : monotonicMillis(clock) - coherentAt
     // A stream that ends again and again is one incident.
     if (followedMillis > following.longestMillis) isLogged = false
-    warn("cannot be followed: trying again", exit)
+    warn("cannot be followed", exit)
     if (!tier.untracked) markUntracked(self, tier)
     const heardMillis = partialAt === undefined ? followedMillis : monotonicMillis(clock) - partialAt
     // A stream that ends immediately is not restarted without a pause for ever.
@@ -174,7 +175,7 @@ const warnUntracked = (
     self,
     `The changes of the store "${store.name}" ${problem}${
       why === undefined ? "" : ` (${why})`
-    }; until then memory is cleared once in maxStaleness`,
+    }. Meanwhile memory is cleared once in maxStaleness`,
     Exit.isFailure(exit) && why === undefined ? { cause: exit.cause } : {}
   )
 }
@@ -182,7 +183,7 @@ const warnUntracked = (
 /** The store's reason in one line. `undefined` for a bug, which is logged in full. */
 const reasonOf = (cause: Cause.Cause<unknown>): string | undefined => {
   const error = Cause.squash(cause)
-  return error instanceof StoreError ? messageOf(error.cause) ?? error.reason : undefined
+  return error instanceof StoreError ? messageOf(error.cause) ?? whyOf(error.reason, undefined) : undefined
 }
 
 /** Marks that changes cannot be followed: `maxStaleness` limits the use of memory from here on. */
@@ -266,7 +267,7 @@ const safely = (self: Flights, tier: StoreTier, look: (self: Flights, tier: Stor
   try {
     look(self, tier)
   } catch (defect) {
-    Log.warnOnce(self, "changes", "Applying changes of the store failed (see the cause): memory is cleared", {
+    Log.warnOnce(self, "changes", "Changes of the store could not be applied (see the cause): memory is cleared", {
       cause: Cause.die(defect)
     })
     try {
@@ -304,7 +305,7 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
     for (const change of changes) {
       if (change._tag === "Partial") {
         state.isPartial = true
-        if (!state.isWarned) warnUntracked(self, tier, "cannot all be heard", Exit.fail(change.why))
+        if (!state.isWarned) warnUntracked(self, tier, "cannot all be followed", Exit.fail(change.why))
         state.isWarned = true
       } else if (change._tag === "Coherent" && state.isPartial) {
         state.isPartial = state.isWarned = false
@@ -324,8 +325,8 @@ function* apart(self: Flights, tier: StoreTier, changes: ReadonlyArray<Change>):
     Log.warnOnce(
       self,
       "changes waited",
-      `The process was too busy to hear of each change of the store "${tier.store.name}" ` +
-        "in time: what is in memory and may have changed is read again"
+      `The process was too busy to follow each change of the store "${tier.store.name}" ` +
+        "in time: entries in memory that may have changed are read again"
     )
     const { mayBe } = change
     for (const { id } of self.flights.all()) yield mayBe(id) ? { _tag: "Changed", id } : undefined

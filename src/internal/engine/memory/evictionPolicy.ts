@@ -35,13 +35,13 @@ const made = ({ eviction, ...options }: EvictionOptions): Policy => {
   try {
     policy = eviction.make(options)
   } catch (error) {
-    return refuse(`make threw ${String(error)}`)
+    return refuse(`its make threw ${String(error)}`)
   }
   const needed: ReadonlyArray<keyof Policy> = ["added", "read", "removed", "victim"]
   for (const method of [...needed, "replaced", "cleared", "resized"] as const) {
     const given = policy?.[method]
     if (typeof given !== "function" && (given !== undefined || needed.includes(method))) {
-      refuse(`no function "${method}"`)
+      refuse(`it has no function "${method}"`)
     }
   }
   return policy
@@ -61,7 +61,7 @@ const guarded = (given: Policy, name: string, { entries, telemetry }: Guarded): 
     Log.warnOnce(
       self,
       "eviction",
-      `The eviction policy "${name}" failed in ${method} (see the cause): LRU takes its place`,
+      `The eviction policy "${name}" failed in ${method} (see the cause): LRU replaces it`,
       { cause: Cause.die(defect) }
     )
   }
@@ -69,7 +69,7 @@ const guarded = (given: Policy, name: string, { entries, telemetry }: Guarded): 
     try {
       const answer = (policy[method] as ((...args: ReadonlyArray<unknown>) => any) | undefined)?.(...nodes)
       if (method === "victim" && answer !== undefined && entries.get(answer?.id) !== answer) {
-        throw new CacheConfigError({ message: "it named what is not in memory" })
+        throw new CacheConfigError({ message: "it named a victim that is not in memory" })
       }
       return answer
     } catch (defect) {

@@ -42,7 +42,7 @@ export const enforce = (self: Memory.MemoryTier, quotas: Quotas): void => {
   if (memory.capacity === 0) return
   if (memory.entries.size > 0) {
     throw new CacheConfigError({
-      message: "CacheLayer.withQuotas takes a cache of its own: this one is in use already"
+      message: "CacheLayer.withQuotas needs a cache of its own, and this one is in use: give each of them a layer"
     })
   }
   const isWeighed = Memory.isWeighed(memory)

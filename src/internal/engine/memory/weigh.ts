@@ -16,13 +16,13 @@ export const weighWith = (weigher: Weigher, telemetry: () => Telemetry) => (entr
     const weighed = { id, keyClass: classOf(self, counters), entryBytes: entry.bytes }
     const weight = weigher(Exit.isSuccess(exit) ? exit.value : exit.cause, weighed)
     if (typeof weight === "number" && weight > 0) return Math.ceil(weight)
-    throw new CacheConfigError({ message: `A weight is above zero, not ${String(weight)}` })
+    throw new CacheConfigError({ message: `A weight must be above zero, not ${String(weight)}` })
   } catch (defect) {
     counters.notStored++
     Log.warnOnce(
       self,
       "weigher",
-      `The weigher failed for "${id}" (see the cause): it is not kept in memory`,
+      `The weigher failed for "${id}" (see the cause): the entry is not kept in memory`,
       {
         cause: Cause.die(defect)
       }

@@ -4,7 +4,7 @@ import { dependsOnOf } from "#platform/store/markers/dependsOn"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Known } from "../../../CacheEntry.ts"
-import type { StoreError } from "../../../CacheError.ts"
+import { StoreError } from "../../../CacheError.ts"
 import type { Scanned } from "../../../ports/store.ts"
 import { pageByPage } from "../../store/many.ts"
 import { isInherited } from "../../store/markers/idTags.ts"
@@ -36,10 +36,15 @@ export const asked = <A>(
         isFault(answer) ? Effect.fail(answer as StoreError) : Effect.succeed(answer as A)
     ))
 
-export const ping = (self: Engine): Effect.Effect<void, StoreError> =>
-  self.storeTier === undefined
-    ? Effect.void
-    : Effect.asVoid(asked(self.storeTier, "ping", self.storeTier.store.get(noEntryId, [])))
+/** Checks that the store answers, by a read of no entry. Its failure is that of a ping. */
+export const ping = (self: Engine): Effect.Effect<void, StoreError> => {
+  if (self.storeTier === undefined) return Effect.void
+  const operation = "ping"
+  const read = self.storeTier.store.get(noEntryId, [])
+  // Spread alone, it would lose its cause, which is not enumerable.
+  const named = Effect.mapError(read, (error) => new StoreError({ ...error, operation, cause: error.cause }))
+  return Effect.asVoid(asked(self.storeTier, operation, named))
+}
 
 /** The number of entries in the store, or without a store the number of servable entries in memory. */
 export const size = (self: Engine): Effect.Effect<number, StoreError> =>

@@ -11,7 +11,7 @@ export const resize = (self: Engine, given: SizeInput): Effect.Effect<void> =>
     const { memory } = self
     // Without a memory tier there is no bound.
     if (memory.capacity === 0) return Effect.void
-    const capacity = boundOfMemory("The capacity of Cached.resize", given, Memory.isWeighed(memory))
+    const capacity = boundOfMemory("capacity of Cached.resize", given, Memory.isWeighed(memory))
     const mine = ++memory.resizes
     memory.policy.resized?.(capacity)
     const step = Effect.suspend((): Effect.Effect<void> => {

@@ -30,7 +30,7 @@ const setLifetime = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<b
         sendAgain(self.storeTier!, policy, unsent),
         (left) =>
           isStuck(unsent, unsentOf(self.storeTier, left, [key]))
-            ? strictly(unacknowledged(self.storeTier!))
+            ? strictly(unacknowledged(self.storeTier!, "touch"))
             : Effect.provideService(setLifetime(self, key, ttlMillis), Policy.Current, left)
       )
     }

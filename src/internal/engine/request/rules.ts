@@ -159,7 +159,7 @@ export const checkDecision = (strategy: Strategy<never, never, never>, decision:
   }
   const given = typeof decision === "string" ? `"${decision}"` : `a value of type ${typeof decision}`
   throw new CacheConfigError({
-    message: `The strategy "${strategy.name}" decided ${given}: decide answers one of ` +
+    message: `The strategy "${strategy.name}" decided ${given}: decide must return one of ` +
       [Serve, ServeAndRefresh, LoadOrStale, Load].map((known) => `"${known}"`).join(", ")
   })
 }
@@ -169,7 +169,7 @@ class StrategyThrew extends Error {
   readonly strategy: Strategy<never, never, never>
 
   constructor(strategy: Strategy<never, never, never>, cause: unknown) {
-    super(`The strategy "${strategy.name}" threw about an entry of the store`, { cause })
+    super(`The strategy "${strategy.name}" threw on an entry of the store`, { cause })
     this.strategy = strategy
   }
 }
@@ -228,7 +228,7 @@ const checkMillis = (name: keyof Lifetime, given: unknown): void => {
   if (typeof given === "number" && given >= 0) return
   throw new CacheConfigError({
     message: `The lifetime has ${name} ${typeof given === "number" ? given : `of type ${typeof given}`}: ` +
-      `give { softTtl, ttl } as numbers of milliseconds, or "skip"`
+      `return { softTtl, ttl } as numbers of milliseconds, or "skip"`
   })
 }
 
@@ -237,14 +237,14 @@ export const movedBy = (self: Telemetry, { key, strategy }: Request, entry: Entr
   try {
     const moved: unknown = strategy.touch!(entry, now)
     if (typeof moved === "number" && !Number.isNaN(moved)) return moved
-    throw new Error(`touch answered ${typeof moved === "number" ? "NaN" : `a value of type ${typeof moved}`}`)
+    throw new Error(`touch returned ${typeof moved === "number" ? "NaN" : `a value of type ${typeof moved}`}`)
   } catch (error) {
     entry.counters.callbackFailures++
     const about: Log.About = { id: entry.id, key }
     Log.warnOnce(
       self,
       `touch ${Log.topicOf(about, Log.placeOf(error))}`,
-      `A read of "${entry.id}" does not move its end: touch of the strategy "${strategy.name}" threw, or gave no number ` +
+      `A read of "${entry.id}" does not extend its lifetime: touch of the strategy "${strategy.name}" threw, or gave no number ` +
         "(see the cause; logged once a key class or cause)",
       { about, cause: Cause.die(error) }
     )

@@ -27,7 +27,7 @@ export const warnOfValue = (
     return Log.warnOnce(
       self,
       `read once ${Log.topicOf(about, name)}`,
-      `The value of "${id}" is ${name}. What it gives is not cached, and its first reader may use it up: ${advice} ` +
+      `The value of "${id}" is ${name}. Its content is not cached, and its first reader may use it up: ${advice} ` +
         "(logged once a key class or cause)",
       { about }
     )
@@ -37,7 +37,7 @@ export const warnOfValue = (
   Log.warnOnce(
     self,
     `misfit ${info!.name}`,
-    `The value of "${id}" is cached in memory, and no store would take it: ${misfit} (logged once a key class)`,
+    `The value of "${id}" is cached in memory, but no store would take it: ${misfit} (logged once a key class)`,
     { about }
   )
 }
@@ -47,7 +47,7 @@ interface Kind {
   readonly advice: string
 }
 
-const inTheLoad = (name: string): Kind => ({ name, advice: "read it in the load, and cache what it gives" })
+const inTheLoad = (name: string): Kind => ({ name, advice: "read it in the load, and cache its content" })
 
 /** The kind of a value that can be read only once. */
 const kindOf = (value: object): Kind | undefined => {

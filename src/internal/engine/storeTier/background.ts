@@ -60,7 +60,7 @@ export const supervise = (self: Background, { context, name, onDeath, run }: Wor
       if (Exit.isSuccess(exit) || isOver()) return
       if (monotonicMillis(clock) - startedAt > restart.longestMillis) pauseMillis = restart.firstMillis
       if (pauseMillis === restart.firstMillis) {
-        Log.warning(self.front, `What ${name} has died (see the cause): it is started again`, { cause: exit.cause })
+        Log.warning(self.front, `The worker that ${name} died (see the cause): it starts again`, { cause: exit.cause })
       }
       onDeath?.()
       if (isOver()) return

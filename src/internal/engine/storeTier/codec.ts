@@ -149,10 +149,9 @@ const warnOfFailure = (tier: StoreTier, key: Key, { exit, id }: Entry): void => 
   Log.warnOnce(
     tier.front,
     `no error ${name}`,
-    `The failure ${
-      tagOf(valueOf(exit))
-    } of "${id}" stays in memory, and is not stored (logged once a key class): the key ` +
-      `class "${name}" has no \`error\`. Give it the schema of the failures that are stored, or leave them out in \`when\``,
+    `The failure ${tagOf(valueOf(exit))} of "${id}" stays in memory and is not stored: the key ` +
+      `class "${name}" has no \`error\`. Give it the schema of the failures that are stored, or leave them out in ` +
+      "`when` (logged once a key class)",
     { about: { id, key } }
   )
 }

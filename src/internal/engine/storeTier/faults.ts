@@ -25,12 +25,10 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
   // The caller gets the error, and nothing else is affected.
   if (fault.reason === "Timeout" && isListing(operation)) return fault
-  const why = messageOf(fault.cause)
   const kept = keptInMemory(operation, fault)
   if (kept !== undefined) {
     // The store works and only refuses this value.
-    const what = why === undefined ? fault.message : `${fault.message} (${why})`
-    Log.warnOnce(tier.front, fault.reason, `${what}; ${kept} stay in memory (logged once)`)
+    Log.warnOnce(tier.front, fault.reason, `${fault.message}. ${kept} (logged once)`)
     return fault
   }
   failing.add(operation)
@@ -45,8 +43,7 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
     incident.reason = fault.reason
     Log.warning(
       tier.front,
-      `${fault.message}${fault.reason === "Timeout" ? advice : ""}; the cache goes on without the store`,
-      why === undefined ? {} : { cause: Cause.fail(why) }
+      `${fault.message}. Until it answers, the cache works without it${fault.reason === "Timeout" ? advice : ""}`
     )
   }
   return fault
@@ -69,23 +66,13 @@ export const isRefusal = (operation: string, fault: Fault): boolean =>
 
 /** Describes the values that stay in memory because the store refuses them. `undefined` for other faults. */
 const keptInMemory = (operation: string, { reason }: StoreError): string | undefined => {
-  if (reason === "TooLarge") return "values of that size"
-  return reason === "Unsupported" && (operation === "commit" || operation === "set") ? "such values" : undefined
+  if (reason === "TooLarge") return "Values of that size stay in memory: raise the limit, or store less"
+  return reason === "Unsupported" && (operation === "commit" || operation === "set")
+    ? "Such values stay in memory"
+    : undefined
 }
 
-const advice = " (all requests of a read have `storeTimeout` together: raise it for a store that is slow)"
-
-/** The message of an adapter's exception. Only the message: drivers attach the command, and with it the value. */
-export const messageOf = (thrown: unknown): string | undefined => {
-  try {
-    if (!(thrown instanceof Error)) return undefined
-    // The logger adds this name itself.
-    return thrown.name === "Error" ? thrown.message : `${thrown.name}: ${thrown.message}`
-  } catch {
-    // A user's error may have getters that throw.
-    return undefined
-  }
-}
+const advice = ": if it is only slow, raise `storeTimeout`, which all its steps in one read share"
 
 /** Notes a success. The success of the last failing operation ends the incident. */
 export const recovered = (tier: StoreTier, operation: string): void => {
@@ -105,7 +92,7 @@ export const recovered = (tier: StoreTier, operation: string): void => {
 export const damaged = (tier: StoreTier, key: Key, id: string): undefined => {
   noteCorrupt(tier, "get")
   const message =
-    `The entry "${id}" in the store "${tier.store.name}" is damaged: it counts as a miss, the next load replaces it (logged once)`
+    `The entry "${id}" in the store "${tier.store.name}" is damaged: it counts as a miss, and the next load replaces it (logged once)`
   Log.warnOnce(tier.front, "damage", message, { about: { id, key } })
   return undefined
 }
@@ -129,7 +116,7 @@ export const undecodable = (
     new SerializerError({
       serializer: tier.serializer.name,
       operation: "decode",
-      reason: `the stored entry "${id}" cannot be decoded: it counts as a miss`,
+      reason: `the stored entry "${id}" counts as a miss, and the next load replaces it`,
       cause: Cause.squash(cause)
     })
   )
@@ -149,11 +136,11 @@ export const noteMisfit = (
   noteCorrupt(tier, fault.operation)
   const about: Log.About = { id: idOf(key), key }
   const message = fault.operation === "encode"
-    ? `The ${failure === undefined ? "value" : `failure ${failure}`} of "${about.id}" stays in memory, and is not ` +
-      `stored (logged once a key class or cause). ${fault.message}` +
+    ? `The ${failure === undefined ? "value" : `failure ${failure}`} of "${about.id}" stays in memory and is not ` +
+      `stored. ${fault.message}` +
       (failure === undefined ? "" : ". Add the failure to the `error` of the key class, or leave it out in `when`")
     : fault.message
   const topic = `${fault.operation} ${failure} ${Log.topicOf(about, fault.reason.replace(unlikeIn, ""))}`
-  Log.warnOnce(tier.front, topic, message, { about })
+  Log.warnOnce(tier.front, topic, `${message} (logged once a key class or cause)`, { about })
   return fault
 }

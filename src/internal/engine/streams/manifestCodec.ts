@@ -22,7 +22,7 @@ const read = (bytes: Uint8Array): Manifest => {
     manifest.isKept = true
     return manifest
   }
-  throw new Error("it is no manifest")
+  throw new Error("it is not a manifest")
 }
 
 const decoding = <A>(id: string, decode: () => A): Effect.Effect<A, SerializerError> =>

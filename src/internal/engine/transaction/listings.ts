@@ -72,7 +72,7 @@ const listing = (root: Root, prefix: string): Effect.Effect<void, StoreError> =>
       operation: "transact",
       reason: "Unsupported",
       cause: new Error(
-        "it cannot tell whether what was listed has changed: a serializable transaction cannot list entries"
+        "it cannot tell whether listed entries have changed: list none in a serializable transaction"
       )
     })
   })

@@ -177,7 +177,7 @@ export const requireOpen = ({ isOpen, root }: Overlay): void => {
   if (isOpen && root.isOpen) return
   throw new CacheConfigError({
     message:
-      "A transaction was used after its end: a fiber that goes on needs the cache from outside. Fork it around " +
+      "A transaction was used after its end: a fiber that outlives it needs the cache from outside. Fork it around " +
       "Transaction.run, or wait for it inside"
   })
 }

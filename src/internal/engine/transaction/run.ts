@@ -169,7 +169,7 @@ export const nested = <A, E, R>(
       throw new CacheConfigError({
         message:
           `A transaction with isolation "${isolation}" cannot be inside one with "${parent.root.isolation}", which ` +
-          "locks and checks less: give the outer one the stronger isolation"
+          "locks and checks less: give the outer one that isolation"
       })
     }
     const savepoint = Effect.uninterruptibleMask((restore) => {

@@ -193,7 +193,7 @@ export const replay = Effect.fnUntraced(function*(
   }
   if (foreign.size > before) {
     yield* Effect.logWarning(
-      `The outbox "${table}" has rows that cannot be read, and are left: they may be of a later release ` +
+      `The outbox "${table}" has rows that cannot be read, and leaves them: they may be of a later release ` +
         `(${foreign.size - before} since the last look)`
     )
   }

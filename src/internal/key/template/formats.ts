@@ -234,7 +234,7 @@ export const own = (formatter: Own) => (type: Type): Format => {
       throw type.wrong(`cannot be written: its formatter threw ${String(cause)}`)
     }
     if (typeof text === "string") return text
-    throw type.wrong(`cannot be written: its formatter returned no string, but ${describe(text)}`)
+    throw type.wrong(`cannot be written: its formatter must return a string, not ${describe(text)}`)
   }
   return typeof formatter === "object" && formatter.injective === true
     ? (value) => ({ text: escape(format(value)), lost: "" })

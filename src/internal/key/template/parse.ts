@@ -24,7 +24,7 @@ export interface Hole {
 }
 
 export const checkOptions = (text: unknown, fields: unknown, options: Options, fail: Fail): void => {
-  if (typeof text !== "string") throw mistake("CacheKey.template got no text: pass one first, like \"user:{id}\"")
+  if (typeof text !== "string") throw mistake("CacheKey.template needs a text first, like \"user:{id}\"")
   if (Schema.isSchema(fields)) {
     throw fail("it takes the fields of a struct, not a schema (a struct has them as `.fields`)")
   }
@@ -35,7 +35,9 @@ export const checkOptions = (text: unknown, fields: unknown, options: Options, f
   }
   refuseUnknown(of, options, optionNames)
   for (const name of ["lossy", "verified"] as const) {
-    if (options[name] !== undefined && typeof options[name] !== "boolean") throw fail(`\`${name}\` is true or false`)
+    if (options[name] !== undefined && typeof options[name] !== "boolean") {
+      throw fail(`\`${name}\` must be true or false`)
+    }
   }
   if (options.result !== undefined && !Schema.isSchema(options.result)) throw fail("`result` is not a schema")
   if (options.result !== undefined && Object.hasOwn(fields as object, "result")) {

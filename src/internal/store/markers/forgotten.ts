@@ -25,8 +25,8 @@ export const lookFor = ({ capabilities, name }: Pick<Storage, "name" | "capabili
     left = 0
     Effect.runForkWith(fiber.context)(Effect.logWarning(
       `The storage "${name}" has entries of an earlier process, and those with tags (all of key classes have some) are ` +
-        "misses: it keeps no markers of tags. Say so if it outlives its process: capabilities: { lasting: true }, or " +
-        "{ lasting: false } to have it as it is (logged once)"
+        "misses: it keeps no markers of tags. If it outlives its process, give it capabilities: { lasting: true }; if " +
+        "not, { lasting: false } (logged once)"
     ))
   }
 }

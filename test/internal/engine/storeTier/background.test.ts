@@ -48,7 +48,7 @@ describe("a worker", () => {
           yield* TestClock.adjust("1 minute")
           expect(steps).toEqual(["run 0", "taken over", "run 100", "taken over", "run 300", "taken over", "run 700"])
           yield* settle
-          expect(messages).toEqual([expect.stringContaining("What works has died")])
+          expect(messages).toEqual([expect.stringContaining("The worker that works died")])
           expect(self.workers.size).toBe(1)
         })
       )
@@ -193,7 +193,7 @@ describe("a cache closes within one store timeout", () => {
           })
         )
         expect(millis).toBeLessThanOrEqual(510)
-        expect(messages).toContainEqual(expect.stringContaining("Closed with 1 invalidations"))
+        expect(messages).toContainEqual(expect.stringContaining("The cache closed with 1 invalidations"))
       })
     )
   })
@@ -290,7 +290,7 @@ it.effect("a follower that dies is followed by another, which empties memory", (
       expect(ended(loading)).toEqual(Exit.succeed(1))
       // It began before the gap.
       expect((yield* Cached.getOption("slow"))._tag).toBe("None")
-      expect(messages).toContainEqual(expect.stringContaining("follows the changes of the store has died"))
+      expect(messages).toContainEqual(expect.stringContaining("follows the changes of the store died"))
     }).pipe(Effect.provide(Layer.provide(cacheOver(store), Layer.succeed(Random.Random, brokenOnce))))
   )
 })
