@@ -34,6 +34,10 @@ import type { ValueOf } from "./withCaching.ts"
 /**
  * Caches an effect: serves its value until `ttl`, then loads again.
  *
+ * **When to use**
+ *
+ * Use as the default: a value may be up to `ttl` old, and the first read after that can wait for a load.
+ *
  * **Gotchas**
  *
  * Like every combinator, it closes the effect's scope when the load ends: a resource (`Effect.acquireRelease`) is
@@ -54,6 +58,7 @@ import type { ValueOf } from "./withCaching.ts"
  *
  * @see {@link softTtl} for a source that is sometimes down
  * @see {@link refreshAhead} for reads that do not wait for a load
+ * @see {@link untilInvalidated} for values whose changes the program sees
  *
  * @category combinators
  * @since 0.1.0
@@ -193,6 +198,10 @@ export const probabilistic: Combinator<TimedKind, "probabilistic"> = Combine.com
 /**
  * Caches an effect: serves its value until it has not been read for `idle`, and until `ttl` at most.
  *
+ * **When to use**
+ *
+ * Use for values that should live as long as they are in use: sessions, drafts, carts.
+ *
  * **Example** (Keeping what is read)
  *
  * ```ts
@@ -215,6 +224,8 @@ export const probabilistic: Combinator<TimedKind, "probabilistic"> = Combine.com
  * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1, 1, 2]
  * ```
  *
+ * @see {@link ttl} for a lifetime that reads do not extend
+ *
  * @category combinators
  * @since 0.1.0
  */
@@ -222,6 +233,10 @@ export const sliding: Combinator<MaybeTimedKind, "sliding"> = Combine.combinator
 
 /**
  * Caches an effect: serves its value for `hits` reads of this process, until `ttl` at most, then loads again.
+ *
+ * **When to use**
+ *
+ * Use if a value may serve only so many reads, such as a sample or a rotation.
  *
  * **Details**
  *
@@ -240,6 +255,9 @@ export const sliding: Combinator<MaybeTimedKind, "sliding"> = Combine.combinator
  * const program = Effect.all([token, token, token, token])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1, 2]
  * ```
+ *
+ * @see {@link ttl} for a limit by age alone
+ * @see {@link refreshAhead} for a refresh by age
  *
  * @category combinators
  * @since 0.1.0
@@ -287,6 +305,10 @@ export const failover: Combinator<FallbackKind> = Combine.combinator(Kinds.failo
 /**
  * Caches an effect: serves its value until its key or one of its tags is invalidated.
  *
+ * **When to use**
+ *
+ * Use if the program sees every change of the value and invalidates it. If it can miss one, use `ttl`.
+ *
  * **Example** (Loading again after an invalidation)
  *
  * ```ts
@@ -304,6 +326,9 @@ export const failover: Combinator<FallbackKind> = Combine.combinator(Kinds.failo
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 2]
  * ```
  *
+ * @see {@link ttl} for changes that the program does not see
+ * @see `Cached.invalidateAfter` for ending the value after a write
+ *
  * @category combinators
  * @since 0.1.0
  */
@@ -316,6 +341,11 @@ interface StrategyOptions<A, E, K, Loaded = A> extends ReadOptions<A, E, K> {
 
 /**
  * Caches an effect by any `Strategy`, such as your own. Without one, uses that of its layer.
+ *
+ * **When to use**
+ *
+ * Use for a strategy of your own, one that is chosen at run time, or that of the layer. For a built-in strategy its own
+ * combinator is shorter.
  *
  * **Example** (Writing a strategy)
  *
@@ -337,6 +367,8 @@ interface StrategyOptions<A, E, K, Loaded = A> extends ReadOptions<A, E, K> {
  * const program = Effect.all([count, count, count, count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1, 2]
  * ```
+ *
+ * @see {@link ttl} for the simplest strategy
  *
  * @category combinators
  * @since 0.1.0
