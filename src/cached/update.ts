@@ -100,6 +100,9 @@ type Change<A, B, E, R> = {
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(["home", "cart", "order"])
  * ```
  *
+ * @see `Cached.set` for a value that does not depend on the cached one
+ * @see `Cached.increment` for numbers
+ *
  * @category mutations
  * @since 0.1.0
  */
