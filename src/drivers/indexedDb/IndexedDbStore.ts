@@ -100,6 +100,8 @@ const validate = (options: Options): Config => {
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
  *
+ * @see {@link layer} for a cache over it
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -125,6 +127,10 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, S
 /**
  * Provides a store in a browser.
  *
+ * **When to use**
+ *
+ * Use in a browser, for results that outlive the page and that its tabs share.
+ *
  * **Example** (Caching in the browser)
  *
  * ```ts no-run
@@ -139,6 +145,7 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, S
  * ```
  *
  * @see {@link make} for the guarantees of the store
+ * @see `MemoryStore.layer` for entries of this page alone
  *
  * @category layers
  * @since 0.1.0
