@@ -94,7 +94,8 @@ export const StoreError = schemaOf(CacheError.StoreError, {
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
  * const error = new CacheError.SerializerError({ serializer: "json", operation: "decode", reason: "no JSON" })
- * Schema.encodeSync(CacheErrorSchema.SerializerError)(error) // => { _tag: "SerializerError", serializer: "json", operation: "decode", reason: "no JSON" }
+ * const json = Schema.encodeSync(CacheErrorSchema.SerializerError)(error)
+ * json // => { _tag: "SerializerError", serializer: "json", operation: "decode", reason: "no JSON" }
  * ```
  *
  * @see {@link StoreError} for decoding too
@@ -148,7 +149,8 @@ export const LockError = schemaOf(CacheError.LockError, {
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
  * const error = new CacheError.RateLimitExceeded({ key: "api", limit: 10, retryAfterMillis: 500 })
- * Schema.encodeSync(CacheErrorSchema.RateLimitExceeded)(error) // => { _tag: "RateLimitExceeded", key: "api", limit: 10, retryAfterMillis: 500 }
+ * const json = Schema.encodeSync(CacheErrorSchema.RateLimitExceeded)(error)
+ * json // => { _tag: "RateLimitExceeded", key: "api", limit: 10, retryAfterMillis: 500 }
  * ```
  *
  * @see {@link StoreError} for decoding too
@@ -174,7 +176,8 @@ export const RateLimitExceeded = schemaOf(CacheError.RateLimitExceeded, {
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
  * const error = new CacheError.CircuitOpen({ key: "api", state: "Open", retryAfterMillis: 500 })
- * Schema.encodeSync(CacheErrorSchema.CircuitOpen)(error) // => { _tag: "CircuitOpen", key: "api", state: "Open", retryAfterMillis: 500 }
+ * const json = Schema.encodeSync(CacheErrorSchema.CircuitOpen)(error)
+ * json // => { _tag: "CircuitOpen", key: "api", state: "Open", retryAfterMillis: 500 }
  * ```
  *
  * @see {@link StoreError} for decoding too
@@ -200,7 +203,8 @@ export const CircuitOpen = schemaOf(CacheError.CircuitOpen, {
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
  * const error = new CacheError.LoadTimeout({ key: "user:1", timeoutMillis: 200 })
- * Schema.encodeSync(CacheErrorSchema.LoadTimeout)(error) // => { _tag: "LoadTimeout", key: "user:1", timeoutMillis: 200 }
+ * const json = Schema.encodeSync(CacheErrorSchema.LoadTimeout)(error)
+ * json // => { _tag: "LoadTimeout", key: "user:1", timeoutMillis: 200 }
  * ```
  *
  * @see {@link StoreError} for decoding too
@@ -298,7 +302,8 @@ export const UpdateConflict = schemaOf(CacheError.UpdateConflict, {
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
  * const error = new CacheError.TransactionConflict({ ids: ["cart:1"], names: [] })
- * Schema.encodeSync(CacheErrorSchema.TransactionConflict)(error) // => { _tag: "TransactionConflict", ids: ["cart:1"], names: [] }
+ * const json = Schema.encodeSync(CacheErrorSchema.TransactionConflict)(error)
+ * json // => { _tag: "TransactionConflict", ids: ["cart:1"], names: [] }
  * ```
  *
  * @see {@link StoreError} for decoding too
@@ -323,7 +328,8 @@ export const TransactionConflict = schemaOf(CacheError.TransactionConflict, {
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
  * const error = new CacheError.TransactionTimeout({ timeoutMillis: 5000 })
- * Schema.encodeSync(CacheErrorSchema.TransactionTimeout)(error) // => { _tag: "TransactionTimeout", timeoutMillis: 5000 }
+ * const json = Schema.encodeSync(CacheErrorSchema.TransactionTimeout)(error)
+ * json // => { _tag: "TransactionTimeout", timeoutMillis: 5000 }
  * ```
  *
  * @see {@link StoreError} for decoding too
@@ -395,7 +401,8 @@ export const CacheClosed = schemaOf(CacheError.CacheClosed, {
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
  * const error = new CacheError.CacheConfigError({ message: "ttl must be positive" })
- * Schema.encodeSync(CacheErrorSchema.CacheConfigError)(error) // => { _tag: "CacheConfigError", message: "ttl must be positive" }
+ * const json = Schema.encodeSync(CacheErrorSchema.CacheConfigError)(error)
+ * json // => { _tag: "CacheConfigError", message: "ttl must be positive" }
  * ```
  *
  * @see {@link StoreError} for decoding too

@@ -446,6 +446,8 @@ type MissingSelf = `Missing \`Self\` generic - use \`class Self extends CacheKey
  * CacheKey.codeOf(score) === CacheKey.codeOf((words: number) => words * 3) // => false
  * ```
  *
+ * @see {@link Class} for the option `version`
+ *
  * @category constructors
  * @since 0.1.0
  */

@@ -44,7 +44,7 @@ export class Own implements Eviction {
  *
  * **Gotchas**
  *
- * The next entry to leave is unspecified. If that matters, use `lru` or `fifo`.
+ * The next entry to leave is unspecified.
  *
  * **Example** (Keeping a part of a loop)
  *

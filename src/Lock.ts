@@ -58,7 +58,7 @@ export const Lock: Context.Reference<Port.Lock> = Context.Reference<Port.Lock>("
  *
  * **When to use**
  *
- * Use for a lock service that has no lock of its own here. A lock in use is {@link Lock}.
+ * Use for a backend of your own, such as a lock service.
  *
  * **Details**
  *

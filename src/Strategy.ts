@@ -331,7 +331,7 @@ export const maxHits = <A = unknown, E = unknown, K = unknown>(options: MaxHitsO
  *
  * **When to use**
  *
- * Use for values that are cheap to load and should change with nearly every read.
+ * Use for values that change often and are cheap to load.
  *
  * **Example** (Refreshing behind every read)
  *

@@ -444,7 +444,7 @@ export const expiresIn = <K extends AnyKey>(
  *
  * **Details**
  *
- * Otherwise it is `Cached.invalidate`. A store may count an expired entry that it has not cleaned up.
+ * A store may count an expired entry that it has not cleaned up.
  *
  * **Example** (Removing an entry)
  *

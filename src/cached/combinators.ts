@@ -159,11 +159,6 @@ export const refreshAhead: Combinator<TimedKind, "refreshAhead"> = Combine.combi
  *
  * Use when many processes read the same keys: they refresh at different times without any communication.
  *
- * **Details**
- *
- * The algorithm is XFetch (Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB
- * 2015).
- *
  * **Example** (Refreshing by chance)
  *
  * ```ts
@@ -186,6 +181,7 @@ export const refreshAhead: Combinator<TimedKind, "refreshAhead"> = Combine.combi
  * ```
  *
  * @see {@link refreshAhead} for a refresh at a fixed age
+ * @see `Strategy.probabilistic` for the algorithm
  *
  * @category combinators
  * @since 0.1.0

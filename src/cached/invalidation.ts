@@ -284,7 +284,7 @@ export const invalidateWhere = <C extends AnyClass>(
  * **Gotchas**
  *
  * It reads all ids that begin with the text before the first special character. An entry that another process stores in
- * the meantime may remain. Tags and indexes are fast and exact.
+ * the meantime may remain.
  *
  * **Example** (Invalidating by pattern)
  *

@@ -92,7 +92,7 @@ const valuesOf = (
  *
  * **When to use**
  *
- * Use in tools, for keys without a tag or an index, if only the count matters.
+ * Use in tools, for keys without a tag or an index, if their number is enough.
  *
  * **Details**
  *

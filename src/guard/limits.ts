@@ -251,8 +251,7 @@ interface Limiting<Options extends PlaceOptions> {
  * - The state is kept where the cache keeps its own: in memory, in the folder of `CacheLayer.disk`, on the server of
  *   `CacheLayer.redis`. All users of that place share one limit.
  * - Failed calls count, refused ones do not. A stream is one call.
- * - A window begins with its first call, so up to twice the limit may run around the end of a window. If that is too
- *   much, use `slidingRateLimit`.
+ * - A window begins with its first call, so up to twice the limit may run around the end of a window.
  * - Throws a `CacheConfigError` for invalid options.
  *
  * **Example** (Serving the last value instead of failing)

@@ -16,8 +16,7 @@ import { checkLayer, type LayerOptions } from "./options.ts"
  *
  * **When to use**
  *
- * Use for a store that has no layer of its own here: `IndexedDbStore`, one wrapped by `Cached.tapStore`, or a custom
- * one.
+ * Use for a store without a ready-made cache: `IndexedDbStore`, one wrapped by `Cached.tapStore`, or a custom one.
  *
  * **Details**
  *

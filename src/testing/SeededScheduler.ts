@@ -132,7 +132,7 @@ interface State {
  *
  * **When to use**
  *
- * Use it to run several effects, or callbacks, under one schedule. For one effect use `run`.
+ * Use it to run several effects, or callbacks, under one schedule.
  *
  * **Example** (Running to the end)
  *

@@ -65,8 +65,7 @@ const validate = (options: Options): Config => {
  *
  * **When to use**
  *
- * Use it for results that outlive the page and that the tabs of a browser share: one tab loads for all of them, and all
- * of them see an invalidation.
+ * Use if the program needs the store itself, such as to wrap it.
  *
  * **Details**
  *
@@ -129,7 +128,8 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, S
  *
  * **When to use**
  *
- * Use in a browser, for results that outlive the page and that its tabs share.
+ * Use for results that outlive the page and that the tabs of a browser share: one tab loads for all of them, and all
+ * of them see an invalidation.
  *
  * **Example** (Caching in the browser)
  *
