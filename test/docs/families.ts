@@ -1,6 +1,6 @@
 /**
- * Families of values between which a user has to choose. Each value has a section *When to use*, and a `@see` that names
- * another member of one of its families.
+ * Families of values between which a user has to choose. Each has a section *When to use*, and a `@see` to another
+ * member of one of its families.
  */
 const of = (module: string, ...names: ReadonlyArray<string>): ReadonlyArray<string> =>
   names.map((name) => `${module}.${name}`)
@@ -51,8 +51,11 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
   of("CachePolicy", "strict", "storeTimeout"),
   of("Eviction", "adaptive", "s3Fifo", "wTinyLfu", "lru", "fifo", "leastRecentlyUpdated"),
   of("Weigher", "sizeOf", "bytes", "byClass", "atMost"),
+  ["Cached.events", "RecordingCache.layer"],
+  ["Cached.tapStore", "ChaosStore.make"],
+  ["Cached.invalidateAfter", "CacheReactivity.layer"],
   of("Transaction", "run", "rollback", "withSql", "outbox"),
-  of("CacheKey", "Class", "template"),
+  of("CacheKey", "Class", "template", "codeOf"),
   of("Ttl", "parse", "toMillis"),
   ["Json.Json", "IndentedJson.IndentedJson", "Binary.Binary", "Structured.Structured", "Serializer.make"],
   // guards

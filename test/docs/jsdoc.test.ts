@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { globSync, readFileSync } from "node:fs"
-import { join, resolve } from "node:path"
+import { basename, join, resolve } from "node:path"
 import { families } from "./families.ts"
 import { declarationsOf, type Documented, publicModules } from "./publicDocs.ts"
 
@@ -61,7 +61,7 @@ const declared: ReadonlyMap<string, Documented> = new Map(
   )
 )
 
-/** The qualified names after `@see`: of `{@link ttl}`, `Cached.ttl`, `effect-cached/serializers/Json`, or a name alone. */
+/** The qualified names after `@see`: of `{@link ttl}`, `Cached.ttl`, `effect-cached/serializers/Json`, or `ttl`. */
 const seen = (module: string, doc: string): ReadonlyArray<string> =>
   Array.from(doc.matchAll(/^ \* @see (.+?)(?: for .*)?$/gm), ([, target]) => target!).flatMap((target) => {
     const home = target.endsWith(" of `effect-cached/testing`") ? "testing" : module
@@ -85,6 +85,21 @@ const gaps = (value: string): ReadonlyArray<string> => {
     ]
   ]
 }
+
+/** The public values of the record of types in `docs/api`, by qualified name. */
+const recorded = globSync("docs/api/**/*.txt", { cwd: root }).flatMap((file) => {
+  let module = basename(file, ".txt")
+  return readFileSync(join(root, file), "utf8").split("\n").flatMap((line) => {
+    module = /^export namespace (\w+)/.exec(line)?.[1] ?? module
+    const [, name] = /^ *export (?:declare )?(?:const|class|function) (\w+)/.exec(line) ?? []
+    return name === undefined ? [] : [`${line.startsWith(" ") ? module : basename(file, ".txt")}.${name}`]
+  })
+})
+
+it("no public value is missed", () => {
+  const values = Array.from(declared).filter(([, { isValue }]) => isValue).map(([name]) => name)
+  expect(values.toSorted()).toEqual(Array.from(new Set(recorded)).toSorted())
+})
 
 describe("values between which a user has to choose", () => {
   const values = Array.from(new Set(families.flat()))

@@ -1,4 +1,4 @@
-/** The public declarations of the package with their comments, by the module whose name a program writes before them. */
+/** The public declarations of the package with their comments, by the module that a program names before them. */
 import { globSync, readFileSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 
