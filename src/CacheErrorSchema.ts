@@ -86,7 +86,19 @@ export const StoreError = schemaOf(CacheError.StoreError, {
 /**
  * The schema of `CacheError.SerializerError`.
  *
- * @see {@link StoreError} for an example
+ * **Example** (Encoding the error)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { CacheError } from "effect-cached"
+ * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ *
+ * const error = new CacheError.SerializerError({ serializer: "json", operation: "decode", reason: "no JSON" })
+ * const json = Schema.encodeSync(CacheErrorSchema.SerializerError)(error)
+ * json // => { _tag: "SerializerError", serializer: "json", operation: "decode", reason: "no JSON" }
+ * ```
+ *
+ * @see {@link StoreError} for decoding too
  *
  * @category schemas
  * @since 0.1.0
@@ -102,7 +114,18 @@ export const SerializerError = schemaOf(CacheError.SerializerError, {
 /**
  * The schema of `CacheError.LockError`.
  *
- * @see {@link StoreError} for an example
+ * **Example** (Encoding the error)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { CacheError } from "effect-cached"
+ * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ *
+ * const error = new CacheError.LockError({ name: "report", reason: "Timeout" })
+ * Schema.encodeSync(CacheErrorSchema.LockError)(error) // => { _tag: "LockError", name: "report", reason: "Timeout" }
+ * ```
+ *
+ * @see {@link StoreError} for decoding too
  *
  * @category schemas
  * @since 0.1.0
@@ -118,7 +141,19 @@ export const LockError = schemaOf(CacheError.LockError, {
 /**
  * The schema of `CacheError.RateLimitExceeded`.
  *
- * @see {@link StoreError} for an example
+ * **Example** (Encoding the error)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { CacheError } from "effect-cached"
+ * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ *
+ * const error = new CacheError.RateLimitExceeded({ key: "api", limit: 10, retryAfterMillis: 500 })
+ * const json = Schema.encodeSync(CacheErrorSchema.RateLimitExceeded)(error)
+ * json // => { _tag: "RateLimitExceeded", key: "api", limit: 10, retryAfterMillis: 500 }
+ * ```
+ *
+ * @see {@link StoreError} for decoding too
  *
  * @category schemas
  * @since 0.1.0
@@ -133,7 +168,19 @@ export const RateLimitExceeded = schemaOf(CacheError.RateLimitExceeded, {
 /**
  * The schema of `CacheError.CircuitOpen`.
  *
- * @see {@link StoreError} for an example
+ * **Example** (Encoding the error)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { CacheError } from "effect-cached"
+ * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ *
+ * const error = new CacheError.CircuitOpen({ key: "api", state: "Open", retryAfterMillis: 500 })
+ * const json = Schema.encodeSync(CacheErrorSchema.CircuitOpen)(error)
+ * json // => { _tag: "CircuitOpen", key: "api", state: "Open", retryAfterMillis: 500 }
+ * ```
+ *
+ * @see {@link StoreError} for decoding too
  *
  * @category schemas
  * @since 0.1.0
@@ -148,7 +195,19 @@ export const CircuitOpen = schemaOf(CacheError.CircuitOpen, {
 /**
  * The schema of `CacheError.LoadTimeout`.
  *
- * @see {@link StoreError} for an example
+ * **Example** (Encoding the error)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { CacheError } from "effect-cached"
+ * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ *
+ * const error = new CacheError.LoadTimeout({ key: "user:1", timeoutMillis: 200 })
+ * const json = Schema.encodeSync(CacheErrorSchema.LoadTimeout)(error)
+ * json // => { _tag: "LoadTimeout", key: "user:1", timeoutMillis: 200 }
+ * ```
+ *
+ * @see {@link StoreError} for decoding too
  *
  * @category schemas
  * @since 0.1.0
@@ -162,7 +221,18 @@ export const LoadTimeout = schemaOf(CacheError.LoadTimeout, {
 /**
  * The schema of `CacheError.StreamLagged`.
  *
- * @see {@link StoreError} for an example
+ * **Example** (Encoding the error)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { CacheError } from "effect-cached"
+ * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ *
+ * const error = new CacheError.StreamLagged({ key: "rows" })
+ * Schema.encodeSync(CacheErrorSchema.StreamLagged)(error) // => { _tag: "StreamLagged", key: "rows" }
+ * ```
+ *
+ * @see {@link StoreError} for decoding too
  *
  * @category schemas
  * @since 0.1.0
@@ -175,7 +245,18 @@ export const StreamLagged = schemaOf(CacheError.StreamLagged, {
 /**
  * The schema of `CacheError.StreamCut`.
  *
- * @see {@link StoreError} for an example
+ * **Example** (Encoding the error)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { CacheError } from "effect-cached"
+ * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ *
+ * const error = new CacheError.StreamCut({ key: "rows" })
+ * Schema.encodeSync(CacheErrorSchema.StreamCut)(error) // => { _tag: "StreamCut", key: "rows" }
+ * ```
+ *
+ * @see {@link StoreError} for decoding too
  *
  * @category schemas
  * @since 0.1.0
@@ -188,7 +269,18 @@ export const StreamCut = schemaOf(CacheError.StreamCut, {
 /**
  * The schema of `CacheError.UpdateConflict`.
  *
- * @see {@link StoreError} for an example
+ * **Example** (Encoding the error)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { CacheError } from "effect-cached"
+ * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ *
+ * const error = new CacheError.UpdateConflict({ key: "cart:1", tries: 30 })
+ * Schema.encodeSync(CacheErrorSchema.UpdateConflict)(error) // => { _tag: "UpdateConflict", key: "cart:1", tries: 30 }
+ * ```
+ *
+ * @see {@link StoreError} for decoding too
  *
  * @category schemas
  * @since 0.1.0
@@ -202,7 +294,19 @@ export const UpdateConflict = schemaOf(CacheError.UpdateConflict, {
 /**
  * The schema of `CacheError.TransactionConflict`.
  *
- * @see {@link StoreError} for an example
+ * **Example** (Encoding the error)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { CacheError } from "effect-cached"
+ * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ *
+ * const error = new CacheError.TransactionConflict({ ids: ["cart:1"], names: [] })
+ * const json = Schema.encodeSync(CacheErrorSchema.TransactionConflict)(error)
+ * json // => { _tag: "TransactionConflict", ids: ["cart:1"], names: [] }
+ * ```
+ *
+ * @see {@link StoreError} for decoding too
  *
  * @category schemas
  * @since 0.1.0
@@ -216,7 +320,19 @@ export const TransactionConflict = schemaOf(CacheError.TransactionConflict, {
 /**
  * The schema of `CacheError.TransactionTimeout`.
  *
- * @see {@link StoreError} for an example
+ * **Example** (Encoding the error)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { CacheError } from "effect-cached"
+ * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ *
+ * const error = new CacheError.TransactionTimeout({ timeoutMillis: 5000 })
+ * const json = Schema.encodeSync(CacheErrorSchema.TransactionTimeout)(error)
+ * json // => { _tag: "TransactionTimeout", timeoutMillis: 5000 }
+ * ```
+ *
+ * @see {@link StoreError} for decoding too
  *
  * @category schemas
  * @since 0.1.0
@@ -229,7 +345,18 @@ export const TransactionTimeout = schemaOf(CacheError.TransactionTimeout, {
 /**
  * The schema of `CacheError.CacheCycle`.
  *
- * @see {@link StoreError} for an example
+ * **Example** (Encoding the error)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { CacheError } from "effect-cached"
+ * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ *
+ * const error = new CacheError.CacheCycle({ path: ["a", "b", "a"] })
+ * Schema.encodeSync(CacheErrorSchema.CacheCycle)(error) // => { _tag: "CacheCycle", path: ["a", "b", "a"] }
+ * ```
+ *
+ * @see {@link StoreError} for decoding too
  *
  * @category schemas
  * @since 0.1.0
@@ -242,7 +369,18 @@ export const CacheCycle = schemaOf(CacheError.CacheCycle, {
 /**
  * The schema of `CacheError.CacheClosed`.
  *
- * @see {@link StoreError} for an example
+ * **Example** (Encoding the error)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { CacheError } from "effect-cached"
+ * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ *
+ * const error = new CacheError.CacheClosed({ key: "user:1" })
+ * Schema.encodeSync(CacheErrorSchema.CacheClosed)(error) // => { _tag: "CacheClosed", key: "user:1" }
+ * ```
+ *
+ * @see {@link StoreError} for decoding too
  *
  * @category schemas
  * @since 0.1.0
@@ -255,7 +393,19 @@ export const CacheClosed = schemaOf(CacheError.CacheClosed, {
 /**
  * The schema of `CacheError.CacheConfigError`.
  *
- * @see {@link StoreError} for an example
+ * **Example** (Encoding the error)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { CacheError } from "effect-cached"
+ * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ *
+ * const error = new CacheError.CacheConfigError({ message: "ttl must be positive" })
+ * const json = Schema.encodeSync(CacheErrorSchema.CacheConfigError)(error)
+ * json // => { _tag: "CacheConfigError", message: "ttl must be positive" }
+ * ```
+ *
+ * @see {@link StoreError} for decoding too
  *
  * @category schemas
  * @since 0.1.0

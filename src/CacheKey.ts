@@ -227,6 +227,11 @@ export interface Options<
 /**
  * Creates a class of keys.
  *
+ * **When to use**
+ *
+ * Use for keys of several fields, and for values that are stored outside the process: the schema decodes them. For a
+ * value in memory a string key is enough.
+ *
  * **Details**
  *
  * - The id of a key is `~Name@fingerprint:payload`. The *fingerprint* is a hash of the structure of payload, success
@@ -261,6 +266,8 @@ export interface Options<
  * CacheKey.id(new Weather({ city: "Berlin", days: 3 })) // => "~Weather@gzqw-M-u:6:Berlin3,"
  * CacheKey.tags(new Weather({ city: "Berlin", days: 3 })) // => ["~Weather:city=6:Berlin", "~Weather:~4:city4:days=6:Berlin3,"]
  * ```
+ *
+ * @see {@link template} for ids that people read
  *
  * @category constructors
  * @since 0.1.0
@@ -398,6 +405,8 @@ export interface TemplateOptions<
  * key({ id: 1, city: "New York" }) // => "user:1:New%20York"
  * ```
  *
+ * @see {@link Class} for keys with a schema
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -446,6 +455,8 @@ type MissingSelf = `Missing \`Self\` generic - use \`class Self extends CacheKey
  *
  * CacheKey.codeOf(score) === CacheKey.codeOf((words: number) => words * 3) // => false
  * ```
+ *
+ * @see {@link Class} for the option `version`
  *
  * @category constructors
  * @since 0.1.0

@@ -36,6 +36,10 @@ const under = <A, E, R>(
 /**
  * Loads again, whatever is cached, and stores the result. A failure reaches the caller and keeps the stored value.
  *
+ * **When to use**
+ *
+ * Use for a read that needs a new value and shares it with all later reads.
+ *
  * **Details**
  *
  * - The load begins in a later turn of the event loop than the call, so it sees everything written before the call. All
@@ -58,6 +62,7 @@ const under = <A, E, R>(
  * ```
  *
  * @see `Cached.invalidateFurther` for removing the stored value first
+ * @see {@link writeOnly} for loads that are not shared
  *
  * @category combinators
  * @since 0.1.0
@@ -66,6 +71,10 @@ export const refresh = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A,
 
 /**
  * Serves cached values and joins running loads, loads what is missing, and stores nothing.
+ *
+ * **When to use**
+ *
+ * Use for reads that must not fill the cache: a crawler, a report, a preview.
  *
  * **Example** (Reading without writing)
  *
@@ -80,6 +89,8 @@ export const refresh = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A,
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
  *
+ * @see {@link bypass} for reads that do not use the cache either
+ *
  * @category combinators
  * @since 0.1.0
  */
@@ -88,6 +99,10 @@ export const readOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A
 
 /**
  * Loads on every read: serves nothing cached, joins no load, and stores the result.
+ *
+ * **When to use**
+ *
+ * Use if each call must load on its own and later reads should get the result, such as in a job that replaces entries.
  *
  * **Example** (Writing without reading)
  *
@@ -113,6 +128,10 @@ export const writeOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<
 /**
  * Runs cached effects unwrapped, in loads too.
  *
+ * **When to use**
+ *
+ * Use if a call must see the origin and its result is not for others: an administrator's view, a diagnosis.
+ *
  * **Example** (Going past the cache)
  *
  * ```ts
@@ -125,6 +144,9 @@ export const writeOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<
  * const program = Effect.all([count, count.pipe(CachePolicy.bypass), count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 1]
  * ```
+ *
+ * @see {@link writeOnly} for storing the result
+ * @see `CacheLayer.disabled` for a whole program
  *
  * @category combinators
  * @since 0.1.0
@@ -142,6 +164,10 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
 /**
  * Makes failures of the store and the serializer failures of the effect. Without it they are logged and counted, and
  * the program continues without the cache.
+ *
+ * **When to use**
+ *
+ * Use if continuing without the store would be wrong, as with permissions or money.
  *
  * **Details**
  *
@@ -167,6 +193,8 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  * await Effect.runPromise(failure.pipe(Effect.provide(cache))) // => "StoreError"
  * ```
  *
+ * @see {@link storeTimeout} for how long a read waits for the store
+ *
  * @category error handling
  * @since 0.1.0
  */
@@ -175,6 +203,10 @@ export const strict = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
 
 /**
  * Sets the total time for all store steps of one read, instead of the layer's `storeTimeout`.
+ *
+ * **When to use**
+ *
+ * Use if a call can wait less for the store than the rest of the program, or has to wait longer.
  *
  * **Example** (Waiting less for the store)
  *
@@ -193,6 +225,8 @@ export const strict = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(CachePolicy.storeTimeout("20 millis"), Effect.provide(cache))) // => 42
  * ```
+ *
+ * @see {@link strict} for failing when that time is over
  *
  * @category delays & timeouts
  * @since 0.1.0
@@ -216,6 +250,10 @@ const operations: ReadonlySet<string> = new Set<Operation>(["get", "set", "remov
  * Switches single operations off: `get` reads nothing, `set` writes nothing (nor does `Cached.touch`); `remove`,
  * `invalidate` (by key, tag, class, index and pattern) and `clear` leave what they would remove.
  *
+ * **When to use**
+ *
+ * Use for what no other policy switches off, such as invalidations in a dry run.
+ *
  * **Details**
  *
  * A name that is not an operation throws a `CacheConfigError`.
@@ -232,6 +270,9 @@ const operations: ReadonlySet<string> = new Set<Operation>(["get", "set", "remov
  * const program = Effect.all([count, count.pipe(CachePolicy.disable("get", "set")), count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 1]
  * ```
+ *
+ * @see {@link readOnly} for reads that store nothing
+ * @see {@link bypass} for no cache at all
  *
  * @category combinators
  * @since 0.1.0

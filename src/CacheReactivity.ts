@@ -18,6 +18,10 @@ import { escapeTag } from "./internal/key/ofKey.ts"
 /**
  * Connects a cache layer with `Reactivity`: provide it instead of the cache layer and of `Reactivity.layer`.
  *
+ * **When to use**
+ *
+ * Use if the program has queries of `Reactivity`, such as atoms, that read through the cache.
+ *
  * **Details**
  *
  * - Keys invalidated through `Reactivity` (`invalidate`, `mutation`, also after the commit of an SQL transaction) first
@@ -54,6 +58,8 @@ import { escapeTag } from "./internal/key/ofKey.ts"
  * })
  * await Effect.runPromise(program.pipe(Effect.provide(CacheReactivity.layer(CacheLayer.memory())))) // => ["Ada", "Grace"]
  * ```
+ *
+ * @see `Cached.invalidateAfter` for writes without `Reactivity`
  *
  * @category layers
  * @since 0.1.0

@@ -141,6 +141,8 @@ export const defaults: MakeOptions = {
  * await Effect.runPromise(program.pipe(Effect.provide(layer))) // => 1
  * ```
  *
+ * @see `CacheLayer.memory` for a layer with validated options
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -148,6 +150,10 @@ export const make: (options: MakeOptions) => Effect.Effect<Shape, never, Scope.S
 
 /**
  * A cache that caches nothing: every effect runs unwrapped.
+ *
+ * **When to use**
+ *
+ * Use as the value of a service. Programs use the layer `CacheLayer.disabled`.
  *
  * **Example** (Providing no cache)
  *
@@ -161,6 +167,8 @@ export const make: (options: MakeOptions) => Effect.Effect<Shape, never, Scope.S
  * const twice = Effect.all([count, count]).pipe(Effect.provideService(Caching.Caching, Caching.disabled))
  * await Effect.runPromise(twice) // => [1, 2]
  * ```
+ *
+ * @see `CacheLayer.disabled` for a layer
  *
  * @category constructors
  * @since 0.1.0

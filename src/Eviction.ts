@@ -44,7 +44,7 @@ export class Own implements Eviction {
  *
  * **Gotchas**
  *
- * The next entry to leave is unspecified. If that matters, use `lru` or `fifo`.
+ * The next entry to leave is unspecified.
  *
  * **Example** (Keeping a part of a loop)
  *
@@ -134,6 +134,10 @@ export const wTinyLfu: Eviction = new Own("wTinyLfu", makeWTinyLfu)
 /**
  * Evicts the entry that has not been read or written for the longest time (least recently used).
  *
+ * **When to use**
+ *
+ * Use if it must be clear which entry leaves next.
+ *
  * **Example** (Keeping what is read)
  *
  * ```ts
@@ -151,6 +155,9 @@ export const wTinyLfu: Eviction = new Own("wTinyLfu", makeWTinyLfu)
  *
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => ["a", "c"]
  * ```
+ *
+ * @see {@link adaptive} for more hits
+ * @see {@link fifo} for a policy where reads do not count
  *
  * @category constructors
  * @since 0.1.0

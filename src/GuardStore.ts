@@ -40,6 +40,9 @@ export type GuardStore = Port.GuardStore
  * await Effect.runPromise(once) // => "called"
  * ```
  *
+ * @see {@link layerMemory} for a place of this process
+ * @see `SqliteGuardStore.layer` and `RedisGuardStore.layer` for places that processes share
+ *
  * @category services
  * @since 0.1.0
  */
@@ -49,6 +52,10 @@ export const GuardStore: Context.Reference<Port.GuardStore | undefined> = Contex
 
 /**
  * Creates a place in the memory of this process, which shares nothing with another.
+ *
+ * **When to use**
+ *
+ * Use if the program needs the place itself.
  *
  * **Example** (Counting calls)
  *
@@ -66,6 +73,8 @@ export const GuardStore: Context.Reference<Port.GuardStore | undefined> = Contex
  * await Effect.runPromise(Effect.all([call, call])) // => ["called", "refused"]
  * ```
  *
+ * @see {@link layerMemory} for providing it
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -73,6 +82,10 @@ export const makeMemory = (): Port.GuardStore => memory.make()
 
 /**
  * Provides a place in the memory of this process.
+ *
+ * **When to use**
+ *
+ * Use to keep the limits of a test or of a part of the program apart.
  *
  * **Example** (Keeping limits apart)
  *
@@ -83,6 +96,9 @@ export const makeMemory = (): Port.GuardStore => memory.make()
  * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }))
  * await Effect.runPromise(call.pipe(Effect.provide(GuardStore.layerMemory))) // => "called"
  * ```
+ *
+ * @see `SqliteGuardStore.layer` for processes of one machine
+ * @see `RedisGuardStore.layer` for processes of several machines
  *
  * @category layers
  * @since 0.1.0

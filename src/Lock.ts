@@ -43,6 +43,9 @@ export type Lock = Port.Lock
  * await Effect.runPromise(Effect.scoped(report)) // => "written"
  * ```
  *
+ * @see `SqliteLock.layer` for processes of one machine
+ * @see `RedisLock.layer` for processes of several machines
+ *
  * @category services
  * @since 0.1.0
  */
@@ -52,6 +55,10 @@ export const Lock: Context.Reference<Port.Lock> = Context.Reference<Port.Lock>("
 
 /**
  * Creates a `Lock` over a backend, and derives waiting, renewal and release.
+ *
+ * **When to use**
+ *
+ * Use for a backend of your own, such as a lock service.
  *
  * **Details**
  *
@@ -86,6 +93,8 @@ export const Lock: Context.Reference<Port.Lock> = Context.Reference<Port.Lock>("
  * const [first, second] = await Effect.runPromise(twice)
  * second.token > first.token // => true
  * ```
+ *
+ * @see {@link Lock} for the lock in use
  *
  * @category constructors
  * @since 0.1.0

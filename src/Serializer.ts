@@ -25,6 +25,10 @@ export type Serializer = Port.Serializer
 /**
  * The serializer of a cache: a reference with a default.
  *
+ * **When to use**
+ *
+ * Provide it to a cache layer whose values need another format than the default.
+ *
  * **Details**
  *
  * By default, values with a schema become JSON through the schema's own codec. Values without one become JSON if that
@@ -45,6 +49,8 @@ export type Serializer = Port.Serializer
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
+ *
+ * @see {@link make} for a custom format
  *
  * @category services
  * @since 0.1.0
@@ -92,6 +98,10 @@ export interface Options {
 /**
  * Creates a custom serializer: YAML, compressed JSON, signed bytes.
  *
+ * **When to use**
+ *
+ * Use for a format, a compression or a signature that no other serializer has.
+ *
  * **Details**
  *
  * - With a schema, `encode` receives the schema's JSON form, and the schema validates the result of `decode`, so the
@@ -121,6 +131,8 @@ export interface Options {
  * const codec = Gzip.make(Schema.Array(Schema.String))
  * Effect.runSync(codec.decode(Effect.runSync(codec.encode(["a", "b"], "letters")), "letters")) // => ["a", "b"]
  * ```
+ *
+ * @see `effect-cached/serializers/Json` for plain JSON
  *
  * @category constructors
  * @since 0.1.0

@@ -144,6 +144,10 @@ export const complete: (core: StoreCore) => Store = completion.complete
 /**
  * The layer of a store that an effect opens. The store is closed with the layer.
  *
+ * **When to use**
+ *
+ * Use to provide a store to `CacheLayer.layer` and `CacheLayer.layerWith`, if opening it is an effect.
+ *
  * **Example** (Opening and closing a store)
  *
  * ```ts
@@ -157,6 +161,8 @@ export const complete: (core: StoreCore) => Store = completion.complete
  * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store))))) // => 1
  * ```
+ *
+ * @see {@link make} for a store over three functions
  *
  * @category layers
  * @since 0.1.0

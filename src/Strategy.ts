@@ -143,6 +143,11 @@ export interface MaxHitsOptions<in A, in out E, in K> extends Options<A, E, K> {
 /**
  * Creates a strategy that serves until `ttl`, then loads again.
  *
+ * **When to use**
+ *
+ * Use if a value may be up to `ttl` old, and the first read after that can wait for a load. For a single effect,
+ * `Cached.ttl` is shorter.
+ *
  * **Example** (Deciding by age)
  *
  * ```ts
@@ -154,6 +159,9 @@ export interface MaxHitsOptions<in A, in out E, in K> extends Options<A, E, K> {
  * strategy.decide(entry, 100, () => 0.5) // => "Load"
  * ```
  *
+ * @see {@link softTtl} for a source that is sometimes down
+ * @see {@link refreshAhead} for reads that do not wait for a load
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -162,6 +170,10 @@ export const ttl = <A = unknown, E = unknown, K = unknown>(options: Options<A, E
 
 /**
  * Creates a strategy that serves until `softTtl`, then loads again and falls back on what is stored until `ttl`.
+ *
+ * **When to use**
+ *
+ * Use if the source is sometimes down or slow, and an older value is better than none.
  *
  * **Example** (Falling back on a stale value)
  *
@@ -177,6 +189,8 @@ export const ttl = <A = unknown, E = unknown, K = unknown>(options: Options<A, E
  * strategy.decide(entry, 500_000, () => 0.5) // => "LoadOrStale"
  * ```
  *
+ * @see {@link failover} for a load on every read
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -187,6 +201,10 @@ export const softTtl = <A = unknown, E = unknown, K = unknown>(options: SoftTtlO
  * Creates a strategy that serves until `ttl`, and from `refreshAfter` on also refreshes in the background, one refresh
  * at a time.
  *
+ * **When to use**
+ *
+ * Use for values that are read all the time, so that no reader waits for a load.
+ *
  * **Example** (Refreshing behind a read)
  *
  * ```ts
@@ -196,6 +214,9 @@ export const softTtl = <A = unknown, E = unknown, K = unknown>(options: SoftTtlO
  * const entry = { createdAt: 0, softExpiresAt: 60, expiresAt: 100, loadMillis: 5, outcome: "success" } as const
  * strategy.decide(entry, 60, () => 0.5) // => "ServeAndRefresh"
  * ```
+ *
+ * @see {@link softTtl} for reads that wait for the new value
+ * @see {@link probabilistic} for many processes that read the same keys
  *
  * @category constructors
  * @since 0.1.0
@@ -228,6 +249,8 @@ export const refreshAhead = <A = unknown, E = unknown, K = unknown>(
  * strategy.decide(entry, 90, () => 0.9) // => "Serve"
  * ```
  *
+ * @see {@link refreshAhead} for a refresh at a fixed age
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -237,6 +260,10 @@ export const probabilistic = <A = unknown, E = unknown, K = unknown>(
 
 /**
  * Creates a strategy that serves until an entry has not been read for `idle`, and until `ttl` at most.
+ *
+ * **When to use**
+ *
+ * Use for values that should live as long as they are in use: sessions, drafts, carts.
  *
  * **Details**
  *
@@ -257,6 +284,8 @@ export const probabilistic = <A = unknown, E = unknown, K = unknown>(
  * session.decide(entry, minutes(20), () => 0.5) // => "Load"
  * ```
  *
+ * @see {@link ttl} for a lifetime that reads do not extend
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -266,6 +295,10 @@ export const sliding = <A = unknown, E = unknown, K = unknown>(options: SlidingO
 /**
  * Creates a strategy that serves `hits` reads of this process, then loads again; from read number `refreshAfter` on it
  * also refreshes in the background.
+ *
+ * **When to use**
+ *
+ * Use if a value may serve only so many reads.
  *
  * **Gotchas**
  *
@@ -284,6 +317,7 @@ export const sliding = <A = unknown, E = unknown, K = unknown>(options: SlidingO
  * ```
  *
  * @see {@link dynamic} for a ready-made one
+ * @see {@link ttl} for a limit by age alone
  *
  * @category constructors
  * @since 0.1.0
@@ -295,6 +329,10 @@ export const maxHits = <A = unknown, E = unknown, K = unknown>(options: MaxHitsO
  * The strategy `maxHits` with `{ hits: 3, refreshAfter: 1, ttl: "24 hours" }`: each read is served at once and
  * refreshes behind it.
  *
+ * **When to use**
+ *
+ * Use for values that change often and are cheap to load.
+ *
  * **Example** (Refreshing behind every read)
  *
  * ```ts
@@ -304,6 +342,8 @@ export const maxHits = <A = unknown, E = unknown, K = unknown>(options: MaxHitsO
  * Strategy.dynamic.decide(entry, 1, () => 0.5) // => "ServeAndRefresh"
  * ```
  *
+ * @see {@link maxHits} for other numbers
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -311,6 +351,10 @@ export const dynamic: Strategy = maxHits(Defaults.dynamic)
 
 /**
  * Creates a strategy that always loads, and serves the last good value until `ttl` if the load fails or takes too long.
+ *
+ * **When to use**
+ *
+ * Use to survive failures of the source. It saves no loads.
  *
  * **Example** (Loading on every read)
  *
@@ -322,6 +366,8 @@ export const dynamic: Strategy = maxHits(Defaults.dynamic)
  * strategy.decide(entry, 1, () => 0.5) // => "LoadOrStale"
  * ```
  *
+ * @see {@link softTtl} for fewer loads
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -330,6 +376,10 @@ export const failover = <A = unknown, E = unknown, K = unknown>(options: Options
 
 /**
  * The strategy that serves until the key or one of its tags is invalidated.
+ *
+ * **When to use**
+ *
+ * Use if the program sees every change of a value and invalidates it.
  *
  * **Example** (Living for ever)
  *
@@ -340,6 +390,8 @@ export const failover = <A = unknown, E = unknown, K = unknown>(options: Options
  * Strategy.untilInvalidated.lifetime(Exit.succeed(1), "key") // => { softTtl: Infinity, ttl: Infinity }
  * Strategy.untilInvalidated.lifetime(Exit.fail("down"), "key") // => "skip"
  * ```
+ *
+ * @see {@link ttl} for changes that the program does not see
  *
  * @category constructors
  * @since 0.1.0

@@ -97,6 +97,10 @@ export type Failure<I extends Isolation> =
  * Runs an effect as a transaction: its writes to the cache become visible in one step when it succeeds, and not at all
  * if it fails, dies, is interrupted, or takes too long.
  *
+ * **When to use**
+ *
+ * Use if several entries must change together. For one entry, `Cached.update` needs no transaction.
+ *
  * **Details**
  *
  * - Inside, reads see earlier writes: `Cached.set`, `touch`, `remove`, `increment`, conditional sets, bulk operations,
@@ -142,6 +146,8 @@ export type Failure<I extends Isolation> =
  * ```
  *
  * @see {@link rollback} for discarding the writes so far and continuing
+ * @see {@link withSql} for a transaction of a database
+ * @see `Cached.update` for one entry
  *
  * @category combinators
  * @since 0.1.0
@@ -216,6 +222,10 @@ const parse = (options: Options) => {
 /**
  * Discards the writes of the innermost transaction so far, and continues inside it.
  *
+ * **When to use**
+ *
+ * Use to give up the writes of a step without failing.
+ *
  * **Details**
  *
  * Its reads are still checked at the commit, and its locks stay locked. Outside of a transaction it dies with a
@@ -235,6 +245,8 @@ const parse = (options: Options) => {
  *
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["final"]
  * ```
+ *
+ * @see {@link run} for discarding all writes by a failure
  *
  * @category combinators
  * @since 0.1.0
@@ -317,6 +329,7 @@ export interface SqlOptions {
  * ```
  *
  * @see `Cached.invalidateAfter` for a single effect
+ * @see {@link run} for entries without a database
  *
  * @category combinators
  * @since 0.1.0
@@ -380,6 +393,10 @@ export interface OutboxOptions {
 /**
  * A layer that carries out the invalidations of processes that crashed between the commit of their SQL transaction and
  * the invalidation.
+ *
+ * **When to use**
+ *
+ * Use if no old value may stay cached after a process crashes between its commit and the invalidation.
  *
  * **Details**
  *

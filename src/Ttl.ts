@@ -52,6 +52,10 @@ const units: Readonly<Record<string, number>> = {
 /**
  * Parses a compact duration, as in URLs and configuration.
  *
+ * **When to use**
+ *
+ * Use for text from URLs, headers and configuration.
+ *
  * **Details**
  *
  * - `"1d2h3m50s"`, `"1.5h"` or `"250ms"`: each of the units `w d h m s ms` at most once, from the largest to the
@@ -124,6 +128,10 @@ let lastMillis = 0
 
 /**
  * Converts a duration to milliseconds, including `Infinity`.
+ *
+ * **When to use**
+ *
+ * Use for a duration of your own options: it accepts what every option here accepts.
  *
  * **Details**
  *

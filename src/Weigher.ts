@@ -17,6 +17,10 @@ const bytesOfEntry = 200
  * The bytes of a value in the memory of Node, including headers: exact for strings and buffers, an estimate for all
  * else.
  *
+ * **When to use**
+ *
+ * Use in a weigher of your own, or to see how much memory a value takes.
+ *
  * **Details**
  *
  * A string takes 16 bytes and one per character, or two if it has characters beyond Latin-1, rounded up to eight. A
@@ -32,6 +36,8 @@ const bytesOfEntry = 200
  * Weigher.sizeOf({ name: "Ada", age: 36 }) // => 64
  * ```
  *
+ * @see {@link bytes} for whole entries
+ *
  * @category accessors
  * @since 0.1.0
  */
@@ -40,6 +46,10 @@ export const sizeOf = (value: unknown): number => estimate(value)
 /**
  * Weighs entries by their bytes in memory: those of `sizeOf`, of the id, and of the entry itself, which are 200, and
  * more with tags or in front of a store. So `maxWeight` is within 20 % of the heap that the entries take.
+ *
+ * **When to use**
+ *
+ * Use if values differ in size and memory is to be bounded in bytes.
  *
  * **Example** (Bounding memory by bytes)
  *
@@ -57,6 +67,7 @@ export const sizeOf = (value: unknown): number => estimate(value)
  * ```
  *
  * @see {@link atMost} to keep out large values
+ * @see {@link byClass} for another measure for each class
  *
  * @category constructors
  * @since 0.1.0
@@ -65,6 +76,10 @@ export const bytes: Weigher = (value, { entryBytes = bytesOfEntry, id }) => esti
 
 /**
  * A weigher for each key class, by its name, and one for all others.
+ *
+ * **When to use**
+ *
+ * Use if each key class has its own measure, such as rows or pixels.
  *
  * **Example** (Weighing pages by their length)
  *
@@ -78,6 +93,8 @@ export const bytes: Weigher = (value, { entryBytes = bytesOfEntry, id }) => esti
  * CacheLayer.memory({ maxWeight: 10_000_000, weigher })
  * weigher("<h1>", { id: "Page:1", keyClass: "Page" }) // => 4
  * ```
+ *
+ * @see {@link bytes} for one measure of all
  *
  * @category constructors
  * @since 0.1.0
@@ -106,6 +123,8 @@ export const byClass = (weighers: { readonly [keyClass: string]: Weigher }, othe
  * const weigher = Weigher.atMost(Weigher.bytes, "100 kB")
  * weigher("x".repeat(1_000_000), { id: "large", keyClass: undefined }) // => Infinity
  * ```
+ *
+ * @see {@link bytes} for the weigher that it limits
  *
  * @category combinators
  * @since 0.1.0

@@ -25,6 +25,10 @@ import { type AnyKey, checked, type CodecsOf, idOf, valueFor, type ValueOf, with
 /**
  * Gets the cached values of several keys, in their order, and loads nothing.
  *
+ * **When to use**
+ *
+ * Use for several known keys whose missing values are not needed.
+ *
  * **Details**
  *
  * A key without an entry, or with a cached failure, gives `Option.none()`. The store is asked once for all entries that
@@ -41,6 +45,8 @@ import { type AnyKey, checked, type CodecsOf, idOf, valueFor, type ValueOf, with
  * ```
  *
  * @see {@link many} for a function that loads what is missing
+ * @see `Cached.getOption` for one key
+ * @see `Cached.getMatching` for keys of a pattern
  *
  * @category accessors
  * @since 0.1.0
@@ -65,6 +71,10 @@ export const getMany = <K extends AnyKey>(
 
 /**
  * Stores several values in place of the entries of their keys.
+ *
+ * **When to use**
+ *
+ * Use for many values at once, such as the rows of an import.
  *
  * **Details**
  *
@@ -120,6 +130,10 @@ const checkedPair = <Pair extends ReadonlyArray<unknown>>(entry: Pair): Pair => 
 /**
  * Removes the entries of several keys and returns how many keys had one.
  *
+ * **When to use**
+ *
+ * Use for several known keys, if it matters how many had an entry.
+ *
  * **Example** (Removing several entries)
  *
  * ```ts
@@ -131,6 +145,7 @@ const checkedPair = <Pair extends ReadonlyArray<unknown>>(entry: Pair): Pair => 
  * ```
  *
  * @see `Cached.invalidateMany` for the same without the count
+ * @see `Cached.removeMatching` for keys of a pattern
  *
  * @category mutations
  * @since 0.1.0
@@ -218,6 +233,7 @@ interface ManyOptions<K, A, KE, E, E2, R, T> extends OptionsFor<K, A, KE, NoInfe
  *
  * @see `Cached.fn` for a function of one payload
  * @see `Cached.resolver` for an origin that is a `RequestResolver`
+ * @see `Cached.getMany` for cached values without loads
  *
  * @category constructors
  * @since 0.1.0

@@ -34,6 +34,10 @@ import {
 /**
  * Gets the cached value of a key, if there is one within its `ttl`, and loads nothing.
  *
+ * **When to use**
+ *
+ * Use to look at a value without loading it. A cached effect reads and loads.
+ *
  * **Details**
  *
  * A cached failure gives `Option.none()`.
@@ -135,6 +139,11 @@ type GivenCondition<C> = Seen<
 /**
  * Stores a value, replacing the entry of a key, and returns whether it did.
  *
+ * **When to use**
+ *
+ * Use for a value that comes from elsewhere: a message, a form, the answer to a write. If it depends on the cached
+ * value, use `update`.
+ *
  * **Details**
  *
  * - Returns `false` if its condition does not hold or the policy does not write.
@@ -157,6 +166,8 @@ type GivenCondition<C> = Seen<
  * ```
  *
  * @see {@link touch} for a new lifetime of the same value
+ * @see `Cached.update` for a change of the cached value
+ * @see `Cached.setMany` for several keys
  *
  * @category mutations
  * @since 0.1.0
@@ -279,6 +290,10 @@ export interface FoundEntry<A> extends Known {
 /**
  * Gets the cached value of a key with its metadata, if there is one within its `ttl`, and loads nothing.
  *
+ * **When to use**
+ *
+ * Use if the age, the tags or the ETag of a value matter, and for a compare and set.
+ *
  * **Details**
  *
  * With `writeId` as the condition `ifUnchanged`, {@link set} stores only if the entry has not been written since
@@ -301,6 +316,7 @@ export interface FoundEntry<A> extends Known {
  * ```
  *
  * @see {@link getOption} for the value alone
+ * @see {@link expiresIn} for the remaining lifetime alone
  *
  * @category accessors
  * @since 0.1.0
@@ -322,6 +338,10 @@ export const getEntry = <K extends AnyKey>(
 /**
  * Gives the entry of a key a new lifetime from now on, and returns whether there was one.
  *
+ * **When to use**
+ *
+ * Use to change a lifetime and keep the value. The strategy `sliding` does so with every read.
+ *
  * **Details**
  *
  * Zero or negative removes the entry. With `Infinity` it lives until it is invalidated.
@@ -341,6 +361,8 @@ export const getEntry = <K extends AnyKey>(
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(Duration.infinity)
  * ```
  *
+ * @see {@link set} for another value
+ *
  * @category mutations
  * @since 0.1.0
  */
@@ -354,6 +376,10 @@ export const touch = (key: AnyKey, ttl: Ttl.Input): Effect.Effect<boolean, never
 /**
  * Checks whether a key has an entry within its `ttl`, including a cached failure.
  *
+ * **When to use**
+ *
+ * Use if the value does not matter, or if a cached failure counts too.
+ *
  * **Example** (Checking for an entry)
  *
  * ```ts
@@ -364,6 +390,8 @@ export const touch = (key: AnyKey, ttl: Ttl.Input): Effect.Effect<boolean, never
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false]
  * ```
  *
+ * @see {@link getOption} for the value
+ *
  * @category accessors
  * @since 0.1.0
  */
@@ -372,6 +400,10 @@ export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, Cod
 
 /**
  * Gets the remaining lifetime of the entry of a key.
+ *
+ * **When to use**
+ *
+ * Use for the remaining lifetime alone, such as for `Cache-Control: max-age`.
  *
  * **Details**
  *
@@ -393,6 +425,8 @@ export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, Cod
  * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => Option.some(Duration.minutes(40))
  * ```
  *
+ * @see {@link getEntry} for the value with all its times
+ *
  * @category accessors
  * @since 0.1.0
  */
@@ -413,9 +447,13 @@ export const expiresIn = <K extends AnyKey>(
 /**
  * Removes the entry of a key, and returns whether there was one.
  *
+ * **When to use**
+ *
+ * Use if it matters whether there was an entry.
+ *
  * **Details**
  *
- * Otherwise it is `Cached.invalidate`. A store may count an expired entry that it has not cleaned up.
+ * A store may count an expired entry that it has not cleaned up.
  *
  * **Example** (Removing an entry)
  *
@@ -426,6 +464,9 @@ export const expiresIn = <K extends AnyKey>(
  * const program = Effect.andThen(Cached.set("answer", 42), Effect.all([Cached.remove("answer"), Cached.remove("answer")]))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false]
  * ```
+ *
+ * @see `Cached.invalidate` for the same without the answer
+ * @see `Cached.removeMany` for several keys
  *
  * @category mutations
  * @since 0.1.0

@@ -31,6 +31,10 @@ import type { Given, TagOf, TimeoutError } from "./options.ts"
 /**
  * Caches an effect: serves its value until `ttl`, then loads again.
  *
+ * **When to use**
+ *
+ * Use as the default: a value may be up to `ttl` old, and the first read after that can wait for a load.
+ *
  * **Gotchas**
  *
  * Like every combinator, it closes the effect's scope when the load ends: a resource (`Effect.acquireRelease`) is
@@ -51,6 +55,7 @@ import type { Given, TagOf, TimeoutError } from "./options.ts"
  *
  * @see {@link softTtl} for a source that is sometimes down
  * @see {@link refreshAhead} for reads that do not wait for a load
+ * @see {@link untilInvalidated} for values whose changes the program sees
  *
  * @category combinators
  * @since 0.1.0
@@ -151,11 +156,6 @@ export const refreshAhead: Combinator<"refreshAhead"> = Combine.combinator(Kinds
  *
  * Use when many processes read the same keys: they refresh at different times without any communication.
  *
- * **Details**
- *
- * The algorithm is XFetch (Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB
- * 2015).
- *
  * **Example** (Refreshing by chance)
  *
  * ```ts
@@ -178,6 +178,7 @@ export const refreshAhead: Combinator<"refreshAhead"> = Combine.combinator(Kinds
  * ```
  *
  * @see {@link refreshAhead} for a refresh at a fixed age
+ * @see `Strategy.probabilistic` for the algorithm
  *
  * @category combinators
  * @since 0.1.0
@@ -189,6 +190,10 @@ export const probabilistic: Combinator<"probabilistic"> = Combine.combinator(
 
 /**
  * Caches an effect: serves its value until it has not been read for `idle`, and until `ttl` at most.
+ *
+ * **When to use**
+ *
+ * Use for values that should live as long as they are in use: sessions, drafts, carts.
  *
  * **Example** (Keeping what is read)
  *
@@ -212,6 +217,8 @@ export const probabilistic: Combinator<"probabilistic"> = Combine.combinator(
  * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1, 1, 2]
  * ```
  *
+ * @see {@link ttl} for a lifetime that reads do not extend
+ *
  * @category combinators
  * @since 0.1.0
  */
@@ -219,6 +226,10 @@ export const sliding: Combinator<"sliding"> = Combine.combinator(Kinds.sliding)
 
 /**
  * Caches an effect: serves its value for `hits` reads of this process, until `ttl` at most, then loads again.
+ *
+ * **When to use**
+ *
+ * Use if a value may serve only so many reads, such as a sample or a rotation.
  *
  * **Details**
  *
@@ -237,6 +248,9 @@ export const sliding: Combinator<"sliding"> = Combine.combinator(Kinds.sliding)
  * const program = Effect.all([token, token, token, token])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1, 2]
  * ```
+ *
+ * @see {@link ttl} for a limit by age alone
+ * @see {@link refreshAhead} for a refresh by age
  *
  * @category combinators
  * @since 0.1.0
@@ -284,6 +298,10 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
 /**
  * Caches an effect: serves its value until its key or one of its tags is invalidated.
  *
+ * **When to use**
+ *
+ * Use if the program sees every change of the value and invalidates it. If it can miss one, use `ttl`.
+ *
  * **Example** (Loading again after an invalidation)
  *
  * ```ts
@@ -300,6 +318,9 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
  * })
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 2]
  * ```
+ *
+ * @see {@link ttl} for changes that the program does not see
+ * @see `Cached.invalidateAfter` for ending the value after a write
  *
  * @category combinators
  * @since 0.1.0
@@ -319,6 +340,11 @@ interface WithStrategyOptions<K, X, A, E, Causes, T, Tag extends string, OfStrat
 
 /**
  * Caches an effect by any `Strategy`, such as your own. Without one, uses that of its layer.
+ *
+ * **When to use**
+ *
+ * Use for a strategy of your own, one that is chosen at run time, or that of the layer. For a built-in strategy its own
+ * combinator is shorter.
  *
  * **Example** (Writing a strategy)
  *
@@ -340,6 +366,8 @@ interface WithStrategyOptions<K, X, A, E, Causes, T, Tag extends string, OfStrat
  * const program = Effect.all([count, count, count, count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1, 2]
  * ```
+ *
+ * @see {@link ttl} for the simplest strategy
  *
  * @category combinators
  * @since 0.1.0

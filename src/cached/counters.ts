@@ -42,6 +42,11 @@ export interface IncrementOptions {
 /**
  * Adds to a counter that starts at 0, and returns the sum.
  *
+ * **When to use**
+ *
+ * Use for a number that many fibers or processes add to: visits, attempts, votes. It needs neither a key nor a
+ * lifetime.
+ *
  * **Details**
  *
  * It is one atomic step, across all processes that share the store. Counters have their own names, separate from keys.
@@ -63,6 +68,7 @@ export interface IncrementOptions {
  * ```
  *
  * @see {@link counter} for all operations on a counter
+ * @see `Cached.update` for values other than numbers
  *
  * @category mutations
  * @since 0.1.0
@@ -117,6 +123,10 @@ export interface CachedCounter {
 /**
  * Names a counter: a value with all its operations.
  *
+ * **When to use**
+ *
+ * Use if a program also reads, sets or removes a counter.
+ *
  * **Details**
  *
  * Nothing is created before the first increment. Each operation is one atomic step, across all processes that share the
@@ -144,6 +154,7 @@ export interface CachedCounter {
  * ```
  *
  * @see {@link counters} for a list
+ * @see {@link increment} for adding alone
  *
  * @category constructors
  * @since 0.1.0
@@ -171,6 +182,10 @@ export const counter = (name: string): CachedCounter => {
 
 /**
  * Streams the counters whose names match a pattern, with their values, in no particular order.
+ *
+ * **When to use**
+ *
+ * Use in tools, for counters of which only a pattern is known.
  *
  * **Details**
  *

@@ -106,6 +106,10 @@ const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
 /**
  * Ends the load and renews the value that it was to replace.
  *
+ * **When to use**
+ *
+ * Use if the origin answers that the value is still right (304).
+ *
  * **Details**
  *
  * - The load ends here, past its error handlers. Finalizers run, as after an interruption.
@@ -221,6 +225,11 @@ export interface Annotations {
 /**
  * Sets tags, lifetimes and ETag of a result from inside its load.
  *
+ * **When to use**
+ *
+ * Use if only the load knows a tag, a lifetime or an ETag, such as from the headers of a response. Otherwise options of
+ * the combinator are simpler.
+ *
  * **Details**
  *
  * - If it is called several times, the last value of each option counts.
@@ -249,6 +258,8 @@ export interface Annotations {
  * const program = Effect.all([team, team, Cached.invalidateTag("user:2"), team])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, undefined, 2]
  * ```
+ *
+ * @see {@link previous} for the ETag at the next load
  *
  * @category annotations
  * @since 0.1.0

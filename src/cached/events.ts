@@ -36,6 +36,10 @@ const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.
 /**
  * A stream of a cache's events, from the moment the stream runs.
  *
+ * **When to use**
+ *
+ * Use for tools and metrics that need each event.
+ *
  * **Details**
  *
  * Events carry ids, and values only with {@link eventsWith}. No read waits for a subscriber: at most 1024 events are
@@ -60,6 +64,7 @@ const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.
  * @see `Cached.stats` for counters
  * @see {@link detect} for the reads of one effect
  * @see `Cached.logEvents` for a line of the log for each event
+ * @see {@link eventsWith} for the values too
  *
  * @category subscriptions
  * @since 0.1.0
@@ -86,6 +91,10 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
 
 /**
  * Like {@link events}, with the values that the events are about.
+ *
+ * **When to use**
+ *
+ * Use if a subscriber needs the values too, such as a mirror of the cache or a test.
  *
  * **Details**
  *
@@ -114,6 +123,8 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
  * })
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(["user:1", Exit.succeed("Ada")])
  * ```
+ *
+ * @see {@link events} for ids alone, which retain nothing
  *
  * @category subscriptions
  * @since 0.1.0
@@ -157,6 +168,8 @@ export const eventsWith = (options: ValueOptions): Stream.Stream<ValueEvent, nev
  * gone // => ["a: replaced", "a: invalidated"]
  * ```
  *
+ * @see {@link events} for everything that happens in the cache
+ *
  * @category subscriptions
  * @since 0.1.0
  */
@@ -197,6 +210,10 @@ export const handleAll = <A, E, R>(
 /**
  * Runs an effect and also returns how each cached read in it was answered, in the order of the answers.
  *
+ * **When to use**
+ *
+ * Use to report how a request was answered, such as in a header.
+ *
  * **Details**
  *
  * Includes the reads of loads that the effect starts, of fibers that it forks (until it ends), and of inner `detect`s.
@@ -236,6 +253,10 @@ export const detect = <A, E, R>(
 /**
  * Like {@link detect}, with the answer of each read.
  *
+ * **When to use**
+ *
+ * Use if the answers matter too, such as in a test.
+ *
  * **Details**
  *
  * `exit` is the cached value itself, even if the reader gets a `copy`.
@@ -254,6 +275,8 @@ export const detect = <A, E, R>(
  * })
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Exit.succeed(42)
  * ```
+ *
+ * @see {@link detect} for reads without their answers
  *
  * @category combinators
  * @since 0.1.0

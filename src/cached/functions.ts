@@ -165,6 +165,11 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
 /**
  * Creates a cached function from a key class, a load and a strategy.
  *
+ * **When to use**
+ *
+ * Use if several places call, invalidate or warm the same results: key, load and strategy are then declared once. For a
+ * single effect a combinator such as `Cached.ttl` is shorter.
+ *
  * **Details**
  *
  * Instead of a class it takes
@@ -233,6 +238,7 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  *
  * @see `Cached.many` for an origin that answers many keys at once
  * @see {@link recursive} for a function that calls itself
+ * @see `Cached.ttl` for a single effect
  *
  * @category constructors
  * @since 0.1.0
@@ -333,6 +339,10 @@ export interface FailureOfSelf {
 
 /**
  * Creates a cached function that can call itself: its load gets the cached function as `self`.
+ *
+ * **When to use**
+ *
+ * Use if a result is made of other results of the same function: trees, graphs, prices of parts.
  *
  * **Details**
  *

@@ -15,6 +15,10 @@ import { streamWithCaching, withCaching } from "./withCaching.ts"
 /**
  * Streams the metadata of all servable entries, in no particular order.
  *
+ * **When to use**
+ *
+ * Use in tools, to see ages, tags and lifetimes.
+ *
  * **Details**
  *
  * A pattern selects entries by `CacheKey.id`, which must match it completely: `*` is any run of characters, `?` is one,
@@ -55,6 +59,10 @@ export const entries = (pattern = "*"): Stream.Stream<Known, StoreError, Caching
 /**
  * Streams the ids of all servable entries, in no particular order.
  *
+ * **When to use**
+ *
+ * Use in tools, if the ids are enough.
+ *
  * **Example** (Listing ids by pattern)
  *
  * ```ts
@@ -76,6 +84,10 @@ export const scan = (pattern = "*"): Stream.Stream<string, StoreError, Caching> 
 /**
  * Counts the entries in the store, or in memory without a store.
  *
+ * **When to use**
+ *
+ * Use for the number of all entries. `Cached.stats` has that of memory, and does not ask the store.
+ *
  * **Details**
  *
  * A store may count expired entries that it has not cleaned up. Memory does not. A large memory is counted in turns of
@@ -90,6 +102,8 @@ export const scan = (pattern = "*"): Stream.Stream<string, StoreError, Caching> 
  * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 1
  * ```
+ *
+ * @see {@link stats} for the entries in memory
  *
  * @category accessors
  * @since 0.1.0
@@ -124,6 +138,10 @@ export const ping: Effect.Effect<void, StoreError, Caching> = withCaching((cachi
  * Empties the cache: removes everything from memory and from the store, including counters and entries of other
  * processes.
  *
+ * **When to use**
+ *
+ * Use in tools and between tests.
+ *
  * **Example** (Emptying a cache)
  *
  * ```ts
@@ -134,6 +152,8 @@ export const ping: Effect.Effect<void, StoreError, Caching> = withCaching((cachi
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 0
  * ```
  *
+ * @see `Cached.invalidateAll` for the results of one class
+ *
  * @category mutations
  * @since 0.1.0
  */
@@ -143,6 +163,10 @@ export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, 
 
 /**
  * Gets the counters of the cache since its layer was built.
+ *
+ * **When to use**
+ *
+ * Use for hit ratios and totals, in a metric or a health page.
  *
  * **Example** (Counting hits and loads)
  *
@@ -162,6 +186,7 @@ export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, 
  * ```
  *
  * @see `Cached.events` for individual events
+ * @see `Cached.storeTimings` for the operations of the store
  *
  * @category accessors
  * @since 0.1.0
@@ -208,6 +233,7 @@ export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching)
  * ```
  *
  * @see `simulate` of `effect-cached/testing` for other policies, with recorded reads
+ * @see {@link resize} for changing the capacity
  *
  * @category accessors
  * @since 0.1.0
@@ -219,6 +245,10 @@ export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCachin
 /**
  * Changes the bound of the memory tier while it is in use: a number of entries, or a weight (also as a size like
  * `"10 MB"`) if it has a `maxWeight`.
+ *
+ * **When to use**
+ *
+ * Use to give a running cache the capacity that `Cached.curve` recommends, or to make room for something else.
  *
  * **Details**
  *
@@ -238,6 +268,9 @@ export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCachin
  * })
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory({ capacity: 10 })))) // => 2
  * ```
+ *
+ * @see {@link curve} for the right capacity
+ * @see `CacheLayer.withHeapLimit` for a bound by the heap
  *
  * @category mutations
  * @since 0.1.0

@@ -33,6 +33,10 @@ import { type AnyKey, streamWithCaching, tagsOf, withCaching } from "./withCachi
 /**
  * Invalidates a key, or another target: no read that starts afterwards sees a value whose load began before.
  *
+ * **When to use**
+ *
+ * Use if the data behind one key has changed.
+ *
  * **Details**
  *
  * - A running load gives its result to its current callers. The result is not stored, and later reads load again.
@@ -52,6 +56,8 @@ import { type AnyKey, streamWithCaching, tagsOf, withCaching } from "./withCachi
  * ```
  *
  * @see `Cached.remove` to know whether there was an entry
+ * @see {@link invalidateTag} for entries whose keys are not known
+ * @see {@link invalidateAfter} for a write that changes the data
  *
  * @category mutations
  * @since 0.1.0
@@ -60,6 +66,10 @@ export const invalidate = <C>(target: Target<C>): Effect.Effect<void, never, Cac
 
 /**
  * Invalidates several keys, or targets of other kinds.
+ *
+ * **When to use**
+ *
+ * Use for several known keys.
  *
  * **Example** (Invalidating a key and a tag)
  *
@@ -75,6 +85,9 @@ export const invalidate = <C>(target: Target<C>): Effect.Effect<void, never, Cac
  * })
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 0
  * ```
+ *
+ * @see {@link invalidate} for one of them
+ * @see `Cached.removeMany` for the count
  *
  * @category mutations
  * @since 0.1.0
@@ -106,6 +119,10 @@ export interface InvalidateOptions {
 /**
  * Invalidates all entries with a tag, regardless of their keys, in constant time.
  *
+ * **When to use**
+ *
+ * Use if a change affects entries of any keys, such as everything that shows one user.
+ *
  * **Example** (Making entries stale, then removing them)
  *
  * ```ts
@@ -129,6 +146,7 @@ export interface InvalidateOptions {
  * ```
  *
  * @see {@link invalidateAll} for all results of a key class
+ * @see {@link invalidateWhere} for a field of a key class, without tags
  *
  * @category mutations
  * @since 0.1.0
@@ -164,6 +182,10 @@ const invalidateOptions: Checks<InvalidateOptions> = {
 /**
  * Invalidates all results of a key class, in every version of the class, in constant time.
  *
+ * **When to use**
+ *
+ * Use if a change affects every result of one class.
+ *
  * **Example** (Invalidating a key class)
  *
  * ```ts
@@ -184,6 +206,7 @@ const invalidateOptions: Checks<InvalidateOptions> = {
  * ```
  *
  * @see {@link invalidateWhere} for some of its results
+ * @see `Cached.clear` for everything in the cache
  *
  * @category mutations
  * @since 0.1.0
@@ -196,6 +219,10 @@ export const invalidateAll: {
 
 /**
  * Invalidates all results of a key class that have the given values in one of its indexes, in constant time.
+ *
+ * **When to use**
+ *
+ * Use if a change affects the results of one class that share a field, such as those of a tenant.
  *
  * **Details**
  *
@@ -229,6 +256,7 @@ export const invalidateAll: {
  * ```
  *
  * @see {@link invalidateAll} for all results of the class
+ * @see {@link invalidateTag} for results of several classes
  *
  * @category mutations
  * @since 0.1.0
@@ -243,6 +271,10 @@ export const invalidateWhere = <C extends AnyClass>(
 /**
  * Invalidates all entries whose id matches a pattern, and streams the progress after each batch of a few hundred.
  *
+ * **When to use**
+ *
+ * Use for keys without a tag or an index, in tools that show the progress.
+ *
  * **Details**
  *
  * `*` is any run of characters, `?` is one, `[a-z]` is one of a set, everything else is itself. The pattern must match
@@ -252,7 +284,7 @@ export const invalidateWhere = <C extends AnyClass>(
  * **Gotchas**
  *
  * It reads all ids that begin with the text before the first special character. An entry that another process stores in
- * the meantime may remain. Tags and indexes are fast and exact.
+ * the meantime may remain.
  *
  * **Example** (Invalidating by pattern)
  *
@@ -309,6 +341,7 @@ export const invalidateMatching = (pattern: string): Stream.Stream<Progress, Sto
  * ```
  *
  * @see `CachePolicy.refresh` for keeping the stored value if the load fails
+ * @see {@link invalidate} for a key that is not read now
  *
  * @category combinators
  * @since 0.1.0
@@ -322,6 +355,10 @@ export const invalidateFurther = <A, E, R>(self: Effect.Effect<A, E, R>): Effect
 
 /**
  * Invalidates targets of every kind once an effect has succeeded, before its value is returned.
+ *
+ * **When to use**
+ *
+ * Use for a write to the origin, so that later reads load again, even if the caller is interrupted after the write.
  *
  * **Details**
  *
@@ -349,6 +386,9 @@ export const invalidateFurther = <A, E, R>(self: Effect.Effect<A, E, R>): Effect
  * })
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["Grace", 0]
  * ```
+ *
+ * @see {@link invalidate} for an invalidation by itself
+ * @see `Transaction.withSql` for a write of several statements
  *
  * @category combinators
  * @since 0.1.0

@@ -36,6 +36,10 @@ export interface LogEventsOptions {
 /**
  * Logs each event of the cache while the scope is open.
  *
+ * **When to use**
+ *
+ * Use during development, to follow what a cache does.
+ *
  * **Details**
  *
  * - A line has the event, its id and its fields, and is annotated with `cache.key` and `cache.class`, like every log
@@ -62,6 +66,7 @@ export interface LogEventsOptions {
  * ```
  *
  * @see `Cached.events` for the events themselves
+ * @see `Cached.stats` for counters
  *
  * @category subscriptions
  * @since 0.1.0

@@ -20,6 +20,10 @@ import { streamWithCaching, valueFor, withCaching } from "./withCaching.ts"
 /**
  * Streams the string keys that match a pattern, each with its cached value, in no particular order.
  *
+ * **When to use**
+ *
+ * Use in tools, for string keys of which only a pattern is known.
+ *
  * **Details**
  *
  * - Patterns are those of `Cached.entries`. An invalid one throws a `CacheConfigError` at once. A store that cannot be
@@ -85,6 +89,10 @@ const valuesOf = (
 
 /**
  * Removes the entries of all keys whose id matches a pattern, and returns how many there were.
+ *
+ * **When to use**
+ *
+ * Use in tools, for keys without a tag or an index, if their number is enough.
  *
  * **Details**
  *

@@ -48,6 +48,7 @@ const ranked = (name: "hottest" | "coldest", count: number): Effect.Effect<Reado
  * ```
  *
  * @see {@link coldest} for entries that are hardly read
+ * @see `Cached.entries` for all entries, also of the store
  *
  * @category accessors
  * @since 0.1.0

@@ -47,6 +47,10 @@ export type ResolverOptions<K> =
 /**
  * Creates a caching `RequestResolver` from one whose requests are keys.
  *
+ * **When to use**
+ *
+ * Use if the program already makes requests (`Effect.request`), which are batched across unrelated calls.
+ *
  * **Details**
  *
  * - Cached results are answered at once. Missing ones reach the resolver, each key once, even across batches.
@@ -91,6 +95,7 @@ export type ResolverOptions<K> =
  * ```
  *
  * @see `Cached.many` for an origin that is a function
+ * @see `Cached.fn` for a function of one payload
  *
  * @category caching
  * @since 0.1.0

@@ -113,6 +113,10 @@ type Errors = StreamLagged | StreamCut
 /**
  * Caches a stream: its elements are stored as they pass, and served once it has succeeded.
  *
+ * **When to use**
+ *
+ * Use for results that are too large for one value, or whose first elements should arrive before the last ones exist.
+ *
  * **Details**
  *
  * - One run serves all concurrent consumers, each at its own pace, and pulls for the foremost. A late consumer starts
@@ -146,6 +150,8 @@ type Errors = StreamLagged | StreamCut
  * })
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [[1, 2, 3], 1]
  * ```
+ *
+ * @see `Cached.fn` for results that are one value
  *
  * @category combinators
  * @since 0.1.0

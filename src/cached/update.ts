@@ -61,8 +61,7 @@ type Change<A, B, E, R> = {
  *
  * **When to use**
  *
- * Use for a value that several fibers or processes change: a set, a list, a shopping cart. For numbers there are
- * counters (`Cached.increment`), and for several keys at once transactions.
+ * Use for a value that several fibers or processes change: a set, a list, a shopping cart.
  *
  * **Details**
  *
@@ -99,6 +98,10 @@ type Change<A, B, E, R> = {
  * })
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(["home", "cart", "order"])
  * ```
+ *
+ * @see `Cached.set` for a value that does not depend on the cached one
+ * @see `Cached.increment` for numbers
+ * @see `Transaction.run` for several keys
  *
  * @category mutations
  * @since 0.1.0

@@ -96,6 +96,7 @@ export interface WarmOptions {
  * ```
  *
  * @see {@link keepFresh} for loading again by a schedule
+ * @see `Cached.many` for loading many payloads in one call
  *
  * @category caching
  * @since 0.1.0

@@ -37,6 +37,10 @@ type Usable =
 /**
  * Makes an effect, a stream or a function use its own cache (see `CacheLayer.named`) instead of the program's.
  *
+ * **When to use**
+ *
+ * Use if a part of the program needs other limits or another store than the rest.
+ *
  * **Details**
  *
  * - It applies to everything cached in an effect: combinators, operations, invalidations, and loads with their reads.
@@ -67,6 +71,8 @@ type Usable =
  * const caches = Layer.merge(CacheLayer.memory(), CacheLayer.named(Pages, CacheLayer.memory({ capacity: 100 })))
  * await Effect.runPromise(program.pipe(Effect.provide(caches))) // => [0, 1]
  * ```
+ *
+ * @see `CacheLayer.named` for its layer
  *
  * @category providing services
  * @since 0.1.0

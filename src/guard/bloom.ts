@@ -354,6 +354,8 @@ export interface DualBloom {
  * asked // => 2
  * ```
  *
+ * @see {@link bloom} for items that are known to exist or not
+ *
  * @category constructors
  * @since 0.1.0
  */

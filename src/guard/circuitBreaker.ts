@@ -249,6 +249,8 @@ type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not 
  * calls // => 3
  * ```
  *
+ * @see `Guard.rateLimit` for a service that limits calls
+ *
  * @category combinators
  * @since 0.1.0
  */

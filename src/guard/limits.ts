@@ -174,6 +174,10 @@ const Current = Context.Reference<Option.Option<Admission>>("effect-cached/Guard
  * of a response. It is `None` outside of a limit, and if the call was admitted although the place of the limit's state
  * failed.
  *
+ * **When to use**
+ *
+ * Use inside a limit, for headers such as `RateLimit-Remaining`.
+ *
  * **Example** (Reporting the calls that are left)
  *
  * ```ts
@@ -186,6 +190,8 @@ const Current = Context.Reference<Option.Option<Admission>>("effect-cached/Guard
  * const program = Effect.andThen(call, call)
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Option.some([2, 1])
  * ```
+ *
+ * @see {@link rateLimit} for the limit
  *
  * @category accessors
  * @since 0.1.0
@@ -247,8 +253,7 @@ interface Limiting<Options extends PlaceOptions> {
  * - The state is kept where the cache keeps its own: in memory, in the folder of `CacheLayer.disk`, on the server of
  *   `CacheLayer.redis`. All users of that place share one limit.
  * - Failed calls count, refused ones do not. A stream is one call.
- * - A window begins with its first call, so up to twice the limit may run around the end of a window. If that is too
- *   much, use `slidingRateLimit`.
+ * - A window begins with its first call, so up to twice the limit may run around the end of a window.
  * - Throws a `CacheConfigError` for invalid options.
  *
  * **Example** (Serving the last value instead of failing)
@@ -267,6 +272,8 @@ interface Limiting<Options extends PlaceOptions> {
  * ```
  *
  * @see {@link slidingRateLimit} for a limit in every window of that length
+ * @see `Guard.circuitBreaker` for a service that fails
+ *
  * @category combinators
  * @since 0.1.0
  */
@@ -275,6 +282,10 @@ export const rateLimit: Limiting<RateLimitOptions> = guard(checkRateLimit, onEff
 /**
  * Admits a number of calls in any window of a length, wherever it begins, and fails the others with
  * `RateLimitExceeded`.
+ *
+ * **When to use**
+ *
+ * Use if a service counts the calls of any window, so that twice the limit around the end of one is too much.
  *
  * **Details**
  *
@@ -294,6 +305,8 @@ export const rateLimit: Limiting<RateLimitOptions> = guard(checkRateLimit, onEff
  * const program = Effect.all([call, call, call])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["called", "called", "refused"]
  * ```
+ *
+ * @see {@link rateLimit} for windows that begin with a call
  *
  * @category combinators
  * @since 0.1.0

@@ -69,6 +69,24 @@ const check = (options: LockedOptions): Checked => {
 /**
  * The service inside `Guard.locked`, which provides the token. An effect that requires it must run inside the lock.
  *
+ * **When to use**
+ *
+ * Use in the type of an effect that must run inside a lock. For the value, read `Guard.token`.
+ *
+ * **Example** (Requiring a lock)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Guard } from "effect-cached"
+ *
+ * const write = (text: string): Effect.Effect<string, never, Guard.Held> =>
+ *   Effect.map(Guard.token, (token) => token > 0n ? `${text}, guarded` : text)
+ *
+ * await Effect.runPromise(write("report").pipe(Guard.locked({ key: "report" }))) // => "report, guarded"
+ * ```
+ *
+ * @see {@link token} for the token
+ *
  * @category services
  * @since 0.1.0
  */
@@ -77,6 +95,10 @@ export class Held extends Context.Service<Held, { readonly token: bigint }>()("e
 /**
  * The fencing token of the surrounding lock. It is larger than that of every earlier holder, so the protected resource
  * can refuse a late one. It compiles only inside {@link locked}.
+ *
+ * **When to use**
+ *
+ * Use if the protected resource can refuse a smaller token than the last one.
  *
  * **Example** (Passing the token to the resource)
  *
@@ -87,6 +109,8 @@ export class Held extends Context.Service<Held, { readonly token: bigint }>()("e
  * const write = Effect.map(Guard.token, (token) => token > 0n).pipe(Guard.locked({ key: "report" }))
  * await Effect.runPromise(write) // => true
  * ```
+ *
+ * @see {@link Held} for the type of an effect that needs it
  *
  * @category accessors
  * @since 0.1.0
@@ -157,6 +181,8 @@ const onStream = (self: AnyStream, options: Checked): AnyStream =>
  * ```
  *
  * @see {@link token} for refusing a late holder
+ * @see `Guard.rateLimit` for a number of calls in a time
+ *
  * @category combinators
  * @since 0.1.0
  */

@@ -25,6 +25,9 @@ import * as Caching from "../Caching.ts"
  * await Effect.runPromise(Effect.all([count, count]).pipe(Effect.provide(CacheLayer.disabled))) // => [1, 2]
  * ```
  *
+ * @see {@link memory} for a cache
+ * @see `CachePolicy.bypass` for a single effect
+ *
  * @category layers
  * @since 0.1.0
  */

@@ -77,6 +77,7 @@ export interface DiskOptions extends LayerOptions {
  * ```
  *
  * @see {@link files} for entries as readable files
+ * @see {@link redis} for processes of several machines
  *
  * @category layers
  * @since 0.1.0

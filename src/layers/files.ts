@@ -67,7 +67,7 @@ export interface FilesOptions extends LayerOptions {
  *
  * **Gotchas**
  *
- * For one process at a time: loads of several processes are not coordinated. If processes share a cache, use `disk`.
+ * For one process at a time: loads of several processes are not coordinated.
  *
  * **Example** (Writing a readable file)
  *

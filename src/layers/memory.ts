@@ -30,6 +30,9 @@ import { checkMemory, type MemoryOptions } from "./options.ts"
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory({ capacity: 1000 })))) // => 42
  * ```
  *
+ * @see {@link disk} for results that survive a restart
+ * @see {@link redis} for results that machines share
+ *
  * @category layers
  * @since 0.1.0
  */

@@ -50,6 +50,8 @@ const built = new WeakMap<Layer.MemoMap, Map<string, Context.Key<any, Caching.Sh
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.named(Pages, CacheLayer.memory())))) // => [1, 1]
  * ```
  *
+ * @see `Cached.withCache` for choosing it
+ *
  * @category layers
  * @since 0.1.0
  */

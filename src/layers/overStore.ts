@@ -14,6 +14,10 @@ import { checkLayer, type LayerOptions } from "./options.ts"
 /**
  * A cache over any `Store`, with a memory tier in front and options.
  *
+ * **When to use**
+ *
+ * Use for a store without a ready-made cache: `IndexedDbStore`, one wrapped by `Cached.tapStore`, or a custom one.
+ *
  * **Details**
  *
  * Takes the serializer from the reference `Serializer`. Throws a `CacheConfigError` for an unknown or invalid option.
@@ -32,6 +36,7 @@ import { checkLayer, type LayerOptions } from "./options.ts"
  * ```
  *
  * @see {@link layer} for the defaults
+ * @see {@link disk} and {@link redis} for ready-made caches
  *
  * @category layers
  * @since 0.1.0
@@ -61,6 +66,10 @@ export const overStore = (checked: Caching.MakeOptions): Layer.Layer<Caching.Cac
 
 /**
  * A cache over any `Store`, with a memory tier in front and every option at its default.
+ *
+ * **When to use**
+ *
+ * Use over a `Store` layer if the defaults fit.
  *
  * **Example** (Caching over a store in memory)
  *

@@ -54,6 +54,7 @@ export interface RedisOptions extends LayerOptions, ServerOptions {}
  * ```
  *
  * @see {@link redisCluster} for a cluster
+ * @see {@link disk} for processes of one machine
  *
  * @category layers
  * @since 0.1.0

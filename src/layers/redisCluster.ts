@@ -21,6 +21,10 @@ export interface RedisClusterOptions extends LayerOptions, ClusterOptions {}
 /**
  * A cache on a Redis cluster, with a memory tier in front. Processes of many machines share it.
  *
+ * **When to use**
+ *
+ * Use if several machines need the same results and the server is a cluster.
+ *
  * **Details**
  *
  * Like `redis`. All keys of one id are on one master. Replaced masters and moving slots are followed.

@@ -65,6 +65,7 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  * ```
  *
  * @see {@link withQuotas} for bounds of key classes
+ * @see `Cached.resize` for a bound that the program sets
  *
  * @category combinators
  * @since 0.1.0

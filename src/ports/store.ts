@@ -259,6 +259,29 @@ export type CoreOperation =
 /**
  * The service of a store, required by `CacheLayer.layer` and `CacheLayer.layerWith`.
  *
+ * **When to use**
+ *
+ * Use to provide a custom store, or to reach the store of a cache in a test.
+ *
+ * **Example** (Providing a custom store)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cached, CacheLayer, Store } from "effect-cached"
+ * import { MemoryStore } from "effect-cached/memory"
+ *
+ * const store = Layer.sync(Store.Store, MemoryStore.make)
+ * const cache = CacheLayer.layer.pipe(Layer.provideMerge(store))
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Cached.set("answer", 42)
+ *   return yield* (yield* Store.Store).size
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 1
+ * ```
+ *
+ * @see `Store.make` for creating one
+ *
  * @category services
  * @since 0.1.0
  */

@@ -10,6 +10,10 @@ import type * as Ttl from "../Ttl.ts"
 /**
  * The decision to serve the stored value.
  *
+ * **When to use**
+ *
+ * Return it from `decide` of a custom strategy if the entry is fresh enough.
+ *
  * **Example** (Deciding for a fresh entry)
  *
  * ```ts
@@ -19,6 +23,8 @@ import type * as Ttl from "../Ttl.ts"
  * Strategy.ttl({ ttl: 100 }).decide(entry, 99, () => 0.5) === Strategy.Serve // => true
  * ```
  *
+ * @see {@link ServeAndRefresh} for a new value behind the read
+ *
  * @category decisions
  * @since 0.1.0
  */
@@ -26,6 +32,10 @@ export const Serve = "Serve"
 
 /**
  * The decision to serve the stored value, and to load again in the background.
+ *
+ * **When to use**
+ *
+ * Return it from `decide` of a custom strategy if the entry will soon be too old.
  *
  * **Example** (Deciding for an entry that is due for a refresh)
  *
@@ -37,6 +47,8 @@ export const Serve = "Serve"
  * strategy.decide(entry, 60, () => 0.5) === Strategy.ServeAndRefresh // => true
  * ```
  *
+ * @see {@link LoadOrStale} for a read that waits for the new value
+ *
  * @category decisions
  * @since 0.1.0
  */
@@ -44,6 +56,10 @@ export const ServeAndRefresh = "ServeAndRefresh"
 
 /**
  * The decision to load, and to ignore the stored value.
+ *
+ * **When to use**
+ *
+ * Return it from `decide` of a custom strategy if the entry is too old even for a fallback.
  *
  * **Example** (Deciding without an entry)
  *
@@ -53,6 +69,8 @@ export const ServeAndRefresh = "ServeAndRefresh"
  * Strategy.ttl({ ttl: 100 }).decide(undefined, 0, () => 0.5) === Strategy.Load // => true
  * ```
  *
+ * @see {@link LoadOrStale} for an entry that is still a fallback
+ *
  * @category decisions
  * @since 0.1.0
  */
@@ -60,6 +78,10 @@ export const Load = "Load"
 
 /**
  * The decision to load, and to serve the stored value if the load fails or takes too long.
+ *
+ * **When to use**
+ *
+ * Return it from `decide` of a custom strategy if a read should wait for a new value, but not fail without it.
  *
  * **Example** (Deciding for a stale entry)
  *
@@ -70,6 +92,8 @@ export const Load = "Load"
  * const entry = { createdAt: 0, softExpiresAt: 60, expiresAt: 100, loadMillis: 5, outcome: "success" } as const
  * strategy.decide(entry, 60, () => 0.5) === Strategy.LoadOrStale // => true
  * ```
+ *
+ * @see {@link Load} for an entry that is too old for that
  *
  * @category decisions
  * @since 0.1.0

@@ -27,6 +27,10 @@ const text = 1
 /**
  * The binary serializer. For a key without a schema it writes the same bytes as `Structured`.
  *
+ * **When to use**
+ *
+ * Use if size and speed matter and no other program reads the store.
+ *
  * **Details**
  *
  * - Two kinds of values are written as JSON: strings with half a surrogate pair or U+FFFD, which the binary format
@@ -49,6 +53,8 @@ const text = 1
  * const bytes = Effect.runSync(codec.encode({ city: "Berlin", celsius: 21 }, "report"))
  * Effect.runSync(codec.decode(bytes, "report")).city // => "Berlin"
  * ```
+ *
+ * @see `effect-cached/serializers/Json` for bytes that other programs read
  *
  * @category serializers
  * @since 0.1.0

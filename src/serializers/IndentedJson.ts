@@ -29,6 +29,10 @@ const indented = (format: throughSchema.Format): throughSchema.Format => ({
 /**
  * The JSON serializer with indentation, the default of `CacheLayer.files`. It and `Json` read each other's bytes.
  *
+ * **When to use**
+ *
+ * Use for files that people read.
+ *
  * **Example** (Writing lines)
  *
  * ```ts
@@ -39,6 +43,8 @@ const indented = (format: throughSchema.Format): throughSchema.Format => ({
  * const bytes = await Effect.runPromise(codec.encode([42], "answer"))
  * new TextDecoder().decode(bytes).includes("\n") // => true
  * ```
+ *
+ * @see `effect-cached/serializers/Json` for fewer bytes
  *
  * @category serializers
  * @since 0.1.0

@@ -10,6 +10,10 @@ import type { Serializer } from "../Serializer.ts"
 /**
  * The JSON serializer.
  *
+ * **When to use**
+ *
+ * Use if other programs read the store.
+ *
  * **Details**
  *
  * - For a key without a schema, the value must be JSON. Anything else is a `SerializerError`.
@@ -31,6 +35,9 @@ import type { Serializer } from "../Serializer.ts"
  * const bytes = await Effect.runPromise(codec.encode({ answer: 42 }, "answer"))
  * new TextDecoder().decode(bytes) // => '{"answer":42}'
  * ```
+ *
+ * @see `effect-cached/serializers/IndentedJson` for files that people read
+ * @see `effect-cached/serializers/Binary` for fewer bytes
  *
  * @category serializers
  * @since 0.1.0

@@ -11,6 +11,10 @@ import type { Serializer } from "../Serializer.ts"
 /**
  * The structured serializer, the default for keys without a schema.
  *
+ * **When to use**
+ *
+ * Use for values without a schema that are more than JSON: dates, maps, sets, big integers.
+ *
  * **Details**
  *
  * - It encodes plain objects and arrays, `Date`, `Map`, `Set`, `BigInt`, `RegExp`, typed arrays, `undefined`, `NaN`,
@@ -35,6 +39,8 @@ import type { Serializer } from "../Serializer.ts"
  * const bytes = await Effect.runPromise(codec.encode(new Map([[1, "one"]]), "numbers"))
  * await Effect.runPromise(codec.decode(bytes, "numbers")) // => new Map([[1, "one"]])
  * ```
+ *
+ * @see `effect-cached/serializers/Binary` for values with a schema
  *
  * @category serializers
  * @since 0.1.0

@@ -108,6 +108,10 @@ export interface ChaosStore {
 /**
  * Wraps a store and injects faults.
  *
+ * **When to use**
+ *
+ * Use to test a program, or a store, against lost, late and failing operations.
+ *
  * **Details**
  *
  * - An operation is on its way as soon as it is requested. It reaches the store even if its caller is interrupted.
@@ -131,6 +135,8 @@ export interface ChaosStore {
  * })
  * await Effect.runPromise(program) // => ["Unavailable", 0]
  * ```
+ *
+ * @see `Cached.tapStore` for a failure at one operation
  *
  * @category constructors
  * @since 0.1.0

@@ -119,6 +119,10 @@ export class RecordingCache extends Context.Service<RecordingCache, Shape>()("ef
 /**
  * Wraps a cache layer so that it records. Provide the result in place of that layer.
  *
+ * **When to use**
+ *
+ * Use in a test that checks which keys were read, loaded or invalidated.
+ *
  * **Example** (Asserting on a hit)
  *
  * ```ts
@@ -137,6 +141,8 @@ export class RecordingCache extends Context.Service<RecordingCache, Shape>()("ef
  *
  * await Effect.runPromise(test) // => ["load", "hit"]
  * ```
+ *
+ * @see `Cached.events` for the events of a running program
  *
  * @category layers
  * @since 0.1.0

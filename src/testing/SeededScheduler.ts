@@ -76,6 +76,10 @@ export interface SeededScheduler {
 /**
  * Random numbers from a seed (Mulberry32): good enough for schedules and programs, but not for secrets.
  *
+ * **When to use**
+ *
+ * Use for random choices of a test that a seed repeats. `make` and `run` have their own.
+ *
  * **Example** (Repeating a draw)
  *
  * ```ts
@@ -84,6 +88,8 @@ export interface SeededScheduler {
  * const [one, other] = [SeededScheduler.dice(7), SeededScheduler.dice(7)]
  * one.nextDoubleUnsafe() === other.nextDoubleUnsafe() // => true
  * ```
+ *
+ * @see {@link make} for random schedules
  *
  * @category constructors
  * @since 0.1.0
@@ -126,7 +132,7 @@ interface State {
  *
  * **When to use**
  *
- * Use it to run several effects, or callbacks, under one schedule. For one effect use `run`.
+ * Use it to run several effects, or callbacks, under one schedule.
  *
  * **Example** (Running to the end)
  *
@@ -266,6 +272,10 @@ export interface Outcome<out A, out E> {
 /**
  * Runs an effect to its end under one schedule, synchronously.
  *
+ * **When to use**
+ *
+ * Use to run one effect in an order that a seed decides, and the same order again.
+ *
  * **Gotchas**
  *
  * The effect may only wait for fibers and the clock. A run that waits for the outside world (files, sockets) ends
@@ -285,6 +295,8 @@ export interface Outcome<out A, out E> {
  * }
  * new Set(Array.from({ length: 20 }, (_, seed) => race(seed))).size // => 2
  * ```
+ *
+ * @see {@link make} for several effects under one schedule
  *
  * @category running
  * @since 0.1.0

@@ -28,6 +28,10 @@ export interface LastingStorage<E = never> {
  * The laws of a store whose storage outlives the process, in addition to `storeLaws`: its behavior after a restart, and
  * after the storage has evicted the markers of tags.
  *
+ * **When to use**
+ *
+ * Use for a store whose entries survive a restart.
+ *
  * **Details**
  *
  * - `make` creates a fresh, empty storage. Each law runs it once, and opens the storage once or twice.
@@ -57,6 +61,7 @@ export interface LastingStorage<E = never> {
  * ```
  *
  * @see `Store.make` for storages that are `lasting`
+ * @see `storeLaws` for the laws of every store
  *
  * @category testing
  * @since 0.1.0

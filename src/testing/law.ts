@@ -54,6 +54,10 @@ export class LawBroken extends Data.TaggedError("LawBroken")<{
 /**
  * Fails with `LawBroken` unless two values are the same in every way a program can observe.
  *
+ * **When to use**
+ *
+ * Use in a law of your own.
+ *
  * **Details**
  *
  * `-0` is not `0`, `NaN` is `NaN`, a hole is not `undefined`, and classes count.
@@ -67,6 +71,8 @@ export class LawBroken extends Data.TaggedError("LawBroken")<{
  * Effect.runSync(same(new Map([["a", 1]]), new Map([["a", 1]]), "the map"))
  * ```
  *
+ * @see {@link isSame} for a check that answers
+ *
  * @category testing
  * @since 0.1.0
  */
@@ -75,6 +81,10 @@ export const same = (actual: unknown, expected: unknown, message: string): Effec
 
 /**
  * Whether two values are the same in every way a program can observe.
+ *
+ * **When to use**
+ *
+ * Use if a difference is not a failure.
  *
  * **Example** (Distinguishing -0 from 0)
  *

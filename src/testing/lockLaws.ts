@@ -18,6 +18,10 @@ import { type Law, same } from "./law.ts"
 /**
  * The laws of a lock.
  *
+ * **When to use**
+ *
+ * Use to test a custom lock.
+ *
  * **Details**
  *
  * - `make` opens two fresh locks over one place, as two processes would. For a lock of one process they are the same.
@@ -37,6 +41,8 @@ import { type Law, same } from "./law.ts"
  * }))
  * await Effect.runPromise(laws[0]!.run)
  * ```
+ *
+ * @see `storeLaws` for the laws of stores
  *
  * @category testing
  * @since 0.1.0

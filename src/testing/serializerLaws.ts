@@ -15,6 +15,10 @@ import { isSame, type Law, LawBroken, same } from "./law.ts"
 /**
  * The laws of a serializer.
  *
+ * **When to use**
+ *
+ * Use to test a custom serializer.
+ *
  * **Details**
  *
  * `values` are tried without a schema, in addition to many difficult ones. Each has to be restored exactly, or refused
@@ -30,6 +34,8 @@ import { isSame, type Law, LawBroken, same } from "./law.ts"
  * const laws = serializerLaws(Json, [{ city: "Berlin" }])
  * await Effect.runPromise(laws[0]!.run)
  * ```
+ *
+ * @see `storeLaws` for the laws of stores
  *
  * @category testing
  * @since 0.1.0

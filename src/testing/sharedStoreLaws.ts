@@ -23,6 +23,10 @@ import { type Law, same } from "./law.ts"
 /**
  * The laws of a store whose `capabilities.shared` is true, in addition to `storeLaws`.
  *
+ * **When to use**
+ *
+ * Use for a store that several processes use at once.
+ *
  * **Details**
  *
  * - `make` opens two stores on one fresh storage, as two processes would. Each law runs `make` once.
@@ -45,6 +49,8 @@ import { type Law, same } from "./law.ts"
  * }))
  * await Effect.runPromise(laws[0]!.run)
  * ```
+ *
+ * @see `storeLaws` for the laws of every store
  *
  * @category testing
  * @since 0.1.0

@@ -115,6 +115,8 @@ const shipped: ReadonlyArray<Eviction.Eviction> = [
  * await Effect.runPromise(program) // => ["lru: none", "adaptive: many"]
  * ```
  *
+ * @see `Cached.curve` for capacities while the program runs
+ *
  * @category constructors
  * @since 0.1.0
  */

@@ -37,6 +37,10 @@ import { type Law, same } from "./law.ts"
 /**
  * The laws of a store.
  *
+ * **When to use**
+ *
+ * Use to test any custom store. Stores that processes share, or that outlive them, have further laws.
+ *
  * **Details**
  *
  * - `make` opens a fresh store. Each law runs it once.
@@ -53,6 +57,9 @@ import { type Law, same } from "./law.ts"
  * const laws = storeLaws(Effect.sync(() => MemoryStore.make()))
  * await Effect.runPromise(laws[0]!.run)
  * ```
+ *
+ * @see `sharedStoreLaws` for a store that processes share
+ * @see `lastingStoreLaws` for a storage that outlives its process
  *
  * @category testing
  * @since 0.1.0

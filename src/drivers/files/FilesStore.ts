@@ -60,6 +60,10 @@ export interface Options {
 /**
  * Opens the store in a folder. Its files have the extension of the `Serializer` in the context.
  *
+ * **When to use**
+ *
+ * Use if the program needs the store itself, such as to wrap it.
+ *
  * **Details**
  *
  * - Fails with a `StoreError` if the folder is not writable (reason `Denied`, `Full` or `Unavailable`). Throws a
@@ -86,6 +90,8 @@ export interface Options {
  * const program = Effect.flatMap(FilesStore.make({ directory }), (store) => store.increment("visits", 1))
  * await Effect.runPromise(program) // => 1
  * ```
+ *
+ * @see {@link layer} for a cache over it
  *
  * @category constructors
  * @since 0.1.0
@@ -118,6 +124,10 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
 /**
  * Provides a store in a folder.
  *
+ * **When to use**
+ *
+ * Use for entries as readable files, under a cache with options of your own. `CacheLayer.files` is the ready-made one.
+ *
  * **Example** (Caching in files)
  *
  * ```ts
@@ -136,6 +146,8 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
  * ```
  *
  * @see {@link make} for the guarantees of the store
+ * @see `CacheLayer.files` for the cache over it
+ * @see `SqliteStore.layer` for a store that processes share
  *
  * @category layers
  * @since 0.1.0

@@ -65,8 +65,7 @@ const validate = (options: Options): Config => {
  *
  * **When to use**
  *
- * Use it for results that outlive the page and that the tabs of a browser share: one tab loads for all of them, and all
- * of them see an invalidation.
+ * Use if the program needs the store itself, such as to wrap it.
  *
  * **Details**
  *
@@ -100,6 +99,8 @@ const validate = (options: Options): Config => {
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
  *
+ * @see {@link layer} for a cache over it
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -125,6 +126,11 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, S
 /**
  * Provides a store in a browser.
  *
+ * **When to use**
+ *
+ * Use for results that outlive the page and that the tabs of a browser share: one tab loads for all of them, and all
+ * of them see an invalidation.
+ *
  * **Example** (Caching in the browser)
  *
  * ```ts no-run
@@ -139,6 +145,7 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, S
  * ```
  *
  * @see {@link make} for the guarantees of the store
+ * @see `MemoryStore.layer` for entries of this page alone
  *
  * @category layers
  * @since 0.1.0

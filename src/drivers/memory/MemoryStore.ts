@@ -16,6 +16,10 @@ const copy = (entry: Stored): Stored => ({ meta: copyMeta(entry.meta), payload: 
 /**
  * Creates an empty store.
  *
+ * **When to use**
+ *
+ * Use for a store in a test, or as the reference for a custom one.
+ *
  * **Example** (Counting entries)
  *
  * ```ts
@@ -25,6 +29,8 @@ const copy = (entry: Stored): Stored => ({ meta: copyMeta(entry.meta), payload: 
  * const store = MemoryStore.make()
  * Effect.runSync(store.size) // => 0
  * ```
+ *
+ * @see {@link layer} for a cache over it
  *
  * @category constructors
  * @since 0.1.0
@@ -62,6 +68,10 @@ export const make = () => {
 /**
  * Provides an empty store of its own.
  *
+ * **When to use**
+ *
+ * Use in tests of code that needs a `Store`. A cache in memory alone is `CacheLayer.memory`.
+ *
  * **Example** (Caching over a store in memory)
  *
  * ```ts
@@ -73,6 +83,9 @@ export const make = () => {
  * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 1
  * ```
+ *
+ * @see `SqliteStore.layer` for entries that survive a restart
+ * @see `CacheLayer.memory` for a cache without a store
  *
  * @category layers
  * @since 0.1.0

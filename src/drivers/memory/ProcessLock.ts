@@ -13,6 +13,10 @@ import * as Lock from "../../Lock.ts"
 /**
  * Creates a lock that shares nothing with another.
  *
+ * **When to use**
+ *
+ * Use for a lock that a test or a part of the program has for itself.
+ *
  * **Example** (Excluding a second holder)
  *
  * ```ts
@@ -29,6 +33,8 @@ import * as Lock from "../../Lock.ts"
  * error.reason // => "Timeout"
  * ```
  *
+ * @see {@link layer} for providing it
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -36,6 +42,10 @@ export const make = (): Lock.Lock => Lock.make(processLocks.make())
 
 /**
  * Provides a lock of its own.
+ *
+ * **When to use**
+ *
+ * Use to keep the locks of a test or of a part of the program apart.
  *
  * **Example** (Reading growing tokens)
  *
@@ -52,6 +62,9 @@ export const make = (): Lock.Lock => Lock.make(processLocks.make())
  * const program = Effect.zipWith(Effect.scoped(held), Effect.scoped(held), (first, second) => second > first)
  * await Effect.runPromise(program.pipe(Effect.provide(ProcessLock.layer))) // => true
  * ```
+ *
+ * @see `SqliteLock.layer` for processes of one machine
+ * @see `RedisLock.layer` for processes of several machines
  *
  * @category layers
  * @since 0.1.0

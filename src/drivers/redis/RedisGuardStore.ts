@@ -64,6 +64,8 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  * ```
  *
  * @see {@link makeCluster} for a cluster
+ * @see {@link layer} for providing it
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -75,7 +77,28 @@ export const make = (options: Options = {}): Effect.Effect<GuardStore.GuardStore
 /**
  * The state of guards on a Redis cluster, until the scope closes.
  *
+ * **When to use**
+ *
+ * Use to keep limits on another cluster than that of `CacheLayer.redisCluster`, or without such a cache.
+ *
+ * **Example** (One limit on a cluster)
+ *
+ * ```ts no-run
+ * import { Effect } from "effect"
+ * import { Guard, GuardStore } from "effect-cached"
+ * import { RedisGuardStore } from "effect-cached/redis"
+ *
+ * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 100, window: "1 minute" }))
+ * const program = Effect.flatMap(
+ *   RedisGuardStore.makeCluster({ nodes: ["redis://10.0.0.1:6379"] }),
+ *   (guards) => Effect.provideService(call, GuardStore.GuardStore, guards)
+ * )
+ * await Effect.runPromise(Effect.scoped(program)) // => "called"
+ * ```
+ *
  * @see {@link make} for its guarantees
+ * @see {@link layerCluster} for providing it
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -89,7 +112,24 @@ export const makeCluster = (
 /**
  * Provides the state of guards on a server.
  *
- * @see {@link make} for an example
+ * **When to use**
+ *
+ * Use for limits of processes of several machines. `CacheLayer.redis` provides one for its server and prefix.
+ *
+ * **Example** (One circuit for all machines)
+ *
+ * ```ts no-run
+ * import { Effect } from "effect"
+ * import { Guard } from "effect-cached"
+ * import { RedisGuardStore } from "effect-cached/redis"
+ *
+ * const call = Effect.succeed("called").pipe(Guard.circuitBreaker({ key: "api", failures: 5, open: "10 seconds" }))
+ * const guards = RedisGuardStore.layer({ url: "redis://127.0.0.1:6379" })
+ * await Effect.runPromise(call.pipe(Effect.provide(guards))) // => "called"
+ * ```
+ *
+ * @see {@link make} for its guarantees
+ * @see `SqliteGuardStore.layer` for processes of one machine
  *
  * @category layers
  * @since 0.1.0
@@ -100,7 +140,24 @@ export const layer = (options: Options = {}): Layer.Layer<never, StoreError> =>
 /**
  * Provides the state of guards on a Redis cluster.
  *
- * @see {@link make} for an example
+ * **When to use**
+ *
+ * Use for limits on a cluster. `CacheLayer.redisCluster` provides one for its prefix.
+ *
+ * **Example** (One limit on a cluster)
+ *
+ * ```ts no-run
+ * import { Effect } from "effect"
+ * import { Guard } from "effect-cached"
+ * import { RedisGuardStore } from "effect-cached/redis"
+ *
+ * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 100, window: "1 minute" }))
+ * const guards = RedisGuardStore.layerCluster({ nodes: ["redis://10.0.0.1:6379"] })
+ * await Effect.runPromise(call.pipe(Effect.provide(guards))) // => "called"
+ * ```
+ *
+ * @see {@link make} for its guarantees
+ * @see {@link layer} for a single server
  *
  * @category layers
  * @since 0.1.0

@@ -34,6 +34,10 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
 /**
  * A lock on a server, until the scope closes. All processes with the same server and prefix exclude each other.
  *
+ * **When to use**
+ *
+ * Use if the program needs the lock itself.
+ *
  * **Details**
  *
  * - When the lock is released, a message wakes its waiters. They also try again every 250 ms.
@@ -61,6 +65,8 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  * await Effect.runPromise(Effect.scoped(program)) // => true
  * ```
  *
+ * @see {@link layer} for providing it
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -71,6 +77,10 @@ export const make = (options: Options = {}): Effect.Effect<Lock.Lock, LockError,
 
 /**
  * A lock on a Redis cluster, until the scope closes.
+ *
+ * **When to use**
+ *
+ * Use if the program needs the lock itself and the server is a cluster.
  *
  * **Example** (Locking on a cluster)
  *
@@ -86,6 +96,7 @@ export const make = (options: Options = {}): Effect.Effect<Lock.Lock, LockError,
  * ```
  *
  * @see {@link make} for the guarantees of the lock
+ * @see {@link layerCluster} for providing it
  *
  * @category constructors
  * @since 0.1.0
@@ -97,6 +108,10 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Lock.Lock, L
 
 /**
  * Provides a lock on a server.
+ *
+ * **When to use**
+ *
+ * Use for locks of processes of several machines. `CacheLayer.redis` provides one for its server and prefix.
  *
  * **Example** (Running one report at a time, on any machine)
  *
@@ -114,6 +129,7 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Lock.Lock, L
  * ```
  *
  * @see {@link make} for the guarantees of the lock
+ * @see `SqliteLock.layer` for processes of one machine
  *
  * @category layers
  * @since 0.1.0
@@ -122,6 +138,10 @@ export const layer = (options: Options = {}): Layer.Layer<never, LockError> => L
 
 /**
  * Provides a lock on a Redis cluster.
+ *
+ * **When to use**
+ *
+ * Use for locks on a cluster. `CacheLayer.redisCluster` provides one for its prefix.
  *
  * **Example** (Locking on a cluster)
  *
@@ -136,6 +156,7 @@ export const layer = (options: Options = {}): Layer.Layer<never, LockError> => L
  * ```
  *
  * @see {@link make} for the guarantees of the lock
+ * @see {@link layer} for a single server
  *
  * @category layers
  * @since 0.1.0

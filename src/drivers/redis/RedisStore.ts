@@ -51,6 +51,10 @@ export interface ClusterOptions extends Config.ClusterOptions {
 /**
  * Opens the store on a server, until the scope closes.
  *
+ * **When to use**
+ *
+ * Use if the program needs the store itself, such as to wrap it.
+ *
  * **Details**
  *
  * - If the server is unreachable, the store tries again with growing pauses, and every operation fails at once in the
@@ -77,6 +81,7 @@ export interface ClusterOptions extends Config.ClusterOptions {
  * ```
  *
  * @see {@link makeCluster} for a cluster
+ * @see {@link layer} for a cache over it
  *
  * @category constructors
  * @since 0.1.0
@@ -88,6 +93,10 @@ export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreErr
 
 /**
  * Opens the store on a Redis cluster, until the scope closes.
+ *
+ * **When to use**
+ *
+ * Use if the program needs the store itself and the server is a cluster.
  *
  * **Details**
  *
@@ -108,6 +117,9 @@ export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreErr
  * await Effect.runPromise(Effect.scoped(program))
  * ```
  *
+ * @see {@link make} for a single server
+ * @see {@link layerCluster} for a cache over it
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -118,6 +130,11 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Store.Store,
 
 /**
  * Provides a store on a server.
+ *
+ * **When to use**
+ *
+ * Use for processes of several machines, under a cache with options of your own. `CacheLayer.redis` is the ready-made
+ * one.
  *
  * **Example** (Caching on a server)
  *
@@ -133,6 +150,8 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Store.Store,
  * ```
  *
  * @see {@link make} for the guarantees of the store
+ * @see `CacheLayer.redis` for the cache over it
+ * @see `SqliteStore.layer` for processes of one machine
  *
  * @category layers
  * @since 0.1.0
@@ -141,6 +160,10 @@ export const layer = (options: Options = {}): Layer.Layer<Store.Store, StoreErro
 
 /**
  * Provides a store on a Redis cluster.
+ *
+ * **When to use**
+ *
+ * Use over a cluster, under a cache with options of your own. `CacheLayer.redisCluster` is the ready-made one.
  *
  * **Example** (Caching on a cluster)
  *
@@ -156,6 +179,8 @@ export const layer = (options: Options = {}): Layer.Layer<Store.Store, StoreErro
  * ```
  *
  * @see {@link makeCluster} for the guarantees of the store
+ * @see `CacheLayer.redisCluster` for the cache over it
+ * @see {@link layer} for a single server
  *
  * @category layers
  * @since 0.1.0

@@ -65,6 +65,8 @@ export interface Options {
  * await Effect.runPromise(call.pipe(Effect.provide(SqliteGuardStore.layer({ directory })))) // => "called"
  * ```
  *
+ * @see {@link layer} for providing it
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -78,7 +80,32 @@ export const make = (options: Options): Effect.Effect<GuardStore.GuardStore, Sto
 /**
  * The layer of the state of guards in a directory.
  *
- * @see {@link make} for an example
+ * **When to use**
+ *
+ * Use for limits of all processes of one machine. `CacheLayer.disk` provides one for its folder.
+ *
+ * **Example** (Refusing a second call)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Guard } from "effect-cached"
+ * import { SqliteGuardStore } from "effect-cached/sqlite"
+ * import { mkdtempSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ *
+ * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "limits")
+ *
+ * const call = Effect.succeed("called").pipe(
+ *   Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }),
+ *   Effect.catchTag("RateLimitExceeded", () => Effect.succeed("refused"))
+ * )
+ * const twice = Effect.all([call, call]).pipe(Effect.provide(SqliteGuardStore.layer({ directory })))
+ * await Effect.runPromise(twice) // => ["called", "refused"]
+ * ```
+ *
+ * @see {@link make} for its guarantees
+ * @see `RedisGuardStore.layer` for processes of several machines
  *
  * @category layers
  * @since 0.1.0

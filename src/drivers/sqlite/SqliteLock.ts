@@ -39,6 +39,10 @@ export interface Options {
 /**
  * A lock in a directory, closed with its scope. All locks in the same directory exclude each other.
  *
+ * **When to use**
+ *
+ * Use if the program needs the lock itself.
+ *
  * **Details**
  *
  * - A waiting caller looks every 50 ms, and when the holder's lease ends.
@@ -70,6 +74,8 @@ export interface Options {
  * await Effect.runPromise(Effect.scoped(program)) // => true
  * ```
  *
+ * @see {@link layer} for providing it
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -84,6 +90,10 @@ export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scop
 
 /**
  * The layer of the lock in a directory.
+ *
+ * **When to use**
+ *
+ * Use for locks of all processes of one machine. `CacheLayer.disk` provides one for its folder.
  *
  * **Example** (Reading growing tokens)
  *
@@ -107,6 +117,7 @@ export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scop
  * ```
  *
  * @see {@link make} for what the lock promises
+ * @see `RedisLock.layer` for processes of several machines
  *
  * @category layers
  * @since 0.1.0

@@ -78,6 +78,10 @@ export interface Options {
 /**
  * Opens the store in a directory, until the scope closes.
  *
+ * **When to use**
+ *
+ * Use if the program needs the store itself, such as to wrap it.
+ *
  * **Details**
  *
  * - Fails with a `StoreError` if the directory cannot be written (reason `Denied` or `Unavailable`). Throws a
@@ -103,6 +107,8 @@ export interface Options {
  * const program = Effect.flatMap(SqliteStore.make({ directory }), (store) => store.increment("visits", 1))
  * await Effect.runPromise(Effect.scoped(program)) // => 1
  * ```
+ *
+ * @see {@link layer} for a cache over it
  *
  * @category constructors
  * @since 0.1.0
@@ -141,6 +147,10 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
 /**
  * The layer of the store in a directory.
  *
+ * **When to use**
+ *
+ * Use for processes of one machine, under a cache with options of your own. `CacheLayer.disk` is the ready-made one.
+ *
  * **Example** (Caching in a database)
  *
  * ```ts
@@ -159,6 +169,8 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
  * ```
  *
  * @see {@link make} for what the store promises
+ * @see `CacheLayer.disk` for the cache over it
+ * @see `RedisStore.layer` for processes of several machines
  *
  * @category layers
  * @since 0.1.0

@@ -1,0 +1,86 @@
+/**
+ * Families of values between which a user has to choose. Each has a section *When to use*, and a `@see` to another
+ * member of one of its families.
+ */
+const of = (module: string, ...names: ReadonlyArray<string>): ReadonlyArray<string> =>
+  names.map((name) => `${module}.${name}`)
+
+export const families: ReadonlyArray<ReadonlyArray<string>> = [
+  // strategies
+  of(
+    "Cached",
+    ...["ttl", "softTtl", "refreshAhead", "probabilistic", "sliding", "maxHits", "failover", "untilInvalidated"],
+    "withStrategy"
+  ),
+  of(
+    "Strategy",
+    ...["ttl", "softTtl", "refreshAhead", "probabilistic", "sliding", "maxHits", "dynamic", "failover"],
+    "untilInvalidated"
+  ),
+  of("Strategy", "Serve", "ServeAndRefresh", "Load", "LoadOrStale"),
+  // loads
+  [...of("Cached", "fn", "recursive", "many", "resolver", "stream"), "Cached.ttl"],
+  of("Cached", "warm", "keepFresh", "many"),
+  of("Cached", "previous", "notModified", "annotate"),
+  // operations by hand
+  of("Cached", "getOption", "getEntry", "has", "expiresIn", "getMany", "getMatching", "entries"),
+  of("Cached", "set", "setMany", "update", "touch", "increment"),
+  of("Cached", "increment", "counter", "counters", "update"),
+  of(
+    "Cached",
+    ...["invalidate", "invalidateMany", "invalidateTag", "invalidateAll", "invalidateWhere", "invalidateMatching"],
+    ...["invalidateAfter", "invalidateFurther", "remove", "removeMany", "removeMatching", "clear"]
+  ),
+  ["Cached.invalidateFurther", "CachePolicy.refresh"],
+  ["Cached.invalidateAfter", "Transaction.withSql"],
+  // inspection
+  of("Cached", "events", "eventsWith", "detect", "detectWith", "onRemoval", "logEvents", "stats"),
+  of("Cached", "stats", "storeTimings", "tapStore"),
+  of("Cached", "entries", "scan", "hottest", "coldest", "getMatching"),
+  of("Cached", "size", "stats"),
+  ["Cached.curve", "Cached.resize", "CacheLayer.withHeapLimit", "CacheLayer.withQuotas", "testing.simulate"],
+  // caches
+  [
+    ...of("CacheLayer", "memory", "disk", "files", "redis", "redisCluster", "layer", "layerWith", "disabled"),
+    "CachePolicy.bypass"
+  ],
+  ["CacheLayer.named", "Cached.withCache"],
+  ["Caching.make", "CacheLayer.memory", "CacheLayer.disk"],
+  ["Caching.disabled", "CacheLayer.disabled", "CacheLayer.memory"],
+  of("CachePolicy", "refresh", "readOnly", "writeOnly", "bypass", "disable"),
+  of("CachePolicy", "strict", "storeTimeout"),
+  of("Eviction", "adaptive", "s3Fifo", "wTinyLfu", "lru", "fifo", "leastRecentlyUpdated"),
+  of("Weigher", "sizeOf", "bytes", "byClass", "atMost"),
+  ["Cached.events", "RecordingCache.layer"],
+  ["Cached.tapStore", "ChaosStore.make"],
+  ["Cached.invalidateAfter", "CacheReactivity.layer"],
+  of("Transaction", "run", "rollback", "withSql", "outbox"),
+  of("CacheKey", "Class", "template", "codeOf"),
+  of("Ttl", "parse", "toMillis"),
+  ["Json.Json", "IndentedJson.IndentedJson", "Binary.Binary", "Structured.Structured", "Serializer.make"],
+  // guards
+  of("Guard", "locked", "rateLimit", "slidingRateLimit", "circuitBreaker"),
+  of("Guard", "bloom", "dualBloom"),
+  of("Guard", "token", "Held"),
+  // stores, locks and the state of guards
+  of("Store", "make", "makeSync", "complete"),
+  ["Store.Store", "Store.make"],
+  ["Store.layer", "Store.make"],
+  [
+    ...["MemoryStore.layer", "FilesStore.layer", "SqliteStore.layer", "IndexedDbStore.layer", "RedisStore.layer"],
+    "RedisStore.layerCluster"
+  ],
+  ["ProcessLock.layer", "SqliteLock.layer", "RedisLock.layer", "RedisLock.layerCluster", "Lock.Lock"],
+  ["GuardStore.layerMemory", "SqliteGuardStore.layer", "RedisGuardStore.layer", "RedisGuardStore.layerCluster"],
+  of("Lock", "Lock", "make"),
+  of("GuardStore", "GuardStore", "makeMemory", "layerMemory"),
+  ...["MemoryStore", "FilesStore", "SqliteStore", "IndexedDbStore", "ProcessLock", "SqliteLock", "SqliteGuardStore"]
+    .map((module) => of(module, "make", "layer")),
+  ...["RedisStore", "RedisLock", "RedisGuardStore"].map((module) =>
+    of(module, "make", "makeCluster", "layer", "layerCluster")
+  ),
+  // tests
+  of("testing", "storeLaws", "sharedStoreLaws", "lastingStoreLaws", "lockLaws", "serializerLaws"),
+  of("testing", "same", "isSame"),
+  of("SeededScheduler", "make", "run", "dice")
+]
