@@ -6,7 +6,7 @@ const of = (module: string, ...names: ReadonlyArray<string>): ReadonlyArray<stri
   names.map((name) => `${module}.${name}`)
 
 export const families: ReadonlyArray<ReadonlyArray<string>> = [
-  // strategies
+  // Strategies
   of(
     "Cached",
     ...["ttl", "softTtl", "refreshAhead", "probabilistic", "sliding", "maxHits", "failover", "untilInvalidated"],
@@ -18,11 +18,11 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
     "untilInvalidated"
   ),
   of("Strategy", "Serve", "ServeAndRefresh", "Load", "LoadOrStale"),
-  // loads
+  // Loads
   [...of("Cached", "fn", "recursive", "many", "resolver", "stream"), "Cached.ttl"],
   of("Cached", "warm", "keepFresh", "many"),
   of("Cached", "previous", "notModified", "annotate"),
-  // operations by hand
+  // Operations by hand.
   of("Cached", "getOption", "getEntry", "has", "expiresIn", "getMany", "getMatching", "entries"),
   of("Cached", "set", "setMany", "update", "touch", "increment"),
   of("Cached", "increment", "counter", "counters", "update"),
@@ -33,13 +33,13 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
   ),
   ["Cached.invalidateFurther", "CachePolicy.refresh"],
   ["Cached.invalidateAfter", "Transaction.withSql"],
-  // inspection
+  // Inspection
   of("Cached", "events", "eventsWith", "detect", "detectWith", "onRemoval", "logEvents", "stats"),
   of("Cached", "stats", "storeTimings", "tapStore"),
   of("Cached", "entries", "scan", "hottest", "coldest", "getMatching"),
   of("Cached", "size", "stats"),
   ["Cached.curve", "Cached.resize", "CacheLayer.withHeapLimit", "CacheLayer.withQuotas", "testing.simulate"],
-  // caches
+  // Caches
   [
     ...of("CacheLayer", "memory", "disk", "files", "redis", "redisCluster", "layer", "layerWith", "disabled"),
     "CachePolicy.bypass"
@@ -58,11 +58,11 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
   of("CacheKey", "Class", "template", "codeOf"),
   of("Ttl", "parse", "toMillis"),
   ["Json.Json", "IndentedJson.IndentedJson", "Binary.Binary", "Structured.Structured", "Serializer.make"],
-  // guards
+  // Guards
   of("Guard", "locked", "rateLimit", "slidingRateLimit", "circuitBreaker"),
   of("Guard", "bloom", "dualBloom"),
   of("Guard", "token", "Held"),
-  // stores, locks and the state of guards
+  // Stores, locks and the state of guards.
   of("Store", "make", "makeSync", "complete"),
   ["Store.Store", "Store.make"],
   ["Store.layer", "Store.make"],
@@ -79,7 +79,7 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
   ...["RedisStore", "RedisLock", "RedisGuardStore"].map((module) =>
     of(module, "make", "makeCluster", "layer", "layerCluster")
   ),
-  // tests
+  // Tests
   of("testing", "storeLaws", "sharedStoreLaws", "lastingStoreLaws", "lockLaws", "serializerLaws"),
   of("testing", "same", "isSame"),
   of("SeededScheduler", "make", "run", "dice")
