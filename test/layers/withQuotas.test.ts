@@ -1,7 +1,7 @@
 /** Quotas of key classes: against a model that is a list, and never over one whatever the policy. */
 import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Exit, Layer, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Caching, Eviction, type Weigher } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, Caching, Eviction, Strategy, type Weigher } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
@@ -107,6 +107,32 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
       )
     )
   }, 60_000)
+
+  it.effect("a listener that invalidates an id while room is made for it removes its new value", () =>
+    Effect.gen(function*() {
+      const [before, key] = [new Search({ id: 1 }), new Search({ id: 2 })]
+      const many = Cached.many(Search, {
+        lookup: (keys) => Effect.succeed(keys.map(() => Exit.succeed(2))),
+        strategy: Strategy.ttl({ ttl: "1 hour" })
+      })
+      const { onRemoval } = listenersOf(yield* Caching.Caching)
+      const context = yield* Effect.context<Caching.Caching>()
+      const reads = [Cached.ttl(Effect.succeed(2), { key, ttl: "1 hour" }), many([{ id: 2 }])]
+      for (const [i, read] of reads.entries()) {
+        for (const isStored of [true, false]) {
+          if (isStored) yield* Cached.set(key, 1)
+          yield* Cached.set(before, 0)
+          const stop = onRemoval(({ id }) => {
+            if (id === CacheKey.id(before)) Effect.runForkWith(context)(Cached.invalidate(key))
+          })
+          yield* read
+          stop()
+          yield* TestClock.adjust("1 second")
+          expect(yield* Cached.has(key), `${i}, ${isStored}`).toBe(false)
+          yield* Cached.clear
+        }
+      }
+    }).pipe(Effect.provide(CacheLayer.withQuotas(cache.layer(), { Search: 1 }))))
 })
 
 describe.each([adaptive, lru, fifo, leastRecentlyUpdated, s3Fifo, wTinyLfu])("under $name", (eviction) => {

@@ -847,7 +847,9 @@ const beside = (self: Simulation, id: string) =>
       ? invalidateTag(self)
       : invalidate(self, "id", id, Cached.invalidate(keyOf(self, id)))
     const rest = [...self.dice.chance(0.8) ? [write] : [], ...self.dice.chance(0.7) ? [lookup(self, id)] : []]
-    yield* Effect.all([...readers, ...rest], { concurrency: "unbounded" })
+    // `Effect.all` would interrupt the readers when a look-up dies of tags that throw
+    const others = self.extras.features.has("classTags") ? rest.map(Effect.exit) : rest
+    yield* Effect.all([...readers, ...others], { concurrency: "unbounded" })
     yield* read(self, one)
   })
 

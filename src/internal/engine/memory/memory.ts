@@ -164,15 +164,18 @@ export const touch = (self: Memory, entry: Entry): void => {
  */
 export const put = (self: Memory, entry: Entry, now: number): void => {
   if (self.capacity === 0) return
-  if (self.weigh !== undefined) {
-    const weight = self.weigh(entry)
-    if (weight === undefined || weight > Math.min(self.capacity, Number.MAX_SAFE_INTEGER)) {
-      return void remove(self, entry.id, "replaced")
+  // A quota makes room while it weighs. A listener of that may invalidate the id, and must find the new entry.
+  const stays = together(self, () => {
+    if (self.weigh !== undefined) {
+      const weight = self.weigh(entry)
+      if (weight === undefined || weight > Math.min(self.capacity, Number.MAX_SAFE_INTEGER)) {
+        return void remove(self, entry.id, "replaced")
+      }
+      entry.weight = weight
     }
-    entry.weight = weight
-  }
-  const stays = self.entries.has(entry.id)
-  place(self, entry, now)
+    return place(self, entry, now)
+  })
+  if (stays === undefined) return
   makeRoom(self, { newest: entry, stays }, now, Infinity)
   self.sweeper?.noteEntry()
 }
@@ -235,7 +238,8 @@ const victimOf = ({ entries, policy }: Memory, coming: Coming | undefined): Entr
   return victim as Entry | undefined ?? (newest && entries.get(newest.id)) ?? entries.values().next().value
 }
 
-const place = (self: Memory, entry: Entry, now: number): void => {
+/** Adds an entry, however full memory is. Returns whether it replaces another. */
+const place = (self: Memory, entry: Entry, now: number): boolean => {
   const { entries, policy } = self
   const old = entries.get(entry.id)
   entries.set(entry.id, entry)
@@ -243,10 +247,14 @@ const place = (self: Memory, entry: Entry, now: number): void => {
   self.weight += weightOf(entry) - (old === undefined ? 0 : weightOf(old))
   if (old !== undefined) Deadlines.remove(self.deadlines, old)
   Deadlines.add(self.deadlines, entry)
-  if (old === undefined) return policy.added(entry)
+  if (old === undefined) {
+    policy.added(entry)
+    return false
+  }
   Dependents.leave(self.dependents, old)
   policy.replaced!(old, entry)
   left(self, old, old.expiresAt <= now ? "expired" : "replaced")
+  return true
 }
 
 export const remove = (self: Memory, id: string, cause: RemovalCause): boolean => {

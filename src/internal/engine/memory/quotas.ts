@@ -169,7 +169,7 @@ const exchange = (quota: Quota, old: Entry, entry: Entry): void => {
   policy.replaced!(former, place)
 }
 
-/** Makes room before an entry is added. A removal listener may write, so `needed` is evaluated each time. */
+/** Makes room before an entry is added. The entry that it replaces may leave, so `needed` is evaluated each time. */
 const makeRoom = (self: Memory.MemoryTier, quota: Quota, needed: () => number): void => {
   const { memory } = self
   const now = Context.get(self.context, Clock.Clock).currentTimeMillisUnsafe()
