@@ -112,5 +112,5 @@ const sameReason = (a: Cause.Reason<unknown>, b: Cause.Reason<unknown>): boolean
 }
 
 const sameThing = (a: unknown, b: unknown): boolean =>
-  a === b || (a === tooFew && b instanceof Error && b.message.includes("was asked for")) ||
+  a === b || (a === tooFew && b instanceof Error && b.message.includes("return one Exit for each key")) ||
   (a instanceof Down && b instanceof Down && a.n === b.n)
