@@ -294,13 +294,14 @@ const checkGoesOn = (self: World, read: Read, origin: Origin, what: string): voi
   if (self.closeAskedAt !== undefined || (origin._tag === "Load" && read.live.includes(origin))) return
   const flights = new Set(
     self.loads.flatMap((load) =>
-      load.id === read.id && load.flight?.policy.writes === true && (load.n > read.begun || read.live.includes(load))
+      load.id === read.id && load.flight !== undefined && (load.n > read.begun || read.live.includes(load))
         ? load.flight
         : []
     )
   )
   const [flight] = flights
-  if (flights.size !== 1 || flight === undefined || read.left.has(flight)) return
+  // Of several flights it is unknown which one this read waited for: one under a policy that does not write is not shared.
+  if (flights.size !== 1 || flight === undefined || !flight.policy.writes || read.left.has(flight)) return
   for (const load of self.loads) {
     if (load.flight !== flight || load.exit === undefined || Exit.isSuccess(load.exit) || load.endedAt !== self.now()) {
       continue
