@@ -276,9 +276,10 @@ const parse = (given: unknown): Omit<Streaming, "origin"> => {
   })
 }
 
-const readOptionsOf = (
-  { fallbackOn, fallbackWhen, inherit, lease, memoryTtl, minLoad, retryAfter, tags }: AnyOptions
-) => {
-  const given = { fallbackOn, fallbackWhen, inherit, lease, memoryTtl, minLoad, retryAfter, tags }
-  return Object.fromEntries(Object.entries(given).filter(([, one]) => one !== undefined)) as AnyReadOptions
-}
+const readOptionsOf = (options: AnyOptions): AnyReadOptions =>
+  Object.fromEntries(
+    [...ofReads, ...Object.keys(fallbackOptions)].flatMap((name) => {
+      const given = options[name as keyof AnyOptions]
+      return given === undefined ? [] : [[name, given]]
+    })
+  )

@@ -33,7 +33,7 @@ export interface Policy {
   readonly read: (node: Node) => void
   /** An entry left, for any cause. */
   readonly removed: (node: Node) => void
-  /** All entries left in one step. Without this method, each of them is `removed`. */
+  /** All entries were removed at once. Without this method, `removed` is called for each. */
   readonly cleared?: (() => void) | undefined
   /** Returns the entry to evict next, which is then `removed`. `undefined` evicts the newest one. */
   readonly victim: () => Node | undefined

@@ -89,8 +89,8 @@ export interface Storage {
   /** Writes an entry. */
   readonly set: (id: string, entry: Stored) => Effect.Effect<void, StoreError>
   /**
-   * Writes an entry if the id has none, and answers whether it did: one atomic step for all processes that use the
-   * storage (default: none; a `shared` storage needs it).
+   * Writes an entry if the id has none, and answers whether it did, atomically for all processes that use the storage.
+   * There is no default. A `shared` storage needs it.
    */
   readonly setIfAbsent?: ((id: string, entry: Stored) => Effect.Effect<boolean, StoreError>) | undefined
   /** Removes an entry, and answers whether there was one. */

@@ -11,7 +11,10 @@ export interface Weighed {
   readonly id: string
   /** The name of the key class, or `undefined` for a string key. */
   readonly keyClass: string | undefined
-  /** The bytes of the entry besides its id and its value: more with tags, in front of a store, or with `jitter`. */
+  /**
+   * The bytes of the entry besides its id and its value. They grow with tags, with `jitter`, and with a store behind
+   * memory.
+   */
   readonly entryBytes?: number | undefined
 }
 

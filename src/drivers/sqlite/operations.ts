@@ -141,7 +141,7 @@ const toStoreError = (operation: string, thrown: unknown): StoreError =>
 // attempts
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Tries, and tries again while another process writes. Every operation can be run twice. */
+/** Tries, and tries again while another process writes. Every operation is safe to repeat. */
 export const attempt = <A>(operation: string, options: Retrying, run: () => A): Effect.Effect<A, StoreError> =>
   retrying(Effect.suspend(() => exitOf(operation, run)), options)
 

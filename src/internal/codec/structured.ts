@@ -183,7 +183,7 @@ const flattenMap = (map: Map<unknown, unknown>, walk: Walk): Flat => {
 }
 
 const flattenArray = (value: Flat, walk: Walk): Flat => {
-  // As many keys as elements, and `length`: neither holes nor other properties.
+  // An array with one key per element, plus `length`, has no holes and no extra properties.
   if (Reflect.ownKeys(value).length !== value.length + 1) refuse("an array with holes or properties")
   let copy: Array<unknown> | undefined
   for (let i = 0; i < value.length; i++) {

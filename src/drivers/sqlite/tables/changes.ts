@@ -62,7 +62,9 @@ export const allChanged = (self: Changes): void => {
 /** The present end of the log, which moves with every change, also of this process. */
 export const position = ({ last }: Changes): string => String(last.get()?.["seq"] ?? 0)
 
-/** Starts at the present end of the log. The answer reads the changes by others since its last call. */
+/**
+ * Returns a function that reads the changes by other processes since its last call, from the present end of the log.
+ */
 export const listen = (self: Changes): () => ReadonlyArray<Change> => {
   let seen = Number(position(self))
   return () => {

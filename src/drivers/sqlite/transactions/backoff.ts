@@ -77,7 +77,7 @@ const refuse = (self: Backoff, thrown: unknown): void => {
   self.refusedSince ??= now
 }
 
-/** Whether this was thrown before, and again because of a pause. */
+/** Whether this is the refusal that began the pause, thrown again instead of an attempt. */
 export const isRepeated = ({ refusal }: Backoff, thrown: unknown): boolean =>
   refusal !== undefined && thrown === refusal
 

@@ -39,7 +39,8 @@ const shared = ({ context }: ReadContext): SharedContext => {
   }
 }
 
-// The policy of the starting fiber: a refresh has the standard policy, but its starter may have another.
+// The policy of the context: that of a read context is already standard in a refresh, while its starter may have
+// another.
 const withStandardPolicy = (context: Context.Context<never>): Context.Context<never> => {
   const policy = Context.get(context, Policy.Current)
   if (policy === Policy.standard) return context

@@ -45,7 +45,7 @@ export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): Read
 
 // A separate function, so that the few instructions of the fast path are inlined.
 const renew = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
-  // Look first: a listener of the removals it causes may itself read, which makes this read no longer the first.
+  // Changes first: they may remove entries, and a listener to removals may read, which sets `lastReadContext`.
   if (self.lastReadContext === undefined) self.tagEpochs.lookIfLate?.()
   // The turn of a private reader may never end.
   if (self.isPrivate) return contextOf(self, fiber)

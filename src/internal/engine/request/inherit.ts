@@ -57,7 +57,9 @@ const endingWith = (
   }
 }
 
-/** Warns once per key class that results are not stored because of their age. */
+/**
+ * Warns once per key class that results are not stored because a value that their load read is older than their ttl.
+ */
 const warnOfAge = ({ engine, id, request: { key } }: Flight, oldestId: string): void => {
   const about: Log.About = { id, key }
   Log.warnOnce(

@@ -103,7 +103,7 @@ export interface Concern {
 }
 
 interface Commits {
-  /** The commit in progress or next. There is one at a time. */
+  /** The commit that runs, or else the next to run. There are never two at once. */
   current: Concern | undefined
   /** The lookups that ask the store or wait for a commit. */
   readonly lookups: Set<Concern>
