@@ -300,7 +300,7 @@ const checkGoesOn = (self: World, read: Read, origin: Origin, what: string): voi
     )
   )
   const [flight] = flights
-  // Of several flights it is unknown which one this read waited for: one under a policy that does not write is not shared.
+  // With several flights it is unknown which one this read waited for. One that does not write is not shared.
   if (flights.size !== 1 || flight === undefined || !flight.policy.writes || read.left.has(flight)) return
   for (const load of self.loads) {
     if (load.flight !== flight || load.exit === undefined || Exit.isSuccess(load.exit) || load.endedAt !== self.now()) {
