@@ -244,7 +244,10 @@ const updated = Effect.fnUntraced(function*(
     const answer = self.change(before)
     const after = Effect.isEffect(answer) ? yield* answerOf(self, answer, leave) : answer
     if (!Option.isOption(after)) {
-      throw mistake(`The function of Cached.update must return an Option, not a value of type ${typeof after}`)
+      throw mistake(
+        `The function of Cached.update for "${id}" must return an Option, such as Option.some(value), or an effect of one, ` +
+          `not ${after instanceof Promise ? "a Promise: use Effect.promise" : `a value of type ${typeof after}`}`
+      )
     }
     if (after === before || current === undefined || !writes) return after
     if (yield* write(self, current, before, after)) return after

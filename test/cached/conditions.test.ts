@@ -200,6 +200,16 @@ describe("while the store fails", () => {
       }).pipe(Effect.provide(over(fake)))
     }))
 
+  it.effect.each([{ ifAbsent: true } as const, { ifPresent: true } as const])(
+    "%j of a value that cannot be encoded is Unsupported: trying again is of no use",
+    (condition) =>
+      Effect.gen(function*() {
+        if ("ifPresent" in condition) yield* Cached.set("k", 1)
+        const error = yield* Effect.flip(Cached.set("k", () => 1, condition as { readonly ifAbsent: true }))
+        expect(error).toMatchObject({ _tag: "StoreError", reason: "Unsupported", cause: { _tag: "SerializerError" } })
+      }).pipe(Effect.provide(over(fakeStore())))
+  )
+
   it.effect("P4 · it takes no longer than the budget, and what it may have written is not hidden by memory", () =>
     Effect.gen(function*() {
       const fake = fakeStore()

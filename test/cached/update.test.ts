@@ -284,7 +284,9 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* messageOf(update("k", add(1), { ifAbsent: true }))).toContain("ifAbsent")
       expect(yield* messageOf(update("k", 5))).toContain("Cached.update needs a function")
       expect(yield* messageOf(update(5, add(1)))).toContain("A key cannot be a value of type number")
-      expect(yield* messageOf(update("k", () => 5))).toContain("must return an Option, not a value of type number")
+      expect(yield* messageOf(update("k", () => 5))).toContain(
+        "must return an Option, such as Option.some(value), or an effect of one, not a value of type number"
+      )
       expect(
         yield* messageOf(update("k", () => {
           throw new Error("mine")

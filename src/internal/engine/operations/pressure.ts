@@ -34,7 +34,9 @@ export const pressureOn = (self: Engine, most: number): (share: number) => void 
       Log.warnOnce(
         self,
         "heap",
-        `The heap is ${Math.round(share * 100)} % full: memory shrinks until it is below ${Math.round(most * 100)} %`
+        `The heap is ${Math.round(share * 100)} % full: the memory of this cache shrinks until it is below ${
+          Math.round(most * 100)
+        } %. Lower its capacity, or give the process more heap`
       )
     } else if (lowered !== undefined && share < most * relaxedAt) {
       const { from } = lowered

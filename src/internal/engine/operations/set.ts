@@ -182,9 +182,10 @@ const setIf = Effect.fnUntraced(function*(
   const stored = yield* toStored(asking, key, entry)
   if (stored === undefined) return undefined
   if (isFault(stored)) {
+    // The store is fine, and trying again is of no use: no store can take this value.
     return yield* stored instanceof StoreError
       ? stored
-      : new StoreError({ ...unknown, cause: stored })
+      : new StoreError({ ...unknown, reason: "Unsupported", cause: stored })
   }
   // After a fault or an interruption the store may still carry it out, so memory must not keep an older value.
   const forgetEntry = Effect.sync(() => forget(self, entry.id))
