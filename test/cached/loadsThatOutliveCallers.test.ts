@@ -180,6 +180,31 @@ it.effect("the lease of a load that runs on is kept", () =>
     expect(yield* Fiber.join(second)).toBe(2)
   }).pipe(Effect.scoped))
 
+it.effect("with `wait`, a process loads beside it after that time, an earlier load that it waited for included", () =>
+  Effect.gen(function*() {
+    const shared: Store.Store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
+    const layer = Layer.provide(CacheLayer.layerWith({ wait: "5 seconds" }), Layer.succeed(Store.Store, shared))
+    const inOne = yield* Layer.build(Layer.fresh(layer))
+    const inOther = yield* Layer.build(Layer.fresh(layer))
+    const { counts, load } = stubborn(10_000)
+    const read = <A>(load: Effect.Effect<A>) => Cached.ttl(load, { key: "k", ttl: "1 hour" })
+    const first = yield* start(Effect.provide(read(Effect.never), inOne))
+    const waiting = yield* start(Effect.provide(read(Effect.succeed(0)), inOther))
+    yield* TestClock.adjust("3010 millis")
+    yield* settle
+    yield* Fiber.interrupt(first)
+    yield* leave(Effect.provide(read(load), inOne))
+    expect(counts).toMatchObject({ running: 1, started: 1 })
+    yield* TestClock.adjust("1980 millis")
+    yield* settle
+    expect(ended(waiting)).toBe("still waiting")
+    yield* TestClock.adjust("10 millis")
+    yield* settle
+    expect(ended(waiting)).toMatchObject({ value: 0 })
+    expect(counts.running).toBe(1)
+    yield* TestClock.adjust("10 seconds")
+  }).pipe(Effect.scoped))
+
 it.effect("a call of many that outlives its callers keeps all of its ids", () =>
   Effect.gen(function*() {
     const running: Array<number> = []

@@ -41,6 +41,12 @@ export const faults: ReadonlyArray<Fault> = [
     replace: "waitMillis !== undefined && waitedMillis >= waitMillis * 1000"
   },
   {
+    name: "loads beside the holder before `wait` is over",
+    in: "joinOf",
+    find: "waitMillis !== undefined && waitedMillis >= waitMillis",
+    replace: "waitMillis !== undefined && waitedMillis >= waitMillis * 0.8"
+  },
+  {
     name: "what has ended is stored",
     in: "commit",
     find: "if (!self.leases.isCurrent(id, generation, now)) return false",

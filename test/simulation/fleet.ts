@@ -82,6 +82,7 @@ interface Loading {
 const beginLoad = ({ process, world }: Worker, id: string, loading: Loading): FleetOrigin => {
   const { flight, lease, uninterruptible } = loading
   const n = ++world.seq
+  const owner = flight?.lease?.owner
   const origin: FleetOrigin = {
     _tag: "Load",
     n,
@@ -89,7 +90,8 @@ const beginLoad = ({ process, world }: Worker, id: string, loading: Loading): Fl
     process: process.index,
     latest: n,
     endedAt: Infinity,
-    owner: flight?.lease?.owner,
+    owner,
+    joined: owner !== undefined && Rules.holdersOf(world, id).get(owner)?.joined === true,
     begunAt: world.now(),
     flight,
     uninterruptible,
@@ -278,7 +280,7 @@ const written = <E, R>(
     })
   })
 
-const notLoaded = { owner: undefined, begunAt: 0, flight: undefined, uninterruptible: false, heard: 0 }
+const notLoaded = { owner: undefined, joined: false, begunAt: 0, flight: undefined, uninterruptible: false, heard: 0 }
 
 const set = (self: Worker, id: string) =>
   Effect.suspend(() => {

@@ -147,6 +147,8 @@ export interface FleetOrigin {
   endedAt: number
   /** The owner of the lease it runs under. */
   readonly owner: string | undefined
+  /** It was granted beside a holder, so it has no lease of its own. */
+  readonly joined: boolean
   readonly begunAt: number
   readonly flight: Flight | undefined
   readonly uninterruptible: boolean

@@ -12,7 +12,7 @@ export interface Process {
   readonly kill: () => void
   readonly stop: () => void
   readonly goOn: () => void
-  /** How long it has been stopped in all. */
+  /** How long it has been stopped in all, a stop that still lasts included. */
   readonly stoppedMillis: () => number
   /** When it last resumed. */
   readonly wokenAt: () => number
@@ -92,7 +92,7 @@ export const makeProcess = (
       // All that came due meanwhile races.
       for (const run of held.splice(0)) schedule.after(0, gated(run))
     },
-    stoppedMillis: () => stoppedMillis,
+    stoppedMillis: () => stoppedMillis + (state === "stopped" ? schedule.now() - stoppedAt : 0),
     wokenAt: () => wokenAt
   }
 }

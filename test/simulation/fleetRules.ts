@@ -149,12 +149,20 @@ export const checkExclusive = (self: Fleet, load: FleetOrigin, lease: boolean): 
   }
 }
 
-/** P1: a load that cannot be interrupted and runs on after its last caller has left keeps its lease, for a while. */
+/**
+ * P1: a load that cannot be interrupted and runs on after its last caller has left keeps its lease, for a while. A load
+ * beside the holder neither has a lease nor needs one: the storage checks that its process has waited for `wait`, which
+ * may have begun before the holder's load.
+ */
 export const checkAbandoned = (self: Fleet, load: FleetOrigin): void => {
   const { config } = self
   if (!isKept("abandoned", config.features) || config.faults > 0 || config.evictions > 0 || config.beside) return
+  if (load.joined) return
   for (const other of self.loading) {
-    if (other.id !== load.id || other.owner === undefined || !runsOn(other) || other.flight === load.flight) continue
+    if (
+      other.id !== load.id || other.owner === undefined || other.joined || !runsOn(other) ||
+      other.flight === load.flight
+    ) continue
     // Its last caller has left no earlier than it began.
     const isOver = self.now() >= other.begunAt + Math.min(endingMillis(config), config.maxLoad)
     if (isOver || isReplaced(self, other) || self.processes[other.process]!.stoppedMillis() > 0) continue
