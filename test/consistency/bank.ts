@@ -111,14 +111,21 @@ export const makeBanks = Effect.fnUntraced(function*(
     write("moved")
   })
 
-  /** Records a look-up. It finds nothing if the store has not answered, which is not judged. */
+  /**
+   * Records a look-up. It finds nothing if the store has not answered, which is not judged. A strict look-up fails
+   * then, also if the store was not asked because its circuit is open.
+   */
   const looking = <R>({ name }: Bank, effect: Effect.Effect<Readonly<Record<string, unknown>>, never, R>) =>
     Effect.gen(function*() {
       const before = (yield* Cached.stats).storeFailures
       const at = clock()
-      const fields = yield* effect
-      write("looked", { at, bank: name, ...fields, answered: (yield* Cached.stats).storeFailures === before })
-      return fields["absent"] === true
+      const fields = yield* Effect.catch(
+        CachePolicy.strict(effect),
+        (error) => error._tag === "StoreError" ? Effect.succeed({ failed: true }) : Effect.die(error)
+      )
+      const answered = !("failed" in fields) && (yield* Cached.stats).storeFailures === before
+      write("looked", { at, bank: name, ...fields, answered })
+      return "absent" in fields && fields["absent"] === true
     })
 
   const look = (bank: Bank): Effect.Effect<boolean, never, Caching.Caching> => {
