@@ -88,8 +88,13 @@ export const makeBanks = Effect.fnUntraced(function*(
 
   /** A strict read succeeds only after the removals that follow an uncertain commit. */
   const settle = Effect.fnUntraced(function*(bank: Bank) {
-    yield* Effect.retry(CachePolicy.strict(found(bank)), Schedule.spaced(50))
-    write("settled", { bank: bank.name })
+    const attempt = Effect.suspend(() => {
+      const at = clock()
+      return Effect.as(CachePolicy.strict(found(bank)), at)
+    })
+    // One that began before the uncertain commit of another fiber proves nothing about its removals.
+    const at = yield* Effect.retry(attempt, Schedule.spaced(50))
+    write("settled", { at, bank: bank.name })
     yield* open(bank)
   })
 
