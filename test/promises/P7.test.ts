@@ -207,6 +207,23 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
       })
     })
 
+    it.effect("sends pending invalidations again although the circuit is open", () => {
+      const fake = fakeStore()
+      return Effect.gen(function*() {
+        const cache = yield* open(over(fake))
+        const ids = ["a", "b", "c", "d", "e"]
+        for (const id of ids) yield* cache.use(Cached.set(id, 1))
+        const timeout = new CacheError.StoreError({ store: "fake", operation: "remove", reason: "Timeout" })
+        fake.behave = () => ({ before: Effect.fail(timeout) })
+        for (const id of ids) yield* cache.use(Cached.invalidate(id))
+        fake.behave = () => ({})
+        expect(fake.entries.size).toBe(5)
+        yield* cache.close
+        expect(fake.entries.size).toBe(0)
+        expect((yield* cache.stats).lostInvalidations).toBe(0)
+      })
+    })
+
     it.effect("flushes a clear that is under way", () => {
       const fake = fakeStore()
       return Effect.gen(function*() {

@@ -88,7 +88,7 @@ export const closeStore = (tier: StoreTier): Effect.Effect<void> =>
     const { background, pending, storeTimeoutMillis } = tier
     Pending.markAllUnsent(pending)
     // Concurrently and in one budget: a subscription that closes slowly must not prevent the sending.
-    const ending = [Background.close(background), replay(tier, { leftMillis: storeTimeoutMillis })]
+    const ending = [Background.close(background), replay(tier, { leftMillis: storeTimeoutMillis, isLast: true })]
     return Effect.map(
       exitBefore(Effect.all(ending, { concurrency: "unbounded", discard: true }), Effect.sleep(storeTimeoutMillis)),
       () => countLost(tier)

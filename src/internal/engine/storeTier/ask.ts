@@ -52,7 +52,7 @@ export const ask = <A>(
     let permit: Circuit.Permit | undefined
     const asked = Effect.suspend(() => {
       // A release ignores the circuit, because other processes wait for the lease and nothing waits for the answer.
-      if (operation !== "release") {
+      if (operation !== "release" && budget.isLast !== true) {
         permit = Circuit.admit(tier.circuit, clock.currentTimeMillisUnsafe())
         if (permit === undefined) return Effect.succeed(fail("Unavailable"))
       }

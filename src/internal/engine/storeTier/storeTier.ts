@@ -28,6 +28,8 @@ export interface KnownTagVersions {
 /** The remaining time for all store steps of one read. */
 export interface Budget {
   leftMillis: number
+  /** The last chance of what is asked: an open circuit does not prevent it. */
+  readonly isLast?: true
 }
 
 export interface Asked {
