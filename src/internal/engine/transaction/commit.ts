@@ -1,6 +1,8 @@
 /** The commit: everything a transaction has written becomes visible in one step, or none of it does. */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { Stored, TagVersion } from "../../../CacheEntry.ts"
 import { SerializerError, StoreError, type StoreErrorReason, TransactionConflict } from "../../../CacheError.ts"
 import type { TransactCheck, Transacted, TransactStep } from "../../../ports/store.ts"
@@ -20,6 +22,7 @@ import { ask, budgetOf } from "../storeTier/ask.ts"
 import { encode } from "../storeTier/codec.ts"
 import * as Commits from "../storeTier/commits.ts"
 import { isFault } from "../storeTier/faults.ts"
+import { addUnanswered } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
 import { emit, emitValue } from "../telemetry/events.ts"
@@ -58,8 +61,28 @@ export const commit = (self: Overlay): Effect.Effect<void, Failure, any> =>
     return base.storeTier === undefined
       ? whileSame(base, checks.listed, (hasMoved) => inMemory(base, committing, hasMoved))
       // Commits run one at a time: each is pending until the store answers and must not displace another.
-      : inTurn(base, inStore(base, base.storeTier, committing))
+      : listingLoads(base.storeTier, items, inTurn(base, inStore(base, base.storeTier, committing)))
   })
+
+/**
+ * Lists the loads of a commit as unanswered until it ends, because an invalidation by pattern finds them nowhere else:
+ * they are neither in memory, nor in a flight, nor stored. After a `StoreError` the store may still carry the commit
+ * out.
+ */
+const listingLoads = <A>(
+  tier: StoreTier,
+  items: ReadonlyArray<Item>,
+  committed: Effect.Effect<A, Failure, any>
+): Effect.Effect<A, Failure, any> => {
+  const ids = items.flatMap((item) => item._tag === "Load" ? item.id : [])
+  if (ids.length === 0) return committed
+  for (const id of ids) addUnanswered(tier, id)
+  return Effect.onExit(committed, (exit) =>
+    Effect.sync(() => {
+      if (Exit.isFailure(exit) && Cause.squash(exit.cause) instanceof StoreError) return
+      for (const id of ids) tier.unanswered.delete(id)
+    }))
+}
 
 /** Fails with a conflict if something the transaction read has changed, which may have caused the effect's failure. */
 export const validate = (self: Overlay): Effect.Effect<void, TransactionConflict, any> =>
