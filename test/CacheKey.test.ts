@@ -71,7 +71,7 @@ describe("Class", () => {
     expect(CacheKey.id(berlin())).toMatch(/^~Weather@[\w-]{8}:6:Berlin3,$/)
   })
 
-  // Where it fails, every stored entry is lost: a new version of Effect, or a change here, writes structures otherwise.
+  // If it fails, every stored entry is lost: a new version of Effect, or a change here, writes structures otherwise.
   it("gives the same id in every run of every program", () => {
     expect(CacheKey.id(berlin())).toBe("~Weather@ZKNl8Nbb:6:Berlin3,")
   })

@@ -217,7 +217,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       expect(yield* after(load.pipe(Cached.ttl({ key: "k", ttl: "2 hours", tags: ["t"] })))).toBe(2)
     }))
 
-  it.effect("PE-07 · the store is told once, however often readers with two constants take turns", () =>
+  it.effect("PE-07 · the store is asked once, however often readers with two constants take turns", () =>
     Effect.gen(function*() {
       const store = make()
       let touches = 0

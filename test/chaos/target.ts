@@ -32,7 +32,7 @@ export interface Attack<A extends Arena = Arena> {
   readonly name: string
   /** `undefined`, with a notice, where this machine does not let it happen. */
   readonly arena: () => A | undefined | Promise<A | undefined>
-  /** Where the process at a place finds the store, if not all find it at `arena.where`. */
+  /** The address of the store for the process at a place, if not all use `arena.where`. */
   readonly whereOf?: (arena: A, place: number) => Plan["where"]
   readonly processes?: number
   readonly work?: Partial<Work>

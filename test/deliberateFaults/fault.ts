@@ -67,7 +67,7 @@ const bodyOf = (text: string, name: string): readonly [from: number, to: number]
 const patternOf = (find: string): RegExp =>
   new RegExp(find.trim().split(/\s+/).map((word) => word.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("\\s+"), "g")
 
-/** Where an edit fits, in sources that may have been changed already. */
+/** The place of an edit, in sources that may have been changed already. */
 export const placesOf = ({ find, in: name }: Edit, textOf = textOfSource): ReadonlyArray<Place> =>
   (filesByName().get(name) ?? []).flatMap((file) => {
     const text = textOf(file)

@@ -29,7 +29,7 @@ describe("the SQLite lock, two on one directory", () => {
 // the laws find these faults
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Where locks are kept, open to faults. */
+/** A backend of locks that faults can be put into. */
 const place = () => {
   const held = new Map<string, { token: bigint; until: number }>()
   let last = 0n

@@ -11,7 +11,7 @@ const openings = [
   [/^(Who|Whoever)\b/, "begin with the caller, reader or process: \"A caller that …\", not \"Who …\""],
   [/^Nobody\b/, "begin with the noun: \"No caller …\", \"Nothing …\""],
   [/^Of\b(?! course)/, "begin with the noun: \"The age of …\", not \"Of …\""],
-  [/^Where (?!to\b)[^,]*\.?$/, "begin with the noun: \"The place of …\", not \"Where …\""]
+  [/^Where (?!to\b)/, "begin with the noun, or with \"If\": \"The place of …\", not \"Where …\""]
 ]
 
 const people =

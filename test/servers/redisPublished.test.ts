@@ -1,4 +1,4 @@
-/** Where a Redis server reports no changes to a user, processes publish them to each other. */
+/** If a Redis server reports no changes to a user, processes publish them to each other. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Cached, CachePolicy, Transaction } from "effect-cached"

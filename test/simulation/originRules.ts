@@ -60,7 +60,7 @@ const valueOf = (origin: Origin): number => origin._tag === "Set" ? origin.n : o
 const beganAt = ({ endedAt, flight, id }: Load): number =>
   Math.max(endedAt!, id === streamId ? flight?.endedAt ?? 0 : 0)
 
-/** Where the store is late, a touch may have been carried out after it was given up. */
+/** A late store may have carried out a touch after it was given up. */
 const isBefore = ({ config: { faults } }: World, touch: Touch, { n }: Origin): boolean => touch.done < n && faults === 0
 
 /** As the read inherits: `life` is the default. */

@@ -742,7 +742,7 @@ const invalidateTargets = (self: Simulation) =>
       }))
   })
 
-/** Where the store cannot be gone through it is not done, and may be in part. */
+/** If the store cannot be scanned, nothing is invalidated, or only a part. */
 const invalidateMatching = (self: Simulation, id: string) =>
   Effect.suspend(() => {
     const one = !self.config.classed && self.dice.chance(0.5)

@@ -127,8 +127,8 @@ const checkStats = (world: State.World) =>
     if ((!mayBeRefused && stats.notStored < counts.notStored) || stats.notStored > counts.notStored + counts.uncopied) {
       State.violate(world, `stats: ${stats.notStored} results not stored, and ${counts.notStored} functions threw`)
     }
-    // A look into the store may be joined, and need not miss.
-    const waited = stats.misses + stats.storeHits + stats.stale
+    // A look into the store may be joined, and need not miss. A read that dies of its own `decide` counts no further.
+    const waited = stats.misses + stats.storeHits + stats.stale + counts.refused
     if (stats.joined > waited) State.violate(world, `stats: ${stats.joined} joined of ${waited} that waited`)
   })
 

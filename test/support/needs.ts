@@ -14,7 +14,7 @@ const isExecutable = (path: string): boolean => {
   }
 }
 
-/** Where a program is: the one that CI pins, or the machine's. */
+/** The path of a program: the one that CI pins, or that of the machine. */
 export const pathTo = (program: string): string | undefined =>
   [ofCi, ...(process.env["PATH"] ?? "").split(delimiter)].map((folder) => join(folder, program)).find(isExecutable)
 

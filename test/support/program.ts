@@ -12,7 +12,7 @@ const folder = join(root, ".cache/programs")
 
 const bundled = new Map<string, Promise<string>>()
 
-/** Where the program of this module is, which names it by its path. */
+/** The path of the program of this module, which is named by it. */
 export const programOf = (module: string): Promise<string> => {
   let program = bundled.get(module)
   if (program === undefined) bundled.set(module, program = bundle(module))

@@ -13,7 +13,7 @@ const mount = (directory: string, megabytes: number): boolean => {
   }
 }
 
-/** Where it is, and how it is removed; `undefined`, with a notice, where this machine lets no process mount one. */
+/** Its folder, and how to remove it. `undefined`, with a notice, if this machine lets no process mount one. */
 export const smallDisk = (megabytes: number): { readonly directory: string; readonly end: () => void } | undefined => {
   const directory = mkdtempSync(join(tmpdir(), "effect-cached-disk-"))
   const end = () => {

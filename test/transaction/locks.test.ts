@@ -7,7 +7,7 @@ import { TestClock } from "effect/testing"
 import { start } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
-/** Where locks are kept, and what was asked of it. */
+/** A backend of locks, and a record of its calls. */
 const place = (hangs: ReadonlySet<string> = new Set()) => {
   const held = new Map<string, { readonly token: bigint; readonly until: number }>()
   const released: Array<ReadonlyArray<string>> = []

@@ -38,7 +38,7 @@ export const streams = {
   maxRunMillis: 3_600_000,
   /** The longest `ttl` that a function may give. */
   maxTtlMillis: 86_400_000,
-  /** Where a page is cut, in bytes. */
+  /** The size of a page, in bytes. */
   pageBytes: 64 * 1024,
   /** The pages that a run without storage keeps for consumers that are behind. */
   windowPages: 16,

@@ -7,7 +7,7 @@ import { witness } from "../../support/witness.ts"
 /** The options of the store, and. */
 export interface Where {
   readonly isCluster?: true
-  /** Where the server is without a proxy, or the first master of the cluster. */
+  /** The server without a proxy, or the first master of the cluster. */
   readonly witness: string
   readonly prefix: string
 }

@@ -206,7 +206,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/constants.test.ts"
   },
   {
-    name: "the store is told of a longer constant with each change of readers",
+    name: "the store gets a longer constant with each change of readers",
     in: "prolong",
     find: "prolongedUntil.set(entry, expiresAt)",
     replace: "",

@@ -3,6 +3,13 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "an open circuit keeps back what a closing layer sends",
+    in: "closeStore",
+    find: "isLast: true",
+    replace: "",
+    by: "test/promises/P7.test.ts"
+  },
+  {
     name: "a further answer of a bulk lookup is stored over a removal that is not reported yet",
     in: "storePart",
     find: "after.markers[i]!.version === before.markers[i]!.version",

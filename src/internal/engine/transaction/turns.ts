@@ -1,8 +1,11 @@
 /** Serializes the commits of one cache, and the savepoints of one level, and spreads beginnings over turns. */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type { SchedulerDispatcher } from "effect/Scheduler"
+import * as Scheduler from "effect/Scheduler"
 import * as Semaphore from "effect/Semaphore"
 import { many } from "../../defaults/bounds.ts"
+import { lastingDispatcher } from "../../time/lastingDispatcher.ts"
+import * as TurnLimit from "../../time/turnLimit.ts"
 import type { Engine } from "../engine.ts"
 import type { Overlay } from "./overlay.ts"
 
@@ -18,39 +21,13 @@ export const inTurn = <A, E, R>(of: Engine | Overlay, effect: Effect.Effect<A, E
   return Semaphore.withPermit(turn, effect)
 }
 
-interface Beginnings {
-  /** How many transactions may still begin in this turn. */
-  left: number
-  readonly waiting: Set<() => void>
-}
-
-const beginnings = new WeakMap<Engine, Beginnings>()
+const beginnings = new WeakMap<Engine, TurnLimit.TurnLimit>()
 
 /** Waits for a later turn of the event loop if many transactions of a cache have begun in this one. */
 export const inLaterTurn = (of: Engine): Effect.Effect<void> =>
-  Effect.withFiber(({ currentDispatcher }) => {
-    const self = beginnings.get(of) ?? { left: many.steps, waiting: new Set() }
-    beginnings.set(of, self)
-    if (self.left === many.steps) nextTurn(self, currentDispatcher)
-    if (self.left > 0) {
-      self.left--
-      return Effect.void
-    }
-    return Effect.callback((resume) => {
-      const begin = () => resume(Effect.void)
-      self.waiting.add(begin)
-      return Effect.sync(() => self.waiting.delete(begin))
-    })
+  Effect.suspend(() => {
+    const limit = beginnings.get(of) ??
+      TurnLimit.make(many.steps, lastingDispatcher(Context.get(of.context, Scheduler.Scheduler)))
+    beginnings.set(of, limit)
+    return TurnLimit.pass(limit)
   })
-
-const nextTurn = (self: Beginnings, dispatcher: SchedulerDispatcher): void =>
-  dispatcher.scheduleTask(() => {
-    self.left = many.steps
-    if (self.waiting.size > 0) nextTurn(self, dispatcher)
-    for (const begin of self.waiting) {
-      if (self.left <= 0) break
-      self.left--
-      self.waiting.delete(begin)
-      begin()
-    }
-  }, 0)
