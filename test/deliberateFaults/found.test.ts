@@ -27,7 +27,7 @@ describe.concurrent("seeded schedules of one engine find that", () => {
 
 describe.concurrent("seeded schedules of several engines find that", () => {
   it.for([...soughtOf(severalEngines.faults)])("$name", { timeout }, async (fault) => {
-    expect(await findFaultOfSeveral(fault, 2000)).toBeDefined()
+    expect(await findFaultOfSeveral(fault, 10_000)).toBeDefined()
   })
 })
 

@@ -106,8 +106,6 @@ export const faults: ReadonlyArray<Fault> = [
   },
   {
     name: "what was asked before a change was told of enters memory",
-    // Open: 2,000 seeds no longer find it. `npm run simulate -- --fleet --faults` looks for it.
-    sought: "by hand",
     draws: ["pushes"],
     in: "applyChange",
     find: "flight.changedWhileAsked = true",
