@@ -309,13 +309,6 @@ for (const item of items) Pending.acknowledge(pending, item)`
 unregister(self, flight)`
     }]
   },
-  {
-    name: "what a call for many has loaded is as old as the turn in which it is stored",
-    draws: ["turns"],
-    in: "toEntry",
-    find: "flight.attempt.endedAt ?? now",
-    replace: "now"
-  },
   { name: "set does not detach", in: "put", find: "detach(self, entry.id)", replace: "" },
   {
     name: "shows late tagged results to later readers",

@@ -3,6 +3,13 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a result of a bulk call is as old as the turn in which it is stored",
+    in: "toEntry",
+    find: "flight.attempt.endedAt ?? now",
+    replace: "now",
+    by: "test/cached/unasked.test.ts"
+  },
+  {
     name: "processes whose loads need each other wait until maxLoad",
     in: "look",
     find: "holders.size === 0",
