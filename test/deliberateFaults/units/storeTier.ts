@@ -10,6 +10,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/promises/P7.test.ts"
   },
   {
+    name: "an invalidation that something newer has replaced is sent again",
+    in: "replay",
+    find: "if (item.places === 0) continue",
+    replace: "",
+    by: "test/cached/sentAgain.test.ts"
+  },
+  {
     name: "a further answer of a bulk lookup is stored over a removal that is not reported yet",
     in: "storePart",
     find: "after.markers[i]!.version === before.markers[i]!.version",

@@ -56,6 +56,8 @@ export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget,
   for (const [i, item] of (items ?? Array.from(pending.unsent)).entries()) {
     // A synchronous store answers within this turn.
     if (i > 0 && i % BoundsDefaults.many.steps === 0) yield* Effect.yieldNow
+    // Acknowledged, or replaced by something newer, which a late removal would undo.
+    if (item.places === 0) continue
     const budget: Budget = all ?? { leftMillis: storeTimeoutMillis }
     const { target } = item
     const { effect, operation } = sendingOf(store, target)
