@@ -44,7 +44,7 @@ const unknownTimes = (of: Of, killed: ReadonlyMap<string, number>): ReadonlyArra
     { from: -Infinity, to: setAfter(-Infinity) },
     ...of("uncertain").map(({ at, process, until }) => {
       const settledAt = settled.reduce(
-        (first, line) => line.process === process && line.at >= until ? Math.min(first, line.at) : first,
+        (first, line) => line.process === process && line.at >= until ? Math.min(first, line.until) : first,
         Infinity
       )
       return { from: at, to: setAfter(Math.min(settledAt, (killed.get(process) ?? Infinity) + carriedOutMillis)) }

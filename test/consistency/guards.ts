@@ -34,7 +34,12 @@ const guardStoreOf = ({ directory, url }: Places) =>
 const lockOf = ({ directory, url }: Places) =>
   url === undefined ? SqliteLock.make({ directory }) : RedisLock.make({ url, prefix })
 
-export const makeGuards = Effect.fnUntraced(function*(places: Places, { write }: Recorder, { below, pick }: Dice) {
+export const makeGuards = Effect.fnUntraced(function*(
+  places: Places,
+  { write }: Recorder,
+  { below, pick }: Dice,
+  recordLag: () => void
+) {
   const guards = yield* guardStoreOf(places)
   const lock = yield* lockOf(places)
 
@@ -49,6 +54,8 @@ export const makeGuards = Effect.fnUntraced(function*(places: Places, { write }:
 
   const locked = Effect.gen(function*() {
     const token = String(yield* Guard.token)
+    // A process may be killed before its timer records it.
+    recordLag()
     write("entered", { id: "door", token })
     yield* Effect.ensuring(Effect.sleep(below(30)), Effect.sync(() => write("left", { id: "door", token })))
   }).pipe(Guard.locked({ key: "door", lease: leaseMillis, wait: "2 seconds" }))

@@ -182,14 +182,13 @@ const reader = Effect.gen(function*() {
   }
 })
 
-/** The time in which a process could do nothing, because it was stopped, or others had the processor. */
-const watchLag = (): NodeJS.Timeout => {
-  let last = clock()
-  return setInterval(() => {
-    const now = clock()
-    if (now - last > 25) write("lag", { at: last })
-    last = now
-  }, 10)
+let lastTick = clock()
+
+/** Records the time in which the process could do nothing, because it was stopped, or others had the processor. */
+const recordLag = (): void => {
+  const now = clock()
+  if (now - lastTick > 25) write("lag", { at: lastTick })
+  lastTick = now
 }
 
 /** A lock does not report it. */
@@ -205,12 +204,12 @@ const said = (cause: Cause.Cause<unknown>): string => {
 
 process.on("message", () => state.isEnding = true)
 process.on("disconnect", () => process.exit())
-const lagWatch = watchLag()
+const lagWatch = setInterval(recordLag, 10)
 if (url !== undefined) witness({ url, prefix, name }, recording)
 process.send!("ready")
 await Effect.runPromise(
   Effect.gen(function*() {
-    const guarded = yield* makeGuards(plan, recording, thrown)
+    const guarded = yield* makeGuards(plan, recording, thrown, recordLag)
     const guardedSteps = Effect.gen(function*() {
       while (!state.isEnding) {
         yield* guarded
