@@ -52,7 +52,7 @@ export type SetCondition =
  * **Details**
  *
  * A changed soft deadline without a `writeId` was set by hand, so the entry loses `isConstant`. Reads pass the
- * `writeId` of the entry they prolong.
+ * `writeId` of the entry they prolong, and keep the later deadline of the two.
  *
  * @category models
  * @since 0.1.0
@@ -60,6 +60,8 @@ export type SetCondition =
 export interface TouchOptions {
   /** Touches the entry only if it still has this `writeId`. */
   readonly writeId?: string | undefined
+  /** With a `writeId`: touches the entry only if it still has `isConstant`, so that no lifetime by hand is undone. */
+  readonly isConstant?: true | undefined
   /** The entry is stale from then on. */
   readonly softExpiresAt: number
   /** The entry is never served from then on. */

@@ -24,6 +24,10 @@ const releases = (store: Store.Store, options?: CacheLayer.LayerOptions) => {
 
 const leftOf = (key: string) => Effect.map(Cached.expiresIn(key), Option.map(Duration.toMillis))
 
+/** As a process sees it that has nothing in memory. */
+const storedLeftOf = (store: Store.Store) =>
+  Effect.provide(leftOf("k"), over({ layer: Layer.succeed(Store.Store, store) }, { memory: false }))
+
 describe.each(stores)("a new release with a shorter constant, over $name", ({ make }) => {
   const strategies = [
     ["ttl", Strategy.ttl({ ttl: "1 hour" }), Strategy.ttl({ ttl: "10 minutes" })],
@@ -102,6 +106,55 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       expect(yield* now).toBe(3)
     }))
 
+  it.effect("sliding: reads with a shorter idle time do not make the end in the store earlier", () =>
+    Effect.gen(function*() {
+      const store = make()
+      const { after, before } = yield* releases(store)
+      const { load } = counting()
+      yield* before(load.pipe(Cached.sliding({ key: "k", idle: "1 hour", ttl: "8 hours" })))
+      for (let minute = 0; minute < 10; minute += 2) {
+        yield* TestClock.adjust("2 minutes")
+        yield* after(load.pipe(Cached.sliding({ key: "k", idle: "5 minutes", ttl: "45 minutes" })))
+        yield* settle
+      }
+      expect(yield* storedLeftOf(store)).toEqual(Option.some(50 * 60_000))
+    }))
+
+  it.effect.each([["prolonged", "1 hour"], ["sliding", "1 minute"], ["sliding", "1 day"]] as const)(
+    "%s: a read in one process does not undo a touch of another (%s)",
+    ([kind, touched]) =>
+      Effect.gen(function*() {
+        const store = make()
+        const other = yield* Layer.build(over({ layer: Layer.succeed(Store.Store, store) }))
+        const touching = Effect.provide(Cached.touch("k", touched), other)
+        let isBefore = true
+        // The touch of the other process is carried out first.
+        const { after, before } = yield* releases({
+          ...store,
+          touch: (id, options) =>
+            Effect.suspend(() => {
+              const own = store.touch(id, options)
+              if (!isBefore) return own
+              isBefore = false
+              return Effect.andThen(touching, own)
+            })
+        })
+        const { load } = counting()
+        if (kind === "prolonged") {
+          yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))
+          yield* after(load.pipe(Cached.ttl({ key: "k", ttl: "2 hours" })))
+        } else {
+          const reads = load.pipe(Cached.sliding({ key: "k", idle: "10 minutes", ttl: "8 hours" }))
+          yield* before(reads)
+          yield* TestClock.adjust("2 minutes")
+          yield* before(reads)
+        }
+        yield* settle
+        expect(isBefore).toBe(false)
+        expect(yield* storedLeftOf(store)).toEqual(Option.some(Duration.toMillis(touched)))
+      })
+  )
+
   it.effect("sliding: the reads of a release with a shorter ttl leave it a constant for the next", () =>
     Effect.gen(function*() {
       const layer = Layer.succeed(Store.Store, make())
@@ -148,7 +201,22 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       expect(yield* after(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))).toBe(2)
     }))
 
-  it.effect("PE-07 · under a policy that does not write the store is not told", () =>
+  it.effect("PE-07 · a read under a policy that does not write leaves the prolongation to the next", () =>
+    Effect.gen(function*() {
+      const store = make()
+      const { after, before } = yield* releases(store)
+      const { load } = counting()
+      const long = after(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+      yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))
+      expect(yield* after(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))).toBe(1)
+      expect(yield* CachePolicy.readOnly(long)).toBe(1)
+      expect(yield* after(leftOf("k"))).toEqual(Option.some(600_000))
+      expect(yield* long).toBe(1)
+      yield* settle
+      expect(yield* storedLeftOf(store)).toEqual(Option.some(3_600_000))
+    }))
+
+  it.effect("PE-07 · under a policy that does not write the store is not asked", () =>
     Effect.gen(function*() {
       const { after, before } = yield* releases(make(), { memory: false })
       const { load } = counting()

@@ -26,24 +26,28 @@ export const holds = (
 }
 
 /**
- * The entry with other deadlines, or `undefined` if it is not present, or has another `writeId` than the given one. A
+ * The entry with other deadlines, or `undefined` if it is not present, or is not the one that a read has prolonged. A
  * changed soft deadline without a `writeId` was set by hand, so the lifetime is no longer a strategy's constant. Only
- * reads name the write, because they may have limited its soft deadline.
+ * reads name the write. They never make an end earlier, because readers with other constants use the entry, too.
  */
 export const touched = (
   entry: Stored | undefined,
-  { expiresAt, softExpiresAt, writeId }: TouchOptions,
+  { expiresAt, isConstant: needsConstant, softExpiresAt, writeId }: TouchOptions,
   now: number,
   tags: Pick<TagTable, "version">
 ): Stored | undefined => {
   if (!isLive(entry, now, tags)) return undefined
-  if (writeId !== undefined && entry.meta.writeId !== writeId) return undefined
   const { isConstant, ...meta } = entry.meta
-  const isMovedByHand = writeId === undefined && softExpiresAt !== meta.softExpiresAt
-  return {
-    meta: { ...meta, softExpiresAt, expiresAt, ...isConstant === true && !isMovedByHand ? { isConstant } : {} },
-    payload: entry.payload
+  if (writeId === undefined) {
+    const isStill = isConstant === true && softExpiresAt === meta.softExpiresAt
+    return { meta: { ...meta, softExpiresAt, expiresAt, ...isStill ? { isConstant } : {} }, payload: entry.payload }
   }
+  if (meta.writeId !== writeId || needsConstant === true && isConstant !== true) return undefined
+  const later = {
+    softExpiresAt: Math.max(softExpiresAt, meta.softExpiresAt),
+    expiresAt: Math.max(expiresAt, meta.expiresAt)
+  }
+  return { meta: { ...entry.meta, ...later }, payload: entry.payload }
 }
 
 /** Whether there is an entry other than the one the reader rejected. */

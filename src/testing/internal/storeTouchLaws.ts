@@ -36,10 +36,23 @@ export const touchLaws: Record<string, Check> = {
     yield* store.set("id", entry(1, { isConstant: true }))
     const { softExpiresAt } = entry(1).meta
     const later = { softExpiresAt, expiresAt: deadlines.expiresAt }
-    yield* same(yield* store.touch("id", later), true, "touched by a read")
+    yield* same(yield* store.touch("id", later), true, "touched")
     yield* stores(store, "id", entry(1, { ...later, isConstant: true }), "a constant still")
     yield* same(yield* store.touch("id", deadlines), true, "touched by hand")
     yield* stores(store, "id", entry(1, deadlines), "a lifetime by hand")
+  }),
+
+  "a touch of one write never makes a deadline earlier": Effect.fnUntraced(function*(store) {
+    const isConstant = true
+    yield* store.set("id", entry(1, { ...deadlines, isConstant }))
+    const [softExpiresAt, expiresAt] = [deadlines.softExpiresAt - 1, deadlines.expiresAt + 1]
+    const read = { writeId: writeId(1), isConstant, softExpiresAt, expiresAt } as const
+    yield* same(yield* store.touch("id", read), true, "touched by a read")
+    yield* stores(store, "id", entry(1, { ...deadlines, expiresAt, isConstant }), "the later one of each")
+    const byHand = { softExpiresAt, expiresAt: deadlines.expiresAt }
+    yield* same(yield* store.touch("id", byHand), true, "touched by hand")
+    yield* same(yield* store.touch("id", read), false, "its lifetime is no constant")
+    yield* stores(store, "id", entry(1, byHand), "a lifetime by hand")
   }),
 
   "touch refuses an entry that is missing, expired or of another write": Effect.fnUntraced(function*(store) {

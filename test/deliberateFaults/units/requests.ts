@@ -3,6 +3,27 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a read prolongs an entry whose lifetime another process has set by hand",
+    in: "touched",
+    find: "needsConstant === true && isConstant !== true",
+    replace: "false",
+    by: "test/cached/constants.test.ts"
+  },
+  {
+    name: "a read makes the end in the store earlier",
+    in: "touched",
+    find: "Math.max(expiresAt, meta.expiresAt)",
+    replace: "expiresAt",
+    by: "test/cached/constants.test.ts"
+  },
+  {
+    name: "a read that does not write takes the prolongation from the next",
+    in: "adopt",
+    find: "policy.writes ? constant : entry.constant",
+    replace: "constant",
+    by: "test/cached/constants.test.ts"
+  },
+  {
     name: "all ids are copied before the first of them is listed",
     in: "idsHere",
     find: "InTurns.each(Entries.ids(self.memory.entries))",

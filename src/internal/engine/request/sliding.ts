@@ -9,7 +9,7 @@ import { movedBy } from "./rules.ts"
  * deadline.
  */
 export const slide = (self: Flights, request: Request, entry: Entry, now: number): void => {
-  const { createdAt, expiresAt, softExpiresAt, writeId } = entry
+  const { constant, createdAt, expiresAt, softExpiresAt, writeId } = entry
   // A soft invalidation made it stale, so its life is not extended.
   if (softExpiresAt === -Infinity) return
   const moved = movedBy(self, request, entry, now)
@@ -21,5 +21,6 @@ export const slide = (self: Flights, request: Request, entry: Entry, now: number
   const step = (moved - now) / 10
   const before = now - (moved - expiresAt)
   if (Math.floor((now - createdAt) / step) === Math.floor((before - createdAt) / step)) return
-  tier.steps.touch(tier, entry.id, { writeId, softExpiresAt, expiresAt: moved })
+  const isConstant = constant === undefined ? undefined : true
+  tier.steps.touch(tier, entry.id, { writeId, isConstant, softExpiresAt, expiresAt: moved })
 }

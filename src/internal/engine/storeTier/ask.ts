@@ -149,7 +149,7 @@ export const prolong = (tier: StoreTier, entry: Entry): void => {
       : front.mutations === mutations
     if (!isSame || prolongedUntil.get(entry)! >= expiresAt) return Effect.void
     prolongedUntil.set(entry, expiresAt)
-    return touchNow(tier, id, { writeId, softExpiresAt, expiresAt })
+    return touchNow(tier, id, { writeId, isConstant: true, softExpiresAt, expiresAt })
   })
   spawn(background, front.context, later)
 }
