@@ -392,7 +392,7 @@ export const isMany = (call: object): boolean => manies.has(call)
 
 /** Makes reads of many distinct keys. The load of each is part of the load of a batch. */
 export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.Any>) => Effect.Effect<never> => {
-  const load = ({ batch, key }: CachedEffect) => batch!.load(key)
+  const load = ({ batch }: CachedEffect) => batch!.load
   const traits = traitsOf(options.strategy, { load, validate: unchecked })
   const { copy, isPerKey = false } = options
   const make = (key: unknown) => new CachedEffect(traits, undefined, options, { copy, key })

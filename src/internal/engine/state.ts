@@ -164,6 +164,8 @@ export interface Flight {
   /** The flight whose load started this one. `undefined` for a refresh, for which nothing waits. */
   parent: Flight | undefined
   fiber: Fiber.Fiber<unknown, unknown> | undefined
+  /** Its place in a call for many keys, which takes its steps. Such a flight has no fiber. */
+  seat: Seat | undefined
   lease: FlightLease | undefined
   /** The slot of a refresh, or its place in the queue. */
   unit: Unit | undefined
@@ -175,6 +177,13 @@ export interface Flight {
   conclude: ((exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, unknown, any>) | undefined
   /** Defined if tracing is enabled. */
   trace: Trace | undefined
+}
+
+/** A flight in a call for many keys. */
+export interface Seat {
+  readonly flight: Flight
+  /** The flight inside of which the call runs. `undefined` before the call begins. */
+  readonly leader: Flight | undefined
 }
 
 export interface Caller {
@@ -582,9 +591,14 @@ export interface Batch {
   readonly dropOut: (flight: Flight) => void
   /** Like `dropOut`, but the call begins in a later turn, because this may run inside an invalidation. */
   readonly drop: (flight: Flight, dispatcher: SchedulerDispatcher) => void
+  /** Takes the steps of a flight that begins, instead of a fiber of its own. Returns whether it does. */
+  readonly seat: (flight: Flight) => boolean
+  /** Ends an abandoned flight that has a seat. */
+  readonly leave: (seat: Seat) => void
   /** Adds the flight to the next call. */
   readonly rejoin: (flight: Flight) => void
-  readonly load: (key: Key) => Effect.Effect<unknown, unknown, any>
+  /** The load of each of its flights. */
+  readonly load: Effect.Effect<unknown, unknown, any>
   /** The fiber of the call that currently runs the flight's load. */
   readonly fiberOf: (flight: Flight) => Fiber.Fiber<unknown, unknown> | undefined
   /** Whether a call runs as part of the flight. It may continue for the others when the flight has ended. */

@@ -11,30 +11,50 @@ import type { SchedulerDispatcher } from "effect/Scheduler"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import * as Turns from "../../time/turns.ts"
 import { recordShared } from "../derived/recorder.ts"
+import { complete } from "../flight/complete.ts"
+import { begin, beginLoading } from "../flight/flight.ts"
 import { addEdge, removeEdge } from "../flight/waitGraph.ts"
 import * as Watches from "../flight/watches.ts"
+import { loadContext } from "../load/loadContext.ts"
 import { inScope } from "../load/loadScope.ts"
 import { retried } from "../load/retried.ts"
 import { Aside, endAttempt, loadingOf } from "../request/attempt.ts"
-import type { Batch, BatchAnswers, BatchOptions, Flight, Groups, LoadAll, Resume, Watch } from "../state.ts"
+import type { Batch, BatchAnswers, BatchOptions, Flight, Groups, LoadAll, Resume, Seat, Watch } from "../state.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import { make as makeGroups } from "./groups.ts"
 import { keepUnasked, sortAnswers, type Sorted } from "./unasked.ts"
 
 export type { Batch, LoadAll } from "../state.ts"
 
-interface Item {
-  readonly key: Key
+/** A flight in a call: one with a fiber, which is resumed with the answer, or one with a seat, which the call ends. */
+class Item implements Seat {
   readonly flight: Flight
-  readonly context: Context.Context<never>
-  readonly resume: Resume
+  readonly key: Key
+  /** Those of the fiber. `undefined` for a seat. */
+  readonly context: Context.Context<never> | undefined
+  readonly resume: Resume | undefined
   call: Call | undefined
+  state: "waiting" | "left" | "leaving"
+
+  constructor(flight: Flight, context?: Context.Context<never>, resume?: Resume) {
+    this.flight = flight
+    this.key = flight.request.key
+    this.context = context
+    this.resume = resume
+    this.call = undefined
+    this.state = "waiting"
+  }
+
+  get leader(): Flight | undefined {
+    const leader = this.call?.items[0]!.flight
+    return leader === this.flight ? undefined : leader
+  }
 }
 
 interface Call {
   readonly items: ReadonlyArray<Item>
-  /** The flights waiting for an answer. */
-  readonly waiting: Set<Item>
+  /** The number of flights waiting for an answer. */
+  waiting: number
   readonly turning: Turns.Turning
   /** The context of the first flight's fiber, kept because a flight that leaves early has released it. */
   readonly starter: Flight["starter"]
@@ -63,10 +83,12 @@ export const make = (options: BatchOptions): Batch => {
     inGroups: groups.forEach,
     dropOut: (flight) => dropOut(state, flight),
     drop: (flight, dispatcher) => drop(state, flight, dispatcher),
+    seat: (flight) => seat(state, flight),
+    leave: (item) => leave(state, item as Item),
     rejoin: (flight) => void state.pending.add(flight),
-    fiberOf: (flight) => state.loading.get(flight)?.call?.fiber,
+    fiberOf: (flight) => ((flight.seat as Item | undefined) ?? state.loading.get(flight))?.call?.fiber,
     isLedBy: (flight) => state.leading.has(flight),
-    load: (key) => load(state, key),
+    load: Effect.withFiber((fiber) => load(state, fiber)),
     close: () => close(state),
     options,
     failed: undefined,
@@ -110,32 +132,66 @@ const close = (self: State): void => {
   fireIfComplete(self)
 }
 
-const load = (self: State, key: Key): Effect.Effect<unknown, unknown, any> =>
-  Effect.withFiber((fiber) =>
-    Effect.callback((resume) => {
-      const context = fiber.context as Context.Context<never>
-      const flight = loadingOf(context)!.flight!
-      const item: Item = { key, flight, context, resume: resume as Resume, call: undefined }
-      self.ready.add(item)
-      self.loading.set(flight, item)
-      self.pending.delete(flight)
-      self.groups.left(flight)
-      fireIfComplete(self)
-      return Effect.suspend(() => withdraw(self, item))
-    })
-  )
+const load = (self: State, fiber: Fiber.Fiber<any, any>): Effect.Effect<unknown, unknown, any> =>
+  Effect.callback((resume) => {
+    const context = fiber.context as Context.Context<never>
+    const flight = loadingOf(context)!.flight!
+    const item = new Item(flight, context, resume as Resume)
+    self.ready.add(item)
+    self.loading.set(flight, item)
+    arrived(self, flight)
+    fireIfComplete(self)
+    return Effect.suspend(() => withdraw(self, item))
+  })
+
+const arrived = (self: State, flight: Flight): void => {
+  self.pending.delete(flight)
+  self.groups.left(flight)
+}
 
 /** Removes a flight. Without a waiting flight the call is interrupted, and the last one waits for its finalizers. */
 const withdraw = (self: State, item: Item): Effect.Effect<unknown> => {
+  const { call, flight } = item
   self.ready.delete(item)
-  self.loading.delete(item.flight)
-  const { call } = item
-  if (call === undefined || !call.waiting.delete(item)) return Effect.void
+  self.loading.delete(flight)
+  return call !== undefined && leaveCall(call, item) && call.fiber !== undefined ? Fiber.await(call.fiber) : Effect.void
+}
+
+/** Removes a flight from a call. Returns whether the flight ends only with the call. */
+const leaveCall = (call: Call, item: Item): boolean => {
+  if (item.state !== "waiting") return false
   const { engine, id } = item.flight
-  if (call.waiting.size === 0) call.fiber?.interruptUnsafe()
+  item.state = "leaving"
+  if (--call.waiting === 0) {
+    call.fiber?.interruptUnsafe()
+    return true
+  }
   // The call continues for the others. If it ignores interruptions, the id is held until it has ended.
-  else if (engine.ending.get(id) !== item.flight) return Effect.void
-  return call.fiber === undefined ? Effect.void : Fiber.await(call.fiber)
+  if (engine.ending.get(id) === item.flight) return true
+  item.state = "left"
+  return false
+}
+
+/** Takes the steps of a flight, unless they need a fiber: to ask the store, for a span, or after too many others. */
+const seat = (self: State, flight: Flight): boolean => {
+  const { depth, engine, policy, readsStore, trace } = flight
+  if (!self.isOpen || engine.isPrivate || readsStore || trace !== undefined || depth % 32 === 0) return false
+  if (engine.storeTier !== undefined && policy.writes) return false
+  begin(flight)
+  engine.running.add(flight)
+  const item = new Item(flight)
+  flight.seat = item
+  self.ready.add(item)
+  arrived(self, flight)
+  return true
+}
+
+const leave = (self: State, item: Item): void => {
+  const { call, flight } = item
+  self.ready.delete(item)
+  if (call !== undefined && leaveCall(call, item)) return
+  item.state = "left"
+  complete(flight.engine, flight, Exit.interrupt())
 }
 
 const fireIfComplete = (self: State): void => {
@@ -148,12 +204,12 @@ const fireIfComplete = (self: State): void => {
 const firstOf = ({ items }: Call): Item => items[0]!
 
 const fire = (self: State, items: ReadonlyArray<Item>): void => {
-  const [{ context, flight: first }] = items as [Item, ...Array<Item>]
+  const [{ context = loadContext(items[0]!.flight), flight: first }] = items as [Item, ...Array<Item>]
   const { engine, starter } = first
   const clock = Context.get(context, Clock.Clock)
   const call: Call = {
     items,
-    waiting: new Set(items),
+    waiting: items.length,
     turning: { clock, dispatcher: engine.work.dispatcher },
     starter,
     unasked: [],
@@ -161,22 +217,26 @@ const fire = (self: State, items: ReadonlyArray<Item>): void => {
   }
   self.leading.add(first)
   const now = clock.currentTimeMillisUnsafe()
-  for (const item of items) {
-    item.call = call
-    // The load begins now, without the wait for the other flights.
-    item.flight.attempt.startedAt = now
-  }
+  for (const item of items) item.call = call
   // The call runs as part of the first flight. The other flights wait for that one, so that cycles are found.
-  const wait = ({ flight }: Item): void => {
+  const wait = ({ flight, resume, state }: Item): void => {
+    if (resume === undefined) {
+      if (state !== "waiting") return
+      flight.counters.loads++
+      return beginLoading(flight, now)
+    }
+    // The load begins now, without the wait for the other flights.
+    flight.attempt.startedAt = now
     if (flight === first) return
     addEdge(flight.attempt, first)
     if (flight.trace?.span !== undefined) linkTo(first, flight.trace.span)
   }
-  Turns.forEachUnsafe(items, call.turning, wait, () => begin(self, call))
+  Turns.forEachUnsafe(items, call.turning, wait, () => beginCall(self, call, context))
 }
 
-const begin = (self: State, call: Call): void => {
-  const { context, flight } = firstOf(call)
+const beginCall = (self: State, call: Call, context: Context.Context<never>): void => {
+  const { flight } = firstOf(call)
+  const { items } = call
   const watch = self.batch.options.requestOf && Watches.begin(flight.engine, self.batch.evidence)
   const within = Context.add(context, Aside, flight.attempt).pipe(
     Context.add(CurrentLogAnnotations, annotationsOfAll(context))
@@ -185,17 +245,24 @@ const begin = (self: State, call: Call): void => {
   call.fiber = fiber
   fiber.addObserver((exits) => {
     const isLate = settle(self, call, exits)
-    const resume = ([i, item]: readonly [number, Item]): void => {
-      if (!call.waiting.delete(item)) return
-      self.groups.entered(item.flight)
-      item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)
+    const resume = ([i, { flight, resume, state }]: readonly [number, Item]): void => {
+      if (state === "left") return
+      const exit = Exit.isFailure(exits) ? exits : exits.value[i]!
+      if (state === "waiting") call.waiting--
+      items[i]!.state = "left"
+      if (resume === undefined) {
+        return complete(flight.engine, flight, state === "waiting" ? exit : Exit.interrupt())
+      }
+      if (state === "leaving") return
+      self.groups.entered(flight)
+      resume(exit)
     }
-    self.groups.forEach(call.items.entries(), call.turning, resume, () => {
+    self.groups.forEach(items.entries(), call.turning, resume, () => {
       if (watch !== undefined) keepOthers(self, call, exits, watch)
       if (isLate) release(flight.attempt)
     })
   })
-  if (call.waiting.size === 0) fiber.interruptUnsafe()
+  if (call.waiting === 0) fiber.interruptUnsafe()
 }
 
 /** Calls the user's function for the keys of a call, with the batch's retries. */
@@ -214,7 +281,7 @@ const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, a
   }
   const tries = retry === undefined ? callAll : retried(firstOf(call).flight, callAll, { schedule: retry, onRelease })
   // All flights may have left before it began.
-  const calling = Effect.suspend(() => call.waiting.size === 0 ? Effect.interrupt : tries)
+  const calling = Effect.suspend(() => call.waiting === 0 ? Effect.interrupt : tries)
   return checked(keys, Effect.withFiber((fiber) => inScope(fiber, calling, (_, exit) => onRelease(exit), undefined)))
 }
 
@@ -229,12 +296,12 @@ const settle = (self: State, call: Call, exits: Exit.Exit<BatchAnswers, unknown>
   for (const { flight } of call.items) {
     flight.attempt.endedAt = endedAt
     if (flight !== first) {
-      removeEdge(flight.attempt, first)
+      if (flight.seat === undefined) removeEdge(flight.attempt, first)
       // Everything the call has read is part of each result.
       recordShared(flight.attempt, first.attempt)
       if (first.attempt.derivedFromStale) flight.attempt.derivedFromStale = true
     }
-    self.loading.delete(flight)
+    if (self.loading.size > 0) self.loading.delete(flight)
   }
   return isLate
 }

@@ -12,6 +12,7 @@ import { CacheConfigError } from "../../../CacheError.ts"
 import { dependencies as limits } from "../../defaults/bounds.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import { groupOf, groupTag, idOfTag, idTag, isInherited, unverified } from "../../store/markers/idTags.ts"
+import { awaitedBy } from "../flight/waitGraph.ts"
 import * as Dependents from "../memory/dependents.ts"
 import { type Entry, versionsOf } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
@@ -303,8 +304,8 @@ export const hasMovedForJoining = (flight: Flight): boolean => {
 const hasMovedInside = (flight: Flight): boolean => {
   const seen = new Set([flight])
   // Iterating a set includes elements added during the iteration.
-  for (const { attempt: { waitsOn } } of seen) {
-    for (const inner of waitsOn?.keys() ?? []) {
+  for (const outer of seen) {
+    for (const inner of awaitedBy(outer)) {
       const { attempt: { dependencies }, bornAt, engine, request } = inner
       if (dependencies !== undefined && hasMoved(dependencies)) return true
       if (typeof request.options.tags === "function") return true

@@ -16,10 +16,19 @@ export const removeEdge = (from: Attempt | undefined, to: Flight): void => {
   else edges.set(to, count - 1)
 }
 
+/** Whether a flight waits for another. */
+export const waits = ({ attempt, seat }: Flight): boolean => attempt.waitsOn !== undefined || seat?.leader !== undefined
+
+/** The flights for which a flight waits. One with a seat waits for the leader of its call, without an edge. */
+export function* awaitedBy({ attempt, seat }: Flight): Generator<Flight> {
+  if (attempt.waitsOn !== undefined) yield* attempt.waitsOn.keys()
+  if (seat?.leader !== undefined) yield seat.leader
+}
+
 /** Whether `from` waits for `to`, directly or through others. */
 export const reaches = (from: Flight, to: Flight): boolean => {
   if (from === to) return true
-  if (from.attempt.waitsOn === undefined) return false
+  if (!waits(from)) return false
   for (const flight of reached(from)) if (flight === to) return true
   return false
 }
@@ -30,7 +39,7 @@ export function* reached(from: Flight): Generator<Flight> {
   // Iterating a set includes elements added during the iteration.
   for (const flight of seen) {
     yield flight
-    for (const next of flight.attempt.waitsOn?.keys() ?? []) seen.add(next)
+    for (const next of awaitedBy(flight)) seen.add(next)
   }
 }
 

@@ -43,7 +43,7 @@ export const answerIfBehind = (self: Flights, caller: Caller): void => {
 
 export const abandon = (self: Flights, flight: Flight): void => {
   flight.abandoned = true
-  if (flight.fiber === undefined) return
+  if (flight.fiber === undefined && flight.seat === undefined) return
   self.work.ended.push(flight)
   workInline(self)
 }
@@ -99,7 +99,8 @@ const endNext = (self: Flights): boolean => {
     }
     if (flight.exit === undefined) {
       ended.shift()
-      flight.fiber?.interruptUnsafe()
+      if (flight.seat === undefined) flight.fiber?.interruptUnsafe()
+      else flight.request.batch!.leave(flight.seat)
       return true
     }
     const caller = flight.callers.next()
