@@ -8,9 +8,7 @@ import { addEdge, removeEdge } from "./waitGraph.ts"
 import { noteChange } from "./watches.ts"
 import { abandon, startLater } from "./work.ts"
 
-/**
- * Makes a flight unjoinable. The flight of its id queued behind it takes its place. Returns whether it was joinable.
- */
+/** The flight queued behind takes its place. Returns whether the flight was joinable. */
 export const unregister = (self: Flights, flight: Flight): boolean => {
   const wasJoinable = self.flights.get(flight.id) === flight
   if (wasJoinable) {
@@ -55,9 +53,7 @@ export const detach = (self: Flights, id: string): void => {
   }
 }
 
-/**
- * Makes a loading flight unjoinable. Later readers wait for its end and ask the store, where it may still be stored.
- */
+/** Makes a loading flight unjoinable: later readers wait for its end and ask the store. */
 export const unshare = (self: Flights, flight: Flight): void => {
   unregister(self, flight)
   self.ending.set(flight.id, flight)
@@ -100,8 +96,8 @@ const isInterruptible = (flight: Flight): boolean => {
 }
 
 /**
- * Holds the id of an abandoned load that ignores its interruption until the load has ended, so that the next caller
- * does not start a concurrent one. Keeps its lease for the same reason. Bounded in time, because a load may hang.
+ * Holds the id of an abandoned load that ignores its interruption, and its lease, so that no other load starts until it
+ * has ended. Bounded in time, because a load may hang.
  */
 const hold = (self: Flights, flight: Flight): void => {
   self.ending.set(flight.id, flight)
@@ -109,14 +105,12 @@ const hold = (self: Flights, flight: Flight): void => {
   flight.limit = after(flight, self.endingMillis, () => release(self, flight))
 }
 
-/** Frees the id of an abandoned load that has ended or has continued for too long. */
 const release = (self: Flights, flight: Flight): void => {
   if (self.ending.get(flight.id) === flight) self.ending.delete(flight.id)
   releaseLease(flight)
   startNext(self, flight)
 }
 
-/** Limits a load without callers (`refresh.timeout`). After the limit its id may be loaded again. */
 export const limitUnattended = (self: Flights, flight: Flight): void => {
   if (flight.limit !== undefined || flight.exit !== undefined) return
   flight.limit = after(flight, self.refreshing.timeoutMillis, () => {
@@ -134,8 +128,8 @@ const after = (flight: Flight, millis: number, run: () => void) =>
   Effect.runForkWith(flight.starter.context)(Effect.andThen(Effect.sleep(millis), Effect.sync(run)))
 
 /**
- * Stops renewing the lease when the load has ended or its result will not be stored. Without a commit, releases the
- * lease so that the next process can load at once, with a failure note if the load failed.
+ * Stops renewing the lease. Without a commit, releases it so that the next process can load at once, with a failure
+ * note if the load failed.
  */
 export const releaseLease = (flight: Flight, failure?: Exit.Failure<unknown, unknown>): void => {
   const { lease } = flight

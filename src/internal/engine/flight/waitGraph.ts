@@ -16,7 +16,6 @@ export const removeEdge = (from: Attempt | undefined, to: Flight): void => {
   else edges.set(to, count - 1)
 }
 
-/** Whether `from` waits for `to`, directly or through others. */
 export const reaches = (from: Flight, to: Flight): boolean => {
   if (from === to) return true
   if (from.attempt.waitsOn === undefined) return false

@@ -11,8 +11,8 @@ import { invalidateIds } from "../invalidation/invalidate.ts"
 import { idsHere, scan } from "./inspect.ts"
 
 /**
- * Invalidates all matching ids, in chunks. Ids that this process holds or loads are invalidated before the scan of the
- * store, and again after it. An entry that another process stores in the meantime may remain.
+ * Ids that this process holds or loads are invalidated before the scan of the store, and again after it. An entry that
+ * another process stores in the meantime may remain.
  */
 export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Progress, StoreError> =>
   Stream.suspend(() => {

@@ -34,7 +34,6 @@ const wantedBy = (self: Flights, request: Request): Wanted => ({
   tags: () => declaredTags(self, request)
 })
 
-/** Runs a strict read after the unsent invalidations that affect it. */
 const readAfter = <A, E>(
   self: Flights,
   policy: Policy.Policy,
@@ -113,7 +112,6 @@ const inLaterTurn = <A, E>({ engine, fiber, request }: Reader<A, E>): Effect.Eff
   )
 }
 
-/** Limits a step of the store by the `timeout` of the read. */
 const limited = <A>(self: Flights, request: Request, effect: Effect.Effect<A>): Effect.Effect<A | undefined> => {
   const { timeoutMillis } = rulesOf(self, request)
   return timeoutMillis === undefined

@@ -4,8 +4,8 @@ import * as Effect from "effect/Effect"
 import type { Fault } from "./storeTier.ts"
 
 /**
- * A fault on its way from a read under `CachePolicy.strict` to its boundary. Travels as a defect: the types in between
- * do not include it, and in the error channel it would reach handlers for the program's own errors.
+ * Travels as a defect: the types in between do not include it, and in the error channel it would reach handlers for the
+ * program's own errors.
  */
 export class StrictFault {
   readonly fault: Fault

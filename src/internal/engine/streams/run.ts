@@ -39,10 +39,8 @@ interface Run {
   readonly log: RunLog.RunLog
   readonly clock: Clock.Clock
   readonly startedAt: number
-  /** Writes the pages. `undefined` without a store. */
   readonly writer: Writer | undefined
   encoded: Array<Uint8Array>
-  /** The run that this one replaces. */
   readonly former: Manifest | undefined
 }
 
@@ -112,7 +110,6 @@ const manifestFor = ({ log }: Run): Manifest => {
   return manifest
 }
 
-/** Adds elements to the log, in turns. */
 const append = Effect.fnUntraced(function*(
   run: Run,
   elements: ReadonlyArray<unknown>
@@ -141,7 +138,6 @@ const append = Effect.fnUntraced(function*(
   RunLog.wakeAll(log)
 })
 
-/** Whether pages are written, or compared with those of another run. */
 const isEncoded = (log: RunLog.RunLog, { writes }: Writer): boolean => (log.isWhole && writes) || log.comparing > 0
 
 /** Encodes an element. `undefined` if its codec refuses it, and the stream is not stored. */
@@ -204,7 +200,6 @@ const breakUp = ({ engine, flight, log }: Run): void => {
   if (flight !== undefined && engine.flights.get(flight.id) === flight) detach(engine, flight.id)
 }
 
-/** Keeps or removes the pages of a run whose flight has ended. */
 export const settled = ({ channel: { log } }: StreamRequest, flight: Flight): void => {
   const run = log && runs.get(log)
   if (log === undefined || run === undefined || run.flight !== flight) return

@@ -28,17 +28,11 @@ export const noCounters = {
   invalidations: 0,
   /** Operations that failed in the store, the serializer or its codec. */
   storeFailures: 0,
-  /**
-   * Results not cached because their id or tag was invalidated or set during the load, or because they derive from a
-   * stale value.
-   */
+  /** Results not cached because their id or tag changed during the load, or because they derive from a stale value. */
   refused: 0,
   /** Results not cached because a function of the strategy or an option threw or returned an invalid value. */
   notStored: 0,
-  /**
-   * Calls that threw or returned an invalid value: of a strategy's `touch`, an eviction policy, or a listener. No read
-   * fails because of one.
-   */
+  /** Calls of a strategy's `touch`, an eviction policy or a listener that threw or returned an invalid value. */
   callbackFailures: 0,
   /** Invalidations that the store had not acknowledged when the layer was closed. */
   lostInvalidations: 0
@@ -50,7 +44,6 @@ export type Counters = typeof noCounters
 export interface KeyClasses {
   /** Stored in a class as the cache that used it last. */
   readonly mark: number
-  /** By the common prefix of a class's ids. */
   readonly byPrefix: Map<string, Met>
 }
 
@@ -60,10 +53,9 @@ interface Met {
   readonly former: WeakSet<KeyInfo>
 }
 
-/** Receives an event and its value. Nothing else retains the value. */
+/** Nothing else retains the value. */
 export type EventListener = (event: CacheEvent, exit: Exit.Exit<unknown, unknown> | undefined) => void
 
-/** The listeners of a cache. Without any, an event costs one branch. */
 interface Listeners {
   /** An array, which a hit iterates faster than a set. */
   events: ReadonlyArray<EventListener> | undefined
@@ -77,9 +69,7 @@ export interface Telemetry {
   readonly listeners: Listeners
   /** The topics of warnings already logged. */
   readonly warned: Set<string>
-  /**
-   * Whether a hit does more than count, because there is or was a listener, or a strategy whose reads move a deadline.
-   */
+  /** False until there is a listener, or a strategy whose reads move a deadline. */
   hitsHaveEffects: boolean
   /** The context of the fiber that built the layer, for logs and replays. */
   readonly context: Context.Context<never>

@@ -48,7 +48,6 @@ const entryIn = (self: Overlay, id: string, now: number): Entry | null | undefin
   return below && isSwept(self, below.tags) ? null : below
 }
 
-/** Counts the ids that are in the store. */
 const inStore = Effect.fnUntraced(
   function*(self: Overlay, ids: ReadonlyArray<string>, now: number): Effect.fn.Return<number> {
     const { storeTier: tier } = self.root.base
