@@ -1,6 +1,6 @@
 /**
- * Types of Effect, told by the brand that each value has: to import their modules would load them, also where a program
- * does not use them. A test compares the brands with those of Effect.
+ * Types of Effect, told by the brand that each value has: importing their modules would load them. A test compares the
+ * brands with those of Effect.
  */
 import type * as BigDecimal from "effect/BigDecimal"
 import type * as Chunk from "effect/Chunk"

@@ -9,7 +9,6 @@ import * as Room from "./room.ts"
 
 export const subfolder = "counters"
 
-/** The port over the counters of a folder. */
 export const storage = (room: Room.Room): SyncCounters => {
   const { folder } = room
   return {

@@ -38,8 +38,8 @@ export const get = ({ folder }: Entries, id: string): Stored | typeof Damaged | 
 }
 
 /**
- * Between the two renames the pair belongs to two writes, which is a miss. It is never the payload of another entry,
- * and never a payload without metadata, which this store could not recognize as its own.
+ * Between the two renames the pair belongs to two writes, which is a miss: never the payload of another entry, nor one
+ * without metadata, which this store could not recognize as its own.
  */
 export const set = (self: Entries, id: string, entry: Stored, now: number): void => {
   const { extension, folder, maxValue, room } = self

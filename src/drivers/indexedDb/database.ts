@@ -35,8 +35,8 @@ export type Table = "entries" | "payloads" | "leases" | "markers" | "counters" |
 export type Transaction = IDBPTransaction<Schema, Array<Table>, "readwrite">
 
 /**
- * Increases with every change of the schema. The number is in the name of the database, not in its version, so that a
- * page of another release, still open in some tab, keeps its own database and blocks no other.
+ * The number is in the name of the database, not in its version: a page of another release, still open in some tab,
+ * keeps its own and blocks no other.
  */
 const format = 1
 
@@ -48,7 +48,6 @@ export interface Database {
 
 export const make = (name: string): Database => ({ name, opened: undefined, isClosed: false })
 
-/** Opens the database, if it is not open. */
 export const open = async (self: Database): Promise<IDBPDatabase<Schema>> => {
   if (self.isClosed) throw new Error("the store is closed")
   if (self.opened !== undefined) return await self.opened
@@ -153,6 +152,5 @@ const reasons = new Map<unknown, StoreErrorReason>([
   ["ReferenceError", "Unsupported"]
 ])
 
-/** The reason of a failure, by the name of the browser's error. */
 export const reasonOf = (thrown: unknown): StoreErrorReason =>
   reasons.get((thrown as { readonly name?: unknown } | null)?.name) ?? "Unavailable"

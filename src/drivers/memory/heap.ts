@@ -25,8 +25,8 @@ const limitOf = (): number => {
 }
 
 /**
- * Calls the listener with the used share of the heap's limit after each full garbage collection, because in between the
- * heap is full of garbage. Returns a function that stops it. It holds no timer and keeps no process alive.
+ * After each full garbage collection, because in between the heap is full of garbage. Returns a function that stops it.
+ * Holds no timer and keeps no process alive.
  */
 export const watchHeap = (listener: (share: number) => void): () => void => {
   const limit = limitOf()

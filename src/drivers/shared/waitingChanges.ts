@@ -1,6 +1,6 @@
 /**
- * The changes that wait for their reader, each entry and each tag once, however often it changes. A busy process
- * receives them late, and must not lose more trust in its memory than necessary.
+ * The changes that wait for their reader, each entry and each tag once: a busy process receives them late, and must not
+ * lose more trust in its memory than necessary.
  */
 import type * as Effect from "effect/Effect"
 import * as Hash from "effect/Hash"
@@ -10,7 +10,6 @@ import * as Stream from "effect/Stream"
 import { waitingChanges } from "../../internal/defaults/stores.ts"
 import type { Change } from "../../ports/store.ts"
 
-/** Passes a change to the reader of the stream. */
 export type Offer = (change: Change) => void
 
 /** A stream of the changes offered until `listen` ends. */

@@ -1,7 +1,6 @@
 /**
  * Locks between the processes of one machine, in a directory of its local disk (SQLite, as Node has it). Not for
  * network file systems.
- *
  * @since 0.1.0
  */
 import type * as Clock from "effect/Clock"
@@ -26,46 +25,34 @@ import * as SideFile from "./sideFile.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** The directory; made if it does not exist. The directory of a `SqliteStore` will do. */
+  /** The directory, created if it does not exist. The directory of a `SqliteStore` will do. */
   readonly directory: string
   /**
-   * Accepts a folder that other users can write to. Its content is taken for what the program has stored.
-   *
+   * Accepts a folder that other users can write to, and trusts its content as if the program had stored it.
    * @default `false`
    */
   readonly trustFolder?: boolean | undefined
 }
 
 /**
- * A lock in a directory, closed with its scope. All locks in the same directory exclude each other.
- *
+ * A lock in a directory, until the scope closes. All locks in the same directory exclude each other.
  * **When to use**
- *
  * Use if the program needs the lock itself.
- *
  * **Details**
- *
- * - A waiting caller looks every 50 ms, and when the holder's lease ends.
- * - Fencing tokens survive restarts.
+ * - A waiting caller looks every 50 ms, and when the holder's lease ends. Fencing tokens survive restarts.
  * - Fails with a `LockError` (reason `Unavailable`) if the directory cannot be used: `name` is the directory, `cause`
- *   says why. Throws a `CacheConfigError` for options that make no sense.
- *
+ *   the reason. Throws a `CacheConfigError` for invalid options.
  * **Gotchas**
- *
  * - A lock that is closed while it is held stays held until its lease ends.
  * - A damaged file is not replaced, because others may use it: delete it.
- *
  * **Example** (Locking in a directory)
- *
  * ```ts
  * import { Effect } from "effect"
  * import { SqliteLock } from "effect-cached/sqlite"
  * import { mkdtempSync } from "node:fs"
  * import { tmpdir } from "node:os"
  * import { join } from "node:path"
- *
  * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "locks")
- *
  * const program = Effect.gen(function*() {
  *   const lock = yield* SqliteLock.make({ directory })
  *   const { token } = yield* lock.acquire("report", { lease: "5 seconds", wait: "10 seconds" })
@@ -73,9 +60,7 @@ export interface Options {
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => true
  * ```
- *
  * @see {@link layer} for providing it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -127,9 +112,7 @@ export const layer = (options: Options): Layer.Layer<never, LockError> => {
   return Layer.effect(Lock.Lock, lock)
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// operations
-// ---------------------------------------------------------------------------------------------------------------------
+// --- operations
 
 type File = SideFile.SideFile<Tables, LockError>
 
@@ -164,7 +147,7 @@ const backendOf = (file: File): Lock.Backend => {
   }
 }
 
-/** Rows of holders that have died are removed now and then: each time that takes a look at all locks that are held. */
+/** Rows of dead holders are removed now and then, because that takes a look at all locks that are held. */
 interface Pruning {
   /** On the monotonic clock. */
   dueAt: number
@@ -221,9 +204,7 @@ const waitOf = ({ millis, until }: Row, now: number): Lock.Acquired => ({
   leftMillis: Math.min(until - now, millis)
 })
 
-// ---------------------------------------------------------------------------------------------------------------------
-// the file
-// ---------------------------------------------------------------------------------------------------------------------
+// --- the file
 
 // Tokens are counted for all names together: a name that is not held leaves nothing behind.
 const schema = `

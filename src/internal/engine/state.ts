@@ -49,7 +49,7 @@ export interface Flights extends MemoryTier {
   readonly flights: FlightsById
   /** Flights that have a fiber, joinable or not. */
   readonly running: Running
-  /** Can no longer be joined but still load, by id. No other load of the id starts in the meantime. */
+  /** Flights that can no longer be joined but still load, by id. No other load of the id starts meanwhile. */
   readonly ending: Map<string, Flight>
   /** Milliseconds that an abandoned load may continue before another one starts. */
   readonly endingMillis: number

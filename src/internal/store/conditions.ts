@@ -3,9 +3,7 @@ import type { Stored } from "../../CacheEntry.ts"
 import type { SetCondition, TouchOptions } from "../../ports/store.ts"
 import { noneIsGone, type TagTable } from "./markers/markers.ts"
 
-/**
- * An entry counts as present unless it has expired or one of its tags was invalidated hard. A stale entry is present.
- */
+/** An entry is present unless it has expired or one of its tags was invalidated hard. A stale one is. */
 export const isLive = (entry: Stored | undefined, now: number, tags: Pick<TagTable, "version">): entry is Stored =>
   entry !== undefined && entry.meta.expiresAt > now && noneIsGone(tags, entry.meta.tags)
 
@@ -26,9 +24,9 @@ export const holds = (
 }
 
 /**
- * The entry with other deadlines, or `undefined` if it is not present, or has another `writeId` than the given one. A
- * changed soft deadline without a `writeId` was set by hand, so the lifetime is no longer a strategy's constant. Only
- * reads name the write, because they may have limited its soft deadline.
+ * `undefined` if the entry is not present, or has another `writeId` than the given one. A soft deadline changed without
+ * a `writeId` was set by hand, so the lifetime is no longer a strategy's constant. Only reads name the write, because
+ * they may have limited its soft deadline.
  */
 export const touched = (
   entry: Stored | undefined,
@@ -46,6 +44,5 @@ export const touched = (
   }
 }
 
-/** Whether there is an entry other than the one the reader rejected. */
 export const isOtherWrite = (entry: Stored | undefined, rejectedWriteId: string | undefined): entry is Stored =>
   entry !== undefined && entry.meta.writeId !== rejectedWriteId

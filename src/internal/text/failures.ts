@@ -57,7 +57,6 @@ const reasons = {
 /** The reasons that a cause explains completely. */
 const explained: ReadonlySet<string> = new Set(["Unsupported", "TooLarge", "OutOfRange"])
 
-/** Why a store failed, with the message of the cause. */
 export const whyOf = (reason: keyof typeof reasons, cause: unknown): string => {
   const message = messageOf(cause)
   if (message && explained.has(reason)) return message

@@ -24,7 +24,6 @@ export interface Invalidations extends Tracking {
   readonly questions: Questions
 }
 
-/** Handles an invalidation of one key, or of all keys. */
 export const onInvalidate = (self: Invalidations, invalidated: unknown): void => {
   const { markerVersions, offer, published, session } = self
   const { keys } = session
@@ -60,8 +59,8 @@ const onEntry = (self: Invalidations, id: string, era: string): void => {
 }
 
 /**
- * Whether an entry is still the last write of this process. If so, the invalidation belongs to that write, and no other
- * write followed. Own writes cannot be counted instead, because one invalidation may cover several.
+ * If so, the invalidation belongs to that write. Own writes cannot be counted instead, because one invalidation may
+ * cover several.
  */
 const askWhetherOwn = (
   { keys, wire }: Session,
@@ -75,8 +74,8 @@ const askWhetherOwn = (
   )
 
 /**
- * The answer arrives after those to earlier reads, so a marker that this process creates is recorded by then. This
- * holds on a cluster too, where each of them waits for the read of the era.
+ * The answer arrives after those to earlier reads, so a marker that this process creates is recorded by then. On a
+ * cluster too, where each waits for the read of the era.
  */
 const onMarker = ({ markerVersions, questions, session }: Invalidations, marker: Named, tag: string): void => {
   const answer = inTime(questions, (is) => {

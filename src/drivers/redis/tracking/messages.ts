@@ -18,10 +18,7 @@ interface Messages {
   isStarted: boolean
 }
 
-/**
- * Subscribes to all channels of a pattern. Messages are lost while the connection is down; it is opened again after a
- * pause.
- */
+/** Subscribes to a pattern. Messages are lost while the connection is down; it is opened again after a pause. */
 export const make = (wire: Wire, pattern: string): Effect.Effect<Messages, never, Scope.Scope> =>
   Effect.map(
     Effect.context<Scope.Scope>(),
@@ -29,8 +26,7 @@ export const make = (wire: Wire, pattern: string): Effect.Effect<Messages, never
   )
 
 /**
- * Calls a listener for every message on a channel, and whenever the connection begins to receive. Returns a function
- * that unsubscribes it.
+ * For every message on a channel, and whenever the connection begins to receive. Returns a function that unsubscribes.
  */
 export const listen = (self: Messages, channel: string, listener: () => void): () => void => {
   start(self)

@@ -1,6 +1,6 @@
 /**
- * Frees pages of a full database where no entry is left: markers, leases and counters give way, or it would be full of
- * them for ever. None of them costs more than a load, and a counter that ends soonest goes last of all.
+ * Frees pages of a full database without entries, which would stay full of markers, leases and counters. None of them
+ * costs more than a load, and a counter that ends soonest goes last of all.
  */
 import type { DatabaseSync } from "node:sqlite"
 import { fromColumn, pragma } from "../file/schema.ts"
@@ -19,7 +19,6 @@ export const dropMetadata = (database: DatabaseSync, changes: Changes.Changes, p
   }
 }
 
-/** Drops an eighth of a table, the oldest or the first to end. */
 const dropSome = (
   database: DatabaseSync,
   changes: Changes.Changes,

@@ -33,7 +33,7 @@ export const refresh = (self: Flights, options: RefreshOptions, fiber?: Fiber.Fi
   offer(self, unit, fiber?.currentDispatcher)
 }
 
-/** Not if the id is loading or throttled, or was invalidated, which makes the entry no fallback. */
+/** Does nothing if the id is loading or throttled, or was invalidated, which makes the entry no fallback. */
 export const enqueue = (self: Flights, options: RefreshOptions, unit: Unit): void => {
   const { entry, id, mutations, now, request, starter } = options
   const running = self.flights.get(id)

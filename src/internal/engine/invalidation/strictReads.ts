@@ -13,7 +13,7 @@ export interface Wanted {
   readonly tags: () => ReadonlyArray<string>
 }
 
-/** Those in flight may be acknowledged in a moment and do not count. */
+/** Invalidations in flight may be acknowledged in a moment and do not count. */
 export const inTheWay = (
   tier: StoreTier | undefined,
   policy: Policy,

@@ -35,7 +35,7 @@ const shared = ({ context }: ReadContext): SharedContext => {
   }
 }
 
-// That of a read context is already standard in a refresh, while its starter may have another.
+// The policy of a read context is already standard in a refresh, while its starter may have another.
 const withStandardPolicy = (context: Context.Context<never>): Context.Context<never> => {
   const policy = Context.get(context, Policy.Current)
   if (policy === Policy.standard) return context

@@ -9,7 +9,7 @@ import { enteringDeadlines } from "../../defaults/bounds.ts"
 import type { Due, Entry } from "./entry.ts"
 
 export interface Deadlines {
-  /** Made when an entry needs it, because each transaction has a memory. */
+  /** A bucket is made when an entry needs it, because each transaction has a memory. */
   readonly buckets: Array<Due | undefined>
   /** A bit mask for each level. A bit is cleared when the bucket is found empty. */
   readonly filled: Array<number>
@@ -98,7 +98,7 @@ export const rewind = (self: Deadlines, now: number): void => {
   self.tick = Math.max(0, Math.floor(now))
 }
 
-/** None if the clock was set back (see `rewind`). */
+/** Returns none if the clock was set back (see `rewind`). */
 export const nextDue = (self: Deadlines, now: number): Entry | undefined => {
   const { buckets, filled } = self
   const until = Math.floor(now)

@@ -151,7 +151,7 @@ export const touch = (self: Memory, entry: Entry): void => {
   if (self.entries.get(entry.id) === entry) self.policy.read(entry)
 }
 
-/** One heavier than the capacity, or without a weight, is not kept, nor is the one it replaces. */
+/** An entry heavier than the capacity, or without a weight, is not kept, nor is the one it replaces. */
 export const put = (self: Memory, entry: Entry, now: number): void => {
   if (self.capacity === 0) return
   // A quota makes room while it weighs. A listener of that may invalidate the id, and must find the new entry.

@@ -208,7 +208,7 @@ export const bypass = <A, E>(
 export const join = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E> =>
   Effect.callback<A, E>((resume) => joinOrStart(reader, joining, resume as Resume))
 
-/** In one synchronous step, so that no yield comes between finding a flight and counting as a caller. */
+/** Runs in one synchronous step, so that no yield comes between finding a flight and counting as a caller. */
 export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): Effect.Effect<void> | void => {
   const { engine, fiber, id, policy, request } = reader
   const { stale } = joining

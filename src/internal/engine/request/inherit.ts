@@ -55,7 +55,7 @@ const endingWith = (
   }
 }
 
-/** Once per key class: a value that the load read is older than the result's ttl, so it is not stored. */
+/** Warns once per key class: a value that the load read is older than the result's ttl, so it is not stored. */
 const warnOfAge = ({ engine, id, request: { key } }: Flight, oldestId: string): void => {
   const about: Log.About = { id, key }
   Log.warnOnce(

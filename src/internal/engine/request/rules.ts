@@ -244,7 +244,7 @@ export const isLimited = (self: Defaulting, request: Request): boolean => {
     : request.options.timeout !== undefined || optionOf(self, request, "softTimeout") !== undefined
 }
 
-/** With the elapsed time subtracted from the timeouts. A clock that was set back subtracts nothing. */
+/** Subtracts the elapsed time from the timeouts. A clock that was set back subtracts nothing. */
 export const shortened = (self: Defaulting, request: Request, millis: number): Request => {
   if (!isLimited(self, request)) return request
   const rules = rulesOf(self, request)

@@ -16,7 +16,7 @@ import type { Codecs, Fault, StoreTier } from "./storeTier.ts"
 
 type AnyCodec = Schema.Codec<unknown, unknown, any, any>
 
-/** Compiled once per class. Throws a `CacheConfigError` for a schema that the serializer refuses. */
+/** Compiles once per class. Throws a `CacheConfigError` for a schema that the serializer refuses. */
 export const codecsOf = (tier: StoreTier, key: Key): Codecs => {
   const info = infoOf(key)
   if (info === undefined) return tier.plain

@@ -149,7 +149,7 @@ export interface StoreTierLimits {
   /** The budget for all store steps of one read together. */
   readonly storeTimeoutMillis: number
   readonly leaseMillis: number
-  /** After each such time of waiting for a renewed lease, one load leads without it. `undefined`: never. */
+  /** After each such wait for a renewed lease, one load leads without it. `undefined`: never. */
   readonly waitMillis: number | undefined
   readonly maxLoadMillis: number
   readonly maxStalenessMillis: number

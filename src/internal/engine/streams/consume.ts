@@ -302,7 +302,7 @@ const nextOfStore = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor):
     return elements.length === 0 ? next(self) : emit(self, elements)
   })
 
-/** After the store has lost a page of a run that continues for others. */
+/** Runs the origin again, after the store has lost a page of a run that continues for others. */
 const runAside = (
   self: Consumer,
   log: RunLog.RunLog,

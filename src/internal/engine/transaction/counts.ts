@@ -9,7 +9,7 @@ import * as Counters from "../operations/counters.ts"
 import { lock } from "./locks.ts"
 import { type Count, countStep, type Overlay } from "./overlay.ts"
 
-/** Ids and counters have separate names of locks. */
+/** The locks of ids and of counters have separate names. */
 const lockName = (name: string): string => `counter:${name}`
 
 /** Increments are merged unless they add up to zero, which would not create the counter. */

@@ -35,7 +35,7 @@ export const surfacing = <A, E, R>(
     return Effect.failCause(cause)
   })
 
-/** Until the transaction ends. The order is the same in every transaction, which avoids deadlocks. */
+/** Locks until the transaction ends. The order is the same in every transaction, which avoids deadlocks. */
 export const lock = ({ root }: Overlay, names: ReadonlyArray<string>): Effect.Effect<void> => {
   if (root.isolation !== "locked") return Effect.void
   const locked = Effect.suspend(() => {

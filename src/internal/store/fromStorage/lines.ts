@@ -1,6 +1,6 @@
 /**
  * Runs effects on one id one after another, in the order of the calls. The next one begins when the previous one has
- * ended, not when its caller was interrupted. Ids do not wait for each other.
+ * ended, not when its caller was interrupted.
  */
 import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -19,13 +19,11 @@ interface Task {
 }
 
 /**
- * The kind of an effect decides the result of interrupting its caller. Before its turn, a `read` or a `write` leaves
- * the line, and a `removal` still runs. In its turn, a `read` is interrupted and the line continues, while a `write` or
- * a `removal` runs to its end.
+ * Interrupted before its turn, a `read` or `write` leaves the line, and a `removal` still runs. In its turn, a `read`
+ * is interrupted, while the others run to their end.
  */
 type Kind = "read" | "write" | "removal"
 
-/** The line of each id with running or waiting effects. */
 export type Lines = Map<string, Array<Task>>
 
 export const make = (): Lines => new Map()

@@ -1,6 +1,6 @@
 /**
  * Warns of entries of an earlier process in a storage that is not declared as lasting. The markers of their tags were
- * in the memory of that process, so each of them is a miss.
+ * in the memory of that process, so each is a miss.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -10,7 +10,6 @@ import { firstEntries } from "../../defaults/stores.ts"
 import { isInherited } from "./idTags.ts"
 import type { ProcessTags } from "./markers.ts"
 
-/** Looks at an entry that was read. */
 export type Look = (entry: Stored | undefined) => void
 
 export const lookFor = ({ capabilities, name }: Pick<Storage, "name" | "capabilities">, table: ProcessTags): Look => {

@@ -21,7 +21,6 @@ export interface TagTable extends Pick<SyncTags, "version" | "remove"> {
 
 export const noVersions: ReadonlyArray<undefined> = []
 
-/** The versions of tags, `undefined` for a tag without a marker. */
 export const versionsOf = (
   table: Pick<TagTable, "version">,
   tags: ReadonlyArray<string>
@@ -63,7 +62,6 @@ export const nextVersion = (
   return mode === "soft" && before !== undefined ? before.slice(0, softAt) + fresh.slice(softAt) : fresh
 }
 
-/** Markers in the memory of this process. */
 export interface ProcessTags extends SyncTags {
   /** Whether none has given way for room. */
   readonly isWhole: () => boolean

@@ -45,8 +45,8 @@ const onCluster = Effect.fnUntraced(function*(
 })
 
 /**
- * Stores the results of loads in other slots, and answers with those that were refused. The transaction is already
- * committed, so this does not wait for a master that does not answer.
+ * Answers with the refused results of loads in other slots. The transaction is already committed, so this does not wait
+ * for a master that does not answer.
  */
 const commitElsewhere = (self: StoreState, steps: ReadonlyArray<Commit>): Effect.Effect<ReadonlyArray<string>> =>
   Effect.map(
