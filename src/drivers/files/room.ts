@@ -1,7 +1,4 @@
-/**
- * Makes room in the folder by evicting the least recently used entries. A folder may hold very many files, so it is
- * measured in steps, a few files with each write.
- */
+/** Evicts the least recently used entries. A folder may hold very many files, so each write measures only a few. */
 import { filesMeasured } from "../../internal/defaults/folders.ts"
 import { reasonOf } from "../shared/fileErrors.ts"
 import * as Folder from "./folder.ts"

@@ -34,10 +34,7 @@ export type Table = "entries" | "payloads" | "leases" | "markers" | "counters" |
 
 export type Transaction = IDBPTransaction<Schema, Array<Table>, "readwrite">
 
-/**
- * The number is in the name of the database, not in its version: a page of another release, still open in some tab,
- * keeps its own and blocks no other.
- */
+/** A part of the database's name, so that a page of another release, open in some tab, blocks no other. */
 const format = 1
 
 export interface Database {

@@ -1,7 +1,4 @@
-/**
- * Web Locks beside the leases of a database: a tab with a lease holds a lock named after the owner, which the browser
- * releases when the tab is gone, so that no tab waits for a closed one.
- */
+/** Web Locks beside leases: the browser releases them with their tab, so that no tab waits for a closed one. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 

@@ -1,7 +1,4 @@
-/**
- * Checks that only this user can write to a folder. Its content becomes the values of effects, so only users who could
- * change the program itself may put files there.
- */
+/** Checks that only this user can write to a folder, whose content becomes the values of effects. */
 import * as fs from "node:fs"
 
 const refused = (message: string): Error => Object.assign(new Error(message), { code: "EACCES" })

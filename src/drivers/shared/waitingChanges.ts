@@ -1,7 +1,4 @@
-/**
- * The changes that wait for their reader, each entry and each tag once: a busy process receives them late, and must not
- * lose more trust in its memory than necessary.
- */
+/** The changes that wait for their reader, each once: a busy process must not lose more trust than necessary. */
 import type * as Effect from "effect/Effect"
 import * as Hash from "effect/Hash"
 import * as Queue from "effect/Queue"

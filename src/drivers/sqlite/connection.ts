@@ -129,10 +129,7 @@ export const inPages = function*<A>(self: Connection, read: (tables: Tables) => 
   }
 }
 
-/**
- * Once more in another database if this one is unusable, or if the operation has written into one that is no longer in
- * use.
- */
+/** Runs once more if the database is unusable, or if the operation has written into one no longer in use. */
 export const run = <A>(self: Connection, operation: () => A, kind = reading): A => {
   const wasRunning = self.isRunning
   self.isRunning = true

@@ -24,10 +24,7 @@ const shortRead = 10 | 2 << 8
 /** The file can no longer be written, because it is not where it was opened. */
 const moved = 8 | 4 << 8
 
-/**
- * A write that fails for want of room may be in the log already, so only an opening counts as `Full`, which says that
- * nothing has happened.
- */
+/** A write without room may be in the log already. Only an opening counts as `Full`: nothing has happened then. */
 export const reasonOf = (thrown: unknown, operation?: string): StoreErrorReason => {
   if (operation === "open" && code(thrown) === noRoomForIndex) return "Full"
   return reasons.get(primaryCode(thrown)) ?? FileErrors.reasonOf(thrown)

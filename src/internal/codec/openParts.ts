@@ -1,6 +1,4 @@
-/**
- * Parts of a schema that accept anything. Effect's JSON form of `Schema.Any` and `ObjectKeyword` is not always JSON.
- */
+/** Parts of a schema that accept anything. Effect's JSON form of `Schema.Any` is not always JSON. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"

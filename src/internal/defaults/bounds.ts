@@ -106,10 +106,7 @@ export const enteringDeadlines = 1024
 /** Ids in one step: of an invalidation of many ids or by pattern, and of `entries`. */
 export const chunk = 256
 
-/**
- * Operations on many ids: synchronous steps before other fibers get a turn, `firstSteps` at first, up to `steps` while
- * quick.
- */
+/** Operations on many ids: synchronous steps before other fibers get a turn, more while they are quick. */
 export const many = { firstSteps: 8, steps: 64, concurrency: 16 }
 
 /** How many flights of a bulk call ask the store at once. The number grows while the store answers quickly. */

@@ -5,9 +5,7 @@ export const wal = {
   bytes: 2_097_152,
   /** How large it may become as a part of `maxSize`, where that is less. */
   shareOfMaxSize: 0.125,
-  /**
-   * SQLite copies it into the database at this part of its bound, so it need not be emptied where one process writes.
-   */
+  /** SQLite copies it into the database at this part of its bound, so one writing process need not empty it. */
   copiedAt: 0.875,
   /** A program that reads for longer than this keeps it from being emptied. */
   pinnedMillis: 1000,
@@ -50,8 +48,8 @@ export const writeQueue = {
   /** A turn in which groups run ends after this time. */
   turnMillis: 10,
   /**
-   * Does not count for `storeTimeout` (ten times what an operation takes): otherwise the last of many thousands would
-   * time out, on a shared machine of some thousands, although the store is well.
+   * This part of each operation, ten times what it takes, does not count for `storeTimeout`: otherwise the last of many
+   * thousands would time out (on a shared machine of some thousands) although the store is well.
    */
   ordinaryMillis: 0.5
 }

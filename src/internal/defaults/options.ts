@@ -78,10 +78,7 @@ export const maxSize = 1_073_741_824
 /** The largest value in those folders, in bytes: 8 MiB. */
 export const maxValue = 8_388_608
 
-/**
- * The smallest `maxSize`, and the share of it that one value may take. In a database the log and the reserve are parts
- * of it.
- */
+/** The smallest `maxSize`, and the share of it for one value. In a database it includes the log and the reserve. */
 export const folders = {
   disk: { leastMaxSize: 1_048_576, valueShare: 0.25 },
   files: { leastMaxSize: 1, valueShare: 1 }

@@ -49,8 +49,5 @@ export const leaseAttempts = 3
 /** Pauses before the stream of changes is followed again. */
 export const following = { firstMillis: 100, longestMillis: 30_000 }
 
-/**
- * Circular waits: `looksOfLease` looks within a lease, for `loads` leased loads and `waits` of each, over `hops`
- * processes.
- */
+/** Circular waits: looks within a lease, and how many leased loads, waits of each, and processes they cover. */
 export const circles = { looksOfLease: 6, loads: 50, waits: 20, hops: 8, steps: 5_000 }

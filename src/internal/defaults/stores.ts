@@ -6,9 +6,7 @@ export const broadcasts = { unfinishedMillis: 1000 }
 /** How many changes wait for a busy process. Beyond, it no longer knows which entries have changed. */
 export const waitingChanges = 20_000
 
-/**
- * After so many timeouts in a row the store is skipped for `firstMillis`, then twice as long after each failed probe.
- */
+/** After so many timeouts in a row the store is skipped, and twice as long after each failed probe. */
 export const circuit = { timeouts: 3, firstMillis: 1000, longestMillis: 30_000 }
 
 /** Pauses before unsent invalidations are sent again. */

@@ -32,10 +32,7 @@ interface Pause {
 
 export interface Flights extends MemoryTier {
   readonly storeTier: StoreTier | undefined
-  /**
-   * Each reader runs its own load, and none works in the turn of another, so that a platform that cancels a request
-   * silently, such as a Worker, leaves nothing behind.
-   */
+  /** Each reader runs its own load: a platform that cancels a request silently, such as a Worker, leaves nothing. */
   readonly isPrivate: boolean
   /** The steps of a load through the store. A cache without a store does not bundle them. */
   readonly throughStore:
@@ -370,10 +367,7 @@ export interface Joining {
 
 /** The reads of a cache over a store. A cache without one does not bundle them. */
 export interface StoreReads {
-  /**
-   * Runs a strict read after the pending invalidations that affect it. This and the next two: `undefined` if there are
-   * none.
-   */
+  /** Runs a strict read after the pending invalidations that affect it. `undefined` if there are none, as below. */
   readonly afterUnsent: <A, E>(
     self: Flights,
     policy: Policy,

@@ -1,7 +1,4 @@
-/**
- * Ghosts: traces of evicted entries in four bytes: 20 bits of the hash, and 12 of the generation of the last use. Four
- * ghosts share a bucket, and a new one replaces the oldest.
- */
+/** Ghosts of evicted entries in four bytes: 20 bits of the hash, and the generation (12 bits) of the last use. */
 
 const generations = 0xfff
 

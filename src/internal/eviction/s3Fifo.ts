@@ -1,8 +1,8 @@
 /**
  * S3-FIFO as published (Yang, Zhang, Qiu, Yue and Rashmi: "FIFO queues are all you need for cache eviction", SOSP
  * 2023). Entries enter a small FIFO queue, a tenth of memory. Those read twice there move to the main queue, a FIFO in
- * which an entry that was read gets another round. The others leave as ghosts, which would enter the main queue at
- * once. Reads move nothing; they count to three.
+ * which an entry that was read gets another round. The others leave as ghosts (as many as the main queue holds), and
+ * enter it at once when they return. Reads move nothing; they count to three.
  */
 import type { Node, Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { makeHash, weightOf } from "./nodes.ts"

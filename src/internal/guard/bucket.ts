@@ -1,6 +1,5 @@
 /**
- * A token bucket that follows Effect's `RateLimiterStore` step by step: a token returns after each whole interval, and
- * the intervals begin when the bucket was last full.
+ * A token bucket that follows Effect's `RateLimiterStore`: a token returns after each whole interval since it was full.
  */
 import type { Kind } from "../../ports/guardStore.ts"
 

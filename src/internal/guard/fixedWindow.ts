@@ -1,7 +1,4 @@
-/**
- * A limit of calls in a window that begins with its first call. A call above the limit may start a ban, which replaces
- * the window and starts again with each call if `renewsBan`.
- */
+/** A limit in a window that begins with its first call. A call above it may start a ban, which replaces the window. */
 import type { Kind } from "../../ports/guardStore.ts"
 import { type Admission, admitted, rejected } from "./admission.ts"
 

@@ -1,6 +1,4 @@
-/**
- * Canonical texts of declared types: types of Effect and the platform, classes, and types with a codec of their own.
- */
+/** Canonical texts of declared types: of Effect and the platform, classes, and types with a codec of their own. */
 import type * as BigDecimal from "effect/BigDecimal"
 import type * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"

@@ -203,10 +203,7 @@ const refuseOpaque = (
   }
 }
 
-/**
- * Applies defaults, constructs classes, and settles relevant fields with transformations. With `of`, handles only the
- * fields that this object has.
- */
+/** Applies defaults, constructs classes, settles fields. With `of`, handles only the fields that this object has. */
 const assigner = (name: string, fields: Schema.Struct.Fields, relevant: Schema.Struct.Fields): Assign => {
   const names = Object.keys(fields)
   // Lazy, because schemas behind `suspend` may not be defined yet.

@@ -44,10 +44,7 @@ export const hash = (text: string): string => {
 /** 48 bits of the digest, enough to distinguish the versions of one name. */
 export const shortDigest = (text: string): string => digest(text).slice(0, 8)
 
-/**
- * `prefix + rest` up to 200 bytes of UTF-8, otherwise `prefix` and a hash of `rest`, which begins with `#`. No `rest`
- * may begin with it, or a hashed and a readable id could be equal.
- */
+/** Up to 200 bytes of UTF-8, or a hash, which begins with `#`. No `rest` may, or a hash could equal a readable id. */
 export const limit = (prefix: string, rest: string): string => {
   const text = prefix + rest
   return fits(text) ? text : `${prefix}#${digest(rest)}`

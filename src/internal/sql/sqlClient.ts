@@ -7,10 +7,7 @@ import * as Statement from "effect/sql/Statement"
 
 type Service = Context.Service<SqlClient.TransactionConnection, SqlClient.TransactionConnection.Service>
 
-/**
- * Serves only for its `afterCommit`. The program's own client is often not in the context, because a service of the
- * program holds it.
- */
+/** Serves only for `afterCommit`: a service of the program often holds its own client, outside the context. */
 export const makeClient = (transactionService: Service): Effect.Effect<SqlClient.SqlClient> =>
   Effect.provide(
     SqlClient.make({

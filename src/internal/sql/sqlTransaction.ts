@@ -1,7 +1,4 @@
-/**
- * The open SQL transaction of `effect/sql`, and the actions after its commit. Services are named here instead of
- * imported, so that a program without SQL loads none of it.
- */
+/** The open SQL transaction of `effect/sql`. Services are named, not imported, so a program without SQL loads none. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -24,9 +21,9 @@ export const openTransaction = (context: Context.Context<never>): object | undef
 }
 
 /**
- * Never runs if the transaction is rolled back, and at once if none is open. A transaction that does not report its
- * commit is not awaited: runs at once, for earlier reads, and again when the fiber ends, for those of others until
- * then.
+ * Runs an effect after the commit, never if it is rolled back, and at once if no transaction is open. One that does not
+ * report its commit is not awaited: the effect runs at once, for earlier reads, and again when the fiber ends, for
+ * others until then.
  */
 export const afterCommit = <R>(effect: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> =>
   Effect.withFiber((fiber) => {

@@ -1,6 +1,4 @@
-/**
- * The pages of streams: entries under ids that no key has (`~:`). Hidden from users, and listed only by their prefix.
- */
+/** The pages of streams: entries under ids that no key has (`~:`), hidden from users. */
 
 export const pagePrefix = "~:p:"
 

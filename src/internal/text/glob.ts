@@ -77,10 +77,7 @@ const set = (pattern: string, content: ReadonlyArray<string>): Token => {
 const invalid = (pattern: string, problem: string): CacheConfigError =>
   new CacheConfigError({ message: `The pattern ${JSON.stringify(pattern)}: ${problem}` })
 
-/**
- * Backtracks only to the last `*`: a longer run for an earlier one cannot help, so the time is at most the product of
- * both lengths.
- */
+/** Backtracks only to the last `*`, since a longer run for an earlier one cannot help: O(product of both lengths). */
 const matchAll = (tokens: ReadonlyArray<Token>, text: string): boolean => {
   let next = 0
   let at = 0

@@ -24,8 +24,7 @@ export interface Turning {
 }
 
 /**
- * Outside of a fiber. The items that do not fit in this turn come in later ones, followed by `end`. A step that returns
- * `false` pauses until the returned function is called.
+ * Runs outside of a fiber, followed by `end`. A step that returns `false` pauses until the returned function is called.
  */
 export const forEachUnsafe = <A>(
   items: Iterable<A>,

@@ -2,10 +2,7 @@
 import { crc32 } from "node:zlib"
 import { groupOf, groupTag, idOfTag } from "../../../internal/store/markers/idTags.ts"
 
-/**
- * v: an entry, l: its lease, f: the failure note of its last leader, d: its marker, t: the marker of a tag, n: a
- * counter.
- */
+/** v: an entry, l: its lease, f: its last leader's failure note, d: its marker, t: a tag's marker, n: a counter. */
 export type KeyKind = "v" | "l" | "f" | "d" | "t" | "n"
 
 export type Named = readonly [kind: KeyKind, text: string]

@@ -43,8 +43,8 @@ export const toEntry = (id: string, answer: unknown, offset: number): Decoded =>
 }
 
 /**
- * In place of a value that the server did not accept. It looks like a frame of a release that never existed, so every
- * process reads it as a miss, and its text lets the one that has the value in memory recognize it.
+ * A mark in place of a value that the server did not accept. It looks like a frame of a release that never existed, so
+ * every process reads it as a miss, and its text lets the one that has the value in memory recognize it.
  */
 export const toMark = (text: string): Buffer => Buffer.from(`${beginOfMark}${text}`, "latin1")
 

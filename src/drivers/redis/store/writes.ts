@@ -83,8 +83,7 @@ interface Tomb {
 }
 
 /**
- * While the mark is stored, no other process has changed the id: the invalidation of this write removes nothing from
- * this process's memory, and that of the next write does.
+ * While the mark is stored, the id is unchanged: this write's invalidation removes nothing here, the next one's does.
  */
 const entomb = (self: StoreState, { expiresAt, generation = "", id }: Tomb, done: Done): void => {
   const { ownWrites, session, tokens } = self

@@ -22,10 +22,7 @@ import { type Invalidations, onInvalidate, type Tracking } from "./invalidations
 import * as MarkerVersions from "./markerVersions.ts"
 import * as Published from "./published.ts"
 
-/**
- * Except writes of this process. The stream ends with the first lost connection, and when the set of masters changes,
- * because it may have missed changes before that.
- */
+/** Ends with the first lost connection, and when the masters change, because it may have missed changes. */
 export const changesOf = (tracking: Tracking): Stream.Stream<Change, StoreError> =>
   Waiting.stream((offer) =>
     Effect.mapError(onMachineClock(follow(tracking, offer)), (fault) => storeError("listen", fault))

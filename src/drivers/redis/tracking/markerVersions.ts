@@ -1,17 +1,11 @@
-/**
- * The versions of markers that this process has received. Invalidations also come for new markers, and for those whose
- * life was extended: a tag has changed only if its version differs.
- */
+/** Versions of markers. New markers and a longer life cause invalidations too: only another version is a change. */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { isInherited, tagsOfId } from "../../../internal/store/markers/idTags.ts"
 import { remember } from "./remember.ts"
 
 export interface MarkerVersions {
   readonly ofIds: Map<string, string>
-  /**
-   * The versions of tags that users set. A full map records no further tags. Forgetting one instead would lose its
-   * changes, because memory may hold entries of the forgotten version.
-   */
+  /** A full map records no further tags: forgetting one would lose changes of entries that memory may hold. */
   readonly ofTags: Map<string, string>
   isFull: boolean
   readonly asked: Map<string, number>

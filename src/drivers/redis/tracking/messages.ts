@@ -25,9 +25,7 @@ export const make = (wire: Wire, pattern: string): Effect.Effect<Messages, never
     (context): Messages => ({ wire, pattern, context, listeners: new Map(), isStarted: false })
   )
 
-/**
- * For every message on a channel, and whenever the connection begins to receive. Returns a function that unsubscribes.
- */
+/** Calls the listener also when the connection begins to receive. Returns a function that unsubscribes it. */
 export const listen = (self: Messages, channel: string, listener: () => void): () => void => {
   start(self)
   const { listeners } = self

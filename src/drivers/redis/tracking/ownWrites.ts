@@ -1,7 +1,4 @@
-/**
- * The first bytes of the entries this process wrote most recently, by id: they tell the invalidations of own writes
- * from those of other processes.
- */
+/** The first bytes of the newest own entries, by id: they tell the invalidations of own writes from others. */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { remember } from "./remember.ts"
 

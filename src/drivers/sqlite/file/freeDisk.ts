@@ -1,7 +1,4 @@
-/**
- * Frees a full disk. SQLite writes what it removes into the log first, so without any room it cannot even remove: the
- * reserve is given up, and taken back before anything is stored again.
- */
+/** Frees a full disk. SQLite writes removals into the log first: they use the reserve, which is then taken back. */
 import type { DatabaseSync } from "node:sqlite"
 import * as Room from "../tables/makeRoom.ts"
 import * as Reserve from "./reserve.ts"

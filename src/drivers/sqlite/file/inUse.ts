@@ -23,9 +23,7 @@ interface Mark {
 
 export type InUse = ReturnType<typeof make>
 
-/**
- * Within so many milliseconds, two changes of a folder may have the same time: some file systems count in two seconds.
- */
+/** Two changes within this time may have one time stamp: some file systems count in steps of two seconds. */
 const sameMillis = 2500
 
 /** FAT keeps no times of folders on Windows. */
@@ -45,10 +43,7 @@ export const make = ({ directory, file, next }: Paths) => ({
   logBytes: undefined as number | undefined
 })
 
-/**
- * No file comes, goes or gets another name without a new time of its folder (except by a mount). So where all was in
- * its place in a folder unchanged for long, a look at the folder is enough.
- */
+/** A file that comes, goes or is renamed changes the time of its folder: one unchanged for long needs no other look. */
 export const stateOf = (self: InUse): State => {
   self.logBytes = undefined
   if (self.known !== undefined && isUnchanged(statOf(self.directory), self.known)) return "current"
@@ -64,10 +59,7 @@ export const stateOf = (self: InUse): State => {
 /** How many bytes the log has, after a look that has found `current`: no file is looked at twice. */
 export const logBytes = (self: InUse): number => self.logBytes ?? statOf(self.log.path)?.size ?? 0
 
-/**
- * Remembers a folder that has not changed for long, measured by the time of the log that this process has just written:
- * the clocks of the program and of the file system may differ.
- */
+/** Measures by the time of the log just written, because the clocks of program and file system may differ. */
 const learn = (self: InUse, writtenAt: number): void => {
   if (writtenAt <= self.knownFrom) return
   const folder = statOf(self.directory)

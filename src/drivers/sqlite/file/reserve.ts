@@ -1,7 +1,4 @@
-/**
- * Room kept for a full disk, because a removal needs room in the log first. A file of random bytes, so that no file
- * system stores it in less.
- */
+/** Room kept for a full disk: a removal needs some in the log. The bytes are random, so they cannot be compressed. */
 import { randomBytes } from "node:crypto"
 import * as fs from "node:fs"
 import * as path from "node:path"

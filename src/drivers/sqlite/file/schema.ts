@@ -26,10 +26,7 @@ const schema = `
   PRAGMA user_version = ${format};
 `
 
-/**
- * As bytes if UTF-8 would make different texts with lone surrogates the same, or if the text contains U+0000, which
- * ends it for Deno and others.
- */
+/** Lone surrogates would become the same in UTF-8, and U+0000 ends a text for Deno: such texts are stored as bytes. */
 export const toColumn = (text: string): string | Uint8Array =>
   isWellFormed(text) && !text.includes("\u0000") ? text : toUtf16(text)
 
@@ -109,10 +106,7 @@ export const open = (file: string, maxSize: number): DatabaseSync | undefined =>
   }
 }
 
-/**
- * SQLite makes no log before the first page, so a file without a byte but with a log was cut. The log is looked for
- * first, or a file that is just being made would count as cut.
- */
+/** A file without a byte has no log, unless it was cut. The log is looked for first: the file may be in the making. */
 const wasCut = (file: string): boolean =>
   fs.existsSync(`${file}-wal`) && fs.statSync(file, { throwIfNoEntry: false })?.size === 0
 

@@ -45,10 +45,7 @@ export const tagsChanged = (self: Changes, tags: ReadonlyArray<string>): void =>
   recordTags(self, tags)
 }
 
-/**
- * Known versions of these tags must no longer be used. This process reports it too: it must not rely on a report of the
- * change that would have ended the marker of an id.
- */
+/** Known versions of these tags are void, also in this process: the marker of an id reports no further change. */
 export const markersDropped = (self: Changes, tags: ReadonlyArray<string>): void => recordTags(self, tags, noOrigin)
 
 export const allChanged = (self: Changes): void => {

@@ -1,7 +1,4 @@
-/**
- * Frees pages of a full database without entries, which would stay full of markers, leases and counters. None of them
- * costs more than a load, and a counter that ends soonest goes last of all.
- */
+/** Frees a database full of markers, leases and counters, which cost a load at most. Counters to end last go last. */
 import type { DatabaseSync } from "node:sqlite"
 import { fromColumn, pragma } from "../file/schema.ts"
 import * as Changes from "./changes.ts"

@@ -25,8 +25,7 @@ export const make = (database: DatabaseSync, maxSize: number, dropOthers: (pages
     database,
     dropOthers,
     pageSize,
-    // So many bytes are freed beyond those that are wanted, so that a full database does not do this at every write. At
-    // least some pages: dropping a few small entries may free none.
+    // Freed in addition, so that not every write makes room. At least some pages: a few small entries may free none.
     slack: Math.max(maxSize / 1024, 4 * pageSize),
     /** The ids of entries that this process has read since they were written, the first that was read first. */
     wasRead: new Set<string>(),
@@ -34,8 +33,7 @@ export const make = (database: DatabaseSync, maxSize: number, dropOthers: (pages
       "SELECT expires_at AS at FROM entry WHERE expires_at < 9e999 ORDER BY expires_at LIMIT 1"
     ),
     expired: database.prepare(
-      // SQLite looks in the index for the bound that it reads first. The other one only says that this is the index to
-      // use: looked for first, it is a look at every entry.
+      // SQLite looks in the index for the first bound only. The second one selects the index: first, it would scan all.
       `DELETE FROM entry WHERE seq IN (SELECT seq FROM entry WHERE expires_at <= ? AND expires_at < 9e999 LIMIT ?)
        RETURNING length(frame) AS size`
     ),

@@ -98,10 +98,7 @@ const resumeInNextTurn = (self: Backoff): void => {
   self.dispatcher.scheduleTask(() => resumeSome(self), 0)
 }
 
-/**
- * Resumes operations whose time is over. The others keep waiting for a leader that is refused. Without a leader all are
- * resumed, and the first one that is refused becomes the leader.
- */
+/** Without a leader all are resumed, and the first one that is refused becomes the leader. */
 const resumeSome = (self: Backoff): void => {
   self.isResuming = false
   const isRefused = self.refusedSince !== undefined

@@ -1,7 +1,4 @@
-/**
- * Operations that come at once are one transaction: to begin and to commit one takes longer than a small operation
- * does. Each succeeds or fails by itself.
- */
+/** Runs operations as one transaction, whose begin and commit take longer than they do. Each can fail by itself. */
 import * as Result from "effect/Result"
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { StoreError } from "../../../CacheError.ts"

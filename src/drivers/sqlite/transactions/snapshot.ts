@@ -91,10 +91,7 @@ export const end = (self: Snapshot): void => {
   }
 }
 
-/**
- * Nothing ends a snapshot while the program computes, so the program shows first that it does not do that for long.
- * `at` is the time of the next read, or of the end of the step.
- */
+/** Nothing ends a snapshot during a computation, so the program's steps must have proved to be short before. */
 const judge = (self: Snapshot, at: number, by: "read" | "endOfStep"): void => {
   const idleMillis = at - self.readAt
   if (idleMillis > limits.idleMillis) {

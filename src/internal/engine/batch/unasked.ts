@@ -1,6 +1,6 @@
 /**
  * Answers for keys that a call was not asked for. They enter memory unless something newer may exist: another entry, a
- * running load of the key, or an invalidation since the call began. Then the store, if it can show the same.
+ * running load of the key, or an invalidation since the call began. They enter the store if it can show the same.
  */
 import { release } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"

@@ -191,10 +191,7 @@ const answered = (dependencies: Dependencies, id: string, asOf: number): void =>
   if (asOf < noteId(dependencies, id).since) taint(dependencies)
 }
 
-/**
- * Marks that a value read may be older than a change, which joined callers may know of: they read again regardless of
- * epoch. The caller that started the load cannot know of it.
- */
+/** A value may be older than a change: joined callers, which may know of it, read again regardless of epoch. */
 const taint = (dependencies: Dependencies): void => {
   const { flight } = dependencies
   if (dependencies.isTainted) return
@@ -323,8 +320,8 @@ interface Landing {
 }
 
 /**
- * Adds the dependencies to a result, each compared with its own epoch: otherwise one that is invalidated often would
- * keep the result out for ever. `undefined` if one has changed.
+ * Adds the dependencies to a result; `undefined` if one has changed. Each is compared with its own epoch: otherwise one
+ * that is invalidated often would keep the result out for ever.
  */
 export const land = (dependencies: Dependencies, flight: Flight, own: ReadonlyArray<string>): Landing | undefined => {
   const { isTainted, tags, engine: { tagEpochs } } = dependencies

@@ -103,8 +103,9 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
 }
 
 /**
- * Counts a failed load. Without an answer, but with a fallback, it throttles the id for `retryAfter` and is logged: as
- * a warning once until a load of the class succeeds, because an origin that is down fails for all its keys.
+ * Counts a failed load. An answer ends the fallback to the stale value. Any other failure with a fallback throttles the
+ * id and is logged: one warning until a load of the class succeeds, because an origin that is down fails for all its
+ * keys.
  */
 const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   const { counters, id, request: { batch, key } } = flight

@@ -95,10 +95,7 @@ const isInterruptible = (flight: Flight): boolean => {
   return (fiber as { readonly interruptible?: boolean } | undefined)?.interruptible === true
 }
 
-/**
- * Holds the id of an abandoned load that ignores its interruption, and its lease, so that no other load starts until it
- * has ended. Bounded in time, because a load may hang.
- */
+/** Keeps the id and lease of an abandoned load that ignores its interruption, for a limited time: it may hang. */
 const hold = (self: Flights, flight: Flight): void => {
   self.ending.set(flight.id, flight)
   flight.limit?.interruptUnsafe()
@@ -127,10 +124,7 @@ export const limitUnattended = (self: Flights, flight: Flight): void => {
 const after = (flight: Flight, millis: number, run: () => void) =>
   Effect.runForkWith(flight.starter.context)(Effect.andThen(Effect.sleep(millis), Effect.sync(run)))
 
-/**
- * Stops renewing the lease. Without a commit, releases it so that the next process can load at once, with a failure
- * note if the load failed.
- */
+/** Stops renewing. Without a commit, releases the lease, so that the next process can load, with a failure note. */
 export const releaseLease = (flight: Flight, failure?: Exit.Failure<unknown, unknown>): void => {
   const { lease } = flight
   if (lease === undefined) return

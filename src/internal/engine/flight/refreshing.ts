@@ -75,8 +75,7 @@ export const offer = (self: Flights, unit: Unit, dispatcher?: SchedulerDispatche
 }
 
 /**
- * Starts a unit of a private reader through the platform, which keeps it alive. It takes no slot, which a cancelled
- * request would never give back.
+ * The platform keeps a private reader's unit alive. It takes no slot, which a cancelled request would not give back.
  */
 const handOver = (self: Flights, unit: Unit): void => {
   const flights = Array.from(unit.flights)
@@ -106,10 +105,7 @@ const newestOf = (queue: ReadonlySet<Unit>): Unit => {
   return newest!
 }
 
-/**
- * Takes a refresh out of the queue because a caller waits for it. Returns the flights to start at once, without a slot:
- * itself and the rest of its batch.
- */
+/** A caller waits for the refresh. Returns the flights to start without a slot: itself and the rest of its batch. */
 export const promote = (self: Flights, { unit }: Flight): Iterable<Flight> => {
   if (unit === undefined) return []
   self.refreshing.queue.delete(unit)

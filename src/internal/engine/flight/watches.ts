@@ -1,7 +1,4 @@
-/**
- * Watches record changes while a call for many keys runs, which may answer keys without a flight to notify. All calls
- * share one list: every change would otherwise be noted once per call.
- */
+/** Watches: changes during bulk calls, which may answer more keys than have a flight. All calls share one list. */
 import { watchedIds } from "../../defaults/bounds.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flight, Flights, Watch, Watches } from "../state.ts"

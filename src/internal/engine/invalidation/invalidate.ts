@@ -154,10 +154,7 @@ const takeAll = ({ memory }: Flights, cause: RemovalCause, holders: ReadonlyArra
   return Memory.empty(memory, cause)
 }
 
-/**
- * Notifies as many listeners as fit in this turn, the rest later. Completes when all are notified, but at once inside
- * `Memory.together`.
- */
+/** Notifies in turns. Completes when all listeners are notified, but at once inside `Memory.together`. */
 const tellAll = (self: Flights, left: Left, cause: RemovalCause): Effect.Effect<void> => {
   const { memory } = self
   if (memory.onRemoval === undefined) return Effect.void

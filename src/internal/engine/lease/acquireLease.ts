@@ -70,8 +70,8 @@ export const acquireLease = Effect.fnUntraced(function*(
   let rejected = 0
   let waited = false
   while (rejected < Defaults.leaseAttempts) {
-    // Set before the answer: a flight interrupted in the meantime may have been granted the lease and must release it.
-    // A flight that does not wait may be granted a free lease as well.
+    // Set before the answer: a flight interrupted meanwhile, or that does not wait, may get the lease and must release
+    // it.
     if (isExclusive || store.capabilities.shared) flight.lease = leaseOf(tier, owner)
     beginAsking(flight)
     const isSent = budget.leftMillis > 0

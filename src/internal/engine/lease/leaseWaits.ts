@@ -1,7 +1,4 @@
-/**
- * Loads that wait for a lease of another process. One question asks for all: frequently at first, then less often,
- * because a change of the stored entry wakes the load at once.
- */
+/** Loads that wait for a lease of another process. One question asks for all; a change of an entry wakes its loads. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

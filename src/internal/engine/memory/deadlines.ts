@@ -90,10 +90,7 @@ export const firstExpired = (self: Deadlines, now: number): Entry | undefined =>
   return undefined
 }
 
-/**
- * Sets the wheel back with the clock, so that it need not catch up. Moves no entry: the bucket of each comes round
- * again at its deadline at the latest.
- */
+/** Sets the wheel back with the clock. Moves no entry: each bucket comes round again at its deadline at the latest. */
 export const rewind = (self: Deadlines, now: number): void => {
   self.tick = Math.max(0, Math.floor(now))
 }

@@ -1,6 +1,6 @@
 /**
  * Counts, by tag, the entries in memory and the running loads that depend on an id. A removal costs nothing more if
- * nothing does. Counted separately because all entries leave at once when memory is emptied.
+ * nothing does. The two are counted separately, because all entries leave at once when memory is emptied.
  */
 import * as Effect from "effect/Effect"
 import { keptDependencies } from "../../defaults/bounds.ts"

@@ -134,10 +134,7 @@ class InSteps<A extends Named> implements Entries<A> {
 /** `small`: maps of up to this size delete their ids as usual. */
 export const make = <A extends Named = Entry>(small = smallMap): Entries<A> => new InSteps<A>(small)
 
-/**
- * In as many steps as the caller takes. An id added during the iteration may be missing, and an id that stays is listed
- * exactly once.
- */
+/** Lists the ids in steps. One added meanwhile may be missing, and one that stays is listed exactly once. */
 export const ids = (self: Entries): Iterable<string> => (self as InSteps<Entry>).ids()
 
 /** Ids without a value were removed earlier. */

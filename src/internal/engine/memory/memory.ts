@@ -267,10 +267,7 @@ const left = (self: Memory, entry: Entry, cause: RemovalCause): void => {
 
 export const expire = (self: Memory, entry: Entry): void => drop(self, entry, "expired")
 
-/**
- * In one step and without notifying listeners. The entries stay linked, and a long-lived reference to one keeps all:
- * flights' references are dropped first.
- */
+/** Notifies no listener. The entries stay linked, and a reference to one keeps all: flights drop theirs first. */
 export const empty = (self: Memory, cause: RemovalCause): ReadonlyMap<string, Entry | undefined> => {
   const { dependents, deadlines, entries, policy } = self
   self.removals[cause] += entries.size

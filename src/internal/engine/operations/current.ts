@@ -25,10 +25,7 @@ export const currentOf = <E extends Entry>(entry: E | undefined): Current<E> => 
   condition: entry === undefined ? ifAbsent : { _tag: "IfUnchanged", writeId: entry.writeId! }
 })
 
-/**
- * Ignores the policy's restrictions on reads. Memory may be outdated, which the write detects, so only the first try
- * reads it.
- */
+/** Ignores the policy's restrictions. Memory may be outdated, which the write detects: only the first try reads it. */
 export const current = (self: Engine, key: Key, tries: number): Effect.Effect<Current<Entry>, StoreError, any> => {
   const { storeTier: tier } = self
   const found = tier === undefined || tries === 0

@@ -29,10 +29,7 @@ import { meet } from "../telemetry/keyClasses.ts"
 /** Without a handler, the result is no entry. */
 type OnFault<E> = (fault: Fault) => Effect.Effect<never, E>
 
-/**
- * The entries of keys before their hard deadline, without a load. Not counted: the hit ratio covers only reads that
- * would load.
- */
+/** Returns entries before their hard deadline. Not counted: the hit ratio covers only reads that would load. */
 export const lookupMany = (
   self: Engine,
   keys: ReadonlyArray<Key>

@@ -37,10 +37,7 @@ export interface SetOptions {
   readonly condition: SetCondition | undefined
 }
 
-/**
- * Replaces the result of a running load as well. Returns `false` if the condition does not hold, which only the store
- * can decide if there is one: then its fault fails the caller.
- */
+/** Returns `false` if the condition does not hold. With a store only that knows, and its fault fails the caller. */
 export const set = Effect.fnUntraced(function*(
   self: Engine,
   key: Key,
@@ -164,8 +161,8 @@ const forgetWrongCopy = (self: Engine, id: string, condition: SetCondition): voi
 }
 
 /**
- * Atomic with the condition. Fails if the outcome is unknown. `undefined` if a tag was invalidated before the store was
- * asked, which would make the value invalid from the start: `set` tries again.
+ * Sets the value atomically with its condition. Fails if the outcome is unknown. `undefined` if a tag was invalidated
+ * before the store was asked, which would make the value invalid from the start: `set` tries again.
  */
 const setIf = Effect.fnUntraced(function*(
   self: Engine,

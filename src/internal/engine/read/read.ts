@@ -65,8 +65,7 @@ export const evaluate = <A, E>(
 }
 
 /**
- * A fresh entry in memory, already counted, or the effect that continues the read. Such a hit needs no fiber, promise,
- * closure or array, and no clock if the entry has no deadline.
+ * Returns a fresh entry or continues. A hit needs no fiber, promise, closure or array, and no clock without deadline.
  */
 const find = <A, E>(
   self: Flights,

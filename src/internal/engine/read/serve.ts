@@ -38,8 +38,7 @@ export const answerWith = <A, E>(
 const isFresh = (served: Served): boolean => served === "memory" || served === "store"
 
 /**
- * Before listeners are notified, which may change what was read. An entry due for a refresh satisfies a caller, but
- * makes a load that reads it derived from stale.
+ * Before listeners may change what was read. A due entry satisfies a caller, but not a load, which derives from stale.
  */
 export const recordAnswer = ({ engine, fiber }: Reader, entry: Entry, source: Served): void => {
   const { within } = readContextOf(engine, fiber)

@@ -93,8 +93,7 @@ const absent: StoreReads["absent"] = (reader, rejected) => {
   }
   const invalid = invalidity(engine, request)
   if (invalid !== undefined) return Effect.die(invalid)
-  // `Effect.runSync` cannot wait for a later turn, and a cache without shared flights must not wait for that of another
-  // request
+  // `Effect.runSync` cannot wait for a later turn, and a private reader must not wait for another request's.
   const canWait = !engine.isPrivate && fiber.getRef(Scheduler.Scheduler).executionMode === "async"
   if (!TurnLimit.tryEnter(tier.reads) && canWait) return inLaterTurn(reader)
   return useFound(reader, rejected, readNow(tier, request.key, id, nowOf(fiber)))

@@ -45,10 +45,7 @@ const failedWith = ({ reasons }: Cause.Cause<unknown>, tags: ReadonlyArray<strin
 export const isAnswerOf = (self: Flights, flight: Flight, exit: Exit.Failure<unknown, unknown>): boolean =>
   answerOrDefect(() => verdictOf(self, flight, flight.request, exit)) === "Answer"
 
-/**
- * To `stale`, or else to the value that the load was to replace. A load that writes nothing, or whose id was changed in
- * the meantime, ends nothing.
- */
+/** Ends the fallback to `stale`, or else to the value to replace. A load that is not stored ends nothing. */
 export const endFallback = (self: Flights, flight: Flight, stale?: Entry): void => {
   if (!isNewest(flight)) return
   const { id } = flight

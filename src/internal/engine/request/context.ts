@@ -35,8 +35,7 @@ const policyOf = (self: Flights, fiber: Fiber.Fiber<any, any>, within: Attempt |
 }
 
 /**
- * Cached for the next read: looking up an unset reference costs as much as a hit. The end of the turn drops it, so that
- * an idle program does not retain the context of its last reader.
+ * Caches the context, whose look-up costs as much as a hit. The end of the turn drops it: an idle program retains none.
  */
 export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
   const last = self.lastReadContext

@@ -22,10 +22,7 @@ export const decideAt = (request: Request, entry: Entry, now: number, random: ()
 const ask = ({ strategy }: Request, entry: Timing, now: number, random: () => number): Decision =>
   checkDecision(strategy, strategy.decide(entry, now, random))
 
-/**
- * The entry is served only if the strategy serves it as stale. `Serve`, and a refresh that the strategy requests even
- * for a fresh entry, become `Load`.
- */
+/** `Serve`, and a refresh that the strategy requests even for a fresh entry, become `Load`. */
 const decideSoftened = (request: Request, entry: Entry, now: number, die: number): Decision => {
   const decision = ask(request, entry, now, () => die)
   if (decision === Serve) return Load

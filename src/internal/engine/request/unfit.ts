@@ -68,10 +68,7 @@ interface Checker {
 
 const checkers = new WeakMap<KeyInfo, Checker>()
 
-/**
- * A check costs as much as encoding, which programs without a store do not otherwise pay for. Checks the first results
- * of a class, then fewer and fewer, and no large ones.
- */
+/** A check costs as much as encoding: checks the first results of a class, then fewer and fewer, and no large ones. */
 const misfitOf = (info: KeyInfo, value: unknown): string | undefined => {
   let checker = checkers.get(info)
   if (checker === undefined) {

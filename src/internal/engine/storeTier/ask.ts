@@ -129,10 +129,7 @@ const touchNow = (tier: StoreTier, id: string, touched: TouchOptions): Effect.Ef
 /** The latest end that the store was asked for, so that readers with two constants in turn ask for it once. */
 const prolongedUntil = new WeakMap<Entry, number>()
 
-/**
- * In a later turn than the read: the entry may still be on its way to memory, and a listener that a failing store calls
- * may change it.
- */
+/** Runs in a later turn: the entry may still be on its way to memory, or change in a listener of a failing store. */
 export const prolong = (tier: StoreTier, entry: Entry): void => {
   const { expiresAt, id, softExpiresAt, writeId } = entry
   if (writeId === undefined || prolongedUntil.get(entry)! >= expiresAt) return

@@ -1,6 +1,5 @@
 /**
- * Orders lookups and commits of transactions. During a commit, its entries are neither old nor new: a lookup of them
- * waits for the commit, and a commit waits for earlier lookups.
+ * Orders lookups and commits, whose entries are neither old nor new meanwhile: each waits for earlier ones of its ids.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -55,10 +54,7 @@ export const lookup = <A, E, R>(
   )
 }
 
-/**
- * Runs after the lookups before it. A lookup that exceeds the store's timeout is not waited for: its caller's codec may
- * itself wait for this commit.
- */
+/** Does not wait for a lookup beyond the store's timeout, whose codec may itself wait for this commit. */
 export const commit = <A, E, R>(
   tier: StoreTier,
   ids: ReadonlySet<string> | undefined,

@@ -3,10 +3,7 @@ import { pendingInvalidations } from "../../defaults/stores.ts"
 import { groupOf, groupTag, idOfTag, isInherited } from "../../store/markers/idTags.ts"
 import type { Mode } from "../memory/tagEpochs.ts"
 
-/**
- * An item is added before the store is asked and removed when the store has acknowledged it, so no failure or
- * interruption loses it. Until then, reads of its id or tag do not use the store.
- */
+/** Added before the store is asked, removed when it acknowledges. Until then, reads of the id or tag skip the store. */
 export interface PendingInvalidations {
   readonly ids: Map<string, Item>
   readonly tags: Map<string, Item>

@@ -1,6 +1,4 @@
-/**
- * Removes a stream's pages with its manifest. Without a store, a large stream's pages are entries that leave together.
- */
+/** Removes a stream's pages with its manifest. Without a store, the pages are entries that leave together. */
 import * as Exit from "effect/Exit"
 import type { RemovalCause } from "../../../CacheEvent.ts"
 import { pageId, partsOfPage } from "../../store/pageIds.ts"

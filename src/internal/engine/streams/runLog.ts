@@ -210,10 +210,7 @@ export const ask = (self: RunLog, cursor: Cursor): void => {
   self.resumeRun?.()
 }
 
-/**
- * Moves the position behind the elements. `undefined`: there are none yet, or the run has ended. `"elsewhere"`: only
- * the store has the page.
- */
+/** `undefined`: there are none yet, or the run has ended. `"elsewhere"`: only the store has the page. */
 export const next = (self: RunLog, cursor: Cursor): ReadonlyArray<unknown> | "elsewhere" | undefined => {
   while (cursor.page < self.count) {
     const page = self.pages.get(cursor.page)

@@ -64,8 +64,7 @@ export const commit = (self: Overlay): Effect.Effect<void, Failure, any> =>
   })
 
 /**
- * Lists the loads of a commit as unanswered until it ends, because an invalidation by pattern finds them nowhere else.
- * After a `StoreError` the store may still carry the commit out.
+ * Only here an invalidation by pattern finds the commit's loads. After a `StoreError` the store may still carry it out.
  */
 const listingLoads = <A>(
   tier: StoreTier,

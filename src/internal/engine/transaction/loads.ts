@@ -95,7 +95,6 @@ export const isPublishable = (base: Engine, { bornAt, flight, isGranted, since }
   // The value derives from uncommitted values.
   if (flight.attempt.dependencies !== undefined) return false
   return entry !== undefined && storable && !TagEpochs.movedSince(base.tagEpochs, entry.tags, bornAt) &&
-    // A store has ended the generation as well, except after an invalidation by pattern, which sees stored entries
-    // only.
+    // A store has ended the generation as well, except after an invalidation by pattern, which sees stored ids only.
     !Watches.hasChanged(base, { since }, flight.id)
 }

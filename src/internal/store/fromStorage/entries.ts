@@ -62,9 +62,7 @@ export const touch = (self: Lined, id: string, options: TouchOptions): Effect.Ef
         }))
   )
 
-/**
- * Ends the generation twice: at once, so that no waiting `commit` stores, and in its turn, for leases acquired since.
- */
+/** Ends the generation at once, so that no waiting `commit` stores, and in its turn, for leases acquired since. */
 export const remove = ({ leases, lines, storage }: Lined, id: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
     leases.end(id)
@@ -97,8 +95,7 @@ export const commit = (
 ): Effect.Effect<boolean, StoreError> =>
   Effect.clockWith((clock) =>
     leases.isCurrent(id, generation, clock.currentTimeMillisUnsafe())
-      // After the write, because a failed commit does not end the generation, and another load under it may still be
-      // stored.
+      // After the write: a failed commit does not end the generation, and another load under it may still be stored.
       ? Effect.map(storage.set(id, entry), () => {
         leases.end(id)
         return true
@@ -133,10 +130,7 @@ export const clear = (self: Lined): Store["clear"] | undefined => {
   })
 }
 
-/**
- * A step of a transaction, which holds the lines of some ids. Does not wait for other busy ids, whose operations may
- * wait for an id of this transaction.
- */
+/** Does not wait for other busy ids, whose operations may wait for an id of this transaction. */
 export const clearWhileHolding = (self: Lined, held: ReadonlySet<string>): Effect.Effect<unknown, StoreError> =>
   Effect.suspend(() => {
     self.leases.endAll()

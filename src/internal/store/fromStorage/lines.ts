@@ -1,6 +1,5 @@
 /**
- * Runs effects on one id one after another, in the order of the calls. The next one begins when the previous one has
- * ended, not when its caller was interrupted.
+ * Runs effects on one id in the order of the calls, each after the former has ended (not its caller was interrupted).
  */
 import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -18,10 +17,7 @@ interface Task {
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
-/**
- * Interrupted before its turn, a `read` or `write` leaves the line, and a `removal` still runs. In its turn, a `read`
- * is interrupted, while the others run to their end.
- */
+/** Interrupted before its turn, only a `removal` still runs; in its turn, only a `read` does not run to its end. */
 type Kind = "read" | "write" | "removal"
 
 export type Lines = Map<string, Array<Task>>

@@ -85,10 +85,7 @@ export const withFiber = <A>(
 export const atomically = <A>(self: Sync, operation: string, step: (now: number) => A): Effect.Effect<A, StoreError> =>
   withFiber(self, operation, (fiber) => self.atomic(() => step(nowOf(fiber))))
 
-/**
- * In atomic groups. The storage makes room for one entry, so a group that it was too full for, and has undone as a
- * whole, is tried one by one.
- */
+/** Runs atomic groups. The storage makes room for one entry, so a group that was too large is tried one by one. */
 export const forMany = <A, B>(
   self: Sync,
   operation: string,

@@ -1,7 +1,4 @@
-/**
- * Warns of entries of an earlier process in a storage that is not declared as lasting. The markers of their tags were
- * in the memory of that process, so each is a miss.
- */
+/** Warns of an earlier process's entries in a storage that is not lasting: without their markers, each is a miss. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Stored } from "../../../CacheEntry.ts"

@@ -1,7 +1,4 @@
-/**
- * Markers as entries of a storage, under ids that no key has: no id or tag of the library begins with `~:`, and a
- * string key that begins with `~` gets another one.
- */
+/** Markers as entries, under ids that no key has: no id begins with `~:`, and string keys with `~` get another one. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../../../CacheEntry.ts"

@@ -1,7 +1,4 @@
-/**
- * Markers inside one process, and the rules that every table of markers shares. A removed marker comes back with
- * another version, which costs a load but never causes a stale read.
- */
+/** Markers inside one process, and the rules of all tables of them. A removed one comes back with another version. */
 import type { TagVersion } from "../../../CacheEntry.ts"
 import type { SyncTags } from "../../../ports/storage.ts"
 import type { Acquired, InvalidationMode, Marker, Markers } from "../../../ports/store.ts"
