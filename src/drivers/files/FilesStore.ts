@@ -1,8 +1,10 @@
 /**
  * A store in a folder with one file for each entry, in the serializer's own format, for results that people look at. A
  * second file holds the metadata. Entries, tag invalidations and counters survive a restart.
+ *
  * Reads and writes are synchronous: reading a small file takes less time than decoding it. The folder therefore belongs
  * on a responsive disk; a network drive that stalls stops the process.
+ *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -56,26 +58,38 @@ export interface Options {
 
 /**
  * Opens the store in a folder. Its files have the extension of the `Serializer` in the context.
+ *
  * **When to use**
+ *
  * Use if the program needs the store itself, such as to wrap it.
+ *
  * **Details**
+ *
  * - Fails with a `StoreError` if the folder is not writable. Throws a `CacheConfigError` for invalid options.
  * - A damaged, edited or foreign file is a miss. Files of other programs are never changed or removed.
+ *
  * **Gotchas**
+ *
  * Several processes may use one folder, and none sees half a file. However, leases, conditional sets, touches, soft
  * invalidations and increments are atomic inside one process only. Otherwise use `SqliteStore`.
+ *
  * **Example** (Opening a folder)
+ *
  * ```ts
  * import { Effect } from "effect"
  * import { FilesStore } from "effect-cached/files"
  * import { mkdtempSync } from "node:fs"
  * import { tmpdir } from "node:os"
  * import { join } from "node:path"
+ *
  * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "pages")
+ *
  * const program = Effect.flatMap(FilesStore.make({ directory }), (store) => store.increment("visits", 1))
  * await Effect.runPromise(program) // => 1
  * ```
+ *
  * @see {@link layer} for a cache over it
+ *
  * @category constructors
  * @since 0.1.0
  */

@@ -62,9 +62,13 @@ const validate = (options: Options): Config => {
 
 /**
  * Opens a store in a browser, until the scope closes.
+ *
  * **When to use**
+ *
  * Use if the program needs the store itself, such as to wrap it.
+ *
  * **Details**
+ *
  * - Needs the package `idb` and a platform with `IndexedDB`: pages and workers of a browser. Fails with a `StoreError`
  *   of reason `Unsupported` elsewhere, and of reason `Denied` if the browser refuses access. Throws a
  *   `CacheConfigError` for invalid options.
@@ -72,20 +76,28 @@ const validate = (options: Options): Config => {
  *   them takes over: at once if the page has Web Locks, otherwise when the lease ends.
  * - Tabs report their changes to each other. A page that resumes after a freeze treats everything as changed.
  * - If the browser has no room, half of the entries are evicted and the write is retried once; then it fails (`Full`).
+ *
  * **Gotchas**
+ *
  * Every script of the origin can read the entries, and so can all users of the machine. The browser may remove the
  * database at any time.
+ *
  * **Example** (Falling back on memory where the browser stores nothing)
+ *
  * ```ts
  * import { Effect, Layer } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  * import { IndexedDbStore } from "effect-cached/indexedDb"
+ *
  * const stored = CacheLayer.layer.pipe(Layer.provide(IndexedDbStore.layer({ name: "my-app" })))
  * const cache = Layer.catch(stored, () => CacheLayer.memory())
+ *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
+ *
  * @see {@link layer} for a cache over it
+ *
  * @category constructors
  * @since 0.1.0
  */

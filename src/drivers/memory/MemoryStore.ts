@@ -1,6 +1,7 @@
 /**
  * A store of bytes in this process, the reference for other stores and their replacement in tests. It keeps an entry
  * until it is removed; for a cache in memory alone, use `CacheLayer.memory`.
+ *
  * @since 0.1.0
  */
 import * as Layer from "effect/Layer"

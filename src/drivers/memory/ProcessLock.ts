@@ -1,6 +1,7 @@
 /**
  * Locks inside this process, for callers of the same `Lock` value. A holder keeps its lock while its scope is open,
  * unless the event loop is blocked for longer than the lease.
+ *
  * @since 0.1.0
  */
 import * as Layer from "effect/Layer"

@@ -1,6 +1,7 @@
 /**
  * State of guards, shared by all processes that use one Redis server or cluster. Needs the package `redis` (node-redis)
  * and Redis 7.0 or newer.
+ *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -32,25 +33,36 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
 
 /**
  * The state of guards on a server, until the scope closes. All processes with the same server and prefix share it.
+ *
  * **When to use**
+ *
  * Use to keep limits on another server than that of `CacheLayer.redis`, or without such a cache.
+ *
  * **Details**
+ *
  * - A step of any guard except a filter is one script, which runs in the server's time.
  * - While the server is unreachable, guards follow their `onStoreError`. Permanent errors (a wrong password, a server
  *   that is too old) fail here. Throws a `CacheConfigError` for invalid options.
+ *
  * **Gotchas**
+ *
  * A replica that replaces a server without its last steps may admit some calls again.
+ *
  * **Example** (One limit for all machines)
+ *
  * ```ts no-run
  * import { Effect } from "effect"
  * import { Guard } from "effect-cached"
  * import { RedisGuardStore } from "effect-cached/redis"
+ *
  * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 100, window: "1 minute" }))
  * const guards = RedisGuardStore.layer({ url: "redis://127.0.0.1:6379" })
  * await Effect.runPromise(call.pipe(Effect.provide(guards))) // => "called"
  * ```
+ *
  * @see {@link makeCluster} for a cluster
  * @see {@link layer} for providing it
+ *
  * @category constructors
  * @since 0.1.0
  */

@@ -1,6 +1,7 @@
 /**
  * Locks shared by all processes that use one Redis server or cluster. Needs the package `redis` (node-redis) and Redis
  * 7.0 or newer.
+ *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -31,21 +32,30 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
 
 /**
  * A lock on a server, until the scope closes. All processes with the same server and prefix exclude each other.
+ *
  * **When to use**
+ *
  * Use if the program needs the lock itself.
+ *
  * **Details**
+ *
  * - When the lock is released, a message wakes its waiters. They also try again every 250 ms.
  * - Leases are measured by the server's clock. Fencing tokens grow even if the server loses its data, as long as its
  *   clock is not set back.
  * - While the server is unreachable, `acquire` fails with reason `Unavailable`. Permanent errors (a wrong password, a
  *   server that is too old) fail here. Throws a `CacheConfigError` for invalid options.
+ *
  * **Gotchas**
+ *
  * A server may fail before it has replicated a lock. The replica that replaces it may then grant the lock again. If
  * that would do harm, let the protected resource refuse the smaller token.
+ *
  * **Example** (Locking on a server)
+ *
  * ```ts no-run
  * import { Effect } from "effect"
  * import { RedisLock } from "effect-cached/redis"
+ *
  * const program = Effect.gen(function*() {
  *   const lock = yield* RedisLock.make({ url: "redis://127.0.0.1:6379" })
  *   const { token } = yield* lock.acquire("report", { lease: "5 seconds", wait: "10 seconds" })
@@ -53,7 +63,9 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => true
  * ```
+ *
  * @see {@link layer} for providing it
+ *
  * @category constructors
  * @since 0.1.0
  */

@@ -1,6 +1,7 @@
 /**
  * A store on a Redis server, shared by processes on many machines: entries, tags and counters outlive all of them.
  * Needs the package `redis` (node-redis) and Redis 7.0 or newer.
+ *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -45,9 +46,13 @@ export interface ClusterOptions extends Config.ClusterOptions {
 
 /**
  * Opens the store on a server, until the scope closes.
+ *
  * **When to use**
+ *
  * Use if the program needs the store itself, such as to wrap it.
+ *
  * **Details**
+ *
  * - While the server is unreachable, the store tries again with growing pauses, and every operation fails at once. With
  *   `connect: "required"`, opening fails with a `StoreError` instead.
  * - Permanent errors always fail with a `StoreError`: a wrong password or a missing right (reason `Denied`), mismatched
@@ -56,18 +61,23 @@ export interface ClusterOptions extends Config.ClusterOptions {
  * - Every operation on one id is one script, which runs in the server's time. All reads in one turn share a command.
  * - Values larger than `maxValue` are refused (reason `TooLarge`).
  * - A value stored by another program, or by a newer release, is a miss and is not overwritten.
+ *
  * **Example** (Counting on a server)
+ *
  * ```ts no-run
  * import { Effect } from "effect"
  * import { RedisStore } from "effect-cached/redis"
+ *
  * const program = Effect.flatMap(
  *   RedisStore.make({ url: "redis://127.0.0.1:6379", prefix: "shop" }),
  *   (store) => store.increment("visits", 1)
  * )
  * await Effect.runPromise(Effect.scoped(program))
  * ```
+ *
  * @see {@link makeCluster} for a cluster
  * @see {@link layer} for a cache over it
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -78,23 +88,32 @@ export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreErr
 
 /**
  * Opens the store on a Redis cluster, until the scope closes.
+ *
  * **When to use**
+ *
  * Use if the program needs the store itself and the server is a cluster.
+ *
  * **Details**
+ *
  * - All keys of one id share a slot. Operations on many ids go to all masters at once.
  * - Any node is enough to find the masters. The store follows moved slots and replaced masters.
+ *
  * **Example** (Opening a cluster)
+ *
  * ```ts no-run
  * import { Effect } from "effect"
  * import { RedisStore } from "effect-cached/redis"
+ *
  * const program = Effect.flatMap(
  *   RedisStore.makeCluster({ nodes: ["redis://10.0.0.1:6379", "redis://10.0.0.2:6379"] }),
  *   (store) => store.increment("visits", 1)
  * )
  * await Effect.runPromise(Effect.scoped(program))
  * ```
+ *
  * @see {@link make} for a single server
  * @see {@link layerCluster} for a cache over it
+ *
  * @category constructors
  * @since 0.1.0
  */

@@ -31,7 +31,8 @@ interface CommonOptions {
    */
   readonly tls?: boolean | Readonly<Record<string, unknown>> | undefined
   /**
-   * `"required"`: the layer fails if the server is unreachable. `"eventually"`: the cache works without it meanwhile.
+   * `"required"`: the layer fails if the server is unreachable. `"eventually"`: the cache works without the server
+   * until it becomes reachable.
    * @default `"eventually"`
    */
   readonly connect?: "required" | "eventually" | undefined
@@ -64,7 +65,8 @@ export interface ServerOptions extends CommonOptions {
    */
   readonly sentinel?: SentinelOptions | undefined
   /**
-   * Creates a client of the package `redis`, used in place of `url`. The store connects duplicates of it.
+   * Creates a client of the package `redis`, used in place of `url`. The store connects duplicates of it, with the same
+   * settings.
    * @default none
    */
   readonly client?: (() => Client) | undefined

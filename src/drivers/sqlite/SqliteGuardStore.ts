@@ -1,6 +1,7 @@
 /**
  * State of guards that all processes of one machine share, in a directory of its local disk (SQLite, as Node has it).
  * Not for network file systems.
+ *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -34,14 +35,20 @@ export interface Options {
 
 /**
  * The state of guards in a directory, until the scope closes. All guard stores in the same directory share it.
+ *
  * **When to use**
+ *
  * Use to keep limits in another folder than that of `CacheLayer.disk`, or without such a cache.
+ *
  * **Details**
+ *
  * - A step is one transaction: a limit holds for all processes together, even if some of them are killed.
  * - Fails with a `StoreError` if the directory cannot be used. Throws a `CacheConfigError` for invalid options.
  * - A damaged file is not replaced, because others may use it: delete it. Until then, guards follow their
  *   `onStoreError`.
+ *
  * **Example** (One limit for all processes of a machine)
+ *
  * ```ts
  * import { Effect } from "effect"
  * import { Guard } from "effect-cached"
@@ -49,11 +56,15 @@ export interface Options {
  * import { mkdtempSync } from "node:fs"
  * import { tmpdir } from "node:os"
  * import { join } from "node:path"
+ *
  * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "limits")
+ *
  * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 100, window: "1 minute" }))
  * await Effect.runPromise(call.pipe(Effect.provide(SqliteGuardStore.layer({ directory })))) // => "called"
  * ```
+ *
  * @see {@link layer} for providing it
+ *
  * @category constructors
  * @since 0.1.0
  */

@@ -1,6 +1,7 @@
 /**
  * Locks between the processes of one machine, in a directory of its local disk (SQLite, as Node has it). Not for
  * network file systems.
+ *
  * @since 0.1.0
  */
 import type * as Clock from "effect/Clock"
@@ -36,23 +37,33 @@ export interface Options {
 
 /**
  * A lock in a directory, until the scope closes. All locks in the same directory exclude each other.
+ *
  * **When to use**
+ *
  * Use if the program needs the lock itself.
+ *
  * **Details**
+ *
  * - A waiting caller looks every 50 ms, and when the holder's lease ends. Fencing tokens survive restarts.
  * - Fails with a `LockError` (reason `Unavailable`) if the directory cannot be used: `name` is the directory, `cause`
  *   the reason. Throws a `CacheConfigError` for invalid options.
+ *
  * **Gotchas**
+ *
  * - A lock that is closed while it is held stays held until its lease ends.
  * - A damaged file is not replaced, because others may use it: delete it.
+ *
  * **Example** (Locking in a directory)
+ *
  * ```ts
  * import { Effect } from "effect"
  * import { SqliteLock } from "effect-cached/sqlite"
  * import { mkdtempSync } from "node:fs"
  * import { tmpdir } from "node:os"
  * import { join } from "node:path"
+ *
  * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "locks")
+ *
  * const program = Effect.gen(function*() {
  *   const lock = yield* SqliteLock.make({ directory })
  *   const { token } = yield* lock.acquire("report", { lease: "5 seconds", wait: "10 seconds" })
@@ -60,7 +71,9 @@ export interface Options {
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => true
  * ```
+ *
  * @see {@link layer} for providing it
+ *
  * @category constructors
  * @since 0.1.0
  */

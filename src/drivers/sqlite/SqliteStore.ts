@@ -1,6 +1,7 @@
 /**
  * A store in a directory of the local disk: an embedded database (SQLite, as Node has it), which all processes of one
  * machine may use. Entries, tag invalidations and counters survive a restart. Not for network file systems.
+ *
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
@@ -68,9 +69,13 @@ export interface Options {
 
 /**
  * Opens the store in a directory, until the scope closes.
+ *
  * **When to use**
+ *
  * Use if the program needs the store itself, such as to wrap it.
+ *
  * **Details**
+ *
  * - Fails with a `StoreError` if the directory cannot be written (reason `Denied` or `Unavailable`). Throws a
  *   `CacheConfigError` for invalid options.
  * - A database that is damaged, or of another program, is left as it is, and an empty one is started beside it. All
@@ -78,18 +83,24 @@ export interface Options {
  *   format has files of its own.
  * - A lease that is neither renewed nor released is removed after an hour, or ten times its length.
  * - The last 10,000 changes are kept (fewer if `maxSize` is below 40 MB). A process further behind gets `Gap`.
+ *
  * **Example** (Opening a directory)
+ *
  * ```ts
  * import { Effect } from "effect"
  * import { SqliteStore } from "effect-cached/sqlite"
  * import { mkdtempSync } from "node:fs"
  * import { tmpdir } from "node:os"
  * import { join } from "node:path"
+ *
  * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "pages")
+ *
  * const program = Effect.flatMap(SqliteStore.make({ directory }), (store) => store.increment("visits", 1))
  * await Effect.runPromise(Effect.scoped(program)) // => 1
  * ```
+ *
  * @see {@link layer} for a cache over it
+ *
  * @category constructors
  * @since 0.1.0
  */

@@ -6,6 +6,7 @@
  *   oldest hot entry has waited. Marks record this, so no stack is needed. The tail of a short queue is evicted.
  * - S3 (after S3-FIFO: Yang, Zhang, Qiu, Yue and Rashmi, SOSP 2023): entries read twice in a FIFO queue, or known as a
  *   ghost, become hot. Hot entries are evicted at the tail unless they have a chance left.
+ *
  * Time is counted in generations, of which 32 pass while as many entries arrive as there is room for. The mark of an
  * entry holds the generation of its last move, up to three second chances, and two flags: an entry that is read all the
  * time moves once in a generation, and most hits are one comparison.

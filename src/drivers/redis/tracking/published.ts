@@ -1,6 +1,7 @@
 /**
  * Changes that processes publish to each other, for processes that an ACL or a proxy denies client-side tracking. These
  * announce that under a key, which all others track: they publish only while it exists.
+ *
  * A message is sent after the server has answered the write, so its reader sees the written value. A message may be
  * lost, and none announces an expiration, an eviction or a write of another program, so memory is still trusted for
  * `maxStaleness` only.

@@ -3,6 +3,7 @@
  * the next number takes all processes there: that needs no room on the disk, and nothing that could be half written. A
  * database that must no longer be used is not renamed, emptied or taken up again while others have it open. Releases of
  * another format have files of their own.
+ *
  * `cache.v<format>.current` has the highest number ever used: if all files but an old one are removed, the old one
  * stays unused. It is a hint; without it the files count.
  */

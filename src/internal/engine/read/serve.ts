@@ -37,9 +37,7 @@ export const answerWith = <A, E>(
 
 const isFresh = (served: Served): boolean => served === "memory" || served === "store"
 
-/**
- * Before listeners may change what was read. A due entry satisfies a caller, but not a load, which derives from stale.
- */
+/** Records before listeners may change what was read. A load that reads a due entry derives from stale. */
 export const recordAnswer = ({ engine, fiber }: Reader, entry: Entry, source: Served): void => {
   const { within } = readContextOf(engine, fiber)
   if (within === undefined) return

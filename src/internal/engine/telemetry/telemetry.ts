@@ -28,11 +28,17 @@ export const noCounters = {
   invalidations: 0,
   /** Operations that failed in the store, the serializer or its codec. */
   storeFailures: 0,
-  /** Results not cached because their id or tag changed during the load, or because they derive from a stale value. */
+  /**
+   * Results not cached because their id or tag was invalidated or set during the load, or because they derive from a
+   * stale value.
+   */
   refused: 0,
   /** Results not cached because a function of the strategy or an option threw or returned an invalid value. */
   notStored: 0,
-  /** Calls of a strategy's `touch`, an eviction policy or a listener that threw or returned an invalid value. */
+  /**
+   * Calls that threw or returned an invalid value: of a strategy's `touch`, an eviction policy, or a listener. No read
+   * fails because of one.
+   */
   callbackFailures: 0,
   /** Invalidations that the store had not acknowledged when the layer was closed. */
   lostInvalidations: 0
