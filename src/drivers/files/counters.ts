@@ -40,7 +40,6 @@ export const tidy = (folder: Folder.Folder, file: string, now: number): void => 
 
 const fileOf = (name: string): string => `${subfolder}/${stemOf(name)}.json`
 
-/** The counter in a file, unless the file holds something else by now. */
 const readFile = (folder: Folder.Folder, file: string): NamedCounter | undefined => {
   const record = Record.read(folder, file)
   const name = record?.["name"]

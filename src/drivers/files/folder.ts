@@ -10,7 +10,6 @@ interface Options {
   readonly subfolders: ReadonlyArray<string>
   /** 16 hexadecimal digits, unique to this process. */
   readonly owner: string
-  /** Other users may write to the folder. */
   readonly trustFolder: boolean
 }
 
@@ -54,7 +53,6 @@ const step = 0.01
 export const open = (options: Options): Folder => {
   const self: Folder = { ...options, drafts: 0, usedAt: 0, opened: new Set() }
   makeFolders(self)
-  // This also checks that the folder is writable.
   const probe = writeDraft(self, "")
   self.usedAt = fs.statSync(probe).mtimeMs
   discard(probe)

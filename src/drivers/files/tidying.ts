@@ -12,7 +12,6 @@ export interface Tidying {
   rest: Generator<string, void>
 }
 
-/** How many writes happen between two rounds. */
 const tidyEvery = 64
 
 export const make = (folder: Folder.Folder): Tidying => ({ folder, writes: 0, rest: all(folder) })

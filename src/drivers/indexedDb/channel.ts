@@ -76,7 +76,6 @@ export const telling = <A, E>(
     return Effect.onExit(write, (exit) => after(Exit.isSuccess(exit) ? changed(exit.value) : changes))
   })
 
-/** The changes by other tabs. */
 export const changes = ({ listeners, name, newToken }: Channel): Stream.Stream<Change, StoreError> =>
   Waiting.stream((offer) =>
     Effect.gen(function*() {

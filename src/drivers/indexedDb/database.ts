@@ -5,7 +5,6 @@ import type { StoreErrorReason } from "../../CacheError.ts"
 import type { Lease } from "../../internal/store/leases.ts"
 import type { Counter, Marker } from "../../ports/store.ts"
 
-/** A lease, and whether its owner holds a Web Lock as well. */
 export interface LeaseRecord extends Lease {
   isLocked?: boolean
 }
@@ -13,7 +12,6 @@ export interface LeaseRecord extends Lease {
 /** An entry without its payload. Listings and evictions read no payload. */
 interface Row {
   readonly meta: Meta
-  /** The size of the entry in bytes, with its payload. */
   readonly size: number
   /** Increases with every write. */
   readonly order: number

@@ -101,7 +101,6 @@ export interface ClusterOptions extends CommonOptions {
 
 export interface Config {
   readonly prefix: string
-  /** The addresses of the servers, without secrets. */
   readonly name: string
   readonly settings: Settings
   readonly addresses: ReadonlyArray<Address>

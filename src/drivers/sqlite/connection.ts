@@ -74,7 +74,6 @@ const reading: Kind = { isKept: false, passes: true }
 
 const gap: ReadonlyArray<Change> = [{ _tag: "Gap" }]
 
-/** How often it is tried to take the reserve back. */
 const reserveMillis = 100
 
 /** How often one operation moves to another database. */

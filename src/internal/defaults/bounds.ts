@@ -35,7 +35,6 @@ export const watchedIds = 20_000
 /** Tags read by loads that are kept after those loads have ended. */
 export const keptDependencies = 1000
 
-/** Key classes whose tag versions are kept between two polls. */
 export const knownTagVersions = 1000
 
 /** Key classes that are remembered to find two with the same ids. Later classes are not checked. */

@@ -93,7 +93,6 @@ export interface Flight {
   bornAt: number
   /** The last step of `watches` before the start. */
   readonly since: number
-  /** Asks the store before loading. */
   readonly readsStore: boolean
   /** The total time for steps of the store. `undefined`: as the policy or the layer specifies. */
   readonly storeMillis: number | undefined
@@ -311,7 +310,6 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   /** Whether an entry's `constant` is the same lifetime. If so, a hit need not check it further. */
   readonly isConstant: (constant: unknown) => boolean
   readonly constantLifetime: () => Lifetime
-  /** The load of a refresh. `undefined` for a strategy that never refreshes. */
   readonly refreshLoad: ((self: Flights, flight: Flight) => Effect.Effect<unknown, unknown, any>) | undefined
   readonly batch?: Batch | undefined
   /** Hook of a stream: called with the request that leads the flight it waits for. */
@@ -428,7 +426,6 @@ export interface Policy {
   readonly disabled: ReadonlySet<Operation>
   /** Invalidates the ids of each read first. */
   readonly invalidate: ((self: Flights, ids: ReadonlyArray<string>) => Effect.Effect<unknown>) | undefined
-  /** Collects how reads are answered. */
   readonly detector: Detector | undefined
 }
 
@@ -517,14 +514,12 @@ export interface Batch {
   readonly fiberOf: (flight: Flight) => Fiber.Fiber<unknown, unknown> | undefined
   /** Whether a call runs as part of the flight. It may continue for the others when the flight has ended. */
   readonly isLedBy: (flight: Flight) => boolean
-  /** Starts the reads of many keys in groups. */
   readonly inGroups: Groups["forEach"]
   readonly close: () => void
   readonly options: BatchOptions
   failed: Cause.Cause<unknown> | undefined
   /** Whether `failed` was logged. Once per call, not per key. */
   isLogged: boolean
-  /** The store was asked for `evidence`. */
   asksEvidence: boolean
   evidence: Evidence | undefined
 }

@@ -55,7 +55,6 @@ export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
 /** Whether the clock was set back since a process joined. The record then restarts at the current time. */
 export const isJoinedAhead = ({ joinedAt }: Held, now: number): boolean => joinedAt !== undefined && joinedAt > now
 
-/** How long an `acquire` would have to wait, without a write. Also 0 if `acquire` must write to answer. */
 export const waitOf = (lease: Held | undefined, { join, owner }: AcquireOptions, now: number): number =>
   lease === undefined || lease.owner === owner || lease.until > now + lease.leaseMillis || isJoinedAhead(lease, now)
     ? 0

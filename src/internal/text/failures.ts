@@ -1,6 +1,5 @@
 /** The texts of failures: what a store was asked, why it failed, and the message of a cause. */
 
-/** The phrase for each operation of a store or of a guard store: "the store could not …". */
 const operations: Readonly<Record<string, string>> = {
   open: "be opened",
   ping: "answer",

@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import { CacheConfigError } from "../../../CacheError.ts"
 import { Fault, faultOf, type Scrub, unfit } from "../fault.ts"
 
-/** The part of a client of the package `redis` that the store uses. */
 export interface Client {
   connect(): Promise<unknown>
   destroy(): void

@@ -15,7 +15,6 @@ export interface Wire {
   readonly makeClients: (more?: ClientOptions) => Effect.Effect<ReadonlyArray<Client>, Fault>
   /** Returns a function that unsubscribes the listener. */
   readonly onMasters: (listener: () => void) => () => void
-  /** The servers' clock minus the local one, in milliseconds. */
   readonly offset: () => number
   /** The run of the server that holds the era. */
   readonly run: () => string

@@ -13,7 +13,6 @@ export const markerOf = (tag: string): Named => {
   return id === undefined ? ["t", tag] : ["d", id]
 }
 
-/** The keys that a write of an entry changes: the entry, its lease and failure note, and the markers of its id. */
 export const keysOfWrite = (id: string, isCluster: boolean): ReadonlyArray<Named> =>
   // On a cluster, the marker of the group would be in another slot.
   isCluster
@@ -74,9 +73,8 @@ export interface Keys {
   /** A pattern for the keys of one kind and era whose texts begin with a prefix. It may match other keys. */
   readonly pattern: (kind: KeyKind, era: string, prefix: string) => string
   readonly partsOf: (key: string) => KeyParts | undefined
-  /** The lock. It belongs to no era. */
+  /** The lock, its last token and the guards belong to no era. */
   readonly lock: (name: string) => string
-  /** The token of the lock's last holder. */
   readonly lockToken: (name: string) => string
   readonly guard: (kind: string, name: string) => string
   /** The prefixes of tracked keys: entries, failure notes, markers, the era and `untracked`. */

@@ -101,11 +101,9 @@ const toFailures = (bytes: Buffer): Failures | undefined => {
 
 const versionSize = 12
 
-/** The version of a tag, or `undefined` if there is none. */
 export const toVersion = (answer: unknown): string | undefined =>
   Buffer.isBuffer(answer) && answer.length > versionSize ? toHex(answer, 0, versionSize) : undefined
 
-/** A marker: its version, and its place in the sequence of invalidations. */
 export const toMarker = (answer: unknown): Marker | undefined => {
   const version = toVersion(answer)
   const seq = version === undefined ? undefined : toCount((answer as Buffer).subarray(versionSize))

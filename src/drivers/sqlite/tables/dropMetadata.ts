@@ -9,7 +9,6 @@ const tables = [
   { table: "counter", name: "name", order: "expires_at" }
 ]
 
-/** Frees so many pages, if there are so many: within a transaction. */
 export const dropMetadata = (database: DatabaseSync, changes: Changes.Changes, pages: number): void => {
   for (const table of tables) {
     while (pragma(database, "freelist_count") < pages) if (!dropSome(database, changes, table)) break

@@ -37,7 +37,6 @@ interface Call {
   readonly turning: Turns.Turning
   /** The context of the first flight's fiber, kept because a flight that leaves early has released it. */
   readonly starter: Flight["starter"]
-  /** Answers for keys that were not requested. */
   unasked: Sorted["unasked"]
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }

@@ -368,7 +368,6 @@ export const withDependencies = (
   return Array.from(all, ([tag, version]) => ({ tag, version }))
 }
 
-/** Releases the dependencies of a try whose result is no longer awaited. */
 export const release = ({ dependencies }: Attempt): void => {
   if (dependencies?.isRegistered !== true) return
   dependencies.isRegistered = false

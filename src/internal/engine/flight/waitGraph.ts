@@ -33,7 +33,6 @@ export function* reached(from: Flight): Generator<Flight> {
   }
 }
 
-/** The path of a `CacheCycle`: `to`, the ids down to the load that waits for it, and `to` again. */
 export const pathTo = (within: Flight, to: Flight): ReadonlyArray<string> => {
   const path = [to.id]
   for (let flight: Flight | undefined = within; flight !== undefined; flight = flight.parent) {

@@ -33,7 +33,6 @@ export const replayNow = (tier: StoreTier): void => {
   })
 }
 
-/** Replays until nothing is unsent, with growing pauses while the store does not answer. */
 const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier, firstMillis: number) {
   let pauseMillis = firstMillis
   // Pause first: a replay that ended synchronously would end before `tier.replay` is set.

@@ -103,7 +103,6 @@ const sayAndFollow = Effect.fnUntraced(function*(
     statements.set(id, { nonce: tokens.next(8), waits: new Map(named) })
   }
   if (isFault(yield* say(tier, statements))) return none
-  // Follow the waits hop by hop.
   const askedAt = monotonicMillis(clock)
   const asked = new Set(statements.keys())
   let last: Statements = new Map(statements)

@@ -224,7 +224,6 @@ const victimOf = ({ entries, policy }: Memory, coming: Coming | undefined): Entr
   return victim as Entry | undefined ?? (newest && entries.get(newest.id)) ?? entries.values().next().value
 }
 
-/** Adds an entry, however full memory is. Returns whether it replaces another. */
 const place = (self: Memory, entry: Entry, now: number): boolean => {
   const { entries, policy } = self
   const old = entries.get(entry.id)

@@ -6,7 +6,6 @@ import { circuit } from "../../defaults/stores.ts"
 
 export interface Circuit {
   timeouts: number
-  /** Epoch milliseconds. */
   openUntil: number
   pauseMillis: number
   probing: boolean

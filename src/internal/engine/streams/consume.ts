@@ -403,7 +403,6 @@ const nextOfReplay = (self: Consumer, replay: Replay): Effect.Effect<Chunk, unkn
   })
 }
 
-/** Reads again when a page is lost or memory holds no stream. Delivered elements are skipped. */
 const again = (self: Consumer): Effect.Effect<Chunk, unknown, any> => readAgain(self, loading)
 
 const readAgain = (
@@ -423,7 +422,6 @@ const readAgain = (
 /** Skips memory and the store, but joins a run that another reader has started. */
 const loading = (policy: Policy.Policy): Policy.Policy => ({ ...policy, readsMemory: false, readsStore: false })
 
-/** Skips the elements already delivered, if this run begins with the same. */
 const skip = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect.Effect<Chunk, unknown, any> => {
   const digest = log.digests[self.pages - 1]
   if (digest === undefined) {

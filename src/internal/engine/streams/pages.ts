@@ -83,7 +83,6 @@ export interface ReadPage {
   readonly payload: Uint8Array
 }
 
-/** Reads a page of the store. `undefined` if it is lost or cannot be decoded. */
 export const read = Effect.fnUntraced(function*(
   tier: StoreTier,
   codec: Codec<unknown, any>,
@@ -139,7 +138,6 @@ interface Replaced extends PagesOfRun {
   readonly at: number
 }
 
-/** Runs that are no longer served, the oldest first. */
 interface AllReplaced {
   readonly runs: Map<string, Replaced>
   pages: number

@@ -140,7 +140,6 @@ const append = Effect.fnUntraced(function*(
 
 const isEncoded = (log: RunLog.RunLog, { writes }: Writer): boolean => (log.isWhole && writes) || log.comparing > 0
 
-/** Encodes an element. `undefined` if its codec refuses it, and the stream is not stored. */
 const encode = (
   run: Run,
   codec: Codec<unknown, any>,
@@ -194,7 +193,6 @@ const closePage = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<void, 
 const maxBytesOf = ({ storeTier: tier }: Engine): number =>
   tier?.store.maxSize === undefined ? streams.maxBytes : tier.store.maxSize * streams.shareOfMaxSize
 
-/** Stops new consumers from joining the run, and its result from being stored. */
 const breakUp = ({ engine, flight, log }: Run): void => {
   RunLog.breakUp(log)
   if (flight !== undefined && engine.flights.get(flight.id) === flight) detach(engine, flight.id)

@@ -3,7 +3,6 @@ import { infoOf, type Key } from "../../key/ofKey.ts"
 import { meetClass } from "./keyClasses.ts"
 import { type Counters, noCounters, type Telemetry } from "./telemetry.ts"
 
-/** Returns the counters of the whole cache for a string key. */
 export const countersOf = (self: Telemetry, key: Key): Counters => {
   const info = infoOf(key)
   // The keys of streams have a class, without a name for string keys.

@@ -248,7 +248,6 @@ export const countStep = (count: Count, now: number): TransactStep => {
   return { ...step, expiresAt: now + ttlMillis }
 }
 
-/** Turns a use after the end, or an exception, into a defect of the effect. */
 export const guarded = <A, E, R>(self: Overlay, run: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
     requireOpen(self)

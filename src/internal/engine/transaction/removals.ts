@@ -28,7 +28,6 @@ export const remove = Effect.fnUntraced(
   }
 )
 
-/** Whether an entry exists. `undefined` if only the store knows. */
 const isThere = (self: Overlay, id: string, now: number): boolean | undefined => {
   const entry = entryIn(self, id, now)
   if (entry !== undefined) return entry !== null && now < entry.expiresAt

@@ -16,7 +16,6 @@ export const indented = (lua: string): string => lua.replaceAll("\n", "\n  ")
 export const isForeign = (begin: string): string =>
   `type(${begin}) ~= "string" or string.sub(${begin}, 1, 2) ~= "ec" or (string.byte(${begin}, 3) or 0) > ${Frame.format}`
 
-/** Refuses to overwrite a frame of a newer release or the value of another program. */
 export const requireWritable = `local stored = redis.pcall("GET", v)
 if stored and (${isForeign("stored")}) then
   return redis.status_reply("${foreign}")
