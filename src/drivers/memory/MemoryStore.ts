@@ -1,5 +1,5 @@
 /**
- * A store of bytes in this process. It is the reference for other stores, and replaces them in tests. It keeps an entry
+ * A store of bytes in this process, the reference for other stores and their replacement in tests. It keeps an entry
  * until it is removed; for a cache in memory alone, use `CacheLayer.memory`.
  *
  * @since 0.1.0

@@ -1,8 +1,6 @@
 /**
- * Locks inside this process: the default lock, or a separate lock for a test.
- *
- * Only callers of the same `Lock` value exclude each other. A holder keeps its lock while its scope is open. The lease
- * ends early only if the event loop is blocked for longer than the lease.
+ * Locks inside this process, for callers of the same `Lock` value. A holder keeps its lock while its scope is open,
+ * unless the event loop is blocked for longer than the lease.
  *
  * @since 0.1.0
  */

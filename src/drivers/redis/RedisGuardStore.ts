@@ -1,7 +1,6 @@
 /**
- * State of guards, shared by all processes that use one Redis server or cluster.
- *
- * Needs the package `redis` (node-redis) and Redis 7.0 or newer.
+ * State of guards, shared by all processes that use one Redis server or cluster. Needs the package `redis` (node-redis)
+ * and Redis 7.0 or newer.
  *
  * @since 0.1.0
  */
@@ -37,8 +36,7 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  *
  * **When to use**
  *
- * `CacheLayer.redis` provides a guard store for its server and prefix. Use this one to keep limits on another server,
- * or without such a cache.
+ * Use to keep limits on another server than that of `CacheLayer.redis`, or without such a cache.
  *
  * **Details**
  *
@@ -48,8 +46,7 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  *
  * **Gotchas**
  *
- * A server may fail before it has replicated its last steps. The replica that replaces it may then admit some calls
- * again.
+ * A replica that replaces a server without its last steps may admit some calls again.
  *
  * **Example** (One limit for all machines)
  *

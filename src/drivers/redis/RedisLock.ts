@@ -1,7 +1,6 @@
 /**
- * Locks shared by all processes that use one Redis server or cluster.
- *
- * Needs the package `redis` (node-redis) and Redis 7.0 or newer.
+ * Locks shared by all processes that use one Redis server or cluster. Needs the package `redis` (node-redis) and Redis
+ * 7.0 or newer.
  *
  * @since 0.1.0
  */
@@ -48,8 +47,8 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  *
  * **Gotchas**
  *
- * A server may fail before it has replicated a lock it granted. The replica that replaces it may then grant the lock
- * again. If that would do harm, let the protected resource refuse the smaller token.
+ * A server may fail before it has replicated a lock. The replica that replaces it may then grant the lock again. If
+ * that would do harm, let the protected resource refuse the smaller token.
  *
  * **Example** (Locking on a server)
  *

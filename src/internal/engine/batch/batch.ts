@@ -33,12 +33,10 @@ interface Item {
 
 interface Call {
   readonly items: ReadonlyArray<Item>
-  /** The flights waiting for an answer. */
   readonly waiting: Set<Item>
   readonly turning: Turns.Turning
   /** The context of the first flight's fiber, kept because a flight that leaves early has released it. */
   readonly starter: Flight["starter"]
-  /** Answers for keys that were not requested. */
   unasked: Sorted["unasked"]
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
@@ -46,12 +44,9 @@ interface Call {
 interface State {
   readonly batch: Batch
   readonly groups: Groups
-  /** Flights that have not reached their load. */
   readonly pending: Set<Flight>
-  /** Loads that wait for the next call. */
   readonly ready: Set<Item>
   readonly loading: Map<Flight, Item>
-  /** The first flights of running calls. */
   readonly leading: Set<Flight>
   isOpen: boolean
 }
@@ -198,7 +193,6 @@ const begin = (self: State, call: Call): void => {
   if (call.waiting.size === 0) fiber.interruptUnsafe()
 }
 
-/** Calls the user's function for the keys of a call, with the batch's retries. */
 const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, any> => {
   const { loadAll, retry } = self.batch.options
   const keys = call.items.map(({ key }) => key)
@@ -218,7 +212,6 @@ const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, a
   return checked(keys, Effect.withFiber((fiber) => inScope(fiber, calling, (_, exit) => onRelease(exit), undefined)))
 }
 
-/** Applies an ended call to its flights. Returns whether the first flight had already ended. */
 const settle = (self: State, call: Call, exits: Exit.Exit<BatchAnswers, unknown>): boolean => {
   const { flight: first } = firstOf(call)
   if (Exit.isFailure(exits)) self.batch.failed = exits.cause

@@ -16,7 +16,6 @@ export const removeEdge = (from: Attempt | undefined, to: Flight): void => {
   else edges.set(to, count - 1)
 }
 
-/** Whether `from` waits for `to`, directly or through others. */
 export const reaches = (from: Flight, to: Flight): boolean => {
   if (from === to) return true
   if (from.attempt.waitsOn === undefined) return false
@@ -34,7 +33,6 @@ export function* reached(from: Flight): Generator<Flight> {
   }
 }
 
-/** The path of a `CacheCycle`: `to`, the ids down to the load that waits for it, and `to` again. */
 export const pathTo = (within: Flight, to: Flight): ReadonlyArray<string> => {
   const path = [to.id]
   for (let flight: Flight | undefined = within; flight !== undefined; flight = flight.parent) {
