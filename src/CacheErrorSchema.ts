@@ -99,7 +99,6 @@ export const StoreError = schemaOf(CacheError.StoreError, {
  * ```
  *
  * @see {@link StoreError} for decoding too
- *
  * @category schemas
  * @since 0.1.0
  */
@@ -126,7 +125,6 @@ export const SerializerError = schemaOf(CacheError.SerializerError, {
  * ```
  *
  * @see {@link StoreError} for decoding too
- *
  * @category schemas
  * @since 0.1.0
  */
@@ -154,7 +152,6 @@ export const LockError = schemaOf(CacheError.LockError, {
  * ```
  *
  * @see {@link StoreError} for decoding too
- *
  * @category schemas
  * @since 0.1.0
  */
@@ -181,7 +178,6 @@ export const RateLimitExceeded = schemaOf(CacheError.RateLimitExceeded, {
  * ```
  *
  * @see {@link StoreError} for decoding too
- *
  * @category schemas
  * @since 0.1.0
  */
@@ -208,7 +204,6 @@ export const CircuitOpen = schemaOf(CacheError.CircuitOpen, {
  * ```
  *
  * @see {@link StoreError} for decoding too
- *
  * @category schemas
  * @since 0.1.0
  */
@@ -233,7 +228,6 @@ export const LoadTimeout = schemaOf(CacheError.LoadTimeout, {
  * ```
  *
  * @see {@link StoreError} for decoding too
- *
  * @category schemas
  * @since 0.1.0
  */
@@ -257,7 +251,6 @@ export const StreamLagged = schemaOf(CacheError.StreamLagged, {
  * ```
  *
  * @see {@link StoreError} for decoding too
- *
  * @category schemas
  * @since 0.1.0
  */
@@ -281,7 +274,6 @@ export const StreamCut = schemaOf(CacheError.StreamCut, {
  * ```
  *
  * @see {@link StoreError} for decoding too
- *
  * @category schemas
  * @since 0.1.0
  */
@@ -307,7 +299,6 @@ export const UpdateConflict = schemaOf(CacheError.UpdateConflict, {
  * ```
  *
  * @see {@link StoreError} for decoding too
- *
  * @category schemas
  * @since 0.1.0
  */
@@ -333,7 +324,6 @@ export const TransactionConflict = schemaOf(CacheError.TransactionConflict, {
  * ```
  *
  * @see {@link StoreError} for decoding too
- *
  * @category schemas
  * @since 0.1.0
  */
@@ -357,7 +347,6 @@ export const TransactionTimeout = schemaOf(CacheError.TransactionTimeout, {
  * ```
  *
  * @see {@link StoreError} for decoding too
- *
  * @category schemas
  * @since 0.1.0
  */
@@ -381,7 +370,6 @@ export const CacheCycle = schemaOf(CacheError.CacheCycle, {
  * ```
  *
  * @see {@link StoreError} for decoding too
- *
  * @category schemas
  * @since 0.1.0
  */
@@ -406,7 +394,6 @@ export const CacheClosed = schemaOf(CacheError.CacheClosed, {
  * ```
  *
  * @see {@link StoreError} for decoding too
- *
  * @category schemas
  * @since 0.1.0
  */

@@ -189,7 +189,6 @@ export interface Options<
 > {
   /**
    * The fields that identify a result.
-   *
    * @default none: there is one result
    */
   readonly payload?: Fields | undefined
@@ -197,7 +196,6 @@ export interface Options<
   readonly success: S
   /**
    * The schema of the failures that may be stored.
-   *
    * @default none: a stored failure stays in the memory of its process
    */
   readonly error?: E | undefined
@@ -214,7 +212,6 @@ export interface Options<
   readonly indexes?: I | undefined
   /**
    * Writes the payload in the ids of the class readably: a `CacheKey.template` that names all its fields.
-   *
    * @default the canonical text of the payload
    */
   readonly id?: Template<Schema.Struct<NoInfer<Fields>>["Type"]> | undefined
@@ -268,7 +265,6 @@ export interface Options<
  * ```
  *
  * @see {@link template} for ids that people read
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -348,14 +344,12 @@ export interface TemplateOptions<
 > {
   /**
    * `true`: payloads that a formatter makes equal are intentionally one key.
-   *
    * @default `false`: a digest of the information lost by a formatter is added
    */
   readonly lossy?: boolean | undefined
   /**
    * `true`: the tokens that `jwt` reads have been verified. Required for `lossy`, because an unverified token can be
    * forged.
-   *
    * @default `false`
    */
   readonly verified?: boolean | undefined
@@ -406,7 +400,6 @@ export interface TemplateOptions<
  * ```
  *
  * @see {@link Class} for keys with a schema
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -457,7 +450,6 @@ type MissingSelf = `Missing \`Self\` generic - use \`class Self extends CacheKey
  * ```
  *
  * @see {@link Class} for the option `version`
- *
  * @category constructors
  * @since 0.1.0
  */

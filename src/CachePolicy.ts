@@ -63,7 +63,6 @@ const under = <A, E, R>(
  *
  * @see `Cached.invalidateFurther` for removing the stored value first
  * @see {@link writeOnly} for loads that are not shared
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -90,7 +89,6 @@ export const refresh = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A,
  * ```
  *
  * @see {@link bypass} for reads that do not use the cache either
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -118,7 +116,6 @@ export const readOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A
  * ```
  *
  * @see {@link refresh} for sharing one load among concurrent callers
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -147,7 +144,6 @@ export const writeOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<
  *
  * @see {@link writeOnly} for storing the result
  * @see `CacheLayer.disabled` for a whole program
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -194,7 +190,6 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  * ```
  *
  * @see {@link storeTimeout} for how long a read waits for the store
- *
  * @category error handling
  * @since 0.1.0
  */
@@ -227,7 +222,6 @@ export const strict = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  * ```
  *
  * @see {@link strict} for failing when that time is over
- *
  * @category delays & timeouts
  * @since 0.1.0
  */
@@ -273,7 +267,6 @@ const operations: ReadonlySet<string> = new Set<Operation>(["get", "set", "remov
  *
  * @see {@link readOnly} for reads that store nothing
  * @see {@link bypass} for no cache at all
- *
  * @category combinators
  * @since 0.1.0
  */

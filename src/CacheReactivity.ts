@@ -60,7 +60,6 @@ import { escapeTag } from "./internal/key/ofKey.ts"
  * ```
  *
  * @see `Cached.invalidateAfter` for writes without `Reactivity`
- *
  * @category layers
  * @since 0.1.0
  */

@@ -90,7 +90,6 @@ export class Caching extends Context.Service<Caching, Shape>()("effect-cached/Ca
  * The parts and limits of a cache, for `make`. Not validated here: the layers validate their options.
  *
  * @see {@link make}
- *
  * @category models
  * @since 0.1.0
  */
@@ -142,7 +141,6 @@ export const defaults: MakeOptions = {
  * ```
  *
  * @see `CacheLayer.memory` for a layer with validated options
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -169,7 +167,6 @@ export const make: (options: MakeOptions) => Effect.Effect<Shape, never, Scope.S
  * ```
  *
  * @see `CacheLayer.disabled` for a layer
- *
  * @category constructors
  * @since 0.1.0
  */

@@ -63,7 +63,6 @@ export class Own implements Eviction {
  * ```
  *
  * @see {@link lru} for a predictable rule
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -94,7 +93,6 @@ export const adaptive: Eviction = new Own("adaptive", makeAdaptive)
  * ```
  *
  * @see {@link adaptive} for a policy that includes this idea as one of three
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -125,7 +123,6 @@ export const s3Fifo: Eviction = new Own("s3Fifo", makeS3Fifo)
  * ```
  *
  * @see {@link adaptive} for a policy that is better when popularity changes
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -158,7 +155,6 @@ export const wTinyLfu: Eviction = new Own("wTinyLfu", makeWTinyLfu)
  *
  * @see {@link adaptive} for more hits
  * @see {@link fifo} for a policy where reads do not count
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -194,7 +190,6 @@ export const lru: Eviction = new Own("lru", makeLru)
  * ```
  *
  * @see {@link leastRecentlyUpdated} for a policy where new values count
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -227,7 +222,6 @@ export const fifo: Eviction = new Own("fifo", makeFifo)
  * ```
  *
  * @see {@link lru} for a policy where reads count
- *
  * @category constructors
  * @since 0.1.0
  */

@@ -42,7 +42,6 @@ export type GuardStore = Port.GuardStore
  *
  * @see {@link layerMemory} for a place of this process
  * @see `SqliteGuardStore.layer` and `RedisGuardStore.layer` for places that processes share
- *
  * @category services
  * @since 0.1.0
  */
@@ -74,7 +73,6 @@ export const GuardStore: Context.Reference<Port.GuardStore | undefined> = Contex
  * ```
  *
  * @see {@link layerMemory} for providing it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -99,7 +97,6 @@ export const makeMemory = (): Port.GuardStore => memory.make()
  *
  * @see `SqliteGuardStore.layer` for processes of one machine
  * @see `RedisGuardStore.layer` for processes of several machines
- *
  * @category layers
  * @since 0.1.0
  */

@@ -45,7 +45,6 @@ export type Lock = Port.Lock
  *
  * @see `SqliteLock.layer` for processes of one machine
  * @see `RedisLock.layer` for processes of several machines
- *
  * @category services
  * @since 0.1.0
  */
@@ -95,7 +94,6 @@ export const Lock: Context.Reference<Port.Lock> = Context.Reference<Port.Lock>("
  * ```
  *
  * @see {@link Lock} for the lock in use
- *
  * @category constructors
  * @since 0.1.0
  */

@@ -51,7 +51,6 @@ export type Serializer = Port.Serializer
  * ```
  *
  * @see {@link make} for a custom format
- *
  * @category services
  * @since 0.1.0
  */
@@ -82,7 +81,6 @@ export interface Options {
   readonly extension: string
   /**
    * The media type of its bytes.
-   *
    * @default `application/octet-stream`
    */
   readonly contentType?: string | undefined
@@ -133,7 +131,6 @@ export interface Options {
  * ```
  *
  * @see `effect-cached/serializers/Json` for plain JSON
- *
  * @category constructors
  * @since 0.1.0
  */

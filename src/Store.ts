@@ -61,7 +61,6 @@ export * from "./ports/store.ts"
  *
  * @see {@link makeSync} for a storage that answers without waiting
  * @see {@link complete} for a store that implements the core itself
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -91,7 +90,6 @@ export const make: (storage: Storage) => Store = fromStorage.make
  * ```
  *
  * @see {@link make} for a storage that answers with effects
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -135,7 +133,6 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  * ```
  *
  * @see {@link make} for a storage without leases and tags
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -163,7 +160,6 @@ export const complete: (core: StoreCore) => Store = completion.complete
  * ```
  *
  * @see {@link make} for a store over three functions
- *
  * @category layers
  * @since 0.1.0
  */

@@ -22,19 +22,16 @@ export * from "./ports/strategy.ts"
 export interface UntilInvalidatedOptions<in A, in out E, in K> {
   /**
    * Whether an outcome is stored. Never called for defects and interruptions, which are not stored.
-   *
    * @default only successes, and the failures that `storeFailures` names
    */
   readonly when?: Of<A, E, K, boolean> | undefined
   /**
    * Whether a value is stored. Never called for failures.
-   *
    * @default every value is stored
    */
   readonly storeIf?: ((value: A, key: K) => boolean) | undefined
   /**
    * The tags of the failures that are stored.
-   *
    * @default none; with `when`, those that it accepts
    */
   readonly storeFailures?: ReadonlyArray<TagOf<E>> | undefined
@@ -56,7 +53,6 @@ export interface Options<in A, in out E, in K> extends UntilInvalidatedOptions<A
   /**
    * The share of the lifetime that is subtracted at random, 0 to 1, so that results stored together do not expire
    * together.
-   *
    * @default 0
    */
   readonly jitter?: number | undefined
@@ -99,7 +95,6 @@ export interface RefreshAheadOptions<in A, in out E, in K> extends Options<A, E,
 export interface ProbabilisticOptions<in A, in out E, in K> extends Options<A, E, K> {
   /**
    * How early to refresh: above 1 earlier, below 1 later.
-   *
    * @default 1, the paper's optimum
    */
   readonly beta?: number | undefined
@@ -116,7 +111,6 @@ export interface SlidingOptions<in A, in out E, in K> extends Omit<Options<A, E,
   readonly idle: Ttl.Input
   /**
    * The longest time that a result is served, regardless of reads: a duration, or a function of outcome and key.
-   *
    * @default for ever
    */
   readonly ttl?: Ttl.Input | Of<A, E, K, Ttl.Input> | undefined
@@ -134,7 +128,6 @@ export interface MaxHitsOptions<in A, in out E, in K> extends Options<A, E, K> {
   /**
    * The number of the read from which each read also refreshes in the background, one refresh at a time. A new value
    * counts from 0.
-   *
    * @default no refresh
    */
   readonly refreshAfter?: number | undefined
@@ -161,7 +154,6 @@ export interface MaxHitsOptions<in A, in out E, in K> extends Options<A, E, K> {
  *
  * @see {@link softTtl} for a source that is sometimes down
  * @see {@link refreshAhead} for reads that do not wait for a load
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -190,7 +182,6 @@ export const ttl = <A = unknown, E = unknown, K = unknown>(options: Options<A, E
  * ```
  *
  * @see {@link failover} for a load on every read
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -217,7 +208,6 @@ export const softTtl = <A = unknown, E = unknown, K = unknown>(options: SoftTtlO
  *
  * @see {@link softTtl} for reads that wait for the new value
  * @see {@link probabilistic} for many processes that read the same keys
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -250,7 +240,6 @@ export const refreshAhead = <A = unknown, E = unknown, K = unknown>(
  * ```
  *
  * @see {@link refreshAhead} for a refresh at a fixed age
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -285,7 +274,6 @@ export const probabilistic = <A = unknown, E = unknown, K = unknown>(
  * ```
  *
  * @see {@link ttl} for a lifetime that reads do not extend
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -318,7 +306,6 @@ export const sliding = <A = unknown, E = unknown, K = unknown>(options: SlidingO
  *
  * @see {@link dynamic} for a ready-made one
  * @see {@link ttl} for a limit by age alone
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -343,7 +330,6 @@ export const maxHits = <A = unknown, E = unknown, K = unknown>(options: MaxHitsO
  * ```
  *
  * @see {@link maxHits} for other numbers
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -367,7 +353,6 @@ export const dynamic: Strategy = maxHits(Defaults.dynamic)
  * ```
  *
  * @see {@link softTtl} for fewer loads
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -392,7 +377,6 @@ export const failover = <A = unknown, E = unknown, K = unknown>(options: Options
  * ```
  *
  * @see {@link ttl} for changes that the program does not see
- *
  * @category constructors
  * @since 0.1.0
  */

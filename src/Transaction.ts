@@ -61,20 +61,17 @@ export interface Options<I extends Isolation = Isolation> {
    * The isolation level: `"fast"` (checks conditions of `Cached.set` only), `"locked"` (locks keys and counters of
    * explicit operations) or `"serializable"` (checks everything that was read). A nested transaction has that of the
    * outer one, or a weaker one.
-   *
    * @default `"locked"`
    */
   readonly isolation?: I | undefined
   /**
    * How long all tries may take together, including waits for locks. Then it fails with `TransactionTimeout`. A commit
    * already sent is waited for.
-   *
    * @default 10 seconds
    */
   readonly timeout?: Ttl.Input | undefined
   /**
    * The schedule of retries after a `TransactionConflict`, from the beginning. No effect in a nested transaction.
-   *
    * @default 5 times, with growing pauses from 10 ms, and jitter
    */
   readonly retry?: Schedule.Schedule<unknown, TransactionConflict> | undefined
@@ -148,7 +145,6 @@ export type Failure<I extends Isolation> =
  * @see {@link rollback} for discarding the writes so far and continuing
  * @see {@link withSql} for a transaction of a database
  * @see `Cached.update` for one entry
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -247,7 +243,6 @@ const parse = (options: Options) => {
  * ```
  *
  * @see {@link run} for discarding all writes by a failure
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -280,7 +275,6 @@ export interface SqlOptions {
   /**
    * The name of a table that holds the invalidations until they are carried out, so that they survive a crash after the
    * commit: see `Transaction.outbox`.
-   *
    * @default none: changes of a crashed process may go unnoticed until the ttl
    */
   readonly outbox?: string | undefined
@@ -330,7 +324,6 @@ export interface SqlOptions {
  *
  * @see `Cached.invalidateAfter` for a single effect
  * @see {@link run} for entries without a database
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -418,7 +411,6 @@ export interface OutboxOptions {
  * ```
  *
  * @see {@link withSql} for what writes the rows
- *
  * @category layers
  * @since 0.1.0
  */

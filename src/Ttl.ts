@@ -76,7 +76,6 @@ const units: Readonly<Record<string, number>> = {
  * ```
  *
  * @see {@link toMillis} for the input of options
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -147,7 +146,6 @@ let lastMillis = 0
  * ```
  *
  * @see {@link parse} for text from outside the program
- *
  * @category converting
  * @since 0.1.0
  */

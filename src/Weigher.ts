@@ -37,7 +37,6 @@ const bytesOfEntry = 200
  * ```
  *
  * @see {@link bytes} for whole entries
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -68,7 +67,6 @@ export const sizeOf = (value: unknown): number => estimate(value)
  *
  * @see {@link atMost} to keep out large values
  * @see {@link byClass} for another measure for each class
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -95,7 +93,6 @@ export const bytes: Weigher = (value, { entryBytes = bytesOfEntry, id }) => esti
  * ```
  *
  * @see {@link bytes} for one measure of all
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -125,7 +122,6 @@ export const byClass = (weighers: { readonly [keyClass: string]: Weigher }, othe
  * ```
  *
  * @see {@link bytes} for the weigher that it limits
- *
  * @category combinators
  * @since 0.1.0
  */

@@ -47,7 +47,6 @@ import { type AnyKey, checked, type CodecsOf, idOf, valueFor, type ValueOf, with
  * @see {@link many} for a function that loads what is missing
  * @see `Cached.getOption` for one key
  * @see `Cached.getMatching` for keys of a pattern
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -94,7 +93,6 @@ export const getMany = <K extends AnyKey>(
  * ```
  *
  * @see `Cached.set` for a single key, with a condition
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -146,7 +144,6 @@ const checkedPair = <Pair extends ReadonlyArray<unknown>>(entry: Pair): Pair => 
  *
  * @see `Cached.invalidateMany` for the same without the count
  * @see `Cached.removeMatching` for keys of a pattern
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -234,7 +231,6 @@ interface ManyOptions<K, A, KE, E, E2, R, T> extends OptionsFor<K, A, KE, NoInfe
  * @see `Cached.fn` for a function of one payload
  * @see `Cached.resolver` for an origin that is a `RequestResolver`
  * @see `Cached.getMany` for cached values without loads
- *
  * @category constructors
  * @since 0.1.0
  */

@@ -57,7 +57,6 @@ import {
  *
  * @see {@link getEntry} for the value with its metadata
  * @see {@link has} for cached failures too
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -83,19 +82,16 @@ export const getOption = <K extends AnyKey>(
 export interface SetOptions<out A = unknown> {
   /**
    * How long the value is served. Zero or negative removes the entry, and `"Infinity"` keeps it for ever.
-   *
    * @default the `ttl` of the layer's strategy, or else for ever
    */
   readonly ttl?: Ttl.Input | undefined
   /**
    * Tags of the entry, instead of the `tags` of its key class.
-   *
    * @default those of the key
    */
   readonly tags?: ReadonlyArray<string> | undefined
   /**
    * Whether the value keeps the expiry of the entry it replaces, if there is one.
-   *
    * @default `false`
    */
   readonly keepTtl?: boolean | undefined
@@ -104,7 +100,6 @@ export interface SetOptions<out A = unknown> {
   /**
    * How the value is copied, so that it may be changed afterwards: `"structured"` for plain data, or a function.
    * `"freeze"` freezes its plain objects and arrays in place.
-   *
    * @default the value itself
    */
   // A method: the value of a string key is `unknown`, and a function may declare its parameter type.
@@ -168,7 +163,6 @@ type GivenCondition<C> = Seen<
  * @see {@link touch} for a new lifetime of the same value
  * @see `Cached.update` for a change of the cached value
  * @see `Cached.setMany` for several keys
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -317,7 +311,6 @@ export interface FoundEntry<A> extends Known {
  *
  * @see {@link getOption} for the value alone
  * @see {@link expiresIn} for the remaining lifetime alone
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -362,7 +355,6 @@ export const getEntry = <K extends AnyKey>(
  * ```
  *
  * @see {@link set} for another value
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -391,7 +383,6 @@ export const touch = (key: AnyKey, ttl: Ttl.Input): Effect.Effect<boolean, never
  * ```
  *
  * @see {@link getOption} for the value
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -426,7 +417,6 @@ export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, Cod
  * ```
  *
  * @see {@link getEntry} for the value with all its times
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -467,7 +457,6 @@ export const expiresIn = <K extends AnyKey>(
  *
  * @see `Cached.invalidate` for the same without the answer
  * @see `Cached.removeMany` for several keys
- *
  * @category mutations
  * @since 0.1.0
  */

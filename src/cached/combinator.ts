@@ -74,7 +74,6 @@ export type Seen<X, Inferred> = [unknown, X] extends [never, unknown] ? Inferred
 type StoreFor<O, X, Stored> = Omit<O, "storeFailures"> & {
   /**
    * The tags of the failures that are stored.
-   *
    * @default none; beside `when`, those that it accepts
    */
   readonly storeFailures?:

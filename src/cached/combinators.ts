@@ -56,7 +56,6 @@ import type { Given, TagOf, TimeoutError } from "./options.ts"
  * @see {@link softTtl} for a source that is sometimes down
  * @see {@link refreshAhead} for reads that do not wait for a load
  * @see {@link untilInvalidated} for values whose changes the program sees
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -99,7 +98,6 @@ export const ttl: Combinator<"ttl"> = Combine.combinator(Kinds.ttl)
  *
  * @see {@link refreshAhead} for reads that do not wait for the load
  * @see {@link failover} for a load on every read
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -142,7 +140,6 @@ export const softTtl: Combinator<"softTtl"> = Combine.combinator(Kinds.softTtl)
  *
  * @see {@link softTtl} for reads that wait for the new value
  * @see {@link probabilistic} for many processes that read the same keys
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -179,7 +176,6 @@ export const refreshAhead: Combinator<"refreshAhead"> = Combine.combinator(Kinds
  *
  * @see {@link refreshAhead} for a refresh at a fixed age
  * @see `Strategy.probabilistic` for the algorithm
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -218,7 +214,6 @@ export const probabilistic: Combinator<"probabilistic"> = Combine.combinator(
  * ```
  *
  * @see {@link ttl} for a lifetime that reads do not extend
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -251,7 +246,6 @@ export const sliding: Combinator<"sliding"> = Combine.combinator(Kinds.sliding)
  *
  * @see {@link ttl} for a limit by age alone
  * @see {@link refreshAhead} for a refresh by age
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -289,7 +283,6 @@ export const maxHits: Combinator<"maxHits"> = Combine.combinator(Kinds.maxHits, 
  * ```
  *
  * @see {@link softTtl} for fewer loads
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -321,7 +314,6 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
  *
  * @see {@link ttl} for changes that the program does not see
  * @see `Cached.invalidateAfter` for ending the value after a write
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -368,7 +360,6 @@ interface WithStrategyOptions<K, X, A, E, Causes, T, Tag extends string, OfStrat
  * ```
  *
  * @see {@link ttl} for the simplest strategy
- *
  * @category combinators
  * @since 0.1.0
  */

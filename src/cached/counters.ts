@@ -27,13 +27,11 @@ import { streamWithCaching, withCaching } from "./withCaching.ts"
 export interface IncrementOptions {
   /**
    * The integer to add, which may be negative. 0 reads the counter and does not create one.
-   *
    * @default 1
    */
   readonly by?: number | undefined
   /**
    * How long the counter lives from its creation. Later calls do not renew it.
-   *
    * @default for ever
    */
   readonly ttl?: Ttl.Input | undefined
@@ -69,7 +67,6 @@ export interface IncrementOptions {
  *
  * @see {@link counter} for all operations on a counter
  * @see `Cached.update` for values other than numbers
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -155,7 +152,6 @@ export interface CachedCounter {
  *
  * @see {@link counters} for a list
  * @see {@link increment} for adding alone
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -211,7 +207,6 @@ export const counter = (name: string): CachedCounter => {
  * ```
  *
  * @see {@link counter} for one of them
- *
  * @category accessors
  * @since 0.1.0
  */

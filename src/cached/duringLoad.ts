@@ -69,7 +69,6 @@ export interface Previous<A> {
  * ```
  *
  * @see {@link notModified} for keeping the previous value
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -148,7 +147,6 @@ const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
  * ```
  *
  * @see {@link previous} for the value and its ETag
- *
  * @category completion
  * @since 0.1.0
  */
@@ -197,26 +195,22 @@ const end = ({ flight }: Attempt): Effect.Effect<never> =>
 export interface Annotations {
   /**
    * Tags in addition to those of the key and of the options.
-   *
    * @default none; a renewed value keeps its tags
    */
   readonly tags?: ReadonlyArray<string> | undefined
   /**
    * How long the result is served at most, instead of the strategy's `ttl`. Zero or negative: it is not stored.
-   *
    * @default the strategy's
    */
   readonly ttl?: Ttl.Input | undefined
   /**
    * The age at which the result becomes stale, instead of the strategy's `softTtl` or `refreshAfter`, limited by its
    * lifetime. Zero or negative: from the beginning.
-   *
    * @default the strategy's
    */
   readonly softTtl?: Ttl.Input | undefined
   /**
    * The origin's name for this version of the value (an HTTP `ETag`), for `previous` in the next load.
-   *
    * @default none; a renewed value keeps its own
    */
   readonly etag?: string | undefined
@@ -260,7 +254,6 @@ export interface Annotations {
  * ```
  *
  * @see {@link previous} for the ETag at the next load
- *
  * @category annotations
  * @since 0.1.0
  */

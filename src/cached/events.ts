@@ -65,7 +65,6 @@ const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.
  * @see {@link detect} for the reads of one effect
  * @see `Cached.logEvents` for a line of the log for each event
  * @see {@link eventsWith} for the values too
- *
  * @category subscriptions
  * @since 0.1.0
  */
@@ -125,7 +124,6 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
  * ```
  *
  * @see {@link events} for ids alone, which retain nothing
- *
  * @category subscriptions
  * @since 0.1.0
  */
@@ -169,7 +167,6 @@ export const eventsWith = (options: ValueOptions): Stream.Stream<ValueEvent, nev
  * ```
  *
  * @see {@link events} for everything that happens in the cache
- *
  * @category subscriptions
  * @since 0.1.0
  */
@@ -242,7 +239,6 @@ export const handleAll = <A, E, R>(
  *
  * @see {@link detectWith} for the answers themselves
  * @see {@link events} for all reads of the cache
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -277,7 +273,6 @@ export const detect = <A, E, R>(
  * ```
  *
  * @see {@link detect} for reads without their answers
- *
  * @category combinators
  * @since 0.1.0
  */

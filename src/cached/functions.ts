@@ -136,7 +136,6 @@ export interface NamedKeyOptions<
   /**
    * Part of the fingerprint: change it when results change in a way that no schema shows. `"code"`: the source text of
    * `lookup`, so that results of other code are not read (see `CacheKey.codeOf` for its limits).
-   *
    * @default none
    */
   readonly version?: "code" | (string & {}) | undefined
@@ -239,7 +238,6 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  * @see `Cached.many` for an origin that answers many keys at once
  * @see {@link recursive} for a function that calls itself
  * @see `Cached.ttl` for a single effect
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -369,7 +367,6 @@ export interface FailureOfSelf {
  * ```
  *
  * @see {@link fn} for a function that does not call itself
- *
  * @category constructors
  * @since 0.1.0
  */

@@ -45,7 +45,6 @@ import { streamWithCaching, withCaching } from "./withCaching.ts"
  *
  * @see {@link scan} for the ids alone
  * @see `Cached.getMatching` for the values
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -74,7 +73,6 @@ export const entries = (pattern = "*"): Stream.Stream<Known, StoreError, Caching
  * ```
  *
  * @see {@link entries} for the metadata, and for patterns
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -104,7 +102,6 @@ export const scan = (pattern = "*"): Stream.Stream<string, StoreError, Caching> 
  * ```
  *
  * @see {@link stats} for the entries in memory
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -153,7 +150,6 @@ export const ping: Effect.Effect<void, StoreError, Caching> = withCaching((cachi
  * ```
  *
  * @see `Cached.invalidateAll` for the results of one class
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -187,7 +183,6 @@ export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, 
  *
  * @see `Cached.events` for individual events
  * @see `Cached.storeTimings` for the operations of the store
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -234,7 +229,6 @@ export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching)
  *
  * @see `simulate` of `effect-cached/testing` for other policies, with recorded reads
  * @see {@link resize} for changing the capacity
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -271,7 +265,6 @@ export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCachin
  *
  * @see {@link curve} for the right capacity
  * @see `CacheLayer.withHeapLimit` for a bound by the heap
- *
  * @category mutations
  * @since 0.1.0
  */

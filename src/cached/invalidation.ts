@@ -58,7 +58,6 @@ import { type AnyKey, streamWithCaching, tagsOf, withCaching } from "./withCachi
  * @see `Cached.remove` to know whether there was an entry
  * @see {@link invalidateTag} for entries whose keys are not known
  * @see {@link invalidateAfter} for a write that changes the data
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -88,7 +87,6 @@ export const invalidate = <C>(target: Target<C>): Effect.Effect<void, never, Cac
  *
  * @see {@link invalidate} for one of them
  * @see `Cached.removeMany` for the count
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -110,7 +108,6 @@ export interface InvalidateOptions {
   /**
    * `"hard"`: entries are gone for every read that starts afterwards. `"soft"`: entries are stale. `softTtl` and
    * `failover` may serve them if the load fails, `refreshAhead` while it refreshes. All other strategies load.
-   *
    * @default `"hard"`
    */
   readonly mode?: "hard" | "soft" | undefined
@@ -147,7 +144,6 @@ export interface InvalidateOptions {
  *
  * @see {@link invalidateAll} for all results of a key class
  * @see {@link invalidateWhere} for a field of a key class, without tags
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -207,7 +203,6 @@ const invalidateOptions: Checks<InvalidateOptions> = {
  *
  * @see {@link invalidateWhere} for some of its results
  * @see `Cached.clear` for everything in the cache
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -257,7 +252,6 @@ export const invalidateAll: {
  *
  * @see {@link invalidateAll} for all results of the class
  * @see {@link invalidateTag} for results of several classes
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -305,7 +299,6 @@ export const invalidateWhere = <C extends AnyClass>(
  *
  * @see {@link invalidateTag} for the fast and exact way
  * @see `Cached.removeMatching` for the count alone
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -342,7 +335,6 @@ export const invalidateMatching = (pattern: string): Stream.Stream<Progress, Sto
  *
  * @see `CachePolicy.refresh` for keeping the stored value if the load fails
  * @see {@link invalidate} for a key that is not read now
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -389,7 +381,6 @@ export const invalidateFurther = <A, E, R>(self: Effect.Effect<A, E, R>): Effect
  *
  * @see {@link invalidate} for an invalidation by itself
  * @see `Transaction.withSql` for a write of several statements
- *
  * @category combinators
  * @since 0.1.0
  */

@@ -27,7 +27,6 @@ import { handleAll } from "./events.ts"
 export interface LogEventsOptions {
   /**
    * Whether lines show up to 200 characters of the values. Not for secrets that are not `Redacted`.
-   *
    * @default `false`
    */
   readonly values?: boolean | undefined
@@ -67,7 +66,6 @@ export interface LogEventsOptions {
  *
  * @see `Cached.events` for the events themselves
  * @see `Cached.stats` for counters
- *
  * @category subscriptions
  * @since 0.1.0
  */

@@ -53,7 +53,6 @@ import { streamWithCaching, valueFor, withCaching } from "./withCaching.ts"
  *
  * @see `Cached.entries` for the metadata
  * @see `Cached.getMany` for known keys
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -113,7 +112,6 @@ const valuesOf = (
  *
  * @see `Cached.invalidateMatching` for the progress of a long removal
  * @see `Cached.removeMany` for known keys
- *
  * @category mutations
  * @since 0.1.0
  */

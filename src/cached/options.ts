@@ -42,27 +42,23 @@ export type Inherit = "life" | "changes" | "age" | "refuse" | false
 export interface ReadOptions<in out A, in E, in K> {
   /**
    * The tags of the entry, instead of the `tags` of its key class: a list, or a function of outcome and key.
-   *
    * @default those of the key
    */
   readonly tags?: ReadonlyArray<string> | Strategy.Of<A, E, NoInfer<K>, ReadonlyArray<string>> | undefined
   /**
    * How long a stale value is served without another load, after a load has failed.
-   *
    * @default 5 seconds; 0 for `failover`
    */
   readonly retryAfter?: Ttl.Input | undefined
   /**
    * `true`: one load across the processes that share the store. `false`: this process loads independently of others.
    * Invalidations apply in both cases.
-   *
    * @default `true` if the store is shared
    */
   readonly lease?: boolean | undefined
   /**
    * `false`: this caller gets its loaded value before the store has acknowledged the write, which continues in the
    * background. Under `CachePolicy.strict` the caller waits nevertheless.
-   *
    * @default `true`
    */
   readonly waitForWrite?: boolean | undefined
@@ -76,20 +72,17 @@ export interface ReadOptions<in out A, in E, in K> {
    * the cached one: `"structured"` for plain data (`structuredClone`, which turns instances of classes into plain
    * objects and refuses functions), or a function. `"freeze"` copies nothing: plain objects and arrays are frozen once,
    * when they are stored or decoded, so that an attempt to change one throws.
-   *
    * @default the value itself
    */
   readonly copy?: "structured" | "freeze" | ((value: A) => A) | undefined
   /**
    * How long memory answers before a read asks the store again; 0: every read asks the store. No effect without a
    * store.
-   *
    * @default as long as the entry lives
    */
   readonly memoryTtl?: Ttl.Input | undefined
   /**
    * Stores only results whose load took longer than this, if `when` accepts them too.
-   *
    * @default none: every result is stored
    */
   readonly minLoad?: Ttl.Input | undefined
@@ -97,7 +90,6 @@ export interface ReadOptions<in out A, in E, in K> {
    * The inheritance from cached values read during the load. `"life"`: it expires no later than the earliest of them.
    * `"changes"`: also when any of them is invalidated. `"age"`: its life counts from the birth of the oldest of them.
    * `"refuse"`: it is not stored. `false`: nothing.
-   *
    * @default that of the layer
    */
   readonly inherit?: Inherit | undefined
@@ -124,14 +116,12 @@ export interface FallbackOptions<E, Tag extends string = Strategy.TagOf<E>> {
   /**
    * The tags of the failures that are answered with the stale value, as a timeout always is. Every other typed failure
    * is an answer: the caller gets it, and the stale value is not used as a fallback again until a load succeeds.
-   *
    * @default every typed failure that is not stored
    */
   readonly fallbackOn?: ReadonlyArray<Tag> | undefined
   /**
    * Whether a failed load is answered with the stale value; an interrupted one never is. Together with `fallbackOn` it
    * decides about all other failures.
-   *
    * @default typed failures and timeouts, or none together with `fallbackOn`
    */
   readonly fallbackWhen?: ((cause: Cause.Cause<E>) => boolean) | undefined

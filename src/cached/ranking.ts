@@ -49,7 +49,6 @@ const ranked = (name: "hottest" | "coldest", count: number): Effect.Effect<Reado
  *
  * @see {@link coldest} for entries that are hardly read
  * @see `Cached.entries` for all entries, also of the store
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -85,7 +84,6 @@ export const hottest = (
  * ```
  *
  * @see {@link hottest} for the most read entries
- *
  * @category accessors
  * @since 0.1.0
  */

@@ -96,7 +96,6 @@ export type ResolverOptions<K> =
  *
  * @see `Cached.many` for an origin that is a function
  * @see `Cached.fn` for a function of one payload
- *
  * @category caching
  * @since 0.1.0
  */

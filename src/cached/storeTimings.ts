@@ -69,7 +69,6 @@ export interface StoreTimings {
  * ```
  *
  * @see `Cached.stats` for the answers of the cache
- *
  * @category constructors
  * @since 0.1.0
  */

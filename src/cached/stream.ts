@@ -65,34 +65,29 @@ export interface StreamOptions<in out E, in K>
   /**
    * How large the stored stream may be. A larger one still reaches its consumers, but it is not stored, and later
    * consumers do not join it.
-   *
    * @default 16 MiB; an eighth of `maxSize` if the store is a folder
    */
   readonly maxBytes?: SizeInput | undefined
   /**
    * How long the run of a stored stream may take, at most an hour. With `lease: true` also how long it renews its
    * lease.
-   *
    * @default 1 hour
    */
   readonly maxRun?: Ttl.Input | undefined
   /**
    * The longest lifetime that a function may return, because pages are written before it is called.
-   *
    * @default 1 day
    */
   readonly maxTtl?: Ttl.Input | undefined
   /**
    * The treatment of a consumer that is 16 pages behind, if the stream is not stored: `"fail"` (after delaying others
    * for 5 seconds in total, it gets `StreamLagged`) or `"wait"` (the run, and with it all others, waits for it).
-   *
    * @default `"fail"`
    */
   readonly whenSlow?: "fail" | "wait" | undefined
   /**
    * `"whenComplete"`: this consumer gets nothing before the stream has succeeded, so that `softTtl` can fall back on
    * the whole stale stream until then; `"atOnce"`: elements as they come.
-   *
    * @default `"atOnce"`
    */
   readonly emit?: "atOnce" | "whenComplete" | undefined
@@ -152,7 +147,6 @@ type Errors = StreamLagged | StreamCut
  * ```
  *
  * @see `Cached.fn` for results that are one value
- *
  * @category combinators
  * @since 0.1.0
  */

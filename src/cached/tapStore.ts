@@ -61,13 +61,11 @@ export interface TapStoreOptions<R> {
   readonly prefix?: string | undefined
   /**
    * The largest payload that is written.
-   *
    * @default unlimited
    */
   readonly maxSize?: SizeInput | undefined
   /**
    * The smallest payload that is written.
-   *
    * @default 0
    */
   readonly minSize?: SizeInput | undefined
@@ -122,7 +120,6 @@ export interface TapStoreOptions<R> {
  * ```
  *
  * @see `Cached.storeTimings` for an `around` that measures
- *
  * @category layers
  * @since 0.1.0
  */

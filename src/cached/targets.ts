@@ -23,7 +23,6 @@ import { type AnyKey, idOf, tagOf, withCaching } from "./withCaching.ts"
  * declares no index.
  *
  * @see `Cached.invalidateWhere`
- *
  * @category models
  * @since 0.1.0
  */
@@ -55,7 +54,6 @@ type Exactly<Payload, Field extends PropertyKey> =
  * The type alone does not check `where` against the indexes of the class. The functions that take targets do.
  *
  * @see `Cached.invalidateAfter`
- *
  * @category models
  * @since 0.1.0
  */

@@ -32,19 +32,16 @@ import { type AnyKey, type CodecsOf, idOf, valueFor, type ValueOf, withCaching }
 export interface UpdateOptions<out A = unknown> extends Pick<SetOptions<A>, "etag" | "copy"> {
   /**
    * How long the new value is served, from the update on. `"Infinity"` is for ever.
-   *
    * @default the rest of the changed value's lifetime; for a new one as `Cached.set`
    */
   readonly ttl?: Ttl.Input | undefined
   /**
    * Whether `ttl` is for a new entry only, and a changed value keeps the rest of its lifetime.
-   *
    * @default `false` with a `ttl`
    */
   readonly keepTtl?: boolean | undefined
   /**
    * Tags of the entry, instead of its previous tags and the `tags` of its key class.
-   *
    * @default its previous tags, and those of the key
    */
   readonly tags?: ReadonlyArray<string> | undefined
@@ -102,7 +99,6 @@ type Change<A, B, E, R> = {
  * @see `Cached.set` for a value that does not depend on the cached one
  * @see `Cached.increment` for numbers
  * @see `Transaction.run` for several keys
- *
  * @category mutations
  * @since 0.1.0
  */

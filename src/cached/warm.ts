@@ -50,13 +50,11 @@ export interface WarmProgress {
 export interface WarmOptions {
   /**
    * How many loads run at once, or for a function of many, how many calls.
-   *
    * @default 16
    */
   readonly concurrency?: number | undefined
   /**
    * How many payloads one call gets, for a function of many.
-   *
    * @default 100
    */
   readonly chunk?: number | undefined
@@ -97,7 +95,6 @@ export interface WarmOptions {
  *
  * @see {@link keepFresh} for loading again by a schedule
  * @see `Cached.many` for loading many payloads in one call
- *
  * @category caching
  * @since 0.1.0
  */
@@ -236,7 +233,6 @@ const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idO
  * ```
  *
  * @see {@link warm} for loading once
- *
  * @category caching
  * @since 0.1.0
  */

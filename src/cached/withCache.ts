@@ -73,7 +73,6 @@ type Usable =
  * ```
  *
  * @see `CacheLayer.named` for its layer
- *
  * @category providing services
  * @since 0.1.0
  */

@@ -355,7 +355,6 @@ export interface DualBloom {
  * ```
  *
  * @see {@link bloom} for items that are known to exist or not
- *
  * @category constructors
  * @since 0.1.0
  */

@@ -250,7 +250,6 @@ type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not 
  * ```
  *
  * @see `Guard.rateLimit` for a service that limits calls
- *
  * @category combinators
  * @since 0.1.0
  */

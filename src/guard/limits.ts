@@ -40,7 +40,6 @@ export interface RateLimitOptions extends LimitOptions {
   /**
    * `"fixed-window"`: a window begins with its first call, and admits `limit` calls until it ends. `"token-bucket"`:
    * `limit` calls may run at once, and each becomes available again after its share of the window.
-   *
    * @default `"fixed-window"`
    */
   readonly algorithm?: "fixed-window" | "token-bucket" | undefined
@@ -192,7 +191,6 @@ const Current = Context.Reference<Option.Option<Admission>>("effect-cached/Guard
  * ```
  *
  * @see {@link rateLimit} for the limit
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -273,7 +271,6 @@ interface Limiting<Options extends PlaceOptions> {
  *
  * @see {@link slidingRateLimit} for a limit in every window of that length
  * @see `Guard.circuitBreaker` for a service that fails
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -307,7 +304,6 @@ export const rateLimit: Limiting<RateLimitOptions> = guard(checkRateLimit, onEff
  * ```
  *
  * @see {@link rateLimit} for windows that begin with a call
- *
  * @category combinators
  * @since 0.1.0
  */

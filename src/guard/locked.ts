@@ -86,7 +86,6 @@ const check = (options: LockedOptions): Checked => {
  * ```
  *
  * @see {@link token} for the token
- *
  * @category services
  * @since 0.1.0
  */
@@ -111,7 +110,6 @@ export class Held extends Context.Service<Held, { readonly token: bigint }>()("e
  * ```
  *
  * @see {@link Held} for the type of an effect that needs it
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -182,7 +180,6 @@ const onStream = (self: AnyStream, options: Checked): AnyStream =>
  *
  * @see {@link token} for refusing a late holder
  * @see `Guard.rateLimit` for a number of calls in a time
- *
  * @category combinators
  * @since 0.1.0
  */

@@ -44,7 +44,6 @@ export type OnStoreError = "local" | "allow" | "fail"
 export interface PlaceOptions {
   /**
    * The behavior while the place of the state fails: `"local"` (this process continues alone), `"allow"` or `"fail"`.
-   *
    * @default `"local"`
    */
   readonly onStoreError?: OnStoreError | undefined

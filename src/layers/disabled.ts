@@ -27,7 +27,6 @@ import * as Caching from "../Caching.ts"
  *
  * @see {@link memory} for a cache
  * @see `CachePolicy.bypass` for a single effect
- *
  * @category layers
  * @since 0.1.0
  */

@@ -25,19 +25,16 @@ export interface DiskOptions extends LayerOptions {
   readonly directory: string
   /**
    * How large the database may become, at least 1 MiB.
-   *
    * @default 1 GiB
    */
   readonly maxSize?: SizeInput | undefined
   /**
    * The largest value that is stored, at most a quarter of `maxSize`: writing a larger one would block the process.
-   *
    * @default 8 MiB, or a quarter of `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
   /**
    * Accepts a folder that other users can write to. Its content is trusted as if the program had stored it.
-   *
    * @default `false`
    */
   readonly trustFolder?: boolean | undefined
@@ -78,7 +75,6 @@ export interface DiskOptions extends LayerOptions {
  *
  * @see {@link files} for entries as readable files
  * @see {@link redis} for processes of several machines
- *
  * @category layers
  * @since 0.1.0
  */

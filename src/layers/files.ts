@@ -26,25 +26,21 @@ export interface FilesOptions extends LayerOptions {
   readonly directory: string
   /**
    * The format of the files, and their extension.
-   *
    * @default indented JSON, or the `Serializer` that the program provides
    */
   readonly serializer?: Serializer | undefined
   /**
    * How large all payloads together may become. The metadata, some 600 bytes per entry, is not included.
-   *
    * @default 1 GiB
    */
   readonly maxSize?: SizeInput | undefined
   /**
    * The largest value that is stored, at most `maxSize`: writing a larger one would block the process.
-   *
    * @default 8 MiB, or `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
   /**
    * Accepts a folder that other users can write to. Its content is trusted as if the program had stored it.
-   *
    * @default `false`
    */
   readonly trustFolder?: boolean | undefined
@@ -87,7 +83,6 @@ export interface FilesOptions extends LayerOptions {
  * ```
  *
  * @see {@link disk} for a cache that processes share
- *
  * @category layers
  * @since 0.1.0
  */

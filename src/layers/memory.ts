@@ -32,7 +32,6 @@ import { checkMemory, type MemoryOptions } from "./options.ts"
  *
  * @see {@link disk} for results that survive a restart
  * @see {@link redis} for results that machines share
- *
  * @category layers
  * @since 0.1.0
  */

@@ -51,7 +51,6 @@ const built = new WeakMap<Layer.MemoMap, Map<string, Context.Key<any, Caching.Sh
  * ```
  *
  * @see `Cached.withCache` for choosing it
- *
  * @category layers
  * @since 0.1.0
  */

@@ -31,19 +31,16 @@ import type * as Ttl from "../Ttl.ts"
 export interface RefreshOptions {
   /**
    * How many run at once. More of them wait in a bounded queue, and the latest request starts first.
-   *
    * @default 16
    */
   readonly concurrency?: number | undefined
   /**
    * How long one may take, including retries.
-   *
    * @default 1 minute
    */
   readonly timeout?: Ttl.Input | undefined
   /**
    * The `Schedule` by which a failed one is retried.
-   *
    * @default 2 times, with exponential backoff from 100 ms and jitter
    */
   readonly retry?: Schedule.Schedule<unknown, unknown> | undefined
@@ -58,38 +55,32 @@ export interface RefreshOptions {
 export interface MemoryOptions {
   /**
    * The largest number of entries in memory.
-   *
    * @default 10,000
    */
   readonly capacity?: number | undefined
   /**
    * The largest total weight of the entries in memory, instead of `capacity`: a number, or a size like `"100 MB"`. It
    * needs a `weigher`.
-   *
    * @default none: entries are counted
    */
   readonly maxWeight?: SizeInput | undefined
   /**
    * The weight of an entry against `maxWeight`, like `Weigher.bytes`.
-   *
    * @default none: entries are counted
    */
   readonly weigher?: Weigher | undefined
   /**
    * The policy that selects the entry to evict from a full memory tier.
-   *
    * @default `Eviction.adaptive`
    */
   readonly eviction?: Eviction | undefined
   /**
    * `true`: `Cached.curve` estimates the hit ratio at other capacities. It follows a share of the ids, in at most 1 MB.
-   *
    * @default `false`
    */
   readonly curve?: boolean | undefined
   /**
    * Options of refreshes in the background: `concurrency`, `timeout`, `retry`.
-   *
    * @default each has its own
    */
   readonly refresh?: RefreshOptions | undefined
@@ -97,27 +88,23 @@ export interface MemoryOptions {
    * The inheritance from cached values read during a load. `"life"`: the entry expires no later than the earliest of
    * them. `"changes"`: also when any of them is invalidated. `"age"`: its life counts from the birth of the oldest of
    * them. `"refuse"`: it is not stored. `false`: nothing. A read may override it.
-   *
    * @default `"life"`
    */
   readonly inherit?: Inherit | undefined
   /**
    * The strategy of `Cached.withStrategy({ key })`; cached functions name theirs. Its constant `ttl` is that of each
    * `Cached.set` and `Cached.setMany` without one.
-   *
    * @default none: `Cached.withStrategy` names one
    */
   readonly strategy?: Strategy | undefined
   /**
    * The default options of all reads: `retryAfter`, `jitter`, `softTimeout`, `fallbackOn`, `fallbackWhen`, `copy`,
    * `memoryTtl`, `minLoad`, `lease`, `waitForWrite`. A read overrides each of them by itself, and so does a strategy.
-   *
    * @default each has its own
    */
   readonly defaults?: ReadDefaults | undefined
   /**
    * How long closing waits for loads with callers.
-   *
    * @default 5 seconds
    */
   readonly shutdownTimeout?: Ttl.Input | undefined
@@ -125,7 +112,6 @@ export interface MemoryOptions {
    * `"private"`: each reader runs its own load, which neither joins nor delays another. Its result is shared once it is
    * stored. Refreshes are handed to `CachePolicy.WaitUntil`, and without it there are none. For Workers, where one
    * request may not wait for another.
-   *
    * @default `"shared"`
    */
   readonly flights?: "shared" | "private" | undefined
@@ -140,40 +126,34 @@ export interface MemoryOptions {
 export interface LayerOptions extends MemoryOptions {
   /**
    * `false`: there is no memory tier, and every read asks the store.
-   *
    * @default `true`
    */
   readonly memory?: boolean | undefined
   /**
    * The store budget: how long all store steps of one read may take together. `CachePolicy.storeTimeout` sets it for a
    * part of the program.
-   *
    * @default 500 ms
    */
   readonly storeTimeout?: Ttl.Input | undefined
   /**
    * How long a load holds its cross-process lease, which is renewed while the load runs.
-   *
    * @default 5 seconds
    */
   readonly lease?: Ttl.Input | undefined
   /**
    * How long loads wait for a live load of another process. After each such time, one of all waiting processes loads as
    * well. A process that has died is replaced at the end of its lease.
-   *
    * @default none: as long as the other process renews its lease
    */
   readonly wait?: Ttl.Input | undefined
   /**
    * How long a load renews its lease. After that another process may take over, so that a hanging load does not block
    * its key for ever.
-   *
    * @default 10 minutes
    */
   readonly maxLoad?: Ttl.Input | undefined
   /**
    * How long memory is trusted while changes of other processes cannot be read. Under `CachePolicy.strict` not at all.
-   *
    * @default 10 seconds
    */
   readonly maxStaleness?: Ttl.Input | undefined

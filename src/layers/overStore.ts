@@ -37,7 +37,6 @@ import { checkLayer, type LayerOptions } from "./options.ts"
  *
  * @see {@link layer} for the defaults
  * @see {@link disk} and {@link redis} for ready-made caches
- *
  * @category layers
  * @since 0.1.0
  */
@@ -83,7 +82,6 @@ export const overStore = (checked: Caching.MakeOptions): Layer.Layer<Caching.Cac
  * ```
  *
  * @see {@link layerWith} for options
- *
  * @category layers
  * @since 0.1.0
  */

@@ -55,7 +55,6 @@ export interface RedisOptions extends LayerOptions, ServerOptions {}
  *
  * @see {@link redisCluster} for a cluster
  * @see {@link disk} for processes of one machine
- *
  * @category layers
  * @since 0.1.0
  */

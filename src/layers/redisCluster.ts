@@ -42,7 +42,6 @@ export interface RedisClusterOptions extends LayerOptions, ClusterOptions {}
  * ```
  *
  * @see {@link redis} for a single server
- *
  * @category layers
  * @since 0.1.0
  */

@@ -23,7 +23,6 @@ import { refuseUnknown } from "../internal/options/options.ts"
 export interface HeapLimitOptions {
   /**
    * The share of the heap's limit (`--max-old-space-size`) in use after a collection, above which memory shrinks.
-   *
    * @default 0.8
    */
   readonly above?: number | undefined
@@ -66,7 +65,6 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  *
  * @see {@link withQuotas} for bounds of key classes
  * @see `Cached.resize` for a bound that the program sets
- *
  * @category combinators
  * @since 0.1.0
  */

@@ -68,7 +68,6 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  *
  * @see `Weigher.atMost` for a limit of a single entry
  * @see {@link withHeapLimit} for the heap of the process
- *
  * @category combinators
  * @since 0.1.0
  */

@@ -109,7 +109,6 @@ export type Acquired =
  * Each operation is one atomic step there, ends by itself within about a second, and is not interrupted.
  *
  * @see {@link Lock} for the resulting lock
- *
  * @category models
  * @since 0.1.0
  */

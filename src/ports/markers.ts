@@ -31,7 +31,6 @@ export interface Marker {
  * The effect of an invalidation on the entries of a tag: `hard` makes them gone, `soft` makes them stale.
  *
  * @see {@link Marker} for how a store records it
- *
  * @category models
  * @since 0.1.0
  */

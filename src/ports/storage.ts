@@ -75,7 +75,6 @@ export interface StorageCapabilities {
  * An effect that fails with a `StoreError` is passed on. A defect counts as a failure of the store.
  *
  * @see {@link SyncStorage} for a storage that answers without waiting
- *
  * @category models
  * @since 0.1.0
  */
@@ -124,7 +123,6 @@ export interface StorageCounters extends Pick<Store, "increment" | "counter" | "
  * A storage for `Store.makeSync`, which answers without waiting: plain functions. Their errors become `StoreError`s.
  *
  * @see {@link Storage} for a storage that answers with effects
- *
  * @category models
  * @since 0.1.0
  */

@@ -233,7 +233,6 @@ export interface Store {
  * The operations that every store implements, with the others optional.
  *
  * @see {@link Store} for all operations; `Store.complete` derives the missing ones
- *
  * @category models
  * @since 0.1.0
  */
@@ -281,7 +280,6 @@ export type CoreOperation =
  * ```
  *
  * @see `Store.make` for creating one
- *
  * @category services
  * @since 0.1.0
  */

@@ -24,7 +24,6 @@ import type * as Ttl from "../Ttl.ts"
  * ```
  *
  * @see {@link ServeAndRefresh} for a new value behind the read
- *
  * @category decisions
  * @since 0.1.0
  */
@@ -48,7 +47,6 @@ export const Serve = "Serve"
  * ```
  *
  * @see {@link LoadOrStale} for a read that waits for the new value
- *
  * @category decisions
  * @since 0.1.0
  */
@@ -70,7 +68,6 @@ export const ServeAndRefresh = "ServeAndRefresh"
  * ```
  *
  * @see {@link LoadOrStale} for an entry that is still a fallback
- *
  * @category decisions
  * @since 0.1.0
  */
@@ -94,7 +91,6 @@ export const Load = "Load"
  * ```
  *
  * @see {@link Load} for an entry that is too old for that
- *
  * @category decisions
  * @since 0.1.0
  */

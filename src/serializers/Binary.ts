@@ -55,7 +55,6 @@ const text = 1
  * ```
  *
  * @see `effect-cached/serializers/Json` for bytes that other programs read
- *
  * @category serializers
  * @since 0.1.0
  */

@@ -45,7 +45,6 @@ const indented = (format: throughSchema.Format): throughSchema.Format => ({
  * ```
  *
  * @see `effect-cached/serializers/Json` for fewer bytes
- *
  * @category serializers
  * @since 0.1.0
  */

@@ -38,7 +38,6 @@ import type { Serializer } from "../Serializer.ts"
  *
  * @see `effect-cached/serializers/IndentedJson` for files that people read
  * @see `effect-cached/serializers/Binary` for fewer bytes
- *
  * @category serializers
  * @since 0.1.0
  */

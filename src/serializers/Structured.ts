@@ -41,7 +41,6 @@ import type { Serializer } from "../Serializer.ts"
  * ```
  *
  * @see `effect-cached/serializers/Binary` for values with a schema
- *
  * @category serializers
  * @since 0.1.0
  */

@@ -28,25 +28,21 @@ import { dice } from "./SeededScheduler.ts"
 export interface Faults {
   /**
    * The share of operations that fail with reason `Unavailable` and do nothing.
-   *
    * @default 0
    */
   readonly failRate?: number | undefined
   /**
    * The share of writes that do nothing and answer as if they had succeeded.
-   *
    * @default 0
    */
   readonly dropRate?: number | undefined
   /**
    * The share of operations that run, but answer later by `late`.
-   *
    * @default 0
    */
   readonly lateRate?: number | undefined
   /**
    * The delay of late answers. It should exceed the store budget.
-   *
    * @default 1 second
    */
   readonly late?: Ttl.Input | undefined
@@ -54,7 +50,6 @@ export interface Faults {
   readonly delay?: Ttl.Input | readonly [least: Ttl.Input, most: Ttl.Input] | undefined
   /**
    * Operations do not reach the store, and are never answered.
-   *
    * @default `false`
    */
   readonly silent?: boolean | undefined
@@ -137,7 +132,6 @@ export interface ChaosStore {
  * ```
  *
  * @see `Cached.tapStore` for a failure at one operation
- *
  * @category constructors
  * @since 0.1.0
  */

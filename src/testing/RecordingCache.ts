@@ -143,7 +143,6 @@ export class RecordingCache extends Context.Service<RecordingCache, Shape>()("ef
  * ```
  *
  * @see `Cached.events` for the events of a running program
- *
  * @category layers
  * @since 0.1.0
  */

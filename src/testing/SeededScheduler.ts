@@ -27,13 +27,11 @@ export interface Options {
   readonly seed: number
   /**
    * The probability that a fiber yields before each of its steps, 0 to 1.
-   *
    * @default 0.1
    */
   readonly yieldChance?: number | undefined
   /**
    * The number of tasks after which a run counts as endless and stops.
-   *
    * @default 1,000,000
    */
   readonly maxTasks?: number | undefined
@@ -90,7 +88,6 @@ export interface SeededScheduler {
  * ```
  *
  * @see {@link make} for random schedules
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -148,7 +145,6 @@ interface State {
  * ```
  *
  * @see {@link run} for one effect
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -297,7 +293,6 @@ export interface Outcome<out A, out E> {
  * ```
  *
  * @see {@link make} for several effects under one schedule
- *
  * @category running
  * @since 0.1.0
  */

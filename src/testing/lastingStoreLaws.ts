@@ -62,7 +62,6 @@ export interface LastingStorage<E = never> {
  *
  * @see `Store.make` for storages that are `lasting`
  * @see `storeLaws` for the laws of every store
- *
  * @category testing
  * @since 0.1.0
  */

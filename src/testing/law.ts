@@ -72,7 +72,6 @@ export class LawBroken extends Data.TaggedError("LawBroken")<{
  * ```
  *
  * @see {@link isSame} for a check that answers
- *
  * @category testing
  * @since 0.1.0
  */
@@ -96,7 +95,6 @@ export const same = (actual: unknown, expected: unknown, message: string): Effec
  * ```
  *
  * @see {@link same} for a check that fails
- *
  * @category testing
  * @since 0.1.0
  */

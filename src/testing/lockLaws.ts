@@ -43,7 +43,6 @@ import { type Law, same } from "./law.ts"
  * ```
  *
  * @see `storeLaws` for the laws of stores
- *
  * @category testing
  * @since 0.1.0
  */

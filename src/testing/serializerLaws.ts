@@ -36,7 +36,6 @@ import { isSame, type Law, LawBroken, same } from "./law.ts"
  * ```
  *
  * @see `storeLaws` for the laws of stores
- *
  * @category testing
  * @since 0.1.0
  */

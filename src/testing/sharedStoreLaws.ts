@@ -51,7 +51,6 @@ import { type Law, same } from "./law.ts"
  * ```
  *
  * @see `storeLaws` for the laws of every store
- *
  * @category testing
  * @since 0.1.0
  */

@@ -31,13 +31,11 @@ export type Access = string | number | CacheEvent
 export interface SimulateOptions {
   /**
    * The capacities of the caches, in entries.
-   *
    * @default 1, 2, 5, 10, 20 and 50 % of the ids
    */
   readonly capacities?: ReadonlyArray<number> | undefined
   /**
    * The seed for the hashes of the policies. The same seed gives the same numbers.
-   *
    * @default 1
    */
   readonly seed?: number | undefined
@@ -116,7 +114,6 @@ const shipped: ReadonlyArray<Eviction.Eviction> = [
  * ```
  *
  * @see `Cached.curve` for capacities while the program runs
- *
  * @category constructors
  * @since 0.1.0
  */

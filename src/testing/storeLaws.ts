@@ -60,7 +60,6 @@ import { type Law, same } from "./law.ts"
  *
  * @see `sharedStoreLaws` for a store that processes share
  * @see `lastingStoreLaws` for a storage that outlives its process
- *
  * @category testing
  * @since 0.1.0
  */

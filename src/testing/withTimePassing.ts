@@ -20,13 +20,11 @@ import { toMillis } from "../Ttl.ts"
 export interface TimeOptions {
   /**
    * The step by which the clock moves. The effect ended at most one step before the time on the clock.
-   *
    * @default 50 ms
    */
   readonly step?: Ttl.Input | undefined
   /**
    * The longest time that may pass. After that the effect is interrupted, and the test dies.
-   *
    * @default 1 day
    */
   readonly atMost?: Ttl.Input | undefined
