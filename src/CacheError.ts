@@ -246,7 +246,6 @@ const headerOf = (millis: number): string => String(Math.ceil(millis / 1000))
  *
  * // each try sets the value that it is about to change
  * const restless = Cached.update("n", () => Effect.as(Cached.set("n", 0), Option.some(1)))
- *
  * const program = withTimePassing(restless).pipe(
  *   Effect.catchTag("UpdateConflict", ({ key, tries }) => Effect.succeed({ key, tries }))
  * )
@@ -353,7 +352,6 @@ export class TransactionTimeout extends Data.TaggedError("TransactionTimeout")<{
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const slow = Effect.never.pipe(Cached.ttl({ key: "slow", ttl: "1 hour", timeout: "10 millis" }))
- *
  * const program = slow.pipe(Effect.catchTag("LoadTimeout", ({ timeoutMillis }) => Effect.succeed(timeoutMillis)))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 10
  * ```

@@ -44,11 +44,7 @@ export interface CacheKey<out A, out E = never, out R = never> extends PrimaryKe
   readonly "~class": KeyInfo
 }
 
-/**
- * The types that a key names.
- *
- * @internal
- */
+/** The types that a key names. @internal */
 export interface Types<out A, out E, out R> {
   readonly _A: (_: never) => A
   readonly _E: (_: never) => E
@@ -259,7 +255,6 @@ export interface Options<
  *   success: Schema.Struct({ celsius: Schema.Number }),
  *   indexes: ["city", ["city", "days"]]
  * }) {}
- *
  * CacheKey.id(new Weather({ city: "Berlin", days: 3 })) // => "~Weather@gzqw-M-u:6:Berlin3,"
  * CacheKey.tags(new Weather({ city: "Berlin", days: 3 })) // => ["~Weather:city=6:Berlin", "~Weather:~4:city4:days=6:Berlin3,"]
  * ```
@@ -395,7 +390,6 @@ export interface TemplateOptions<
  * import { CacheKey } from "effect-cached"
  *
  * const key = CacheKey.template("user:{id}:{city}", { id: Schema.Int, city: Schema.String })
- *
  * key({ id: 1, city: "New York" }) // => "user:1:New%20York"
  * ```
  *
@@ -439,13 +433,11 @@ type MissingSelf = `Missing \`Self\` generic - use \`class Self extends CacheKey
  * import { CacheKey } from "effect-cached"
  *
  * const score = (words: number) => words * 2
- *
  * class Score extends CacheKey.Class<Score>()("Score", {
  *   payload: { words: Schema.Int },
  *   success: Schema.Int,
  *   version: CacheKey.codeOf(score)
  * }) {}
- *
  * CacheKey.codeOf(score) === CacheKey.codeOf((words: number) => words * 3) // => false
  * ```
  *
@@ -482,7 +474,6 @@ type AnyFunction = (...args: ReadonlyArray<never>) => unknown
  * import { CacheKey } from "effect-cached"
  *
  * class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
- *
  * CacheKey.isCacheKey(new User({ id: 1 })) // => true
  * CacheKey.isCacheKey("user:1") // => false
  * ```
@@ -531,7 +522,6 @@ export const id = (key: Any | string): string => typeof key === "string" ? idOfS
  *   success: Schema.String,
  *   tags: ({ id }) => [`user:${id}`, "users"]
  * }) {}
- *
  * CacheKey.tags(new User({ id: 1 })) // => ["user:1", "users"]
  * ```
  *

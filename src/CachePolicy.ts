@@ -56,7 +56,6 @@ const under = <A, E, R>(
  *
  * let loads = 0
  * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
- *
  * const program = Effect.all([count, count.pipe(CachePolicy.refresh), count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
@@ -83,7 +82,6 @@ export const refresh = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A,
  *
  * let loads = 0
  * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
- *
  * const program = Effect.all([count.pipe(CachePolicy.readOnly), count, count.pipe(CachePolicy.readOnly)])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
@@ -110,7 +108,6 @@ export const readOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A
  *
  * let loads = 0
  * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
- *
  * const program = Effect.all([count, count.pipe(CachePolicy.writeOnly), count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
@@ -137,7 +134,6 @@ export const writeOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<
  *
  * let loads = 0
  * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
- *
  * const program = Effect.all([count, count.pipe(CachePolicy.bypass), count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 1]
  * ```
@@ -183,7 +179,6 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  * const down = Effect.fail(new StoreError({ store: "mine", operation: "ask", reason: "Unavailable" }))
  * const store = Store.make({ name: "mine", get: () => down, set: () => down, remove: () => down })
  * const cache = CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))
- *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * const failure = answer.pipe(CachePolicy.strict, Effect.flip, Effect.map((error) => error._tag))
  * await Effect.runPromise(failure.pipe(Effect.provide(cache))) // => "StoreError"
@@ -216,7 +211,6 @@ export const strict = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  *   remove: () => Effect.never
  * })
  * const cache = CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))
- *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(CachePolicy.storeTimeout("20 millis"), Effect.provide(cache))) // => 42
  * ```
@@ -260,7 +254,6 @@ const operations: ReadonlySet<string> = new Set<Operation>(["get", "set", "remov
  *
  * let loads = 0
  * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
- *
  * const program = Effect.all([count, count.pipe(CachePolicy.disable("get", "set")), count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 1]
  * ```

@@ -50,7 +50,6 @@ import { escapeTag } from "./internal/key/ofKey.ts"
  * let names = ["Ada"]
  * const all = Effect.sync(() => names).pipe(Cached.ttl({ key: "all", ttl: "1 hour", tags: ["users"] }))
  * const add = (name: string) => Effect.sync(() => names = [...names, name]).pipe(Reactivity.mutation(["users"]))
- *
  * const program = Effect.gen(function*() {
  *   yield* all
  *   yield* add("Grace")

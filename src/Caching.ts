@@ -135,9 +135,7 @@ export const defaults: MakeOptions = {
  * import { Cached, Caching } from "effect-cached"
  *
  * const layer = Layer.effect(Caching.Caching, Caching.make({ ...Caching.defaults, capacity: 2 }))
- *
- * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
- * await Effect.runPromise(program.pipe(Effect.provide(layer))) // => 1
+ * await Effect.runPromise(Effect.andThen(Cached.set("answer", 42), Cached.size).pipe(Effect.provide(layer))) // => 1
  * ```
  *
  * @see `CacheLayer.memory` for a layer with validated options
@@ -161,7 +159,6 @@ export const make: (options: MakeOptions) => Effect.Effect<Shape, never, Scope.S
  *
  * let loads = 0
  * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
- *
  * const twice = Effect.all([count, count]).pipe(Effect.provideService(Caching.Caching, Caching.disabled))
  * await Effect.runPromise(twice) // => [1, 2]
  * ```

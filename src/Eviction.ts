@@ -12,11 +12,7 @@ import type { Eviction } from "./ports/eviction.ts"
 
 export type * from "./ports/eviction.ts"
 
-/**
- * The policies of this module. The engine calls them directly, and a user's own through a guard.
- *
- * @internal
- */
+/** The policies of this module. The engine calls them directly, and a user's own through a guard. @internal */
 export class Own implements Eviction {
   readonly name: string
   readonly make: Eviction["make"]
@@ -57,7 +53,6 @@ export class Own implements Eviction {
  *     for (let i = 0; i < 20_000; i++) yield* Cached.ttl(Effect.succeed(i), { key: `page:${i % 1000}`, ttl: "1 hour" })
  *     return (yield* Cached.stats).hits
  *   }).pipe(Effect.provide(CacheLayer.memory({ capacity: 500, eviction })))
- *
  * await Effect.runPromise(hitsOf(Eviction.lru)) // => 0
  * await Effect.runPromise(hitsOf(Eviction.adaptive)) > 5000 // => true
  * ```
@@ -88,7 +83,6 @@ export const adaptive: Eviction = new Own("adaptive", makeAdaptive)
  *   return yield* Cached.has("often")
  * })
  * const cache = CacheLayer.memory({ capacity: 100, eviction: Eviction.s3Fifo })
- *
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => true
  * ```
  *
@@ -118,7 +112,6 @@ export const s3Fifo: Eviction = new Own("s3Fifo", makeS3Fifo)
  *   return yield* Cached.has("often")
  * })
  * const cache = CacheLayer.memory({ capacity: 100, eviction: Eviction.wTinyLfu })
- *
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => true
  * ```
  *
@@ -149,7 +142,6 @@ export const wTinyLfu: Eviction = new Own("wTinyLfu", makeWTinyLfu)
  *   return yield* Effect.filter(["a", "b", "c"], Cached.has)
  * })
  * const cache = CacheLayer.memory({ capacity: 2, eviction: Eviction.lru })
- *
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => ["a", "c"]
  * ```
  *
@@ -185,7 +177,6 @@ export const lru: Eviction = new Own("lru", makeLru)
  *   return yield* Effect.filter(["a", "b", "c"], Cached.has)
  * })
  * const cache = CacheLayer.memory({ capacity: 2, eviction: Eviction.fifo })
- *
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => ["b", "c"]
  * ```
  *
@@ -217,7 +208,6 @@ export const fifo: Eviction = new Own("fifo", makeFifo)
  *   return yield* Effect.filter(["a", "b", "c"], Cached.has)
  * })
  * const cache = CacheLayer.memory({ capacity: 2, eviction: Eviction.leastRecentlyUpdated })
- *
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => ["a", "c"]
  * ```
  *

@@ -34,7 +34,6 @@ export type GuardStore = Port.GuardStore
  * import { Guard, GuardStore } from "effect-cached"
  *
  * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }))
- *
  * const once = call.pipe(Effect.provide(GuardStore.layerMemory))
  * await Effect.runPromise(once) // => "called"
  * await Effect.runPromise(once) // => "called"
@@ -63,7 +62,6 @@ export const GuardStore: Context.Reference<Port.GuardStore | undefined> = Contex
  * import { Guard, GuardStore } from "effect-cached"
  *
  * const store = GuardStore.makeMemory()
- *
  * const call = Effect.succeed("called").pipe(
  *   Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }),
  *   Effect.catchTag("RateLimitExceeded", () => Effect.succeed("refused")),

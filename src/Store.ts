@@ -154,7 +154,6 @@ export const complete: (core: StoreCore) => Store = completion.complete
  *
  * // what the store needs is opened, and closed with the layer
  * const store = Store.layer(Effect.acquireRelease(Effect.sync(MemoryStore.make), () => Effect.log("closed")))
- *
  * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store))))) // => 1
  * ```

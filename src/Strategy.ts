@@ -176,7 +176,6 @@ export const ttl = <A = unknown, E = unknown, K = unknown>(options: Options<A, E
  * const strategy = Strategy.softTtl({ ttl: "10 minutes", softTtl: "7 minutes" })
  * const lifetime = strategy.lifetime(Exit.succeed("sunny"), "report")
  * lifetime // => { softTtl: 420_000, ttl: 600_000 }
- *
  * const entry = { createdAt: 0, softExpiresAt: 420_000, expiresAt: 600_000, loadMillis: 5, outcome: "success" } as const
  * strategy.decide(entry, 500_000, () => 0.5) // => "LoadOrStale"
  * ```
@@ -268,7 +267,6 @@ export const probabilistic = <A = unknown, E = unknown, K = unknown>(
  * const minutes = (n: number) => n * 60_000
  * const times = { createdAt: 0, softExpiresAt: minutes(480), expiresAt: minutes(20) }
  * const entry = { ...times, loadMillis: 5, outcome: "success" } as const
- *
  * session.touch?.(entry, minutes(15)) // => 2100000
  * session.decide(entry, minutes(20), () => 0.5) // => "Load"
  * ```
@@ -300,7 +298,6 @@ export const sliding = <A = unknown, E = unknown, K = unknown>(options: SlidingO
  * const sample = Strategy.maxHits({ hits: 3, refreshAfter: 2, ttl: "1 hour" })
  * const entry = { createdAt: 0, softExpiresAt: 9, expiresAt: 9, loadMillis: 1, outcome: "success" } as const
  * const after = (reads: number) => sample.decide({ ...entry, reads }, 1, () => 0.5)
- *
  * Array.of(0, 1, 2, 3).map(after) // => ["Serve", "ServeAndRefresh", "ServeAndRefresh", "Load"]
  * ```
  *

@@ -238,7 +238,6 @@ const parse = (options: Options) => {
  *   yield* Transaction.rollback
  *   yield* Cached.set("final", 2)
  * })).pipe(Effect.andThen(Effect.filter(["draft", "final"], Cached.has)))
- *
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["final"]
  * ```
  *
@@ -318,7 +317,6 @@ export interface SqlOptions {
  *     yield* sql`UPDATE users SET name = ${name} WHERE id = ${id}`
  *     yield* Cached.invalidateMany([`user:${id}`, { tag: "users" }])
  *   }).pipe(Transaction.withSql({ outbox: "cache_outbox" }))
- *
  * Effect.isEffect(rename(1, "Ada")) // => true
  * ```
  *

@@ -59,7 +59,6 @@ export const sizeOf = (value: unknown): number => estimate(value)
  * const read = (id: number) => Cached.ttl(Effect.succeed("x".repeat(1000)), { key: `page:${id}`, ttl: "1 hour" })
  * const program = Effect.andThen(Effect.forEach(Array.from({ length: 100 }, (_, i) => i), read), Cached.stats)
  * const cache = CacheLayer.memory({ maxWeight: 64 * 1024, weigher: Weigher.bytes })
- *
  * const { size, weight } = await Effect.runPromise(program.pipe(Effect.provide(cache)))
  * size < 60 // => true
  * weight <= 64 * 1024 // => true
@@ -86,7 +85,6 @@ export const bytes: Weigher = (value, { entryBytes = bytesOfEntry, id }) => esti
  * import { CacheKey, CacheLayer, Weigher } from "effect-cached"
  *
  * class Page extends CacheKey.Class<Page>()("Page", { payload: { url: Schema.String }, success: Schema.String }) {}
- *
  * const weigher = Weigher.byClass({ Page: (html: string) => html.length }, Weigher.bytes)
  * CacheLayer.memory({ maxWeight: 10_000_000, weigher })
  * weigher("<h1>", { id: "Page:1", keyClass: "Page" }) // => 4

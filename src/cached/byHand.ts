@@ -412,7 +412,6 @@ export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, Cod
  *   yield* TestClock.adjust("20 minutes")
  *   return yield* Cached.expiresIn("answer")
  * })
- *
  * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => Option.some(Duration.minutes(40))
  * ```
  *

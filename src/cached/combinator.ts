@@ -46,29 +46,17 @@ interface OptionsBy<K, X, A, E, Causes, T, Tag extends string, Stored extends st
   readonly untilInvalidated: UntilInvalidatedOptionsFor<K, X, A, E, T, Stored>
 }
 
-/**
- * The options of every combinator.
- *
- * @internal
- */
+/** The options of every combinator. @internal */
 export interface ReadOptionsFor<K, X, A, E, T>
   extends ReadOptions<ValueFor<X, A>, FailureFor<X, E>, KeyFor<K, X>>, Timeout<T, KeyFor<K, X>>
 {
   readonly key: K & Seen<X, { readonly "~effect-cached/CacheKey": X }>
 }
 
-/**
- * `Causes`: the failures of the effect that `fallbackWhen` takes.
- *
- * @internal
- */
+/** `Causes`: the failures of the effect that `fallbackWhen` takes. @internal */
 export interface FallbackFor<Causes, T, Tag extends string> extends FallbackOptions<Causes | TimeoutError<T>, Tag> {}
 
-/**
- * A type to infer `X` from that requires nothing: it is `unknown` once `X` is inferred.
- *
- * @internal
- */
+/** A type to infer `X` from that requires nothing: it is `unknown` once `X` is inferred. @internal */
 export type Seen<X, Inferred> = [unknown, X] extends [never, unknown] ? Inferred : unknown
 
 type StoreFor<O, X, Stored> = Omit<O, "storeFailures"> & {
@@ -136,25 +124,13 @@ type FailureFor<X, E> = unknown extends X ? E : ErrorOf<X>
 /** @internal */
 export type KeyFor<K, X> = unknown extends X ? string : K
 
-/**
- * The failures that a key declares.
- *
- * @internal
- */
+/** The failures that a key declares. @internal */
 export type ErrorOf<X> = X extends Types<any, infer E, any> ? E : never
 
-/**
- * The values that an effect may give beside a key.
- *
- * @internal
- */
+/** The values that an effect may give beside a key. @internal */
 export type ValueOf<X> = X extends Types<infer A, any, any> ? A : unknown
 
-/**
- * The services that the codecs of a key need.
- *
- * @internal
- */
+/** The services that the codecs of a key need. @internal */
 export type CodecsOf<X> = X extends Types<any, any, infer R> ? R : never
 
 /**

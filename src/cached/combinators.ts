@@ -48,9 +48,7 @@ import type { Given, TagOf, TimeoutError } from "./options.ts"
  *
  * let calls = 0
  * const slow = Effect.sync(() => ++calls).pipe(Cached.ttl({ key: "slow", ttl: "1 hour" }))
- *
- * const program = Effect.all([slow, slow, slow])
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1]
+ * await Effect.runPromise(Effect.all([slow, slow, slow]).pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1]
  * ```
  *
  * @see {@link softTtl} for a source that is sometimes down
@@ -86,7 +84,6 @@ export const ttl: Combinator<"ttl"> = Combine.combinator(Kinds.ttl)
  * const report = Effect.suspend(() => up ? Effect.succeed("sunny") : Effect.fail("down")).pipe(
  *   Cached.softTtl({ key: "report", ttl: "10 minutes", softTtl: "7 minutes" })
  * )
- *
  * const program = Effect.gen(function*() {
  *   yield* report
  *   up = false
@@ -126,7 +123,6 @@ export const softTtl: Combinator<"softTtl"> = Combine.combinator(Kinds.softTtl)
  * const rate = Effect.sync(() => ++loads).pipe(
  *   Cached.refreshAhead({ key: "rate", ttl: "1 hour", refreshAfter: "10 minutes" })
  * )
- *
  * const program = Effect.gen(function*() {
  *   const first = yield* rate
  *   yield* TestClock.adjust("10 minutes")
@@ -165,7 +161,6 @@ export const refreshAhead: Combinator<"refreshAhead"> = Combine.combinator(Kinds
  *   Effect.delay("1 second"),
  *   Cached.probabilistic({ key: "report", ttl: "1 hour", beta: 2 })
  * )
- *
  * const program = Effect.gen(function*() {
  *   const first = yield* Effect.raceFirst(report, Effect.andThen(TestClock.adjust("1 second"), Effect.never))
  *   // the load took a second: an hour before its end it is not worth another
@@ -200,7 +195,6 @@ export const probabilistic: Combinator<"probabilistic"> = Combine.combinator(
  *
  * let loads = 0
  * const session = Effect.sync(() => ++loads).pipe(Cached.sliding({ key: "session", idle: "30 minutes" }))
- *
  * const program = Effect.gen(function*() {
  *   const first = yield* session
  *   yield* TestClock.adjust("20 minutes")
@@ -239,7 +233,6 @@ export const sliding: Combinator<"sliding"> = Combine.combinator(Kinds.sliding)
  *
  * let loads = 0
  * const token = Effect.sync(() => ++loads).pipe(Cached.maxHits({ key: "token", ttl: "1 hour", hits: 2 }))
- *
  * const program = Effect.all([token, token, token, token])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1, 2]
  * ```
@@ -273,7 +266,6 @@ export const maxHits: Combinator<"maxHits"> = Combine.combinator(Kinds.maxHits, 
  * const news = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down")).pipe(
  *   Cached.failover({ key: "news", ttl: "1 day" })
  * )
- *
  * const program = Effect.gen(function*() {
  *   const first = yield* news
  *   up = false
@@ -303,7 +295,6 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
  *
  * let loads = 0
  * const config = Effect.sync(() => ++loads).pipe(Cached.untilInvalidated({ key: "config" }))
- *
  * const program = Effect.gen(function*() {
  *   const before = [yield* config, yield* config]
  *   yield* Cached.invalidate("config")
@@ -319,9 +310,7 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
  */
 export const untilInvalidated: Combinator<"untilInvalidated"> = Combine.combinator(Kinds.untilInvalidated)
 
-/**
- * The functions of a strategy get the value of the effect. Without an effect, they determine its type.
- */
+/** The functions of a strategy get the value of the effect. Without an effect, they determine its type. */
 interface WithStrategyOptions<K, X, A, E, Causes, T, Tag extends string, OfStrategy, FailuresOfStrategy>
   extends ReadOptionsFor<K, X, A, E, T>, FallbackFor<Causes, T, Tag>
 {
@@ -351,10 +340,8 @@ interface WithStrategyOptions<K, X, A, E, Causes, T, Tag extends string, OfStrat
  *   decide: (entry) => entry === undefined || (entry.reads ?? 0) >= 2 ? Strategy.Load : Strategy.Serve,
  *   lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
  * }
- *
  * let loads = 0
  * const count = Effect.sync(() => ++loads).pipe(Cached.withStrategy({ key: "count", strategy: twice }))
- *
  * const program = Effect.all([count, count, count, count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1, 2]
  * ```

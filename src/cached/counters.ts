@@ -137,7 +137,6 @@ export interface CachedCounter {
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const requests = Cached.counter("requests:ada")
- *
  * const program = Effect.gen(function*() {
  *   yield* requests.increment({ ttl: "1 minute" })
  *   yield* requests.increment({ ttl: "1 minute" })

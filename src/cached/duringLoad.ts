@@ -57,13 +57,11 @@ export interface Previous<A> {
  * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
  *
  * class Log extends CacheKey.Class<Log>()("Log", { success: Schema.Array(Schema.String) }) {}
- *
  * const log = Cached.fn(Log, {
  *   lookup: () => Effect.map(Cached.previous(Log), (previous) =>
  *     Option.match(previous, { onNone: () => ["first"], onSome: ({ value }) => [...value, "more"] })),
  *   strategy: Strategy.ttl({ ttl: "1 hour" })
  * })
- *
  * const program = Effect.andThen(log(), log.refresh())
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["first", "more"]
  * ```
@@ -128,9 +126,7 @@ const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
  * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
  *
  * class Page extends CacheKey.Class<Page>()("Page", { success: Schema.String }) {}
- *
  * const origin = (etag?: string) => etag === "v1" ? { status: 304, body: "" } : { status: 200, body: "Hello" }
- *
  * const page = Cached.fn(Page, {
  *   lookup: Effect.fnUntraced(function*() {
  *     const previous = Option.getOrUndefined(yield* Cached.previous(Page))
@@ -141,7 +137,6 @@ const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
  *   }),
  *   strategy: Strategy.ttl({ ttl: "1 hour" })
  * })
- *
  * const program = Effect.andThen(page(), page.refresh())
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => "Hello"
  * ```
@@ -248,7 +243,6 @@ export interface Annotations {
  *   Effect.tap(Cached.annotate({ tags: ["user:1", "user:2"], ttl: "1 minute" })),
  *   Cached.ttl({ key: "team", ttl: "1 hour" })
  * )
- *
  * const program = Effect.all([team, team, Cached.invalidateTag("user:2"), team])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, undefined, 2]
  * ```

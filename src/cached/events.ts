@@ -52,7 +52,6 @@ const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- *
  * const program = Effect.gen(function*() {
  *   const events = yield* Cached.events.pipe(Stream.take(3), Stream.runCollect, Effect.forkChild({ startImmediately: true }))
  *   yield* Effect.all([answer, answer])
@@ -228,7 +227,6 @@ export const handleAll = <A, E, R>(
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- *
  * const program = Effect.gen(function*() {
  *   const [, first] = yield* Cached.detect(answer)
  *   const [, second] = yield* Cached.detect(answer)
@@ -264,7 +262,6 @@ export const detect = <A, E, R>(
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- *
  * const program = Effect.gen(function*() {
  *   const [, [read]] = yield* answer.pipe(Cached.detectWith({ values: true }))
  *   return read?.exit

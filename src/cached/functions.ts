@@ -54,20 +54,14 @@ export interface CachedFn<K extends Key.Any, In, E, R> {
 
 type Instance<C extends AnyClass> = InstanceType<C>
 
-/**
- * `KE`: the failures of the key. `E`: the failures of a load.
- *
- * @internal
- */
+/** `KE`: the failures of the key. `E`: the failures of a load. @internal */
 export interface OptionsFor<K, A, KE, E, T>
   extends FallbackOptions<E | TimeoutError<T>, TagOf<E>>, Timeout<T, K>, ReadOptions<A, KE, K>
 {
   readonly strategy: Strategy<A, KE, K>
 }
 
-/**
- * The failures `E` of a load are inferred from `lookup` alone. Functions among the other options get them.
- */
+/** The failures `E` of a load are inferred from `lookup` alone. Functions among the other options get them. */
 interface FnOptions<K, A, KE, E, R, T> extends OptionsFor<K, A, KE, NoInfer<E> | KE, T> {
   readonly lookup: (key: K) => Effect.Effect<NoInfer<A>, E, R>
 }
@@ -193,12 +187,10 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  *   payload: { n: Schema.Number },
  *   success: Schema.Number
  * }) {}
- *
  * const square = Cached.fn(Square, {
  *   lookup: ({ n }) => Effect.succeed(n * n),
  *   strategy: Strategy.ttl({ ttl: "1 hour" })
  * })
- *
  * await Effect.runPromise(square({ n: 7 }).pipe(Effect.provide(CacheLayer.memory()))) // => 49
  * ```
  *
@@ -215,7 +207,6 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  *   lookup: ({ n }) => Effect.succeed(n ** 3),
  *   strategy: Strategy.ttl({ ttl: "1 hour" })
  * })
- *
  * const program = Effect.andThen(cube({ n: 3 }), Effect.all([cube({ n: 3 }), Cached.has(new cube.Key({ n: 3 }))]))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [27, true]
  * ```
@@ -231,7 +222,6 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  *   (a, b) => Effect.succeed(a + b),
  *   { strategy: Strategy.ttl({ ttl: "1 hour" }) }
  * )
- *
  * await Effect.runPromise(sum(1, 2).pipe(Effect.provide(CacheLayer.memory()))) // => 3
  * ```
  *
@@ -356,13 +346,11 @@ export interface FailureOfSelf {
  * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
  *
  * class Fib extends CacheKey.Class<Fib>()("Fib", { payload: { n: Schema.Number }, success: Schema.BigInt }) {}
- *
  * const fib = Cached.recursive(Fib, {
  *   lookup: ({ n }, self) =>
  *     n < 2 ? Effect.succeed(BigInt(n)) : Effect.zipWith(self({ n: n - 1 }), self({ n: n - 2 }), (a, b) => a + b),
  *   strategy: Strategy.untilInvalidated
  * })
- *
  * await Effect.runPromise(fib({ n: 90 }).pipe(Effect.provide(CacheLayer.memory()))) // => 2880067194370816120n
  * ```
  *

@@ -171,7 +171,6 @@ export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, 
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- *
  * const program = Effect.gen(function*() {
  *   yield* answer
  *   yield* answer
@@ -221,7 +220,6 @@ export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching)
  *   return [best, enough.capacity]
  * })
  * const cache = CacheLayer.memory({ capacity: 500, curve: true })
- *
  * const [best, capacity] = await Effect.runPromise(program.pipe(Effect.provide(cache)))
  * best! > 0.85 // => true
  * capacity! > 700 && capacity! < 1400 // => true

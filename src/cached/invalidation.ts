@@ -50,7 +50,6 @@ import { type AnyKey, streamWithCaching, tagsOf, withCaching } from "./withCachi
  *
  * let calls = 0
  * const price = Effect.sync(() => ++calls).pipe(Cached.ttl({ key: "price", ttl: "1 hour" }))
- *
  * const program = Effect.all([price, price, Cached.invalidate("price"), price])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, undefined, 2]
  * ```
@@ -130,7 +129,6 @@ export interface InvalidateOptions {
  * const price = Effect.suspend(() => load).pipe(
  *   Cached.softTtl({ key: "price", ttl: "1 hour", softTtl: "30 minutes", tags: ["prices"] })
  * )
- *
  * const program = Effect.gen(function*() {
  *   yield* price
  *   load = Effect.fail("down")
@@ -189,10 +187,8 @@ const invalidateOptions: Checks<InvalidateOptions> = {
  * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
  *
  * class Price extends CacheKey.Class<Price>()("Price", { payload: { sku: Schema.String }, success: Schema.Int }) {}
- *
  * let calls = 0
  * const price = Cached.fn(Price, { lookup: () => Effect.sync(() => ++calls), strategy: Strategy.ttl({ ttl: "1 hour" }) })
- *
  * const program = Effect.gen(function*() {
  *   yield* price({ sku: "a" })
  *   yield* Cached.invalidateAll(Price)
@@ -328,7 +324,6 @@ export const invalidateMatching = (pattern: string): Stream.Stream<Progress, Sto
  *
  * let calls = 0
  * const price = Effect.sync(() => ++calls).pipe(Cached.ttl({ key: "price", ttl: "1 hour" }))
- *
  * const program = Effect.all([price, Cached.invalidateFurther(price), price])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```

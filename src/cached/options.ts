@@ -145,11 +145,7 @@ type OfKey<K> = (key: K) => Ttl.Input
 /** @internal */
 export type Given<K> = Ttl.Input | OfKey<K> | undefined
 
-/**
- * The options of a read without the user's types, which are checked at the call.
- *
- * @internal
- */
+/** The options of a read without the user's types, which are checked at the call. @internal */
 export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions<any, string> & Timeout<Given<any>, any>
 
 const duration = (name: string) => optional((given: Ttl.Input) => void toMillis(given, name))
@@ -160,21 +156,13 @@ const constantOf = (name: string, given: Ttl.Input | OfKey<any>): number | undef
 
 const waysToInherit: ReadonlySet<Inherit> = new Set(["life", "changes", "age", "refuse"])
 
-/**
- * Throws for an invalid way to inherit. `what` begins its message.
- *
- * @internal
- */
+/** Throws for an invalid way to inherit. `what` begins its message. @internal */
 export const checkInherit = (inherit: Inherit, what: string): void => {
   if (inherit === false || waysToInherit.has(inherit)) return
   throw mistake(`${what} must be "life", "changes", "age", "refuse" or false`)
 }
 
-/**
- * The checks of the options of every read.
- *
- * @internal
- */
+/** The checks of the options of every read. @internal */
 export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>, any>> = {
   tags: optional((tags) => {
     if (typeof tags === "function") return
@@ -208,11 +196,7 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
   inherit: optional((inherit) => checkInherit(inherit, "inherit"))
 }
 
-/**
- * The checks of the options of strategies that fall back.
- *
- * @internal
- */
+/** The checks of the options of strategies that fall back. @internal */
 export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
   fallbackOn: optional((fallbackOn) =>
     refuseUnless(isListOfText(fallbackOn), "fallbackOn must be a list of the tags of failures")
@@ -250,11 +234,7 @@ export interface ReadDefaults
 
 const { inherit: _inherit, tags: _tags, timeout: _timeout, ...ofAllReads } = readOptions
 
-/**
- * The checks of the defaults of a layer.
- *
- * @internal
- */
+/** The checks of the defaults of a layer. @internal */
 export const readDefaults: Checks<ReadDefaults> = {
   ...ofAllReads,
   ...fallbackOptions,

@@ -39,7 +39,6 @@ const ranked = (name: "hottest" | "coldest", count: number): Effect.Effect<Reado
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const page = (id: string) => Cached.ttl(Effect.succeed(id), { key: `page:${id}`, ttl: "1 hour" })
- *
  * const program = Effect.gen(function*() {
  *   for (const id of ["home", "about", "home", "home", "about", "terms"]) yield* page(id)
  *   return (yield* Cached.hottest(2)).map(({ id, reads }) => [id, reads])
@@ -75,7 +74,6 @@ export const hottest = (
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const page = (id: string) => Cached.ttl(Effect.succeed(id), { key: `page:${id}`, ttl: "1 hour" })
- *
  * const program = Effect.gen(function*() {
  *   for (const id of ["home", "about", "home", "home", "about", "terms"]) yield* page(id)
  *   return (yield* Cached.coldest(1)).map(({ id, reads, weight }) => [id, reads, weight])

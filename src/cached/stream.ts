@@ -138,7 +138,6 @@ type Errors = StreamLagged | StreamCut
  * const rows = Stream.suspend(() => Stream.range(1, 3 + 0 * ++runs)).pipe(
  *   Cached.stream({ key: "rows", ttl: "1 hour" })
  * )
- *
  * const program = Effect.gen(function*() {
  *   yield* Stream.runDrain(rows)
  *   return [yield* Stream.runCollect(rows), runs]

@@ -88,7 +88,6 @@ type Change<A, B, E, R> = {
  * const visit = (page: string) =>
  *   Cached.update("visited", (pages: Option.Option<ReadonlyArray<string>>) =>
  *     Option.some([...Option.getOrElse(pages, () => []), page]))
- *
  * const program = Effect.gen(function*() {
  *   yield* Effect.all([visit("home"), visit("cart")], { concurrency: "unbounded" })
  *   return yield* visit("order")

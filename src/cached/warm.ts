@@ -81,12 +81,10 @@ export interface WarmOptions {
  * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
  *
  * class Square extends CacheKey.Class<Square>()("Square", { payload: { n: Schema.Int }, success: Schema.Int }) {}
- *
  * const square = Cached.fn(Square, {
  *   lookup: ({ n }) => n < 0 ? Effect.fail("negative") : Effect.succeed(n * n),
  *   strategy: Strategy.ttl({ ttl: "1 hour" })
  * })
- *
  * const warming = Cached.warm(square, [{ n: 1 }, { n: -1 }, { n: 2 }], { concurrency: 4 })
  * const progress = await Effect.runPromise(Stream.runCollect(warming).pipe(Effect.provide(CacheLayer.memory())))
  * progress.length // => 3
@@ -216,13 +214,11 @@ const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idO
  * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
  *
  * class Rates extends CacheKey.Class<Rates>()("Rates", { success: Schema.Int }) {}
- *
  * let loads = 0
  * const rates = Cached.fn(Rates, {
  *   lookup: () => Effect.sync(() => ++loads),
  *   strategy: Strategy.ttl({ ttl: "1 hour" })
  * })
- *
  * const program = Effect.gen(function*() {
  *   yield* Cached.keepFresh(rates, undefined, Schedule.spaced("1 minute"))
  *   yield* TestClock.adjust("3 minutes")

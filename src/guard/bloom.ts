@@ -182,11 +182,9 @@ const itemsOfStep = 10_000
  * import { CacheLayer, Guard } from "effect-cached"
  *
  * const names = Guard.bloom({ key: "names", capacity: 1000 })
- *
  * let asked = 0
  * const isTaken = (name: string) =>
  *   Effect.sync(() => ++asked > 0).pipe(names.guard(name, () => Effect.succeed(false)))
- *
  * const program = Effect.gen(function*() {
  *   yield* names.add("ann")
  *   return [yield* isTaken("ann"), yield* isTaken("bob"), asked]
@@ -340,7 +338,6 @@ export interface DualBloom {
  * import { CacheLayer, Guard } from "effect-cached"
  *
  * const primes = Guard.dualBloom({ key: "primes", capacity: 1000, errorRate: 0.001 })
- *
  * let asked = 0
  * const isPrime = (n: number) =>
  *   Effect.sync(() => {
@@ -348,7 +345,6 @@ export interface DualBloom {
  *     for (let i = 2; i * i <= n; i++) if (n % i === 0) return false
  *     return true
  *   }).pipe(primes.remember(String(n)))
- *
  * const program = Effect.all([isPrime(7), isPrime(8), isPrime(7), isPrime(8)])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false, true, false]
  * asked // => 2

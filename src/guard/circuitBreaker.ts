@@ -244,8 +244,7 @@ type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not 
  *   Guard.circuitBreaker({ key: "quotes", failures: 2, open: "30 seconds" }),
  *   Cached.failover({ key: "quote", ttl: "1 hour" })
  * )
- * const program = Effect.all([quote, quote, quote, quote, quote])
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory())))
+ * await Effect.runPromise(Effect.all([quote, quote, quote, quote, quote]).pipe(Effect.provide(CacheLayer.memory())))
  * calls // => 3
  * ```
  *

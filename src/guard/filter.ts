@@ -216,11 +216,7 @@ export const mayHave = (fiber: AnyFiber, filter: Filter, item: string): Effect.E
       : Effect.map(lookUp(fiber, filter, hash), () => isKnown(filter, hash))
   })
 
-/**
- * Whether any bit of an item is set, possibly by another item.
- *
- * @internal
- */
+/** Whether any bit of an item is set, possibly by another item. @internal */
 export const isTouched = (fiber: AnyFiber, filter: Filter, item: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
     const hash = Bits.hashOf(item)
@@ -304,11 +300,7 @@ const saveWaiting = (fiber: AnyFiber, filter: Filter): Effect.Effect<void> =>
     )
   })
 
-/**
- * Adds many items, and returns when they are in the place.
- *
- * @internal
- */
+/** Adds many items, and returns when they are in the place. @internal */
 export const addMany = (fiber: AnyFiber, filter: Filter, items: Iterable<string>): Effect.Effect<void, StoreError> => {
   const addition: Addition = { dirty: new Map(), bits: new Map() }
   return sample(fiber, filter).pipe(
@@ -326,11 +318,7 @@ export interface Known {
   readonly layers: ReadonlyArray<Bits.Layer & { readonly setBits: number }>
 }
 
-/**
- * Reads all bits.
- *
- * @internal
- */
+/** Reads all bits. @internal */
 export const readAll = (fiber: AnyFiber, filter: Filter): Effect.Effect<Known, StoreError> =>
   Effect.gen(function*() {
     yield* read(fiber, filter, [Bits.layersBlock])
@@ -340,11 +328,7 @@ export const readAll = (fiber: AnyFiber, filter: Filter): Effect.Effect<Known, S
     return filter
   })
 
-/**
- * Removes all bits.
- *
- * @internal
- */
+/** Removes all bits. @internal */
 export const clear = (fiber: AnyFiber, filter: Filter): Effect.Effect<void, StoreError> =>
   Effect.map(
     askUnlessResting(fiber, filter.place, {

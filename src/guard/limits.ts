@@ -265,8 +265,7 @@ interface Limiting<Options extends PlaceOptions> {
  *   Guard.rateLimit({ key: "quotes", limit: 1, window: "1 minute" }),
  *   Cached.failover({ key: "quote", ttl: "1 hour" })
  * )
- * const program = Effect.all([quote, quote])
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1]
+ * await Effect.runPromise(Effect.all([quote, quote]).pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1]
  * ```
  *
  * @see {@link slidingRateLimit} for a limit in every window of that length

@@ -81,7 +81,6 @@ const check = (options: LockedOptions): Checked => {
  *
  * const write = (text: string): Effect.Effect<string, never, Guard.Held> =>
  *   Effect.map(Guard.token, (token) => token > 0n ? `${text}, guarded` : text)
- *
  * await Effect.runPromise(write("report").pipe(Guard.locked({ key: "report" }))) // => "report, guarded"
  * ```
  *
@@ -173,7 +172,6 @@ const onStream = (self: AnyStream, options: Checked): AnyStream =>
  *   yield* Effect.yieldNow
  *   running--
  * }).pipe(Guard.locked({ key: "report", lease: "10 seconds", wait: "1 minute" }))
- *
  * await Effect.runPromise(Effect.all([report, report, report], { concurrency: "unbounded", discard: true }))
  * most // => 1
  * ```

@@ -21,7 +21,6 @@ import * as Caching from "../Caching.ts"
  *
  * let loads = 0
  * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
- *
  * await Effect.runPromise(Effect.all([count, count]).pipe(Effect.provide(CacheLayer.disabled))) // => [1, 2]
  * ```
  *

@@ -64,10 +64,8 @@ export interface DiskOptions extends LayerOptions {
  * import { join } from "node:path"
  *
  * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "answers")
- *
  * let loads = 0
  * const answer = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- *
  * // as two processes would, one after the other
  * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.disk({ directory, maxSize: "100 MB" })))) // => 1
  * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.disk({ directory, maxSize: "100 MB" })))) // => 1

@@ -75,10 +75,8 @@ export interface FilesOptions extends LayerOptions {
  * import { join } from "node:path"
  *
  * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "answers")
- *
  * const answer = Effect.succeed({ answer: 42 }).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.files({ directory })))) // => { answer: 42 }
- *
  * readdirSync(directory).some((name) => /^answer~\w+\.json$/.test(name)) // => true
  * ```
  *

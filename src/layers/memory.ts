@@ -26,7 +26,6 @@ import { checkMemory, type MemoryOptions } from "./options.ts"
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- *
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory({ capacity: 1000 })))) // => 42
  * ```
  *

@@ -30,7 +30,6 @@ import { checkLayer, type LayerOptions } from "./options.ts"
  * import { MemoryStore } from "effect-cached/memory"
  *
  * const cache = CacheLayer.layerWith({ memory: false, storeTimeout: "1 second" }).pipe(Layer.provide(MemoryStore.layer))
- *
  * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 42
  * ```

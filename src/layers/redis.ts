@@ -48,7 +48,6 @@ export interface RedisOptions extends LayerOptions, ServerOptions {}
  *   password: Redacted.make("secret"),
  *   prefix: "shop"
  * })
- *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```

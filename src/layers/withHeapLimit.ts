@@ -59,7 +59,6 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const cache = CacheLayer.memory({ capacity: 1_000_000 }).pipe(CacheLayer.withHeapLimit({ above: 0.7 }))
- *
  * await Effect.runPromise(Cached.set("answer", 42).pipe(Effect.andThen(Cached.size), Effect.provide(cache))) // => 1
  * ```
  *

@@ -55,14 +55,12 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  *
  * class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
  * class Search extends CacheKey.Class<Search>()("Search", { payload: { text: Schema.String }, success: Schema.String }) {}
- *
  * const program = Effect.gen(function*() {
  *   yield* Cached.set(new User({ id: 1 }), "Ada")
  *   for (let i = 0; i < 1000; i++) yield* Cached.set(new Search({ text: `${i}` }), "found")
  *   return [yield* Cached.has(new User({ id: 1 })), (yield* Cached.stats).size]
  * })
  * const cache = CacheLayer.memory({ capacity: 100 }).pipe(CacheLayer.withQuotas({ Search: 20 }))
- *
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => [true, 21]
  * ```
  *

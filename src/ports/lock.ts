@@ -59,7 +59,6 @@ export interface AcquireOptions {
  * import { Lock } from "effect-cached"
  *
  * let newest = 0n // kept by the protected resource
- *
  * const report = Effect.gen(function*() {
  *   const lock = yield* Lock.Lock
  *   const lease = yield* lock.acquire("report", { lease: "10 seconds", wait: "1 minute" })

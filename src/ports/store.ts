@@ -271,7 +271,6 @@ export type CoreOperation =
  *
  * const store = Layer.sync(Store.Store, MemoryStore.make)
  * const cache = CacheLayer.layer.pipe(Layer.provideMerge(store))
- *
  * const program = Effect.gen(function*() {
  *   yield* Cached.set("answer", 42)
  *   return yield* (yield* Store.Store).size

@@ -107,7 +107,6 @@ export interface Shape {
  *   const { log } = yield* RecordingCache.RecordingCache
  *   return yield* log
  * }).pipe(Effect.provide(RecordingCache.layer(CacheLayer.memory())))
- *
  * await Effect.runPromise(test) // => [{ _tag: "Set", id: "answer" }]
  * ```
  *
@@ -131,14 +130,12 @@ export class RecordingCache extends Context.Service<RecordingCache, Shape>()("ef
  * import { RecordingCache } from "effect-cached/testing"
  *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- *
  * const test = Effect.gen(function*() {
  *   yield* answer
  *   yield* answer
  *   const recording = yield* RecordingCache.RecordingCache
  *   return yield* recording.reads("answer")
  * }).pipe(Effect.provide(RecordingCache.layer(CacheLayer.memory())))
- *
  * await Effect.runPromise(test) // => ["load", "hit"]
  * ```
  *

@@ -105,7 +105,6 @@ const shipped: ReadonlyArray<Eviction.Eviction> = [
  * import { simulate } from "effect-cached/testing"
  *
  * const reads = Array.from({ length: 20_000 }, (_, i) => `page:${i % 1000}`)
- *
  * const program = Effect.gen(function*() {
  *   const { results } = yield* simulate(reads, [Eviction.lru, Eviction.adaptive], { capacities: [500] })
  *   return results.map(({ hitRatio, policy }) => `${policy}: ${hitRatio > 0.4 ? "many" : "none"}`)
