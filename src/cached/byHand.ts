@@ -32,15 +32,12 @@ import {
 } from "./withCaching.ts"
 
 /**
- * Gets the cached value of a key, if there is one within its `ttl`, and loads nothing.
+ * Gets the cached value of a key, if there is one within its `ttl`, and loads nothing. A cached failure gives
+ * `Option.none()`.
  *
  * **When to use**
  *
  * Use to look at a value without loading it. A cached effect reads and loads.
- *
- * **Details**
- *
- * A cached failure gives `Option.none()`.
  *
  * **Example** (Reading without a load)
  *
@@ -136,16 +133,14 @@ type GivenCondition<C> = Seen<
  *
  * **When to use**
  *
- * Use for a value that comes from elsewhere: a message, a form, the answer to a write. If it depends on the cached
- * value, use `update`.
+ * Use for a value that comes from elsewhere: a message, a form, the answer to a write.
  *
  * **Details**
  *
  * - Returns `false` if its condition does not hold or the policy does not write.
  * - The result of a running load is not stored: the value that was set stays.
- * - A condition is checked and the value stored in one atomic step, across all processes that share the store. Only the
- *   store knows whether the condition holds, so its failure fails the caller (`StoreError`). Without a condition a
- *   failure of the store is logged and counted.
+ * - A condition is checked and the value stored in one atomic step, across all processes that share the store. A failing
+ *   store then fails the caller (`StoreError`). Without a condition its failure is logged and counted.
  *
  * **Example** (Storing only where nothing is stored)
  *
@@ -247,7 +242,6 @@ export const setOne = (
   return caching.perform(Operations.set, key, copied, { ...options, ttlMillis })
 }
 
-/** The constant `ttl` of the layer's strategy. */
 const ttlOf = ({ strategy }: Cache): number => (strategy && constantOfStrategy(strategy))?.ttl ?? Infinity
 
 const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined => {
@@ -286,12 +280,8 @@ export interface FoundEntry<A> extends Known {
  *
  * **When to use**
  *
- * Use if the age, the tags or the ETag of a value matter, and for a compare and set.
- *
- * **Details**
- *
- * With `writeId` as the condition `ifUnchanged`, {@link set} stores only if the entry has not been written since
- * (compare and set).
+ * Use if the age, the tags or the ETag of a value matter, or with `writeId` as the condition `ifUnchanged` of {@link
+ * set} (compare and set).
  *
  * **Example** (Comparing and setting)
  *
@@ -329,15 +319,12 @@ export const getEntry = <K extends AnyKey>(
   )
 
 /**
- * Gives the entry of a key a new lifetime from now on, and returns whether there was one.
+ * Gives the entry of a key a new lifetime from now on, and returns whether there was one. Zero or negative removes the
+ * entry. With `Infinity` it lives until it is invalidated.
  *
  * **When to use**
  *
  * Use to change a lifetime and keep the value. The strategy `sliding` does so with every read.
- *
- * **Details**
- *
- * Zero or negative removes the entry. With `Infinity` it lives until it is invalidated.
  *
  * **Example** (Keeping an entry until it is invalidated)
  *
@@ -390,15 +377,12 @@ export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, Cod
   withCaching((caching) => Effect.map(caching.perform(Operations.lookup, checked(key)), (entry) => entry !== undefined))
 
 /**
- * Gets the remaining lifetime of the entry of a key.
+ * Gets the remaining lifetime of the entry of a key: `Option.none()` without one, `Duration.infinity` if it does not
+ * expire.
  *
  * **When to use**
  *
  * Use for the remaining lifetime alone, such as for `Cache-Control: max-age`.
- *
- * **Details**
- *
- * It is `Option.none()` without an entry, and `Duration.infinity` for an entry that does not expire.
  *
  * **Example** (Reading the remaining lifetime)
  *
@@ -434,15 +418,12 @@ export const expiresIn = <K extends AnyKey>(
   )
 
 /**
- * Removes the entry of a key, and returns whether there was one.
+ * Removes the entry of a key, and returns whether there was one. A store may count an expired entry that it has not
+ * cleaned up.
  *
  * **When to use**
  *
  * Use if it matters whether there was an entry.
- *
- * **Details**
- *
- * A store may count an expired entry that it has not cleaned up.
  *
  * **Example** (Removing an entry)
  *

@@ -24,10 +24,6 @@ import type {
 import * as Combine from "./combine.ts"
 import type { Given, TagOf, TimeoutError } from "./options.ts"
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Combinators
-// ---------------------------------------------------------------------------------------------------------------------
-
 /**
  * Caches an effect: serves its value until `ttl`, then loads again.
  *
@@ -101,17 +97,14 @@ export const ttl: Combinator<"ttl"> = Combine.combinator(Kinds.ttl)
 export const softTtl: Combinator<"softTtl"> = Combine.combinator(Kinds.softTtl)
 
 /**
- * Caches an effect: serves its value until `ttl`, and refreshes it in the background after `refreshAfter`.
+ * Caches an effect: serves its value until `ttl`, and refreshes it in the background after `refreshAfter`. A failed
+ * refresh keeps the stored value.
  *
  * **When to use**
  *
- * Use for values that are read all the time, so that no reader waits for a load.
- *
- * **Details**
- *
- * A key has one refresh at a time. It starts after the read that requests it, so no read waits for any part of it. The
- * layer's `refresh` options retry a failing refresh and end a hanging one. A failed refresh keeps the stored value.
- *
+ * Use for values that are read all the time, so that no reader waits for a load. The layer's `refresh` options retry a failing refresh and end a hanging one.
+ * Use for values that are read all the time, so that no reader waits for a load. The layer's `refresh` options retry a
+ * failing refresh and end a hanging one.
  * **Example** (Refreshing behind a read)
  *
  * ```ts
@@ -123,15 +116,8 @@ export const softTtl: Combinator<"softTtl"> = Combine.combinator(Kinds.softTtl)
  * const rate = Effect.sync(() => ++loads).pipe(
  *   Cached.refreshAhead({ key: "rate", ttl: "1 hour", refreshAfter: "10 minutes" })
  * )
- * const program = Effect.gen(function*() {
- *   const first = yield* rate
- *   yield* TestClock.adjust("10 minutes")
- *   const stale = yield* rate
- *   yield* TestClock.adjust("1 second")
- *   const refreshed = yield* rate
- *   return [first, stale, refreshed]
- * })
- * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1, 2]
+ * const program = Effect.all([rate, TestClock.adjust("10 minutes"), rate, TestClock.adjust("1 second"), rate])
+ * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, undefined, 1, undefined, 2]
  * ```
  *
  * @see {@link softTtl} for reads that wait for the new value
@@ -195,15 +181,8 @@ export const probabilistic: Combinator<"probabilistic"> = Combine.combinator(
  *
  * let loads = 0
  * const session = Effect.sync(() => ++loads).pipe(Cached.sliding({ key: "session", idle: "30 minutes" }))
- * const program = Effect.gen(function*() {
- *   const first = yield* session
- *   yield* TestClock.adjust("20 minutes")
- *   const read = yield* session
- *   yield* TestClock.adjust("20 minutes")
- *   const again = yield* session
- *   yield* TestClock.adjust("30 minutes")
- *   return [first, read, again, yield* session]
- * })
+ * const readAfter = (minutes: number) => Effect.andThen(TestClock.adjust(`${minutes} minutes`), session)
+ * const program = Effect.all([session, readAfter(20), readAfter(20), readAfter(30)])
  * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1, 1, 2]
  * ```
  *
@@ -214,16 +193,12 @@ export const probabilistic: Combinator<"probabilistic"> = Combine.combinator(
 export const sliding: Combinator<"sliding"> = Combine.combinator(Kinds.sliding)
 
 /**
- * Caches an effect: serves its value for `hits` reads of this process, until `ttl` at most, then loads again.
+ * Caches an effect: serves its value for `hits` reads of this process, until `ttl` at most, then loads again. From read
+ * number `refreshAfter` on, each read also refreshes the value in the background.
  *
  * **When to use**
  *
  * Use if a value may serve only so many reads, such as a sample or a rotation.
- *
- * **Details**
- *
- * From read number `refreshAfter` on, each read also refreshes the value in the background. `Strategy.dynamic` is a
- * ready-made strategy of this kind.
  *
  * **Example** (Serving two reads)
  *
@@ -239,6 +214,7 @@ export const sliding: Combinator<"sliding"> = Combine.combinator(Kinds.sliding)
  *
  * @see {@link ttl} for a limit by age alone
  * @see {@link refreshAhead} for a refresh by age
+ * @see `Strategy.dynamic` for a ready-made strategy of this kind
  * @category combinators
  * @since 0.1.0
  */
@@ -250,11 +226,8 @@ export const maxHits: Combinator<"maxHits"> = Combine.combinator(Kinds.maxHits, 
  *
  * **When to use**
  *
- * Use to survive failures of the source. It saves no loads.
- *
- * **Gotchas**
- *
- * Without `fallbackOn` every typed failure counts as a failure of the source, even the 404 of a deleted row.
+ * Use to survive failures of the source. It saves no loads. Without `fallbackOn` every typed failure counts as one,
+ * even the 404 of a deleted row.
  *
  * **Example** (Serving the last good value)
  *
@@ -295,12 +268,8 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
  *
  * let loads = 0
  * const config = Effect.sync(() => ++loads).pipe(Cached.untilInvalidated({ key: "config" }))
- * const program = Effect.gen(function*() {
- *   const before = [yield* config, yield* config]
- *   yield* Cached.invalidate("config")
- *   return [...before, yield* config]
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 2]
+ * const program = Effect.all([config, config, Cached.invalidate("config"), config])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, undefined, 2]
  * ```
  *
  * @see {@link ttl} for changes that the program does not see
@@ -324,8 +293,7 @@ interface WithStrategyOptions<K, X, A, E, Causes, T, Tag extends string, OfStrat
  *
  * **When to use**
  *
- * Use for a strategy of your own, one that is chosen at run time, or that of the layer. For a built-in strategy its own
- * combinator is shorter.
+ * Use for a strategy of your own, one that is chosen at run time, or that of the layer.
  *
  * **Example** (Writing a strategy)
  *
@@ -351,7 +319,6 @@ interface WithStrategyOptions<K, X, A, E, Causes, T, Tag extends string, OfStrat
  * @since 0.1.0
  */
 export const withStrategy: {
-  // One signature for each number of arguments, as in `Combinator`.
   <
     K extends Any | string,
     X,

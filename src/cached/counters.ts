@@ -38,22 +38,18 @@ export interface IncrementOptions {
 }
 
 /**
- * Adds to a counter that starts at 0, and returns the sum.
+ * Adds to a counter that starts at 0, and returns the sum, in one atomic step across all processes that share the
+ * store.
  *
  * **When to use**
  *
  * Use for a number that many fibers or processes add to: visits, attempts, votes. It needs neither a key nor a
  * lifetime.
  *
- * **Details**
- *
- * It is one atomic step, across all processes that share the store. Counters have their own names, separate from keys.
- * `Cached.clear` empties them.
- *
  * **Gotchas**
  *
- * A sum cannot be guessed, so a store that fails fails the caller (`StoreError`). A sum beyond the safe integers fails
- * with reason `OutOfRange` and leaves the counter unchanged.
+ * A store that fails fails the caller (`StoreError`). A sum beyond the safe integers fails with reason `OutOfRange` and
+ * leaves the counter unchanged.
  *
  * **Example** (Counting visits)
  *
@@ -103,7 +99,6 @@ const checkName = (of: string, name: string): void => {
  * @since 0.1.0
  */
 export interface CachedCounter {
-  /** The name of the counter. */
   readonly name: string
   /** Gets the value, or 0 if there is no counter. */
   readonly get: Effect.Effect<number, StoreError, Caching>
@@ -118,16 +113,12 @@ export interface CachedCounter {
 }
 
 /**
- * Names a counter: a value with all its operations.
+ * Names a counter: a value with all its operations, each of which is one atomic step, under every policy. Nothing is
+ * created before the first increment.
  *
  * **When to use**
  *
  * Use if a program also reads, sets or removes a counter.
- *
- * **Details**
- *
- * Nothing is created before the first increment. Each operation is one atomic step, across all processes that share the
- * store, and is carried out under every policy.
  *
  * **Example** (Limiting requests by the minute)
  *
@@ -139,9 +130,7 @@ export interface CachedCounter {
  * const requests = Cached.counter("requests:ada")
  * const program = Effect.gen(function*() {
  *   yield* requests.increment({ ttl: "1 minute" })
- *   yield* requests.increment({ ttl: "1 minute" })
  *   yield* TestClock.adjust("20 seconds")
- *   yield* requests.get // => 2
  *   yield* requests.expiresIn // => Option.some(Duration.seconds(40))
  *   yield* TestClock.adjust("40 seconds")
  *   return yield* requests.get
@@ -176,20 +165,12 @@ export const counter = (name: string): CachedCounter => {
 }
 
 /**
- * Streams the counters whose names match a pattern, with their values, in no particular order.
+ * Streams the counters whose names match a pattern (as in `Cached.entries`), with their values, in no particular order.
+ * A store that cannot list its counters fails the stream with its `StoreError` (`Unsupported`).
  *
  * **When to use**
  *
- * Use in tools, for counters of which only a pattern is known.
- *
- * **Details**
- *
- * Patterns are those of `Cached.entries`. A store that cannot list its counters fails the stream with its `StoreError`
- * (`Unsupported`).
- *
- * **Gotchas**
- *
- * It reads all counters of the store. Use it in tools, not for every request.
+ * Use in tools, not for every request: it reads all counters of the store.
  *
  * **Example** (Listing counters)
  *

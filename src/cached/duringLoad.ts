@@ -43,12 +43,9 @@ export interface Previous<A> {
  *
  * **Details**
  *
- * It is `Option.none()`:
- *
- * - if the value has expired, was invalidated or never existed;
- * - outside of a load, in the load of another class, and in the load of a batch;
- * - if the cache is not read (`CacheLayer.disabled`, `CachePolicy.bypass`, `CachePolicy.disable("get")`);
- * - if the store does not answer within its budget.
+ * It is `Option.none()` if the value has expired, was invalidated or never existed, outside of a load, in the load of
+ * another class or of a batch, if a policy or layer does not read the cache, and if the store does not answer within
+ * its budget.
  *
  * **Example** (Adding to the previous value)
  *
@@ -110,14 +107,13 @@ const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
  * **Details**
  *
  * - The load ends here, past its error handlers. Finalizers run, as after an interruption.
- * - Its callers get the value. The value starts a new lifetime, from the strategy or `annotate`, and keeps its ETag and
- *   its tags.
- * - If the key was invalidated or set in the meantime, the callers get the value, but it is not stored.
+ * - Its callers get the value, which starts a new lifetime (from the strategy or `annotate`) and keeps its ETag and tags.
+ *   If the key was invalidated or set in the meantime, it is not stored.
  *
  * **Gotchas**
  *
  * It dies with `CacheConfigError` if there is no value to renew: outside of a load, after its end, in the load of a
- * batch, or if {@link previous} returns none. A value that `previous` returned in this load can always be renewed.
+ * batch, or if {@link previous} returns none.
  *
  * **Example** (Answering a 304)
  *
@@ -216,21 +212,15 @@ export interface Annotations {
  *
  * **When to use**
  *
- * Use if only the load knows a tag, a lifetime or an ETag, such as from the headers of a response. Otherwise options of
- * the combinator are simpler.
+ * Use if only the load knows a tag, a lifetime or an ETag, such as from the headers of a response.
  *
  * **Details**
  *
  * - If it is called several times, the last value of each option counts.
  * - `ttl` replaces the strategy's `ttl`, whether shorter or longer. `softTtl`, `refreshAfter` and `idle` stay, up to
  *   the new end.
- * - `softTtl` replaces the strategy's `softTtl` or `refreshAfter`, up to the end. A strategy without either serves the
- *   result nevertheless.
  * - A result that the strategy does not store stays out of the cache.
- *
- * **Gotchas**
- *
- * It does nothing outside of a load, after its end, and in the load of a batch.
+ * - It does nothing outside of a load, after its end, and in the load of a batch.
  *
  * **Example** (Tagging by what was loaded)
  *

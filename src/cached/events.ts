@@ -34,16 +34,12 @@ const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.
   )
 
 /**
- * A stream of a cache's events, from the moment the stream runs.
+ * A stream of a cache's events, from the moment the stream runs. No read waits for a subscriber: at most 1024 events
+ * are buffered for each, and a slow one loses the oldest.
  *
  * **When to use**
  *
  * Use for tools and metrics that need each event.
- *
- * **Details**
- *
- * Events carry ids, and values only with {@link eventsWith}. No read waits for a subscriber: at most 1024 events are
- * buffered for each, and a slow one loses the oldest.
  *
  * **Example** (Collecting three events)
  *
@@ -62,7 +58,6 @@ const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.
  *
  * @see `Cached.stats` for counters
  * @see {@link detect} for the reads of one effect
- * @see `Cached.logEvents` for a line of the log for each event
  * @see {@link eventsWith} for the values too
  * @category subscriptions
  * @since 0.1.0
@@ -88,20 +83,17 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
 }
 
 /**
- * Like {@link events}, with the values that the events are about.
+ * Like {@link events}, with the values that the events are about: `Hit`, `Load`, `Stale`, `Set` and `Evict` have an
+ * `exit`.
  *
  * **When to use**
  *
  * Use if a subscriber needs the values too, such as a mirror of the cache or a test.
  *
- * **Details**
- *
- * `Hit`, `Load`, `Stale`, `Set` and `Evict` have an `exit`. The cache does not retain them: they live as long as the
- * events buffered for this subscriber, 1024 at most.
- *
  * **Gotchas**
  *
- * Values are those of the cache, not copies: do not change them, and do not show secrets in them.
+ * Values are those of the cache, not copies: do not change them, and do not show secrets in them. They live as long as
+ * the events buffered for this subscriber.
  *
  * **Example** (Watching what is stored by hand)
  *
@@ -136,17 +128,14 @@ export const eventsWith = (options: ValueOptions): Stream.Stream<ValueEvent, nev
  *
  * **When to use**
  *
- * Use to close or count values that are no longer cached.
+ * Use to close or count values that are no longer cached. Entries that are in memory when the cache itself closes are
+ * not reported.
  *
  * **Details**
  *
  * - Entries are handled one at a time. A failure or defect is logged, and the next entry follows.
- * - At most 1024 entries are buffered. Beyond that the oldest are lost.
- * - Closing the scope waits until all buffered entries are handled.
- *
- * **Gotchas**
- *
- * Entries that are in memory when the cache itself closes are not reported.
+ * - At most 1024 entries are buffered, and beyond that the oldest are lost. Closing the scope waits for the buffered
+ * ones.
  *
  * **Example** (Recording removals)
  *
@@ -204,7 +193,8 @@ export const handleAll = <A, E, R>(
   })
 
 /**
- * Runs an effect and also returns how each cached read in it was answered, in the order of the answers.
+ * Runs an effect and also returns how each cached read in it was answered, in the order of the answers. If the effect
+ * fails, so does `detect`: wrap the effect in `Effect.exit` to get its reads nevertheless.
  *
  * **When to use**
  *
@@ -213,12 +203,8 @@ export const handleAll = <A, E, R>(
  * **Details**
  *
  * Includes the reads of loads that the effect starts, of fibers that it forks (until it ends), and of inner `detect`s.
- *
- * **Gotchas**
- *
- * - If the effect fails, so does `detect`. Wrap the effect in `Effect.exit` to get its reads nevertheless.
- * - Excludes reads that are interrupted, that give up after their `timeout`, that bypass the cache
- *   (`CachePolicy.bypass`), and reads that never load (`getOption`).
+ * Excludes reads that are interrupted, that give up after their `timeout`, that bypass the cache
+ * (`CachePolicy.bypass`), and reads that never load (`getOption`).
  *
  * **Example** (Seeing where values came from)
  *
@@ -245,15 +231,12 @@ export const detect = <A, E, R>(
 ): Effect.Effect<readonly [result: A, reads: ReadonlyArray<Detected>], E, R> => detecting(self, false)
 
 /**
- * Like {@link detect}, with the answer of each read.
+ * Like {@link detect}, with the answer of each read: `exit` is the cached value itself, even if the reader gets a
+ * `copy`.
  *
  * **When to use**
  *
  * Use if the answers matter too, such as in a test.
- *
- * **Details**
- *
- * `exit` is the cached value itself, even if the reader gets a `copy`.
  *
  * **Example** (Seeing what was served)
  *

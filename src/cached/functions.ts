@@ -32,10 +32,6 @@ import * as Combine from "./combine.ts"
 import { invalidate } from "./invalidation.ts"
 import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError } from "./options.ts"
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Functions
-// ---------------------------------------------------------------------------------------------------------------------
-
 /**
  * A cached function of one payload, made by {@link fn} or {@link recursive}.
  *
@@ -44,7 +40,6 @@ import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError 
  */
 export interface CachedFn<K extends Key.Any, In, E, R> {
   (...payload: Arguments<In>): Effect.Effect<Success<K>, E, R>
-  /** The key of a payload. */
   readonly key: (...payload: Arguments<In>) => K
   /** Invalidates the result of a payload. */
   readonly invalidate: (...payload: Arguments<In>) => Effect.Effect<void, never, Caching>
@@ -85,7 +80,6 @@ type NamedClass<
   I extends Key.Indexes<Fields>
 > = Key.KeyClass<NamedKey<Fields, S, E>, Name, Fields, S, E, I>
 
-/** The key of a class that has no name of its own. */
 type NamedKey<
   Fields extends Schema.Struct.Fields,
   S extends Schema.Constraint,
@@ -147,9 +141,7 @@ interface AnyNamedOptions extends Partial<NamedKeyOptions<any, any, any, any>> {
  */
 export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
   (...args: Args): Effect.Effect<A, E, R>
-  /** The key of the arguments. */
   readonly key: (...args: Args) => string
-  /** Invalidates the result of the arguments. */
   readonly invalidate: (...args: Args) => Effect.Effect<void, never, Caching>
   /** Loads again, as under `CachePolicy.refresh`. A failure keeps the stored value. */
   readonly refresh: (...args: Args) => Effect.Effect<A, E, R>
@@ -160,22 +152,18 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  *
  * **When to use**
  *
- * Use if several places call, invalidate or warm the same results: key, load and strategy are then declared once. For a
- * single effect a combinator such as `Cached.ttl` is shorter.
+ * Use if several places call, invalidate or warm the same results: key, load and strategy are then declared once.
  *
  * **Details**
  *
  * Instead of a class it takes
  *
- * - the name of one, with its `payload` and `success` among the options: it makes the class, which is `Key` of the
- *   function. With `version: "code"`, different code of `lookup` means different keys;
- * - a function from arguments to a string key, and the load as a second one: the simplest form, for values that stay in
- *   memory or are plain data.
+ * - the name of one, with its `payload` and `success` among the options: the class is then `Key` of the function. With
+ *   `version: "code"`, different code of `lookup` means different keys;
+ * - a function from arguments to a string key, and the load as a second one, for values that stay in memory or are plain
+ *   data.
  *
- * **Gotchas**
- *
- * The scope of `lookup` closes when the load ends: a resource (`Effect.acquireRelease`) is released before its first
- * reader gets it. Share resources with `RcMap`, or close them in `Cached.onRemoval`.
+ * Like every combinator it closes the scope of the load when it ends: see `Cached.ttl`.
  *
  * **Example** (Caching a function)
  *
@@ -183,10 +171,7 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  * import { Effect, Schema } from "effect"
  * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
  *
- * class Square extends CacheKey.Class<Square>()("Square", {
- *   payload: { n: Schema.Number },
- *   success: Schema.Number
- * }) {}
+ * class Square extends CacheKey.Class<Square>()("Square", { payload: { n: Schema.Int }, success: Schema.Int }) {}
  * const square = Cached.fn(Square, {
  *   lookup: ({ n }) => Effect.succeed(n * n),
  *   strategy: Strategy.ttl({ ttl: "1 hour" })
@@ -316,7 +301,7 @@ const isToKey = (first: AnyClass | ToKey): first is ToKey =>
 
 /**
  * In the load of a {@link recursive} function: a failure of that function beyond those that its key declares. The
- * members are unknown while the load is type-checked, so it is empty there. It is not part of the function's failures.
+ * members are unknown while the load is type-checked, so it is empty there.
  *
  * @category models
  * @since 0.1.0
@@ -334,10 +319,9 @@ export interface FailureOfSelf {
  *
  * **Details**
  *
- * - Each value is loaded once, no matter how often and how deep it is needed. A value that needs itself dies with
- *   `CacheCycle`.
- * - The load, and with it the function, may fail with more than its key declares. Inside the load, such a failure of
- *   `self` is a {@link FailureOfSelf}: to inspect it, declare it as `error` of the key class.
+ * - Each value is loaded once, however often and deep it is needed. One that needs itself dies with `CacheCycle`.
+ * - The load may fail with more than its key declares. Inside the load, such a failure of `self` is a
+ *   {@link FailureOfSelf}: to inspect it, declare it as `error` of the key class.
  *
  * **Example** (Computing Fibonacci numbers)
  *

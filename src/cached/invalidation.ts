@@ -31,16 +31,13 @@ import {
 import { type AnyKey, streamWithCaching, tagsOf, withCaching } from "./withCaching.ts"
 
 /**
- * Invalidates a key, or another target: no read that starts afterwards sees a value whose load began before.
+ * Invalidates a key, or another target: no read that starts afterwards sees a value whose load began before. A load
+ * that is running then gives its result to its current callers, and the result is not stored.
  *
  * **When to use**
  *
- * Use if the data behind one key has changed.
- *
- * **Details**
- *
- * - A running load gives its result to its current callers. The result is not stored, and later reads load again.
- * - A string is a key, never a pattern or a tag: `Cached.Target` lists the targets of other kinds.
+ * Use if the data behind one key has changed. A string is a key, never a pattern or a tag: `Cached.Target` lists the
+ * targets of other kinds.
  *
  * **Example** (Loading again after an invalidation)
  *
@@ -76,8 +73,7 @@ export const invalidate = <C>(target: Target<C>): Effect.Effect<void, never, Cac
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const program = Effect.gen(function*() {
- *   yield* Cached.set("user:1", "Ada")
- *   yield* Cached.set("count", 1, { tags: ["users"] })
+ *   yield* Cached.setMany([["user:1", "Ada"], ["count", 1]], { tags: ["users"] })
  *   yield* Cached.invalidateMany(["user:1", { tag: "users" }])
  *   return yield* Cached.size
  * })
@@ -189,12 +185,8 @@ const invalidateOptions: Checks<InvalidateOptions> = {
  * class Price extends CacheKey.Class<Price>()("Price", { payload: { sku: Schema.String }, success: Schema.Int }) {}
  * let calls = 0
  * const price = Cached.fn(Price, { lookup: () => Effect.sync(() => ++calls), strategy: Strategy.ttl({ ttl: "1 hour" }) })
- * const program = Effect.gen(function*() {
- *   yield* price({ sku: "a" })
- *   yield* Cached.invalidateAll(Price)
- *   return yield* price({ sku: "a" })
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 2
+ * const program = Effect.all([price({ sku: "a" }), Cached.invalidateAll(Price), price({ sku: "a" })])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, undefined, 2]
  * ```
  *
  * @see {@link invalidateWhere} for some of its results
@@ -209,16 +201,12 @@ export const invalidateAll: {
   invalidateByTags(() => [infoOf("Cached.invalidateAll", keyClass).tag], options)
 
 /**
- * Invalidates all results of a key class that have the given values in one of its indexes, in constant time.
+ * Invalidates all results of a key class that have the given values in one of its `indexes`, in constant time. Fields
+ * that are not exactly those of one index do not compile.
  *
  * **When to use**
  *
  * Use if a change affects the results of one class that share a field, such as those of a tenant.
- *
- * **Details**
- *
- * An index is declared by `indexes` of the class. The fields must be exactly those of one index, or it does not
- * compile.
  *
  * **Example** (Invalidating by a field)
  *
@@ -231,19 +219,12 @@ export const invalidateAll: {
  *   success: Schema.Int,
  *   indexes: ["city"]
  * }) {}
- *
  * let calls = 0
- * const forecast = Cached.fn(Forecast, {
- *   lookup: () => Effect.sync(() => ++calls),
- *   strategy: Strategy.ttl({ ttl: "1 hour" })
- * })
- *
- * const program = Effect.gen(function*() {
- *   yield* forecast({ city: "Berlin", days: 3 })
- *   yield* Cached.invalidateWhere(Forecast, { city: "Berlin" })
- *   return yield* forecast({ city: "Berlin", days: 3 })
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 2
+ * const lookup = () => Effect.sync(() => ++calls)
+ * const forecast = Cached.fn(Forecast, { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }) })
+ * const berlin = forecast({ city: "Berlin", days: 3 })
+ * const program = Effect.all([berlin, Cached.invalidateWhere(Forecast, { city: "Berlin" }), berlin])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, undefined, 2]
  * ```
  *
  * @see {@link invalidateAll} for all results of the class
@@ -263,18 +244,12 @@ export const invalidateWhere = <C extends AnyClass>(
  *
  * **When to use**
  *
- * Use for keys without a tag or an index, in tools that show the progress.
+ * Use for keys without a tag or an index, in tools that show the progress. Patterns are those of `Cached.entries`.
  *
  * **Details**
  *
- * `*` is any run of characters, `?` is one, `[a-z]` is one of a set, everything else is itself. The pattern must match
- * `CacheKey.id` completely. An invalid pattern throws a `CacheConfigError` at once. A store that cannot be scanned
- * fails the stream with its `StoreError`.
- *
- * **Gotchas**
- *
- * It reads all ids that begin with the text before the first special character. An entry that another process stores in
- * the meantime may remain.
+ * An invalid pattern throws a `CacheConfigError` at once, and a store that cannot be scanned fails the stream with its
+ * `StoreError`. An entry that another process stores in the meantime may remain.
  *
  * **Example** (Invalidating by pattern)
  *
@@ -283,14 +258,11 @@ export const invalidateWhere = <C extends AnyClass>(
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const program = Effect.gen(function*() {
- *   yield* Cached.set("user:1", "Ada")
- *   yield* Cached.set("user:2", "Grace")
- *   yield* Cached.set("page:1", "Home")
- *   const progress = yield* Stream.runLast(Cached.invalidateMatching("user:*"))
- *   return [progress, yield* Cached.size] as const
+ *   yield* Cached.setMany([["user:1", "Ada"], ["user:2", "Grace"], ["page:1", "Home"]])
+ *   yield* Stream.runDrain(Cached.invalidateMatching("user:*"))
+ *   return yield* Cached.size
  * })
- * const [progress, left] = await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory())))
- * left // => 1
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 1
  * ```
  *
  * @see {@link invalidateTag} for the fast and exact way
@@ -306,15 +278,12 @@ export const invalidateMatching = (pattern: string): Stream.Stream<Progress, Sto
 }
 
 /**
- * Makes each cached read in an effect invalidate its key first, and so load again for all readers.
+ * Makes each cached read in an effect invalidate its key first, and so load again for all readers. Reads inside the
+ * loads are answered as usual.
  *
  * **When to use**
  *
  * Use for a request that asks for fresh data.
- *
- * **Details**
- *
- * Reads inside the loads are answered as usual.
  *
  * **Example** (Loading again for one request)
  *
@@ -345,11 +314,11 @@ export const invalidateFurther = <A, E, R>(self: Effect.Effect<A, E, R>): Effect
  *
  * **When to use**
  *
- * Use for a write to the origin, so that later reads load again, even if the caller is interrupted after the write.
+ * Use for a write to the origin, so that later reads load again. An interruption after the write does not skip the
+ * invalidation.
  *
  * **Details**
  *
- * - An interruption after the success of the effect does not skip the invalidation.
  * - Invalid targets throw a `CacheConfigError`, or make the effect die with one before it runs. Targets of a function
  *   are known only after the effect has run.
  * - Inside an open SQL transaction (`sql.withTransaction` of `effect/sql`) the invalidation follows the commit. It is
@@ -363,8 +332,7 @@ export const invalidateFurther = <A, E, R>(self: Effect.Effect<A, E, R>): Effect
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const program = Effect.gen(function*() {
- *   yield* Cached.set("user:1", "Ada")
- *   yield* Cached.set("users:page:1", ["Ada"])
+ *   yield* Cached.setMany([["user:1", "Ada"], ["users:page:1", ["Ada"]]])
  *   yield* Cached.set("users:count", 1, { tags: ["users"] })
  *   const rename = Effect.succeed("Grace").pipe(
  *     Cached.invalidateAfter(["user:1", { tag: "users" }, { matching: "users:page:*" }])
@@ -388,7 +356,6 @@ export const invalidateAfter: {
     targets: After<A, C, Cs>
   ): Effect.Effect<A, E, R | Caching>
 } = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, given: unknown): Effect.Effect<A, E, R | Caching> => {
-  // Targets known before the effect runs are checked first.
   const targets = typeof given === "function" && !isKeyClass(given) ? undefined : parseGiven(given)
   // An interruption after the success of the effect must not skip the invalidation.
   return Effect.uninterruptibleMask((restore) => {

@@ -18,13 +18,10 @@ import { toMillis } from "../Ttl.ts"
 /**
  * How an entry inherits from the cached values read during its load.
  *
- * **Details**
- *
  * - `"life"`, the default: it expires no later than the earliest of them, and than the results of loads it waited for
  * - `"changes"`: like `"life"`, and it also ends with each invalidation, removal and write by hand of any of them: it
  *   carries their tags and ids, including those that they inherited with `"changes"`
- * - `"age"`: its life counts from the birth of the oldest of them, so that nothing in it is older than its `ttl`. A
- *   result already past its `ttl` is not stored
+ * - `"age"`: its life counts from the birth of the oldest of them. A result already past its `ttl` is not stored
  * - `"refuse"`: it is not stored if there are any
  * - `false`: it inherits nothing; its life counts from the end of its load
  *
@@ -52,13 +49,12 @@ export interface ReadOptions<in out A, in E, in K> {
   readonly retryAfter?: Ttl.Input | undefined
   /**
    * `true`: one load across the processes that share the store. `false`: this process loads independently of others.
-   * Invalidations apply in both cases.
    * @default `true` if the store is shared
    */
   readonly lease?: boolean | undefined
   /**
-   * `false`: this caller gets its loaded value before the store has acknowledged the write, which continues in the
-   * background. Under `CachePolicy.strict` the caller waits nevertheless.
+   * `false`: this caller gets its loaded value before the store has acknowledged the write. Under `CachePolicy.strict`
+   * it waits nevertheless.
    * @default `true`
    */
   readonly waitForWrite?: boolean | undefined
@@ -68,16 +64,14 @@ export interface ReadOptions<in out A, in E, in K> {
    */
   readonly softTimeout?: Ttl.Input | OfKey<K> | undefined
   /**
-   * How the value is copied when it is stored, and for each caller, so that neither the load nor a caller can change
-   * the cached one: `"structured"` for plain data (`structuredClone`, which turns instances of classes into plain
-   * objects and refuses functions), or a function. `"freeze"` copies nothing: plain objects and arrays are frozen once,
-   * when they are stored or decoded, so that an attempt to change one throws.
+   * How the value is copied when it is stored, and for each caller: `"structured"` for plain data (`structuredClone`,
+   * which refuses functions and loses the classes of instances), or a function. `"freeze"` copies nothing: plain
+   * objects and arrays are frozen once, when they are stored or decoded.
    * @default the value itself
    */
   readonly copy?: "structured" | "freeze" | ((value: A) => A) | undefined
   /**
-   * How long memory answers before a read asks the store again; 0: every read asks the store. No effect without a
-   * store.
+   * How long memory answers before a read asks the store again; 0: every read asks the store.
    * @default as long as the entry lives
    */
   readonly memoryTtl?: Ttl.Input | undefined
@@ -208,10 +202,6 @@ export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
     )
   )
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Defaults
-// ---------------------------------------------------------------------------------------------------------------------
 
 /**
  * The options without a default in a layer: they belong to one result, change the failures of a read, or exist there.

@@ -44,13 +44,11 @@ import { checked, streamWithCaching } from "./withCaching.ts"
  * @since 0.1.0
  */
 export interface StreamEnd extends Ended {
-  /** The number of elements. */
   readonly elements: number
   /** The size of the encoded elements, or without a store an estimate of their size in memory. */
   readonly bytes: number
 }
 
-/** The read options that apply to a stream. The others are about a single value. */
 const ofReads = ["tags", "retryAfter", "lease", "memoryTtl", "minLoad", "inherit"] as const
 
 /**
@@ -63,8 +61,7 @@ export interface StreamOptions<in out E, in K>
   extends Pick<ReadOptions<StreamEnd, E, K>, typeof ofReads[number]>, FallbackOptions<E>
 {
   /**
-   * How large the stored stream may be. A larger one still reaches its consumers, but it is not stored, and later
-   * consumers do not join it.
+   * How large the stored stream may be. A larger one still reaches its consumers, but later ones do not join it.
    * @default 16 MiB; an eighth of `maxSize` if the store is a folder
    */
   readonly maxBytes?: SizeInput | undefined
@@ -125,8 +122,7 @@ type Errors = StreamLagged | StreamCut
  *
  * **Gotchas**
  *
- * - If a consumer takes a few elements and leaves, nothing is stored: drain the stream.
- * - A key holds either a stream or the value of an effect. Each is a miss for the other, and for `Cached.getOption`.
+ * A key holds either a stream or the value of an effect. Each is a miss for the other, and for `Cached.getOption`.
  *
  * **Example** (Reading a stream twice)
  *
@@ -135,14 +131,9 @@ type Errors = StreamLagged | StreamCut
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * let runs = 0
- * const rows = Stream.suspend(() => Stream.range(1, 3 + 0 * ++runs)).pipe(
- *   Cached.stream({ key: "rows", ttl: "1 hour" })
- * )
- * const program = Effect.gen(function*() {
- *   yield* Stream.runDrain(rows)
- *   return [yield* Stream.runCollect(rows), runs]
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [[1, 2, 3], 1]
+ * const rows = Stream.suspend(() => Stream.make(++runs, 2, 3)).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+ * const program = Effect.andThen(Stream.runDrain(rows), Stream.runCollect(rows))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 3]
  * ```
  *
  * @see `Cached.fn` for results that are one value
@@ -185,10 +176,6 @@ export const stream: {
   }
   return second === undefined ? of : of(first)
 }) as never
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Options
-// ---------------------------------------------------------------------------------------------------------------------
 
 const name = "Cached.stream"
 

@@ -21,7 +21,6 @@ import { Store } from "../ports/store.ts"
  * @since 0.1.0
  */
 export interface StoreCall {
-  /** The method of `Store`. */
   readonly operation: Exclude<
     keyof Store,
     | "name"
@@ -36,7 +35,6 @@ export interface StoreCall {
   >
   /** The ids, tags or counter name concerned, without any prefix. Empty for `scan`, `size`, `clear`. */
   readonly ids: ReadonlyArray<string>
-  /** The name of the store. */
   readonly store: string
 }
 
@@ -85,14 +83,11 @@ export interface TapStoreOptions<R> {
  * - An id is written as the prefix, a slash, and the id (`%` and `/` in the prefix are percent-encoded), so `"a"` and
  *   `"a:v"` never collide.
  * - With a prefix, `clear` empties only its own part, in one step and in all processes. It waits for loads of other
- *   processes, which are not stored. Then it frees room for up to 100 ms. The rest cannot be read, and goes as it
- *   expires.
+ *   processes, which are not stored. Then it frees room for up to 100 ms, and the rest goes as it expires.
  * - A payload that is too large or too small stays in memory, which is not a failure, even under `CachePolicy.strict`.
- *   `Cached.set` of such a value removes the stored one. With a condition, which needs the store, it fails with reason
- *   `TooLarge`.
+ *   `Cached.set` of such a value removes the stored one. With a condition it fails with reason `TooLarge`.
  * - The services that `around` needs are taken when the layer is built. The context of the reading program takes
  *   precedence.
- * - Unknown or invalid options throw a `CacheConfigError` at once.
  *
  * **Gotchas**
  *

@@ -65,11 +65,10 @@ type Change<A, B, E, R> = {
  * - The function gets `Option.none()` if there is no value (none within its `ttl`, or a stored failure). It returns the
  *   new value, or an effect of it. `Option.none()` removes the entry. Returning the given option leaves it unchanged.
  * - Read and write are one atomic step, across all processes that share the store: the write is a compare and set, like
- *   `Cached.set` with `ifUnchanged`. The result of a running load of the key is not stored.
- * - Updates of one key in one process run one at a time. If a function takes longer than a second, the others proceed,
- *   and it is tried again if they have changed the entry.
- * - After 30 tries, with pauses of up to 250 ms, it fails with `UpdateConflict`. A failing store is a `StoreError`,
- *   because the current value is then unknown. A failure or interruption of the function's effect changes nothing.
+ *   `Cached.set` with `ifUnchanged`.
+ * - Updates of one key in one process run one at a time. If a function takes longer than a second, the others proceed.
+ * - After 30 tries, with pauses of up to 250 ms, it fails with `UpdateConflict`. A failing store is a `StoreError`. A
+ *   failure or interruption of the function's effect changes nothing.
  * - Inside `Transaction.run` it is part of the transaction, and conflicts are detected at the commit.
  * - Under a policy that does not write (`CachePolicy.readOnly`, `bypass`) the function is called and its result
  *   returned, but nothing is stored. Policies do not affect its argument.
@@ -88,11 +87,8 @@ type Change<A, B, E, R> = {
  * const visit = (page: string) =>
  *   Cached.update("visited", (pages: Option.Option<ReadonlyArray<string>>) =>
  *     Option.some([...Option.getOrElse(pages, () => []), page]))
- * const program = Effect.gen(function*() {
- *   yield* Effect.all([visit("home"), visit("cart")], { concurrency: "unbounded" })
- *   return yield* visit("order")
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(["home", "cart", "order"])
+ * const program = Effect.all([visit("home"), visit("cart")], { concurrency: "unbounded" })
+ * await Effect.runPromise(program.pipe(Effect.andThen(visit("order")), Effect.provide(CacheLayer.memory()))) // => Option.some(["home", "cart", "order"])
  * ```
  *
  * @see `Cached.set` for a value that does not depend on the cached one
@@ -151,7 +147,6 @@ interface Updating {
   readonly change: AnyChange
   readonly options: UpdateOptions
   readonly setting: Setting
-  /** Whether the policy allows writes. */
   readonly writes: boolean
   /** The update around this one. */
   readonly around: Updating | undefined
@@ -163,10 +158,6 @@ interface Updating {
 const Around = Context.Reference<Updating | undefined>("effect-cached/Cached/update", {
   defaultValue: () => undefined
 })
-
-// ---------------------------------------------------------------------------------------------------------------------
-// One after the other
-// ---------------------------------------------------------------------------------------------------------------------
 
 /** Serializes updates of one key in this process. Otherwise a thousand at once would take half a million tries. */
 interface Turns {
@@ -218,10 +209,6 @@ const answerOf = (
       return Fiber.interrupt(leaving)
     }
   )
-
-// ---------------------------------------------------------------------------------------------------------------------
-// One update
-// ---------------------------------------------------------------------------------------------------------------------
 
 /** Reads, changes and writes until the write finds the value that was read. */
 const updated = Effect.fnUntraced(function*(

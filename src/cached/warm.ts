@@ -37,7 +37,6 @@ export interface WarmProgress {
   readonly done: number
   /** The payloads that could not be loaded. */
   readonly failed: number
-  /** The number of payloads. */
   readonly total: number
 }
 
@@ -69,7 +68,6 @@ export interface WarmOptions {
  *
  * **Details**
  *
- * - Cached results are not loaded again.
  * - Emits one element after each read, or after each call of a function of many, and none without payloads.
  * - A load that fails is counted, logged at debug level, and stops nothing. A wrong option or a closed cache ends the
  *   stream with its defect.
@@ -123,7 +121,6 @@ export const warm = <F extends AnyCached>(
   })
 }
 
-/** Throws for a value that is not a cached function. */
 const checkCached = (name: string, self: unknown, others: string): void => {
   if (typeof self === "function" && "key" in self && "refresh" in self) return
   throw mistake(
@@ -140,7 +137,6 @@ const count = (name: string) =>
 
 const warmOptions: Checks<WarmOptions> = { concurrency: count("concurrency"), chunk: count("chunk") }
 
-/** The number of payloads of a part that could not be read. */
 const failuresOf = <F extends AnyCached>(
   self: F,
   part: ReadonlyArray<PayloadOf<F>>
@@ -167,7 +163,6 @@ const causesOf = (self: AnyCached, exit: Exit.Exit<unknown, unknown>): ReadonlyA
   return (exit.value as ReadonlyArray<Exit.Exit<unknown, unknown>>).filter(Exit.isFailure).map(({ cause }) => cause)
 }
 
-/** The payloads of a part that could not be read. */
 const failedOf = <A>(part: ReadonlyArray<A>, exit: Exit.Exit<unknown, unknown>): ReadonlyArray<A> =>
   Exit.isFailure(exit)
     ? part
@@ -200,8 +195,7 @@ const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idO
  * **Details**
  *
  * - It runs in the background, until the scope closes or the schedule ends. To have the value before the next step,
- *   read it.
- * - One load runs at a time. It follows a running refresh, as under `CachePolicy.refresh`.
+ *   read it. One load runs at a time.
  * - A failed load keeps the old value and counts among `loadFailures`. The first failure is logged as a warning, the
  *   next ones only after a load has succeeded.
  * - For a function of many the payload is the list of payloads.
@@ -215,17 +209,13 @@ const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idO
  *
  * class Rates extends CacheKey.Class<Rates>()("Rates", { success: Schema.Int }) {}
  * let loads = 0
- * const rates = Cached.fn(Rates, {
- *   lookup: () => Effect.sync(() => ++loads),
- *   strategy: Strategy.ttl({ ttl: "1 hour" })
- * })
+ * const rates = Cached.fn(Rates, { lookup: () => Effect.sync(() => ++loads), strategy: Strategy.ttl({ ttl: "1 hour" }) })
  * const program = Effect.gen(function*() {
  *   yield* Cached.keepFresh(rates, undefined, Schedule.spaced("1 minute"))
  *   yield* TestClock.adjust("3 minutes")
  *   return yield* rates()
  * })
- * const run = Effect.scoped(program).pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))
- * await Effect.runPromise(run) // => 4
+ * await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => 4
  * ```
  *
  * @see {@link warm} for loading once
