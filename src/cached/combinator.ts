@@ -145,23 +145,13 @@ export type Fits<X, E, Values, Failures, Causes, Tag extends string> = [Tag] ext
   : { readonly "fallbackOn or storeFailures names no failure of this effect": Exclude<Tag, TagOf<E | ErrorOf<X>>> }
 
 /**
- * A combinator that caches an effect, data-first and data-last, by the name of its strategy.
- *
- * **Details**
- *
- * With a key of a class, the value of the effect must be the key's, and the effect may fail with more than the key
- * declares. With a string key, the types are those of the effect.
- *
- * **Gotchas**
- *
- * The effect has a scope of its own, which closes when the load ends: a resource (`Effect.acquireRelease`) is released
- * before its first reader has it. Share resources with `RcMap`.
+ * A combinator that caches an effect, data-first and data-last, by the name of its strategy. With a key of a class, the
+ * value of the effect must be the key's, and the effect may fail with more than the key declares.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Combinator<Name extends keyof OptionsBy<never, never, never, never, never, never, never, never>> {
-  // One signature for each number of arguments. With several, the compiler reports first that none of them fits.
   <
     K extends Any | string,
     X,

@@ -33,7 +33,8 @@ export interface LogEventsOptions {
 }
 
 /**
- * Logs each event of the cache while the scope is open.
+ * Logs each event of the cache while the scope is open. Below the minimum log level there is no listener, and events
+ * cost nothing.
  *
  * **When to use**
  *
@@ -41,10 +42,8 @@ export interface LogEventsOptions {
  *
  * **Details**
  *
- * - A line has the event, its id and its fields, and is annotated with `cache.key` and `cache.class`, like every log
- *   line of the cache.
- * - No read waits for a line. At most 1024 events are buffered. Beyond that the oldest are lost.
- * - Below the minimum log level there is no listener, and events cost nothing.
+ * A line has the event, its id and its fields, and is annotated with `cache.key` and `cache.class`. No read waits for a
+ * line: at most 1024 events are buffered, and beyond that the oldest are lost.
  *
  * **Example** (Logging what a program does with its cache)
  *
@@ -56,8 +55,7 @@ export interface LogEventsOptions {
  * const logger = Logger.make(({ message }) => lines.push(String(message)))
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * const cache = Layer.effectDiscard(Cached.logEvents("Info")).pipe(Layer.provideMerge(CacheLayer.memory()))
- * const program = Effect.andThen(answer, answer)
- * await Effect.runPromise(program.pipe(Effect.provide(cache), Effect.provide(Logger.layer([logger]))))
+ * await Effect.runPromise(Effect.andThen(answer, answer).pipe(Effect.provide([cache, Logger.layer([logger])])))
  * lines[0] // => "Cache: Miss \"answer\""
  * lines[2] // => "Cache: Hit \"answer\" source=memory"
  * ```

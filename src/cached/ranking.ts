@@ -28,9 +28,8 @@ const ranked = (name: "hottest" | "coldest", count: number): Effect.Effect<Reado
  *
  * **Details**
  *
- * - The number of entries is 10 by default and 1,000 at most. Fewer if fewer are servable.
- * - An entry counts the reads it has served since its value was stored. A new value begins at zero.
- * - It scans every entry of memory, in turns of the event loop. Entries that are only in a store are not included.
+ * - The number of entries is 10 by default and 1,000 at most. Entries that are only in a store are not included.
+ * - An entry counts the reads it has served since its value was stored.
  *
  * **Example** (Finding what is read most)
  *
@@ -61,11 +60,7 @@ export const hottest = (
  *
  * **When to use**
  *
- * Use in tools: to see values that are stored but not read again, and their weight.
- *
- * **Details**
- *
- * Like `hottest`. It is not the order of eviction, which the policy decides.
+ * Use in tools: to see values that are stored but not read again, and their weight. It is not the order of eviction.
  *
  * **Example** (Finding values that are not read)
  *

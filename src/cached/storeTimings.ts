@@ -44,11 +44,8 @@ export interface StoreTimings {
  *
  * **When to use**
  *
- * Use for a metric, or to see what makes a cache slow. One value may watch several stores, counted together.
- *
- * **Details**
- *
- * Each page of a `scan` is an operation. Time is measured by Effect's monotonic clock.
+ * Use for a metric, or to see what makes a cache slow. One value may watch several stores, counted together. Each page
+ * of a `scan` is an operation.
  *
  * **Example** (Timing a store)
  *

@@ -14,10 +14,6 @@ import { mistake } from "../internal/options/options.ts"
 import * as Glob from "../internal/text/glob.ts"
 import { type AnyKey, idOf, tagOf, withCaching } from "./withCaching.ts"
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Models
-// ---------------------------------------------------------------------------------------------------------------------
-
 /**
  * The values of the fields of one index of a key class: exactly the fields of the index. It is `never` if the class
  * declares no index.
@@ -49,10 +45,6 @@ type Exactly<Payload, Field extends PropertyKey> =
  * | `{ where: [Items, { page }] }` | those with these values in an index of the class |
  * | `{ matching: "items:page:*" }` | those whose id matches the pattern |
  *
- * **Gotchas**
- *
- * The type alone does not check `where` against the indexes of the class. The functions that take targets do.
- *
  * @see `Cached.invalidateAfter`
  * @category models
  * @since 0.1.0
@@ -61,7 +53,6 @@ export type Target<C = any> = Simple | { readonly where: readonly [keyClass: C, 
 
 type Simple = AnyKey | { readonly tag: string } | { readonly all: AnyClass } | { readonly matching: string }
 
-/** Targets, each with the class of its `where`, which the compiler infers. */
 export type List<Cs extends ReadonlyArray<unknown>> =
   // A separate member, because the compiler otherwise finds no common type for lists of different lengths.
   | ReadonlyArray<Simple>
@@ -69,11 +60,6 @@ export type List<Cs extends ReadonlyArray<unknown>> =
 
 export type OneOrMore<C, Cs extends ReadonlyArray<unknown>> = Target<C> | List<Cs>
 
-// ---------------------------------------------------------------------------------------------------------------------
-// From targets to ids, tags and patterns
-// ---------------------------------------------------------------------------------------------------------------------
-
-/** Targets as ids, tags and patterns. */
 interface Stored {
   readonly ids: Array<string>
   readonly tags: Array<string>
@@ -141,7 +127,6 @@ export const toStored = (targets: ReadonlyArray<Parsed>): Stored => {
   return stored
 }
 
-/** Invalidates targets. */
 export const invalidateTargets = (stored: Stored): Effect.Effect<void, never, Caching> =>
   withCaching((caching, policy) => {
     const { globs, ids, patternLike, tags } = stored
@@ -175,10 +160,6 @@ const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob)
     )
     return Effect.void
   })
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Classes, indexes, patterns
-// ---------------------------------------------------------------------------------------------------------------------
 
 export const infoOf = (what: string, keyClass: AnyClass | undefined): KeyInfo => {
   const info = (keyClass as { readonly prototype?: { readonly "~class"?: KeyInfo } } | undefined)?.prototype?.["~class"]

@@ -21,7 +21,6 @@ import { mistake } from "../internal/options/options.ts"
 export type WithCache<T, Self> = T extends Effect.Effect<infer A, infer E, infer R>
   ? Effect.Effect<A, E, Exclude<R, Caching> | Self>
   : T extends Stream.Stream<infer A, infer E, infer R> ? Stream.Stream<A, E, Exclude<R, Caching> | Self>
-  // A key class is the same for every cache.
   : T extends AnyClass ? T
   : T extends (...args: infer Args) => infer Out
     ? ((...args: Args) => WithCache<Out, Self>) & { readonly [Name in keyof T]: WithCache<T[Name], Self> }
@@ -47,7 +46,6 @@ type Usable =
  *   An inner `withCache` takes precedence over an outer one.
  * - A function that returns effects or streams belongs to that cache, wherever it is called. So do `invalidate` and
  *   `refresh` of functions made by `Cached.fn`, `recursive` and `many`.
- * - Throws a `CacheConfigError` at once if `cache` is not a service.
  *
  * **Example** (Using two caches)
  *
@@ -59,12 +57,9 @@ type Usable =
  * const page = Effect.succeed("<h1>").pipe(Cached.ttl({ key: "page", ttl: "1 hour" }), Cached.withCache(Pages))
  * const user = Effect.succeed("Ada").pipe(Cached.ttl({ key: "user", ttl: "1 minute" }))
  * const program = Effect.gen(function*() {
- *   yield* page
- *   yield* user
- *   yield* user
+ *   yield* Effect.all([page, user, user])
  *   const pages = yield* Cached.stats.pipe(Cached.withCache(Pages))
- *   const rest = yield* Cached.stats
- *   return [pages.hits, rest.hits]
+ *   return [pages.hits, (yield* Cached.stats).hits]
  * })
  * const caches = Layer.merge(CacheLayer.memory(), CacheLayer.named(Pages, CacheLayer.memory({ capacity: 100 })))
  * await Effect.runPromise(program.pipe(Effect.provide(caches))) // => [0, 1]
