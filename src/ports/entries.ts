@@ -12,7 +12,6 @@ import type { Meta, Stored } from "../CacheEntry.ts"
  * @since 0.1.0
  */
 export interface Answer {
-  /** The entry, or `undefined` for a miss. */
   readonly entry: Stored | undefined
   /** The versions of the tags; `undefined` for a tag without a marker. */
   readonly versions: ReadonlyArray<string | undefined>
@@ -32,11 +31,8 @@ export interface SetRequest {
 }
 
 /**
- * The condition of a `set`, checked in the same atomic step.
- *
- * **Details**
- *
- * An entry that has expired, or that a tag has removed, counts as absent. A stale entry counts as present.
+ * The condition of a `set`, checked in the same atomic step. An entry that has expired, or that a tag has removed,
+ * counts as absent. A stale entry counts as present.
  *
  * @category models
  * @since 0.1.0
@@ -47,12 +43,8 @@ export type SetCondition =
   | { readonly _tag: "IfUnchanged"; readonly writeId: string }
 
 /**
- * The new deadlines that `touch` gives an entry, in epoch milliseconds.
- *
- * **Details**
- *
- * A changed soft deadline without a `writeId` was set by hand, so the entry loses `isConstant`. Reads pass the
- * `writeId` of the entry they prolong.
+ * The new deadlines that `touch` gives an entry, in epoch milliseconds. A changed soft deadline without a `writeId` was
+ * set by hand, so the entry loses `isConstant`. Reads pass the `writeId` of the entry they prolong.
  *
  * @category models
  * @since 0.1.0
@@ -60,9 +52,7 @@ export type SetCondition =
 export interface TouchOptions {
   /** Touches the entry only if it still has this `writeId`. */
   readonly writeId?: string | undefined
-  /** The entry is stale from then on. */
   readonly softExpiresAt: number
-  /** The entry is never served from then on. */
   readonly expiresAt: number
 }
 

@@ -8,7 +8,6 @@
  * @since 0.1.0
  */
 export interface Node {
-  /** The id of the entry. */
   readonly id: string
   /** Its weight against the bound. 1 if absent. */
   readonly weight?: number | undefined
@@ -29,7 +28,6 @@ export interface Policy {
   readonly added: (node: Node) => void
   /** An entry replaced another one with the same id. Without this method, `old` is `removed` and `node` is `added`. */
   readonly replaced?: ((old: Node, node: Node) => void) | undefined
-  /** An entry was served. */
   readonly read: (node: Node) => void
   /** An entry left, for any cause. */
   readonly removed: (node: Node) => void
@@ -63,8 +61,6 @@ export interface PolicyOptions {
  * @since 0.1.0
  */
 export interface Eviction {
-  /** The name of the policy. */
   readonly name: string
-  /** Creates the state for one memory tier. */
   readonly make: (options: PolicyOptions) => Policy
 }

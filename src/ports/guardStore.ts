@@ -40,17 +40,12 @@ export interface Block {
 }
 
 /**
- * The place where guards keep their state.
- *
- * **Details**
- *
- * Each operation is one atomic step, so that all processes that share the place see one state for each name.
+ * The place where guards keep their state. Each operation is one atomic step for all processes that share the place.
  *
  * @category models
  * @since 0.1.0
  */
 export interface GuardStore {
-  /** The name of the place, for errors and logs. */
   readonly name: string
   /** Runs a step of a kind. States of two kinds may have the same name. */
   readonly run: <State, Input, Answer>(
@@ -60,7 +55,7 @@ export interface GuardStore {
   ) => Effect.Effect<Answer, StoreError>
   /**
    * `run`, synchronously and at the given time, in milliseconds that only grow, from any origin. Only for a place in
-   * the memory of this process, which neither waits nor fails.
+   * memory, which neither waits nor fails.
    */
   readonly runUnsafe?:
     | (<State, Input, Answer>(kind: Kind<State, Input, Answer>, name: string, input: Input, now: number) => Answer)
@@ -75,6 +70,5 @@ export interface GuardStore {
     filter: string,
     blocks: ReadonlyArray<Block>
   ) => Effect.Effect<ReadonlyArray<Uint8Array>, StoreError>
-  /** Removes a filter. */
   readonly removeBits: (filter: string) => Effect.Effect<void, StoreError>
 }

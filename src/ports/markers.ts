@@ -8,9 +8,7 @@
  * The marker that a store keeps for a tag: a version that changes with every invalidation, and the position of the last
  * change in the order of invalidations.
  *
- * **Details**
- *
- * A version is 24 hexadecimal digits, 12 of a hard half and 12 of a soft half. A hard invalidation changes both halves,
+ * A version is 24 lower-case hexadecimal digits, 12 of a hard half and 12 of a soft half. A hard invalidation changes both halves,
  * a soft one only the soft half. An entry keeps the versions from the start of its load:
  *
  * - all versions equal the markers': the entry is valid
@@ -21,9 +19,7 @@
  * @since 0.1.0
  */
 export interface Marker {
-  /** 24 random lower-case hexadecimal digits. */
   readonly version: string
-  /** The store's invalidation counter when the marker was written. */
   readonly seq: number
 }
 
@@ -45,6 +41,5 @@ export type InvalidationMode = "hard" | "soft"
 export interface Markers {
   /** The store's invalidation counter, read before any marker was created. */
   readonly seq: number
-  /** The markers, in the order of the tags. */
   readonly markers: ReadonlyArray<Marker>
 }

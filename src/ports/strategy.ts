@@ -118,11 +118,7 @@ export interface Lifetime {
 }
 
 /**
- * A caching strategy: two pure functions, and some preferences.
- *
- * **Details**
- *
- * A custom strategy needs `name`, `decide` and `lifetime`; everything else is optional.
+ * A caching strategy: two pure functions, and some preferences. A custom one needs `name`, `decide` and `lifetime`.
  *
  * **Example** (Writing a strategy)
  *
@@ -143,7 +139,6 @@ export interface Lifetime {
  * @since 0.1.0
  */
 export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
-  /** The name of the strategy. */
   readonly name: string
   /** Decides about `entry` at the time `now`. `random` returns numbers from 0 (included) to 1 (excluded). */
   readonly decide: (entry: Timing | undefined, now: number, random: () => number) => Decision

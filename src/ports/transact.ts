@@ -10,8 +10,6 @@ import type { InvalidationMode } from "./markers.ts"
 /**
  * A check that has to hold for a `transact` to run.
  *
- * **Details**
- *
  * - `Entry`: the condition holds for the entry of an id
  * - `Counter`: the counter has this value, or does not exist (`undefined`)
  * - `Position`: nothing was written or removed since a `transact` answered with this position
@@ -27,8 +25,6 @@ export type TransactCheck =
 /**
  * A step of a `transact`. It has the same effect as the operation of that name, including the end of generations and
  * the reported changes.
- *
- * **Details**
  *
  * - `Commit` stores nothing if its generation has ended; the other steps still run
  * - `InvalidateTags` contains the new versions, so that entries set after it can have them. A soft one changes only the
@@ -61,8 +57,6 @@ export interface TransactRequest {
 
 /**
  * The answer to `transact`.
- *
- * **Details**
  *
  * - `Committed`: every check held, and every step ran. `refused`: the ids of `Commit`s whose generation had ended.
  *   `position`: the text for a later `Position` check, if the store has one
