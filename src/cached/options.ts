@@ -49,12 +49,13 @@ export interface ReadOptions<in out A, in E, in K> {
   readonly retryAfter?: Ttl.Input | undefined
   /**
    * `true`: one load across the processes that share the store. `false`: this process loads independently of others.
+   * Invalidations apply in both cases.
    * @default `true` if the store is shared
    */
   readonly lease?: boolean | undefined
   /**
-   * `false`: this caller gets its loaded value before the store has acknowledged the write. Under `CachePolicy.strict`
-   * it waits nevertheless.
+   * `false`: this caller gets its loaded value before the store has acknowledged the write, which continues. Under
+   * `CachePolicy.strict` it waits nevertheless.
    * @default `true`
    */
   readonly waitForWrite?: boolean | undefined

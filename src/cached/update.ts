@@ -65,7 +65,7 @@ type Change<A, B, E, R> = {
  * - The function gets `Option.none()` if there is no value (none within its `ttl`, or a stored failure). It returns the
  *   new value, or an effect of it. `Option.none()` removes the entry. Returning the given option leaves it unchanged.
  * - Read and write are one atomic step, across all processes that share the store: the write is a compare and set, like
- *   `Cached.set` with `ifUnchanged`.
+ *   `Cached.set` with `ifUnchanged`. The result of a running load of the key is not stored.
  * - Updates of one key in one process run one at a time. If a function takes longer than a second, the others proceed.
  * - After 30 tries, with pauses of up to 250 ms, it fails with `UpdateConflict`. A failing store is a `StoreError`. A
  *   failure or interruption of the function's effect changes nothing.

@@ -71,8 +71,7 @@ export interface CircuitBreakerOptions<in A = unknown, in E = unknown> extends K
    */
   readonly probeTimeout?: Ttl.Input | undefined
   /**
-   * Whether a call failed. It is not asked about interrupted calls, which never count. A stream that ended well has no
-   * value.
+   * Whether a call failed, asked about every call that was not interrupted. A stream that ended well has no value.
    * @default every failure and defect
    */
   readonly isFailure?: ((exit: Exit.Exit<A, E>) => boolean) | undefined
@@ -131,10 +130,6 @@ const check = (options: CircuitBreakerOptions): Breaker => {
     onStoreError
   }
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Calls
-// ---------------------------------------------------------------------------------------------------------------------
 
 const ask = (fiber: Fiber.Fiber<any, any>, { name, onStoreError }: Breaker, input: Circuit.Input) =>
   step(fiber, { kind: Circuit.circuit, name, input, isAnswer: Circuit.isAnswer, onStoreError })
@@ -214,8 +209,7 @@ type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not 
 
 /**
  * Stops calls to a failing service. After too many failures the circuit opens, and calls fail with `CircuitOpen`, which
- * says when the next one may run. Then a single call is admitted as a probe, and its outcome closes the circuit or
- * opens it again. It caches nothing.
+ * says when the next one may run: a probe, whose outcome closes the circuit or opens it again. It caches nothing.
  *
  * **When to use**
  *
@@ -229,9 +223,7 @@ type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not 
  * - The circuit opens after `failures` consecutive failures, or when a share of `rate` has failed in `window`; with
  *   both, whichever happens first. A circuit that closes starts counting from zero.
  * - An interrupted call does not count; an interrupted probe gives its place to another one. Calls admitted before the
- *   circuit changed run to their end and change nothing.
- * - A stream is one call, with the outcome at its end.
- * - Throws a `CacheConfigError` for invalid options.
+ *   circuit changed run to their end and change nothing. A stream is one call, with the outcome at its end.
  *
  * **Example** (Serving the last value while a service is down)
  *

@@ -60,11 +60,7 @@ export type AnyEffect = Effect.Effect<unknown, unknown, unknown>
 /** @internal */
 export type AnyStream = Stream.Stream<unknown, unknown, unknown>
 
-/**
- * A guard of effects and streams, data-first and data-last. The options are checked when the guard is created.
- *
- * @internal
- */
+/** A guard, data-first and data-last. The options are checked when the guard is created. @internal */
 export const guard = <Options, Checked>(
   check: (options: Options) => Checked,
   onEffect: (self: AnyEffect, options: Checked) => AnyEffect,

@@ -70,10 +70,6 @@ export interface SlidingRateLimitOptions extends LimitOptions {
   readonly algorithm?: "log" | "counter" | undefined
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Options
-// ---------------------------------------------------------------------------------------------------------------------
-
 const ofLimits: Checks<LimitOptions> = {
   key: checkKey,
   limit: checkCount("limit"),
@@ -92,10 +88,6 @@ const ofSlidingRateLimit: Checks<SlidingRateLimitOptions> = {
   ...ofLimits,
   algorithm: optional(checkOneOf("algorithm", "log", "counter"))
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Limits
-// ---------------------------------------------------------------------------------------------------------------------
 
 /** A limit that decides whether one more call may run. */
 interface Limit<Input, Given> extends Asked<Input, Given> {
@@ -158,9 +150,7 @@ const checkSlidingRateLimit = (options: SlidingRateLimitOptions): AnyLimit => {
 export interface Admission {
   readonly key: string
   readonly limit: number
-  /** How many calls count against the limit now, including this one. */
   readonly count: number
-  /** How many more calls the limit would admit now. */
   readonly remaining: number
 }
 
@@ -169,9 +159,8 @@ const Current = Context.Reference<Option.Option<Admission>>("effect-cached/Guard
 })
 
 /**
- * The state of the innermost surrounding limit for this call: its count, and the calls that are left, for the headers
- * of a response. It is `None` outside of a limit, and if the call was admitted although the place of the limit's state
- * failed.
+ * The state of the innermost surrounding limit for this call: its count, and the calls that are left. It is `None`
+ * outside of a limit, and if the call was admitted although the place of the limit's state failed.
  *
  * **When to use**
  *
@@ -243,16 +232,14 @@ interface Limiting<Options extends PlaceOptions> {
  *
  * **When to use**
  *
- * Use it around calls of a service that limits them, inside `Cached.softTtl` or `Cached.failover`. A refused call is
- * then answered with the last value.
+ * Use it around calls of a service that limits them, inside `Cached.softTtl` or `Cached.failover`, which answer a
+ * refused call with the last value.
  *
  * **Details**
  *
- * - The state is kept where the cache keeps its own: in memory, in the folder of `CacheLayer.disk`, on the server of
- *   `CacheLayer.redis`. All users of that place share one limit.
+ * - The state is kept where the cache keeps its own (see `Guard.circuitBreaker`), and shared by all users of that place.
  * - Failed calls count, refused ones do not. A stream is one call.
  * - A window begins with its first call, so up to twice the limit may run around the end of a window.
- * - Throws a `CacheConfigError` for invalid options.
  *
  * **Example** (Serving the last value instead of failing)
  *
@@ -277,16 +264,11 @@ export const rateLimit: Limiting<RateLimitOptions> = guard(checkRateLimit, onEff
 
 /**
  * Admits a number of calls in any window of a length, wherever it begins, and fails the others with
- * `RateLimitExceeded`.
+ * `RateLimitExceeded`. Otherwise like {@link rateLimit}.
  *
  * **When to use**
  *
  * Use if a service counts the calls of any window, so that twice the limit around the end of one is too much.
- *
- * **Details**
- *
- * Like {@link rateLimit}, except for the window. With `algorithm: "log"` it keeps the times of the calls, and the limit
- * is exact. With `"counter"` it keeps two numbers, and the limit holds if calls are spread evenly.
  *
  * **Example** (Two calls in any second)
  *

@@ -30,8 +30,7 @@ export interface LockedOptions {
   /** The name of the lock, or a key of a class. */
   readonly key: GuardKey
   /**
-   * How long others wait for a holder that was killed or stopped. A running holder renews its lease, so this does not
-   * limit the effect.
+   * How long others wait for a holder that was killed or stopped. It does not limit a running holder, which renews it.
    * @default 5 seconds
    */
   readonly lease?: Ttl.Input | undefined
@@ -91,8 +90,8 @@ const check = (options: LockedOptions): Checked => {
 export class Held extends Context.Service<Held, { readonly token: bigint }>()("effect-cached/Guard/Held") {}
 
 /**
- * The fencing token of the surrounding lock. It is larger than that of every earlier holder, so the protected resource
- * can refuse a late one. It compiles only inside {@link locked}.
+ * The fencing token of the surrounding lock, larger than that of every earlier holder. It compiles only inside {@link
+ * locked}.
  *
  * **When to use**
  *
@@ -141,23 +140,17 @@ const onStream = (self: AnyStream, options: Checked): AnyStream =>
  *
  * **When to use**
  *
- * Use it for work that must not run twice at once and has no result to share: a report, a migration, a file. If the
- * result matters, a cached effect is enough, because its load runs once.
+ * Use it for work that must not run twice at once and has no result to share: a report, a migration, a file.
  *
  * **Details**
  *
  * - The lock is the `Lock` in use: of this process with `CacheLayer.memory`, of all processes that use the folder with
  *   `CacheLayer.disk`, of all that use the server with `CacheLayer.redis`. It also excludes `Lock.acquire` with the
- *   same name.
- * - The lease is renewed while the effect runs. A holder that loses it (because it was stopped for too long, or the
- *   place of the lock was lost) is interrupted, and fails with a `LockError` of reason `Lost`.
+ *   same name, and itself: an effect that locks the same key inside waits for itself.
+ * - The lease is renewed while the effect runs. A holder that loses it is interrupted, and fails with a `LockError` of
+ *   reason `Lost`.
  * - If the lock is not granted in time, it fails with a `LockError` of reason `Timeout`; if the place of locks fails,
  *   of reason `Unavailable`. Without the lock the effect does not run.
- * - Throws a `CacheConfigError` for invalid options.
- *
- * **Gotchas**
- *
- * The lock is not reentrant. An effect that locks the same key inside waits for itself.
  *
  * **Example** (Writing one report at a time)
  *
@@ -166,14 +159,13 @@ const onStream = (self: AnyStream, options: Checked): AnyStream =>
  * import { Guard } from "effect-cached"
  *
  * let running = 0
- * let most = 0
  * const report = Effect.gen(function*() {
- *   most = Math.max(most, ++running)
+ *   const alone = ++running === 1
  *   yield* Effect.yieldNow
  *   running--
+ *   return alone
  * }).pipe(Guard.locked({ key: "report", lease: "10 seconds", wait: "1 minute" }))
- * await Effect.runPromise(Effect.all([report, report, report], { concurrency: "unbounded", discard: true }))
- * most // => 1
+ * await Effect.runPromise(Effect.all([report, report, report], { concurrency: "unbounded" })) // => [true, true, true]
  * ```
  *
  * @see {@link token} for refusing a late holder

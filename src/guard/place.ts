@@ -24,8 +24,6 @@ import type * as Port from "../ports/guardStore.ts"
 /**
  * The behavior of a limit or circuit while the place of its state fails.
  *
- * **Details**
- *
  * - `"local"`: continues with a state of this process alone
  * - `"allow"`: admits every call
  * - `"fail"`: fails the call with the `StoreError`
@@ -69,17 +67,10 @@ export type Placed<Options extends PlaceOptions, Mode> =
  */
 export type StoreErrorOf<Mode> = "fail" extends Mode ? StoreError : never
 
-// ---------------------------------------------------------------------------------------------------------------------
-// The place
-// ---------------------------------------------------------------------------------------------------------------------
-
 /** @internal */
 export type AnyFiber = Fiber.Fiber<any, any>
 
-/**
- * The state in memory, by cache. Programs without a cache have one for each clock, because times of two clocks cannot
- * be compared.
- */
+/** The state in memory, by cache. Programs without one have one for each clock: times of two cannot be compared. */
 const places = new WeakMap<object, memory.MemoryGuards>()
 
 const inMemory = (owner: object): memory.MemoryGuards => {
@@ -97,10 +88,6 @@ export const placeOf = (fiber: AnyFiber): Port.GuardStore => {
   return inMemory(cache === undefined || cache === disabled ? fiber.getRef(Clock.Clock) : cache)
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Steps
-// ---------------------------------------------------------------------------------------------------------------------
-
 /** @internal */
 export interface Asked<Input, Answer> {
   readonly kind: Port.Kind<any, Input, Answer>
@@ -111,12 +98,7 @@ export interface Asked<Input, Answer> {
   readonly onStoreError: OnStoreError
 }
 
-/**
- * The answer to a step, if the place has it at once. Otherwise an effect, which answers `undefined` if the place fails
- * and calls are admitted.
- *
- * @internal
- */
+/** The answer to a step, or an effect of it: `undefined` if the place fails and calls are admitted. @internal */
 export const step = <Input, Answer>(
   fiber: AnyFiber,
   asked: Asked<Input, Answer>
@@ -136,11 +118,7 @@ const isResting = (fiber: AnyFiber, place: Port.GuardStore): boolean => {
   return rests !== undefined && millisOf(fiber) < rests
 }
 
-/**
- * Like `ask`, but fails at once while the place rests after a failure, so that not every call waits for it.
- *
- * @internal
- */
+/** Like `ask`, but fails at once while the place rests after a failure, so that not every call waits. @internal */
 export const askUnlessResting = <A>(
   fiber: AnyFiber,
   place: Port.GuardStore,

@@ -8,8 +8,8 @@
  * The marker that a store keeps for a tag: a version that changes with every invalidation, and the position of the last
  * change in the order of invalidations.
  *
- * A version is 24 lower-case hexadecimal digits, 12 of a hard half and 12 of a soft half. A hard invalidation changes both halves,
- * a soft one only the soft half. An entry keeps the versions from the start of its load:
+ * A version is 24 lower-case hexadecimal digits, 12 of a hard half and 12 of a soft half. A hard invalidation changes
+ * both halves, a soft one only the soft half. An entry keeps the versions from the start of its load:
  *
  * - all versions equal the markers': the entry is valid
  * - only soft halves differ: the entry is stale
