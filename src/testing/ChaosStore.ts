@@ -73,7 +73,6 @@ export interface Options extends Faults {
  * @since 0.1.0
  */
 export interface Counts {
-  /** All operations. */
   readonly asked: number
   readonly failed: number
   readonly dropped: number
@@ -90,7 +89,6 @@ export interface Counts {
  */
 export interface ChaosStore {
   readonly store: Store
-  /** Changes the given faults and keeps the others. */
   readonly set: (faults: Faults) => Effect.Effect<void>
   /** Stops all answers, like `set({ silent: true })`. */
   readonly silence: Effect.Effect<void>
@@ -113,7 +111,6 @@ export interface ChaosStore {
  * - Explicit writes of one id (`set`, `remove`, `touch`, `transact`, and `clear` of all) reach the store in the order
  *   of their requests. Any other operation may overtake them, including `commit`.
  * - No operation is answered synchronously, so the store has no `getUnsafe`.
- * - Throws a `CacheConfigError` for a rate outside 0 to 1, and for an unknown option.
  *
  * **Example** (Failing, then healing)
  *
@@ -162,10 +159,6 @@ export const make = (store: Store, options: Options): ChaosStore => {
     counts: Effect.sync(() => ({ ...self.counts }))
   }
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Faults
-// ---------------------------------------------------------------------------------------------------------------------
 
 interface Self {
   readonly store: Store
@@ -258,10 +251,6 @@ const arrive = <A>(
   return Effect.succeed(Exit.succeed(lost.answer))
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// The order of explicit writes
-// ---------------------------------------------------------------------------------------------------------------------
-
 interface Turn {
   readonly comes: Effect.Effect<void>
   readonly passes: () => void
@@ -313,10 +302,6 @@ const makeOrder = (): Order => {
     }
   }
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// The store
-// ---------------------------------------------------------------------------------------------------------------------
 
 type Arguments<Part> = Part extends (...args: infer Args) => unknown ? Args : []
 

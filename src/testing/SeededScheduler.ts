@@ -61,9 +61,7 @@ export interface SeededScheduler {
   readonly context: Context.Context<never>
   /** Epoch milliseconds on the virtual clock, which starts at 0. */
   readonly now: () => number
-  /** The number of running fibers. */
   readonly fibers: () => number
-  /** The number of pending sleeps and timers. */
   readonly timers: () => number
   /** Runs a callback after some milliseconds, outside of any fiber. Returns a function that cancels it. */
   readonly after: (millis: number, run: () => void) => () => void
@@ -198,7 +196,6 @@ export const make = (options: Options): SeededScheduler => {
   }
 }
 
-/** Takes a random task of the highest priority. */
 const draw = ({ order, ready }: State): Ready => {
   let urgent = Infinity
   let count = 0
@@ -215,7 +212,6 @@ const draw = ({ order, ready }: State): Ready => {
   return drawn
 }
 
-/** Moves the clock to the next deadline, and makes its timers ready. */
 const advance = (self: State): void => {
   const { ready, timers } = self
   let next = Infinity
@@ -259,9 +255,7 @@ const makeClock = (now: () => number, after: SeededScheduler["after"]): Clock.Cl
 export interface Outcome<out A, out E> {
   /** `undefined` if the effect never ended, because it waits for an event that never happens, or runs forever. */
   readonly exit: Exit.Exit<A, E> | undefined
-  /** The number of fibers still running. */
   readonly fibers: number
-  /** The milliseconds that passed on the virtual clock. */
   readonly millis: number
 }
 
@@ -270,12 +264,8 @@ export interface Outcome<out A, out E> {
  *
  * **When to use**
  *
- * Use to run one effect in an order that a seed decides, and the same order again.
- *
- * **Gotchas**
- *
- * The effect may only wait for fibers and the clock. A run that waits for the outside world (files, sockets) ends
- * without an `exit`.
+ * Use to run one effect in an order that a seed decides, and the same order again. The effect may only wait for fibers
+ * and the clock: a run that waits for the outside world (files, sockets) ends without an `exit`.
  *
  * **Example** (Finding both orders of a race)
  *

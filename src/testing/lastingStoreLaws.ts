@@ -33,9 +33,8 @@ export interface LastingStorage<E = never> {
  * Use for a store whose entries survive a restart.
  *
  * **Details**
- *
- * - `make` creates a fresh, empty storage. Each law runs it once, and opens the storage once or twice.
- * - An optional operation that fails with reason `Unsupported` is excused.
+ * `make` creates a fresh, empty storage. Each law runs it once, and opens the storage once or twice. An optional
+ * operation that fails with reason `Unsupported` is excused.
  *
  * **Example** (Checking a storage that lasts)
  *
@@ -46,16 +45,15 @@ export interface LastingStorage<E = never> {
  *
  * const laws = lastingStoreLaws(Effect.sync(() => {
  *   const entries = new Map<string, CacheEntry.Stored>()
- *   const open = Effect.sync(() =>
- *     Store.makeSync({
+ *   return {
+ *     open: Effect.sync(() => Store.makeSync({
  *       name: "map",
  *       capabilities: { lasting: true },
  *       get: (id) => entries.get(id),
  *       set: (id, entry) => void entries.set(id, entry),
  *       remove: (id) => entries.delete(id)
- *     })
- *   )
- *   return { open }
+ *     }))
+ *   }
  * }))
  * await Effect.runPromise(laws[0]!.run)
  * ```
@@ -74,7 +72,6 @@ export const lastingStoreLaws = <E, E2>(make: Effect.Effect<LastingStorage<E>, E
 
 type Check = (storage: LastingStorage<any>) => Effect.Effect<unknown, unknown, Scope.Scope>
 
-/** Runs one process, from its start to its end. */
 const inProcess = <A>(
   { open }: LastingStorage<any>,
   use: (store: Store) => Effect.Effect<A, unknown>

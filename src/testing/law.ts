@@ -52,15 +52,12 @@ export class LawBroken extends Data.TaggedError("LawBroken")<{
 }> {}
 
 /**
- * Fails with `LawBroken` unless two values are the same in every way a program can observe.
+ * Fails with `LawBroken` unless two values are the same in every way a program can observe: `-0` is not `0`, `NaN` is
+ * `NaN`, a hole is not `undefined`, and classes count.
  *
  * **When to use**
  *
  * Use in a law of your own.
- *
- * **Details**
- *
- * `-0` is not `0`, `NaN` is `NaN`, a hole is not `undefined`, and classes count.
  *
  * **Example** (Comparing in a law)
  *

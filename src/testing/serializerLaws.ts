@@ -64,10 +64,6 @@ export const serializerLaws = (serializer: Serializer, values: ReadonlyArray<unk
 
 type Named = readonly [name: string, value: unknown]
 
-// ---------------------------------------------------------------------------------------------------------------------
-// The values
-// ---------------------------------------------------------------------------------------------------------------------
-
 class Person extends Schema.Class<Person>("Person")({ name: Schema.String, age: Schema.Number }) {}
 
 interface Tree {
@@ -180,10 +176,6 @@ const changesForm: ReadonlySet<string> = new Set([
   "a list that looks like a mark",
   "a record without a prototype"
 ])
-
-// ---------------------------------------------------------------------------------------------------------------------
-// The checks
-// ---------------------------------------------------------------------------------------------------------------------
 
 const named = (serializer: Serializer) =>
   Effect.gen(function*() {

@@ -29,9 +29,9 @@ import { type Law, same } from "./law.ts"
  *
  * **Details**
  *
- * - `make` opens two stores on one fresh storage, as two processes would. Each law runs `make` once.
- * - Laws sleep for some seconds of Effect's `Clock`.
- * - If `capabilities.changes` is true, each store has to report the other's changes within one second.
+ * `make` opens two stores on one fresh storage, as two processes would. Each law runs `make` once, and sleeps for some
+ * seconds of Effect's `Clock`. If `capabilities.changes` is true, each store has to report the other's changes within
+ * one second.
  *
  * **Example** (Checking a shared store)
  *
@@ -41,10 +41,9 @@ import { type Law, same } from "./law.ts"
  * import { sharedStoreLaws } from "effect-cached/testing"
  * import { mkdtempSync } from "node:fs"
  * import { tmpdir } from "node:os"
- * import { join } from "node:path"
  *
  * const laws = sharedStoreLaws(Effect.gen(function*() {
- *   const directory = mkdtempSync(join(tmpdir(), "cache-"))
+ *   const directory = mkdtempSync(`${tmpdir()}/cache-`)
  *   return [yield* SqliteStore.make({ directory }), yield* SqliteStore.make({ directory })] as const
  * }))
  * await Effect.runPromise(laws[0]!.run)
@@ -258,10 +257,6 @@ const sharedLaws: Record<string, Check> = {
       yield* same(yield* a.increment("n", 1), 1, "it starts again")
     }))
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Changes
-// ---------------------------------------------------------------------------------------------------------------------
 
 /** The changes that a store reports within a second of an action. */
 const reported = (store: Store, action: Effect.Effect<unknown, unknown>) =>

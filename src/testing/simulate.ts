@@ -61,11 +61,8 @@ export interface Simulated {
  * @since 0.1.0
  */
 export interface Simulation {
-  /** The number of reads in the trace. */
   readonly reads: number
-  /** The number of different ids. */
   readonly ids: number
-  /** Each policy at each capacity. */
   readonly results: ReadonlyArray<Simulated>
   /** Hit ratios in percent as a Markdown table: a row for each capacity, a column for each policy. */
   readonly table: string
@@ -86,16 +83,15 @@ const shipped: ReadonlyArray<Eviction.Eviction> = [
  *
  * **When to use**
  *
- * Use it to choose a policy and a capacity for the reads of a program. `Cached.curve` helps with the capacity while the
- * program runs.
+ * Use it to choose a policy and a capacity for the reads of a program.
  *
  * **Details**
  *
  * - A trace is a list or a stream: ids, such as the lines of a file, or events of `Cached.events`.
  * - Each missed id is stored. Lifetimes, invalidations and weights are ignored.
  * - Other fibers run in between. A million reads take about a second at most for each policy and capacity.
- * - Fails with a `CacheConfigError` for an invalid capacity, for an access that is neither an id nor an event, and for
- *   a policy that throws or names a victim that is not in the cache.
+ * - Fails with a `CacheConfigError` for an invalid capacity or access, and for a policy that throws or names a victim
+ *   that is not in the cache.
  *
  * **Example** (Comparing two policies)
  *
@@ -228,7 +224,6 @@ const within = <A>({ name }: Eviction.Eviction, step: () => A): A => {
   }
 }
 
-/** Converts the refusal of a step to a failure. */
 const refusing = <A>(effect: Effect.Effect<A>): Effect.Effect<A, CacheConfigError> =>
   Effect.catchDefect(
     effect,

@@ -43,9 +43,8 @@ import { type Law, same } from "./law.ts"
  *
  * **Details**
  *
- * - `make` opens a fresh store. Each law runs it once.
- * - Laws sleep for some seconds of Effect's `Clock`, and expect the store to answer within one second.
- * - An optional operation that fails with reason `Unsupported` is excused.
+ * `make` opens a fresh store. Each law runs it once, and expects the store to answer within one second of Effect's
+ * `Clock`. An optional operation that fails with reason `Unsupported` is excused.
  *
  * **Example** (Checking a store)
  *
@@ -81,10 +80,6 @@ export const storeLaws = <E>(make: Effect.Effect<Store, E, Scope.Scope>): Readon
     ...changeLaws
   })
     .map(([name, check]) => ({ name, run: Effect.asVoid(Effect.scoped(Effect.flatMap(make, check))) }))
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Entries
-// ---------------------------------------------------------------------------------------------------------------------
 
 const entryLaws: Record<string, Check> = {
   "an id that was never set is a miss": (store) => stores(store, "nothing", undefined, "no entry"),
@@ -260,10 +255,6 @@ const conditionLaws: Record<string, Check> = {
   })
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Listings
-// ---------------------------------------------------------------------------------------------------------------------
-
 const ids = (store: Store, prefix?: string) =>
   Effect.map(Stream.runCollect(store.scan({ prefix })), (all) => Array.from(all, ({ id }) => id).toSorted())
 
@@ -311,10 +302,6 @@ const listingLaws: Record<string, Check> = {
       yield* stores(store, "b", entry(2), "set afterwards")
     }))
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Changes
-// ---------------------------------------------------------------------------------------------------------------------
 
 const changeLaws: Record<string, Check> = {
   "changesUnsafe does not report the store's own changes": Effect.fnUntraced(function*(store) {

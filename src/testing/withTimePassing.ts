@@ -36,11 +36,7 @@ export interface TimeOptions {
  * **When to use**
  *
  * Use it in a test with `TestClock` for an effect that sleeps, waits for a slow load or retries, if its exact end does
- * not matter.
- *
- * **Gotchas**
- *
- * While an effect waits for a real event (a file, a socket), much virtual time may pass.
+ * not matter. While an effect waits for a real event (a file, a socket), much virtual time may pass.
  *
  * **Example** (Waiting for a slow load)
  *
