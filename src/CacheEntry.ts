@@ -20,9 +20,7 @@ export interface Timing {
   readonly softExpiresAt: number
   /** From then on it is never served. */
   readonly expiresAt: number
-  /** How long the load took. */
   readonly loadMillis: number
-  /** Whether a value or a typed failure is stored. */
   readonly outcome: Outcome
   /** The reads in this process served from memory. Unknown to a store. */
   readonly reads?: number | undefined

@@ -10,8 +10,6 @@ import type { StoreErrorReason } from "./CacheError.ts"
 /**
  * The source of an answer.
  *
- * **Details**
- *
  * - `memory`: from memory, fresh
  * - `store`: from the store, fresh
  * - `load`: from a load that this read started
@@ -26,8 +24,6 @@ export type Source = "memory" | "store" | "load" | "joined" | "stale" | "fallbac
 
 /**
  * Why an entry left the memory tier.
- *
- * **Details**
  *
  * - `evicted`: there was no room, and nothing had expired
  * - `expired`: it was past its ttl, and there was no room or another entry replaced it
@@ -51,7 +47,6 @@ export interface Removal {
   /** The name of the key's class, `undefined` for a string. */
   readonly keyClass: string | undefined
   readonly cause: RemovalCause
-  /** The cached value or failure. */
   readonly exit: Exit.Exit<unknown, unknown>
 }
 
@@ -62,7 +57,6 @@ export interface Removal {
  * @since 0.1.0
  */
 export interface Detected {
-  /** The id of the key: `CacheKey.id(key)`. */
   readonly key: string
   readonly source: Source
   /** The age of the value in milliseconds. 0 if it is not cached. */
@@ -116,7 +110,6 @@ export interface Events {
   readonly Refresh: OfId
   /** A read was answered with a stale value, instead of a load that failed or took too long. */
   readonly Stale: OfId
-  /** A value was stored by hand. */
   readonly Set: OfId
   /**
    * A result is not cached. `because`: its id or a tag was invalidated in the meantime (`changed`), it derives from a

@@ -21,18 +21,10 @@ import type { Checked, FormattersOf, Holes, References } from "./internal/key/te
 import { make as makeTemplate } from "./internal/key/template/make.ts"
 import { mistake, refuseUnless } from "./internal/options/options.ts"
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Models
-// ---------------------------------------------------------------------------------------------------------------------
-
 /**
  * A key: the name of a cached result, which is a value of type `A` or a failure of type `E`. `R` are the services that
- * their codecs need.
- *
- * **Details**
- *
- * Instances of a class made with {@link Class} are keys. The members of a key have names that begin with `~`, so every
- * other name is free for the payload. Read them with {@link id} and {@link tags}.
+ * their codecs need. The members of a key have names that begin with `~`, so every other name is free for the payload:
+ * read them with {@link id} and {@link tags}.
  *
  * @category models
  * @since 0.1.0
@@ -106,11 +98,9 @@ export interface KeyClass<
   readonly "~type.make.in": Schema.Struct<Fields>["~type.make.in"]
   /** The declared indexes. Exists only for the compiler. */
   readonly "~indexes": I
-  /** The name of the class. */
   readonly keyName: Name
   /** The struct of the fields. */
   readonly payload: Schema.Struct<Fields>
-  /** The schema of the result. */
   readonly success: S
   /** The schema of the failures, `Schema.Never` if the class declares none. */
   readonly error: E
@@ -122,11 +112,8 @@ export interface KeyClass<
 }
 
 /**
- * Any class of keys, for functions that take one.
- *
- * **Details**
- *
- * With `C extends AnyClass`, the key is `InstanceType<C>`, and its constructor takes {@link Input} of `C`.
+ * Any class of keys, for functions that take one. With `C extends AnyClass`, the key is `InstanceType<C>`, and its
+ * constructor takes {@link Input} of `C`.
  *
  * @category models
  * @since 0.1.0
@@ -188,7 +175,6 @@ export interface Options<
    * @default none: there is one result
    */
   readonly payload?: Fields | undefined
-  /** The schema of the result. */
   readonly success: S
   /**
    * The schema of the failures that may be stored.
@@ -213,17 +199,12 @@ export interface Options<
   readonly id?: Template<Schema.Struct<NoInfer<Fields>>["Type"]> | undefined
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Constructors
-// ---------------------------------------------------------------------------------------------------------------------
-
 /**
  * Creates a class of keys.
  *
  * **When to use**
  *
- * Use for keys of several fields, and for values that are stored outside the process: the schema decodes them. For a
- * value in memory a string key is enough.
+ * Use for keys of several fields, and for values that are stored outside the process: the schema decodes them.
  *
  * **Details**
  *
@@ -231,15 +212,15 @@ export interface Options<
  *   and error: a change that shows in a schema makes new keys. In the *payload*, equal values have the same text and
  *   different values have different ones, regardless of the order of fields, records, sets and maps. Ids over 200 bytes
  *   of UTF-8 are hashed (SHA-256).
- * - The constructor normalizes a key by its schema: it applies constructor defaults, and encodes and decodes fields
- *   with a transformation, so that `"ADA"` and `"ada"` are one key if a field is lower-cased. `decode` also validates.
+ * - The constructor normalizes a key by its schema: `"ADA"` and `"ada"` are one key if a field is lower-cased. `decode`
+ *   also validates.
  * - The class is also a `PrimaryKey`, a `Persistable` and a `Request`, with `Equal` and `Hash` by id.
  *
  * **Gotchas**
  *
  * - Logic inside filters and transformations does not show in the fingerprint. Change `version` with it.
- * - Two classes with the same name, shape and version have the same ids, and share their entries. A cache that uses
- *   both warns once. A class made again by a hot reload replaces the former one.
+ * - Two classes with the same name, shape and version have the same ids, and share their entries, with a warning. A
+ *   class made again by a hot reload replaces the former one.
  * - The definition throws a `CacheConfigError` for an ambiguous name, an unknown option or field, a field that cannot
  *   be in an id (`Schema.Unknown`, `Redacted`, …), and a declared type without representation if there is no `version`.
  *   Reading the id throws one for a value that does not fit its field.
@@ -343,14 +324,11 @@ export interface TemplateOptions<
    */
   readonly lossy?: boolean | undefined
   /**
-   * `true`: the tokens that `jwt` reads have been verified. Required for `lossy`, because an unverified token can be
-   * forged.
+   * `true`: the tokens that `jwt` reads have been verified. Required for `lossy`: an unverified token can be forged.
    * @default `false`
    */
   readonly verified?: boolean | undefined
-  /**
-   * Custom formatters: functions that return a string, or `{ format, injective: true }` if no two values look alike.
-   */
+  /** Functions that return a string, or `{ format, injective: true }` if no two values look alike. */
   readonly formatters?: FormattersOf<Formatters> | undefined
   /** References of the context, for placeholders like `{@tenant}`. */
   readonly context?: Refs | undefined
@@ -363,23 +341,16 @@ export interface TemplateOptions<
  * or a tag.
  *
  * **When to use**
- *
- * Use if people or other programs read ids, as with patterns or in a store shared with another cache. Otherwise a key
+ * Use if people or other programs read ids, as with patterns or in a store shared with another cache.
  * class needs no template.
  *
  * **Details**
- *
  * - `{id}` and `{user.team.id}` show a value that is a string, number, boolean, bigint, `null` (`%-`) or `undefined`
  *   (`%_`). Everything but letters, digits and `. _ -` is percent-encoded, so different values have different texts.
  * - `{name:lower}`, `upper`, `length`, `hash` (`hash(8)`: its first 8 characters), `jwt(sub)` (a claim of a token), and
  *   custom formatters. The information they lose is added at the end as a digest, unless the template is `lossy`.
  * - `{@tenant}` shows a reference of the context. The function then returns an `Effect`.
  * - `{result.owner}` shows a part of the result: such a template is the option `tags` of a read.
- *
- * **Gotchas**
- *
- * - `{email:lower}` alone does not make keys case-insensitive: both spellings look alike but end with different
- *   digests. With `lossy: true` they are one key.
  * - Adjacent placeholders, or ones separated by a text that a value may contain, throw a `CacheConfigError`. So does an
  *   unknown field or formatter, which does not compile either.
  *
@@ -422,8 +393,7 @@ type MissingSelf = `Missing \`Self\` generic - use \`class Self extends CacheKey
  * **Gotchas**
  *
  * - Only the text counts: not the values that a function captures, nor the functions that it calls, unless they are
- *   listed too.
- * - A build tool that rewrites source may change the string with every build.
+ *   listed too. A build tool that rewrites source may change the string with every build.
  * - Functions without source text (built-in and bound ones) throw a `CacheConfigError`.
  *
  * **Example** (Making a version from a function)
@@ -433,11 +403,7 @@ type MissingSelf = `Missing \`Self\` generic - use \`class Self extends CacheKey
  * import { CacheKey } from "effect-cached"
  *
  * const score = (words: number) => words * 2
- * class Score extends CacheKey.Class<Score>()("Score", {
- *   payload: { words: Schema.Int },
- *   success: Schema.Int,
- *   version: CacheKey.codeOf(score)
- * }) {}
+ * class Score extends CacheKey.Class<Score>()("Score", { success: Schema.Int, version: CacheKey.codeOf(score) }) {}
  * CacheKey.codeOf(score) === CacheKey.codeOf((words: number) => words * 3) // => false
  * ```
  *
@@ -460,10 +426,6 @@ export const codeOf = (...functions: readonly [AnyFunction, ...Array<AnyFunction
 
 type AnyFunction = (...args: ReadonlyArray<never>) => unknown
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Operations
-// ---------------------------------------------------------------------------------------------------------------------
-
 /**
  * Checks whether a value is an instance of a key class.
  *
@@ -484,11 +446,8 @@ type AnyFunction = (...args: ReadonlyArray<never>) => unknown
 export const isCacheKey = (u: unknown): u is Any => isKey(u)
 
 /**
- * Gets the id under which the result of a key is stored.
- *
- * **Details**
- *
- * A string is its own id. A string that begins with `~` gets one more `~`, so it never equals the id of a class's key.
+ * Gets the id under which the result of a key is stored. A string is its own id. A string that begins with `~` gets one
+ * more `~`, so it never equals the id of a class's key.
  *
  * **Example** (Reading ids)
  *
@@ -505,11 +464,8 @@ export const isCacheKey = (u: unknown): u is Any => isKey(u)
 export const id = (key: Any | string): string => typeof key === "string" ? idOfString(key) : key["~id"]
 
 /**
- * Gets the tags that the class of a key declares for it, those of its indexes first. A string key has none.
- *
- * **Details**
- *
- * The tags are escaped as in the cache: a user's tag that begins with `~` has one more `~`.
+ * Gets the tags that the class of a key declares for it, those of its indexes first. A string key has none. They are
+ * escaped as in the cache: a user's tag that begins with `~` has one more `~`.
  *
  * **Example** (Reading tags)
  *
@@ -517,11 +473,8 @@ export const id = (key: Any | string): string => typeof key === "string" ? idOfS
  * import { Schema } from "effect"
  * import { CacheKey } from "effect-cached"
  *
- * class User extends CacheKey.Class<User>()("User", {
- *   payload: { id: Schema.Int },
- *   success: Schema.String,
- *   tags: ({ id }) => [`user:${id}`, "users"]
- * }) {}
+ * const [payload, success] = [{ id: Schema.Int }, Schema.String]
+ * class User extends CacheKey.Class<User>()("User", { payload, success, tags: ({ id }) => [`user:${id}`, "users"] }) {}
  * CacheKey.tags(new User({ id: 1 })) // => ["user:1", "users"]
  * ```
  *

@@ -49,8 +49,8 @@ export interface DiskOptions extends LayerOptions {
  *
  * **Details**
  *
- * - Runs under Node, Bun and Deno; elsewhere the layer fails with a `StoreError` of reason `Unsupported`.
- * - Throws a `CacheConfigError` for an invalid option. A folder that cannot be written is a `StoreError` of the layer.
+ * - Runs under Node, Bun and Deno; elsewhere the layer fails with a `StoreError` of reason `Unsupported`, and so it does
+ *   if the folder cannot be written (`Denied`).
  * - It also provides a `Lock` and a `GuardStore`, shared by all processes that use the folder, unless the program
  *   provides its own: to this layer, with `Layer.provide`, or around it.
  *
@@ -61,14 +61,13 @@ export interface DiskOptions extends LayerOptions {
  * import { Cached, CacheLayer } from "effect-cached"
  * import { mkdtempSync } from "node:fs"
  * import { tmpdir } from "node:os"
- * import { join } from "node:path"
  *
- * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "answers")
+ * const directory = `${mkdtempSync(`${tmpdir()}/cache-`)}/answers`
  * let loads = 0
  * const answer = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * // as two processes would, one after the other
- * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.disk({ directory, maxSize: "100 MB" })))) // => 1
- * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.disk({ directory, maxSize: "100 MB" })))) // => 1
+ * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.disk({ directory })))) // => 1
+ * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.disk({ directory })))) // => 1
  * ```
  *
  * @see {@link files} for entries as readable files

@@ -48,7 +48,7 @@ export interface FilesOptions extends LayerOptions {
 
 /**
  * A cache in a folder with one file for each entry and another for its metadata, with a memory tier in front. It
- * outlives the process.
+ * outlives the process. It is for one process at a time: loads of several are not coordinated.
  *
  * **When to use**
  *
@@ -56,14 +56,8 @@ export interface FilesOptions extends LayerOptions {
  *
  * **Details**
  *
- * - A file is indented JSON (`effect-cached/serializers/IndentedJson`), unless the program provides a `Serializer` or
- *   the option `serializer` is set.
- * - Runs under Node, Bun and Deno; elsewhere the layer fails with a `StoreError` of reason `Unsupported`.
- * - Throws a `CacheConfigError` for an invalid option. A folder that cannot be written is a `StoreError` of the layer.
- *
- * **Gotchas**
- *
- * For one process at a time: loads of several processes are not coordinated.
+ * A file is indented JSON (`effect-cached/serializers/IndentedJson`), unless the program provides a `Serializer` or
+ * the option `serializer` is set. Where it runs and how it fails: as `disk`.
  *
  * **Example** (Writing a readable file)
  *
@@ -72,9 +66,8 @@ export interface FilesOptions extends LayerOptions {
  * import { Cached, CacheLayer } from "effect-cached"
  * import { mkdtempSync, readdirSync } from "node:fs"
  * import { tmpdir } from "node:os"
- * import { join } from "node:path"
  *
- * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "answers")
+ * const directory = `${mkdtempSync(`${tmpdir()}/cache-`)}/answers`
  * const answer = Effect.succeed({ answer: 42 }).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.files({ directory })))) // => { answer: 42 }
  * readdirSync(directory).some((name) => /^answer~\w+\.json$/.test(name)) // => true

@@ -15,10 +15,6 @@ import { checkMemory, type MemoryOptions } from "./options.ts"
  *
  * Use for everything that may be loaded again after a restart.
  *
- * **Details**
- *
- * Throws a `CacheConfigError` for an unknown or invalid option.
- *
  * **Example** (Bounding the number of entries)
  *
  * ```ts

@@ -75,7 +75,7 @@ export interface MemoryOptions {
    */
   readonly eviction?: Eviction | undefined
   /**
-   * `true`: `Cached.curve` estimates the hit ratio at other capacities. It follows a share of the ids, in at most 1 MB.
+   * `true`: `Cached.curve` estimates the hit ratio at other capacities, in at most 1 MB.
    * @default `false`
    */
   readonly curve?: boolean | undefined
@@ -85,7 +85,7 @@ export interface MemoryOptions {
    */
   readonly refresh?: RefreshOptions | undefined
   /**
-   * The inheritance from cached values read during a load. `"life"`: the entry expires no later than the earliest of
+   * What the entry inherits from cached values read during a load. `"life"`: it expires no later than the earliest of
    * them. `"changes"`: also when any of them is invalidated. `"age"`: its life counts from the birth of the oldest of
    * them. `"refuse"`: it is not stored. `false`: nothing. A read may override it.
    * @default `"life"`
@@ -109,7 +109,7 @@ export interface MemoryOptions {
    */
   readonly shutdownTimeout?: Ttl.Input | undefined
   /**
-   * `"private"`: each reader runs its own load, which neither joins nor delays another. Its result is shared once it is
+   * `"private"`: each reader runs its own load, which neither joins nor delays another, and its result is shared once
    * stored. Refreshes are handed to `CachePolicy.WaitUntil`, and without it there are none. For Workers, where one
    * request may not wait for another.
    * @default `"shared"`
@@ -130,8 +130,8 @@ export interface LayerOptions extends MemoryOptions {
    */
   readonly memory?: boolean | undefined
   /**
-   * The store budget: how long all store steps of one read may take together. `CachePolicy.storeTimeout` sets it for a
-   * part of the program.
+   * The store budget: how long all store steps of one read may take together, unless `CachePolicy.storeTimeout` says
+   * otherwise.
    * @default 500 ms
    */
   readonly storeTimeout?: Ttl.Input | undefined
@@ -147,8 +147,7 @@ export interface LayerOptions extends MemoryOptions {
    */
   readonly wait?: Ttl.Input | undefined
   /**
-   * How long a load renews its lease. After that another process may take over, so that a hanging load does not block
-   * its key for ever.
+   * How long a load renews its lease. After that another process may take over.
    * @default 10 minutes
    */
   readonly maxLoad?: Ttl.Input | undefined
@@ -162,8 +161,8 @@ export interface LayerOptions extends MemoryOptions {
 type Refresh = Caching.MakeOptions["refresh"]
 
 /**
- * The effect of each option on a cache, or on its refreshes: an option without its part does not compile. `name` is its
- * name in errors. A later part overrides an earlier one.
+ * The effect of each option on a cache, or on its refreshes: an option without its part does not compile. `name` is
+ * its name in errors. A later part overrides an earlier one.
  */
 type Parts<O, Made> = {
   readonly [Name in keyof O]-?: (given: NonNullable<O[Name]>, name: string, layer: string) => Partial<Made>
@@ -265,7 +264,6 @@ const made = <O extends object, Made extends object>(
   return all
 }
 
-/** The options of `CacheLayer.memory`. */
 export const checkMemory = (given: MemoryOptions | undefined): Caching.MakeOptions => {
   const layer = "CacheLayer.memory"
   const options = objectOf(layer, given)

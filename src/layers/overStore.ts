@@ -12,15 +12,12 @@ import { Serializer } from "../Serializer.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
 
 /**
- * A cache over any `Store`, with a memory tier in front and options.
+ * A cache over any `Store`, with a memory tier in front and options. It takes the serializer from the reference
+ * `Serializer`.
  *
  * **When to use**
  *
  * Use for a store without a ready-made cache: `IndexedDbStore`, one wrapped by `Cached.tapStore`, or a custom one.
- *
- * **Details**
- *
- * Takes the serializer from the reference `Serializer`. Throws a `CacheConfigError` for an unknown or invalid option.
  *
  * **Example** (Reading every value from the store)
  *

@@ -31,11 +31,10 @@ export interface RedisOptions extends LayerOptions, ServerOptions {}
  * - While the server cannot be reached, the cache works from memory, and loads missing entries. Permanent errors (a
  *   wrong password, a server that is too old) fail the layer with a `StoreError`. With `connect: "required"`, so does a
  *   server that cannot be reached.
- * - Changes by other processes reach the copies in memory at once: the server sends invalidations (client-side
- *   caching). While they are interrupted, memory is trusted for at most `maxStaleness` (10 seconds).
+ * - Changes by other processes reach the copies in memory at once (client-side caching). While they are interrupted,
+ *   memory is trusted for at most `maxStaleness` (10 seconds).
  * - It also provides a `Lock` and a `GuardStore`, shared by all processes with the same server and prefix, unless the
  *   program provides its own: to this layer, with `Layer.provide`, or around it.
- * - Throws a `CacheConfigError` for invalid options.
  *
  * **Example** (Sharing results among machines)
  *
@@ -43,11 +42,7 @@ export interface RedisOptions extends LayerOptions, ServerOptions {}
  * import { Effect, Redacted } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const cache = CacheLayer.redis({
- *   url: "rediss://cache.example.org:6379",
- *   password: Redacted.make("secret"),
- *   prefix: "shop"
- * })
+ * const cache = CacheLayer.redis({ url: "rediss://cache.example.org:6379", password: Redacted.make("secret") })
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```

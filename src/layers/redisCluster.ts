@@ -19,15 +19,12 @@ import { overRedis, unchecked } from "./overRedis.ts"
 export interface RedisClusterOptions extends LayerOptions, ClusterOptions {}
 
 /**
- * A cache on a Redis cluster, with a memory tier in front. Processes of many machines share it.
+ * A cache on a Redis cluster, with a memory tier in front, like `redis`. All keys of one id are on one master. Replaced
+ * masters and moving slots are followed.
  *
  * **When to use**
  *
  * Use if several machines need the same results and the server is a cluster.
- *
- * **Details**
- *
- * Like `redis`. All keys of one id are on one master. Replaced masters and moving slots are followed.
  *
  * **Example** (Sharing results over a cluster)
  *

@@ -38,9 +38,8 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  * - A class never exceeds its quota: its own entries are evicted, by the layer's eviction policy. Other classes, and
  *   string keys, share the rest of `capacity` or `maxWeight`.
  * - A quota is a limit and not a reservation: if memory as a whole is full, any entry may leave.
- * - An entry that is heavier than its quota is not kept in memory.
- * - Each entry of a class with a quota takes some 150 bytes more.
- * - Throws a `CacheConfigError` for a quota that is not an integer of at least 1.
+ * - An entry that is heavier than its quota is not kept in memory. Each entry of a class with a quota takes some 150
+ *   bytes more.
  *
  * **Gotchas**
  *
@@ -53,12 +52,13 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  * import { Effect, Schema } from "effect"
  * import { Cached, CacheKey, CacheLayer } from "effect-cached"
  *
- * class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
- * class Search extends CacheKey.Class<Search>()("Search", { payload: { text: Schema.String }, success: Schema.String }) {}
+ * const payload = { of: Schema.String }
+ * class User extends CacheKey.Class<User>()("User", { payload, success: Schema.String }) {}
+ * class Search extends CacheKey.Class<Search>()("Search", { payload, success: Schema.String }) {}
  * const program = Effect.gen(function*() {
- *   yield* Cached.set(new User({ id: 1 }), "Ada")
- *   for (let i = 0; i < 1000; i++) yield* Cached.set(new Search({ text: `${i}` }), "found")
- *   return [yield* Cached.has(new User({ id: 1 })), (yield* Cached.stats).size]
+ *   yield* Cached.set(new User({ of: "1" }), "Ada")
+ *   for (let i = 0; i < 1000; i++) yield* Cached.set(new Search({ of: `${i}` }), "found")
+ *   return [yield* Cached.has(new User({ of: "1" })), (yield* Cached.stats).size]
  * })
  * const cache = CacheLayer.memory({ capacity: 100 }).pipe(CacheLayer.withQuotas({ Search: 20 }))
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => [true, 21]

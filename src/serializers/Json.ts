@@ -17,13 +17,9 @@ import type { Serializer } from "../Serializer.ts"
  * **Details**
  *
  * - For a key without a schema, the value must be JSON. Anything else is a `SerializerError`.
- * - A part for which the schema accepts anything (`Schema.Unknown`, `Any`, `ObjectKeyword`) must be JSON too. The error
- *   names the part.
+ * - A part for which the schema accepts anything (`Schema.Unknown`, `Any`, `ObjectKeyword`) must be JSON too.
  * - It does not encrypt, so a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
- *
- * **Gotchas**
- *
- * JSON has no -0. With a schema it is restored as 0.
+ * - JSON has no -0. With a schema it is restored as 0.
  *
  * **Example** (Encoding a plain value)
  *
