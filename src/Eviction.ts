@@ -31,16 +31,11 @@ export class Own implements Eviction {
  *
  * Use if the access pattern is unknown or changes: under loops, scans and mixed loads it keeps more of what is read
  * again than any fixed rule, and hardly less than `lru` where `lru` is the best.
- *
+ * **Details**
  * **Details**
  *
- * - A shadow of sampled ids without values simulates each of the three rules, and the cache follows the best. Up to 128
- *   entries all ids are in the shadow, beyond that a sample. Up to 32 entries it is `lru`.
- * - Ids are hashed with a secret seed.
- *
- * **Gotchas**
- *
- * The next entry to leave is unspecified.
+ * A shadow of sampled ids without values simulates each of the three rules, and the cache follows the best. Ids are
+ * hashed with a secret seed. Up to 32 entries it is `lru`, beyond that the next entry to leave is unspecified.
  *
  * **Example** (Keeping a part of a loop)
  *
@@ -135,8 +130,7 @@ export const wTinyLfu: Eviction = new Own("wTinyLfu", makeWTinyLfu)
  * import { Cached, CacheLayer, Eviction } from "effect-cached"
  *
  * const program = Effect.gen(function*() {
- *   yield* Cached.set("a", 1)
- *   yield* Cached.set("b", 2)
+ *   yield* Cached.setMany([["a", 1], ["b", 2]])
  *   yield* Cached.getOption("a")
  *   yield* Cached.set("c", 3)
  *   return yield* Effect.filter(["a", "b", "c"], Cached.has)
@@ -153,15 +147,12 @@ export const wTinyLfu: Eviction = new Own("wTinyLfu", makeWTinyLfu)
 export const lru: Eviction = new Own("lru", makeLru)
 
 /**
- * Evicts the oldest entry. Neither reads nor new values under the same id count.
+ * Evicts the oldest entry. Neither reads nor new values under the same id count. An entry that left and comes back is
+ * new.
  *
  * **When to use**
  *
  * Use if all entries should stay equally long, regardless of reads.
- *
- * **Details**
- *
- * An entry that left and comes back is new.
  *
  * **Example** (Evicting the first entry)
  *
@@ -170,10 +161,7 @@ export const lru: Eviction = new Own("lru", makeLru)
  * import { Cached, CacheLayer, Eviction } from "effect-cached"
  *
  * const program = Effect.gen(function*() {
- *   yield* Cached.set("a", 1)
- *   yield* Cached.set("b", 2)
- *   yield* Cached.set("a", 10)
- *   yield* Cached.set("c", 3)
+ *   for (const key of ["a", "b", "a", "c"]) yield* Cached.set(key, key)
  *   return yield* Effect.filter(["a", "b", "c"], Cached.has)
  * })
  * const cache = CacheLayer.memory({ capacity: 2, eviction: Eviction.fifo })
@@ -200,11 +188,7 @@ export const fifo: Eviction = new Own("fifo", makeFifo)
  * import { Cached, CacheLayer, Eviction } from "effect-cached"
  *
  * const program = Effect.gen(function*() {
- *   yield* Cached.set("a", 1)
- *   yield* Cached.set("b", 2)
- *   yield* Cached.set("a", 10)
- *   yield* Cached.getOption("b")
- *   yield* Cached.set("c", 3)
+ *   for (const key of ["a", "b", "a", "c"]) yield* Cached.set(key, key)
  *   return yield* Effect.filter(["a", "b", "c"], Cached.has)
  * })
  * const cache = CacheLayer.memory({ capacity: 2, eviction: Eviction.leastRecentlyUpdated })

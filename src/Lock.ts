@@ -1,8 +1,7 @@
 /**
  * Locks: the port to mutual exclusion across processes. A lock protects a resource outside the cache, so its holder
- * gets a growing token: the resource can refuse any token smaller than the last one it saw.
- *
- * See M. Kleppmann, "How to do distributed locking" (2016), on fencing tokens.
+ * gets a growing token: the resource can refuse any token smaller than the last one it saw (M. Kleppmann, "How to do
+ * distributed locking", 2016).
  *
  * @since 0.1.0
  */
@@ -53,15 +52,12 @@ export const Lock: Context.Reference<Port.Lock> = Context.Reference<Port.Lock>("
 })
 
 /**
- * Creates a `Lock` over a backend, and derives waiting, renewal and release.
+ * Creates a `Lock` over a backend, and derives waiting, renewal and release. Among the callers in this process that
+ * wait for one name, only the first asks the backend.
  *
  * **When to use**
  *
  * Use for a backend of your own, such as a lock service.
- *
- * **Details**
- *
- * Among the callers in this process that wait for one name, only the first asks the backend.
  *
  * **Example** (Keeping locks in a map)
  *
@@ -71,7 +67,6 @@ export const Lock: Context.Reference<Port.Lock> = Context.Reference<Port.Lock>("
  *
  * const held = new Map<string, bigint>()
  * let last = 0n
- *
  * const lock = Lock.make({
  *   name: "map",
  *   pollMillis: 50,
@@ -84,12 +79,8 @@ export const Lock: Context.Reference<Port.Lock> = Context.Reference<Port.Lock>("
  *   renew: (name, token) => Effect.sync(() => held.get(name) === token),
  *   release: (name, token) => Effect.sync(() => void (held.get(name) === token && held.delete(name)))
  * })
- *
- * const twice = Effect.all([
- *   Effect.scoped(lock.acquire("door", { lease: "5 seconds", wait: 0 })),
- *   Effect.scoped(lock.acquire("door", { lease: "5 seconds", wait: 0 }))
- * ])
- * const [first, second] = await Effect.runPromise(twice)
+ * const once = Effect.scoped(lock.acquire("door", { lease: "5 seconds", wait: 0 }))
+ * const [first, second] = await Effect.runPromise(Effect.all([once, once]))
  * second.token > first.token // => true
  * ```
  *

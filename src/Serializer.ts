@@ -23,16 +23,13 @@ export type { Codec } from "./ports/serializer.ts"
 export type Serializer = Port.Serializer
 
 /**
- * The serializer of a cache: a reference with a default.
+ * The serializer of a cache: a reference with a default. Values with a schema become JSON through the schema's own
+ * codec. Values without one become JSON if that is exact, and MessagePack otherwise (see
+ * `effect-cached/serializers/Structured`).
  *
  * **When to use**
  *
  * Provide it to a cache layer whose values need another format than the default.
- *
- * **Details**
- *
- * By default, values with a schema become JSON through the schema's own codec. Values without one become JSON if that
- * is exact, and MessagePack otherwise (see `effect-cached/serializers/Structured`).
  *
  * **Example** (Writing JSON for keys without a schema too)
  *
@@ -84,10 +81,7 @@ export interface Options {
    * @default `application/octet-stream`
    */
   readonly contentType?: string | undefined
-  /**
-   * Converts a value to bytes, or to a text that is written as UTF-8. `id` is the id of the entry. A value for which it
-   * throws is not stored.
-   */
+  /** Converts a value to bytes or text, for the id of an entry. A value for which it throws is not stored. */
   readonly encode: (value: unknown, id: string) => string | Uint8Array
   /** Restores a value from the bytes found under `id`. Bytes for which it throws are a miss. */
   readonly decode: (bytes: Uint8Array, id: string) => unknown
@@ -107,11 +101,7 @@ export interface Options {
  *   refused first. Without a schema, `encode` receives any value, and should throw for one it cannot restore.
  * - `encode` and `decode` also receive the id of the entry. A signature that covers the id refuses bytes that were
  *   copied to another id.
- * - Throws a `CacheConfigError` for invalid options.
- *
- * **Gotchas**
- *
- * The format is assumed not to encrypt, so a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
+ * - The format is assumed not to encrypt, so a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
  *
  * **Example** (Compressing JSON)
  *

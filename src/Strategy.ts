@@ -1,7 +1,6 @@
 /**
- * Strategies: values that decide whether to serve a stored entry or to load, and how long to keep a new result.
- *
- * A strategy is pure and can be tested as a table. The engine carries out its decisions.
+ * Strategies: values that decide whether to serve a stored entry or to load, and how long to keep a new result. A
+ * strategy is pure and can be tested as a table.
  *
  * @since 0.1.0
  */
@@ -45,14 +44,12 @@ export interface UntilInvalidatedOptions<in A, in out E, in K> {
  */
 export interface Options<in A, in out E, in K> extends UntilInvalidatedOptions<A, E, K> {
   /**
-   * The longest time that a result is served, from the end of its load. A result made of cached values expires with the
-   * earliest of them (`inherit`). A duration, or a function of outcome and key. A result for which the function returns
-   * zero or less is not stored.
+   * The longest time that a result is served, from the end of its load, unless it expires earlier with the cached
+   * values it was made of (`inherit`): a duration, or a function of outcome and key. Zero or less: it is not stored.
    */
   readonly ttl: Ttl.Input | Of<A, E, K, Ttl.Input>
   /**
-   * The share of the lifetime that is subtracted at random, 0 to 1, so that results stored together do not expire
-   * together.
+   * The share of the lifetime that is subtracted at random, 0 to 1: results stored together then expire apart.
    * @default 0
    */
   readonly jitter?: number | undefined
@@ -126,8 +123,7 @@ export interface MaxHitsOptions<in A, in out E, in K> extends Options<A, E, K> {
   /** How many reads in this process an entry serves, not counting the read that loaded it. */
   readonly hits: number
   /**
-   * The number of the read from which each read also refreshes in the background, one refresh at a time. A new value
-   * counts from 0.
+   * The number of the read from which each read also refreshes in the background, one refresh at a time.
    * @default no refresh
    */
   readonly refreshAfter?: number | undefined
@@ -138,8 +134,7 @@ export interface MaxHitsOptions<in A, in out E, in K> extends Options<A, E, K> {
  *
  * **When to use**
  *
- * Use if a value may be up to `ttl` old, and the first read after that can wait for a load. For a single effect,
- * `Cached.ttl` is shorter.
+ * Use if a value may be up to `ttl` old, and the first read after that can wait for a load.
  *
  * **Example** (Deciding by age)
  *
@@ -174,8 +169,7 @@ export const ttl = <A = unknown, E = unknown, K = unknown>(options: Options<A, E
  * import { Strategy } from "effect-cached"
  *
  * const strategy = Strategy.softTtl({ ttl: "10 minutes", softTtl: "7 minutes" })
- * const lifetime = strategy.lifetime(Exit.succeed("sunny"), "report")
- * lifetime // => { softTtl: 420_000, ttl: 600_000 }
+ * strategy.lifetime(Exit.succeed("sunny"), "report") // => { softTtl: 420_000, ttl: 600_000 }
  * const entry = { createdAt: 0, softExpiresAt: 420_000, expiresAt: 600_000, loadMillis: 5, outcome: "success" } as const
  * strategy.decide(entry, 500_000, () => 0.5) // => "LoadOrStale"
  * ```
@@ -216,16 +210,12 @@ export const refreshAhead = <A = unknown, E = unknown, K = unknown>(
 
 /**
  * Creates a strategy that serves until `ttl`, and refreshes in the background with a probability that grows towards
- * `ttl` and with the duration of the last load.
+ * `ttl` and with the duration of the last load (XFetch: Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache
+ * Stampede Prevention", VLDB 2015).
  *
  * **When to use**
  *
  * Use when many processes share a store: they refresh at different times without any communication.
- *
- * **Details**
- *
- * The algorithm is XFetch (Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB
- * 2015).
  *
  * **Example** (Refreshing by chance)
  *
@@ -247,28 +237,22 @@ export const probabilistic = <A = unknown, E = unknown, K = unknown>(
 ): Strategy<A, E, K> => make(Kinds.probabilistic, options)
 
 /**
- * Creates a strategy that serves until an entry has not been read for `idle`, and until `ttl` at most.
+ * Creates a strategy that serves until an entry has not been read for `idle`, and until `ttl` at most. A read in memory
+ * is reported to the store at most ten times per `idle`.
  *
  * **When to use**
  *
  * Use for values that should live as long as they are in use: sessions, drafts, carts.
- *
- * **Details**
- *
- * A read in memory is reported to the store at most ten times per `idle`, so that the entry lives on for other
- * processes and after a restart.
  *
  * **Example** (Moving the end of an entry)
  *
  * ```ts
  * import { Strategy } from "effect-cached"
  *
- * const session = Strategy.sliding({ idle: "20 minutes", ttl: "8 hours" })
- * const minutes = (n: number) => n * 60_000
- * const times = { createdAt: 0, softExpiresAt: minutes(480), expiresAt: minutes(20) }
- * const entry = { ...times, loadMillis: 5, outcome: "success" } as const
- * session.touch?.(entry, minutes(15)) // => 2100000
- * session.decide(entry, minutes(20), () => 0.5) // => "Load"
+ * const session = Strategy.sliding({ idle: 20, ttl: 480 })
+ * const times = { createdAt: 0, softExpiresAt: 480, expiresAt: 20, loadMillis: 5 }
+ * session.touch?.({ ...times, outcome: "success" }, 15) // => 35
+ * session.decide({ ...times, outcome: "success" }, 20, () => 0.5) // => "Load"
  * ```
  *
  * @see {@link ttl} for a lifetime that reads do not extend
@@ -284,11 +268,8 @@ export const sliding = <A = unknown, E = unknown, K = unknown>(options: SlidingO
  *
  * **When to use**
  *
- * Use if a value may serve only so many reads.
- *
- * **Gotchas**
- *
- * It needs a memory tier, which counts the reads. An entry that was evicted counts from 0.
+ * Use if a value may serve only so many reads. It needs a memory tier, which counts them. An evicted entry counts from
+ * 0.
  *
  * **Example** (Deciding by reads)
  *

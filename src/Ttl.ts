@@ -50,7 +50,8 @@ const units: Readonly<Record<string, number>> = {
 }
 
 /**
- * Parses a compact duration, as in URLs and configuration.
+ * Parses a compact duration, as in URLs and configuration. Text that does not parse completely throws a
+ * `CacheConfigError`.
  *
  * **When to use**
  *
@@ -62,8 +63,6 @@ const units: Readonly<Record<string, number>> = {
  *   smallest, in lower or upper case
  * - `"90"`: a number of seconds
  * - any string that `Duration.Input` accepts, such as `"10 minutes"` or `"Infinity"`
- *
- * Text that does not parse completely throws a `CacheConfigError`.
  *
  * **Example** (Parsing durations)
  *
@@ -126,15 +125,12 @@ let lastText: string | undefined
 let lastMillis = 0
 
 /**
- * Converts a duration to milliseconds, including `Infinity`.
+ * Converts a duration to milliseconds, including `Infinity`. Invalid input throws a `CacheConfigError` that names
+ * `what`. So does `NaN`, which Effect itself treats as zero.
  *
  * **When to use**
  *
  * Use for a duration of your own options: it accepts what every option here accepts.
- *
- * **Details**
- *
- * Invalid input throws a `CacheConfigError` that names `what`. So does `NaN`, which Effect itself treats as zero.
  *
  * **Example** (Converting a duration)
  *
