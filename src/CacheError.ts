@@ -239,8 +239,9 @@ const headerOf = (millis: number): string => String(Math.ceil(millis / 1000))
  *
  * // each try sets the value that it is about to change
  * const restless = Cached.update("n", () => Effect.as(Cached.set("n", 0), Option.some(1)))
- * const error = withTimePassing(Effect.flip(restless)).pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))
- * (await Effect.runPromise(error))._tag // => "UpdateConflict"
+ * const program = withTimePassing(Effect.flip(restless)).pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))
+ * const { tries } = await Effect.runPromise(program)
+ * tries // => 30
  * ```
  *
  * @category errors
@@ -306,8 +307,9 @@ export class TransactionConflict extends Data.TaggedError("TransactionConflict")
  * import { Effect } from "effect"
  * import { CacheLayer, Transaction } from "effect-cached"
  *
- * const error = Effect.flip(Transaction.run(Effect.never, { timeout: "10 millis" }))
- * (await Effect.runPromise(error.pipe(Effect.provide(CacheLayer.memory()))))._tag // => "TransactionTimeout"
+ * const program = Effect.flip(Transaction.run(Effect.never, { timeout: "10 millis" }))
+ * const error = await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory())))
+ * error._tag // => "TransactionTimeout"
  * ```
  *
  * @category errors

@@ -110,6 +110,7 @@ export interface Events {
   readonly Refresh: OfId
   /** A read was answered with a stale value, instead of a load that failed or took too long. */
   readonly Stale: OfId
+  /** A value was stored by hand. */
   readonly Set: OfId
   /**
    * A result is not cached. `because`: its id or a tag was invalidated in the meantime (`changed`), it derives from a

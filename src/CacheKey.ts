@@ -175,6 +175,7 @@ export interface Options<
    * @default none: there is one result
    */
   readonly payload?: Fields | undefined
+  /** The schema of the result. */
   readonly success: S
   /**
    * The schema of the failures that may be stored.
@@ -341,10 +342,11 @@ export interface TemplateOptions<
  * or a tag.
  *
  * **When to use**
+ *
  * Use if people or other programs read ids, as with patterns or in a store shared with another cache.
- * class needs no template.
  *
  * **Details**
+ *
  * - `{id}` and `{user.team.id}` show a value that is a string, number, boolean, bigint, `null` (`%-`) or `undefined`
  *   (`%_`). Everything but letters, digits and `. _ -` is percent-encoded, so different values have different texts.
  * - `{name:lower}`, `upper`, `length`, `hash` (`hash(8)`: its first 8 characters), `jwt(sub)` (a claim of a token), and

@@ -31,7 +31,7 @@ export class Own implements Eviction {
  *
  * Use if the access pattern is unknown or changes: under loops, scans and mixed loads it keeps more of what is read
  * again than any fixed rule, and hardly less than `lru` where `lru` is the best.
- * **Details**
+ *
  * **Details**
  *
  * A shadow of sampled ids without values simulates each of the three rules, and the cache follows the best. Ids are

@@ -139,8 +139,8 @@ type GivenCondition<C> = Seen<
  *
  * - Returns `false` if its condition does not hold or the policy does not write.
  * - The result of a running load is not stored: the value that was set stays.
- * - A condition is checked and the value stored in one atomic step, across all processes that share the store. A failing
- *   store then fails the caller (`StoreError`). Without a condition its failure is logged and counted.
+ * - A condition is checked and the value stored in one atomic step, across all processes that share the store. A
+ *   failing store then fails the caller (`StoreError`). Without a condition its failure is logged and counted.
  *
  * **Example** (Storing only where nothing is stored)
  *

@@ -102,9 +102,9 @@ export const softTtl: Combinator<"softTtl"> = Combine.combinator(Kinds.softTtl)
  *
  * **When to use**
  *
- * Use for values that are read all the time, so that no reader waits for a load. The layer's `refresh` options retry a failing refresh and end a hanging one.
  * Use for values that are read all the time, so that no reader waits for a load. The layer's `refresh` options retry a
  * failing refresh and end a hanging one.
+ *
  * **Example** (Refreshing behind a read)
  *
  * ```ts

@@ -107,8 +107,8 @@ const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
  * **Details**
  *
  * - The load ends here, past its error handlers. Finalizers run, as after an interruption.
- * - Its callers get the value, which starts a new lifetime (from the strategy or `annotate`) and keeps its ETag and tags.
- *   If the key was invalidated or set in the meantime, it is not stored.
+ * - Its callers get the value, which starts a new lifetime (from the strategy or `annotate`) and keeps its ETag and
+ *   tags. If the key was invalidated or set in the meantime, it is not stored.
  *
  * **Gotchas**
  *

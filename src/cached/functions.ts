@@ -160,8 +160,8 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  *
  * - the name of one, with its `payload` and `success` among the options: the class is then `Key` of the function. With
  *   `version: "code"`, different code of `lookup` means different keys;
- * - a function from arguments to a string key, and the load as a second one, for values that stay in memory or are plain
- *   data.
+ * - a function from arguments to a string key, and the load as a second one, for values that stay in memory or are
+ *   plain data.
  *
  * Like every combinator it closes the scope of the load when it ends: see `Cached.ttl`.
  *

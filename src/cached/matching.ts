@@ -30,8 +30,8 @@ import { streamWithCaching, valueFor, withCaching } from "./withCaching.ts"
  *
  * - An invalid pattern throws a `CacheConfigError` at once. A store that cannot be scanned fails the stream with its
  *   `StoreError`. Values are not put in memory, where they would evict others.
- * - Excludes cached failures, keys of over 200 bytes, whose ids are hashes, and keys of a class, because their values need
- *   its schema.
+ * - Excludes cached failures, keys of over 200 bytes, whose ids are hashes, and keys of a class, because their values
+ *   need its schema.
  *
  * **Example** (Reading values by pattern)
  *

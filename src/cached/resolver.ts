@@ -37,7 +37,8 @@ export type ResolverOptions<K> =
   & FallbackOptions<ErrorOf<K>>
   & ReadOptions<SuccessOf<K>, ErrorOf<K>, K>
   & {
-    readonly strategy: Strategy<SuccessOf<K>, ErrorOf<K>, K>
+    /** Decides when to load again, and what to serve in the meantime. */
+  readonly strategy: Strategy<SuccessOf<K>, ErrorOf<K>, K>
   }
 
 /**

@@ -237,7 +237,8 @@ interface Limiting<Options extends PlaceOptions> {
  *
  * **Details**
  *
- * - The state is kept where the cache keeps its own (see `Guard.circuitBreaker`), and shared by all users of that place.
+ * - The state is kept where the cache keeps its own (see `Guard.circuitBreaker`), and shared by all users of that
+ *   place.
  * - Failed calls count, refused ones do not. A stream is one call.
  * - A window begins with its first call, so up to twice the limit may run around the end of a window.
  *

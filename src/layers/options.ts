@@ -85,7 +85,7 @@ export interface MemoryOptions {
    */
   readonly refresh?: RefreshOptions | undefined
   /**
-   * What the entry inherits from cached values read during a load. `"life"`: it expires no later than the earliest of
+   * The inheritance from cached values read during a load. `"life"`: it expires no later than the earliest of
    * them. `"changes"`: also when any of them is invalidated. `"age"`: its life counts from the birth of the oldest of
    * them. `"refuse"`: it is not stored. `false`: nothing. A read may override it.
    * @default `"life"`

@@ -42,8 +42,8 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  * **Details**
  *
  * - The heap is checked after each full collection, so there is no timer, and an idle cache does nothing.
- * - Above the limit, memory is bounded to half of its content, a few evictions per turn. Below nine tenths of the limit,
- *   the bound doubles with each collection, up to its previous value. The first time is logged as a warning.
+ * - Above the limit, memory is bounded to half of its content, a few evictions per turn. Below nine tenths of the
+ *   limit, the bound doubles with each collection, up to its previous value. The first time is logged as a warning.
  * - A `Cached.resize` in the meantime is not undone.
  *
  * **Gotchas**

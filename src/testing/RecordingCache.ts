@@ -122,6 +122,7 @@ export class RecordingCache extends Context.Service<RecordingCache, Shape>()("ef
  * const test = Effect.gen(function*() {
  *   yield* Effect.all([answer, answer])
  *   return yield* (yield* RecordingCache.RecordingCache).reads("answer")
+ * }).pipe(Effect.provide(RecordingCache.layer(CacheLayer.memory())))
  * await Effect.runPromise(test) // => ["load", "hit"]
  * ```
  *

@@ -33,6 +33,7 @@ export interface LastingStorage<E = never> {
  * Use for a store whose entries survive a restart.
  *
  * **Details**
+ *
  * `make` creates a fresh, empty storage. Each law runs it once, and opens the storage once or twice. An optional
  * operation that fails with reason `Unsupported` is excused.
  *
