@@ -3,7 +3,6 @@
  * failure of a load is never wrapped in one of them. A fault of a store or serializer reaches the program only under
  * `CachePolicy.strict`, from operations that depend on the store's answer (`Cached.increment`, a conditional
  * `Cached.set`, scans), and when a layer over a folder is built. Otherwise it is logged, counted and worked around.
- *
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
@@ -12,7 +11,6 @@ import { messageOf, phraseOf, whyOf, withCause } from "./internal/text/failures.
 
 /**
  * Why a store operation failed: the `reason` of a `StoreError`.
- *
  * @category models
  * @since 0.1.0
  */

@@ -1,7 +1,6 @@
 /**
  * The schemas of the cache's errors, for programs that send them to other processes or store them. Separate from
  * `CacheError`, so that other programs do not bundle them.
- *
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"

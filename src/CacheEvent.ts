@@ -1,7 +1,6 @@
 /**
  * Events of a cache, as reported by `Cached.events`, `Cached.detect` and `Cached.onRemoval`. They carry ids, and values
  * for `onRemoval` or on request.
- *
  * @since 0.1.0
  */
 import type * as Exit from "effect/Exit"
@@ -16,7 +15,6 @@ import type { StoreErrorReason } from "./CacheError.ts"
  * - `joined`: from a load that another read had started
  * - `stale`: past its soft ttl, while a refresh runs or because a load has just failed
  * - `fallback`: a stored value instead of a load that failed or took too long
- *
  * @category models
  * @since 0.1.0
  */
@@ -30,7 +28,6 @@ export type Source = "memory" | "store" | "load" | "joined" | "stale" | "fallbac
  * - `replaced`: a newer value replaced it
  * - `invalidated`: its key, one of its tags or the whole cache was invalidated, here or by another process
  * - `unverified`: changes by other processes could not be read within `maxStaleness`, or the store contradicts the copy
- *
  * @category models
  * @since 0.1.0
  */
@@ -38,7 +35,6 @@ export type RemovalCause = "evicted" | "expired" | "replaced" | "invalidated" | 
 
 /**
  * An entry that has left the memory tier.
- *
  * @category models
  * @since 0.1.0
  */
@@ -52,7 +48,6 @@ export interface Removal {
 
 /**
  * How a read was answered: an item of `Cached.detect`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -71,7 +66,6 @@ export interface Detected {
 
 /**
  * How a read was answered, with the answer: an item of `Cached.detectWith`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -89,7 +83,6 @@ interface OfId {
 
 /**
  * The events of a cache by name. A table of the documentation is made from it (`npm run docs`).
- *
  * @category models
  * @since 0.1.0
  */
@@ -133,7 +126,6 @@ export interface Events {
 
 /**
  * An event of a cache: one of `Events`, with its name as `_tag`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -141,7 +133,6 @@ export type CacheEvent = { readonly [Name in keyof Events]: Events[Name] & { rea
 
 /**
  * The events about a value: a hit, a load, a stale answer, a write by hand and an eviction.
- *
  * @category models
  * @since 0.1.0
  */
@@ -149,7 +140,6 @@ export type Valued = "Hit" | "Load" | "Stale" | "Set" | "Evict"
 
 /**
  * An event of a cache, with `exit` if it is about a value: an element of `Cached.eventsWith`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -166,7 +156,6 @@ export type ValueEvent = {
 
 /**
  * The progress of an invalidation by pattern.
- *
  * @category models
  * @since 0.1.0
  */

@@ -3,7 +3,6 @@
  *
  * A key class declares what identifies a result, and the result's type. A change of either makes new keys, so values
  * stored by an older version of a program are never misread. A plain `string` is a key too.
- *
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -25,7 +24,6 @@ import { mistake, refuseUnless } from "./internal/options/options.ts"
  * A key: the name of a cached result, which is a value of type `A` or a failure of type `E`. `R` are the services that
  * their codecs need. The members of a key have names that begin with `~`, so every other name is free for the payload:
  * read them with {@link id} and {@link tags}.
- *
  * @category models
  * @since 0.1.0
  */
@@ -45,7 +43,6 @@ export interface Types<out A, out E, out R> {
 
 /**
  * A key of any class.
- *
  * @category models
  * @since 0.1.0
  */
@@ -53,7 +50,6 @@ export type Any = CacheKey<any, any, any>
 
 /**
  * The type of the values that a key names.
- *
  * @category utility types
  * @since 0.1.0
  */
@@ -61,7 +57,6 @@ export type Success<K> = K extends CacheKey<infer A, any, any> ? A : never
 
 /**
  * The type of the failures that a key names, `never` if its class declares no error.
- *
  * @category utility types
  * @since 0.1.0
  */
@@ -69,7 +64,6 @@ export type Error<K> = K extends CacheKey<any, infer E, any> ? E : never
 
 /**
  * The services that the codecs of a key's value and failure need.
- *
  * @category utility types
  * @since 0.1.0
  */
@@ -77,7 +71,6 @@ export type Services<K> = K extends CacheKey<any, any, infer R> ? R : never
 
 /**
  * A class of keys, made by {@link Class}.
- *
  * @category models
  * @since 0.1.0
  */
@@ -114,7 +107,6 @@ export interface KeyClass<
 /**
  * Any class of keys, for functions that take one. With `C extends AnyClass`, the key is `InstanceType<C>`, and its
  * constructor takes {@link Input} of `C`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -130,7 +122,6 @@ export interface AnyClass {
 
 /**
  * The constructor's parameter type of a key class.
- *
  * @category utility types
  * @since 0.1.0
  */
@@ -138,7 +129,6 @@ export type Input<C extends AnyClass> = C["~type.make.in"]
 
 /**
  * The arguments of a function that takes a payload, optional if no field is required.
- *
  * @category utility types
  * @since 0.1.0
  */
@@ -152,7 +142,6 @@ type CodecServices<S extends Schema.Constraint, E extends Schema.Constraint> =
 
 /**
  * The indexes that a key class may declare: fields of its payload, and combinations of fields.
- *
  * @category utility types
  * @since 0.1.0
  */
@@ -160,7 +149,6 @@ export type Indexes<Fields> = ReadonlyArray<keyof Fields | ReadonlyArray<keyof F
 
 /**
  * Options for {@link Class}.
- *
  * @category options
  * @since 0.1.0
  */
@@ -170,17 +158,11 @@ export interface Options<
   E extends Schema.Constraint,
   I extends Indexes<NoInfer<Fields>> = Indexes<NoInfer<Fields>>
 > {
-  /**
-   * The fields that identify a result.
-   * @default none: there is one result
-   */
+  /** The fields that identify a result. @default none: there is one result */
   readonly payload?: Fields | undefined
   /** The schema of the result. */
   readonly success: S
-  /**
-   * The schema of the failures that may be stored.
-   * @default none: a stored failure stays in the memory of its process
-   */
+  /** The schema of the failures that may be stored. @default none: a stored failure stays in memory */
   readonly error?: E | undefined
   /** Fields that the load may use but that do not identify the result, such as a trace id or a credential. */
   readonly ignore?: ReadonlyArray<keyof NoInfer<Fields>> | undefined
@@ -264,7 +246,6 @@ export const Class = <Self = never>(...none: []) => {
 
 /**
  * A key template of a payload.
- *
  * @category models
  * @since 0.1.0
  */
@@ -274,7 +255,6 @@ export interface Template<in Payload> {
 
 /**
  * A key template of a payload that reads the context.
- *
  * @category models
  * @since 0.1.0
  */
@@ -285,7 +265,6 @@ export interface ContextTemplate<in Payload> {
 /**
  * A key template of payload and result, for the option `tags` of a read: one tag for each element of a list, and none
  * for a failure or a value that is `null` or `undefined`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -295,7 +274,6 @@ export interface ResultTemplate<in Payload, in Result> {
 
 /**
  * Like {@link ResultTemplate}, for a template that reads the context too.
- *
  * @category models
  * @since 0.1.0
  */
@@ -310,7 +288,6 @@ type TemplateOf<Text extends string, Payload, Result> = [Extract<Holes<Text>, `@
 
 /**
  * Options for {@link template}.
- *
  * @category options
  * @since 0.1.0
  */
@@ -324,10 +301,7 @@ export interface TemplateOptions<
    * @default `false`: a digest of the information lost by a formatter is added
    */
   readonly lossy?: boolean | undefined
-  /**
-   * `true`: the tokens that `jwt` reads have been verified. Required for `lossy`: an unverified token can be forged.
-   * @default `false`
-   */
+  /** `true`: the tokens that `jwt` reads are verified, as `lossy` requires: others can be forged. @default `false` */
   readonly verified?: boolean | undefined
   /** Functions that return a string, or `{ format, injective: true }` if no two values look alike. */
   readonly formatters?: FormattersOf<Formatters> | undefined

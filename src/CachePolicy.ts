@@ -16,7 +16,6 @@
  *
  * Invalidations are carried out under every policy, unless `disable` names them. Operations on counters are carried out
  * under every policy.
- *
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"
@@ -220,7 +219,6 @@ export const storeTimeout = (timeout: Ttl.Input): <A, E, R>(self: Effect.Effect<
 
 /**
  * An operation that {@link disable} can switch off.
- *
  * @category models
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * A bridge between the tags of a cache and Effect's `Reactivity`, in both directions.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"

@@ -1,6 +1,5 @@
 /**
  * The service behind every combinator: a cache. A `CacheLayer` provides it; programs name it in types only.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -20,7 +19,6 @@ export type { Progress } from "./CacheEvent.ts"
 
 /**
  * The counts of a cache since its layer was built: `Cached.stats`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -41,7 +39,6 @@ export interface Stats extends Readonly<Counters>, Ratios {
 
 /**
  * The hit ratio that the memory tier would have had at other capacities: `Cached.curve`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -58,7 +55,6 @@ export interface Curve {
 
 /**
  * A cache as an opaque value. Only `Cached` and `CachePolicy` look into it.
- *
  * @category models
  * @since 0.1.0
  */
@@ -88,7 +84,6 @@ export class Caching extends Context.Service<Caching, Shape>()("effect-cached/Ca
 
 /**
  * The parts and limits of a cache, for `make`. Not validated here: the layers validate their options.
- *
  * @see {@link make}
  * @category models
  * @since 0.1.0

@@ -1,7 +1,6 @@
 /**
  * Eviction policies: select the entry that leaves memory when it is full and nothing in it has expired. Memory has only
  * complete results, so a running load is never evicted.
- *
  * @since 0.1.0
  */
 import { makeAdaptive } from "#platform/eviction/adaptive"

@@ -1,7 +1,6 @@
 /**
  * The place for the state of guards: limits, circuits and filters. A step on a state is a pure function, run as one
  * atomic step in the place, so a limit holds for all processes that share it.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -13,7 +12,6 @@ export type { Block, Kind, Step } from "./ports/guardStore.ts"
 
 /**
  * A place for the state of guards.
- *
  * @category models
  * @since 0.1.0
  */

@@ -2,7 +2,6 @@
  * Locks: the port to mutual exclusion across processes. A lock protects a resource outside the cache, so its holder
  * gets a growing token: the resource can refuse any token smaller than the last one it saw (M. Kleppmann, "How to do
  * distributed locking", 2016).
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -14,7 +13,6 @@ export type { Acquired, AcquireOptions, Backend, Lease } from "./ports/lock.ts"
 
 /**
  * Mutual exclusion by name, among all users of the same place.
- *
  * @category models
  * @since 0.1.0
  */

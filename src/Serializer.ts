@@ -1,6 +1,5 @@
 /**
  * Serializers: the port that converts values to bytes and back.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -16,7 +15,6 @@ export type { Codec } from "./ports/serializer.ts"
 
 /**
  * Compiles a `Codec` for a schema, or for any structured value if there is no schema.
- *
  * @category models
  * @since 0.1.0
  */
@@ -67,7 +65,6 @@ const standard: Port.Serializer = {
 
 /**
  * The options of `make`, which describe a custom format.
- *
  * @category options
  * @since 0.1.0
  */
@@ -76,10 +73,7 @@ export interface Options {
   readonly name: string
   /** The extension of files that hold one value, like `".yaml"`. */
   readonly extension: string
-  /**
-   * The media type of its bytes.
-   * @default `application/octet-stream`
-   */
+  /** The media type of its bytes. @default `application/octet-stream` */
   readonly contentType?: string | undefined
   /** Converts a value to bytes or text, for the id of an entry. A value for which it throws is not stored. */
   readonly encode: (value: unknown, id: string) => string | Uint8Array

@@ -1,6 +1,5 @@
 /**
  * Stores: the port to a storage, and its constructors. A store handles encoded entries and knows no schemas.
- *
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"

@@ -1,7 +1,6 @@
 /**
  * Strategies: values that decide whether to serve a stored entry or to load, and how long to keep a new result. A
  * strategy is pure and can be tested as a table.
- *
  * @since 0.1.0
  */
 import * as Defaults from "./internal/defaults/options.ts"
@@ -14,7 +13,6 @@ export * from "./ports/strategy.ts"
 
 /**
  * Options for every strategy: which outcomes are stored. An outcome is stored only if every given condition accepts it.
- *
  * @category options
  * @since 0.1.0
  */
@@ -24,21 +22,14 @@ export interface UntilInvalidatedOptions<in A, in out E, in K> {
    * @default only successes, and the failures that `storeFailures` names
    */
   readonly when?: Of<A, E, K, boolean> | undefined
-  /**
-   * Whether a value is stored. Never called for failures.
-   * @default every value is stored
-   */
+  /** Whether a value is stored. Never called for failures. @default every value is stored */
   readonly storeIf?: ((value: A, key: K) => boolean) | undefined
-  /**
-   * The tags of the failures that are stored.
-   * @default none; with `when`, those that it accepts
-   */
+  /** The tags of the failures that are stored. @default none; with `when`, those that it accepts */
   readonly storeFailures?: ReadonlyArray<TagOf<E>> | undefined
 }
 
 /**
  * Options for every timed strategy: which outcomes are stored, and for how long.
- *
  * @category options
  * @since 0.1.0
  */
@@ -48,16 +39,12 @@ export interface Options<in A, in out E, in K> extends UntilInvalidatedOptions<A
    * values it was made of (`inherit`): a duration, or a function of outcome and key. Zero or less: it is not stored.
    */
   readonly ttl: Ttl.Input | Of<A, E, K, Ttl.Input>
-  /**
-   * The share of the lifetime that is subtracted at random, 0 to 1: results stored together then expire apart.
-   * @default 0
-   */
+  /** The share of the lifetime, 0 to 1, that is subtracted at random: results then expire apart. @default 0 */
   readonly jitter?: number | undefined
 }
 
 /**
  * Options for `softTtl`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -71,7 +58,6 @@ export interface SoftTtlOptions<in A, in out E, in K> extends Options<A, E, K> {
 
 /**
  * Options for `refreshAhead`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -85,21 +71,16 @@ export interface RefreshAheadOptions<in A, in out E, in K> extends Options<A, E,
 
 /**
  * Options for `probabilistic`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface ProbabilisticOptions<in A, in out E, in K> extends Options<A, E, K> {
-  /**
-   * How early to refresh: above 1 earlier, below 1 later.
-   * @default 1, the paper's optimum
-   */
+  /** How early to refresh: above 1 earlier, below 1 later. @default 1, the paper's optimum */
   readonly beta?: number | undefined
 }
 
 /**
  * Options for `sliding`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -115,17 +96,13 @@ export interface SlidingOptions<in A, in out E, in K> extends Omit<Options<A, E,
 
 /**
  * Options for `maxHits`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface MaxHitsOptions<in A, in out E, in K> extends Options<A, E, K> {
   /** How many reads in this process an entry serves, not counting the read that loaded it. */
   readonly hits: number
-  /**
-   * The number of the read from which each read also refreshes in the background, one refresh at a time.
-   * @default no refresh
-   */
+  /** The number of the read from which each also refreshes in the background. @default no refresh */
   readonly refreshAfter?: number | undefined
 }
 

@@ -1,6 +1,5 @@
 /**
  * Transactions: several entries, tags and counters change together, or not at all.
- *
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
@@ -52,7 +51,6 @@ export type Isolation = Overlay.Isolation
 
 /**
  * Options for `Transaction.run`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -64,10 +62,7 @@ export interface Options<I extends Isolation = Isolation> {
    * @default `"locked"`
    */
   readonly isolation?: I | undefined
-  /**
-   * How long all tries may take together, including waits for locks. Then it fails with `TransactionTimeout`.
-   * @default 10 seconds
-   */
+  /** How long all tries and waits for locks may take together before a `TransactionTimeout`. @default 10 seconds */
   readonly timeout?: Ttl.Input | undefined
   /**
    * The schedule of retries after a `TransactionConflict`, from the beginning. No effect in a nested transaction.
@@ -78,7 +73,6 @@ export interface Options<I extends Isolation = Isolation> {
 
 /**
  * The failures of a transaction in addition to those of its effect.
- *
  * @category models
  * @since 0.1.0
  */
@@ -130,13 +124,12 @@ export type Failure<I extends Isolation> =
  *     if (left < 0) return yield* Effect.fail("too little")
  *     yield* Cached.set("grace", (yield* get("grace")) + amount)
  *   }))
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.setMany([["ada", 100], ["grace", 0]])
  *   yield* move(30)
  *   yield* Effect.flip(move(80))
  *   return yield* Effect.all([get("ada"), get("grace")])
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [70, 30]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => [70, 30]
  * ```
  *
  * @see {@link rollback} for discarding the writes so far and continuing
@@ -263,7 +256,6 @@ export const rollback: Effect.Effect<void, never, Caching> = withCaching((cachin
 
 /**
  * Options for `Transaction.withSql`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -364,7 +356,6 @@ const sqlChecks: Checks<SqlOptions> = { outbox: optional(tableName("The outbox o
 
 /**
  * Options for `Transaction.outbox`.
- *
  * @category options
  * @since 0.1.0
  */

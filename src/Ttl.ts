@@ -1,6 +1,5 @@
 /**
  * Lifetimes: the forms in which users write them, and their conversion to milliseconds.
- *
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
@@ -15,7 +14,6 @@ type Days = `${number}d${Hours | ""}` | Hours
 /**
  * A compact duration, as in URLs and configuration: `"250ms"`, `"10m"`, `"1d12h"`. Each of the units `w d h m s ms` at
  * most once, from the largest to the smallest.
- *
  * @category models
  * @since 0.1.0
  */

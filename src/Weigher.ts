@@ -1,6 +1,5 @@
 /**
  * Weighers: the weight of an entry against the `maxWeight` of a memory tier.
- *
  * @since 0.1.0
  */
 import { CacheConfigError } from "./CacheError.ts"

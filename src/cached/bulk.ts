@@ -1,6 +1,5 @@
 /**
  * Operations on many keys: one request to the store, and one load of everything that is missing.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -149,7 +148,6 @@ type Instance<C extends AnyClass> = InstanceType<C>
 
 /**
  * A cached function of many payloads, made by {@link many}.
- *
  * @category models
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * Reading and writing entries by hand, without a load.
- *
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
@@ -45,11 +44,10 @@ import {
  * import { Effect, Option } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.set("answer", 42)
  *   return [yield* Cached.getOption("answer"), yield* Cached.getOption("question")]
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [Option.some(42), Option.none()]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => [Option.some(42), Option.none()]
  * ```
  *
  * @see {@link getEntry} for the value with its metadata
@@ -72,7 +70,6 @@ export const getOption = <K extends AnyKey>(
 
 /**
  * Options for `Cached.set` and `Cached.setMany`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -82,15 +79,9 @@ export interface SetOptions<out A = unknown> {
    * @default the `ttl` of the layer's strategy, or else for ever
    */
   readonly ttl?: Ttl.Input | undefined
-  /**
-   * Tags of the entry, instead of the `tags` of its key class.
-   * @default those of the key
-   */
+  /** Tags of the entry, instead of the `tags` of its key class. @default those of the key */
   readonly tags?: ReadonlyArray<string> | undefined
-  /**
-   * Whether the value keeps the expiry of the entry it replaces, if there is one.
-   * @default `false`
-   */
+  /** Whether the value keeps the expiry of the entry it replaces, if there is one. @default `false` */
   readonly keepTtl?: boolean | undefined
   /** The origin's name for this version of the value, for `Cached.previous`. */
   readonly etag?: string | undefined
@@ -105,7 +96,6 @@ export interface SetOptions<out A = unknown> {
 
 /**
  * A condition of `Cached.set`: the value is stored only if it holds.
- *
  * @category options
  * @since 0.1.0
  */
@@ -265,7 +255,6 @@ const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined =
 
 /**
  * A cached value with its metadata, returned by {@link getEntry}.
- *
  * @category models
  * @since 0.1.0
  */
@@ -289,14 +278,13 @@ export interface FoundEntry<A> extends Known {
  * import { Effect, Option } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.set("answer", 41, { tags: ["numbers"] })
  *   const { tags, value, writeId } = Option.getOrThrow(yield* Cached.getEntry("answer"))
  *   const first = yield* Cached.set("answer", 42, { ifUnchanged: writeId })
  *   const late = yield* Cached.set("answer", 43, { ifUnchanged: writeId })
  *   return { tags, value, first, late }
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => { tags: ["numbers"], value: 41, first: true, late: false }
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => { tags: ["numbers"], value: 41, first: true, late: false }
  * ```
  *
  * @see {@link getOption} for the value alone
@@ -332,13 +320,12 @@ export const getEntry = <K extends AnyKey>(
  * import { Duration, Effect, Option } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.set("answer", 42)
  *   yield* Cached.touch("answer", Infinity) // => true
  *   yield* Cached.touch("question", "1 hour") // => false
  *   return yield* Cached.expiresIn("answer")
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(Duration.infinity)
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(Duration.infinity)
  * ```
  *
  * @see {@link set} for another value
@@ -391,12 +378,11 @@ export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, Cod
  * import { TestClock } from "effect/testing"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.set("answer", 42, { ttl: "1 hour" })
  *   yield* TestClock.adjust("20 minutes")
  *   return yield* Cached.expiresIn("answer")
- * })
- * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => Option.some(Duration.minutes(40))
+ * }).pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => Option.some(Duration.minutes(40))
  * ```
  *
  * @see {@link getEntry} for the value with all its times

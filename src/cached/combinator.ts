@@ -1,6 +1,5 @@
 /**
  * The type of a combinator: an effect and a key (of a class, or a string) become a cached effect.
- *
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -32,7 +31,6 @@ import type {
  * - `A`, `E`, `Causes`: the value and the failures that functions take. Beside a key of a class `A` and `E` are not
  *   used.
  * - `T`: the `timeout`; `Tag`: the tags in `fallbackOn`; `Stored`: those in `storeFailures` beside a string.
- *
  * @internal
  */
 interface OptionsBy<K, X, A, E, Causes, T, Tag extends string, Stored extends string> {
@@ -60,10 +58,7 @@ export interface FallbackFor<Causes, T, Tag extends string> extends FallbackOpti
 export type Seen<X, Inferred> = [unknown, X] extends [never, unknown] ? Inferred : unknown
 
 type StoreFor<O, X, Stored> = Omit<O, "storeFailures"> & {
-  /**
-   * The tags of the failures that are stored.
-   * @default none; beside `when`, those that it accepts
-   */
+  /** The tags of the failures that are stored. @default none; beside `when`, those that it accepts */
   readonly storeFailures?:
     | (unknown extends X ? ReadonlyArray<Stored> : ReadonlyArray<TagOf<ErrorOf<X>>>)
     | undefined
@@ -136,7 +131,6 @@ export type CodecsOf<X> = X extends Types<any, any, infer R> ? R : never
 /**
  * A requirement on an effect whose options were given before it: its values and failures are those that functions among
  * the options take, and its failures have the tags that `fallbackOn` and `storeFailures` name.
- *
  * @internal
  */
 export type Fits<X, E, Values, Failures, Causes, Tag extends string> = [Tag] extends [TagOf<E | ErrorOf<X>>] ?
@@ -147,7 +141,6 @@ export type Fits<X, E, Values, Failures, Causes, Tag extends string> = [Tag] ext
 /**
  * A combinator that caches an effect, data-first and data-last, by the name of its strategy. With a key of a class, the
  * value of the effect must be the key's, and the effect may fail with more than the key declares.
- *
  * @category models
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * The combinators: each caches an effect under a key, by one strategy.
- *
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -80,13 +79,12 @@ export const ttl: Combinator<"ttl"> = Combine.combinator(Kinds.ttl)
  * const report = Effect.suspend(() => up ? Effect.succeed("sunny") : Effect.fail("down")).pipe(
  *   Cached.softTtl({ key: "report", ttl: "10 minutes", softTtl: "7 minutes" })
  * )
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* report
  *   up = false
  *   yield* TestClock.adjust("8 minutes")
  *   return yield* report
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()), Effect.provide(TestClock.layer()))) // => "sunny"
+ * }).pipe(Effect.provide(CacheLayer.memory()), Effect.provide(TestClock.layer()))) // => "sunny"
  * ```
  *
  * @see {@link refreshAhead} for reads that do not wait for the load
@@ -147,12 +145,11 @@ export const refreshAhead: Combinator<"refreshAhead"> = Combine.combinator(Kinds
  *   Effect.delay("1 second"),
  *   Cached.probabilistic({ key: "report", ttl: "1 hour", beta: 2 })
  * )
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   const first = yield* Effect.raceFirst(report, Effect.andThen(TestClock.adjust("1 second"), Effect.never))
  *   // the load took a second: an hour before its end it is not worth another
  *   return [first, yield* report]
- * })
- * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1]
+ * }).pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1]
  * ```
  *
  * @see {@link refreshAhead} for a refresh at a fixed age
@@ -239,12 +236,11 @@ export const maxHits: Combinator<"maxHits"> = Combine.combinator(Kinds.maxHits, 
  * const news = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down")).pipe(
  *   Cached.failover({ key: "news", ttl: "1 day" })
  * )
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   const first = yield* news
  *   up = false
  *   return [first, yield* news]
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["good", "good"]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => ["good", "good"]
  * ```
  *
  * @see {@link softTtl} for fewer loads

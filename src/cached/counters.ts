@@ -1,6 +1,5 @@
 /**
  * Counters: integers with their own names and lifetimes, separate from keys.
- *
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
@@ -20,20 +19,13 @@ import { streamWithCaching, withCaching } from "./withCaching.ts"
 
 /**
  * Options for `Cached.increment`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface IncrementOptions {
-  /**
-   * The integer to add, which may be negative. 0 reads the counter and does not create one.
-   * @default 1
-   */
+  /** The integer to add, which may be negative. 0 reads the counter and does not create one. @default 1 */
   readonly by?: number | undefined
-  /**
-   * How long the counter lives from its creation. Later calls do not renew it.
-   * @default for ever
-   */
+  /** How long the counter lives from its creation. Later calls do not renew it. @default for ever */
   readonly ttl?: Ttl.Input | undefined
 }
 
@@ -94,7 +86,6 @@ const checkName = (of: string, name: string): void => {
 
 /**
  * A counter of the cache, made by {@link counter}. A store that fails fails the caller, since a sum cannot be guessed.
- *
  * @category models
  * @since 0.1.0
  */
@@ -128,14 +119,13 @@ export interface CachedCounter {
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const requests = Cached.counter("requests:ada")
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* requests.increment({ ttl: "1 minute" })
  *   yield* TestClock.adjust("20 seconds")
  *   yield* requests.expiresIn // => Option.some(Duration.seconds(40))
  *   yield* TestClock.adjust("40 seconds")
  *   return yield* requests.get
- * })
- * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => 0
+ * }).pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => 0
  * ```
  *
  * @see {@link counters} for a list
@@ -178,12 +168,11 @@ export const counter = (name: string): CachedCounter => {
  * import { Effect, Stream } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.increment("visits:home", { by: 2 })
  *   yield* Cached.increment("logins")
  *   return yield* Stream.runCollect(Cached.counters("visits:*"))
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [{ name: "visits:home", value: 2, expiresAt: Infinity }]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => [{ name: "visits:home", value: 2, expiresAt: Infinity }]
  * ```
  *
  * @see {@link counter} for one of them

@@ -1,6 +1,5 @@
 /**
  * Operations for code inside a load: its previous value, its renewal, and annotations of its result.
- *
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"
@@ -21,7 +20,6 @@ import { toMillis } from "../Ttl.ts"
 
 /**
  * The value that a load replaces, returned by {@link previous}.
- *
  * @category models
  * @since 0.1.0
  */
@@ -179,20 +177,13 @@ const end = ({ flight }: Attempt): Effect.Effect<never> =>
 
 /**
  * Options for {@link annotate}.
- *
  * @category options
  * @since 0.1.0
  */
 export interface Annotations {
-  /**
-   * Tags in addition to those of the key and of the options.
-   * @default none; a renewed value keeps its tags
-   */
+  /** Tags in addition to those of the key and of the options. @default none; a renewed value keeps its tags */
   readonly tags?: ReadonlyArray<string> | undefined
-  /**
-   * How long the result is served at most, instead of the strategy's `ttl`. Zero or negative: it is not stored.
-   * @default the strategy's
-   */
+  /** How long the result is served at most. Zero or negative: it is not stored. @default the strategy's `ttl` */
   readonly ttl?: Ttl.Input | undefined
   /**
    * The age at which the result becomes stale, instead of the strategy's `softTtl` or `refreshAfter`, limited by its

@@ -1,6 +1,5 @@
 /**
  * Watching a cache: its events, the entries that leave memory, and how reads were answered.
- *
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
@@ -48,12 +47,11 @@ const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   const events = yield* Cached.events.pipe(Stream.take(3), Stream.runCollect, Effect.forkChild({ startImmediately: true }))
  *   yield* Effect.all([answer, answer])
  *   return (yield* Fiber.join(events)).map(({ _tag }) => _tag)
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["Miss", "Load", "Hit"]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => ["Miss", "Load", "Hit"]
  * ```
  *
  * @see `Cached.stats` for counters
@@ -66,7 +64,6 @@ export const events: Stream.Stream<CacheEvent, never, Caching> = streamOf((event
 
 /**
  * Options for `Cached.detectWith` and `Cached.eventsWith`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -101,7 +98,7 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
  * import { Effect, Exit, Fiber, Option, Stream } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   const first = yield* Cached.eventsWith({ values: true }).pipe(
  *     Stream.filter((event) => event._tag === "Set"),
  *     Stream.map(({ exit, id }) => [id, exit] as const),
@@ -110,8 +107,7 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
  *   )
  *   yield* Cached.set("user:1", "Ada")
  *   return yield* Fiber.join(first)
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(["user:1", Exit.succeed("Ada")])
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(["user:1", Exit.succeed("Ada")])
  * ```
  *
  * @see {@link events} for ids alone, which retain nothing
@@ -144,13 +140,12 @@ export const eventsWith = (options: ValueOptions): Stream.Stream<ValueEvent, nev
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const gone: Array<string> = []
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.onRemoval(({ cause, id }) => Effect.sync(() => gone.push(`${id}: ${cause}`)))
  *   yield* Cached.set("a", 1)
  *   yield* Cached.set("a", 2)
  *   yield* Cached.invalidate("a")
- * })
- * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(CacheLayer.memory())))
+ * }).pipe(Effect.scoped, Effect.provide(CacheLayer.memory())))
  * gone // => ["a: replaced", "a: invalidated"]
  * ```
  *
@@ -213,12 +208,11 @@ export const handleAll = <A, E, R>(
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   const [, first] = yield* Cached.detect(answer)
  *   const [, second] = yield* Cached.detect(answer)
  *   return [...first, ...second].map(({ key, source }) => `${key}: ${source}`)
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["answer: load", "answer: memory"]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => ["answer: load", "answer: memory"]
  * ```
  *
  * @see {@link detectWith} for the answers themselves
@@ -245,11 +239,10 @@ export const detect = <A, E, R>(
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   const [, [read]] = yield* answer.pipe(Cached.detectWith({ values: true }))
  *   return read?.exit
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Exit.succeed(42)
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => Exit.succeed(42)
  * ```
  *
  * @see {@link detect} for reads without their answers

@@ -1,6 +1,5 @@
 /**
  * Cached functions: a key class, its load and its strategy in one place.
- *
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -34,7 +33,6 @@ import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError 
 
 /**
  * A cached function of one payload, made by {@link fn} or {@link recursive}.
- *
  * @category models
  * @since 0.1.0
  */
@@ -111,7 +109,6 @@ interface NamedFnOptions<
 
 /**
  * The options of `Cached.fn` by name that declare its key: those of a key class.
- *
  * @category options
  * @since 0.1.0
  */
@@ -135,7 +132,6 @@ interface AnyNamedOptions extends Partial<NamedKeyOptions<any, any, any, any>> {
 
 /**
  * A cached function with string keys, made by {@link fn}.
- *
  * @category models
  * @since 0.1.0
  */
@@ -302,7 +298,6 @@ const isToKey = (first: AnyClass | ToKey): first is ToKey =>
 /**
  * In the load of a {@link recursive} function: a failure of that function beyond those that its key declares. The
  * members are unknown while the load is type-checked, so it is empty there.
- *
  * @category models
  * @since 0.1.0
  */

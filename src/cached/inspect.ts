@@ -1,6 +1,5 @@
 /**
  * The cache as a whole: its entries, size, counters and health.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -32,12 +31,11 @@ import { streamWithCaching, withCaching } from "./withCaching.ts"
  * import { Effect, Stream } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.set("user:1", "Ada", { tags: ["users"] })
  *   yield* Cached.set("page:1", "<h1>")
  *   return yield* Cached.entries("user:*").pipe(Stream.map(({ id, tags }) => [id, ...tags]), Stream.runCollect)
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [["user:1", "users"]]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => [["user:1", "users"]]
  * ```
  *
  * @see {@link scan} for the ids alone
@@ -161,12 +159,11 @@ export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, 
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Effect.all([answer, answer])
  *   const { hits, loads, misses } = yield* Cached.stats
  *   return { hits, loads, misses }
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => { hits: 1, loads: 1, misses: 1 }
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => { hits: 1, loads: 1, misses: 1 }
  * ```
  *
  * @see `Cached.events` for individual events
@@ -238,12 +235,11 @@ export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCachin
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   for (const key of ["a", "b", "c"]) yield* Cached.set(key, key)
  *   yield* Cached.resize(2)
  *   return (yield* Cached.stats).size
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory({ capacity: 10 })))) // => 2
+ * }).pipe(Effect.provide(CacheLayer.memory({ capacity: 10 })))) // => 2
  * ```
  *
  * @see {@link curve} for the right capacity

@@ -1,6 +1,5 @@
 /**
  * Invalidation: by key, tag, class, index and pattern.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -72,12 +71,11 @@ export const invalidate = <C>(target: Target<C>): Effect.Effect<void, never, Cac
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.setMany([["user:1", "Ada"], ["count", 1]], { tags: ["users"] })
  *   yield* Cached.invalidateMany(["user:1", { tag: "users" }])
  *   return yield* Cached.size
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 0
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => 0
  * ```
  *
  * @see {@link invalidate} for one of them
@@ -95,7 +93,6 @@ const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never,
 
 /**
  * Options for `Cached.invalidateTag`, `invalidateAll` and `invalidateWhere`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -125,15 +122,14 @@ export interface InvalidateOptions {
  * const price = Effect.suspend(() => load).pipe(
  *   Cached.softTtl({ key: "price", ttl: "1 hour", softTtl: "30 minutes", tags: ["prices"] })
  * )
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* price
  *   load = Effect.fail("down")
  *   yield* Cached.invalidateTag("prices", { mode: "soft" })
  *   const stale = yield* price
  *   yield* Cached.invalidateTag("prices")
  *   return [stale, yield* Effect.flip(price)]
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, "down"]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => [1, "down"]
  * ```
  *
  * @see {@link invalidateAll} for all results of a key class
@@ -257,12 +253,11 @@ export const invalidateWhere = <C extends AnyClass>(
  * import { Effect, Stream } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.setMany([["user:1", "Ada"], ["user:2", "Grace"], ["page:1", "Home"]])
  *   yield* Stream.runDrain(Cached.invalidateMatching("user:*"))
  *   return yield* Cached.size
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 1
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => 1
  * ```
  *
  * @see {@link invalidateTag} for the fast and exact way
@@ -331,15 +326,14 @@ export const invalidateFurther = <A, E, R>(self: Effect.Effect<A, E, R>): Effect
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.setMany([["user:1", "Ada"], ["users:page:1", ["Ada"]]])
  *   yield* Cached.set("users:count", 1, { tags: ["users"] })
  *   const rename = Effect.succeed("Grace").pipe(
  *     Cached.invalidateAfter(["user:1", { tag: "users" }, { matching: "users:page:*" }])
  *   )
  *   return [yield* rename, yield* Cached.size]
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["Grace", 0]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => ["Grace", 0]
  * ```
  *
  * @see {@link invalidate} for an invalidation by itself

@@ -1,6 +1,5 @@
 /**
  * A log line for each event of a cache.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -20,13 +19,12 @@ import { handleAll } from "./events.ts"
 
 /**
  * Options for `Cached.logEvents`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface LogEventsOptions {
   /**
-   * Whether lines show up to 200 characters of the values. Not for secrets that are not `Redacted`.
+   * Whether lines show 200 characters of the values at most, secrets too unless they are `Redacted`.
    * @default `false`
    */
   readonly values?: boolean | undefined

@@ -1,6 +1,5 @@
 /**
  * Operations on all keys that match a pattern.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"

@@ -3,7 +3,6 @@
  * from the comments here (`npm run docs`).
  *
  * The engine reads these options too, so this file stands on the lowest floor.
- *
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
@@ -24,7 +23,6 @@ import { toMillis } from "../Ttl.ts"
  * - `"age"`: its life counts from the birth of the oldest of them. A result already past its `ttl` is not stored
  * - `"refuse"`: it is not stored if there are any
  * - `false`: it inherits nothing; its life counts from the end of its load
- *
  * @category options
  * @since 0.1.0
  */
@@ -32,7 +30,6 @@ export type Inherit = "life" | "changes" | "age" | "refuse" | false
 
 /**
  * Options for every combinator and cached function.
- *
  * @category options
  * @since 0.1.0
  */
@@ -42,10 +39,7 @@ export interface ReadOptions<in out A, in E, in K> {
    * @default those of the key
    */
   readonly tags?: ReadonlyArray<string> | Strategy.Of<A, E, NoInfer<K>, ReadonlyArray<string>> | undefined
-  /**
-   * How long a stale value is served without another load, after a load has failed.
-   * @default 5 seconds; 0 for `failover`
-   */
+  /** How long a stale value is served without another load after a failed one. @default 5 seconds; 0 for `failover` */
   readonly retryAfter?: Ttl.Input | undefined
   /**
    * `true`: one load across the processes that share the store. `false`: this process loads independently of others.
@@ -71,15 +65,9 @@ export interface ReadOptions<in out A, in E, in K> {
    * @default the value itself
    */
   readonly copy?: "structured" | "freeze" | ((value: A) => A) | undefined
-  /**
-   * How long memory answers before a read asks the store again; 0: every read asks the store.
-   * @default as long as the entry lives
-   */
+  /** How long memory answers before a read asks the store again; 0: not at all. @default as long as the entry lives */
   readonly memoryTtl?: Ttl.Input | undefined
-  /**
-   * Stores only results whose load took longer than this, if `when` accepts them too.
-   * @default none: every result is stored
-   */
+  /** Stores only results whose load took longer than this, if `when` accepts them too. @default none */
   readonly minLoad?: Ttl.Input | undefined
   /**
    * The inheritance from cached values read during the load. `"life"`: it expires no later than the earliest of them.
@@ -103,7 +91,6 @@ export type {
 
 /**
  * Options for strategies that fall back on a stale value. `E`: the failures of the effect.
- *
  * @category options
  * @since 0.1.0
  */
@@ -212,7 +199,6 @@ type OfOneRead = "tags" | "timeout" | "inherit"
 /**
  * Options that a layer sets for all reads that do not override them: `retryAfter`, `jitter`, `softTimeout`,
  * `fallbackOn`, `fallbackWhen`, `copy`, `memoryTtl`, `minLoad`, `lease` and `waitForWrite`.
- *
  * @category options
  * @since 0.1.0
  */

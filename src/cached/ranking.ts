@@ -1,6 +1,5 @@
 /**
  * The hottest and the coldest entries of memory.
- *
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -38,11 +37,10 @@ const ranked = (name: "hottest" | "coldest", count: number): Effect.Effect<Reado
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const page = (id: string) => Cached.ttl(Effect.succeed(id), { key: `page:${id}`, ttl: "1 hour" })
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   for (const id of ["home", "about", "home", "home", "about", "terms"]) yield* page(id)
  *   return (yield* Cached.hottest(2)).map(({ id, reads }) => [id, reads])
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [["page:home", 2], ["page:about", 1]]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => [["page:home", 2], ["page:about", 1]]
  * ```
  *
  * @see {@link coldest} for entries that are hardly read
@@ -69,11 +67,10 @@ export const hottest = (
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const page = (id: string) => Cached.ttl(Effect.succeed(id), { key: `page:${id}`, ttl: "1 hour" })
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   for (const id of ["home", "about", "home", "home", "about", "terms"]) yield* page(id)
  *   return (yield* Cached.coldest(1)).map(({ id, reads, weight }) => [id, reads, weight])
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [["page:terms", 0, 1]]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => [["page:terms", 0, 1]]
  * ```
  *
  * @see {@link hottest} for the most read entries

@@ -1,6 +1,5 @@
 /**
  * A cached `RequestResolver`: each request is a key.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -29,7 +28,6 @@ type ErrorOf<K> = K extends CacheKey<any, infer E, any> ? E : never
 /**
  * Options for `Cached.resolver`: a strategy, and the options of all reads but `timeout`, since the type of a request
  * cannot include `LoadTimeout`. Put `Effect.timeout` around the request.
- *
  * @category options
  * @since 0.1.0
  */

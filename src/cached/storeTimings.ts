@@ -1,6 +1,5 @@
 /**
  * Measures how long the operations of a store take.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -11,7 +10,6 @@ import type { StoreCall } from "./tapStore.ts"
 
 /**
  * The timing of one operation of a store, in milliseconds.
- *
  * @category models
  * @since 0.1.0
  */
@@ -28,7 +26,6 @@ export interface StoreTiming {
 
 /**
  * Timings of the operations of a store, made by {@link storeTimings}.
- *
  * @category models
  * @since 0.1.0
  */

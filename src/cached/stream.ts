@@ -1,6 +1,5 @@
 /**
  * Cached streams: elements are stored as they pass, and served once the stream has ended.
- *
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
@@ -39,7 +38,6 @@ import { checked, streamWithCaching } from "./withCaching.ts"
 
 /**
  * The end of a successful stream, passed to functions of the options.
- *
  * @category models
  * @since 0.1.0
  */
@@ -53,7 +51,6 @@ const ofReads = ["tags", "retryAfter", "lease", "memoryTtl", "minLoad", "inherit
 
 /**
  * Options for {@link stream}, in addition to `key` and `ttl` or `strategy`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -71,10 +68,7 @@ export interface StreamOptions<in out E, in K>
    * @default 1 hour
    */
   readonly maxRun?: Ttl.Input | undefined
-  /**
-   * The longest lifetime that a function may return, because pages are written before it is called.
-   * @default 1 day
-   */
+  /** The longest lifetime that a function may return, because pages are written before it is called. @default 1 day */
   readonly maxTtl?: Ttl.Input | undefined
   /**
    * The treatment of a consumer that is 16 pages behind, if the stream is not stored: `"fail"` (after delaying others
@@ -92,7 +86,6 @@ export interface StreamOptions<in out E, in K>
 
 /**
  * The lifetime of a stream: a `ttl` with its conditions, or a strategy.
- *
  * @category models
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * A layer that changes a cache's store operations: a prefix, size limits, and effects around them.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -16,7 +15,6 @@ import { Store } from "../ports/store.ts"
 
 /**
  * A store operation of a cache.
- *
  * @category models
  * @since 0.1.0
  */
@@ -40,7 +38,6 @@ export interface StoreCall {
 
 /**
  * Options for `Cached.tapStore`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -57,15 +54,9 @@ export interface TapStoreOptions<R> {
    * Separate from caches with other prefixes.
    */
   readonly prefix?: string | undefined
-  /**
-   * The largest payload that is written.
-   * @default unlimited
-   */
+  /** The largest payload that is written. @default unlimited */
   readonly maxSize?: SizeInput | undefined
-  /**
-   * The smallest payload that is written.
-   * @default 0
-   */
+  /** The smallest payload that is written. @default 0 */
   readonly minSize?: SizeInput | undefined
 }
 

@@ -17,7 +17,6 @@ import { type AnyKey, idOf, tagOf, withCaching } from "./withCaching.ts"
 /**
  * The values of the fields of one index of a key class: exactly the fields of the index. It is `never` if the class
  * declares no index.
- *
  * @see `Cached.invalidateWhere`
  * @category models
  * @since 0.1.0

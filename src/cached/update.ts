@@ -1,6 +1,5 @@
 /**
  * Atomic read, change and write of an entry, without losing concurrent writes.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -25,7 +24,6 @@ import { type AnyKey, type CodecsOf, idOf, valueFor, type ValueOf, withCaching }
 
 /**
  * Options for `Cached.update`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -35,10 +33,7 @@ export interface UpdateOptions<out A = unknown> extends Pick<SetOptions<A>, "eta
    * @default the rest of the changed value's lifetime; for a new one as `Cached.set`
    */
   readonly ttl?: Ttl.Input | undefined
-  /**
-   * Whether `ttl` is for a new entry only, and a changed value keeps the rest of its lifetime.
-   * @default `false` with a `ttl`
-   */
+  /** Whether `ttl` is only for a new entry, and a changed one keeps its expiry. @default `false` with a `ttl` */
   readonly keepTtl?: boolean | undefined
   /**
    * Tags of the entry, instead of its previous tags and the `tags` of its key class.

@@ -1,6 +1,5 @@
 /**
  * Fills a cache ahead of its readers, and keeps entries fresh without them.
- *
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
@@ -28,7 +27,6 @@ type ServicesOf<F extends AnyCached> = Effect.Services<ReturnType<F>>
 
 /**
  * The progress of a warming: `done + failed` of `total` payloads were read.
- *
  * @category models
  * @since 0.1.0
  */
@@ -42,20 +40,13 @@ export interface WarmProgress {
 
 /**
  * Options for `Cached.warm`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface WarmOptions {
-  /**
-   * How many loads run at once, or for a function of many, how many calls.
-   * @default 16
-   */
+  /** How many loads run at once, or for a function of many, how many calls. @default 16 */
   readonly concurrency?: number | undefined
-  /**
-   * How many payloads one call gets, for a function of many.
-   * @default 100
-   */
+  /** How many payloads one call gets, for a function of many. @default 100 */
   readonly chunk?: number | undefined
 }
 

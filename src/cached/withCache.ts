@@ -1,6 +1,5 @@
 /**
  * Several caches in one program: selects the cache of an effect.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -14,7 +13,6 @@ import { mistake } from "../internal/options/options.ts"
 
 /**
  * The type of an effect, a stream or a function after {@link withCache}: it needs that cache instead of `Caching`.
- *
  * @category models
  * @since 0.1.0
  */

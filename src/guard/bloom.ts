@@ -1,6 +1,5 @@
 /**
  * Bloom filters: sets of items that can rule out the items never added.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -25,7 +24,6 @@ import type { Guardable } from "./guardable.ts"
 
 /**
  * The options of `Guard.bloom`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -34,16 +32,12 @@ export interface BloomOptions {
   readonly key: string
   /** How many items the filter is sized for. Beyond that it grows, by one layer of twice the size at a time. */
   readonly capacity: number
-  /**
-   * The share of items that were never added and that the filter reports as added, above 0 and below 1.
-   * @default 0.01
-   */
+  /** The share of items that the filter reports although they were never added, above 0 and below 1. @default 0.01 */
   readonly errorRate?: number | undefined
 }
 
 /**
  * The size and the fill of a filter: `Bloom.report`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -61,7 +55,6 @@ export interface BloomReport {
 
 /**
  * The progress of `Bloom.fill`: the number of items it has added, and the report of the filter.
- *
  * @category models
  * @since 0.1.0
  */
@@ -79,7 +72,6 @@ type Either<Self, Other> = [Self, Other] extends
 
 /**
  * A filter of items. It knows for certain if an item was never added, and almost for certain if it was.
- *
  * @category models
  * @since 0.1.0
  */
@@ -172,11 +164,10 @@ const itemsOfStep = 10_000
  * let asked = 0
  * const isTaken = (name: string) =>
  *   Effect.sync(() => ++asked > 0).pipe(names.guard(name, () => Effect.succeed(false)))
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* names.add("ann")
  *   return [yield* isTaken("ann"), yield* isTaken("bob"), asked]
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false, 1]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => [true, false, 1]
  * ```
  *
  * @see {@link dualBloom} for remembering both answers of a question
@@ -268,7 +259,6 @@ const reportOf = ({ layers }: Filter.Known): BloomReport => {
 
 /**
  * The options of `Guard.dualBloom`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -283,7 +273,6 @@ export interface DualBloomOptions extends BloomOptions {
 
 /**
  * Remembered answers, as bits in two filters, one for yes and one for no.
- *
  * @category models
  * @since 0.1.0
  */

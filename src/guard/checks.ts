@@ -1,6 +1,5 @@
 /**
  * The checks that options of guards share.
- *
  * @since 0.1.0
  */
 import { guards } from "../internal/defaults/guards.ts"

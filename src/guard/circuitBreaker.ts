@@ -1,6 +1,5 @@
 /**
  * Circuit breakers.
- *
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
@@ -30,48 +29,29 @@ import { type OnStoreError, type Placed, type PlaceOptions, step, type StoreErro
 
 /**
  * The options of `Guard.circuitBreaker`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface CircuitBreakerOptions<in A = unknown, in E = unknown> extends KeyOptions, PlaceOptions {
-  /**
-   * The number of consecutive failures that opens the circuit.
-   * @default 5, unless there is a `rate`
-   */
+  /** The number of consecutive failures that opens the circuit. @default 5, unless there is a `rate` */
   readonly failures?: number | undefined
-  /**
-   * The share of failures in `window` that opens the circuit, above 0 and at most 1.
-   * @default none
-   */
+  /** The share of failures in `window` that opens the circuit, above 0 and at most 1. @default none */
   readonly rate?: number | undefined
-  /**
-   * How long outcomes count for `rate`: at most this long, and at least nine tenths of it.
-   * @default 1 minute
-   */
+  /** How long outcomes count for `rate`: at most this long, and at least nine tenths of it. @default 1 minute */
   readonly window?: Ttl.Input | undefined
-  /**
-   * The number of calls in `window` below which no `rate` opens the circuit.
-   * @default 10
-   */
+  /** The number of calls in `window` below which no `rate` opens the circuit. @default 10 */
   readonly minimumCalls?: number | undefined
-  /**
-   * How long the circuit stays open before one call may test whether it can close.
-   * @default 30 seconds
-   */
+  /** How long the circuit stays open before one call may test whether it can close. @default 30 seconds */
   readonly open?: Ttl.Input | undefined
   /**
    * The longest time the circuit stays open. Each failed probe doubles that time, up to this limit.
    * @default as `open`: it does not grow
    */
   readonly maxOpen?: Ttl.Input | undefined
-  /**
-   * The time after which a probe without an outcome counts as failed. The call itself continues.
-   * @default 30 seconds
-   */
+  /** The time after which a probe without an outcome counts as failed. The call continues. @default 30 seconds */
   readonly probeTimeout?: Ttl.Input | undefined
   /**
-   * Whether a call failed, asked about every call that was not interrupted. A stream that ended well has no value.
+   * Whether a call failed, unless it was interrupted. A stream that ended well has no value.
    * @default every failure and defect
    */
   readonly isFailure?: ((exit: Exit.Exit<A, E>) => boolean) | undefined

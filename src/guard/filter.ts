@@ -1,6 +1,5 @@
 /**
  * The bits of filters known to this process, and their exchange with the place that all processes share.
- *
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"

@@ -1,6 +1,5 @@
 /**
  * Limits of calls.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -32,7 +31,6 @@ interface LimitOptions extends KeyOptions, PlaceOptions {
 
 /**
  * The options of `Guard.rateLimit`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -48,16 +46,12 @@ export interface RateLimitOptions extends LimitOptions {
    * @default none: until the end of the window
    */
   readonly ban?: Ttl.Input | undefined
-  /**
-   * `true`: each call during a ban restarts it.
-   * @default `false`
-   */
+  /** `true`: each call during a ban restarts it. @default `false` */
   readonly renewBan?: boolean | undefined
 }
 
 /**
  * The options of `Guard.slidingRateLimit`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -143,7 +137,6 @@ const checkSlidingRateLimit = (options: SlidingRateLimitOptions): AnyLimit => {
 
 /**
  * The state of a limit, as an admitted call sees it; see {@link admission}.
- *
  * @category models
  * @since 0.1.0
  */

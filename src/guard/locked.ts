@@ -1,6 +1,5 @@
 /**
  * Locks around effects and streams, which then run one at a time.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -22,7 +21,6 @@ import { checkKey, type GuardKey, nameOf } from "./guardKey.ts"
 
 /**
  * The options of `Guard.locked`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -34,10 +32,7 @@ export interface LockedOptions {
    * @default 5 seconds
    */
   readonly lease?: Ttl.Input | undefined
-  /**
-   * How long to wait for another holder. 0 tries once, `"Infinity"` waits as long as necessary.
-   * @default as long as it takes
-   */
+  /** How long to wait for another holder. 0 tries once. @default as long as it takes */
   readonly wait?: Ttl.Input | undefined
 }
 

@@ -1,6 +1,5 @@
 /**
  * The place where guards keep their state, and their behavior while it fails.
- *
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
@@ -27,7 +26,6 @@ import type * as Port from "../ports/guardStore.ts"
  * - `"local"`: continues with a state of this process alone
  * - `"allow"`: admits every call
  * - `"fail"`: fails the call with the `StoreError`
- *
  * @category options
  * @since 0.1.0
  */
@@ -35,13 +33,12 @@ export type OnStoreError = "local" | "allow" | "fail"
 
 /**
  * The options of guards that keep a state.
- *
  * @category options
  * @since 0.1.0
  */
 export interface PlaceOptions {
   /**
-   * The behavior while the place of the state fails: `"local"` (this process continues alone), `"allow"` or `"fail"`.
+   * While the place of the state fails: `"local"` (this process continues alone), `"allow"` or `"fail"`.
    * @default `"local"`
    */
   readonly onStoreError?: OnStoreError | undefined
@@ -49,7 +46,6 @@ export interface PlaceOptions {
 
 /**
  * The options of a guard, with the type of `onStoreError`, which decides the failures of the guard.
- *
  * @category options
  * @since 0.1.0
  */
@@ -61,7 +57,6 @@ export type Placed<Options extends PlaceOptions, Mode> =
 
 /**
  * The additional failure of a guard whose `onStoreError` may be `"fail"`.
- *
  * @category models
  * @since 0.1.0
  */

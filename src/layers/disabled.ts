@@ -1,6 +1,5 @@
 /**
  * The layer without a cache.
- *
  * @since 0.1.0
  */
 import * as Layer from "effect/Layer"

@@ -1,6 +1,5 @@
 /**
  * The layer of a cache in a folder, in an embedded SQLite database.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -16,27 +15,20 @@ import { overStore } from "./overStore.ts"
 
 /**
  * The options of `disk`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface DiskOptions extends LayerOptions {
   /** The folder. Created if it does not exist. */
   readonly directory: string
-  /**
-   * How large the database may become, at least 1 MiB.
-   * @default 1 GiB
-   */
+  /** How large the database may become, at least 1 MiB. @default 1 GiB */
   readonly maxSize?: SizeInput | undefined
   /**
    * The largest value that is stored, at most a quarter of `maxSize`: writing a larger one would block the process.
    * @default 8 MiB, or a quarter of `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
-  /**
-   * Accepts a folder that other users can write to. Its content is trusted as if the program had stored it.
-   * @default `false`
-   */
+  /** Accepts a folder that other users can write to, and trusts its content like the program's. @default `false` */
   readonly trustFolder?: boolean | undefined
 }
 

@@ -1,6 +1,5 @@
 /**
  * The layer of a cache in a folder with one readable file for each entry.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -17,32 +16,22 @@ import { overStore } from "./overStore.ts"
 
 /**
  * The options of `files`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface FilesOptions extends LayerOptions {
   /** The folder. Created if it does not exist. It should hold nothing else. */
   readonly directory: string
-  /**
-   * The format of the files, and their extension.
-   * @default indented JSON, or the `Serializer` that the program provides
-   */
+  /** The format of the files, and their extension. @default indented JSON, or the program's `Serializer` */
   readonly serializer?: Serializer | undefined
-  /**
-   * How large all payloads together may become. The metadata, some 600 bytes per entry, is not included.
-   * @default 1 GiB
-   */
+  /** How large all payloads may become together, without the metadata of some 600 bytes per entry. @default 1 GiB */
   readonly maxSize?: SizeInput | undefined
   /**
    * The largest value that is stored, at most `maxSize`: writing a larger one would block the process.
    * @default 8 MiB, or `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
-  /**
-   * Accepts a folder that other users can write to. Its content is trusted as if the program had stored it.
-   * @default `false`
-   */
+  /** Accepts a folder that other users can write to, and trusts its content like the program's. @default `false` */
   readonly trustFolder?: boolean | undefined
 }
 

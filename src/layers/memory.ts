@@ -1,6 +1,5 @@
 /**
  * The layer of a cache in the memory of the process.
- *
  * @since 0.1.0
  */
 import * as Layer from "effect/Layer"

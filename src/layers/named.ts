@@ -1,6 +1,5 @@
 /**
  * Layers for several caches, each under its own name.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"

@@ -1,6 +1,5 @@
 /**
  * The layer of a cache over any store.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"

@@ -1,6 +1,5 @@
 /**
  * The layer of a cache on a Redis cluster.
- *
  * @since 0.1.0
  */
 import type * as Layer from "effect/Layer"
@@ -12,7 +11,6 @@ import { overRedis, unchecked } from "./overRedis.ts"
 
 /**
  * The options of `redisCluster`.
- *
  * @category options
  * @since 0.1.0
  */

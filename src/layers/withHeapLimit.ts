@@ -1,6 +1,5 @@
 /**
  * A memory that shrinks while the heap of the process is almost full.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -16,15 +15,11 @@ import { refuseUnknown } from "../internal/options/options.ts"
 
 /**
  * Options of `CacheLayer.withHeapLimit`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface HeapLimitOptions {
-  /**
-   * The share of the heap's limit (`--max-old-space-size`) in use after a collection, above which memory shrinks.
-   * @default 0.8
-   */
+  /** The share of `--max-old-space-size` in use after a collection, above which memory shrinks. @default 0.8 */
   readonly above?: number | undefined
 }
 

@@ -1,6 +1,5 @@
 /**
  * Quotas of key classes within the memory of a cache.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -16,7 +15,6 @@ import { bytesIn, type SizeInput } from "../internal/options/size.ts"
 /**
  * The upper bounds of key classes in memory, by name of the class: a number of entries, or a weight (also as a size
  * like `"10 MB"`) if the layer has a `maxWeight`.
- *
  * @category models
  * @since 0.1.0
  */

@@ -1,13 +1,11 @@
 /**
  * The entries of a store: the types of `Store.get`, `Store.set`, `Store.touch` and `Store.scan`.
- *
  * @since 0.1.0
  */
 import type { Meta, Stored } from "../CacheEntry.ts"
 
 /**
  * The answer to `get`: the entry, and the versions of the requested tags, in their order.
- *
  * @category models
  * @since 0.1.0
  */
@@ -21,7 +19,6 @@ export interface Answer {
 
 /**
  * One request of `setMany`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -33,7 +30,6 @@ export interface SetRequest {
 /**
  * The condition of a `set`, checked in the same atomic step. An entry that has expired, or that a tag has removed,
  * counts as absent. A stale entry counts as present.
- *
  * @category models
  * @since 0.1.0
  */
@@ -45,7 +41,6 @@ export type SetCondition =
 /**
  * The new deadlines that `touch` gives an entry, in epoch milliseconds. A changed soft deadline without a `writeId` was
  * set by hand, so the entry loses `isConstant`. Reads pass the `writeId` of the entry they prolong.
- *
  * @category models
  * @since 0.1.0
  */
@@ -58,7 +53,6 @@ export interface TouchOptions {
 
 /**
  * The arguments of `scan` and `scanCounters`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -69,7 +63,6 @@ export interface ScanOptions {
 
 /**
  * A stored id with the metadata of its entry.
- *
  * @category models
  * @since 0.1.0
  */

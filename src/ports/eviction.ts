@@ -3,7 +3,6 @@
 /**
  * An entry as an eviction policy sees it. The links and the mark belong to the policy, so that it needs no index of its
  * own.
- *
  * @category models
  * @since 0.1.0
  */
@@ -19,7 +18,6 @@ export interface Node {
 
 /**
  * The state of an eviction policy for one memory tier. Every call is synchronous and takes constant time.
- *
  * @category models
  * @since 0.1.0
  */
@@ -41,7 +39,6 @@ export interface Policy {
 
 /**
  * The properties of the memory tier for which a policy is created.
- *
  * @category models
  * @since 0.1.0
  */
@@ -56,7 +53,6 @@ export interface PolicyOptions {
 
 /**
  * An eviction policy, which creates its state for each memory tier.
- *
  * @category models
  * @since 0.1.0
  */

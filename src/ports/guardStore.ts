@@ -5,7 +5,6 @@ import type { StoreError } from "../CacheError.ts"
 /**
  * The result of a step: its answer, and the new state. The state counts as missing from `expiresAt` on, on the same
  * clock as `now`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -19,7 +18,6 @@ export interface Step<out State, out Answer> {
 /**
  * A kind of state, as a pure function. The time is an argument, in milliseconds (since the epoch, if processes share
  * the state), and the previous state is never mutated. A state is a JSON value.
- *
  * @category models
  * @since 0.1.0
  */
@@ -30,7 +28,6 @@ export interface Kind<State, in Input, out Answer> {
 
 /**
  * A block of the bits of a filter: its number, and its bytes.
- *
  * @category models
  * @since 0.1.0
  */
@@ -41,7 +38,6 @@ export interface Block {
 
 /**
  * The place where guards keep their state. Each operation is one atomic step for all processes that share the place.
- *
  * @category models
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * The leases of loads in a store: the types of `Store.acquire`, `Store.commit` and `Store.release`.
- *
  * @since 0.1.0
  */
 import type { Stored } from "../CacheEntry.ts"
@@ -8,7 +7,6 @@ import type { Stored } from "../CacheEntry.ts"
 /**
  * The number of consecutive leaders of an id that failed with a note, and the encoded failure of the last one. The
  * store forgets them one second after the last failure.
- *
  * @category models
  * @since 0.1.0
  */
@@ -23,7 +21,6 @@ export interface Failures {
  * - `Hit`: an entry other than the rejected one is stored
  * - `Granted`: the caller may load, and its result is stored under this generation
  * - `Wait`: another owner holds the lease for `leftMillis` milliseconds more
- *
  * @category models
  * @since 0.1.0
  */
@@ -41,7 +38,6 @@ export type Acquired =
 
 /**
  * The arguments of `acquire` beside the id.
- *
  * @category models
  * @since 0.1.0
  */
@@ -63,7 +59,6 @@ export interface AcquireOptions {
  * - `{ afterMillis }`: `Granted` like `true` if no process was granted the id in this way within the last `afterMillis`
  *   milliseconds, or since the holder took the lease; otherwise `Wait` with the time left. The store records the grant
  *   with the lease in the same atomic step, and a take-over of the lease clears the record
- *
  * @category models
  * @since 0.1.0
  */
@@ -71,7 +66,6 @@ export type Join = boolean | { readonly afterMillis: number }
 
 /**
  * One request of `acquireMany`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -81,7 +75,6 @@ export interface AcquireRequest extends AcquireOptions {
 
 /**
  * One request of `commitMany`.
- *
  * @category models
  * @since 0.1.0
  */

@@ -6,7 +6,6 @@ import type * as Ttl from "../Ttl.ts"
 
 /**
  * A held lock, which lasts until the scope closes, or until the holder cannot renew it in time.
- *
  * @category models
  * @since 0.1.0
  */
@@ -19,7 +18,6 @@ export interface Lease {
 
 /**
  * The options of `acquire`: how long a lock is held without renewal, and how long to wait for it.
- *
  * @category options
  * @since 0.1.0
  */
@@ -84,7 +82,6 @@ export interface Lock {
 
 /**
  * The answer to `tryAcquire` of a `Backend`: the token of the new holder, or how long another may still hold the lock.
- *
  * @category models
  * @since 0.1.0
  */
@@ -95,7 +92,6 @@ export type Acquired =
 /**
  * The operations of a place of locks, from which `Lock.make` creates a lock. Each is one atomic step there, ends by
  * itself within about a second, and is not interrupted.
- *
  * @see {@link Lock} for the resulting lock
  * @category models
  * @since 0.1.0

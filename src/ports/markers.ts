@@ -1,6 +1,5 @@
 /**
  * The markers of tags in a store: the types of `Store.markers` and `Store.invalidateTags`.
- *
  * @since 0.1.0
  */
 
@@ -14,7 +13,6 @@
  * - all versions equal the markers': the entry is valid
  * - only soft halves differ: the entry is stale
  * - a hard half differs, or a marker is missing: the entry is gone
- *
  * @category models
  * @since 0.1.0
  */
@@ -25,7 +23,6 @@ export interface Marker {
 
 /**
  * The effect of an invalidation on the entries of a tag: `hard` makes them gone, `soft` makes them stale.
- *
  * @see {@link Marker} for how a store records it
  * @category models
  * @since 0.1.0
@@ -34,7 +31,6 @@ export type InvalidationMode = "hard" | "soft"
 
 /**
  * The answer to `markers`: one marker for each tag, created if missing.
- *
  * @category models
  * @since 0.1.0
  */

@@ -32,7 +32,6 @@ export interface Codec<in out A, out R = never> {
 
 /**
  * Compiles a `Codec` for a schema, or for any structured value if there is no schema (string keys).
- *
  * @category models
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * The storages from which `Store.make` and `Store.makeSync` create a store: the types.
- *
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -50,7 +49,6 @@ export const Damaged: unique symbol = Symbol.for("effect-cached/Store/Damaged")
  * In a storage that is `lasting` or `shared`, the markers of tags are entries too, under ids with the prefix `~:t:`,
  * without a deadline: one for each tag, or two if the storage is shared. `scan`, `size` and patterns leave them out,
  * `clear` removes them. A storage may evict them, which makes the entries of the tag misses.
- *
  * @category models
  * @since 0.1.0
  */
@@ -67,7 +65,6 @@ export interface StorageCapabilities {
 /**
  * A storage for `Store.make`: three functions, and optional ones for further abilities. A `StoreError` is passed on. A
  * defect counts as a failure of the store.
- *
  * @see {@link SyncStorage} for a storage that answers without waiting
  * @category models
  * @since 0.1.0
@@ -97,7 +94,6 @@ export interface Storage {
 
 /**
  * Counters as effects: the operations of `Store` on counters, each one atomic step.
- *
  * @category models
  * @since 0.1.0
  */
@@ -108,7 +104,6 @@ export interface StorageCounters extends Pick<Store, "increment" | "counter" | "
 
 /**
  * A storage for `Store.makeSync`, which answers without waiting: plain functions. Their errors become `StoreError`s.
- *
  * @see {@link Storage} for a storage that answers with effects
  * @category models
  * @since 0.1.0
@@ -170,7 +165,6 @@ export interface SyncStorage {
  * Tag markers as plain functions, for a storage with a separate place for them: `Store.markers` and
  * `Store.invalidateTags` of a `SyncStorage`. Each is an atomic step by itself and does not run inside `atomic`, except
  * `invalidate` as a part of `Store.transact`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -191,7 +185,6 @@ export interface SyncTags {
 
 /**
  * Counters as plain functions. Each change runs inside `atomic`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -212,7 +205,6 @@ export interface SyncCounters {
 /**
  * Leases as plain functions: `acquire`, `commit`, `renew` and `release` of a `SyncStorage`. All but `leftMillis` run
  * inside `atomic`.
- *
  * @category models
  * @since 0.1.0
  */

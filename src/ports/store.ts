@@ -1,6 +1,5 @@
 /**
  * The port to a storage: the types. Its constructors are in `Store`.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -23,7 +22,6 @@ export type * from "./transact.ts"
 
 /**
  * A counter of a store.
- *
  * @category models
  * @since 0.1.0
  */
@@ -36,7 +34,6 @@ export interface Counter {
 
 /**
  * A counter of a store, with its name: an item of a listing.
- *
  * @category models
  * @since 0.1.0
  */
@@ -46,7 +43,6 @@ export interface NamedCounter extends Counter {
 
 /**
  * The abilities of a store beyond the core.
- *
  * @category models
  * @since 0.1.0
  */
@@ -212,7 +208,6 @@ export interface Store {
 
 /**
  * The operations that every store implements, with the others optional.
- *
  * @see {@link Store} for all operations; `Store.complete` derives the missing ones
  * @category models
  * @since 0.1.0
@@ -252,11 +247,10 @@ export type CoreOperation =
  *
  * const store = Layer.sync(Store.Store, MemoryStore.make)
  * const cache = CacheLayer.layer.pipe(Layer.provideMerge(store))
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.set("answer", 42)
  *   return yield* (yield* Store.Store).size
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 1
+ * }).pipe(Effect.provide(cache))) // => 1
  * ```
  *
  * @see `Store.make` for creating one

@@ -1,6 +1,5 @@
 /**
  * The port to a strategy: its types and decisions. The strategies of the library are in `Strategy`.
- *
  * @since 0.1.0
  */
 import type * as Exit from "effect/Exit"
@@ -98,7 +97,6 @@ export const LoadOrStale = "LoadOrStale"
 
 /**
  * The decision of a strategy about a stored entry.
- *
  * @category models
  * @since 0.1.0
  */
@@ -106,7 +104,6 @@ export type Decision = typeof Serve | typeof ServeAndRefresh | typeof Load | typ
 
 /**
  * The lifetime of a result, in milliseconds from the end of its load.
- *
  * @category models
  * @since 0.1.0
  */
@@ -158,7 +155,6 @@ export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
 
 /**
  * A function of the outcome of a load and its key.
- *
  * @category models
  * @since 0.1.0
  */
@@ -167,7 +163,6 @@ export type Of<in A, in E, in K, out O> = (exit: Exit.Exit<A, E>, key: K) => O
 /**
  * The tags of the failures of an effect: the `_tag` of each member of `E` that has one, or any string if `E` is
  * unknown.
- *
  * @category models
  * @since 0.1.0
  */

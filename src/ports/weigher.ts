@@ -2,7 +2,6 @@
 
 /**
  * The entry whose value is weighed.
- *
  * @category models
  * @since 0.1.0
  */
@@ -17,7 +16,6 @@ export interface Weighed {
 /**
  * The weight of an entry against `maxWeight`, computed when it enters memory: a number above zero, rounded up to a
  * whole one. An entry of weight `Infinity` is not kept. For a stored failure, the value is its `Cause`.
- *
  * @category models
  * @since 0.1.0
  */

@@ -1,7 +1,6 @@
 /**
  * Compact bytes that follow the schema (`effect/encoding/SchemaBinary`): smaller than JSON, and faster for large
  * values, but not readable by people.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"

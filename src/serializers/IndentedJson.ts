@@ -1,6 +1,5 @@
 /**
  * JSON for people to read: `effect-cached/serializers/Json`, with a line for each property.
- *
  * @since 0.1.0
  */
 import * as Exit from "effect/Exit"

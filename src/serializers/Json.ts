@@ -1,6 +1,5 @@
 /**
  * JSON through the codec of a schema (`Schema.toCodecJson`): readable by people and other programs.
- *
  * @since 0.1.0
  */
 import { json, strictJson } from "../internal/codec/json.ts"

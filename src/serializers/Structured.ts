@@ -1,7 +1,6 @@
 /**
  * Any structured value, as JSON if that is exact, and as MessagePack otherwise. A decoded value equals the encoded one,
  * or decoding fails.
- *
  * @since 0.1.0
  */
 import { structured } from "../internal/codec/structured.ts"

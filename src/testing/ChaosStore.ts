@@ -1,7 +1,6 @@
 /**
  * A faulty store for tests: it fails, is slow, loses writes, and answers late or not at all. Its random numbers are
  * seeded and its time is Effect's `Clock`, so the same seed gives the same faults.
- *
  * @since 0.1.0
  */
 import * as Deferred from "effect/Deferred"
@@ -21,43 +20,26 @@ import { dice } from "./SeededScheduler.ts"
 
 /**
  * The faults of a store, none by default. Rates are shares of the operations, 0 to 1.
- *
  * @category options
  * @since 0.1.0
  */
 export interface Faults {
-  /**
-   * The share of operations that fail with reason `Unavailable` and do nothing.
-   * @default 0
-   */
+  /** The share of operations that fail with reason `Unavailable` and do nothing. @default 0 */
   readonly failRate?: number | undefined
-  /**
-   * The share of writes that do nothing and answer as if they had succeeded.
-   * @default 0
-   */
+  /** The share of writes that do nothing and answer as if they had succeeded. @default 0 */
   readonly dropRate?: number | undefined
-  /**
-   * The share of operations that run, but answer later by `late`.
-   * @default 0
-   */
+  /** The share of operations that run, but answer later by `late`. @default 0 */
   readonly lateRate?: number | undefined
-  /**
-   * The delay of late answers. It should exceed the store budget.
-   * @default 1 second
-   */
+  /** The delay of late answers. It should exceed the store budget. @default 1 second */
   readonly late?: Ttl.Input | undefined
   /** The time that an operation takes to reach the store. `[least, most]` draws it at random. */
   readonly delay?: Ttl.Input | readonly [least: Ttl.Input, most: Ttl.Input] | undefined
-  /**
-   * Operations do not reach the store, and are never answered.
-   * @default `false`
-   */
+  /** Operations do not reach the store, and are never answered. @default `false` */
   readonly silent?: boolean | undefined
 }
 
 /**
  * The initial faults, and their seed.
- *
  * @category options
  * @since 0.1.0
  */
@@ -68,7 +50,6 @@ export interface Options extends Faults {
 
 /**
  * The number of faults since the store was created.
- *
  * @category models
  * @since 0.1.0
  */
@@ -83,7 +64,6 @@ export interface Counts {
 
 /**
  * A faulty store, with handles to change its faults.
- *
  * @category models
  * @since 0.1.0
  */

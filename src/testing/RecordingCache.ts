@@ -1,6 +1,5 @@
 /**
  * A cache that records its requests and their outcomes, so that a test can assert that the second call was a hit.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -28,7 +27,6 @@ import type { Glob } from "../internal/text/glob.ts"
  * - `joined`: answered by a load that another read had started
  * - `stale`: answered with the stored value, because the load failed or took too long
  * - `miss`: answered with nothing (`Cached.getOption`, `getMany`, `has`, `expiresIn` and the like, which load nothing)
- *
  * @category models
  * @since 0.1.0
  */
@@ -40,7 +38,6 @@ export type Outcome = "hit" | "load" | "joined" | "stale" | "miss"
  *
  * A read of many keys is recorded as one read of each, in their order. Interrupted requests, a `set` whose condition
  * did not hold, and a `touch` that found nothing are not recorded.
- *
  * @category models
  * @since 0.1.0
  */
@@ -57,7 +54,6 @@ export type Recorded =
 
 /**
  * A read inside the load of another key. An invalidation of the read key leaves the loaded result in place.
- *
  * @category models
  * @since 0.1.0
  */
@@ -69,7 +65,6 @@ export interface Uninherited {
 
 /**
  * The records of a cache.
- *
  * @category models
  * @since 0.1.0
  */

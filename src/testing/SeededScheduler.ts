@@ -1,7 +1,6 @@
 /**
  * A scheduler that runs effects in an order drawn from a seed, with its own virtual clock and random numbers. The same
  * seed gives the same run, another seed another interleaving.
- *
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
@@ -18,22 +17,15 @@ import * as Tokens from "../internal/token.ts"
 
 /**
  * The seed of a schedule, and its limits.
- *
  * @category options
  * @since 0.1.0
  */
 export interface Options {
   /** A whole number. The same seed gives the same schedule. */
   readonly seed: number
-  /**
-   * The probability that a fiber yields before each of its steps, 0 to 1.
-   * @default 0.1
-   */
+  /** The probability that a fiber yields before each of its steps, 0 to 1. @default 0.1 */
   readonly yieldChance?: number | undefined
-  /**
-   * The number of tasks after which a run counts as endless and stops.
-   * @default 1,000,000
-   */
+  /** The number of tasks after which a run counts as endless and stops. @default 1,000,000 */
   readonly maxTasks?: number | undefined
 }
 
@@ -52,7 +44,6 @@ const checks: Checks<Options> = {
 /**
  * A schedule. Ready tasks run in random order. When none is ready, time jumps to the next deadline, and all due timers
  * race. Priorities are respected.
- *
  * @category models
  * @since 0.1.0
  */
@@ -248,7 +239,6 @@ const makeClock = (now: () => number, after: SeededScheduler["after"]): Clock.Cl
 
 /**
  * The result of a run.
- *
  * @category models
  * @since 0.1.0
  */

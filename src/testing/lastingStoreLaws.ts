@@ -1,6 +1,5 @@
 /**
  * The laws of a store whose storage outlives the process.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -13,7 +12,6 @@ import { type Law, same } from "./law.ts"
 
 /**
  * A storage for the laws: how to open a store on it, and how to evict the markers of all tags.
- *
  * @category models
  * @since 0.1.0
  */

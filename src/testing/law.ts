@@ -1,6 +1,5 @@
 /**
  * Laws as values, for any test framework.
- *
  * @since 0.1.0
  */
 import * as Data from "effect/Data"

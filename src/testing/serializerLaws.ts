@@ -1,6 +1,5 @@
 /**
  * The laws of every serializer.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"

@@ -1,6 +1,5 @@
 /**
  * The laws of a store that several processes use at once.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"

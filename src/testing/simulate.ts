@@ -1,6 +1,5 @@
 /**
  * Simulates the hits of recorded reads under other eviction policies and capacities.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -16,7 +15,6 @@ import { chart } from "./internal/chart.ts"
 
 /**
  * A read: the id that was read, or an event of `Cached.events`, of which only `Hit` and `Miss` count.
- *
  * @category models
  * @since 0.1.0
  */
@@ -24,26 +22,18 @@ export type Access = string | number | CacheEvent
 
 /**
  * Options for {@link simulate}.
- *
  * @category options
  * @since 0.1.0
  */
 export interface SimulateOptions {
-  /**
-   * The capacities of the caches, in entries.
-   * @default 1, 2, 5, 10, 20 and 50 % of the ids
-   */
+  /** The capacities of the caches, in entries. @default 1, 2, 5, 10, 20 and 50 % of the ids */
   readonly capacities?: ReadonlyArray<number> | undefined
-  /**
-   * The seed for the hashes of the policies. The same seed gives the same numbers.
-   * @default 1
-   */
+  /** The seed for the hashes of the policies. The same seed gives the same numbers. @default 1 */
   readonly seed?: number | undefined
 }
 
 /**
  * The hits of one policy at one capacity.
- *
  * @category models
  * @since 0.1.0
  */
@@ -56,7 +46,6 @@ export interface Simulated {
 
 /**
  * The result of a simulation.
- *
  * @category models
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * The laws of every store.
- *
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"

@@ -1,6 +1,5 @@
 /**
  * Virtual time for an effect that waits.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -13,20 +12,13 @@ import { toMillis } from "../Ttl.ts"
 
 /**
  * Options for {@link withTimePassing}.
- *
  * @category options
  * @since 0.1.0
  */
 export interface TimeOptions {
-  /**
-   * The step by which the clock moves. The effect ended at most one step before the time on the clock.
-   * @default 50 ms
-   */
+  /** The step by which the clock moves. The effect ended at most one step before its time. @default 50 ms */
   readonly step?: Ttl.Input | undefined
-  /**
-   * The longest time that may pass. After that the effect is interrupted, and the test dies.
-   * @default 1 day
-   */
+  /** The longest time that may pass. After that the effect is interrupted, and the test dies. @default 1 day */
   readonly atMost?: Ttl.Input | undefined
 }
 
