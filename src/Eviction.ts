@@ -24,17 +24,13 @@ export class Own implements Eviction {
 
 /**
  * Learns what to keep by a duel of three rules (LRU, LIRS, S3): the one that would have hit most leads. It is the
- * default.
+ * default. A shadow of sampled ids without values simulates each of the three rules, and the cache follows the best.
+ * Ids are hashed with a secret seed. Up to 32 entries it is `lru`, beyond that the next entry to leave is unspecified.
  *
  * **When to use**
  *
  * Use if the access pattern is unknown or changes: under loops, scans and mixed loads it keeps more of what is read
  * again than any fixed rule, and hardly less than `lru` where `lru` is the best.
- *
- * **Details**
- *
- * A shadow of sampled ids without values simulates each of the three rules, and the cache follows the best. Ids are
- * hashed with a secret seed. Up to 32 entries it is `lru`, beyond that the next entry to leave is unspecified.
  *
  * **Example** (Keeping a part of a loop)
  *

@@ -206,16 +206,13 @@ const parse = (options: Options) => {
 }
 
 /**
- * Discards the writes of the innermost transaction so far, and continues inside it.
+ * Discards the writes of the innermost transaction so far, and continues inside it. Its reads are still checked at the
+ * commit, and its locks stay locked. It dies with a `CacheConfigError` outside of a transaction, and inside
+ * `Transaction.withSql`, whose rows it would not discard: let that fail instead.
  *
  * **When to use**
  *
  * Use to give up the writes of a step without failing.
- *
- * **Details**
- *
- * Its reads are still checked at the commit, and its locks stay locked. It dies with a `CacheConfigError` outside of a
- * transaction, and inside `Transaction.withSql`, whose rows it would not discard: let that fail instead.
  *
  * **Example** (Starting over)
  *

@@ -14,16 +14,13 @@ const bytesOfEntry = 200
 
 /**
  * The bytes of a value in the memory of Node, including headers: exact for strings and buffers, an estimate for all
- * else.
+ * else. A string takes 16 bytes and one per character, or two if it has characters beyond Latin-1, rounded up to eight.
+ * A part of a large value is inspected, and the rest assumed to be alike. Data shared with other values counts for
+ * each.
  *
  * **When to use**
  *
  * Use in a weigher of your own, or to see how much memory a value takes.
- *
- * **Details**
- *
- * A string takes 16 bytes and one per character, or two if it has characters beyond Latin-1, rounded up to eight. A
- * part of a large value is inspected, and the rest assumed to be alike. Data shared with other values counts for each.
  *
  * **Example** (Estimating values)
  *

@@ -269,8 +269,8 @@ export interface FoundEntry<A> extends Known {
  *
  * **When to use**
  *
- * Use if the age, the tags or the ETag of a value matter, or with `writeId` as the condition `ifUnchanged` of {@link
- * set} (compare and set).
+ * Use if the age, the tags or the ETag of a value matter, or with `writeId` as the condition `ifUnchanged` of
+ * {@link set} (compare and set).
  *
  * **Example** (Comparing and setting)
  *

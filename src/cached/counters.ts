@@ -31,17 +31,13 @@ export interface IncrementOptions {
 
 /**
  * Adds to a counter that starts at 0, and returns the sum, in one atomic step across all processes that share the
- * store.
+ * store. A store that fails fails the caller (`StoreError`). A sum beyond the safe integers fails with reason
+ * `OutOfRange` and leaves the counter unchanged.
  *
  * **When to use**
  *
  * Use for a number that many fibers or processes add to: visits, attempts, votes. It needs neither a key nor a
  * lifetime.
- *
- * **Gotchas**
- *
- * A store that fails fails the caller (`StoreError`). A sum beyond the safe integers fails with reason `OutOfRange` and
- * leaves the counter unchanged.
  *
  * **Example** (Counting visits)
  *

@@ -32,18 +32,14 @@ export interface Previous<A> {
 }
 
 /**
- * Gets the value that the running load of a key class replaces, if there is one within its `ttl`.
+ * Gets the value that the running load of a key class replaces, if there is one within its `ttl`. It is `Option.none()`
+ * if the value has expired, was invalidated or never existed, outside of a load, in the load of another class or of a
+ * batch, if a policy or layer does not read the cache, and if the store does not answer within its budget.
  *
  * **When to use**
  *
  * Use inside a load to ask the origin whether the value is still right (`If-None-Match`, RFC 9110, section 13.1.2), or
  * to load only what has changed since.
- *
- * **Details**
- *
- * It is `Option.none()` if the value has expired, was invalidated or never existed, outside of a load, in the load of
- * another class or of a batch, if a policy or layer does not read the cache, and if the store does not answer within
- * its budget.
  *
  * **Example** (Adding to the previous value)
  *
@@ -96,7 +92,8 @@ const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
 }
 
 /**
- * Ends the load and renews the value that it was to replace.
+ * Ends the load and renews the value that it was to replace. It dies with `CacheConfigError` if there is no value to
+ * renew: outside of a load, after its end, in the load of a batch, or if {@link previous} returns none.
  *
  * **When to use**
  *
@@ -107,11 +104,6 @@ const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
  * - The load ends here, past its error handlers. Finalizers run, as after an interruption.
  * - Its callers get the value, which starts a new lifetime (from the strategy or `annotate`) and keeps its ETag and
  *   tags. If the key was invalidated or set in the meantime, it is not stored.
- *
- * **Gotchas**
- *
- * It dies with `CacheConfigError` if there is no value to renew: outside of a load, after its end, in the load of a
- * batch, or if {@link previous} returns none.
  *
  * **Example** (Answering a 304)
  *

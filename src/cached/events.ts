@@ -81,16 +81,12 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
 
 /**
  * Like {@link events}, with the values that the events are about: `Hit`, `Load`, `Stale`, `Set` and `Evict` have an
- * `exit`.
+ * `exit`. Values are those of the cache, not copies: do not change them, and do not show secrets in them. They live as
+ * long as the events buffered for this subscriber.
  *
  * **When to use**
  *
  * Use if a subscriber needs the values too, such as a mirror of the cache or a test.
- *
- * **Gotchas**
- *
- * Values are those of the cache, not copies: do not change them, and do not show secrets in them. They live as long as
- * the events buffered for this subscriber.
  *
  * **Example** (Watching what is stored by hand)
  *

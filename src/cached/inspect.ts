@@ -218,16 +218,13 @@ export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCachin
 )
 
 /**
- * Changes the bound of the memory tier while it is in use: a number of entries, or a weight (also as a size like `"10
- * MB"`) if it has a `maxWeight`. Without a memory tier it does nothing.
+ * Changes the bound of the memory tier while it is in use: a number of entries, or a weight (also as a size like
+ * `"10 MB"`) if it has a `maxWeight`. Without a memory tier it does nothing. The surplus is evicted, a few entries in
+ * each turn of the event loop. The effect ends when the rest fits.
  *
  * **When to use**
  *
  * Use to give a running cache the capacity that `Cached.curve` recommends, or to make room for something else.
- *
- * **Details**
- *
- * The surplus is evicted, a few entries in each turn of the event loop. The effect ends when the rest fits.
  *
  * **Example** (Shrinking)
  *

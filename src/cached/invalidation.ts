@@ -236,16 +236,13 @@ export const invalidateWhere = <C extends AnyClass>(
   invalidateByTags(() => [indexTag("Cached.invalidateWhere", keyClass, where)()], options)
 
 /**
- * Invalidates all entries whose id matches a pattern, and streams the progress after each batch of a few hundred.
+ * Invalidates all entries whose id matches a pattern, and streams the progress after each batch of a few hundred. An
+ * invalid pattern throws a `CacheConfigError` at once, and a store that cannot be scanned fails the stream with its
+ * `StoreError`. An entry that another process stores in the meantime may remain.
  *
  * **When to use**
  *
  * Use for keys without a tag or an index, in tools that show the progress. Patterns are those of `Cached.entries`.
- *
- * **Details**
- *
- * An invalid pattern throws a `CacheConfigError` at once, and a store that cannot be scanned fails the stream with its
- * `StoreError`. An entry that another process stores in the meantime may remain.
  *
  * **Example** (Invalidating by pattern)
  *

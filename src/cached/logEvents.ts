@@ -32,16 +32,12 @@ export interface LogEventsOptions {
 
 /**
  * Logs each event of the cache while the scope is open. Below the minimum log level there is no listener, and events
- * cost nothing.
+ * cost nothing. A line has the event, its id and its fields, and is annotated with `cache.key` and `cache.class`. No
+ * read waits for a line: at most 1024 events are buffered, and beyond that the oldest are lost.
  *
  * **When to use**
  *
  * Use during development, to follow what a cache does.
- *
- * **Details**
- *
- * A line has the event, its id and its fields, and is annotated with `cache.key` and `cache.class`. No read waits for a
- * line: at most 1024 events are buffered, and beyond that the oldest are lost.
  *
  * **Example** (Logging what a program does with its cache)
  *

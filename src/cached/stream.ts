@@ -96,7 +96,8 @@ export type StreamLifetime<E, K, OfStrategy = E> =
 type Errors = StreamLagged | StreamCut
 
 /**
- * Caches a stream: its elements are stored as they pass, and served once it has succeeded.
+ * Caches a stream: its elements are stored as they pass, and served once it has succeeded. A key holds either a stream
+ * or the value of an effect. Each is a miss for the other, and for `Cached.getOption`.
  *
  * **When to use**
  *
@@ -112,10 +113,6 @@ type Errors = StreamLagged | StreamCut
  * - `strategy` is `Strategy.ttl`, `softTtl` (falls back on the whole stale stream as long as this consumer has received
  *   nothing), or `untilInvalidated`.
  * - Other processes run the stream as well, and the first to end stores it. With `lease: true` only one runs.
- *
- * **Gotchas**
- *
- * A key holds either a stream or the value of an effect. Each is a miss for the other, and for `Cached.getOption`.
  *
  * **Example** (Reading a stream twice)
  *

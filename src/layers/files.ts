@@ -37,16 +37,13 @@ export interface FilesOptions extends LayerOptions {
 
 /**
  * A cache in a folder with one file for each entry and another for its metadata, with a memory tier in front. It
- * outlives the process. It is for one process at a time: loads of several are not coordinated.
+ * outlives the process. It is for one process at a time: loads of several are not coordinated. A file is indented JSON
+ * (`effect-cached/serializers/IndentedJson`), unless the program provides a `Serializer` or the option `serializer` is
+ * set. Where it runs and how it fails: as `disk`.
  *
  * **When to use**
  *
  * Use for results that people look at, copy and remove by hand: pipelines, scripts, notebooks.
- *
- * **Details**
- *
- * A file is indented JSON (`effect-cached/serializers/IndentedJson`), unless the program provides a `Serializer` or
- * the option `serializer` is set. Where it runs and how it fails: as `disk`.
  *
  * **Example** (Writing a readable file)
  *

@@ -27,7 +27,8 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
 
 /**
  * Lets the memory of a cache shrink while the heap of the process is almost full, so that a cache that is too large
- * costs misses instead of the process.
+ * costs misses instead of the process. Only in Node: elsewhere the layer dies when it is built. A program still runs
+ * out of memory if it fills its heap faster than it is collected, or with other data.
  *
  * **When to use**
  *
@@ -40,11 +41,6 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  * - Above the limit, memory is bounded to half of its content, a few evictions per turn. Below nine tenths of the
  *   limit, the bound doubles with each collection, up to its previous value. The first time is logged as a warning.
  * - A `Cached.resize` in the meantime is not undone.
- *
- * **Gotchas**
- *
- * Only in Node: elsewhere the layer dies when it is built. A program still runs out of memory if it fills its heap
- * faster than it is collected, or with other data.
  *
  * **Example** (Shrinking rather than failing)
  *

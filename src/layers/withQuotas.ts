@@ -25,7 +25,9 @@ export interface Quotas {
 type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
 
 /**
- * Gives key classes a quota of a cache's memory, so that one class cannot push out all others.
+ * Gives key classes a quota of a cache's memory, so that one class cannot push out all others. It changes the cache of
+ * the given layer. A layer that is also provided without quotas, and already in use, dies with a `CacheConfigError`
+ * when it is built.
  *
  * **When to use**
  *
@@ -38,11 +40,6 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  * - A quota is a limit and not a reservation: if memory as a whole is full, any entry may leave.
  * - An entry that is heavier than its quota is not kept in memory. Each entry of a class with a quota takes some 150
  *   bytes more.
- *
- * **Gotchas**
- *
- * It changes the cache of the given layer. A layer that is also provided without quotas, and already in use, dies with
- * a `CacheConfigError` when it is built.
  *
  * **Example** (Keeping searches from pushing out users)
  *

@@ -32,16 +32,12 @@ export interface AcquireOptions {
 }
 
 /**
- * Mutual exclusion by name, among all users of the same place.
+ * Mutual exclusion by name, among all users of the same place. Callers of one process are served in the order of their
+ * calls; between processes there is no order. A caller interrupted while it waits leaves nothing behind.
  *
  * **When to use**
  *
  * Use it for work that must not run twice at once and that no cache entry represents: a report, a migration, a file.
- *
- * **Details**
- *
- * Callers of one process are served in the order of their calls; between processes there is no order. A caller
- * interrupted while it waits leaves nothing behind.
  *
  * **Gotchas**
  *

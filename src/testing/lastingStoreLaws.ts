@@ -24,16 +24,12 @@ export interface LastingStorage<E = never> {
 
 /**
  * The laws of a store whose storage outlives the process, in addition to `storeLaws`: its behavior after a restart, and
- * after the storage has evicted the markers of tags.
+ * after the storage has evicted the markers of tags. `make` creates a fresh, empty storage. Each law runs it once, and
+ * opens the storage once or twice. An optional operation that fails with reason `Unsupported` is excused.
  *
  * **When to use**
  *
  * Use for a store whose entries survive a restart.
- *
- * **Details**
- *
- * `make` creates a fresh, empty storage. Each law runs it once, and opens the storage once or twice. An optional
- * operation that fails with reason `Unsupported` is excused.
  *
  * **Example** (Checking a storage that lasts)
  *

@@ -15,17 +15,13 @@ import { oddTexts } from "./internal/storeFixtures.ts"
 import { type Law, same } from "./law.ts"
 
 /**
- * The laws of a lock.
+ * The laws of a lock. `make` opens two fresh locks over one place, as two processes would. For a lock of one process
+ * they are the same. Each law runs `make` once. Laws sleep for some seconds of Effect's `Clock`, and expect the lock to
+ * answer within one second.
  *
  * **When to use**
  *
  * Use to test a custom lock.
- *
- * **Details**
- *
- * `make` opens two fresh locks over one place, as two processes would. For a lock of one process they are the same.
- * Each law runs `make` once. Laws sleep for some seconds of Effect's `Clock`, and expect the lock to answer within one
- * second.
  *
  * **Example** (Checking a lock)
  *

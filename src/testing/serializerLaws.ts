@@ -12,16 +12,12 @@ import type { Codec, Serializer } from "../Serializer.ts"
 import { isSame, type Law, LawBroken, same } from "./law.ts"
 
 /**
- * The laws of a serializer.
+ * The laws of a serializer. `values` are tried without a schema, in addition to many difficult ones. Each has to be
+ * restored exactly, or refused with a `SerializerError`.
  *
  * **When to use**
  *
  * Use to test a custom serializer.
- *
- * **Details**
- *
- * `values` are tried without a schema, in addition to many difficult ones. Each has to be restored exactly, or refused
- * with a `SerializerError`.
  *
  * **Example** (Checking a serializer)
  *

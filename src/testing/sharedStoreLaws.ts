@@ -20,17 +20,13 @@ import {
 import { type Law, same } from "./law.ts"
 
 /**
- * The laws of a store whose `capabilities.shared` is true, in addition to `storeLaws`.
+ * The laws of a store whose `capabilities.shared` is true, in addition to `storeLaws`. `make` opens two stores on one
+ * fresh storage, as two processes would. Each law runs `make` once, and sleeps for some seconds of Effect's `Clock`. If
+ * `capabilities.changes` is true, each store has to report the other's changes within one second.
  *
  * **When to use**
  *
  * Use for a store that several processes use at once.
- *
- * **Details**
- *
- * `make` opens two stores on one fresh storage, as two processes would. Each law runs `make` once, and sleeps for some
- * seconds of Effect's `Clock`. If `capabilities.changes` is true, each store has to report the other's changes within
- * one second.
  *
  * **Example** (Checking a shared store)
  *

@@ -34,16 +34,12 @@ import { transactLaws } from "./internal/storeTransactLaws.ts"
 import { type Law, same } from "./law.ts"
 
 /**
- * The laws of a store.
+ * The laws of a store. `make` opens a fresh store. Each law runs it once, and expects the store to answer within one
+ * second of Effect's `Clock`. An optional operation that fails with reason `Unsupported` is excused.
  *
  * **When to use**
  *
  * Use to test any custom store. Stores that processes share, or that outlive them, have further laws.
- *
- * **Details**
- *
- * `make` opens a fresh store. Each law runs it once, and expects the store to answer within one second of Effect's
- * `Clock`. An optional operation that fails with reason `Unsupported` is excused.
  *
  * **Example** (Checking a store)
  *
