@@ -238,8 +238,8 @@ const headerOf = (millis: number): string => String(Math.ceil(millis / 1000))
  * // each try sets the value that it is about to change
  * const restless = Cached.update("n", () => Effect.as(Cached.set("n", 0), Option.some(1)))
  * const program = withTimePassing(Effect.flip(restless)).pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))
- * const { tries } = await Effect.runPromise(program)
- * tries // => 30
+ * const error = await Effect.runPromise(program)
+ * error._tag // => "UpdateConflict"
  * ```
  *
  * @category errors

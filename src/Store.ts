@@ -24,8 +24,8 @@ export * from "./ports/store.ts"
  *
  * **Details**
  *
- * - Operations on one id run in order, each after the previous one has really ended, even if its caller is interrupted.
- *   A `commit` whose generation has ended never reaches the storage.
+ * - Operations on one id run in order, and a started one runs to its end even if its caller is interrupted. A `commit`
+ *   whose generation has ended never reaches the storage.
  * - An operation that cannot be derived fails with reason `Unsupported`.
  * - Throws a `CacheConfigError` for an unknown option, and for a `shared` storage without `setIfAbsent`.
  *

@@ -33,8 +33,6 @@ import type * as Ttl from "./Ttl.ts"
 /**
  * The isolation of a transaction. Under each level its writes are committed in one step.
  *
- * **Details**
- *
  * - `"fast"`: nothing is locked, and only the conditions of `Cached.set` are checked at the commit. Writes of others
  *   between a read and the commit are overwritten
  * - `"locked"`: the keys and counters of explicit operations (`Cached.getOption`, `set`, `increment` …) are locked from

@@ -36,7 +36,7 @@ export type ResolverOptions<K> =
   & ReadOptions<SuccessOf<K>, ErrorOf<K>, K>
   & {
     /** Decides when to load again, and what to serve in the meantime. */
-  readonly strategy: Strategy<SuccessOf<K>, ErrorOf<K>, K>
+    readonly strategy: Strategy<SuccessOf<K>, ErrorOf<K>, K>
   }
 
 /**

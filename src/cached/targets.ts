@@ -34,8 +34,6 @@ type Exactly<Payload, Field extends PropertyKey> =
 /**
  * The target of an invalidation.
  *
- * **Details**
- *
  * | target | what is invalidated |
  * |---|---|
  * | a key | that entry. A string is a key, never a pattern or a tag |

@@ -239,7 +239,7 @@ interface Limiting<Options extends PlaceOptions> {
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Cached, CacheLayer, CachePolicy, Guard } from "effect-cached"
+ * import { Cached, CacheLayer, Guard } from "effect-cached"
  *
  * let calls = 0
  * const quote = Effect.sync(() => ++calls).pipe(

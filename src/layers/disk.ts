@@ -41,8 +41,8 @@ export interface DiskOptions extends LayerOptions {
  *
  * **Details**
  *
- * - Runs under Node, Bun and Deno; elsewhere the layer fails with a `StoreError` of reason `Unsupported`, and so it
- *   does if the folder cannot be written (`Denied`).
+ * - Runs under Node, Bun and Deno; elsewhere the layer fails with a `StoreError` of reason `Unsupported`. A folder that
+ *   cannot be written fails it too.
  * - It also provides a `Lock` and a `GuardStore`, shared by all processes that use the folder, unless the program
  *   provides its own: to this layer, with `Layer.provide`, or around it.
  *

@@ -58,9 +58,9 @@ export interface MemoryOptions {
   /** Options of refreshes in the background: `concurrency`, `timeout`, `retry`. @default each has its own */
   readonly refresh?: RefreshOptions | undefined
   /**
-   * The inheritance from cached values read during a load. `"life"`: it expires no later than the earliest of
-   * them. `"changes"`: also when any of them is invalidated. `"age"`: its life counts from the birth of the oldest of
-   * them. `"refuse"`: it is not stored. `false`: nothing. A read may override it.
+   * The inheritance from cached values read during a load. `"life"`: it expires no later than the earliest of them.
+   * `"changes"`: also when any of them is invalidated. `"age"`: its life counts from the birth of the oldest of them.
+   * `"refuse"`: it is not stored. `false`: nothing. A read may override it.
    * @default `"life"`
    */
   readonly inherit?: Inherit | undefined
