@@ -312,8 +312,7 @@ export interface TemplateOptions<
 }
 
 /**
- * Creates a function that formats a payload by a text with placeholders: a string key, the ids of a key class (`id`),
- * or a tag.
+ * Creates a function that formats a payload by a text with placeholders: a string key, the ids of a class, or a tag.
  *
  * **When to use**
  *
@@ -359,8 +358,7 @@ export const template = <
 type MissingSelf = `Missing \`Self\` generic - use \`class Self extends CacheKey.Class<Self>()(...)\``
 
 /**
- * Creates a version string from the source text of functions, for the option `version` of a key class: a change of a
- * function makes new keys.
+ * Creates a `version` of a key class from the source text of functions: a change of a function makes new keys.
  *
  * **When to use**
  *

@@ -142,8 +142,7 @@ export const wTinyLfu: Eviction = new Own("wTinyLfu", makeWTinyLfu)
 export const lru: Eviction = new Own("lru", makeLru)
 
 /**
- * Evicts the oldest entry. Neither reads nor new values under the same id count. An entry that left and comes back is
- * new.
+ * Evicts the oldest entry. Neither reads nor new values under the same id count.
  *
  * **When to use**
  *

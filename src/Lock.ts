@@ -19,8 +19,7 @@ export type { Acquired, AcquireOptions, Backend, Lease } from "./ports/lock.ts"
 export type Lock = Port.Lock
 
 /**
- * The lock in use: a reference whose default excludes callers of this process (`ProcessLock` of
- * `effect-cached/memory`).
+ * The lock in use: a reference whose default (`ProcessLock`) excludes callers of this process.
  *
  * **When to use**
  *

@@ -159,8 +159,7 @@ export const softTtl = <A = unknown, E = unknown, K = unknown>(options: SoftTtlO
   make(Kinds.softTtl, options)
 
 /**
- * Creates a strategy that serves until `ttl`, and from `refreshAfter` on also refreshes in the background, one refresh
- * at a time.
+ * Creates a strategy that serves until `ttl`, and from `refreshAfter` on also refreshes in the background.
  *
  * **When to use**
  *
@@ -245,8 +244,7 @@ export const sliding = <A = unknown, E = unknown, K = unknown>(options: SlidingO
  *
  * **When to use**
  *
- * Use if a value may serve only so many reads. It needs a memory tier, which counts them. An evicted entry counts from
- * 0.
+ * Use if a value may serve only so many reads. It needs a memory tier, which counts them, from 0 after an eviction.
  *
  * **Example** (Deciding by reads)
  *
@@ -268,8 +266,7 @@ export const maxHits = <A = unknown, E = unknown, K = unknown>(options: MaxHitsO
   make(Kinds.maxHits, options)
 
 /**
- * The strategy `maxHits` with `{ hits: 3, refreshAfter: 1, ttl: "24 hours" }`: each read is served at once and
- * refreshes behind it.
+ * The strategy `maxHits` with `{ hits: 3, refreshAfter: 1, ttl: "24 hours" }`: each read also refreshes it.
  *
  * **When to use**
  *

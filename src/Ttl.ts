@@ -48,8 +48,7 @@ const units: Readonly<Record<string, number>> = {
 }
 
 /**
- * Parses a compact duration, as in URLs and configuration. Text that does not parse completely throws a
- * `CacheConfigError`.
+ * Parses a compact duration. Text that does not parse completely throws a `CacheConfigError`.
  *
  * **When to use**
  *

@@ -31,8 +31,7 @@ import {
 } from "./withCaching.ts"
 
 /**
- * Gets the cached value of a key, if there is one within its `ttl`, and loads nothing. A cached failure gives
- * `Option.none()`.
+ * Gets the cached value of a key, if there is one within its `ttl`, not a cached failure, and loads nothing.
  *
  * **When to use**
  *
@@ -364,8 +363,7 @@ export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, Cod
   withCaching((caching) => Effect.map(caching.perform(Operations.lookup, checked(key)), (entry) => entry !== undefined))
 
 /**
- * Gets the remaining lifetime of the entry of a key: `Option.none()` without one, `Duration.infinity` if it does not
- * expire.
+ * Gets the remaining lifetime of a key's entry: `Option.none()` without one, `Duration.infinity` if it never expires.
  *
  * **When to use**
  *
@@ -404,8 +402,7 @@ export const expiresIn = <K extends AnyKey>(
   )
 
 /**
- * Removes the entry of a key, and returns whether there was one. A store may count an expired entry that it has not
- * cleaned up.
+ * Removes the entry of a key, and returns whether there was one. A store may count one that has expired.
  *
  * **When to use**
  *

@@ -278,9 +278,6 @@ const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): 
   return true
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Strategies as options
-// ---------------------------------------------------------------------------------------------------------------------
 
 /** How effects with their own strategy are loaded and checked. */
 type Ways = Pick<Traits, "load" | "validate"> & Partial<Pick<Traits, "ofLayer">>

@@ -36,8 +36,7 @@ export interface IncrementOptions {
  *
  * **When to use**
  *
- * Use for a number that many fibers or processes add to: visits, attempts, votes. It needs neither a key nor a
- * lifetime.
+ * Use for a number that many fibers or processes add to: visits, attempts, votes.
  *
  * **Example** (Counting visits)
  *

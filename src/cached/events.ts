@@ -120,14 +120,12 @@ export const eventsWith = (options: ValueOptions): Stream.Stream<ValueEvent, nev
  *
  * **When to use**
  *
- * Use to close or count values that are no longer cached. Entries that are in memory when the cache itself closes are
- * not reported.
+ * Use to close or count values that are no longer cached. Entries in memory when the cache closes are not reported.
  *
  * **Details**
  *
  * - Entries are handled one at a time. A failure or defect is logged, and the next entry follows.
- * - At most 1024 entries are buffered, and beyond that the oldest are lost. Closing the scope waits for the buffered
- * ones.
+ * - At most 1024 entries are buffered; beyond that the oldest are lost. Closing the scope waits for the buffered ones.
  *
  * **Example** (Recording removals)
  *
@@ -221,8 +219,7 @@ export const detect = <A, E, R>(
 ): Effect.Effect<readonly [result: A, reads: ReadonlyArray<Detected>], E, R> => detecting(self, false)
 
 /**
- * Like {@link detect}, with the answer of each read: `exit` is the cached value itself, even if the reader gets a
- * `copy`.
+ * Like {@link detect}, with the answer of each read: `exit` is the cached value, even if the reader gets a `copy`.
  *
  * **When to use**
  *

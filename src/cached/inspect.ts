@@ -75,8 +75,7 @@ export const scan = (pattern = "*"): Stream.Stream<string, StoreError, Caching> 
   Stream.map(entries(pattern), ({ id }) => id)
 
 /**
- * Counts the entries in the store, or in memory without a store. A store may count expired entries that it has not
- * cleaned up.
+ * Counts the entries in the store, or in memory without a store. A store may count expired entries too.
  *
  * **When to use**
  *
@@ -101,8 +100,7 @@ export const size: Effect.Effect<number, StoreError, Caching> = withCaching((cac
 )
 
 /**
- * Checks that the store answers within its budget, and fails with its `StoreError` if it does not. Without a store it
- * succeeds.
+ * Checks that the store, if there is one, answers within its budget, and fails with its `StoreError` if it does not.
  *
  * **Example** (Checking the health of a cache)
  *
@@ -120,8 +118,7 @@ export const size: Effect.Effect<number, StoreError, Caching> = withCaching((cac
 export const ping: Effect.Effect<void, StoreError, Caching> = withCaching((caching) => caching.perform(Operations.ping))
 
 /**
- * Empties the cache: removes everything from memory and from the store, including counters and entries of other
- * processes.
+ * Empties memory and the store, including counters and the entries of other processes.
  *
  * **When to use**
  *
@@ -178,8 +175,7 @@ export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching)
  *
  * **When to use**
  *
- * Use to find the right capacity, with the layer's `curve: true`. Without it the effect fails with a
- * `CacheConfigError`.
+ * Use to find the right capacity. It needs the layer's `curve: true`, or fails with a `CacheConfigError`.
  *
  * **Details**
  *

@@ -17,8 +17,7 @@ import { globOf } from "./targets.ts"
 import { streamWithCaching, valueFor, withCaching } from "./withCaching.ts"
 
 /**
- * Streams the string keys that match a pattern (as in `Cached.entries`), each with its cached value, in no particular
- * order.
+ * Streams the string keys that match a pattern (as in `Cached.entries`), each with its cached value, in any order.
  *
  * **When to use**
  *

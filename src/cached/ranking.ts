@@ -18,8 +18,7 @@ const ranked = (name: "hottest" | "coldest", count: number): Effect.Effect<Reado
 }
 
 /**
- * Gets the metadata of the entries in memory that have served the most reads, the hottest first. Among equals, the
- * younger first.
+ * Gets the metadata of the entries in memory that have served the most reads, the hottest and youngest first.
  *
  * **When to use**
  *
@@ -53,8 +52,7 @@ export const hottest = (
 ): Effect.Effect<ReadonlyArray<InMemory>, never, Caching> => ranked("hottest", count)
 
 /**
- * Gets the metadata of the entries in memory that have served the fewest reads, the coldest first. Among equals, the
- * older first.
+ * Gets the metadata of the entries in memory that have served the fewest reads, the coldest and oldest first.
  *
  * **When to use**
  *

@@ -49,10 +49,7 @@ export interface TapStoreOptions<R> {
   readonly around?:
     | (<A>(call: StoreCall, effect: Effect.Effect<A, StoreError>) => Effect.Effect<A, StoreError, R>)
     | undefined
-  /**
-   * The part of the store for this cache: ids, tags and counters are written with the prefix and read back without it.
-   * Separate from caches with other prefixes.
-   */
+  /** The part of the store for this cache: ids, tags and counters are written with it and read back without it. */
   readonly prefix?: string | undefined
   /** The largest payload that is written. @default unlimited */
   readonly maxSize?: SizeInput | undefined

@@ -184,10 +184,7 @@ const inTurn = (self: Updating): Effect.Effect<AnyOption, unknown, any> => {
   )
 }
 
-/**
- * Runs the effect of a function. Its turn ends if it takes long: it may wait for an update of the same key, through a
- * load for example, which would be a deadlock.
- */
+/** Runs the effect of a function. Its turn ends if it takes long: waiting for an update of its key is a deadlock. */
 const answerOf = (
   self: Updating,
   answer: Effect.Effect<unknown, unknown, any>,

@@ -176,8 +176,7 @@ const isHopeless = (cause: Cause.Cause<unknown>): boolean =>
 const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idOf(self.key(first))
 
 /**
- * Keeps a result fresh while the scope is open: reads it at once, then loads it again by a schedule, whether or not it
- * is read.
+ * Keeps a result fresh while the scope is open: reads it at once, then loads it again by a schedule, read or not.
  *
  * **When to use**
  *

@@ -139,8 +139,8 @@ const checked = function*(items: Iterable<string>): Generator<string> {
 const itemsOfStep = 10_000
 
 /**
- * A filter of items, as bits in the place where guards keep their state (Bloom, 1970). It never reports an added item
- * as absent.
+ * A filter of items, as bits in the place of the guards' state (Bloom, 1970). It never reports an added item as
+ * absent.
  *
  * **When to use**
  *

@@ -153,11 +153,8 @@ const Current = Context.Reference<Option.Option<Admission>>("effect-cached/Guard
 
 /**
  * The state of the innermost surrounding limit for this call: its count, and the calls that are left. It is `None`
- * outside of a limit, and if the call was admitted although the place of the limit's state failed.
- *
- * **When to use**
- *
- * Use inside a limit, for headers such as `RateLimit-Remaining`.
+ * outside of a limit, and if the call was admitted although the place of the limit's state failed. Use it for headers
+ * such as `RateLimit-Remaining`.
  *
  * **Example** (Reporting the calls that are left)
  *
@@ -230,8 +227,7 @@ interface Limiting<Options extends PlaceOptions> {
  *
  * **Details**
  *
- * - The state is kept where the cache keeps its own (see `Guard.circuitBreaker`), and shared by all users of that
- *   place.
+ * - The state is kept where the cache keeps its own (see `Guard.circuitBreaker`), for all users of that place.
  * - Failed calls count, refused ones do not. A stream is one call.
  * - A window begins with its first call, so up to twice the limit may run around the end of a window.
  *

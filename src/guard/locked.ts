@@ -85,8 +85,7 @@ const check = (options: LockedOptions): Checked => {
 export class Held extends Context.Service<Held, { readonly token: bigint }>()("effect-cached/Guard/Held") {}
 
 /**
- * The fencing token of the surrounding lock, larger than that of every earlier holder. It compiles only inside
- * {@link locked}.
+ * The fencing token of the surrounding lock, larger than all earlier ones. It compiles only inside {@link locked}.
  *
  * **When to use**
  *

@@ -11,8 +11,7 @@ import { Serializer } from "../Serializer.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
 
 /**
- * A cache over any `Store`, with a memory tier in front and options. It takes the serializer from the reference
- * `Serializer`.
+ * A cache over any `Store`, with a memory tier in front, options, and the serializer of the reference `Serializer`.
  *
  * **When to use**
  *

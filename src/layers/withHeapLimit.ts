@@ -32,8 +32,7 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  *
  * **When to use**
  *
- * Use as a last resort, in addition to a fitting `capacity` or `maxWeight`. For values of very different sizes, prefer
- * `maxWeight`.
+ * Use as a last resort, in addition to a fitting `capacity`, or for values of very different sizes, `maxWeight`.
  *
  * **Details**
  *

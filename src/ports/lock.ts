@@ -67,10 +67,7 @@ export interface AcquireOptions {
  */
 export interface Lock {
   readonly name: string
-  /**
-   * Acquires a lock until the scope closes. Throws a `CacheConfigError` for a zero or infinite lease, and for a wait
-   * that is not a duration.
-   */
+  /** Acquires a lock until the scope closes. Throws a `CacheConfigError` for a lease that is zero or infinite. */
   readonly acquire: (name: string, options: AcquireOptions) => Effect.Effect<Lease, LockError, Scope.Scope>
   /** Whether a lock is held. The answer may be outdated: to keep others out, acquire the lock with `wait: 0`. */
   readonly isLocked: (name: string) => Effect.Effect<boolean, LockError>

@@ -99,10 +99,7 @@ export interface Capabilities {
 export interface Store {
   readonly name: string
   readonly capabilities: Capabilities
-  /**
-   * Whether all servers of the store answer: while one does not, an incident continues. If absent, the first success
-   * ends it.
-   */
+  /** Whether all servers of the store answer: an incident lasts until then. If absent, the first success ends it. */
   readonly isWhole?: (() => boolean) | undefined
   /**
    * Milliseconds the store has spent working so far. Only for synchronous stores that queue concurrent operations. If

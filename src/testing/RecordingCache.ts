@@ -34,8 +34,7 @@ import type { Glob } from "../internal/text/glob.ts"
 export type Outcome = "hit" | "load" | "joined" | "stale" | "miss"
 
 /**
- * A request to a cache, by id (`CacheKey.id`), or an action of the cache itself. Records are in the order of the
- * answers.
+ * A request to a cache, by id (`CacheKey.id`), or an action of the cache itself, in the order of the answers.
  *
  * A read of many keys is recorded as one read of each, in their order. Interrupted requests, a `set` whose condition
  * did not hold, and a `touch` that found nothing are not recorded.
