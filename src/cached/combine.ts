@@ -278,7 +278,6 @@ const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): 
   return true
 }
 
-
 /** How effects with their own strategy are loaded and checked. */
 type Ways = Pick<Traits, "load" | "validate"> & Partial<Pick<Traits, "ofLayer">>
 
