@@ -69,6 +69,7 @@ export interface Counts {
  */
 export interface ChaosStore {
   readonly store: Store
+  /** Changes the given faults and keeps the others. */
   readonly set: (faults: Faults) => Effect.Effect<void>
   /** Stops all answers, like `set({ silent: true })`. */
   readonly silence: Effect.Effect<void>
