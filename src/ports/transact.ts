@@ -1,6 +1,5 @@
 /**
  * The transactions of a store: the types of `Store.transact`.
- *
  * @since 0.1.0
  */
 import type { Stored, TagVersion } from "../CacheEntry.ts"
@@ -9,8 +8,6 @@ import type { InvalidationMode } from "./markers.ts"
 
 /**
  * A check that has to hold for a `transact` to run.
- *
- * **Details**
  *
  * - `Entry`: the condition holds for the entry of an id
  * - `Counter`: the counter has this value, or does not exist (`undefined`)
@@ -27,8 +24,6 @@ export type TransactCheck =
 /**
  * A step of a `transact`. It has the same effect as the operation of that name, including the end of generations and
  * the reported changes.
- *
- * **Details**
  *
  * - `Commit` stores nothing if its generation has ended; the other steps still run
  * - `InvalidateTags` contains the new versions, so that entries set after it can have them. A soft one changes only the
@@ -50,7 +45,6 @@ export type TransactStep =
 
 /**
  * The arguments of `transact`. Steps run in their order.
- *
  * @category models
  * @since 0.1.0
  */
@@ -61,8 +55,6 @@ export interface TransactRequest {
 
 /**
  * The answer to `transact`.
- *
- * **Details**
  *
  * - `Committed`: every check held, and every step ran. `refused`: the ids of `Commit`s whose generation had ended.
  *   `position`: the text for a later `Position` check, if the store has one
