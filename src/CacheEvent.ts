@@ -15,7 +15,6 @@ import type { StoreErrorReason } from "./CacheError.ts"
  * - `joined`: from a load that another read had started
  * - `stale`: past its soft ttl, while a refresh runs or because a load has just failed
  * - `fallback`: a stored value instead of a load that failed or took too long
- *
  * @category models
  * @since 0.1.0
  */
@@ -29,7 +28,6 @@ export type Source = "memory" | "store" | "load" | "joined" | "stale" | "fallbac
  * - `replaced`: a newer value replaced it
  * - `invalidated`: its key, one of its tags or the whole cache was invalidated, here or by another process
  * - `unverified`: changes by other processes could not be read within `maxStaleness`, or the store contradicts the copy
- *
  * @category models
  * @since 0.1.0
  */

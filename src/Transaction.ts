@@ -41,7 +41,6 @@ import type * as Ttl from "./Ttl.ts"
  * - `"serializable"`: nothing is locked. All reads are checked at the commit: answers of cached effects, and listings
  *   (in memory and on disk; elsewhere a listing fails with a `StoreError` of reason `Unsupported`). The result is as if
  *   it had run alone. A transaction that fails because of concurrent changes is retried as well
- *
  * @category models
  * @since 0.1.0
  */

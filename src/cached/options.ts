@@ -23,7 +23,6 @@ import { toMillis } from "../Ttl.ts"
  * - `"age"`: its life counts from the birth of the oldest of them. A result already past its `ttl` is not stored
  * - `"refuse"`: it is not stored if there are any
  * - `false`: it inherits nothing; its life counts from the end of its load
- *
  * @category options
  * @since 0.1.0
  */

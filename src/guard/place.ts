@@ -26,7 +26,6 @@ import type * as Port from "../ports/guardStore.ts"
  * - `"local"`: continues with a state of this process alone
  * - `"allow"`: admits every call
  * - `"fail"`: fails the call with the `StoreError`
- *
  * @category options
  * @since 0.1.0
  */

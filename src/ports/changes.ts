@@ -14,7 +14,6 @@ import type { StoreError } from "../CacheError.ts"
  * - `Gap`: changes were lost, so every copy has to be read again
  * - `Coherent`: from here on nothing is missed. The `changes` stream begins with it, as soon as it listens
  * - `Partial`: some changes may be missed until the next `Coherent`, for the given reason; reported changes still count
- *
  * @category models
  * @since 0.1.0
  */

@@ -42,7 +42,6 @@ export type SetCondition =
  * The new deadlines that `touch` gives an entry, in epoch milliseconds. A changed soft deadline without a `writeId` was
  * set by hand, so the entry loses `isConstant`. Reads pass the `writeId` of the entry they prolong, and keep the later
  * deadline of the two.
- *
  * @category models
  * @since 0.1.0
  */

@@ -21,7 +21,6 @@ export interface Failures {
  * - `Hit`: an entry other than the rejected one is stored
  * - `Granted`: the caller may load, and its result is stored under this generation
  * - `Wait`: another owner holds the lease for `leftMillis` milliseconds more
- *
  * @category models
  * @since 0.1.0
  */
@@ -60,7 +59,6 @@ export interface AcquireOptions {
  * - `{ afterMillis }`: `Granted` like `true` if no process was granted the id in this way within the last `afterMillis`
  *   milliseconds, or since the holder took the lease; otherwise `Wait` with the time left. The store records the grant
  *   with the lease in the same atomic step, and a take-over of the lease clears the record
- *
  * @category models
  * @since 0.1.0
  */

@@ -13,7 +13,6 @@
  * - all versions equal the markers': the entry is valid
  * - only soft halves differ: the entry is stale
  * - a hard half differs, or a marker is missing: the entry is gone
- *
  * @category models
  * @since 0.1.0
  */

@@ -12,7 +12,6 @@ import type { InvalidationMode } from "./markers.ts"
  * - `Entry`: the condition holds for the entry of an id
  * - `Counter`: the counter has this value, or does not exist (`undefined`)
  * - `Position`: nothing was written or removed since a `transact` answered with this position
- *
  * @category models
  * @since 0.1.0
  */
@@ -28,7 +27,6 @@ export type TransactCheck =
  * - `Commit` stores nothing if its generation has ended; the other steps still run
  * - `InvalidateTags` contains the new versions, so that entries set after it can have them. A soft one changes only the
  *   soft half: if another invalidation has changed the hard half in the meantime, that half stays
- *
  * @category models
  * @since 0.1.0
  */
@@ -59,7 +57,6 @@ export interface TransactRequest {
  * - `Committed`: every check held, and every step ran. `refused`: the ids of `Commit`s whose generation had ended.
  *   `position`: the text for a later `Position` check, if the store has one
  * - `Conflict`: no step ran. `ids` and `names` are those whose check failed; both are empty if only a `Position` failed
- *
  * @category models
  * @since 0.1.0
  */

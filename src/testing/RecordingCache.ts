@@ -27,7 +27,6 @@ import type { Glob } from "../internal/text/glob.ts"
  * - `joined`: answered by a load that another read had started
  * - `stale`: answered with the stored value, because the load failed or took too long
  * - `miss`: answered with nothing (`Cached.getOption`, `getMany`, `has`, `expiresIn` and the like, which load nothing)
- *
  * @category models
  * @since 0.1.0
  */

@@ -4,7 +4,6 @@
  *
  * Reads and writes are synchronous: reading a small file takes less time than decoding it. The folder therefore belongs
  * on a responsive disk; a network drive that stalls stops the process.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -31,7 +30,6 @@ import * as Tidying from "./tidying.ts"
 
 /**
  * The folder, and the room its files may take.
- *
  * @category options
  * @since 0.1.0
  */
@@ -89,7 +87,6 @@ export interface Options {
  * ```
  *
  * @see {@link layer} for a cache over it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -145,7 +142,6 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
  * @see {@link make} for the guarantees of the store
  * @see `CacheLayer.files` for the cache over it
  * @see `SqliteStore.layer` for a store that processes share
- *
  * @category layers
  * @since 0.1.0
  */

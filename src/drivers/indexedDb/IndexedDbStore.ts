@@ -1,6 +1,5 @@
 /**
  * A store in a browser, shared by its tabs and workers: an `IndexedDB` database, accessed through the library `idb`.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -24,7 +23,6 @@ import * as Tags from "./tags.ts"
 
 /**
  * The options of `make` and `layer`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -97,7 +95,6 @@ const validate = (options: Options): Config => {
  * ```
  *
  * @see {@link layer} for a cache over it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -143,7 +140,6 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, S
  *
  * @see {@link make} for the guarantees of the store
  * @see `MemoryStore.layer` for entries of this page alone
- *
  * @category layers
  * @since 0.1.0
  */

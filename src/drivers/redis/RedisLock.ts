@@ -1,7 +1,6 @@
 /**
  * Locks shared by all processes that use one Redis server or cluster. Needs the package `redis` (node-redis) and Redis
  * 7.0 or newer.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -16,7 +15,6 @@ import * as Config from "./options.ts"
 
 /**
  * The address of the server: the options of `RedisStore.make`, without those about values.
- *
  * @category options
  * @since 0.1.0
  */
@@ -24,7 +22,6 @@ export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replic
 
 /**
  * The address of the cluster: the options of `RedisStore.makeCluster`, without those about values.
- *
  * @category options
  * @since 0.1.0
  */
@@ -65,7 +62,6 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  * ```
  *
  * @see {@link layer} for providing it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -96,7 +92,6 @@ export const make = (options: Options = {}): Effect.Effect<Lock.Lock, LockError,
  *
  * @see {@link make} for the guarantees of the lock
  * @see {@link layerCluster} for providing it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -129,7 +124,6 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Lock.Lock, L
  *
  * @see {@link make} for the guarantees of the lock
  * @see `SqliteLock.layer` for processes of one machine
- *
  * @category layers
  * @since 0.1.0
  */
@@ -156,7 +150,6 @@ export const layer = (options: Options = {}): Layer.Layer<never, LockError> => L
  *
  * @see {@link make} for the guarantees of the lock
  * @see {@link layer} for a single server
- *
  * @category layers
  * @since 0.1.0
  */

@@ -1,7 +1,6 @@
 /**
  * A store on a Redis server, shared by processes on many machines: entries, tags and counters outlive all of them.
  * Needs the package `redis` (node-redis) and Redis 7.0 or newer.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -18,7 +17,6 @@ import { storeOver } from "./store/store.ts"
 
 /**
  * The address of the server, and how the store uses it.
- *
  * @category options
  * @since 0.1.0
  */
@@ -32,7 +30,6 @@ export interface Options extends Config.ServerOptions {
 
 /**
  * The address of the cluster, and how the store uses it.
- *
  * @category options
  * @since 0.1.0
  */
@@ -77,7 +74,6 @@ export interface ClusterOptions extends Config.ClusterOptions {
  *
  * @see {@link makeCluster} for a cluster
  * @see {@link layer} for a cache over it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -113,7 +109,6 @@ export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreErr
  *
  * @see {@link make} for a single server
  * @see {@link layerCluster} for a cache over it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -146,7 +141,6 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Store.Store,
  * @see {@link make} for the guarantees of the store
  * @see `CacheLayer.redis` for the cache over it
  * @see `SqliteStore.layer` for processes of one machine
- *
  * @category layers
  * @since 0.1.0
  */
@@ -175,7 +169,6 @@ export const layer = (options: Options = {}): Layer.Layer<Store.Store, StoreErro
  * @see {@link makeCluster} for the guarantees of the store
  * @see `CacheLayer.redisCluster` for the cache over it
  * @see {@link layer} for a single server
- *
  * @category layers
  * @since 0.1.0
  */

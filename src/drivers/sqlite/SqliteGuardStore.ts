@@ -1,7 +1,6 @@
 /**
  * State of guards that all processes of one machine share, in a directory of its local disk (SQLite, as Node has it).
  * Not for network file systems.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -19,7 +18,6 @@ import * as SideFile from "./sideFile.ts"
 
 /**
  * The directory of the state.
- *
  * @category options
  * @since 0.1.0
  */
@@ -64,7 +62,6 @@ export interface Options {
  * ```
  *
  * @see {@link layer} for providing it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -104,7 +101,6 @@ export const make = (options: Options): Effect.Effect<GuardStore.GuardStore, Sto
  *
  * @see {@link make} for its guarantees
  * @see `RedisGuardStore.layer` for processes of several machines
- *
  * @category layers
  * @since 0.1.0
  */

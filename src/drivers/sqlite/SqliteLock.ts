@@ -1,7 +1,6 @@
 /**
  * Locks between the processes of one machine, in a directory of its local disk (SQLite, as Node has it). Not for
  * network file systems.
- *
  * @since 0.1.0
  */
 import type * as Clock from "effect/Clock"
@@ -21,7 +20,6 @@ import * as SideFile from "./sideFile.ts"
 
 /**
  * The directory of the locks.
- *
  * @category options
  * @since 0.1.0
  */
@@ -73,7 +71,6 @@ export interface Options {
  * ```
  *
  * @see {@link layer} for providing it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -116,7 +113,6 @@ export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scop
  *
  * @see {@link make} for what the lock promises
  * @see `RedisLock.layer` for processes of several machines
- *
  * @category layers
  * @since 0.1.0
  */

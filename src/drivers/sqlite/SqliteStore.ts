@@ -1,7 +1,6 @@
 /**
  * A store in a directory of the local disk: an embedded database (SQLite, as Node has it), which all processes of one
  * machine may use. Entries, tag invalidations and counters survive a restart. Not for network file systems.
- *
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
@@ -37,7 +36,6 @@ import * as Batch from "./transactions/batch.ts"
 
 /**
  * The directory, how large the database may become, and how long an operation may wait for another process.
- *
  * @category options
  * @since 0.1.0
  */
@@ -100,7 +98,6 @@ export interface Options {
  * ```
  *
  * @see {@link layer} for a cache over it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -162,7 +159,6 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
  * @see {@link make} for what the store promises
  * @see `CacheLayer.disk` for the cache over it
  * @see `RedisStore.layer` for processes of several machines
- *
  * @category layers
  * @since 0.1.0
  */

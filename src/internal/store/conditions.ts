@@ -27,8 +27,8 @@ export const holds = (
 
 /**
  * `undefined` if the entry is not present, or is not the one that a read has prolonged. A soft deadline changed without
- * a `writeId` was set by hand, so the lifetime is no longer a strategy's constant. Only reads name the write. They never
- * make an end earlier, because readers with other constants use the entry, too.
+ * a `writeId` was set by hand, so the lifetime is no longer a strategy's constant. Only reads name the write. They make
+ * no end earlier, because readers with other constants use the entry, too.
  */
 export const touched = (
   entry: Stored | undefined,
