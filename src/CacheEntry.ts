@@ -3,13 +3,11 @@
  *
  * Freshness is decided from these numbers and Effect's `Clock`; a store's own expiry only frees space. Times are epoch
  * milliseconds, `Infinity` for what never happens.
- *
  * @since 0.1.0
  */
 
 /**
  * The times of an entry, from which a `Strategy` decides.
- *
  * @category models
  * @since 0.1.0
  */
@@ -20,9 +18,7 @@ export interface Timing {
   readonly softExpiresAt: number
   /** From then on it is never served. */
   readonly expiresAt: number
-  /** How long the load took. */
   readonly loadMillis: number
-  /** Whether a value or a typed failure is stored. */
   readonly outcome: Outcome
   /** The reads in this process served from memory. Unknown to a store. */
   readonly reads?: number | undefined
@@ -30,7 +26,6 @@ export interface Timing {
 
 /**
  * Whether a value or a typed failure is stored.
- *
  * @category models
  * @since 0.1.0
  */
@@ -38,7 +33,6 @@ export type Outcome = "success" | "failure"
 
 /**
  * A tag with the version of its marker when the load began.
- *
  * @category models
  * @since 0.1.0
  */
@@ -50,7 +44,6 @@ export interface TagVersion {
 
 /**
  * The metadata that a store keeps with the payload of an entry.
- *
  * @category models
  * @since 0.1.0
  */
@@ -70,7 +63,6 @@ export interface Meta extends Timing {
 
 /**
  * An entry in a `Store`: metadata and bytes, without a schema or a decoded value.
- *
  * @category models
  * @since 0.1.0
  */
@@ -81,7 +73,6 @@ export interface Stored {
 
 /**
  * The metadata of an entry, as returned by `Cached.getEntry` and `Cached.entries`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -98,7 +89,6 @@ export interface Known extends Omit<Timing, "reads"> {
 
 /**
  * The metadata of an entry in memory, as returned by `Cached.hottest` and `Cached.coldest`.
- *
  * @category models
  * @since 0.1.0
  */

@@ -1,11 +1,8 @@
 /**
- * The errors of the cache itself: tagged errors with fields to act on. Their schemas are in `CacheErrorSchema`, so that
- * programs that do not need them do not bundle them.
- *
- * The failure of a load is never wrapped in one of them. A fault of a store or serializer reaches the program only
- * under `CachePolicy.strict`, from operations that depend on the store's answer (`Cached.increment`, a conditional
+ * The errors of the cache itself: tagged errors with fields to act on. Their schemas are in `CacheErrorSchema`. The
+ * failure of a load is never wrapped in one of them. A fault of a store or serializer reaches the program only under
+ * `CachePolicy.strict`, from operations that depend on the store's answer (`Cached.increment`, a conditional
  * `Cached.set`, scans), and when a layer over a folder is built. Otherwise it is logged, counted and worked around.
- *
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
@@ -14,7 +11,6 @@ import { messageOf, phraseOf, whyOf, withCause } from "./internal/text/failures.
 
 /**
  * Why a store operation failed: the `reason` of a `StoreError`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -105,14 +101,12 @@ export class SerializerError extends Data.TaggedError("SerializerError")<{
  * import { Lock } from "effect-cached"
  *
  * const program = Effect.gen(function*() {
- *   const lock = yield* Lock.Lock
- *   yield* lock.acquire("door", { lease: "10 seconds", wait: 0 })
- *   return yield* lock.acquire("door", { lease: "10 seconds", wait: 0 })
- * }).pipe(
- *   Effect.scoped,
- *   Effect.catchTag("LockError", ({ reason }) => Effect.succeed(reason))
- * )
- * await Effect.runPromise(program) // => "Timeout"
+ *   const { acquire } = yield* Lock.Lock
+ *   yield* acquire("door", { lease: "10 seconds", wait: 0 })
+ *   return yield* Effect.flip(acquire("door", { lease: "10 seconds", wait: 0 }))
+ * })
+ * const { reason } = await Effect.runPromise(Effect.scoped(program))
+ * reason // => "Timeout"
  * ```
  *
  * @category errors
@@ -140,7 +134,6 @@ export class LockError extends Data.TaggedError("LockError")<{
         return `${lock} has no known state: its backend has no isHeld`
     }
   }
-  /** The time after which another attempt may succeed. */
   get retryAfter(): Duration.Duration {
     return Duration.millis(this.retryAfterMillis ?? 0)
   }
@@ -179,7 +172,6 @@ export class RateLimitExceeded extends Data.TaggedError("RateLimitExceeded")<{
     return `The limit of ${this.limit} calls of "${this.key}" is reached: the next one may run in ` +
       `${this.retryAfterMillis} ms`
   }
-  /** The time after which a call may run. */
   get retryAfter(): Duration.Duration {
     return Duration.millis(this.retryAfterMillis)
   }
@@ -220,7 +212,6 @@ export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
     return `The circuit "${this.key}" is ${this.state === "Open" ? "open" : "half open"}: the next call may run in ` +
       `${this.retryAfterMillis} ms`
   }
-  /** The time after which a call may run. */
   get retryAfter(): Duration.Duration {
     return Duration.millis(this.retryAfterMillis)
   }
@@ -246,11 +237,9 @@ const headerOf = (millis: number): string => String(Math.ceil(millis / 1000))
  *
  * // each try sets the value that it is about to change
  * const restless = Cached.update("n", () => Effect.as(Cached.set("n", 0), Option.some(1)))
- *
- * const program = withTimePassing(restless).pipe(
- *   Effect.catchTag("UpdateConflict", ({ key, tries }) => Effect.succeed({ key, tries }))
- * )
- * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => { key: "n", tries: 30 }
+ * const program = withTimePassing(Effect.flip(restless)).pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))
+ * const error = await Effect.runPromise(program)
+ * error._tag // => "UpdateConflict"
  * ```
  *
  * @category errors
@@ -267,12 +256,8 @@ export class UpdateConflict extends Data.TaggedError("UpdateConflict")<{
 
 /**
  * A transaction was not committed, because something it had read, or a condition it relied on, was changed by others:
- * `ids` of entries and `names` of counters. Nothing was written.
- *
- * **Details**
- *
- * `Transaction.run` retries before it fails with this error. Both lists are empty if the entries of a listing have
- * changed.
+ * `ids` of entries and `names` of counters, both empty if the entries of a listing have changed. Nothing was written.
+ * `Transaction.run` retries before it fails with this error.
  *
  * **Example** (Losing against another write)
  *
@@ -281,18 +266,16 @@ export class UpdateConflict extends Data.TaggedError("UpdateConflict")<{
  * import { Cached, CacheLayer, type Caching, Transaction } from "effect-cached"
  *
  * const program = Effect.gen(function*() {
- *   // what is forked here uses the cache from outside of the transaction
  *   const outside = yield* Effect.context<Caching.Caching>()
  *   const sell = Effect.gen(function*() {
  *     yield* Cached.getOption("stock")
  *     yield* Effect.provideContext(Cached.set("stock", 41), outside)
  *     yield* Cached.set("stock", 40)
  *   })
- *   return yield* Transaction.run(sell, { retry: Schedule.recurs(0) }).pipe(
- *     Effect.catchTag("TransactionConflict", ({ ids }) => Effect.succeed(ids))
- *   )
+ *   return yield* Effect.flip(Transaction.run(sell, { retry: Schedule.recurs(0) }))
  * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["stock"]
+ * const conflict = await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory())))
+ * conflict._tag // => "TransactionConflict"
  * ```
  *
  * @category errors
@@ -322,10 +305,9 @@ export class TransactionConflict extends Data.TaggedError("TransactionConflict")
  * import { Effect } from "effect"
  * import { CacheLayer, Transaction } from "effect-cached"
  *
- * const program = Transaction.run(Effect.never, { timeout: "10 millis" }).pipe(
- *   Effect.catchTag("TransactionTimeout", ({ timeoutMillis }) => Effect.succeed(timeoutMillis))
- * )
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 10
+ * const program = Effect.flip(Transaction.run(Effect.never, { timeout: "10 millis" }))
+ * const error = await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory())))
+ * error._tag // => "TransactionTimeout"
  * ```
  *
  * @category errors
@@ -340,11 +322,7 @@ export class TransactionTimeout extends Data.TaggedError("TransactionTimeout")<{
 }
 
 /**
- * A caller waited for a load longer than its `timeout`.
- *
- * **Details**
- *
- * Only this caller fails. The load may continue for others.
+ * A caller waited for a load longer than its `timeout`. Only this caller fails: the load may continue for others.
  *
  * **Example** (Limiting one caller)
  *
@@ -353,9 +331,8 @@ export class TransactionTimeout extends Data.TaggedError("TransactionTimeout")<{
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const slow = Effect.never.pipe(Cached.ttl({ key: "slow", ttl: "1 hour", timeout: "10 millis" }))
- *
- * const program = slow.pipe(Effect.catchTag("LoadTimeout", ({ timeoutMillis }) => Effect.succeed(timeoutMillis)))
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 10
+ * const error = await Effect.runPromise(Effect.flip(slow).pipe(Effect.provide(CacheLayer.memory())))
+ * error.timeoutMillis // => 10
  * ```
  *
  * @category errors
@@ -371,12 +348,9 @@ export class LoadTimeout extends Data.TaggedError("LoadTimeout")<{
 }
 
 /**
- * A consumer of a cached stream was too slow: the elements it would have read next are gone.
- *
- * **Details**
- *
- * As long as a stream can be stored, no consumer is too slow. Beyond `maxBytes` a run keeps a few pages, and waits 5
- * seconds for slower consumers. `whenSlow: "wait"` lets it wait without a limit.
+ * A consumer of a cached stream was too slow: the elements it would have read next are gone. As long as a stream can be
+ * stored, no consumer is too slow. Beyond `maxBytes` a run keeps a few pages, and waits 5 seconds for slower consumers,
+ * or without a limit with `whenSlow: "wait"`.
  *
  * **Example** (Describing the failure)
  *
@@ -398,11 +372,8 @@ export class StreamLagged extends Data.TaggedError("StreamLagged")<{
 }
 
 /**
- * The rest of a stored stream is lost, and the origin no longer begins with the elements already delivered.
- *
- * **Details**
- *
- * Consume the stream again: its content has changed.
+ * The rest of a stored stream is lost, and the origin no longer begins with the elements already delivered. Consume the
+ * stream again: its content has changed.
  *
  * **Example** (Describing the failure)
  *
@@ -426,13 +397,8 @@ export class StreamCut extends Data.TaggedError("StreamCut")<{
 
 /**
  * A defect: loads wait for each other in a cycle. `path` names them, and its first and last element are the same.
- *
- * **Details**
- *
- * The cache cannot break the cycle by itself. `Cached.recursive` can.
- *
- * A fiber forked by a load counts as part of it while the load runs, because the cache cannot see whether the load
- * waits for it.
+ * `Cached.recursive` can break a cycle, the cache itself cannot. A fiber forked by a load counts as part of it while
+ * the load runs, because the cache cannot see whether the load waits for it.
  *
  * **Example** (Finding a circle)
  *
@@ -443,9 +409,8 @@ export class StreamCut extends Data.TaggedError("StreamCut")<{
  * const self: Effect.Effect<number, never, Caching.Caching> = Effect.suspend(() => self).pipe(
  *   Cached.ttl({ key: "self", ttl: "1 hour" })
  * )
- * const program = Effect.map(Effect.sandbox(self).pipe(Effect.flip), (cause) => String(Cause.squash(cause)))
- * const message = await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory())))
- * message.includes("self -> self") // => true
+ * const cause = await Effect.runPromise(Effect.sandbox(self).pipe(Effect.flip, Effect.provide(CacheLayer.memory())))
+ * String(Cause.squash(cause)).includes("self -> self") // => true
  * ```
  *
  * @category errors
@@ -485,25 +450,20 @@ export class CacheClosed extends Data.TaggedError("CacheClosed")<{
 }
 
 /**
- * A programming mistake: a duration that does not parse, an unknown option, a key that has no canonical form.
- *
- * **Details**
- *
- * Thrown by the function that receives the invalid argument. If the mistake is detected only later, the first read dies
- * with it.
+ * A programming mistake: a duration that does not parse, an unknown option, a key that has no canonical form. Thrown by
+ * the function that receives the invalid argument. If it is detected only later, the first read dies with it.
  *
  * **Example** (Misspelling an option)
  *
  * ```ts
- * import { CacheError, CacheLayer } from "effect-cached"
+ * import { Effect } from "effect"
+ * import { CacheLayer } from "effect-cached"
  *
- * let error: unknown
- * try {
- *   CacheLayer.memory({ capacitty: 10 } as object)
- * } catch (thrown) {
- *   error = thrown
- * }
- * error instanceof CacheError.CacheConfigError // => true
+ * const mistake = Effect.try({
+ *   try: () => CacheLayer.memory({ capacitty: 10 } as object),
+ *   catch: (thrown) => (thrown as Error).name
+ * })
+ * Effect.runSync(Effect.flip(mistake)) // => "CacheConfigError"
  * ```
  *
  * @category errors

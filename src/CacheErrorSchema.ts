@@ -1,7 +1,6 @@
 /**
  * The schemas of the cache's errors, for programs that send them to other processes or store them. Separate from
  * `CacheError`, so that other programs do not bundle them.
- *
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
@@ -86,20 +85,17 @@ export const StoreError = schemaOf(CacheError.StoreError, {
 /**
  * The schema of `CacheError.SerializerError`.
  *
- * **Example** (Encoding the error)
+ * **Example** (Decoding the error)
  *
  * ```ts
  * import { Schema } from "effect"
- * import { CacheError } from "effect-cached"
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
- * const error = new CacheError.SerializerError({ serializer: "json", operation: "decode", reason: "no JSON" })
- * const json = Schema.encodeSync(CacheErrorSchema.SerializerError)(error)
- * json // => { _tag: "SerializerError", serializer: "json", operation: "decode", reason: "no JSON" }
+ * const json = { _tag: "SerializerError", serializer: "json", operation: "decode", reason: "no JSON" }
+ * Schema.decodeUnknownSync(CacheErrorSchema.SerializerError)(json).serializer // => "json"
  * ```
  *
- * @see {@link StoreError} for decoding too
- *
+ * @see {@link StoreError} for encoding too
  * @category schemas
  * @since 0.1.0
  */
@@ -114,19 +110,17 @@ export const SerializerError = schemaOf(CacheError.SerializerError, {
 /**
  * The schema of `CacheError.LockError`.
  *
- * **Example** (Encoding the error)
+ * **Example** (Decoding the error)
  *
  * ```ts
  * import { Schema } from "effect"
- * import { CacheError } from "effect-cached"
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
- * const error = new CacheError.LockError({ name: "report", reason: "Timeout" })
- * Schema.encodeSync(CacheErrorSchema.LockError)(error) // => { _tag: "LockError", name: "report", reason: "Timeout" }
+ * const json = { _tag: "LockError", name: "report", reason: "Timeout" }
+ * Schema.decodeUnknownSync(CacheErrorSchema.LockError)(json).name // => "report"
  * ```
  *
- * @see {@link StoreError} for decoding too
- *
+ * @see {@link StoreError} for encoding too
  * @category schemas
  * @since 0.1.0
  */
@@ -141,20 +135,17 @@ export const LockError = schemaOf(CacheError.LockError, {
 /**
  * The schema of `CacheError.RateLimitExceeded`.
  *
- * **Example** (Encoding the error)
+ * **Example** (Decoding the error)
  *
  * ```ts
  * import { Schema } from "effect"
- * import { CacheError } from "effect-cached"
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
- * const error = new CacheError.RateLimitExceeded({ key: "api", limit: 10, retryAfterMillis: 500 })
- * const json = Schema.encodeSync(CacheErrorSchema.RateLimitExceeded)(error)
- * json // => { _tag: "RateLimitExceeded", key: "api", limit: 10, retryAfterMillis: 500 }
+ * const json = { _tag: "RateLimitExceeded", key: "api", limit: 10, retryAfterMillis: 500 }
+ * Schema.decodeUnknownSync(CacheErrorSchema.RateLimitExceeded)(json).key // => "api"
  * ```
  *
- * @see {@link StoreError} for decoding too
- *
+ * @see {@link StoreError} for encoding too
  * @category schemas
  * @since 0.1.0
  */
@@ -168,20 +159,17 @@ export const RateLimitExceeded = schemaOf(CacheError.RateLimitExceeded, {
 /**
  * The schema of `CacheError.CircuitOpen`.
  *
- * **Example** (Encoding the error)
+ * **Example** (Decoding the error)
  *
  * ```ts
  * import { Schema } from "effect"
- * import { CacheError } from "effect-cached"
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
- * const error = new CacheError.CircuitOpen({ key: "api", state: "Open", retryAfterMillis: 500 })
- * const json = Schema.encodeSync(CacheErrorSchema.CircuitOpen)(error)
- * json // => { _tag: "CircuitOpen", key: "api", state: "Open", retryAfterMillis: 500 }
+ * const json = { _tag: "CircuitOpen", key: "api", state: "Open", retryAfterMillis: 500 }
+ * Schema.decodeUnknownSync(CacheErrorSchema.CircuitOpen)(json).key // => "api"
  * ```
  *
- * @see {@link StoreError} for decoding too
- *
+ * @see {@link StoreError} for encoding too
  * @category schemas
  * @since 0.1.0
  */
@@ -195,20 +183,17 @@ export const CircuitOpen = schemaOf(CacheError.CircuitOpen, {
 /**
  * The schema of `CacheError.LoadTimeout`.
  *
- * **Example** (Encoding the error)
+ * **Example** (Decoding the error)
  *
  * ```ts
  * import { Schema } from "effect"
- * import { CacheError } from "effect-cached"
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
- * const error = new CacheError.LoadTimeout({ key: "user:1", timeoutMillis: 200 })
- * const json = Schema.encodeSync(CacheErrorSchema.LoadTimeout)(error)
- * json // => { _tag: "LoadTimeout", key: "user:1", timeoutMillis: 200 }
+ * const json = { _tag: "LoadTimeout", key: "user:1", timeoutMillis: 200 }
+ * Schema.decodeUnknownSync(CacheErrorSchema.LoadTimeout)(json).key // => "user:1"
  * ```
  *
- * @see {@link StoreError} for decoding too
- *
+ * @see {@link StoreError} for encoding too
  * @category schemas
  * @since 0.1.0
  */
@@ -221,19 +206,16 @@ export const LoadTimeout = schemaOf(CacheError.LoadTimeout, {
 /**
  * The schema of `CacheError.StreamLagged`.
  *
- * **Example** (Encoding the error)
+ * **Example** (Decoding the error)
  *
  * ```ts
  * import { Schema } from "effect"
- * import { CacheError } from "effect-cached"
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
- * const error = new CacheError.StreamLagged({ key: "rows" })
- * Schema.encodeSync(CacheErrorSchema.StreamLagged)(error) // => { _tag: "StreamLagged", key: "rows" }
+ * Schema.decodeUnknownSync(CacheErrorSchema.StreamLagged)({ _tag: "StreamLagged", key: "rows" }).key // => "rows"
  * ```
  *
- * @see {@link StoreError} for decoding too
- *
+ * @see {@link StoreError} for encoding too
  * @category schemas
  * @since 0.1.0
  */
@@ -245,19 +227,16 @@ export const StreamLagged = schemaOf(CacheError.StreamLagged, {
 /**
  * The schema of `CacheError.StreamCut`.
  *
- * **Example** (Encoding the error)
+ * **Example** (Decoding the error)
  *
  * ```ts
  * import { Schema } from "effect"
- * import { CacheError } from "effect-cached"
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
- * const error = new CacheError.StreamCut({ key: "rows" })
- * Schema.encodeSync(CacheErrorSchema.StreamCut)(error) // => { _tag: "StreamCut", key: "rows" }
+ * Schema.decodeUnknownSync(CacheErrorSchema.StreamCut)({ _tag: "StreamCut", key: "rows" }).key // => "rows"
  * ```
  *
- * @see {@link StoreError} for decoding too
- *
+ * @see {@link StoreError} for encoding too
  * @category schemas
  * @since 0.1.0
  */
@@ -269,19 +248,17 @@ export const StreamCut = schemaOf(CacheError.StreamCut, {
 /**
  * The schema of `CacheError.UpdateConflict`.
  *
- * **Example** (Encoding the error)
+ * **Example** (Decoding the error)
  *
  * ```ts
  * import { Schema } from "effect"
- * import { CacheError } from "effect-cached"
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
- * const error = new CacheError.UpdateConflict({ key: "cart:1", tries: 30 })
- * Schema.encodeSync(CacheErrorSchema.UpdateConflict)(error) // => { _tag: "UpdateConflict", key: "cart:1", tries: 30 }
+ * const json = { _tag: "UpdateConflict", key: "cart:1", tries: 30 }
+ * Schema.decodeUnknownSync(CacheErrorSchema.UpdateConflict)(json).key // => "cart:1"
  * ```
  *
- * @see {@link StoreError} for decoding too
- *
+ * @see {@link StoreError} for encoding too
  * @category schemas
  * @since 0.1.0
  */
@@ -294,20 +271,17 @@ export const UpdateConflict = schemaOf(CacheError.UpdateConflict, {
 /**
  * The schema of `CacheError.TransactionConflict`.
  *
- * **Example** (Encoding the error)
+ * **Example** (Decoding the error)
  *
  * ```ts
  * import { Schema } from "effect"
- * import { CacheError } from "effect-cached"
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
- * const error = new CacheError.TransactionConflict({ ids: ["cart:1"], names: [] })
- * const json = Schema.encodeSync(CacheErrorSchema.TransactionConflict)(error)
- * json // => { _tag: "TransactionConflict", ids: ["cart:1"], names: [] }
+ * const json = { _tag: "TransactionConflict", ids: ["cart:1"], names: [] }
+ * Schema.decodeUnknownSync(CacheErrorSchema.TransactionConflict)(json).ids // => ["cart:1"]
  * ```
  *
- * @see {@link StoreError} for decoding too
- *
+ * @see {@link StoreError} for encoding too
  * @category schemas
  * @since 0.1.0
  */
@@ -320,20 +294,17 @@ export const TransactionConflict = schemaOf(CacheError.TransactionConflict, {
 /**
  * The schema of `CacheError.TransactionTimeout`.
  *
- * **Example** (Encoding the error)
+ * **Example** (Decoding the error)
  *
  * ```ts
  * import { Schema } from "effect"
- * import { CacheError } from "effect-cached"
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
- * const error = new CacheError.TransactionTimeout({ timeoutMillis: 5000 })
- * const json = Schema.encodeSync(CacheErrorSchema.TransactionTimeout)(error)
- * json // => { _tag: "TransactionTimeout", timeoutMillis: 5000 }
+ * const json = { _tag: "TransactionTimeout", timeoutMillis: 5000 }
+ * Schema.decodeUnknownSync(CacheErrorSchema.TransactionTimeout)(json).timeoutMillis // => 5000
  * ```
  *
- * @see {@link StoreError} for decoding too
- *
+ * @see {@link StoreError} for encoding too
  * @category schemas
  * @since 0.1.0
  */
@@ -345,19 +316,17 @@ export const TransactionTimeout = schemaOf(CacheError.TransactionTimeout, {
 /**
  * The schema of `CacheError.CacheCycle`.
  *
- * **Example** (Encoding the error)
+ * **Example** (Decoding the error)
  *
  * ```ts
  * import { Schema } from "effect"
- * import { CacheError } from "effect-cached"
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
- * const error = new CacheError.CacheCycle({ path: ["a", "b", "a"] })
- * Schema.encodeSync(CacheErrorSchema.CacheCycle)(error) // => { _tag: "CacheCycle", path: ["a", "b", "a"] }
+ * const json = { _tag: "CacheCycle", path: ["a", "b", "a"] }
+ * Schema.decodeUnknownSync(CacheErrorSchema.CacheCycle)(json).path // => ["a", "b", "a"]
  * ```
  *
- * @see {@link StoreError} for decoding too
- *
+ * @see {@link StoreError} for encoding too
  * @category schemas
  * @since 0.1.0
  */
@@ -369,19 +338,16 @@ export const CacheCycle = schemaOf(CacheError.CacheCycle, {
 /**
  * The schema of `CacheError.CacheClosed`.
  *
- * **Example** (Encoding the error)
+ * **Example** (Decoding the error)
  *
  * ```ts
  * import { Schema } from "effect"
- * import { CacheError } from "effect-cached"
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
- * const error = new CacheError.CacheClosed({ key: "user:1" })
- * Schema.encodeSync(CacheErrorSchema.CacheClosed)(error) // => { _tag: "CacheClosed", key: "user:1" }
+ * Schema.decodeUnknownSync(CacheErrorSchema.CacheClosed)({ _tag: "CacheClosed", key: "user:1" }).key // => "user:1"
  * ```
  *
- * @see {@link StoreError} for decoding too
- *
+ * @see {@link StoreError} for encoding too
  * @category schemas
  * @since 0.1.0
  */
@@ -393,20 +359,17 @@ export const CacheClosed = schemaOf(CacheError.CacheClosed, {
 /**
  * The schema of `CacheError.CacheConfigError`.
  *
- * **Example** (Encoding the error)
+ * **Example** (Decoding the error)
  *
  * ```ts
  * import { Schema } from "effect"
- * import { CacheError } from "effect-cached"
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
- * const error = new CacheError.CacheConfigError({ message: "ttl must be positive" })
- * const json = Schema.encodeSync(CacheErrorSchema.CacheConfigError)(error)
- * json // => { _tag: "CacheConfigError", message: "ttl must be positive" }
+ * const json = { _tag: "CacheConfigError", message: "ttl must be positive" }
+ * Schema.decodeUnknownSync(CacheErrorSchema.CacheConfigError)(json).message // => "ttl must be positive"
  * ```
  *
- * @see {@link StoreError} for decoding too
- *
+ * @see {@link StoreError} for encoding too
  * @category schemas
  * @since 0.1.0
  */

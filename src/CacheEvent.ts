@@ -1,7 +1,6 @@
 /**
  * Events of a cache, as reported by `Cached.events`, `Cached.detect` and `Cached.onRemoval`. They carry ids, and values
  * for `onRemoval` or on request.
- *
  * @since 0.1.0
  */
 import type * as Exit from "effect/Exit"
@@ -10,15 +9,12 @@ import type { StoreErrorReason } from "./CacheError.ts"
 /**
  * The source of an answer.
  *
- * **Details**
- *
  * - `memory`: from memory, fresh
  * - `store`: from the store, fresh
  * - `load`: from a load that this read started
  * - `joined`: from a load that another read had started
  * - `stale`: past its soft ttl, while a refresh runs or because a load has just failed
  * - `fallback`: a stored value instead of a load that failed or took too long
- *
  * @category models
  * @since 0.1.0
  */
@@ -27,14 +23,11 @@ export type Source = "memory" | "store" | "load" | "joined" | "stale" | "fallbac
 /**
  * Why an entry left the memory tier.
  *
- * **Details**
- *
  * - `evicted`: there was no room, and nothing had expired
  * - `expired`: it was past its ttl, and there was no room or another entry replaced it
  * - `replaced`: a newer value replaced it
  * - `invalidated`: its key, one of its tags or the whole cache was invalidated, here or by another process
  * - `unverified`: changes by other processes could not be read within `maxStaleness`, or the store contradicts the copy
- *
  * @category models
  * @since 0.1.0
  */
@@ -42,7 +35,6 @@ export type RemovalCause = "evicted" | "expired" | "replaced" | "invalidated" | 
 
 /**
  * An entry that has left the memory tier.
- *
  * @category models
  * @since 0.1.0
  */
@@ -51,18 +43,15 @@ export interface Removal {
   /** The name of the key's class, `undefined` for a string. */
   readonly keyClass: string | undefined
   readonly cause: RemovalCause
-  /** The cached value or failure. */
   readonly exit: Exit.Exit<unknown, unknown>
 }
 
 /**
  * How a read was answered: an item of `Cached.detect`.
- *
  * @category models
  * @since 0.1.0
  */
 export interface Detected {
-  /** The id of the key: `CacheKey.id(key)`. */
   readonly key: string
   readonly source: Source
   /** The age of the value in milliseconds. 0 if it is not cached. */
@@ -77,7 +66,6 @@ export interface Detected {
 
 /**
  * How a read was answered, with the answer: an item of `Cached.detectWith`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -95,7 +83,6 @@ interface OfId {
 
 /**
  * The events of a cache by name. A table of the documentation is made from it (`npm run docs`).
- *
  * @category models
  * @since 0.1.0
  */
@@ -139,7 +126,6 @@ export interface Events {
 
 /**
  * An event of a cache: one of `Events`, with its name as `_tag`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -147,7 +133,6 @@ export type CacheEvent = { readonly [Name in keyof Events]: Events[Name] & { rea
 
 /**
  * The events about a value: a hit, a load, a stale answer, a write by hand and an eviction.
- *
  * @category models
  * @since 0.1.0
  */
@@ -155,7 +140,6 @@ export type Valued = "Hit" | "Load" | "Stale" | "Set" | "Evict"
 
 /**
  * An event of a cache, with `exit` if it is about a value: an element of `Cached.eventsWith`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -172,7 +156,6 @@ export type ValueEvent = {
 
 /**
  * The progress of an invalidation by pattern.
- *
  * @category models
  * @since 0.1.0
  */

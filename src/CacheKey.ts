@@ -3,7 +3,6 @@
  *
  * A key class declares what identifies a result, and the result's type. A change of either makes new keys, so values
  * stored by an older version of a program are never misread. A plain `string` is a key too.
- *
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -21,19 +20,10 @@ import type { Checked, FormattersOf, Holes, References } from "./internal/key/te
 import { make as makeTemplate } from "./internal/key/template/make.ts"
 import { mistake, refuseUnless } from "./internal/options/options.ts"
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Models
-// ---------------------------------------------------------------------------------------------------------------------
-
 /**
  * A key: the name of a cached result, which is a value of type `A` or a failure of type `E`. `R` are the services that
- * their codecs need.
- *
- * **Details**
- *
- * Instances of a class made with {@link Class} are keys. The members of a key have names that begin with `~`, so every
- * other name is free for the payload. Read them with {@link id} and {@link tags}.
- *
+ * their codecs need. The members of a key have names that begin with `~`, so every other name is free for the payload:
+ * read them with {@link id} and {@link tags}.
  * @category models
  * @since 0.1.0
  */
@@ -44,11 +34,7 @@ export interface CacheKey<out A, out E = never, out R = never> extends PrimaryKe
   readonly "~class": KeyInfo
 }
 
-/**
- * The types that a key names.
- *
- * @internal
- */
+/** The types that a key names. @internal */
 export interface Types<out A, out E, out R> {
   readonly _A: (_: never) => A
   readonly _E: (_: never) => E
@@ -57,7 +43,6 @@ export interface Types<out A, out E, out R> {
 
 /**
  * A key of any class.
- *
  * @category models
  * @since 0.1.0
  */
@@ -65,7 +50,6 @@ export type Any = CacheKey<any, any, any>
 
 /**
  * The type of the values that a key names.
- *
  * @category utility types
  * @since 0.1.0
  */
@@ -73,7 +57,6 @@ export type Success<K> = K extends CacheKey<infer A, any, any> ? A : never
 
 /**
  * The type of the failures that a key names, `never` if its class declares no error.
- *
  * @category utility types
  * @since 0.1.0
  */
@@ -81,7 +64,6 @@ export type Error<K> = K extends CacheKey<any, infer E, any> ? E : never
 
 /**
  * The services that the codecs of a key's value and failure need.
- *
  * @category utility types
  * @since 0.1.0
  */
@@ -89,7 +71,6 @@ export type Services<K> = K extends CacheKey<any, any, infer R> ? R : never
 
 /**
  * A class of keys, made by {@link Class}.
- *
  * @category models
  * @since 0.1.0
  */
@@ -110,11 +91,9 @@ export interface KeyClass<
   readonly "~type.make.in": Schema.Struct<Fields>["~type.make.in"]
   /** The declared indexes. Exists only for the compiler. */
   readonly "~indexes": I
-  /** The name of the class. */
   readonly keyName: Name
   /** The struct of the fields. */
   readonly payload: Schema.Struct<Fields>
-  /** The schema of the result. */
   readonly success: S
   /** The schema of the failures, `Schema.Never` if the class declares none. */
   readonly error: E
@@ -126,12 +105,8 @@ export interface KeyClass<
 }
 
 /**
- * Any class of keys, for functions that take one.
- *
- * **Details**
- *
- * With `C extends AnyClass`, the key is `InstanceType<C>`, and its constructor takes {@link Input} of `C`.
- *
+ * Any class of keys, for functions that take one. With `C extends AnyClass`, the key is `InstanceType<C>`, and its
+ * constructor takes {@link Input} of `C`.
  * @category models
  * @since 0.1.0
  */
@@ -147,7 +122,6 @@ export interface AnyClass {
 
 /**
  * The constructor's parameter type of a key class.
- *
  * @category utility types
  * @since 0.1.0
  */
@@ -155,7 +129,6 @@ export type Input<C extends AnyClass> = C["~type.make.in"]
 
 /**
  * The arguments of a function that takes a payload, optional if no field is required.
- *
  * @category utility types
  * @since 0.1.0
  */
@@ -169,7 +142,6 @@ type CodecServices<S extends Schema.Constraint, E extends Schema.Constraint> =
 
 /**
  * The indexes that a key class may declare: fields of its payload, and combinations of fields.
- *
  * @category utility types
  * @since 0.1.0
  */
@@ -177,7 +149,6 @@ export type Indexes<Fields> = ReadonlyArray<keyof Fields | ReadonlyArray<keyof F
 
 /**
  * Options for {@link Class}.
- *
  * @category options
  * @since 0.1.0
  */
@@ -187,19 +158,11 @@ export interface Options<
   E extends Schema.Constraint,
   I extends Indexes<NoInfer<Fields>> = Indexes<NoInfer<Fields>>
 > {
-  /**
-   * The fields that identify a result.
-   *
-   * @default none: there is one result
-   */
+  /** The fields that identify a result. @default none: there is one result */
   readonly payload?: Fields | undefined
   /** The schema of the result. */
   readonly success: S
-  /**
-   * The schema of the failures that may be stored.
-   *
-   * @default none: a stored failure stays in the memory of its process
-   */
+  /** The schema of the failures that may be stored. @default none: a stored failure stays in memory */
   readonly error?: E | undefined
   /** Fields that the load may use but that do not identify the result, such as a trace id or a credential. */
   readonly ignore?: ReadonlyArray<keyof NoInfer<Fields>> | undefined
@@ -214,23 +177,17 @@ export interface Options<
   readonly indexes?: I | undefined
   /**
    * Writes the payload in the ids of the class readably: a `CacheKey.template` that names all its fields.
-   *
    * @default the canonical text of the payload
    */
   readonly id?: Template<Schema.Struct<NoInfer<Fields>>["Type"]> | undefined
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Constructors
-// ---------------------------------------------------------------------------------------------------------------------
 
 /**
  * Creates a class of keys.
  *
  * **When to use**
  *
- * Use for keys of several fields, and for values that are stored outside the process: the schema decodes them. For a
- * value in memory a string key is enough.
+ * Use for keys of several fields, and for values that are stored outside the process: the schema decodes them.
  *
  * **Details**
  *
@@ -238,15 +195,15 @@ export interface Options<
  *   and error: a change that shows in a schema makes new keys. In the *payload*, equal values have the same text and
  *   different values have different ones, regardless of the order of fields, records, sets and maps. Ids over 200 bytes
  *   of UTF-8 are hashed (SHA-256).
- * - The constructor normalizes a key by its schema: it applies constructor defaults, and encodes and decodes fields
- *   with a transformation, so that `"ADA"` and `"ada"` are one key if a field is lower-cased. `decode` also validates.
+ * - The constructor normalizes a key by its schema: `"ADA"` and `"ada"` are one key if a field is lower-cased. `decode`
+ *   also validates.
  * - The class is also a `PrimaryKey`, a `Persistable` and a `Request`, with `Equal` and `Hash` by id.
  *
  * **Gotchas**
  *
  * - Logic inside filters and transformations does not show in the fingerprint. Change `version` with it.
- * - Two classes with the same name, shape and version have the same ids, and share their entries. A cache that uses
- *   both warns once. A class made again by a hot reload replaces the former one.
+ * - Two classes with the same name, shape and version have the same ids, and share their entries, with a warning. A
+ *   class made again by a hot reload replaces the former one.
  * - The definition throws a `CacheConfigError` for an ambiguous name, an unknown option or field, a field that cannot
  *   be in an id (`Schema.Unknown`, `Redacted`, …), and a declared type without representation if there is no `version`.
  *   Reading the id throws one for a value that does not fit its field.
@@ -262,13 +219,11 @@ export interface Options<
  *   success: Schema.Struct({ celsius: Schema.Number }),
  *   indexes: ["city", ["city", "days"]]
  * }) {}
- *
  * CacheKey.id(new Weather({ city: "Berlin", days: 3 })) // => "~Weather@gzqw-M-u:6:Berlin3,"
  * CacheKey.tags(new Weather({ city: "Berlin", days: 3 })) // => ["~Weather:city=6:Berlin", "~Weather:~4:city4:days=6:Berlin3,"]
  * ```
  *
  * @see {@link template} for ids that people read
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -291,7 +246,6 @@ export const Class = <Self = never>(...none: []) => {
 
 /**
  * A key template of a payload.
- *
  * @category models
  * @since 0.1.0
  */
@@ -301,7 +255,6 @@ export interface Template<in Payload> {
 
 /**
  * A key template of a payload that reads the context.
- *
  * @category models
  * @since 0.1.0
  */
@@ -312,7 +265,6 @@ export interface ContextTemplate<in Payload> {
 /**
  * A key template of payload and result, for the option `tags` of a read: one tag for each element of a list, and none
  * for a failure or a value that is `null` or `undefined`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -322,7 +274,6 @@ export interface ResultTemplate<in Payload, in Result> {
 
 /**
  * Like {@link ResultTemplate}, for a template that reads the context too.
- *
  * @category models
  * @since 0.1.0
  */
@@ -337,7 +288,6 @@ type TemplateOf<Text extends string, Payload, Result> = [Extract<Holes<Text>, `@
 
 /**
  * Options for {@link template}.
- *
  * @category options
  * @since 0.1.0
  */
@@ -348,20 +298,12 @@ export interface TemplateOptions<
 > {
   /**
    * `true`: payloads that a formatter makes equal are intentionally one key.
-   *
    * @default `false`: a digest of the information lost by a formatter is added
    */
   readonly lossy?: boolean | undefined
-  /**
-   * `true`: the tokens that `jwt` reads have been verified. Required for `lossy`, because an unverified token can be
-   * forged.
-   *
-   * @default `false`
-   */
+  /** `true`: the tokens that `jwt` reads are verified, as `lossy` requires: others can be forged. @default `false` */
   readonly verified?: boolean | undefined
-  /**
-   * Custom formatters: functions that return a string, or `{ format, injective: true }` if no two values look alike.
-   */
+  /** Functions that return a string, or `{ format, injective: true }` if no two values look alike. */
   readonly formatters?: FormattersOf<Formatters> | undefined
   /** References of the context, for placeholders like `{@tenant}`. */
   readonly context?: Refs | undefined
@@ -370,13 +312,11 @@ export interface TemplateOptions<
 }
 
 /**
- * Creates a function that formats a payload by a text with placeholders: a string key, the ids of a key class (`id`),
- * or a tag.
+ * Creates a function that formats a payload by a text with placeholders: a string key, the ids of a class, or a tag.
  *
  * **When to use**
  *
- * Use if people or other programs read ids, as with patterns or in a store shared with another cache. Otherwise a key
- * class needs no template.
+ * Use if people or other programs read ids, as with patterns or in a store shared with another cache.
  *
  * **Details**
  *
@@ -386,11 +326,6 @@ export interface TemplateOptions<
  *   custom formatters. The information they lose is added at the end as a digest, unless the template is `lossy`.
  * - `{@tenant}` shows a reference of the context. The function then returns an `Effect`.
  * - `{result.owner}` shows a part of the result: such a template is the option `tags` of a read.
- *
- * **Gotchas**
- *
- * - `{email:lower}` alone does not make keys case-insensitive: both spellings look alike but end with different
- *   digests. With `lossy: true` they are one key.
  * - Adjacent placeholders, or ones separated by a text that a value may contain, throw a `CacheConfigError`. So does an
  *   unknown field or formatter, which does not compile either.
  *
@@ -401,12 +336,10 @@ export interface TemplateOptions<
  * import { CacheKey } from "effect-cached"
  *
  * const key = CacheKey.template("user:{id}:{city}", { id: Schema.Int, city: Schema.String })
- *
  * key({ id: 1, city: "New York" }) // => "user:1:New%20York"
  * ```
  *
  * @see {@link Class} for keys with a schema
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -425,8 +358,7 @@ export const template = <
 type MissingSelf = `Missing \`Self\` generic - use \`class Self extends CacheKey.Class<Self>()(...)\``
 
 /**
- * Creates a version string from the source text of functions, for the option `version` of a key class: a change of a
- * function makes new keys.
+ * Creates a `version` of a key class from the source text of functions: a change of a function makes new keys.
  *
  * **When to use**
  *
@@ -435,8 +367,7 @@ type MissingSelf = `Missing \`Self\` generic - use \`class Self extends CacheKey
  * **Gotchas**
  *
  * - Only the text counts: not the values that a function captures, nor the functions that it calls, unless they are
- *   listed too.
- * - A build tool that rewrites source may change the string with every build.
+ *   listed too. A build tool that rewrites source may change the string with every build.
  * - Functions without source text (built-in and bound ones) throw a `CacheConfigError`.
  *
  * **Example** (Making a version from a function)
@@ -446,18 +377,11 @@ type MissingSelf = `Missing \`Self\` generic - use \`class Self extends CacheKey
  * import { CacheKey } from "effect-cached"
  *
  * const score = (words: number) => words * 2
- *
- * class Score extends CacheKey.Class<Score>()("Score", {
- *   payload: { words: Schema.Int },
- *   success: Schema.Int,
- *   version: CacheKey.codeOf(score)
- * }) {}
- *
+ * class Score extends CacheKey.Class<Score>()("Score", { success: Schema.Int, version: CacheKey.codeOf(score) }) {}
  * CacheKey.codeOf(score) === CacheKey.codeOf((words: number) => words * 3) // => false
  * ```
  *
  * @see {@link Class} for the option `version`
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -476,10 +400,6 @@ export const codeOf = (...functions: readonly [AnyFunction, ...Array<AnyFunction
 
 type AnyFunction = (...args: ReadonlyArray<never>) => unknown
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Operations
-// ---------------------------------------------------------------------------------------------------------------------
-
 /**
  * Checks whether a value is an instance of a key class.
  *
@@ -490,7 +410,6 @@ type AnyFunction = (...args: ReadonlyArray<never>) => unknown
  * import { CacheKey } from "effect-cached"
  *
  * class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
- *
  * CacheKey.isCacheKey(new User({ id: 1 })) // => true
  * CacheKey.isCacheKey("user:1") // => false
  * ```
@@ -501,11 +420,8 @@ type AnyFunction = (...args: ReadonlyArray<never>) => unknown
 export const isCacheKey = (u: unknown): u is Any => isKey(u)
 
 /**
- * Gets the id under which the result of a key is stored.
- *
- * **Details**
- *
- * A string is its own id. A string that begins with `~` gets one more `~`, so it never equals the id of a class's key.
+ * Gets the id under which the result of a key is stored. A string is its own id. A string that begins with `~` gets one
+ * more `~`, so it never equals the id of a class's key.
  *
  * **Example** (Reading ids)
  *
@@ -522,11 +438,8 @@ export const isCacheKey = (u: unknown): u is Any => isKey(u)
 export const id = (key: Any | string): string => typeof key === "string" ? idOfString(key) : key["~id"]
 
 /**
- * Gets the tags that the class of a key declares for it, those of its indexes first. A string key has none.
- *
- * **Details**
- *
- * The tags are escaped as in the cache: a user's tag that begins with `~` has one more `~`.
+ * Gets the tags that the class of a key declares for it, those of its indexes first. A string key has none. They are
+ * escaped as in the cache: a user's tag that begins with `~` has one more `~`.
  *
  * **Example** (Reading tags)
  *
@@ -534,12 +447,8 @@ export const id = (key: Any | string): string => typeof key === "string" ? idOfS
  * import { Schema } from "effect"
  * import { CacheKey } from "effect-cached"
  *
- * class User extends CacheKey.Class<User>()("User", {
- *   payload: { id: Schema.Int },
- *   success: Schema.String,
- *   tags: ({ id }) => [`user:${id}`, "users"]
- * }) {}
- *
+ * const [payload, success] = [{ id: Schema.Int }, Schema.String]
+ * class User extends CacheKey.Class<User>()("User", { payload, success, tags: ({ id }) => [`user:${id}`, "users"] }) {}
  * CacheKey.tags(new User({ id: 1 })) // => ["user:1", "users"]
  * ```
  *

@@ -16,7 +16,6 @@
  *
  * Invalidations are carried out under every policy, unless `disable` names them. Operations on counters are carried out
  * under every policy.
- *
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"
@@ -44,8 +43,8 @@ const under = <A, E, R>(
  *
  * - The load begins in a later turn of the event loop than the call, so it sees everything written before the call. All
  *   calls made until it begins share it.
- * - It follows a running refresh, even one in the background: calls in the meantime share one more load, which begins
- *   when the refresh has ended. The older result goes to its own callers and does not replace the newer one.
+ * - It follows a running refresh, even one in the background: calls in the meantime share one more load. The older
+ *   result goes to its own callers and does not replace the newer one.
  * - It does not wait for an ordinary running load, whose callers get its result, which is not stored.
  *
  * **Example** (Loading again)
@@ -56,14 +55,12 @@ const under = <A, E, R>(
  *
  * let loads = 0
  * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
- *
  * const program = Effect.all([count, count.pipe(CachePolicy.refresh), count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
  *
  * @see `Cached.invalidateFurther` for removing the stored value first
  * @see {@link writeOnly} for loads that are not shared
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -84,13 +81,11 @@ export const refresh = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A,
  *
  * let loads = 0
  * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
- *
  * const program = Effect.all([count.pipe(CachePolicy.readOnly), count, count.pipe(CachePolicy.readOnly)])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
  *
  * @see {@link bypass} for reads that do not use the cache either
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -112,13 +107,11 @@ export const readOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A
  *
  * let loads = 0
  * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
- *
  * const program = Effect.all([count, count.pipe(CachePolicy.writeOnly), count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
  *
  * @see {@link refresh} for sharing one load among concurrent callers
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -140,14 +133,12 @@ export const writeOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<
  *
  * let loads = 0
  * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
- *
  * const program = Effect.all([count, count.pipe(CachePolicy.bypass), count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 1]
  * ```
  *
  * @see {@link writeOnly} for storing the result
  * @see `CacheLayer.disabled` for a whole program
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -171,11 +162,9 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  *
  * **Details**
  *
- * Memory is not trusted while this process cannot read the changes of other processes: such a read asks the store. For
- * all other reads the layer's `maxStaleness` applies.
- *
- * If the store has not acknowledged an invalidation of a key or of one of its tags, a read of the key sends it again
- * first, and fails if the store still does not acknowledge it.
+ * - While this process cannot read the changes of other processes, memory is not trusted: a read asks the store.
+ * - If the store has not acknowledged an invalidation of a key or of one of its tags, a read of the key sends it again
+ *   first, and fails if the store still does not acknowledge it.
  *
  * **Example** (Failing where the store is down)
  *
@@ -187,14 +176,12 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  * const down = Effect.fail(new StoreError({ store: "mine", operation: "ask", reason: "Unavailable" }))
  * const store = Store.make({ name: "mine", get: () => down, set: () => down, remove: () => down })
  * const cache = CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))
- *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- * const failure = answer.pipe(CachePolicy.strict, Effect.flip, Effect.map((error) => error._tag))
- * await Effect.runPromise(failure.pipe(Effect.provide(cache))) // => "StoreError"
+ * const error = await Effect.runPromise(answer.pipe(CachePolicy.strict, Effect.flip, Effect.provide(cache)))
+ * error._tag // => "StoreError"
  * ```
  *
  * @see {@link storeTimeout} for how long a read waits for the store
- *
  * @category error handling
  * @since 0.1.0
  */
@@ -214,20 +201,14 @@ export const strict = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  * import { Effect, Layer } from "effect"
  * import { Cached, CacheLayer, CachePolicy, Store } from "effect-cached"
  *
- * const store = Store.make({
- *   name: "hangs",
- *   get: () => Effect.never,
- *   set: () => Effect.never,
- *   remove: () => Effect.never
- * })
+ * const never = () => Effect.never
+ * const store = Store.make({ name: "hangs", get: never, set: never, remove: never })
  * const cache = CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))
- *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(CachePolicy.storeTimeout("20 millis"), Effect.provide(cache))) // => 42
  * ```
  *
  * @see {@link strict} for failing when that time is over
- *
  * @category delays & timeouts
  * @since 0.1.0
  */
@@ -238,7 +219,6 @@ export const storeTimeout = (timeout: Ttl.Input): <A, E, R>(self: Effect.Effect<
 
 /**
  * An operation that {@link disable} can switch off.
- *
  * @category models
  * @since 0.1.0
  */
@@ -254,10 +234,6 @@ const operations: ReadonlySet<string> = new Set<Operation>(["get", "set", "remov
  *
  * Use for what no other policy switches off, such as invalidations in a dry run.
  *
- * **Details**
- *
- * A name that is not an operation throws a `CacheConfigError`.
- *
  * **Example** (Neither reading nor writing)
  *
  * ```ts
@@ -266,14 +242,12 @@ const operations: ReadonlySet<string> = new Set<Operation>(["get", "set", "remov
  *
  * let loads = 0
  * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
- *
  * const program = Effect.all([count, count.pipe(CachePolicy.disable("get", "set")), count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 1]
  * ```
  *
  * @see {@link readOnly} for reads that store nothing
  * @see {@link bypass} for no cache at all
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -297,11 +271,7 @@ export const disable = (...names: ReadonlyArray<Operation>) => {
 /**
  * Keeps a request alive while its background work runs: refreshes in the background, and loads past a `softTimeout`.
  * For caches whose layer has `flights: "private"`, in Workers. Without it there is no background work: the next reader
- * after the `ttl` loads.
- *
- * **Details**
- *
- * It is called with an effect that never fails, and has to run it. Interrupting the effect stops that work.
+ * after the `ttl` loads. It is called with an effect that never fails, and has to run it.
  *
  * **Example** (Refreshing in a Worker, after the response)
  *
@@ -310,23 +280,19 @@ export const disable = (...names: ReadonlyArray<Operation>) => {
  * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
  *
  * const runtime = ManagedRuntime.make(CacheLayer.memory({ flights: "private" }))
- *
  * let loads = 0
  * const count = Effect.sync(() => ++loads).pipe(
  *   Cached.refreshAhead({ key: "count", ttl: "1 hour", refreshAfter: "1 milli" })
  * )
- *
  * // a request; `waitUntil` is that of its `ctx`
  * const answer = (waitUntil: (promise: Promise<unknown>) => unknown) =>
  *   runtime.runPromise(
  *     Effect.provideService(count, CachePolicy.WaitUntil, (rest) => void waitUntil(Effect.runPromise(rest)))
  *   )
- *
  * await answer(() => {}) // => 1
  * await new Promise((resume) => setTimeout(resume, 20))
  * const kept: Array<Promise<unknown>> = []
  * await answer((promise) => kept.push(promise)) // => 1
- *
  * await Promise.all(kept)
  * loads // => 2
  * ```

@@ -1,6 +1,5 @@
 /**
  * A bridge between the tags of a cache and Effect's `Reactivity`, in both directions.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -27,17 +26,12 @@ import { escapeTag } from "./internal/key/ofKey.ts"
  * - Keys invalidated through `Reactivity` (`invalidate`, `mutation`, also after the commit of an SQL transaction) first
  *   invalidate the tags of the same name, so that no query that runs again gets an old value.
  * - Invalidated tags (`Cached.invalidateTag`, `Cached.invalidateAfter`) run the queries of the same name again, after
- *   the cache has removed its entries. Queries of other processes are not run. They get a new value the next time they
- *   run.
- * - A list of keys names tags. Numbers and booleans count as text. A record names its keys and each id:
- *   `{ users: [1, 2] }` names the tags `users`, `users:1` and `users:2`, as in `Reactivity` itself. An entry that must
- *   outlive changes of other users has only the tag `users:1`, and is invalidated by `["users:1"]`. An object has no
- *   tag in a list, and the tag of its hash in a record.
- *
- * **Gotchas**
- *
- * Within `Reactivity.withBatch` the cache is invalidated at once, and again at the end of the batch, before the queries
- * run: a load in between may have read what the batch had not written yet.
+ *   the cache has removed its entries. Queries of other processes get a new value the next time they run.
+ * - A list of keys names tags. Numbers and booleans count as text. A record names its keys and each id, as in
+ *   `Reactivity` itself: `{ users: [1, 2] }` names the tags `users`, `users:1` and `users:2`. An object has no tag in a
+ *   list, and the tag of its hash in a record.
+ * - Within `Reactivity.withBatch` the cache is invalidated at once, and again at the end of the batch, before the
+ *   queries run: a load in between may have read what the batch had not written yet.
  *
  * **Example** (Invalidating by a mutation)
  *
@@ -50,17 +44,11 @@ import { escapeTag } from "./internal/key/ofKey.ts"
  * let names = ["Ada"]
  * const all = Effect.sync(() => names).pipe(Cached.ttl({ key: "all", ttl: "1 hour", tags: ["users"] }))
  * const add = (name: string) => Effect.sync(() => names = [...names, name]).pipe(Reactivity.mutation(["users"]))
- *
- * const program = Effect.gen(function*() {
- *   yield* all
- *   yield* add("Grace")
- *   return yield* all
- * })
+ * const program = Effect.andThen(all, Effect.andThen(add("Grace"), all))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheReactivity.layer(CacheLayer.memory())))) // => ["Ada", "Grace"]
  * ```
  *
  * @see `Cached.invalidateAfter` for writes without `Reactivity`
- *
  * @category layers
  * @since 0.1.0
  */
@@ -90,10 +78,6 @@ interface Bridge {
   readonly fork: (effect: Effect.Effect<void>) => unknown
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Names
-// ---------------------------------------------------------------------------------------------------------------------
-
 const isName = (key: unknown): boolean => ["string", "number", "bigint", "boolean"].includes(typeof key)
 
 /** The keys in one list, named as in `Reactivity`. */
@@ -109,10 +93,6 @@ const tagsOf = (keys: Keys): ReadonlyArray<string> => listOf(keys).filter(isName
 
 /** The keys, and their tags: the cache escapes some tags, and reports them escaped. */
 const withTags = (keys: Keys): ReadonlyArray<unknown> => [...listOf(keys), ...tagsOf(keys)]
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Both ways
-// ---------------------------------------------------------------------------------------------------------------------
 
 /** The tags to invalidate again when the batch ends, by kind of invalidation. */
 const Batch = Context.Reference<Map<string, Again> | undefined>("effect-cached/CacheReactivity/Batch", {

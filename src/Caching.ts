@@ -1,6 +1,5 @@
 /**
  * The service behind every combinator: a cache. A `CacheLayer` provides it; programs name it in types only.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -20,7 +19,6 @@ export type { Progress } from "./CacheEvent.ts"
 
 /**
  * The counts of a cache since its layer was built: `Cached.stats`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -41,7 +39,6 @@ export interface Stats extends Readonly<Counters>, Ratios {
 
 /**
  * The hit ratio that the memory tier would have had at other capacities: `Cached.curve`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -58,7 +55,6 @@ export interface Curve {
 
 /**
  * A cache as an opaque value. Only `Cached` and `CachePolicy` look into it.
- *
  * @category models
  * @since 0.1.0
  */
@@ -88,9 +84,7 @@ export class Caching extends Context.Service<Caching, Shape>()("effect-cached/Ca
 
 /**
  * The parts and limits of a cache, for `make`. Not validated here: the layers validate their options.
- *
  * @see {@link make}
- *
  * @category models
  * @since 0.1.0
  */
@@ -136,13 +130,10 @@ export const defaults: MakeOptions = {
  * import { Cached, Caching } from "effect-cached"
  *
  * const layer = Layer.effect(Caching.Caching, Caching.make({ ...Caching.defaults, capacity: 2 }))
- *
- * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
- * await Effect.runPromise(program.pipe(Effect.provide(layer))) // => 1
+ * await Effect.runPromise(Effect.andThen(Cached.set("answer", 42), Cached.size).pipe(Effect.provide(layer))) // => 1
  * ```
  *
  * @see `CacheLayer.memory` for a layer with validated options
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -163,13 +154,11 @@ export const make: (options: MakeOptions) => Effect.Effect<Shape, never, Scope.S
  *
  * let loads = 0
  * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
- *
  * const twice = Effect.all([count, count]).pipe(Effect.provideService(Caching.Caching, Caching.disabled))
  * await Effect.runPromise(twice) // => [1, 2]
  * ```
  *
  * @see `CacheLayer.disabled` for a layer
- *
  * @category constructors
  * @since 0.1.0
  */

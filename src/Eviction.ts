@@ -1,7 +1,6 @@
 /**
  * Eviction policies: select the entry that leaves memory when it is full and nothing in it has expired. Memory has only
  * complete results, so a running load is never evicted.
- *
  * @since 0.1.0
  */
 import { makeAdaptive } from "#platform/eviction/adaptive"
@@ -12,11 +11,7 @@ import type { Eviction } from "./ports/eviction.ts"
 
 export type * from "./ports/eviction.ts"
 
-/**
- * The policies of this module. The engine calls them directly, and a user's own through a guard.
- *
- * @internal
- */
+/** The policies of this module. The engine calls them directly, and a user's own through a guard. @internal */
 export class Own implements Eviction {
   readonly name: string
   readonly make: Eviction["make"]
@@ -29,22 +24,13 @@ export class Own implements Eviction {
 
 /**
  * Learns what to keep by a duel of three rules (LRU, LIRS, S3): the one that would have hit most leads. It is the
- * default.
+ * default. A shadow of sampled ids without values simulates each of the three rules, and the cache follows the best.
+ * Ids are hashed with a secret seed. Up to 32 entries it is `lru`, beyond that the next entry to leave is unspecified.
  *
  * **When to use**
  *
  * Use if the access pattern is unknown or changes: under loops, scans and mixed loads it keeps more of what is read
  * again than any fixed rule, and hardly less than `lru` where `lru` is the best.
- *
- * **Details**
- *
- * - A shadow of sampled ids without values simulates each of the three rules, and the cache follows the best. Up to 128
- *   entries all ids are in the shadow, beyond that a sample. Up to 32 entries it is `lru`.
- * - Ids are hashed with a secret seed.
- *
- * **Gotchas**
- *
- * The next entry to leave is unspecified.
  *
  * **Example** (Keeping a part of a loop)
  *
@@ -57,13 +43,11 @@ export class Own implements Eviction {
  *     for (let i = 0; i < 20_000; i++) yield* Cached.ttl(Effect.succeed(i), { key: `page:${i % 1000}`, ttl: "1 hour" })
  *     return (yield* Cached.stats).hits
  *   }).pipe(Effect.provide(CacheLayer.memory({ capacity: 500, eviction })))
- *
  * await Effect.runPromise(hitsOf(Eviction.lru)) // => 0
  * await Effect.runPromise(hitsOf(Eviction.adaptive)) > 5000 // => true
  * ```
  *
  * @see {@link lru} for a predictable rule
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -89,12 +73,10 @@ export const adaptive: Eviction = new Own("adaptive", makeAdaptive)
  *   return yield* Cached.has("often")
  * })
  * const cache = CacheLayer.memory({ capacity: 100, eviction: Eviction.s3Fifo })
- *
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => true
  * ```
  *
  * @see {@link adaptive} for a policy that includes this idea as one of three
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -120,12 +102,10 @@ export const s3Fifo: Eviction = new Own("s3Fifo", makeS3Fifo)
  *   return yield* Cached.has("often")
  * })
  * const cache = CacheLayer.memory({ capacity: 100, eviction: Eviction.wTinyLfu })
- *
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => true
  * ```
  *
  * @see {@link adaptive} for a policy that is better when popularity changes
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -145,20 +125,17 @@ export const wTinyLfu: Eviction = new Own("wTinyLfu", makeWTinyLfu)
  * import { Cached, CacheLayer, Eviction } from "effect-cached"
  *
  * const program = Effect.gen(function*() {
- *   yield* Cached.set("a", 1)
- *   yield* Cached.set("b", 2)
+ *   yield* Cached.setMany([["a", 1], ["b", 2]])
  *   yield* Cached.getOption("a")
  *   yield* Cached.set("c", 3)
  *   return yield* Effect.filter(["a", "b", "c"], Cached.has)
  * })
  * const cache = CacheLayer.memory({ capacity: 2, eviction: Eviction.lru })
- *
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => ["a", "c"]
  * ```
  *
  * @see {@link adaptive} for more hits
  * @see {@link fifo} for a policy where reads do not count
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -171,10 +148,6 @@ export const lru: Eviction = new Own("lru", makeLru)
  *
  * Use if all entries should stay equally long, regardless of reads.
  *
- * **Details**
- *
- * An entry that left and comes back is new.
- *
  * **Example** (Evicting the first entry)
  *
  * ```ts
@@ -182,19 +155,14 @@ export const lru: Eviction = new Own("lru", makeLru)
  * import { Cached, CacheLayer, Eviction } from "effect-cached"
  *
  * const program = Effect.gen(function*() {
- *   yield* Cached.set("a", 1)
- *   yield* Cached.set("b", 2)
- *   yield* Cached.set("a", 10)
- *   yield* Cached.set("c", 3)
+ *   for (const key of ["a", "b", "a", "c"]) yield* Cached.set(key, key)
  *   return yield* Effect.filter(["a", "b", "c"], Cached.has)
  * })
  * const cache = CacheLayer.memory({ capacity: 2, eviction: Eviction.fifo })
- *
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => ["b", "c"]
  * ```
  *
  * @see {@link leastRecentlyUpdated} for a policy where new values count
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -214,20 +182,14 @@ export const fifo: Eviction = new Own("fifo", makeFifo)
  * import { Cached, CacheLayer, Eviction } from "effect-cached"
  *
  * const program = Effect.gen(function*() {
- *   yield* Cached.set("a", 1)
- *   yield* Cached.set("b", 2)
- *   yield* Cached.set("a", 10)
- *   yield* Cached.getOption("b")
- *   yield* Cached.set("c", 3)
+ *   for (const key of ["a", "b", "a", "c"]) yield* Cached.set(key, key)
  *   return yield* Effect.filter(["a", "b", "c"], Cached.has)
  * })
  * const cache = CacheLayer.memory({ capacity: 2, eviction: Eviction.leastRecentlyUpdated })
- *
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => ["a", "c"]
  * ```
  *
  * @see {@link lru} for a policy where reads count
- *
  * @category constructors
  * @since 0.1.0
  */

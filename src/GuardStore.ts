@@ -1,7 +1,6 @@
 /**
  * The place for the state of guards: limits, circuits and filters. A step on a state is a pure function, run as one
  * atomic step in the place, so a limit holds for all processes that share it.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -13,7 +12,6 @@ export type { Block, Kind, Step } from "./ports/guardStore.ts"
 
 /**
  * A place for the state of guards.
- *
  * @category models
  * @since 0.1.0
  */
@@ -34,7 +32,6 @@ export type GuardStore = Port.GuardStore
  * import { Guard, GuardStore } from "effect-cached"
  *
  * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }))
- *
  * const once = call.pipe(Effect.provide(GuardStore.layerMemory))
  * await Effect.runPromise(once) // => "called"
  * await Effect.runPromise(once) // => "called"
@@ -42,7 +39,6 @@ export type GuardStore = Port.GuardStore
  *
  * @see {@link layerMemory} for a place of this process
  * @see `SqliteGuardStore.layer` and `RedisGuardStore.layer` for places that processes share
- *
  * @category services
  * @since 0.1.0
  */
@@ -64,7 +60,6 @@ export const GuardStore: Context.Reference<Port.GuardStore | undefined> = Contex
  * import { Guard, GuardStore } from "effect-cached"
  *
  * const store = GuardStore.makeMemory()
- *
  * const call = Effect.succeed("called").pipe(
  *   Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }),
  *   Effect.catchTag("RateLimitExceeded", () => Effect.succeed("refused")),
@@ -74,7 +69,6 @@ export const GuardStore: Context.Reference<Port.GuardStore | undefined> = Contex
  * ```
  *
  * @see {@link layerMemory} for providing it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -99,7 +93,6 @@ export const makeMemory = (): Port.GuardStore => memory.make()
  *
  * @see `SqliteGuardStore.layer` for processes of one machine
  * @see `RedisGuardStore.layer` for processes of several machines
- *
  * @category layers
  * @since 0.1.0
  */

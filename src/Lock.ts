@@ -1,9 +1,7 @@
 /**
  * Locks: the port to mutual exclusion across processes. A lock protects a resource outside the cache, so its holder
- * gets a growing token: the resource can refuse any token smaller than the last one it saw.
- *
- * See M. Kleppmann, "How to do distributed locking" (2016), on fencing tokens.
- *
+ * gets a growing token: the resource can refuse any token smaller than the last one it saw (M. Kleppmann, "How to do
+ * distributed locking", 2016).
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -15,15 +13,13 @@ export type { Acquired, AcquireOptions, Backend, Lease } from "./ports/lock.ts"
 
 /**
  * Mutual exclusion by name, among all users of the same place.
- *
  * @category models
  * @since 0.1.0
  */
 export type Lock = Port.Lock
 
 /**
- * The lock in use: a reference whose default excludes callers of this process (`ProcessLock` of
- * `effect-cached/memory`).
+ * The lock in use: a reference whose default (`ProcessLock`) excludes callers of this process.
  *
  * **When to use**
  *
@@ -45,7 +41,6 @@ export type Lock = Port.Lock
  *
  * @see `SqliteLock.layer` for processes of one machine
  * @see `RedisLock.layer` for processes of several machines
- *
  * @category services
  * @since 0.1.0
  */
@@ -54,15 +49,12 @@ export const Lock: Context.Reference<Port.Lock> = Context.Reference<Port.Lock>("
 })
 
 /**
- * Creates a `Lock` over a backend, and derives waiting, renewal and release.
+ * Creates a `Lock` over a backend, and derives waiting, renewal and release. Among the callers in this process that
+ * wait for one name, only the first asks the backend.
  *
  * **When to use**
  *
  * Use for a backend of your own, such as a lock service.
- *
- * **Details**
- *
- * Among the callers in this process that wait for one name, only the first asks the backend.
  *
  * **Example** (Keeping locks in a map)
  *
@@ -72,7 +64,6 @@ export const Lock: Context.Reference<Port.Lock> = Context.Reference<Port.Lock>("
  *
  * const held = new Map<string, bigint>()
  * let last = 0n
- *
  * const lock = Lock.make({
  *   name: "map",
  *   pollMillis: 50,
@@ -85,17 +76,12 @@ export const Lock: Context.Reference<Port.Lock> = Context.Reference<Port.Lock>("
  *   renew: (name, token) => Effect.sync(() => held.get(name) === token),
  *   release: (name, token) => Effect.sync(() => void (held.get(name) === token && held.delete(name)))
  * })
- *
- * const twice = Effect.all([
- *   Effect.scoped(lock.acquire("door", { lease: "5 seconds", wait: 0 })),
- *   Effect.scoped(lock.acquire("door", { lease: "5 seconds", wait: 0 }))
- * ])
- * const [first, second] = await Effect.runPromise(twice)
+ * const once = Effect.scoped(lock.acquire("door", { lease: "5 seconds", wait: 0 }))
+ * const [first, second] = await Effect.runPromise(Effect.all([once, once]))
  * second.token > first.token // => true
  * ```
  *
  * @see {@link Lock} for the lock in use
- *
  * @category constructors
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * Serializers: the port that converts values to bytes and back.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -16,23 +15,19 @@ export type { Codec } from "./ports/serializer.ts"
 
 /**
  * Compiles a `Codec` for a schema, or for any structured value if there is no schema.
- *
  * @category models
  * @since 0.1.0
  */
 export type Serializer = Port.Serializer
 
 /**
- * The serializer of a cache: a reference with a default.
+ * The serializer of a cache: a reference with a default. Values with a schema become JSON through the schema's own
+ * codec. Values without one become JSON if that is exact, and MessagePack otherwise (see
+ * `effect-cached/serializers/Structured`).
  *
  * **When to use**
  *
  * Provide it to a cache layer whose values need another format than the default.
- *
- * **Details**
- *
- * By default, values with a schema become JSON through the schema's own codec. Values without one become JSON if that
- * is exact, and MessagePack otherwise (see `effect-cached/serializers/Structured`).
  *
  * **Example** (Writing JSON for keys without a schema too)
  *
@@ -51,7 +46,6 @@ export type Serializer = Port.Serializer
  * ```
  *
  * @see {@link make} for a custom format
- *
  * @category services
  * @since 0.1.0
  */
@@ -71,7 +65,6 @@ const standard: Port.Serializer = {
 
 /**
  * The options of `make`, which describe a custom format.
- *
  * @category options
  * @since 0.1.0
  */
@@ -80,16 +73,9 @@ export interface Options {
   readonly name: string
   /** The extension of files that hold one value, like `".yaml"`. */
   readonly extension: string
-  /**
-   * The media type of its bytes.
-   *
-   * @default `application/octet-stream`
-   */
+  /** The media type of its bytes. @default `application/octet-stream` */
   readonly contentType?: string | undefined
-  /**
-   * Converts a value to bytes, or to a text that is written as UTF-8. `id` is the id of the entry. A value for which it
-   * throws is not stored.
-   */
+  /** Converts a value to bytes or text, for the id of an entry. A value for which it throws is not stored. */
   readonly encode: (value: unknown, id: string) => string | Uint8Array
   /** Restores a value from the bytes found under `id`. Bytes for which it throws are a miss. */
   readonly decode: (bytes: Uint8Array, id: string) => unknown
@@ -109,11 +95,7 @@ export interface Options {
  *   refused first. Without a schema, `encode` receives any value, and should throw for one it cannot restore.
  * - `encode` and `decode` also receive the id of the entry. A signature that covers the id refuses bytes that were
  *   copied to another id.
- * - Throws a `CacheConfigError` for invalid options.
- *
- * **Gotchas**
- *
- * The format is assumed not to encrypt, so a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
+ * - The format is assumed not to encrypt, so a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
  *
  * **Example** (Compressing JSON)
  *
@@ -133,7 +115,6 @@ export interface Options {
  * ```
  *
  * @see `effect-cached/serializers/Json` for plain JSON
- *
  * @category constructors
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * Stores: the port to a storage, and its constructors. A store handles encoded entries and knows no schemas.
- *
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -25,9 +24,8 @@ export * from "./ports/store.ts"
  *
  * **Details**
  *
- * - Operations on one id run in order, each after the previous one has really ended. A `commit` whose generation has
- *   ended never reaches the storage, no matter how late the storage answers.
- * - A started operation runs to its end even if its caller is interrupted. The caller stops waiting.
+ * - Operations on one id run in order, and a started one runs to its end even if its caller is interrupted. A `commit`
+ *   whose generation has ended never reaches the storage.
  * - An operation that cannot be derived fails with reason `Unsupported`.
  * - Throws a `CacheConfigError` for an unknown option, and for a `shared` storage without `setIfAbsent`.
  *
@@ -38,8 +36,8 @@ export * from "./ports/store.ts"
  *   the process, and every entry with a tag is then a miss. Every entry of a key class has one.
  * - Processes that share such a storage have only entries and tags in common. Leases, conditional sets and touches are
  *   atomic inside one process: two that miss at the same moment both load.
- * - A tag that only the load names (`Cached.annotate`) needs a marker that this process knew before the load. Otherwise
- *   the result is not stored. The first load with a new tag creates the marker, and the next one is stored.
+ * - A tag that only the load names (`Cached.annotate`) needs a marker that this process knew before the load: the first
+ *   load with a new tag creates the marker and is not stored.
  * - A storage that can do better than a derived operation replaces it, together with its operation on many ids:
  *   `Store.complete({ ...Store.make(simple), acquire, acquireMany: undefined })`.
  *
@@ -61,7 +59,6 @@ export * from "./ports/store.ts"
  *
  * @see {@link makeSync} for a storage that answers without waiting
  * @see {@link complete} for a store that implements the core itself
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -72,8 +69,7 @@ export const make: (storage: Storage) => Store = fromStorage.make
  *
  * **When to use**
  *
- * Use for an embedded database, or files on a local disk. The engine reads such a store with `getUnsafe`, inside the
- * step that looks at memory.
+ * Use for an embedded database, or files on a local disk. The engine reads such a store with `getUnsafe`.
  *
  * **Example** (Reading a map without an effect)
  *
@@ -91,7 +87,6 @@ export const make: (storage: Storage) => Store = fromStorage.make
  * ```
  *
  * @see {@link make} for a storage that answers with effects
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -107,10 +102,9 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  *
  * **Details**
  *
- * Operations on many ids are derived from those on one, and `size` from `scan`. Without `increment`, all four
- * operations on counters are those of this process. An operation that cannot be derived fails with reason
- * `Unsupported`, and so does a missing `clear`: the ids being loaded cannot be listed. Throws a `CacheConfigError` for
- * a missing or invalid part of the core.
+ * Operations on many ids are derived from those on one, and `size` from `scan`. Without `increment`, all operations on
+ * counters are those of this process. An operation that cannot be derived fails with reason `Unsupported`, and so does
+ * a missing `clear`. Throws a `CacheConfigError` for a missing or invalid part of the core.
  *
  * **Gotchas**
  *
@@ -124,7 +118,6 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  * import { Store } from "effect-cached"
  * import { MemoryStore } from "effect-cached/memory"
  *
- * // a store that refuses what is long, one at a time or many
  * const inner = MemoryStore.make()
  * const store = Store.complete({
  *   ...inner,
@@ -135,7 +128,6 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  * ```
  *
  * @see {@link make} for a storage without leases and tags
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -155,15 +147,12 @@ export const complete: (core: StoreCore) => Store = completion.complete
  * import { Cached, CacheLayer, Store } from "effect-cached"
  * import { MemoryStore } from "effect-cached/memory"
  *
- * // what the store needs is opened, and closed with the layer
  * const store = Store.layer(Effect.acquireRelease(Effect.sync(MemoryStore.make), () => Effect.log("closed")))
- *
  * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store))))) // => 1
  * ```
  *
  * @see {@link make} for a store over three functions
- *
  * @category layers
  * @since 0.1.0
  */

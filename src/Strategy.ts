@@ -1,8 +1,6 @@
 /**
- * Strategies: values that decide whether to serve a stored entry or to load, and how long to keep a new result.
- *
- * A strategy is pure and can be tested as a table. The engine carries out its decisions.
- *
+ * Strategies: values that decide whether to serve a stored entry or to load, and how long to keep a new result. A
+ * strategy is pure and can be tested as a table.
  * @since 0.1.0
  */
 import * as Defaults from "./internal/defaults/options.ts"
@@ -15,56 +13,38 @@ export * from "./ports/strategy.ts"
 
 /**
  * Options for every strategy: which outcomes are stored. An outcome is stored only if every given condition accepts it.
- *
  * @category options
  * @since 0.1.0
  */
 export interface UntilInvalidatedOptions<in A, in out E, in K> {
   /**
    * Whether an outcome is stored. Never called for defects and interruptions, which are not stored.
-   *
    * @default only successes, and the failures that `storeFailures` names
    */
   readonly when?: Of<A, E, K, boolean> | undefined
-  /**
-   * Whether a value is stored. Never called for failures.
-   *
-   * @default every value is stored
-   */
+  /** Whether a value is stored. Never called for failures. @default every value is stored */
   readonly storeIf?: ((value: A, key: K) => boolean) | undefined
-  /**
-   * The tags of the failures that are stored.
-   *
-   * @default none; with `when`, those that it accepts
-   */
+  /** The tags of the failures that are stored. @default none; with `when`, those that it accepts */
   readonly storeFailures?: ReadonlyArray<TagOf<E>> | undefined
 }
 
 /**
  * Options for every timed strategy: which outcomes are stored, and for how long.
- *
  * @category options
  * @since 0.1.0
  */
 export interface Options<in A, in out E, in K> extends UntilInvalidatedOptions<A, E, K> {
   /**
-   * The longest time that a result is served, from the end of its load. A result made of cached values expires with the
-   * earliest of them (`inherit`). A duration, or a function of outcome and key. A result for which the function returns
-   * zero or less is not stored.
+   * The longest time that a result is served, from the end of its load, unless it expires earlier with the cached
+   * values it was made of (`inherit`): a duration, or a function of outcome and key. Zero or less: it is not stored.
    */
   readonly ttl: Ttl.Input | Of<A, E, K, Ttl.Input>
-  /**
-   * The share of the lifetime that is subtracted at random, 0 to 1, so that results stored together do not expire
-   * together.
-   *
-   * @default 0
-   */
+  /** The share of the lifetime, 0 to 1, that is subtracted at random: results then expire apart. @default 0 */
   readonly jitter?: number | undefined
 }
 
 /**
  * Options for `softTtl`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -78,7 +58,6 @@ export interface SoftTtlOptions<in A, in out E, in K> extends Options<A, E, K> {
 
 /**
  * Options for `refreshAhead`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -92,22 +71,16 @@ export interface RefreshAheadOptions<in A, in out E, in K> extends Options<A, E,
 
 /**
  * Options for `probabilistic`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface ProbabilisticOptions<in A, in out E, in K> extends Options<A, E, K> {
-  /**
-   * How early to refresh: above 1 earlier, below 1 later.
-   *
-   * @default 1, the paper's optimum
-   */
+  /** How early to refresh: above 1 earlier, below 1 later. @default 1, the paper's optimum */
   readonly beta?: number | undefined
 }
 
 /**
  * Options for `sliding`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -116,7 +89,6 @@ export interface SlidingOptions<in A, in out E, in K> extends Omit<Options<A, E,
   readonly idle: Ttl.Input
   /**
    * The longest time that a result is served, regardless of reads: a duration, or a function of outcome and key.
-   *
    * @default for ever
    */
   readonly ttl?: Ttl.Input | Of<A, E, K, Ttl.Input> | undefined
@@ -124,19 +96,13 @@ export interface SlidingOptions<in A, in out E, in K> extends Omit<Options<A, E,
 
 /**
  * Options for `maxHits`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface MaxHitsOptions<in A, in out E, in K> extends Options<A, E, K> {
   /** How many reads in this process an entry serves, not counting the read that loaded it. */
   readonly hits: number
-  /**
-   * The number of the read from which each read also refreshes in the background, one refresh at a time. A new value
-   * counts from 0.
-   *
-   * @default no refresh
-   */
+  /** The number of the read from which each also refreshes in the background. @default no refresh */
   readonly refreshAfter?: number | undefined
 }
 
@@ -145,8 +111,7 @@ export interface MaxHitsOptions<in A, in out E, in K> extends Options<A, E, K> {
  *
  * **When to use**
  *
- * Use if a value may be up to `ttl` old, and the first read after that can wait for a load. For a single effect,
- * `Cached.ttl` is shorter.
+ * Use if a value may be up to `ttl` old, and the first read after that can wait for a load.
  *
  * **Example** (Deciding by age)
  *
@@ -161,7 +126,6 @@ export interface MaxHitsOptions<in A, in out E, in K> extends Options<A, E, K> {
  *
  * @see {@link softTtl} for a source that is sometimes down
  * @see {@link refreshAhead} for reads that do not wait for a load
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -182,15 +146,12 @@ export const ttl = <A = unknown, E = unknown, K = unknown>(options: Options<A, E
  * import { Strategy } from "effect-cached"
  *
  * const strategy = Strategy.softTtl({ ttl: "10 minutes", softTtl: "7 minutes" })
- * const lifetime = strategy.lifetime(Exit.succeed("sunny"), "report")
- * lifetime // => { softTtl: 420_000, ttl: 600_000 }
- *
+ * strategy.lifetime(Exit.succeed("sunny"), "report") // => { softTtl: 420_000, ttl: 600_000 }
  * const entry = { createdAt: 0, softExpiresAt: 420_000, expiresAt: 600_000, loadMillis: 5, outcome: "success" } as const
  * strategy.decide(entry, 500_000, () => 0.5) // => "LoadOrStale"
  * ```
  *
  * @see {@link failover} for a load on every read
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -198,8 +159,7 @@ export const softTtl = <A = unknown, E = unknown, K = unknown>(options: SoftTtlO
   make(Kinds.softTtl, options)
 
 /**
- * Creates a strategy that serves until `ttl`, and from `refreshAfter` on also refreshes in the background, one refresh
- * at a time.
+ * Creates a strategy that serves until `ttl`, and from `refreshAfter` on also refreshes in the background.
  *
  * **When to use**
  *
@@ -217,7 +177,6 @@ export const softTtl = <A = unknown, E = unknown, K = unknown>(options: SoftTtlO
  *
  * @see {@link softTtl} for reads that wait for the new value
  * @see {@link probabilistic} for many processes that read the same keys
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -227,16 +186,12 @@ export const refreshAhead = <A = unknown, E = unknown, K = unknown>(
 
 /**
  * Creates a strategy that serves until `ttl`, and refreshes in the background with a probability that grows towards
- * `ttl` and with the duration of the last load.
+ * `ttl` and with the duration of the last load (XFetch: Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache
+ * Stampede Prevention", VLDB 2015).
  *
  * **When to use**
  *
  * Use when many processes share a store: they refresh at different times without any communication.
- *
- * **Details**
- *
- * The algorithm is XFetch (Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB
- * 2015).
  *
  * **Example** (Refreshing by chance)
  *
@@ -250,7 +205,6 @@ export const refreshAhead = <A = unknown, E = unknown, K = unknown>(
  * ```
  *
  * @see {@link refreshAhead} for a refresh at a fixed age
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -259,33 +213,25 @@ export const probabilistic = <A = unknown, E = unknown, K = unknown>(
 ): Strategy<A, E, K> => make(Kinds.probabilistic, options)
 
 /**
- * Creates a strategy that serves until an entry has not been read for `idle`, and until `ttl` at most.
+ * Creates a strategy that serves until an entry has not been read for `idle`, and until `ttl` at most. A read in memory
+ * is reported to the store at most ten times per `idle`.
  *
  * **When to use**
  *
  * Use for values that should live as long as they are in use: sessions, drafts, carts.
- *
- * **Details**
- *
- * A read in memory is reported to the store at most ten times per `idle`, so that the entry lives on for other
- * processes and after a restart.
  *
  * **Example** (Moving the end of an entry)
  *
  * ```ts
  * import { Strategy } from "effect-cached"
  *
- * const session = Strategy.sliding({ idle: "20 minutes", ttl: "8 hours" })
- * const minutes = (n: number) => n * 60_000
- * const times = { createdAt: 0, softExpiresAt: minutes(480), expiresAt: minutes(20) }
- * const entry = { ...times, loadMillis: 5, outcome: "success" } as const
- *
- * session.touch?.(entry, minutes(15)) // => 2100000
- * session.decide(entry, minutes(20), () => 0.5) // => "Load"
+ * const session = Strategy.sliding({ idle: 20, ttl: 480 })
+ * const times = { createdAt: 0, softExpiresAt: 480, expiresAt: 20, loadMillis: 5 }
+ * session.touch?.({ ...times, outcome: "success" }, 15) // => 35
+ * session.decide({ ...times, outcome: "success" }, 20, () => 0.5) // => "Load"
  * ```
  *
  * @see {@link ttl} for a lifetime that reads do not extend
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -298,11 +244,7 @@ export const sliding = <A = unknown, E = unknown, K = unknown>(options: SlidingO
  *
  * **When to use**
  *
- * Use if a value may serve only so many reads.
- *
- * **Gotchas**
- *
- * It needs a memory tier, which counts the reads. An entry that was evicted counts from 0.
+ * Use if a value may serve only so many reads. It needs a memory tier, which counts them, from 0 after an eviction.
  *
  * **Example** (Deciding by reads)
  *
@@ -312,13 +254,11 @@ export const sliding = <A = unknown, E = unknown, K = unknown>(options: SlidingO
  * const sample = Strategy.maxHits({ hits: 3, refreshAfter: 2, ttl: "1 hour" })
  * const entry = { createdAt: 0, softExpiresAt: 9, expiresAt: 9, loadMillis: 1, outcome: "success" } as const
  * const after = (reads: number) => sample.decide({ ...entry, reads }, 1, () => 0.5)
- *
  * Array.of(0, 1, 2, 3).map(after) // => ["Serve", "ServeAndRefresh", "ServeAndRefresh", "Load"]
  * ```
  *
  * @see {@link dynamic} for a ready-made one
  * @see {@link ttl} for a limit by age alone
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -326,8 +266,7 @@ export const maxHits = <A = unknown, E = unknown, K = unknown>(options: MaxHitsO
   make(Kinds.maxHits, options)
 
 /**
- * The strategy `maxHits` with `{ hits: 3, refreshAfter: 1, ttl: "24 hours" }`: each read is served at once and
- * refreshes behind it.
+ * The strategy `maxHits` with `{ hits: 3, refreshAfter: 1, ttl: "24 hours" }`: each read also refreshes it.
  *
  * **When to use**
  *
@@ -343,7 +282,6 @@ export const maxHits = <A = unknown, E = unknown, K = unknown>(options: MaxHitsO
  * ```
  *
  * @see {@link maxHits} for other numbers
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -367,7 +305,6 @@ export const dynamic: Strategy = maxHits(Defaults.dynamic)
  * ```
  *
  * @see {@link softTtl} for fewer loads
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -392,7 +329,6 @@ export const failover = <A = unknown, E = unknown, K = unknown>(options: Options
  * ```
  *
  * @see {@link ttl} for changes that the program does not see
- *
  * @category constructors
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * Transactions: several entries, tags and counters change together, or not at all.
- *
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
@@ -34,8 +33,6 @@ import type * as Ttl from "./Ttl.ts"
 /**
  * The isolation of a transaction. Under each level its writes are committed in one step.
  *
- * **Details**
- *
  * - `"fast"`: nothing is locked, and only the conditions of `Cached.set` are checked at the commit. Writes of others
  *   between a read and the commit are overwritten
  * - `"locked"`: the keys and counters of explicit operations (`Cached.getOption`, `set`, `increment` …) are locked from
@@ -44,7 +41,6 @@ import type * as Ttl from "./Ttl.ts"
  * - `"serializable"`: nothing is locked. All reads are checked at the commit: answers of cached effects, and listings
  *   (in memory and on disk; elsewhere a listing fails with a `StoreError` of reason `Unsupported`). The result is as if
  *   it had run alone. A transaction that fails because of concurrent changes is retried as well
- *
  * @category models
  * @since 0.1.0
  */
@@ -52,29 +48,21 @@ export type Isolation = Overlay.Isolation
 
 /**
  * Options for `Transaction.run`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface Options<I extends Isolation = Isolation> {
   /**
    * The isolation level: `"fast"` (checks conditions of `Cached.set` only), `"locked"` (locks keys and counters of
-   * explicit operations) or `"serializable"` (checks everything that was read). A nested transaction has that of the
-   * outer one, or a weaker one.
-   *
+   * explicit operations) or `"serializable"` (checks everything that was read). A nested transaction has at most that
+   * of the outer one.
    * @default `"locked"`
    */
   readonly isolation?: I | undefined
-  /**
-   * How long all tries may take together, including waits for locks. Then it fails with `TransactionTimeout`. A commit
-   * already sent is waited for.
-   *
-   * @default 10 seconds
-   */
+  /** How long all tries and waits for locks may take together before a `TransactionTimeout`. @default 10 seconds */
   readonly timeout?: Ttl.Input | undefined
   /**
    * The schedule of retries after a `TransactionConflict`, from the beginning. No effect in a nested transaction.
-   *
    * @default 5 times, with growing pauses from 10 ms, and jitter
    */
   readonly retry?: Schedule.Schedule<unknown, TransactionConflict> | undefined
@@ -82,7 +70,6 @@ export interface Options<I extends Isolation = Isolation> {
 
 /**
  * The failures of a transaction in addition to those of its effect.
- *
  * @category models
  * @since 0.1.0
  */
@@ -105,15 +92,14 @@ export type Failure<I extends Isolation> =
  *
  * - Inside, reads see earlier writes: `Cached.set`, `touch`, `remove`, `increment`, conditional sets, bulk operations,
  *   tags, patterns, listings. A `ttl` counts from the commit.
- * - A cached effect inside is answered with a value written there, a cached value, or a load of its own, which the
- *   effects of this transaction share. Its result is stored with the commit, unless its key was invalidated in the
- *   meantime.
+ * - A cached effect inside is answered with a value written there, a cached value, or a load of its own, whose result
+ *   is stored with the commit, unless its key was invalidated in the meantime.
  * - A nested transaction is a savepoint: if it fails, only its own writes are discarded, and the outer one continues.
  * - After a conflict the effect runs again from its beginning, so it should do nothing that cannot be repeated.
  * - More than 20,000 writes, or values of more than 32 MiB, are refused as a whole (`StoreError`, `TooLarge`).
  * - It needs a store that writes several entries in one step: memory, `CacheLayer.disk` and a Redis server do, and
- *   custom storages that no other process uses. Any other fails with `StoreError` (`Unsupported`) before the effect
- *   runs. A Redis cluster does so for the keys of one slot: anything else fails at the commit, and nothing is written.
+ *   custom storages that no other process uses. Any other fails with `StoreError` (`Unsupported`). A Redis cluster does
+ *   so for the keys of one slot: anything else fails at the commit, and nothing is written.
  *
  * **Gotchas**
  *
@@ -127,28 +113,25 @@ export type Failure<I extends Isolation> =
  * import { Effect, Option } from "effect"
  * import { Cached, CacheLayer, Transaction } from "effect-cached"
  *
+ * const get = (key: string) => Effect.map(Cached.getOption(key), (value) => Option.getOrThrow(value) as number)
  * const move = (amount: number) =>
  *   Transaction.run(Effect.gen(function*() {
- *     const ada = (yield* Cached.getOption("ada")).pipe(Option.getOrThrow) as number
- *     const grace = (yield* Cached.getOption("grace")).pipe(Option.getOrThrow) as number
- *     yield* Cached.set("ada", ada - amount)
- *     if (ada < amount) return yield* Effect.fail("too little")
- *     yield* Cached.set("grace", grace + amount)
+ *     const left = (yield* get("ada")) - amount
+ *     yield* Cached.set("ada", left)
+ *     if (left < 0) return yield* Effect.fail("too little")
+ *     yield* Cached.set("grace", (yield* get("grace")) + amount)
  *   }))
- *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.setMany([["ada", 100], ["grace", 0]])
  *   yield* move(30)
  *   yield* Effect.flip(move(80))
- *   return (yield* Cached.getMany(["ada", "grace"])).map(Option.getOrThrow)
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [70, 30]
+ *   return yield* Effect.all([get("ada"), get("grace")])
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => [70, 30]
  * ```
  *
  * @see {@link rollback} for discarding the writes so far and continuing
  * @see {@link withSql} for a transaction of a database
  * @see `Cached.update` for one entry
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -220,16 +203,13 @@ const parse = (options: Options) => {
 }
 
 /**
- * Discards the writes of the innermost transaction so far, and continues inside it.
+ * Discards the writes of the innermost transaction so far, and continues inside it. Its reads are still checked at the
+ * commit, and its locks stay locked. It dies with a `CacheConfigError` outside of a transaction, and inside
+ * `Transaction.withSql`, whose rows it would not discard: let that fail instead.
  *
  * **When to use**
  *
  * Use to give up the writes of a step without failing.
- *
- * **Details**
- *
- * Its reads are still checked at the commit, and its locks stay locked. Outside of a transaction it dies with a
- * `CacheConfigError`. So it does inside `Transaction.withSql`, whose rows it would not discard: let that fail instead.
  *
  * **Example** (Starting over)
  *
@@ -242,12 +222,10 @@ const parse = (options: Options) => {
  *   yield* Transaction.rollback
  *   yield* Cached.set("final", 2)
  * })).pipe(Effect.andThen(Effect.filter(["draft", "final"], Cached.has)))
- *
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["final"]
  * ```
  *
  * @see {@link run} for discarding all writes by a failure
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -272,15 +250,12 @@ export const rollback: Effect.Effect<void, never, Caching> = withCaching((cachin
 
 /**
  * Options for `Transaction.withSql`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface SqlOptions {
   /**
-   * The name of a table that holds the invalidations until they are carried out, so that they survive a crash after the
-   * commit: see `Transaction.outbox`.
-   *
+   * The table that holds the invalidations until they are carried out, so that they survive a crash after the commit.
    * @default none: changes of a crashed process may go unnoticed until the ttl
    */
   readonly outbox?: string | undefined
@@ -300,16 +275,12 @@ export interface SqlOptions {
  * - Inside, reads by hand see earlier writes. Cached effects bypass the cache: they see the rows of the transaction,
  *   which may be rolled back.
  * - A value that is set inside is invalidated after the commit, not stored: of two transactions on one row the earlier
- *   one may be the last to reach the cache, and its value would stay. The next read loads the row.
- * - Any store is supported. Counters are changed after the commit.
+ *   one may be the last to reach the cache. Counters are changed after the commit. Any store is supported.
  * - It returns when the invalidations are carried out, or the store has not answered in time. In that case they are
  *   sent again without a failure, even under `CachePolicy.strict`. They are also carried out after a failed commit,
  *   whose outcome is unknown.
- *
- * **Gotchas**
- *
- * If the table of the `outbox` is missing, the transaction fails (`SqlError`) and is rolled back: provide
- * `Transaction.outbox`, which creates it.
+ * - If the table of the `outbox` is missing, the transaction fails (`SqlError`) and is rolled back: provide
+ *   `Transaction.outbox`, which creates it.
  *
  * **Example** (Renaming a user)
  *
@@ -324,13 +295,11 @@ export interface SqlOptions {
  *     yield* sql`UPDATE users SET name = ${name} WHERE id = ${id}`
  *     yield* Cached.invalidateMany([`user:${id}`, { tag: "users" }])
  *   }).pipe(Transaction.withSql({ outbox: "cache_outbox" }))
- *
  * Effect.isEffect(rename(1, "Ada")) // => true
  * ```
  *
  * @see `Cached.invalidateAfter` for a single effect
  * @see {@link run} for entries without a database
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -381,7 +350,6 @@ const sqlChecks: Checks<SqlOptions> = { outbox: optional(tableName("The outbox o
 
 /**
  * Options for `Transaction.outbox`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -401,10 +369,9 @@ export interface OutboxOptions {
  * **Details**
  *
  * - It looks for rows that are older than 5 seconds, by the clocks of the processes, when it is built and every 10
- *   seconds. Several processes may do so at once: invalidating twice does no harm.
+ *   seconds. Several processes may do so at once.
  * - It creates a missing table, with the columns `id` (64 characters, the primary key), `created` (a 64-bit number) and
- *   `targets` (a text). A program without the right to create tables uses an existing one. A table with other columns
- *   fails the layer.
+ *   `targets` (a text). A table with other columns fails the layer.
  * - An unreadable row is left alone, with one warning: it may come from a later release.
  *
  * **Example** (Providing the replay)
@@ -418,7 +385,6 @@ export interface OutboxOptions {
  * ```
  *
  * @see {@link withSql} for what writes the rows
- *
  * @category layers
  * @since 0.1.0
  */

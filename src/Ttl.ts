@@ -1,6 +1,5 @@
 /**
  * Lifetimes: the forms in which users write them, and their conversion to milliseconds.
- *
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
@@ -15,7 +14,6 @@ type Days = `${number}d${Hours | ""}` | Hours
 /**
  * A compact duration, as in URLs and configuration: `"250ms"`, `"10m"`, `"1d12h"`. Each of the units `w d h m s ms` at
  * most once, from the largest to the smallest.
- *
  * @category models
  * @since 0.1.0
  */
@@ -50,7 +48,7 @@ const units: Readonly<Record<string, number>> = {
 }
 
 /**
- * Parses a compact duration, as in URLs and configuration.
+ * Parses a compact duration. Text that does not parse completely throws a `CacheConfigError`.
  *
  * **When to use**
  *
@@ -63,8 +61,6 @@ const units: Readonly<Record<string, number>> = {
  * - `"90"`: a number of seconds
  * - any string that `Duration.Input` accepts, such as `"10 minutes"` or `"Infinity"`
  *
- * Text that does not parse completely throws a `CacheConfigError`.
- *
  * **Example** (Parsing durations)
  *
  * ```ts
@@ -76,7 +72,6 @@ const units: Readonly<Record<string, number>> = {
  * ```
  *
  * @see {@link toMillis} for the input of options
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -127,15 +122,12 @@ let lastText: string | undefined
 let lastMillis = 0
 
 /**
- * Converts a duration to milliseconds, including `Infinity`.
+ * Converts a duration to milliseconds, including `Infinity`. Invalid input throws a `CacheConfigError` that names
+ * `what`. So does `NaN`, which Effect itself treats as zero.
  *
  * **When to use**
  *
  * Use for a duration of your own options: it accepts what every option here accepts.
- *
- * **Details**
- *
- * Invalid input throws a `CacheConfigError` that names `what`. So does `NaN`, which Effect itself treats as zero.
  *
  * **Example** (Converting a duration)
  *
@@ -147,7 +139,6 @@ let lastMillis = 0
  * ```
  *
  * @see {@link parse} for text from outside the program
- *
  * @category converting
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * Weighers: the weight of an entry against the `maxWeight` of a memory tier.
- *
  * @since 0.1.0
  */
 import { CacheConfigError } from "./CacheError.ts"
@@ -15,16 +14,13 @@ const bytesOfEntry = 200
 
 /**
  * The bytes of a value in the memory of Node, including headers: exact for strings and buffers, an estimate for all
- * else.
+ * else. A string takes 16 bytes and one per character, or two if it has characters beyond Latin-1, rounded up to eight.
+ * A part of a large value is inspected, and the rest assumed to be alike. Data shared with other values counts for
+ * each.
  *
  * **When to use**
  *
  * Use in a weigher of your own, or to see how much memory a value takes.
- *
- * **Details**
- *
- * A string takes 16 bytes and one per character, or two if it has characters beyond Latin-1, rounded up to eight. A
- * part of a large value is inspected, and the rest assumed to be alike. Data shared with other values counts for each.
  *
  * **Example** (Estimating values)
  *
@@ -37,7 +33,6 @@ const bytesOfEntry = 200
  * ```
  *
  * @see {@link bytes} for whole entries
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -60,7 +55,6 @@ export const sizeOf = (value: unknown): number => estimate(value)
  * const read = (id: number) => Cached.ttl(Effect.succeed("x".repeat(1000)), { key: `page:${id}`, ttl: "1 hour" })
  * const program = Effect.andThen(Effect.forEach(Array.from({ length: 100 }, (_, i) => i), read), Cached.stats)
  * const cache = CacheLayer.memory({ maxWeight: 64 * 1024, weigher: Weigher.bytes })
- *
  * const { size, weight } = await Effect.runPromise(program.pipe(Effect.provide(cache)))
  * size < 60 // => true
  * weight <= 64 * 1024 // => true
@@ -68,7 +62,6 @@ export const sizeOf = (value: unknown): number => estimate(value)
  *
  * @see {@link atMost} to keep out large values
  * @see {@link byClass} for another measure for each class
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -88,14 +81,12 @@ export const bytes: Weigher = (value, { entryBytes = bytesOfEntry, id }) => esti
  * import { CacheKey, CacheLayer, Weigher } from "effect-cached"
  *
  * class Page extends CacheKey.Class<Page>()("Page", { payload: { url: Schema.String }, success: Schema.String }) {}
- *
  * const weigher = Weigher.byClass({ Page: (html: string) => html.length }, Weigher.bytes)
  * CacheLayer.memory({ maxWeight: 10_000_000, weigher })
  * weigher("<h1>", { id: "Page:1", keyClass: "Page" }) // => 4
  * ```
  *
  * @see {@link bytes} for one measure of all
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -125,7 +116,6 @@ export const byClass = (weighers: { readonly [keyClass: string]: Weigher }, othe
  * ```
  *
  * @see {@link bytes} for the weigher that it limits
- *
  * @category combinators
  * @since 0.1.0
  */

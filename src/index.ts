@@ -1,6 +1,5 @@
 /**
  * A functional caching toolkit for Effect.
- *
  * @since 0.1.0
  */
 export * as Cached from "./Cached.ts"

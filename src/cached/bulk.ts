@@ -1,6 +1,5 @@
 /**
  * Operations on many keys: one request to the store, and one load of everything that is missing.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -23,16 +22,12 @@ import type { Given, TimeoutError } from "./options.ts"
 import { type AnyKey, checked, type CodecsOf, idOf, valueFor, type ValueOf, withCaching } from "./withCaching.ts"
 
 /**
- * Gets the cached values of several keys, in their order, and loads nothing.
+ * Gets the cached values of several keys, in their order, and loads nothing. A key without an entry, or with a cached
+ * failure, gives `Option.none()`. The store is asked once for all entries that memory does not have.
  *
  * **When to use**
  *
  * Use for several known keys whose missing values are not needed.
- *
- * **Details**
- *
- * A key without an entry, or with a cached failure, gives `Option.none()`. The store is asked once for all entries that
- * memory does not have.
  *
  * **Example** (Reading several values)
  *
@@ -47,7 +42,6 @@ import { type AnyKey, checked, type CodecsOf, idOf, valueFor, type ValueOf, with
  * @see {@link many} for a function that loads what is missing
  * @see `Cached.getOption` for one key
  * @see `Cached.getMatching` for keys of a pattern
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -70,15 +64,12 @@ export const getMany = <K extends AnyKey>(
 }
 
 /**
- * Stores several values in place of the entries of their keys.
+ * Stores several values in place of the entries of their keys. The options apply to every entry. Entries are written
+ * concurrently, at most 256 at once, and not in one atomic step.
  *
  * **When to use**
  *
  * Use for many values at once, such as the rows of an import.
- *
- * **Details**
- *
- * The options apply to every entry. Entries are written concurrently, at most 256 at once, and not in one atomic step.
  *
  * **Example** (Storing several values)
  *
@@ -86,15 +77,11 @@ export const getMany = <K extends AnyKey>(
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.andThen(
- *   Cached.setMany([["user:1", "Ada"], ["user:2", "Grace"]], { ttl: "1 hour", tags: ["users"] }),
- *   Cached.size
- * )
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 2
+ * const users = Cached.setMany([["user:1", "Ada"], ["user:2", "Grace"]], { ttl: "1 hour", tags: ["users"] })
+ * await Effect.runPromise(Effect.andThen(users, Cached.size).pipe(Effect.provide(CacheLayer.memory()))) // => 2
  * ```
  *
  * @see `Cached.set` for a single key, with a condition
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -117,7 +104,6 @@ export const setMany = <K extends AnyKey>(
         discard: true
       })
     if (all.length <= chunk) return setAll(all)
-    // Many entries are set in several turns.
     return Effect.forEach(chunksOf(all), (part) => Effect.andThen(Effect.yieldNow, setAll(part)), { discard: true })
   })
 }
@@ -146,7 +132,6 @@ const checkedPair = <Pair extends ReadonlyArray<unknown>>(entry: Pair): Pair => 
  *
  * @see `Cached.invalidateMany` for the same without the count
  * @see `Cached.removeMatching` for keys of a pattern
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -163,15 +148,12 @@ type Instance<C extends AnyClass> = InstanceType<C>
 
 /**
  * A cached function of many payloads, made by {@link many}.
- *
  * @category models
  * @since 0.1.0
  */
 export interface CachedMany<K extends Key.Any, In, E, E2, R> {
   (payloads: Iterable<In>): Effect.Effect<ReadonlyArray<Exit.Exit<Success<K>, E>>, E2, R>
-  /** The key of a payload. */
   readonly key: (payload: In) => K
-  /** Invalidates the results of all payloads. */
   readonly invalidate: (payloads: Iterable<In>) => Effect.Effect<void, never, Caching>
   /** Loads all payloads again, in one call; a failure keeps the stored value. */
   readonly refresh: (payloads: Iterable<In>) => Effect.Effect<ReadonlyArray<Exit.Exit<Success<K>, E>>, E2, R>
@@ -201,8 +183,7 @@ interface ManyOptions<K, A, KE, E, E2, R, T> extends OptionsFor<K, A, KE, NoInfe
  * - Successes in a map for other keys are kept in memory unless something newer is known: at most 1,000 of a call, and
  *   a tenth of the memory's capacity.
  * - If `lookup` itself fails, so does the read, unless every missing key has a stale value to fall back on.
- * - Loads are shared with single reads of the same key, in both directions.
- * - A key that another process is loading is waited for and is not part of the call.
+ * - Loads are shared with single reads of the same key. A key that another process is loading is waited for.
  * - The scope of `lookup` closes when the call ends, before any caller has a value: do not return resources.
  *
  * **Example** (Loading what is missing in one call)
@@ -212,7 +193,6 @@ interface ManyOptions<K, A, KE, E, E2, R, T> extends OptionsFor<K, A, KE, NoInfe
  * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
  *
  * class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
- *
  * const calls: Array<ReadonlyArray<number>> = []
  * const users = Cached.many(User, {
  *   lookup: (keys) =>
@@ -222,19 +202,14 @@ interface ManyOptions<K, A, KE, E, E2, R, T> extends OptionsFor<K, A, KE, NoInfe
  *     }),
  *   strategy: Strategy.ttl({ ttl: "1 hour" })
  * })
- *
- * const program = Effect.gen(function*() {
- *   yield* users([{ id: 1 }, { id: 2 }])
- *   yield* users([{ id: 3 }, { id: 2 }, { id: 3 }])
- *   return calls
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [[1, 2], [3]]
+ * const program = Effect.andThen(users([{ id: 1 }, { id: 2 }]), users([{ id: 3 }, { id: 2 }, { id: 3 }]))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory())))
+ * calls // => [[1, 2], [3]]
  * ```
  *
  * @see `Cached.fn` for a function of one payload
  * @see `Cached.resolver` for an origin that is a `RequestResolver`
  * @see `Cached.getMany` for cached values without loads
- *
  * @category constructors
  * @since 0.1.0
  */

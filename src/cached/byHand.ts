@@ -1,6 +1,5 @@
 /**
  * Reading and writing entries by hand, without a load.
- *
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
@@ -32,15 +31,11 @@ import {
 } from "./withCaching.ts"
 
 /**
- * Gets the cached value of a key, if there is one within its `ttl`, and loads nothing.
+ * Gets the cached value of a key, if there is one within its `ttl`, not a cached failure, and loads nothing.
  *
  * **When to use**
  *
  * Use to look at a value without loading it. A cached effect reads and loads.
- *
- * **Details**
- *
- * A cached failure gives `Option.none()`.
  *
  * **Example** (Reading without a load)
  *
@@ -48,16 +43,14 @@ import {
  * import { Effect, Option } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.set("answer", 42)
  *   return [yield* Cached.getOption("answer"), yield* Cached.getOption("question")]
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [Option.some(42), Option.none()]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => [Option.some(42), Option.none()]
  * ```
  *
  * @see {@link getEntry} for the value with its metadata
  * @see {@link has} for cached failures too
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -76,35 +69,24 @@ export const getOption = <K extends AnyKey>(
 
 /**
  * Options for `Cached.set` and `Cached.setMany`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface SetOptions<out A = unknown> {
   /**
    * How long the value is served. Zero or negative removes the entry, and `"Infinity"` keeps it for ever.
-   *
    * @default the `ttl` of the layer's strategy, or else for ever
    */
   readonly ttl?: Ttl.Input | undefined
-  /**
-   * Tags of the entry, instead of the `tags` of its key class.
-   *
-   * @default those of the key
-   */
+  /** Tags of the entry, instead of the `tags` of its key class. @default those of the key */
   readonly tags?: ReadonlyArray<string> | undefined
-  /**
-   * Whether the value keeps the expiry of the entry it replaces, if there is one.
-   *
-   * @default `false`
-   */
+  /** Whether the value keeps the expiry of the entry it replaces, if there is one. @default `false` */
   readonly keepTtl?: boolean | undefined
   /** The origin's name for this version of the value, for `Cached.previous`. */
   readonly etag?: string | undefined
   /**
    * How the value is copied, so that it may be changed afterwards: `"structured"` for plain data, or a function.
    * `"freeze"` freezes its plain objects and arrays in place.
-   *
    * @default the value itself
    */
   // A method: the value of a string key is `unknown`, and a function may declare its parameter type.
@@ -113,7 +95,6 @@ export interface SetOptions<out A = unknown> {
 
 /**
  * A condition of `Cached.set`: the value is stored only if it holds.
- *
  * @category options
  * @since 0.1.0
  */
@@ -141,16 +122,14 @@ type GivenCondition<C> = Seen<
  *
  * **When to use**
  *
- * Use for a value that comes from elsewhere: a message, a form, the answer to a write. If it depends on the cached
- * value, use `update`.
+ * Use for a value that comes from elsewhere: a message, a form, the answer to a write.
  *
  * **Details**
  *
  * - Returns `false` if its condition does not hold or the policy does not write.
  * - The result of a running load is not stored: the value that was set stays.
- * - A condition is checked and the value stored in one atomic step, across all processes that share the store. Only the
- *   store knows whether the condition holds, so its failure fails the caller (`StoreError`). Without a condition a
- *   failure of the store is logged and counted.
+ * - A condition is checked and the value stored in one atomic step, across all processes that share the store. A
+ *   failing store then fails the caller (`StoreError`). Without a condition its failure is logged and counted.
  *
  * **Example** (Storing only where nothing is stored)
  *
@@ -168,7 +147,6 @@ type GivenCondition<C> = Seen<
  * @see {@link touch} for a new lifetime of the same value
  * @see `Cached.update` for a change of the cached value
  * @see `Cached.setMany` for several keys
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -253,7 +231,6 @@ export const setOne = (
   return caching.perform(Operations.set, key, copied, { ...options, ttlMillis })
 }
 
-/** The constant `ttl` of the layer's strategy. */
 const ttlOf = ({ strategy }: Cache): number => (strategy && constantOfStrategy(strategy))?.ttl ?? Infinity
 
 const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined => {
@@ -277,7 +254,6 @@ const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined =
 
 /**
  * A cached value with its metadata, returned by {@link getEntry}.
- *
  * @category models
  * @since 0.1.0
  */
@@ -292,12 +268,8 @@ export interface FoundEntry<A> extends Known {
  *
  * **When to use**
  *
- * Use if the age, the tags or the ETag of a value matter, and for a compare and set.
- *
- * **Details**
- *
- * With `writeId` as the condition `ifUnchanged`, {@link set} stores only if the entry has not been written since
- * (compare and set).
+ * Use if the age, the tags or the ETag of a value matter, or with `writeId` as the condition `ifUnchanged` of
+ * {@link set} (compare and set).
  *
  * **Example** (Comparing and setting)
  *
@@ -305,19 +277,17 @@ export interface FoundEntry<A> extends Known {
  * import { Effect, Option } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.set("answer", 41, { tags: ["numbers"] })
  *   const { tags, value, writeId } = Option.getOrThrow(yield* Cached.getEntry("answer"))
  *   const first = yield* Cached.set("answer", 42, { ifUnchanged: writeId })
  *   const late = yield* Cached.set("answer", 43, { ifUnchanged: writeId })
  *   return { tags, value, first, late }
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => { tags: ["numbers"], value: 41, first: true, late: false }
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => { tags: ["numbers"], value: 41, first: true, late: false }
  * ```
  *
  * @see {@link getOption} for the value alone
  * @see {@link expiresIn} for the remaining lifetime alone
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -336,15 +306,12 @@ export const getEntry = <K extends AnyKey>(
   )
 
 /**
- * Gives the entry of a key a new lifetime from now on, and returns whether there was one.
+ * Gives the entry of a key a new lifetime from now on, and returns whether there was one. Zero or negative removes the
+ * entry. With `Infinity` it lives until it is invalidated.
  *
  * **When to use**
  *
  * Use to change a lifetime and keep the value. The strategy `sliding` does so with every read.
- *
- * **Details**
- *
- * Zero or negative removes the entry. With `Infinity` it lives until it is invalidated.
  *
  * **Example** (Keeping an entry until it is invalidated)
  *
@@ -352,17 +319,15 @@ export const getEntry = <K extends AnyKey>(
  * import { Duration, Effect, Option } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.set("answer", 42)
  *   yield* Cached.touch("answer", Infinity) // => true
  *   yield* Cached.touch("question", "1 hour") // => false
  *   return yield* Cached.expiresIn("answer")
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(Duration.infinity)
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(Duration.infinity)
  * ```
  *
  * @see {@link set} for another value
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -391,7 +356,6 @@ export const touch = (key: AnyKey, ttl: Ttl.Input): Effect.Effect<boolean, never
  * ```
  *
  * @see {@link getOption} for the value
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -399,15 +363,11 @@ export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, Cod
   withCaching((caching) => Effect.map(caching.perform(Operations.lookup, checked(key)), (entry) => entry !== undefined))
 
 /**
- * Gets the remaining lifetime of the entry of a key.
+ * Gets the remaining lifetime of a key's entry: `Option.none()` without one, `Duration.infinity` if it never expires.
  *
  * **When to use**
  *
  * Use for the remaining lifetime alone, such as for `Cache-Control: max-age`.
- *
- * **Details**
- *
- * It is `Option.none()` without an entry, and `Duration.infinity` for an entry that does not expire.
  *
  * **Example** (Reading the remaining lifetime)
  *
@@ -416,17 +376,14 @@ export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, Cod
  * import { TestClock } from "effect/testing"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.set("answer", 42, { ttl: "1 hour" })
  *   yield* TestClock.adjust("20 minutes")
  *   return yield* Cached.expiresIn("answer")
- * })
- *
- * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => Option.some(Duration.minutes(40))
+ * }).pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => Option.some(Duration.minutes(40))
  * ```
  *
  * @see {@link getEntry} for the value with all its times
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -445,15 +402,11 @@ export const expiresIn = <K extends AnyKey>(
   )
 
 /**
- * Removes the entry of a key, and returns whether there was one.
+ * Removes the entry of a key, and returns whether there was one. A store may count one that has expired.
  *
  * **When to use**
  *
  * Use if it matters whether there was an entry.
- *
- * **Details**
- *
- * A store may count an expired entry that it has not cleaned up.
  *
  * **Example** (Removing an entry)
  *
@@ -467,7 +420,6 @@ export const expiresIn = <K extends AnyKey>(
  *
  * @see `Cached.invalidate` for the same without the answer
  * @see `Cached.removeMany` for several keys
- *
  * @category mutations
  * @since 0.1.0
  */

@@ -25,27 +25,20 @@ const checks: Checks<AnyReadOptions> = { ...readOptions, ...fallbackOptions }
 const namesOfRead = Object.keys(readOptions)
 const namesOfFallback = Object.keys(fallbackOptions)
 
-/** The options of a combinator, without its types. */
 export interface CombinatorOptions extends AnyReadOptions {
   readonly key: CacheKey.Any | string
   readonly strategy?: Strategy
 }
 
-/** The options of `Cached.fn`, without its types. */
 export interface FnOptions extends AnyReadOptions {
   readonly lookup: (key: never) => Effect.Effect<unknown, unknown, any>
   readonly strategy: Strategy<any, any, any>
 }
 
-/** The options of `Cached.fn` over string keys, without its types. */
 export interface StringFnOptions extends AnyReadOptions {
   readonly lookup: (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, any>
   readonly strategy: Strategy<any, any, any>
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Combinators
-// ---------------------------------------------------------------------------------------------------------------------
 
 /** A combinator as users call it. */
 export interface Called {
@@ -105,7 +98,6 @@ export const checkOptions = ({ example, homeOf, kind, known, name }: Called, opt
   }
 }
 
-/** The defect of a read if neither its call nor its layer has a strategy. */
 export const noStrategy = ({ key }: CombinatorOptions): unknown =>
   inCall(
     withKey(calledWithStrategy.name, key),
@@ -115,7 +107,6 @@ export const noStrategy = ({ key }: CombinatorOptions): unknown =>
     )
   )
 
-/** Throws if the cached value is not an effect. */
 export const checkLoad = ({ name }: Called, load: unknown, { key }: CombinatorOptions): void => {
   if (Effect.isEffect(load)) return
   throw mistake(`${withKey(name, key)} needs an effect, not ${insteadOfEffect(load)}`)
@@ -141,10 +132,6 @@ const withKey = (name: string, key: unknown): string => {
   }
   return name
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Functions
-// ---------------------------------------------------------------------------------------------------------------------
 
 const knownOfStringFn = shared
 const knownOfFn = namesIn(shared, ["lookup"])
@@ -211,7 +198,6 @@ const checkShared = (
   })
 }
 
-/** Checks that a lookup returns an effect. */
 export const effectOf = (
   key: CacheKey.Any | string,
   answer: Effect.Effect<unknown, unknown, any>
@@ -236,10 +222,6 @@ const kindOf = (given: unknown): string => {
     ? "a key class"
     : `a value of type ${typeof given}`
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Strategies, and options of another place
-// ---------------------------------------------------------------------------------------------------------------------
 
 const exampleOfStrategy = `Strategy.ttl({ ttl: "1 hour" })`
 

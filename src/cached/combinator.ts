@@ -1,6 +1,5 @@
 /**
  * The type of a combinator: an effect and a key (of a class, or a string) become a cached effect.
- *
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -32,7 +31,6 @@ import type {
  * - `A`, `E`, `Causes`: the value and the failures that functions take. Beside a key of a class `A` and `E` are not
  *   used.
  * - `T`: the `timeout`; `Tag`: the tags in `fallbackOn`; `Stored`: those in `storeFailures` beside a string.
- *
  * @internal
  */
 interface OptionsBy<K, X, A, E, Causes, T, Tag extends string, Stored extends string> {
@@ -46,37 +44,21 @@ interface OptionsBy<K, X, A, E, Causes, T, Tag extends string, Stored extends st
   readonly untilInvalidated: UntilInvalidatedOptionsFor<K, X, A, E, T, Stored>
 }
 
-/**
- * The options of every combinator.
- *
- * @internal
- */
+/** The options of every combinator. @internal */
 export interface ReadOptionsFor<K, X, A, E, T>
   extends ReadOptions<ValueFor<X, A>, FailureFor<X, E>, KeyFor<K, X>>, Timeout<T, KeyFor<K, X>>
 {
   readonly key: K & Seen<X, { readonly "~effect-cached/CacheKey": X }>
 }
 
-/**
- * `Causes`: the failures of the effect that `fallbackWhen` takes.
- *
- * @internal
- */
+/** `Causes`: the failures of the effect that `fallbackWhen` takes. @internal */
 export interface FallbackFor<Causes, T, Tag extends string> extends FallbackOptions<Causes | TimeoutError<T>, Tag> {}
 
-/**
- * A type to infer `X` from that requires nothing: it is `unknown` once `X` is inferred.
- *
- * @internal
- */
+/** A type to infer `X` from that requires nothing: it is `unknown` once `X` is inferred. @internal */
 export type Seen<X, Inferred> = [unknown, X] extends [never, unknown] ? Inferred : unknown
 
 type StoreFor<O, X, Stored> = Omit<O, "storeFailures"> & {
-  /**
-   * The tags of the failures that are stored.
-   *
-   * @default none; beside `when`, those that it accepts
-   */
+  /** The tags of the failures that are stored. @default none; beside `when`, those that it accepts */
   readonly storeFailures?:
     | (unknown extends X ? ReadonlyArray<Stored> : ReadonlyArray<TagOf<ErrorOf<X>>>)
     | undefined
@@ -137,31 +119,18 @@ type FailureFor<X, E> = unknown extends X ? E : ErrorOf<X>
 /** @internal */
 export type KeyFor<K, X> = unknown extends X ? string : K
 
-/**
- * The failures that a key declares.
- *
- * @internal
- */
+/** The failures that a key declares. @internal */
 export type ErrorOf<X> = X extends Types<any, infer E, any> ? E : never
 
-/**
- * The values that an effect may give beside a key.
- *
- * @internal
- */
+/** The values that an effect may give beside a key. @internal */
 export type ValueOf<X> = X extends Types<infer A, any, any> ? A : unknown
 
-/**
- * The services that the codecs of a key need.
- *
- * @internal
- */
+/** The services that the codecs of a key need. @internal */
 export type CodecsOf<X> = X extends Types<any, any, infer R> ? R : never
 
 /**
  * A requirement on an effect whose options were given before it: its values and failures are those that functions among
  * the options take, and its failures have the tags that `fallbackOn` and `storeFailures` name.
- *
  * @internal
  */
 export type Fits<X, E, Values, Failures, Causes, Tag extends string> = [Tag] extends [TagOf<E | ErrorOf<X>>] ?
@@ -170,23 +139,12 @@ export type Fits<X, E, Values, Failures, Causes, Tag extends string> = [Tag] ext
   : { readonly "fallbackOn or storeFailures names no failure of this effect": Exclude<Tag, TagOf<E | ErrorOf<X>>> }
 
 /**
- * A combinator that caches an effect, data-first and data-last, by the name of its strategy.
- *
- * **Details**
- *
- * With a key of a class, the value of the effect must be the key's, and the effect may fail with more than the key
- * declares. With a string key, the types are those of the effect.
- *
- * **Gotchas**
- *
- * The effect has a scope of its own, which closes when the load ends: a resource (`Effect.acquireRelease`) is released
- * before its first reader has it. Share resources with `RcMap`.
- *
+ * A combinator that caches an effect, data-first and data-last, by the name of its strategy. With a key of a class, the
+ * value of the effect must be the key's, and the effect may fail with more than the key declares.
  * @category models
  * @since 0.1.0
  */
 export interface Combinator<Name extends keyof OptionsBy<never, never, never, never, never, never, never, never>> {
-  // One signature for each number of arguments. With several, the compiler reports first that none of them fits.
   <
     K extends Any | string,
     X,

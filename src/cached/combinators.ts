@@ -1,6 +1,5 @@
 /**
  * The combinators: each caches an effect under a key, by one strategy.
- *
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -24,10 +23,6 @@ import type {
 import * as Combine from "./combine.ts"
 import type { Given, TagOf, TimeoutError } from "./options.ts"
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Combinators
-// ---------------------------------------------------------------------------------------------------------------------
-
 /**
  * Caches an effect: serves its value until `ttl`, then loads again.
  *
@@ -48,15 +43,12 @@ import type { Given, TagOf, TimeoutError } from "./options.ts"
  *
  * let calls = 0
  * const slow = Effect.sync(() => ++calls).pipe(Cached.ttl({ key: "slow", ttl: "1 hour" }))
- *
- * const program = Effect.all([slow, slow, slow])
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1]
+ * await Effect.runPromise(Effect.all([slow, slow, slow]).pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1]
  * ```
  *
  * @see {@link softTtl} for a source that is sometimes down
  * @see {@link refreshAhead} for reads that do not wait for a load
  * @see {@link untilInvalidated} for values whose changes the program sees
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -87,35 +79,29 @@ export const ttl: Combinator<"ttl"> = Combine.combinator(Kinds.ttl)
  * const report = Effect.suspend(() => up ? Effect.succeed("sunny") : Effect.fail("down")).pipe(
  *   Cached.softTtl({ key: "report", ttl: "10 minutes", softTtl: "7 minutes" })
  * )
- *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* report
  *   up = false
  *   yield* TestClock.adjust("8 minutes")
  *   return yield* report
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()), Effect.provide(TestClock.layer()))) // => "sunny"
+ * }).pipe(Effect.provide(CacheLayer.memory()), Effect.provide(TestClock.layer()))) // => "sunny"
  * ```
  *
  * @see {@link refreshAhead} for reads that do not wait for the load
  * @see {@link failover} for a load on every read
- *
  * @category combinators
  * @since 0.1.0
  */
 export const softTtl: Combinator<"softTtl"> = Combine.combinator(Kinds.softTtl)
 
 /**
- * Caches an effect: serves its value until `ttl`, and refreshes it in the background after `refreshAfter`.
+ * Caches an effect: serves its value until `ttl`, and refreshes it in the background after `refreshAfter`. A failed
+ * refresh keeps the stored value.
  *
  * **When to use**
  *
- * Use for values that are read all the time, so that no reader waits for a load.
- *
- * **Details**
- *
- * A key has one refresh at a time. It starts after the read that requests it, so no read waits for any part of it. The
- * layer's `refresh` options retry a failing refresh and end a hanging one. A failed refresh keeps the stored value.
+ * Use for values that are read all the time, so that no reader waits for a load. The layer's `refresh` options retry a
+ * failing refresh and end a hanging one.
  *
  * **Example** (Refreshing behind a read)
  *
@@ -128,21 +114,12 @@ export const softTtl: Combinator<"softTtl"> = Combine.combinator(Kinds.softTtl)
  * const rate = Effect.sync(() => ++loads).pipe(
  *   Cached.refreshAhead({ key: "rate", ttl: "1 hour", refreshAfter: "10 minutes" })
  * )
- *
- * const program = Effect.gen(function*() {
- *   const first = yield* rate
- *   yield* TestClock.adjust("10 minutes")
- *   const stale = yield* rate
- *   yield* TestClock.adjust("1 second")
- *   const refreshed = yield* rate
- *   return [first, stale, refreshed]
- * })
- * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1, 2]
+ * const program = Effect.all([rate, TestClock.adjust("10 minutes"), rate, TestClock.adjust("1 second"), rate])
+ * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, undefined, 1, undefined, 2]
  * ```
  *
  * @see {@link softTtl} for reads that wait for the new value
  * @see {@link probabilistic} for many processes that read the same keys
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -168,18 +145,15 @@ export const refreshAhead: Combinator<"refreshAhead"> = Combine.combinator(Kinds
  *   Effect.delay("1 second"),
  *   Cached.probabilistic({ key: "report", ttl: "1 hour", beta: 2 })
  * )
- *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   const first = yield* Effect.raceFirst(report, Effect.andThen(TestClock.adjust("1 second"), Effect.never))
  *   // the load took a second: an hour before its end it is not worth another
  *   return [first, yield* report]
- * })
- * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1]
+ * }).pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1]
  * ```
  *
  * @see {@link refreshAhead} for a refresh at a fixed age
  * @see `Strategy.probabilistic` for the algorithm
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -204,37 +178,24 @@ export const probabilistic: Combinator<"probabilistic"> = Combine.combinator(
  *
  * let loads = 0
  * const session = Effect.sync(() => ++loads).pipe(Cached.sliding({ key: "session", idle: "30 minutes" }))
- *
- * const program = Effect.gen(function*() {
- *   const first = yield* session
- *   yield* TestClock.adjust("20 minutes")
- *   const read = yield* session
- *   yield* TestClock.adjust("20 minutes")
- *   const again = yield* session
- *   yield* TestClock.adjust("30 minutes")
- *   return [first, read, again, yield* session]
- * })
+ * const readAfter = (minutes: number) => Effect.andThen(TestClock.adjust(`${minutes} minutes`), session)
+ * const program = Effect.all([session, readAfter(20), readAfter(20), readAfter(30)])
  * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1, 1, 2]
  * ```
  *
  * @see {@link ttl} for a lifetime that reads do not extend
- *
  * @category combinators
  * @since 0.1.0
  */
 export const sliding: Combinator<"sliding"> = Combine.combinator(Kinds.sliding)
 
 /**
- * Caches an effect: serves its value for `hits` reads of this process, until `ttl` at most, then loads again.
+ * Caches an effect: serves its value for `hits` reads of this process, until `ttl` at most, then loads again. From read
+ * number `refreshAfter` on, each read also refreshes the value in the background.
  *
  * **When to use**
  *
  * Use if a value may serve only so many reads, such as a sample or a rotation.
- *
- * **Details**
- *
- * From read number `refreshAfter` on, each read also refreshes the value in the background. `Strategy.dynamic` is a
- * ready-made strategy of this kind.
  *
  * **Example** (Serving two reads)
  *
@@ -244,14 +205,13 @@ export const sliding: Combinator<"sliding"> = Combine.combinator(Kinds.sliding)
  *
  * let loads = 0
  * const token = Effect.sync(() => ++loads).pipe(Cached.maxHits({ key: "token", ttl: "1 hour", hits: 2 }))
- *
  * const program = Effect.all([token, token, token, token])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1, 2]
  * ```
  *
  * @see {@link ttl} for a limit by age alone
  * @see {@link refreshAhead} for a refresh by age
- *
+ * @see `Strategy.dynamic` for a ready-made strategy of this kind
  * @category combinators
  * @since 0.1.0
  */
@@ -263,11 +223,8 @@ export const maxHits: Combinator<"maxHits"> = Combine.combinator(Kinds.maxHits, 
  *
  * **When to use**
  *
- * Use to survive failures of the source. It saves no loads.
- *
- * **Gotchas**
- *
- * Without `fallbackOn` every typed failure counts as a failure of the source, even the 404 of a deleted row.
+ * Use to survive failures of the source. It saves no loads. Without `fallbackOn` every typed failure counts as one,
+ * even the 404 of a deleted row.
  *
  * **Example** (Serving the last good value)
  *
@@ -279,17 +236,14 @@ export const maxHits: Combinator<"maxHits"> = Combine.combinator(Kinds.maxHits, 
  * const news = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down")).pipe(
  *   Cached.failover({ key: "news", ttl: "1 day" })
  * )
- *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   const first = yield* news
  *   up = false
  *   return [first, yield* news]
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["good", "good"]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => ["good", "good"]
  * ```
  *
  * @see {@link softTtl} for fewer loads
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -310,26 +264,18 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
  *
  * let loads = 0
  * const config = Effect.sync(() => ++loads).pipe(Cached.untilInvalidated({ key: "config" }))
- *
- * const program = Effect.gen(function*() {
- *   const before = [yield* config, yield* config]
- *   yield* Cached.invalidate("config")
- *   return [...before, yield* config]
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 2]
+ * const program = Effect.all([config, config, Cached.invalidate("config"), config])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, undefined, 2]
  * ```
  *
  * @see {@link ttl} for changes that the program does not see
  * @see `Cached.invalidateAfter` for ending the value after a write
- *
  * @category combinators
  * @since 0.1.0
  */
 export const untilInvalidated: Combinator<"untilInvalidated"> = Combine.combinator(Kinds.untilInvalidated)
 
-/**
- * The functions of a strategy get the value of the effect. Without an effect, they determine its type.
- */
+/** The functions of a strategy get the value of the effect. Without an effect, they determine its type. */
 interface WithStrategyOptions<K, X, A, E, Causes, T, Tag extends string, OfStrategy, FailuresOfStrategy>
   extends ReadOptionsFor<K, X, A, E, T>, FallbackFor<Causes, T, Tag>
 {
@@ -343,8 +289,7 @@ interface WithStrategyOptions<K, X, A, E, Causes, T, Tag extends string, OfStrat
  *
  * **When to use**
  *
- * Use for a strategy of your own, one that is chosen at run time, or that of the layer. For a built-in strategy its own
- * combinator is shorter.
+ * Use for a strategy of your own, one that is chosen at run time, or that of the layer.
  *
  * **Example** (Writing a strategy)
  *
@@ -359,21 +304,17 @@ interface WithStrategyOptions<K, X, A, E, Causes, T, Tag extends string, OfStrat
  *   decide: (entry) => entry === undefined || (entry.reads ?? 0) >= 2 ? Strategy.Load : Strategy.Serve,
  *   lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
  * }
- *
  * let loads = 0
  * const count = Effect.sync(() => ++loads).pipe(Cached.withStrategy({ key: "count", strategy: twice }))
- *
  * const program = Effect.all([count, count, count, count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1, 2]
  * ```
  *
  * @see {@link ttl} for the simplest strategy
- *
  * @category combinators
  * @since 0.1.0
  */
 export const withStrategy: {
-  // One signature for each number of arguments, as in `Combinator`.
   <
     K extends Any | string,
     X,

@@ -135,8 +135,6 @@ class CachedEffect {
     return this.traits.validate(this)
   }
 
-  // The members of an effect that is its own strategy.
-
   get name(): string {
     return this.traits.kind!.name
   }
@@ -170,7 +168,6 @@ class CachedEffect {
   }
 }
 
-// Reads through the cache of the context.
 Object.setPrototypeOf(
   CachedEffect.prototype,
   Effectable.Prototype<CachedEffect & Effect.Effect<unknown, unknown, any>>({
@@ -202,10 +199,6 @@ class Times {
 
 /** Cached for the most recent entry, so consecutive entries with the same lifetime share one object. */
 let lastTimes: Times | undefined
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Combinators
-// ---------------------------------------------------------------------------------------------------------------------
 
 /**
  * Checks options before a load. For the first calls also when the combinator is called, so that the stack of an error
@@ -285,10 +278,6 @@ const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): 
   return true
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Strategies as options
-// ---------------------------------------------------------------------------------------------------------------------
-
 /** How effects with their own strategy are loaded and checked. */
 type Ways = Pick<Traits, "load" | "validate"> & Partial<Pick<Traits, "ofLayer">>
 
@@ -318,7 +307,6 @@ const validateGiven: Traits["validate"] = ({ options, source }) => {
 }
 
 interface OfLayer extends CachedEffect {
-  /** The request to the cache last used. */
   last?: CachedEffect
 }
 
@@ -349,10 +337,6 @@ const traitsIn = ({ strategy }: CombinatorOptions): Traits => {
 }
 
 export const withStrategy: never = dual(calledWithStrategy, traitsIn)
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Functions
-// ---------------------------------------------------------------------------------------------------------------------
 
 const unchecked = (): boolean => true
 

@@ -1,6 +1,5 @@
 /**
  * Counters: integers with their own names and lifetimes, separate from keys.
- *
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
@@ -20,42 +19,24 @@ import { streamWithCaching, withCaching } from "./withCaching.ts"
 
 /**
  * Options for `Cached.increment`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface IncrementOptions {
-  /**
-   * The integer to add, which may be negative. 0 reads the counter and does not create one.
-   *
-   * @default 1
-   */
+  /** The integer to add, which may be negative. 0 reads the counter and does not create one. @default 1 */
   readonly by?: number | undefined
-  /**
-   * How long the counter lives from its creation. Later calls do not renew it.
-   *
-   * @default for ever
-   */
+  /** How long the counter lives from its creation. Later calls do not renew it. @default for ever */
   readonly ttl?: Ttl.Input | undefined
 }
 
 /**
- * Adds to a counter that starts at 0, and returns the sum.
+ * Adds to a counter that starts at 0, and returns the sum, in one atomic step across all processes that share the
+ * store. A store that fails fails the caller (`StoreError`). A sum beyond the safe integers fails with reason
+ * `OutOfRange` and leaves the counter unchanged.
  *
  * **When to use**
  *
- * Use for a number that many fibers or processes add to: visits, attempts, votes. It needs neither a key nor a
- * lifetime.
- *
- * **Details**
- *
- * It is one atomic step, across all processes that share the store. Counters have their own names, separate from keys.
- * `Cached.clear` empties them.
- *
- * **Gotchas**
- *
- * A sum cannot be guessed, so a store that fails fails the caller (`StoreError`). A sum beyond the safe integers fails
- * with reason `OutOfRange` and leaves the counter unchanged.
+ * Use for a number that many fibers or processes add to: visits, attempts, votes.
  *
  * **Example** (Counting visits)
  *
@@ -69,7 +50,6 @@ export interface IncrementOptions {
  *
  * @see {@link counter} for all operations on a counter
  * @see `Cached.update` for values other than numbers
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -101,12 +81,10 @@ const checkName = (of: string, name: string): void => {
 
 /**
  * A counter of the cache, made by {@link counter}. A store that fails fails the caller, since a sum cannot be guessed.
- *
  * @category models
  * @since 0.1.0
  */
 export interface CachedCounter {
-  /** The name of the counter. */
   readonly name: string
   /** Gets the value, or 0 if there is no counter. */
   readonly get: Effect.Effect<number, StoreError, Caching>
@@ -121,16 +99,12 @@ export interface CachedCounter {
 }
 
 /**
- * Names a counter: a value with all its operations.
+ * Names a counter: a value with all its operations, each of which is one atomic step, under every policy. Nothing is
+ * created before the first increment.
  *
  * **When to use**
  *
  * Use if a program also reads, sets or removes a counter.
- *
- * **Details**
- *
- * Nothing is created before the first increment. Each operation is one atomic step, across all processes that share the
- * store, and is carried out under every policy.
  *
  * **Example** (Limiting requests by the minute)
  *
@@ -140,22 +114,17 @@ export interface CachedCounter {
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const requests = Cached.counter("requests:ada")
- *
- * const program = Effect.gen(function*() {
- *   yield* requests.increment({ ttl: "1 minute" })
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* requests.increment({ ttl: "1 minute" })
  *   yield* TestClock.adjust("20 seconds")
- *   yield* requests.get // => 2
  *   yield* requests.expiresIn // => Option.some(Duration.seconds(40))
  *   yield* TestClock.adjust("40 seconds")
  *   return yield* requests.get
- * })
- * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => 0
+ * }).pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => 0
  * ```
  *
  * @see {@link counters} for a list
  * @see {@link increment} for adding alone
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -181,20 +150,12 @@ export const counter = (name: string): CachedCounter => {
 }
 
 /**
- * Streams the counters whose names match a pattern, with their values, in no particular order.
+ * Streams the counters whose names match a pattern (as in `Cached.entries`), with their values, in no particular order.
+ * A store that cannot list its counters fails the stream with its `StoreError` (`Unsupported`).
  *
  * **When to use**
  *
- * Use in tools, for counters of which only a pattern is known.
- *
- * **Details**
- *
- * Patterns are those of `Cached.entries`. A store that cannot list its counters fails the stream with its `StoreError`
- * (`Unsupported`).
- *
- * **Gotchas**
- *
- * It reads all counters of the store. Use it in tools, not for every request.
+ * Use in tools, not for every request: it reads all counters of the store.
  *
  * **Example** (Listing counters)
  *
@@ -202,16 +163,14 @@ export const counter = (name: string): CachedCounter => {
  * import { Effect, Stream } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.increment("visits:home", { by: 2 })
  *   yield* Cached.increment("logins")
  *   return yield* Stream.runCollect(Cached.counters("visits:*"))
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [{ name: "visits:home", value: 2, expiresAt: Infinity }]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => [{ name: "visits:home", value: 2, expiresAt: Infinity }]
  * ```
  *
  * @see {@link counter} for one of them
- *
  * @category accessors
  * @since 0.1.0
  */

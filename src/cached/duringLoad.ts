@@ -1,6 +1,5 @@
 /**
  * Operations for code inside a load: its previous value, its renewal, and annotations of its result.
- *
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"
@@ -21,7 +20,6 @@ import { toMillis } from "../Ttl.ts"
 
 /**
  * The value that a load replaces, returned by {@link previous}.
- *
  * @category models
  * @since 0.1.0
  */
@@ -34,21 +32,14 @@ export interface Previous<A> {
 }
 
 /**
- * Gets the value that the running load of a key class replaces, if there is one within its `ttl`.
+ * Gets the value that the running load of a key class replaces, if there is one within its `ttl`. It is `Option.none()`
+ * if the value has expired, was invalidated or never existed, outside of a load, in the load of another class or of a
+ * batch, if a policy or layer does not read the cache, and if the store does not answer within its budget.
  *
  * **When to use**
  *
  * Use inside a load to ask the origin whether the value is still right (`If-None-Match`, RFC 9110, section 13.1.2), or
  * to load only what has changed since.
- *
- * **Details**
- *
- * It is `Option.none()`:
- *
- * - if the value has expired, was invalidated or never existed;
- * - outside of a load, in the load of another class, and in the load of a batch;
- * - if the cache is not read (`CacheLayer.disabled`, `CachePolicy.bypass`, `CachePolicy.disable("get")`);
- * - if the store does not answer within its budget.
  *
  * **Example** (Adding to the previous value)
  *
@@ -57,19 +48,16 @@ export interface Previous<A> {
  * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
  *
  * class Log extends CacheKey.Class<Log>()("Log", { success: Schema.Array(Schema.String) }) {}
- *
  * const log = Cached.fn(Log, {
  *   lookup: () => Effect.map(Cached.previous(Log), (previous) =>
  *     Option.match(previous, { onNone: () => ["first"], onSome: ({ value }) => [...value, "more"] })),
  *   strategy: Strategy.ttl({ ttl: "1 hour" })
  * })
- *
  * const program = Effect.andThen(log(), log.refresh())
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["first", "more"]
  * ```
  *
  * @see {@link notModified} for keeping the previous value
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -104,7 +92,8 @@ const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
 }
 
 /**
- * Ends the load and renews the value that it was to replace.
+ * Ends the load and renews the value that it was to replace. It dies with `CacheConfigError` if there is no value to
+ * renew: outside of a load, after its end, in the load of a batch, or if {@link previous} returns none.
  *
  * **When to use**
  *
@@ -113,14 +102,8 @@ const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
  * **Details**
  *
  * - The load ends here, past its error handlers. Finalizers run, as after an interruption.
- * - Its callers get the value. The value starts a new lifetime, from the strategy or `annotate`, and keeps its ETag and
- *   its tags.
- * - If the key was invalidated or set in the meantime, the callers get the value, but it is not stored.
- *
- * **Gotchas**
- *
- * It dies with `CacheConfigError` if there is no value to renew: outside of a load, after its end, in the load of a
- * batch, or if {@link previous} returns none. A value that `previous` returned in this load can always be renewed.
+ * - Its callers get the value, which starts a new lifetime (from the strategy or `annotate`) and keeps its ETag and
+ *   tags. If the key was invalidated or set in the meantime, it is not stored.
  *
  * **Example** (Answering a 304)
  *
@@ -129,9 +112,7 @@ const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
  * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
  *
  * class Page extends CacheKey.Class<Page>()("Page", { success: Schema.String }) {}
- *
  * const origin = (etag?: string) => etag === "v1" ? { status: 304, body: "" } : { status: 200, body: "Hello" }
- *
  * const page = Cached.fn(Page, {
  *   lookup: Effect.fnUntraced(function*() {
  *     const previous = Option.getOrUndefined(yield* Cached.previous(Page))
@@ -142,13 +123,11 @@ const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
  *   }),
  *   strategy: Strategy.ttl({ ttl: "1 hour" })
  * })
- *
  * const program = Effect.andThen(page(), page.refresh())
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => "Hello"
  * ```
  *
  * @see {@link previous} for the value and its ETag
- *
  * @category completion
  * @since 0.1.0
  */
@@ -190,33 +169,22 @@ const end = ({ flight }: Attempt): Effect.Effect<never> =>
 
 /**
  * Options for {@link annotate}.
- *
  * @category options
  * @since 0.1.0
  */
 export interface Annotations {
-  /**
-   * Tags in addition to those of the key and of the options.
-   *
-   * @default none; a renewed value keeps its tags
-   */
+  /** Tags in addition to those of the key and of the options. @default none; a renewed value keeps its tags */
   readonly tags?: ReadonlyArray<string> | undefined
-  /**
-   * How long the result is served at most, instead of the strategy's `ttl`. Zero or negative: it is not stored.
-   *
-   * @default the strategy's
-   */
+  /** How long the result is served at most. Zero or negative: it is not stored. @default the strategy's `ttl` */
   readonly ttl?: Ttl.Input | undefined
   /**
    * The age at which the result becomes stale, instead of the strategy's `softTtl` or `refreshAfter`, limited by its
    * lifetime. Zero or negative: from the beginning.
-   *
    * @default the strategy's
    */
   readonly softTtl?: Ttl.Input | undefined
   /**
    * The origin's name for this version of the value (an HTTP `ETag`), for `previous` in the next load.
-   *
    * @default none; a renewed value keeps its own
    */
   readonly etag?: string | undefined
@@ -227,21 +195,15 @@ export interface Annotations {
  *
  * **When to use**
  *
- * Use if only the load knows a tag, a lifetime or an ETag, such as from the headers of a response. Otherwise options of
- * the combinator are simpler.
+ * Use if only the load knows a tag, a lifetime or an ETag, such as from the headers of a response.
  *
  * **Details**
  *
  * - If it is called several times, the last value of each option counts.
  * - `ttl` replaces the strategy's `ttl`, whether shorter or longer. `softTtl`, `refreshAfter` and `idle` stay, up to
  *   the new end.
- * - `softTtl` replaces the strategy's `softTtl` or `refreshAfter`, up to the end. A strategy without either serves the
- *   result nevertheless.
  * - A result that the strategy does not store stays out of the cache.
- *
- * **Gotchas**
- *
- * It does nothing outside of a load, after its end, and in the load of a batch.
+ * - It does nothing outside of a load, after its end, and in the load of a batch.
  *
  * **Example** (Tagging by what was loaded)
  *
@@ -254,13 +216,11 @@ export interface Annotations {
  *   Effect.tap(Cached.annotate({ tags: ["user:1", "user:2"], ttl: "1 minute" })),
  *   Cached.ttl({ key: "team", ttl: "1 hour" })
  * )
- *
  * const program = Effect.all([team, team, Cached.invalidateTag("user:2"), team])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, undefined, 2]
  * ```
  *
  * @see {@link previous} for the ETag at the next load
- *
  * @category annotations
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * Watching a cache: its events, the entries that leave memory, and how reads were answered.
- *
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
@@ -34,16 +33,12 @@ const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.
   )
 
 /**
- * A stream of a cache's events, from the moment the stream runs.
+ * A stream of a cache's events, from the moment the stream runs. No read waits for a subscriber: at most 1024 events
+ * are buffered for each, and a slow one loses the oldest.
  *
  * **When to use**
  *
  * Use for tools and metrics that need each event.
- *
- * **Details**
- *
- * Events carry ids, and values only with {@link eventsWith}. No read waits for a subscriber: at most 1024 events are
- * buffered for each, and a slow one loses the oldest.
  *
  * **Example** (Collecting three events)
  *
@@ -52,20 +47,16 @@ const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   const events = yield* Cached.events.pipe(Stream.take(3), Stream.runCollect, Effect.forkChild({ startImmediately: true }))
  *   yield* Effect.all([answer, answer])
  *   return (yield* Fiber.join(events)).map(({ _tag }) => _tag)
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["Miss", "Load", "Hit"]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => ["Miss", "Load", "Hit"]
  * ```
  *
  * @see `Cached.stats` for counters
  * @see {@link detect} for the reads of one effect
- * @see `Cached.logEvents` for a line of the log for each event
  * @see {@link eventsWith} for the values too
- *
  * @category subscriptions
  * @since 0.1.0
  */
@@ -73,7 +64,6 @@ export const events: Stream.Stream<CacheEvent, never, Caching> = streamOf((event
 
 /**
  * Options for `Cached.detectWith` and `Cached.eventsWith`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -90,20 +80,13 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
 }
 
 /**
- * Like {@link events}, with the values that the events are about.
+ * Like {@link events}, with the values that the events are about: `Hit`, `Load`, `Stale`, `Set` and `Evict` have an
+ * `exit`. Values are those of the cache, not copies: do not change them, and do not show secrets in them. They live as
+ * long as the events buffered for this subscriber.
  *
  * **When to use**
  *
  * Use if a subscriber needs the values too, such as a mirror of the cache or a test.
- *
- * **Details**
- *
- * `Hit`, `Load`, `Stale`, `Set` and `Evict` have an `exit`. The cache does not retain them: they live as long as the
- * events buffered for this subscriber, 1024 at most.
- *
- * **Gotchas**
- *
- * Values are those of the cache, not copies: do not change them, and do not show secrets in them.
  *
  * **Example** (Watching what is stored by hand)
  *
@@ -111,7 +94,7 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
  * import { Effect, Exit, Fiber, Option, Stream } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   const first = yield* Cached.eventsWith({ values: true }).pipe(
  *     Stream.filter((event) => event._tag === "Set"),
  *     Stream.map(({ exit, id }) => [id, exit] as const),
@@ -120,12 +103,10 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
  *   )
  *   yield* Cached.set("user:1", "Ada")
  *   return yield* Fiber.join(first)
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(["user:1", Exit.succeed("Ada")])
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(["user:1", Exit.succeed("Ada")])
  * ```
  *
  * @see {@link events} for ids alone, which retain nothing
- *
  * @category subscriptions
  * @since 0.1.0
  */
@@ -139,17 +120,12 @@ export const eventsWith = (options: ValueOptions): Stream.Stream<ValueEvent, nev
  *
  * **When to use**
  *
- * Use to close or count values that are no longer cached.
+ * Use to close or count values that are no longer cached. Entries in memory when the cache closes are not reported.
  *
  * **Details**
  *
  * - Entries are handled one at a time. A failure or defect is logged, and the next entry follows.
- * - At most 1024 entries are buffered. Beyond that the oldest are lost.
- * - Closing the scope waits until all buffered entries are handled.
- *
- * **Gotchas**
- *
- * Entries that are in memory when the cache itself closes are not reported.
+ * - At most 1024 entries are buffered; beyond that the oldest are lost. Closing the scope waits for the buffered ones.
  *
  * **Example** (Recording removals)
  *
@@ -158,18 +134,16 @@ export const eventsWith = (options: ValueOptions): Stream.Stream<ValueEvent, nev
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const gone: Array<string> = []
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.onRemoval(({ cause, id }) => Effect.sync(() => gone.push(`${id}: ${cause}`)))
  *   yield* Cached.set("a", 1)
  *   yield* Cached.set("a", 2)
  *   yield* Cached.invalidate("a")
- * })
- * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(CacheLayer.memory())))
+ * }).pipe(Effect.scoped, Effect.provide(CacheLayer.memory())))
  * gone // => ["a: replaced", "a: invalidated"]
  * ```
  *
  * @see {@link events} for everything that happens in the cache
- *
  * @category subscriptions
  * @since 0.1.0
  */
@@ -208,7 +182,8 @@ export const handleAll = <A, E, R>(
   })
 
 /**
- * Runs an effect and also returns how each cached read in it was answered, in the order of the answers.
+ * Runs an effect and also returns how each cached read in it was answered, in the order of the answers. If the effect
+ * fails, so does `detect`: wrap the effect in `Effect.exit` to get its reads nevertheless.
  *
  * **When to use**
  *
@@ -217,12 +192,8 @@ export const handleAll = <A, E, R>(
  * **Details**
  *
  * Includes the reads of loads that the effect starts, of fibers that it forks (until it ends), and of inner `detect`s.
- *
- * **Gotchas**
- *
- * - If the effect fails, so does `detect`. Wrap the effect in `Effect.exit` to get its reads nevertheless.
- * - Excludes reads that are interrupted, that give up after their `timeout`, that bypass the cache
- *   (`CachePolicy.bypass`), and reads that never load (`getOption`).
+ * Excludes reads that are interrupted, that give up after their `timeout`, that bypass the cache
+ * (`CachePolicy.bypass`), and reads that never load (`getOption`).
  *
  * **Example** (Seeing where values came from)
  *
@@ -231,18 +202,15 @@ export const handleAll = <A, E, R>(
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   const [, first] = yield* Cached.detect(answer)
  *   const [, second] = yield* Cached.detect(answer)
  *   return [...first, ...second].map(({ key, source }) => `${key}: ${source}`)
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["answer: load", "answer: memory"]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => ["answer: load", "answer: memory"]
  * ```
  *
  * @see {@link detectWith} for the answers themselves
  * @see {@link events} for all reads of the cache
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -251,15 +219,11 @@ export const detect = <A, E, R>(
 ): Effect.Effect<readonly [result: A, reads: ReadonlyArray<Detected>], E, R> => detecting(self, false)
 
 /**
- * Like {@link detect}, with the answer of each read.
+ * Like {@link detect}, with the answer of each read: `exit` is the cached value, even if the reader gets a `copy`.
  *
  * **When to use**
  *
  * Use if the answers matter too, such as in a test.
- *
- * **Details**
- *
- * `exit` is the cached value itself, even if the reader gets a `copy`.
  *
  * **Example** (Seeing what was served)
  *
@@ -268,16 +232,13 @@ export const detect = <A, E, R>(
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   const [, [read]] = yield* answer.pipe(Cached.detectWith({ values: true }))
  *   return read?.exit
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Exit.succeed(42)
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => Exit.succeed(42)
  * ```
  *
  * @see {@link detect} for reads without their answers
- *
  * @category combinators
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * Cached functions: a key class, its load and its strategy in one place.
- *
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -32,19 +31,13 @@ import * as Combine from "./combine.ts"
 import { invalidate } from "./invalidation.ts"
 import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError } from "./options.ts"
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Functions
-// ---------------------------------------------------------------------------------------------------------------------
-
 /**
  * A cached function of one payload, made by {@link fn} or {@link recursive}.
- *
  * @category models
  * @since 0.1.0
  */
 export interface CachedFn<K extends Key.Any, In, E, R> {
   (...payload: Arguments<In>): Effect.Effect<Success<K>, E, R>
-  /** The key of a payload. */
   readonly key: (...payload: Arguments<In>) => K
   /** Invalidates the result of a payload. */
   readonly invalidate: (...payload: Arguments<In>) => Effect.Effect<void, never, Caching>
@@ -54,20 +47,14 @@ export interface CachedFn<K extends Key.Any, In, E, R> {
 
 type Instance<C extends AnyClass> = InstanceType<C>
 
-/**
- * `KE`: the failures of the key. `E`: the failures of a load.
- *
- * @internal
- */
+/** `KE`: the failures of the key. `E`: the failures of a load. @internal */
 export interface OptionsFor<K, A, KE, E, T>
   extends FallbackOptions<E | TimeoutError<T>, TagOf<E>>, Timeout<T, K>, ReadOptions<A, KE, K>
 {
   readonly strategy: Strategy<A, KE, K>
 }
 
-/**
- * The failures `E` of a load are inferred from `lookup` alone. Functions among the other options get them.
- */
+/** The failures `E` of a load are inferred from `lookup` alone. Functions among the other options get them. */
 interface FnOptions<K, A, KE, E, R, T> extends OptionsFor<K, A, KE, NoInfer<E> | KE, T> {
   readonly lookup: (key: K) => Effect.Effect<NoInfer<A>, E, R>
 }
@@ -91,7 +78,6 @@ type NamedClass<
   I extends Key.Indexes<Fields>
 > = Key.KeyClass<NamedKey<Fields, S, E>, Name, Fields, S, E, I>
 
-/** The key of a class that has no name of its own. */
 type NamedKey<
   Fields extends Schema.Struct.Fields,
   S extends Schema.Constraint,
@@ -123,7 +109,6 @@ interface NamedFnOptions<
 
 /**
  * The options of `Cached.fn` by name that declare its key: those of a key class.
- *
  * @category options
  * @since 0.1.0
  */
@@ -136,7 +121,6 @@ export interface NamedKeyOptions<
   /**
    * Part of the fingerprint: change it when results change in a way that no schema shows. `"code"`: the source text of
    * `lookup`, so that results of other code are not read (see `CacheKey.codeOf` for its limits).
-   *
    * @default none
    */
   readonly version?: "code" | (string & {}) | undefined
@@ -148,15 +132,12 @@ interface AnyNamedOptions extends Partial<NamedKeyOptions<any, any, any, any>> {
 
 /**
  * A cached function with string keys, made by {@link fn}.
- *
  * @category models
  * @since 0.1.0
  */
 export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
   (...args: Args): Effect.Effect<A, E, R>
-  /** The key of the arguments. */
   readonly key: (...args: Args) => string
-  /** Invalidates the result of the arguments. */
   readonly invalidate: (...args: Args) => Effect.Effect<void, never, Caching>
   /** Loads again, as under `CachePolicy.refresh`. A failure keeps the stored value. */
   readonly refresh: (...args: Args) => Effect.Effect<A, E, R>
@@ -167,22 +148,18 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  *
  * **When to use**
  *
- * Use if several places call, invalidate or warm the same results: key, load and strategy are then declared once. For a
- * single effect a combinator such as `Cached.ttl` is shorter.
+ * Use if several places call, invalidate or warm the same results: key, load and strategy are then declared once.
  *
  * **Details**
  *
  * Instead of a class it takes
  *
- * - the name of one, with its `payload` and `success` among the options: it makes the class, which is `Key` of the
- *   function. With `version: "code"`, different code of `lookup` means different keys;
- * - a function from arguments to a string key, and the load as a second one: the simplest form, for values that stay in
- *   memory or are plain data.
+ * - the name of one, with its `payload` and `success` among the options: the class is then `Key` of the function. With
+ *   `version: "code"`, different code of `lookup` means different keys;
+ * - a function from arguments to a string key, and the load as a second one, for values that stay in memory or are
+ *   plain data.
  *
- * **Gotchas**
- *
- * The scope of `lookup` closes when the load ends: a resource (`Effect.acquireRelease`) is released before its first
- * reader gets it. Share resources with `RcMap`, or close them in `Cached.onRemoval`.
+ * Like every combinator it closes the scope of the load when it ends: see `Cached.ttl`.
  *
  * **Example** (Caching a function)
  *
@@ -190,16 +167,11 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  * import { Effect, Schema } from "effect"
  * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
  *
- * class Square extends CacheKey.Class<Square>()("Square", {
- *   payload: { n: Schema.Number },
- *   success: Schema.Number
- * }) {}
- *
+ * class Square extends CacheKey.Class<Square>()("Square", { payload: { n: Schema.Int }, success: Schema.Int }) {}
  * const square = Cached.fn(Square, {
  *   lookup: ({ n }) => Effect.succeed(n * n),
  *   strategy: Strategy.ttl({ ttl: "1 hour" })
  * })
- *
  * await Effect.runPromise(square({ n: 7 }).pipe(Effect.provide(CacheLayer.memory()))) // => 49
  * ```
  *
@@ -216,7 +188,6 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  *   lookup: ({ n }) => Effect.succeed(n ** 3),
  *   strategy: Strategy.ttl({ ttl: "1 hour" })
  * })
- *
  * const program = Effect.andThen(cube({ n: 3 }), Effect.all([cube({ n: 3 }), Cached.has(new cube.Key({ n: 3 }))]))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [27, true]
  * ```
@@ -232,14 +203,12 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  *   (a, b) => Effect.succeed(a + b),
  *   { strategy: Strategy.ttl({ ttl: "1 hour" }) }
  * )
- *
  * await Effect.runPromise(sum(1, 2).pipe(Effect.provide(CacheLayer.memory()))) // => 3
  * ```
  *
  * @see `Cached.many` for an origin that answers many keys at once
  * @see {@link recursive} for a function that calls itself
  * @see `Cached.ttl` for a single effect
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -328,8 +297,7 @@ const isToKey = (first: AnyClass | ToKey): first is ToKey =>
 
 /**
  * In the load of a {@link recursive} function: a failure of that function beyond those that its key declares. The
- * members are unknown while the load is type-checked, so it is empty there. It is not part of the function's failures.
- *
+ * members are unknown while the load is type-checked, so it is empty there.
  * @category models
  * @since 0.1.0
  */
@@ -346,10 +314,9 @@ export interface FailureOfSelf {
  *
  * **Details**
  *
- * - Each value is loaded once, no matter how often and how deep it is needed. A value that needs itself dies with
- *   `CacheCycle`.
- * - The load, and with it the function, may fail with more than its key declares. Inside the load, such a failure of
- *   `self` is a {@link FailureOfSelf}: to inspect it, declare it as `error` of the key class.
+ * - Each value is loaded once, however often and deep it is needed. One that needs itself dies with `CacheCycle`.
+ * - The load may fail with more than its key declares. Inside the load, such a failure of `self` is a
+ *   {@link FailureOfSelf}: to inspect it, declare it as `error` of the key class.
  *
  * **Example** (Computing Fibonacci numbers)
  *
@@ -358,18 +325,15 @@ export interface FailureOfSelf {
  * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
  *
  * class Fib extends CacheKey.Class<Fib>()("Fib", { payload: { n: Schema.Number }, success: Schema.BigInt }) {}
- *
  * const fib = Cached.recursive(Fib, {
  *   lookup: ({ n }, self) =>
  *     n < 2 ? Effect.succeed(BigInt(n)) : Effect.zipWith(self({ n: n - 1 }), self({ n: n - 2 }), (a, b) => a + b),
  *   strategy: Strategy.untilInvalidated
  * })
- *
  * await Effect.runPromise(fib({ n: 90 }).pipe(Effect.provide(CacheLayer.memory()))) // => 2880067194370816120n
  * ```
  *
  * @see {@link fn} for a function that does not call itself
- *
  * @category constructors
  * @since 0.1.0
  */

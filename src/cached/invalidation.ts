@@ -1,6 +1,5 @@
 /**
  * Invalidation: by key, tag, class, index and pattern.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -31,16 +30,13 @@ import {
 import { type AnyKey, streamWithCaching, tagsOf, withCaching } from "./withCaching.ts"
 
 /**
- * Invalidates a key, or another target: no read that starts afterwards sees a value whose load began before.
+ * Invalidates a key, or another target: no read that starts afterwards sees a value whose load began before. A load
+ * that is running then gives its result to its current callers, and the result is not stored.
  *
  * **When to use**
  *
- * Use if the data behind one key has changed.
- *
- * **Details**
- *
- * - A running load gives its result to its current callers. The result is not stored, and later reads load again.
- * - A string is a key, never a pattern or a tag: `Cached.Target` lists the targets of other kinds.
+ * Use if the data behind one key has changed. A string is a key, never a pattern or a tag: `Cached.Target` lists the
+ * targets of other kinds.
  *
  * **Example** (Loading again after an invalidation)
  *
@@ -50,7 +46,6 @@ import { type AnyKey, streamWithCaching, tagsOf, withCaching } from "./withCachi
  *
  * let calls = 0
  * const price = Effect.sync(() => ++calls).pipe(Cached.ttl({ key: "price", ttl: "1 hour" }))
- *
  * const program = Effect.all([price, price, Cached.invalidate("price"), price])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, undefined, 2]
  * ```
@@ -58,7 +53,6 @@ import { type AnyKey, streamWithCaching, tagsOf, withCaching } from "./withCachi
  * @see `Cached.remove` to know whether there was an entry
  * @see {@link invalidateTag} for entries whose keys are not known
  * @see {@link invalidateAfter} for a write that changes the data
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -77,18 +71,15 @@ export const invalidate = <C>(target: Target<C>): Effect.Effect<void, never, Cac
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
- *   yield* Cached.set("user:1", "Ada")
- *   yield* Cached.set("count", 1, { tags: ["users"] })
+ * await Effect.runPromise(Effect.gen(function*() {
+ *   yield* Cached.setMany([["user:1", "Ada"], ["count", 1]], { tags: ["users"] })
  *   yield* Cached.invalidateMany(["user:1", { tag: "users" }])
  *   return yield* Cached.size
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 0
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => 0
  * ```
  *
  * @see {@link invalidate} for one of them
  * @see `Cached.removeMany` for the count
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -102,7 +93,6 @@ const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never,
 
 /**
  * Options for `Cached.invalidateTag`, `invalidateAll` and `invalidateWhere`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -110,7 +100,6 @@ export interface InvalidateOptions {
   /**
    * `"hard"`: entries are gone for every read that starts afterwards. `"soft"`: entries are stale. `softTtl` and
    * `failover` may serve them if the load fails, `refreshAhead` while it refreshes. All other strategies load.
-   *
    * @default `"hard"`
    */
   readonly mode?: "hard" | "soft" | undefined
@@ -133,21 +122,18 @@ export interface InvalidateOptions {
  * const price = Effect.suspend(() => load).pipe(
  *   Cached.softTtl({ key: "price", ttl: "1 hour", softTtl: "30 minutes", tags: ["prices"] })
  * )
- *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* price
  *   load = Effect.fail("down")
  *   yield* Cached.invalidateTag("prices", { mode: "soft" })
  *   const stale = yield* price
  *   yield* Cached.invalidateTag("prices")
  *   return [stale, yield* Effect.flip(price)]
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, "down"]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => [1, "down"]
  * ```
  *
  * @see {@link invalidateAll} for all results of a key class
  * @see {@link invalidateWhere} for a field of a key class, without tags
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -193,21 +179,14 @@ const invalidateOptions: Checks<InvalidateOptions> = {
  * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
  *
  * class Price extends CacheKey.Class<Price>()("Price", { payload: { sku: Schema.String }, success: Schema.Int }) {}
- *
  * let calls = 0
  * const price = Cached.fn(Price, { lookup: () => Effect.sync(() => ++calls), strategy: Strategy.ttl({ ttl: "1 hour" }) })
- *
- * const program = Effect.gen(function*() {
- *   yield* price({ sku: "a" })
- *   yield* Cached.invalidateAll(Price)
- *   return yield* price({ sku: "a" })
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 2
+ * const program = Effect.all([price({ sku: "a" }), Cached.invalidateAll(Price), price({ sku: "a" })])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, undefined, 2]
  * ```
  *
  * @see {@link invalidateWhere} for some of its results
  * @see `Cached.clear` for everything in the cache
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -218,16 +197,12 @@ export const invalidateAll: {
   invalidateByTags(() => [infoOf("Cached.invalidateAll", keyClass).tag], options)
 
 /**
- * Invalidates all results of a key class that have the given values in one of its indexes, in constant time.
+ * Invalidates all results of a key class that have the given values in one of its `indexes`, in constant time. Fields
+ * that are not exactly those of one index do not compile.
  *
  * **When to use**
  *
  * Use if a change affects the results of one class that share a field, such as those of a tenant.
- *
- * **Details**
- *
- * An index is declared by `indexes` of the class. The fields must be exactly those of one index, or it does not
- * compile.
  *
  * **Example** (Invalidating by a field)
  *
@@ -240,24 +215,16 @@ export const invalidateAll: {
  *   success: Schema.Int,
  *   indexes: ["city"]
  * }) {}
- *
  * let calls = 0
- * const forecast = Cached.fn(Forecast, {
- *   lookup: () => Effect.sync(() => ++calls),
- *   strategy: Strategy.ttl({ ttl: "1 hour" })
- * })
- *
- * const program = Effect.gen(function*() {
- *   yield* forecast({ city: "Berlin", days: 3 })
- *   yield* Cached.invalidateWhere(Forecast, { city: "Berlin" })
- *   return yield* forecast({ city: "Berlin", days: 3 })
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 2
+ * const lookup = () => Effect.sync(() => ++calls)
+ * const forecast = Cached.fn(Forecast, { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }) })
+ * const berlin = forecast({ city: "Berlin", days: 3 })
+ * const program = Effect.all([berlin, Cached.invalidateWhere(Forecast, { city: "Berlin" }), berlin])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, undefined, 2]
  * ```
  *
  * @see {@link invalidateAll} for all results of the class
  * @see {@link invalidateTag} for results of several classes
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -269,22 +236,13 @@ export const invalidateWhere = <C extends AnyClass>(
   invalidateByTags(() => [indexTag("Cached.invalidateWhere", keyClass, where)()], options)
 
 /**
- * Invalidates all entries whose id matches a pattern, and streams the progress after each batch of a few hundred.
+ * Invalidates all entries whose id matches a pattern, and streams the progress after each batch of a few hundred. An
+ * invalid pattern throws a `CacheConfigError` at once, and a store that cannot be scanned fails the stream with its
+ * `StoreError`. An entry that another process stores in the meantime may remain.
  *
  * **When to use**
  *
- * Use for keys without a tag or an index, in tools that show the progress.
- *
- * **Details**
- *
- * `*` is any run of characters, `?` is one, `[a-z]` is one of a set, everything else is itself. The pattern must match
- * `CacheKey.id` completely. An invalid pattern throws a `CacheConfigError` at once. A store that cannot be scanned
- * fails the stream with its `StoreError`.
- *
- * **Gotchas**
- *
- * It reads all ids that begin with the text before the first special character. An entry that another process stores in
- * the meantime may remain.
+ * Use for keys without a tag or an index, in tools that show the progress. Patterns are those of `Cached.entries`.
  *
  * **Example** (Invalidating by pattern)
  *
@@ -292,20 +250,15 @@ export const invalidateWhere = <C extends AnyClass>(
  * import { Effect, Stream } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
- *   yield* Cached.set("user:1", "Ada")
- *   yield* Cached.set("user:2", "Grace")
- *   yield* Cached.set("page:1", "Home")
- *   const progress = yield* Stream.runLast(Cached.invalidateMatching("user:*"))
- *   return [progress, yield* Cached.size] as const
- * })
- * const [progress, left] = await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory())))
- * left // => 1
+ * await Effect.runPromise(Effect.gen(function*() {
+ *   yield* Cached.setMany([["user:1", "Ada"], ["user:2", "Grace"], ["page:1", "Home"]])
+ *   yield* Stream.runDrain(Cached.invalidateMatching("user:*"))
+ *   return yield* Cached.size
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => 1
  * ```
  *
  * @see {@link invalidateTag} for the fast and exact way
  * @see `Cached.removeMatching` for the count alone
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -317,15 +270,12 @@ export const invalidateMatching = (pattern: string): Stream.Stream<Progress, Sto
 }
 
 /**
- * Makes each cached read in an effect invalidate its key first, and so load again for all readers.
+ * Makes each cached read in an effect invalidate its key first, and so load again for all readers. Reads inside the
+ * loads are answered as usual.
  *
  * **When to use**
  *
  * Use for a request that asks for fresh data.
- *
- * **Details**
- *
- * Reads inside the loads are answered as usual.
  *
  * **Example** (Loading again for one request)
  *
@@ -335,14 +285,12 @@ export const invalidateMatching = (pattern: string): Stream.Stream<Progress, Sto
  *
  * let calls = 0
  * const price = Effect.sync(() => ++calls).pipe(Cached.ttl({ key: "price", ttl: "1 hour" }))
- *
  * const program = Effect.all([price, Cached.invalidateFurther(price), price])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
  *
  * @see `CachePolicy.refresh` for keeping the stored value if the load fails
  * @see {@link invalidate} for a key that is not read now
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -358,11 +306,11 @@ export const invalidateFurther = <A, E, R>(self: Effect.Effect<A, E, R>): Effect
  *
  * **When to use**
  *
- * Use for a write to the origin, so that later reads load again, even if the caller is interrupted after the write.
+ * Use for a write to the origin, so that later reads load again. An interruption after the write does not skip the
+ * invalidation.
  *
  * **Details**
  *
- * - An interruption after the success of the effect does not skip the invalidation.
  * - Invalid targets throw a `CacheConfigError`, or make the effect die with one before it runs. Targets of a function
  *   are known only after the effect has run.
  * - Inside an open SQL transaction (`sql.withTransaction` of `effect/sql`) the invalidation follows the commit. It is
@@ -375,21 +323,18 @@ export const invalidateFurther = <A, E, R>(self: Effect.Effect<A, E, R>): Effect
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
- *   yield* Cached.set("user:1", "Ada")
- *   yield* Cached.set("users:page:1", ["Ada"])
+ * await Effect.runPromise(Effect.gen(function*() {
+ *   yield* Cached.setMany([["user:1", "Ada"], ["users:page:1", ["Ada"]]])
  *   yield* Cached.set("users:count", 1, { tags: ["users"] })
  *   const rename = Effect.succeed("Grace").pipe(
  *     Cached.invalidateAfter(["user:1", { tag: "users" }, { matching: "users:page:*" }])
  *   )
  *   return [yield* rename, yield* Cached.size]
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["Grace", 0]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => ["Grace", 0]
  * ```
  *
  * @see {@link invalidate} for an invalidation by itself
  * @see `Transaction.withSql` for a write of several statements
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -402,7 +347,6 @@ export const invalidateAfter: {
     targets: After<A, C, Cs>
   ): Effect.Effect<A, E, R | Caching>
 } = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, given: unknown): Effect.Effect<A, E, R | Caching> => {
-  // Targets known before the effect runs are checked first.
   const targets = typeof given === "function" && !isKeyClass(given) ? undefined : parseGiven(given)
   // An interruption after the success of the effect must not skip the invalidation.
   return Effect.uninterruptibleMask((restore) => {

@@ -1,6 +1,5 @@
 /**
  * A log line for each event of a cache.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -20,32 +19,25 @@ import { handleAll } from "./events.ts"
 
 /**
  * Options for `Cached.logEvents`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface LogEventsOptions {
   /**
-   * Whether lines show up to 200 characters of the values. Not for secrets that are not `Redacted`.
-   *
+   * Whether lines show 200 characters of the values at most, secrets too unless they are `Redacted`.
    * @default `false`
    */
   readonly values?: boolean | undefined
 }
 
 /**
- * Logs each event of the cache while the scope is open.
+ * Logs each event of the cache while the scope is open. Below the minimum log level there is no listener, and events
+ * cost nothing. A line has the event, its id and its fields, and is annotated with `cache.key` and `cache.class`. No
+ * read waits for a line: at most 1024 events are buffered, and beyond that the oldest are lost.
  *
  * **When to use**
  *
  * Use during development, to follow what a cache does.
- *
- * **Details**
- *
- * - A line has the event, its id and its fields, and is annotated with `cache.key` and `cache.class`, like every log
- *   line of the cache.
- * - No read waits for a line. At most 1024 events are buffered. Beyond that the oldest are lost.
- * - Below the minimum log level there is no listener, and events cost nothing.
  *
  * **Example** (Logging what a program does with its cache)
  *
@@ -55,19 +47,15 @@ export interface LogEventsOptions {
  *
  * const lines: Array<unknown> = []
  * const logger = Logger.make(({ message }) => lines.push(String(message)))
- *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * const cache = Layer.effectDiscard(Cached.logEvents("Info")).pipe(Layer.provideMerge(CacheLayer.memory()))
- *
- * const program = Effect.andThen(answer, answer)
- * await Effect.runPromise(program.pipe(Effect.provide(cache), Effect.provide(Logger.layer([logger]))))
+ * await Effect.runPromise(Effect.andThen(answer, answer).pipe(Effect.provide(cache), Effect.provide(Logger.layer([logger]))))
  * lines[0] // => "Cache: Miss \"answer\""
  * lines[2] // => "Cache: Hit \"answer\" source=memory"
  * ```
  *
  * @see `Cached.events` for the events themselves
  * @see `Cached.stats` for counters
- *
  * @category subscriptions
  * @since 0.1.0
  */

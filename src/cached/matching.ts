@@ -1,6 +1,5 @@
 /**
  * Operations on all keys that match a pattern.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -18,24 +17,19 @@ import { globOf } from "./targets.ts"
 import { streamWithCaching, valueFor, withCaching } from "./withCaching.ts"
 
 /**
- * Streams the string keys that match a pattern, each with its cached value, in no particular order.
+ * Streams the string keys that match a pattern (as in `Cached.entries`), each with its cached value, in any order.
  *
  * **When to use**
  *
- * Use in tools, for string keys of which only a pattern is known.
+ * Use in tools, for string keys of which only a pattern is known: it reads the entire store, or all ids that begin with
+ * the text before the first special character of the pattern.
  *
  * **Details**
  *
- * - Patterns are those of `Cached.entries`. An invalid one throws a `CacheConfigError` at once. A store that cannot be
- *   scanned fails the stream with its `StoreError`.
- * - The store is asked for a few hundred values at once. They are not put in memory, where they would evict others.
- * - Excludes cached failures, and keys of over 200 bytes, whose ids are hashes.
- *
- * **Gotchas**
- *
- * - Keys of a class are excluded, because their values need its schema. Keep a list of them, or an entry with all of
- *   them.
- * - It reads the entire store, or all ids that begin with the text before the first special character of the pattern.
+ * - An invalid pattern throws a `CacheConfigError` at once. A store that cannot be scanned fails the stream with its
+ *   `StoreError`. Values are not put in memory, where they would evict others.
+ * - Excludes cached failures, keys of over 200 bytes, whose ids are hashes, and keys of a class, because their values
+ *   need its schema.
  *
  * **Example** (Reading values by pattern)
  *
@@ -43,17 +37,16 @@ import { streamWithCaching, valueFor, withCaching } from "./withCaching.ts"
  * import { Effect, Stream } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.gen(function*() {
- *   yield* Cached.setMany([["user:1", "Ada"], ["user:2", "Grace"], ["page:1", "Home"]])
- *   const users = yield* Stream.runCollect(Cached.getMatching("user:*"))
- *   return new Map(users)
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => new Map([["user:1", "Ada"], ["user:2", "Grace"]])
+ * const program = Effect.andThen(
+ *   Cached.setMany([["user:1", "Ada"], ["user:2", "Grace"], ["page:1", "Home"]]),
+ *   Stream.runCollect(Cached.getMatching("user:*"))
+ * )
+ * const users = await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory())))
+ * new Map(users) // => new Map([["user:1", "Ada"], ["user:2", "Grace"]])
  * ```
  *
  * @see `Cached.entries` for the metadata
  * @see `Cached.getMany` for known keys
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -92,11 +85,8 @@ const valuesOf = (
  *
  * **When to use**
  *
- * Use in tools, for keys without a tag or an index, if their number is enough.
- *
- * **Details**
- *
- * It runs `Cached.invalidateMatching` to its end, with the same patterns, key classes and failures.
+ * Use in tools, for keys without a tag or an index, if their number is enough. Patterns, key classes and failures are
+ * those of `Cached.invalidateMatching`.
  *
  * **Example** (Removing by pattern)
  *
@@ -113,7 +103,6 @@ const valuesOf = (
  *
  * @see `Cached.invalidateMatching` for the progress of a long removal
  * @see `Cached.removeMany` for known keys
- *
  * @category mutations
  * @since 0.1.0
  */

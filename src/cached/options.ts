@@ -3,7 +3,6 @@
  * from the comments here (`npm run docs`).
  *
  * The engine reads these options too, so this file stands on the lowest floor.
- *
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
@@ -18,16 +17,12 @@ import { toMillis } from "../Ttl.ts"
 /**
  * How an entry inherits from the cached values read during its load.
  *
- * **Details**
- *
  * - `"life"`, the default: it expires no later than the earliest of them, and than the results of loads it waited for
  * - `"changes"`: like `"life"`, and it also ends with each invalidation, removal and write by hand of any of them: it
  *   carries their tags and ids, including those that they inherited with `"changes"`
- * - `"age"`: its life counts from the birth of the oldest of them, so that nothing in it is older than its `ttl`. A
- *   result already past its `ttl` is not stored
+ * - `"age"`: its life counts from the birth of the oldest of them. A result already past its `ttl` is not stored
  * - `"refuse"`: it is not stored if there are any
  * - `false`: it inherits nothing; its life counts from the end of its load
- *
  * @category options
  * @since 0.1.0
  */
@@ -35,34 +30,26 @@ export type Inherit = "life" | "changes" | "age" | "refuse" | false
 
 /**
  * Options for every combinator and cached function.
- *
  * @category options
  * @since 0.1.0
  */
 export interface ReadOptions<in out A, in E, in K> {
   /**
    * The tags of the entry, instead of the `tags` of its key class: a list, or a function of outcome and key.
-   *
    * @default those of the key
    */
   readonly tags?: ReadonlyArray<string> | Strategy.Of<A, E, NoInfer<K>, ReadonlyArray<string>> | undefined
-  /**
-   * How long a stale value is served without another load, after a load has failed.
-   *
-   * @default 5 seconds; 0 for `failover`
-   */
+  /** How long a stale value is served without another load after a failed one. @default 5 seconds; 0 for `failover` */
   readonly retryAfter?: Ttl.Input | undefined
   /**
    * `true`: one load across the processes that share the store. `false`: this process loads independently of others.
    * Invalidations apply in both cases.
-   *
    * @default `true` if the store is shared
    */
   readonly lease?: boolean | undefined
   /**
-   * `false`: this caller gets its loaded value before the store has acknowledged the write, which continues in the
-   * background. Under `CachePolicy.strict` the caller waits nevertheless.
-   *
+   * `false`: this caller gets its loaded value before the store has acknowledged the write, which continues. Under
+   * `CachePolicy.strict` it waits nevertheless.
    * @default `true`
    */
   readonly waitForWrite?: boolean | undefined
@@ -72,32 +59,20 @@ export interface ReadOptions<in out A, in E, in K> {
    */
   readonly softTimeout?: Ttl.Input | OfKey<K> | undefined
   /**
-   * How the value is copied when it is stored, and for each caller, so that neither the load nor a caller can change
-   * the cached one: `"structured"` for plain data (`structuredClone`, which turns instances of classes into plain
-   * objects and refuses functions), or a function. `"freeze"` copies nothing: plain objects and arrays are frozen once,
-   * when they are stored or decoded, so that an attempt to change one throws.
-   *
+   * How the value is copied when it is stored, and for each caller: `"structured"` for plain data (`structuredClone`,
+   * which refuses functions and loses the classes of instances), or a function. `"freeze"` copies nothing: plain
+   * objects and arrays are frozen once, when they are stored or decoded.
    * @default the value itself
    */
   readonly copy?: "structured" | "freeze" | ((value: A) => A) | undefined
-  /**
-   * How long memory answers before a read asks the store again; 0: every read asks the store. No effect without a
-   * store.
-   *
-   * @default as long as the entry lives
-   */
+  /** How long memory answers before a read asks the store again; 0: not at all. @default as long as the entry lives */
   readonly memoryTtl?: Ttl.Input | undefined
-  /**
-   * Stores only results whose load took longer than this, if `when` accepts them too.
-   *
-   * @default none: every result is stored
-   */
+  /** Stores only results whose load took longer than this, if `when` accepts them too. @default none */
   readonly minLoad?: Ttl.Input | undefined
   /**
    * The inheritance from cached values read during the load. `"life"`: it expires no later than the earliest of them.
    * `"changes"`: also when any of them is invalidated. `"age"`: its life counts from the birth of the oldest of them.
    * `"refuse"`: it is not stored. `false`: nothing.
-   *
    * @default that of the layer
    */
   readonly inherit?: Inherit | undefined
@@ -116,7 +91,6 @@ export type {
 
 /**
  * Options for strategies that fall back on a stale value. `E`: the failures of the effect.
- *
  * @category options
  * @since 0.1.0
  */
@@ -124,14 +98,12 @@ export interface FallbackOptions<E, Tag extends string = Strategy.TagOf<E>> {
   /**
    * The tags of the failures that are answered with the stale value, as a timeout always is. Every other typed failure
    * is an answer: the caller gets it, and the stale value is not used as a fallback again until a load succeeds.
-   *
    * @default every typed failure that is not stored
    */
   readonly fallbackOn?: ReadonlyArray<Tag> | undefined
   /**
    * Whether a failed load is answered with the stale value; an interrupted one never is. Together with `fallbackOn` it
    * decides about all other failures.
-   *
    * @default typed failures and timeouts, or none together with `fallbackOn`
    */
   readonly fallbackWhen?: ((cause: Cause.Cause<E>) => boolean) | undefined
@@ -155,11 +127,7 @@ type OfKey<K> = (key: K) => Ttl.Input
 /** @internal */
 export type Given<K> = Ttl.Input | OfKey<K> | undefined
 
-/**
- * The options of a read without the user's types, which are checked at the call.
- *
- * @internal
- */
+/** The options of a read without the user's types, which are checked at the call. @internal */
 export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions<any, string> & Timeout<Given<any>, any>
 
 const duration = (name: string) => optional((given: Ttl.Input) => void toMillis(given, name))
@@ -170,21 +138,13 @@ const constantOf = (name: string, given: Ttl.Input | OfKey<any>): number | undef
 
 const waysToInherit: ReadonlySet<Inherit> = new Set(["life", "changes", "age", "refuse"])
 
-/**
- * Throws for an invalid way to inherit. `what` begins its message.
- *
- * @internal
- */
+/** Throws for an invalid way to inherit. `what` begins its message. @internal */
 export const checkInherit = (inherit: Inherit, what: string): void => {
   if (inherit === false || waysToInherit.has(inherit)) return
   throw mistake(`${what} must be "life", "changes", "age", "refuse" or false`)
 }
 
-/**
- * The checks of the options of every read.
- *
- * @internal
- */
+/** The checks of the options of every read. @internal */
 export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>, any>> = {
   tags: optional((tags) => {
     if (typeof tags === "function") return
@@ -218,11 +178,7 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
   inherit: optional((inherit) => checkInherit(inherit, "inherit"))
 }
 
-/**
- * The checks of the options of strategies that fall back.
- *
- * @internal
- */
+/** The checks of the options of strategies that fall back. @internal */
 export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
   fallbackOn: optional((fallbackOn) =>
     refuseUnless(isListOfText(fallbackOn), "fallbackOn must be a list of the tags of failures")
@@ -235,10 +191,6 @@ export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
   )
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Defaults
-// ---------------------------------------------------------------------------------------------------------------------
-
 /**
  * The options without a default in a layer: they belong to one result, change the failures of a read, or exist there.
  */
@@ -247,7 +199,6 @@ type OfOneRead = "tags" | "timeout" | "inherit"
 /**
  * Options that a layer sets for all reads that do not override them: `retryAfter`, `jitter`, `softTimeout`,
  * `fallbackOn`, `fallbackWhen`, `copy`, `memoryTtl`, `minLoad`, `lease` and `waitForWrite`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -260,11 +211,7 @@ export interface ReadDefaults
 
 const { inherit: _inherit, tags: _tags, timeout: _timeout, ...ofAllReads } = readOptions
 
-/**
- * The checks of the defaults of a layer.
- *
- * @internal
- */
+/** The checks of the defaults of a layer. @internal */
 export const readDefaults: Checks<ReadDefaults> = {
   ...ofAllReads,
   ...fallbackOptions,

@@ -1,6 +1,5 @@
 /**
  * The hottest and the coldest entries of memory.
- *
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -19,8 +18,7 @@ const ranked = (name: "hottest" | "coldest", count: number): Effect.Effect<Reado
 }
 
 /**
- * Gets the metadata of the entries in memory that have served the most reads, the hottest first. Among equals, the
- * younger first.
+ * Gets the metadata of the entries in memory that have served the most reads, the hottest and youngest first.
  *
  * **When to use**
  *
@@ -28,9 +26,8 @@ const ranked = (name: "hottest" | "coldest", count: number): Effect.Effect<Reado
  *
  * **Details**
  *
- * - The number of entries is 10 by default and 1,000 at most. Fewer if fewer are servable.
- * - An entry counts the reads it has served since its value was stored. A new value begins at zero.
- * - It scans every entry of memory, in turns of the event loop. Entries that are only in a store are not included.
+ * - The number of entries is 10 by default and 1,000 at most. Entries that are only in a store are not included.
+ * - An entry counts the reads it has served since its value was stored.
  *
  * **Example** (Finding what is read most)
  *
@@ -39,17 +36,14 @@ const ranked = (name: "hottest" | "coldest", count: number): Effect.Effect<Reado
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const page = (id: string) => Cached.ttl(Effect.succeed(id), { key: `page:${id}`, ttl: "1 hour" })
- *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   for (const id of ["home", "about", "home", "home", "about", "terms"]) yield* page(id)
  *   return (yield* Cached.hottest(2)).map(({ id, reads }) => [id, reads])
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [["page:home", 2], ["page:about", 1]]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => [["page:home", 2], ["page:about", 1]]
  * ```
  *
  * @see {@link coldest} for entries that are hardly read
  * @see `Cached.entries` for all entries, also of the store
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -58,16 +52,11 @@ export const hottest = (
 ): Effect.Effect<ReadonlyArray<InMemory>, never, Caching> => ranked("hottest", count)
 
 /**
- * Gets the metadata of the entries in memory that have served the fewest reads, the coldest first. Among equals, the
- * older first.
+ * Gets the metadata of the entries in memory that have served the fewest reads, the coldest and oldest first.
  *
  * **When to use**
  *
- * Use in tools: to see values that are stored but not read again, and their weight.
- *
- * **Details**
- *
- * Like `hottest`. It is not the order of eviction, which the policy decides.
+ * Use in tools: to see values that are stored but not read again, and their weight. It is not the order of eviction.
  *
  * **Example** (Finding values that are not read)
  *
@@ -76,16 +65,13 @@ export const hottest = (
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const page = (id: string) => Cached.ttl(Effect.succeed(id), { key: `page:${id}`, ttl: "1 hour" })
- *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   for (const id of ["home", "about", "home", "home", "about", "terms"]) yield* page(id)
  *   return (yield* Cached.coldest(1)).map(({ id, reads, weight }) => [id, reads, weight])
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [["page:terms", 0, 1]]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => [["page:terms", 0, 1]]
  * ```
  *
  * @see {@link hottest} for the most read entries
- *
  * @category accessors
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * A cached `RequestResolver`: each request is a key.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -27,12 +26,8 @@ type SuccessOf<K> = K extends CacheKey<infer A, any, any> ? A : never
 type ErrorOf<K> = K extends CacheKey<any, infer E, any> ? E : never
 
 /**
- * Options for `Cached.resolver`: a strategy, and the options of all reads but `timeout`.
- *
- * **Details**
- *
- * The type of a request cannot include `LoadTimeout`. Put `Effect.timeout` around the request.
- *
+ * Options for `Cached.resolver`: a strategy, and the options of all reads but `timeout`, since the type of a request
+ * cannot include `LoadTimeout`. Put `Effect.timeout` around the request.
  * @category options
  * @since 0.1.0
  */
@@ -56,14 +51,9 @@ export type ResolverOptions<K> =
  * - Cached results are answered at once. Missing ones reach the resolver, each key once, even across batches.
  * - It is an effect that needs the cache and returns one resolver for each cache. Pass it to `Effect.request` as it is,
  *   or run it and pass its result.
- * - Requests made together are read together. Requests made in the loads of different cached effects are read
- *   separately, but may still reach the resolver in one batch. `batchN`, `grouped` and the delay of the resolver apply
- *   to requests that reach it.
- * - With a strategy that serves stale values, a failed refresh keeps the old value of its key.
- *
- * **Gotchas**
- *
- * A request that the resolver leaves unanswered is a defect of that request only.
+ * - Requests made together are read together. `batchN`, `grouped` and the delay of the resolver apply to requests that
+ *   reach it.
+ * - A request that the resolver leaves unanswered is a defect of that request only.
  *
  * **Example** (Resolving only what is missing)
  *
@@ -71,11 +61,7 @@ export type ResolverOptions<K> =
  * import { Effect, Exit, RequestResolver, Schema } from "effect"
  * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
  *
- * class GetUser extends CacheKey.Class<GetUser>()("GetUser", {
- *   payload: { id: Schema.Int },
- *   success: Schema.String
- * }) {}
- *
+ * class GetUser extends CacheKey.Class<GetUser>()("GetUser", { payload: { id: Schema.Int }, success: Schema.String }) {}
  * const batches: Array<ReadonlyArray<number>> = []
  * const origin = RequestResolver.make<GetUser>((entries) =>
  *   Effect.sync(() => {
@@ -84,19 +70,14 @@ export type ResolverOptions<K> =
  *   })
  * )
  * const users = Cached.resolver(origin, { strategy: Strategy.ttl({ ttl: "1 hour" }) })
- * const user = (id: number) => Effect.request(new GetUser({ id }), users)
- *
- * const program = Effect.gen(function*() {
- *   yield* Effect.forEach([1, 2, 1], user, { concurrency: "unbounded" })
- *   yield* Effect.forEach([2, 3], user, { concurrency: "unbounded" })
- *   return batches
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [[1, 2], [3]]
+ * const get = (...ids: ReadonlyArray<number>) =>
+ *   Effect.forEach(ids, (id) => Effect.request(new GetUser({ id }), users), { concurrency: "unbounded" })
+ * await Effect.runPromise(Effect.andThen(get(1, 2, 1), get(2, 3)).pipe(Effect.provide(CacheLayer.memory())))
+ * batches // => [[1, 2], [3]]
  * ```
  *
  * @see `Cached.many` for an origin that is a function
  * @see `Cached.fn` for a function of one payload
- *
  * @category caching
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * Measures how long the operations of a store take.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -11,7 +10,6 @@ import type { StoreCall } from "./tapStore.ts"
 
 /**
  * The timing of one operation of a store, in milliseconds.
- *
  * @category models
  * @since 0.1.0
  */
@@ -28,7 +26,6 @@ export interface StoreTiming {
 
 /**
  * Timings of the operations of a store, made by {@link storeTimings}.
- *
  * @category models
  * @since 0.1.0
  */
@@ -44,11 +41,8 @@ export interface StoreTimings {
  *
  * **When to use**
  *
- * Use for a metric, or to see what makes a cache slow. One value may watch several stores, counted together.
- *
- * **Details**
- *
- * Each page of a `scan` is an operation. Time is measured by Effect's monotonic clock.
+ * Use for a metric, or to see what makes a cache slow. One value may watch several stores, counted together. Each page
+ * of a `scan` is an operation.
  *
  * **Example** (Timing a store)
  *
@@ -59,17 +53,14 @@ export interface StoreTimings {
  *
  * const timings = Cached.storeTimings()
  * const store = MemoryStore.layer.pipe(Cached.tapStore({ around: timings.around }))
- *
  * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store)))))
- *
  * const { commit, get } = await Effect.runPromise(timings.read)
  * get?.count // => 1
  * commit?.failures // => 0
  * ```
  *
  * @see `Cached.stats` for the answers of the cache
- *
  * @category constructors
  * @since 0.1.0
  */

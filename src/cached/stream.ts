@@ -1,6 +1,5 @@
 /**
  * Cached streams: elements are stored as they pass, and served once the stream has ended.
- *
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
@@ -39,23 +38,19 @@ import { checked, streamWithCaching } from "./withCaching.ts"
 
 /**
  * The end of a successful stream, passed to functions of the options.
- *
  * @category models
  * @since 0.1.0
  */
 export interface StreamEnd extends Ended {
-  /** The number of elements. */
   readonly elements: number
   /** The size of the encoded elements, or without a store an estimate of their size in memory. */
   readonly bytes: number
 }
 
-/** The read options that apply to a stream. The others are about a single value. */
 const ofReads = ["tags", "retryAfter", "lease", "memoryTtl", "minLoad", "inherit"] as const
 
 /**
  * Options for {@link stream}, in addition to `key` and `ttl` or `strategy`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -63,36 +58,27 @@ export interface StreamOptions<in out E, in K>
   extends Pick<ReadOptions<StreamEnd, E, K>, typeof ofReads[number]>, FallbackOptions<E>
 {
   /**
-   * How large the stored stream may be. A larger one still reaches its consumers, but it is not stored, and later
-   * consumers do not join it.
-   *
+   * How large the stored stream may be. A larger one still reaches its consumers, but later ones do not join it.
    * @default 16 MiB; an eighth of `maxSize` if the store is a folder
    */
   readonly maxBytes?: SizeInput | undefined
   /**
    * How long the run of a stored stream may take, at most an hour. With `lease: true` also how long it renews its
    * lease.
-   *
    * @default 1 hour
    */
   readonly maxRun?: Ttl.Input | undefined
-  /**
-   * The longest lifetime that a function may return, because pages are written before it is called.
-   *
-   * @default 1 day
-   */
+  /** The longest lifetime that a function may return, because pages are written before it is called. @default 1 day */
   readonly maxTtl?: Ttl.Input | undefined
   /**
    * The treatment of a consumer that is 16 pages behind, if the stream is not stored: `"fail"` (after delaying others
    * for 5 seconds in total, it gets `StreamLagged`) or `"wait"` (the run, and with it all others, waits for it).
-   *
    * @default `"fail"`
    */
   readonly whenSlow?: "fail" | "wait" | undefined
   /**
    * `"whenComplete"`: this consumer gets nothing before the stream has succeeded, so that `softTtl` can fall back on
    * the whole stale stream until then; `"atOnce"`: elements as they come.
-   *
    * @default `"atOnce"`
    */
   readonly emit?: "atOnce" | "whenComplete" | undefined
@@ -100,7 +86,6 @@ export interface StreamOptions<in out E, in K>
 
 /**
  * The lifetime of a stream: a `ttl` with its conditions, or a strategy.
- *
  * @category models
  * @since 0.1.0
  */
@@ -111,7 +96,8 @@ export type StreamLifetime<E, K, OfStrategy = E> =
 type Errors = StreamLagged | StreamCut
 
 /**
- * Caches a stream: its elements are stored as they pass, and served once it has succeeded.
+ * Caches a stream: its elements are stored as they pass, and served once it has succeeded. A key holds either a stream
+ * or the value of an effect. Each is a miss for the other, and for `Cached.getOption`.
  *
  * **When to use**
  *
@@ -128,11 +114,6 @@ type Errors = StreamLagged | StreamCut
  *   nothing), or `untilInvalidated`.
  * - Other processes run the stream as well, and the first to end stores it. With `lease: true` only one runs.
  *
- * **Gotchas**
- *
- * - If a consumer takes a few elements and leaves, nothing is stored: drain the stream.
- * - A key holds either a stream or the value of an effect. Each is a miss for the other, and for `Cached.getOption`.
- *
  * **Example** (Reading a stream twice)
  *
  * ```ts
@@ -140,19 +121,12 @@ type Errors = StreamLagged | StreamCut
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * let runs = 0
- * const rows = Stream.suspend(() => Stream.range(1, 3 + 0 * ++runs)).pipe(
- *   Cached.stream({ key: "rows", ttl: "1 hour" })
- * )
- *
- * const program = Effect.gen(function*() {
- *   yield* Stream.runDrain(rows)
- *   return [yield* Stream.runCollect(rows), runs]
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [[1, 2, 3], 1]
+ * const rows = Stream.suspend(() => Stream.make(++runs, 2, 3)).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+ * const program = Effect.andThen(Stream.runDrain(rows), Stream.runCollect(rows))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 3]
  * ```
  *
  * @see `Cached.fn` for results that are one value
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -192,10 +166,6 @@ export const stream: {
   }
   return second === undefined ? of : of(first)
 }) as never
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Options
-// ---------------------------------------------------------------------------------------------------------------------
 
 const name = "Cached.stream"
 

@@ -1,6 +1,5 @@
 /**
  * A layer that changes a cache's store operations: a prefix, size limits, and effects around them.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -16,12 +15,10 @@ import { Store } from "../ports/store.ts"
 
 /**
  * A store operation of a cache.
- *
  * @category models
  * @since 0.1.0
  */
 export interface StoreCall {
-  /** The method of `Store`. */
   readonly operation: Exclude<
     keyof Store,
     | "name"
@@ -36,13 +33,11 @@ export interface StoreCall {
   >
   /** The ids, tags or counter name concerned, without any prefix. Empty for `scan`, `size`, `clear`. */
   readonly ids: ReadonlyArray<string>
-  /** The name of the store. */
   readonly store: string
 }
 
 /**
  * Options for `Cached.tapStore`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -54,22 +49,11 @@ export interface TapStoreOptions<R> {
   readonly around?:
     | (<A>(call: StoreCall, effect: Effect.Effect<A, StoreError>) => Effect.Effect<A, StoreError, R>)
     | undefined
-  /**
-   * The part of the store for this cache: ids, tags and counters are written with the prefix and read back without it.
-   * Separate from caches with other prefixes.
-   */
+  /** The part of the store for this cache: ids, tags and counters are written with it and read back without it. */
   readonly prefix?: string | undefined
-  /**
-   * The largest payload that is written.
-   *
-   * @default unlimited
-   */
+  /** The largest payload that is written. @default unlimited */
   readonly maxSize?: SizeInput | undefined
-  /**
-   * The smallest payload that is written.
-   *
-   * @default 0
-   */
+  /** The smallest payload that is written. @default 0 */
   readonly minSize?: SizeInput | undefined
 }
 
@@ -87,14 +71,11 @@ export interface TapStoreOptions<R> {
  * - An id is written as the prefix, a slash, and the id (`%` and `/` in the prefix are percent-encoded), so `"a"` and
  *   `"a:v"` never collide.
  * - With a prefix, `clear` empties only its own part, in one step and in all processes. It waits for loads of other
- *   processes, which are not stored. Then it frees room for up to 100 ms. The rest cannot be read, and goes as it
- *   expires.
+ *   processes, which are not stored. Then it frees room for up to 100 ms, and the rest goes as it expires.
  * - A payload that is too large or too small stays in memory, which is not a failure, even under `CachePolicy.strict`.
- *   `Cached.set` of such a value removes the stored one. With a condition, which needs the store, it fails with reason
- *   `TooLarge`.
+ *   `Cached.set` of such a value removes the stored one. With a condition it fails with reason `TooLarge`.
  * - The services that `around` needs are taken when the layer is built. The context of the reading program takes
  *   precedence.
- * - Unknown or invalid options throw a `CacheConfigError` at once.
  *
  * **Gotchas**
  *
@@ -114,7 +95,6 @@ export interface TapStoreOptions<R> {
  *   maxSize: "1 MB",
  *   around: ({ operation, ids }, effect) => Effect.tap(effect, () => Effect.sync(() => calls.push(`${operation} ${ids}`)))
  * }))
- *
  * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store)))))
  * calls[0] // => "get answer"
@@ -122,7 +102,6 @@ export interface TapStoreOptions<R> {
  * ```
  *
  * @see `Cached.storeTimings` for an `around` that measures
- *
  * @category layers
  * @since 0.1.0
  */

@@ -14,16 +14,10 @@ import { mistake } from "../internal/options/options.ts"
 import * as Glob from "../internal/text/glob.ts"
 import { type AnyKey, idOf, tagOf, withCaching } from "./withCaching.ts"
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Models
-// ---------------------------------------------------------------------------------------------------------------------
-
 /**
  * The values of the fields of one index of a key class: exactly the fields of the index. It is `never` if the class
  * declares no index.
- *
  * @see `Cached.invalidateWhere`
- *
  * @category models
  * @since 0.1.0
  */
@@ -40,8 +34,6 @@ type Exactly<Payload, Field extends PropertyKey> =
 /**
  * The target of an invalidation.
  *
- * **Details**
- *
  * | target | what is invalidated |
  * |---|---|
  * | a key | that entry. A string is a key, never a pattern or a tag |
@@ -50,12 +42,7 @@ type Exactly<Payload, Field extends PropertyKey> =
  * | `{ where: [Items, { page }] }` | those with these values in an index of the class |
  * | `{ matching: "items:page:*" }` | those whose id matches the pattern |
  *
- * **Gotchas**
- *
- * The type alone does not check `where` against the indexes of the class. The functions that take targets do.
- *
  * @see `Cached.invalidateAfter`
- *
  * @category models
  * @since 0.1.0
  */
@@ -63,7 +50,6 @@ export type Target<C = any> = Simple | { readonly where: readonly [keyClass: C, 
 
 type Simple = AnyKey | { readonly tag: string } | { readonly all: AnyClass } | { readonly matching: string }
 
-/** Targets, each with the class of its `where`, which the compiler infers. */
 export type List<Cs extends ReadonlyArray<unknown>> =
   // A separate member, because the compiler otherwise finds no common type for lists of different lengths.
   | ReadonlyArray<Simple>
@@ -71,11 +57,6 @@ export type List<Cs extends ReadonlyArray<unknown>> =
 
 export type OneOrMore<C, Cs extends ReadonlyArray<unknown>> = Target<C> | List<Cs>
 
-// ---------------------------------------------------------------------------------------------------------------------
-// From targets to ids, tags and patterns
-// ---------------------------------------------------------------------------------------------------------------------
-
-/** Targets as ids, tags and patterns. */
 interface Stored {
   readonly ids: Array<string>
   readonly tags: Array<string>
@@ -143,7 +124,6 @@ export const toStored = (targets: ReadonlyArray<Parsed>): Stored => {
   return stored
 }
 
-/** Invalidates targets. */
 export const invalidateTargets = (stored: Stored): Effect.Effect<void, never, Caching> =>
   withCaching((caching, policy) => {
     const { globs, ids, patternLike, tags } = stored
@@ -177,10 +157,6 @@ const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob)
     )
     return Effect.void
   })
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Classes, indexes, patterns
-// ---------------------------------------------------------------------------------------------------------------------
 
 export const infoOf = (what: string, keyClass: AnyClass | undefined): KeyInfo => {
   const info = (keyClass as { readonly prototype?: { readonly "~class"?: KeyInfo } } | undefined)?.prototype?.["~class"]

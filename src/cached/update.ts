@@ -1,6 +1,5 @@
 /**
  * Atomic read, change and write of an entry, without losing concurrent writes.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -25,26 +24,19 @@ import { type AnyKey, type CodecsOf, idOf, valueFor, type ValueOf, withCaching }
 
 /**
  * Options for `Cached.update`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface UpdateOptions<out A = unknown> extends Pick<SetOptions<A>, "etag" | "copy"> {
   /**
    * How long the new value is served, from the update on. `"Infinity"` is for ever.
-   *
    * @default the rest of the changed value's lifetime; for a new one as `Cached.set`
    */
   readonly ttl?: Ttl.Input | undefined
-  /**
-   * Whether `ttl` is for a new entry only, and a changed value keeps the rest of its lifetime.
-   *
-   * @default `false` with a `ttl`
-   */
+  /** Whether `ttl` is only for a new entry, and a changed one keeps its expiry. @default `false` with a `ttl` */
   readonly keepTtl?: boolean | undefined
   /**
    * Tags of the entry, instead of its previous tags and the `tags` of its key class.
-   *
    * @default its previous tags, and those of the key
    */
   readonly tags?: ReadonlyArray<string> | undefined
@@ -69,10 +61,9 @@ type Change<A, B, E, R> = {
  *   new value, or an effect of it. `Option.none()` removes the entry. Returning the given option leaves it unchanged.
  * - Read and write are one atomic step, across all processes that share the store: the write is a compare and set, like
  *   `Cached.set` with `ifUnchanged`. The result of a running load of the key is not stored.
- * - Updates of one key in one process run one at a time. If a function takes longer than a second, the others proceed,
- *   and it is tried again if they have changed the entry.
- * - After 30 tries, with pauses of up to 250 ms, it fails with `UpdateConflict`. A failing store is a `StoreError`,
- *   because the current value is then unknown. A failure or interruption of the function's effect changes nothing.
+ * - Updates of one key in one process run one at a time. If a function takes longer than a second, the others proceed.
+ * - After 30 tries, with pauses of up to 250 ms, it fails with `UpdateConflict`. A failing store is a `StoreError`. A
+ *   failure or interruption of the function's effect changes nothing.
  * - Inside `Transaction.run` it is part of the transaction, and conflicts are detected at the commit.
  * - Under a policy that does not write (`CachePolicy.readOnly`, `bypass`) the function is called and its result
  *   returned, but nothing is stored. Policies do not affect its argument.
@@ -91,18 +82,13 @@ type Change<A, B, E, R> = {
  * const visit = (page: string) =>
  *   Cached.update("visited", (pages: Option.Option<ReadonlyArray<string>>) =>
  *     Option.some([...Option.getOrElse(pages, () => []), page]))
- *
- * const program = Effect.gen(function*() {
- *   yield* Effect.all([visit("home"), visit("cart")], { concurrency: "unbounded" })
- *   return yield* visit("order")
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(["home", "cart", "order"])
+ * const program = Effect.all([visit("home"), visit("cart")], { concurrency: "unbounded" })
+ * await Effect.runPromise(program.pipe(Effect.andThen(visit("order")), Effect.provide(CacheLayer.memory()))) // => Option.some(["home", "cart", "order"])
  * ```
  *
  * @see `Cached.set` for a value that does not depend on the cached one
  * @see `Cached.increment` for numbers
  * @see `Transaction.run` for several keys
- *
  * @category mutations
  * @since 0.1.0
  */
@@ -156,7 +142,6 @@ interface Updating {
   readonly change: AnyChange
   readonly options: UpdateOptions
   readonly setting: Setting
-  /** Whether the policy allows writes. */
   readonly writes: boolean
   /** The update around this one. */
   readonly around: Updating | undefined
@@ -168,10 +153,6 @@ interface Updating {
 const Around = Context.Reference<Updating | undefined>("effect-cached/Cached/update", {
   defaultValue: () => undefined
 })
-
-// ---------------------------------------------------------------------------------------------------------------------
-// One after the other
-// ---------------------------------------------------------------------------------------------------------------------
 
 /** Serializes updates of one key in this process. Otherwise a thousand at once would take half a million tries. */
 interface Turns {
@@ -203,10 +184,7 @@ const inTurn = (self: Updating): Effect.Effect<AnyOption, unknown, any> => {
   )
 }
 
-/**
- * Runs the effect of a function. Its turn ends if it takes long: it may wait for an update of the same key, through a
- * load for example, which would be a deadlock.
- */
+/** Runs the effect of a function. Its turn ends if it takes long: waiting for an update of its key is a deadlock. */
 const answerOf = (
   self: Updating,
   answer: Effect.Effect<unknown, unknown, any>,
@@ -223,10 +201,6 @@ const answerOf = (
       return Fiber.interrupt(leaving)
     }
   )
-
-// ---------------------------------------------------------------------------------------------------------------------
-// One update
-// ---------------------------------------------------------------------------------------------------------------------
 
 /** Reads, changes and writes until the write finds the value that was read. */
 const updated = Effect.fnUntraced(function*(

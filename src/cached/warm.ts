@@ -1,6 +1,5 @@
 /**
  * Fills a cache ahead of its readers, and keeps entries fresh without them.
- *
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
@@ -28,7 +27,6 @@ type ServicesOf<F extends AnyCached> = Effect.Services<ReturnType<F>>
 
 /**
  * The progress of a warming: `done + failed` of `total` payloads were read.
- *
  * @category models
  * @since 0.1.0
  */
@@ -37,28 +35,18 @@ export interface WarmProgress {
   readonly done: number
   /** The payloads that could not be loaded. */
   readonly failed: number
-  /** The number of payloads. */
   readonly total: number
 }
 
 /**
  * Options for `Cached.warm`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface WarmOptions {
-  /**
-   * How many loads run at once, or for a function of many, how many calls.
-   *
-   * @default 16
-   */
+  /** How many loads run at once, or for a function of many, how many calls. @default 16 */
   readonly concurrency?: number | undefined
-  /**
-   * How many payloads one call gets, for a function of many.
-   *
-   * @default 100
-   */
+  /** How many payloads one call gets, for a function of many. @default 100 */
   readonly chunk?: number | undefined
 }
 
@@ -71,7 +59,6 @@ export interface WarmOptions {
  *
  * **Details**
  *
- * - Cached results are not loaded again.
  * - Emits one element after each read, or after each call of a function of many, and none without payloads.
  * - A load that fails is counted, logged at debug level, and stops nothing. A wrong option or a closed cache ends the
  *   stream with its defect.
@@ -83,12 +70,10 @@ export interface WarmOptions {
  * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
  *
  * class Square extends CacheKey.Class<Square>()("Square", { payload: { n: Schema.Int }, success: Schema.Int }) {}
- *
  * const square = Cached.fn(Square, {
  *   lookup: ({ n }) => n < 0 ? Effect.fail("negative") : Effect.succeed(n * n),
  *   strategy: Strategy.ttl({ ttl: "1 hour" })
  * })
- *
  * const warming = Cached.warm(square, [{ n: 1 }, { n: -1 }, { n: 2 }], { concurrency: 4 })
  * const progress = await Effect.runPromise(Stream.runCollect(warming).pipe(Effect.provide(CacheLayer.memory())))
  * progress.length // => 3
@@ -97,7 +82,6 @@ export interface WarmOptions {
  *
  * @see {@link keepFresh} for loading again by a schedule
  * @see `Cached.many` for loading many payloads in one call
- *
  * @category caching
  * @since 0.1.0
  */
@@ -128,7 +112,6 @@ export const warm = <F extends AnyCached>(
   })
 }
 
-/** Throws for a value that is not a cached function. */
 const checkCached = (name: string, self: unknown, others: string): void => {
   if (typeof self === "function" && "key" in self && "refresh" in self) return
   throw mistake(
@@ -145,7 +128,6 @@ const count = (name: string) =>
 
 const warmOptions: Checks<WarmOptions> = { concurrency: count("concurrency"), chunk: count("chunk") }
 
-/** The number of payloads of a part that could not be read. */
 const failuresOf = <F extends AnyCached>(
   self: F,
   part: ReadonlyArray<PayloadOf<F>>
@@ -172,7 +154,6 @@ const causesOf = (self: AnyCached, exit: Exit.Exit<unknown, unknown>): ReadonlyA
   return (exit.value as ReadonlyArray<Exit.Exit<unknown, unknown>>).filter(Exit.isFailure).map(({ cause }) => cause)
 }
 
-/** The payloads of a part that could not be read. */
 const failedOf = <A>(part: ReadonlyArray<A>, exit: Exit.Exit<unknown, unknown>): ReadonlyArray<A> =>
   Exit.isFailure(exit)
     ? part
@@ -195,8 +176,7 @@ const isHopeless = (cause: Cause.Cause<unknown>): boolean =>
 const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idOf(self.key(first))
 
 /**
- * Keeps a result fresh while the scope is open: reads it at once, then loads it again by a schedule, whether or not it
- * is read.
+ * Keeps a result fresh while the scope is open: reads it at once, then loads it again by a schedule, read or not.
  *
  * **When to use**
  *
@@ -205,8 +185,7 @@ const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idO
  * **Details**
  *
  * - It runs in the background, until the scope closes or the schedule ends. To have the value before the next step,
- *   read it.
- * - One load runs at a time. It follows a running refresh, as under `CachePolicy.refresh`.
+ *   read it. One load runs at a time.
  * - A failed load keeps the old value and counts among `loadFailures`. The first failure is logged as a warning, the
  *   next ones only after a load has succeeded.
  * - For a function of many the payload is the list of payloads.
@@ -219,24 +198,17 @@ const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idO
  * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
  *
  * class Rates extends CacheKey.Class<Rates>()("Rates", { success: Schema.Int }) {}
- *
  * let loads = 0
- * const rates = Cached.fn(Rates, {
- *   lookup: () => Effect.sync(() => ++loads),
- *   strategy: Strategy.ttl({ ttl: "1 hour" })
- * })
- *
+ * const rates = Cached.fn(Rates, { lookup: () => Effect.sync(() => ++loads), strategy: Strategy.ttl({ ttl: "1 hour" }) })
  * const program = Effect.gen(function*() {
  *   yield* Cached.keepFresh(rates, undefined, Schedule.spaced("1 minute"))
  *   yield* TestClock.adjust("3 minutes")
  *   return yield* rates()
  * })
- * const run = Effect.scoped(program).pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))
- * await Effect.runPromise(run) // => 4
+ * await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => 4
  * ```
  *
  * @see {@link warm} for loading once
- *
  * @category caching
  * @since 0.1.0
  */

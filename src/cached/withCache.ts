@@ -1,6 +1,5 @@
 /**
  * Several caches in one program: selects the cache of an effect.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -14,14 +13,12 @@ import { mistake } from "../internal/options/options.ts"
 
 /**
  * The type of an effect, a stream or a function after {@link withCache}: it needs that cache instead of `Caching`.
- *
  * @category models
  * @since 0.1.0
  */
 export type WithCache<T, Self> = T extends Effect.Effect<infer A, infer E, infer R>
   ? Effect.Effect<A, E, Exclude<R, Caching> | Self>
   : T extends Stream.Stream<infer A, infer E, infer R> ? Stream.Stream<A, E, Exclude<R, Caching> | Self>
-  // A key class is the same for every cache.
   : T extends AnyClass ? T
   : T extends (...args: infer Args) => infer Out
     ? ((...args: Args) => WithCache<Out, Self>) & { readonly [Name in keyof T]: WithCache<T[Name], Self> }
@@ -47,7 +44,6 @@ type Usable =
  *   An inner `withCache` takes precedence over an outer one.
  * - A function that returns effects or streams belongs to that cache, wherever it is called. So do `invalidate` and
  *   `refresh` of functions made by `Cached.fn`, `recursive` and `many`.
- * - Throws a `CacheConfigError` at once if `cache` is not a service.
  *
  * **Example** (Using two caches)
  *
@@ -56,24 +52,18 @@ type Usable =
  * import { Cached, CacheLayer, type Caching } from "effect-cached"
  *
  * class Pages extends Context.Service<Pages, Caching.Shape>()("Pages") {}
- *
  * const page = Effect.succeed("<h1>").pipe(Cached.ttl({ key: "page", ttl: "1 hour" }), Cached.withCache(Pages))
  * const user = Effect.succeed("Ada").pipe(Cached.ttl({ key: "user", ttl: "1 minute" }))
- *
  * const program = Effect.gen(function*() {
- *   yield* page
- *   yield* user
- *   yield* user
+ *   yield* Effect.all([page, user, user])
  *   const pages = yield* Cached.stats.pipe(Cached.withCache(Pages))
- *   const rest = yield* Cached.stats
- *   return [pages.hits, rest.hits]
+ *   return [pages.hits, (yield* Cached.stats).hits]
  * })
  * const caches = Layer.merge(CacheLayer.memory(), CacheLayer.named(Pages, CacheLayer.memory({ capacity: 100 })))
  * await Effect.runPromise(program.pipe(Effect.provide(caches))) // => [0, 1]
  * ```
  *
  * @see `CacheLayer.named` for its layer
- *
  * @category providing services
  * @since 0.1.0
  */

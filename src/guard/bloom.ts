@@ -1,6 +1,5 @@
 /**
  * Bloom filters: sets of items that can rule out the items never added.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -25,29 +24,20 @@ import type { Guardable } from "./guardable.ts"
 
 /**
  * The options of `Guard.bloom`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface BloomOptions {
-  /**
-   * The name of the filter. Filters of one name and size are the same filter, in all processes that share the place of
-   * their bits.
-   */
+  /** The name of the filter. Filters of one name and size are one filter, in all processes that share the place. */
   readonly key: string
   /** How many items the filter is sized for. Beyond that it grows, by one layer of twice the size at a time. */
   readonly capacity: number
-  /**
-   * The share of false positives, above 0 and below 1: items that were never added and that the filter reports as
-   * added.
-   * @default 0.01
-   */
+  /** The share of items that the filter reports although they were never added, above 0 and below 1. @default 0.01 */
   readonly errorRate?: number | undefined
 }
 
 /**
  * The size and the fill of a filter: `Bloom.report`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -65,7 +55,6 @@ export interface BloomReport {
 
 /**
  * The progress of `Bloom.fill`: the number of items it has added, and the report of the filter.
- *
  * @category models
  * @since 0.1.0
  */
@@ -83,7 +72,6 @@ type Either<Self, Other> = [Self, Other] extends
 
 /**
  * A filter of items. It knows for certain if an item was never added, and almost for certain if it was.
- *
  * @category models
  * @since 0.1.0
  */
@@ -91,7 +79,6 @@ export interface Bloom {
   readonly key: string
   /** Adds an item. Returns when all processes that share the place can see it. */
   readonly add: (item: string) => Effect.Effect<void, StoreError>
-  /** Adds many items, in few steps. */
   readonly addAll: (items: Iterable<string>) => Effect.Effect<void, StoreError>
   /** Adds the items of a stream in few steps, and reports its progress after each step. */
   readonly fill: <E, R, E2 = never, R2 = never>(
@@ -100,9 +87,7 @@ export interface Bloom {
       readonly onProgress?: ((progress: BloomProgress) => Effect.Effect<unknown, E2, R2>) | undefined
     }
   ) => Effect.Effect<BloomProgress, E | E2 | StoreError, R | R2>
-  /**
-   * `false` if the item was never added. `true` also while the place of the bits fails, because the answer is unknown.
-   */
+  /** `false` if the item was never added. `true` also while the place of the bits fails. */
   readonly mayHave: (item: string) => Effect.Effect<boolean>
   /** Runs the effect or stream if the item may have been added, and the alternative if it never was. */
   readonly guard: {
@@ -118,10 +103,7 @@ export interface Bloom {
   }
   /** The size and the fill of the filter. This reads all of its bits. */
   readonly report: Effect.Effect<BloomReport, StoreError>
-  /**
-   * Removes all items. Other processes may still report some of them as added. If that matters, start a filter with
-   * another key.
-   */
+  /** Removes all items. Other processes may still report some of them as added: if that matters, change the key. */
   readonly clear: Effect.Effect<void, StoreError>
 }
 
@@ -157,23 +139,20 @@ const checked = function*(items: Iterable<string>): Generator<string> {
 const itemsOfStep = 10_000
 
 /**
- * A filter of items, as bits in the place where guards keep their state (Bloom, 1970). It never reports an added item
- * as absent.
+ * A filter of items, as bits in the place of the guards' state (Bloom, 1970). It never reports an added item as
+ * absent.
  *
  * **When to use**
  *
- * Use it before look-ups that mostly find nothing: names that are free, articles that do not exist, addresses on no
- * list. An item that was never added needs no look-up.
+ * Use it before look-ups that mostly find nothing: names that are free, articles that do not exist.
  *
  * **Details**
  *
  * - `add` returns when the bits are saved. From then on no process that shares the place reports the item as absent.
- *   The bits of all processes are merged, so there is no lock to wait for.
  * - Only the place can answer "absent"; the answer "maybe" comes from memory.
  * - An item takes about 1.5 bytes at an `errorRate` of 0.01, both in this process and in the place, and 3 after growth.
  *   Beyond `capacity` the filter grows, and its error rate stays below `errorRate`.
  * - Single items cannot be removed.
- * - Throws a `CacheConfigError` for invalid options.
  *
  * **Example** (Asking only for names that may be taken)
  *
@@ -182,16 +161,13 @@ const itemsOfStep = 10_000
  * import { CacheLayer, Guard } from "effect-cached"
  *
  * const names = Guard.bloom({ key: "names", capacity: 1000 })
- *
  * let asked = 0
  * const isTaken = (name: string) =>
  *   Effect.sync(() => ++asked > 0).pipe(names.guard(name, () => Effect.succeed(false)))
- *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* names.add("ann")
  *   return [yield* isTaken("ann"), yield* isTaken("bob"), asked]
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false, 1]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => [true, false, 1]
  * ```
  *
  * @see {@link dualBloom} for remembering both answers of a question
@@ -281,13 +257,8 @@ const reportOf = ({ layers }: Filter.Known): BloomReport => {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Answers
-// ---------------------------------------------------------------------------------------------------------------------
-
 /**
  * The options of `Guard.dualBloom`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -302,7 +273,6 @@ export interface DualBloomOptions extends BloomOptions {
 
 /**
  * Remembered answers, as bits in two filters, one for yes and one for no.
- *
  * @category models
  * @since 0.1.0
  */
@@ -339,23 +309,15 @@ export interface DualBloom {
  * import { Effect } from "effect"
  * import { CacheLayer, Guard } from "effect-cached"
  *
- * const primes = Guard.dualBloom({ key: "primes", capacity: 1000, errorRate: 0.001 })
- *
+ * const even = Guard.dualBloom({ key: "even", capacity: 1000, errorRate: 0.001 })
  * let asked = 0
- * const isPrime = (n: number) =>
- *   Effect.sync(() => {
- *     asked++
- *     for (let i = 2; i * i <= n; i++) if (n % i === 0) return false
- *     return true
- *   }).pipe(primes.remember(String(n)))
- *
- * const program = Effect.all([isPrime(7), isPrime(8), isPrime(7), isPrime(8)])
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false, true, false]
+ * const isEven = (n: number) => Effect.sync(() => ++asked > 0 && n % 2 === 0).pipe(even.remember(String(n)))
+ * const program = Effect.all([isEven(7), isEven(8), isEven(7), isEven(8)])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [false, true, false, true]
  * asked // => 2
  * ```
  *
  * @see {@link bloom} for items that are known to exist or not
- *
  * @category constructors
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * The checks that options of guards share.
- *
  * @since 0.1.0
  */
 import { guards } from "../internal/defaults/guards.ts"
@@ -8,11 +7,7 @@ import { mistake, optional } from "../internal/options/options.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
-/**
- * A check of one option. `expected` completes the message about an invalid value.
- *
- * @internal
- */
+/** A check of one option. `expected` completes the message about an invalid value. @internal */
 export const checkThat =
   <A>(name: string, expected: string, holds: (given: A) => boolean) => (given: A, of: string): void => {
     if (!holds(given)) throw mistake(`${name} of ${of} must be ${expected}, not ${String(given)}`)
@@ -31,11 +26,7 @@ export const checkOneOf = (name: string, ...values: ReadonlyArray<unknown>) => {
 /** @internal */
 export const checkOnStoreError = optional(checkOneOf("onStoreError", "local", "allow", "fail"))
 
-/**
- * A positive duration, short enough that single milliseconds still count.
- *
- * @internal
- */
+/** A positive duration, short enough that single milliseconds still count. @internal */
 export const checkTime = (name: string) => (given: Ttl.Input, of: string): void => {
   const millis = toMillis(given, `${name} of ${of}`)
   if (millis > 0 && millis <= guards.longestMillis) return

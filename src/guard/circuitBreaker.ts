@@ -1,6 +1,5 @@
 /**
  * Circuit breakers.
- *
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
@@ -30,49 +29,29 @@ import { type OnStoreError, type Placed, type PlaceOptions, step, type StoreErro
 
 /**
  * The options of `Guard.circuitBreaker`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface CircuitBreakerOptions<in A = unknown, in E = unknown> extends KeyOptions, PlaceOptions {
-  /**
-   * The number of consecutive failures that opens the circuit.
-   * @default 5, unless there is a `rate`
-   */
+  /** The number of consecutive failures that opens the circuit. @default 5, unless there is a `rate` */
   readonly failures?: number | undefined
-  /**
-   * The share of failures in `window` that opens the circuit, above 0 and at most 1.
-   * @default none
-   */
+  /** The share of failures in `window` that opens the circuit, above 0 and at most 1. @default none */
   readonly rate?: number | undefined
-  /**
-   * How long outcomes count for `rate`: at most this long, and at least nine tenths of it.
-   * @default 1 minute
-   */
+  /** How long outcomes count for `rate`: at most this long, and at least nine tenths of it. @default 1 minute */
   readonly window?: Ttl.Input | undefined
-  /**
-   * The number of calls in `window` below which no `rate` opens the circuit.
-   * @default 10
-   */
+  /** The number of calls in `window` below which no `rate` opens the circuit. @default 10 */
   readonly minimumCalls?: number | undefined
-  /**
-   * How long the circuit stays open before one call may test whether it can close.
-   * @default 30 seconds
-   */
+  /** How long the circuit stays open before one call may test whether it can close. @default 30 seconds */
   readonly open?: Ttl.Input | undefined
   /**
    * The longest time the circuit stays open. Each failed probe doubles that time, up to this limit.
    * @default as `open`: it does not grow
    */
   readonly maxOpen?: Ttl.Input | undefined
-  /**
-   * The time after which a probe without an outcome counts as failed. The call itself continues.
-   * @default 30 seconds
-   */
+  /** The time after which a probe without an outcome counts as failed. The call continues. @default 30 seconds */
   readonly probeTimeout?: Ttl.Input | undefined
   /**
-   * Whether a call failed. It is not asked about interrupted calls, which never count. A stream that ended well has no
-   * value.
+   * Whether a call failed, unless it was interrupted. A stream that ended well has no value.
    * @default every failure and defect
    */
   readonly isFailure?: ((exit: Exit.Exit<A, E>) => boolean) | undefined
@@ -131,10 +110,6 @@ const check = (options: CircuitBreakerOptions): Breaker => {
     onStoreError
   }
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Calls
-// ---------------------------------------------------------------------------------------------------------------------
 
 const ask = (fiber: Fiber.Fiber<any, any>, { name, onStoreError }: Breaker, input: Circuit.Input) =>
   step(fiber, { kind: Circuit.circuit, name, input, isAnswer: Circuit.isAnswer, onStoreError })
@@ -214,8 +189,7 @@ type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not 
 
 /**
  * Stops calls to a failing service. After too many failures the circuit opens, and calls fail with `CircuitOpen`, which
- * says when the next one may run. Then a single call is admitted as a probe, and its outcome closes the circuit or
- * opens it again. It caches nothing.
+ * says when the next one may run: a probe, whose outcome closes the circuit or opens it again. It caches nothing.
  *
  * **When to use**
  *
@@ -229,9 +203,7 @@ type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not 
  * - The circuit opens after `failures` consecutive failures, or when a share of `rate` has failed in `window`; with
  *   both, whichever happens first. A circuit that closes starts counting from zero.
  * - An interrupted call does not count; an interrupted probe gives its place to another one. Calls admitted before the
- *   circuit changed run to their end and change nothing.
- * - A stream is one call, with the outcome at its end.
- * - Throws a `CacheConfigError` for invalid options.
+ *   circuit changed run to their end and change nothing. A stream is one call, with the outcome at its end.
  *
  * **Example** (Serving the last value while a service is down)
  *
@@ -244,13 +216,11 @@ type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not 
  *   Guard.circuitBreaker({ key: "quotes", failures: 2, open: "30 seconds" }),
  *   Cached.failover({ key: "quote", ttl: "1 hour" })
  * )
- * const program = Effect.all([quote, quote, quote, quote, quote])
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory())))
+ * await Effect.runPromise(Effect.all([quote, quote, quote, quote, quote]).pipe(Effect.provide(CacheLayer.memory())))
  * calls // => 3
  * ```
  *
  * @see `Guard.rateLimit` for a service that limits calls
- *
  * @category combinators
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * The bits of filters known to this process, and their exchange with the place that all processes share.
- *
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"
@@ -23,14 +22,11 @@ export interface Filter {
   layers: Array<KnownLayer>
   /** The number of questions sent to the place. It identifies answers that may be older than the known bits. */
   questions: number
-  /** Additions that wait to be saved together. */
   waiting: Batch | undefined
   isSaving: boolean
 }
 
-/**
- * A layer as this process knows it. It holds only bits that are in the place, so that no unsaved item counts as added.
- */
+/** A layer as this process knows it: only bits that are in the place, so that no unsaved item counts as added. */
 interface KnownLayer extends Bits.Layer {
   readonly known: Map<number, Uint8Array>
   /** The question at which each block was learned; see `questions`. */
@@ -80,10 +76,6 @@ const addLayer = (filter: Filter): KnownLayer => {
 
 const last = ({ layers }: Filter): KnownLayer => layers.at(-1)!
 
-// ---------------------------------------------------------------------------------------------------------------------
-// The bits in the place
-// ---------------------------------------------------------------------------------------------------------------------
-
 /** The layers of the filter at the time of a question, and the number of the question. */
 interface Answer {
   readonly layers: ReadonlyArray<KnownLayer>
@@ -92,7 +84,6 @@ interface Answer {
 
 const ask = (filter: Filter): Answer => ({ layers: filter.layers, askedAt: ++filter.questions })
 
-/** Adopts the bits of the place. */
 const learn = (filter: Filter, { askedAt, layers }: Answer, number: number, bytes: Uint8Array | undefined): void => {
   // All bits have been removed since the question.
   if (filter.layers !== layers) return
@@ -166,10 +157,6 @@ const layersOf = ({ layers }: Filter): Block => {
   return { number: Bits.layersBlock, bytes }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Items
-// ---------------------------------------------------------------------------------------------------------------------
-
 /** The blocks of a layer in which some bit of an item is not known to be set. `touched`: some bit of it is. */
 const missingIn = (layer: KnownLayer, hash: Bits.Hash): { readonly blocks: Set<number>; readonly touched: boolean } => {
   const blocks = new Set<number>()
@@ -202,12 +189,7 @@ const lookUp = (fiber: AnyFiber, filter: Filter, hash: Bits.Hash): Effect.Effect
   return Effect.suspend(() => from(0))
 }
 
-/**
- * Whether an item may have been added. If this process does not know it, asks the place, because another process may
- * have added it.
- *
- * @internal
- */
+/** Whether an item may have been added. Asks the place if this process does not know it. @internal */
 export const mayHave = (fiber: AnyFiber, filter: Filter, item: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
     const hash = Bits.hashOf(item)
@@ -216,11 +198,7 @@ export const mayHave = (fiber: AnyFiber, filter: Filter, item: string): Effect.E
       : Effect.map(lookUp(fiber, filter, hash), () => isKnown(filter, hash))
   })
 
-/**
- * Whether any bit of an item is set, possibly by another item.
- *
- * @internal
- */
+/** Whether any bit of an item is set, possibly by another item. @internal */
 export const isTouched = (fiber: AnyFiber, filter: Filter, item: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
     const hash = Bits.hashOf(item)
@@ -251,10 +229,7 @@ const setBits = (filter: Filter, { bits, dirty }: Addition, item: string): void 
   bits.set(layer, (bits.get(layer) ?? 0) + layer.unsavedBits - before)
 }
 
-/**
- * Starts another layer when one more item would overfill the last one. The fill is estimated from the known blocks,
- * because all blocks are alike.
- */
+/** Starts another layer when one more item would overfill the last one, judged by its known blocks: all are alike. */
 const makeRoom = (filter: Filter): void => {
   const { bits, fullAt, hashes, knownBits, setBits, unsavedBits } = last(filter)
   const share = (knownBits === 0 ? 0 : setBits / knownBits) + (unsavedBits + hashes) / bits
@@ -273,10 +248,8 @@ const sample = (fiber: AnyFiber, filter: Filter): Effect.Effect<void, StoreError
   })
 
 /**
- * Adds an item, and returns when it is in the place. No caller may see it as added before that. Items added while
- * others are being saved are saved together.
- *
- * @internal
+ * Adds an item, and returns when it is in the place: no caller may see it as added before. Items added while others are
+ * being saved are saved together. @internal
  */
 export const add = (fiber: AnyFiber, filter: Filter, item: string): Effect.Effect<void, StoreError> =>
   Effect.suspend(() => {
@@ -304,11 +277,7 @@ const saveWaiting = (fiber: AnyFiber, filter: Filter): Effect.Effect<void> =>
     )
   })
 
-/**
- * Adds many items, and returns when they are in the place.
- *
- * @internal
- */
+/** Adds many items, and returns when they are in the place. @internal */
 export const addMany = (fiber: AnyFiber, filter: Filter, items: Iterable<string>): Effect.Effect<void, StoreError> => {
   const addition: Addition = { dirty: new Map(), bits: new Map() }
   return sample(fiber, filter).pipe(
@@ -326,11 +295,7 @@ export interface Known {
   readonly layers: ReadonlyArray<Bits.Layer & { readonly setBits: number }>
 }
 
-/**
- * Reads all bits.
- *
- * @internal
- */
+/** Reads all bits. @internal */
 export const readAll = (fiber: AnyFiber, filter: Filter): Effect.Effect<Known, StoreError> =>
   Effect.gen(function*() {
     yield* read(fiber, filter, [Bits.layersBlock])
@@ -340,11 +305,7 @@ export const readAll = (fiber: AnyFiber, filter: Filter): Effect.Effect<Known, S
     return filter
   })
 
-/**
- * Removes all bits.
- *
- * @internal
- */
+/** Removes all bits. @internal */
 export const clear = (fiber: AnyFiber, filter: Filter): Effect.Effect<void, StoreError> =>
   Effect.map(
     askUnlessResting(fiber, filter.place, {

@@ -1,6 +1,5 @@
 /**
  * The keys of guards. Calls with the same key share a limit, a circuit or a lock.
- *
  * @since 0.1.0
  */
 import type * as CacheKey from "../CacheKey.ts"
@@ -10,7 +9,6 @@ import { mistake } from "../internal/options/options.ts"
 
 /**
  * The key of a guard: a name, or a key of a class.
- *
  * @category models
  * @since 0.1.0
  */

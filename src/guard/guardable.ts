@@ -1,6 +1,5 @@
 /**
  * The values that a guard accepts: effects and streams.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -9,7 +8,6 @@ import { mistake } from "../internal/options/options.ts"
 
 /**
  * The effects and streams that guards accept.
- *
  * @category models
  * @since 0.1.0
  */
@@ -17,7 +15,6 @@ export type Guardable = Effect.Effect<any, any, any> | Stream.Stream<any, any, a
 
 /**
  * The effects and streams with exactly these outcomes, for guards that inspect outcomes.
- *
  * @category models
  * @since 0.1.0
  */
@@ -25,7 +22,6 @@ export type GuardsOf<A, E> = Effect.Effect<A, E, any> | Stream.Stream<any, E, an
 
 /**
  * The value of an effect. A stream that ended well has none.
- *
  * @category models
  * @since 0.1.0
  */
@@ -35,7 +31,6 @@ export type SuccessOf<Self> = Self extends Effect.Effect<infer A, any, any> ? A
 
 /**
  * The failures of an effect or stream.
- *
  * @category models
  * @since 0.1.0
  */
@@ -45,7 +40,6 @@ export type ErrorOf<Self> = Self extends Effect.Effect<any, infer E, any> ? E
 
 /**
  * A guarded effect or stream: it may also fail with `Failure`, and no longer needs `Provided`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -60,11 +54,7 @@ export type AnyEffect = Effect.Effect<unknown, unknown, unknown>
 /** @internal */
 export type AnyStream = Stream.Stream<unknown, unknown, unknown>
 
-/**
- * A guard of effects and streams, data-first and data-last. The options are checked when the guard is created.
- *
- * @internal
- */
+/** A guard, data-first and data-last. The options are checked when the guard is created. @internal */
 export const guard = <Options, Checked>(
   check: (options: Options) => Checked,
   onEffect: (self: AnyEffect, options: Checked) => AnyEffect,

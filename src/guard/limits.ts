@@ -1,6 +1,5 @@
 /**
  * Limits of calls.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -32,7 +31,6 @@ interface LimitOptions extends KeyOptions, PlaceOptions {
 
 /**
  * The options of `Guard.rateLimit`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -40,7 +38,6 @@ export interface RateLimitOptions extends LimitOptions {
   /**
    * `"fixed-window"`: a window begins with its first call, and admits `limit` calls until it ends. `"token-bucket"`:
    * `limit` calls may run at once, and each becomes available again after its share of the window.
-   *
    * @default `"fixed-window"`
    */
   readonly algorithm?: "fixed-window" | "token-bucket" | undefined
@@ -49,16 +46,12 @@ export interface RateLimitOptions extends LimitOptions {
    * @default none: until the end of the window
    */
   readonly ban?: Ttl.Input | undefined
-  /**
-   * `true`: each call during a ban restarts it.
-   * @default `false`
-   */
+  /** `true`: each call during a ban restarts it. @default `false` */
   readonly renewBan?: boolean | undefined
 }
 
 /**
  * The options of `Guard.slidingRateLimit`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -70,10 +63,6 @@ export interface SlidingRateLimitOptions extends LimitOptions {
    */
   readonly algorithm?: "log" | "counter" | undefined
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Options
-// ---------------------------------------------------------------------------------------------------------------------
 
 const ofLimits: Checks<LimitOptions> = {
   key: checkKey,
@@ -93,10 +82,6 @@ const ofSlidingRateLimit: Checks<SlidingRateLimitOptions> = {
   ...ofLimits,
   algorithm: optional(checkOneOf("algorithm", "log", "counter"))
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Limits
-// ---------------------------------------------------------------------------------------------------------------------
 
 /** A limit that decides whether one more call may run. */
 interface Limit<Input, Given> extends Asked<Input, Given> {
@@ -152,16 +137,13 @@ const checkSlidingRateLimit = (options: SlidingRateLimitOptions): AnyLimit => {
 
 /**
  * The state of a limit, as an admitted call sees it; see {@link admission}.
- *
  * @category models
  * @since 0.1.0
  */
 export interface Admission {
   readonly key: string
   readonly limit: number
-  /** How many calls count against the limit now, including this one. */
   readonly count: number
-  /** How many more calls the limit would admit now. */
   readonly remaining: number
 }
 
@@ -170,13 +152,9 @@ const Current = Context.Reference<Option.Option<Admission>>("effect-cached/Guard
 })
 
 /**
- * The state of the innermost surrounding limit for this call: its count, and the calls that are left, for the headers
- * of a response. It is `None` outside of a limit, and if the call was admitted although the place of the limit's state
- * failed.
- *
- * **When to use**
- *
- * Use inside a limit, for headers such as `RateLimit-Remaining`.
+ * The state of the innermost surrounding limit for this call: its count, and the calls that are left. It is `None`
+ * outside of a limit, and if the call was admitted although the place of the limit's state failed. Use it for headers
+ * such as `RateLimit-Remaining`.
  *
  * **Example** (Reporting the calls that are left)
  *
@@ -192,7 +170,6 @@ const Current = Context.Reference<Option.Option<Admission>>("effect-cached/Guard
  * ```
  *
  * @see {@link rateLimit} for the limit
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -245,35 +222,31 @@ interface Limiting<Options extends PlaceOptions> {
  *
  * **When to use**
  *
- * Use it around calls of a service that limits them, inside `Cached.softTtl` or `Cached.failover`. A refused call is
- * then answered with the last value.
+ * Use it around calls of a service that limits them, inside `Cached.softTtl` or `Cached.failover`, which answer a
+ * refused call with the last value.
  *
  * **Details**
  *
- * - The state is kept where the cache keeps its own: in memory, in the folder of `CacheLayer.disk`, on the server of
- *   `CacheLayer.redis`. All users of that place share one limit.
+ * - The state is kept where the cache keeps its own (see `Guard.circuitBreaker`), for all users of that place.
  * - Failed calls count, refused ones do not. A stream is one call.
  * - A window begins with its first call, so up to twice the limit may run around the end of a window.
- * - Throws a `CacheConfigError` for invalid options.
  *
  * **Example** (Serving the last value instead of failing)
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Cached, CacheLayer, CachePolicy, Guard } from "effect-cached"
+ * import { Cached, CacheLayer, Guard } from "effect-cached"
  *
  * let calls = 0
  * const quote = Effect.sync(() => ++calls).pipe(
  *   Guard.rateLimit({ key: "quotes", limit: 1, window: "1 minute" }),
  *   Cached.failover({ key: "quote", ttl: "1 hour" })
  * )
- * const program = Effect.all([quote, quote])
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1]
+ * await Effect.runPromise(Effect.all([quote, quote]).pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1]
  * ```
  *
  * @see {@link slidingRateLimit} for a limit in every window of that length
  * @see `Guard.circuitBreaker` for a service that fails
- *
  * @category combinators
  * @since 0.1.0
  */
@@ -281,16 +254,11 @@ export const rateLimit: Limiting<RateLimitOptions> = guard(checkRateLimit, onEff
 
 /**
  * Admits a number of calls in any window of a length, wherever it begins, and fails the others with
- * `RateLimitExceeded`.
+ * `RateLimitExceeded`. Otherwise like {@link rateLimit}.
  *
  * **When to use**
  *
  * Use if a service counts the calls of any window, so that twice the limit around the end of one is too much.
- *
- * **Details**
- *
- * Like {@link rateLimit}, except for the window. With `algorithm: "log"` it keeps the times of the calls, and the limit
- * is exact. With `"counter"` it keeps two numbers, and the limit holds if calls are spread evenly.
  *
  * **Example** (Two calls in any second)
  *
@@ -307,7 +275,6 @@ export const rateLimit: Limiting<RateLimitOptions> = guard(checkRateLimit, onEff
  * ```
  *
  * @see {@link rateLimit} for windows that begin with a call
- *
  * @category combinators
  * @since 0.1.0
  */

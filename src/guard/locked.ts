@@ -1,6 +1,5 @@
 /**
  * Locks around effects and streams, which then run one at a time.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -22,7 +21,6 @@ import { checkKey, type GuardKey, nameOf } from "./guardKey.ts"
 
 /**
  * The options of `Guard.locked`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -30,15 +28,11 @@ export interface LockedOptions {
   /** The name of the lock, or a key of a class. */
   readonly key: GuardKey
   /**
-   * How long others wait for a holder that was killed or stopped. A running holder renews its lease, so this does not
-   * limit the effect.
+   * How long others wait for a holder that was killed or stopped. It does not limit a running holder, which renews it.
    * @default 5 seconds
    */
   readonly lease?: Ttl.Input | undefined
-  /**
-   * How long to wait for another holder. 0 tries once, `"Infinity"` waits as long as necessary.
-   * @default as long as it takes
-   */
+  /** How long to wait for another holder. 0 tries once. @default as long as it takes */
   readonly wait?: Ttl.Input | undefined
 }
 
@@ -81,20 +75,17 @@ const check = (options: LockedOptions): Checked => {
  *
  * const write = (text: string): Effect.Effect<string, never, Guard.Held> =>
  *   Effect.map(Guard.token, (token) => token > 0n ? `${text}, guarded` : text)
- *
  * await Effect.runPromise(write("report").pipe(Guard.locked({ key: "report" }))) // => "report, guarded"
  * ```
  *
  * @see {@link token} for the token
- *
  * @category services
  * @since 0.1.0
  */
 export class Held extends Context.Service<Held, { readonly token: bigint }>()("effect-cached/Guard/Held") {}
 
 /**
- * The fencing token of the surrounding lock. It is larger than that of every earlier holder, so the protected resource
- * can refuse a late one. It compiles only inside {@link locked}.
+ * The fencing token of the surrounding lock, larger than all earlier ones. It compiles only inside {@link locked}.
  *
  * **When to use**
  *
@@ -111,7 +102,6 @@ export class Held extends Context.Service<Held, { readonly token: bigint }>()("e
  * ```
  *
  * @see {@link Held} for the type of an effect that needs it
- *
  * @category accessors
  * @since 0.1.0
  */
@@ -144,23 +134,17 @@ const onStream = (self: AnyStream, options: Checked): AnyStream =>
  *
  * **When to use**
  *
- * Use it for work that must not run twice at once and has no result to share: a report, a migration, a file. If the
- * result matters, a cached effect is enough, because its load runs once.
+ * Use it for work that must not run twice at once and has no result to share: a report, a migration, a file.
  *
  * **Details**
  *
  * - The lock is the `Lock` in use: of this process with `CacheLayer.memory`, of all processes that use the folder with
  *   `CacheLayer.disk`, of all that use the server with `CacheLayer.redis`. It also excludes `Lock.acquire` with the
- *   same name.
- * - The lease is renewed while the effect runs. A holder that loses it (because it was stopped for too long, or the
- *   place of the lock was lost) is interrupted, and fails with a `LockError` of reason `Lost`.
+ *   same name, and itself: an effect that locks the same key inside waits for itself.
+ * - The lease is renewed while the effect runs. A holder that loses it is interrupted, and fails with a `LockError` of
+ *   reason `Lost`.
  * - If the lock is not granted in time, it fails with a `LockError` of reason `Timeout`; if the place of locks fails,
  *   of reason `Unavailable`. Without the lock the effect does not run.
- * - Throws a `CacheConfigError` for invalid options.
- *
- * **Gotchas**
- *
- * The lock is not reentrant. An effect that locks the same key inside waits for itself.
  *
  * **Example** (Writing one report at a time)
  *
@@ -169,20 +153,17 @@ const onStream = (self: AnyStream, options: Checked): AnyStream =>
  * import { Guard } from "effect-cached"
  *
  * let running = 0
- * let most = 0
  * const report = Effect.gen(function*() {
- *   most = Math.max(most, ++running)
+ *   const alone = ++running === 1
  *   yield* Effect.yieldNow
  *   running--
+ *   return alone
  * }).pipe(Guard.locked({ key: "report", lease: "10 seconds", wait: "1 minute" }))
- *
- * await Effect.runPromise(Effect.all([report, report, report], { concurrency: "unbounded", discard: true }))
- * most // => 1
+ * await Effect.runPromise(Effect.all([report, report, report], { concurrency: "unbounded" })) // => [true, true, true]
  * ```
  *
  * @see {@link token} for refusing a late holder
  * @see `Guard.rateLimit` for a number of calls in a time
- *
  * @category combinators
  * @since 0.1.0
  */

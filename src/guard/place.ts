@@ -1,6 +1,5 @@
 /**
  * The place where guards keep their state, and their behavior while it fails.
- *
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
@@ -24,12 +23,9 @@ import type * as Port from "../ports/guardStore.ts"
 /**
  * The behavior of a limit or circuit while the place of its state fails.
  *
- * **Details**
- *
  * - `"local"`: continues with a state of this process alone
  * - `"allow"`: admits every call
  * - `"fail"`: fails the call with the `StoreError`
- *
  * @category options
  * @since 0.1.0
  */
@@ -37,14 +33,12 @@ export type OnStoreError = "local" | "allow" | "fail"
 
 /**
  * The options of guards that keep a state.
- *
  * @category options
  * @since 0.1.0
  */
 export interface PlaceOptions {
   /**
-   * The behavior while the place of the state fails: `"local"` (this process continues alone), `"allow"` or `"fail"`.
-   *
+   * While the place of the state fails: `"local"` (this process continues alone), `"allow"` or `"fail"`.
    * @default `"local"`
    */
   readonly onStoreError?: OnStoreError | undefined
@@ -52,7 +46,6 @@ export interface PlaceOptions {
 
 /**
  * The options of a guard, with the type of `onStoreError`, which decides the failures of the guard.
- *
  * @category options
  * @since 0.1.0
  */
@@ -64,23 +57,15 @@ export type Placed<Options extends PlaceOptions, Mode> =
 
 /**
  * The additional failure of a guard whose `onStoreError` may be `"fail"`.
- *
  * @category models
  * @since 0.1.0
  */
 export type StoreErrorOf<Mode> = "fail" extends Mode ? StoreError : never
 
-// ---------------------------------------------------------------------------------------------------------------------
-// The place
-// ---------------------------------------------------------------------------------------------------------------------
-
 /** @internal */
 export type AnyFiber = Fiber.Fiber<any, any>
 
-/**
- * The state in memory, by cache. Programs without a cache have one for each clock, because times of two clocks cannot
- * be compared.
- */
+/** The state in memory, by cache. Programs without one have one for each clock: times of two cannot be compared. */
 const places = new WeakMap<object, memory.MemoryGuards>()
 
 const inMemory = (owner: object): memory.MemoryGuards => {
@@ -98,10 +83,6 @@ export const placeOf = (fiber: AnyFiber): Port.GuardStore => {
   return inMemory(cache === undefined || cache === disabled ? fiber.getRef(Clock.Clock) : cache)
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Steps
-// ---------------------------------------------------------------------------------------------------------------------
-
 /** @internal */
 export interface Asked<Input, Answer> {
   readonly kind: Port.Kind<any, Input, Answer>
@@ -112,12 +93,7 @@ export interface Asked<Input, Answer> {
   readonly onStoreError: OnStoreError
 }
 
-/**
- * The answer to a step, if the place has it at once. Otherwise an effect, which answers `undefined` if the place fails
- * and calls are admitted.
- *
- * @internal
- */
+/** The answer to a step, or an effect of it: `undefined` if the place fails and calls are admitted. @internal */
 export const step = <Input, Answer>(
   fiber: AnyFiber,
   asked: Asked<Input, Answer>
@@ -137,11 +113,7 @@ const isResting = (fiber: AnyFiber, place: Port.GuardStore): boolean => {
   return rests !== undefined && millisOf(fiber) < rests
 }
 
-/**
- * Like `ask`, but fails at once while the place rests after a failure, so that not every call waits for it.
- *
- * @internal
- */
+/** Like `ask`, but fails at once while the place rests after a failure, so that not every call waits. @internal */
 export const askUnlessResting = <A>(
   fiber: AnyFiber,
   place: Port.GuardStore,

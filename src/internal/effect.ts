@@ -1,7 +1,4 @@
-/**
- * Types of Effect, told by the brand that each value has: to import their modules would load them, also where a program
- * does not use them. A test compares the brands with those of Effect.
- */
+/** Types of Effect by their brands, because importing their modules would load them. A test compares the brands. */
 import type * as BigDecimal from "effect/BigDecimal"
 import type * as Chunk from "effect/Chunk"
 import type * as DateTime from "effect/DateTime"

@@ -1,14 +1,12 @@
 /**
- * Tokens: random names of writes, of the owners and generations of leases, and of the versions of tags.
- *
- * They never come from the `Random` of the program, which repeats itself under `Random.withSeed`: two writes would
- * share a name, and two processes would own one lease.
+ * Tokens: random names of writes, of the owners and generations of leases, and of the versions of tags. They never come
+ * from the `Random` of the program, which repeats itself under `Random.withSeed`: two writes would share a name, and
+ * two processes would own one lease.
  */
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import { toHex } from "./codec/bytes.ts"
 
-/** A generator of tokens. */
 export interface Tokens {
   /** `size` random bytes (a multiple of 4) as lower-case hexadecimal digits. */
   readonly next: (size: number) => string
@@ -16,7 +14,6 @@ export interface Tokens {
   readonly word: () => number
 }
 
-/** The 128 random bits that a generator begins with. */
 type Draw = () => Uint32Array
 
 const drawOfPlatform: Draw = () => crypto.getRandomValues(new Uint32Array(4))
@@ -31,10 +28,9 @@ export const drawWith = (random: () => number): Draw => () =>
   Uint32Array.from({ length: 4 }, () => random() * 0x1_0000_0000)
 
 /**
- * A generator: xoshiro128** of Blackman and Vigna (https://prng.di.unimi.it/xoshiro128starstar.c). Four of its words
- * reveal its whole state, so it makes no token of 16 bytes twice.
- *
- * It takes its seed when it makes its first token: some platforms have no random bits while modules are loaded.
+ * xoshiro128** of Blackman and Vigna (https://prng.di.unimi.it/xoshiro128starstar.c). Four of its words reveal its
+ * whole state, so it makes no token of 16 bytes twice. Seeded by its first token: some platforms have no random bits
+ * while modules are loaded.
  */
 export const make = (draw: Draw): Tokens => {
   let state: Uint32Array | undefined

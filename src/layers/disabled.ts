@@ -1,6 +1,5 @@
 /**
  * The layer without a cache.
- *
  * @since 0.1.0
  */
 import * as Layer from "effect/Layer"
@@ -21,13 +20,11 @@ import * as Caching from "../Caching.ts"
  *
  * let loads = 0
  * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
- *
  * await Effect.runPromise(Effect.all([count, count]).pipe(Effect.provide(CacheLayer.disabled))) // => [1, 2]
  * ```
  *
  * @see {@link memory} for a cache
  * @see `CachePolicy.bypass` for a single effect
- *
  * @category layers
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * The layer of a cache in a folder, in an embedded SQLite database.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -16,30 +15,20 @@ import { overStore } from "./overStore.ts"
 
 /**
  * The options of `disk`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface DiskOptions extends LayerOptions {
   /** The folder. Created if it does not exist. */
   readonly directory: string
-  /**
-   * How large the database may become, at least 1 MiB.
-   *
-   * @default 1 GiB
-   */
+  /** How large the database may become, at least 1 MiB. @default 1 GiB */
   readonly maxSize?: SizeInput | undefined
   /**
    * The largest value that is stored, at most a quarter of `maxSize`: writing a larger one would block the process.
-   *
    * @default 8 MiB, or a quarter of `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
-  /**
-   * Accepts a folder that other users can write to. Its content is trusted as if the program had stored it.
-   *
-   * @default `false`
-   */
+  /** Accepts a folder that other users can write to, and trusts its content like the program's. @default `false` */
   readonly trustFolder?: boolean | undefined
 }
 
@@ -52,8 +41,8 @@ export interface DiskOptions extends LayerOptions {
  *
  * **Details**
  *
- * - Runs under Node, Bun and Deno; elsewhere the layer fails with a `StoreError` of reason `Unsupported`.
- * - Throws a `CacheConfigError` for an invalid option. A folder that cannot be written is a `StoreError` of the layer.
+ * - Runs under Node, Bun and Deno; elsewhere the layer fails with a `StoreError` of reason `Unsupported`. A folder that
+ *   cannot be written fails it too.
  * - It also provides a `Lock` and a `GuardStore`, shared by all processes that use the folder, unless the program
  *   provides its own: to this layer, with `Layer.provide`, or around it.
  *
@@ -64,21 +53,17 @@ export interface DiskOptions extends LayerOptions {
  * import { Cached, CacheLayer } from "effect-cached"
  * import { mkdtempSync } from "node:fs"
  * import { tmpdir } from "node:os"
- * import { join } from "node:path"
  *
- * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "answers")
- *
+ * const directory = `${mkdtempSync(`${tmpdir()}/cache-`)}/answers`
  * let loads = 0
  * const answer = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- *
  * // as two processes would, one after the other
- * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.disk({ directory, maxSize: "100 MB" })))) // => 1
- * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.disk({ directory, maxSize: "100 MB" })))) // => 1
+ * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.disk({ directory })))) // => 1
+ * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.disk({ directory })))) // => 1
  * ```
  *
  * @see {@link files} for entries as readable files
  * @see {@link redis} for processes of several machines
- *
  * @category layers
  * @since 0.1.0
  */

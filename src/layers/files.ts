@@ -1,6 +1,5 @@
 /**
  * The layer of a cache in a folder with one readable file for each entry.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -17,57 +16,34 @@ import { overStore } from "./overStore.ts"
 
 /**
  * The options of `files`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface FilesOptions extends LayerOptions {
   /** The folder. Created if it does not exist. It should hold nothing else. */
   readonly directory: string
-  /**
-   * The format of the files, and their extension.
-   *
-   * @default indented JSON, or the `Serializer` that the program provides
-   */
+  /** The format of the files, and their extension. @default indented JSON, or the program's `Serializer` */
   readonly serializer?: Serializer | undefined
-  /**
-   * How large all payloads together may become. The metadata, some 600 bytes per entry, is not included.
-   *
-   * @default 1 GiB
-   */
+  /** How large all payloads may become together, without the metadata of some 600 bytes per entry. @default 1 GiB */
   readonly maxSize?: SizeInput | undefined
   /**
    * The largest value that is stored, at most `maxSize`: writing a larger one would block the process.
-   *
    * @default 8 MiB, or `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
-  /**
-   * Accepts a folder that other users can write to. Its content is trusted as if the program had stored it.
-   *
-   * @default `false`
-   */
+  /** Accepts a folder that other users can write to, and trusts its content like the program's. @default `false` */
   readonly trustFolder?: boolean | undefined
 }
 
 /**
  * A cache in a folder with one file for each entry and another for its metadata, with a memory tier in front. It
- * outlives the process.
+ * outlives the process. It is for one process at a time: loads of several are not coordinated. A file is indented JSON
+ * (`effect-cached/serializers/IndentedJson`), unless the program provides a `Serializer` or the option `serializer` is
+ * set. Where it runs and how it fails: as `disk`.
  *
  * **When to use**
  *
  * Use for results that people look at, copy and remove by hand: pipelines, scripts, notebooks.
- *
- * **Details**
- *
- * - A file is indented JSON (`effect-cached/serializers/IndentedJson`), unless the program provides a `Serializer` or
- *   the option `serializer` is set.
- * - Runs under Node, Bun and Deno; elsewhere the layer fails with a `StoreError` of reason `Unsupported`.
- * - Throws a `CacheConfigError` for an invalid option. A folder that cannot be written is a `StoreError` of the layer.
- *
- * **Gotchas**
- *
- * For one process at a time: loads of several processes are not coordinated.
  *
  * **Example** (Writing a readable file)
  *
@@ -76,18 +52,14 @@ export interface FilesOptions extends LayerOptions {
  * import { Cached, CacheLayer } from "effect-cached"
  * import { mkdtempSync, readdirSync } from "node:fs"
  * import { tmpdir } from "node:os"
- * import { join } from "node:path"
  *
- * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "answers")
- *
+ * const directory = `${mkdtempSync(`${tmpdir()}/cache-`)}/answers`
  * const answer = Effect.succeed({ answer: 42 }).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.files({ directory })))) // => { answer: 42 }
- *
  * readdirSync(directory).some((name) => /^answer~\w+\.json$/.test(name)) // => true
  * ```
  *
  * @see {@link disk} for a cache that processes share
- *
  * @category layers
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * The layer of a cache in the memory of the process.
- *
  * @since 0.1.0
  */
 import * as Layer from "effect/Layer"
@@ -15,10 +14,6 @@ import { checkMemory, type MemoryOptions } from "./options.ts"
  *
  * Use for everything that may be loaded again after a restart.
  *
- * **Details**
- *
- * Throws a `CacheConfigError` for an unknown or invalid option.
- *
  * **Example** (Bounding the number of entries)
  *
  * ```ts
@@ -26,13 +21,11 @@ import { checkMemory, type MemoryOptions } from "./options.ts"
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- *
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory({ capacity: 1000 })))) // => 42
  * ```
  *
  * @see {@link disk} for results that survive a restart
  * @see {@link redis} for results that machines share
- *
  * @category layers
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * Layers for several caches, each under its own name.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -9,7 +8,6 @@ import * as Layer from "effect/Layer"
 import { CacheConfigError } from "../CacheError.ts"
 import * as Caching from "../Caching.ts"
 
-/** The service of each cache. */
 const services = new WeakMap<Caching.Shape, Context.Key<any, Caching.Shape>>()
 
 /** The services built by a program, by name. */
@@ -26,14 +24,12 @@ const built = new WeakMap<Layer.MemoMap, Map<string, Context.Key<any, Caching.Sh
  *
  * - `Cached.withCache` selects the effects that use it.
  * - Other services of the layer (of `CacheReactivity.layer`, of a `RecordingCache`) are still provided.
- * - Throws a `CacheConfigError` for a name that is not a service or a cache that is not a layer.
  *
  * **Gotchas**
  *
  * Each name needs its own layer: call `CacheLayer.memory()` once for each. A layer is built once, so one layer under
- * two names would be one cache. It dies with a `CacheConfigError` when it is built. Two services with the same name
- * (the text in `Context.Service`) are one for Effect: if both are provided, both get the cache that was provided last.
- * A program that builds both is warned.
+ * two names would be one cache, and dies with a `CacheConfigError` when it is built. Two services with the same name
+ * (the text in `Context.Service`) are one for Effect, and both get the cache that was provided last.
  *
  * **Example** (Caching pages apart from everything else)
  *
@@ -42,16 +38,13 @@ const built = new WeakMap<Layer.MemoMap, Map<string, Context.Key<any, Caching.Sh
  * import { Cached, CacheLayer, type Caching } from "effect-cached"
  *
  * class Pages extends Context.Service<Pages, Caching.Shape>()("Pages") {}
- *
  * let loads = 0
  * const page = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "page", ttl: "1 hour" }), Cached.withCache(Pages))
- *
  * const program = Effect.all([page, page])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.named(Pages, CacheLayer.memory())))) // => [1, 1]
  * ```
  *
  * @see `Cached.withCache` for choosing it
- *
  * @category layers
  * @since 0.1.0
  */

@@ -1,7 +1,6 @@
 /**
  * The options of all layers: each option once, with its effect on a cache. The tables of the documentation are made
  * from the comments here (`npm run docs`).
- *
  * @since 0.1.0
  */
 import * as Schedule from "effect/Schedule"
@@ -24,108 +23,65 @@ import type * as Ttl from "../Ttl.ts"
 
 /**
  * Options of refreshes in the background.
- *
  * @category options
  * @since 0.1.0
  */
 export interface RefreshOptions {
-  /**
-   * How many run at once. More of them wait in a bounded queue, and the latest request starts first.
-   *
-   * @default 16
-   */
+  /** How many run at once. More of them wait in a bounded queue, and the latest request starts first. @default 16 */
   readonly concurrency?: number | undefined
-  /**
-   * How long one may take, including retries.
-   *
-   * @default 1 minute
-   */
+  /** How long one may take, including retries. @default 1 minute */
   readonly timeout?: Ttl.Input | undefined
-  /**
-   * The `Schedule` by which a failed one is retried.
-   *
-   * @default 2 times, with exponential backoff from 100 ms and jitter
-   */
+  /** The `Schedule` of its retries if it fails. @default 2 times, with exponential backoff from 100 ms and jitter */
   readonly retry?: Schedule.Schedule<unknown, unknown> | undefined
 }
 
 /**
  * Options of every ready-made layer.
- *
  * @category options
  * @since 0.1.0
  */
 export interface MemoryOptions {
-  /**
-   * The largest number of entries in memory.
-   *
-   * @default 10,000
-   */
+  /** The largest number of entries in memory. @default 10,000 */
   readonly capacity?: number | undefined
   /**
    * The largest total weight of the entries in memory, instead of `capacity`: a number, or a size like `"100 MB"`. It
    * needs a `weigher`.
-   *
    * @default none: entries are counted
    */
   readonly maxWeight?: SizeInput | undefined
-  /**
-   * The weight of an entry against `maxWeight`, like `Weigher.bytes`.
-   *
-   * @default none: entries are counted
-   */
+  /** The weight of an entry against `maxWeight`, like `Weigher.bytes`. @default none: entries are counted */
   readonly weigher?: Weigher | undefined
-  /**
-   * The policy that selects the entry to evict from a full memory tier.
-   *
-   * @default `Eviction.adaptive`
-   */
+  /** The policy that selects the entry to evict from a full memory tier. @default `Eviction.adaptive` */
   readonly eviction?: Eviction | undefined
-  /**
-   * `true`: `Cached.curve` estimates the hit ratio at other capacities. It follows a share of the ids, in at most 1 MB.
-   *
-   * @default `false`
-   */
+  /** `true`: `Cached.curve` estimates the hit ratio at other capacities, in at most 1 MB. @default `false` */
   readonly curve?: boolean | undefined
-  /**
-   * Options of refreshes in the background: `concurrency`, `timeout`, `retry`.
-   *
-   * @default each has its own
-   */
+  /** Options of refreshes in the background: `concurrency`, `timeout`, `retry`. @default each has its own */
   readonly refresh?: RefreshOptions | undefined
   /**
-   * The inheritance from cached values read during a load. `"life"`: the entry expires no later than the earliest of
-   * them. `"changes"`: also when any of them is invalidated. `"age"`: its life counts from the birth of the oldest of
-   * them. `"refuse"`: it is not stored. `false`: nothing. A read may override it.
-   *
+   * The inheritance from cached values read during a load. `"life"`: it expires no later than the earliest of them.
+   * `"changes"`: also when any of them is invalidated. `"age"`: its life counts from the birth of the oldest of them.
+   * `"refuse"`: it is not stored. `false`: nothing. A read may override it.
    * @default `"life"`
    */
   readonly inherit?: Inherit | undefined
   /**
    * The strategy of `Cached.withStrategy({ key })`; cached functions name theirs. Its constant `ttl` is that of each
    * `Cached.set` and `Cached.setMany` without one.
-   *
    * @default none: `Cached.withStrategy` names one
    */
   readonly strategy?: Strategy | undefined
   /**
    * The default options of all reads: `retryAfter`, `jitter`, `softTimeout`, `fallbackOn`, `fallbackWhen`, `copy`,
    * `memoryTtl`, `minLoad`, `lease`, `waitForWrite`. A read overrides each of them by itself, and so does a strategy.
-   *
    * @default each has its own
    */
   readonly defaults?: ReadDefaults | undefined
-  /**
-   * How long closing waits for loads with callers.
-   *
-   * @default 5 seconds
-   */
+  /** How long closing waits for loads with callers. @default 5 seconds */
   readonly shutdownTimeout?: Ttl.Input | undefined
   /**
-   * `"private"`: each reader runs its own load, which neither joins nor delays another. Its result is shared once it is
+   * `"private"`: each reader runs its own load, which neither joins nor delays another, and its result is shared once
    * stored. Refreshes are handed to `CachePolicy.WaitUntil`, and without it there are none. For Workers, where one
    * request may not wait for another.
-   *
    * @default `"shared"`
    */
   readonly flights?: "shared" | "private" | undefined
@@ -133,47 +89,30 @@ export interface MemoryOptions {
 
 /**
  * Options of every layer over a store, in addition to those of all layers.
- *
  * @category options
  * @since 0.1.0
  */
 export interface LayerOptions extends MemoryOptions {
-  /**
-   * `false`: there is no memory tier, and every read asks the store.
-   *
-   * @default `true`
-   */
+  /** `false`: there is no memory tier, and every read asks the store. @default `true` */
   readonly memory?: boolean | undefined
   /**
-   * The store budget: how long all store steps of one read may take together. `CachePolicy.storeTimeout` sets it for a
-   * part of the program.
-   *
+   * The store budget: how long all store steps of one read may take together, unless `CachePolicy.storeTimeout` says
+   * otherwise.
    * @default 500 ms
    */
   readonly storeTimeout?: Ttl.Input | undefined
-  /**
-   * How long a load holds its cross-process lease, which is renewed while the load runs.
-   *
-   * @default 5 seconds
-   */
+  /** How long a load holds its cross-process lease, which is renewed while the load runs. @default 5 seconds */
   readonly lease?: Ttl.Input | undefined
   /**
    * How long loads wait for a live load of another process. After each such time, one of all waiting processes loads as
    * well. A process that has died is replaced at the end of its lease.
-   *
    * @default none: as long as the other process renews its lease
    */
   readonly wait?: Ttl.Input | undefined
-  /**
-   * How long a load renews its lease. After that another process may take over, so that a hanging load does not block
-   * its key for ever.
-   *
-   * @default 10 minutes
-   */
+  /** How long a load renews its lease. After that another process may take over. @default 10 minutes */
   readonly maxLoad?: Ttl.Input | undefined
   /**
    * How long memory is trusted while changes of other processes cannot be read. Under `CachePolicy.strict` not at all.
-   *
    * @default 10 seconds
    */
   readonly maxStaleness?: Ttl.Input | undefined
@@ -182,8 +121,8 @@ export interface LayerOptions extends MemoryOptions {
 type Refresh = Caching.MakeOptions["refresh"]
 
 /**
- * The effect of each option on a cache, or on its refreshes: an option without its part does not compile. `name` is its
- * name in errors. A later part overrides an earlier one.
+ * The effect of each option on a cache, or on its refreshes: an option without its part does not compile. `name` is
+ * its name in errors. A later part overrides an earlier one.
  */
 type Parts<O, Made> = {
   readonly [Name in keyof O]-?: (given: NonNullable<O[Name]>, name: string, layer: string) => Partial<Made>
@@ -285,7 +224,6 @@ const made = <O extends object, Made extends object>(
   return all
 }
 
-/** The options of `CacheLayer.memory`. */
 export const checkMemory = (given: MemoryOptions | undefined): Caching.MakeOptions => {
   const layer = "CacheLayer.memory"
   const options = objectOf(layer, given)

@@ -10,7 +10,6 @@ import { Store } from "../ports/store.ts"
 import { lockAndGuards } from "./lockAndGuards.ts"
 import { overStore } from "./overStore.ts"
 
-/** Lists options whose values are checked together elsewhere. */
 export const unchecked = <O>(names: ReadonlyArray<string>): Checks<O> =>
   Object.fromEntries(names.map((name) => [name, () => {}])) as unknown as Checks<O>
 

@@ -1,6 +1,5 @@
 /**
  * The layer of a cache over any store.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -12,15 +11,11 @@ import { Serializer } from "../Serializer.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
 
 /**
- * A cache over any `Store`, with a memory tier in front and options.
+ * A cache over any `Store`, with a memory tier in front, options, and the serializer of the reference `Serializer`.
  *
  * **When to use**
  *
  * Use for a store without a ready-made cache: `IndexedDbStore`, one wrapped by `Cached.tapStore`, or a custom one.
- *
- * **Details**
- *
- * Takes the serializer from the reference `Serializer`. Throws a `CacheConfigError` for an unknown or invalid option.
  *
  * **Example** (Reading every value from the store)
  *
@@ -30,14 +25,12 @@ import { checkLayer, type LayerOptions } from "./options.ts"
  * import { MemoryStore } from "effect-cached/memory"
  *
  * const cache = CacheLayer.layerWith({ memory: false, storeTimeout: "1 second" }).pipe(Layer.provide(MemoryStore.layer))
- *
  * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 42
  * ```
  *
  * @see {@link layer} for the defaults
  * @see {@link disk} and {@link redis} for ready-made caches
- *
  * @category layers
  * @since 0.1.0
  */
@@ -83,7 +76,6 @@ export const overStore = (checked: Caching.MakeOptions): Layer.Layer<Caching.Cac
  * ```
  *
  * @see {@link layerWith} for options
- *
  * @category layers
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * The layer of a cache on a Redis server.
- *
  * @since 0.1.0
  */
 import type * as Layer from "effect/Layer"
@@ -12,7 +11,6 @@ import { overRedis, unchecked } from "./overRedis.ts"
 
 /**
  * The options of `redis`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -31,11 +29,10 @@ export interface RedisOptions extends LayerOptions, ServerOptions {}
  * - While the server cannot be reached, the cache works from memory, and loads missing entries. Permanent errors (a
  *   wrong password, a server that is too old) fail the layer with a `StoreError`. With `connect: "required"`, so does a
  *   server that cannot be reached.
- * - Changes by other processes reach the copies in memory at once: the server sends invalidations (client-side
- *   caching). While they are interrupted, memory is trusted for at most `maxStaleness` (10 seconds).
+ * - Changes by other processes reach the copies in memory at once (client-side caching). While they are interrupted,
+ *   memory is trusted for at most `maxStaleness` (10 seconds).
  * - It also provides a `Lock` and a `GuardStore`, shared by all processes with the same server and prefix, unless the
  *   program provides its own: to this layer, with `Layer.provide`, or around it.
- * - Throws a `CacheConfigError` for invalid options.
  *
  * **Example** (Sharing results among machines)
  *
@@ -43,19 +40,13 @@ export interface RedisOptions extends LayerOptions, ServerOptions {}
  * import { Effect, Redacted } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const cache = CacheLayer.redis({
- *   url: "rediss://cache.example.org:6379",
- *   password: Redacted.make("secret"),
- *   prefix: "shop"
- * })
- *
+ * const cache = CacheLayer.redis({ url: "rediss://cache.example.org:6379", password: Redacted.make("secret") })
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
  *
  * @see {@link redisCluster} for a cluster
  * @see {@link disk} for processes of one machine
- *
  * @category layers
  * @since 0.1.0
  */

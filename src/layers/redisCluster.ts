@@ -1,6 +1,5 @@
 /**
  * The layer of a cache on a Redis cluster.
- *
  * @since 0.1.0
  */
 import type * as Layer from "effect/Layer"
@@ -12,22 +11,18 @@ import { overRedis, unchecked } from "./overRedis.ts"
 
 /**
  * The options of `redisCluster`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface RedisClusterOptions extends LayerOptions, ClusterOptions {}
 
 /**
- * A cache on a Redis cluster, with a memory tier in front. Processes of many machines share it.
+ * A cache on a Redis cluster, with a memory tier in front, like `redis`. All keys of one id are on one master. Replaced
+ * masters and moving slots are followed.
  *
  * **When to use**
  *
  * Use if several machines need the same results and the server is a cluster.
- *
- * **Details**
- *
- * Like `redis`. All keys of one id are on one master. Replaced masters and moving slots are followed.
  *
  * **Example** (Sharing results over a cluster)
  *
@@ -36,13 +31,11 @@ export interface RedisClusterOptions extends LayerOptions, ClusterOptions {}
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const cache = CacheLayer.redisCluster({ nodes: ["redis://10.0.0.1:6379", "redis://10.0.0.2:6379"], prefix: "shop" })
- *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
  *
  * @see {@link redis} for a single server
- *
  * @category layers
  * @since 0.1.0
  */

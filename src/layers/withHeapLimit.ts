@@ -1,6 +1,5 @@
 /**
  * A memory that shrinks while the heap of the process is almost full.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -16,16 +15,11 @@ import { refuseUnknown } from "../internal/options/options.ts"
 
 /**
  * Options of `CacheLayer.withHeapLimit`.
- *
  * @category options
  * @since 0.1.0
  */
 export interface HeapLimitOptions {
-  /**
-   * The share of the heap's limit (`--max-old-space-size`) in use after a collection, above which memory shrinks.
-   *
-   * @default 0.8
-   */
+  /** The share of `--max-old-space-size` in use after a collection, above which memory shrinks. @default 0.8 */
   readonly above?: number | undefined
 }
 
@@ -33,25 +27,19 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
 
 /**
  * Lets the memory of a cache shrink while the heap of the process is almost full, so that a cache that is too large
- * costs misses instead of the process.
+ * costs misses instead of the process. Only in Node: elsewhere the layer dies when it is built. A program still runs
+ * out of memory if it fills its heap faster than it is collected, or with other data.
  *
  * **When to use**
  *
- * Use as a last resort, in addition to a fitting `capacity` or `maxWeight`. For values of very different sizes, prefer
- * `maxWeight`.
+ * Use as a last resort, in addition to a fitting `capacity`, or for values of very different sizes, `maxWeight`.
  *
  * **Details**
  *
  * - The heap is checked after each full collection, so there is no timer, and an idle cache does nothing.
- * - Above the limit, memory is bounded to half of its content: the policy evicts entries, a few per turn. Below nine
- *   tenths of the limit, the bound doubles with each collection, up to its previous value. The first time is logged as
- *   a warning.
+ * - Above the limit, memory is bounded to half of its content, a few evictions per turn. Below nine tenths of the
+ *   limit, the bound doubles with each collection, up to its previous value. The first time is logged as a warning.
  * - A `Cached.resize` in the meantime is not undone.
- *
- * **Gotchas**
- *
- * Only in Node: elsewhere the layer dies when it is built. A program still runs out of memory if it fills its heap
- * faster than it is collected, or with other data.
  *
  * **Example** (Shrinking rather than failing)
  *
@@ -60,13 +48,11 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const cache = CacheLayer.memory({ capacity: 1_000_000 }).pipe(CacheLayer.withHeapLimit({ above: 0.7 }))
- *
  * await Effect.runPromise(Cached.set("answer", 42).pipe(Effect.andThen(Cached.size), Effect.provide(cache))) // => 1
  * ```
  *
  * @see {@link withQuotas} for bounds of key classes
  * @see `Cached.resize` for a bound that the program sets
- *
  * @category combinators
  * @since 0.1.0
  */

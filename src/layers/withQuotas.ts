@@ -1,6 +1,5 @@
 /**
  * Quotas of key classes within the memory of a cache.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -16,7 +15,6 @@ import { bytesIn, type SizeInput } from "../internal/options/size.ts"
 /**
  * The upper bounds of key classes in memory, by name of the class: a number of entries, or a weight (also as a size
  * like `"10 MB"`) if the layer has a `maxWeight`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -27,7 +25,9 @@ export interface Quotas {
 type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
 
 /**
- * Gives key classes a quota of a cache's memory, so that one class cannot push out all others.
+ * Gives key classes a quota of a cache's memory, so that one class cannot push out all others. It changes the cache of
+ * the given layer. A layer that is also provided without quotas, and already in use, dies with a `CacheConfigError`
+ * when it is built.
  *
  * **When to use**
  *
@@ -38,14 +38,8 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  * - A class never exceeds its quota: its own entries are evicted, by the layer's eviction policy. Other classes, and
  *   string keys, share the rest of `capacity` or `maxWeight`.
  * - A quota is a limit and not a reservation: if memory as a whole is full, any entry may leave.
- * - An entry that is heavier than its quota is not kept in memory.
- * - Each entry of a class with a quota takes some 150 bytes more.
- * - Throws a `CacheConfigError` for a quota that is not an integer of at least 1.
- *
- * **Gotchas**
- *
- * It changes the cache of the given layer. A layer that is also provided without quotas, and already in use, dies with
- * a `CacheConfigError` when it is built.
+ * - An entry that is heavier than its quota is not kept in memory. Each entry of a class with a quota takes some 150
+ *   bytes more.
  *
  * **Example** (Keeping searches from pushing out users)
  *
@@ -53,22 +47,20 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  * import { Effect, Schema } from "effect"
  * import { Cached, CacheKey, CacheLayer } from "effect-cached"
  *
- * class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
- * class Search extends CacheKey.Class<Search>()("Search", { payload: { text: Schema.String }, success: Schema.String }) {}
- *
+ * const payload = { of: Schema.String }
+ * class User extends CacheKey.Class<User>()("User", { payload, success: Schema.String }) {}
+ * class Search extends CacheKey.Class<Search>()("Search", { payload, success: Schema.String }) {}
  * const program = Effect.gen(function*() {
- *   yield* Cached.set(new User({ id: 1 }), "Ada")
- *   for (let i = 0; i < 1000; i++) yield* Cached.set(new Search({ text: `${i}` }), "found")
- *   return [yield* Cached.has(new User({ id: 1 })), (yield* Cached.stats).size]
+ *   yield* Cached.set(new User({ of: "1" }), "Ada")
+ *   for (let i = 0; i < 1000; i++) yield* Cached.set(new Search({ of: `${i}` }), "found")
+ *   return [yield* Cached.has(new User({ of: "1" })), (yield* Cached.stats).size]
  * })
  * const cache = CacheLayer.memory({ capacity: 100 }).pipe(CacheLayer.withQuotas({ Search: 20 }))
- *
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => [true, 21]
  * ```
  *
  * @see `Weigher.atMost` for a limit of a single entry
  * @see {@link withHeapLimit} for the heap of the process
- *
  * @category combinators
  * @since 0.1.0
  */

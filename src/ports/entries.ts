@@ -1,18 +1,15 @@
 /**
  * The entries of a store: the types of `Store.get`, `Store.set`, `Store.touch` and `Store.scan`.
- *
  * @since 0.1.0
  */
 import type { Meta, Stored } from "../CacheEntry.ts"
 
 /**
  * The answer to `get`: the entry, and the versions of the requested tags, in their order.
- *
  * @category models
  * @since 0.1.0
  */
 export interface Answer {
-  /** The entry, or `undefined` for a miss. */
   readonly entry: Stored | undefined
   /** The versions of the tags; `undefined` for a tag without a marker. */
   readonly versions: ReadonlyArray<string | undefined>
@@ -22,7 +19,6 @@ export interface Answer {
 
 /**
  * One request of `setMany`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -32,12 +28,8 @@ export interface SetRequest {
 }
 
 /**
- * The condition of a `set`, checked in the same atomic step.
- *
- * **Details**
- *
- * An entry that has expired, or that a tag has removed, counts as absent. A stale entry counts as present.
- *
+ * The condition of a `set`, checked in the same atomic step. An entry that has expired, or that a tag has removed,
+ * counts as absent. A stale entry counts as present.
  * @category models
  * @since 0.1.0
  */
@@ -47,13 +39,9 @@ export type SetCondition =
   | { readonly _tag: "IfUnchanged"; readonly writeId: string }
 
 /**
- * The new deadlines that `touch` gives an entry, in epoch milliseconds.
- *
- * **Details**
- *
- * A changed soft deadline without a `writeId` was set by hand, so the entry loses `isConstant`. Reads pass the
- * `writeId` of the entry they prolong, and keep the later deadline of the two.
- *
+ * The new deadlines that `touch` gives an entry, in epoch milliseconds. A changed soft deadline without a `writeId` was
+ * set by hand, so the entry loses `isConstant`. Reads pass the `writeId` of the entry they prolong, and keep the later
+ * deadline of the two.
  * @category models
  * @since 0.1.0
  */
@@ -62,15 +50,12 @@ export interface TouchOptions {
   readonly writeId?: string | undefined
   /** With a `writeId`: touches the entry only if it still has `isConstant`, so that no lifetime by hand is undone. */
   readonly isConstant?: true | undefined
-  /** The entry is stale from then on. */
   readonly softExpiresAt: number
-  /** The entry is never served from then on. */
   readonly expiresAt: number
 }
 
 /**
  * The arguments of `scan` and `scanCounters`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -81,7 +66,6 @@ export interface ScanOptions {
 
 /**
  * A stored id with the metadata of its entry.
- *
  * @category models
  * @since 0.1.0
  */

@@ -3,12 +3,10 @@
 /**
  * An entry as an eviction policy sees it. The links and the mark belong to the policy, so that it needs no index of its
  * own.
- *
  * @category models
  * @since 0.1.0
  */
 export interface Node {
-  /** The id of the entry. */
   readonly id: string
   /** Its weight against the bound. 1 if absent. */
   readonly weight?: number | undefined
@@ -20,7 +18,6 @@ export interface Node {
 
 /**
  * The state of an eviction policy for one memory tier. Every call is synchronous and takes constant time.
- *
  * @category models
  * @since 0.1.0
  */
@@ -29,7 +26,6 @@ export interface Policy {
   readonly added: (node: Node) => void
   /** An entry replaced another one with the same id. Without this method, `old` is `removed` and `node` is `added`. */
   readonly replaced?: ((old: Node, node: Node) => void) | undefined
-  /** An entry was served. */
   readonly read: (node: Node) => void
   /** An entry left, for any cause. */
   readonly removed: (node: Node) => void
@@ -43,7 +39,6 @@ export interface Policy {
 
 /**
  * The properties of the memory tier for which a policy is created.
- *
  * @category models
  * @since 0.1.0
  */
@@ -58,13 +53,10 @@ export interface PolicyOptions {
 
 /**
  * An eviction policy, which creates its state for each memory tier.
- *
  * @category models
  * @since 0.1.0
  */
 export interface Eviction {
-  /** The name of the policy. */
   readonly name: string
-  /** Creates the state for one memory tier. */
   readonly make: (options: PolicyOptions) => Policy
 }

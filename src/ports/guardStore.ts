@@ -5,7 +5,6 @@ import type { StoreError } from "../CacheError.ts"
 /**
  * The result of a step: its answer, and the new state. The state counts as missing from `expiresAt` on, on the same
  * clock as `now`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -19,7 +18,6 @@ export interface Step<out State, out Answer> {
 /**
  * A kind of state, as a pure function. The time is an argument, in milliseconds (since the epoch, if processes share
  * the state), and the previous state is never mutated. A state is a JSON value.
- *
  * @category models
  * @since 0.1.0
  */
@@ -30,7 +28,6 @@ export interface Kind<State, in Input, out Answer> {
 
 /**
  * A block of the bits of a filter: its number, and its bytes.
- *
  * @category models
  * @since 0.1.0
  */
@@ -40,17 +37,11 @@ export interface Block {
 }
 
 /**
- * The place where guards keep their state.
- *
- * **Details**
- *
- * Each operation is one atomic step, so that all processes that share the place see one state for each name.
- *
+ * The place where guards keep their state. Each operation is one atomic step for all processes that share the place.
  * @category models
  * @since 0.1.0
  */
 export interface GuardStore {
-  /** The name of the place, for errors and logs. */
   readonly name: string
   /** Runs a step of a kind. States of two kinds may have the same name. */
   readonly run: <State, Input, Answer>(
@@ -60,7 +51,7 @@ export interface GuardStore {
   ) => Effect.Effect<Answer, StoreError>
   /**
    * `run`, synchronously and at the given time, in milliseconds that only grow, from any origin. Only for a place in
-   * the memory of this process, which neither waits nor fails.
+   * memory, which neither waits nor fails.
    */
   readonly runUnsafe?:
     | (<State, Input, Answer>(kind: Kind<State, Input, Answer>, name: string, input: Input, now: number) => Answer)
@@ -75,6 +66,5 @@ export interface GuardStore {
     filter: string,
     blocks: ReadonlyArray<Block>
   ) => Effect.Effect<ReadonlyArray<Uint8Array>, StoreError>
-  /** Removes a filter. */
   readonly removeBits: (filter: string) => Effect.Effect<void, StoreError>
 }

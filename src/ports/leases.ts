@@ -1,36 +1,26 @@
 /**
  * The leases of loads in a store: the types of `Store.acquire`, `Store.commit` and `Store.release`.
- *
  * @since 0.1.0
  */
 import type { Stored } from "../CacheEntry.ts"
 
 /**
- * The number of consecutive leaders of an id that failed with a note, and the last note.
- *
- * **Details**
- *
- * The store forgets them one second after the last failure.
- *
+ * The number of consecutive leaders of an id that failed with a note, and the encoded failure of the last one. The
+ * store forgets them one second after the last failure.
  * @category models
  * @since 0.1.0
  */
 export interface Failures {
-  /** The number of consecutive failures. */
   readonly count: number
-  /** The encoded failure of the last leader. */
   readonly note: Uint8Array
 }
 
 /**
  * The answer to `acquire`.
  *
- * **Details**
- *
  * - `Hit`: an entry other than the rejected one is stored
  * - `Granted`: the caller may load, and its result is stored under this generation
  * - `Wait`: another owner holds the lease for `leftMillis` milliseconds more
- *
  * @category models
  * @since 0.1.0
  */
@@ -48,12 +38,10 @@ export type Acquired =
 
 /**
  * The arguments of `acquire` beside the id.
- *
  * @category models
  * @since 0.1.0
  */
 export interface AcquireOptions {
-  /** A random token of the requesting load. */
   readonly owner: string
   /** The length of the lease unless it is renewed, in milliseconds. */
   readonly leaseMillis: number
@@ -66,15 +54,11 @@ export interface AcquireOptions {
 /**
  * The behavior of `acquire` while another owner holds the lease.
  *
- * **Details**
- *
  * - `false`: `Wait`
  * - `true`: `Granted`, under the holder's generation. The holder keeps the lease
  * - `{ afterMillis }`: `Granted` like `true` if no process was granted the id in this way within the last `afterMillis`
  *   milliseconds, or since the holder took the lease; otherwise `Wait` with the time left. The store records the grant
- *   with the lease in the same atomic step, and a take-over of the lease clears the record. So when many processes stop
- *   waiting at the same time, one of them loads beside the holder, and one more after each further `afterMillis`
- *
+ *   with the lease in the same atomic step, and a take-over of the lease clears the record
  * @category models
  * @since 0.1.0
  */
@@ -82,7 +66,6 @@ export type Join = boolean | { readonly afterMillis: number }
 
 /**
  * One request of `acquireMany`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -92,7 +75,6 @@ export interface AcquireRequest extends AcquireOptions {
 
 /**
  * One request of `commitMany`.
- *
  * @category models
  * @since 0.1.0
  */

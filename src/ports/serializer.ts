@@ -4,11 +4,8 @@ import type * as Schema from "effect/Schema"
 import type { SerializerError } from "../CacheError.ts"
 
 /**
- * A serializer compiled for one schema: encodes values of type `A`, and decodes their bytes.
- *
- * **Details**
- *
- * Both directions answer synchronously, with an `Exit`, unless a transformation in the schema is asynchronous.
+ * A serializer compiled for one schema. Both directions answer synchronously, with an `Exit`, unless a transformation
+ * in the schema is asynchronous.
  *
  * **Example** (Encoding a value for an id)
  *
@@ -35,14 +32,11 @@ export interface Codec<in out A, out R = never> {
 
 /**
  * Compiles a `Codec` for a schema, or for any structured value if there is no schema (string keys).
- *
  * @category models
  * @since 0.1.0
  */
 export interface Serializer {
-  /** The name of the format. */
   readonly name: string
-  /** The media type of its bytes. */
   readonly contentType: string
   /** The extension of files that hold one value, with its dot. */
   readonly extension: string

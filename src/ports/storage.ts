@@ -1,6 +1,5 @@
 /**
  * The storages from which `Store.make` and `Store.makeSync` create a store: the types.
- *
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -47,13 +46,9 @@ export const Damaged: unique symbol = Symbol.for("effect-cached/Store/Damaged")
 /**
  * The users and the lifetime of a storage.
  *
- * **Details**
- *
  * In a storage that is `lasting` or `shared`, the markers of tags are entries too, under ids with the prefix `~:t:`,
- * which no other ids have. `scan`, `size` and patterns of the store leave them out, `clear` removes them. They have no
- * deadline: there is one small entry for each tag, or two if the storage is shared. A storage may evict them, which
- * makes the entries of the tag misses.
- *
+ * without a deadline: one for each tag, or two if the storage is shared. `scan`, `size` and patterns leave them out,
+ * `clear` removes them. A storage may evict them, which makes the entries of the tag misses.
  * @category models
  * @since 0.1.0
  */
@@ -62,36 +57,24 @@ export interface StorageCapabilities {
   readonly shared?: boolean | undefined
   /**
    * The storage outlives the process, and its tags do too (default: `true` if it is shared or has `setIfAbsent`).
-   * Otherwise every entry with a tag is a miss for the next process, and every entry of a key class has one.
+   * Otherwise every entry with a tag, and so every entry of a key class, is a miss for the next process.
    */
   readonly lasting?: boolean | undefined
 }
 
 /**
- * A storage for `Store.make`: three functions, and optional ones for further abilities.
- *
- * **Details**
- *
- * An effect that fails with a `StoreError` is passed on. A defect counts as a failure of the store.
- *
+ * A storage for `Store.make`: three functions, and optional ones for further abilities. A `StoreError` is passed on. A
+ * defect counts as a failure of the store.
  * @see {@link SyncStorage} for a storage that answers without waiting
- *
  * @category models
  * @since 0.1.0
  */
 export interface Storage {
-  /** The name of the store, in errors and logs. */
   readonly name: string
-  /** The users and the lifetime of the storage. */
   readonly capabilities?: StorageCapabilities | undefined
-  /** The entry of an id. */
   readonly get: (id: string) => Effect.Effect<Stored | undefined, StoreError>
-  /** Writes an entry. */
   readonly set: (id: string, entry: Stored) => Effect.Effect<void, StoreError>
-  /**
-   * Writes an entry if the id has none, and answers whether it did, atomically for all processes that use the storage.
-   * There is no default. A `shared` storage needs it.
-   */
+  /** Writes an entry if the id has none: one atomic step for all processes. A `shared` storage needs it. */
   readonly setIfAbsent?: ((id: string, entry: Stored) => Effect.Effect<boolean, StoreError>) | undefined
   /** Removes an entry, and answers whether there was one. */
   readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
@@ -111,7 +94,6 @@ export interface Storage {
 
 /**
  * Counters as effects: the operations of `Store` on counters, each one atomic step.
- *
  * @category models
  * @since 0.1.0
  */
@@ -122,25 +104,18 @@ export interface StorageCounters extends Pick<Store, "increment" | "counter" | "
 
 /**
  * A storage for `Store.makeSync`, which answers without waiting: plain functions. Their errors become `StoreError`s.
- *
  * @see {@link Storage} for a storage that answers with effects
- *
  * @category models
  * @since 0.1.0
  */
 export interface SyncStorage {
-  /** The name of the store, in errors and logs. */
   readonly name: string
-  /** The users and the lifetime of the storage. */
   readonly capabilities?: StorageCapabilities | undefined
   /** The entry of an id, or `Damaged` for an entry that cannot be read. */
   readonly get: (id: string) => Stored | typeof Damaged | undefined
   /** Writes an entry. `now` is in epoch milliseconds. */
   readonly set: (id: string, entry: Stored, now: number) => void
-  /**
-   * Writes an entry if the id has none, and answers whether it did: one atomic step for all processes that use the
-   * storage (default: none; a `shared` storage needs it, or `tags`).
-   */
+  /** Writes an entry if the id has none: one atomic step for all processes. A `shared` storage needs it, or `tags`. */
   readonly setIfAbsent?: ((id: string, entry: Stored, now: number) => boolean) | undefined
   /** Removes an entry, and answers whether there was one. */
   readonly remove: (id: string) => boolean
@@ -158,10 +133,7 @@ export interface SyncStorage {
   readonly tags?: SyncTags | undefined
   /** Leases kept by the storage (default: leases of this process). */
   readonly leases?: SyncLeases | undefined
-  /**
-   * Starts to listen, and returns a function that reports the changes by other processes since its last call (default:
-   * nothing is reported).
-   */
+  /** Starts to listen, and returns a function that reports the changes by other processes since its last call. */
   readonly changes?: (() => () => ReadonlyArray<Change>) | undefined
   /**
    * Runs several steps atomically with respect to other processes, and undoes them if one throws: all writes of
@@ -170,9 +142,8 @@ export interface SyncStorage {
    */
   readonly atomic?: (<A>(steps: () => A) => A) | undefined
   /**
-   * Returns the result of `look`, which only reads. If that is `undefined`, runs `steps` like `atomic`. `isSame` is
-   * `true` if nothing has changed since the look. `look` must not wait for a writer (default: `look`, and then
-   * `atomic`).
+   * Returns the result of `look`, which only reads and must not wait for a writer. If that is `undefined`, runs `steps`
+   * like `atomic`. `isSame` is `true` if nothing has changed since the look (default: `look`, and then `atomic`).
    */
   readonly orAtomic?: (<A>(look: () => A | undefined, steps: (isSame: boolean) => A) => A) | undefined
   /**
@@ -180,10 +151,7 @@ export interface SyncStorage {
    * not wait for a writer (default: runs the reads as they are).
    */
   readonly snapshot?: (<A>(reads: () => A) => A) | undefined
-  /**
-   * A text that changes with every write, removal and invalidation, including those by other processes. Read inside
-   * `atomic` (default: a count, if no other process uses the storage).
-   */
+  /** A text that changes with every write, removal and invalidation, by other processes too. Read inside `atomic`. */
   readonly position?: (() => string) | undefined
   /** See `Store.workedMillis`. */
   readonly workedMillis?: (() => number) | undefined
@@ -197,7 +165,6 @@ export interface SyncStorage {
  * Tag markers as plain functions, for a storage with a separate place for them: `Store.markers` and
  * `Store.invalidateTags` of a `SyncStorage`. Each is an atomic step by itself and does not run inside `atomic`, except
  * `invalidate` as a part of `Store.transact`.
- *
  * @category models
  * @since 0.1.0
  */
@@ -206,10 +173,7 @@ export interface SyncTags {
   readonly version: (tag: string) => string | undefined
   /** The markers of tags. `newVersion` creates the version of a missing one. */
   readonly markers: (tags: ReadonlyArray<string>, newVersion: () => string) => Markers
-  /**
-   * Gives each tag a new version. With `soft`, the first 12 digits of its current version stay, and the rest comes from
-   * the new one (default `hard`).
-   */
+  /** Gives each tag a new version. With `soft`, the first 12 digits of its current version stay (default `hard`). */
   readonly invalidate: (tags: ReadonlyArray<string>, newVersion: () => string, mode?: InvalidationMode) => void
   /**
    * Deletes the markers of tags that stand for ids, as the last step of a removal or a write by hand, inside `atomic`.
@@ -220,9 +184,7 @@ export interface SyncTags {
 }
 
 /**
- * Counters as plain functions. Each change runs inside `atomic`, which reads, changes and writes the counter in one
- * step.
- *
+ * Counters as plain functions. Each change runs inside `atomic`.
  * @category models
  * @since 0.1.0
  */
@@ -233,7 +195,6 @@ export interface SyncCounters {
   readonly set: (name: string, counter: Counter, now: number) => void
   /** Removes a counter, and answers whether there was one. */
   readonly remove: (name: string) => boolean
-  /** Removes all counters. */
   readonly clear: () => void
   /**
    * The counters whose names begin with a prefix, expired or not, read lazily, 256 in one step (default: unsupported).
@@ -244,15 +205,11 @@ export interface SyncCounters {
 /**
  * Leases as plain functions: `acquire`, `commit`, `renew` and `release` of a `SyncStorage`. All but `leftMillis` run
  * inside `atomic`.
- *
  * @category models
  * @since 0.1.0
  */
 export interface SyncLeases {
-  /**
-   * How long `acquire` would have to wait. 0 means that it is worth a try. A hint that saves an `atomic`, so it may be
-   * outdated.
-   */
+  /** How long `acquire` would have to wait, 0 if it is worth a try. A hint, which may be outdated. */
   readonly leftMillis: (id: string, options: AcquireOptions, now: number) => number
   /** Grants the right to load, or answers how long to wait. `newGeneration` names a new generation. */
   readonly acquire: (
@@ -265,9 +222,7 @@ export interface SyncLeases {
   readonly acquireSame?: SyncLeases["acquire"] | undefined
   /** Whether this is the current generation of the id. */
   readonly isCurrent: (id: string, generation: string, now: number) => boolean
-  /** Ends the generation of an id, with its lease and failures. */
   readonly end: (id: string) => void
-  /** Ends all generations. */
   readonly endAll: () => void
   /** See `Store.renew`. */
   readonly renew: (id: string, owner: string, leaseMillis: number, now: number) => boolean

@@ -1,6 +1,5 @@
 /**
  * The port to a storage: the types. Its constructors are in `Store`.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -23,7 +22,6 @@ export type * from "./transact.ts"
 
 /**
  * A counter of a store.
- *
  * @category models
  * @since 0.1.0
  */
@@ -36,7 +34,6 @@ export interface Counter {
 
 /**
  * A counter of a store, with its name: an item of a listing.
- *
  * @category models
  * @since 0.1.0
  */
@@ -46,7 +43,6 @@ export interface NamedCounter extends Counter {
 
 /**
  * The abilities of a store beyond the core.
- *
  * @category models
  * @since 0.1.0
  */
@@ -101,14 +97,9 @@ export interface Capabilities {
  * @since 0.1.0
  */
 export interface Store {
-  /** The name of the store, in errors and logs. */
   readonly name: string
-  /** The abilities of the store beyond the core. */
   readonly capabilities: Capabilities
-  /**
-   * Whether all servers of the store answer. Only for stores with several servers: while one of them does not answer,
-   * an incident continues although operations on the others succeed. If absent, the first success ends an incident.
-   */
+  /** Whether all servers of the store answer: an incident lasts until then. If absent, the first success ends it. */
   readonly isWhole?: (() => boolean) | undefined
   /**
    * Milliseconds the store has spent working so far. Only for synchronous stores that queue concurrent operations. If
@@ -133,25 +124,20 @@ export interface Store {
     | undefined
   /** The entries of many ids, in their order. */
   readonly getMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Stored | undefined>, StoreError>
-  /**
-   * Writes an entry and ends the generation of its id, so that a running load cannot overwrite it. `false` if the
-   * condition does not hold.
-   */
+  /** Writes an entry and ends the generation of its id. `false` if the condition does not hold. */
   readonly set: (id: string, entry: Stored, condition?: SetCondition) => Effect.Effect<boolean, StoreError>
   /** `set` for each, without a condition. If it fails, some entries may have been written. */
   readonly setMany: (requests: ReadonlyArray<SetRequest>) => Effect.Effect<void, StoreError>
   /**
    * Removes an entry and ends the generation of its id. Answers whether there was a live one, which had neither expired
-   * nor been removed by a tag. Of several callers that remove one entry at the same time, only one gets `true`. A store
-   * created by `Store.make` passes on the answer of its storage's `remove`.
+   * nor been removed by a tag. Of several callers that remove one entry at the same time, only one gets `true`.
    */
   readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
   /** `remove` for each, answered in their order. If it fails, some entries may have been removed. */
   readonly removeMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
   /**
-   * Changes the deadlines of an entry and nothing else. No generation ends, and the change is reported, because copies
-   * have the old deadlines. `false` if the entry is missing, has expired, was removed by a tag, or has another
-   * `writeId`.
+   * Changes the deadlines of an entry and nothing else. No generation ends, and the change is reported. `false` if the
+   * entry is missing, has expired, was removed by a tag, or has another `writeId`.
    */
   readonly touch: (id: string, options: TouchOptions) => Effect.Effect<boolean, StoreError>
   /** Requests the right to load an id and looks once more for a stored entry, in one atomic step. */
@@ -160,10 +146,7 @@ export interface Store {
   readonly acquireMany: (
     requests: ReadonlyArray<AcquireRequest>
   ) => Effect.Effect<ReadonlyArray<Acquired>, StoreError>
-  /**
-   * Stores the result of a load and ends its generation. `false` if the generation has already ended; then nothing is
-   * stored.
-   */
+  /** Stores the result of a load and ends its generation. `false`, and nothing stored, if it has already ended. */
   readonly commit: (id: string, generation: string, entry: Stored) => Effect.Effect<boolean, StoreError>
   /** `commit` for each, answered in their order. */
   readonly commitMany: (requests: ReadonlyArray<CommitRequest>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
@@ -171,8 +154,7 @@ export interface Store {
   readonly renew: (id: string, owner: string, leaseMillis: number) => Effect.Effect<boolean, StoreError>
   /**
    * Ends the lease of an owner without a result. `false` if the caller is not the owner. With a note it records a
-   * failure, which `Granted` reports for one second. Without a note it clears the recorded failures, as every `commit`,
-   * `set` and `remove` does.
+   * failure, which `Granted` reports for one second. Without a note it clears them, as `commit`, `set` and `remove` do.
    */
   readonly release: (id: string, owner: string, note?: Uint8Array) => Effect.Effect<boolean, StoreError>
   /** The markers of tags, created if missing. */
@@ -181,14 +163,12 @@ export interface Store {
   readonly invalidateTags: (tags: ReadonlyArray<string>, mode?: InvalidationMode) => Effect.Effect<void, StoreError>
   /** The stored ids with their metadata, in any order. */
   readonly scan: (options?: ScanOptions) => Stream.Stream<Scanned, StoreError>
-  /** The number of entries. */
   readonly size: Effect.Effect<number, StoreError>
   /** Removes all entries and all counters, and ends all generations. */
   readonly clear: Effect.Effect<void, StoreError>
   /**
    * Adds to a counter, which starts at 0, and answers with the sum. `expiresAt` counts only when the counter is
-   * created. If the sum is not a safe integer, it fails with reason `OutOfRange` and changes nothing. Adding 0 only
-   * reads, and creates nothing.
+   * created. A sum that is not a safe integer fails with reason `OutOfRange`. Adding 0 only reads.
    */
   readonly increment: (
     name: string,
@@ -205,35 +185,27 @@ export interface Store {
   readonly scanCounters: (options?: ScanOptions) => Stream.Stream<NamedCounter, StoreError>
   /**
    * Runs checks and steps on many ids, tags and counters as one atomic step, all or nothing. If it fails with a
-   * `StoreError` other than `Timeout` and `Unavailable`, nothing has changed. A store without this operation has no
-   * transactions.
+   * `StoreError` other than `Timeout` and `Unavailable`, nothing has changed. Without it there are no transactions.
    */
   readonly transact?: ((request: TransactRequest) => Effect.Effect<Transacted, StoreError>) | undefined
   /**
    * The changes that other processes make from now on: endless if `capabilities.changes`, empty otherwise. It begins
    * with `Coherent` as soon as it listens. If it can no longer listen, it fails or ends; changes until it runs again
-   * are lost.
-   *
-   * The engine follows it if there is no `changesUnsafe`. Before `Coherent`, and after the stream has ended, the
-   * process is untracked: it trusts memory for at most `maxStaleness`.
+   * are lost, and the process then trusts memory for at most `maxStaleness`.
    */
   readonly changes: Stream.Stream<Change, StoreError>
   /**
    * The changes that other processes made since the last call (at the first call: since the store was created), in
    * order, without the changes of this store. It throws a `StoreError` if it is temporarily unable to answer; a later
-   * call then reports the missing changes. It has to be cheap if nothing happened.
-   *
-   * The engine calls it every 50 ms while the cache is used, and before it serves a copy after a pause. It has one
-   * reader, and takes nothing away from `changes`.
+   * call then reports the missing ones. It has to be cheap if nothing happened: the engine calls it, instead of
+   * following `changes`, every 50 ms while the cache is used, and before it serves a copy after a pause.
    */
   readonly changesUnsafe: (() => ReadonlyArray<Change>) | undefined
 }
 
 /**
  * The operations that every store implements, with the others optional.
- *
  * @see {@link Store} for all operations; `Store.complete` derives the missing ones
- *
  * @category models
  * @since 0.1.0
  */
@@ -272,16 +244,13 @@ export type CoreOperation =
  *
  * const store = Layer.sync(Store.Store, MemoryStore.make)
  * const cache = CacheLayer.layer.pipe(Layer.provideMerge(store))
- *
- * const program = Effect.gen(function*() {
+ * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.set("answer", 42)
  *   return yield* (yield* Store.Store).size
- * })
- * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 1
+ * }).pipe(Effect.provide(cache))) // => 1
  * ```
  *
  * @see `Store.make` for creating one
- *
  * @category services
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * The port to a strategy: its types and decisions. The strategies of the library are in `Strategy`.
- *
  * @since 0.1.0
  */
 import type * as Exit from "effect/Exit"
@@ -24,7 +23,6 @@ import type * as Ttl from "../Ttl.ts"
  * ```
  *
  * @see {@link ServeAndRefresh} for a new value behind the read
- *
  * @category decisions
  * @since 0.1.0
  */
@@ -48,7 +46,6 @@ export const Serve = "Serve"
  * ```
  *
  * @see {@link LoadOrStale} for a read that waits for the new value
- *
  * @category decisions
  * @since 0.1.0
  */
@@ -70,7 +67,6 @@ export const ServeAndRefresh = "ServeAndRefresh"
  * ```
  *
  * @see {@link LoadOrStale} for an entry that is still a fallback
- *
  * @category decisions
  * @since 0.1.0
  */
@@ -94,7 +90,6 @@ export const Load = "Load"
  * ```
  *
  * @see {@link Load} for an entry that is too old for that
- *
  * @category decisions
  * @since 0.1.0
  */
@@ -102,7 +97,6 @@ export const LoadOrStale = "LoadOrStale"
 
 /**
  * The decision of a strategy about a stored entry.
- *
  * @category models
  * @since 0.1.0
  */
@@ -110,7 +104,6 @@ export type Decision = typeof Serve | typeof ServeAndRefresh | typeof Load | typ
 
 /**
  * The lifetime of a result, in milliseconds from the end of its load.
- *
  * @category models
  * @since 0.1.0
  */
@@ -122,11 +115,7 @@ export interface Lifetime {
 }
 
 /**
- * A caching strategy: two pure functions, and some preferences.
- *
- * **Details**
- *
- * A custom strategy needs `name`, `decide` and `lifetime`; everything else is optional.
+ * A caching strategy: two pure functions, and some preferences. A custom one needs `name`, `decide` and `lifetime`.
  *
  * **Example** (Writing a strategy)
  *
@@ -147,7 +136,6 @@ export interface Lifetime {
  * @since 0.1.0
  */
 export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
-  /** The name of the strategy. */
   readonly name: string
   /** Decides about `entry` at the time `now`. `random` returns numbers from 0 (included) to 1 (excluded). */
   readonly decide: (entry: Timing | undefined, now: number, random: () => number) => Decision
@@ -167,7 +155,6 @@ export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
 
 /**
  * A function of the outcome of a load and its key.
- *
  * @category models
  * @since 0.1.0
  */
@@ -176,7 +163,6 @@ export type Of<in A, in E, in K, out O> = (exit: Exit.Exit<A, E>, key: K) => O
 /**
  * The tags of the failures of an effect: the `_tag` of each member of `E` that has one, or any string if `E` is
  * unknown.
- *
  * @category models
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * The transactions of a store: the types of `Store.transact`.
- *
  * @since 0.1.0
  */
 import type { Stored, TagVersion } from "../CacheEntry.ts"
@@ -10,12 +9,9 @@ import type { InvalidationMode } from "./markers.ts"
 /**
  * A check that has to hold for a `transact` to run.
  *
- * **Details**
- *
  * - `Entry`: the condition holds for the entry of an id
  * - `Counter`: the counter has this value, or does not exist (`undefined`)
  * - `Position`: nothing was written or removed since a `transact` answered with this position
- *
  * @category models
  * @since 0.1.0
  */
@@ -28,12 +24,9 @@ export type TransactCheck =
  * A step of a `transact`. It has the same effect as the operation of that name, including the end of generations and
  * the reported changes.
  *
- * **Details**
- *
  * - `Commit` stores nothing if its generation has ended; the other steps still run
  * - `InvalidateTags` contains the new versions, so that entries set after it can have them. A soft one changes only the
  *   soft half: if another invalidation has changed the hard half in the meantime, that half stays
- *
  * @category models
  * @since 0.1.0
  */
@@ -50,7 +43,6 @@ export type TransactStep =
 
 /**
  * The arguments of `transact`. Steps run in their order.
- *
  * @category models
  * @since 0.1.0
  */
@@ -62,12 +54,9 @@ export interface TransactRequest {
 /**
  * The answer to `transact`.
  *
- * **Details**
- *
  * - `Committed`: every check held, and every step ran. `refused`: the ids of `Commit`s whose generation had ended.
  *   `position`: the text for a later `Position` check, if the store has one
  * - `Conflict`: no step ran. `ids` and `names` are those whose check failed; both are empty if only a `Position` failed
- *
  * @category models
  * @since 0.1.0
  */

@@ -1,7 +1,6 @@
 /**
  * Compact bytes that follow the schema (`effect/encoding/SchemaBinary`): smaller than JSON, and faster for large
  * values, but not readable by people.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -33,15 +32,11 @@ const text = 1
  *
  * **Details**
  *
- * - Two kinds of values are written as JSON: strings with half a surrogate pair or U+FFFD, which the binary format
- *   cannot distinguish, and values of schemas that contain `Schema.Unknown`, `Any` or `ObjectKeyword`, whose parts must
- *   be JSON.
+ * - Two kinds of values are written as JSON: strings with half a surrogate pair or U+FFFD, and values of schemas that
+ *   contain `Schema.Unknown`, `Any` or `ObjectKeyword`, whose parts must be JSON.
  * - It does not encrypt, so a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
- *
- * **Gotchas**
- *
- * Only the schema that wrote the bytes can read them. A key class ensures that, because another schema produces another
- * id.
+ * - Only the schema that wrote the bytes can read them. A key class ensures that, because another schema produces
+ *   another id.
  *
  * **Example** (Encoding a struct)
  *
@@ -55,7 +50,6 @@ const text = 1
  * ```
  *
  * @see `effect-cached/serializers/Json` for bytes that other programs read
- *
  * @category serializers
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * JSON for people to read: `effect-cached/serializers/Json`, with a line for each property.
- *
  * @since 0.1.0
  */
 import * as Exit from "effect/Exit"
@@ -45,7 +44,6 @@ const indented = (format: throughSchema.Format): throughSchema.Format => ({
  * ```
  *
  * @see `effect-cached/serializers/Json` for fewer bytes
- *
  * @category serializers
  * @since 0.1.0
  */

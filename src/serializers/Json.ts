@@ -1,6 +1,5 @@
 /**
  * JSON through the codec of a schema (`Schema.toCodecJson`): readable by people and other programs.
- *
  * @since 0.1.0
  */
 import { json, strictJson } from "../internal/codec/json.ts"
@@ -17,13 +16,9 @@ import type { Serializer } from "../Serializer.ts"
  * **Details**
  *
  * - For a key without a schema, the value must be JSON. Anything else is a `SerializerError`.
- * - A part for which the schema accepts anything (`Schema.Unknown`, `Any`, `ObjectKeyword`) must be JSON too. The error
- *   names the part.
+ * - A part for which the schema accepts anything (`Schema.Unknown`, `Any`, `ObjectKeyword`) must be JSON too.
  * - It does not encrypt, so a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
- *
- * **Gotchas**
- *
- * JSON has no -0. With a schema it is restored as 0.
+ * - JSON has no -0. With a schema it is restored as 0.
  *
  * **Example** (Encoding a plain value)
  *
@@ -38,7 +33,6 @@ import type { Serializer } from "../Serializer.ts"
  *
  * @see `effect-cached/serializers/IndentedJson` for files that people read
  * @see `effect-cached/serializers/Binary` for fewer bytes
- *
  * @category serializers
  * @since 0.1.0
  */

@@ -1,7 +1,6 @@
 /**
  * Any structured value, as JSON if that is exact, and as MessagePack otherwise. A decoded value equals the encoded one,
  * or decoding fails.
- *
  * @since 0.1.0
  */
 import { structured } from "../internal/codec/structured.ts"
@@ -18,16 +17,12 @@ import type { Serializer } from "../Serializer.ts"
  * **Details**
  *
  * - It encodes plain objects and arrays, `Date`, `Map`, `Set`, `BigInt`, `RegExp`, typed arrays, `undefined`, `NaN`,
- *   `-0`, `Infinity` and strings with lone surrogates, nested in each other.
+ *   `-0`, `Infinity` and strings with lone surrogates, nested in each other. Two references to one object are restored
+ *   as two equal objects.
  * - A value that it cannot restore (functions, symbols, circular references, instances of classes, `Redacted`) is a
  *   `SerializerError` that names its position.
  * - With a schema, values are converted to the schema's JSON form, as with `Json`, and validated when read. Instances
- *   of classes are then allowed, and parts with `Schema.Any` and `ObjectKeyword` may hold any value it encodes without
- *   a schema.
- *
- * **Gotchas**
- *
- * Two references to one object are restored as two equal objects.
+ *   of classes are then allowed, and parts with `Schema.Any` and `ObjectKeyword` may hold any value it encodes without.
  *
  * **Example** (Encoding a map)
  *
@@ -41,7 +36,6 @@ import type { Serializer } from "../Serializer.ts"
  * ```
  *
  * @see `effect-cached/serializers/Binary` for values with a schema
- *
  * @category serializers
  * @since 0.1.0
  */

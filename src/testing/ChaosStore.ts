@@ -1,7 +1,6 @@
 /**
  * A faulty store for tests: it fails, is slow, loses writes, and answers late or not at all. Its random numbers are
  * seeded and its time is Effect's `Clock`, so the same seed gives the same faults.
- *
  * @since 0.1.0
  */
 import * as Deferred from "effect/Deferred"
@@ -21,48 +20,26 @@ import { dice } from "./SeededScheduler.ts"
 
 /**
  * The faults of a store, none by default. Rates are shares of the operations, 0 to 1.
- *
  * @category options
  * @since 0.1.0
  */
 export interface Faults {
-  /**
-   * The share of operations that fail with reason `Unavailable` and do nothing.
-   *
-   * @default 0
-   */
+  /** The share of operations that fail with reason `Unavailable` and do nothing. @default 0 */
   readonly failRate?: number | undefined
-  /**
-   * The share of writes that do nothing and answer as if they had succeeded.
-   *
-   * @default 0
-   */
+  /** The share of writes that do nothing and answer as if they had succeeded. @default 0 */
   readonly dropRate?: number | undefined
-  /**
-   * The share of operations that run, but answer later by `late`.
-   *
-   * @default 0
-   */
+  /** The share of operations that run, but answer later by `late`. @default 0 */
   readonly lateRate?: number | undefined
-  /**
-   * The delay of late answers. It should exceed the store budget.
-   *
-   * @default 1 second
-   */
+  /** The delay of late answers. It should exceed the store budget. @default 1 second */
   readonly late?: Ttl.Input | undefined
   /** The time that an operation takes to reach the store. `[least, most]` draws it at random. */
   readonly delay?: Ttl.Input | readonly [least: Ttl.Input, most: Ttl.Input] | undefined
-  /**
-   * Operations do not reach the store, and are never answered.
-   *
-   * @default `false`
-   */
+  /** Operations do not reach the store, and are never answered. @default `false` */
   readonly silent?: boolean | undefined
 }
 
 /**
  * The initial faults, and their seed.
- *
  * @category options
  * @since 0.1.0
  */
@@ -73,12 +50,10 @@ export interface Options extends Faults {
 
 /**
  * The number of faults since the store was created.
- *
  * @category models
  * @since 0.1.0
  */
 export interface Counts {
-  /** All operations. */
   readonly asked: number
   readonly failed: number
   readonly dropped: number
@@ -89,7 +64,6 @@ export interface Counts {
 
 /**
  * A faulty store, with handles to change its faults.
- *
  * @category models
  * @since 0.1.0
  */
@@ -118,7 +92,6 @@ export interface ChaosStore {
  * - Explicit writes of one id (`set`, `remove`, `touch`, `transact`, and `clear` of all) reach the store in the order
  *   of their requests. Any other operation may overtake them, including `commit`.
  * - No operation is answered synchronously, so the store has no `getUnsafe`.
- * - Throws a `CacheConfigError` for a rate outside 0 to 1, and for an unknown option.
  *
  * **Example** (Failing, then healing)
  *
@@ -137,7 +110,6 @@ export interface ChaosStore {
  * ```
  *
  * @see `Cached.tapStore` for a failure at one operation
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -168,10 +140,6 @@ export const make = (store: Store, options: Options): ChaosStore => {
     counts: Effect.sync(() => ({ ...self.counts }))
   }
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Faults
-// ---------------------------------------------------------------------------------------------------------------------
 
 interface Self {
   readonly store: Store
@@ -264,10 +232,6 @@ const arrive = <A>(
   return Effect.succeed(Exit.succeed(lost.answer))
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// The order of explicit writes
-// ---------------------------------------------------------------------------------------------------------------------
-
 interface Turn {
   readonly comes: Effect.Effect<void>
   readonly passes: () => void
@@ -319,10 +283,6 @@ const makeOrder = (): Order => {
     }
   }
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// The store
-// ---------------------------------------------------------------------------------------------------------------------
 
 type Arguments<Part> = Part extends (...args: infer Args) => unknown ? Args : []
 

@@ -1,6 +1,5 @@
 /**
  * A cache that records its requests and their outcomes, so that a test can assert that the second call was a hit.
- *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -23,33 +22,26 @@ import type { Glob } from "../internal/text/glob.ts"
 /**
  * The outcome of a read.
  *
- * **Details**
- *
  * - `hit`: answered with the stored value, from memory or the store
  * - `load`: answered by a load that the read started
  * - `joined`: answered by a load that another read had started
  * - `stale`: answered with the stored value, because the load failed or took too long
  * - `miss`: answered with nothing (`Cached.getOption`, `getMany`, `has`, `expiresIn` and the like, which load nothing)
- *
  * @category models
  * @since 0.1.0
  */
 export type Outcome = "hit" | "load" | "joined" | "stale" | "miss"
 
 /**
- * A request to a cache, by id (`CacheKey.id`), or an action of the cache itself.
+ * A request to a cache, by id (`CacheKey.id`), or an action of the cache itself, in the order of the answers.
  *
- * **Details**
- *
- * Records are in the order of the answers. A read of many keys is recorded as one read of each, in their order.
- * Interrupted requests, a `set` whose condition did not hold, and a `touch` that found nothing are not recorded.
- *
+ * A read of many keys is recorded as one read of each, in their order. Interrupted requests, a `set` whose condition
+ * did not hold, and a `touch` that found nothing are not recorded.
  * @category models
  * @since 0.1.0
  */
 export type Recorded =
   | { readonly _tag: "Read"; readonly id: string; readonly outcome: Outcome }
-  /** A refresh in the background was requested. */
   | { readonly _tag: "Refresh"; readonly id: string }
   | { readonly _tag: "Set"; readonly id: string }
   | { readonly _tag: "Touch"; readonly id: string }
@@ -61,12 +53,10 @@ export type Recorded =
 
 /**
  * A read inside the load of another key. An invalidation of the read key leaves the loaded result in place.
- *
  * @category models
  * @since 0.1.0
  */
 export interface Uninherited {
-  /** The id that was read. */
   readonly id: string
   /** The id of the load that read it. */
   readonly by: string
@@ -74,21 +64,15 @@ export interface Uninherited {
 
 /**
  * The records of a cache.
- *
  * @category models
  * @since 0.1.0
  */
 export interface Shape {
-  /** All records, in order. */
   readonly log: Effect.Effect<ReadonlyArray<Recorded>>
   /** The outcomes of the reads of one key, in order. */
   readonly reads: (key: CacheKey.Any | string) => Effect.Effect<ReadonlyArray<Outcome>>
-  /**
-   * The reads inside loads that do not inherit changes (`inherit: "changes"`). If one of them is invalidated, the
-   * results derived from it stay.
-   */
+  /** The reads inside loads that do not inherit changes (`inherit: "changes"`). */
   readonly uninherited: Effect.Effect<ReadonlyArray<Uninherited>>
-  /** Discards all records so far. */
   readonly forget: Effect.Effect<void>
 }
 
@@ -104,10 +88,8 @@ export interface Shape {
  *
  * const test = Effect.gen(function*() {
  *   yield* Cached.set("answer", 42)
- *   const { log } = yield* RecordingCache.RecordingCache
- *   return yield* log
+ *   return yield* (yield* RecordingCache.RecordingCache).log
  * }).pipe(Effect.provide(RecordingCache.layer(CacheLayer.memory())))
- *
  * await Effect.runPromise(test) // => [{ _tag: "Set", id: "answer" }]
  * ```
  *
@@ -131,19 +113,14 @@ export class RecordingCache extends Context.Service<RecordingCache, Shape>()("ef
  * import { RecordingCache } from "effect-cached/testing"
  *
  * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- *
  * const test = Effect.gen(function*() {
- *   yield* answer
- *   yield* answer
- *   const recording = yield* RecordingCache.RecordingCache
- *   return yield* recording.reads("answer")
+ *   yield* Effect.all([answer, answer])
+ *   return yield* (yield* RecordingCache.RecordingCache).reads("answer")
  * }).pipe(Effect.provide(RecordingCache.layer(CacheLayer.memory())))
- *
  * await Effect.runPromise(test) // => ["load", "hit"]
  * ```
  *
  * @see `Cached.events` for the events of a running program
- *
  * @category layers
  * @since 0.1.0
  */
@@ -199,7 +176,6 @@ const recording = (self: Self): Cache => {
   }
 }
 
-/** Reads that bypass the cache do not count, because nothing is stored for them. */
 const noteUninherited = (
   self: Self,
   { context }: Fiber.Fiber<any, any>,
@@ -214,7 +190,6 @@ type Recorder = (self: Self, operation: Operation<any, any>, args: ReadonlyArray
 
 const unrecorded: Recorder = ({ inner }, operation, args) => inner.perform(operation, ...args)
 
-/** Records an operation when it has ended. The record depends on its answer and its arguments. */
 const after = <Args extends ReadonlyArray<any>, A, E, R>(
   operation: Operation<Args, Effect.Effect<A, E, R>>,
   recorded: (answer: A, ...args: Args) => ReadonlyArray<Recorded>

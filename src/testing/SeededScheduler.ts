@@ -1,7 +1,6 @@
 /**
  * A scheduler that runs effects in an order drawn from a seed, with its own virtual clock and random numbers. The same
  * seed gives the same run, another seed another interleaving.
- *
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
@@ -18,24 +17,15 @@ import * as Tokens from "../internal/token.ts"
 
 /**
  * The seed of a schedule, and its limits.
- *
  * @category options
  * @since 0.1.0
  */
 export interface Options {
   /** A whole number. The same seed gives the same schedule. */
   readonly seed: number
-  /**
-   * The probability that a fiber yields before each of its steps, 0 to 1.
-   *
-   * @default 0.1
-   */
+  /** The probability that a fiber yields before each of its steps, 0 to 1. @default 0.1 */
   readonly yieldChance?: number | undefined
-  /**
-   * The number of tasks after which a run counts as endless and stops.
-   *
-   * @default 1,000,000
-   */
+  /** The number of tasks after which a run counts as endless and stops. @default 1,000,000 */
   readonly maxTasks?: number | undefined
 }
 
@@ -54,7 +44,6 @@ const checks: Checks<Options> = {
 /**
  * A schedule. Ready tasks run in random order. When none is ready, time jumps to the next deadline, and all due timers
  * race. Priorities are respected.
- *
  * @category models
  * @since 0.1.0
  */
@@ -63,9 +52,7 @@ export interface SeededScheduler {
   readonly context: Context.Context<never>
   /** Epoch milliseconds on the virtual clock, which starts at 0. */
   readonly now: () => number
-  /** The number of running fibers. */
   readonly fibers: () => number
-  /** The number of pending sleeps and timers. */
   readonly timers: () => number
   /** Runs a callback after some milliseconds, outside of any fiber. Returns a function that cancels it. */
   readonly after: (millis: number, run: () => void) => () => void
@@ -90,7 +77,6 @@ export interface SeededScheduler {
  * ```
  *
  * @see {@link make} for random schedules
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -148,7 +134,6 @@ interface State {
  * ```
  *
  * @see {@link run} for one effect
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -202,7 +187,6 @@ export const make = (options: Options): SeededScheduler => {
   }
 }
 
-/** Takes a random task of the highest priority. */
 const draw = ({ order, ready }: State): Ready => {
   let urgent = Infinity
   let count = 0
@@ -219,7 +203,6 @@ const draw = ({ order, ready }: State): Ready => {
   return drawn
 }
 
-/** Moves the clock to the next deadline, and makes its timers ready. */
 const advance = (self: State): void => {
   const { ready, timers } = self
   let next = Infinity
@@ -256,16 +239,13 @@ const makeClock = (now: () => number, after: SeededScheduler["after"]): Clock.Cl
 
 /**
  * The result of a run.
- *
  * @category models
  * @since 0.1.0
  */
 export interface Outcome<out A, out E> {
   /** `undefined` if the effect never ended, because it waits for an event that never happens, or runs forever. */
   readonly exit: Exit.Exit<A, E> | undefined
-  /** The number of fibers still running. */
   readonly fibers: number
-  /** The milliseconds that passed on the virtual clock. */
   readonly millis: number
 }
 
@@ -274,12 +254,8 @@ export interface Outcome<out A, out E> {
  *
  * **When to use**
  *
- * Use to run one effect in an order that a seed decides, and the same order again.
- *
- * **Gotchas**
- *
- * The effect may only wait for fibers and the clock. A run that waits for the outside world (files, sockets) ends
- * without an `exit`.
+ * Use to run one effect in an order that a seed decides, and the same order again. The effect may only wait for fibers
+ * and the clock: a run that waits for the outside world (files, sockets) ends without an `exit`.
  *
  * **Example** (Finding both orders of a race)
  *
@@ -297,7 +273,6 @@ export interface Outcome<out A, out E> {
  * ```
  *
  * @see {@link make} for several effects under one schedule
- *
  * @category running
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * The laws of a store whose storage outlives the process.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -13,7 +12,6 @@ import { type Law, same } from "./law.ts"
 
 /**
  * A storage for the laws: how to open a store on it, and how to evict the markers of all tags.
- *
  * @category models
  * @since 0.1.0
  */
@@ -26,16 +24,12 @@ export interface LastingStorage<E = never> {
 
 /**
  * The laws of a store whose storage outlives the process, in addition to `storeLaws`: its behavior after a restart, and
- * after the storage has evicted the markers of tags.
+ * after the storage has evicted the markers of tags. `make` creates a fresh, empty storage. Each law runs it once, and
+ * opens the storage once or twice. An optional operation that fails with reason `Unsupported` is excused.
  *
  * **When to use**
  *
  * Use for a store whose entries survive a restart.
- *
- * **Details**
- *
- * - `make` creates a fresh, empty storage. Each law runs it once, and opens the storage once or twice.
- * - An optional operation that fails with reason `Unsupported` is excused.
  *
  * **Example** (Checking a storage that lasts)
  *
@@ -46,23 +40,21 @@ export interface LastingStorage<E = never> {
  *
  * const laws = lastingStoreLaws(Effect.sync(() => {
  *   const entries = new Map<string, CacheEntry.Stored>()
- *   const open = Effect.sync(() =>
- *     Store.makeSync({
+ *   return {
+ *     open: Effect.sync(() => Store.makeSync({
  *       name: "map",
  *       capabilities: { lasting: true },
  *       get: (id) => entries.get(id),
  *       set: (id, entry) => void entries.set(id, entry),
  *       remove: (id) => entries.delete(id)
- *     })
- *   )
- *   return { open }
+ *     }))
+ *   }
  * }))
  * await Effect.runPromise(laws[0]!.run)
  * ```
  *
  * @see `Store.make` for storages that are `lasting`
  * @see `storeLaws` for the laws of every store
- *
  * @category testing
  * @since 0.1.0
  */
@@ -75,7 +67,6 @@ export const lastingStoreLaws = <E, E2>(make: Effect.Effect<LastingStorage<E>, E
 
 type Check = (storage: LastingStorage<any>) => Effect.Effect<unknown, unknown, Scope.Scope>
 
-/** Runs one process, from its start to its end. */
 const inProcess = <A>(
   { open }: LastingStorage<any>,
   use: (store: Store) => Effect.Effect<A, unknown>

@@ -1,6 +1,5 @@
 /**
  * Laws as values, for any test framework.
- *
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
@@ -52,15 +51,12 @@ export class LawBroken extends Data.TaggedError("LawBroken")<{
 }> {}
 
 /**
- * Fails with `LawBroken` unless two values are the same in every way a program can observe.
+ * Fails with `LawBroken` unless two values are the same in every way a program can observe: `-0` is not `0`, `NaN` is
+ * `NaN`, a hole is not `undefined`, and classes count.
  *
  * **When to use**
  *
  * Use in a law of your own.
- *
- * **Details**
- *
- * `-0` is not `0`, `NaN` is `NaN`, a hole is not `undefined`, and classes count.
  *
  * **Example** (Comparing in a law)
  *
@@ -72,7 +68,6 @@ export class LawBroken extends Data.TaggedError("LawBroken")<{
  * ```
  *
  * @see {@link isSame} for a check that answers
- *
  * @category testing
  * @since 0.1.0
  */
@@ -96,7 +91,6 @@ export const same = (actual: unknown, expected: unknown, message: string): Effec
  * ```
  *
  * @see {@link same} for a check that fails
- *
  * @category testing
  * @since 0.1.0
  */

@@ -1,6 +1,5 @@
 /**
  * The laws of every lock.
- *
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
@@ -16,17 +15,13 @@ import { oddTexts } from "./internal/storeFixtures.ts"
 import { type Law, same } from "./law.ts"
 
 /**
- * The laws of a lock.
+ * The laws of a lock. `make` opens two fresh locks over one place, as two processes would. For a lock of one process
+ * they are the same. Each law runs `make` once. Laws sleep for some seconds of Effect's `Clock`, and expect the lock to
+ * answer within one second.
  *
  * **When to use**
  *
  * Use to test a custom lock.
- *
- * **Details**
- *
- * - `make` opens two fresh locks over one place, as two processes would. For a lock of one process they are the same.
- *   Each law runs `make` once.
- * - Laws sleep for some seconds of Effect's `Clock`, and expect the lock to answer within one second.
  *
  * **Example** (Checking a lock)
  *
@@ -43,7 +38,6 @@ import { type Law, same } from "./law.ts"
  * ```
  *
  * @see `storeLaws` for the laws of stores
- *
  * @category testing
  * @since 0.1.0
  */
@@ -96,10 +90,6 @@ const elapsed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 
 // Timers of real clocks may fire slightly early.
 const early = 5
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Exclusion
-// ---------------------------------------------------------------------------------------------------------------------
 
 const exclusionLaws: Record<string, Check> = {
   "a lock has one holder, and is free when its scope is closed": Effect.fnUntraced(function*(one, other) {
@@ -164,10 +154,6 @@ const exclusionLaws: Record<string, Check> = {
   })
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Waiting
-// ---------------------------------------------------------------------------------------------------------------------
-
 const waitingLaws: Record<string, Check> = {
   "a waiting caller gets the lock when it is released": Effect.fnUntraced(function*(one, other) {
     for (const lock of [one, other]) {
@@ -218,14 +204,9 @@ const waitingLaws: Record<string, Check> = {
   })
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Leases
-// ---------------------------------------------------------------------------------------------------------------------
-
 const leaseLaws: Record<string, Check> = {
   "a running holder keeps the lock beyond its lease": Effect.fnUntraced(function*(one, other) {
-    // A third of the lease passes before each renewal. A machine that is blocked for longer than the rest loses the
-    // lock.
+    // A third of the lease passes before each renewal. A machine that is blocked for longer loses the lock.
     const lease = yield* one.acquire("name", { ...once, lease: "1500 millis" })
     const lost = yield* Effect.forkChild(lease.lost)
     for (let i = 0; i < 8; i++) {

@@ -1,6 +1,5 @@
 /**
  * The laws of every serializer.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -13,16 +12,12 @@ import type { Codec, Serializer } from "../Serializer.ts"
 import { isSame, type Law, LawBroken, same } from "./law.ts"
 
 /**
- * The laws of a serializer.
+ * The laws of a serializer. `values` are tried without a schema, in addition to many difficult ones. Each has to be
+ * restored exactly, or refused with a `SerializerError`.
  *
  * **When to use**
  *
  * Use to test a custom serializer.
- *
- * **Details**
- *
- * `values` are tried without a schema, in addition to many difficult ones. Each has to be restored exactly, or refused
- * with a `SerializerError`.
  *
  * **Example** (Checking a serializer)
  *
@@ -36,7 +31,6 @@ import { isSame, type Law, LawBroken, same } from "./law.ts"
  * ```
  *
  * @see `storeLaws` for the laws of stores
- *
  * @category testing
  * @since 0.1.0
  */
@@ -64,10 +58,6 @@ export const serializerLaws = (serializer: Serializer, values: ReadonlyArray<unk
 ]
 
 type Named = readonly [name: string, value: unknown]
-
-// ---------------------------------------------------------------------------------------------------------------------
-// The values
-// ---------------------------------------------------------------------------------------------------------------------
 
 class Person extends Schema.Class<Person>("Person")({ name: Schema.String, age: Schema.Number }) {}
 
@@ -181,10 +171,6 @@ const changesForm: ReadonlySet<string> = new Set([
   "a list that looks like a mark",
   "a record without a prototype"
 ])
-
-// ---------------------------------------------------------------------------------------------------------------------
-// The checks
-// ---------------------------------------------------------------------------------------------------------------------
 
 const named = (serializer: Serializer) =>
   Effect.gen(function*() {

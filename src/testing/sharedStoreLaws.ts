@@ -1,6 +1,5 @@
 /**
  * The laws of a store that several processes use at once.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -21,17 +20,13 @@ import {
 import { type Law, same } from "./law.ts"
 
 /**
- * The laws of a store whose `capabilities.shared` is true, in addition to `storeLaws`.
+ * The laws of a store whose `capabilities.shared` is true, in addition to `storeLaws`. `make` opens two stores on one
+ * fresh storage, as two processes would. Each law runs `make` once, and sleeps for some seconds of Effect's `Clock`. If
+ * `capabilities.changes` is true, each store has to report the other's changes within one second.
  *
  * **When to use**
  *
  * Use for a store that several processes use at once.
- *
- * **Details**
- *
- * - `make` opens two stores on one fresh storage, as two processes would. Each law runs `make` once.
- * - Laws sleep for some seconds of Effect's `Clock`.
- * - If `capabilities.changes` is true, each store has to report the other's changes within one second.
  *
  * **Example** (Checking a shared store)
  *
@@ -41,17 +36,15 @@ import { type Law, same } from "./law.ts"
  * import { sharedStoreLaws } from "effect-cached/testing"
  * import { mkdtempSync } from "node:fs"
  * import { tmpdir } from "node:os"
- * import { join } from "node:path"
  *
  * const laws = sharedStoreLaws(Effect.gen(function*() {
- *   const directory = mkdtempSync(join(tmpdir(), "cache-"))
+ *   const directory = mkdtempSync(`${tmpdir()}/cache-`)
  *   return [yield* SqliteStore.make({ directory }), yield* SqliteStore.make({ directory })] as const
  * }))
  * await Effect.runPromise(laws[0]!.run)
  * ```
  *
  * @see `storeLaws` for the laws of every store
- *
  * @category testing
  * @since 0.1.0
  */
@@ -259,10 +252,6 @@ const sharedLaws: Record<string, Check> = {
       yield* same(yield* a.increment("n", 1), 1, "it starts again")
     }))
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Changes
-// ---------------------------------------------------------------------------------------------------------------------
 
 /** The changes that a store reports within a second of an action. */
 const reported = (store: Store, action: Effect.Effect<unknown, unknown>) =>

@@ -1,6 +1,5 @@
 /**
  * Simulates the hits of recorded reads under other eviction policies and capacities.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -16,7 +15,6 @@ import { chart } from "./internal/chart.ts"
 
 /**
  * A read: the id that was read, or an event of `Cached.events`, of which only `Hit` and `Miss` count.
- *
  * @category models
  * @since 0.1.0
  */
@@ -24,28 +22,18 @@ export type Access = string | number | CacheEvent
 
 /**
  * Options for {@link simulate}.
- *
  * @category options
  * @since 0.1.0
  */
 export interface SimulateOptions {
-  /**
-   * The capacities of the caches, in entries.
-   *
-   * @default 1, 2, 5, 10, 20 and 50 % of the ids
-   */
+  /** The capacities of the caches, in entries. @default 1, 2, 5, 10, 20 and 50 % of the ids */
   readonly capacities?: ReadonlyArray<number> | undefined
-  /**
-   * The seed for the hashes of the policies. The same seed gives the same numbers.
-   *
-   * @default 1
-   */
+  /** The seed for the hashes of the policies. The same seed gives the same numbers. @default 1 */
   readonly seed?: number | undefined
 }
 
 /**
  * The hits of one policy at one capacity.
- *
  * @category models
  * @since 0.1.0
  */
@@ -58,16 +46,12 @@ export interface Simulated {
 
 /**
  * The result of a simulation.
- *
  * @category models
  * @since 0.1.0
  */
 export interface Simulation {
-  /** The number of reads in the trace. */
   readonly reads: number
-  /** The number of different ids. */
   readonly ids: number
-  /** Each policy at each capacity. */
   readonly results: ReadonlyArray<Simulated>
   /** Hit ratios in percent as a Markdown table: a row for each capacity, a column for each policy. */
   readonly table: string
@@ -88,16 +72,15 @@ const shipped: ReadonlyArray<Eviction.Eviction> = [
  *
  * **When to use**
  *
- * Use it to choose a policy and a capacity for the reads of a program. `Cached.curve` helps with the capacity while the
- * program runs.
+ * Use it to choose a policy and a capacity for the reads of a program.
  *
  * **Details**
  *
  * - A trace is a list or a stream: ids, such as the lines of a file, or events of `Cached.events`.
  * - Each missed id is stored. Lifetimes, invalidations and weights are ignored.
  * - Other fibers run in between. A million reads take about a second at most for each policy and capacity.
- * - Fails with a `CacheConfigError` for an invalid capacity, for an access that is neither an id nor an event, and for
- *   a policy that throws or names a victim that is not in the cache.
+ * - Fails with a `CacheConfigError` for an invalid capacity or access, and for a policy that throws or names a victim
+ *   that is not in the cache.
  *
  * **Example** (Comparing two policies)
  *
@@ -107,7 +90,6 @@ const shipped: ReadonlyArray<Eviction.Eviction> = [
  * import { simulate } from "effect-cached/testing"
  *
  * const reads = Array.from({ length: 20_000 }, (_, i) => `page:${i % 1000}`)
- *
  * const program = Effect.gen(function*() {
  *   const { results } = yield* simulate(reads, [Eviction.lru, Eviction.adaptive], { capacities: [500] })
  *   return results.map(({ hitRatio, policy }) => `${policy}: ${hitRatio > 0.4 ? "many" : "none"}`)
@@ -116,7 +98,6 @@ const shipped: ReadonlyArray<Eviction.Eviction> = [
  * ```
  *
  * @see `Cached.curve` for capacities while the program runs
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -232,7 +213,6 @@ const within = <A>({ name }: Eviction.Eviction, step: () => A): A => {
   }
 }
 
-/** Converts the refusal of a step to a failure. */
 const refusing = <A>(effect: Effect.Effect<A>): Effect.Effect<A, CacheConfigError> =>
   Effect.catchDefect(
     effect,

@@ -1,6 +1,5 @@
 /**
  * The laws of every store.
- *
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
@@ -35,17 +34,12 @@ import { transactLaws } from "./internal/storeTransactLaws.ts"
 import { type Law, same } from "./law.ts"
 
 /**
- * The laws of a store.
+ * The laws of a store. `make` opens a fresh store. Each law runs it once, and expects the store to answer within one
+ * second of Effect's `Clock`. An optional operation that fails with reason `Unsupported` is excused.
  *
  * **When to use**
  *
  * Use to test any custom store. Stores that processes share, or that outlive them, have further laws.
- *
- * **Details**
- *
- * - `make` opens a fresh store. Each law runs it once.
- * - Laws sleep for some seconds of Effect's `Clock`, and expect the store to answer within one second.
- * - An optional operation that fails with reason `Unsupported` is excused.
  *
  * **Example** (Checking a store)
  *
@@ -60,7 +54,6 @@ import { type Law, same } from "./law.ts"
  *
  * @see `sharedStoreLaws` for a store that processes share
  * @see `lastingStoreLaws` for a storage that outlives its process
- *
  * @category testing
  * @since 0.1.0
  */
@@ -82,10 +75,6 @@ export const storeLaws = <E>(make: Effect.Effect<Store, E, Scope.Scope>): Readon
     ...changeLaws
   })
     .map(([name, check]) => ({ name, run: Effect.asVoid(Effect.scoped(Effect.flatMap(make, check))) }))
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Entries
-// ---------------------------------------------------------------------------------------------------------------------
 
 const entryLaws: Record<string, Check> = {
   "an id that was never set is a miss": (store) => stores(store, "nothing", undefined, "no entry"),
@@ -261,10 +250,6 @@ const conditionLaws: Record<string, Check> = {
   })
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Listings
-// ---------------------------------------------------------------------------------------------------------------------
-
 const ids = (store: Store, prefix?: string) =>
   Effect.map(Stream.runCollect(store.scan({ prefix })), (all) => Array.from(all, ({ id }) => id).toSorted())
 
@@ -312,10 +297,6 @@ const listingLaws: Record<string, Check> = {
       yield* stores(store, "b", entry(2), "set afterwards")
     }))
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Changes
-// ---------------------------------------------------------------------------------------------------------------------
 
 const changeLaws: Record<string, Check> = {
   "changesUnsafe does not report the store's own changes": Effect.fnUntraced(function*(store) {

@@ -1,6 +1,5 @@
 /**
  * Virtual time for an effect that waits.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -13,22 +12,13 @@ import { toMillis } from "../Ttl.ts"
 
 /**
  * Options for {@link withTimePassing}.
- *
  * @category options
  * @since 0.1.0
  */
 export interface TimeOptions {
-  /**
-   * The step by which the clock moves. The effect ended at most one step before the time on the clock.
-   *
-   * @default 50 ms
-   */
+  /** The step by which the clock moves. The effect ended at most one step before its time. @default 50 ms */
   readonly step?: Ttl.Input | undefined
-  /**
-   * The longest time that may pass. After that the effect is interrupted, and the test dies.
-   *
-   * @default 1 day
-   */
+  /** The longest time that may pass. After that the effect is interrupted, and the test dies. @default 1 day */
   readonly atMost?: Ttl.Input | undefined
 }
 
@@ -38,11 +28,7 @@ export interface TimeOptions {
  * **When to use**
  *
  * Use it in a test with `TestClock` for an effect that sleeps, waits for a slow load or retries, if its exact end does
- * not matter.
- *
- * **Gotchas**
- *
- * While an effect waits for a real event (a file, a socket), much virtual time may pass.
+ * not matter. While an effect waits for a real event (a file, a socket), much virtual time may pass.
  *
  * **Example** (Waiting for a slow load)
  *
@@ -53,7 +39,6 @@ export interface TimeOptions {
  * import { TestClock } from "effect/testing"
  *
  * const report = Effect.delay(Effect.succeed("written"), "1 minute").pipe(Cached.ttl({ key: "report", ttl: "1 hour" }))
- *
  * const program = withTimePassing(report).pipe(Effect.provide(CacheLayer.memory()), Effect.provide(TestClock.layer()))
  * await Effect.runPromise(program) // => "written"
  * ```

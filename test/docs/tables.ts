@@ -56,7 +56,7 @@ const parse = (file: string) => {
 /** The parts of a comment: its first paragraph, or the whole of it up to its first tag, and its default. */
 const said = (comment: string): Pick<Member, "text" | "otherwise"> => {
   const lines = comment.split("\n").map((line) => line.replace(/^\s*\*? ?/, ""))
-  const [text = "", ...tags] = lines.join("\n").split(/\n(?=@)/)
+  const [text = "", ...tags] = lines.join("\n").split(/\s(?=@[a-z])/)
   const line = (paragraph: string) => paragraph.trim().replaceAll(/\s+/g, " ").replaceAll("|", "\\|")
   const otherwise = tags.find((tag) => tag.startsWith("@default "))?.slice("@default ".length)
   return { text: line(text.split("\n\n")[0]!), otherwise: otherwise && line(otherwise) }

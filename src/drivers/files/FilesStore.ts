@@ -1,11 +1,9 @@
 /**
  * A store in a folder with one file for each entry, in the serializer's own format, for results that people look at. A
- * second file beside it holds the metadata. Entries, tag invalidations and counters survive a restart.
+ * second file holds the metadata. Entries, tag invalidations and counters survive a restart.
  *
- * Reads and writes are synchronous: reading a small file takes less time than decoding it, a read needs no fiber, and
- * nothing can happen between two steps. The folder therefore belongs on a responsive disk; a network drive that stalls
- * stops the process.
- *
+ * Reads and writes are synchronous: reading a small file takes less time than decoding it. The folder therefore belongs
+ * on a responsive disk; a network drive that stalls stops the process.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -32,7 +30,6 @@ import * as Tidying from "./tidying.ts"
 
 /**
  * The folder, and the room its files may take.
- *
  * @category options
  * @since 0.1.0
  */
@@ -66,15 +63,13 @@ export interface Options {
  *
  * **Details**
  *
- * - Fails with a `StoreError` if the folder is not writable (reason `Denied`, `Full` or `Unavailable`). Throws a
- *   `CacheConfigError` for invalid options.
+ * - Fails with a `StoreError` if the folder is not writable. Throws a `CacheConfigError` for invalid options.
  * - A damaged, edited or foreign file is a miss. Files of other programs are never changed or removed.
  *
  * **Gotchas**
  *
- * Several processes may use one folder. Each sees the entries and tag invalidations of the others, and never half a
- * file. However, leases, conditional sets, touches, soft invalidations and increments are atomic inside one process
- * only. If that matters, use `SqliteStore` of `effect-cached/sqlite`.
+ * Several processes may use one folder, and none sees half a file. However, leases, conditional sets, touches, soft
+ * invalidations and increments are atomic inside one process only. Otherwise use `SqliteStore`.
  *
  * **Example** (Opening a folder)
  *
@@ -92,7 +87,6 @@ export interface Options {
  * ```
  *
  * @see {@link layer} for a cache over it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -148,7 +142,6 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
  * @see {@link make} for the guarantees of the store
  * @see `CacheLayer.files` for the cache over it
  * @see `SqliteStore.layer` for a store that processes share
- *
  * @category layers
  * @since 0.1.0
  */
@@ -156,9 +149,7 @@ export const layer = (options: Options): Layer.Layer<Store.Store, StoreError> =>
 
 type SyncStore = ReturnType<typeof Store.makeSync>
 
-// ---------------------------------------------------------------------------------------------------------------------
-// options
-// ---------------------------------------------------------------------------------------------------------------------
+// --- options
 
 interface Config {
   readonly directory: string
@@ -178,9 +169,7 @@ const validate = (options: Options): Config => {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// operations
-// ---------------------------------------------------------------------------------------------------------------------
+// --- operations
 
 const name = "files"
 
@@ -207,7 +196,6 @@ const over = (entries: Entries.Entries): SyncStore => {
   return { ...store, clear: Effect.andThen(clearInTurns(room), store.clear) }
 }
 
-/** Removes all entries, and lets other fibers and timers run in between. */
 const clearInTurns = (room: Room.Room): Effect.Effect<void, StoreError> =>
   Effect.gen(function*() {
     const left = Room.clear(room)

@@ -9,7 +9,6 @@ import * as Room from "./room.ts"
 
 export const subfolder = "counters"
 
-/** The port over the counters of a folder. */
 export const storage = (room: Room.Room): SyncCounters => {
   const { folder } = room
   return {
@@ -41,7 +40,6 @@ export const tidy = (folder: Folder.Folder, file: string, now: number): void => 
 
 const fileOf = (name: string): string => `${subfolder}/${stemOf(name)}.json`
 
-/** The counter in a file, unless the file holds something else by now. */
 const readFile = (folder: Folder.Folder, file: string): NamedCounter | undefined => {
   const record = Record.read(folder, file)
   const name = record?.["name"]

@@ -37,10 +37,7 @@ export const get = ({ folder }: Entries, id: string): Stored | typeof Damaged | 
   return undefined
 }
 
-/**
- * Between the two renames the pair belongs to two writes, which is a miss. It is never the payload of another entry,
- * and never a payload without metadata, which this store could not recognize as its own.
- */
+/** Between the two renames the pair is a miss, never another entry's payload, nor one without metadata. */
 export const set = (self: Entries, id: string, entry: Stored, now: number): void => {
   const { extension, folder, maxValue, room } = self
   const size = entry.payload.length

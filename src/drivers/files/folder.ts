@@ -10,7 +10,6 @@ interface Options {
   readonly subfolders: ReadonlyArray<string>
   /** 16 hexadecimal digits, unique to this process. */
   readonly owner: string
-  /** Other users may write to the folder. */
   readonly trustFolder: boolean
 }
 
@@ -41,27 +40,19 @@ const missing = new Set<unknown>(["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "EAGAI
 
 const isMissing = (thrown: unknown): boolean => missing.has(codeOf(thrown))
 
-/** The errors of file systems without hard links. */
 const noLinks = new Set<unknown>(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"])
 
 const readPlain = { flag: fs.constants.O_RDONLY | plainOnly }
 
 const appendPlain = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | plainOnly
 
-/**
- * The time between two uses of files, in milliseconds: shorter than a real use, longer than the precision of file
- * systems.
- */
+/** Milliseconds between two uses: shorter than a real use, longer than the precision of file systems. */
 const step = 0.01
 
-/**
- * Opens a folder, creates it if it does not exist, and checks that it is writable. Like all operations, throws the
- * errors of the file system.
- */
+/** Opens a folder that must be writable. Like all operations, throws the errors of the file system. */
 export const open = (options: Options): Folder => {
   const self: Folder = { ...options, drafts: 0, usedAt: 0, opened: new Set() }
   makeFolders(self)
-  // This also checks that the folder is writable.
   const probe = writeDraft(self, "")
   self.usedAt = fs.statSync(probe).mtimeMs
   discard(probe)
@@ -86,9 +77,7 @@ const makeFolders = (self: Folder): void => {
 
 const pathOf = ({ directory }: Folder, name: string): string => path.join(directory, name)
 
-// ---------------------------------------------------------------------------------------------------------------------
-// reading
-// ---------------------------------------------------------------------------------------------------------------------
+// --- reading
 
 /** `undefined` if the file does not exist. */
 export const read = (self: Folder, name: string): Buffer | undefined => {
@@ -134,9 +123,7 @@ export const names = function*(self: Folder, below = ""): Generator<string, void
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// writing
-// ---------------------------------------------------------------------------------------------------------------------
+// --- writing
 
 /** Replaces files in the given order. All drafts are written before the first one is renamed. */
 export const write = (self: Folder, files: ReadonlyArray<File>): void =>
@@ -146,7 +133,6 @@ export const write = (self: Folder, files: ReadonlyArray<File>): void =>
       drafts.forEach((draft, i) => fs.renameSync(draft, pathOf(self, files[i]!.name)))
     }))
 
-/** Writes a file unless it exists. Returns `false` if it does. */
 export const create = (self: Folder, file: File): boolean =>
   inFolder(self, () =>
     withDrafts(self, [file], ([draft]) => {
@@ -155,7 +141,6 @@ export const create = (self: Folder, file: File): boolean =>
       return created
     }))
 
-/** Extends a file to at least the given size, and returns its size. */
 export const append = (self: Folder, name: string, least: number): number =>
   inFolder(self, () => {
     const file = fs.openSync(pathOf(self, name), appendPlain)
@@ -167,7 +152,6 @@ export const append = (self: Folder, name: string, least: number): number =>
     }
   })
 
-/** Removes a file, and returns whether it existed. */
 export const remove = (self: Folder, name: string): boolean => {
   try {
     fs.unlinkSync(pathOf(self, name))
@@ -178,7 +162,6 @@ export const remove = (self: Folder, name: string): boolean => {
   }
 }
 
-/** Marks a file as the most recently used one. */
 export const touch = (self: Folder, name: string): void => {
   try {
     setUsed(self, pathOf(self, name), 0)
@@ -203,13 +186,10 @@ const inFolder = <A>(self: Folder, run: () => A): A => {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// drafts
-// ---------------------------------------------------------------------------------------------------------------------
+// --- drafts
 
 const isDraft = (name: string): boolean => /^[0-9a-f]{16}-\d+-\d+\.tmp$/.test(name)
 
-/** Writes drafts, and discards the unrenamed ones on failure. */
 const withDrafts = <A>(
   self: Folder,
   files: ReadonlyArray<File>,

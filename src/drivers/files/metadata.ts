@@ -3,7 +3,6 @@ import { hash } from "node:crypto"
 import { crc32 } from "node:zlib"
 import type { Meta, Stored } from "../../CacheEntry.ts"
 
-/** The metadata of an entry, with the size and hash of its payload. */
 export interface Metadata {
   readonly id: string
   readonly file: string

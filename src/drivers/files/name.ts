@@ -1,10 +1,9 @@
 /**
- * A file name for any text: readable, the same on every file system, different for different texts.
- *
- * `user:1` becomes `user=1~…`, `~Weather@MCzotVDh:6:Berlin` becomes `Weather@MCzotVDh=6=Berlin~…`. Letters, digits and
- * `- _ . ,` stay, `:` becomes `=` and a space `+`; any other character becomes `%` and the number of the UTF-16 unit.
- * After the last `~` comes the beginning of the text's SHA-256. It separates names that a file system treats as equal
- * (`A` and `a`, two forms of `é`) or that were cut, and marks the file as one of this store.
+ * A file name for any text: readable, the same on every file system, different for different texts. `user:1` becomes
+ * `user=1~…`, `~Weather@MCzotVDh:6:Berlin` becomes `Weather@MCzotVDh=6=Berlin~…`: letters, digits and `- _ . ,` stay,
+ * `:` becomes `=`, a space `+`, and any other character `%` and the number of the UTF-16 unit. After the last `~` comes
+ * the beginning of the text's SHA-256. It separates names that a file system treats as equal (`A` and `a`, two forms of
+ * `é`) or that were cut, and marks the file as one of this store.
  */
 import { hash } from "node:crypto"
 
@@ -62,10 +61,9 @@ const readable = (text: string): string => {
   return `${name}@${escape(parts[2]!, readableSize - 1 - Buffer.byteLength(name))}`
 }
 
-/** The file name of a text, without extension. */
 export const stemOf = (text: string): string => `${readable(text)}~${digest(text)}`
 
-/** The text of a file name, or `undefined` if the name was cut or is foreign. */
+/** `undefined` if the name was cut or is foreign. */
 export const textOf = (stem: string): string | undefined => {
   const at = stem.lastIndexOf("~")
   const [first, ...rest] = stem.slice(0, at).split("@").map(unescape)
@@ -78,12 +76,11 @@ const ours = /^(.*~[0-9a-f]{12})(\.meta\.json|\.\w+)$/s
 
 export const metadataOf = (stem: string): string => stem + metadataExtension
 
-/** The parts of a file name, or `undefined` for a foreign file. */
+/** `undefined` for a foreign file. */
 export const parse = (name: string): { readonly stem: string; readonly isMetadata: boolean } | undefined => {
   const parts = ours.exec(name)
   return parts === null ? undefined : { stem: parts[1]!, isMetadata: parts[2] === metadataExtension }
 }
 
-/** Whether a file is the payload for the metadata of a stem. */
 export const isPayloadOf = (stem: string, file: string): boolean =>
   file.startsWith(stem) && /^\.\w+$/.test(file.slice(stem.length))

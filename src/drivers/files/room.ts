@@ -1,9 +1,4 @@
-/**
- * Measures the folder and makes room by evicting the least recently used entries.
- *
- * A folder may hold very many files, so it is measured in steps, a few files with each write. Only the total and the
- * least recently used entries are kept.
- */
+/** Evicts the least recently used entries. A folder may hold very many files, so each write measures only a few. */
 import { filesMeasured } from "../../internal/defaults/folders.ts"
 import { reasonOf } from "../shared/fileErrors.ts"
 import * as Folder from "./folder.ts"
@@ -20,7 +15,6 @@ export interface Room {
   scan: Scan | undefined
 }
 
-/** A payload, and the last use of its entry. */
 interface Measured {
   readonly name: string
   readonly stem: string
@@ -28,7 +22,6 @@ interface Measured {
   readonly usedAt: number
 }
 
-/** One pass over all files, in steps. */
 interface Scan {
   readonly names: Generator<string>
   readonly oldest: Array<Measured>
@@ -51,7 +44,6 @@ export const make = (folder: Folder.Folder, maxSize: number): Room => ({
   scan: undefined
 })
 
-/** Makes room for an entry before it grows by some bytes. */
 export const reserve = (self: Room, stem: string, growth: number): void => {
   const { maxSize } = self
   if (self.total + growth > maxSize || self.sinceMeasured > maxSize * slack) beginScan(self)
@@ -74,7 +66,6 @@ export const withRoom = <A>(self: Room, size: number, run: () => A): A => {
   }
 }
 
-/** Removes all entries, in steps. */
 export const clear = function*(self: Room): Generator<void, void> {
   const { folder } = self
   let i = 0

@@ -18,7 +18,6 @@ export const subfolder = "tags"
 /** The size of this file is the number of invalidations. Appending to it is one atomic step across processes. */
 const counter = `${subfolder}/invalidations`
 
-/** The port over the markers of a folder. */
 export const storage = (room: Room.Room): SyncTags => {
   const self: Tags = { folder: room.folder, counted: 0 }
   return {

@@ -1,7 +1,4 @@
-/**
- * Removes expired entries and counters, and excess markers. Each round, after a number of writes, handles one part of
- * the folder.
- */
+/** Removes expired entries and counters, and excess markers, one part of the folder after a number of writes. */
 import { markersKept } from "../../internal/defaults/stores.ts"
 import * as Counters from "./counters.ts"
 import * as Folder from "./folder.ts"
@@ -12,11 +9,9 @@ import * as Tags from "./tags.ts"
 export interface Tidying {
   readonly folder: Folder.Folder
   writes: number
-  /** The remaining files of this pass. */
   rest: Generator<string, void>
 }
 
-/** How many writes happen between two rounds. */
 const tidyEvery = 64
 
 export const make = (folder: Folder.Folder): Tidying => ({ folder, writes: 0, rest: all(folder) })

@@ -1,6 +1,5 @@
 /**
  * A store in a browser, shared by its tabs and workers: an `IndexedDB` database, accessed through the library `idb`.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -24,7 +23,6 @@ import * as Tags from "./tags.ts"
 
 /**
  * The options of `make` and `layer`.
- *
  * @category options
  * @since 0.1.0
  */
@@ -69,16 +67,13 @@ const validate = (options: Options): Config => {
  *
  * **Details**
  *
- * - Needs the package `idb`, and a platform with `IndexedDB`: pages, service workers and other workers of a browser.
- *   Fails with a `StoreError` of reason `Unsupported` on other platforms, and of reason `Denied` if the browser refuses
- *   access.
+ * - Needs the package `idb` and a platform with `IndexedDB`: pages and workers of a browser. Fails with a `StoreError`
+ *   of reason `Unsupported` elsewhere, and of reason `Denied` if the browser refuses access. Throws a
+ *   `CacheConfigError` for invalid options.
  * - Each operation is one transaction, so no tab sees half of it. If a tab is closed while it loads for others, one of
  *   them takes over: at once if the page has Web Locks, otherwise when the lease ends.
- * - Tabs report their changes to each other over a `BroadcastChannel`. A page that resumes after a freeze treats
- *   everything as changed.
- * - If the browser has no room, half of the entries are evicted and the write is retried once; after that it fails with
- *   `Full`.
- * - Throws a `CacheConfigError` for invalid options.
+ * - Tabs report their changes to each other. A page that resumes after a freeze treats everything as changed.
+ * - If the browser has no room, half of the entries are evicted and the write is retried once; then it fails (`Full`).
  *
  * **Gotchas**
  *
@@ -100,7 +95,6 @@ const validate = (options: Options): Config => {
  * ```
  *
  * @see {@link layer} for a cache over it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -146,7 +140,6 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, S
  *
  * @see {@link make} for the guarantees of the store
  * @see `MemoryStore.layer` for entries of this page alone
- *
  * @category layers
  * @since 0.1.0
  */

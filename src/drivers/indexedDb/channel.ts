@@ -1,8 +1,6 @@
 /**
- * Changes of a database, which the tabs of a browser report to each other over a `BroadcastChannel`.
- *
- * A tab sends a message before and another after each write. A tab closed in between never sends the second, and its
- * write may or may not have happened. Tabs that received the first message then treat it as a change.
+ * Changes of a database, which tabs report to each other over a `BroadcastChannel`, before and after each write. A tab
+ * closed in between never sends the second message: the others treat the first one as a change.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -36,7 +34,6 @@ const open = (name: string): Effect.Effect<BroadcastChannel, never, Scope.Scope>
     (broadcast) => Effect.sync(() => broadcast.close())
   )
 
-/** `undefined` if the platform has no such channel. */
 export const make = (
   database: string,
   newToken: () => string
@@ -79,7 +76,6 @@ export const telling = <A, E>(
     return Effect.onExit(write, (exit) => after(Exit.isSuccess(exit) ? changed(exit.value) : changes))
   })
 
-/** The changes by other tabs. */
 export const changes = ({ listeners, name, newToken }: Channel): Stream.Stream<Change, StoreError> =>
   Waiting.stream((offer) =>
     Effect.gen(function*() {

@@ -5,7 +5,6 @@ import type { StoreErrorReason } from "../../CacheError.ts"
 import type { Lease } from "../../internal/store/leases.ts"
 import type { Counter, Marker } from "../../ports/store.ts"
 
-/** A lease, and whether its owner holds a Web Lock as well. */
 export interface LeaseRecord extends Lease {
   isLocked?: boolean
 }
@@ -13,7 +12,6 @@ export interface LeaseRecord extends Lease {
 /** An entry without its payload. Listings and evictions read no payload. */
 interface Row {
   readonly meta: Meta
-  /** The size of the entry in bytes, with its payload. */
   readonly size: number
   /** Increases with every write. */
   readonly order: number
@@ -34,10 +32,7 @@ export type Table = "entries" | "payloads" | "leases" | "markers" | "counters" |
 
 export type Transaction = IDBPTransaction<Schema, Array<Table>, "readwrite">
 
-/**
- * Increases with every change of the schema. The number is in the name of the database, not in its version, so that a
- * page of another release, still open in some tab, keeps its own database and blocks no other.
- */
+/** A part of the database's name, so that a page of another release, open in some tab, blocks no other. */
 const format = 1
 
 export interface Database {
@@ -48,7 +43,6 @@ export interface Database {
 
 export const make = (name: string): Database => ({ name, opened: undefined, isClosed: false })
 
-/** Opens the database, if it is not open. */
 export const open = async (self: Database): Promise<IDBPDatabase<Schema>> => {
   if (self.isClosed) throw new Error("the store is closed")
   if (self.opened !== undefined) return await self.opened
@@ -153,6 +147,5 @@ const reasons = new Map<unknown, StoreErrorReason>([
   ["ReferenceError", "Unsupported"]
 ])
 
-/** The reason of a failure, by the name of the browser's error. */
 export const reasonOf = (thrown: unknown): StoreErrorReason =>
   reasons.get((thrown as { readonly name?: unknown } | null)?.name) ?? "Unavailable"

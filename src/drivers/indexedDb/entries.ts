@@ -81,7 +81,6 @@ export const size = (self: IndexedDb): Store["size"] =>
 export const clear = (self: IndexedDb): Store["clear"] =>
   telling(self, [{ _tag: "AllChanged" }], writing(self, "clear", allTables, Entries.clear))
 
-/** The failure of a write whose payload is too large. */
 export const refusal = ({ maxValue }: IndexedDb, operation: "set" | "commit", id: string, { payload }: Stored) =>
   payload.length <= maxValue
     ? undefined

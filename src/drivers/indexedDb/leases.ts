@@ -14,12 +14,10 @@ import * as Numbers from "./tables/numbers.ts"
 
 interface Answer {
   readonly acquired: Acquired
-  /** The owner of the lease, if it holds a Web Lock. */
   readonly holder?: string | undefined
 }
 
 interface Asked extends AcquireOptions {
-  /** An owner whose tab is closed. */
   readonly gone?: string | undefined
   readonly isLocked?: boolean
 }

@@ -1,7 +1,4 @@
-/**
- * Web Locks beside the leases of a database. A tab with a lease holds a lock named after the owner, and the browser
- * releases it when the tab is gone. So no tab waits for the lease of a closed one.
- */
+/** Web Locks beside leases: the browser releases them with their tab, so that no tab waits for a closed one. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
@@ -25,7 +22,6 @@ export const make = (name: string): Effect.Effect<Locks | undefined, never, Scop
 
 const lockOf = ({ name }: Locks, owner: string): string => `effect-cached/${name}/${owner}`
 
-/** Acquires the lock of an owner, and answers whether it is held. */
 export const hold = (self: Locks, owner: string): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
     const { held, manager } = self
@@ -51,7 +47,6 @@ export const letGo = ({ held }: Locks, owner: string): void => {
   held.delete(owner)
 }
 
-/** Whether no tab holds the lock of an owner. */
 export const isGone = (self: Locks, owner: string): Effect.Effect<boolean> =>
   Effect.match(Effect.tryPromise(() => self.manager.query()), {
     onFailure: () => false,

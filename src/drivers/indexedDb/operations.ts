@@ -11,7 +11,6 @@ import type { Locks } from "./locks.ts"
 import * as Entries from "./tables/entries.ts"
 
 export interface IndexedDb {
-  /** The total size of all entries. */
   readonly maxSize: number
   readonly maxValue: number
   readonly database: Database.Database
@@ -72,7 +71,6 @@ export const telling = <A>(
   changed: (answer: A) => ReadonlyArray<Change> = (answer) => answer === false ? [] : changes
 ): Effect.Effect<A, StoreError> => channel === undefined ? write : Channel.telling(channel, changes, write, changed)
 
-/** How many keys a listing reads at once. */
 const page = 256
 
 interface Listing<Table extends "entries" | "counters", A> {
@@ -81,10 +79,7 @@ interface Listing<Table extends "entries" | "counters", A> {
   readonly toItem: (key: string, row: Database.Schema[Table]["value"]) => A
 }
 
-/**
- * The rows whose keys begin with a prefix, in pages. Each page is a transaction of its own, so it may contain later
- * writes.
- */
+/** Each page is a transaction of its own, so it may contain later writes. */
 export const listing = <Table extends "entries" | "counters", A>(
   self: IndexedDb,
   { operation, table, toItem }: Listing<Table, A>

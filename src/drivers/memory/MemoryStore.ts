@@ -1,7 +1,6 @@
 /**
- * A store of bytes in this process. It is the reference for other stores, and replaces them in tests. It keeps an entry
+ * A store of bytes in this process, the reference for other stores and their replacement in tests. It keeps an entry
  * until it is removed; for a cache in memory alone, use `CacheLayer.memory`.
- *
  * @since 0.1.0
  */
 import * as Layer from "effect/Layer"
@@ -31,7 +30,6 @@ const copy = (entry: Stored): Stored => ({ meta: copyMeta(entry.meta), payload: 
  * ```
  *
  * @see {@link layer} for a cache over it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -86,7 +84,6 @@ export const make = () => {
  *
  * @see `SqliteStore.layer` for entries that survive a restart
  * @see `CacheLayer.memory` for a cache without a store
- *
  * @category layers
  * @since 0.1.0
  */

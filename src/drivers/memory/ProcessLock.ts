@@ -1,9 +1,6 @@
 /**
- * Locks inside this process: the default lock, or a separate lock for a test.
- *
- * Only callers of the same `Lock` value exclude each other. A holder keeps its lock while its scope is open. The lease
- * ends early only if the event loop is blocked for longer than the lease.
- *
+ * Locks inside this process, for callers of the same `Lock` value. A holder keeps its lock while its scope is open,
+ * unless the event loop is blocked for longer than the lease.
  * @since 0.1.0
  */
 import * as Layer from "effect/Layer"
@@ -34,7 +31,6 @@ import * as Lock from "../../Lock.ts"
  * ```
  *
  * @see {@link layer} for providing it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -65,7 +61,6 @@ export const make = (): Lock.Lock => Lock.make(processLocks.make())
  *
  * @see `SqliteLock.layer` for processes of one machine
  * @see `RedisLock.layer` for processes of several machines
- *
  * @category layers
  * @since 0.1.0
  */

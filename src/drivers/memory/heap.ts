@@ -24,10 +24,7 @@ const limitOf = (): number => {
   return Math.max(heap_size_limit - young, heap_size_limit / 2)
 }
 
-/**
- * Calls the listener with the used share of the heap's limit after each full garbage collection, because in between the
- * heap is full of garbage. Returns a function that stops it. It holds no timer and keeps no process alive.
- */
+/** Calls the listener after full collections: in between the heap is full of garbage. Keeps no process alive. */
 export const watchHeap = (listener: (share: number) => void): () => void => {
   const limit = limitOf()
   const observer = new PerformanceObserver((list) => {

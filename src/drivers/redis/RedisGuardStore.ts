@@ -1,8 +1,6 @@
 /**
- * State of guards, shared by all processes that use one Redis server or cluster.
- *
- * Needs the package `redis` (node-redis) and Redis 7.0 or newer.
- *
+ * State of guards, shared by all processes that use one Redis server or cluster. Needs the package `redis` (node-redis)
+ * and Redis 7.0 or newer.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -18,7 +16,6 @@ import * as Config from "./options.ts"
 
 /**
  * The address of the server: the options of `RedisStore.make`, without those about values.
- *
  * @category options
  * @since 0.1.0
  */
@@ -26,7 +23,6 @@ export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replic
 
 /**
  * The address of the cluster: the options of `RedisStore.makeCluster`, without those about values.
- *
  * @category options
  * @since 0.1.0
  */
@@ -37,8 +33,7 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  *
  * **When to use**
  *
- * `CacheLayer.redis` provides a guard store for its server and prefix. Use this one to keep limits on another server,
- * or without such a cache.
+ * Use to keep limits on another server than that of `CacheLayer.redis`, or without such a cache.
  *
  * **Details**
  *
@@ -48,8 +43,7 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  *
  * **Gotchas**
  *
- * A server may fail before it has replicated its last steps. The replica that replaces it may then admit some calls
- * again.
+ * A replica that replaces a server without its last steps may admit some calls again.
  *
  * **Example** (One limit for all machines)
  *
@@ -65,7 +59,6 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  *
  * @see {@link makeCluster} for a cluster
  * @see {@link layer} for providing it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -98,7 +91,6 @@ export const make = (options: Options = {}): Effect.Effect<GuardStore.GuardStore
  *
  * @see {@link make} for its guarantees
  * @see {@link layerCluster} for providing it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -130,7 +122,6 @@ export const makeCluster = (
  *
  * @see {@link make} for its guarantees
  * @see `SqliteGuardStore.layer` for processes of one machine
- *
  * @category layers
  * @since 0.1.0
  */
@@ -158,7 +149,6 @@ export const layer = (options: Options = {}): Layer.Layer<never, StoreError> =>
  *
  * @see {@link make} for its guarantees
  * @see {@link layer} for a single server
- *
  * @category layers
  * @since 0.1.0
  */

@@ -1,8 +1,6 @@
 /**
- * Locks shared by all processes that use one Redis server or cluster.
- *
- * Needs the package `redis` (node-redis) and Redis 7.0 or newer.
- *
+ * Locks shared by all processes that use one Redis server or cluster. Needs the package `redis` (node-redis) and Redis
+ * 7.0 or newer.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -17,7 +15,6 @@ import * as Config from "./options.ts"
 
 /**
  * The address of the server: the options of `RedisStore.make`, without those about values.
- *
  * @category options
  * @since 0.1.0
  */
@@ -25,7 +22,6 @@ export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replic
 
 /**
  * The address of the cluster: the options of `RedisStore.makeCluster`, without those about values.
- *
  * @category options
  * @since 0.1.0
  */
@@ -48,8 +44,8 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  *
  * **Gotchas**
  *
- * A server may fail before it has replicated a lock it granted. The replica that replaces it may then grant the lock
- * again. If that would do harm, let the protected resource refuse the smaller token.
+ * A server may fail before it has replicated a lock. The replica that replaces it may then grant the lock again. If
+ * that would do harm, let the protected resource refuse the smaller token.
  *
  * **Example** (Locking on a server)
  *
@@ -66,7 +62,6 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  * ```
  *
  * @see {@link layer} for providing it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -97,7 +92,6 @@ export const make = (options: Options = {}): Effect.Effect<Lock.Lock, LockError,
  *
  * @see {@link make} for the guarantees of the lock
  * @see {@link layerCluster} for providing it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -130,7 +124,6 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Lock.Lock, L
  *
  * @see {@link make} for the guarantees of the lock
  * @see `SqliteLock.layer` for processes of one machine
- *
  * @category layers
  * @since 0.1.0
  */
@@ -157,7 +150,6 @@ export const layer = (options: Options = {}): Layer.Layer<never, LockError> => L
  *
  * @see {@link make} for the guarantees of the lock
  * @see {@link layer} for a single server
- *
  * @category layers
  * @since 0.1.0
  */

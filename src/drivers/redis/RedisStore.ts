@@ -1,9 +1,6 @@
 /**
- * A store on a Redis server, shared by processes on many machines. One process loads an entry while the others wait for
- * it, and entries, tags and counters outlive all of them.
- *
+ * A store on a Redis server, shared by processes on many machines: entries, tags and counters outlive all of them.
  * Needs the package `redis` (node-redis) and Redis 7.0 or newer.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -20,14 +17,12 @@ import { storeOver } from "./store/store.ts"
 
 /**
  * The address of the server, and how the store uses it.
- *
  * @category options
  * @since 0.1.0
  */
 export interface Options extends Config.ServerOptions {
   /**
    * The time limit of a command. A connection that gives no answer for twice as long is replaced.
-   *
    * @default 500 ms
    */
   readonly storeTimeout?: Ttl.Input | undefined
@@ -35,14 +30,12 @@ export interface Options extends Config.ServerOptions {
 
 /**
  * The address of the cluster, and how the store uses it.
- *
  * @category options
  * @since 0.1.0
  */
 export interface ClusterOptions extends Config.ClusterOptions {
   /**
    * The time limit of a command. A connection that gives no answer for twice as long is replaced.
-   *
    * @default 500 ms
    */
   readonly storeTimeout?: Ttl.Input | undefined
@@ -57,15 +50,14 @@ export interface ClusterOptions extends Config.ClusterOptions {
  *
  * **Details**
  *
- * - If the server is unreachable, the store tries again with growing pauses, and every operation fails at once in the
- *   meantime. With `connect: "required"`, opening fails with a `StoreError` instead.
+ * - While the server is unreachable, the store tries again with growing pauses, and every operation fails at once. With
+ *   `connect: "required"`, opening fails with a `StoreError` instead.
  * - Permanent errors always fail with a `StoreError`: a wrong password or a missing right (reason `Denied`), mismatched
  *   TLS, a server that is too old, a replica, a node of a cluster, or a missing package `redis` (reason `Unsupported`).
  *   Throws a `CacheConfigError` for invalid options.
- * - Every operation on one id is one script, which runs in the server's time. All reads in one turn of the event loop
- *   share a command.
+ * - Every operation on one id is one script, which runs in the server's time. All reads in one turn share a command.
  * - Values larger than `maxValue` are refused (reason `TooLarge`).
- * - A value stored under a key by another program, or by a newer release, is a miss and is not overwritten.
+ * - A value stored by another program, or by a newer release, is a miss and is not overwritten.
  *
  * **Example** (Counting on a server)
  *
@@ -82,7 +74,6 @@ export interface ClusterOptions extends Config.ClusterOptions {
  *
  * @see {@link makeCluster} for a cluster
  * @see {@link layer} for a cache over it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -100,9 +91,8 @@ export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreErr
  *
  * **Details**
  *
- * - All keys of one id share a slot. Any node is enough to find the masters. The store follows moved slots and replaced
- *   masters.
- * - Operations on many ids go to all masters at once.
+ * - All keys of one id share a slot. Operations on many ids go to all masters at once.
+ * - Any node is enough to find the masters. The store follows moved slots and replaced masters.
  *
  * **Example** (Opening a cluster)
  *
@@ -119,7 +109,6 @@ export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreErr
  *
  * @see {@link make} for a single server
  * @see {@link layerCluster} for a cache over it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -152,7 +141,6 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Store.Store,
  * @see {@link make} for the guarantees of the store
  * @see `CacheLayer.redis` for the cache over it
  * @see `SqliteStore.layer` for processes of one machine
- *
  * @category layers
  * @since 0.1.0
  */
@@ -181,7 +169,6 @@ export const layer = (options: Options = {}): Layer.Layer<Store.Store, StoreErro
  * @see {@link makeCluster} for the guarantees of the store
  * @see `CacheLayer.redisCluster` for the cache over it
  * @see {@link layer} for a single server
- *
  * @category layers
  * @since 0.1.0
  */

@@ -6,7 +6,6 @@ export class Fault {
   readonly message: string
   /** The first word of an error from the server (`MOVED`, `NOSCRIPT`), or the code of a system error. */
   readonly code: string
-  /** Retrying does not help. */
   readonly isLasting: boolean
   constructor(reason: StoreErrorReason, message: string, code = "", isLasting = false) {
     this.reason = reason
@@ -43,7 +42,6 @@ const reasons: Readonly<Record<string, StoreErrorReason>> = {
 
 const denied = new Set(["WRONGPASS", "NOAUTH", "NOPERM"])
 
-/** Errors of a server that are temporary. */
 const passing =
   /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|READONLY|MISCONF|OOM|UNBLOCKED|ERR max number of clients)/
 
@@ -67,10 +65,7 @@ const misfits: ReadonlyArray<readonly [RegExp, string]> = [
 
 const wordOf = (message: string): string => /^[A-Z]{2,}\b/.exec(message)?.[0] ?? ""
 
-/**
- * Converts an error thrown by a client. Only the message is kept: the error holds the command, and with it the value or
- * the password.
- */
+/** Keeps only the message: the error holds the command, and with it the value or the password. */
 export const faultOf = (thrown: unknown, scrub: Scrub): Fault => {
   const { code, message, name } = (thrown ?? {}) as Partial<Record<"code" | "message" | "name", unknown>>
   const text = scrub(typeof message === "string" ? message : String(thrown)).slice(0, 300)

@@ -15,7 +15,6 @@ import { asEffect } from "./session/answers.ts"
 import { runOutsideEras } from "./session/evaluate.ts"
 import type { Session } from "./session/session.ts"
 
-/** Encodes the arguments for the script of a kind, and decodes its answer, a list of texts. */
 interface Coded {
   readonly encode: (input: any) => ReadonlyArray<string>
   readonly decode: (answer: ReadonlyArray<string>) => unknown
@@ -34,7 +33,6 @@ const ofWindow: Coded = {
   decode: toAdmission
 }
 
-/** By name, which is also the name of the script. */
 const kinds = {
   fixedWindow: {
     encode: ({ banMillis, renewsBan, ...input }) => [
@@ -126,7 +124,6 @@ const bitsOf = ({ keys }: Session, filter: string): string => keys.guard("filter
 interface Step<State, Input, Answer> {
   readonly kind: Kind<State, Input, Answer>
   readonly name: string
-  /** The time, if a test sets one, and the input of the kind. */
   readonly args: readonly [at: string, input: Input]
 }
 
@@ -149,9 +146,7 @@ const run = <State, Input, Answer>(
 }
 
 interface Question {
-  /** Also the name of the script. */
   readonly operation: keyof typeof guards
-  /** The text that decides the slot of the keys. */
   readonly name: string
   readonly keys: ReadonlyArray<string>
   readonly args: Args

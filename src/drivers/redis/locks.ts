@@ -17,7 +17,6 @@ import * as Messages from "./tracking/messages.ts"
 export const lockError = (name: string, { message }: Fault): LockError =>
   new LockError({ name, reason: "Unavailable", cause: new Error(message) })
 
-/** The lock over open connections, until the scope closes. */
 export const lockOver = ({ session }: Opened): Effect.Effect<Lock.Lock, never, Scope.Scope> => {
   const { keys, wire } = session
   return Effect.map(Messages.make(wire, keys.allChannels), (messages) =>

@@ -16,10 +16,7 @@ export interface Opened {
   readonly recovery: Recovery.Recovery
 }
 
-/**
- * Connects, and checks that the user has the rights that the store needs. If the server is unreachable, further
- * attempts follow in the background, unless the connection is required.
- */
+/** Also checks the rights of the user. An unreachable server is tried again, unless the connection is required. */
 export const open = Effect.fnUntraced(function*(config: Config): Effect.fn.Return<Opened, Fault, Scope.Scope> {
   const { commandMillis, isCluster, isRequired, prefix, replicas, scrub } = config
   const keys = Keys.make(prefix)

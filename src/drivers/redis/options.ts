@@ -12,73 +12,61 @@ import { type Scrub, scrubbing } from "./fault.ts"
 interface CommonOptions {
   /**
    * The beginning of the name of every key, so that programs can share a server.
-   *
    * @default `"effect-cached"`
    */
   readonly prefix?: string | undefined
   /**
    * The user (ACL). It overrides the user in the URL.
-   *
    * @default none: the server's default user
    */
   readonly username?: string | undefined
   /**
    * The password. It overrides the password in the URL.
-   *
    * @default none
    */
   readonly password?: Redacted.Redacted<string> | undefined
   /**
    * `true`, or options of `node:tls` (`ca`, `cert`, `key`, `servername`). A `rediss:` URL implies `true`.
-   *
    * @default `false`
    */
   readonly tls?: boolean | Readonly<Record<string, unknown>> | undefined
   /**
    * `"required"`: the layer fails if the server is unreachable. `"eventually"`: the cache works without the server
    * until it becomes reachable.
-   *
    * @default `"eventually"`
    */
   readonly connect?: "required" | "eventually" | undefined
   /**
    * The largest value to store. Other commands on the connection wait behind it.
-   *
    * @default 1 MiB
    */
   readonly maxValue?: SizeInput | undefined
   /**
    * How many replicas must acknowledge a write before it counts as done (`WAIT`).
-   *
    * @default 0
    */
   readonly replicas?: number | undefined
 }
 
-/** Options of a single server. */
 export interface ServerOptions extends CommonOptions {
   /**
    * The address of the server: `redis://user:password@host:6379/0`, or `rediss:` for TLS.
-   *
    * @default the port of Redis on this machine
    */
   readonly url?: string | Redacted.Redacted<string> | undefined
   /**
    * The number of the database.
-   *
    * @default that of the URL
    */
   readonly database?: number | undefined
   /**
    * The Sentinels that monitor the master: its `name`, their `nodes` (`"host:26379"`), and their credentials.
-   *
    * @default none: the server of `url`
    */
   readonly sentinel?: SentinelOptions | undefined
   /**
    * Creates a client of the package `redis`, used in place of `url`. The store connects duplicates of it, with the same
    * settings.
-   *
    * @default none
    */
   readonly client?: (() => Client) | undefined
@@ -91,25 +79,21 @@ interface SentinelOptions {
   readonly nodes: ReadonlyArray<string>
   /**
    * The user of the Sentinels.
-   *
    * @default none
    */
   readonly username?: string | undefined
   /**
    * The password of the Sentinels.
-   *
    * @default none
    */
   readonly password?: Redacted.Redacted<string> | undefined
   /**
    * `true`, or options of `node:tls`, for the connections to the Sentinels.
-   *
    * @default `false`
    */
   readonly tls?: boolean | Readonly<Record<string, unknown>> | undefined
 }
 
-/** Options of a cluster. */
 export interface ClusterOptions extends CommonOptions {
   /** URLs of some of the nodes; the store discovers the others. User, password and TLS come from the first URL. */
   readonly nodes: ReadonlyArray<string | Redacted.Redacted<string>>
@@ -117,7 +101,6 @@ export interface ClusterOptions extends CommonOptions {
 
 export interface Config {
   readonly prefix: string
-  /** The addresses of the servers, without secrets. */
   readonly name: string
   readonly settings: Settings
   readonly addresses: ReadonlyArray<Address>
@@ -184,9 +167,7 @@ const databaseOf = (what: string, given: number | undefined, ofUrl: number | und
   return given ?? ofUrl ?? 0
 }
 
-/**
- * The functions the store calls on a client. A client of another library, or of an older release, lacks some of them.
- */
+/** Functions of a client, some of which another library, or an older release, lacks. */
 const functionsOfClient = ["connect", "destroy", "duplicate", "on", "pSubscribe", "sendCommand", "subscribe"] as const
 
 const checkedClient = (what: string, made: unknown): Client => {

@@ -1,16 +1,11 @@
-/**
- * Checks that only this user can write to a folder. Its content becomes the values of effects, so only users who could
- * change the program itself may put files there.
- */
+/** Checks that only this user can write to a folder, whose content becomes the values of effects. */
 import * as fs from "node:fs"
 
-/** The error for a refused folder, with a code like those of the file system. */
 const refused = (message: string): Error => Object.assign(new Error(message), { code: "EACCES" })
 
 const everybody = 0o002
 const group = 0o020
 
-/** The other users who may write to a file, or `undefined`. */
 const othersOf = ({ gid, mode }: fs.Stats): string | undefined => {
   if ((mode & everybody) !== 0) return "everyone"
   return (mode & group) !== 0 && gid !== process.getegid!()
@@ -18,18 +13,13 @@ const othersOf = ({ gid, mode }: fs.Stats): string | undefined => {
     : undefined
 }
 
-/**
- * Creates a folder for the owner alone if it does not exist. Refuses one that others may write to, unless it is
- * trusted.
- */
+/** Makes a folder for the owner alone. Refuses one that others may write to, unless it is trusted. */
 export const makeFolder = (directory: string, trustFolder: boolean): void => {
   fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
   requireOwn(directory, trustFolder)
 }
 
-/**
- * Refuses a folder or file that others may write to, unless the folder is trusted. Windows has different permissions.
- */
+/** Refuses what others may write to, unless the folder is trusted. Windows has different permissions. */
 const requireOwn = (path: string, trustFolder: boolean): void => {
   if (trustFolder || process.platform === "win32") return
   const others = othersOf(fs.statSync(path))

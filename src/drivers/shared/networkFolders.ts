@@ -14,7 +14,6 @@ const networks = new Map([
   [0x0bd0_0bd0, "Lustre"]
 ])
 
-/** The name of the network file system with a type, or `undefined` for a local one. */
 export const networkOf = (type: number): string | undefined => networks.get(type >>> 0)
 
 /** Warns about a folder on a network file system, if this machine can tell. `consequence` is a clause. */

@@ -1,10 +1,9 @@
 /**
- * The changes by this process in the last seconds. They are repeated in a database that replaces the one in use,
- * because that may be an older copy: a restored backup, a moved folder, or a server that lost its unsaved writes.
+ * The changes by this process in the last seconds, to be repeated in a database that replaces the one in use and may be
+ * an older copy: a restored backup, a moved folder, or a server that lost its unsaved writes.
  */
 import { recentInvalidations } from "../../internal/defaults/stores.ts"
 
-/** A change of an entry, of a tag, or of everything. */
 export type Changed =
   | { readonly _tag: "Entry"; readonly id: string }
   | { readonly _tag: "Tag"; readonly tag: string }
@@ -14,7 +13,6 @@ export type Changed =
 export type Told = Changed | { readonly _tag: "Load"; readonly id: string }
 
 export interface Recent {
-  /** Records a change by the current operation. */
   readonly note: (changed: Changed) => void
   /** Ends the current operation. `now` is set if its changes were committed and have to be kept. */
   readonly ended: (now: number | undefined) => void

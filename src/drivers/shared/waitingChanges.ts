@@ -1,7 +1,4 @@
-/**
- * The changes that wait for their reader, each entry and each tag once, however often it changes. A busy process
- * receives them late, and must not lose more trust in its memory than necessary.
- */
+/** The changes that wait for their reader, each once: a busy process must not lose more trust than necessary. */
 import type * as Effect from "effect/Effect"
 import * as Hash from "effect/Hash"
 import * as Queue from "effect/Queue"
@@ -10,7 +7,6 @@ import * as Stream from "effect/Stream"
 import { waitingChanges } from "../../internal/defaults/stores.ts"
 import type { Change } from "../../ports/store.ts"
 
-/** Passes a change to the reader of the stream. */
 export type Offer = (change: Change) => void
 
 /** A stream of the changes offered until `listen` ends. */

@@ -1,7 +1,6 @@
 /**
  * State of guards that all processes of one machine share, in a directory of its local disk (SQLite, as Node has it).
  * Not for network file systems.
- *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -19,35 +18,32 @@ import * as SideFile from "./sideFile.ts"
 
 /**
  * The directory of the state.
- *
  * @category options
  * @since 0.1.0
  */
 export interface Options {
-  /** The directory; made if it does not exist. The directory of a `SqliteStore` will do. */
+  /** The directory, created if it does not exist. The directory of a `SqliteStore` will do. */
   readonly directory: string
   /**
-   * Accepts a folder that other users can write to. Its content is taken for what the program has stored.
-   *
+   * Accepts a folder that other users can write to, and trusts its content as if the program had stored it.
    * @default `false`
    */
   readonly trustFolder?: boolean | undefined
 }
 
 /**
- * The state of guards in a directory, closed with its scope. All guard stores in the same directory share it.
+ * The state of guards in a directory, until the scope closes. All guard stores in the same directory share it.
  *
  * **When to use**
  *
- * `CacheLayer.disk` provides one for its folder. Use this one where limits belong in another folder, or where there is
- * no such cache.
+ * Use to keep limits in another folder than that of `CacheLayer.disk`, or without such a cache.
  *
  * **Details**
  *
- * - A step is one transaction: a limit holds for all processes together, also while some of them are killed.
- * - Fails with a `StoreError` if the directory cannot be used. Throws a `CacheConfigError` for options that make no
- *   sense.
- * - A damaged file is not replaced, because others may use it: delete it. Guards then do as their `onStoreError` says.
+ * - A step is one transaction: a limit holds for all processes together, even if some of them are killed.
+ * - Fails with a `StoreError` if the directory cannot be used. Throws a `CacheConfigError` for invalid options.
+ * - A damaged file is not replaced, because others may use it: delete it. Until then, guards follow their
+ *   `onStoreError`.
  *
  * **Example** (One limit for all processes of a machine)
  *
@@ -66,7 +62,6 @@ export interface Options {
  * ```
  *
  * @see {@link layer} for providing it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -106,18 +101,15 @@ export const make = (options: Options): Effect.Effect<GuardStore.GuardStore, Sto
  *
  * @see {@link make} for its guarantees
  * @see `RedisGuardStore.layer` for processes of several machines
- *
  * @category layers
  * @since 0.1.0
  */
 export const layer = (options: Options): Layer.Layer<never, StoreError> =>
   Layer.effect(GuardStore.GuardStore, make(options))
 
-// ---------------------------------------------------------------------------------------------------------------------
-// steps
-// ---------------------------------------------------------------------------------------------------------------------
+// --- steps
 
-/** How many steps there are between two removals of what has expired. */
+/** Steps between two removals of expired states. */
 const tidyEvery = 1024
 
 const toError = (operation: string, cause: unknown): StoreError =>
@@ -161,9 +153,7 @@ const over = (file: SideFile.SideFile<Tables, StoreError>): GuardStore.GuardStor
 const bitsOf = (tables: Tables, filter: string, number: number): Uint8Array | undefined =>
   tables.getBits.get(toColumn(filter), number)?.["bits"] as Uint8Array | undefined
 
-// ---------------------------------------------------------------------------------------------------------------------
-// the file
-// ---------------------------------------------------------------------------------------------------------------------
+// --- the file
 
 const schema = `
   CREATE TABLE guard (kind TEXT NOT NULL, name NOT NULL, state TEXT NOT NULL, expires_at REAL NOT NULL,

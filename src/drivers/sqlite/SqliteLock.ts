@@ -1,7 +1,6 @@
 /**
  * Locks between the processes of one machine, in a directory of its local disk (SQLite, as Node has it). Not for
  * network file systems.
- *
  * @since 0.1.0
  */
 import type * as Clock from "effect/Clock"
@@ -21,23 +20,21 @@ import * as SideFile from "./sideFile.ts"
 
 /**
  * The directory of the locks.
- *
  * @category options
  * @since 0.1.0
  */
 export interface Options {
-  /** The directory; made if it does not exist. The directory of a `SqliteStore` will do. */
+  /** The directory, created if it does not exist. The directory of a `SqliteStore` will do. */
   readonly directory: string
   /**
-   * Accepts a folder that other users can write to. Its content is taken for what the program has stored.
-   *
+   * Accepts a folder that other users can write to, and trusts its content as if the program had stored it.
    * @default `false`
    */
   readonly trustFolder?: boolean | undefined
 }
 
 /**
- * A lock in a directory, closed with its scope. All locks in the same directory exclude each other.
+ * A lock in a directory, until the scope closes. All locks in the same directory exclude each other.
  *
  * **When to use**
  *
@@ -45,10 +42,9 @@ export interface Options {
  *
  * **Details**
  *
- * - A waiting caller looks every 50 ms, and when the holder's lease ends.
- * - Fencing tokens survive restarts.
+ * - A waiting caller looks every 50 ms, and when the holder's lease ends. Fencing tokens survive restarts.
  * - Fails with a `LockError` (reason `Unavailable`) if the directory cannot be used: `name` is the directory, `cause`
- *   says why. Throws a `CacheConfigError` for options that make no sense.
+ *   the reason. Throws a `CacheConfigError` for invalid options.
  *
  * **Gotchas**
  *
@@ -75,7 +71,6 @@ export interface Options {
  * ```
  *
  * @see {@link layer} for providing it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -118,7 +113,6 @@ export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scop
  *
  * @see {@link make} for what the lock promises
  * @see `RedisLock.layer` for processes of several machines
- *
  * @category layers
  * @since 0.1.0
  */
@@ -127,9 +121,7 @@ export const layer = (options: Options): Layer.Layer<never, LockError> => {
   return Layer.effect(Lock.Lock, lock)
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// operations
-// ---------------------------------------------------------------------------------------------------------------------
+// --- operations
 
 type File = SideFile.SideFile<Tables, LockError>
 
@@ -164,7 +156,7 @@ const backendOf = (file: File): Lock.Backend => {
   }
 }
 
-/** Rows of holders that have died are removed now and then: each time that takes a look at all locks that are held. */
+/** Rows of dead holders are removed now and then, because that takes a look at all locks that are held. */
 interface Pruning {
   /** On the monotonic clock. */
   dueAt: number
@@ -221,9 +213,7 @@ const waitOf = ({ millis, until }: Row, now: number): Lock.Acquired => ({
   leftMillis: Math.min(until - now, millis)
 })
 
-// ---------------------------------------------------------------------------------------------------------------------
-// the file
-// ---------------------------------------------------------------------------------------------------------------------
+// --- the file
 
 // Tokens are counted for all names together: a name that is not held leaves nothing behind.
 const schema = `

@@ -1,10 +1,6 @@
 /**
- * A store in a directory of the local disk: an embedded database (SQLite, as Node has it). Entries, tag invalidations
- * and counters survive a restart. Not for network file systems.
- *
- * All processes of one machine may use one directory: one of them loads what the others wait for, and each reads what
- * the others changed.
- *
+ * A store in a directory of the local disk: an embedded database (SQLite, as Node has it), which all processes of one
+ * machine may use. Entries, tag invalidations and counters survive a restart. Not for network file systems.
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
@@ -40,36 +36,30 @@ import * as Batch from "./transactions/batch.ts"
 
 /**
  * The directory, how large the database may become, and how long an operation may wait for another process.
- *
  * @category options
  * @since 0.1.0
  */
 export interface Options {
-  /** The directory; made if it does not exist. Several processes of one machine may use it at once. */
+  /** The directory, created if it does not exist. Several processes of one machine may use it at once. */
   readonly directory: string
   /**
    * How large the database may become, at least 1 MiB. When full, it evicts expired entries first, then those written
-   * longest ago. An entry that this process has read since it was written gets a second chance (it remembers reads of
-   * some 10,000 entries).
-   *
+   * longest ago. An entry that this process has read since (it remembers some 10,000) gets a second chance.
    * @default 1 GiB
    */
   readonly maxSize?: SizeInput | undefined
   /**
-   * The largest value that is stored, at most a quarter of `maxSize`: writing a larger one would block the process.
-   *
+   * The largest value to store, at most a quarter of `maxSize`. Writing a larger one would block the process.
    * @default 8 MiB, or a quarter of `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
   /**
-   * Accepts a folder that other users can write to. Its content is taken for what the program has stored.
-   *
+   * Accepts a folder that other users can write to, and trusts its content as if the program had stored it.
    * @default `false`
    */
   readonly trustFolder?: boolean | undefined
   /**
    * How long to try again while another process writes.
-   *
    * @default 500 ms
    */
   readonly storeTimeout?: Ttl.Input | undefined
@@ -85,13 +75,12 @@ export interface Options {
  * **Details**
  *
  * - Fails with a `StoreError` if the directory cannot be written (reason `Denied` or `Unavailable`). Throws a
- *   `CacheConfigError` for options that make no sense.
- * - A database that is damaged, or of another program, is left as it is, and an empty one is started beside it, also
- *   while programs run: all processes of the directory move to it. A deleted directory is made again. A release with
- *   another format has files of its own.
+ *   `CacheConfigError` for invalid options.
+ * - A database that is damaged, or of another program, is left as it is, and an empty one is started beside it. All
+ *   processes of the directory move to it while they run. A deleted directory is made again. A release with another
+ *   format has files of its own.
  * - A lease that is neither renewed nor released is removed after an hour, or ten times its length.
- * - The last 10,000 changes are kept (fewer if `maxSize` is below 40 MB). A process that has fallen behind further gets
- *   `Gap`.
+ * - The last 10,000 changes are kept (fewer if `maxSize` is below 40 MB). A process further behind gets `Gap`.
  *
  * **Example** (Opening a directory)
  *
@@ -109,7 +98,6 @@ export interface Options {
  * ```
  *
  * @see {@link layer} for a cache over it
- *
  * @category constructors
  * @since 0.1.0
  */
@@ -171,7 +159,6 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
  * @see {@link make} for what the store promises
  * @see `CacheLayer.disk` for the cache over it
  * @see `RedisStore.layer` for processes of several machines
- *
  * @category layers
  * @since 0.1.0
  */
@@ -179,9 +166,7 @@ export const layer = (options: Options): Layer.Layer<Store.Store, StoreError> =>
 
 type SyncStore = ReturnType<typeof Store.makeSync>
 
-// ---------------------------------------------------------------------------------------------------------------------
-// options
-// ---------------------------------------------------------------------------------------------------------------------
+// --- options
 
 interface Config extends FolderOptions {
   readonly maxSize: number
@@ -201,9 +186,7 @@ const validate = (options: Options): Config => {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// operations
-// ---------------------------------------------------------------------------------------------------------------------
+// --- operations
 
 const storageOf = (operations: Operations.Operations): SyncStorage => {
   const { connection } = operations

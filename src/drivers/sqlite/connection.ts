@@ -1,6 +1,6 @@
 /**
- * The database in use. It may be replaced while the program runs: if the file is damaged, the next one is started; if
- * another process started one, or files were removed, this process moves to the one in use.
+ * The database in use, which may be replaced while the program runs: if the file is damaged, the next one is started;
+ * if another process started one, or files were removed, this process moves to the one in use.
  */
 import { tagsOfId } from "../../internal/store/markers/idTags.ts"
 import type { Change } from "../../ports/store.ts"
@@ -22,17 +22,13 @@ import * as Backoff from "./transactions/backoff.ts"
 import * as Batch from "./transactions/batch.ts"
 import * as Snapshot from "./transactions/snapshot.ts"
 
-/** The place of the database, how large it may become, and the services of the program that the connection needs. */
 interface Config {
   readonly directory: string
   readonly maxSize: number
-  /** The largest value, in bytes. */
   readonly maxValue: number
-  /** Others may write to the directory. */
   readonly trustFolder: boolean
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
-  /** A version for the marker of a tag. */
   readonly newVersion: () => string
   readonly backoffs: Backoffs
   /** Epoch milliseconds. */
@@ -48,13 +44,11 @@ export interface Backoffs {
 
 /** The purpose of an operation. */
 export interface Kind {
-  /**
-   * It changes something for good, and does not only store for now: it is done again in an older copy of the database.
-   */
+  /** The operation changes something for good: it is repeated in an older copy of the database. */
   readonly isKept: boolean
-  /** It takes something away or ends it: it passes where nothing may be stored. */
+  /** The operation takes something away or ends it: it passes where nothing may be stored. */
   readonly passes: boolean
-  /** It adds next to nothing to the log, and another operation follows it, which looks how large the log is. */
+  /** The operation adds next to nothing to the log, and another one follows, which checks its size. */
   readonly isFollowed?: true
 }
 
@@ -64,19 +58,14 @@ export interface Connection {
   readonly bound: number
   readonly recent: Recent.Recent
   readonly reserve: Reserve.Reserve
-  /** The reserve was there when it was looked for last. */
   hasReserve: boolean
-  /** When it was tried last to take the reserve. */
   reserveTriedAt: number
   opened: Databases.Opened | undefined
   wal: Wal.Wal | undefined
   tables: Tables | undefined
-  /** The kind of the operation that runs. */
   kind: Kind
   isRunning: boolean
-  /** The operation that runs has written. */
   hasWritten: boolean
-  /** How often a database was left. */
   left: number
   isClosed: boolean
 }
@@ -85,7 +74,6 @@ const reading: Kind = { isKept: false, passes: true }
 
 const gap: ReadonlyArray<Change> = [{ _tag: "Gap" }]
 
-/** How often it is tried to take the reserve back. */
 const reserveMillis = 100
 
 /** How often one operation moves to another database. */
@@ -118,11 +106,8 @@ export const close = (self: Connection): void => {
   leave(self)
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// reads and operations
-// ---------------------------------------------------------------------------------------------------------------------
+// --- reads and operations
 
-/** The tables of the database in use, which is opened if none is open. */
 export const tables = (self: Connection): Tables => self.tables ?? open(self)
 
 /** The same, for one read, which may be a part of an operation. */
@@ -132,7 +117,7 @@ export const toRead = (self: Connection): Tables => {
   return now
 }
 
-/** Reads in pages that are no operations, each in a transaction of its own. */
+/** Each page is a transaction of its own. */
 export const inPages = function*<A>(self: Connection, read: (tables: Tables) => Iterable<A>): Generator<A> {
   const all = read(tables(self))[Symbol.iterator]()
   for (;;) {
@@ -143,10 +128,7 @@ export const inPages = function*<A>(self: Connection, read: (tables: Tables) => 
   }
 }
 
-/**
- * Runs an operation, and once more in another database if this one is unusable, or if the operation has written into
- * one that is no longer in use.
- */
+/** Runs once more if the database is unusable, or if the operation has written into one no longer in use. */
 export const run = <A>(self: Connection, operation: () => A, kind = reading): A => {
   const wasRunning = self.isRunning
   self.isRunning = true
@@ -192,9 +174,7 @@ const endSnapshot = (self: Connection): void => {
   }
 }
 
-/**
- * Runs steps that take the lock of the database. Throws where the operation must not, or where another process has it.
- */
+/** Takes the lock of the database. Throws where the operation must not, or where another process has it. */
 const admitted = <A>(self: Connection, steps: () => A): A => {
   const { lock, values } = self.config.backoffs
   const { wal } = self
@@ -208,7 +188,6 @@ const admitted = <A>(self: Connection, steps: () => A): A => {
   return result
 }
 
-/** Starts to listen for changes by other processes. */
 export const listen = (self: Connection): () => ReadonlyArray<Change> => {
   const start = (to: Tables) => ({ to, read: Changes.listen(to.changes) })
   let listening = run(self, () => start(tables(self)))
@@ -233,9 +212,7 @@ export const listen = (self: Connection): () => ReadonlyArray<Change> => {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// opening
-// ---------------------------------------------------------------------------------------------------------------------
+// --- opening
 
 /** How large the database may become beside the reserve. */
 const sizeOf = ({ bound, config }: Connection): number => config.maxSize - bound
@@ -301,11 +278,9 @@ const invalidateAgain = (self: Connection, { batch, counters, entries, leases, t
   recent.ended(undefined)
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// leaving
-// ---------------------------------------------------------------------------------------------------------------------
+// --- leaving
 
-/** Leaves a database that is no longer in use, and answers whether it was one. */
+/** Answers whether the database was no longer in use. */
 const leaveFormer = (self: Connection, kind?: Kind): boolean => {
   endSnapshot(self)
   const { opened, wal } = self
@@ -321,7 +296,7 @@ const leaveFormer = (self: Connection, kind?: Kind): boolean => {
   return true
 }
 
-/** Leaves a database after an error, and answers whether it makes sense to try again in another one. */
+/** Answers whether it makes sense to try again in another database. */
 const leaveUnusable = (self: Connection, thrown: unknown): boolean => {
   const { lock, values } = self.config.backoffs
   // The database was not asked.
@@ -351,10 +326,7 @@ const abandon = (self: Connection, opened: Databases.Opened): true => {
   return true
 }
 
-/**
- * If the file is gone, perhaps with its folder, there is no next one to start. The next process that opens it creates
- * it.
- */
+/** If the file is gone, perhaps with its folder, there is no next one: the next process that opens it creates it. */
 const startNext = (opened: Databases.Opened): void => {
   try {
     Databases.startNext(opened)
@@ -364,9 +336,7 @@ const startNext = (opened: Databases.Opened): void => {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// room
-// ---------------------------------------------------------------------------------------------------------------------
+// --- room
 
 /** Takes the reserve back, not at every write: where others fill the disk it is in vain. */
 const regainReserve = (self: Connection): void => {
@@ -404,7 +374,6 @@ const makeRoom = (self: Connection, opened: Databases.Opened): void => {
   if (!succeeds(() => freeDisk(self, opened))) abandon(self, opened)
 }
 
-/** Whether there was room enough to make room. */
 const succeeds = (steps: () => void): boolean => {
   try {
     steps()

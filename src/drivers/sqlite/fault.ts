@@ -2,9 +2,7 @@
 import { StoreError, type StoreErrorReason } from "../../CacheError.ts"
 import * as FileErrors from "../shared/fileErrors.ts"
 
-// ---------------------------------------------------------------------------------------------------------------------
-// errors of SQLite
-// ---------------------------------------------------------------------------------------------------------------------
+// --- errors of SQLite
 
 const reasons = new Map<number | undefined, StoreErrorReason>([
   [3, "Denied"],
@@ -19,7 +17,6 @@ const reasons = new Map<number | undefined, StoreErrorReason>([
   [26, "Corrupt"]
 ])
 
-/** There is no room for the index of the log. */
 const noRoomForIndex = 10 | 19 << 8
 
 const shortRead = 10 | 2 << 8
@@ -27,10 +24,7 @@ const shortRead = 10 | 2 << 8
 /** The file can no longer be written, because it is not where it was opened. */
 const moved = 8 | 4 << 8
 
-/**
- * Why SQLite or the file system refused. What fails for want of room while it writes may be in the log already, so only
- * an opening counts as `Full` then, which says that nothing has happened.
- */
+/** A write without room may be in the log already. Only an opening counts as `Full`: nothing has happened then. */
 export const reasonOf = (thrown: unknown, operation?: string): StoreErrorReason => {
   if (operation === "open" && code(thrown) === noRoomForIndex) return "Full"
   return reasons.get(primaryCode(thrown)) ?? FileErrors.reasonOf(thrown)
@@ -40,7 +34,7 @@ export const isBusy = (thrown: unknown): boolean => reasonOf(thrown) === "Timeou
 
 export const isFull = (thrown: unknown): boolean => primaryCode(thrown) === 13
 
-/** The file is unusable: it is damaged, it or its log was cut off, or its tables were removed. */
+/** The file is damaged, it or its log was cut off, or its tables were removed. */
 export const isDamage = (thrown: unknown): boolean =>
   [11, 26].includes(primaryCode(thrown) ?? 0) ||
   code(thrown) === shortRead ||
@@ -54,7 +48,6 @@ export const isDetached = (thrown: unknown): boolean =>
   FileErrors.codeOf(thrown) === "ENOENT" || code(thrown) === moved ||
   ([10, 14].includes(primaryCode(thrown) ?? 0) && !isDamage(thrown))
 
-/** SQLite's extended result code, if SQLite threw. */
 const code = (thrown: unknown): number | undefined => {
   const errcode = (thrown as { readonly errcode?: unknown } | null | undefined)?.errcode
   return typeof errcode === "number" ? errcode : undefined
@@ -65,16 +58,13 @@ const primaryCode = (thrown: unknown): number | undefined => {
   return extended === undefined ? undefined : extended & 0xff
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// values that are not stored now, although the database could be written
-// ---------------------------------------------------------------------------------------------------------------------
+// --- values that are not stored now, although the database could be written
 
 const refusals = new WeakSet<StoreError>()
 
 const notStored = (reason: StoreErrorReason, message: string): StoreError =>
   new StoreError({ store: "sqlite", operation: "set", reason, cause: new Error(message) })
 
-/** The value may be stored in a moment. */
 export const refusal = (message: string): StoreError => {
   const error = notStored("Unavailable", message)
   refusals.add(error)
@@ -83,6 +73,6 @@ export const refusal = (message: string): StoreError => {
 
 export const isRefusal = (error: StoreError): boolean => refusals.has(error)
 
-/** The disk is full, and the room that is kept for removing must stay free. */
+/** The disk is full, and the room kept for removals must stay free. */
 export const noRoom = (): StoreError =>
   notStored("Full", "the disk is full: nothing is stored before there is room again")

@@ -1,4 +1,4 @@
-/** Runs the operations of the store: again while another process writes, and those that come at once together. */
+/** Runs the operations of the store: those that come at once together, and again while another process writes. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -17,7 +17,6 @@ import * as Queue from "./transactions/queue.ts"
 
 interface Retrying {
   readonly backoffs: Connection.Backoffs
-  /** How long to try while another process writes. */
   readonly millis: number
 }
 
@@ -30,7 +29,6 @@ interface Options extends Retrying {
 
 export interface Operations extends Options {
   readonly queue: Queue.Queue<Operation, unknown, StoreError>
-  /** How much longer than usual operations took, in all. */
   slowMillis: number
   isVacuuming: boolean
 }
@@ -137,11 +135,9 @@ const toStoreError = (operation: string, thrown: unknown): StoreError =>
     ? thrown
     : new StoreError({ store: "sqlite", operation, reason: reasonOf(thrown, operation), cause: thrown })
 
-// ---------------------------------------------------------------------------------------------------------------------
-// attempts
-// ---------------------------------------------------------------------------------------------------------------------
+// --- attempts
 
-/** Tries, and tries again while another process writes. Every operation is safe to repeat. */
+/** Every operation is safe to repeat. */
 export const attempt = <A>(operation: string, options: Retrying, run: () => A): Effect.Effect<A, StoreError> =>
   retrying(Effect.suspend(() => exitOf(operation, run)), options)
 
@@ -156,14 +152,11 @@ const retrying = <A>(
   return Backoff.retrying(once, { millis, refusedBy })
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// giving room back
-// ---------------------------------------------------------------------------------------------------------------------
+// --- giving room back
 
 /** The pause between two steps of giving room back, so that others have most of the time. */
 const vacuumEvery = "100 millis"
 
-/** Starts to give room back in small steps, as long as there is some to give. */
 export const vacuum = (self: Operations): Effect.Effect<void> => {
   const { clock, connection, scope } = self
   if (self.isVacuuming || !Connection.tables(connection).vacuum.isDue) return Effect.void

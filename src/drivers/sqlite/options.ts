@@ -10,7 +10,6 @@ interface Given {
 }
 
 export interface FolderOptions {
-  /** Its absolute path. */
   readonly directory: string
   readonly trustFolder: boolean
 }

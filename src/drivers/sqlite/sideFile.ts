@@ -16,17 +16,15 @@ import type { FolderOptions } from "./options.ts"
 import * as Backoff from "./transactions/backoff.ts"
 import { countOperation } from "./transactions/snapshot.ts"
 
-/** How often a file is opened that is removed meanwhile, perhaps with its folder. */
+/** A file that is opened may be removed meanwhile, perhaps with its folder. */
 const mostOpens = 8
 
 interface Options<Statements, E> extends FolderOptions {
-  /** The name of the file, without its format. */
   readonly name: string
   /** It goes up with every change of the schema, and is a part of the name of the file. */
   readonly format: number
   readonly schema: string
   readonly prepare: (database: DatabaseSync) => Statements
-  /** The error of an operation. */
   readonly toError: (operation: string, cause: unknown) => E
 }
 
@@ -38,13 +36,12 @@ interface Opened<Statements> {
 
 export interface SideFile<Statements, E = unknown> extends Options<Statements, E> {
   readonly file: string
-  /** For the lock of SQLite. */
   readonly backoff: Backoff.Backoff
   opened: Opened<Statements> | undefined
   isClosed: boolean
 }
 
-/** The file in the directory, until the scope closes. `operation` is that of the error if it cannot be opened. */
+/** `operation` is that of the error if the file cannot be opened. */
 export const make = <Statements, E extends { readonly cause?: unknown }>(
   operation: string,
   options: Options<Statements, E>
@@ -64,7 +61,7 @@ export const make = <Statements, E extends { readonly cause?: unknown }>(
     return Effect.acquireRelease(opened, () => Effect.sync(() => close(self)))
   })
 
-/** Tries, and tries again while another process writes: steps that were refused have changed nothing. */
+/** Steps that were refused have changed nothing. */
 export const attempt = <Statements, E extends { readonly cause?: unknown }, A>(
   self: SideFile<Statements, E>,
   operation: string,

@@ -36,7 +36,6 @@ export const writeHex = (text: string, target: Uint8Array, at: number): void => 
 /** The digits are 0x30 to 0x39, the letters 0x41 to 0x46 and 0x61 to 0x66. */
 const digitOf = (code: number): number => (code & 15) + (code > 0x39 ? 9 : 0)
 
-/** Bytes as base64url without padding (RFC 4648). */
 export const toBase64Url = (bytes: Uint8Array): string => {
   let text = ""
   for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]!)

@@ -43,10 +43,7 @@ const textHead = 4
 const checksumSize = 4
 const utf16 = 0x8000_0000
 
-/**
- * The crc32 of any bytes followed by their own crc32 (little-endian), so that a frame is checked in one pass, without a
- * copy.
- */
+/** The crc32 of any bytes followed by their own (little-endian): a frame is checked in one pass, without a copy. */
 const residue = 0x2144_df1c
 
 const encoder = new TextEncoder()
@@ -131,15 +128,12 @@ const writeText = ({ bytes, length }: Text, at: number, frame: Uint8Array, view:
   return at + textHead + bytes.length
 }
 
-/**
- * The entry, or `undefined` for bytes that are not a frame of this id: of another format or id, truncated, or damaged.
- */
+/** `undefined` for bytes that are not a frame of this id: of another format or id, truncated, or damaged. */
 export const decode = (id: string, frame: Uint8Array, crc32: Checksum): Stored | undefined => {
   const end = frame.length - checksumSize
   if (end < headSize) return undefined
   if (crc32(frame, crc32(id)) !== residue) return undefined
-  // From here on all bytes are those of an `encode`, but possibly of another release, or of a program that knows the
-  // checksum.
+  // All bytes are those of an `encode`, but perhaps of another release, or of a program that knows the checksum.
   const view = new DataView(frame.buffer, frame.byteOffset, frame.length)
   if (view.getUint16(0) !== magic || frame[2] !== format || (frame[at.flags]! & ~flags) !== 0) return undefined
   const tags = tagsOf(frame, view, end)
@@ -162,15 +156,12 @@ const withEtag = (meta: Meta, lengthAt: number, frame: Uint8Array, view: DataVie
   return { meta: { ...meta, etag }, payload: frame.subarray(payloadAt) }
 }
 
-/**
- * The tags of an entry, from the first bytes of its frame, which may be damaged. `undefined` if some tags are missing.
- */
+/** Reads the first bytes of a frame, which may be damaged. `undefined` if some tags are missing. */
 export const tagsIn = (head: Uint8Array): ReadonlyArray<TagVersion> | undefined =>
   head.length < headSize
     ? undefined
     : tagsOf(head, new DataView(head.buffer, head.byteOffset, head.length), head.length)?.tags
 
-/** The tags of a frame, and their bytes. */
 interface Tags {
   readonly count: number
   readonly bytes: Uint8Array

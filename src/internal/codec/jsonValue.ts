@@ -1,7 +1,6 @@
 /** Whether a value is JSON, and which part is not. */
 import { circular, type Known, pathToCircle, whatIs } from "./whatIs.ts"
 
-/** The values that count as JSON in addition to the obvious ones. */
 interface Rule {
   readonly number: (value: number) => boolean
   readonly prototype: (prototype: unknown) => boolean
@@ -19,14 +18,11 @@ export const upToForm: Rule = {
   prototype: (prototype) => prototype === Object.prototype || prototype === null
 }
 
-/** A part of a value that is not JSON. */
 interface Other {
   readonly path: ReadonlyArray<PropertyKey>
-  /** The kind of the value, if it is known. */
   readonly what: Known | undefined
 }
 
-/** The first part of a value that is not JSON, or `undefined`. */
 export const otherIn = (value: unknown, rule: Rule): Other | undefined => {
   const path: Array<PropertyKey> = []
   try {

@@ -1,6 +1,4 @@
-/**
- * Parts of a schema that accept anything. Effect's JSON form of `Schema.Any` and `ObjectKeyword` is not always JSON.
- */
+/** Parts of a schema that accept anything. Effect's JSON form of `Schema.Any` is not always JSON. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -9,10 +7,8 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import { otherIn, upToForm } from "./jsonValue.ts"
 import { copyWith, hasPart, isOpen, mapEnds } from "./schemaParts.ts"
 
-/** The annotations of an issue about an open part that does not hold JSON. */
 class NotJson {
   readonly message = "this is not JSON"
-  /** The kind of the value, if it is known. */
   readonly what: string | undefined
 
   constructor(what: string | undefined) {
@@ -38,7 +34,6 @@ const onlyJson = SchemaTransformation.transformEffect<unknown, unknown>({
   }
 })
 
-/** The values that a format can hold in an open part: JSON only, or anything that it accepts without a schema. */
 export type Holds = "json" | "anything"
 
 const transformations = {
@@ -47,9 +42,7 @@ const transformations = {
   anything: SchemaTransformation.passthrough<unknown>()
 }
 
-/**
- * The schema in a form that a format can store. If an open part holds anything that the format cannot, encoding fails.
- */
+/** If an open part holds anything that the format cannot store, encoding fails. */
 export const closeParts = <A, R>(schema: Schema.Codec<A, any, R, R>, holds: Holds): Schema.Codec<A, any, R, R> => {
   if (!hasPart(schema.ast, isOpen)) return schema
   const closed = mapEnds(schema.ast, {

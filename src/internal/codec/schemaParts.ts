@@ -81,8 +81,5 @@ export const mapEnds = (root: AST, replace: Replace): AST => {
   return map(root)
 }
 
-/**
- * A schema that accepts anything. Effect itself refuses some values other than JSON in an `Unknown`, with a less
- * precise error.
- */
+/** Effect itself refuses some values other than JSON in an `Unknown`, with a less precise error. */
 export const isOpen = ({ _tag }: AST): boolean => _tag === "Any" || _tag === "ObjectKeyword" || _tag === "Unknown"

@@ -1,7 +1,7 @@
 /**
  * Structured values without a schema: as JSON if that is exact, because nothing reads it faster, and as MessagePack
  * otherwise. A value that MessagePack would change (a Map, -0, a lone surrogate …) becomes a marked array. The first
- * byte identifies the form. So plain data costs one look at each value when it is written, and nothing when it is read.
+ * byte identifies the form.
  */
 import { Decoder, Encoder, ExtData, type ExtensionCodecType } from "@msgpack/msgpack"
 import * as Exit from "effect/Exit"
@@ -57,7 +57,6 @@ interface Walk {
   path: Array<string>
   readonly ancestors: Set<object>
   marks: boolean
-  /** Whether JSON restores the value exactly, too. */
   isJson: boolean
 }
 
@@ -81,7 +80,6 @@ const int64 = 2n ** 63n
 /** The ancestors of a value are tracked below this depth, to find cycles. Nearer to the root that would be wasteful. */
 const watchedDepth = 64
 
-/** A value that MessagePack supports, and JSON does not. */
 const beyondJson = <A>(walk: Walk, value: A): A => {
   walk.isJson = false
   return value
@@ -110,7 +108,6 @@ const flatten = (value: unknown, walk: Walk): unknown => {
   }
 }
 
-/** Like `flatten`, for a part of the value. `step` is its name in the path of an error. */
 const flattenPart = (value: unknown, walk: Walk, step: string): unknown => {
   const watched = walk.path.push(step) > watchedDepth && typeof value === "object" && value !== null
   if (watched) {
@@ -224,10 +221,7 @@ const stringKeys = (value: object): ReadonlyArray<string> => {
   return keys
 }
 
-/**
- * Whether these bytes may contain byte arrays, which the library reads as views of its input. Each begins with one of
- * these bytes, but a text may contain them, too.
- */
+/** The library reads byte arrays as views of its input. Each begins with one of these bytes, but so may a text. */
 const mayHoldBytes = (bytes: Uint8Array): boolean =>
   bytes.includes(0xc4, 1) || bytes.includes(0xc5, 1) || bytes.includes(0xc6, 1)
 
@@ -287,9 +281,7 @@ const restoreEntries = (data: Flat, target: object): object => {
 
 const fault = (operation: "encode" | "decode", reason: string) => Exit.fail(faultOf(name, operation, reason))
 
-/**
- * The path of an error. It shows only names that look like code, because the keys of a dictionary may be private data.
- */
+/** Shows only names that look like code, because the keys of a dictionary may be private data. */
 const showPath = (path: ReadonlyArray<string>): string =>
   path.length === 0
     ? "the value"

@@ -16,7 +16,6 @@ import { refuseRedacted } from "./redacted.ts"
 export interface Format {
   readonly name: string
   readonly id: number
-  /** The values that it can hold where a schema accepts anything. */
   readonly holds: Holds
   readonly pack: (json: unknown, id: string) => Exit.Exit<Uint8Array, SerializerError>
   readonly unpack: (bytes: Uint8Array, id: string) => Exit.Exit<unknown, SerializerError>
@@ -27,9 +26,7 @@ type Operation = "encode" | "decode"
 export const fault = (serializer: string, operation: Operation, reason: string) =>
   new SerializerError({ serializer, operation, reason })
 
-/**
- * The position and kind of the difference between a value and its schema, never the value itself, which may be private.
- */
+/** The position and kind of the difference, never the value itself, which may be private. */
 const describe = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey> = []): string => {
   switch (issue._tag) {
     case "Pointer":
@@ -85,7 +82,6 @@ const instanceOf = (issue: SchemaIssue.Issue): string | undefined => {
   return `an instance of ${name} is expected: make one of a plain object, like new ${name}(row)`
 }
 
-/** Whether `describe` would report an open part that does not hold JSON. */
 const isAboutOpenPart = (issue: SchemaIssue.Issue): boolean => {
   switch (issue._tag) {
     case "Pointer":
@@ -103,10 +99,7 @@ const isAboutOpenPart = (issue: SchemaIssue.Issue): boolean => {
 
 type Parse<A, R> = (input: unknown) => Effect.Effect<A, SchemaIssue.Issue, R>
 
-/**
- * Converts issues and errors thrown by a schema to a `SerializerError`. The message of a thrown error is omitted,
- * because it may quote the value.
- */
+/** The message of an error thrown by a schema is omitted, because it may quote the value. */
 export const guard = <A, R>(serializer: string, operation: Operation, parse: Parse<A, R>) => {
   const onIssue = (issue: SchemaIssue.Issue) => fault(serializer, operation, describe(issue))
   const onThrow = () => Exit.fail(fault(serializer, operation, "a transformation of the schema threw"))
@@ -139,14 +132,13 @@ export const make = <A, R>(format: Format, schema: Schema.Codec<A, any, R, R>): 
   }
 }
 
-/** A codec for any value that the format can hold. */
 export const withoutSchema = <A>({ id, pack, unpack }: Format): Codec<A> => ({
   id,
   encode: pack,
   decode: unpack as (bytes: Uint8Array, id: string) => Exit.Exit<A, SerializerError>
 })
 
-/** Compiles what says why a value is none of a schema, as an encoder would; `undefined` where it is one. */
+/** `undefined` if the value fits. An encoder would say the same. */
 export const misfitBy = (schema: Schema.Constraint): (value: unknown) => string | undefined => {
   try {
     const check = guard(

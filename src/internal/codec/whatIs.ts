@@ -5,7 +5,6 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 
-/** The kind of a value, and the advice about it. */
 export interface Known {
   readonly name: string
   readonly advice: string
@@ -13,7 +12,6 @@ export interface Known {
 
 const schema = (name: string, like: string): Known => ({ name, advice: `give the key a schema, like ${like}` })
 
-/** `undefined` for a value of an unknown kind. */
 export const whatIs = (value: unknown): Known | undefined => {
   if (Option.isOption(value)) return schema("an Option", "Schema.Option(…)")
   if (Result.isResult(value)) return schema("a Result", "Schema.Result(…)")
@@ -28,10 +26,9 @@ export const whatIs = (value: unknown): Known | undefined => {
 
 export const circular: Known = { name: "circular", advice: "it contains itself" }
 
-/** The end of a sentence about a value. */
 export const sentence = ({ advice, name }: Known): string => `${name}: ${advice}`
 
-/** The path to the first part that contains itself, with each part named once, or `undefined` if there is none. */
+/** Each part is named once. `undefined` if no part contains itself. */
 export const pathToCircle = (root: unknown): ReadonlyArray<PropertyKey> | undefined => {
   const path: Array<PropertyKey> = []
   try {

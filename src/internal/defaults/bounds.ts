@@ -2,9 +2,7 @@
 
 /** Bounds of the sources of one derived entry (`inherit: "changes"`). */
 export const dependencies = {
-  /**
-   * Ids of one group (the text before the first `:`) that are recorded. Beyond, a change of any id of the group counts.
-   */
+  /** Ids of one group (the text before the first `:`). Beyond, a change of any id of the group counts. */
   idsOfGroup: 64,
   /** Tags that an entry may have in a store. An entry with more stays in memory. */
   tags: 256
@@ -37,16 +35,12 @@ export const watchedIds = 20_000
 /** Tags read by loads that are kept after those loads have ended. */
 export const keptDependencies = 1000
 
-/** Key classes whose tag versions are kept between two polls. */
 export const knownTagVersions = 1000
 
 /** Key classes that are remembered to find two with the same ids. Later classes are not checked. */
 export const keyClasses = 1000
 
-/**
- * Transactions: the most that one may write, in steps and in bytes of values; its time limit over all attempts; and how
- * often it is tried again after a conflict, with growing pauses.
- */
+/** Transactions: the most steps and bytes of values, the time limit over all attempts, and retries after a conflict. */
 export const transaction = {
   steps: 20_000,
   bytes: 33_554_432,
@@ -55,25 +49,17 @@ export const transaction = {
   retries: { times: 5, firstMillis: 10 }
 }
 
-/**
- * Updates (`Cached.update`): how often one is tried while others write the key, with pauses that grow from the first up
- * to the longest; and how long a slow function delays the other updates of its key.
- */
+/** Updates (`Cached.update`): tries while others write the key, and how long a slow function delays other updates. */
 export const update = { tries: 30, firstMillis: 1, mostMillis: 250, turnMillis: 1000 }
 
-/**
- * The outbox of SQL transactions: the age at which a row counts as left by a dead process, and how often rows are
- * checked.
- */
+/** The outbox of SQL transactions: when a row counts as left by a dead process, and how often rows are checked. */
 export const outbox = { olderMillis: 5000, everyMillis: 10_000 }
 
 /** The shortest time between two log lines about the beginning of an incident of the store. */
 export const incidentMillis = 10_000
 
-/** Warnings that are logged once each. */
 export const onceWarnings = 1000
 
-/** Parts of a value that are inspected to estimate its size. */
 export const lookedAtOfValue = 1000
 
 /** Results of a key class that are checked by its schema if there is no store, and the largest size that is checked. */
@@ -119,10 +105,7 @@ export const enteringDeadlines = 1024
 /** Ids in one step: of an invalidation of many ids or by pattern, and of `entries`. */
 export const chunk = 256
 
-/**
- * Operations on many ids: synchronous steps before other fibers get a turn, `firstSteps` at first and up to `steps`
- * while they are quick; and how many operations may wait at once.
- */
+/** Operations on many ids: synchronous steps before other fibers get a turn, more while they are quick. */
 export const many = { firstSteps: 8, steps: 64, concurrency: 16 }
 
 /** How many flights of a bulk call ask the store at once. The number grows while the store answers quickly. */
@@ -134,8 +117,5 @@ export const turnMillis = 5
 /** Invalidations of one fiber that are repeated when it ends, if the end of its SQL transaction is unknown. */
 export const repeatsOfFiber = 1000
 
-/**
- * Calls of each combinator whose options are checked at the call. Options of later calls are checked before their first
- * load.
- */
+/** Calls of each combinator whose options are checked at the call. Later ones are checked before their first load. */
 export const checkedCalls = 1000

@@ -2,14 +2,10 @@
 
 /** The log (WAL) beside a database, and the reserve for a full disk, which is as large. */
 export const wal = {
-  /** How large it may become, in bytes. */
   bytes: 2_097_152,
   /** How large it may become as a part of `maxSize`, where that is less. */
   shareOfMaxSize: 0.125,
-  /**
-   * SQLite copies it into the database at this part of its bound, and then writes it from its beginning: so it need not
-   * be emptied where one process writes.
-   */
+  /** SQLite copies it into the database at this part of its bound, so one writing process need not empty it. */
   copiedAt: 0.875,
   /** A program that reads for longer than this keeps it from being emptied. */
   pinnedMillis: 1000,
@@ -22,9 +18,7 @@ export const draftMillis = 3_600_000
 
 /** Pauses between attempts while another process writes to SQLite. */
 export const backoff = {
-  /** The first pause. Each further one is twice as long. */
   firstMillis: 2,
-  /** The longest pause. */
   longestMillis: 50,
   /** Waiting operations that are resumed before other fibers and timers get a turn. */
   resumedOfTurn: 64,
@@ -36,7 +30,6 @@ export const backoff = {
 export const snapshot = {
   /** Reads within this time of one another belong together. */
   betweenMillis: 0.05,
-  /** How long one lasts at most. */
   longestMillis: 1,
   /** No transaction is used if a step runs for longer than this after a read, because others wait for 5 ms. */
   idleMillis: 4,
@@ -55,8 +48,8 @@ export const writeQueue = {
   /** A turn in which groups run ends after this time. */
   turnMillis: 10,
   /**
-   * This part of each operation does not count for `storeTimeout`, ten times what one takes: otherwise the last of many
-   * thousands would time out, and on a machine that others use of some thousands, although the store is well.
+   * This part of each operation, ten times what it takes, does not count for `storeTimeout`: otherwise the last of many
+   * thousands would time out (on a shared machine of some thousands) although the store is well.
    */
   ordinaryMillis: 0.5
 }
@@ -69,8 +62,6 @@ export const readsRemembered = 10_000
 
 /** How `CacheLayer.files` measures a folder. */
 export const filesMeasured = {
-  /** How many files one write looks at. */
   ofStep: 256,
-  /** How many of the entries that were used longest ago are known. */
   oldest: 2048
 }

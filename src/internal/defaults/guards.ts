@@ -1,6 +1,5 @@
 /** Defaults of guards, and bounds of their state. Times are in milliseconds. */
 
-/** Options of guards. */
 export const guard = {
   /** `locked`: no limit. */
   waitMillis: Infinity,
@@ -15,9 +14,8 @@ export const guard = {
 }
 
 /**
- * State of guards. Memory keeps `states` of a kind, and each new one checks `looksOfNew` others and removes the expired
- * ones. A log has at most `longestLog` times. An unused circuit is forgotten after `idleMillis`. Storage that has
- * failed is asked again after `restMillis`. Windows, bans and open times last a century at most.
+ * Memory keeps `states` of a kind, and each new one checks `looksOfNew` others for expired ones. An unused circuit is
+ * forgotten after `idleMillis`. Storage that has failed is asked again after `restMillis`. `longestMillis`: a century.
  */
 export const guards = {
   states: 100_000,
@@ -28,10 +26,7 @@ export const guards = {
   longestMillis: 3_155_760_000_000
 }
 
-/**
- * Filters: bytes of a block, layers of a filter, blocks in one step, filters that a process remembers, and the limits
- * of memory and of numbers beyond which a filter is refused.
- */
+/** Filters: bytes of a block, layers of a filter, blocks in one step, filters that a process remembers, and limits. */
 export const filters = {
   blockBytes: 4096,
   layers: 24,

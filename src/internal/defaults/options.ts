@@ -4,9 +4,7 @@ import { leaseMillis, maxLoadMillis } from "./processes.ts"
 /** The options for all reads of a layer that says none. */
 export const noReadDefaults = {}
 
-/** Options of layers. */
 export const layer = {
-  /** Entries in memory. */
   capacity: 10_000,
   /** No curve of hit ratios is drawn. */
   curve: false,
@@ -22,13 +20,11 @@ export const layer = {
   maxStalenessMillis: 10_000,
   /** The part of cached values that entries inherit when their loads read them. */
   inherit: "life" as const,
-  /** How long closing waits for loads with callers. */
   shutdownMillis: 5000,
   /** Which callers may wait for a load. */
   flights: "shared" as const
 }
 
-/** Streams. */
 export const streams = {
   /** How large a stored stream may be, in bytes: 16 MiB. */
   maxBytes: 16_777_216,
@@ -58,7 +54,6 @@ export const streams = {
   replacedRuns: 1000
 }
 
-/** Refreshes in the background. */
 export const refresh = {
   concurrency: 16,
   /** One refresh, retries included. */
@@ -83,10 +78,7 @@ export const maxSize = 1_073_741_824
 /** The largest value in those folders, in bytes: 8 MiB. */
 export const maxValue = 8_388_608
 
-/**
- * The limits of those options: the smallest `maxSize` in bytes, and the share of it that one value may take. In a
- * database the log, and what is kept for a full disk, are parts of it.
- */
+/** The smallest `maxSize`, and the share of it for one value. In a database it includes the log and the reserve. */
 export const folders = {
   disk: { leastMaxSize: 1_048_576, valueShare: 0.25 },
   files: { leastMaxSize: 1, valueShare: 1 }
@@ -98,7 +90,6 @@ export const browser = { maxSize: 104_857_600, leastMaxSize: 64 * 1024, valueSha
 /** How long a stale value is served without another load, after a load failed. */
 export const retryAfterMillis = 5000
 
-/** `retryAfter` of `failover`: every read loads. */
 export const retryAfterOfFailoverMillis = 0
 
 /** `beta` of `probabilistic`: the optimum of the paper. */
@@ -107,13 +98,11 @@ export const beta = 1
 /** Options of `Strategy.dynamic`. */
 export const dynamic = { hits: 3, refreshAfter: 1, ttl: "24 hours" } as const
 
-/** `Cached.increment` */
 export const incrementBy = 1
 
 /** `Cached.warm`. The log names up to `named` failed keys of a chunk. */
 export const warm = { concurrency: 16, chunk: 100, named: 10 }
 
-/** `ChaosStore` and `SeededScheduler`. */
 export const testing = {
   lateMillis: 1000,
   yieldChance: 0.1,

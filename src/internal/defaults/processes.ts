@@ -1,28 +1,21 @@
 /** How processes that share a store or locks wait for each other and notify each other. Times are in milliseconds. */
 
-/**
- * The length of a lease, which is renewed while the load runs. After it, another process may take over from a dead one.
- */
+/** A lease is renewed while the load runs. After this time, another process may take over from a dead one. */
 export const leaseMillis = 5000
 
 /** How long a load renews its lease. After that, another process may load although this load still hangs. */
 export const maxLoadMillis = 600_000
 
 /**
- * How often a process looks for changes by others. The times must stay in this order, or a change is seen later than
- * the documentation says:
- *
- * - `pollMillis`: how often it polls the changes of a store, while there are reads;
- * - `lateMillis`: how long after a poll its tag versions may be used. A process that was stopped or busy polls late.
- *   This is the 100 ms within which an invalidation is seen. It exceeds `pollMillis`, or the versions could never be
- *   used.
+ * How often a process looks for changes by others. The times must stay in this order: an invalidation is seen within
+ * `lateMillis`, even by a process that was stopped or busy and polls late. It exceeds `pollMillis`, or the tag versions
+ * read with a poll could never be used.
  */
 export const polling = { pollMillis: 50, lateMillis: 100 }
 
 /**
- * How often loads that wait for other processes ask for their leases again: after a quarter of the time that they have
- * waited, within these bounds, and `afterEndMillis` after a lease ends without renewal. Requests that are due within
- * `togetherMillis` are sent as one. A change of the stored entry wakes the loads at once.
+ * Loads that wait for other processes ask again after a quarter of the time waited, within these bounds, and
+ * `afterEndMillis` after a lease ends. Requests due within `togetherMillis` are sent as one.
  */
 export const leasePoll = { firstMillis: 50, longestMillis: 1000, afterEndMillis: 5, togetherMillis: 5 }
 
@@ -47,9 +40,7 @@ export const sharedFailureMillis = 1000
 /** A lease whose process never returns is removed after this many times its length, and not before `leastMillis`. */
 export const leaseLife = { times: 10, leastMillis: 3_600_000 }
 
-/**
- * How long the row of a lock is kept whose holder does not return. A holder that was only suspended may find its own.
- */
+/** The row of a holder that does not return is kept for so long, because one that was only suspended may find it. */
 export const lockLifeMillis = 86_400_000
 
 /** How often a load may reject an entry that another process stored meanwhile. After that, its result is not stored. */
@@ -58,8 +49,5 @@ export const leaseAttempts = 3
 /** Pauses before the stream of changes is followed again. */
 export const following = { firstMillis: 100, longestMillis: 30_000 }
 
-/**
- * How a process detects circular waits between processes: `looksOfLease` times within a lease, for at most `loads` of
- * its leased loads and `waits` of each, over at most `hops` other processes. One look takes at most `steps` steps.
- */
+/** Circular waits: looks within a lease, and how many leased loads, waits of each, and processes they cover. */
 export const circles = { looksOfLease: 6, loads: 50, waits: 20, hops: 8, steps: 5_000 }

@@ -12,13 +12,10 @@ export const replicas = 0
 /** Whether the layer waits for a server that cannot be reached. */
 export const connect = "eventually" as const
 
-/** Connections for commands. */
 export const connection = {
-  /** How long a connection may take, unless a command may take longer. */
   connectMillis: 1000,
   /** The pause after the first lost connection. Later pauses double. */
   firstPauseMillis: 50,
-  /** The longest of these pauses. */
   longestPauseMillis: 2000,
   /** The pause after a refusal that waiting does not resolve. */
   refusedMillis: 60_000,
@@ -34,7 +31,6 @@ export const connection = {
   clockMillis: 50
 }
 
-/** Clusters. */
 export const cluster = {
   /** How many redirections one command follows. */
   redirections: 64,
@@ -44,7 +40,6 @@ export const cluster = {
   lookMillis: 500
 }
 
-/** Client-side tracking: connections that receive invalidations. */
 export const tracking = {
   /** How often it is checked whether a missing server is back. */
   lookMillis: 50,
@@ -86,7 +81,6 @@ export const keysSkipped = 5000
 /** How large a transaction may be. Other commands wait while it is carried out. */
 export const transaction = {
   steps: 5000,
-  /** Bytes of all values. */
   bytes: 8_388_608,
   /** How long a transaction on a cluster waits for the results of loads that it stores in other slots. */
   otherSlotsMillis: 100

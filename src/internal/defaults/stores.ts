@@ -6,27 +6,21 @@ export const broadcasts = { unfinishedMillis: 1000 }
 /** How many changes wait for a busy process. Beyond, it no longer knows which entries have changed. */
 export const waitingChanges = 20_000
 
-/**
- * After `timeouts` timeouts in a row the store is skipped for `firstMillis`, and twice as long after each failed probe.
- */
+/** After so many timeouts in a row the store is skipped, and twice as long after each failed probe. */
 export const circuit = { timeouts: 3, firstMillis: 1000, longestMillis: 30_000 }
 
 /** Pauses before unsent invalidations are sent again. */
 export const replay = { firstMillis: 1000, longestMillis: 30_000 }
 
-/**
- * How long invalidations and sets are remembered, and how many, to repeat them on an older copy of the data. Above that
- * number, everything is cleared instead.
- */
+/** Invalidations and sets to repeat on an older copy of the data. Above `count`, everything is cleared instead. */
 export const recentInvalidations = { millis: 10_000, count: 1000 }
 
 /** How long `clear` of a part of a store frees room before it answers. The rest is invisible, and expires. */
 export const sweepMillis = 100
 
 /**
- * Measuring how busy the program is: the interval of measurements; the fraction of time that counts while the event
- * loop is never idle; the extra time that counts otherwise, because timers are late; and the most that one interval
- * counts, with and without knowledge of how long the loop was idle.
+ * How busy the program is: the fraction of time that counts while the event loop is never idle; the extra time
+ * otherwise, because timers are late; the most that one interval counts, with and without knowledge of idle time.
  */
 export const programTime = { lookMillis: 5, busyTimes: 10, lateMillis: 3, mostMillis: 50, unknownMillis: 200 }
 

@@ -10,7 +10,7 @@ import type { Request } from "./state.ts"
 
 export const TypeId = "~effect-cached/Caching"
 
-/** A cache as users see it: an opaque value. `Caching.Shape` is this type. */
+/** A cache as users see it: an opaque value, `Caching.Shape`. */
 interface Opaque {
   readonly [TypeId]: typeof TypeId
 }
@@ -25,7 +25,6 @@ export interface Operation<Args extends ReadonlyArray<any>, A> {
 export interface Cache extends Opaque {
   /** The strategy of `Cached.withStrategy` calls that name none. */
   readonly strategy: Strategy | undefined
-  /** How values are copied when read or written by hand. */
   readonly copy: AnyReadOptions["copy"]
   /** Answers a read whose effect is evaluated in the fiber: see `evaluate` of `read/read.ts`. */
   readonly read: <A, E>(fiber: Fiber.Fiber<any, any>, request: Request<A, E>) => Effect.Effect<A, E>
@@ -65,7 +64,6 @@ export const makeInMemory = (options: Engine.EngineOptions): Effect.Effect<Cache
 /** Never asked, because nothing is stored. A strategy of `Strategy` would add to every bundle. */
 const nothing: Strategy = { name: "nothing", decide: () => Load, lifetime: () => "skip" }
 
-/** A cache that stores nothing: every effect runs unwrapped. */
 export const disabled: Cache = {
   [TypeId]: TypeId,
   strategy: nothing,

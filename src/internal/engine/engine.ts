@@ -37,7 +37,6 @@ export interface Engine extends Flights {
   readonly strategy: Strategy | undefined
 }
 
-/** The options of an engine, already validated. */
 export interface EngineOptions extends StoreTierLimits {
   /** The maximum number or total weight of entries in memory. 0: no memory tier. */
   readonly capacity: number
@@ -46,7 +45,6 @@ export interface EngineOptions extends StoreTierLimits {
   readonly eviction: Eviction
   readonly curve: boolean
   readonly store: { readonly store: Store; readonly serializer: Serializer } | undefined
-  /** The default of the read option `inherit`: what a result takes over from cached values served inside its load. */
   readonly inherit: Inherit
   readonly readDefaults: ReadDefaults
   readonly strategy: Strategy | undefined
@@ -130,9 +128,8 @@ export const make = (
 }
 
 /**
- * Closes the engine. It starts no new flight and interrupts flights without callers. Other flights, and writes without
- * a waiting caller, get `shutdownMillis`. Their callers then die with `CacheClosed`. Background work ends within one
- * store timeout, pending invalidations are sent once more, and losses are logged.
+ * Closes the engine: starts no new flight and interrupts those without callers. Other flights and writes get
+ * `shutdownMillis`; then their callers die with `CacheClosed`. Pending invalidations are sent once more.
  */
 export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
   self.closed = true

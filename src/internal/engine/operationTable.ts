@@ -54,7 +54,6 @@ export const lookup: Operation<[key: Key], Effect.Effect<LookedUp | undefined, n
   without: () => Effect.undefined
 }
 
-/** Like `lookup`, but the entry has a `writeId`. */
 export const find: Operation<[key: Key], Effect.Effect<LookedUp | undefined, never, any>> = {
   over: Lookup.find,
   without: () => Effect.undefined
@@ -173,7 +172,6 @@ export const enforceQuotas: Operation<[quotas: Quotas.Quotas], void> = {
   without: () => {}
 }
 
-/** Returns a function that takes the used share of the heap and shrinks memory accordingly. */
 export const pressureOn: Operation<[most: number], (share: number) => void> = {
   over: Pressure.pressureOn,
   without: () => () => {}

@@ -28,7 +28,6 @@ const partsOf = (store: NonNullable<EngineOptions["store"]>): StoreParts => ({
   storeReads
 })
 
-/** Makes an engine that tracks the changes of its store and closes with its scope. */
 export const startOver = (options: EngineOptions): Effect.Effect<Engine, never, Scope.Scope> =>
   Effect.map(start(options, options.store && partsOf(options.store)), (engine) => {
     track(engine)

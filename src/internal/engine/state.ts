@@ -25,7 +25,6 @@ import type { Detector } from "./telemetry/detect.ts"
 import type { Trace } from "./telemetry/spans.ts"
 import type { Counters } from "./telemetry/telemetry.ts"
 
-/** A throttle: its end in epoch milliseconds, and its length. */
 interface Pause {
   readonly until: number
   readonly millis: number
@@ -33,10 +32,7 @@ interface Pause {
 
 export interface Flights extends MemoryTier {
   readonly storeTier: StoreTier | undefined
-  /**
-   * Each reader runs its own load. Flights are neither joined, held up nor listed, and no reader's work is done in the
-   * turn of another. A platform that cancels a request silently, such as a Worker, then leaves nothing behind.
-   */
+  /** Each reader runs its own load: a platform that cancels a request silently, such as a Worker, leaves nothing. */
   readonly isPrivate: boolean
   /** The steps of a load through the store. A cache without a store does not bundle them. */
   readonly throughStore:
@@ -47,17 +43,13 @@ export interface Flights extends MemoryTier {
     ) => Effect.Effect<unknown, unknown, any>)
     | undefined
   readonly storeReads: StoreReads | undefined
-  /** Flights that can be joined, by id. */
   readonly flights: FlightsById
   /** Flights that have a fiber, joinable or not. */
   readonly running: Running
-  /**
-   * Flights that can no longer be joined but are still loading, by id. No other load of the id starts in the meantime.
-   */
+  /** Flights that can no longer be joined but still load, by id. No other load of the id starts meanwhile. */
   readonly ending: Map<string, Flight>
   /** Milliseconds that an abandoned load may continue before another one starts. */
   readonly endingMillis: number
-  /** The default of the read option `inherit`: what a result takes over from cached values served inside its load. */
   readonly inherit: Inherit
   readonly readDefaults: ReadDefaults
   readonly work: Work
@@ -68,20 +60,16 @@ export interface Flights extends MemoryTier {
   behind: number
   /** Ids whose last load failed, with the pause until the next try. */
   readonly retryAt: Map<string, Pause>
-  /**
-   * Ids whose load failed with an answer, with the `writeId`s of the values that are therefore no longer a fallback.
-   */
+  /** Ids whose load failed with an answer, with the `writeId`s of the values that it ends as a fallback. */
   readonly answered: Map<string, ReadonlyArray<string | undefined>>
   /** The counters of failing key classes with stale values. An incident lasts until a load of the class succeeds. */
   readonly failing: Set<Counters>
-  /** The running calls for many keys, which must notice changes in the meantime. */
   readonly watches: Watches
   /** Open SQL transactions whose bypass of the cache has been logged at debug level. */
   readonly transactions: WeakSet<object>
   /** The context of the last read in this turn of the event loop. */
   lastReadContext: ReadContext | undefined
   readonly forgetReadContext: () => void
-  /** Called when the last flight has ended during a close. */
   onIdle: (() => void) | undefined
 }
 
@@ -95,19 +83,16 @@ export interface Flights extends MemoryTier {
  */
 type Phase = "Queued" | "AskingStore" | "AwaitingLease" | "Loading" | "Storing" | "Ended"
 
-/** One load of one id, shared by all its callers. */
 export interface Flight {
   readonly engine: Flights
   readonly id: string
   readonly request: Request
   readonly policy: Policy
-  /** Started without callers, to refresh an entry. */
   readonly refresh: boolean
   /** The tag epoch at the start. */
   bornAt: number
   /** The last step of `watches` before the start. */
   readonly since: number
-  /** Asks the store before loading. */
   readonly readsStore: boolean
   /** The total time for steps of the store. `undefined`: as the policy or the layer specifies. */
   readonly storeMillis: number | undefined
@@ -116,13 +101,11 @@ export interface Flight {
   readonly counters: Counters
 
   phase: Phase
-  /** The current or last try of the load. */
   attempt: Attempt
   /** Whether the result may enter memory and the store. `false` after an invalidation or `set` of the id. */
   storable: boolean
   /** Continues without callers: a refresh, after a soft timeout, or while the result is written. */
   pinned: boolean
-  /** To be interrupted. Its fiber may not be known yet. */
   abandoned: boolean
   /** Interrupted for running too long without callers. */
   timedOutUnattended: boolean
@@ -133,29 +116,25 @@ export interface Flight {
   rejectedWriteId: string | undefined
   /** The `expiresAt` of a good value in the store that this load replaces. Until then a failure must not replace it. */
   protectedUntil: number
-  /** A stale value, as a fallback if the load fails. */
+  /** The fallback if the load fails. */
   stale: Entry | undefined
   fault: Fault | undefined
 
-  /** The entry that ended the flight without a load. */
   found: FoundEntry | undefined
   entry: Entry | undefined
   exit: Exit.Exit<unknown, unknown> | undefined
   /** The value being written, for callers that do not wait for the write. */
   loaded: Exit.Exit<unknown, unknown> | undefined
-  /** Whether a caller has received `loaded`. */
   isBehind: boolean
   /** When the flight, or its load while the result is written, has ended, in epoch milliseconds. */
   endedAt: number
 
   /** The number of captures when the store was asked, the load began, or the result was stored. */
   asOf: number
-  /** The versions of the result's tags, once stored. */
   versions: ReadonlyArray<TagVersion> | undefined
   /** Tags of the ids on which the found entry depends. They count as dependents until the flight has ended. */
   held: ReadonlyArray<string> | undefined
 
-  /** Neighbours in the list of flights that have a fiber. */
   olderRunning: Flight | undefined
   newerRunning: Flight | undefined
 
@@ -171,11 +150,9 @@ export interface Flight {
   unit: Unit | undefined
   /** Queued flights of the same id, which start when this one has ended or is no longer storable. */
   after: Array<Flight> | undefined
-  /** Limits the time without callers. */
   limit: Fiber.Fiber<unknown> | undefined
   /** Writes the outcome of the load. Called by `launch` if the load interrupted itself (`renewed`). */
   conclude: ((exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, unknown, any>) | undefined
-  /** Defined if tracing is enabled. */
   trace: Trace | undefined
 }
 
@@ -196,20 +173,17 @@ export interface Caller {
   joinedAt: number
   /** When it joined, in epoch milliseconds. `undefined` for a caller without timeouts. */
   readonly since: number | undefined
-  /** The stale value for a fallback. */
   readonly stale: Entry | undefined
   /** Whether another caller, or a refresh, started the flight. */
   readonly joined: boolean
   readonly resume: Resume
   timers: ReadonlyArray<Fiber.Fiber<unknown>>
-  /** Past its `softTimeout`: takes a stale value as soon as there is one. */
   pastSoftTimeout: boolean
-  /** The index in the list of callers. */
   place: number
 }
 
 export interface FlightLease {
-  /** Renews the lease. `undefined` until it is granted. */
+  /** `undefined` until the lease is granted. */
   readonly renewal: Worker | undefined
   readonly owner: string
   /** Asks the store to release the lease, with a note of a failed load's failure. */
@@ -220,7 +194,6 @@ export interface FlightLease {
   isStored: boolean
 }
 
-/** The entry that ends a flight without a load. */
 export interface FoundEntry {
   readonly entry: Entry
   /** The entry is stale, and a load around this one reads it. */
@@ -235,9 +208,7 @@ export type Resume = (effect: Effect.Effect<unknown, unknown, any>) => void
 export interface Questions {
   /** The questions that a new reader may join, by id. */
   readonly byId: Map<string, Question>
-  /** All unanswered questions, the oldest first. */
   readonly open: Set<Question>
-  /** Whether a timer runs for the oldest question. */
   isTimed: boolean
 }
 
@@ -247,20 +218,16 @@ export interface Question extends Watch {
   /** The engine's `mutations` when it was asked. */
   readonly mutations: number
   readonly clock: Clock.Clock
-  /** By the clock of the program. */
   readonly askedAt: number
-  /** The tags whose versions are requested. */
   tags: ReadonlyArray<string>
   /** Asked a second time, with the tags of the entry found. */
   isAgain: boolean
   isAnswered: boolean
-  /** Once answered, the remaining time for steps of the store. */
   storeMillis: number | undefined
   /** Whether the answer has entered memory, which it does once. */
   isInMemory: boolean
 }
 
-/** A reader waiting for an answer. */
 export interface Asker {
   readonly reader: Reader
   readonly rejectedWriteId: string | undefined
@@ -269,9 +236,7 @@ export interface Asker {
 }
 
 export interface Watches {
-  /** The number of calls that watch now. */
   count: number
-  /** Incremented by every noted change. */
   step: number
   /** The last step in which an id was written, loaded or removed. */
   readonly changedAt: Map<string, number>
@@ -280,9 +245,7 @@ export interface Watches {
 }
 
 export interface Watch {
-  /** The tag epoch at the start. */
   readonly bornAt: number
-  /** The last step before the start. */
   readonly since: number
   /** The answer of the store before the call. Without it, answers beyond the asked keys stay in memory. */
   readonly evidence?: Evidence | undefined
@@ -308,7 +271,6 @@ export interface WorkActions {
 export interface LeaseWaits {
   /** By id, so that a change of one wakes only its own flights out of thousands. */
   readonly waiting: Map<string, Set<LeaseWait>>
-  /** Sleeps until the next question. */
   timer: { readonly at: number; readonly worker: Worker } | undefined
   isAsking: boolean
 }
@@ -319,7 +281,6 @@ export interface LeaseWait {
   /** When it began to wait, and when to ask again, in monotonic milliseconds. */
   readonly since: number
   dueAt: number
-  /** Whether its flight was interrupted. */
   isGone: boolean
   readonly resume: (answer: LeaseAnswer) => void
 }
@@ -341,7 +302,6 @@ export interface Unit {
   readonly flights: Set<Flight>
 }
 
-/** One read: the effect made by a combinator, as the engine sees it. */
 export interface Request<out A = unknown, out E = unknown> extends Effect.Effect<A, E, any> {
   readonly key: CacheKey<unknown, unknown, unknown> | string
   readonly load: Effect.Effect<A, E, any>
@@ -351,19 +311,14 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly copy: AnyReadOptions["copy"]
   /** The strategy depends on deadlines only. Without deadlines no clock is read, and no random number is needed. */
   readonly deadlinesOnly: boolean
-  /** The strategy serves every entry before both deadlines. */
   readonly servesFresh: boolean
   /** Reads extend the deadline: the strategy has a `touch`. */
   readonly slides: boolean
-  /**
-   * Identifies the strategy's constant lifetime. `undefined` for a function of the result and for a custom strategy.
-   */
+  /** Identifies the strategy's constant lifetime. `undefined` for a function and for a custom strategy. */
   readonly constant: unknown
   /** Whether an entry's `constant` is the same lifetime. If so, a hit need not check it further. */
   readonly isConstant: (constant: unknown) => boolean
-  /** The lifetime that `constant` identifies. */
   readonly constantLifetime: () => Lifetime
-  /** The load of a refresh. `undefined` for a strategy that never refreshes. */
   readonly refreshLoad: ((self: Flights, flight: Flight) => Effect.Effect<unknown, unknown, any>) | undefined
   readonly batch?: Batch | undefined
   /** Hook of a stream: called with the request that leads the flight it waits for. */
@@ -380,14 +335,12 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
 
 /** The options of a request, completed by the layer's, validated and parsed. */
 export interface Rules {
-  /** The defaults used: a request may be used with several caches. */
+  /** A request may be used with several caches. */
   readonly defaults: ReadDefaults
   /** Both timeouts are `undefined` for a function of the key until `askTimeouts`. */
   readonly timeoutMillis: number | undefined
   readonly softTimeoutMillis: number | undefined
-  /** Whether timeout functions have been called. */
   readonly isAsked: boolean
-  /** Whether there is a timeout, including a function of the key. */
   readonly hasTimeouts: boolean
   /** 0 or less: a failed load is retried at once. */
   readonly retryAfterMillis: number
@@ -397,11 +350,9 @@ export interface Rules {
   readonly inherit: Inherit | undefined
   /** The share of the lifetime that is subtracted at random. */
   readonly jitter: number
-  /** The tags known before a load: `declaredTags`. */
   tags: ReadonlyArray<string> | undefined
 }
 
-/** The input of each step of a read. */
 export interface Reader<out A = unknown, out E = unknown> {
   readonly engine: Flights
   readonly fiber: Fiber.Fiber<any, any>
@@ -410,14 +361,12 @@ export interface Reader<out A = unknown, out E = unknown> {
   readonly policy: Policy
 }
 
-/** The state of a read that joins or starts a flight. */
 export interface Joining {
   readonly readsStore: boolean
   readonly stale: Entry | undefined
   readonly rejectedWriteId: string | undefined
   /** The hard deadline of a good value in the store that this read rejected. A failure must not replace it earlier. */
   readonly protectedUntil?: number | undefined
-  /** The remaining time for steps of the store. `undefined`: all of it. */
   readonly storeMillis?: number | undefined
   /** The engine's `mutations` when the read decided to join. */
   readonly mutations: number
@@ -425,41 +374,33 @@ export interface Joining {
 
 /** The reads of a cache over a store. A cache without one does not bundle them. */
 export interface StoreReads {
-  /** Runs a strict read after the pending invalidations that affect it. `undefined` if there are none. */
+  /** Runs a strict read after the pending invalidations that affect it. `undefined` if there are none, as below. */
   readonly afterUnsent: <A, E>(
     self: Flights,
     policy: Policy,
     request: Request<A, E>
   ) => Effect.Effect<A, E> | undefined
-  /** Runs a read inside a load after capturing the markers it needs. `undefined` if none have to be captured. */
   readonly afterCapture: <A, E>(
     self: Flights,
     policy: Policy,
     within: Attempt,
     request: Request<A, E>
   ) => Effect.Effect<A, E> | undefined
-  /** Captures the markers that a load needs before it reads ids. `undefined` if there are none. */
   readonly captureFirst: (
     self: Flights,
     reading: { readonly policy: Policy; readonly within: Attempt },
     ids: ReadonlyArray<string>
   ) => Effect.Effect<Policy> | undefined
-  /**
-   * Like `captureFirst`, for many requests with shortened timeouts. `requests` is `undefined` if none has a timeout.
-   */
+  /** `requests` is `undefined` if none has a timeout. */
   readonly captureMany: (
     self: Flights,
     reading: { readonly policy: Policy; readonly within: Attempt },
     requests: (() => ReadonlyArray<Request>) | undefined,
     ids: ReadonlyArray<string>
   ) => Effect.Effect<{ readonly policy: Policy; readonly shortened: (request: Request) => Request }> | undefined
-  /** Reads what is not in memory: asks a synchronous store at once, then joins or starts a flight. */
   readonly absent: <A, E>(reader: Reader<A, E>, rejectedWriteId: string | undefined) => Effect.Effect<A, E>
-  /** Asks the store before joining a load that has not done so. */
   readonly askThenJoin: <A, E>(reader: Reader<A, E>, joining: Joining) => Effect.Effect<A, E>
-  /**
-   * Stores answers of a call beyond its keys, each the entry of a flight that never starts; calls `done` at the end.
-   */
+  /** Stores answers of a call beyond its keys, each the entry of a flight that never starts. */
   readonly storeUnasked: (flights: ReadonlyArray<Flight>, watch: Watch, done: () => void) => void
 }
 
@@ -468,7 +409,6 @@ export interface ReadContext {
   readonly context: Context.Context<never>
   readonly policy: Policy
   readonly clock: Clock.Clock
-  /** The try of a load in which the fiber runs or ran. */
   readonly within: Attempt | undefined
   readonly span: Tracer.AnySpan | undefined
   /** Shared by the loads that start here, once one has started: see `loadContext`. */
@@ -488,7 +428,6 @@ export interface Policy {
   readonly joins: "any" | "refresh" | "none"
   /** A load that starts here can be joined, and its result is stored. */
   readonly writes: boolean
-  /** The effect runs unwrapped. */
   readonly bypass: boolean
   /** Faults become failures of the caller, and memory is not used while untracked. */
   readonly strict: boolean
@@ -496,35 +435,29 @@ export interface Policy {
   readonly disabled: ReadonlySet<Operation>
   /** Invalidates the ids of each read first. */
   readonly invalidate: ((self: Flights, ids: ReadonlyArray<string>) => Effect.Effect<unknown>) | undefined
-  /** Collects how reads are answered. */
   readonly detector: Detector | undefined
 }
 
-/** The operations that `CachePolicy.disable` can switch off. */
 export type Operation = "get" | "set" | "remove" | "invalidate" | "clear"
 
 /** One try of a load. A retry is a new try and inherits nothing. */
 export interface Attempt {
   readonly id: string
-  /**
-   * `undefined` once the try has ended: fibers that outlive it are not inside the load and do not retain the flight.
-   */
+  /** `undefined` once the try has ended: fibers that outlive it are not inside the load. */
   flight: Flight | undefined
   /** When the load began, in epoch milliseconds. `undefined` until then. */
   startedAt: number | undefined
-  /** When the call of a batch that loaded it ended. The flight itself ends in its own turn. */
   endedAt?: number
   /** How often memory had been cleared at the start, because changes could not be read. */
   clears: number
   /** Whether it read a stale cached value. If so, the result is not stored. */
   derivedFromStale: boolean
-  /** Records what caches served inside it. `undefined` until one does. */
+  /** `undefined` until a cache serves something inside it. */
   recorder: Recorder | undefined
-  /** The dependencies its result takes over. `undefined` until it reads. */
+  /** `undefined` until it reads. */
   dependencies: Dependencies | undefined
   /** Whether it declared the previous value still valid, which ends the try. */
   renewed: boolean
-  /** The previous value, if the load asked for it. */
   previous: Entry | undefined
   annotations: Annotations | undefined
   /** The edges of the wait graph: the flights it waits for now, with the number of times. */
@@ -544,9 +477,7 @@ export interface Recorder {
   oldestAt: number
   /** The id of that value. */
   oldestId: string
-  /** The earliest expiry of all values read, in epoch milliseconds. */
   endsAt: number
-  /** The id of that value. */
   endsId: string
 }
 
@@ -558,9 +489,7 @@ export interface Dependencies {
   groups: Map<string, number> | undefined
   /** A value read may be older than a change of it: neither the result nor anything derived from it is stored. */
   isTainted: boolean
-  /** The result's own tags, once known. */
   own: ReadonlyArray<string> | undefined
-  /** Whether the tags count as dependents. */
   isRegistered: boolean
   /** The last id noted. An id is noted before the read and looked up again with the answer. */
   lastId: string | undefined
@@ -578,12 +507,9 @@ export interface Dependency {
 }
 
 /**
- * One call that loads many keys. Each key has a flight with its own callers, lease and write. Only the loads are
- * combined into one call.
- *
- * Fires when every flight has reached its load or dropped out (store hit, or another process holds the lease). A flight
- * that waits for a lease, or for another flight of its id, may rejoin. Flights that rejoin in one step share one more
- * call.
+ * One call that loads many keys, each of which has a flight with its own callers, lease and write. Fires when every
+ * flight has reached its load or dropped out (store hit, or another process holds the lease). Flights that rejoin in
+ * one step, after a lease or another flight of their id, share one more call.
  */
 export interface Batch {
   readonly add: (flight: Flight) => void
@@ -595,7 +521,6 @@ export interface Batch {
   readonly seat: (flight: Flight) => boolean
   /** Ends an abandoned flight that has a seat. */
   readonly leave: (seat: Seat) => void
-  /** Adds the flight to the next call. */
   readonly rejoin: (flight: Flight) => void
   /** The load of each of its flights. */
   readonly load: Effect.Effect<unknown, unknown, any>
@@ -603,16 +528,12 @@ export interface Batch {
   readonly fiberOf: (flight: Flight) => Fiber.Fiber<unknown, unknown> | undefined
   /** Whether a call runs as part of the flight. It may continue for the others when the flight has ended. */
   readonly isLedBy: (flight: Flight) => boolean
-  /** Starts the reads of many keys in groups. */
   readonly inGroups: Groups["forEach"]
-  /** Marks that every flight has entered. */
   readonly close: () => void
   readonly options: BatchOptions
-  /** The failure of a whole call. */
   failed: Cause.Cause<unknown> | undefined
   /** Whether `failed` was logged. Once per call, not per key. */
   isLogged: boolean
-  /** The store was asked for `evidence`. */
   asksEvidence: boolean
   evidence: Evidence | undefined
 }
@@ -634,47 +555,38 @@ export type LoadAll = (
 export type BatchAnswers = ReadonlyArray<Exit.Exit<unknown, unknown>>
 
 export interface Groups {
-  /** The flight begins to ask the store. */
   readonly entered: (flight: Flight) => void
   /** The store has answered the flight, or the flight waits for something else. */
   readonly left: (flight: Flight) => void
   /**
    * Runs `step`, which may enter a flight, for each item, and then `end`. If a group is full, the next one waits until
-   * half of its flights have left. After the first answer, groups grow while answers come quickly. The latency of the
-   * store does not count, because it answers a group at once.
+   * half of its flights have left. Groups grow while answers come quickly, not counting the latency of the store.
    */
   readonly forEach: <A>(items: Iterable<A>, turning: Turning, step: (item: A) => void, end: () => void) => void
 }
 
-/** The callers of one flight, in the order in which they joined. */
 export interface Callers extends Iterable<Caller> {
   readonly size: number
   readonly add: (caller: Caller) => void
   readonly has: (caller: Caller) => boolean
   readonly delete: (caller: Caller) => void
   readonly clear: () => void
-  /** Removes the first caller and returns it. */
   readonly next: () => Caller | undefined
 }
 
-/** The flights that can be joined, by id. */
 export interface FlightsById {
   readonly size: number
   readonly get: (id: string) => Flight | undefined
   readonly has: (id: string) => boolean
-  /** Adds a flight, replacing an older one of its id. */
   readonly set: (flight: Flight) => void
-  /** Removes a flight unless another has replaced it. */
   readonly delete: (flight: Flight) => void
   /** A copy, because iterating callers may end flights. */
   readonly all: () => ReadonlyArray<Flight>
 }
 
-/** The flights that have a fiber, joinable or not. */
 export interface Running {
   readonly size: number
   readonly add: (flight: Flight) => void
   readonly delete: (flight: Flight) => void
-  /** A copy, because iterating callers end flights. */
   readonly all: () => ReadonlyArray<Flight>
 }

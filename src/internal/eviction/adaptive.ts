@@ -1,7 +1,7 @@
 /**
- * The adaptive policy: a duel of LRU, LIRS and S3. No rule is best for all programs, and the best rule for one program
- * changes over the day. All three work on the same two lists (`hotAndQueue.ts`), so a change of the lead moves nothing.
- * A shadow (`shadow.ts`) follows a sample of the ids and decides which rule leads.
+ * The adaptive policy: a duel of LRU, LIRS and S3, because no rule is best for all programs, or all day. All work on
+ * the same two lists (`hotAndQueue.ts`), so a change of the lead moves nothing. A shadow (`shadow.ts`) decides which
+ * leads.
  */
 import type { Node, Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { HotAndQueue, LIRS, LRU, type Rule } from "./hotAndQueue.ts"
@@ -12,10 +12,7 @@ import { makeSuccessor } from "./successor.ts"
 /** Memories with at most this many entries use plain LRU, because a shadow would cost more than the entries. */
 const plain = 32
 
-/**
- * Memories with at most this many entries are followed completely. In larger ones a share is followed, and at least
- * `smallestShadow` entries.
- */
+/** Smaller memories are followed completely. In larger ones a share is followed, at least `smallestShadow` entries. */
 const followedAsWhole = 128
 const smallestShadow = 64
 const shareOfShadow = 1 / 128
@@ -135,12 +132,11 @@ export class Adaptive implements Policy {
     if (this.lists.full) this.lists.rule = shadow.lead
   }
 
-  /** Whether the shadow follows the id of a hash. */
   private isSampled(hash: number): boolean {
     return Math.imul(hash, 0x85ebca6b) >>> 0 < this.sampledBelow
   }
 
-  /** Creates a shadow for a memory with this many entries. An unbounded memory evicts nothing. */
+  /** An unbounded memory evicts nothing. */
   private layOut(entries: number): void {
     this.entries = entries
     this.lists.layOut(this.capacity, entries)

@@ -1,8 +1,7 @@
 /**
- * The adaptive policy for downloaded programs (`package.json` maps `#platform/*` to such files on platforms without
- * Node). A memory that stays almost empty needs no policy, so it begins as LRU, and loads the adaptive policy when it
- * is half full, or has had a thousand entries. If loading fails it stays as it is, and tries again after as many
- * entries.
+ * The adaptive policy for downloaded programs (`package.json` maps `#platform/*`). A memory that stays almost empty
+ * needs none, so it begins as LRU and loads the policy when half full, or after a thousand entries. If loading fails it
+ * stays as it is, and tries again after as many entries.
  */
 import type { Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { makeSuccessor } from "./successor.ts"

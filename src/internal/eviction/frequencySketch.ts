@@ -1,7 +1,7 @@
 /**
  * Approximate frequencies of recent ids: a count-min sketch (Cormode and Muthukrishnan, 2005) with four rows of
- * counters up to 15. They are halved after ten times as many counts as there are entries (Einziger, Friedman and Manes,
- * "TinyLFU", ACM Transactions on Storage 2017).
+ * counters up to 15, halved after ten times as many counts as entries (Einziger, Friedman and Manes, "TinyLFU", ACM TOS
+ * 2017).
  */
 const rows = [0x9e3779b1, 0x85ebca6b, 0xc2b2ae35, 0x27d4eb2f]
 const most = 15

@@ -1,7 +1,4 @@
-/**
- * Ghosts: traces of evicted entries, four bytes each. A ghost is a fingerprint of 20 bits of the hash, and the
- * generation (12 bits) of the entry's last use. Four ghosts share a bucket, and a new one replaces the oldest.
- */
+/** Ghosts of evicted entries in four bytes: 20 bits of the hash, and the generation (12 bits) of the last use. */
 
 const generations = 0xfff
 
@@ -16,10 +13,7 @@ export class Ghosts {
     this.words = new Uint32Array(4 * Math.max(1, Math.ceil(count / 4)))
   }
 
-  /**
-   * The number of generations since an entry's last use, if `now` is the current one. `-1` without a ghost. Removes the
-   * ghost.
-   */
+  /** The generations since an entry's last use. `-1` without a ghost. Removes the ghost. */
   take(hash: number, now: number): number {
     const { words } = this
     const first = this.bucketOf(hash)
@@ -33,7 +27,6 @@ export class Ghosts {
     return -1
   }
 
-  /** Remembers an entry last used `age` generations ago. */
   put(hash: number, now: number, age: number): void {
     const { words } = this
     const first = this.bucketOf(hash)

@@ -1,20 +1,15 @@
 /**
  * Two lists of entries, `hot` and `queue`, under one of three rules that select the victim. The rule can change at any
  * time without moving an entry.
- *
- * - LRU: evicts the older one of the two tails.
+ * - LRU evicts the older one of the two tails.
  * - LIRS (Jiang and Zhang, SIGMETRICS 2002): an entry becomes hot when it is read again within a shorter time than the
- *   oldest hot entry has waited. Marks record this, so no stack is needed. A short queue holds the rest, and its tail
- *   is evicted.
- * - S3 (after S3-FIFO: Yang, Zhang, Qiu, Yue and Rashmi, SOSP 2023): new entries pass through a FIFO queue. Entries
- *   read twice there, or known as a ghost, become hot. Hot entries are evicted at the tail unless they have a chance
- *   left.
+ *   oldest hot entry has waited. Marks record this, so no stack is needed. The tail of a short queue is evicted.
+ * - S3 (after S3-FIFO: Yang, Zhang, Qiu, Yue and Rashmi, SOSP 2023): entries read twice in a FIFO queue, or known as a
+ *   ghost, become hot. Hot entries are evicted at the tail unless they have a chance left.
  *
  * Time is counted in generations, of which 32 pass while as many entries arrive as there is room for. The mark of an
- * entry holds the generation of its last move, up to three second chances, and two flags. So an entry that is read all
- * the time moves once in a generation, and most hits are one comparison.
- *
- * Lengths are weights. Without a weigher each entry weighs 1.
+ * entry holds the generation of its last move, up to three second chances, and two flags: an entry that is read all the
+ * time moves once in a generation, and most hits are one comparison.
  */
 import { Ghosts } from "./ghosts.ts"
 import { weightOf } from "./nodes.ts"
@@ -45,7 +40,7 @@ const moved = ~(sampled | chances)
 /** How many generations pass until as many entries have arrived as there is room for. */
 const generationsOfCapacity = 32
 
-/** In generations. An entry that is read again sooner hits under every rule, and so favors none. */
+/** An entry that is read again within these generations hits under every rule, and so favors none. */
 const aWhile = 2
 
 /** LIRS: the initial share of the queue. */
@@ -66,16 +61,13 @@ export class HotAndQueue<A extends Item> {
   rule: Rule
   /** Whether memory has ever been full. Before that, there is nothing to learn from. */
   full = false
-  /** The late hits, and the added entries, before memory was full. */
   readsBefore = 0
   insertsBefore = 0
   hotWeight = 0
   queueWeight = 0
   /** LIRS: the length of the queue, in entries. */
   queueTarget = 0
-  /** The mark of a hot entry that has moved in this generation. */
   isFresh = hot
-  /** The weight of the average entry. */
   private unit = 1
   private capacity = 0
   private entries = 0
@@ -108,7 +100,6 @@ export class HotAndQueue<A extends Item> {
     return (mark! & hot) !== 0
   }
 
-  /** The number of generations since its last move. */
   ageOf({ mark }: Item): number {
     return (this.generation - (mark! >>> generationBits)) & generations
   }
@@ -118,10 +109,7 @@ export class HotAndQueue<A extends Item> {
     return this.hotWeight === 0 ? generations : this.ageOf(this.hot.previous!)
   }
 
-  /**
-   * Selects the bits that show whether an entry is hot and has moved in this generation. A read of such an entry
-   * changes nothing.
-   */
+  /** A read of a hot entry that has moved in this generation changes nothing. */
   static readonly moved = moved
 
   /** Records a read. Returns whether the entry is sampled. */
@@ -150,7 +138,6 @@ export class HotAndQueue<A extends Item> {
     return (mark & sampled) !== 0
   }
 
-  /** Removes an item from its list, and counts it in another one. */
   private change(item: A, to: Ring.Linked, mark: number): void {
     const weight = weightOf(item)
     Ring.unlink(item)
@@ -204,7 +191,6 @@ export class HotAndQueue<A extends Item> {
     this.hotWeight = this.queueWeight = 0
   }
 
-  /** Replaces an old value with a new one. */
   replace(old: A, item: A): void {
     item.mark = old.mark
     const more = weightOf(item) - weightOf(old)
@@ -213,7 +199,6 @@ export class HotAndQueue<A extends Item> {
     Ring.replace(old, item)
   }
 
-  /** The next entry to evict, or `undefined` if there is none. */
   victim(): A | undefined {
     this.full = true
     if (this.rule === S3) return this.victimOfS3()
@@ -248,10 +233,7 @@ export class HotAndQueue<A extends Item> {
     }
   }
 
-  /**
-   * LIRS: fills unused room for hot entries with the oldest of the queue. So a part of a loop stays, instead of all of
-   * it being evicted in turn.
-   */
+  /** LIRS: fills unused room for hot entries with the oldest of the queue, so that a part of a loop stays. */
   private balance(): void {
     this.fit()
     const least = this.queueLength()

@@ -3,10 +3,7 @@ import type { Node } from "../../ports/eviction.ts"
 
 export const weightOf = ({ weight }: { readonly weight?: number | undefined }): number => weight ?? 1
 
-/**
- * A hash of 32 bits with a secret seed, which is drawn for the first id. Without the seed, an attacker cannot choose
- * ids whose hashes collide, or that are all sampled.
- */
+/** The seed is secret, so that an attacker cannot choose ids whose hashes collide, or that are all sampled. */
 export const makeHash = (draw: () => number): (node: Pick<Node, "id">) => number => {
   let seed: number | undefined
   return ({ id }) => {

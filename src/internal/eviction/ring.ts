@@ -1,7 +1,4 @@
-/**
- * Nodes in an order, linked through themselves in a ring around a head, so that the first and the last are no special
- * cases. The head's `next` is the first node, its `previous` the last.
- */
+/** Nodes linked through themselves in a ring around a head, so that the first and the last are no special cases. */
 
 export interface Linked {
   previous: Linked | undefined

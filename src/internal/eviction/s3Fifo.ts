@@ -1,9 +1,8 @@
 /**
  * S3-FIFO as published (Yang, Zhang, Qiu, Yue and Rashmi: "FIFO queues are all you need for cache eviction", SOSP
- * 2023). New entries enter a small FIFO queue, a tenth of memory. Entries read twice there move to the main queue. The
- * others leave, and are remembered in a ghost queue as long as the main one. A remembered entry enters the main queue
- * at once. The main queue is a FIFO too, in which an entry that was read gets another round. Reads move nothing; they
- * count to three.
+ * 2023). Entries enter a small FIFO queue, a tenth of memory. Those read twice there move to the main queue, a FIFO in
+ * which an entry that was read gets another round. The others leave as ghosts (as many as the main queue holds), and
+ * enter it at once when they return. Reads move nothing; they count to three.
  */
 import type { Node, Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { makeHash, weightOf } from "./nodes.ts"
@@ -104,7 +103,6 @@ const remove = (self: S3Fifo, entry: Entry): void => {
   self.count--
 }
 
-/** Adds to the weight of the entry's queue. */
 const weigh = (self: S3Fifo, { mark }: Entry, weight: number): void => {
   if ((mark & inMain) !== 0) self.mainWeight += weight
   else self.smallWeight += weight

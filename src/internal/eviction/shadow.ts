@@ -1,7 +1,7 @@
 /**
- * The shadow: three small caches without values that follow a sample of the ids (Waldspurger, Saemundsson, Ahmad and
- * Park, ATC 2017), each with its own fixed rule. The rule with the most hits leads. All three see the same reads, so
- * they differ only by their rules, which says far more than the changes of one hit ratio.
+ * The shadow: three small caches without values follow a sample of the ids (Waldspurger, Saemundsson, Ahmad and Park,
+ * ATC 2017), each with its own rule. The one with the most hits leads. All see the same reads, so they differ only by
+ * their rules, which says far more than the changes of one hit ratio.
  */
 import { HotAndQueue, type Item, LIRS, LRU, type Rule, S3 } from "./hotAndQueue.ts"
 
@@ -18,7 +18,6 @@ const lateAt = 0.6
 /** How many entries the queue gains for a hit of LRU alone, while LIRS is behind. */
 const gainsBehind = 4
 
-/** An id in one of the small caches. */
 class Sample implements Item {
   previous: Sample | undefined = undefined
   next: Sample | undefined = undefined
@@ -47,7 +46,6 @@ class SmallCache {
     return this.samples.get(hash)
   }
 
-  /** Reads an id, and makes room for an unknown one. */
   read(hash: number, weight: number): boolean {
     const { lists, samples } = this
     const known = samples.get(hash)
@@ -112,7 +110,6 @@ export class Shadow {
   /** The hits of each rule minus those of LRU, fading. */
   private readonly scores = [0, 0, 0]
 
-  /** A shadow with a capacity in weight, which holds this many entries. */
   constructor(capacity: number, entries: number) {
     this.entries = entries
     this.fade = 1 - 1 / (memory * entries)
@@ -122,7 +119,6 @@ export class Shadow {
     this.queueShare = this.lirs.lists.queueTarget / entries
   }
 
-  /** Records a read of a sampled id, and updates the queue and the lead. */
   follow(hash: number, weight: number): void {
     const { lists } = this.lirs
     const judges = this.lru.isFull
@@ -151,9 +147,7 @@ export class Shadow {
     this.queueShare = this.lirs.lists.queueTarget / entries
   }
 
-  /**
-   * Without a margin, which would be late where LRU is best, and gains nothing, because a change of the lead is free.
-   */
+  /** Needs no margin, which would be late where LRU is best: a change of the lead is free. */
   private chooseLead(): void {
     const { scores } = this
     for (const rule of [LRU, LIRS, S3] as const) {

@@ -1,20 +1,15 @@
 /**
  * Stack distances of a sample: the room that an LRU cache would have needed for each read to hit, and thereby the hit
  * ratio of every capacity at once (Mattson, Gecsei, Slutz and Traiger, IBM Systems Journal 1970). The sample is spatial
- * and bounded (SHARDS: Waldspurger, Park, Garthwaite and Ahmad, FAST 2015): ids whose hashes are below a threshold are
- * followed, and each represents as many ids as the threshold omits. When they become too many, the threshold is halved,
- * and earlier counts count half.
- *
- * Followed ids have places in the order of their last reads. A Fenwick tree sums the weights of the later places, which
- * is the distance.
+ * and bounded (SHARDS: Waldspurger, Park, Garthwaite and Ahmad, FAST 2015): ids whose hashes are below a threshold,
+ * each of which represents as many ids as it omits. When they become too many, the threshold is halved, and earlier
+ * counts count half. A Fenwick tree over the order of last reads sums the weights of the later places, which is the
+ * distance.
  */
 
 const mostSamples = 4096
 
-/**
- * Many reads are of recently read ids, since which not even 1/32 of the memory's capacity was read. Such an id keeps
- * its place, which costs a fraction, and is exact enough.
- */
+/** An id read again within this share of the capacity keeps its place, which costs less and is exact enough. */
 const shareOfNewest = 1 / 32
 
 /** A point for each 1/8 of a power of two: exact for distances up to 16, and within 9 % beyond. */
@@ -36,14 +31,12 @@ export interface Point {
 interface DistancesOptions<A> {
   readonly share: number
   readonly followed: number
-  /** Called with each sample that is no longer followed. */
   readonly onDrop: (sample: A) => void
 }
 
 export class StackDistances<A extends Sample = Sample> {
   /** All reads, including those of ids that are not followed. */
   reads = 0
-  /** By hash. */
   readonly samples = new Map<number, A>()
   private threshold: number
   private readonly sums = new Float64Array(2 * mostSamples + 1)
@@ -64,7 +57,6 @@ export class StackDistances<A extends Sample = Sample> {
     this.onDrop = onDrop
   }
 
-  /** The share of the ids that are followed. */
   get share(): number {
     return this.threshold / 2 ** 32
   }
@@ -74,7 +66,6 @@ export class StackDistances<A extends Sample = Sample> {
     return Math.imul(hash, 0xc2b2ae35) >>> 0 < this.threshold
   }
 
-  /** Records a read of a known followed id. */
   read(sample: A): void {
     const { place, weight } = sample
     const after = this.last - place
@@ -107,13 +98,11 @@ export class StackDistances<A extends Sample = Sample> {
     sample.weight = weight
   }
 
-  /** The hit ratio of each capacity, up to the last one that changes it. */
   points(): ReadonlyArray<Point> {
     this.settle()
     const expected = this.reads * this.share
     const counted = this.unknown + this.distances.reduce((sum, reads) => sum + reads, 0)
-    // The difference between the followed reads and their expected share, mostly due to ids that are read all the time
-    // (SHARDS-adj).
+    // The difference is mostly due to ids that are read all the time (SHARDS-adj).
     let hits = expected - counted
     const points: Array<Point> = []
     const longest = this.distances.findLastIndex((reads) => reads > 0)

@@ -4,7 +4,6 @@ import { makeLru } from "./byAge.ts"
 
 interface Successor {
   readonly policy: Policy
-  /** Hands all entries over, the oldest first. */
   readonly follow: (next: Policy) => void
 }
 

@@ -1,9 +1,8 @@
 /**
- * W-TinyLFU as in Caffeine (Einziger, Friedman and Manes, ACM Transactions on Storage 2017; the climber: Einziger,
- * Eytan, Friedman and Manes, Middleware 2018). New entries enter a window, an LRU list. An entry that leaves the window
- * competes with the oldest entry on probation, and the more frequent one stays. An entry read on probation becomes
- * protected; protected entries take four fifths of the main part. The window grows and shrinks by hill climbing on the
- * hit ratio.
+ * W-TinyLFU as in Caffeine (Einziger, Friedman and Manes, ACM TOS 2017; the climber: Einziger, Eytan, Friedman and
+ * Manes, Middleware 2018). Entries enter a window, an LRU list. One that leaves it competes with the oldest entry on
+ * probation, and the more frequent one stays. An entry read on probation becomes protected (four fifths of the main
+ * part). The window grows and shrinks by hill climbing on the hit ratio.
  */
 import type { Node, Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { FrequencySketch } from "./frequencySketch.ts"
@@ -19,10 +18,7 @@ const firstStep = 0.0625
 const restartAt = 0.05
 const decay = 0.98
 
-/**
- * One of so many frequent candidates is admitted regardless, because otherwise ids with equal hashes could block all
- * others.
- */
+/** One of so many candidates is admitted regardless: otherwise ids with equal hashes could block all others. */
 const luckOfOne = 128
 const askedOften = 5
 
@@ -52,7 +48,6 @@ interface WTinyLfu {
   reads: number
   hits: number
   formerRatio: number
-  /** The number of entries that the sketch is sized for. */
   entries: number
   sketch: FrequencySketch | undefined
   draws: number
@@ -138,7 +133,6 @@ const move = (self: WTinyLfu, entry: Entry, list: number): void => {
 
 const windowSize = ({ capacity, windowShare }: WTinyLfu): number => windowShare * capacity
 
-/** Counts a read, whether it hits or not. */
 const noteRead = (self: WTinyLfu, entry: Entry, isHit: boolean): void => {
   const { entries } = self
   // Frequencies are first needed when something is evicted, which never happens without a bound.
@@ -167,10 +161,7 @@ const wins = (self: WTinyLfu, candidate: Entry, victim: Entry): boolean => {
   return self.draws >>> 0 < 2 ** 32 / luckOfOne
 }
 
-/**
- * The newest entry is never evicted by its own arrival, because it is in the window, whose oldest entry is the
- * candidate.
- */
+/** The newest entry is in the window, whose oldest one is the candidate, so its own arrival never evicts it. */
 const choose = (self: WTinyLfu): Entry | undefined => {
   const candidate = oldestOf(self, window)
   const victim = oldestOf(self, probation) ?? oldestOf(self, protectedList)

@@ -2,9 +2,7 @@
 
 export interface Admission {
   readonly isAdmitted: boolean
-  /** How many more calls would be admitted now. */
   readonly remaining: number
-  /** The milliseconds until a call may be admitted, or 0 if this one was. */
   readonly retryAfterMillis: number
 }
 

@@ -1,12 +1,11 @@
 /**
- * The bits of a scalable Bloom filter (Almeida and others, 2007). When a layer is about half full, another one of twice
- * the size and half the error follows. Bit positions come from enhanced double hashing (Dillinger and Manolios, 2004)
- * over SHA-256, so that colliding items cannot be crafted.
+ * The bits of a scalable Bloom filter (Almeida and others, 2007). A layer that is about half full is followed by one of
+ * twice the size and half the error. Positions come from enhanced double hashing (Dillinger and Manolios, 2004) over
+ * SHA-256, so that colliding items cannot be crafted.
  */
 import { sha256 } from "@noble/hashes/sha2.js"
 import { filters } from "../defaults/guards.ts"
 
-/** The intended number of items, and the share of false positives. */
 export interface Size {
   readonly capacity: number
   readonly errorRate: number
@@ -14,7 +13,6 @@ export interface Size {
 
 export interface Layer {
   readonly index: number
-  /** The number of bits, and how many of them an item sets. */
   readonly bits: number
   readonly hashes: number
   readonly blocks: number
@@ -22,7 +20,6 @@ export interface Layer {
   readonly fullAt: number
 }
 
-/** The layer with an index, which starts at 0. */
 export const layerOf = ({ capacity, errorRate }: Size, index: number): Layer => {
   const items = capacity * 2 ** index
   const error = errorRate / 2 ** (index + 1)

@@ -1,6 +1,5 @@
 /**
- * A token bucket that follows Effect's `RateLimiterStore` step by step. A token returns after each whole interval, and
- * the intervals begin when the bucket was last full.
+ * A token bucket that follows Effect's `RateLimiterStore`: a token returns after each whole interval since it was full.
  */
 import type { Kind } from "../../ports/guardStore.ts"
 
@@ -20,7 +19,6 @@ interface Bucket {
 export interface Taken {
   /** The tokens after this step. Below 0 they were not taken, or are a debt. */
   readonly remaining: number
-  /** The milliseconds since the current interval began. */
   readonly elapsedMillis: number
 }
 

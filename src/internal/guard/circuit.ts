@@ -1,14 +1,11 @@
 /**
- * A circuit breaker. Closed: calls run, and their outcomes are counted. Open: no call runs. Half open: one call runs as
- * a probe, whose outcome closes or opens the circuit. A probe without an outcome in time counts as failed.
- *
- * Each change starts a generation, so that calls admitted before it change nothing.
+ * A circuit breaker. Open, no call runs; half open, one probe runs, whose outcome closes or opens the circuit. A probe
+ * without an outcome in time has failed. Calls admitted before a change (of `generation`) change nothing.
  */
 import type { Kind } from "../../ports/guardStore.ts"
 
 /** The conditions that open a closed circuit. 0 disables a condition. */
 export interface Trip {
-  /** The number of consecutive failures. */
   readonly failures: number
   /** The share of failures among a minimum number of calls, in a window of time or of calls. */
   readonly rate: number
@@ -53,7 +50,6 @@ export interface Answer {
   readonly isProbe: boolean
   readonly generation: number
   readonly openings: number
-  /** The time until the circuit is no longer open, or its probe expires. */
   readonly leftMillis: number
 }
 
@@ -62,18 +58,15 @@ type Slot = readonly [calls: number, failed: number]
 interface Circuit {
   readonly phase: Phase
   readonly generation: number
-  /** The number of consecutive failures. */
   readonly streak: number
   /** The outcomes of the last calls; `1` is a failure. */
   readonly last: string
   /** Calls and failures by slots of the time window, the newest first. Missing in the state of an older build. */
   readonly slots?: ReadonlyArray<Slot>
-  /** The number of the newest slot. */
   readonly slot: number
   /** When it is no longer open, or its probe expires. 0 without a probe. */
   readonly until: number
   readonly openings: number
-  /** The last open time, and the time limit of the last probe. */
   readonly openMillis: number
   readonly probeMillis: number
   /** When `openings` restarts at 0. */
@@ -123,10 +116,7 @@ const next = (generation: number, now: number): number => Math.max(generation + 
 
 const nothingCounted = { streak: 0, last: "", slots: [], slot: 0 }
 
-/**
- * The number of slots in a time window. The newest slot is incomplete, so an outcome counts for at least nine tenths of
- * the window, and never longer than the window.
- */
+/** The newest slot is incomplete, so an outcome counts for nine tenths of the window or more, never longer than it. */
 export const slotsOfWindow = 10
 
 const closed = (now: number): Circuit => ({

@@ -1,7 +1,4 @@
-/**
- * A limit of calls in a window that begins with its first call. A call above the limit may start a ban, which replaces
- * the window. The ban starts once, or again with each call while it lasts.
- */
+/** A limit in a window that begins with its first call. A call above it may start a ban, which replaces the window. */
 import type { Kind } from "../../ports/guardStore.ts"
 import { type Admission, admitted, rejected } from "./admission.ts"
 
@@ -10,13 +7,11 @@ interface Input {
   readonly windowMillis: number
   /** 0 makes calls above the limit wait for the end of the window. */
   readonly banMillis: number
-  /** Calls during the ban restart it. */
   readonly renewsBan: boolean
 }
 
 interface Window {
   readonly count: number
-  /** The end of the window or the ban. */
   readonly until: number
   readonly isBan: boolean
 }

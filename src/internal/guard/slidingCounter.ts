@@ -1,7 +1,6 @@
 /**
- * A limit of calls in a sliding window, from two numbers: the calls of the current window, and those of the previous
- * one, weighted by the share of it that is still in range. It assumes that the calls in a window are evenly spread, so
- * twice the limit may pass in the worst case.
+ * A limit of calls in a sliding window, from two numbers: the calls of this window, and those of the previous one,
+ * weighted by the share still in range. Assumes evenly spread calls, so twice the limit may pass in the worst case.
  */
 import type { Kind } from "../../ports/guardStore.ts"
 import { type Admission, admitted, rejected } from "./admission.ts"
@@ -13,9 +12,7 @@ interface Counts {
   readonly count: number
 }
 
-/**
- * The rounding error of a weighted sum. A call at exactly the moment that `retryAfterMillis` names must be admitted.
- */
+/** The rounding error of a weighted sum. A call at exactly `retryAfterMillis` must be admitted. */
 const tolerance = 1e-9
 
 export const slidingCounter: Kind<Counts, Input, Admission> = {

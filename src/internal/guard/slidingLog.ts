@@ -7,7 +7,6 @@ export interface Input {
   readonly windowMillis: number
 }
 
-/** The times of the admitted calls, the earliest first. */
 type Log = ReadonlyArray<number>
 
 export const slidingLog: Kind<Log, Input, Admission> = {

@@ -1,14 +1,8 @@
 /**
- * Canonical texts of values: equal values have the same text, different values have different texts.
- *
- * The type side of a schema is compiled once into closures. Every text marks its own end (a string is preceded by its
- * length, a word ends with a comma, the rest is in brackets), so texts are joined without separators:
- *
- * ```
- * 6:Berlin   12,   true,   null,   12n,   [1,2,]   {4:name!}   (0,…)
- * ```
- *
- * Checks (filters) do not run, because keys are created from typed values. Use `decode` for other input.
+ * Canonical texts of values: equal values have the same text, different values have different texts. The type side of a
+ * schema is compiled once into closures. Every text marks its own end (a string is preceded by its length, a word ends
+ * with a comma, the rest is in brackets), so texts are joined without separators: `6:Berlin`, `12,`, `true,`, `12n,`,
+ * `[1,2,]`, `{4:name!}`, `(0,…)`. Checks (filters) do not run, because keys are created from typed values.
  */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -127,7 +121,6 @@ const all = (items: ReadonlyArray<unknown>, predicate: (item: unknown, index: nu
   return true
 }
 
-/** A named property, and the text of its value in an object. */
 export interface Property {
   readonly name: string
   readonly optional: boolean
@@ -141,9 +134,7 @@ export type Fields = { readonly [name: string]: unknown }
 
 const absent = "!"
 
-/**
- * Whether the object has the property, as its own or as a getter of its class, but not one that every object inherits.
- */
+/** Accepts an own property and a getter of the class, but not what every object inherits. */
 export const has = (object: object, name: string): boolean =>
   Object.hasOwn(object, name) || (name in object && !(name in Object.prototype))
 

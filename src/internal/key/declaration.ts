@@ -1,6 +1,4 @@
-/**
- * Canonical texts of declared types: types of Effect and the platform, classes, and types with a codec of their own.
- */
+/** Canonical texts of declared types: of Effect and the platform, classes, and types with a codec of their own. */
 import type * as BigDecimal from "effect/BigDecimal"
 import type * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -30,14 +28,10 @@ export const declaration = (ast: SchemaAST.Declaration, compile: Compile): Canon
 const ownOf = <A>(table: Record<string, A>, id: string): A | undefined =>
   Object.hasOwn(table, id) ? table[id] : undefined
 
-/** The identity of a declaration, if it has the annotation `representation`. */
 export const representation = (ast: SchemaAST.Declaration): SchemaRepresentation.RepresentationAnnotation | undefined =>
   ast.annotations?.["representation"] as SchemaRepresentation.RepresentationAnnotation | undefined
 
-/**
- * Whether it is a `Schema.Class`, whose only type parameter is its structure. Effect marks a class with this
- * annotation, and gives it no representation.
- */
+/** Effect marks a class with this annotation, and gives it no representation. */
 export const isClass = (ast: SchemaAST.Declaration): boolean => typeof ast.annotations?.["~constructor"] === "function"
 
 const refused: Record<string, string> = {

@@ -135,7 +135,6 @@ const tagged = (fields: Schema.Struct.Fields, { indexes = [] }: Options): Schema
   return Object.fromEntries(Object.entries(fields).filter(([field]) => used.has(field)))
 }
 
-/** The writer of a class's ids, from its template. */
 const idsBy = (name: string, template: unknown, fields: Schema.Struct.Fields): Ids => {
   const make = idsOf(template)
   if (make === undefined) throw configError(name, "`id` is not a template: pass one from CacheKey.template")
@@ -204,10 +203,7 @@ const refuseOpaque = (
   }
 }
 
-/**
- * Copies the declared fields of a constructor's input, applies defaults, constructs classes, and settles relevant
- * fields with transformations. With `of`, handles only the fields that this object has.
- */
+/** Applies defaults, constructs classes, settles fields. With `of`, handles only the fields that this object has. */
 const assigner = (name: string, fields: Schema.Struct.Fields, relevant: Schema.Struct.Fields): Assign => {
   const names = Object.keys(fields)
   // Lazy, because schemas behind `suspend` may not be defined yet.
@@ -273,9 +269,7 @@ const issueOf = (error: unknown): string => {
   return SchemaIssue.isIssue(cause) ? formatIssue(cause) : String(error)
 }
 
-/**
- * The work that a value needs from Effect's constructor (applying defaults, creating instances), and from this module.
- */
+/** The work that a value needs from Effect's constructor (defaults, instances), and from this module. */
 const construction = (ast: SchemaAST.AST) => {
   const found = { defaults: false, classes: false, transforms: false }
   const visit = (node: SchemaAST.AST) => {

@@ -6,10 +6,7 @@ import { isListOfText, mistake } from "../options/options.ts"
 
 const maxBytes = 200
 
-/**
- * The digests of recent long texts. A program uses the id of one key repeatedly, and hashing a text takes a hundred
- * times as long as comparing it.
- */
+/** The digests of recent long texts: hashing one takes a hundred times as long as comparing it. */
 export const remembered = new Map<string, string>()
 let rememberedUnits = 0
 
@@ -33,9 +30,7 @@ const remember = (text: string, digest: string): void => {
   }
 }
 
-/**
- * SHA-256 over UTF-16 units. Every JavaScript string has exactly one form in them, while lone surrogates have no UTF-8.
- */
+/** SHA-256 over UTF-16 units, which every JavaScript string has, while lone surrogates have no UTF-8. */
 export const hash = (text: string): string => {
   const bytes = new Uint8Array(text.length * 2)
   for (let i = 0; i < text.length; i++) {
@@ -49,10 +44,7 @@ export const hash = (text: string): string => {
 /** 48 bits of the digest, enough to distinguish the versions of one name. */
 export const shortDigest = (text: string): string => digest(text).slice(0, 8)
 
-/**
- * `prefix + rest` up to 200 bytes of UTF-8, otherwise `prefix` and a hash of `rest`. A hash begins with `#`, so no
- * `rest` may begin with it. Otherwise a hashed and a readable id could be equal.
- */
+/** Up to 200 bytes of UTF-8, or a hash, which begins with `#`. No `rest` may, or a hash could equal a readable id. */
 export const limit = (prefix: string, rest: string): string => {
   const text = prefix + rest
   return fits(text) ? text : `${prefix}#${digest(rest)}`
@@ -64,7 +56,6 @@ export const idOfString = (key: string): string => {
   return fits(id) ? id : `~#${digest(key)}`
 }
 
-/** The stored form of the tags that a user's function returns. */
 export const escapeGiven = (tags: unknown): ReadonlyArray<string> => {
   if (!isListOfText(tags)) {
     throw mistake("A tags function must return a list of strings, like [\"users\"]")
@@ -84,7 +75,6 @@ const fits = (text: string): boolean =>
     ? isWellFormed(text)
     : text.length <= maxBytes && isWellFormed(text) && byteLength(text) <= maxBytes
 
-/** The length in UTF-8. */
 export const byteLength = (text: string): number => {
   let bytes = text.length
   for (let i = 0; i < text.length; i++) {

@@ -3,14 +3,12 @@ import type * as Schema from "effect/Schema"
 
 export { idOfString } from "./id.ts"
 
-/**
- * The properties of a key class that the engine needs. Each class has one object, so it can be the key of a `WeakMap`.
- */
+/** One object for each class, so it can be the key of a `WeakMap`. */
 export interface KeyInfo {
   readonly name: string
   /** The class of a stream, in the info of its key. */
   readonly of?: KeyInfo | undefined
-  /** The beginning of all its ids. Another class of the same name and shape has the same prefix. */
+  /** Another class of the same name and shape has the same prefix. */
   readonly prefix: () => string
   /** Created where the class was defined, so that its stack shows the place. */
   readonly definedAt: Error
@@ -20,26 +18,19 @@ export interface KeyInfo {
   readonly payload: Schema.Constraint
   readonly success: AnyCodec
   readonly error: AnyCodec
-  /** Whether a part of the result's schema accepts more than data. */
   readonly isUndescribed: () => boolean
   /** Whether the class declares an error schema. Without one, a failure stays in memory. */
   readonly hasError: boolean
   /** The tag of every key of this class, in all its versions. A key's `~tags` do not include it. */
   readonly tag: string
-  /**
-   * The tags that every entry of the key has, whatever tags a read gives: the class's tag, and those of its indexes.
-   */
+  /** The class's tag and those of its indexes, which every entry of the key has. */
   readonly structuralTags: (key: object) => ReadonlyArray<string>
   /** The tags that the class declares, in their stored form. */
   readonly ownTags: (key: object) => ReadonlyArray<string>
-  /**
-   * The tag of all keys with these values. The fields, in any order, must be exactly those of a declared index;
-   * otherwise it throws a `CacheConfigError`.
-   */
+  /** The tag of all keys with these values. Throws a `CacheConfigError` unless the fields are those of an index. */
   readonly indexTagOf: (where: { readonly [field: string]: unknown }) => string
 }
 
-/** The option names of a key class. A cached function that creates its class accepts them too. */
 export const optionsOfClass = ["payload", "success", "error", "ignore", "indexes", "version", "tags", "id"]
 
 /** A codec of any type. `any`, because only the serializer uses the encoded side. */

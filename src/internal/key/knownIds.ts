@@ -1,16 +1,15 @@
-/** Remembers the ids of a key class whose fields are primitives. */
+/**
+ * Remembers the ids of a key class by the values of its fields, if all are primitives: finding a freshly concatenated
+ * text in a `Map` takes longer than the rest of a hit. The table has a fixed size, with one slot for each hash. An id
+ * takes a slot when it is created twice without another of that slot in between, so keys that are read once displace
+ * none.
+ */
 import { knownIds } from "../defaults/bounds.ts"
 import type { Fields, Property } from "./canonical.ts"
 
 /** Longer texts are not remembered. */
 const maxUnits = 100
 
-/**
- * Remembers ids by the values of the fields, if all of them are primitives. Finding a freshly concatenated text in a
- * `Map` takes longer than the rest of a hit. The table has a fixed size, with one slot for each hash. An id takes a
- * slot when it is created twice without another id of that slot in between. So keys that are read once cost no more
- * than their hash, and do not displace keys that are read repeatedly.
- */
 export const remembering = (
   properties: ReadonlyArray<Property>,
   makeId: (fields: Fields) => string

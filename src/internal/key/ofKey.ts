@@ -3,7 +3,6 @@ import type { CacheKey } from "../../CacheKey.ts"
 import { idOfString } from "./id.ts"
 import type { KeyInfo } from "./info.ts"
 
-/** The members of a key that the engine reads; see `KeyClass` in define.ts. */
 interface Own {
   readonly "~id": string
   readonly "~tags": ReadonlyArray<string>
@@ -22,11 +21,9 @@ export const idOf = (key: Key): string =>
 const structuralTags = (key: Key): ReadonlyArray<string> =>
   typeof key === "string" ? none : (key as unknown as Own)["~class"].structuralTags(key)
 
-/** The tags of a key, for a read that gives none. */
 export const tagsOf = (key: Key): ReadonlyArray<string> =>
   typeof key === "string" ? none : join(structuralTags(key), (key as unknown as Own)["~class"].ownTags(key))
 
-/** The tags of a key, with the given ones in place of those its class declares. */
 export const tagsWith = (key: Key, given: ReadonlyArray<string>): ReadonlyArray<string> =>
   join(structuralTags(key), given)
 

@@ -1,7 +1,4 @@
-/**
- * Whether two key classes of this program have the same ids. This is rare, and until it happens a hit need not look at
- * the class of its key.
- */
+/** Whether two key classes of this program have the same ids. Until that happens a hit need not look at the class. */
 import { keyClasses } from "../defaults/bounds.ts"
 import type { KeyInfo } from "./info.ts"
 
@@ -10,7 +7,6 @@ export const sameIds = { exist: false }
 /** The newest class for each prefix. Weak, because a collected class creates no more ids. */
 const newest = new Map<string, WeakRef<KeyInfo>>()
 
-/** Registers a class when it creates its first id. */
 export const noteClass = (prefix: string, info: KeyInfo): void => {
   const other = newest.get(prefix)?.deref()
   if (other !== undefined && other !== info) sameIds.exist = true

@@ -7,10 +7,7 @@ import type { Canonical } from "./text.ts"
 
 const unchecked = { disableChecks: true }
 
-/**
- * Encodes a value and decodes it again, without checks. A value stays as it is if that is impossible here: a value of
- * another type, a one-way transformation, or one that waits or needs services.
- */
+/** Returns the value unchanged if it has another type, or the transformation is one-way, waits or needs services. */
 export const settling = (name: string, field: string, schema: Schema.Constraint): (value: unknown) => unknown => {
   const codec = schema as Schema.Codec<unknown, unknown>
   const encode = SchemaParser.encodeUnknownSync(codec, unchecked)

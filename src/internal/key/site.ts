@@ -1,20 +1,15 @@
 /** The place in the source where a key class is defined. */
 
-/** A place in the source. The query distinguishes several evaluations of one file. */
 interface Site {
   readonly file: string
   readonly query: string
-  /** Line and column. */
   readonly position: string
 }
 
 /** The library's own frames between the definition and the error created there. */
 const ownFrames = 2
 
-/**
- * `undefined` if the platform does not provide it. Parsing costs more than defining a class, so it happens only when
- * two classes meet.
- */
+/** `undefined` if the platform has none. Parsed only when two classes meet: it costs more than defining a class. */
 export const siteOf = ({ stack }: Error): Site | undefined => {
   const frame = stack?.split("\n").filter((line) => positioned.test(line))[ownFrames]
   const [, file, query = "", position] = frame === undefined ? [] : positioned.exec(frame) ?? []
@@ -23,10 +18,7 @@ export const siteOf = ({ stack }: Error): Site | undefined => {
 
 const positioned = /([^\s(@]*?)(\?[^:]*)?:(\d+:\d+)\)?$/
 
-/**
- * Whether two definitions may be the same one evaluated again: by a hot reload, which may have moved it within its
- * file, or by a function that is called again.
- */
+/** Whether one definition was evaluated again: by a hot reload, which may have moved it, or by a function. */
 export const mayBeOne = (one: Site | undefined, other: Site | undefined): boolean =>
   one === undefined || other === undefined ||
   one.file === other.file && (one.position === other.position || one.query !== other.query)

@@ -1,7 +1,5 @@
 /**
- * The fingerprint of schemas: a short hash of their structure.
- *
- * A schema is a graph of nodes (a recursive schema has cycles). The label of a node leaves out annotations and names of
+ * The fingerprint of schemas: a short hash of their structure, a graph of nodes without annotations and names of
  * references. Equivalent nodes are merged, as in the minimization of automata, so a schema that was annotated, copied
  * or unrolled once has the same graph as the original.
  */
@@ -13,10 +11,7 @@ import { shortDigest } from "./id.ts"
 // Part of every hash. Raise it when canonical texts or labels change.
 const format = 1
 
-/**
- * A hash of the structure of the schemas, of both their type side and their JSON side, of `version`, and of the
- * template for the ids.
- */
+/** Covers the type side and the JSON side of the schemas, `version`, and the template for the ids. */
 export const fingerprint = (
   schemas: ReadonlyArray<Schema.Constraint>,
   version: string | undefined,
@@ -57,10 +52,7 @@ export const walk = (
   }
 }
 
-/**
- * The name of a declaration without representation in the schema. A change of such a declaration would not change the
- * fingerprint.
- */
+/** A change of a declaration without representation would not change the fingerprint. */
 export const opaqueType = (
   ast: SchemaAST.AST,
   options: { readonly suspended: "follow" | "skip" }

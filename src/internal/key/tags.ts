@@ -13,7 +13,6 @@ export interface TagOptions {
 
 interface KeyTags {
   readonly info: Pick<KeyInfo, "tag" | "structuralTags" | "ownTags" | "indexTagOf">
-  /** The tags of the indexes, then those the class declares. */
   readonly declared: TagsOf
 }
 
@@ -24,7 +23,7 @@ const always = (tags: ReadonlyArray<string>): TagsOf => {
   return () => frozen
 }
 
-/** Copies fields like a constructor. With `of`, copies only the fields that this object has. */
+/** With `of`, copies only the fields that this object has. */
 export type Assign = (self: Record<string, unknown>, input: unknown, of?: object) => void
 
 export const keyTags = (
@@ -108,7 +107,6 @@ const tagOfWhere = (name: string, indexes: ReadonlyArray<Index>, assign: Assign)
 const listed = (fields: ReadonlyArray<string>): string =>
   fields.length === 1 ? JSON.stringify(fields[0]) : JSON.stringify(fields)
 
-/** Throws for wrong tags and indexes of a definition. */
 export const checkTags = (
   name: string,
   options: TagOptions & { readonly ignore?: ReadonlyArray<PropertyKey> | undefined },

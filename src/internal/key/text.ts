@@ -1,20 +1,16 @@
 /** The parts of canonical texts. */
 import type * as SchemaAST from "effect/SchemaAST"
 
-/** Writes the values of a schema as canonical texts. */
 export interface Canonical {
-  /** Whether the value has the type, so that `encode` does not throw. */
   readonly is: (value: unknown) => boolean
   /** Throws `Mismatch` for a value of another type. */
   readonly encode: (value: unknown) => string
-  /** All values are primitives, whose texts differ even between schemas. */
+  /** Primitives have texts that differ even between schemas. */
   readonly primitive: boolean
 }
 
-/** A schema without a canonical form. */
 export class Refused extends Error {}
 
-/** A value that is not of its schema's type. */
 export class Mismatch extends Error {
   constructor(expected: string, value: unknown) {
     super(`${expected} is expected, not ${describe(value)}`)

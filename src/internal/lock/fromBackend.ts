@@ -13,7 +13,6 @@ import { toMillis } from "../../Ttl.ts"
 import { chunk, many } from "../defaults/bounds.ts"
 import { mistake, refuseUnknown, requireType } from "../options/options.ts"
 
-/** The fibers that wait for one name, in the order of their arrival, each with its own latch. */
 type Line = Set<Latch.Latch>
 
 interface Self {
@@ -72,10 +71,7 @@ export const lazily = (name: string, open: Effect.Effect<Lock, LockError>): Lock
   return lock
 }
 
-/**
- * Runs an effect while it holds a lock, with less overhead than a scope. `undefined` if the lock was not created in
- * this module, and has only `acquire`. An effect that ends at once needs no renewing fiber.
- */
+/** Has less overhead than a scope. `undefined` if the lock was not created here, and has only `acquire`. */
 export const during = <A, E, R>(
   lock: Lock,
   asked: Asked,
@@ -91,13 +87,9 @@ export const during = <A, E, R>(
       )))
 }
 
-/** Acquires a lock until the scope closes, which holds it together with others. */
 export type Acquire = (asked: Asked) => Effect.Effect<void, LockError>
 
-/**
- * Acquires locks that are held together: one fiber renews all of them, and the backend may release many in one step.
- * The loss of one is not reported. Locks that were not created in this module are held one by one.
- */
+/** One fiber renews all of them, and the backend may release many in one step. The loss of one is not reported. */
 export const together = (lock: Lock, scope: Scope.Scope): Acquire => {
   const opened = made.get(lock)
   if (opened === undefined) {
@@ -134,7 +126,6 @@ const releaseAll = (self: Self, all: ReadonlyArray<Held>): Effect.Effect<void> =
 
 interface Pieces {
   readonly size: number
-  /** How many pieces run at the same time. */
   readonly atOnce: number
 }
 
@@ -236,7 +227,6 @@ const waiting = (self: Self, asked: Asked, restore: Restore): Effect.Effect<Held
     )
   })
 
-/** A place in the line of one name. */
 interface Place {
   readonly latch: Latch.Latch
   readonly line: Line
@@ -286,7 +276,6 @@ const leave = (self: Self, name: string, latch: Latch.Latch): void => {
   else if (wasFirst) wakeFirst(self, name)
 }
 
-/** Releases the lock with the scope, and renews it until then. */
 const holding = Effect.fnUntraced(function*(self: Self, held: Held) {
   const lost = Deferred.makeUnsafe<never, LockError>()
   yield* Effect.addFinalizer(() => release(self, held))
@@ -309,8 +298,7 @@ const untilLost = Effect.fnUntraced(function*({ backend }: Self, { leaseMillis, 
     const left = () => Math.max(0, until - millisOf(clock))
     yield* Effect.sleep(Math.min(leaseMillis / 3, left()))
     const asked = millisOf(clock)
-    // A failure, or no answer in time, does not mean that the lock is lost. Another attempt follows while the lease
-    // lasts.
+    // A failure, or no answer in time, does not mean that the lock is lost: another attempt follows.
     const renewal = yield* Effect.exit(Effect.timeoutOption(backend.renew(name, token, leaseMillis), left()))
     const answer = renewal._tag === "Success" ? Option.getOrUndefined(renewal.value) : undefined
     if (answer === true) until = asked + leaseMillis

@@ -8,10 +8,7 @@ interface Held {
   readonly untilNanos: bigint
 }
 
-/**
- * A fencing token larger than the last one, and at least the microseconds since 1970. So tokens grow even if the last
- * one was lost, with the process or with a deleted file, and a resource that remembers it accepts the next one.
- */
+/** A token counts the microseconds since 1970 at least, and so grows even if a process or a file took the last one. */
 export const nextToken = (last: bigint, clock: Clock.Clock): bigint => {
   const micros = clock.currentTimeNanosUnsafe() / 1000n
   return micros > last ? micros : last + 1n

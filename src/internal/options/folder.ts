@@ -28,7 +28,6 @@ interface Limits {
   readonly maxSize?: number
 }
 
-/** `maxSize` and `maxValue` in bytes, within the limits of one kind of store. */
 export const sizesOf = (
   what: string,
   given: Sizes,

@@ -9,7 +9,6 @@ export const refuseUnless: (holds: boolean, message: string) => asserts holds = 
   if (!holds) throw mistake(message)
 }
 
-/** Throws for options that are missing, or are not an object. */
 export const requireObject = (what: string, options: unknown, example = "an object"): void => {
   if (typeof options === "object" && options !== null && !Array.isArray(options)) return
   throw mistake(`${what} needs options: pass ${example}`)
@@ -27,11 +26,9 @@ export const requireList = (what: string, given: unknown, element: string): void
   throw mistake(`${what} needs a list: for one ${element} pass [${element}]`)
 }
 
-/** Adds the name of the call to an error about its options. */
 export const inCall = (call: string, thrown: unknown): unknown =>
   thrown instanceof CacheConfigError ? mistake(`${call}: ${thrown.message}`) : thrown
 
-/** Runs a check whose error names the call. */
 export const within = <A>(call: string, check: () => A): A => {
   try {
     return check()
@@ -59,7 +56,6 @@ export const refuseUnknown = (
 export const unknownOf = (options: object, known: ReadonlySet<string> | ReadonlyArray<string>): string | undefined =>
   Object.keys(options).find((option) => !("has" in known ? known.has(option) : known.includes(option)))
 
-/** The message about an unknown option. `home` says where the option exists. */
 export const noOption = (
   option: string,
   known: ReadonlySet<string> | ReadonlyArray<string>,
@@ -102,19 +98,12 @@ const distanceOf = (a: string, b: string): number => {
 export const isListOfText = (value: unknown): value is ReadonlyArray<string> =>
   Array.isArray(value) && value.every((one) => typeof one === "string")
 
-/**
- * Throws a `CacheConfigError` for an invalid value of an option. `of` names the called function or layer, and `beside`
- * holds the other options.
- */
+/** Throws a `CacheConfigError`. `of` names the called function or layer; `beside`: the other options. */
 type Check<A> = (given: A, of: string, beside?: object) => void
 
-/**
- * A check for each option of a type. An option without a check does not compile, and neither does a check without an
- * option.
- */
+/** An option without a check does not compile, and neither does a check without an option. */
 export type Checks<O> = { readonly [Name in keyof O]-?: Check<O[Name]> }
 
-/** Makes a check accept a missing option. */
 export const optional = <A>(check: Check<A>): Check<A | undefined> => (given, of, beside) => {
   if (given !== undefined) check(given, of, beside)
 }

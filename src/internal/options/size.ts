@@ -8,7 +8,6 @@ type Symbol = `${"" | `${Letter<"k" | "m" | "g" | "t">}${"" | Letter<"i">}`}${Le
 /**
  * A size in bytes: a number, a text with a unit like `"100 MB"`, or a `ByteSize` of Effect. Case does not matter, and
  * the space may be missing: `"1 MB"`, `"1mb"` and `"1000 kB"` are a million bytes, `"1 MiB"` is 1,048,576.
- *
  * @category models
  * @since 0.1.0
  */
@@ -27,14 +26,12 @@ export const bytesIn = (given: unknown): number | undefined => {
   return Number.isInteger(bytes) && bytes >= 0 ? bytes : undefined
 }
 
-/** A size above zero, in bytes. */
 export const sizeAboveZero = (name: string, given: unknown): number => {
   const bytes = bytesIn(given)
   if (bytes) return bytes
   throw mistake(`"${name}" must be a size above zero, like "100 MB"`)
 }
 
-/** A number of entries, or `Infinity` for no bound. */
 export const wholeNumber = (name: string, value: unknown, orElse = ""): number => {
   if ((Number.isInteger(value) && value as number >= 1) || value === Infinity) return value as number
   throw mistake(
@@ -44,11 +41,10 @@ export const wholeNumber = (name: string, value: unknown, orElse = ""): number =
   )
 }
 
-/** A bound of weight: a size, or `Infinity` for none. */
 export const bound = (name: string, given: unknown): number =>
   bytesIn(given) || wholeNumber(name, given, ", a size like \"100 MB\"")
 
-/** As `bound`, of a memory that exists: one that counts its entries has no bytes. */
+/** A memory that counts its entries has no bytes. */
 export const boundOfMemory = (name: string, given: unknown, isWeighed: boolean): number => {
   if (typeof given !== "string" || isWeighed) return bound(name, given)
   throw mistake(`${name} is a size, and this memory counts its entries: give its layer maxWeight with Weigher.bytes`)

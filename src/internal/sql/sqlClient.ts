@@ -1,7 +1,4 @@
-/**
- * A client of `effect/sql` without a database. Loaded only if a transaction is open and the program's client is
- * unknown.
- */
+/** A client of `effect/sql` without a database. Loaded only if a transaction is open and its client is unknown. */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
@@ -10,10 +7,7 @@ import * as Statement from "effect/sql/Statement"
 
 type Service = Context.Service<SqlClient.TransactionConnection, SqlClient.TransactionConnection.Service>
 
-/**
- * A client that serves only for its `afterCommit`, which works for every transaction of its service. The program's own
- * client is often not in the context, because a service of the program holds it.
- */
+/** Serves only for `afterCommit`: a service of the program often holds its own client, outside the context. */
 export const makeClient = (transactionService: Service): Effect.Effect<SqlClient.SqlClient> =>
   Effect.provide(
     SqlClient.make({

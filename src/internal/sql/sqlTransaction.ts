@@ -1,8 +1,4 @@
-/**
- * The open SQL transaction of `effect/sql`, and the actions after its commit.
- *
- * Services of `effect/sql` are named here instead of imported, so that a program without SQL loads none of it.
- */
+/** The open SQL transaction of `effect/sql`. Services are named, not imported, so a program without SQL loads none. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -12,29 +8,22 @@ import { repeatsOfFiber } from "../defaults/bounds.ts"
 
 type Service = Context.Service<TransactionConnection, TransactionConnection.Service>
 
-/** The service of the innermost transaction. */
 const CurrentService = Context.Reference<Service | undefined>("effect/sql/CurrentTransactionService", {
   defaultValue: () => undefined
 })
 
-/** The client of a program. */
 export const Client = Context.Service<SqlClient>("effect/sql/SqlClient")
 
-/**
- * The open transaction, or savepoint, of a context. An effect that runs after the commit still sees the name of the
- * service, but not the service itself.
- */
+/** An effect that runs after the commit still sees the name of the service, but not the service itself. */
 export const openTransaction = (context: Context.Context<never>): object | undefined => {
   const service = Context.get(context, CurrentService)
   return service === undefined ? undefined : Context.getOrUndefined(context as Context.Context<any>, service)
 }
 
 /**
- * Runs an effect after the commit of the open transaction, and never if it is rolled back. Runs it at once if no
- * transaction is open.
- *
- * A transaction that does not report its commit is not awaited. The effect then runs at once, for earlier reads, and
- * again when the fiber ends, for the reads of others until then.
+ * Runs an effect after the commit, never if it is rolled back, and at once if no transaction is open. One that does not
+ * report its commit is not awaited: the effect runs at once, for earlier reads, and again when the fiber ends, for
+ * others until then.
  */
 export const afterCommit = <R>(effect: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> =>
   Effect.withFiber((fiber) => {
@@ -59,10 +48,7 @@ const clientOf = (context: Context.Context<any>): Effect.Effect<SqlClient> => {
   return client?.transactionService === service ? Effect.succeed(client) : makeClient(service)
 }
 
-/**
- * A client for the same transactions. Without Node there is none, because a browser bundle must not contain a database
- * client.
- */
+/** There is none without Node, because a browser bundle must not contain a database client. */
 const makeClient = (service: Service): Effect.Effect<SqlClient> =>
   Effect.flatMap(Effect.promise(() => import("#node/internal/sql/sqlClient")), ({ makeClient }) => makeClient(service))
 

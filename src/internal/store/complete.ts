@@ -91,7 +91,6 @@ export const complete = (core: StoreCore): Store => {
   } as Store
 }
 
-/** The counter operations of a store, over counters of this process. */
 const countersOf = (
   store: string
 ): {

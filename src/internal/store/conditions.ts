@@ -26,9 +26,9 @@ export const holds = (
 }
 
 /**
- * The entry with other deadlines, or `undefined` if it is not present, or is not the one that a read has prolonged. A
- * changed soft deadline without a `writeId` was set by hand, so the lifetime is no longer a strategy's constant. Only
- * reads name the write. They never make an end earlier, because readers with other constants use the entry, too.
+ * `undefined` if the entry is not present, or is not the one that a read has prolonged. A soft deadline changed without
+ * a `writeId` was set by hand, so the lifetime is no longer a strategy's constant. Only reads name the write. They make
+ * no end earlier, because readers with other constants use the entry, too.
  */
 export const touched = (
   entry: Stored | undefined,

@@ -10,7 +10,6 @@ export interface Counters extends SyncCounters {
 
 const sweepFloor = 1024
 
-/** A table of counters inside one process. */
 export const make = (): Counters => {
   const counters = new Map<string, Counter>()
   let sweepAt = sweepFloor
@@ -46,11 +45,11 @@ interface Addition {
   readonly name: string
   readonly by: number
   readonly now: number
-  /** Used only when the counter is created. By default it never expires. */
+  /** Used only when the counter is created. */
   readonly expiresAt: number | undefined
 }
 
-/** Adds, and returns the sum. Throws a `StoreError` if the sum is not a safe integer. Adding 0 creates no counter. */
+/** Throws a `StoreError` if the sum is not a safe integer. Adding 0 creates no counter. */
 export const increment = (self: SyncCounters, { by, expiresAt = Infinity, name, now, store }: Addition): number => {
   const counter = live(self, name, now)
   const value = (counter?.value ?? 0) + by
@@ -59,7 +58,6 @@ export const increment = (self: SyncCounters, { by, expiresAt = Infinity, name, 
   return value
 }
 
-/** Gives a counter another expiry. `false` if it does not exist. */
 export const touch = (
   self: SyncCounters,
   name: string,
@@ -70,7 +68,6 @@ export const touch = (
   return counter !== undefined
 }
 
-/** Removes a counter. `false` if it did not exist, or had expired. */
 export const remove = (self: SyncCounters, name: string, now: number): boolean => {
   const isLive = live(self, name, now) !== undefined
   return self.remove(name) && isLive

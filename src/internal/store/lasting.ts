@@ -7,7 +7,7 @@ const parts: Parts.Parts<StorageCapabilities> = { shared: "a boolean", lasting: 
 
 type Given = Pick<Storage, "name" | "capabilities"> & Pick<SyncStorage, "tags"> & { readonly setIfAbsent?: unknown }
 
-/** Whether markers are kept among the entries of a storage. Throws for contradictory capabilities. */
+/** Throws for contradictory capabilities. */
 export const keepsMarkers = (what: string, { capabilities = {}, name, setIfAbsent, tags }: Given): boolean => {
   Parts.check(`${what} capabilities`, capabilities, parts, [])
   const { lasting, shared = false } = capabilities

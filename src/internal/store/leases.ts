@@ -13,11 +13,9 @@ export interface Held {
   readonly leaseMillis: number
   /** Exclusive until then. */
   readonly until: number
-  /** When a process last led beside the current owner. */
   readonly joinedAt: number | undefined
 }
 
-/** One lease, as a plain record that a store may keep. */
 export interface Lease extends Held {
   readonly generation: string
   owner: string
@@ -42,17 +40,11 @@ export const newGeneration = (tokens: Tokens): string => tokens.next(16)
 /** How long a lease record is kept: an hour, or ten leases. The result of a longer load is not stored. */
 export const lifeMillis = (leaseMillis: number) => Math.max(leaseLife.times * leaseMillis, leaseLife.leastMillis)
 
-/**
- * How long a lease is still exclusive, and never longer than its length. After the clock was set back, the lease begins
- * again instead of lasting until the clock has caught up.
- */
+/** After the clock was set back, the lease begins again instead of lasting until the clock has caught up. */
 export const leftOf = ({ leaseMillis, until }: Held, now: number): number =>
   Math.max(0, Math.min(until - now, leaseMillis))
 
-/**
- * How long a process other than the owner has to wait. 0 means that it loads, alone or beside the owner. If the clock
- * was set back, no process waits for longer than `afterMillis`.
- */
+/** 0: the process loads, alone or beside the owner. If the clock was set back, none waits longer than `afterMillis`. */
 export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
   const left = leftOf(lease, now)
   if (typeof join === "boolean") return join ? 0 : left
@@ -60,13 +52,9 @@ export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
   return Math.min(left, Math.max(0, Math.min(lease.joinedAt + join.afterMillis - now, join.afterMillis)))
 }
 
-/**
- * Whether another process joined in the future, because the clock was set back. The record then restarts at the current
- * time.
- */
+/** Whether the clock was set back since a process joined. The record then restarts at the current time. */
 export const isJoinedAhead = ({ joinedAt }: Held, now: number): boolean => joinedAt !== undefined && joinedAt > now
 
-/** How long an `acquire` would have to wait, without a write. Also 0 if `acquire` must write to answer. */
 export const waitOf = (lease: Held | undefined, { join, owner }: AcquireOptions, now: number): number =>
   lease === undefined || lease.owner === owner || lease.until > now + lease.leaseMillis || isJoinedAhead(lease, now)
     ? 0
@@ -86,7 +74,7 @@ const occupy = (lease: Lease, { leaseMillis, owner }: Pick<AcquireOptions, "leas
   lease.dies = now + lifeMillis(leaseMillis)
 }
 
-/** The failure note, while it is kept. A note from the future, after the clock was set back, is dropped too. */
+/** A note from the future, after the clock was set back, is dropped too. */
 const remembered = ({ failed }: Lease, now: number): Failed | undefined =>
   failed !== undefined && Math.abs(now - failed.at) < sharedFailureMillis ? failed : undefined
 
@@ -110,7 +98,6 @@ const fresh = (generation: string): Lease => ({
   failed: undefined
 })
 
-/** Takes a lease over, joins it, or answers how long to wait. */
 const take = (lease: Lease, options: AcquireOptions, now: number): Taken => {
   const left = leftOf(lease, now)
   if (left === 0 || lease.owner === options.owner) {
@@ -136,8 +123,7 @@ const release = (lease: Lease, now: number, note: Uint8Array | undefined): void 
 export const make = (leases = new Map<string, Lease>()): Leases => {
   let sweepAt = sweepFloor
 
-  // Leases whose load never ended would stay forever. They are removed when the table has doubled, which costs O(1) for
-  // each `acquire`.
+  // Removes leases whose load never ended when the table has doubled, which costs O(1) for each `acquire`.
   const sweep = (now: number) => {
     for (const [id, lease] of leases) if (lease.dies <= now) leases.delete(id)
     sweepAt = Math.max(sweepFloor, leases.size * 2)

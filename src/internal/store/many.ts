@@ -7,10 +7,7 @@ import type { StoreError } from "../../CacheError.ts"
 import { many, turnMillis } from "../defaults/bounds.ts"
 import { monotonicMillis } from "../time/monotonic.ts"
 
-/**
- * Runs synchronous steps in groups, and yields to other fibers in between. Large values make steps slow, and thus
- * groups small. Answers in the order of the items.
- */
+/** Yields to other fibers between groups. Large values make steps slow, and thus groups small. */
 export const inSteps = Effect.fnUntraced(function*<A, B, E>(
   items: ReadonlyArray<A>,
   step: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E>
@@ -32,10 +29,7 @@ export const inSteps = Effect.fnUntraced(function*<A, B, E>(
 
 const idOf = (item: string | { readonly id: string }): string => typeof item === "string" ? item : item.id
 
-/**
- * Runs an operation for each item, with some concurrency. Answers in the order of the items. Operations on one id run
- * in that order too, even if the storage does not ensure any.
- */
+/** Operations on one id run in their order, even if the storage does not ensure any. */
 export const each = <A extends string | { readonly id: string }, B, E>(
   items: ReadonlyArray<A>,
   operation: (item: A) => Effect.Effect<B, E>
@@ -45,7 +39,7 @@ export const each = <A extends string | { readonly id: string }, B, E>(
     return Effect.forEach(items, operation, { concurrency: isRepeated ? 1 : many.concurrency })
   })
 
-/** Runs an effect around each page of a listing. The end of the listing is not a failure of that effect. */
+/** The end of the listing is not a failure of the effect. */
 export const pageByPage = <A>(
   pull: Pull.Pull<A, StoreError>,
   around: (page: Effect.Effect<A | undefined, StoreError>) => Effect.Effect<A | undefined, StoreError>

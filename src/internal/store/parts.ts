@@ -16,7 +16,6 @@ const kinds = {
 /** The kind of each part. A part without a kind does not compile, and neither does a kind without a part. */
 export type Parts<O> = { readonly [Name in keyof O]-?: keyof typeof kinds }
 
-/** Throws a `CacheConfigError` for the first part that is unknown, unsuitable, or required and missing. */
 export const check = <O extends object>(
   what: string,
   given: O,

@@ -16,9 +16,8 @@ const nothing: ReadonlyArray<Change> = []
 const gap: ReadonlyArray<Change> = [{ _tag: "Gap" }]
 
 /**
- * A separate reader over the `changesUnsafe` of a store, which supports only one. It throws if the store throws, or
- * answers with anything but a list of changes. Changes may then be lost, unless the error is a `StoreError`, so the
- * next answer begins with a gap.
+ * A separate reader over `changesUnsafe`, which supports only one. It throws what the store throws, or for an answer
+ * that is no list of changes; then the next answer begins with a gap, unless the error is a `StoreError`.
  */
 export const reader = (store: string, read: Read): Read => {
   const queues = queuesOf.get(read) ?? new Set<WeakRef<Queue>>()

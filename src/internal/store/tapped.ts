@@ -22,10 +22,7 @@ const noOperations: ReadonlySet<string> = new Set<keyof Store>([
   "changesUnsafe"
 ])
 
-/**
- * A store whose operations with one answer all run through `run`. That takes time, so the store no longer answers
- * synchronously, and counts no time of its own.
- */
+/** All operations run through `run`, which takes time: the store no longer answers synchronously, nor counts time. */
 export const mapOperations = (
   store: Store,
   run: (

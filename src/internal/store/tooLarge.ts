@@ -7,7 +7,6 @@ interface Refused {
   readonly operation: "set" | "commit"
   readonly id: string
   readonly size: number
-  /** The limiting option, with its value. */
   readonly limit: readonly [option: string, bytes: number]
 }
 

@@ -4,7 +4,6 @@ import { StoreError } from "../../CacheError.ts"
 import type { Counter, TransactCheck, Transacted, TransactRequest, TransactStep } from "../../ports/store.ts"
 import { transaction } from "../defaults/bounds.ts"
 
-/** The size of a transaction: its steps, and the bytes of all its values. */
 interface Size {
   readonly steps: number
   readonly bytes: number
@@ -16,7 +15,6 @@ export const sizeOf = (steps: ReadonlyArray<TransactStep>): Size => {
   return { steps: steps.length, bytes }
 }
 
-/** The error for a transaction that is too large for one step, if it is. */
 export const tooLarge = (store: string, size: Size, limits: Size = transaction): StoreError | undefined =>
   size.steps <= limits.steps && size.bytes <= limits.bytes ? undefined : new StoreError({
     store,
@@ -28,7 +26,6 @@ export const tooLarge = (store: string, size: Size, limits: Size = transaction):
     )
   })
 
-/** Runs a transaction, unless it is too large for one step. */
 export const unlessTooLarge = (
   store: string,
   { steps }: TransactRequest,
@@ -47,7 +44,6 @@ interface Present {
   readonly position: () => string | undefined
 }
 
-/** The conflict, if a check does not hold. */
 export const conflictOf = (
   checks: ReadonlyArray<TransactCheck>,
   { counter, holds, position }: Present
@@ -68,7 +64,6 @@ export const conflictOf = (
 }
 
 interface CounterChanges {
-  /** Removes all counters first. */
   readonly clear: boolean
   /** By name. `undefined` removes a counter. */
   readonly counters: ReadonlyMap<string, Counter | undefined>
@@ -111,7 +106,6 @@ export const counterChanges = (
 
 type Of = ReadonlyArray<TransactCheck | TransactStep>
 
-/** The ids of checks or steps, without duplicates. */
 export const idsOf = (...parts: ReadonlyArray<Of>): ReadonlyArray<string> =>
   Array.from(new Set(parts.flatMap((part) => part.flatMap((one) => "id" in one ? [one.id] : []))))
 

@@ -3,10 +3,7 @@ import type { Timing } from "../../CacheEntry.ts"
 import type { Decision, Lifetime, Of } from "../../ports/strategy.ts"
 import type * as Ttl from "../../Ttl.ts"
 
-/**
- * The part of a strategy that all its combinators share. Its functions get the options as an argument, so that a
- * combinator's effect can be its own strategy.
- */
+/** Its functions get the options as an argument, so that a combinator's effect can be its own strategy. */
 export interface Kind {
   readonly name: Name
   readonly options: ReadonlySet<string>
@@ -19,19 +16,14 @@ export interface Kind {
   /** `beside`: the value of that option, after a function has been called. */
   readonly lifetime: (options: AnyOptions, ttl: number, beside: unknown) => Lifetime
   readonly ttl: (options: AnyOptions) => unknown
-  /** Throws for its own options that make no sense. */
   readonly check: ((options: AnyOptions) => void) | undefined
-  /** The option that gives its lifetime beside `ttl`. */
   readonly beside: keyof AnyOptions | undefined
   readonly touch: ((options: AnyOptions, entry: Timing, now: number) => number) | undefined
   readonly countsReads: boolean
-  /**
-   * A failed load is answered with the stored value: the combinator has the options `fallbackOn` and `fallbackWhen`.
-   */
+  /** The combinator answers a failure with the stored value: it has the options `fallbackOn` and `fallbackWhen`. */
   readonly fallsBack: boolean
 }
 
-/** The options of all strategies. */
 export interface AnyOptions {
   readonly ttl?: Ttl.Input | Of<any, any, any, Ttl.Input> | undefined
   readonly when?: Of<any, any, any, boolean> | undefined
@@ -49,10 +41,7 @@ export interface AnyOptions {
 const conditions: ReadonlyArray<keyof AnyOptions> = ["when", "storeIf", "storeFailures"]
 const common: ReadonlyArray<keyof AnyOptions> = ["ttl", "jitter", ...conditions]
 
-/**
- * The options that only some strategies have. Names, and not the kinds themselves, say where a misplaced option
- * belongs: a program loads only the kinds that it uses.
- */
+/** These are names, and not the kinds themselves: a program loads only the kinds that it uses. */
 const own = {
   ttl: [],
   softTtl: ["softTtl"],
@@ -72,7 +61,6 @@ const optionsOf = (name: Name): ReadonlySet<string> =>
 /** The strategies that fall back on a stale value. */
 export const fallingBack: ReadonlyArray<string> = ["softTtl", "failover"] satisfies ReadonlyArray<Name>
 
-/** The names of the strategies that have an option. */
 export const strategiesWith = (option: string): ReadonlyArray<string> =>
   (Object.keys(own) as Array<Name>).filter((name) => optionsOf(name).has(option))
 
@@ -92,5 +80,4 @@ export const kind = (name: Name, parts: Pick<Kind, "decide"> & Partial<Kind>): K
   ...parts
 })
 
-/** The value of the option beside `ttl` that gives the lifetime. */
 export const besideOf = ({ beside }: Kind, options: AnyOptions): unknown => beside && options[beside]

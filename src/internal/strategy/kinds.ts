@@ -81,8 +81,7 @@ const within = (name: keyof AnyOptions, soft: unknown, options: AnyOptions, ttl:
   const millis = toMillis(soft as Ttl.Input, name)
   // The time that a function gives may have passed already.
   if (typeof options[name] === "function") return Math.max(0, Math.min(millis, ttl))
-  // With a fixed ttl a soft deadline behind the hard one is a mistake; with a computed ttl it is just not reached.
-  // An idle time of the ttl is one: then only the ttl counts.
+  // A soft deadline at or behind a fixed ttl is a mistake (an idle time may equal it); a computed ttl just ends first.
   const isLate = name === "idle" ? millis > ttl : millis >= ttl
   if (isLate && typeof options.ttl !== "function" && ttl > 0) {
     const relation = millis > ttl ? "is longer than" : "is as long as"

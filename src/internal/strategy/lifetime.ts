@@ -7,7 +7,7 @@ import { toMillis } from "../../Ttl.ts"
 import { answerOf } from "../options/options.ts"
 import { type AnyOptions, besideOf, type Kind } from "./kind.ts"
 
-/** The lifetime of the outcome of a load. Throws if an option is no duration, or if the user's function throws. */
+/** Throws if an option is no duration, or if the user's function throws. */
 export const lifetimeOf = (
   kind: Kind,
   options: AnyOptions,
@@ -20,7 +20,6 @@ export const lifetimeOf = (
   return ttl <= 0 ? "skip" : kind.lifetime(options, ttl, given(besideOf(kind, options)))
 }
 
-/** Whether every given condition accepts an outcome. A failure is accepted only by a condition that is given. */
 const isStored = (
   { storeFailures, storeIf, when }: AnyOptions,
   exit: Exit.Exit<unknown, unknown>,
@@ -32,11 +31,9 @@ const isStored = (
   return exit.cause.reasons.every((reason) => Cause.isFailReason(reason) && hasTag(reason.error, storeFailures))
 }
 
-/** Whether a failure has one of the tags. */
 export const hasTag = (error: unknown, tags: ReadonlyArray<string>): boolean =>
   typeof error === "object" && error !== null && "_tag" in error && tags.includes(error._tag as string)
 
-/** Whether the options give a constant lifetime, without a function. */
 export const isConstant = (kind: Kind, options: AnyOptions): boolean =>
   typeof kind.ttl(options) !== "function" && typeof besideOf(kind, options) !== "function"
 

@@ -5,13 +5,10 @@ import { type AnyOptions, type Kind, strategiesWith } from "./kind.ts"
 import { constantOf, isConstant, lifetimeOf } from "./lifetime.ts"
 import { validate } from "./validate.ts"
 
-/** The strategy serves every entry before both deadlines. */
 export const servesFresh = "~servesFresh"
 
-/** The strategy answers a failed load with the stored value. */
 export const fallsBack = "~fallsBack"
 
-/** The lifetime of the strategy, if it is constant. */
 export const constant = "~constant"
 
 /** The lifetime that a strategy gives each value, if it is constant. */
@@ -45,7 +42,6 @@ const checkOptions = (kind: Kind, options: AnyOptions): void => {
   within(call, () => validate(kind, options))
 }
 
-/** The place where an option belongs that a strategy does not have. */
 const homeOf = (option: string, { options }: Kind): string | undefined => {
   const [owner] = strategiesWith(option)
   if (owner !== undefined) return `it belongs to Strategy.${owner}.`

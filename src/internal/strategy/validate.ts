@@ -33,7 +33,6 @@ const validateConditions = ({ storeFailures, storeIf, when }: AnyOptions): void 
   throw mistake("storeFailures must be a list of the tags of failures")
 }
 
-/** The share of the lifetime that is taken off at random. Throws a `CacheConfigError` for a value that is no share. */
 export const checkJitter = (jitter: number | undefined): number => {
   if (jitter === undefined) return 0
   if (typeof jitter === "number" && jitter >= 0 && jitter <= 1) return jitter

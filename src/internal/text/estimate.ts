@@ -41,7 +41,6 @@ interface Look {
   left: number
 }
 
-/** Bytes. */
 export const estimate = (value: unknown): number => look({ seen: new Set(), left: lookedAtOfValue }, value)
 
 const padded = (bytes: number): number => Math.ceil(bytes / word) * word
@@ -111,7 +110,6 @@ const lookIntoFields = (state: Look, value: object): number => {
   return length <= mostFields ? bytes + length * word : bytes + length * bytesOfNamed + sample(state, names, length)
 }
 
-/** The size of the inspected parts, extrapolated to all parts. */
 const sample = (state: Look, parts: Iterable<unknown>, count: number): number => {
   let sum = 0
   let looked = 0

@@ -1,6 +1,5 @@
 /** The texts of failures: what a store was asked, why it failed, and the message of a cause. */
 
-/** The phrase for each operation of a store or of a guard store: "the store could not …". */
 const operations: Readonly<Record<string, string>> = {
   open: "be opened",
   ping: "answer",
@@ -57,7 +56,6 @@ const reasons = {
 /** The reasons that a cause explains completely. */
 const explained: ReadonlySet<string> = new Set(["Unsupported", "TooLarge", "OutOfRange"])
 
-/** Why a store failed, with the message of the cause. */
 export const whyOf = (reason: keyof typeof reasons, cause: unknown): string => {
   const message = messageOf(cause)
   if (message && explained.has(reason)) return message

@@ -12,7 +12,6 @@ import { CacheConfigError } from "../../CacheError.ts"
 
 export interface Glob {
   readonly pattern: string
-  /** Every match begins with it: the text before the first special character. */
   readonly prefix: string
   /** It has no special character, so it matches only itself. */
   readonly isLiteral: boolean
@@ -30,7 +29,6 @@ export const make = (pattern: string): Glob => {
 
 const anyRun = "*"
 
-/** Any run of characters, or a test of one. */
 type Token = typeof anyRun | ((codePoint: number) => boolean)
 
 const parse = (pattern: string): ReadonlyArray<Token> => {
@@ -79,10 +77,7 @@ const set = (pattern: string, content: ReadonlyArray<string>): Token => {
 const invalid = (pattern: string, problem: string): CacheConfigError =>
   new CacheConfigError({ message: `The pattern ${JSON.stringify(pattern)}: ${problem}` })
 
-/**
- * Greedy, and backtracks only to the last `*`: once a later `*` is reached, a longer run for an earlier one cannot
- * help. So the time is at most the product of both lengths.
- */
+/** Backtracks only to the last `*`, since a longer run for an earlier one cannot help: O(product of both lengths). */
 const matchAll = (tokens: ReadonlyArray<Token>, text: string): boolean => {
   let next = 0
   let at = 0

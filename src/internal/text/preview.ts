@@ -2,7 +2,6 @@
 import * as Formatter from "effect/Formatter"
 import { previewedParts } from "../defaults/bounds.ts"
 
-/** The first characters of a value, as `Formatter.format` writes it. */
 export const preview = (value: unknown, characters: number): string => {
   const text = isSmall(value) ? Formatter.format(value) : beginOf(value, characters)
   return text.length <= characters ? text : `${text.slice(0, characters)}…`
@@ -40,7 +39,6 @@ const sizeOf = (value: unknown): number => {
 const isUncounted = (value: unknown): boolean =>
   typeof value === "object" && value !== null && Symbol.iterator in value && "next" in value
 
-/** The beginning of a large value. */
 const beginOf = (root: unknown, characters: number): string => {
   const ancestors = new Set<unknown>()
   let text = ""
@@ -93,7 +91,6 @@ const beginOf = (root: unknown, characters: number): string => {
   return text
 }
 
-/** Whether a value defines its own text. */
 const hasText = (value: object): boolean =>
   !Array.isArray(value) && "toString" in value && value.toString !== Object.prototype.toString
 

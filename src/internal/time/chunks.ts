@@ -1,7 +1,6 @@
 /** Long lists are processed in chunks, and others run in between. */
 import { chunk } from "../defaults/bounds.ts"
 
-/** The start of each chunk of a list. */
 export const startsOf = (list: ReadonlyArray<unknown>, size = chunk): ReadonlyArray<number> =>
   Array.from({ length: Math.ceil(list.length / size) }, (_, i) => i * size)
 

@@ -9,8 +9,5 @@ export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.mono
 /** The real clock of the machine: the one that a program has unless it provides another. */
 export const machineClock = Context.get(Context.empty(), Clock.Clock)
 
-/**
- * Runs an effect on the machine's clock. A real server answers in real time: if a test moved the timers of its
- * connection, a healthy server would seem not to answer.
- */
+/** A real server answers in real time: if a test moved the timers, a healthy server would seem not to answer. */
 export const onMachineClock = Effect.provideService(Clock.Clock, machineClock)

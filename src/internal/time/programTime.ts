@@ -1,8 +1,8 @@
 /**
- * The time in which this program could have received an answer. When the program is busy, answers wait to be read, and
- * timers run before that, so a timeout by the clock would end thousands of operations of a healthy store at once. So
- * while an operation waits, the load of the program is measured every few milliseconds. As long as the event loop is
- * never idle, a tenth of the time counts; of a step longer than half a second, and of a stop of the process, even less.
+ * The time in which this program could have received an answer. In a busy program answers wait to be read, and timers
+ * run before that: a timeout by the clock would end thousands of operations of a healthy store at once. While an
+ * operation waits, the load is measured every few milliseconds: while the event loop is never idle, a tenth of the time
+ * counts; of a step longer than half a second, and of a stop of the process, even less.
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -22,9 +22,7 @@ let passedMillis = 0
 let lookedAt = 0
 let restedMillis = NaN
 
-/**
- * Milliseconds that only grow, from an arbitrary origin: those of the clock, unless an operation waits for an answer.
- */
+/** Milliseconds that only grow: those of the clock, unless an operation waits for an answer. */
 export const programMillis = (clock: Clock.Clock): number =>
   isLooking && isReal(clock) ? passedMillis : monotonicMillis(clock)
 
@@ -81,7 +79,6 @@ const looking = Effect.whileLoop({
   }
 })
 
-/** How much of the time since the last look counts. */
 const counted = (tookMillis: number, rested: number): number => {
   // Unknown. The timers of a hidden page are late, too, although the program is not busy.
   if (Number.isNaN(rested)) return limits.unknownMillis

@@ -4,10 +4,7 @@ import * as Stream from "effect/Stream"
 import { chunk, turnMillis } from "../defaults/bounds.ts"
 import { monotonicMillis } from "./monotonic.ts"
 
-/**
- * Ends the turn before the next part of a stream if the current turn has used up its time. Effect only counts the steps
- * of a fiber, and each step may take long.
- */
+/** Effect only counts the steps of a fiber, and each step may take long. */
 const inTurns = <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
   Stream.transformPull(self, (pull) =>
     Effect.clockWith((clock) => {
@@ -21,7 +18,6 @@ const inTurns = <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> 
       )
     }))
 
-/** Streams a possibly long list, without blocking the event loop. */
 export const each = <A>(items: Iterable<A>): Stream.Stream<A> =>
   inTurns(Stream.fromIterable(items, { chunkSize: chunk }))
 

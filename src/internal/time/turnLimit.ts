@@ -9,7 +9,6 @@ export interface TurnLimit {
   readonly waiting: Fifo<() => void>
   /** How many more operations may proceed before the next turn begins. */
   left: number
-  /** Waiting operations are being resumed. */
   isResuming: boolean
 }
 
@@ -38,7 +37,6 @@ export const nextTurn = ({ waiting }: TurnLimit): Effect.Effect<void> =>
     return Effect.sync(() => isInterrupted = true)
   })
 
-/** Proceeds in this turn or a later one. */
 export const pass = (self: TurnLimit): Effect.Effect<void> =>
   Effect.suspend(() => tryEnter(self) ? Effect.void : Effect.andThen(nextTurn(self), pass(self)))
 

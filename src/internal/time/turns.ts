@@ -18,15 +18,13 @@ export const forEach = <A>(items: Iterable<A>, step: (item: A) => void): Effect.
     return Effect.suspend(turn)
   })
 
-/** The clock, and the dispatcher for later turns. */
 export interface Turning {
   readonly clock: Clock.Clock
   readonly dispatcher: SchedulerDispatcher
 }
 
 /**
- * `forEach` outside of a fiber. The items that do not fit in this turn are handled in later ones, followed by `end`. A
- * step that returns `false` pauses until the returned function is called.
+ * Runs outside of a fiber, followed by `end`. A step that returns `false` pauses until the returned function is called.
  */
 export const forEachUnsafe = <A>(
   items: Iterable<A>,
@@ -60,9 +58,7 @@ const turnOf = <A>(
   }
 }
 
-/**
- * `forEach` for steps that each take some time, one after the other. A step that completes at once returns `undefined`.
- */
+/** Runs steps that each take some time. A step that completes at once returns `undefined`. */
 export const forEachEffect: <A, E, R>(
   items: Iterable<A>,
   step: (item: A) => Effect.Effect<unknown, E, R> | undefined

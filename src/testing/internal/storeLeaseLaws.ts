@@ -153,7 +153,6 @@ export const generationLaws: Record<string, Check> = {
 
 const rounds = Array.from({ length: 20 }, (_, round) => round)
 
-/** The longest time a store may take to end an operation whose caller was interrupted. */
 const settled = Effect.sleep("3 seconds")
 
 export const raceLaws: Record<string, Check> = {

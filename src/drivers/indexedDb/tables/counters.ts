@@ -3,7 +3,6 @@ import type { SyncCounters } from "../../../ports/storage.ts"
 import type { Counter } from "../../../ports/store.ts"
 import type { Transaction } from "../database.ts"
 
-/** Applies a step of the counter rules (`internal/store/counters.ts`) to one counter. */
 export const update = async <A>(
   transaction: Transaction,
   name: string,

@@ -95,7 +95,6 @@ const makeRoom = async (transaction: Transaction, { but, now, to }: {
   await transaction.objectStore("numbers").put(size, "size")
 }
 
-/** Evicts half of the entries, for a browser that has no room. */
 export const halve = async (transaction: Transaction, now: number): Promise<void> =>
   await makeRoom(transaction, { now, to: await Numbers.get(transaction, "size") / 2 })
 

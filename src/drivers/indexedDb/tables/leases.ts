@@ -3,7 +3,6 @@ import * as Leases from "../../../internal/store/leases.ts"
 import type { SyncLeases } from "../../../ports/storage.ts"
 import type { LeaseRecord, Transaction } from "../database.ts"
 
-/** Applies a step of the lease rules (`internal/store/leases.ts`) to the record of one id. */
 export const update = async <A>(
   transaction: Transaction,
   id: string,

@@ -5,7 +5,6 @@ import type { InvalidationMode, Marker, Markers } from "../../../ports/store.ts"
 import type { Transaction } from "../database.ts"
 import * as Numbers from "./numbers.ts"
 
-/** The versions of tags, as a table for synchronous look-ups. */
 export const versionsOf = async (
   transaction: Transaction,
   tags: ReadonlyArray<string>

@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import { CacheConfigError } from "../../../CacheError.ts"
 import { Fault, faultOf, type Scrub, unfit } from "../fault.ts"
 
-/** The part of a client of the package `redis` that the store uses. */
 export interface Client {
   connect(): Promise<unknown>
   destroy(): void
@@ -27,7 +26,6 @@ export interface Settings {
   readonly tls: Readonly<Record<string, unknown>> | undefined
 }
 
-/** Creates a client for an address, or for `undefined` if the client has its own. It does not connect yet. */
 export type MakeClient = (address: Address | undefined, settings: Settings, more?: ClientOptions) => Client
 
 export interface ClientOptions {
@@ -38,10 +36,7 @@ export interface ClientOptions {
 /** Bulk strings arrive as bytes, because stored values are not text. */
 const blobString = 36
 
-/**
- * No timeout: the client's own costs an `AbortSignal` and a timer per command, which live for five seconds. Each
- * connection checks the time instead.
- */
+/** No timeout: the client's own costs an `AbortSignal` and a timer per command. Each connection checks the time. */
 const ours = {
   RESP: 2,
   disableOfflineQueue: true,
@@ -54,7 +49,6 @@ interface Library {
   createClient(options: any): Client
 }
 
-/** Loads the package `redis`, which is optional. */
 export const load: Effect.Effect<Library, Fault> = Effect.suspend(() =>
   Effect.flatMap(
     // A bundler understands from this form that the package may be missing.
@@ -86,9 +80,8 @@ export const fromLibrary =
     })
 
 /**
- * Duplicates a client that the program creates, with its settings but without its reconnect strategy. A function that
- * throws before it has ever created a client is a mistake of the program; later failures may be temporary. Throws
- * `Fault`s.
+ * Duplicates a client of the program, with its settings but without its reconnect strategy. A function that throws
+ * before it has created any client is a mistake of the program; later failures may be temporary. Throws `Fault`s.
  */
 export const fromClient = (make: () => Client, scrub: Scrub): MakeClient => {
   let hasMade = false
@@ -111,7 +104,6 @@ export const fromClient = (make: () => Client, scrub: Scrub): MakeClient => {
   }
 }
 
-/** The code of a fault that becomes a `CacheConfigError`. */
 export const misconfigured = "CONFIG"
 
 /** Destroys a client in any state. */

@@ -1,8 +1,7 @@
 /**
- * The masters of a cluster: finds the master of a slot, and follows redirections.
- *
- * A command goes to the master that last owned its slot. If the slot has moved, the answer names another node (`MOVED`,
- * `ASK`), which is asked next. A lost connection, and an answer with `MOVED`, trigger another look at all slots.
+ * The masters of a cluster. A command goes to the master that last owned its slot. If the slot has moved, the answer
+ * names another node (`MOVED`, `ASK`), which is asked next. A lost connection, and `MOVED`, trigger another look at all
+ * slots.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -23,7 +22,6 @@ import type { Wire } from "./wire.ts"
 interface Options extends Omit<Connection.ConnectionOptions, "name" | "locate" | "onLost"> {
   readonly addresses: ReadonlyArray<Address>
   readonly name: string
-  /** The hash tag of the keys whose master provides the clock. */
   readonly controlTag: string
 }
 
@@ -40,15 +38,12 @@ interface Cluster {
   readonly context: Context.Context<Scope.Scope>
   readonly scope: Scope.Scope
   readonly controlSlot: number
-  /** By address. */
   readonly nodes: Map<string, Node>
   readonly opening: Map<string, Effect.Effect<Opened>>
   /** Open while the slots have to be looked up. */
   readonly isOutdated: Latch.Latch
   readonly onMasters: Set<() => void>
-  /** The address of the master of each slot. */
   owners: ReadonlyArray<string | undefined>
-  /** The addresses of all masters, joined into one text. */
   masters: string
   /** The answer to commands for a slot without a master. */
   down: Fault
@@ -124,9 +119,7 @@ const mastersOf = ({ nodes, owners }: Cluster): ReadonlyArray<Node | undefined> 
 const isWhole = ({ nodes }: Cluster): boolean =>
   Array.from(nodes.values()).every(({ connection }) => Connection.isUp(connection))
 
-// ---------------------------------------------------------------------------------------------------------------------
-// nodes and slots
-// ---------------------------------------------------------------------------------------------------------------------
+// --- nodes and slots
 
 const keepLooking = (self: Cluster): Effect.Effect<never> =>
   Effect.forever(Effect.gen(function*() {
@@ -194,7 +187,6 @@ const look = Effect.fnUntraced(function*(self: Cluster): Effect.fn.Return<Fault 
 const ask = (connection: Connection.Connection, args: Connection.Args): Effect.Effect<unknown> =>
   Effect.callback((resume) => Connection.send(connection, args, (answer) => resume(Effect.succeed(answer))))
 
-/** Adopts the slots. Connects to new masters, and closes the connections to former ones. */
 const adopt = Effect.fnUntraced(function*(
   self: Cluster,
   ranges: ReadonlyArray<Replies.SlotRange>
@@ -220,9 +212,7 @@ const adopt = Effect.fnUntraced(function*(
   return opened.map(([, fault]) => fault).find((fault) => fault !== undefined)
 })
 
-// ---------------------------------------------------------------------------------------------------------------------
-// redirections
-// ---------------------------------------------------------------------------------------------------------------------
+// --- redirections
 
 interface Sending {
   readonly slot: number

@@ -1,9 +1,7 @@
 /**
- * A connection to one server: its state, and the commands that have no answer yet.
- *
- * The client's own timeout ends when a command is written, its offline queue keeps commands for later, and its pings
- * wait forever, so none of them is used. A command without a timely answer fails, and a connection whose oldest command
- * stays unanswered is replaced. Nothing is sent while the connection is down.
+ * A connection to one server, and the commands that have no answer yet. The client's own timeout ends when a command is
+ * written, its offline queue keeps commands for later, and its pings wait forever, so none is used. A connection whose
+ * oldest command stays unanswered is replaced. Nothing is sent while it is down.
  */
 import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
@@ -19,7 +17,6 @@ export type Args = ReadonlyArray<string | Uint8Array>
 /** Receives the answer to a command, or a `Fault`. Called once, possibly before `send` returns. */
 export type Done = (answer: unknown) => void
 
-/** A new connection to a server that may lack data. */
 export interface Fresh {
   readonly client: Client
   /** The run of the previous server, if it is known. */
@@ -29,7 +26,6 @@ export interface Fresh {
 }
 
 export interface ConnectionOptions {
-  /** The address of the server, for messages. */
   readonly name: string
   /** Finds the server before each attempt. `undefined` if the client knows its address. */
   readonly locate: Effect.Effect<Address | undefined, Fault>
@@ -39,7 +35,6 @@ export interface ConnectionOptions {
   readonly scripts: ReadonlyArray<string>
   readonly scrub: Scrub
   readonly connectMillis: number
-  /** The time limit of a command. */
   readonly commandMillis: number
   /** Runs before the first command to a server that may lack data of the previous one. */
   readonly recover: (fresh: Fresh) => Effect.Effect<void, Fault>
@@ -62,14 +57,12 @@ export interface Connection {
   readonly options: ConnectionOptions
   /** The program's clock. It dates entries; timers of the connection use the machine's clock. */
   readonly clock: Clock.Clock
-  /** Open while commands wait for answers. */
   readonly isBusy: Latch.Latch
   client: Client | undefined
   lose: ((why: Fault) => void) | undefined
   /** The answer to commands while the connection is down. */
   down: Fault
   commands: Array<Command>
-  /** How many commands, counted from the first, have an answer. */
   answered: number
   isWaiting: boolean
   hasConnected: boolean

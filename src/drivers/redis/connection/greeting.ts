@@ -8,7 +8,6 @@ import type { Address, Client } from "./client.ts"
 interface Greeting {
   /** The server's clock, in epoch milliseconds. */
   readonly time: number
-  /** How long the questions took. */
   readonly tookMillis: number
   /** The server's `run_id`, which changes with each start. Empty if the user may not ask for it. */
   readonly run: string
@@ -24,7 +23,7 @@ interface Wanted {
 /** The oldest release whose features the scripts need. */
 const oldest = 7
 
-/** Checks that the store can use a server, and loads the scripts. Rejects with a `Fault`. */
+/** Rejects with a `Fault` if the store cannot use the server. */
 export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> => {
   const { isCluster, nowMillis, scripts, scrub } = wanted
   const ask = (...args: Array<string>): Promise<unknown> =>

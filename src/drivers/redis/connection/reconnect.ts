@@ -73,16 +73,13 @@ const keepBeating = (self: Connection.Connection): Effect.Effect<never> =>
     })
   ))
 
-// ---------------------------------------------------------------------------------------------------------------------
-// one client
-// ---------------------------------------------------------------------------------------------------------------------
+// --- one client
 
 interface Ended {
   readonly why: Fault
   readonly wasReady: boolean
 }
 
-/** Connects a client and uses it until it is lost. */
 const connect = (self: Connection.Connection, first: First): Effect.Effect<Ended> => {
   const { locate, makeClient, scrub, settings } = self.options
   return Effect.gen(function*() {
@@ -133,7 +130,6 @@ const use = (
   )
 }
 
-/** Connects, checks the server and restores the data that it may lack. */
 const ready = (self: Connection.Connection, client: Client, address: Address | undefined) => {
   const { options, run } = self
   return Effect.tryPromise({
@@ -176,9 +172,7 @@ const explained = (
 const plain = "does not speak TLS: use redis://, without the option \"tls\""
 const secure = "speaks TLS: use rediss://, or the option \"tls\""
 
-// ---------------------------------------------------------------------------------------------------------------------
-// clocks
-// ---------------------------------------------------------------------------------------------------------------------
+// --- clocks
 
 /** How far a test has moved the program's clock beyond the time that has really passed. */
 const movedMillis = (clock: Clock.Clock): number =>

@@ -12,10 +12,7 @@ import * as Reconnect from "./reconnect.ts"
 import { locateMaster } from "./sentinel.ts"
 import type { Wire } from "./wire.ts"
 
-/**
- * Connects. Fails if waiting does not help: a wrong password, a server of another kind. If the server is merely
- * unreachable, further attempts follow, unless the connection is required.
- */
+/** Fails if waiting does not help. An unreachable server is tried again, unless the connection is required. */
 export const connect = Effect.fnUntraced(function*(
   config: Config,
   { controlTag, ...more }: Pick<Connection.ConnectionOptions, "recover" | "scripts"> & { readonly controlTag: string }

@@ -12,7 +12,6 @@ interface Asking {
   readonly scrub: Scrub
 }
 
-/** Asks one Sentinel after the other. */
 export const locateMaster = (sentinel: Sentinel, asking: Asking): Effect.Effect<Address, Fault> =>
   Effect.gen(function*() {
     let last: Fault | undefined

@@ -13,9 +13,8 @@ export interface Wire {
   /** Creates a client for one of the servers. Any server delivers published messages. */
   readonly makeClient: (more?: ClientOptions) => Effect.Effect<Client, Fault>
   readonly makeClients: (more?: ClientOptions) => Effect.Effect<ReadonlyArray<Client>, Fault>
-  /** Calls the listener when the set of masters changes. Returns a function that unsubscribes it. */
+  /** Returns a function that unsubscribes the listener. */
   readonly onMasters: (listener: () => void) => () => void
-  /** The servers' clock minus the local one, in milliseconds. */
   readonly offset: () => number
   /** The run of the server that holds the era. */
   readonly run: () => string

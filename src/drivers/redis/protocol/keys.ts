@@ -2,13 +2,9 @@
 import { crc32 } from "node:zlib"
 import { groupOf, groupTag, idOfTag } from "../../../internal/store/markers/idTags.ts"
 
-/**
- * v: an entry, l: its lease, f: the failure note of its last leader, d: the marker of its id, t: the marker of a tag,
- * n: a counter.
- */
+/** v: an entry, l: its lease, f: its last leader's failure note, d: its marker, t: a tag's marker, n: a counter. */
 export type KeyKind = "v" | "l" | "f" | "d" | "t" | "n"
 
-/** A key, by its kind and by its id, tag or name. */
 export type Named = readonly [kind: KeyKind, text: string]
 
 /** The marker of a tag. The marker of an id is in the slot of the id. */
@@ -17,7 +13,6 @@ export const markerOf = (tag: string): Named => {
   return id === undefined ? ["t", tag] : ["d", id]
 }
 
-/** The keys that a write of an entry changes: the entry, its lease and failure note, and the markers of its id. */
 export const keysOfWrite = (id: string, isCluster: boolean): ReadonlyArray<Named> =>
   // On a cluster, the marker of the group would be in another slot.
   isCluster
@@ -40,10 +35,7 @@ const placeOf = (text: string): string => {
   return end > 1 ? text.slice(1, end) : text
 }
 
-/**
- * The hash tag of an id: six letters. The id itself cannot serve as a hash tag: `}` would end it, and Redis ignores an
- * empty one.
- */
+/** Returns six letters. The id itself cannot serve as a hash tag: `}` would end it, and Redis ignores an empty one. */
 export const hashOf = (text: string): string => {
   const sum = crc32(placeOf(text))
   return letters[sum & 63]! + letters[sum >>> 6 & 63]! + letters[sum >>> 12 & 63]! + letters[sum >>> 18 & 63]! +
@@ -72,7 +64,6 @@ export interface Keys {
   readonly prefix: string
   /** The current era, shared by all keys. `clear` starts another one. */
   readonly era: string
-  /** Counts the invalidations of tags. */
   readonly sequence: string
   /** A time written during one run of the server. */
   readonly timeOf: (run: string) => string
@@ -81,19 +72,15 @@ export interface Keys {
   readonly of: (kind: KeyKind, era: string, text: string) => string
   /** A pattern for the keys of one kind and era whose texts begin with a prefix. It may match other keys. */
   readonly pattern: (kind: KeyKind, era: string, prefix: string) => string
-  /** The parts of a key, or `undefined` for a name of another kind. */
   readonly partsOf: (key: string) => KeyParts | undefined
-  /** The lock. It belongs to no era. */
+  /** The lock, its last token and the guards belong to no era. */
   readonly lock: (name: string) => string
-  /** The token of the lock's last holder. It belongs to no era. */
   readonly lockToken: (name: string) => string
-  /** The state of one guard. It belongs to no era. */
   readonly guard: (kind: string, name: string) => string
   /** The prefixes of tracked keys: entries, failure notes, markers, the era and `untracked`. */
   readonly tracked: ReadonlyArray<string>
   /** Exists while some process lacks the right to track. The others then publish their changes. */
   readonly untracked: string
-  /** The channel of published changes. */
   readonly changes: string
   /** A pattern for all channels. An ACL that allows exactly these channels allows this pattern, and no narrower one. */
   readonly allChannels: string
@@ -139,9 +126,7 @@ export const make = (given: string): Keys => {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// slots
-// ---------------------------------------------------------------------------------------------------------------------
+// --- slots
 
 export const slotCount = 16_384
 

@@ -7,9 +7,7 @@ import type { Counter, Failures, Marker } from "../../../ports/store.ts"
 import type { Address } from "../connection/client.ts"
 import { slotCount } from "./keys.ts"
 
-// ---------------------------------------------------------------------------------------------------------------------
-// entries
-// ---------------------------------------------------------------------------------------------------------------------
+// --- entries
 
 /** Moves the times of an entry to a clock that is `offset` milliseconds ahead. */
 const shifted = ({ meta, payload }: Stored, offset: number): Stored => ({
@@ -45,15 +43,13 @@ export const toEntry = (id: string, answer: unknown, offset: number): Decoded =>
 }
 
 /**
- * A mark in place of a value that the server did not accept and that stays in the memory of one process. It looks like
- * a frame of a release that never existed, so every process reads it as a miss, and its text lets that one process
- * recognize it.
+ * A mark in place of a value that the server did not accept. It looks like a frame of a release that never existed, so
+ * every process reads it as a miss, and its text lets the one that has the value in memory recognize it.
  */
 export const toMark = (text: string): Buffer => Buffer.from(`${beginOfMark}${text}`, "latin1")
 
 const beginOfMark = "ec\0"
 
-/** Whether the beginning of a value, of three bytes, is that of a mark. */
 export const isMark = (begin: unknown): boolean => toText(begin) === beginOfMark
 
 const isOurs = (frame: Buffer): boolean => frame[0] === 0x65 && frame[1] === 0x63 && frame[2] === Frame.format
@@ -63,9 +59,7 @@ export const rawWriteId = (frame: Buffer): Buffer => frame.subarray(4, 20)
 
 export const toRaw = (hex: string): Buffer => Buffer.from(hex, "hex")
 
-// ---------------------------------------------------------------------------------------------------------------------
-// leases
-// ---------------------------------------------------------------------------------------------------------------------
+// --- leases
 
 type LeaseAnswer =
   | { readonly _tag: "Stored"; readonly frame: Buffer }
@@ -103,17 +97,13 @@ const toFailures = (bytes: Buffer): Failures | undefined => {
     : undefined
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// tags
-// ---------------------------------------------------------------------------------------------------------------------
+// --- tags
 
 const versionSize = 12
 
-/** The version of a tag, or `undefined` if there is none. */
 export const toVersion = (answer: unknown): string | undefined =>
   Buffer.isBuffer(answer) && answer.length > versionSize ? toHex(answer, 0, versionSize) : undefined
 
-/** A marker: its version, and its place in the sequence of invalidations. */
 export const toMarker = (answer: unknown): Marker | undefined => {
   const version = toVersion(answer)
   const seq = version === undefined ? undefined : toCount((answer as Buffer).subarray(versionSize))
@@ -125,14 +115,11 @@ export const toCount = (answer: unknown): number | undefined => {
   return text !== undefined && /^\d{1,16}$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined
 }
 
-/** The name of an era: a non-negative safe integer, as text. */
 export const toEra = (answer: unknown): string | undefined => toCount(answer) === undefined ? undefined : toText(answer)
 
 export const toText = (answer: unknown): string | undefined => Buffer.isBuffer(answer) ? answer.toString() : undefined
 
-// ---------------------------------------------------------------------------------------------------------------------
-// counters
-// ---------------------------------------------------------------------------------------------------------------------
+// --- counters
 
 export const toInteger = (answer: unknown): number | undefined => {
   const text = toText(answer)
@@ -141,19 +128,14 @@ export const toInteger = (answer: unknown): number | undefined => {
     : undefined
 }
 
-/**
- * The value of a counter and its expiry, in epoch milliseconds of the server. -1 means never, -2 that the counter does
- * not exist.
- */
+/** The expiry is in epoch milliseconds of the server. -1 means never, -2 that the counter does not exist. */
 export const toCounter = (value: unknown, expires: unknown, offset: number): Counter | undefined => {
   const number = toInteger(value)
   if (number === undefined || typeof expires !== "number" || expires === -2) return undefined
   return { value: number, expiresAt: expires < 0 ? Infinity : expires - offset }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// listings
-// ---------------------------------------------------------------------------------------------------------------------
+// --- listings
 
 export interface KeyPage {
   readonly cursor: string
@@ -166,9 +148,7 @@ export const toPage = (answer: unknown): KeyPage | undefined => {
   return /^\d+$/.test(cursor) ? { cursor, keys: (answer[1] as Array<unknown>).filter(Buffer.isBuffer) } : undefined
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// servers
-// ---------------------------------------------------------------------------------------------------------------------
+// --- servers
 
 /** The answer to `TIME` in epoch milliseconds, or `NaN` if it is malformed. */
 export const toTime = (answer: unknown): number => {
@@ -176,13 +156,10 @@ export const toTime = (answer: unknown): number => {
   return seconds === undefined || micros === undefined ? NaN : seconds * 1000 + micros / 1000
 }
 
-/** Whether the answer to `ROLE` names a role. */
 export const hasRole = (answer: unknown, role: "slave" | "sentinel"): boolean =>
   Array.isArray(answer) && String(answer[0]) === role
 
-// ---------------------------------------------------------------------------------------------------------------------
-// clusters
-// ---------------------------------------------------------------------------------------------------------------------
+// --- clusters
 
 export interface SlotRange {
   readonly from: number

@@ -55,6 +55,6 @@ export const asEffect = <A, E>(
     })
   })
 
-/** Splits items into groups of one command each. No items give one empty group. */
+/** No items give one empty group. */
 export const perCommand = <A>(items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
   items.length === 0 ? [items] : chunksOf(items, Limits.keysPerCommand)

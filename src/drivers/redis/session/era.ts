@@ -10,7 +10,7 @@ import { both } from "./answers.ts"
 import { evaluate } from "./evaluate.ts"
 import type { Control, Session } from "./session.ts"
 
-/** Reads the era and the sequence of invalidations. All callers in a turn share one command, sent after their calls. */
+/** All callers in a turn share one command, sent after their calls. */
 export const control = (session: Session, done: (answer: Control | Fault) => void): void => {
   if (session.controls !== undefined) return void session.controls.push(done)
   session.controls = [done]
@@ -45,7 +45,6 @@ const toControl = (answer: unknown): Control | Fault | undefined => {
   return era === undefined || seq === undefined ? undefined : { era, seq }
 }
 
-/** Starts another era, and answers with its name. */
 export const begin = (session: Session, done: Done): void => {
   const { keys: { controlTag, era }, scripts } = session
   evaluate(session, { script: scripts.clear, tag: controlTag, rest: ["1", era], isWrite: true }, (answer) => {
@@ -64,7 +63,6 @@ interface Task {
   readonly done: Done
   /** The answer if the era has changed, for steps that began in the previous one. Without it they start again. */
   readonly ended?: unknown
-  /** How many starts are left. */
   attempts: number
 }
 

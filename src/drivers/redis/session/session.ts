@@ -1,9 +1,7 @@
 /**
- * The state that the commands of a store share: the servers, the key names and the current era.
- *
- * `clear` starts another era, and the keys of the previous one are never read again. A command that finds another era
- * starts again in that one. On a single server each command compares the era. On a cluster the era is read beside the
- * commands, once a turn.
+ * The state that the commands of a store share. `clear` starts another era, and the keys of the previous one are never
+ * read again. A command that finds another era starts again in that one. On a single server each command compares the
+ * era. On a cluster it is read beside the commands, once a turn.
  */
 import type { Done } from "../connection/connection.ts"
 import type { Wire } from "../connection/wire.ts"
@@ -13,11 +11,9 @@ import type { Scripts } from "../protocol/scripts/all.ts"
 
 export interface Control {
   readonly era: string
-  /** The number of tag invalidations so far. */
   readonly seq: number
 }
 
-/** A read that waits for the command of its turn. */
 export interface Read {
   readonly keys: ReadonlyArray<Named>
   /** Other reads may share the same list. */
@@ -32,9 +28,7 @@ interface SessionOptions {
   readonly keys: Keys
   readonly wire: Wire
   readonly scripts: Scripts
-  /** How many replicas must acknowledge a write. */
   readonly replicas: number
-  /** The time limit of that wait. */
   readonly waitMillis: number
 }
 

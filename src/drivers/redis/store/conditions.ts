@@ -13,7 +13,7 @@ import { beginWrite, checked, keysToWrite } from "./writes.ts"
 interface ConditionalWrite {
   readonly id: string
   readonly script: "setIf" | "touch"
-  /** Returns the entry to write, or `undefined` if the condition does not hold. */
+  /** `undefined` if the condition does not hold. */
   readonly decide: (present: Present) => Stored | undefined
 }
 

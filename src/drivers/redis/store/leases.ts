@@ -28,7 +28,6 @@ interface Acquiring {
   readonly request: AcquireRequest
   readonly done: Done
   readonly attempts: number
-  /** The write that the caller has rejected. */
   readonly rejected: Buffer
 }
 
@@ -68,7 +67,6 @@ const attempt = (self: StoreState, acquiring: Acquiring): void => {
 const joinOf = (join: Join): string =>
   typeof join === "boolean" ? join ? "yes" : "no" : String(Math.max(0, Math.ceil(join.afterMillis)))
 
-/** The duration of a lease, and the life of its record. */
 const millisOf = (leaseMillis: number): readonly [lease: string, life: string] => {
   const lease = Math.max(1, Math.ceil(leaseMillis))
   return [String(lease), String(lifeMillis(lease))]

@@ -67,11 +67,9 @@ interface Listing<A> {
 }
 
 interface Place {
-  /** The current master, followed by the remaining ones. */
   readonly masters: ReadonlyArray<Connection.Connection>
   readonly cursor: string
   readonly era: string
-  /** How many keys of the server one step examines. */
   readonly count: number
 }
 

@@ -58,9 +58,7 @@ const versionOf = (self: StoreState, answer: unknown): string | undefined => {
   return self.lastVersion
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// many
-// ---------------------------------------------------------------------------------------------------------------------
+// --- many
 
 const noMarkers: ReadonlyArray<Named> = []
 
@@ -98,9 +96,7 @@ export const getMany = (self: StoreState, ids: ReadonlyArray<string>): Operation
     (frame, id) => Replies.toEntry(id, frame, self.session.wire.offset()).entry
   )
 
-// ---------------------------------------------------------------------------------------------------------------------
-// entries with the versions of their tags
-// ---------------------------------------------------------------------------------------------------------------------
+// --- entries with the versions of their tags
 
 /** How many bytes of a frame identify the write and its deadlines. */
 export const headSize = 51

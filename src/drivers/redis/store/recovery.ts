@@ -1,10 +1,8 @@
 /**
- * Repeats changes on a server that replaces the one in use. The new server may lack them: it was restarted from an
- * older snapshot, or is a replica promoted before it had received everything.
- *
- * The process repeats its changes of the last seconds before any other command. The server itself shows how much it has
- * lost: every few seconds all processes write the time under a key of its run. If that time is older than the repeated
- * changes, the store is cleared once, because the process that clears also writes the time.
+ * Repeats changes on a server that replaces the one in use and may lack them: it was restarted from an older snapshot,
+ * or is a replica promoted before it had received everything. The process repeats its changes of the last seconds
+ * before any other command. Every few seconds all processes write the time under a key of the server's run: if that is
+ * older than the repeated changes, the store is cleared once, because the process that clears also writes the time.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -58,7 +56,6 @@ export const note = ({ recent }: Recovery, changes: ReadonlyArray<Recent.Told>):
   recent.ended(monotonicMillis(machineClock))
 }
 
-/** Starts to record changes, and to write the time. */
 export const start = (self: Recovery, inUse: InUse): Effect.Effect<void, never, Scope.Scope> => {
   self.inUse = inUse
   return Effect.asVoid(Effect.forkScoped(onMachineClock(Effect.forever(Effect.andThen(
@@ -123,7 +120,6 @@ const lacksMore = ({ written }: Recovery, { formerRun, lostAt }: Fresh, found: u
 /** No server is expected to be down for longer. */
 const timeKeptMillis = 7 * 24 * 3_600_000
 
-/** The server's current time, and the command that writes it under a run. */
 const timeIn = ({ clock, keys }: Recovery, run: string, wire: Wire) => {
   const time = clock.currentTimeMillisUnsafe() + wire.offset()
   return { time, args: ["SET", keys.timeOf(run), String(time), "PX", String(timeKeptMillis)] }

@@ -25,7 +25,7 @@ export interface StateOptions {
   readonly scope: Scope.Scope
   readonly maxValue: number
   readonly published: Published.Published
-  /** Called with changes the server has confirmed. Another server may have to repeat them. */
+  /** Called with changes the server has confirmed, which another server may lack. */
   readonly changed: (changes: ReadonlyArray<Told>) => void
 }
 
@@ -68,9 +68,7 @@ export const make = (options: StateOptions): StoreState => ({
 
 export const now = ({ clock }: StoreState): number => clock.currentTimeMillisUnsafe()
 
-// ---------------------------------------------------------------------------------------------------------------------
-// times as arguments
-// ---------------------------------------------------------------------------------------------------------------------
+// --- times as arguments
 
 /** Any longer time means forever. */
 export const longest = Number.MAX_SAFE_INTEGER / 4
@@ -85,9 +83,7 @@ export const ttlOf = (self: StoreState, expiresAt: number): string => {
 export const momentOf = ({ session }: StoreState, millis: number): string =>
   millis < longest ? String(Math.max(1, Math.ceil(millis + session.wire.offset()))) : ""
 
-// ---------------------------------------------------------------------------------------------------------------------
-// questions and answers
-// ---------------------------------------------------------------------------------------------------------------------
+// --- questions and answers
 
 export type Operation<A> = Effect.Effect<A, StoreError>
 
@@ -111,7 +107,6 @@ interface Write extends Omit<ScriptCall, "isWrite"> {
 export const write = (self: StoreState, script: Name, { changes, ...call }: Write, done: Done): void =>
   run(self.session, script, { ...call, isWrite: true }, confirmed(self, changes, done))
 
-/** Passes confirmed changes to the recovery, and to other processes. */
 export const confirmed = (self: StoreState, changes: ReadonlyArray<Told>, done: Done): Done => (answer) => {
   if (!isFault(answer)) {
     self.changed(changes)

@@ -21,7 +21,6 @@ import * as Tags from "./tags.ts"
 import { transact } from "./transaction/transact.ts"
 import * as Writes from "./writes.ts"
 
-/** The store over open connections, until the scope closes. */
 export const storeOver = Effect.fnUntraced(function*(
   { config: { maxValue, scrub }, recovery, session }: Opened
 ): Effect.fn.Return<Store, never, Scope.Scope> {

@@ -10,7 +10,7 @@ import { control, run } from "../session/era.ts"
 import * as MarkerVersions from "../tracking/markerVersions.ts"
 import { asking, confirmed, list, type Operation, type StoreState } from "./state.ts"
 
-/** The markers of tags, with a sequence that was read before the first of them was written. */
+/** The sequence was read before the first marker was written. */
 export const markers = (self: StoreState, tags: ReadonlyArray<string>): Operation<Markers> =>
   asking("markers", (done) => {
     const { markerVersions, session } = self

@@ -18,11 +18,8 @@ import { remember } from "../tracking/remember.ts"
 import { headSize, versionsFor } from "./reads.ts"
 import { asking, askingAll, isDone, longest, now, type Operation, type StoreState, ttlOf, write } from "./state.ts"
 
-// ---------------------------------------------------------------------------------------------------------------------
-// before a write
-// ---------------------------------------------------------------------------------------------------------------------
+// --- before a write
 
-/** The error for an entry that is too large, if it is. */
 export const refusal = (
   { maxValue }: StoreState,
   operation: "set" | "commit",
@@ -32,7 +29,6 @@ export const refusal = (
     ? undefined
     : tooLarge({ store: storeName, operation, id, size: payload.length, limit: ["maxValue", maxValue] })
 
-/** Runs an operation unless an entry is too large. */
 export const checked = <A>(
   self: StoreState,
   operation: "set" | "commit",
@@ -87,8 +83,7 @@ interface Tomb {
 }
 
 /**
- * Writes a mark in place of the stored value. While the mark is stored, no other process has changed the id. So the
- * invalidation of this write removes nothing from this process's memory, and that of the next write does.
+ * While the mark is stored, the id is unchanged: this write's invalidation removes nothing here, the next one's does.
  */
 const entomb = (self: StoreState, { expiresAt, generation = "", id }: Tomb, done: Done): void => {
   const { ownWrites, session, tokens } = self
@@ -102,9 +97,7 @@ const entomb = (self: StoreState, { expiresAt, generation = "", id }: Tomb, done
   }, done)
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// set
-// ---------------------------------------------------------------------------------------------------------------------
+// --- set
 
 export const set = (self: StoreState, request: SetRequest): Operation<boolean> =>
   checked(self, "set", [request], asking("set", (done) => setOne(self, request, done), isDone))
@@ -135,9 +128,7 @@ const setOne = (self: StoreState, request: SetRequest, done: Done): void => {
   })
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// commit
-// ---------------------------------------------------------------------------------------------------------------------
+// --- commit
 
 export const commit = (self: StoreState, request: CommitRequest): Operation<boolean> =>
   Effect.suspend(() => {
@@ -176,9 +167,7 @@ export const commitOne = (self: StoreState, request: CommitRequest, done: Done):
 
 const tombOf = ({ entry: { meta }, ...rest }: CommitRequest): Tomb => ({ ...rest, expiresAt: meta.expiresAt })
 
-// ---------------------------------------------------------------------------------------------------------------------
-// remove
-// ---------------------------------------------------------------------------------------------------------------------
+// --- remove
 
 export const remove = (self: StoreState, id: string): Operation<boolean> =>
   Effect.flatMap(

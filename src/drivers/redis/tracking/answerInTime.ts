@@ -1,7 +1,4 @@
-/**
- * Questions that count as denied after some time. The time is checked in looks, so that if the program itself was busy,
- * the answer arrives before the last look.
- */
+/** Questions that time out in looks, so that the answer to a busy program arrives before the last look. */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
@@ -11,12 +8,10 @@ type Answer = (is: boolean) => void
 
 interface Question {
   readonly answer: Answer
-  /** The number of the look before the question. */
   readonly askedAt: number
 }
 
 export interface Questions {
-  /** The oldest first. */
   readonly open: Set<Question>
   readonly isAsked: Latch.Latch
   looks: number

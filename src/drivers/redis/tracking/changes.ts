@@ -1,10 +1,8 @@
 /**
- * Follows changes with Redis client-side tracking in broadcasting mode: writes by this and other releases, removals,
- * expirations and evictions.
- *
- * Each master has a connection of its own for tracking, because a client that reconnects silently loses the mode. The
- * connection is closed on any fault, and the reader starts again. Every half second the server is asked for its mode;
- * the answer proves that all earlier invalidations have arrived.
+ * Follows changes with Redis client-side tracking in broadcasting mode, expirations and evictions included. Each master
+ * has a connection of its own for it, because a client that reconnects silently loses the mode: the connection is
+ * closed on any fault, and the reader starts again. Every half second the server is asked for its mode; the answer
+ * proves that all earlier invalidations have arrived.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -24,19 +22,13 @@ import { type Invalidations, onInvalidate, type Tracking } from "./invalidations
 import * as MarkerVersions from "./markerVersions.ts"
 import * as Published from "./published.ts"
 
-/**
- * Changes on all masters, except writes of this process. The stream ends with the first lost connection, and when the
- * set of masters changes, because it may have missed changes before that.
- */
+/** Ends with the first lost connection, and when the masters change, because it may have missed changes. */
 export const changesOf = (tracking: Tracking): Stream.Stream<Change, StoreError> =>
   Waiting.stream((offer) =>
     Effect.mapError(onMachineClock(follow(tracking, offer)), (fault) => storeError("listen", fault))
   )
 
-/**
- * If a server refuses tracking, listens to the changes that other processes publish, and retries tracking from time to
- * time.
- */
+/** If a server refuses tracking, listens to published changes, and retries tracking from time to time. */
 const follow = Effect.fnUntraced(function*(tracking: Tracking, offer: Waiting.Offer): Effect.fn.Return<never, Fault> {
   const subscription = yield* Scope.make()
   const unsubscribe = Scope.close(subscription, Exit.void)
@@ -64,7 +56,6 @@ const follow = Effect.fnUntraced(function*(tracking: Tracking, offer: Waiting.Of
   )
 })
 
-/** Follows the invalidations of all masters, until a connection is lost or refused. */
 const track = Effect.fnUntraced(function*(
   { markerVersions, ownWrites, published, session }: Tracking,
   offer: Waiting.Offer,

@@ -46,10 +46,7 @@ export const listen = Effect.fnUntraced(function*(
   return ask
 })
 
-/**
- * Checks the time in several looks instead of one timer. If the program itself was busy, the answer has arrived by the
- * next look.
- */
+/** Looks several times instead of setting one timer, so that the answer to a busy program arrives by the next look. */
 const withTimeout = <A>(effect: Effect.Effect<A, Fault>): Effect.Effect<A, Fault> =>
   Effect.raceFirst(
     effect,

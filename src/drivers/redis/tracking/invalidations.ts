@@ -24,7 +24,6 @@ export interface Invalidations extends Tracking {
   readonly questions: Questions
 }
 
-/** Handles an invalidation of one key, or of all keys. */
 export const onInvalidate = (self: Invalidations, invalidated: unknown): void => {
   const { markerVersions, offer, published, session } = self
   const { keys } = session
@@ -59,10 +58,7 @@ const onEntry = (self: Invalidations, id: string, era: string): void => {
   askWhetherOwn(session, [id, era, head], answer)
 }
 
-/**
- * Whether an entry is still the last write of this process. If so, the invalidation belongs to that write, and no other
- * write followed. Own writes cannot be counted instead, because one invalidation may cover several.
- */
+/** Whether the invalidation belongs to the last own write. Counting does not do: one may cover several writes. */
 const askWhetherOwn = (
   { keys, wire }: Session,
   [id, era, head]: readonly [id: string, era: string, head: Uint8Array],
@@ -75,8 +71,7 @@ const askWhetherOwn = (
   )
 
 /**
- * The answer arrives after those to earlier reads, so a marker that this process creates is recorded by then. This
- * holds on a cluster too, where each of them waits for the read of the era.
+ * The answer follows those to earlier reads (on a cluster that of the era), so own new markers are recorded by then.
  */
 const onMarker = ({ markerVersions, questions, session }: Invalidations, marker: Named, tag: string): void => {
   const answer = inTime(questions, (is) => {

@@ -1,20 +1,13 @@
-/**
- * The versions of markers that this process has received. The server also sends invalidations of new markers, and of
- * markers whose life was extended: a tag has changed only if its version differs.
- */
+/** Versions of markers. New markers and a longer life cause invalidations too: only another version is a change. */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { isInherited, tagsOfId } from "../../../internal/store/markers/idTags.ts"
 import { remember } from "./remember.ts"
 
 export interface MarkerVersions {
   readonly ofIds: Map<string, string>
-  /**
-   * The versions of tags that users set. Once it is full, no further tags are recorded. Forgetting a tag instead would
-   * lose its changes, because memory may hold entries of the forgotten version.
-   */
+  /** A full map records no further tags: forgetting one would lose changes of entries that memory may hold. */
   readonly ofTags: Map<string, string>
   isFull: boolean
-  /** How many reads of a tag's version are waiting for their answers. */
   readonly asked: Map<string, number>
   readonly listeners: Set<(tag: string) => void>
 }
@@ -60,12 +53,10 @@ export const forgetId = (self: MarkerVersions, id: string): void => {
 /** Called when this process gives a tag another version. */
 export const forgetTag = (self: MarkerVersions, tag: string): void => void self.ofTags.delete(tag)
 
-/** Called when the versions of tags are requested from the server. */
 export const asking = (self: MarkerVersions, tags: ReadonlyArray<string>): void => {
   for (const tag of tags) self.asked.set(tag, (self.asked.get(tag) ?? 0) + 1)
 }
 
-/** Called when the server has answered that request. */
 export const answered = (self: MarkerVersions, tags: ReadonlyArray<string>): void => {
   for (const tag of tags) {
     const left = self.asked.get(tag)! - 1
@@ -74,10 +65,9 @@ export const answered = (self: MarkerVersions, tags: ReadonlyArray<string>): voi
   }
 }
 
-/** Whether the version of a tag is recorded, or has been requested. */
 export const isKnown = (self: MarkerVersions, tag: string): boolean => self.ofTags.has(tag) || self.asked.has(tag)
 
-/** Calls a listener for each tag whose marker changes. Returns a function that unsubscribes it. */
+/** Returns a function that unsubscribes the listener. */
 export const subscribe = (self: MarkerVersions, listener: (tag: string) => void): () => void => {
   self.listeners.add(listener)
   return () => void self.listeners.delete(listener)

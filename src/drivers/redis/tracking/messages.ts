@@ -18,20 +18,14 @@ interface Messages {
   isStarted: boolean
 }
 
-/**
- * Subscribes to all channels of a pattern. Messages are lost while the connection is down; it is opened again after a
- * pause.
- */
+/** Subscribes to a pattern. Messages are lost while the connection is down; it is opened again after a pause. */
 export const make = (wire: Wire, pattern: string): Effect.Effect<Messages, never, Scope.Scope> =>
   Effect.map(
     Effect.context<Scope.Scope>(),
     (context): Messages => ({ wire, pattern, context, listeners: new Map(), isStarted: false })
   )
 
-/**
- * Calls a listener for every message on a channel, and whenever the connection begins to receive. Returns a function
- * that unsubscribes it.
- */
+/** Calls the listener also when the connection begins to receive. Returns a function that unsubscribes it. */
 export const listen = (self: Messages, channel: string, listener: () => void): () => void => {
   start(self)
   const { listeners } = self

@@ -1,7 +1,4 @@
-/**
- * The first bytes of the entries this process wrote most recently, by id. Invalidations of own writes arrive like those
- * of other processes; the stored bytes tell them apart.
- */
+/** The first bytes of the newest own entries, by id: they tell the invalidations of own writes from others. */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { remember } from "./remember.ts"
 
@@ -9,7 +6,6 @@ export type OwnWrites = Map<string, Uint8Array>
 
 export const make = (): OwnWrites => new Map()
 
-/** Records the bytes that the entry of an id now begins with. */
 export const note = (self: OwnWrites, id: string, head: Uint8Array): void => {
   // A copy, so that the rest of the frame can be collected.
   remember(self, id, Uint8Array.from(head), Limits.tracking.ownWrites)

@@ -1,12 +1,10 @@
 /**
- * Changes that processes publish to each other, for processes that an ACL or a proxy denies client-side tracking.
+ * Changes that processes publish to each other, for processes that an ACL or a proxy denies client-side tracking. These
+ * announce that under a key, which all others track: they publish only while it exists.
  *
  * A message is sent after the server has answered the write, so its reader sees the written value. A message may be
  * lost, and none announces an expiration, an eviction or a write of another program, so memory is still trusted for
  * `maxStaleness` only.
- *
- * A process that may not track announces that under a key every few seconds, and all others track this key. While the
- * key exists, they publish their changes; otherwise nothing is published.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -22,7 +20,6 @@ import type { Session } from "../session/session.ts"
 
 export interface Published {
   readonly session: Session
-  /** The name of this process in messages. */
   readonly sender: string
   readonly scrub: Scrub
   /** Whether this process may not track. */
@@ -34,7 +31,6 @@ export interface Published {
   unheard: number
   /** How many messages the server has not confirmed yet. */
   unconfirmed: number
-  /** Called when no message is unconfirmed. */
   onConfirmed: (() => void) | undefined
 }
 
@@ -64,9 +60,7 @@ export const make = (session: Session, sender: string, scrub: Scrub): Published 
   return self
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// publishing
-// ---------------------------------------------------------------------------------------------------------------------
+// --- publishing
 
 /** Checks whether other processes need messages. Their announcement may have appeared or expired. */
 export const look = (self: Published): void => {
@@ -79,7 +73,6 @@ export const look = (self: Published): void => {
 /** Called when invalidations of that key stop arriving. Other processes get messages until its state is known again. */
 export const forget = (self: Published): void => void (self.areOthersUntracked = undefined)
 
-/** Publishes changes, if other processes need them. */
 export const publish = (self: Published, changes: ReadonlyArray<Told>): void => {
   if (!self.isUntracked && self.areOthersUntracked === false) return
   for (const change of changes) {
@@ -118,14 +111,9 @@ const send = (self: Published, changes: ReadonlyArray<Told>): void => {
   })
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// subscribing
-// ---------------------------------------------------------------------------------------------------------------------
+// --- subscribing
 
-/**
- * Receives messages, and publishes changes, until the scope closes. The returned effect fails when messages stop
- * arriving.
- */
+/** Subscribes until the scope closes. The returned effect fails when messages stop arriving. */
 export const subscribe = Effect.fnUntraced(function*(
   self: Published,
   offer: (change: Change) => void

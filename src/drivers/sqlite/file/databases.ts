@@ -1,10 +1,8 @@
 /**
  * The databases of a directory: `cache.v<format>.<n>.db`. The one with the highest number is in use. Making a file with
- * the next number takes all processes there: that needs no room on the disk, and nothing that could be half written.
- *
- * A database that must no longer be used is not renamed, emptied or taken up again while others have it open: the
- * next one is started beside it. Releases of another format have files of their own, so two releases can use one
- * directory.
+ * the next number takes all processes there: that needs no room on the disk, and nothing that could be half written. A
+ * database that must no longer be used is not renamed, emptied or taken up again while others have it open. Releases of
+ * another format have files of their own.
  *
  * `cache.v<format>.current` has the highest number ever used: if all files but an old one are removed, the old one
  * stays unused. It is a hint; without it the files count.
@@ -19,11 +17,9 @@ import * as InUse from "./inUse.ts"
 import * as File from "./schema.ts"
 import * as Wal from "./wal.ts"
 
-/** An open database of a directory. */
 export interface Opened {
   readonly directory: string
   readonly database: DatabaseSync
-  /** It is a part of the name of its file. */
   readonly number: number
   readonly inUse: InUse.InUse
 }
@@ -108,7 +104,7 @@ export const open = (directory: string, maxSize: number, trustFolder = false): O
   throw damage(`there is no usable database in ${directory}`)
 }
 
-/** The file of the reserve, which is that of the directory, whatever database is in use. */
+/** All databases of the directory share one reserve. */
 export const reserveOf = (directory: string): string => path.join(directory, `cache.v${File.format}.reserve`)
 
 /** Takes all processes to the next database. This one is to be closed afterwards: closing it may remove its log. */
@@ -122,7 +118,6 @@ export const abandon = (opened: Opened): void => {
   for (const suffix of ["", "-wal", "-shm"]) fs.rmSync(file + suffix, { force: true })
 }
 
-/** Closes a database, and leaves no log beside it if it is in use and no other process has it open. */
 export const close = (opened: Opened): void => {
   // Others may have found another log beside one that is not in use: this one must not become a part of it.
   if (InUse.stateOf(opened.inUse) === "current") emptyLog(opened.database)

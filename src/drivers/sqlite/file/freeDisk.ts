@@ -1,7 +1,4 @@
-/**
- * A disk that is really full. SQLite writes what it removes into the log first, so without any room it cannot even
- * remove: the reserve is given up, and taken back before anything is stored again.
- */
+/** Frees a full disk. SQLite writes removals into the log first: they use the reserve, which is then taken back. */
 import type { DatabaseSync } from "node:sqlite"
 import * as Room from "../tables/makeRoom.ts"
 import * as Reserve from "./reserve.ts"
@@ -12,22 +9,17 @@ interface Options {
   readonly database: DatabaseSync
   readonly reserve: Reserve.Reserve
   readonly room: Room.Room
-  /** How large the log may become, in bytes. */
   readonly bound: number
-  /** Epoch milliseconds. */
   readonly now: number
 }
 
 /** How much of the database is freed beyond the reserve, so that the disk is not full again at once. */
 const slack = 1 / 16
 
-/** How many steps are made at once: a step frees some hundred kilobytes. */
+/** A step frees some hundred kilobytes. */
 const mostSteps = 256
 
-/**
- * Frees room on the disk, and answers whether the reserve is back. Throws the errors of SQLite where not even removing
- * is possible.
- */
+/** Answers whether the reserve is back. Throws the errors of SQLite where not even removing is possible. */
 export const free = ({ bound, database, now, reserve, room }: Options): boolean => {
   const pages = () => pragma(database, "page_count")
   // Each transaction has to fit into the room that the reserve has left.

@@ -1,21 +1,18 @@
 /**
- * Whether an open database is still the one that all processes use. SQLite itself does not notice when a file that it
- * has open is removed or made again: it continues in a file that others cannot find.
+ * Whether an open database is still the one that all processes use. SQLite does not notice when a file that it has open
+ * is removed or made again: it continues in a file that others cannot find.
  */
 import * as fs from "node:fs"
 
 /**
- * - `current`: all processes that open the directory use it.
- * - `replaced`: others use another one: this one was removed, or there is a next one.
- * - `split`: it is there, but its log or the index of that was removed: a process that opens it now does not see what
- *   is written by those that have it open.
+ * `replaced`: others use another one: this one was removed, or there is a next one. `split`: its log or the index of
+ * that was removed: a process that opens it now does not see what those write that have it open.
  */
 export type State = "current" | "replaced" | "split"
 
 interface Paths {
   readonly directory: string
   readonly file: string
-  /** The file that takes the place of this one, if it exists. */
   readonly next: string
 }
 
@@ -26,19 +23,13 @@ interface Mark {
 
 export type InUse = ReturnType<typeof make>
 
-/**
- * Two changes of a folder within so many milliseconds may have the same time: some file systems count in steps of two
- * seconds.
- */
+/** Two changes within this time may have one time stamp: some file systems count in steps of two seconds. */
 const sameMillis = 2500
 
 /** FAT keeps no times of folders on Windows. */
 const hasTimes = process.platform !== "win32"
 
-/**
- * Looks at the files of a database that has been read, so that SQLite has opened them all: no other file gets their
- * numbers while they are open.
- */
+/** The database has been read, so SQLite has opened all its files: no other file gets their numbers meanwhile. */
 export const make = ({ directory, file, next }: Paths) => ({
   directory,
   next,
@@ -52,11 +43,7 @@ export const make = ({ directory, file, next }: Paths) => ({
   logBytes: undefined as number | undefined
 })
 
-/**
- * No file comes, goes or gets another name without a new time of its folder (unless one is mounted over it, which is
- * not looked for). So where all was in its place in a folder that had not changed for long, a look at the folder does
- * for looks at the files.
- */
+/** A file that comes, goes or is renamed changes the time of its folder: one unchanged for long needs no other look. */
 export const stateOf = (self: InUse): State => {
   self.logBytes = undefined
   if (self.known !== undefined && isUnchanged(statOf(self.directory), self.known)) return "current"
@@ -72,10 +59,7 @@ export const stateOf = (self: InUse): State => {
 /** How many bytes the log has, after a look that has found `current`: no file is looked at twice. */
 export const logBytes = (self: InUse): number => self.logBytes ?? statOf(self.log.path)?.size ?? 0
 
-/**
- * Remembers a folder that has not changed for long. How long, the time of the log tells, which this process has just
- * written: the clocks of the program and of the file system may differ.
- */
+/** Measures by the time of the log just written, because the clocks of program and file system may differ. */
 const learn = (self: InUse, writtenAt: number): void => {
   if (writtenAt <= self.knownFrom) return
   const folder = statOf(self.directory)

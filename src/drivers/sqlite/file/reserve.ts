@@ -1,19 +1,15 @@
-/**
- * Room on the disk that is kept for the moment in which it is full: to remove something needs room in the log first. A
- * file of random bytes, so that no file system stores it in less.
- */
+/** Room kept for a full disk: a removal needs some in the log. The bytes are random, so they cannot be compressed. */
 import { randomBytes } from "node:crypto"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { plainOnly } from "../../shared/folderTrust.ts"
 
 export interface Reserve {
-  /** All processes of the directory share it. */
   readonly file: string
   readonly bytes: number
 }
 
-/** Takes the room where it is missing, and answers whether it is there. */
+/** Answers whether the room is there. */
 export const take = (self: Reserve): boolean => {
   const { bytes, file } = self
   if (sizeOf(file) >= bytes) return true
@@ -28,7 +24,7 @@ export const take = (self: Reserve): boolean => {
   }
 }
 
-/** Appends: two processes that do it at once write more, not less. */
+/** Appends: two processes at once write more, not less. */
 const extend = ({ bytes, file }: Reserve): void => {
   const handle = fs.openSync(file, fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | plainOnly)
   try {
@@ -38,7 +34,7 @@ const extend = ({ bytes, file }: Reserve): void => {
   }
 }
 
-/** Gives the room up, and answers whether there was any. */
+/** Answers whether there was any room to give up. */
 export const giveUp = ({ file }: Reserve): boolean => {
   const was = fs.existsSync(file)
   fs.rmSync(file, { force: true })

@@ -7,14 +7,11 @@ import { isDamage } from "../fault.ts"
 /** Goes up with every change of the schema, or of how processes find the file in use. */
 export const format = 2
 
-/**
- * How long SQLite itself waits, in milliseconds. That blocks the process, so a schedule does the rest of the waiting.
- */
+/** How long SQLite itself waits, in milliseconds. That blocks the process, so a schedule does the rest. */
 export const busyMillis = 5
 
-// `entry.seq` is the order of writing: an entry that is written again gets a new one. `id`, `tag`, `name` and `subject`
-// have no type, because of `toColumn`. The newest row of `change` is never deleted, so its `seq` only grows, and
-// without holes.
+// `entry.seq` is the order of writing. `id`, `tag`, `name` and `subject` have no type, because of `toColumn`. The
+// newest row of `change` is never deleted, so its `seq` only grows, and without holes.
 const schema = `
   CREATE TABLE entry (seq INTEGER PRIMARY KEY, id NOT NULL UNIQUE, frame BLOB NOT NULL, expires_at REAL NOT NULL);
   CREATE INDEX entry_expires_at ON entry (expires_at) WHERE expires_at < 9e999;
@@ -29,10 +26,7 @@ const schema = `
   PRAGMA user_version = ${format};
 `
 
-/**
- * A text as SQLite stores it. Its text is UTF-8, where different texts with lone surrogates would become the same, and
- * ends with U+0000 for Deno and others that read it. Such texts are stored as bytes.
- */
+/** Lone surrogates would become the same in UTF-8, and U+0000 ends a text for Deno: such texts are stored as bytes. */
 export const toColumn = (text: string): string | Uint8Array =>
   isWellFormed(text) && !text.includes("\u0000") ? text : toUtf16(text)
 
@@ -93,10 +87,7 @@ const configure = (database: DatabaseSync, maxSize: number): void => {
   for (const table of ["entry", "change"]) database.prepare(`SELECT max(seq) FROM ${table}`).get()
 }
 
-/**
- * The database of a file, which is made if it does not exist. `undefined` for a file that cannot be used. Throws the
- * errors of SQLite and the file system.
- */
+/** `undefined` for a file that cannot be used. Throws the errors of SQLite and the file system. */
 export const open = (file: string, maxSize: number): DatabaseSync | undefined => {
   if (wasCut(file)) return undefined
   const database = new DatabaseSync(file, { timeout: busyMillis })
@@ -115,10 +106,7 @@ export const open = (file: string, maxSize: number): DatabaseSync | undefined =>
   }
 }
 
-/**
- * Whether a file without a byte is no new one: SQLite makes no log before the first page. The log is looked for first,
- * or a file that is just being made would count as cut.
- */
+/** A file without a byte has no log, unless it was cut. The log is looked for first: the file may be in the making. */
 const wasCut = (file: string): boolean =>
   fs.existsSync(`${file}-wal`) && fs.statSync(file, { throwIfNoEntry: false })?.size === 0
 

@@ -1,7 +1,4 @@
-/**
- * Gives room back to the file system, in small steps: after much was removed, and where the database is larger than it
- * may become, because `maxSize` was larger before.
- */
+/** Gives room back to the file system, in small steps: after much was removed, and if `maxSize` was larger before. */
 import type { DatabaseSync } from "node:sqlite"
 import * as Room from "../tables/makeRoom.ts"
 import { pragma } from "./schema.ts"
@@ -9,9 +6,7 @@ import { pragma } from "./schema.ts"
 export interface Vacuum {
   readonly database: DatabaseSync
   readonly room: Room.Room
-  /** How many pages the database may have. */
   readonly mostPages: number
-  /** There is something to give back. */
   isDue: boolean
 }
 
@@ -25,12 +20,11 @@ export const make = (database: DatabaseSync, maxSize: number, room: Room.Room): 
   return self
 }
 
-/** Looks whether there is something to give back. */
 export const check = (self: Vacuum): void => {
   self.isDue ||= isFree(self, 1 / 2) || pagesAbove(self) > 0
 }
 
-/** Frees some pages, and answers whether there are more. `now` is in epoch milliseconds. */
+/** Answers whether there are more pages to free. `now` is in epoch milliseconds. */
 export const step = (self: Vacuum, now: number): boolean => {
   const { database, room } = self
   const wanted = Math.min(pagesOfStep, pagesAbove(self))
@@ -44,6 +38,5 @@ export const step = (self: Vacuum, now: number): boolean => {
 const pagesAbove = ({ database, mostPages }: Vacuum): number =>
   Math.max(0, pragma(database, `max_page_count = ${mostPages}`) - mostPages)
 
-/** More than a share of the file is free. */
 const isFree = ({ database }: Vacuum, share: number): boolean =>
   pragma(database, "freelist_count") > pragma(database, "page_count") * share

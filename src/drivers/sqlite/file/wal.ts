@@ -1,7 +1,6 @@
 /**
- * The bound of the log (WAL) beside a database. SQLite copies the log into the database when no process writes; several
- * that write all the time leave it no moment for that. So a process that finds it too large empties it before it stores
- * anything more.
+ * The bound of the log (WAL) beside a database. SQLite copies the log into the database when no process writes, a
+ * moment that several busy writers never leave. So a process that finds it too large empties it before storing more.
  */
 import * as fs from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
@@ -12,9 +11,7 @@ import { pragma } from "./schema.ts"
 interface Options {
   readonly database: DatabaseSync
   readonly file: string
-  /** How large the log may become, in bytes. */
   readonly bound: number
-  /** Milliseconds of a monotonic clock. */
   readonly now: () => number
 }
 
@@ -30,7 +27,6 @@ export const make = (options: Options) => {
   database.exec(`PRAGMA wal_autocheckpoint = ${Math.max(1, pages)}`)
   return {
     ...options,
-    /** How large the log was last. */
     bytes: 0,
     /** Since when it could not be emptied. */
     pinnedAt: undefined as number | undefined,
@@ -39,13 +35,11 @@ export const make = (options: Options) => {
   }
 }
 
-/**
- * Copies the log into the database and empties it. Answers whether that was possible: no program reads an older state.
- */
+/** Answers `false` if some program reads an older state. */
 export const empty = (database: DatabaseSync): boolean =>
   database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] === 0
 
-/** Throws where nothing may be stored: the log is too large, and cannot be emptied now. */
+/** Throws if the log is too large and cannot be emptied now. */
 export const admit = (self: Wal): void => {
   const { bound, database, file, now } = self
   if (self.bytes <= bound) return
@@ -67,7 +61,6 @@ const noteEmptied = (self: Wal): void => {
   self.grown = undefined
 }
 
-/** Notes the size after a transaction. */
 export const noteSize = (self: Wal, bytes: number): void => {
   if (self.grown !== undefined && bytes > self.bytes) self.grown.transactions++
   self.bytes = bytes

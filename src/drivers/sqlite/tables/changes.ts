@@ -1,6 +1,6 @@
 /**
  * The log of changes to the database, for the other processes. A row costs a few bytes and is written in the
- * transaction of its change. A process that has fallen behind the rows that are kept gets a `Gap`.
+ * transaction of its change. A process further behind than the kept rows gets a `Gap`.
  */
 import type { DatabaseSync } from "node:sqlite"
 import { changesKept } from "../../../internal/defaults/stores.ts"
@@ -10,7 +10,6 @@ import { fromColumn, toColumn } from "../file/schema.ts"
 
 export type Changes = ReturnType<typeof make>
 
-/** The origin of rows that every connection reports. */
 const noOrigin = -1
 
 const kinds = { changed: 0, tagChanged: 1, allChanged: 2, gap: 3 }
@@ -21,14 +20,12 @@ const nothing: ReadonlyArray<Change> = []
 /** The longest text that is kept. A longer one is logged as a gap. */
 const longest = 512
 
-/** How many rows are written between two prunings of the log. */
 const pruneEvery = 256
 
 /** `note` is called with the changes by this process itself. */
 export const make = (database: DatabaseSync, maxPages: number, note: (changed: Changed) => void) => ({
   note,
-  // Marks the rows of this connection, which it does not report. SQLite's random numbers, not Effect's: those of two
-  // programs with one seed must differ.
+  // Marks the rows of this connection, which it does not report. SQLite draws it: two programs may share a seed.
   origin: Number(database.prepare("SELECT random() & 0x1fffffffffffff AS origin").get()?.["origin"]),
   kept: Math.min(changesKept, Math.max(64, maxPages)),
   insert: database.prepare("INSERT INTO change (origin, kind, subject) VALUES (?, ?, ?)"),
@@ -48,10 +45,7 @@ export const tagsChanged = (self: Changes, tags: ReadonlyArray<string>): void =>
   recordTags(self, tags)
 }
 
-/**
- * Room was made: known versions of these tags must no longer be used. This process reports it too: it must not rely
- * on a report of the change that would have ended the marker of an id.
- */
+/** Known versions of these tags are void, also in this process: the marker of an id reports no further change. */
 export const markersDropped = (self: Changes, tags: ReadonlyArray<string>): void => recordTags(self, tags, noOrigin)
 
 export const allChanged = (self: Changes): void => {
@@ -62,9 +56,7 @@ export const allChanged = (self: Changes): void => {
 /** The present end of the log, which moves with every change, also of this process. */
 export const position = ({ last }: Changes): string => String(last.get()?.["seq"] ?? 0)
 
-/**
- * Returns a function that reads the changes by other processes since its last call, from the present end of the log.
- */
+/** The function reads the changes by other processes since its last call. */
 export const listen = (self: Changes): () => ReadonlyArray<Change> => {
   let seen = Number(position(self))
   return () => {

@@ -7,7 +7,7 @@ import { fromColumn, toColumn } from "../file/schema.ts"
 
 export type Counters = ReturnType<typeof make>
 
-/** How many writes there are between two removals of expired counters. */
+/** Writes between two removals of expired counters. */
 const tidyEvery = 1024
 
 const rows = "SELECT name, value, expires_at FROM counter"

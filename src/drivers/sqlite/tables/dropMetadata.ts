@@ -1,7 +1,4 @@
-/**
- * Frees pages of a full database where no entry is left: markers, leases and counters give way, or it would be full of
- * them for ever. None of them costs more than a load, and a counter that ends soonest goes last of all.
- */
+/** Frees a database full of markers, leases and counters, which cost a load at most. Counters to end last go last. */
 import type { DatabaseSync } from "node:sqlite"
 import { fromColumn, pragma } from "../file/schema.ts"
 import * as Changes from "./changes.ts"
@@ -12,14 +9,12 @@ const tables = [
   { table: "counter", name: "name", order: "expires_at" }
 ]
 
-/** Frees so many pages, if there are so many: within a transaction. */
 export const dropMetadata = (database: DatabaseSync, changes: Changes.Changes, pages: number): void => {
   for (const table of tables) {
     while (pragma(database, "freelist_count") < pages) if (!dropSome(database, changes, table)) break
   }
 }
 
-/** Drops an eighth of a table, the oldest or the first to end. */
 const dropSome = (
   database: DatabaseSync,
   changes: Changes.Changes,

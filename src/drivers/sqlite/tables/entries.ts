@@ -13,7 +13,6 @@ import * as Changes from "./changes.ts"
 import * as Room from "./makeRoom.ts"
 
 interface Options {
-  /** The largest payload, in bytes. */
   readonly maxValue: number
   readonly changes: Changes.Changes
   readonly room: Room.Room
@@ -22,7 +21,7 @@ interface Options {
 
 export type Entries = ReturnType<typeof make>
 
-/** How many writes there are between two removals of expired entries. */
+/** Writes between two removals of expired entries. */
 const tidyEvery = 64
 
 /** SQLite copies the bytes that it is given: most frames are written here, one after the other. */
@@ -47,7 +46,6 @@ export const make = (database: DatabaseSync, options: Options) => {
          - (SELECT count(*) FROM entry WHERE id >= '${pagePrefix}' AND id < '~:p;') AS size`
     ),
     page: database.prepare("SELECT seq, id FROM entry WHERE seq > ? ORDER BY seq LIMIT 256"),
-    /** The write that may find no room. */
     last: { now: 0, size: 0 },
     writes: 0
   }
@@ -114,5 +112,4 @@ export const scan = function*(self: Entries, prefix: string): Generator<Scanned>
 
 export const size = ({ count }: Entries): number => Number(count.get()?.["size"])
 
-/** Makes room for the write that has found none. */
 export const makeRoom = ({ last, room }: Entries): void => Room.free(room, last.size, last.now)

@@ -19,13 +19,12 @@ export type Leases = ReturnType<typeof make>
 
 interface Generation {
   readonly generation: string
-  /** Its loads that have failed, where that still counts. */
   readonly failed?: Failures | undefined
 }
 
 interface Lease extends Held, Generation {}
 
-/** How many leases are granted between two removals of dead ones. */
+/** Granted leases between two removals of dead ones. */
 const pruneEvery = 1024
 
 export const make = (database: DatabaseSync) => {
@@ -55,7 +54,6 @@ export const make = (database: DatabaseSync) => {
     deleteAll: database.prepare("DELETE FROM lease"),
     prune: database.prepare("DELETE FROM lease WHERE dies <= ?"),
     grants: 0,
-    /** The lease that `leftMillis` has found. */
     looked: undefined as Lease | undefined
   }
 }

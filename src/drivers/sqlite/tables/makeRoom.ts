@@ -1,7 +1,7 @@
 /**
  * Makes room: expired entries go first, then those written longest ago, with a second chance (F. J. Corbató, "A Paging
- * Experiment with the Multics System", 1968). An entry that was read is moved behind the others instead, once for any
- * number of reads. Reads are remembered in this process alone, so that no read has to write.
+ * Experiment with the Multics System", 1968): an entry that was read is moved behind the others instead. Reads are
+ * remembered in this process alone, so that no read has to write.
  */
 import type { DatabaseSync } from "node:sqlite"
 import { readsRemembered } from "../../../internal/defaults/folders.ts"
@@ -25,8 +25,7 @@ export const make = (database: DatabaseSync, maxSize: number, dropOthers: (pages
     database,
     dropOthers,
     pageSize,
-    // So many bytes are freed beyond those that are wanted, so that a full database does not do this at every write. At
-    // least some pages: dropping a few small entries may free none.
+    // Freed in addition, so that not every write makes room. At least some pages: a few small entries may free none.
     slack: Math.max(maxSize / 1024, 4 * pageSize),
     /** The ids of entries that this process has read since they were written, the first that was read first. */
     wasRead: new Set<string>(),
@@ -34,8 +33,7 @@ export const make = (database: DatabaseSync, maxSize: number, dropOthers: (pages
       "SELECT expires_at AS at FROM entry WHERE expires_at < 9e999 ORDER BY expires_at LIMIT 1"
     ),
     expired: database.prepare(
-      // SQLite looks in the index for the bound that it reads first. The other one only says that this is the index to
-      // use: looked for first, it is a look at every entry.
+      // SQLite looks in the index for the first bound only. The second one selects the index: first, it would scan all.
       `DELETE FROM entry WHERE seq IN (SELECT seq FROM entry WHERE expires_at <= ? AND expires_at < 9e999 LIMIT ?)
        RETURNING length(frame) AS size`
     ),
@@ -45,16 +43,15 @@ export const make = (database: DatabaseSync, maxSize: number, dropOthers: (pages
   }
 }
 
-/** An entry was read. */
 export const noteRead = ({ wasRead }: Room, id: string): void => {
   if (wasRead.size >= readsRemembered && !wasRead.has(id)) wasRead.delete(wasRead.keys().next().value!)
   wasRead.add(id)
 }
 
-/** An entry was written or removed: its new state has no reads yet. */
+/** Its new state has no reads yet. */
 export const noteWrite = ({ wasRead }: Room, id: string): void => void wasRead.delete(id)
 
-/** Removes at most so many expired entries, and answers their bytes. */
+/** Answers the bytes of the removed entries. */
 export const dropExpired = ({ expired, nextEnd }: Room, now: number, most: number): number => {
   // To find that there is nothing to remove costs much less than to remove nothing.
   const next = nextEnd.get()
@@ -62,7 +59,6 @@ export const dropExpired = ({ expired, nextEnd }: Room, now: number, most: numbe
   return expired.all(now, most).reduce((total, { size }) => total + Number(size), 0)
 }
 
-/** Frees so many bytes and some more. */
 export const free = (self: Room, size: number, now: number): void => {
   const { database, dropOthers, moveBehind, pageSize, slack, wasRead } = self
   const spared = atomically(database, () => {
@@ -83,7 +79,7 @@ export const free = (self: Room, size: number, now: number): void => {
   }
 }
 
-/** Removes entries until so many bytes are free, and answers those that were spared on the way. */
+/** Answers the entries that were spared. */
 const dropUnread = (self: Room, wanted: number, now: number): ReadonlyArray<Row> => {
   const spared: Array<Row> = []
   let freed = dropExpired(self, now, 1024)
@@ -112,7 +108,7 @@ const dropRow = ({ drop }: Room, { seq, size }: Row): number => {
   return size
 }
 
-/** The first rows with at most so many bytes together, but at least one. The others are moved the next time. */
+/** Returns at least one row. The others are moved the next time. */
 const atMost = (rows: ReadonlyArray<Row>, bytes: number): ReadonlyArray<Row> => {
   let total = 0
   return rows.filter(({ size }, i) => (total += size) <= bytes || i === 0)

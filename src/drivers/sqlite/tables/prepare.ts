@@ -13,15 +13,12 @@ import * as Room from "./makeRoom.ts"
 import * as Tags from "./tags.ts"
 
 interface Options {
-  /** How large the database may become. */
   readonly maxSize: number
-  /** The largest value, in bytes. */
   readonly maxValue: number
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
   /** Runs what takes the lock of the database, or throws instead. */
   readonly admitted: Batch.Batch["admitted"]
-  /** Called with the changes by this process. */
   readonly note: Recent.Recent["note"]
 }
 

@@ -21,7 +21,6 @@ export type Tags = ReturnType<typeof make>
 
 export const make = (database: DatabaseSync, options: Options) => ({
   ...options,
-  /** How many markers are kept. */
   kept: Math.min(markersKept, Math.floor(options.maxSize / markerShare)),
   select: database.prepare("SELECT version, seq FROM marker WHERE tag = ?"),
   insert: database.prepare("INSERT INTO marker VALUES (?, ?, ?) ON CONFLICT DO NOTHING"),
@@ -82,7 +81,6 @@ export const invalidate = (
     countWritten(self, names.length)
   })
 
-/** Removes the tags of an id and of its group. */
 export const remove = (self: Tags, names: ReadonlyArray<string>): void => {
   if (self.someOfIds.get() === undefined) return
   const [id, group] = names as [string, string]
@@ -96,7 +94,6 @@ const count = (statement: StatementSync): number => {
   return value
 }
 
-/** Removes the oldest markers now and then. */
 const countWritten = (self: Tags, by: number): void => {
   const { changes, forget, kept } = self
   const forgetEvery = Math.ceil(kept / 4)

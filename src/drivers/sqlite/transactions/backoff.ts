@@ -1,8 +1,7 @@
 /**
  * Back-off for a lock that another process holds. SQLite blocks the thread while it waits, so after a refusal this
  * process makes no further attempt until a pause, which doubles, has passed. Then one operation, the leader, makes an
- * attempt for all that wait. Thousands may wait, so they have no timers of their own: the leader resumes them, a
- * limited number in each turn of the event loop.
+ * attempt for all that wait. Thousands may wait, so the leader resumes them, a limited number in each turn.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -14,9 +13,7 @@ import { monotonicMillis } from "../../../internal/time/monotonic.ts"
 
 export type Backoff = ReturnType<typeof make>
 
-/** An operation that waits for the attempt of the leader. */
 interface Waiting {
-  /** When it times out. */
   readonly endsAt: number
   readonly resume: (outcome: "again" | "timeout") => void
 }
@@ -28,19 +25,17 @@ export const make = (now: () => number, dispatcher: SchedulerDispatcher) => ({
   waiting: new Set<Waiting>(),
   /** Operations that make the attempts: one, or two for a moment. */
   leaders: 0,
-  /** Waiting operations are resumed in the next turn. */
   isResuming: false,
   /** The last error of an attempt: until the pause is over it is thrown again at once. */
   refusal: undefined as unknown,
   pauseMillis: 0,
   pauseEndsAt: -Infinity,
-  /** Since when all attempts were refused. */
   refusedSince: undefined as number | undefined,
   /** How long attempts were refused before that, in all. */
   refusedMillisBefore: 0
 })
 
-/** Makes an attempt. While a pause lasts it throws at once what was thrown last. */
+/** While a pause lasts it throws at once what was thrown last. */
 export const attempt = <A>(self: Backoff, steps: () => A): A => {
   if (leftMillis(self) > 0) throw self.refusal
   const result = steps()
@@ -48,7 +43,6 @@ export const attempt = <A>(self: Backoff, steps: () => A): A => {
   return result
 }
 
-/** Ends the pause: an attempt has succeeded, or there is another database. */
 export const reset = (self: Backoff): void => {
   if (self.refusedSince !== undefined) endRefusals(self, self.now())
   self.pauseEndsAt = -Infinity
@@ -77,7 +71,6 @@ const refuse = (self: Backoff, thrown: unknown): void => {
   self.refusedSince ??= now
 }
 
-/** Whether this is the refusal that began the pause, thrown again instead of an attempt. */
 export const isRepeated = ({ refusal }: Backoff, thrown: unknown): boolean =>
   refusal !== undefined && thrown === refusal
 
@@ -85,13 +78,11 @@ export const isRepeated = ({ refusal }: Backoff, thrown: unknown): boolean =>
 const leftMillis = (self: Backoff): number =>
   self.pauseEndsAt === -Infinity ? 0 : Math.max(0, self.pauseEndsAt - self.now())
 
-/** How long all attempts have been refused. */
 const refusedMillis = ({ now, refusedSince }: Backoff): number => refusedSince === undefined ? 0 : now() - refusedSince
 
 /** How long attempts were refused up to now, in all. */
 export const allRefusedMillis = (self: Backoff): number => self.refusedMillisBefore + refusedMillis(self)
 
-/** Waits until an attempt is worth making, or until the time is over. */
 const wait = (self: Backoff, millis: number): Effect.Effect<"again" | "timeout"> =>
   Effect.callback((resume) => {
     const one: Waiting = { endsAt: self.now() + millis, resume: (outcome) => resume(Effect.succeed(outcome)) }
@@ -107,10 +98,7 @@ const resumeInNextTurn = (self: Backoff): void => {
   self.dispatcher.scheduleTask(() => resumeSome(self), 0)
 }
 
-/**
- * Resumes operations whose time is over. The others keep waiting for a leader that is refused. Without a leader all are
- * resumed, and the first one that is refused becomes the leader.
- */
+/** Without a leader all are resumed, and the first one that is refused becomes the leader. */
 const resumeSome = (self: Backoff): void => {
   self.isResuming = false
   const isRefused = self.refusedSince !== undefined
@@ -125,10 +113,7 @@ const resumeSome = (self: Backoff): void => {
   }
 }
 
-/**
- * The pause of the leader. It is somewhat random, so that processes do not ask in step, and ends with the first
- * timeout.
- */
+/** The pause is somewhat random, so that processes do not ask in step. It ends with the first timeout. */
 const leaderPauseMillis = (self: Backoff, longestMillis: number, random: number): number => {
   const now = self.now()
   let endsAt = now + longestMillis
@@ -136,7 +121,7 @@ const leaderPauseMillis = (self: Backoff, longestMillis: number, random: number)
   return Math.max(1, Math.ceil(Math.min(leftMillis(self) * (1 + 0.4 * random), endsAt - now)))
 }
 
-/** Makes an attempt as the leader. After it, or an interruption, another operation may lead. */
+/** After it, or an interruption, another operation may lead. */
 const lead = <A>(self: Backoff, attempt: Effect.Effect<A>): Effect.Effect<A> =>
   Effect.acquireUseRelease(
     Effect.sync(() => self.leaders++),
@@ -148,27 +133,20 @@ const lead = <A>(self: Backoff, attempt: Effect.Effect<A>): Effect.Effect<A> =>
       })
   )
 
-// ---------------------------------------------------------------------------------------------------------------------
-// operations that are tried again
-// ---------------------------------------------------------------------------------------------------------------------
+// --- operations that are tried again
 
-/** The error of an attempt that was refused, and the back-off that counts it. */
 export interface Refused {
   readonly backoff: Backoff
   readonly thrown: unknown
 }
 
 interface Retrying<E> {
-  /** How long to try, in milliseconds. */
   readonly millis: number
   /** `undefined` for an error that does not go by itself. */
   readonly refusedBy: (error: E) => Refused | undefined
 }
 
-/**
- * Runs an operation that can be run twice, and again while it fails because another process writes. It does not wait
- * where this process has not got the lock for so long already.
- */
+/** The operation can be run twice. It does not wait if this process has not got the lock for so long already. */
 export const retrying = <A, E>(once: Effect.Effect<A, E>, options: Retrying<E>): Effect.Effect<A, E> =>
   Effect.catchIf(
     once,

@@ -1,7 +1,4 @@
-/**
- * Operations that come at once are one transaction: to begin and to commit one takes longer than a small operation
- * does. Each of them succeeds or fails by itself.
- */
+/** Runs operations as one transaction, whose begin and commit take longer than they do. Each can fail by itself. */
 import * as Result from "effect/Result"
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { StoreError } from "../../../CacheError.ts"
@@ -10,14 +7,12 @@ import { partly } from "../file/schema.ts"
 
 export type Batch = ReturnType<typeof make>
 
-/** `admitted` runs what takes the lock of the database, or throws instead. */
 export const make = (database: DatabaseSync, admitted: <A>(steps: () => A) => A) => ({
   database,
   admitted,
   beginReading: database.prepare("BEGIN"),
   beginWriting: database.prepare("BEGIN IMMEDIATE"),
   commit: database.prepare("COMMIT"),
-  /** Operations run together. */
   isTogether: false,
   /** The answer of the `BEGIN` of those that run together, if one of them has written. */
   begun: undefined as Result.Result<void, unknown> | undefined
@@ -34,9 +29,8 @@ export const atomic = <A>(self: Batch, steps: () => A): A => {
 }
 
 /**
- * Answers what is found, and asks for no lock then; otherwise runs the steps. In one transaction, as long as no other
- * process writes: to begin and to end one takes longer than to look. `isSame` tells the steps whether it is the one of
- * the look.
+ * Asks for no lock if the look answers, and otherwise runs the steps in the same transaction if no other process
+ * writes: to begin and to end one takes longer than to look. `isSame` tells the steps whether it is the same one.
  */
 export const orAtomic = <A>(self: Batch, look: () => A | undefined, steps: (isSame: boolean) => A): A => {
   const afterwards = () => atomic(self, () => steps(false))
@@ -49,8 +43,7 @@ export const orAtomic = <A>(self: Batch, look: () => A | undefined, steps: (isSa
       return found ?? self.admitted(() => steps(true))
     })
   } catch (thrown) {
-    // Others write, or have written since the look, or the log is to be emptied: a transaction that has read cannot
-    // wait.
+    // Others write, or the log is to be emptied: a transaction that has read cannot wait.
     if (hasLooked && isBusy(thrown)) return afterwards()
     throw thrown
   }
@@ -60,10 +53,7 @@ export const orAtomic = <A>(self: Batch, look: () => A | undefined, steps: (isSa
 export const snapshot = <A>(self: Batch, reads: () => A): A =>
   self.database.isTransaction ? reads() : transaction(self, self.beginReading, reads)
 
-/**
- * Runs operations together, and answers what each has answered or thrown. Throws if the database failed: then none of
- * them has changed anything.
- */
+/** Answers what each has answered or thrown. Throws if the database failed: then none has changed anything. */
 export const together = (
   self: Batch,
   operations: ReadonlyArray<() => unknown>

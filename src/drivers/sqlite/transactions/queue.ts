@@ -1,7 +1,6 @@
 /**
- * Writes wait for turns of the event loop. SQLite stops the process while it works, so a write that comes when a turn
- * has taken long enough waits for a later one: hundreds that come at once, each with some tenths of a millisecond,
- * would stop it for too long. Those that have waited run together, which takes less.
+ * Writes wait for turns of the event loop. SQLite stops the process while it works: hundreds of writes at once, each
+ * with some tenths of a millisecond, would stop it for too long. Those that have waited run together, which takes less.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -9,13 +8,10 @@ import type { SchedulerDispatcher } from "effect/Scheduler"
 import { writeQueue as limits } from "../../../internal/defaults/folders.ts"
 
 interface Options<Operation, A, E> {
-  /** Milliseconds of a monotonic clock. */
   readonly now: () => number
   /** Whether an operation goes before others that wait: it ends what has waited already. */
   readonly goesFirst: (operation: Operation) => boolean
-  /** Runs what is to come in a later turn. */
   readonly dispatcher: SchedulerDispatcher
-  /** Runs operations, one or some, and answers for each what it has ended with. */
   readonly run: (operations: ReadonlyArray<Operation>) => ReadonlyArray<Exit.Exit<A, E>>
 }
 
@@ -28,7 +24,6 @@ export interface Queue<Operation, A, E> extends Options<Operation, A, E> {
   /** The oldest first. */
   readonly first: Set<Waiting<Operation, A, E>>
   readonly others: Set<Waiting<Operation, A, E>>
-  /** When this turn began, if there was an operation in it. */
   startedAt: number | undefined
 }
 
@@ -59,7 +54,6 @@ const begin = <Operation, A, E>(self: Queue<Operation, A, E>): void => {
   self.dispatcher.scheduleTask(() => endTurn(self), 0)
 }
 
-/** In the next turn: runs what waits, if anything does. */
 const endTurn = <Operation, A, E>(self: Queue<Operation, A, E>): void => {
   self.startedAt = undefined
   if (!hasWaiting(self)) return

@@ -1,23 +1,19 @@
 /**
  * Reads that follow one another in one step of the program are one transaction: to begin and to end one takes SQLite
- * longer than to find a small entry.
- *
- * The program cannot distinguish it from reads that are transactions of their own: within one step it cannot learn of
- * changes by other processes, and its own changes end the snapshot. It is short, because it prevents others from
- * emptying the log. Programs whose steps run for long after their reads have no snapshot.
+ * longer than to find a small entry. The program cannot distinguish it: within one step it cannot learn of changes by
+ * other processes, and its own end the snapshot. It is short, because it prevents others from emptying the log.
+ * Programs whose steps run for long after their reads have none.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { snapshot as limits } from "../../../internal/defaults/folders.ts"
 
 export interface Snapshot {
   readonly database: DatabaseSync
-  /** Milliseconds of a monotonic clock. */
   readonly clock: () => number
   readonly begin: StatementSync
   readonly commit: StatementSync
   readonly endOfStep: () => void
   isOpen: boolean
-  /** This step has read. */
   hasRead: boolean
   /** Reads of this step have followed one another. */
   hasSeries: boolean
@@ -25,14 +21,13 @@ export interface Snapshot {
   readAt: number
   /** The operation of this thread after which it began. */
   bornIn: number
-  /** The last measured step ended soon after its reads. */
   isTrusted: boolean
   mistrustedUntil: number
 }
 
 /**
  * Counts the operations of all connections of this thread: others here have a snapshot from before. Those of locks and
- * guards count too, as processes tell one another by them what they have done.
+ * guards count too, because processes tell one another by them what they have done.
  */
 let operations = 0
 
@@ -96,10 +91,7 @@ export const end = (self: Snapshot): void => {
   }
 }
 
-/**
- * Nothing ends a snapshot while the program computes, so the program shows first that it does not do that for long.
- * `at` is the time of the next read, or of the end of the step.
- */
+/** Nothing ends a snapshot during a computation, so the program's steps must have proved to be short before. */
 const judge = (self: Snapshot, at: number, by: "read" | "endOfStep"): void => {
   const idleMillis = at - self.readAt
   if (idleMillis > limits.idleMillis) {

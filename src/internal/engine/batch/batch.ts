@@ -58,7 +58,6 @@ interface Call {
   readonly turning: Turns.Turning
   /** The context of the first flight's fiber, kept because a flight that leaves early has released it. */
   readonly starter: Flight["starter"]
-  /** Answers for keys that were not requested. */
   unasked: Sorted["unasked"]
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
@@ -66,12 +65,9 @@ interface Call {
 interface State {
   readonly batch: Batch
   readonly groups: Groups
-  /** Flights that have not reached their load. */
   readonly pending: Set<Flight>
-  /** Loads that wait for the next call. */
   readonly ready: Set<Item>
   readonly loading: Map<Flight, Item>
-  /** The first flights of running calls. */
   readonly leading: Set<Flight>
   isOpen: boolean
 }
@@ -265,7 +261,6 @@ const beginCall = (self: State, call: Call, context: Context.Context<never>): vo
   if (call.waiting === 0) fiber.interruptUnsafe()
 }
 
-/** Calls the user's function for the keys of a call, with the batch's retries. */
 const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, any> => {
   const { loadAll, retry } = self.batch.options
   const keys = call.items.map(({ key }) => key)
@@ -285,7 +280,6 @@ const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, a
   return checked(keys, Effect.withFiber((fiber) => inScope(fiber, calling, (_, exit) => onRelease(exit), undefined)))
 }
 
-/** Applies an ended call to its flights. Returns whether the first flight had already ended. */
 const settle = (self: State, call: Call, exits: Exit.Exit<BatchAnswers, unknown>): boolean => {
   const { flight: first } = firstOf(call)
   if (Exit.isFailure(exits)) self.batch.failed = exits.cause

@@ -5,7 +5,6 @@ import { monotonicMillis } from "../../time/monotonic.ts"
 import * as Turns from "../../time/turns.ts"
 import type { Flight, Groups } from "../state.ts"
 
-/** A call with items left, which continues when fewer flights are inside. */
 interface Waiting {
   readonly at: number
   readonly clock: Clock.Clock

@@ -51,7 +51,6 @@ import { loadWithoutCache } from "./withoutCache.ts"
 
 export interface ManyRequest {
   readonly keys: ReadonlyArray<Key>
-  /** The request without a key: strategy and options. */
   readonly template: Request
   readonly requestOf: (key: Key, batch: Batch.Batch) => Request
   readonly loadAll: Batch.LoadAll
@@ -61,7 +60,6 @@ export interface ManyRequest {
 
 type Exits = ReadonlyArray<Exit.Exit<unknown, unknown>>
 
-/** A key that memory does not answer, with all its places in the list. */
 interface Missing {
   readonly key: Key
   readonly id: string
@@ -69,11 +67,9 @@ interface Missing {
   readonly former: Entry | undefined
   stale: Entry | undefined
   rejectedWriteId: string | undefined
-  /** Whether the store was asked or need not be. */
   asked: boolean
 }
 
-/** Reads many keys. Cached ones are answered at once, each other key has its own flight, and all loads are one call. */
 export const readMany = (
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -118,7 +114,6 @@ const captureFirst = (
   })
 }
 
-/** Resends the unsent invalidations that affect a strict read before reading. */
 const readStrictly = (
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -208,7 +203,6 @@ const readTogether = (
   )
 }
 
-/** The unsent invalidations that affect a strict read of one key. An exception is the answer of that key. */
 const inTheWayOf = (
   self: Flights,
   many: ManyRequest,
@@ -219,7 +213,6 @@ const inTheWayOf = (
     inTheWay(self.storeTier, policy, { id: idOf(key), tags: () => declaredTags(self, many.requestOf(key, noBatch)) })
   )
 
-/** The failure of a key that a strict read cannot answer. */
 const refusedStrictly = (self: Flights, { many, policy }: Reading, key: Key): Exit.Exit<never> | undefined => {
   const unsent = inTheWayOf(self, many, policy, key)
   if (Exit.isExit(unsent)) return unsent
@@ -236,11 +229,9 @@ interface Reading {
   readonly many: ManyRequest
   readonly policy: Policy.Policy
   readonly mutations: number
-  /** For all store steps of this read. `undefined` without a store. */
   readonly budget: Budget | undefined
 }
 
-/** The entry of one key and the decision about it. */
 interface Decided {
   readonly place: number
   readonly key: Key
@@ -258,7 +249,7 @@ const readerOf = (engine: Flights, { fiber, many, policy }: Reading, key: Key): 
 })
 const noBatch = Batch.make({ loadAll: () => Effect.succeed([]) })
 
-/** Serves an entry that is due for a refresh, or stale within `retryAfter`. Returns whether it did. */
+/** Returns whether it served an entry: one due for a refresh, or stale within `retryAfter`. */
 const isServed = (self: Flights, reading: Reading, { decision, entry, key, place, source }: Decided): boolean => {
   const { fiber, many } = reading
   const isDue = decision === ServeAndRefresh
@@ -377,7 +368,6 @@ const refuse = ({ exits }: Reading, { places }: Missing, exit: Exit.Exit<never>)
   for (const place of places) exits[place] = exit
 }
 
-/** Joins the running flights, and loads the other keys in one call. */
 const joinAll = (
   self: Flights,
   reading: Reading,
@@ -406,7 +396,6 @@ const joinAll = (
       }
       const resumeOne: Resume = (effect) => {
         if (Exit.isExit(effect)) return answer(one, effect)
-        // Not an exit but another read.
         const asking = Effect.runForkWith(fiber.context as Context.Context<any>)(effect)
         cleanups.push(Effect.sync(() => asking.interruptUnsafe()))
         asking.addObserver((exit) => answer(one, exit))

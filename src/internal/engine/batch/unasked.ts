@@ -1,7 +1,6 @@
 /**
- * Unrequested answers: a call for some keys may answer more keys of their class. They enter memory unless something
- * newer may exist: another entry, a running load of the key, or an invalidation since the call began. After the call
- * they enter the store too, if it can show the same (`lease/unasked.ts`).
+ * Answers for keys that a call was not asked for. They enter memory unless something newer may exist: another entry, a
+ * running load of the key, or an invalidation since the call began. They enter the store if it can show the same.
  */
 import { release } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
@@ -74,12 +73,10 @@ interface Call {
   /** The context of that flight, which may have released it. */
   readonly starter: Flight["starter"]
   readonly watch: Watch
-  /** Called when all that may be is stored. */
   readonly done: () => void
   readonly requestOf: (key: Key) => Request
 }
 
-/** Puts answers in memory, and after the call in the store, where allowed. */
 export const keepUnasked = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): void => {
   const { done, watch } = call
   const kept = call.flight.policy.writes ? keepAll(self, answers, call) : []
@@ -87,7 +84,7 @@ export const keepUnasked = (self: Flights, answers: ReadonlyArray<Answer>, call:
   else self.storeReads!.storeUnasked(kept, watch, done)
 }
 
-/** Keeps answers in memory. Those that may enter the store are returned, each as the flight of its entry. */
+/** Returns those that may enter the store, each as the flight of its entry. */
 const keepAll = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): ReadonlyArray<Flight> => {
   const { flight, starter } = call
   const now = starter.clock.currentTimeMillisUnsafe()
@@ -148,7 +145,6 @@ const fits = (key: Key, value: unknown): boolean => {
   return known(value)
 }
 
-/** A flight that never starts, for making the entry of a result. */
 const flightOf = (self: Flights, { flight, requestOf, starter, watch }: Call, key: Key, now: number): Flight => {
   const { attempt, policy } = flight
   const own = makeFlight(self, {

@@ -1,6 +1,4 @@
-/**
- * Captures the markers of ids before a load with `inherit: "changes"` reads them, so that later changes end its result.
- */
+/** Captures the markers of ids before a load with `inherit: "changes"` reads them, so that later changes end it. */
 import { beginCapture, captured, endCapture } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,12 +11,10 @@ import type { Attempt, Flights, Policy, Request, StoreReads } from "../state.ts"
 import { ask, budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 
-/** Runs a question within the available time. `undefined` if that was not enough. */
 type InTime = <A>(question: Effect.Effect<A>) => Effect.Effect<A | undefined>
 
 const whole: InTime = (question) => question
 
-/** Returns the policy for the rest of the read, with the remaining budget. `undefined` if nothing must be captured. */
 export const captureFirst = (
   self: Flights,
   { policy, within }: { readonly policy: Policy; readonly within: Attempt },

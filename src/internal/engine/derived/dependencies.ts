@@ -1,9 +1,6 @@
 /**
- * The dependencies of a load (`inherit: "changes"`), as tags: those of the entries read, and one for each id. The
- * result's entry carries them, so that an invalidation of any of them ends the entry as well.
- *
- * The tag of an id is noted before the read (`capture`) with the current epoch, and counts as a dependent from then on.
- * Every later change of the id moves the tag.
+ * The dependencies of a load (`inherit: "changes"`) as tags: those of the entries read, and one for each id, noted
+ * before the read. The result's entry carries them, so that an invalidation of any of them ends it as well.
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -22,9 +19,7 @@ import { declaredTags, tagsOfResult } from "../request/requestTags.ts"
 import type { Attempt, Dependencies, Dependency, Flight, Flights, ReadContext } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
 
-/**
- * Throws if the store keeps no markers of ids, because then changes of what an entry derives from would go unnoticed.
- */
+/** Without markers of ids, changes of what an entry derives from would go unnoticed. */
 export const requireDependencies = ({ storeTier }: Flights): void => {
   if (storeTier === undefined || Boolean(storeTier.store.capabilities.dependencies)) return
   throw new CacheConfigError({
@@ -46,7 +41,6 @@ const make = (flight: Flight): Dependencies => ({
   last: undefined
 })
 
-/** The dependencies of a try of a load. `undefined` if it takes none over or has ended. */
 export const dependenciesOf = (within: Attempt): Dependencies | undefined => {
   const { flight } = within
   if (flight === undefined) return undefined
@@ -60,7 +54,6 @@ export const capture = (self: Flights, within: Attempt | undefined, id: string):
   if (dependencies !== undefined && isOfThisCache(self, dependencies, id)) noteId(dependencies, id)
 }
 
-/** The dependency on an id, added with the current epoch if missing. */
 const noteId = (dependencies: Dependencies, id: string): Dependency => {
   if (dependencies.lastId === id) return dependencies.last!
   const tag = tagFor(dependencies, groupsWith(dependencies, 1), id)
@@ -108,14 +101,13 @@ const noteTag = (dependencies: Dependencies, tag: string, dependency: Dependency
   if (!dependencies.tags.has(tag)) noteNewTag(dependencies, tag, dependency)
 }
 
-/** Like `noteTag`, for a new tag. */
 const noteNewTag = (dependencies: Dependencies, tag: string, dependency: Dependency): void => {
   const { groups } = dependencies
   if (groups !== undefined) countId(groups, tag)
   addNew(dependencies, tag, dependency)
 }
 
-/** Makes the result depend on the connection to the store: it ends when the store is reachable again. */
+/** The result ends when the store is reachable again. */
 const noteUnverified = (dependencies: Dependencies): void =>
   add(dependencies, unverified, { epoch: dependencies.engine.tagEpochs.epoch, version: undefined, since: 0 })
 
@@ -126,7 +118,6 @@ interface Capture {
   readonly epoch: number
 }
 
-/** Begins a question for the markers needed before reading these ids. `undefined` if none are needed. */
 export const beginCapture = (self: Flights, within: Attempt, ids: ReadonlyArray<string>): Capture | undefined => {
   const dependencies = dependenciesOf(within)
   if (dependencies === undefined || dependencies.engine !== self) return undefined
@@ -144,7 +135,6 @@ export const beginCapture = (self: Flights, within: Attempt, ids: ReadonlyArray<
   return { dependencies, tags: Array.from(tags), epoch: TagEpochs.epochNow(self.tagEpochs) }
 }
 
-/** Notes the versions that the store answered, or `undefined` if it failed. */
 export const captured = (
   { dependencies, epoch, tags }: Capture,
   versions: ReadonlyArray<string> | undefined
@@ -202,10 +192,7 @@ const answered = (dependencies: Dependencies, id: string, asOf: number): void =>
   if (asOf < noteId(dependencies, id).since) taint(dependencies)
 }
 
-/**
- * Marks that a value read may be older than a change. Joined callers, present and future, may already know of the
- * change and read again regardless of epoch. The caller that started the load cannot know of it.
- */
+/** A value may be older than a change: joined callers, which may know of it, read again regardless of epoch. */
 const taint = (dependencies: Dependencies): void => {
   const { flight } = dependencies
   if (dependencies.isTainted) return
@@ -265,7 +252,6 @@ const isOfThisCache = (self: Flights, dependencies: Dependencies, id: string): b
   return false
 }
 
-/** The tags of a result, even if it is not stored. `undefined` if they cannot be determined. */
 const ownTags = (flight: Flight): ReadonlyArray<string> | undefined => {
   const { attempt: { annotations, dependencies, previous, renewed }, engine, entry, exit, request } = flight
   const known = dependencies?.own ?? entry?.tags
@@ -278,15 +264,12 @@ const ownTags = (flight: Flight): ReadonlyArray<string> | undefined => {
   }
 }
 
-/** Whether something that the load has read was invalidated since. */
 const hasMoved = ({ engine: { tagEpochs }, tags }: Dependencies): boolean => {
   for (const [tag, { epoch }] of tags) if (TagEpochs.changedSince(tagEpochs, [tag], epoch)) return true
   return false
 }
 
-/**
- * Like `hasMoved`, for a reader about to join. What is unchanged now is right for that reader, whatever comes later.
- */
+/** Like `hasMoved`, for a reader about to join: what is unchanged now is right for it, whatever comes later. */
 export const hasMovedForJoining = (flight: Flight): boolean => {
   const { attempt: { dependencies }, request: { followed } } = flight
   if (dependencies !== undefined) {
@@ -300,7 +283,7 @@ export const hasMovedForJoining = (flight: Flight): boolean => {
   return followed !== undefined && inheritOf(flight) === "changes" && hasMovedInside(flight)
 }
 
-/** Whether something was invalidated that inner loads have read, which reports its dependencies only at the end. */
+/** Inner loads report their dependencies only at the end. */
 const hasMovedInside = (flight: Flight): boolean => {
   const seen = new Set([flight])
   // Iterating a set includes elements added during the iteration.
@@ -333,14 +316,13 @@ export const isOlderThanJoining = (dependencies: Dependencies, flight: Flight, j
 
 interface Landing {
   readonly tags: ReadonlyArray<string>
-  /** The epoch in which all tags were checked. */
   readonly bornAt: number
   readonly isSoftened: boolean
 }
 
 /**
- * Adds the dependencies to a result. Each is compared with its own epoch: otherwise one that is invalidated often would
- * keep the result out for ever. `undefined` if something has changed and the result must not be stored.
+ * Adds the dependencies to a result; `undefined` if one has changed. Each is compared with its own epoch: otherwise one
+ * that is invalidated often would keep the result out for ever.
  */
 export const land = (dependencies: Dependencies, flight: Flight, own: ReadonlyArray<string>): Landing | undefined => {
   const { isTainted, tags, engine: { tagEpochs } } = dependencies
@@ -387,9 +369,6 @@ export const withDependencies = (
   return Array.from(all, ([tag, version]) => ({ tag, version }))
 }
 
-/**
- * Releases the dependencies of a try whose result is no longer awaited. Only stored entries then count as dependents.
- */
 export const release = ({ dependencies }: Attempt): void => {
   if (dependencies?.isRegistered !== true) return
   dependencies.isRegistered = false
@@ -400,7 +379,6 @@ const leave = ({ memory: { dependents } }: Flights, tags: Iterable<string>): voi
   for (const tag of tags) if (isInherited(tag)) Dependents.remove(dependents, tag)
 }
 
-/** Whether an entry has dependencies of its load. */
 export const derives = ({ tags }: Pick<Entry, "tags">): boolean => tags.some(isInherited)
 
 /** Counts the dependencies of a found entry as dependents, since memory may not keep the entry. */
@@ -411,7 +389,6 @@ export const hold = (flight: Flight, tags: ReadonlyArray<string>): void => {
   flight.held = flight.held === undefined ? more : [...flight.held, ...more]
 }
 
-/** Releases everything when all callers of a flight are answered. */
 export const releaseAll = (flight: Flight): void => {
   const { attempt, engine, held, request: { batch } } = flight
   // A call that continues for other keys still runs inside this try.

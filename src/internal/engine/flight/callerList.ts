@@ -1,11 +1,9 @@
-/** The callers of one flight. */
+/** The callers of one flight, in order of joining. A popular key has thousands, for which a `Set` is too expensive. */
 import type { Caller, Callers } from "../state.ts"
 
 const none: Array<Caller | undefined> = []
 
-/** The callers of one flight, in order of joining. A popular key has thousands, for which a `Set` is too expensive. */
 export class CallerList implements Callers {
-  /** See `CallerEffect.one`. */
   static readonly one = new CallerList()
   private list: Array<Caller | undefined> = none
   /** The position of `next`. */

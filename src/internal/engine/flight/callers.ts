@@ -27,7 +27,6 @@ interface Waiting {
   /** Computed once: the options of thousands of callers have many shapes. */
   readonly hasTimeouts: boolean
   readonly stale: Entry | undefined
-  /** Whether another caller, or a refresh, started the flight. */
   readonly joined: boolean
   readonly resume: Resume
 }
@@ -50,9 +49,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   pastSoftTimeout: boolean
   place: number
 
-  /**
-   * Keeps one instance alive: V8 drops the shape of a class without instances, and with it all code optimized for it.
-   */
+  /** Keeps one instance alive: V8 drops the shape of a class without instances, and all code optimized for it. */
   static readonly one = new CallerEffect({ tagEpochs: { epoch: 0 }, readDefaults: {} } as Flights, noContext, {
     flight: undefined as never,
     request: { options: {} } as Request,
@@ -94,7 +91,6 @@ export const wait = (self: Flights, fiber: Fiber.Fiber<any, any>, waiting: Waiti
   return caller
 }
 
-/** Starts the caller's timeouts and returns the effect of its interruption. */
 export const interruptible = (
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -149,7 +145,6 @@ const softlyTimedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Cal
   serveIfStale(self, caller, nowOf(fiber))
 }
 
-/** Answers callers past their `softTimeout` with the stale value that the store has just returned. */
 export const serveStaleToLate = (self: Flights, flight: Flight, now: number): void => {
   for (const caller of flight.callers) {
     if (caller.pastSoftTimeout) serveIfStale(self, caller, now)
@@ -185,7 +180,6 @@ const timedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller, t
   caller.resume(orStale(self, caller, Exit.fail(error), nowOf(fiber)))
 }
 
-/** Lets a flight continue without callers to write its value. Counts it and limits its time. */
 const leaveBehind = (self: Flights, flight: Flight): void => {
   if (!flight.isBehind) self.behind++
   flight.isBehind = true
@@ -197,7 +191,6 @@ export const answerNow = (caller: Caller, answer: Effect.Effect<unknown, unknown
   caller.resume(answer)
 }
 
-/** Notes a fault of the store and fails the strict callers at once. */
 export const failStrict = (self: Flights, flight: Flight, fault: Fault): void => {
   flight.fault = fault
   for (const caller of flight.callers) {
@@ -215,11 +208,10 @@ export const isBehind = (self: Flights, caller: Caller): boolean => {
     (flight.isBehind || self.behind < writesBehind) && !mustReadAgain(self, caller)
 }
 
-/** Whether the caller joined late, and the loaded value predates an invalidation it must see. */
+/** A caller that joined late must not see a value from before an invalidation. */
 const mustReadAgain = (self: Flights, caller: Caller): boolean =>
   caller.joinedAt > caller.flight.bornAt && isOlder(self, caller)
 
-/** Answers a caller when its flight has ended, or before its write has. */
 export const respond = (self: Flights, caller: Caller): void => {
   const { flight } = caller
   removeEdge(caller.within, flight)

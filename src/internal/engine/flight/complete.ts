@@ -19,7 +19,6 @@ import { exitOf, hasGoodValue, isRenewed, loadMillisOf, refuse, toEntry } from "
 import { isStorable, noteLoaded } from "./watches.ts"
 import { answerAll } from "./work.ts"
 
-/** Ends a flight when its fiber has ended: stores its entry in memory if allowed, and answers every caller. */
 export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown, unknown>): void => {
   const now = flight.starter.clock.currentTimeMillisUnsafe()
   const exit = exitOf(flight, ended)
@@ -105,8 +104,8 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
 
 /**
  * Counts a failed load. An answer ends the fallback to the stale value. Any other failure with a fallback throttles the
- * id for `retryAfter` and is logged: the first of a key class as a warning, later ones at debug level until a load of
- * the class succeeds, because an origin that is down fails for all its keys. String keys count as one class.
+ * id and is logged: one warning until a load of the class succeeds, because an origin that is down fails for all its
+ * keys.
  */
 const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   const { counters, id, request: { batch, key } } = flight
@@ -143,5 +142,4 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
   )
 }
 
-/** Whether there is a stale value with which a failed load may be answered. */
 const hasFallback = (self: Flights, { stale }: Flight): boolean => stale !== undefined && !isAnswered(self, stale)

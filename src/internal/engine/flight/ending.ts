@@ -8,9 +8,7 @@ import { addEdge, removeEdge } from "./waitGraph.ts"
 import { noteChange } from "./watches.ts"
 import { abandon, startLater } from "./work.ts"
 
-/**
- * Makes a flight unjoinable. The flight of its id queued behind it takes its place. Returns whether it was joinable.
- */
+/** The flight queued behind takes its place. Returns whether the flight was joinable. */
 export const unregister = (self: Flights, flight: Flight): boolean => {
   const wasJoinable = self.flights.get(flight.id) === flight
   if (wasJoinable) {
@@ -55,9 +53,7 @@ export const detach = (self: Flights, id: string): void => {
   }
 }
 
-/**
- * Makes a loading flight unjoinable. Later readers wait for its end and ask the store, where it may still be stored.
- */
+/** Makes a loading flight unjoinable: later readers wait for its end and ask the store. */
 export const unshare = (self: Flights, flight: Flight): void => {
   unregister(self, flight)
   self.ending.set(flight.id, flight)
@@ -99,24 +95,19 @@ const isInterruptible = (flight: Flight): boolean => {
   return (fiber as { readonly interruptible?: boolean } | undefined)?.interruptible === true
 }
 
-/**
- * Holds the id of an abandoned load that ignores its interruption until the load has ended, so that the next caller
- * does not start a concurrent one. Keeps its lease for the same reason. Bounded in time, because a load may hang.
- */
+/** Keeps the id and lease of an abandoned load that ignores its interruption, for a limited time: it may hang. */
 const hold = (self: Flights, flight: Flight): void => {
   self.ending.set(flight.id, flight)
   flight.limit?.interruptUnsafe()
   flight.limit = after(flight, self.endingMillis, () => release(self, flight))
 }
 
-/** Frees the id of an abandoned load that has ended or has continued for too long. */
 const release = (self: Flights, flight: Flight): void => {
   if (self.ending.get(flight.id) === flight) self.ending.delete(flight.id)
   releaseLease(flight)
   startNext(self, flight)
 }
 
-/** Limits a load without callers (`refresh.timeout`). After the limit its id may be loaded again. */
 export const limitUnattended = (self: Flights, flight: Flight): void => {
   if (flight.limit !== undefined || flight.exit !== undefined) return
   flight.limit = after(flight, self.refreshing.timeoutMillis, () => {
@@ -133,10 +124,7 @@ export const limitUnattended = (self: Flights, flight: Flight): void => {
 const after = (flight: Flight, millis: number, run: () => void) =>
   Effect.runForkWith(flight.starter.context)(Effect.andThen(Effect.sleep(millis), Effect.sync(run)))
 
-/**
- * Stops renewing the lease when the load has ended or its result will not be stored. Without a commit, releases the
- * lease so that the next process can load at once, with a failure note if the load failed.
- */
+/** Stops renewing. Without a commit, releases the lease, so that the next process can load, with a failure note. */
 export const releaseLease = (flight: Flight, failure?: Exit.Failure<unknown, unknown>): void => {
   const { lease } = flight
   if (lease === undefined) return

@@ -81,14 +81,12 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
 
 export const hasBegun = ({ attempt }: Flight): boolean => attempt.startedAt !== undefined
 
-/** Whether its load has not begun and its result will be stored. */
 export const isToCome = (flight: Flight): boolean => flight.storable && flight.phase !== "Ended" && !hasBegun(flight)
 
 /** Whether the store has not answered yet, so that its callers are not yet counted as misses. */
 export const isAskingStore = ({ phase, readsStore }: Flight): boolean =>
   phase === "AskingStore" || (phase === "Queued" && readsStore)
 
-/** Whether it is a refresh, in the background or requested by a caller. */
 export const isRefresh = ({ policy, refresh }: Flight): boolean => refresh || policy.joins === "refresh"
 
 export const isDerivedFromStale = ({ attempt, found }: Flight): boolean => found?.isStale ?? attempt.derivedFromStale
@@ -122,7 +120,6 @@ export const beginLoading = (flight: Flight, now: number): void => {
   flight.asOf = flight.engine.storeTier?.captures ?? 0
 }
 
-/** Starts another try of the load, which inherits nothing from the one before. */
 export const nextAttempt = (flight: Flight, now: number): Attempt => {
   endAttempt(flight.attempt)
   release(flight.attempt)

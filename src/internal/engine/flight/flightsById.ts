@@ -1,10 +1,7 @@
-/** An index of flights by id. */
+/** The joinable flights by id. */
 import type { Flight, FlightsById } from "../state.ts"
 
-/**
- * The flights that can be joined, by id. The newest is kept outside the map: most loads begin when no other runs, and a
- * `Map` that keeps gaining and losing its only element is rebuilt every few times.
- */
+/** Keeps the newest outside: V8 rebuilds a `Map` that keeps gaining and losing its only element every few times. */
 export class FlightIndex implements FlightsById {
   private newest: Flight | undefined = undefined
   private readonly others = new Map<string, Flight>()

@@ -21,7 +21,6 @@ interface FoundAt {
   readonly now: number
 }
 
-/** Counts and reports an answer without a load. */
 const noteFound = (
   self: Flights,
   { flight, policy, request, within }: Caller,
@@ -44,7 +43,6 @@ const noteFound = (
   }
 }
 
-/** Reports the result of a load to the caller's detector. */
 export const noteLoaded = (
   { flight, joined, policy, request }: Caller,
   exit: Exit.Exit<unknown, unknown>,
@@ -55,7 +53,6 @@ export const noteLoaded = (
   detect(policy.detector, flight.id, request.strategy.name, { source: joined ? "joined" : "load", entry, exit, now })
 }
 
-/** Counts and reports a stale value in place of a load. */
 export const noteFallback = (
   self: Flights,
   { flight, policy, request, within }: Caller,
@@ -82,7 +79,6 @@ export const foundOrRetry = (self: Flights, caller: Caller, at: FoundAt): Effect
     return flight.exit!
   })
 
-/** Whether this caller's own policy or strategy requires a load although the flight served a stored entry. */
 const wantsLoad = (self: Flights, caller: Caller, { found: { entry }, now }: FoundAt): boolean => {
   if (!caller.policy.readsStore) return true
   adopt(self, caller, entry, now)
@@ -110,7 +106,6 @@ const hasLateTagsMoved = (self: Flights, flight: Flight): boolean =>
         flight.attempt.renewed)
     : TagEpochs.movedSince(self.tagEpochs, flight.entry.tags, flight.bornAt)
 
-/** The outcome of a load, or the stale value if the caller may fall back on it. */
 export const orStale = (
   self: Flights,
   caller: Caller,
@@ -132,8 +127,8 @@ export const orStale = (
 }
 
 /**
- * The stale value if promise P6 allows it: before its hard deadline, only if the caller's strategy falls back, and not
- * after an answer. A touch may have made it fresh, and then any strategy that serves it will do.
+ * The stale value that promise P6 allows: before its hard deadline, if the caller's strategy falls back, and not after
+ * an answer. A touch may have made it fresh, and then any strategy that serves it will do.
  */
 const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefined => {
   if (!caller.policy.readsMemory) return undefined

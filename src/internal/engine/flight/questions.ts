@@ -1,6 +1,4 @@
-/**
- * Questions to a store with `getCallback`. All concurrent reads of an id share one, without a flight, fiber or timer.
- */
+/** Questions to a store with `getCallback`: concurrent reads of an id share one without a flight, fiber or timer. */
 import type { Questions } from "../state.ts"
 
 export const make = (): Questions => ({ byId: new Map(), open: new Set(), isTimed: false })

@@ -1,8 +1,6 @@
 /**
- * Background refreshes: units, and the slots in which they run.
- *
- * A unit is one flight, or all flights of a batch. At most `concurrency` units run at once and the others are queued.
- * The latest request starts first, because a recent read is worth more than an old one.
+ * Background refreshes in units: one flight, or all flights of a batch. At most `concurrency` units run at once. The
+ * latest request starts first, because a recent read is worth more than an old one.
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -20,7 +18,6 @@ import { startLater } from "./work.ts"
 export const makeUnit = (): Unit => ({ flights: new Set() })
 
 interface RefreshOptions {
-  /** The context of the fiber that found it due. */
   readonly starter: ReadContext
   readonly request: Request
   readonly id: string
@@ -29,17 +26,14 @@ interface RefreshOptions {
   readonly now: number
 }
 
-/** Refreshes an entry, with one flight per id. Loads from the scheduler, so that a due hit does not wait. */
+/** Loads from the scheduler, so that a due hit does not wait. */
 export const refresh = (self: Flights, options: RefreshOptions, fiber?: Fiber.Fiber<any, any>): void => {
   const unit = makeUnit()
   enqueue(self, options, unit)
   offer(self, unit, fiber?.currentDispatcher)
 }
 
-/**
- * Adds a refresh to a unit, unless the id is loading or throttled, or was invalidated, which makes the entry no
- * fallback.
- */
+/** Does nothing if the id is loading or throttled, or was invalidated, which makes the entry no fallback. */
 export const enqueue = (self: Flights, options: RefreshOptions, unit: Unit): void => {
   const { entry, id, mutations, now, request, starter } = options
   const running = self.flights.get(id)
@@ -68,7 +62,7 @@ const askedAgain = ({ refreshing: { queue } }: Flights, { unit }: Flight): void 
   if (unit !== undefined && queue.delete(unit)) queue.add(unit)
 }
 
-/** Queues a unit. A full queue drops its oldest request, whose entries can be requested again. */
+/** A full queue drops its oldest request, whose entries can be requested again. */
 export const offer = (self: Flights, unit: Unit, dispatcher?: SchedulerDispatcher): void => {
   if (unit.flights.size === 0) return
   if (self.isPrivate) return handOver(self, unit)
@@ -81,8 +75,7 @@ export const offer = (self: Flights, unit: Unit, dispatcher?: SchedulerDispatche
 }
 
 /**
- * Starts a unit of a private reader through the platform, which keeps it alive. It takes no slot, which a cancelled
- * request would never give back. Other readers leave these ids alone for the same time.
+ * The platform keeps a private reader's unit alive. It takes no slot, which a cancelled request would not give back.
  */
 const handOver = (self: Flights, unit: Unit): void => {
   const flights = Array.from(unit.flights)
@@ -112,10 +105,7 @@ const newestOf = (queue: ReadonlySet<Unit>): Unit => {
   return newest!
 }
 
-/**
- * Removes a refresh from the queue because a caller waits for it, so that it is no longer dropped. Returns the flights
- * to start at once, without a slot: itself and the rest of its batch.
- */
+/** A caller waits for the refresh. Returns the flights to start without a slot: itself and the rest of its batch. */
 export const promote = (self: Flights, { unit }: Flight): Iterable<Flight> => {
   if (unit === undefined) return []
   self.refreshing.queue.delete(unit)
@@ -142,7 +132,6 @@ const giveBack = (self: Flights, unit: Unit): void => {
   if (running.delete(unit)) takeSlots(self)
 }
 
-/** Drops a queued refresh whose entry has left memory. */
 export const forgetRefresh = (self: Flights, entry: Entry): void => {
   if (self.refreshing.queue.size === 0) return
   const flight = self.flights.get(entry.id)
@@ -154,7 +143,6 @@ const drop = (self: Flights, unit: Unit): void => {
   for (const flight of unit.flights) dropFlight(self, flight)
 }
 
-/** Drops a queued flight, which then neither starts nor can be joined. */
 export const dropFlight = (self: Flights, flight: Flight): void => {
   flight.phase = "Ended"
   flight.limit?.interruptUnsafe()

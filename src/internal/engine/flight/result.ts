@@ -18,16 +18,15 @@ import { lifetimeOf, notStored, optionOf, rulesOf } from "../request/rules.ts"
 import type { Flight, Flights } from "../state.ts"
 import { emitOf } from "../telemetry/events.ts"
 
-/** Whether the load ended by declaring the previous value still valid. Such a load interrupts itself. */
+/** A load that declares the previous value still valid interrupts itself. */
 export const isRenewed = (flight: Flight): boolean => flight.attempt.renewed && !flight.abandoned
 
-/** The outcome of a load: its own exit, or the previous value's exit if the load declared that still valid. */
 export const exitOf = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
   isRenewed(flight) ? flight.attempt.previous!.exit : exit
 
 /**
- * The entry made of a load's outcome. `undefined` if it is not stored: the strategy skips it, it is a defect or an
- * interruption, it is a failure while there is a good value, or a user's function threw.
+ * `undefined` if the outcome is not stored: the strategy skips it, it is a defect or an interruption, it is a failure
+ * while there is a good value, or a user's function threw.
  */
 export const toEntry = (
   self: Flights,
@@ -88,7 +87,6 @@ const kept = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>):
   return copy === undefined || renewed || !policy.writes ? exit : Exit.map(exit, copyOf(copy, request.key))
 }
 
-/** The share of the lifetime left by `jitter`. */
 const shareOf = (self: Flights, { request, starter }: Flight): number => {
   const { jitter } = rulesOf(self, request)
   return jitter === 0 ? 1 : 1 - jitter * Context.get(starter.context, Random.Random).nextDoubleUnsafe()
@@ -115,7 +113,7 @@ const isTooQuick = (self: Flights, flight: Flight, now: number): boolean => {
   return minLoadMillis !== undefined && !flight.attempt.renewed && loadMillisOf(flight, now) <= minLoadMillis
 }
 
-/** The tags of the result. A value declared still valid also keeps its tags. */
+/** A value declared still valid keeps its tags. */
 const tagsOf = (
   self: Flights,
   { attempt: { annotations, previous, renewed }, request }: Flight,
@@ -126,7 +124,6 @@ const tagsOf = (
   return more === undefined ? tags : Array.from(new Set([...tags, ...more]))
 }
 
-/** Counts and reports a result that is not stored. */
 export const refuse = (self: Flights, flight: Flight, because: Events["Refused"]["because"]): undefined => {
   flight.counters.refused++
   emitOf(self, flight.request.key, flight.id, { _tag: "Refused", because })

@@ -1,10 +1,7 @@
-/** The flights that have a fiber. */
+/** The flights that have a fiber, joinable or not. */
 import type { Flight, Running } from "../state.ts"
 
-/**
- * The flights that have a fiber, joinable or not. A list linked through the flights: most loads begin when no other
- * runs, and a `Set` that keeps gaining and losing its only element is rebuilt every few times.
- */
+/** A linked list: V8 rebuilds a `Set` that keeps gaining and losing its only element every few times. */
 export class RunningList implements Running {
   private newest: Flight | undefined = undefined
   size = 0

@@ -16,7 +16,6 @@ export const removeEdge = (from: Attempt | undefined, to: Flight): void => {
   else edges.set(to, count - 1)
 }
 
-/** Whether a flight waits for another. */
 export const waits = ({ attempt, seat }: Flight): boolean => attempt.waitsOn !== undefined || seat?.leader !== undefined
 
 /** The flights for which a flight waits. One with a seat waits for the leader of its call, without an edge. */
@@ -25,7 +24,6 @@ export function* awaitedBy({ attempt, seat }: Flight): Generator<Flight> {
   if (seat?.leader !== undefined) yield seat.leader
 }
 
-/** Whether `from` waits for `to`, directly or through others. */
 export const reaches = (from: Flight, to: Flight): boolean => {
   if (from === to) return true
   if (!waits(from)) return false
@@ -43,7 +41,6 @@ export function* reached(from: Flight): Generator<Flight> {
   }
 }
 
-/** The path of a `CacheCycle`: `to`, the ids down to the load that waits for it, and `to` again. */
 export const pathTo = (within: Flight, to: Flight): ReadonlyArray<string> => {
   const path = [to.id]
   for (let flight: Flight | undefined = within; flight !== undefined; flight = flight.parent) {

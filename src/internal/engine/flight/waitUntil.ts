@@ -7,7 +7,6 @@ import type { Flight, Flights } from "../state.ts"
 import { warnOnce } from "../telemetry/log.ts"
 import { abandon } from "./work.ts"
 
-/** Keeps a request alive while an effect runs. */
 type KeepAlive = (rest: Effect.Effect<void>) => void
 
 export const WaitUntil: Context.Reference<KeepAlive | undefined> = Context.Reference<KeepAlive | undefined>(
@@ -19,9 +18,7 @@ export const WaitUntil: Context.Reference<KeepAlive | undefined> = Context.Refer
 export const isKeptAlive = (self: Flights, { context }: Flight["starter"]): boolean =>
   !self.isPrivate || Context.get(context, WaitUntil) !== undefined
 
-/**
- * Hands flights to the platform. `begin` starts those that have not begun. Returns whether the platform accepted them.
- */
+/** `begin` starts the flights that have not begun. Returns whether the platform accepted them. */
 export const keepAlive = (
   self: Flights,
   starter: Flight["starter"],

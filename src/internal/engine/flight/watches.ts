@@ -1,7 +1,4 @@
-/**
- * Watches: record changes while a call for many keys runs. Such a call may answer keys that were not requested and have
- * no flight to notify. All calls share one list, since every change would otherwise be noted once per call.
- */
+/** Watches: changes during bulk calls, which may answer more keys than have a flight. All calls share one list. */
 import { watchedIds } from "../../defaults/bounds.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flight, Flights, Watch, Watches } from "../state.ts"
@@ -11,7 +8,6 @@ export type { Watch } from "../state.ts"
 /** `lasting`: changes are noted all the time, for private flights. */
 export const make = (lasting = false): Watches => ({ count: lasting ? 1 : 0, step: 0, changedAt: new Map(), floor: 0 })
 
-/** Begins a watch that lasts until `end`. */
 export const begin = ({ tagEpochs, watches }: Flights, evidence?: Watch["evidence"]): Watch => {
   // Changes of other processes are tracked from here on.
   const bornAt = TagEpochs.epochNow(tagEpochs)
@@ -19,29 +15,22 @@ export const begin = ({ tagEpochs, watches }: Flights, evidence?: Watch["evidenc
   return { bornAt, since: watches.step, evidence }
 }
 
-/** Ends one watch. The last one clears the list. */
 export const end = ({ watches }: Flights): void => {
   watches.count--
   if (watches.count === 0) watches.changedAt.clear()
 }
 
-/** Notes that an id was written, loaded or removed, here or by another process. */
 export const noteChange = (self: Flights, id: string): void => {
   if (self.watches.count > 0) note(self, id, ++self.watches.step)
 }
 
-/**
- * Notes the start of a private refresh, which makes running loads outdated. In a store, a commit ends the generations
- * of concurrent loads, so only the last one is stored there.
- */
+/** Notes the start of a private refresh, which makes running loads outdated. */
 export const noteRefresh = (self: Flights, id: string): void => {
   if (self.storeTier === undefined) self.watches.step++
   else noteChange(self, id)
 }
 
-/**
- * Notes that the result of a private flight is stored: flights that did not begin later have results as old or older.
- */
+/** Flights that did not begin later than a stored private one have results as old or older. */
 export const noteLoaded = (self: Flights, { id, since }: Flight): void => {
   if (self.storeTier !== undefined) return noteChange(self, id)
   self.watches.step++
@@ -58,18 +47,16 @@ const note = ({ watches }: Flights, id: string, at: number): void => {
   changedAt.set(id, Math.max(at, changedAt.get(id) ?? 0))
 }
 
-/** Notes that anything may have changed. */
 export const noteAll = ({ watches }: Flights): void => {
   if (watches.count === 0) return
   watches.floor = ++watches.step
   watches.changedAt.clear()
 }
 
-/** Whether the result of a flight may be stored. Changes cannot mark private flights, so these check the watches. */
+/** Changes cannot mark private flights, so these check the watches. */
 export const isStorable = (self: Flights, flight: Flight): boolean =>
   flight.storable && !(self.isPrivate && hasChanged(self, flight, flight.id))
 
-/** Whether an id may have changed since a watch began. */
 export const hasChanged = (
   { watches: { changedAt, floor } }: Flights,
   { since }: Pick<Watch, "since">,

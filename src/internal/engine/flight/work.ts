@@ -1,7 +1,7 @@
 /**
- * The work loop: answers the callers of ended flights, interrupts abandoned flights, and starts queued ones. A single
- * loop, because deep loads would otherwise nest run loops without bound. After a budget of jobs it continues from the
- * scheduler: a chain of loads that end at once would otherwise starve all other fibers and timers.
+ * The work loop: ends and starts flights. A single loop, because deep loads would otherwise nest run loops without
+ * bound. After a budget of jobs it continues from the scheduler, or a chain of loads that end at once would starve all
+ * other fibers and timers.
  */
 import { releaseAll } from "#platform/engine/derived/dependencies"
 import * as Context from "effect/Context"
@@ -34,7 +34,6 @@ export const answerBehind = (self: Flights, flight: Flight): void => {
   workInline(self)
 }
 
-/** Like `answerBehind`, for a caller that joins while the flight writes. */
 export const answerIfBehind = (self: Flights, caller: Caller): void => {
   if (!self.work.isBehind(self, caller)) return
   self.work.ended.push(new Behind([caller]))
@@ -88,7 +87,6 @@ const work = (self: Flights, job: (self: Flights) => boolean): void => {
 
 const next = (self: Flights): boolean => endNext(self) || startNext(self)
 
-/** Answers one caller, or interrupts one flight. */
 const endNext = (self: Flights): boolean => {
   const { ended } = self.work
   for (let flight = ended.peek(); flight !== undefined; flight = ended.peek()) {

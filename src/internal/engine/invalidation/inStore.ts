@@ -13,7 +13,7 @@ import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { markUnsent, sendingOf } from "./replay.ts"
 
-/** Removes ids whose items are pending. Returns for each whether the store says that it existed. */
+/** Returns for each id whether the store says that it existed. */
 export const removeInStore = (
   tier: StoreTier,
   ids: ReadonlyArray<string>,
@@ -32,7 +32,6 @@ const removal = (tier: StoreTier, item: Pending.Item): Effect.Effect<unknown> =>
   return acknowledged<unknown>(tier, [item], operation, effect)
 }
 
-/** Removes ids from the store, in chunks. Returns for each whether the store says that it existed. */
 const removeFromStore = (
   tier: StoreTier,
   ids: ReadonlyArray<string>,
@@ -56,9 +55,8 @@ const removeFromStore = (
 }
 
 /**
- * Marks the items as unsent if the effect fails or is interrupted at any step. An item that is neither acknowledged nor
- * unsent would never be sent again, and its reads would never use the store again. Add the items outside of `restore`,
- * so that no interruption comes in between.
+ * Marks the items as unsent if the effect fails or is interrupted: an item that is neither acknowledged nor unsent
+ * would never be sent again. Add the items outside of `restore`, so that no interruption comes in between.
  */
 const orUnsent = <A, R>(
   tier: StoreTier,
@@ -68,8 +66,8 @@ const orUnsent = <A, R>(
   Effect.onError(effect, () => Effect.sync(() => items.forEach((item) => markUnsent(tier, item))))
 
 /**
- * Sets a value here and in the store, which ends the generation of the id. The id is pending from the start, before the
- * value is stored here or encoded: until the store has acknowledged it, an older value must not enter memory.
+ * Sets a value here and in the store, which ends the generation of the id. The id is pending before the value is stored
+ * here or encoded: until the store acknowledges, an older value must not enter memory.
  */
 export const replaceInStore = <R>(
   tier: StoreTier,
@@ -97,10 +95,7 @@ export const replaceInStore = <R>(
     return orUnsent(tier, [item], restore(replacing))
   })
 
-/**
- * Sends pending items to the store. Call it inside `orUnsent`. Items that the store does not acknowledge stay pending
- * and are marked as unsent. Only a strict caller fails.
- */
+/** Call it inside `orUnsent`. Items that the store does not acknowledge stay pending. Only a strict caller fails. */
 const acknowledged = <A>(
   tier: StoreTier,
   items: ReadonlyArray<Pending.Item>,

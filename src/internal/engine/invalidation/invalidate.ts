@@ -16,7 +16,7 @@ import type { Flight, Flights } from "../state.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { emit } from "../telemetry/events.ts"
 
-/** Removes an id from memory, the flights and the throttled ids. Returns whether it was in memory. */
+/** Returns whether the id was in memory. */
 export const forget = (self: Flights, id: string): boolean => {
   self.mutations++
   detach(self, id)
@@ -25,7 +25,7 @@ export const forget = (self: Flights, id: string): boolean => {
   return Memory.remove(self.memory, id, "invalidated")
 }
 
-/** Removes entries in memory and in the store. Returns how many existed, according to memory or the store. */
+/** Returns how many existed, according to memory or the store. */
 export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect.Effect<number> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.clockWith((clock) => {
@@ -49,13 +49,11 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
   )
 
 interface Forgotten {
-  /** For each id, whether memory had a servable entry. */
   readonly present: Array<boolean>
-  /** For each id, if there is a store. */
   readonly items: Array<Pending.Item>
 }
 
-/** Removes ids here and makes all pending before the store is asked, so that an interruption loses none. */
+/** Makes all ids pending before the store is asked, so that an interruption loses none. */
 const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Effect.Effect<Forgotten> => {
   const forgotten: Forgotten = { present: [], items: [] }
   const { storeTier: tier } = self
@@ -83,7 +81,6 @@ const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Eff
   return Effect.as(rest, forgotten)
 }
 
-/** Removes every entry that has one of the tags, or makes it stale (soft). */
 export const invalidateTags = (
   self: Flights,
   tags: ReadonlyArray<string>,
@@ -129,7 +126,7 @@ export const clear = (self: Flights): Effect.Effect<void> =>
     )
   })
 
-/** Empties memory and makes all flights unstorable. The result completes when the listeners are notified. */
+/** The result completes when the listeners are notified. */
 export const forgetAll = (self: Flights): Effect.Effect<void> => {
   self.mutations++
   noteAll(self)
@@ -142,13 +139,12 @@ export const forgetAll = (self: Flights): Effect.Effect<void> => {
   return tellAll(self, left, "invalidated")
 }
 
-/** Like `forgetAll`, for memory only: flights continue. */
 export const emptyMemory = (self: Flights, cause: RemovalCause): void => {
   const left = Memory.together(self.memory, () => takeAll(self, cause, holdersOf(self)))
   tellAll(self, left, cause)
 }
 
-/** The flights, which may hold entries of their ids for long. */
+/** Flights may hold entries of their ids for long. */
 const holdersOf = (self: Flights): ReadonlyArray<Flight> => [...self.flights.all(), ...self.running.all()]
 
 type Left = ReadonlyMap<string, Entry | undefined>
@@ -158,10 +154,7 @@ const takeAll = ({ memory }: Flights, cause: RemovalCause, holders: ReadonlyArra
   return Memory.empty(memory, cause)
 }
 
-/**
- * Notifies the listeners of removed entries: as many as fit in this turn, the rest in later ones. The result completes
- * when all are notified, except inside `Memory.together`, where it completes at once.
- */
+/** Notifies in turns. Completes when all listeners are notified, but at once inside `Memory.together`. */
 const tellAll = (self: Flights, left: Left, cause: RemovalCause): Effect.Effect<void> => {
   const { memory } = self
   if (memory.onRemoval === undefined) return Effect.void

@@ -13,7 +13,6 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
 import * as Log from "../telemetry/log.ts"
 
-/** Marks an item as unsent, and starts the replay if it is not running. */
 export const markUnsent = (tier: StoreTier, item: Pending.Item): void => {
   Pending.markUnsent(tier.pending, item)
   if (tier.replay !== undefined || tier.front.closed) return
@@ -24,7 +23,6 @@ export const markUnsent = (tier: StoreTier, item: Pending.Item): void => {
   })
 }
 
-/** Runs the next replay now, because the store is reachable again. */
 export const replayNow = (tier: StoreTier): void => {
   if (tier.replay === undefined || tier.front.closed) return
   tier.replay.interruptUnsafe()
@@ -35,7 +33,6 @@ export const replayNow = (tier: StoreTier): void => {
   })
 }
 
-/** Replays until nothing is unsent, with growing pauses while the store does not answer. */
 const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier, firstMillis: number) {
   let pauseMillis = firstMillis
   // Pause first: a replay that ended synchronously would end before `tier.replay` is set.
@@ -69,7 +66,6 @@ export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget,
   return true
 })
 
-/** The store operation of an invalidation, and its name. */
 export const sendingOf = (
   store: Store,
   target: Pending.Item["target"]

@@ -7,15 +7,13 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { replay } from "./replay.ts"
 
-/** The target of a read. Its known tags are computed only if something is unsent. */
+/** Known tags are computed only if something is unsent. */
 export interface Wanted {
   readonly id: string
   readonly tags: () => ReadonlyArray<string>
 }
 
-/**
- * The unsent invalidations that affect a strict read. Those in flight may be acknowledged in a moment and do not count.
- */
+/** Invalidations in flight may be acknowledged in a moment and do not count. */
 export const inTheWay = (
   tier: StoreTier | undefined,
   policy: Policy,
@@ -29,7 +27,7 @@ export const inTheWay = (
 
 const none: ReadonlyArray<Pending.Item> = []
 
-/** Sends the invalidations once more. Returns the policy for the rest of the read, with the remaining budget. */
+/** Returns the policy for the rest of the read, with the remaining budget. */
 export const sendAgain = (
   tier: StoreTier,
   policy: Policy,
@@ -42,7 +40,7 @@ export const sendAgain = (
   )
 }
 
-/** Whether an item is still unsent after it was sent again. Newer failures are sent in the next turn. */
+/** Newer failures are sent in the next turn. */
 export const isStuck = (sent: ReadonlyArray<Pending.Item>, inTheWay: ReadonlyArray<Pending.Item>): boolean =>
   inTheWay.some((item) => sent.includes(item))
 

@@ -30,13 +30,10 @@ import { emptyMemory, forgetAll } from "./invalidate.ts"
 import { replayNow } from "./replay.ts"
 
 /**
- * Keeps memory from serving what other processes have changed. Polls a store with `changesUnsafe` every 50 ms, and
- * follows a store with a stream of changes. With any other shared store, and while changes cannot be read, the cache is
- * untracked: memory is cleared once per `maxStaleness`.
- *
- * Polling continues only while there are reads. After an interval without reads it stops, and the next read polls
- * before anything is served. For this, stopping increments the tag epoch: every entry is then checked once more, while
- * a hit in the current epoch costs nothing.
+ * Keeps memory from serving what other processes have changed. Polls a store with `changesUnsafe` every 50 ms, follows
+ * a stream of changes, or else clears memory once per `maxStaleness` (untracked).
+ * Polling stops after an interval without reads and increments the tag epoch: every entry is then checked once more,
+ * and so the next read polls before anything is served, while a hit in the current epoch costs nothing.
  */
 export const track = (self: Flights): void => {
   const { storeTier: tier } = self
@@ -85,7 +82,6 @@ const polled = (self: Flights, tier: StoreTier): Timer => {
   return { look, nextMillis: () => polling.pollMillis }
 }
 
-/** Applies the changes that the store pushes. Follows it again when the stream has ended. */
 const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state: { wasTracked: boolean }) {
   let pauseMillis = following.firstMillis
   let isLogged = false
@@ -148,9 +144,9 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
 })
 
 /**
- * Marks that no change is missed from here on. Entries from before may have changed, so memory is cleared and running
- * flights become unjoinable. At the first start their results are still stored for later readers, so that the first
- * reads of a program share their loads, but pending answers of the store do not enter memory.
+ * No change is missed from here on. Entries from before may have changed, so memory is cleared and running flights
+ * become unjoinable. At the first start their results are still stored for later readers, so that the first reads of a
+ * program share their loads.
  */
 const markTracked = (self: Flights, tier: StoreTier, wasTracked: boolean): void => {
   tier.untracked = false
@@ -180,20 +176,17 @@ const warnUntracked = (
   )
 }
 
-/** The store's reason in one line. `undefined` for a bug, which is logged in full. */
 const reasonOf = (cause: Cause.Cause<unknown>): string | undefined => {
   const error = Cause.squash(cause)
   return error instanceof StoreError ? messageOf(error.cause) ?? whyOf(error.reason, undefined) : undefined
 }
 
-/** Marks that changes cannot be followed: `maxStaleness` limits the use of memory from here on. */
 const markUntracked = (self: Flights, tier: StoreTier): void => {
   tier.untracked = true
   tier.polledAt = nowOf(self)
   rest(self, tier)
 }
 
-/** A step repeated while there are reads, and the pause before the next one. */
 interface Timer {
   readonly look: () => void
   readonly nextMillis: () => number
@@ -245,11 +238,11 @@ const clockOf = ({ context }: Flights): Clock.Clock => Context.get(context, Cloc
 
 const nowOf = (self: Flights): number => clockOf(self).currentTimeMillisUnsafe()
 
-/** Milliseconds that memory may be used from now on. Not extended if the clock was set back. */
+/** Not extended if the clock was set back. */
 const untilStale = (self: Flights, { maxStalenessMillis, polledAt }: StoreTier): number =>
   Math.max(1, Math.min(maxStalenessMillis, polledAt + maxStalenessMillis - nowOf(self)))
 
-/** Clears memory once per `maxStaleness` while untracked, so that every entry is read from the store again. */
+/** Every entry is then read from the store again. */
 const clearWhenStale = (self: Flights, tier: StoreTier): void => {
   if (!tier.untracked) return
   const ageMillis = nowOf(self) - tier.polledAt
@@ -278,7 +271,7 @@ const safely = (self: Flights, tier: StoreTier, look: (self: Flights, tier: Stor
   }
 }
 
-/** State of polling: whether the store has reported that it may miss changes (`Partial`). */
+/** Whether the store has reported that it may miss changes (`Partial`). */
 interface Polling {
   isPartial: boolean
   isWarned: boolean

@@ -27,7 +27,6 @@ import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { isLate, waitForLease } from "./leaseWaits.ts"
 import { askEvidence } from "./unasked.ts"
 
-/** The grant to store a result: the generation, and the markers of its tags from before the load. */
 export interface WriteGrant {
   readonly generation: string
   /** `undefined`: no tag was declared before the load, and the store returned neither markers nor its `seq`. */
@@ -41,15 +40,9 @@ export const LeasedElsewhere = Symbol("Elsewhere")
 type Acquiring = WriteGrant | Entry | Exit.Failure<unknown, unknown> | typeof LeasedElsewhere | undefined
 
 /**
- * Acquires the lease and checks the stored entry again in the same step. Waits while another process holds and renews
- * the lease.
- *
- * Returns
- * - a grant: the load may start;
- * - an entry that another process has stored in the meantime and that `serves` accepts;
- * - a failure: several leaders in a row failed while this process waited, the last one with this failure;
- * - `LeasedElsewhere`;
- * - `undefined`: the load may start, but its result is not stored because the store cannot be used.
+ * Acquires the lease and checks the stored entry again in the same step; waits while another process renews it.
+ * Returns a grant to store the result; an entry that `serves` accepts; the last failure of several leaders in a row;
+ * `LeasedElsewhere`; or `undefined` if the load may start but cannot be stored.
  */
 export const acquireLease = Effect.fnUntraced(function*(
   self: Flights,
@@ -77,8 +70,8 @@ export const acquireLease = Effect.fnUntraced(function*(
   let rejected = 0
   let waited = false
   while (rejected < Defaults.leaseAttempts) {
-    // Set before the answer: a flight interrupted in the meantime may have been granted the lease and must release it.
-    // A flight that does not wait may be granted a free lease as well.
+    // Set before the answer: a flight interrupted meanwhile, or that does not wait, may get the lease and must release
+    // it.
     if (isExclusive || store.capabilities.shared) flight.lease = leaseOf(tier, owner)
     beginAsking(flight)
     const isSent = budget.leftMillis > 0
@@ -170,7 +163,7 @@ const fetchAcquired = (tier: StoreTier, budget: Budget, flight: Flight, tags: Re
   return fetch(tier, budget, { key, id, tags, hold: (tags) => hold(flight, tags) })
 }
 
-/** Whether none of the declared tags was hard-invalidated. Tags without a marker here count as valid. */
+/** Tags without a marker here count as valid. */
 const isGood = (
   tags: ReadonlyArray<TagVersion>,
   declared: ReadonlyArray<string>,
@@ -181,10 +174,7 @@ const isGood = (
     tags.filter(({ tag }) => declared.includes(tag))
   )
 
-/**
- * Renews the lease every third of its length until it is interrupted or another owner has the lease, for at most
- * `maxLoad`: a hanging load must not block its id for all other processes.
- */
+/** Renews the lease every third of its length, for at most `maxLoad`: a hanging load must not block its id for all. */
 const renewing = (tier: StoreTier, flight: Flight, owner: string): FlightLease => {
   const { leaseMillis, maxLoadMillis, store } = tier
   const pauseMillis = leaseMillis / 3

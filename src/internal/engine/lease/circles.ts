@@ -1,11 +1,8 @@
 /**
- * Cycles between processes: each process holds the lease that the other's load waits for, and neither sees the whole
- * cycle. A load that holds a lease and waits for another process's lease therefore publishes its waits in the store,
- * and follows the published waits of others until they lead back to it.
- *
- * A statement may be outdated when it is read. A wait counts only if it was published both before the previous look and
- * again since. All waits of a cycle then existed at the time of the previous look, and loads that wait for each other
- * at one moment wait for ever.
+ * Cycles between processes: each holds the lease that the other's load waits for, and neither sees the whole cycle. A
+ * load that holds a lease and waits for another publishes its waits and follows those of others back to itself.
+ * A statement may be outdated when read. A wait counts only if it was published before the previous look and again
+ * since: then all waits of a cycle existed at one time, and loads that wait for each other wait for ever.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -23,7 +20,6 @@ import type { StoreTier } from "../storeTier/storeTier.ts"
 import { hear, say, type Statement, type Statements } from "./statements.ts"
 
 interface Search {
-  /** The next look, in monotonic milliseconds. */
   nextAt: number
   statements: Statements
 }
@@ -94,7 +90,6 @@ const holdersOf = (
   return holders
 }
 
-/** Publishes the waits of this process, and returns them with the reachable statements of others. */
 const sayAndFollow = Effect.fnUntraced(function*(
   tier: StoreTier,
   holders: Holders,
@@ -108,7 +103,6 @@ const sayAndFollow = Effect.fnUntraced(function*(
     statements.set(id, { nonce: tokens.next(8), waits: new Map(named) })
   }
   if (isFault(yield* say(tier, statements))) return none
-  // Follow the waits hop by hop.
   const askedAt = monotonicMillis(clock)
   const asked = new Set(statements.keys())
   let last: Statements = new Map(statements)
@@ -172,6 +166,6 @@ const endWait = (self: Flights, holder: Flight, awaited: Flight, path: ReadonlyA
     endIfUnneeded(self, end)
     // A refresh is queued behind it, whose callers wait for both.
     if (callers.length > 0) continue
-    for (const flight of inside) { for (const awaited of awaitedBy(flight)) if (awaited === end) ends.add(flight) }
+    for (const flight of inside) for (const awaited of awaitedBy(flight)) if (awaited === end) ends.add(flight)
   }
 }

@@ -1,7 +1,4 @@
-/**
- * Loads that wait for a lease of another process. One question asks for all of them: frequently at first, then less
- * often, because a change of the stored entry wakes the load at once.
- */
+/** Loads that wait for a lease of another process. One question asks for all; a change of an entry wakes its loads. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -16,10 +13,7 @@ import { isFault } from "../storeTier/faults.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import * as Circles from "./circles.ts"
 
-/**
- * Whether an `acquire` timed out in a store that may grant it all the same. A synchronous store that queues operations
- * never runs one that is interrupted in the queue.
- */
+/** A synchronous store never runs an `acquire` that timed out in its queue. Others may grant it all the same. */
 export const isLate = ({ store }: StoreTier, answer: Acquired | Fault): boolean =>
   isFault(answer) && answer.reason === "Timeout" && store.workedMillis === undefined
 
@@ -95,7 +89,6 @@ const nextOf = (
   return now + Math.max(1, pauseMillis)
 }
 
-/** Sets the timer to `at` unless it fires earlier. */
 const setTimer = (self: Flights, tier: StoreTier, at: number): void => {
   const { leaseWaits } = self
   if (leaseWaits.isAsking || leaseWaits.waiting.size === 0) return
@@ -122,7 +115,6 @@ const stopTimer = ({ leaseWaits }: Flights): void => {
   leaseWaits.timer = undefined
 }
 
-/** Asks for all due leases in one question. */
 const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { leaseWaits } = self
@@ -171,8 +163,8 @@ const requestOf = (
 
 /**
  * Beyond `wait`, one of the waiting loads leads without the lease. A lease is renewed for at most `maxLoad`, but the
- * next leader may take as long. The store is distrusted only after the time of several leaders: otherwise all waiters
- * for a load that hangs in each process would lead at once.
+ * next leader may take as long: the store is distrusted only after several, or all waiters for a hanging load would
+ * lead at once.
  */
 const joinOf = ({ leaseMillis, maxLoadMillis, waitMillis }: StoreTier, waitedMillis: number): Join =>
   waitedMillis >= believedLeaders * (maxLoadMillis + leaseMillis + (waitMillis ?? 0))

@@ -112,7 +112,6 @@ const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effec
   return entry.exit
 }
 
-/** Counts a miss for each caller when the store has no usable entry. */
 const missed = (self: Flights, flight: Flight): void => {
   if (flight.phase !== "AskingStore") return
   flight.phase = "AwaitingLease"
@@ -120,7 +119,6 @@ const missed = (self: Flights, flight: Flight): void => {
   for (const { request } of Array.from(flight.callers)) noteMiss(self, request.key, flight.id)
 }
 
-/** Whether a stored entry ends the flight. Otherwise it may become the stale fallback. */
 const serves = (
   self: Flights,
   flight: Flight,

@@ -1,4 +1,4 @@
-/** Statements of processes about their waiting loads: internal entries, repeated while the wait lasts. */
+/** Statements of processes about waiting loads that hold leases: internal entries, repeated while the wait lasts. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -9,7 +9,6 @@ import { ask } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 
-/** The statement of a process about a load that holds a lease. */
 export interface Statement {
   /** Different for each publication. */
   readonly nonce: string
@@ -17,7 +16,6 @@ export interface Statement {
   readonly waits: ReadonlyMap<string, string>
 }
 
-/** By the ids of the loads. */
 export type Statements = ReadonlyMap<string, Statement>
 
 const recordOf = (id: string): string => pageId("waits", 0, id)
@@ -56,7 +54,6 @@ const toStored = ({ front, leaseMillis }: StoreTier, { nonce, waits }: Statement
   }
 })
 
-/** `undefined` if the store returns anything else. */
 const fromStored = ({ payload }: Stored): Statement | undefined => {
   try {
     const texts: unknown = JSON.parse(new TextDecoder().decode(payload))

@@ -1,8 +1,7 @@
 /**
- * Answers beyond the asked keys, on their way to the store. Their ids are unknown before the call, so no generation of
- * them is older than it. Evidence from before the call shows that nothing newer is overwritten: for tags, the store's
- * count of invalidations; for ids, the reported changes, or the marker of their group, which every removal and write by
- * hand in the group deletes. From `acquire` on the generation of the id decides.
+ * Answers beyond the asked keys, on their way to the store. Their ids are unknown before the call, so no generation is
+ * older than it. Evidence shows instead that nothing newer is overwritten: the store's count of invalidations for tags;
+ * for ids the reported changes, or their group's marker, which every removal and write by hand in the group deletes.
  */
 import * as Effect from "effect/Effect"
 import type { TagVersion } from "../../../CacheEntry.ts"
@@ -36,7 +35,7 @@ const witnessOf = (
     ? [groupTag(groupOf(id))]
     : undefined
 
-/** Asks once a batch. No call waits for the answer: without it the answers beyond its keys stay in memory. */
+/** Asks once a batch. No call waits for the answer. */
 export const askEvidence = (self: Flights, tier: StoreTier, { id, request: { batch } }: Flight): void => {
   if (batch?.options.requestOf === undefined || batch.asksEvidence || self.isPrivate) return
   const tags = witnessOf(self, tier, id)
@@ -52,7 +51,6 @@ export const askEvidence = (self: Flights, tier: StoreTier, { id, request: { bat
   )
 }
 
-/** Stores answers of a call, behind it. */
 export const storeUnasked: StoreReads["storeUnasked"] = (flights, watch, done) => {
   const { length, 0: first } = flights
   const tier = first?.engine.storeTier
@@ -114,7 +112,6 @@ const storePart: (
   if (dead.length > 0) yield* storePart(self, { budget, tier }, dead, watch)
 })
 
-/** Whether nothing newer of an id is known in this process. */
 const isUnchanged = (self: Flights, { pending }: StoreTier, watch: Watch, { entry, id }: Flight): boolean =>
   !hasChanged(self, watch, id) && !self.flights.has(id) && !self.ending.has(id) && !self.closed &&
   !Pending.isPending(pending, id) && !Pending.areTagsPending(pending, entry!.tags) &&
@@ -135,7 +132,6 @@ interface Granted {
   readonly markers: ReadonlyMap<string, Marker>
 }
 
-/** Commits the entries whose tags were not invalidated since the call began. */
 const commitAll = Effect.fnUntraced(function*(
   self: Flights,
   { budget, tier }: Asking,

@@ -1,4 +1,4 @@
-/** The context of a load: that of the fiber that started it, except for a few references. */
+/** The context of a load: that of the fiber that started it, except for these references. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { CurrentLogAnnotations } from "effect/References"
@@ -8,8 +8,6 @@ import type { Flight, ReadContext, SharedContext } from "../state.ts"
 import { annotationsOf } from "../telemetry/log.ts"
 
 /**
- * The context of a load: the starter's, with these changes.
- *
  * | reference | in a load |
  * |---|---|
  * | `Within` | this load |
@@ -18,8 +16,6 @@ import { annotationsOf } from "../telemetry/log.ts"
  * | log annotations | those of this key |
  * | `Scope` | its own, closed when it ends (`inScope`) |
  * | the parent span | a root span, linked to the callers' (`traced`) |
- *
- * An open SQL transaction never gets here: every read inside it bypasses the cache.
  */
 export const loadContext = ({ attempt, id, request: { key }, starter }: Flight): Context.Context<never> => {
   const { annotations, context } = starter.shared ??= shared(starter)
@@ -39,8 +35,7 @@ const shared = ({ context }: ReadContext): SharedContext => {
   }
 }
 
-// The policy of the context: that of a read context is already standard in a refresh, while its starter may have
-// another.
+// The policy of a read context is already standard in a refresh, while its starter may have another.
 const withStandardPolicy = (context: Context.Context<never>): Context.Context<never> => {
   const policy = Context.get(context, Policy.Current)
   if (policy === Policy.standard) return context

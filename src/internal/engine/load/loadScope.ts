@@ -7,8 +7,8 @@ import * as Scope from "effect/Scope"
 import type { Flight } from "../state.ts"
 
 /**
- * Like `Effect.scoped`, for an effect with which a step of this fiber continues. Calls `onRelease` with the exit if the
- * scope has something to release. Allocates one frame and no other object, because every load has a scope.
+ * Like `Effect.scoped`, for an effect with which a step of this fiber continues. Allocates one frame and no other
+ * object, because every load has a scope. `onRelease` runs if the scope has something to release.
  */
 export const inScope = <A, E, R, F extends Flight | undefined>(
   fiber: Fiber.Fiber<any, any>,

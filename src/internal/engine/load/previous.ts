@@ -11,10 +11,7 @@ import type { Attempt } from "../state.ts"
 import { budgetOf } from "../storeTier/ask.ts"
 import { fetch } from "../storeTier/fetch.ts"
 
-/**
- * The value that a load replaces, if it may still be served. Each call in a load returns the same one, because the load
- * has asked the origin about that very value. A later invalidation keeps the result out of the cache.
- */
+/** Each call in a load returns the same value, because the load has asked the origin about that very one. */
 export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, never, any> => {
   const { flight } = attempt
   if (attempt.previous !== undefined || flight === undefined) return Effect.succeed(attempt.previous)

@@ -9,7 +9,6 @@ import { infoOf, type Key } from "../../key/ofKey.ts"
 import type { Flight } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
 
-/** Warns if the scope of a load releases something and the result may be what it acquired. */
 export const warnOfResource = (
   { engine, id, request: { key } }: Flight,
   exit: Exit.Exit<unknown, unknown>
@@ -32,7 +31,6 @@ const nameOf = (value: unknown): string => Object.getPrototypeOf(value)?.constru
 /** Whether the value is undescribed: a string key, or a schema that accepts more than data. */
 const isUndescribed = (key: Key): boolean => infoOf(key)?.isUndescribed() ?? true
 
-/** Whether the first parts of a value include a function, or an instance with its own methods. */
 const holdsResource = (root: unknown): boolean => {
   const waiting = [root]
   try {
@@ -59,7 +57,6 @@ const valuesOf = function*(map: Iterable<readonly [unknown, unknown]>): Generato
   for (const [, value] of map) yield value
 }
 
-/** The content of a container of Effect, which is compared by content. `undefined` for any other value. */
 const contentOf = (value: object): Iterable<unknown> | undefined => {
   if (Option.isOption(value)) return Option.toArray(value)
   if (Result.isResult(value)) return [Result.isSuccess(value) ? value.success : value.failure]
@@ -104,7 +101,6 @@ const isTelling = (name: PropertyKey): boolean =>
 
 const disposers: ReadonlySet<symbol> = new Set([Symbol.dispose, Symbol.asyncDispose])
 
-/** Adds the content of an object, within the limit. */
 const addParts = (waiting: Array<unknown>, value: object): void => {
   const isContainer = value instanceof Map || value instanceof Set || Array.isArray(value)
   pushAll(waiting, isContainer ? value.values() : fieldsOf(value))

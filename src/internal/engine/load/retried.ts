@@ -17,7 +17,6 @@ export const retried = <A>(
   load: Effect.Effect<A, unknown, any>,
   { onRelease, schedule }: {
     readonly schedule: Schedule.Schedule<unknown, unknown>
-    /** Each try has its own scope. */
     readonly onRelease: (exit: Exit.Exit<A, unknown>) => void
   }
 ): Effect.Effect<A, unknown, any> =>
@@ -36,7 +35,6 @@ export const retried = <A>(
     return Effect.flatMap(Effect.exit(Effect.retry(noted, schedule)), (): Effect.Effect<A, unknown> => last!)
   })
 
-/** Whether a result would be stored, or a caller waits for it. */
 const isWanted = (flight: Flight): boolean =>
   isStorable(flight.engine, flight) || flight.callers.size > 0 || flight.request.batch !== undefined
 

@@ -1,4 +1,4 @@
-/** Starts a queued flight. */
+/** Starts a queued flight: a refresh, or one delayed by another flight of its id or by the scheduler. */
 import * as Effect from "effect/Effect"
 import { CacheClosed } from "../../../CacheError.ts"
 import { answerNow } from "../flight/callers.ts"
@@ -8,7 +8,6 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flight, Flights } from "../state.ts"
 import { launch } from "./load.ts"
 
-/** Starts a queued flight: a refresh, or one delayed by another flight of its id or by the scheduler. */
 export const start = (self: Flights, flight: Flight): void => {
   if (self.closed) return refuse(self, flight)
   // The load begins now, after all changes made while it waited.

@@ -3,14 +3,13 @@ import type { Node, Policy } from "../../../ports/eviction.ts"
 import { makeHash, weightOf } from "../../eviction/nodes.ts"
 import { type Sample, StackDistances } from "../../eviction/stackDistances.ts"
 
-/** Reads of a sampled entry cost a third more, so the sample is small: this many entries, and at most this share. */
+/** Reads of a sampled entry cost a third more, so the sample is small: at most this many and this share. */
 const followedOfCapacity = 256
 const largestShare = 1 / 8
 
 interface Following {
   readonly capacity: number
   readonly weighed: boolean
-  /** Returns 32 bits of the cache's own random generator. */
   readonly seed: () => number
 }
 
@@ -26,7 +25,6 @@ interface Expiring extends Node {
 }
 
 interface Followed extends Sample {
-  /** Defined while the entry is in memory. */
   node: Node | undefined
   /** Defined for an evicted entry. A value created later would not be a hit in a larger memory. */
   expiresAt: number

@@ -1,25 +1,17 @@
 /**
- * Orders the entries of memory by deadline, so that an expired one is found without scanning the rest.
- *
- * A hierarchical timer wheel (Varghese and Lauck, SOSP 1987): eight levels of 16 buckets. A bucket of the first level
- * spans one millisecond, and a bucket of each further level spans the whole level below: 16 ms, 256 ms, 4 s, a minute,
- * 17 minutes, 5 hours, 3 days. An entry goes into the bucket of its deadline on the lowest level that reaches that far,
- * and moves to a lower level when the time of its bucket begins. An entry therefore takes a few constant steps in its
- * life, and one more if it leaves early: a bucket is a ring linked through the entries themselves.
- *
- * A read that extends a deadline does not move the entry. It is filed again when its old deadline comes.
+ * Orders the entries of memory by deadline in a hierarchical timer wheel (Varghese and Lauck, SOSP 1987): eight levels
+ * of 16 buckets. A bucket of the first level spans one millisecond, and one of each further level the whole level
+ * below: 16 ms, 256 ms, 4 s, a minute, 17 minutes, 5 hours, 3 days. An entry is on the lowest level that reaches its
+ * deadline, and moves to a lower one when the time of its bucket begins. A bucket is a ring linked through the entries.
+ * A read that extends a deadline does not move the entry, which is filed again when its old deadline comes.
  */
 import { enteringDeadlines } from "../../defaults/bounds.ts"
 import type { Due, Entry } from "./entry.ts"
 
 export interface Deadlines {
-  /**
-   * All levels, one after the other. A bucket is made when an entry needs it, because each transaction has a memory.
-   */
+  /** A bucket is made when an entry needs it, because each transaction has a memory. */
   readonly buckets: Array<Due | undefined>
-  /**
-   * A bit mask for each level of the buckets that may have entries. A bit is cleared when the bucket is found empty.
-   */
+  /** A bit mask for each level. A bit is cleared when the bucket is found empty. */
   readonly filled: Array<number>
   size: number
   tick: number
@@ -28,7 +20,7 @@ export interface Deadlines {
 const levels = 8
 const perLevel = 16
 
-/** Milliseconds that a bucket of each level spans. The last element spans the whole wheel. */
+/** The last element spans the whole wheel. */
 const spans = Array.from({ length: levels + 1 }, (_, level) => perLevel ** level)
 
 const makeHead = (): Due => {
@@ -87,7 +79,7 @@ export const changed = (self: Deadlines, entry: Entry): void => {
   add(self, entry)
 }
 
-/** Returns an expired entry, or `undefined`. Misses one behind thousands of live entries until a later call. */
+/** Misses an expired entry behind thousands of live ones until a later call. */
 export const firstExpired = (self: Deadlines, now: number): Entry | undefined => {
   for (let left = enteringDeadlines; left > 0; left--) {
     const entry = nextDue(self, now)
@@ -98,15 +90,12 @@ export const firstExpired = (self: Deadlines, now: number): Entry | undefined =>
   return undefined
 }
 
-/**
- * Sets the wheel back with the clock, so that it need not catch up before anything expires. Moves no entry: the bucket
- * of an entry comes round again at its deadline at the latest, and if it comes earlier the entry is filed again.
- */
+/** Sets the wheel back with the clock. Moves no entry: each bucket comes round again at its deadline at the latest. */
 export const rewind = (self: Deadlines, now: number): void => {
   self.tick = Math.max(0, Math.floor(now))
 }
 
-/** Returns an entry of a bucket whose time has begun. None if the clock was set back (see `rewind`). */
+/** Returns none if the clock was set back (see `rewind`). */
 export const nextDue = (self: Deadlines, now: number): Entry | undefined => {
   const { buckets, filled } = self
   const until = Math.floor(now)

@@ -1,7 +1,6 @@
 /**
- * Counts, by tag, the entries in memory and the running loads that depend on an id. A removal looks here and costs
- * nothing more if nothing depends on the id. Entries and loads are counted separately because all entries leave at once
- * when memory is emptied.
+ * Counts, by tag, the entries in memory and the running loads that depend on an id. A removal costs nothing more if
+ * nothing does. The two are counted separately, because all entries leave at once when memory is emptied.
  */
 import * as Effect from "effect/Effect"
 import { keptDependencies } from "../../defaults/bounds.ts"
@@ -12,7 +11,6 @@ import * as TagEpochs from "./tagEpochs.ts"
 export interface Dependents {
   /** Some counts are 0: see `remove`. */
   readonly loads: Counts
-  /** The number of tags that running loads have read. */
   ofLoads: number
   entries: Counts
 }
@@ -26,11 +24,10 @@ interface Depended {
 
 export const make = (): Dependents => ({ loads: new Map(), ofLoads: 0, entries: new Map() })
 
-/** Whether anything depends on the id or group behind a tag. */
 export const has = ({ entries, loads }: Dependents, tag: string): boolean =>
   entries.has(tag) || (loads.get(tag)?.count ?? 0) > 0
 
-/** Registers a dependency of a load. Returns the shared string of the tag, which makes later comparisons cheap. */
+/** Returns the shared string of the tag, which makes later comparisons cheap. */
 export const add = (self: Dependents, tag: string): string => {
   const { entries, loads } = self
   const known = loads.get(tag)
@@ -51,9 +48,7 @@ const count = (counts: Counts, tag: string): void => {
   else known.count++
 }
 
-/**
- * Unregisters a dependency of an ended load. Keeps some tags with count 0 for the next load, which usually reads them.
- */
+/** Keeps some tags with count 0 for the next load, which usually reads them. */
 export const remove = (self: Dependents, tag: string): void => {
   const { loads } = self
   const known = loads.get(tag)!
@@ -94,7 +89,6 @@ export const leaveAll = (self: Dependents): void => {
   self.entries = new Map()
 }
 
-/** Invalidates the dependents of an id that was removed or set by hand. */
 export const idChanged = (self: Dependents, epochs: TagEpochs.TagEpochs, id: string): void => {
   if (self.entries.size === 0 && self.ofLoads === 0) return
   const tags = [idTag(id), groupTag(groupOf(id))].filter((tag) => has(self, tag))

@@ -1,10 +1,8 @@
 /**
  * The entries of memory by id: a `Map` that is never copied in one long step when entries leave.
- *
- * V8 shrinks a `Map` once it is three quarters empty, and copies the rest in one step: a quarter of a million entries
- * for a map of a million. A large map therefore keeps the ids of removed entries without a value. When more than half
- * of its ids are empty, each operation copies a few entries to a new `Map`, like the incremental rehashing of Redis.
- * The new map replaces the old one once it is complete. A lookup always reads a single `Map`.
+ * V8 shrinks a `Map` once it is three quarters empty, and copies the rest at once. A large map therefore keeps the ids
+ * of removed entries without a value. When more than half are empty, each operation moves a few entries to a new `Map`,
+ * like the incremental rehashing of Redis. A lookup always reads a single `Map`.
  */
 import type { Entry } from "./entry.ts"
 
@@ -24,10 +22,8 @@ export interface Entries<A extends Named = Entry> {
 /** The largest size that V8 copies in a few milliseconds. */
 const smallMap = 131_072
 
-/** Ids copied or skipped in one step. */
 const movesOfStep = 8
 
-/** The entries left to copy, and the new map. */
 interface Move<A> {
   readonly from: Iterator<A | undefined>
   readonly to: Map<string, A | undefined>
@@ -108,7 +104,6 @@ class InSteps<A extends Named> implements Entries<A> {
     }
   }
 
-  /** Entries added during the iteration may be missing. */
   *values(): IterableIterator<A> {
     const { map } = this
     for (const entry of map.values()) {
@@ -139,11 +134,8 @@ class InSteps<A extends Named> implements Entries<A> {
 /** `small`: maps of up to this size delete their ids as usual. */
 export const make = <A extends Named = Entry>(small = smallMap): Entries<A> => new InSteps<A>(small)
 
-/**
- * Iterates over the ids in as many steps as the caller takes. An id that stays is listed exactly once. A removed id is
- * not listed. An id added during the iteration may be missing.
- */
+/** Lists the ids in steps. One added meanwhile may be missing, and one that stays is listed exactly once. */
 export const ids = (self: Entries): Iterable<string> => (self as InSteps<Entry>).ids()
 
-/** Empties the map in one step and returns the previous content. Ids without a value were removed earlier. */
+/** Ids without a value were removed earlier. */
 export const empty = (self: Entries): ReadonlyMap<string, Entry | undefined> => (self as InSteps<Entry>).empty()

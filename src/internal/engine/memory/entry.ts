@@ -1,6 +1,6 @@
 /**
- * An entry of the memory tier. There are many, so each holds only its own data: entries stored alike share one `Terms`,
- * and a value is kept without an `Exit` around it.
+ * An entry of the memory tier: a decoded result and a node of the eviction list. There are many, so those stored alike
+ * share one `Terms`, and a value is kept without an `Exit` around it.
  */
 import { bytesOf, ownTerms, shared } from "#platform/engine/memory/terms"
 import type * as Effect from "effect/Effect"
@@ -40,7 +40,6 @@ export const versionsOf = (entry: Entry): ReadonlyArray<TagVersion> | undefined 
 
 export const keepVersions = (entry: Entry, of: ReadonlyArray<TagVersion>): void => void versions.set(entry, of)
 
-/** A decoded result in memory. Also a node of the eviction list. */
 export class Entry implements Timing, Node, Due {
   readonly id: string
   /** A value, or the exit of a failure. */
@@ -56,7 +55,6 @@ export class Entry implements Timing, Node, Due {
   previous: Node | undefined
   next: Node | undefined
   mark: number
-  /** The weight. Absent if memory only counts entries. */
   declare weight?: number
   /** Absent as well without a store, until `find` asks for it. */
   declare writeId: string | undefined
@@ -126,7 +124,6 @@ export class Entry implements Timing, Node, Due {
     this.own().softAfter = softExpiresAt - this.createdAt
   }
 
-  /** Reads may extend it if the strategy has a `touch`. */
   get expiresAt(): number {
     return this.createdAt + this.terms.endsAfter
   }
@@ -135,10 +132,7 @@ export class Entry implements Timing, Node, Due {
     this.own().endsAfter = expiresAt - this.createdAt
   }
 
-  /**
-   * Identifies the strategy's constant lifetime behind the deadlines (see `Request`). `undefined`: readers do not move
-   * the deadlines.
-   */
+  /** Identifies the constant lifetime behind the deadlines (see `Request`). `undefined`: readers do not move them. */
   get constant(): unknown {
     return this.terms.constant
   }
@@ -215,5 +209,4 @@ interface Continuing extends Fiber.Fiber<unknown> {
   readonly succeedWith?: (value: unknown) => Effect.Effect<unknown>
 }
 
-/** The time until which a failure must not replace the entry: see `protectedUntil`. */
 export const protectedUntilOf = ({ expiresAt, outcome }: Entry): number => outcome === "success" ? expiresAt : -Infinity

@@ -12,7 +12,6 @@ interface Guarded {
     readonly get: (id: string) => Node | undefined
     readonly values: () => Iterable<Node>
   }
-  /** Counts and logs exceptions and invalid answers of a policy. */
   readonly telemetry: () => Telemetry
 }
 
@@ -20,7 +19,7 @@ interface EvictionOptions extends PolicyOptions {
   readonly eviction: Eviction
 }
 
-/** Makes the policy. Throws a `CacheConfigError` if `make` throws or returns no policy. The result has `replaced`. */
+/** Throws a `CacheConfigError` if `make` throws or returns no policy. The result has `replaced`. */
 export const makePolicy = (options: EvictionOptions, guard: Guarded): Policy =>
   // No guard for a built-in policy, because every hit calls `read`.
   options.eviction instanceof Own
@@ -47,9 +46,7 @@ const made = ({ eviction, ...options }: EvictionOptions): Policy => {
   return policy
 }
 
-/**
- * Guards a policy: its methods never throw, and its victim is always in memory. A policy that fails is replaced by LRU.
- */
+/** Its methods never throw, and its victim is always in memory. A policy that fails is replaced by LRU. */
 const guarded = (given: Policy, name: string, { entries, telemetry }: Guarded): Policy => {
   let policy = given
   /** Rebuilds the order, because the links of the nodes are unreliable as well. */

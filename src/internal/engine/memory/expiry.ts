@@ -1,6 +1,4 @@
-/**
- * Removes and reports expired entries within a second. An unused cache rests without a timer until the next operation.
- */
+/** Removes expired entries within a second. An unused cache rests without a timer until the next operation. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -10,7 +8,6 @@ import { monotonicMillis } from "../../time/monotonic.ts"
 import * as Deadlines from "./deadlines.ts"
 import * as Memory from "./memory.ts"
 
-/** Removes all expired entries, in turns of the event loop. */
 export const sweep = (self: Memory.MemoryTier): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     const { memory } = self

@@ -25,7 +25,6 @@ export class Manifest {
   }
 }
 
-/** The failure that ended a stream, with the elements before it. */
 export class FailedStream {
   /** Private, so that logs do not show it. */
   readonly #manifest: Manifest
@@ -40,18 +39,16 @@ export class FailedStream {
     return this.#manifest
   }
 
-  /** The tag of the failure, for options that select failures by tag. */
   get _tag(): unknown {
     const { error } = this
     return typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined
   }
 }
 
-/** The manifest in a stored value or failure. `undefined` if it is not of a stream. */
+/** `undefined` if the value is not of a stream. */
 const manifestOf = (value: unknown): Manifest | undefined =>
   value instanceof Manifest ? value : value instanceof FailedStream ? value.manifest : undefined
 
-/** The manifest of an entry. `undefined` if the entry is not of a stream. */
 export const manifestIn = ({ exit }: Pick<Entry, "exit">): Manifest | undefined =>
   manifestOf(Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause))
 

@@ -17,18 +17,14 @@ import { makePolicy } from "./evictionPolicy.ts"
 import * as TagEpochs from "./tagEpochs.ts"
 import { weighWith } from "./weigh.ts"
 
-/** Removes expired entries of a memory tier in time. */
 export interface Sweeper {
-  /** Called after an entry was added. */
   readonly noteEntry: () => void
   /** Called before an operation on a memory at rest. */
   readonly wake: () => void
-  /** Stops the removal of expired entries. */
   readonly stop: () => void
   readonly isStopped: () => boolean
 }
 
-/** The part of the engine that the memory tier and the store tier need. */
 export interface MemoryTier extends Telemetry {
   readonly memory: Memory
   readonly tagEpochs: TagEpochs.TagEpochs
@@ -68,7 +64,6 @@ interface Memory {
   readonly sweeper: Sweeper | undefined
   /** Whether the sweeper rests and must be woken by the next operation. */
   rests: boolean
-  /** Called for every entry that leaves memory. */
   onRemoval: ReadonlyArray<RemovalListener> | undefined
   /** Pending notifications of removals during `together`, otherwise `undefined`. */
   untold: Array<() => void> | undefined
@@ -87,7 +82,6 @@ export type RemovalListener = (entry: Entry, cause: RemovalCause) => void
 interface MemoryOptions {
   readonly capacity: number
   readonly eviction: Eviction
-  /** `undefined`: each entry weighs 1. */
   readonly weigher: Weigher | undefined
 }
 
@@ -96,7 +90,6 @@ interface Around {
   readonly telemetry: () => Telemetry
   /** Returns 32 bits of the cache's own random generator. */
   readonly seed: () => number
-  /** Called for every entry that leaves memory, before the listeners. */
   readonly onGone: (entry: Entry) => void
   readonly sweeper: Sweeper | undefined
   readonly makeCurve: MakeCurve | undefined
@@ -154,14 +147,11 @@ const check = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry | und
   return entry
 }
 
-/** Reports a read to the eviction policy if the entry is in memory. */
 export const touch = (self: Memory, entry: Entry): void => {
   if (self.entries.get(entry.id) === entry) self.policy.read(entry)
 }
 
-/**
- * Puts an entry in memory. One without a weight, or heavier than the capacity, is not kept, nor is the one it replaces.
- */
+/** An entry heavier than the capacity, or without a weight, is not kept, nor is the one it replaces. */
 export const put = (self: Memory, entry: Entry, now: number): void => {
   if (self.capacity === 0) return
   // A quota makes room while it weighs. A listener of that may invalidate the id, and must find the new entry.
@@ -201,16 +191,13 @@ const makeRoom = (self: Memory, coming: Coming | undefined, now: number, most: n
   }
 }
 
-/**
- * Takes one step towards a smaller capacity: removes at most `most` entries. The capacity becomes the remaining weight.
- */
+/** Removes at most `most` entries. The capacity becomes the remaining weight. */
 export const shrink = (self: Memory, capacity: number, now: number, most: number): void => {
   self.capacity = capacity
   makeRoom(self, undefined, now, most)
   self.capacity = Math.max(capacity, self.weight)
 }
 
-/** Whether an entry has to leave. False for an empty memory, which has no victim. */
 const isOver = (self: Memory): boolean => self.weight > self.capacity && self.entries.size > 0
 
 /** Changes the deadlines of an entry by hand, in memory or not. They are then no constant of a strategy. */
@@ -219,7 +206,6 @@ export const setDeadlines = (self: Memory, entry: Entry, expiresAt: number): voi
   reorder(self, entry)
 }
 
-/** Files an entry again after its deadline was moved. The entry need not be in memory. */
 export const reorder = (self: Memory, entry: Entry): void => {
   if (self.entries.get(entry.id) === entry) Deadlines.changed(self.deadlines, entry)
 }
@@ -238,7 +224,6 @@ const victimOf = ({ entries, policy }: Memory, coming: Coming | undefined): Entr
   return victim as Entry | undefined ?? (newest && entries.get(newest.id)) ?? entries.values().next().value
 }
 
-/** Adds an entry, however full memory is. Returns whether it replaces another. */
 const place = (self: Memory, entry: Entry, now: number): boolean => {
   const { entries, policy } = self
   const old = entries.get(entry.id)
@@ -281,10 +266,7 @@ const left = (self: Memory, entry: Entry, cause: RemovalCause): void => {
 
 export const expire = (self: Memory, entry: Entry): void => drop(self, entry, "expired")
 
-/**
- * Removes all entries in one step and returns them without notifying listeners. They stay linked to each other, and a
- * long-lived reference to one keeps all: flights' references are dropped first.
- */
+/** Notifies no listener. The entries stay linked, and a reference to one keeps all: flights drop theirs first. */
 export const empty = (self: Memory, cause: RemovalCause): ReadonlyMap<string, Entry | undefined> => {
   const { dependents, deadlines, entries, policy } = self
   self.removals[cause] += entries.size
@@ -310,7 +292,6 @@ export const together = <A>(self: Memory, steps: () => A): A => {
   }
 }
 
-/** Notifies the listeners that an entry has left. */
 export const gone = (self: Memory, entry: Entry, cause: RemovalCause): void => {
   if (self.untold !== undefined) return void self.untold.push(() => gone(self, entry, cause))
   // Exceptions of a listener are caught: see `isolated` in telemetry/events.ts.

@@ -1,10 +1,7 @@
 /**
- * Quotas: upper bounds for the entries of a key class in memory, for `CacheLayer.withQuotas`. They wrap the memory of
- * an engine, so that a memory without quotas pays nothing.
- *
- * The layer's policy still sees all entries and selects the victim when the whole memory is full. Each quota has its
- * own policy of the same kind, which sees only the entries of the class and selects the victim among them. A policy
- * stores its order in the links of nodes, so an entry with a quota has a second node.
+ * Quotas: bounds of a key class in memory (`CacheLayer.withQuotas`). They wrap the memory of an engine, so that one
+ * without quotas pays nothing. The layer's policy still sees all entries. Each quota has its own policy of the same
+ * kind for its class, which stores its order in the links of nodes: an entry with a quota has a second node.
  */
 import * as Entries from "#platform/engine/memory/entries"
 import * as Clock from "effect/Clock"
@@ -21,7 +18,6 @@ import type { Entry } from "./entry.ts"
 import { makePolicy } from "./evictionPolicy.ts"
 import * as Memory from "./memory.ts"
 
-/** The bound, in entries or weight, by key class. */
 export interface Quotas {
   readonly [keyClass: string]: SizeInput
 }
@@ -131,7 +127,6 @@ const makeQuota = (self: Memory.MemoryTier, most: number): Quota => {
   return quota
 }
 
-/** Resets a quota after all entries of its class have left. */
 const empty = (quota: Quota): void => {
   quota.places = Entries.make()
   quota.weight = 0

@@ -10,7 +10,6 @@ export interface TagEpochs {
   readonly soft: Table
   /** Called before using an entry that was not checked in this epoch. `undefined` if no changes are tracked. */
   ensureTracking: (() => void) | undefined
-  /** Applies the changes of other processes. `undefined` if the store is not polled. */
   look: (() => void) | undefined
   /** Called before the first read in a turn of the event loop. `undefined` if the store is not polled. */
   lookIfLate: (() => void) | undefined
@@ -56,11 +55,9 @@ export const invalidate = (self: TagEpochs, tags: ReadonlyArray<string>, mode: M
   }
 }
 
-/** Whether one of the tags was hard-invalidated after an epoch. */
 export const changedSince = (self: TagEpochs, tags: ReadonlyArray<string>, bornAt: number): boolean =>
   bornAt < self.epoch && isSince(self.hard, tags, bornAt)
 
-/** Whether one of the tags was soft-invalidated after an epoch. */
 export const softenedSince = (self: TagEpochs, tags: ReadonlyArray<string>, bornAt: number): boolean =>
   bornAt < self.epoch && isSince(self.soft, tags, bornAt)
 

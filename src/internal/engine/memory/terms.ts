@@ -4,7 +4,6 @@ import type { Counters } from "../telemetry/telemetry.ts"
 
 export interface Terms {
   readonly outcome: Outcome
-  /** When the first of its entries was made. Others count from there. */
   readonly beganAt: number
   /** Deadlines relative to the creation of an entry. */
   softAfter: number
@@ -58,7 +57,6 @@ const reaches = ({ beganAt }: Terms, createdAt: number): boolean => {
   return (since | 0) === since && beganAt + since === createdAt
 }
 
-/** Terms that may be changed, because no other entry has them. */
 export const ownTerms = (terms: Terms): Terms => terms.isShared ? { ...terms, entries: 1, isShared: false } : terms
 
 /** An entry with its slot: a `Map` has one slot per entry when full, and up to four after removals. */

@@ -8,7 +8,7 @@ import { classOf } from "../telemetry/stats.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import type { Entry } from "./entry.ts"
 
-/** The weight of an entry. `undefined` if the weigher throws or returns an invalid weight. */
+/** `undefined` if the weigher throws or returns an invalid weight. */
 export const weighWith = (weigher: Weigher, telemetry: () => Telemetry) => (entry: Entry): number | undefined => {
   const { counters, exit, id } = entry
   const self = telemetry()

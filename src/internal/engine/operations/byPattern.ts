@@ -10,10 +10,7 @@ import { noteAll } from "../flight/watches.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
 import { idsHere, scan } from "./inspect.ts"
 
-/**
- * Invalidates all matching ids, in chunks. Ids that this process holds or loads are invalidated before the scan of the
- * store, and again after it. An entry that another process stores in the meantime may remain.
- */
+/** Local ids are invalidated before and after the scan. An entry that another process stores meanwhile may remain. */
 export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Progress, StoreError> =>
   Stream.suspend(() => {
     const progress = { scanned: 0, invalidated: 0 }

@@ -11,7 +11,7 @@ import { asked, askedPages } from "./inspect.ts"
 const nowThen = <A, E>(use: (now: number) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.clockWith((clock) => use(clock.currentTimeMillisUnsafe()))
 
-/** Adds to a counter, which starts at 0. The ttl applies only when the counter is created. */
+/** The ttl applies only when the counter is created. */
 export const increment = (
   self: Engine,
   name: string,
@@ -28,7 +28,6 @@ export const increment = (
       : asked(self.storeTier, "increment", self.storeTier.store.increment(name, by, { expiresAt }))
   })
 
-/** Reads a counter. `undefined` if there is none. */
 export const counter = (
   { counters, storeTier }: Engine,
   name: string
@@ -40,7 +39,6 @@ export const counter = (
       : asked(storeTier, "counter", storeTier.store.counter(name))
   )
 
-/** Restarts the lifetime of a counter, or removes its expiry. Returns `false` if there is no counter. */
 export const touchCounter = (
   { counters, storeTier }: Engine,
   name: string,
@@ -53,7 +51,6 @@ export const touchCounter = (
       : asked(storeTier, "touchCounter", storeTier.store.touchCounter(name, expiresAt))
   })
 
-/** Removes a counter. Returns `false` if there was none. */
 export const removeCounter = (
   { counters, storeTier }: Pick<Engine, "counters" | "storeTier">,
   name: string

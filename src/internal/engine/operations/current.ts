@@ -13,7 +13,6 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { type Fault, type Fetched, Rejected, type StoreTier } from "../storeTier/storeTier.ts"
 import { storedMany } from "./lookup.ts"
 
-/** `undefined`: no servable entry. */
 export interface Current<E> {
   readonly entry: E | undefined
   readonly condition: SetCondition
@@ -26,10 +25,7 @@ export const currentOf = <E extends Entry>(entry: E | undefined): Current<E> => 
   condition: entry === undefined ? ifAbsent : { _tag: "IfUnchanged", writeId: entry.writeId! }
 })
 
-/**
- * The entry that an update changes, with the condition that it is still stored. Ignores the policy's restrictions on
- * reads. Memory may be outdated, which the write detects, so only the first try reads memory.
- */
+/** Ignores the policy's restrictions. Memory may be outdated, which the write detects: only the first try reads it. */
 export const current = (self: Engine, key: Key, tries: number): Effect.Effect<Current<Entry>, StoreError, any> => {
   const { storeTier: tier } = self
   const found = tier === undefined || tries === 0

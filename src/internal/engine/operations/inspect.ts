@@ -23,7 +23,6 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { IdSet } from "./idSet.ts"
 
-/** Asks the store within the budget. A fault fails the caller. */
 export const asked = <A>(
   tier: StoreTier,
   operation: string,
@@ -46,7 +45,6 @@ export const ping = (self: Engine): Effect.Effect<void, StoreError> => {
   return Effect.asVoid(asked(self.storeTier, operation, named))
 }
 
-/** The number of entries in the store, or without a store the number of servable entries in memory. */
 export const size = (self: Engine): Effect.Effect<number, StoreError> =>
   self.storeTier === undefined
     ? Effect.clockWith((clock) => {
@@ -61,7 +59,7 @@ export const size = (self: Engine): Effect.Effect<number, StoreError> =>
 export const scan = (tier: StoreTier, prefix: string): Stream.Stream<Scanned, StoreError> =>
   askedPages(tier, "scan", Stream.filter(tier.store.scan({ prefix }), ({ id }) => !isPage(id)))
 
-/** Asks the store for one page at a time, each within its own budget. */
+/** Each page has its own budget. */
 export const askedPages = <A>(
   tier: StoreTier,
   operation: string,
@@ -98,7 +96,6 @@ export const idsHere = (self: Engine, prefix: string): Stream.Stream<string> =>
     (id) => id.startsWith(prefix) && !isPage(id)
   )
 
-/** The servable entries in memory among the ids. */
 export const remembered = (self: Engine, ids: Stream.Stream<string>): Stream.Stream<Known> =>
   Stream.unwrap(Effect.clockWith((clock) =>
     Effect.succeed(
@@ -129,7 +126,6 @@ export const knownOf = (entry: Known): Known => ({
   reads: entry.reads
 })
 
-/** The scanned entries that have neither expired nor been invalidated by a tag. */
 const valid = (tier: StoreTier, scanned: ReadonlyArray<Scanned>): Effect.Effect<ReadonlyArray<Known>, StoreError> => {
   const tags = Array.from(new Set(scanned.flatMap(({ meta }) => meta.tags.map(({ tag }) => tag))))
   const versions = tags.length === 0

@@ -26,13 +26,10 @@ import { strictly } from "../storeTier/strict.ts"
 import { emitHit, emitOf } from "../telemetry/events.ts"
 import { meet } from "../telemetry/keyClasses.ts"
 
-/** Handles a fault of the store. Without a handler, the result is no entry. */
+/** Without a handler, the result is no entry. */
 type OnFault<E> = (fault: Fault) => Effect.Effect<never, E>
 
-/**
- * The entries of keys before their hard deadline, without a load: for `getOption`, `getMany`, `has`, `expiresIn`. Emits
- * events like a read, but is not counted: the hit ratio covers only reads that would load.
- */
+/** Returns entries before their hard deadline. Not counted: the hit ratio covers only reads that would load. */
 export const lookupMany = (
   self: Engine,
   keys: ReadonlyArray<Key>
@@ -52,7 +49,6 @@ export const lookupMany = (
   })
 }
 
-/** Records the result in the load around it, as a read does. */
 const recordedMany = <E = never>(
   self: Engine,
   keys: ReadonlyArray<Key>,
@@ -165,9 +161,9 @@ const complete = <E>(
 type Found = ReadonlyArray<Fetched | Fault>
 
 /**
- * The entries of keys in the store, consistent at one time. Tag versions may be read after the entries, and an entry
- * that they invalidate may have been replaced in between together with its tags. So everything is read again until two
- * answers agree. If they never do, the last one counts.
+ * The entries of keys in the store, consistent at one time. Tag versions may be read after an entry, which may have
+ * been replaced in between together with its tags: everything is read again until two answers agree, or the last one
+ * counts.
  */
 const foundIn = Effect.fnUntraced(function*(
   tier: StoreTier,
@@ -194,7 +190,6 @@ const askedFor = (tier: StoreTier, budget: Budget, keys: ReadonlyArray<Key>): Ef
 const writeIdOf = (found: Fetched | Fault): string | undefined =>
   found instanceof Entry || found instanceof Rejected ? found.writeId : undefined
 
-/** The unsent invalidations that affect a strict lookup. */
 export const unsentOf = (
   tier: StoreTier | undefined,
   policy: Policy.Policy,

@@ -14,9 +14,7 @@ interface Lowered {
   readonly change: number
 }
 
-/**
- * Returns a function that takes the used share of the heap limit after each collection. Above `most`, memory halves.
- */
+/** The returned function takes the used share of the heap limit after each collection. Above `most`, memory halves. */
 export const pressureOn = (self: Engine, most: number): (share: number) => void => {
   const { memory } = self
   let lowered: Lowered | undefined

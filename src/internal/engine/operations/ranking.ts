@@ -18,7 +18,7 @@ const orders: { readonly [ranking in Ranking]: (a: Entry, b: Entry) => number } 
   hottest: (a, b) => coldestFirst(b, a)
 }
 
-/** The first servable entries of an order. Scans memory in turns and ignores entries added in the meantime. */
+/** Scans memory in turns and ignores entries added in the meantime. */
 export const ranked = (self: Engine, ranking: Ranking, count: number): Effect.Effect<ReadonlyArray<InMemory>> =>
   Effect.clockWith((clock) => {
     const { entries } = self.memory

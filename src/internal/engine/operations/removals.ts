@@ -22,7 +22,6 @@ export const listen = (self: MemoryTier, listener: EventListener): () => void =>
   return unsubscribe
 }
 
-/** Like `listen`, for every entry that leaves memory. */
 export const onRemoval = (self: MemoryTier, listener: (removal: Removal) => void): () => void => {
   const notify = isolated(self, listener, () => unsubscribe())
   const unsubscribe = listenToRemovals(

@@ -34,14 +34,10 @@ export interface SetOptions {
   readonly tags: ReadonlyArray<string> | undefined
   readonly keepTtl: boolean
   readonly etag: string | undefined
-  /** Sets the value only if the condition holds. */
   readonly condition: SetCondition | undefined
 }
 
-/**
- * Sets a value, replacing the stored one and the result of a running load. Returns `false` if the condition does not
- * hold. With a store only the store can decide, and then its fault fails the caller.
- */
+/** Returns `false` if the condition does not hold. With a store only that knows, and its fault fails the caller. */
 export const set = Effect.fnUntraced(function*(
   self: Engine,
   key: Key,
@@ -123,7 +119,6 @@ interface EntryOptions extends Pick<SetOptions, "tags" | "etag"> {
   readonly expiresAt: number
 }
 
-/** The entry of a value set by hand: fresh until its end. */
 export const entryToSet = (
   self: Engine,
   key: Key,
@@ -145,7 +140,6 @@ export const entryToSet = (
     counters: countersOf(self, key)
   })
 
-/** Whether a condition holds, without a store. */
 export const holdsInMemory = (self: Engine, id: string, condition: SetCondition, now: number): boolean => {
   const entry = Memory.peek(self.memory, self.tagEpochs, id)
   const isLive = entry !== undefined && now < entry.expiresAt
@@ -167,8 +161,8 @@ const forgetWrongCopy = (self: Engine, id: string, condition: SetCondition): voi
 }
 
 /**
- * Sets a value in the store atomically with its condition. Fails if the outcome is unknown. `undefined` if a tag was
- * invalidated before the store was asked, which would make the value invalid from the start: `set` tries again.
+ * Sets the value atomically with its condition. Fails if the outcome is unknown. `undefined` if a tag was invalidated
+ * before the store was asked, which would make the value invalid from the start: `set` tries again.
  */
 const setIf = Effect.fnUntraced(function*(
   self: Engine,
@@ -220,7 +214,6 @@ const toStored = Effect.fnUntraced(function*(
   return TagEpochs.changedSince(tier.front.tagEpochs, entry.tags, entry.checkedAt) ? undefined : stored
 })
 
-/** Puts an entry in memory, replacing the previous one and the result of a running load. */
 export const put = (self: Engine, entry: Entry, now: number): void => {
   self.mutations++
   detach(self, entry.id)

@@ -14,7 +14,6 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { unsentOf } from "./lookup.ts"
 
-/** Restarts the lifetime of an entry. Returns `false` if there is none. */
 export const touch = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
   ttlMillis > 0
     ? setLifetime(self, key, ttlMillis)

@@ -30,13 +30,11 @@ import { join } from "./read.ts"
 import { useFound } from "./useFound.ts"
 import { refusal } from "./validate.ts"
 
-/** Whether a read may be answered without a flight. */
 export const mayAsk = ({ engine, policy, request }: Reader): boolean =>
   engine.storeTier!.store.getCallback !== undefined && Policy.readsNormally(policy) && policy.writes &&
   !policy.strict && policy.storeTimeoutMillis === undefined && !engine.isPrivate && !engine.closed &&
   request.batch === undefined && !isLimited(engine, request)
 
-/** Waits for the answer of the store and uses it. Anything else is left to a flight. */
 export const askStore = <A, E>(
   reader: Reader<A, E>,
   rejectedWriteId: string | undefined
@@ -168,7 +166,6 @@ const foundIn = (self: Flights, { askers, bornAt, id, tags }: Question, answer: 
   return reviveUnsafe(tier, { key, id, stored, bornAt, now: nowOf(reader.fiber), tags, versions })
 }
 
-/** Answers the askers. */
 const conclude = (self: Flights, question: Question, found: Fetched | typeof NeedsEffect | StoreError): void => {
   const { askers, id } = question
   const { questions } = self

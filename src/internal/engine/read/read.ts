@@ -65,8 +65,7 @@ export const evaluate = <A, E>(
 }
 
 /**
- * A fresh entry in memory, already counted, or the effect that continues the read. Such a hit needs no fiber, promise,
- * closure or array, and no clock if the entry has no deadline.
+ * Returns a fresh entry or continues. A hit needs no fiber, promise, closure or array, and no clock without deadline.
  */
 const find = <A, E>(
   self: Flights,
@@ -135,7 +134,6 @@ const readerOf = <A, E>(
 const detectHit = (detector: Detector, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): void =>
   detect(detector, entry.id, request.strategy.name, { source: "memory", entry, exit: entry.exit, now: nowOf(fiber) })
 
-/** Like `read`, with a copy of the value for the caller, or a frozen one. */
 export const readCopy = <A, E>(
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -149,7 +147,6 @@ interface Due {
   readonly mutations: number
 }
 
-/** Carries out a decision other than `Serve`. */
 export const serveDue = <A, E>(
   reader: Reader<A, E>,
   { decision, entry, mutations, source }: Due
@@ -166,7 +163,6 @@ export const serveDue = <A, E>(
   return serve(reader, entry, servedAs(entry, decision, nowOf(fiber), source))
 }
 
-/** Continues a read without a usable entry in memory: asks the store, if there is one, and joins or starts a flight. */
 const absent = <A, E>(reader: Reader<A, E>, former?: Entry): Effect.Effect<A, E> => {
   const { engine, fiber, request } = reader
   const rejectedWriteId = rejectedOf(engine, fiber, request, former)
@@ -211,9 +207,7 @@ export const bypass = <A, E>(
 export const join = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E> =>
   Effect.callback<A, E>((resume) => joinOrStart(reader, joining, resume as Resume))
 
-/**
- * Joins or starts a flight in one synchronous step, so that no yield comes between finding it and counting as a caller.
- */
+/** Runs in one synchronous step, so that no yield comes between finding a flight and counting as a caller. */
 export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): Effect.Effect<void> | void => {
   const { engine, fiber, id, policy, request } = reader
   const { stale } = joining
@@ -287,7 +281,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   return interruptible(engine, fiber, caller)
 }
 
-/** Joins or starts a flight with the evaluated timeouts. Starts over, because their functions may have read as well. */
+/** Starts over, because the functions of the timeouts may have read as well. */
 const withTimeouts = (
   reader: Reader,
   asked: ReturnType<typeof askTimeouts>,
@@ -296,7 +290,6 @@ const withTimeouts = (
 ): Effect.Effect<void> | void =>
   Exit.isExit(asked) ? refuse(reader, resume, asked) : joinOrStart({ ...reader, request: asked }, joining, resume)
 
-/** Makes the flight, or the requested refresh, joinable. */
 const register = ({ engine, id, policy }: Reader, flight: Flight, before: Flight | undefined): void => {
   if (engine.isPrivate) return
   const isBehind = before !== undefined && before === engine.flights.get(id)
@@ -351,7 +344,6 @@ const refuse = ({ engine, id, request }: Reader, resume: Resume, defect: Exit.Ex
   resume(defect)
 }
 
-/** The flight of the id that this read may join. */
 const joinable = (
   { engine: self, id, policy, request }: Reader,
   around: Flight | undefined

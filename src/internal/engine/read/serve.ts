@@ -1,4 +1,4 @@
-/** Serves an entry. */
+/** Serves an entry: counts the answer, moves the deadline, emits the event. */
 import type * as Exit from "effect/Exit"
 import { recordServed } from "../derived/recorder.ts"
 import type { Entry } from "../memory/entry.ts"
@@ -12,7 +12,6 @@ import { emitHit, emitValue } from "../telemetry/events.ts"
 
 const isFromStore = (served: Served): boolean => served === "store" || served === "storeDue"
 
-/** Answers a read with an entry: counts it, moves its deadline, emits the event. */
 export const serve = <A, E>(reader: Reader<A, E>, entry: Entry, source: Served): Exit.Exit<A, E> => {
   const exit = answerWith(reader, entry, source)
   recordAnswer(reader, entry, source)
@@ -38,10 +37,7 @@ export const answerWith = <A, E>(
 
 const isFresh = (served: Served): boolean => served === "memory" || served === "store"
 
-/**
- * Records the answer in the load around the read, before listeners are notified, which may change what was read. An
- * entry due for a refresh satisfies a caller, but makes a load that reads it derived from stale.
- */
+/** Records before listeners may change what was read. A load that reads a due entry derives from stale. */
 export const recordAnswer = ({ engine, fiber }: Reader, entry: Entry, source: Served): void => {
   const { within } = readContextOf(engine, fiber)
   if (within === undefined) return
@@ -49,7 +45,6 @@ export const recordAnswer = ({ engine, fiber }: Reader, entry: Entry, source: Se
   if (!isFresh(source)) within.derivedFromStale = true
 }
 
-/** Reports an answer to listeners and the detector. */
 export const tellAnswer = ({ engine, fiber, policy, request }: Reader, entry: Entry, source: Served): void => {
   if (source === "stale") emitValue(engine, request.key, entry, { _tag: "Stale" })
   else emitHit(engine, request.key, entry, isFromStore(source) ? "store" : "memory")

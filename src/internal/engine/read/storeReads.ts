@@ -34,7 +34,6 @@ const wantedBy = (self: Flights, request: Request): Wanted => ({
   tags: () => declaredTags(self, request)
 })
 
-/** Runs a strict read after the unsent invalidations that affect it. */
 const readAfter = <A, E>(
   self: Flights,
   policy: Policy.Policy,
@@ -94,8 +93,7 @@ const absent: StoreReads["absent"] = (reader, rejected) => {
   }
   const invalid = invalidity(engine, request)
   if (invalid !== undefined) return Effect.die(invalid)
-  // `Effect.runSync` cannot wait for a later turn, and a cache without shared flights must not wait for that of another
-  // request
+  // `Effect.runSync` cannot wait for a later turn, and a private reader must not wait for another request's.
   const canWait = !engine.isPrivate && fiber.getRef(Scheduler.Scheduler).executionMode === "async"
   if (!TurnLimit.tryEnter(tier.reads) && canWait) return inLaterTurn(reader)
   return useFound(reader, rejected, readNow(tier, request.key, id, nowOf(fiber)))
@@ -113,7 +111,6 @@ const inLaterTurn = <A, E>({ engine, fiber, request }: Reader<A, E>): Effect.Eff
   )
 }
 
-/** Limits a step of the store by the `timeout` of the read. */
 const limited = <A>(self: Flights, request: Request, effect: Effect.Effect<A>): Effect.Effect<A | undefined> => {
   const { timeoutMillis } = rulesOf(self, request)
   return timeoutMillis === undefined

@@ -10,7 +10,7 @@ import { type Fetched, NeedsEffect } from "../storeTier/storeTier.ts"
 import { join, serveDue } from "./read.ts"
 import { serve } from "./serve.ts"
 
-/** Serves an entry of the store, or joins or starts a flight. `question`: other readers get the same answer. */
+/** `question`: other readers get the same answer. */
 export const useFound = <A, E>(
   reader: Reader<A, E>,
   rejected: string | undefined,

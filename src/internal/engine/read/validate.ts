@@ -8,7 +8,6 @@ import { rulesOf, thrownBy } from "../request/rules.ts"
 import type { Flights, Request } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
 
-/** The defect of a read whose options, strategy or schema cannot work with this cache. */
 export const invalidity = (self: Flights, request: Request): {} | undefined => thrownBy(check, self, request)
 
 /** Like `invalidity`, before a load starts: its tags must be valid as well. */

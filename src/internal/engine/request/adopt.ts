@@ -1,7 +1,7 @@
 /**
- * Applies the constant lifetime of a reader's strategy to entries that were stored with another constant. A release
- * with a shorter constant serves nothing for longer than that, and one with a longer constant prolongs an entry that it
- * reads before its end. Lifetimes from functions, `set`, `touch` and `annotate` are not constants, so they stay.
+ * Applies the constant lifetime of a reader's strategy to entries stored with another constant: after a release with a
+ * shorter one nothing is served longer, and a longer one prolongs an entry read before its end. Lifetimes from
+ * functions, `set`, `touch` and `annotate` are not constants, so they stay.
  */
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
@@ -13,10 +13,7 @@ interface Reading {
   readonly request: Request
 }
 
-/**
- * Moves the deadlines of an entry whose lifetime is the constant of another strategy, or of another process, to those
- * that the request's own constant would have given it.
- */
+/** Moves the deadlines to those that the request's own constant would have given the entry. */
 export const adopt = (self: Flights, { policy, request }: Reading, entry: Entry, now: number): void => {
   const { constant, followed, slides, strategy } = request
   if (constant === undefined || entry.constant === undefined || request.isConstant(entry.constant)) return

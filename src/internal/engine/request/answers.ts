@@ -1,7 +1,7 @@
 /**
- * Distinguishes failures that are answers of the origin, such as a deleted row or a forbidden page, from outages. An
- * answer is not hidden by a stale value, and ends that value as a fallback until a load succeeds. The value stays
- * stored for reads that do not fall back.
+ * Distinguishes failures that are answers of the origin, such as a deleted row, from outages. An answer is not hidden
+ * by a stale value, and ends that value as a fallback until a load succeeds. Reads that do not fall back may still use
+ * it.
  */
 import * as Cause from "effect/Cause"
 import type * as Exit from "effect/Exit"
@@ -14,14 +14,10 @@ import * as Memory from "../memory/memory.ts"
 import type { Flight, Flights, Request } from "../state.ts"
 import { answerOrDefect, lifetimeOf, notStored, optionOf } from "./rules.ts"
 
-/**
- * - `Outage`: the stale value is served instead.
- * - `Answer`: the failure goes to the caller and ends the fallback to the stale value.
- * - `Refused`: the failure goes to the caller.
- */
+/** `Outage`: the stale value is served instead. `Answer`: ends the fallback to it. `Refused`: only fails the caller. */
 type Verdict = "Outage" | "Answer" | "Refused"
 
-/** Classifies a failure for a request that waits for a flight. Throws what `fallbackWhen` throws. */
+/** Throws what `fallbackWhen` throws. */
 export const verdictOf = (
   self: Flights,
   flight: Flight,
@@ -40,20 +36,16 @@ export const verdictOf = (
   return fallbackWhen === undefined && isTyped ? "Outage" : "Refused"
 }
 
-/** Whether every reason of a cause is a timeout or a failure with one of the tags. */
 const failedWith = ({ reasons }: Cause.Cause<unknown>, tags: ReadonlyArray<string>): boolean =>
   reasons.every((reason) =>
     Cause.isFailReason(reason) && (reason.error instanceof LoadTimeout || hasTag(reason.error, tags))
   )
 
-/** Whether the flight's own request classifies its failure as an answer. False if its functions throw. */
+/** False if the request's functions throw. */
 export const isAnswerOf = (self: Flights, flight: Flight, exit: Exit.Failure<unknown, unknown>): boolean =>
   answerOrDefect(() => verdictOf(self, flight, flight.request, exit)) === "Answer"
 
-/**
- * Ends the fallback to a value after an answer: to `stale`, or else to the value that the load was to replace. A load
- * that writes nothing, or whose id was changed in the meantime, ends nothing.
- */
+/** Ends the fallback to `stale`, or else to the value to replace. A load that is not stored ends nothing. */
 export const endFallback = (self: Flights, flight: Flight, stale?: Entry): void => {
   if (!isNewest(flight)) return
   const { id } = flight
@@ -79,7 +71,7 @@ export const allowFallback = (self: Flights, flight: Flight): void => {
 export const isAnswered = ({ answered }: Pick<Flights, "answered">, { id, writeId }: Entry): boolean =>
   answered.size > 0 && writeId !== undefined && (answered.get(id)?.includes(writeId) ?? false)
 
-/** Whether the strategy of a request stores a failure. An exception counts as no. */
+/** An exception of the strategy counts as no. */
 const stores = (
   self: Flights,
   { counters, id }: Flight,
@@ -103,7 +95,6 @@ const nameOf = (self: Flights, entry: Entry | undefined): string | undefined => 
   return entry?.writeId
 }
 
-/** Whether a cause is a typed failure without any defect. */
 export const failedTyped = (cause: Cause.Cause<unknown>): boolean =>
   Cause.hasFails(cause) && !cause.reasons.some(Cause.isDieReason)
 

@@ -17,7 +17,6 @@ export const makeAttempt = (id: string): Attempt => ({
   waitsOn: undefined
 })
 
-/** Ends a try: keeps its findings and releases its references. */
 export const endAttempt = (self: Attempt): void => {
   self.flight = undefined
   self.waitsOn = undefined
@@ -35,6 +34,5 @@ export const loadingOf = (context: Context.Context<never>): Attempt | undefined 
   return within === undefined || Context.get(context, Aside) === within ? undefined : within
 }
 
-/** Excludes an effect from the load around it. */
 export const aside = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.withFiber((fiber) => Effect.provideService(self, Aside, fiber.getRef(Within)))

@@ -35,7 +35,6 @@ export const bypassing = (self: Policy): Policy => ({ ...self, bypass: true })
 
 export const detecting = ({ detector }: Policy): Policy => ({ ...standard, detector })
 
-/** Reads everything there is, regardless of the restrictions of a policy. */
 export const readingAll = (self: Policy): Policy =>
   readsNormally(self)
     ? self

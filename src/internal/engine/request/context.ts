@@ -21,7 +21,7 @@ export const noContext: ReadContext = {
   shared: undefined
 }
 
-/** Bypasses the cache inside an open SQL transaction, whose changes are not cached and may be rolled back. */
+/** The changes of an open SQL transaction are not cached and may be rolled back. */
 const policyOf = (self: Flights, fiber: Fiber.Fiber<any, any>, within: Attempt | undefined): Policy.Policy => {
   const current = fiber.getRef(Policy.Current)
   const policy = within !== undefined && current === Policy.standard ? Policy.insideLoad : current
@@ -35,8 +35,7 @@ const policyOf = (self: Flights, fiber: Fiber.Fiber<any, any>, within: Attempt |
 }
 
 /**
- * Caches the context for the next read: many reads share one, and looking up an unset reference costs as much as a hit.
- * The end of the turn drops it, so that an idle program does not retain the context of its last reader.
+ * Caches the context, whose look-up costs as much as a hit. The end of the turn drops it: an idle program retains none.
  */
 export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
   const last = self.lastReadContext

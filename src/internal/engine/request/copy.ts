@@ -10,7 +10,6 @@ type Copy = NonNullable<AnyReadOptions["copy"]>
 export const copyOf = <A>(copy: Copy, key: Key): (value: A) => A =>
   copy === "structured" ? (value) => structured(value, key) : copy === "freeze" ? freeze : copy as (value: A) => A
 
-/** Copies the value of an answer. A frozen value is returned as it is. */
 export const copied = <A, E>(answer: Effect.Effect<A, E>, copy: Copy, key: Key): Effect.Effect<A, E> =>
   copy === "freeze" && Exit.isExit(answer) && Exit.isSuccess(answer) && isFrozen(answer.value)
     ? answer

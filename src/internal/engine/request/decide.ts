@@ -13,7 +13,7 @@ import type * as Policy from "./callPolicy.ts"
 import { nowOf, readContextOf } from "./context.ts"
 import { answerOrDefect, checkDecision, optionOf } from "./rules.ts"
 
-/** The strategy's decision about an entry. Throws what the strategy throws, which becomes a defect of the caller. */
+/** Throws what the strategy throws, which becomes a defect of the caller. */
 export const decideAt = (request: Request, entry: Entry, now: number, random: () => number): Decision =>
   entry.softExpiresAt === -Infinity
     ? decideSoftened(request, entry, now, random())
@@ -22,10 +22,7 @@ export const decideAt = (request: Request, entry: Entry, now: number, random: ()
 const ask = ({ strategy }: Request, entry: Timing, now: number, random: () => number): Decision =>
   checkDecision(strategy, strategy.decide(entry, now, random))
 
-/**
- * The decision about a soft-invalidated entry. It is served only if the strategy serves it as stale. `Serve`, and a
- * refresh that the strategy requests even for a fresh entry, become `Load`.
- */
+/** `Serve`, and a refresh that the strategy requests even for a fresh entry, become `Load`. */
 const decideSoftened = (request: Request, entry: Entry, now: number, die: number): Decision => {
   const decision = ask(request, entry, now, () => die)
   if (decision === Serve) return Load
@@ -35,7 +32,7 @@ const decideSoftened = (request: Request, entry: Entry, now: number, die: number
   return ask(request, fresh, now, () => die) === ServeAndRefresh ? Load : decision
 }
 
-/** Like `decideAt`, for one of many keys: an exception becomes the answer of that key. */
+/** An exception becomes the answer of one of many keys. */
 export const decideOrDefect = (
   request: Request,
   entry: Entry,
@@ -43,14 +40,13 @@ export const decideOrDefect = (
   random: () => number
 ): Decision | Exit.Exit<never> => answerOrDefect(() => decideAt(request, entry, now, random))
 
-/** Like `decideAt`, for the reading fiber and an entry of the store. */
 export const decide = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Decision => {
   const { clock, policy } = readContextOf(self, fiber)
   adopt(self, { policy, request }, entry, clock.currentTimeMillisUnsafe())
   return decideAt(request, entry, nowFor(request, entry, clock), randomFor(fiber, request))
 }
 
-/** The time for a decision. 0 if only deadlines matter and the entry has none, so that the clock is not read. */
+/** 0 if only deadlines matter and the entry has none, so that the clock is not read. */
 export const nowFor = (request: Request, entry: Entry, clock: Clock.Clock): number =>
   entry.softExpiresAt === Infinity && entry.expiresAt === Infinity && request.deadlinesOnly
     ? 0
@@ -69,7 +65,6 @@ export const randomOf = (fiber: Fiber.Fiber<any, any>): () => number => {
   return random
 }
 
-/** Like `decide`, for an entry in memory for which `isDueAgain` is false. */
 export const decideInMemory = (fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry, now: number): Decision =>
   decideAt(request, entry, now, randomFor(fiber, request))
 
@@ -90,7 +85,6 @@ export const isPastMemoryTtl = (self: Flights, request: Request, entry: Entry, n
 /** How an entry is served. `Due`: past its soft deadline, but not in place of a load. */
 export type Served = "memory" | "store" | "memoryDue" | "storeDue" | "stale"
 
-/** How a decision other than `Load` serves an entry. */
 export const servedAs = (
   entry: Entry,
   decision: Decision,
@@ -102,17 +96,14 @@ export const servedAs = (
   return source
 }
 
-/** Whether an entry is before both deadlines and not limited by `memoryTtl`. Never true for an entry made stale. */
+/** Never true for an entry made stale. */
 export const isFreshAt = (entry: Entry, now: number): boolean =>
   entry.memoryExpiresAt === undefined && isBeforeDeadlines(entry, now)
 
 export const isBeforeDeadlines = (entry: Entry, now: number): boolean =>
   now < entry.softExpiresAt && now < entry.expiresAt
 
-/**
- * The `writeId` of a rejected entry, unless it was rejected for deadlines that the same write in the store may not
- * have.
- */
+/** `undefined` if the entry was rejected for deadlines, which the same write in the store may not have. */
 export const rejectedOf = (
   self: Flights,
   fiber: Fiber.Fiber<any, any>,

@@ -14,11 +14,10 @@ export const isLimitedByInner = (flight: Flight): boolean => {
 }
 
 interface Life extends Pick<Timing, "createdAt" | "softExpiresAt" | "expiresAt"> {
-  /** Ends no later than the values that its load has read. */
   readonly endsWithParts?: true
 }
 
-/** The lifetime of a result derived from cached values, `"skip"` to not store it, or `undefined` to keep its own. */
+/** `"skip"` to not store the result, `undefined` to keep its own lifetime. */
 export const inherited = (flight: Flight, recorder: Recorder, life: Life): Life | "skip" | undefined => {
   const inherit = inheritOf(flight)
   if (isLimitedByInner(flight)) return endingWith(flight, recorder, life)
@@ -37,7 +36,6 @@ export const inherited = (flight: Flight, recorder: Recorder, life: Life): Life 
   return { createdAt: oldestAt, softExpiresAt: Math.min(softExpiresAt, end), expiresAt: Math.min(expiresAt, end) }
 }
 
-/** Shortens a lifetime to the earliest expiry of the values read. */
 const endingWith = (
   { attempt: { startedAt }, engine, id, request: { key } }: Flight,
   { endsAt, endsId }: Recorder,
@@ -57,9 +55,7 @@ const endingWith = (
   }
 }
 
-/**
- * Warns once per key class that results are not stored because a value that their load read is older than their ttl.
- */
+/** Warns once per key class: a value that the load read is older than the result's ttl, so it is not stored. */
 const warnOfAge = ({ engine, id, request: { key } }: Flight, oldestId: string): void => {
   const about: Log.About = { id, key }
   Log.warnOnce(

@@ -5,7 +5,7 @@ import { escapeTag, tagsOf, tagsWith } from "../../key/ofKey.ts"
 import type { Flights, Request } from "../state.ts"
 import { rulesOf } from "./rules.ts"
 
-/** The tags known before a load. Computed before its flight starts, so that an exception is a defect of this caller. */
+/** Computed before the flight starts, so that an exception is a defect of this caller. */
 export const declaredTags = (self: Flights, request: Request): ReadonlyArray<string> => {
   const rules = rulesOf(self, request)
   return rules.tags ??= knownTags(request)
@@ -14,7 +14,7 @@ export const declaredTags = (self: Flights, request: Request): ReadonlyArray<str
 const knownTags = ({ key, options: { tags } }: Request): ReadonlyArray<string> =>
   tags === undefined || typeof tags === "function" ? tagsOf(key) : tagsWith(key, tags.map(escapeTag))
 
-/** The tags of a load's result. Throws if a user's function throws or does not return an array of strings. */
+/** Throws if a user's function throws or does not return an array of strings. */
 export const tagsOfResult = (
   self: Flights,
   request: Request,

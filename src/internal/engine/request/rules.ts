@@ -1,13 +1,8 @@
 /**
- * The boundary to users' functions and options. Validates and parses the options of a request once, before its first
- * load. Exceptions of its functions end here:
- *
- * - before a load (options, `timeout` and `softTimeout` as functions, `tags` of the key class, `decide`,
- *   `fallbackWhen`), an exception is a defect of the caller of that request and of no other;
- * - about a loaded value (`lifetime`, `ttl`, `softTtl`, `refreshAfter`, `when`, `storeIf` and `tags` as functions,
- *   `copy` on storing, `touch`), the result is not stored, or the deadline not moved. The exception is counted, and
- *   logged once per key class or cause. The caller still gets the answer.
- *
+ * The boundary to users' functions and options, which are validated and parsed once, before the first load.
+ * An exception before a load is a defect of the caller of that request and of no other. One about a loaded value
+ * (`lifetime`, `ttl`, `softTtl`, `refreshAfter`, `when`, `storeIf`, `tags`, `copy`, `touch`) keeps the result from
+ * being stored or the deadline from being moved; it is counted, and logged once per key class or cause.
  * Eviction policies are guarded in `memory/evictionPolicy.ts`, listeners in `telemetry/events.ts`.
  */
 import * as Cause from "effect/Cause"
@@ -38,7 +33,6 @@ interface Defaulting {
   readonly readDefaults: ReadDefaults
 }
 
-/** The rules of a request. Throws for an invalid option or strategy. */
 export const rulesOf = (self: Defaulting, request: Request): Rules => {
   const { rules } = request
   return rules !== undefined && rules.defaults === self.readDefaults ? rules : request.rules = check(self, request)
@@ -82,7 +76,6 @@ const plainRules = ({ retryAfter }: Request["strategy"]): Rules => ({
   tags: undefined
 })
 
-/** An option of a request, or else of its layer. */
 export const optionOf = <Name extends keyof ReadDefaults & keyof AnyReadOptions>(
   self: Defaulting,
   { options }: Request,
@@ -97,11 +90,8 @@ const timeoutMillisOf = (name: Timeout, input: AnyReadOptions[Timeout]): number 
 
 type Timeout = "timeout" | "softTimeout"
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Before a load
-// ---------------------------------------------------------------------------------------------------------------------
+// --- Before a load
 
-/** Returns what a check throws, or `undefined`. */
 export const thrownBy = <A, B>(check: (a: A, b: B) => void, a: A, b: B): {} | undefined => {
   try {
     check(a, b)
@@ -126,14 +116,13 @@ export const askTimeouts = <A, E>(self: Defaulting, request: Request<A, E>): Req
   )
 }
 
-/** The same request with other rules. Its options may be a class instance and cannot be copied. */
+/** The options may be a class instance and cannot be copied. */
 export const withRules = <A, E>(request: Request<A, E>, rules: Rules): Request<A, E> =>
   Object.create(request, { rules: { value: rules } }) as Request<A, E>
 
 const askTimeout = (name: Timeout, { key }: Request, given: AnyReadOptions[Timeout]): number | undefined =>
   typeof given === "function" ? toMillis(given(key), `${name} of "${idOf(key)}"`) : millisOf(name, given)
 
-/** Evaluates an answer to one caller. An exception is its own defect. */
 export const answerOrDefect = <A>(answer: () => A): A | Exit.Exit<never> => {
   try {
     return answer()
@@ -152,7 +141,6 @@ export const defectOf = <A>(step: (of: A) => void, of: A): Exit.Exit<never> | un
   }
 }
 
-/** Checks that a strategy's answer is one of the four decisions. */
 export const checkDecision = (strategy: Strategy<never, never, never>, decision: Decision): Decision => {
   if (decision === Serve || decision === Load || decision === ServeAndRefresh || decision === LoadOrStale) {
     return decision
@@ -174,7 +162,7 @@ class StrategyThrew extends Error {
   }
 }
 
-/** The decision that ends a flight or makes it load. Wraps exceptions in `StrategyThrew`. */
+/** Wraps exceptions of the strategy in `StrategyThrew`. */
 export const decisionOfFlight = ({ strategy }: Request, decide: () => Decision): Decision => {
   try {
     return decide()
@@ -194,15 +182,12 @@ export const ownOrAgain = (
   return reason.defect.strategy === strategy ? Exit.die(reason.defect.cause) : again()
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// About a loaded value
-// ---------------------------------------------------------------------------------------------------------------------
+// --- About a loaded value
 
 interface Result extends Log.About {
   readonly counters: Counters
 }
 
-/** Counts and logs that storing a result failed with an exception. */
 export const notStored = (self: Telemetry, result: Result, thrown: unknown): undefined => {
   result.counters.notStored++
   const { id, key } = result
@@ -215,7 +200,7 @@ export const notStored = (self: Telemetry, result: Result, thrown: unknown): und
   )
 }
 
-/** The lifetime that the strategy gives a result. Throws unless it consists of non-negative numbers. */
+/** Throws unless the strategy returns non-negative numbers. */
 export const lifetimeOf = ({ key, strategy }: Request, exit: Exit.Exit<unknown, unknown>): Lifetime | "skip" => {
   const lifetime = strategy.lifetime(exit, key)
   if (lifetime === "skip") return lifetime
@@ -232,7 +217,7 @@ const checkMillis = (name: keyof Lifetime, given: unknown): void => {
   })
 }
 
-/** The new expiry by the strategy's `touch`. `undefined` if that throws or returns no number. */
+/** `undefined` if the strategy's `touch` throws or returns no number. */
 export const movedBy = (self: Telemetry, { key, strategy }: Request, entry: Entry, now: number): number | undefined => {
   try {
     const moved: unknown = strategy.touch!(entry, now)
@@ -259,9 +244,7 @@ export const isLimited = (self: Defaulting, request: Request): boolean => {
     : request.options.timeout !== undefined || optionOf(self, request, "softTimeout") !== undefined
 }
 
-/**
- * The request with the elapsed milliseconds subtracted from its timeouts. A clock that was set back subtracts nothing.
- */
+/** Subtracts the elapsed time from the timeouts. A clock that was set back subtracts nothing. */
 export const shortened = (self: Defaulting, request: Request, millis: number): Request => {
   if (!isLimited(self, request)) return request
   const rules = rulesOf(self, request)

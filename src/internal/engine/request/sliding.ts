@@ -3,11 +3,7 @@ import type { Entry } from "../memory/entry.ts"
 import type { Flights, Request } from "../state.ts"
 import { movedBy } from "./rules.ts"
 
-/**
- * Moves the hard deadline of an entry as the strategy's `touch` says. Also touches the store, at most ten times per
- * lifetime, for other processes and after a restart. A failed touch is not retried, because the next one moves the
- * deadline.
- */
+/** Touches the store at most ten times per lifetime. A failed touch is not retried, because the next one moves it. */
 export const slide = (self: Flights, request: Request, entry: Entry, now: number): void => {
   const { constant, createdAt, expiresAt, softExpiresAt, writeId } = entry
   // A soft invalidation made it stale, so its life is not extended.

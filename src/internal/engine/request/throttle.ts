@@ -5,7 +5,7 @@ import type { Flights, Request } from "../state.ts"
 import { isAnswered } from "./answers.ts"
 import { rulesOf } from "./rules.ts"
 
-/** Throttles an id for a time. Bounded, because an id that is never read again would stay for ever. */
+/** The table is bounded, because an id that is never read again would stay for ever. */
 export const holdOff = (self: Pick<Flights, "retryAt">, id: string, now: number, millis: number): void => {
   self.retryAt.set(id, { until: now + millis, millis })
   for (const oldest of self.retryAt.keys()) {
@@ -14,7 +14,6 @@ export const holdOff = (self: Pick<Flights, "retryAt">, id: string, now: number,
   }
 }
 
-/** Whether a load failed within `retryAfter`, so that none starts behind a stale value. */
 export const isThrottled = (
   self: Pick<Flights, "retryAt" | "readDefaults">,
   request: Request,
@@ -33,9 +32,7 @@ export const isThrottled = (
   return rulesOf(self, request).retryAfterMillis > 0
 }
 
-/**
- * Whether a stale entry is served without a load, because the last one failed within `retryAfter`, not with an answer.
- */
+/** Whether the last load failed within `retryAfter`, and not with an answer. */
 export const standsIn = (
   self: Pick<Flights, "retryAt" | "answered" | "readDefaults">,
   request: Request,

@@ -9,7 +9,6 @@ import { estimate } from "../../text/estimate.ts"
 import type { Flights, Request } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
 
-/** Warns about a value put in memory, if there is no store. */
 export const warnOfValue = (
   self: Flights,
   { followed, key }: Pick<Request, "key" | "followed">,
@@ -49,7 +48,6 @@ interface Kind {
 
 const inTheLoad = (name: string): Kind => ({ name, advice: "read it in the load, and cache its content" })
 
-/** The kind of a value that can be read only once. */
 const kindOf = (value: object): Kind | undefined => {
   try {
     const known = whatIs(value)
@@ -70,10 +68,7 @@ interface Checker {
 
 const checkers = new WeakMap<KeyInfo, Checker>()
 
-/**
- * Describes a value that does not fit the schema. A check costs as much as encoding, which programs without a store do
- * not otherwise pay for. Checks the first results of a class, then fewer and fewer, and no large ones.
- */
+/** A check costs as much as encoding: checks the first results of a class, then fewer and fewer, and no large ones. */
 const misfitOf = (info: KeyInfo, value: unknown): string | undefined => {
   let checker = checkers.get(info)
   if (checker === undefined) {

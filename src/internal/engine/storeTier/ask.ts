@@ -25,9 +25,7 @@ export const budgetOf = (
   leftMillis: storeTimeoutMillis ?? tier.storeTimeoutMillis
 })
 
-/**
- * Runs an operation of the store within its budget. Never fails: a fault is an answer. Does not wait for interruption.
- */
+/** Never fails: a fault is an answer. Does not wait for interruption. */
 export const ask = <A>(
   tier: StoreTier,
   budget: Budget,
@@ -91,9 +89,7 @@ export const faultOf = (cause: Cause.Cause<unknown>, orElse: (defect: unknown) =
   return error instanceof StoreError ? error : orElse(error)
 }
 
-/**
- * The exit of an effect, or `undefined` if `late` ends first. The effect is then interrupted without waiting for it.
- */
+/** `undefined` if `late` ends first. The effect is then interrupted without waiting for it. */
 export const exitBefore = <A, E>(
   effect: Effect.Effect<A, E>,
   late: Effect.Effect<void>
@@ -133,10 +129,7 @@ const touchNow = (tier: StoreTier, id: string, touched: TouchOptions): Effect.Ef
 /** The latest end that the store was asked for, so that readers with two constants in turn ask for it once. */
 const prolongedUntil = new WeakMap<Entry, number>()
 
-/**
- * Stores the later end that a reader has given to an entry. Runs in a later turn than the read, because the entry may
- * still be on its way to memory, and a listener that a failing store calls may change it.
- */
+/** Runs in a later turn: the entry may still be on its way to memory, or change in a listener of a failing store. */
 export const prolong = (tier: StoreTier, entry: Entry): void => {
   const { expiresAt, id, softExpiresAt, writeId } = entry
   if (writeId === undefined || prolongedUntil.get(entry)! >= expiresAt) return

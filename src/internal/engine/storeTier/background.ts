@@ -1,7 +1,4 @@
-/**
- * The fibers of a store tier that belong to no caller. A worker runs until it is stopped and is restarted when it dies.
- * A job ends by itself. Closing ends all of them.
- */
+/** The fibers of a store tier that belong to no caller: a worker is restarted when it dies, a job ends by itself. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -13,14 +10,12 @@ import type { MemoryTier } from "../memory/memory.ts"
 import * as Log from "../telemetry/log.ts"
 
 export interface Background {
-  /** Logs the death of a fiber. */
   readonly front: MemoryTier
   readonly workers: Set<Fiber.Fiber<unknown>>
   readonly jobs: Set<Fiber.Fiber<unknown>>
   isClosed: boolean
 }
 
-/** A fiber that is restarted when it dies. */
 export interface Worker {
   readonly interruptUnsafe: () => void
 }
@@ -42,7 +37,6 @@ export const make = (front: MemoryTier): Background => ({
   isClosed: false
 })
 
-/** Starts a worker, unless closed. */
 export const supervise = (self: Background, { context, name, onDeath, run }: Work): Worker => {
   const clock = Context.get(self.front.context, Clock.Clock)
   let fiber: Fiber.Fiber<unknown> | undefined
@@ -80,7 +74,6 @@ export const supervise = (self: Background, { context, name, onDeath, run }: Wor
   }
 }
 
-/** Starts a job, unless closed. */
 export const spawn = (
   self: Background,
   context: Context.Context<never>,
@@ -102,7 +95,7 @@ const forkIn = (
   return fiber
 }
 
-/** Stops all workers and waits for workers and jobs to end. An interruption also interrupts the jobs. */
+/** An interruption also interrupts the jobs. */
 export const close = (self: Background): Effect.Effect<void> =>
   Effect.suspend(() => {
     self.isClosed = true

@@ -1,28 +1,23 @@
 /**
  * The circuit breaker of a store. Three timeouts in a row open it for one second, and for twice as long after each
- * probe that times out. After that time, one operation at a time is let through as a probe.
+ * probe that times out. Then one operation at a time is let through as a probe.
  */
 import { circuit } from "../../defaults/stores.ts"
 
 export interface Circuit {
-  /** Consecutive timeouts. */
   timeouts: number
-  /** Epoch milliseconds. */
   openUntil: number
   pauseMillis: number
   probing: boolean
 }
 
-/** The permission to ask the store: as usual, or as the only probe of an open circuit. */
 export type Permit = "normal" | "probe"
 
 export const make = (): Circuit => ({ timeouts: 0, openUntil: 0, pauseMillis: circuit.firstMillis, probing: false })
 
 export const isOpen = (self: Circuit): boolean => self.timeouts >= circuit.timeouts
 
-/**
- * Admits an operation. `undefined`: do not ask the store now. After a permit, call `answered`, `timedOut` or `gaveUp`.
- */
+/** `undefined`: do not ask the store now. After a permit, call `answered`, `timedOut` or `gaveUp`. */
 export const admit = (self: Circuit, now: number): Permit | undefined => {
   if (!isOpen(self)) return "normal"
   // A wall clock that was set back must not keep it open for ever.

@@ -16,9 +16,7 @@ import type { Codecs, Fault, StoreTier } from "./storeTier.ts"
 
 type AnyCodec = Schema.Codec<unknown, unknown, any, any>
 
-/**
- * The codecs of a key, compiled once per class. Throws a `CacheConfigError` for a schema that the serializer refuses.
- */
+/** Compiles once per class. Throws a `CacheConfigError` for a schema that the serializer refuses. */
 export const codecsOf = (tier: StoreTier, key: Key): Codecs => {
   const info = infoOf(key)
   if (info === undefined) return tier.plain
@@ -32,7 +30,7 @@ export const codecsOf = (tier: StoreTier, key: Key): Codecs => {
   return codecs
 }
 
-/** The codec of a stored entry. `undefined` if another serializer wrote it. */
+/** `undefined` if another serializer wrote the entry. */
 export const codecFor = (codecs: Codecs, stored: Stored): Codec<unknown, any> | undefined => {
   const codec = stored.meta.outcome === "success" ? codecs.success : codecs.failure
   return codec?.id === stored.meta.serializer ? codec : undefined
@@ -42,7 +40,6 @@ interface Revived {
   readonly key: Key
   readonly id: string
   readonly stored: Stored
-  /** The decoded value, or the decoded error of a failure. */
   readonly exit: Exit.Success<unknown, any>
   readonly bornAt: number
   readonly softened: boolean
@@ -51,7 +48,6 @@ interface Revived {
 /** The `constant` of a stored entry. Matches no strategy here, so the first reader gives the entry its own constant. */
 const fromStore = Symbol("fromStore")
 
-/** Makes the entry in memory from a stored one. */
 export const revive = (tier: StoreTier, { bornAt, exit, id, key, softened, stored: { meta } }: Revived): Entry => {
   const entry = new Entry({
     id,
@@ -89,7 +85,6 @@ export const tagNames = (tags: ReadonlyArray<TagVersion>): ReadonlyArray<string>
   return named.names
 }
 
-/** Like `codec.decode`, but turns an exception into a defect. */
 export const decodeNow = (
   codec: Codec<unknown, any>,
   payload: Uint8Array,
@@ -108,7 +103,7 @@ const tagOf = (failure: unknown): string => {
   return typeof tag === "string" ? `"${tag}"` : `a ${typeof failure}`
 }
 
-/** Encodes an entry for the store. `undefined` for a failure without an error schema. */
+/** `undefined` for a failure without an error schema. */
 export const encode = (
   tier: StoreTier,
   key: Key,
@@ -142,7 +137,7 @@ export const encode = (
 const valueOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause)
 
-/** Warns about failures of a class without an error schema, which are not stored and load again after a restart. */
+/** Failures without an error schema are not stored and load again after a restart. */
 const warnOfFailure = (tier: StoreTier, key: Key, { exit, id }: Entry): void => {
   const name = infoOf(key)?.name
   if (name === undefined) return
@@ -156,7 +151,6 @@ const warnOfFailure = (tier: StoreTier, key: Key, { exit, id }: Entry): void => 
   )
 }
 
-/** Like `codec.encode`, but turns an exception into a defect. */
 const encodeNow = (
   codec: Codec<unknown, any>,
   value: unknown,

@@ -1,6 +1,5 @@
 /**
- * Orders lookups and commits of transactions. During a commit, the entries it writes are neither old nor new: a lookup
- * of them waits for the commit, and a commit waits for earlier lookups.
+ * Orders lookups and commits, whose entries are neither old nor new meanwhile: each waits for earlier ones of its ids.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -25,7 +24,6 @@ interface Lookup<A, E, R> {
   readonly late: (fault: StoreError) => Effect.Effect<A, E, R>
 }
 
-/** Runs a lookup in the store, after a running commit that concerns its ids. */
 export const lookup = <A, E, R>(
   tier: StoreTier,
   budget: Budget,
@@ -56,10 +54,7 @@ export const lookup = <A, E, R>(
   )
 }
 
-/**
- * Runs a commit after the lookups before it have ended. Later lookups wait for it. A lookup that exceeds the store's
- * timeout is not waited for: its caller's codec may itself wait for this commit.
- */
+/** Does not wait for a lookup beyond the store's timeout, whose codec may itself wait for this commit. */
 export const commit = <A, E, R>(
   tier: StoreTier,
   ids: ReadonlySet<string> | undefined,
@@ -84,7 +79,6 @@ export const commit = <A, E, R>(
   )
 }
 
-/** Waits for another operation within a budget. Returns whether it has ended. */
 const awaited = ({ ended }: Concern, budget: Budget): Effect.Effect<boolean> =>
   Effect.flatMap(Clock.Clock, (clock) => {
     const startedAt = programMillis(clock)

@@ -53,18 +53,15 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
 const isOfCaller = (operation: string, { reason }: StoreError): boolean =>
   reason === "OutOfRange" || operation === "transact" && (reason === "TooLarge" || reason === "Unsupported")
 
-/**
- * Whether an operation's duration grows with the number of entries, so that its timeout says nothing about the store.
- */
+/** The duration grows with the number of entries, so a timeout says nothing about the store. */
 export const isListing = (operation: string): boolean => listings.has(operation)
 
 const listings = new Set(["size", "scan", "scanCounters"])
 
-/** Whether a working store has refused a value. */
 export const isRefusal = (operation: string, fault: Fault): boolean =>
   fault instanceof StoreError && (fault.reason === "Full" || keptInMemory(operation, fault) !== undefined)
 
-/** Describes the values that stay in memory because the store refuses them. `undefined` for other faults. */
+/** `undefined` for faults other than refusals. */
 const keptInMemory = (operation: string, { reason }: StoreError): string | undefined => {
   if (reason === "TooLarge") return "Values of that size stay in memory: raise the limit, or store less"
   return reason === "Unsupported" && (operation === "commit" || operation === "set")
@@ -74,7 +71,6 @@ const keptInMemory = (operation: string, { reason }: StoreError): string | undef
 
 const advice = ": if it is only slow, raise `storeTimeout`, which all its steps in one read share"
 
-/** Notes a success. The success of the last failing operation ends the incident. */
 export const recovered = (tier: StoreTier, operation: string): void => {
   const { failing, incident, store } = tier
   // An answer of some servers says nothing about the one that does not answer.

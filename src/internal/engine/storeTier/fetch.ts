@@ -25,7 +25,6 @@ import {
   type StoreTier
 } from "./storeTier.ts"
 
-/** Reads a synchronous store in the current step. */
 export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fetched | typeof NeedsEffect => {
   const get = tier.store.getUnsafe!
   tier.front.tagEpochs.ensureTracking?.()
@@ -73,7 +72,6 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fet
     : undecodable(tier, key, stored, exit.cause)
 }
 
-/** Whether the versions of all tags of an entry were requested. */
 export const areAmong = (own: ReadonlyArray<TagVersion>, asked: ReadonlyArray<string>): boolean => {
   for (let i = 0; i < own.length; i++) if (placeOf(asked, own[i]!.tag, i) < 0) return false
   return true
@@ -82,7 +80,6 @@ export const areAmong = (own: ReadonlyArray<TagVersion>, asked: ReadonlyArray<st
 /** The state of an entry by its tags: valid, stale after a soft invalidation, or gone. */
 type Validity = "valid" | "soft" | "gone"
 
-/** Compares an entry's tag versions with the store's `versions` of the `asked` tags, and with pending invalidations. */
 export const validityOf = (
   tier: StoreTier,
   meta: Meta,
@@ -118,7 +115,6 @@ export const fetch = Effect.fnUntraced(function*(
   return yield* hold === undefined ? Dependents.during(tier.front.memory.dependents, found.tags, again) : again
 })
 
-/** The entry has tags other than those requested. */
 class OtherTags {
   readonly _tag = "OtherTags"
   readonly tags: ReadonlyArray<string>
@@ -152,11 +148,9 @@ interface Reviving {
   readonly bornAt: number
   readonly now: number
   readonly tags: ReadonlyArray<string>
-  /** The versions of `tags` in the store's answer. */
   readonly versions: ReadonlyArray<string | undefined>
 }
 
-/** Decodes a stored entry if it may still be served. */
 export const reviveNow = (tier: StoreTier, reviving: Reviving): Effect.Effect<Fetched, never, any> => {
   const checked = check(tier, reviving)
   if (checked instanceof Rejected) return Effect.succeed(checked)
@@ -167,7 +161,6 @@ export const reviveNow = (tier: StoreTier, reviving: Reviving): Effect.Effect<Fe
   )
 }
 
-/** Like `reviveNow`, in the current step. */
 export const reviveUnsafe = (tier: StoreTier, reviving: Reviving): Fetched | typeof NeedsEffect => {
   const checked = check(tier, reviving)
   if (checked instanceof Rejected) return checked
@@ -180,7 +173,6 @@ interface Checked {
   readonly softened: boolean
 }
 
-/** Selects the codec of a stored entry, or rejects it. */
 const check = (tier: StoreTier, { bornAt, key, now, stored, tags, versions }: Reviving): Checked | Rejected => {
   const { writeId } = stored.meta
   if (stored.meta.expiresAt <= now) return new Rejected(writeId)

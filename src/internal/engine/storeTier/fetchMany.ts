@@ -15,7 +15,6 @@ import { type Asked, type Budget, type Fault, type Fetched, NeedsEffect, type St
 /** The id of no entry: `get` with it returns only the versions of tags. */
 export const noEntryId = "~"
 
-/** The distinct tags of entries. */
 export const allTags = (entries: ReadonlyArray<Stored | undefined>): ReadonlyArray<string> => {
   const names = new Set<string>()
   let known: ReadonlyArray<TagVersion> | undefined
@@ -55,7 +54,6 @@ export const fetchMany = Effect.fnUntraced(function*(
 interface Answered {
   readonly keys: ReadonlyArray<Key>
   readonly ids: ReadonlyArray<string>
-  /** The ids requested from the store, and its answer. */
   readonly asked: ReadonlyArray<string>
   readonly answer: ReadonlyArray<Stored | undefined>
   readonly tags: ReadonlyArray<string>

@@ -3,11 +3,7 @@ import { pendingInvalidations } from "../../defaults/stores.ts"
 import { groupOf, groupTag, idOfTag, isInherited } from "../../store/markers/idTags.ts"
 import type { Mode } from "../memory/tagEpochs.ts"
 
-/**
- * Invalidations that the store has not acknowledged. An item is added before the store is asked and removed when the
- * store has acknowledged it, so no failure, timeout or interruption loses it. Until then, reads of its id or tag do not
- * use the store.
- */
+/** Added before the store is asked, removed when it acknowledges. Until then, reads of the id or tag skip the store. */
 export interface PendingInvalidations {
   readonly ids: Map<string, Item>
   readonly tags: Map<string, Item>
@@ -19,7 +15,6 @@ export interface PendingInvalidations {
   readonly unsent: Set<Item>
 }
 
-/** One pending invalidation. An answer to it has no effect once a newer item of the same target has replaced it. */
 export interface Item {
   readonly target: Target
   /** The number of its ids or tags that no newer item has taken over. At 0, an answer to it has no effect. */
@@ -65,7 +60,7 @@ export const add = (self: PendingInvalidations, target: Target): Item => {
   return item
 }
 
-/** Adds the item of a write. It counts as a removal too if one of the id is pending or unacknowledged. */
+/** Counts as a removal too if one of the id is pending or unacknowledged. */
 export const addWrite = (self: PendingInvalidations, id: string): Item => {
   const isWrite = self.ids.get(id)?.isWrite ?? !self.ids.has(id)
   return Object.assign(add(self, { _tag: "Id", id }), { isWrite })
@@ -107,7 +102,6 @@ export const pendingMode = (self: PendingInvalidations, tags: ReadonlyArray<stri
   return isHard ? "hard" : "soft"
 }
 
-/** Marks an item that the store has not acknowledged, or that was not sent because a newer one replaces it. */
 export const markUnsent = (self: PendingInvalidations, item: Item): void => {
   if (item.places > 0) self.unsent.add(item)
   if (item.target._tag === "Id") {
@@ -150,12 +144,10 @@ const pendingItems = (self: PendingInvalidations): ReadonlyArray<Item> => [
   ...self.all === undefined ? [] : [self.all]
 ]
 
-/** The unacknowledged items of an id and tags whose requests have failed. */
 export const unsentOf = (self: PendingInvalidations, id: string, tags: ReadonlyArray<string>): ReadonlyArray<Item> =>
   [self.all, self.ids.get(id), ...tags.map((tag) => self.tags.get(tag))]
     .filter((item) => item !== undefined && self.unsent.has(item)) as ReadonlyArray<Item>
 
-/** Whether an invalidation of the id or of one of the tags has failed. */
 export const isUnsent = (self: PendingInvalidations, id: string, tags: ReadonlyArray<string>): boolean =>
   self.unsent.size > 0 && unsentOf(self, id, tags).length > 0
 

@@ -6,10 +6,7 @@ import { idOf, type Key } from "../../key/ofKey.ts"
 import { codecsOf } from "./codec.ts"
 import type { StoreTier } from "./storeTier.ts"
 
-/**
- * The failure note of a load's typed failure. `undefined` if it cannot be encoded: other processes then load
- * themselves.
- */
+/** `undefined` if the failure cannot be encoded: other processes then load themselves. */
 export const encode = (
   tier: StoreTier,
   key: Key,
@@ -30,7 +27,6 @@ export const encode = (
   return Effect.catchCause(note, () => Effect.undefined)
 }
 
-/** The failure in a note. `undefined` if it cannot be decoded. */
 export const decode = (
   tier: StoreTier,
   key: Key,

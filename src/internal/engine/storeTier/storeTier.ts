@@ -13,19 +13,15 @@ import type * as Circuit from "./circuit.ts"
 import type * as Pending from "./pendingInvalidations.ts"
 
 /**
- * The versions of key classes' tags, as read from the store since the last poll of its changes. Cleared by every poll
- * and by every invalidation by tag, here or in another process.
- *
- * They save reading the versions with every entry: equal versions prove that an entry is still valid, and nothing else.
+ * The versions of key classes' tags since the last poll of the store's changes or invalidation by tag. Equal versions
+ * prove that an entry is still valid, which saves reading them with every entry, and nothing else.
  */
 export interface KnownTagVersions {
   /** Keyed by the array itself, which all keys of a class without indexes share. */
   readonly byTags: Map<ReadonlyArray<string>, ReadonlyArray<string | undefined>>
-  /** The tag epoch in which they were read. */
   epoch: number
 }
 
-/** The remaining time for all store steps of one read. */
 export interface Budget {
   leftMillis: number
   /** The last chance of what is asked: an open circuit does not prevent it. */
@@ -35,7 +31,6 @@ export interface Budget {
 export interface Asked {
   readonly key: Key
   readonly id: string
-  /** The tags known before the entry is read. */
   readonly tags: ReadonlyArray<string>
   /** Called with the entry's own tags before it is fetched again with them, so that their changes are noticed. */
   readonly hold?: ((tags: ReadonlyArray<string>) => void) | undefined
@@ -43,9 +38,7 @@ export interface Asked {
   readonly isGone?: typeof Pending.isPending
 }
 
-/**
- * A synchronous store cannot answer in this step: it failed, its circuit is open, or the codec needs services or time.
- */
+/** A synchronous store cannot answer now: it failed, its circuit is open, or the codec needs services or time. */
 export const NeedsEffect = Symbol("Later")
 
 /** A stored entry that must not be used: expired, invalidated or undecodable. */
@@ -60,7 +53,6 @@ export class Rejected {
   }
 }
 
-/** The answer of the store: a decoded entry, a rejected one, or nothing. */
 export type Fetched = Entry | Rejected | undefined
 
 export interface Codecs {
@@ -69,11 +61,9 @@ export interface Codecs {
   readonly failure: Codec<unknown, any> | undefined
 }
 
-/**
- * Store operations for shared parts of the engine. Injected, so that a program without a store does not bundle them.
- */
+/** Injected, so that a program without a store does not bundle them. */
 export interface StoreSteps {
-  /** The codecs of a key. Throws if the serializer has none for its schema. */
+  /** Throws if the serializer has none for the schema of the key. */
   readonly codecsOf: (tier: StoreTier, key: Key) => Codecs
   /** Moves the deadlines of an entry in the background. */
   readonly touch: (tier: StoreTier, id: string, touched: TouchOptions) => void
@@ -92,13 +82,11 @@ export interface StoreSteps {
     item: Pending.Item,
     restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
   ) => Effect.Effect<unknown>
-  /** Ends background work and sends pending items once more. */
   readonly close: (tier: StoreTier) => Effect.Effect<void>
 }
 
 /** A lookup of ids of a commit, or the commit itself. */
 export interface Concern {
-  /** Opens when it has ended. */
   readonly ended: Latch.Latch
   /** `undefined`: invalidates tags or everything, so the ids are unknown. */
   readonly ids: ReadonlySet<string> | undefined
@@ -107,17 +95,14 @@ export interface Concern {
 interface Commits {
   /** The commit that runs, or else the next to run. There are never two at once. */
   current: Concern | undefined
-  /** The lookups that ask the store or wait for a commit. */
   readonly lookups: Set<Concern>
 }
 
 export interface StoreTier extends StoreTierOptions {
   readonly steps: StoreSteps
-  /** The memory tier in front of it. */
   readonly front: MemoryTier
   /** By `KeyInfo` of a key class. */
   readonly codecs: WeakMap<object, Codecs>
-  /** For string keys. */
   readonly plain: Codecs
   readonly pending: Pending.PendingInvalidations
   readonly commits: Commits
@@ -132,7 +117,6 @@ export interface StoreTier extends StoreTierOptions {
   readonly failing: Set<string>
   /** Whether the incident was logged, when the last log was written in monotonic milliseconds, and the reason. */
   readonly incident: { isLogged: boolean; loggedAt: number; reason: StoreErrorReason | undefined }
-  /** The fibers that track changes, replay invalidations, renew and release leases, and touch entries. */
   readonly background: Background.Background
   /** Polls the changes, or clears memory in time while untracked. `undefined` while there are no reads. */
   tracker: Background.Worker | undefined
@@ -145,9 +129,9 @@ export interface StoreTier extends StoreTierOptions {
   captures: number
   /** The number of times memory was cleared after `maxStaleness`. A count, because loads may have another clock. */
   clears: number
-  /** The number of answers beyond the asked keys that wait to be stored. */
+  /** Answers beyond the asked keys that wait to be stored. */
   unaskedWaiting: number
-  /** Resends unsent invalidations. `undefined` while there are none. */
+  /** `undefined` while nothing is unsent. */
   replay: Background.Worker | undefined
 }
 
@@ -158,23 +142,16 @@ export interface Evidence {
   readonly markers: Markers
 }
 
-/** A failure of the store or the serializer, as a value. Only strict callers see it as a failure. */
+/** Only strict callers see it as a failure. */
 export type Fault = StoreError | SerializerError
 
-/** The options of a layer that apply to any store. */
 export interface StoreTierLimits {
   /** The budget for all store steps of one read together. */
   readonly storeTimeoutMillis: number
-  /** The length of a lease, which is renewed while the load runs. */
   readonly leaseMillis: number
-  /**
-   * How long loads wait for a lease that another process keeps renewing. After each such time one of them leads without
-   * the lease. `undefined`: for as long as it is renewed.
-   */
+  /** After each such wait for a renewed lease, one load leads without it. `undefined`: never. */
   readonly waitMillis: number | undefined
-  /** How long a load renews its lease. */
   readonly maxLoadMillis: number
-  /** How long memory is used while untracked. */
   readonly maxStalenessMillis: number
 }
 

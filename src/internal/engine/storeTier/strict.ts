@@ -3,10 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { Fault } from "./storeTier.ts"
 
-/**
- * A fault on its way from a read under `CachePolicy.strict` to its boundary. Travels as a defect: the types in between
- * do not include it, and in the error channel it would reach handlers for the program's own errors.
- */
+/** Travels as a defect: as an error it would be outside the types in between, and reach the program's own handlers. */
 export class StrictFault {
   readonly fault: Fault
   constructor(fault: Fault) {

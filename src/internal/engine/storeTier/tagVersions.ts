@@ -7,9 +7,9 @@ import { ask, type Asking } from "./ask.ts"
 import { placeOf } from "./fetch.ts"
 
 /**
- * The versions that an entry's tags had before its load began. `undefined` if one is unknown or has changed, and the
- * entry must not be stored. For a late tag (not `declared`) the current version counts, if its `seq` shows that it was
- * not invalidated since. A late tag without an earlier marker passes only if no tag at all was invalidated since.
+ * The versions before the load, `undefined` if one is unknown or has changed. For a late tag (not `declared`) the
+ * current one counts, if its `seq` shows that it was not invalidated since. A late tag without an earlier marker passes
+ * only if no tag at all was invalidated since.
  */
 export const versionsOf = Effect.fnUntraced(function*(
   { budget, tier }: Asking,

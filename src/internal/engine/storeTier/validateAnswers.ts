@@ -1,7 +1,6 @@
 /**
- * Validates the answers of a store, so that a faulty adapter causes no defects. An exception, or a result that is no
- * effect or stream, becomes a fault like any other. An answer of the wrong type becomes a `StoreError` with reason
- * `Corrupt`. Defects of its effects are handled in `ask`.
+ * Validates the answers of a store, so that a faulty adapter causes no defects: an exception, or a result that is no
+ * effect or stream, becomes a fault, and an answer of the wrong type a `StoreError` with reason `Corrupt`.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -1,6 +1,6 @@
 /**
- * A consumer of a cached stream. Reads the log of a run, or the pages that a manifest names. The read of the manifest
- * runs alongside like any read: it joins the flight, keeps it running, and is answered at its end.
+ * A consumer of a cached stream: reads the log of a run, or the pages of a manifest. The read of the manifest runs
+ * alongside like any read: it joins the flight, keeps it running, and is answered at its end.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -28,10 +28,8 @@ import * as RunLog from "./runLog.ts"
 
 type Chunk = ReadonlyArray<unknown>
 
-/** A replay of the pages of a manifest. */
 interface Replay {
   readonly manifest: Manifest
-  /** All pages, if they are in memory. */
   readonly decoded: ReadonlyArray<Chunk> | undefined
   readonly failed: FailedStream | undefined
   /** The pages read so far, while they are few. */
@@ -44,7 +42,6 @@ interface Consumer {
   readonly id: string
   readonly scope: Scope.Scope
   channel: Channel | undefined
-  /** Receives the log of the flight it waits for. */
   attach: ((log: RunLog.RunLog) => void) | undefined
   log: RunLog.RunLog | undefined
   cursor: RunLog.Cursor | undefined
@@ -54,23 +51,18 @@ interface Consumer {
   isAlone: boolean
   answer: Exit.Exit<unknown, unknown> | undefined
   wake: (() => void) | undefined
-  /** Incremented by every wake-up. */
   wakes: number
-  /** Whether it has received elements. */
   hasBegun: boolean
   /** The pages being read ahead from a store, by number. */
   readonly ahead: Map<number, Fiber.Fiber<Pages.ReadPage | undefined>>
-  /** The number of pages of a replay read so far, and their digest. */
   pages: number
   digest: number
   elements: number
-  /** The run with a page that could not be read. */
   lost: string | undefined
   /** A page was lost: a new run has to begin with the elements already delivered. */
   skips: boolean
   /** The position to continue from after skipping. `undefined`: the next page. */
   goesOnAt: { readonly page: number; readonly offset: number } | undefined
-  /** Whether it has a run of its own. */
   isAside: boolean
 }
 
@@ -124,11 +116,8 @@ const makeConsumer = (engine: Engine, streaming: Streaming, scope: Scope.Scope):
 const requestOf = (self: Consumer): StreamRequest =>
   makeRequest(self.engine, self.streaming, { load, settled, onFollow: (channel) => follow(self, channel) })
 
-// ---------------------------------------------------------------------------------------------------------------------
-// The read of the manifest
-// ---------------------------------------------------------------------------------------------------------------------
+// --- The read of the manifest
 
-/** Runs the read alongside the consumer until it is answered or the consumer leaves. */
 const start = (self: Consumer, answer: Effect.Effect<unknown, unknown, any>): Effect.Effect<void, never, any> =>
   Effect.flatMap(Scope.addFinalizer(self.scope, Effect.sync(() => leave(self))), () =>
     Effect.map(
@@ -208,10 +197,8 @@ const wake = (self: Consumer): void => {
   wake?.()
 }
 
-/** Counts the events a consumer may wait for. */
 const happened = ({ log, wakes }: Consumer): number => wakes + (log === undefined ? 0 : log.wakes)
 
-/** Waits for elements, the log, or the answer. */
 const waiting = (self: Consumer): Effect.Effect<Chunk, unknown, any> => {
   const seen = happened(self)
   return Effect.flatMap(
@@ -233,9 +220,7 @@ const waiting = (self: Consumer): Effect.Effect<Chunk, unknown, any> => {
   )
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Elements
-// ---------------------------------------------------------------------------------------------------------------------
+// --- Elements
 
 const next = (self: Consumer): Effect.Effect<Chunk, unknown, any> => {
   if (self.replay !== undefined) return nextOfReplay(self, self.replay)
@@ -243,7 +228,6 @@ const next = (self: Consumer): Effect.Effect<Chunk, unknown, any> => {
   return self.answer === undefined ? waiting(self) : nextOfAnswer(self, self.answer)
 }
 
-/** Handles an answer without a run: a stored stream, or a failure. */
 const nextOfAnswer = (self: Consumer, answer: Exit.Exit<unknown, unknown>): Effect.Effect<Chunk, unknown, any> => {
   if (Exit.isFailure(answer)) {
     const error = Cause.squash(answer.cause)
@@ -262,9 +246,7 @@ const nextOfAnswer = (self: Consumer, answer: Exit.Exit<unknown, unknown>): Effe
   return again(self)
 }
 
-/**
- * Fails a consumer that cannot continue. Invalidates a stream with a lost page, so that the next consumer starts a run.
- */
+/** Invalidates a stream with a lost page, so that the next consumer starts a run. */
 const cut = (self: Consumer, run = self.lost): Effect.Effect<never, StreamCut> => {
   const { engine, id } = self
   const { storeTier: tier } = engine
@@ -307,7 +289,6 @@ const emit = (self: Consumer, chunk: Chunk): Effect.Effect<Chunk> => {
   return Effect.succeed(chunk)
 }
 
-/** Reads a page of a run that memory has dropped from the store. */
 const nextOfStore = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect.Effect<Chunk, unknown, any> =>
   Effect.flatMap(readPage(self, { run: log.run, page: cursor.page, end: RunLog.firstInMemory(log) }), (page) => {
     // The read has started over in the meantime.
@@ -321,9 +302,7 @@ const nextOfStore = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor):
     return elements.length === 0 ? next(self) : emit(self, elements)
   })
 
-/**
- * Runs the origin again for this consumer alone, after the store has lost a page of a run that continues for others.
- */
+/** Runs the origin again, after the store has lost a page of a run that continues for others. */
 const runAside = (
   self: Consumer,
   log: RunLog.RunLog,
@@ -351,7 +330,6 @@ const runAside = (
 interface Asked {
   readonly run: string
   readonly page: number
-  /** Read-ahead stops before this page. */
   readonly end: number
 }
 
@@ -378,9 +356,7 @@ const readPage = (self: Consumer, { end, page, run }: Asked): Effect.Effect<Page
   })
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Stored streams
-// ---------------------------------------------------------------------------------------------------------------------
+// --- Stored streams
 
 const replay = (
   self: Consumer,
@@ -427,7 +403,6 @@ const nextOfReplay = (self: Consumer, replay: Replay): Effect.Effect<Chunk, unkn
   })
 }
 
-/** Reads again when a page is lost or memory holds no stream. Delivered elements are skipped. */
 const again = (self: Consumer): Effect.Effect<Chunk, unknown, any> => readAgain(self, loading)
 
 const readAgain = (
@@ -447,7 +422,6 @@ const readAgain = (
 /** Skips memory and the store, but joins a run that another reader has started. */
 const loading = (policy: Policy.Policy): Policy.Policy => ({ ...policy, readsMemory: false, readsStore: false })
 
-/** Skips the elements already delivered, if this run begins with the same. */
 const skip = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect.Effect<Chunk, unknown, any> => {
   const digest = log.digests[self.pages - 1]
   if (digest === undefined) {

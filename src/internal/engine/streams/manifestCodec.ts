@@ -62,7 +62,7 @@ const failureCodec = (failure: Codec<unknown, any>): Codec<unknown, any> => ({
     )
 })
 
-/** The run named by a stored entry. `undefined` if it is not of a stream. */
+/** `undefined` if the entry is not of a stream. */
 export const runOf = ({ meta, payload }: Stored): string | undefined => {
   if (meta.serializer !== number) return undefined
   try {
@@ -73,11 +73,9 @@ export const runOf = ({ meta, payload }: Stored): string | undefined => {
   }
 }
 
-/** The offset of the failure. */
 const headOf = (bytes: Uint8Array): number =>
   headBytes + new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(0)
 
-/** The codecs of a manifest for streams with these codecs. */
 export const codecsOver = ({ failure }: Codecs): Codecs => ({
   success: {
     id: number,

@@ -1,6 +1,4 @@
-/**
- * Removes a stream's pages with its manifest. Without a store, a large stream's pages are entries that leave together.
- */
+/** Removes a stream's pages with its manifest. Without a store, the pages are entries that leave together. */
 import * as Exit from "effect/Exit"
 import type { RemovalCause } from "../../../CacheEvent.ts"
 import { pageId, partsOfPage } from "../../store/pageIds.ts"
@@ -15,10 +13,8 @@ import type { RunLog } from "./runLog.ts"
 
 type Chunk = ReadonlyArray<unknown>
 
-/** The engines with a removal listener. */
 const attended = new WeakSet<Engine>()
 
-/** Registers the removal listener of an engine, at its first stream. */
 export const attend = (engine: Engine): void => {
   if (attended.has(engine)) return
   attended.add(engine)
@@ -59,11 +55,8 @@ const leaveTogether = (engine: Engine, entry: Entry, cause: RemovalCause): void 
   for (let page = 0; page < manifest.pages; page++) Memory.remove(memory, pageId(manifest.run, page, entry.id), cause)
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Without a store
-// ---------------------------------------------------------------------------------------------------------------------
+// --- Without a store
 
-/** Puts the pages of a stored stream in memory while its manifest is there. */
 export const keep = (engine: Engine, { id, pages, run }: RunLog, entry: Entry): void => {
   if (manifestIn(entry)?.decoded !== undefined) return
   const { memory } = engine

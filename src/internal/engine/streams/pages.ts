@@ -58,7 +58,6 @@ interface Written {
   readonly expiresAt: number
 }
 
-/** Writes a page. Returns whether the store has accepted it. */
 export const write = (
   tier: StoreTier,
   { expiresAt, id, now, payload, serializer }: Written
@@ -84,7 +83,6 @@ export interface ReadPage {
   readonly payload: Uint8Array
 }
 
-/** Reads a page of the store. `undefined` if it is lost or cannot be decoded. */
 export const read = Effect.fnUntraced(function*(
   tier: StoreTier,
   codec: Codec<unknown, any>,
@@ -140,7 +138,6 @@ interface Replaced extends PagesOfRun {
   readonly at: number
 }
 
-/** Runs that are no longer served, the oldest first. */
 interface AllReplaced {
   readonly runs: Map<string, Replaced>
   pages: number
@@ -182,7 +179,6 @@ export const removeReplaced = (tier: StoreTier, { id, pages, run }: PagesOfRun):
 
 const nowOf = ({ front }: StoreTier): number => Context.get(front.context, Clock.Clock).currentTimeMillisUnsafe()
 
-/** Whether the stored entry of an id names a run. `undefined` if the store does not answer. */
 export const isNamed = (
   tier: StoreTier,
   { id, run }: Pick<PagesOfRun, "id" | "run">
@@ -201,7 +197,6 @@ const removeUnlessNamed = (tier: StoreTier, of: PagesOfRun): Effect.Effect<void>
 
 const sweptAt = new WeakMap<StoreTier, number>()
 
-/** Sweeps the pages of a store unless it was done recently. */
 export const sweepIfDue = (tier: StoreTier, now: number): void => {
   const before = sweptAt.get(tier)
   if (before !== undefined && now - before < streams.maxRunMillis) return

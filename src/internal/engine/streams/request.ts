@@ -51,9 +51,7 @@ export interface StreamRequest extends Request {
   readonly onFollow: (channel: Channel) => void
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// The key
-// ---------------------------------------------------------------------------------------------------------------------
+// --- The key
 
 const none: ReadonlyArray<string> = []
 
@@ -73,7 +71,6 @@ const ofStrings = () =>
 
 const ofClasses = new WeakMap<KeyInfo, KeyInfo>()
 
-/** The info of a class, except for its codecs. */
 const ofStreams = (info: KeyInfo): KeyInfo => {
   const known = ofClasses.get(info)
   if (known !== undefined) return known
@@ -96,9 +93,7 @@ const keyOf = (tier: StoreTier | undefined, key: Key): Key => {
     : Object.create(key, { "~id": { value: idOf(key) }, "~class": { value: own } })
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Arguments of the options' functions
-// ---------------------------------------------------------------------------------------------------------------------
+// --- Arguments of the options' functions
 
 /** Unwraps the failures of the stream in a cause. */
 export const ownCause = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
@@ -152,9 +147,7 @@ const optionsOf = ({ readDefaults }: Engine, { key, options }: Streaming): AnyRe
 export const longestTtl = ({ maxTtlMillis, strategy }: Streaming): number =>
   constantOfStrategy(strategy)?.ttl ?? maxTtlMillis
 
-// ---------------------------------------------------------------------------------------------------------------------
-// The request
-// ---------------------------------------------------------------------------------------------------------------------
+// --- The request
 
 const StreamRequest = withPrototype<new() => StreamRequest>(
   function() {},
@@ -169,7 +162,6 @@ const StreamRequest = withPrototype<new() => StreamRequest>(
 interface Parts {
   readonly load: (request: StreamRequest) => Effect.Effect<unknown, unknown, any>
   readonly settled: (request: StreamRequest, flight: Flight) => void
-  /** Called when the reader waits for a flight, with the channel of its log. */
   readonly onFollow: (channel: Channel) => void
 }
 

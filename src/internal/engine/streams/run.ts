@@ -39,10 +39,8 @@ interface Run {
   readonly log: RunLog.RunLog
   readonly clock: Clock.Clock
   readonly startedAt: number
-  /** Writes the pages. `undefined` without a store. */
   readonly writer: Writer | undefined
   encoded: Array<Uint8Array>
-  /** The run that this one replaces. */
   readonly former: Manifest | undefined
 }
 
@@ -112,7 +110,6 @@ const manifestFor = ({ log }: Run): Manifest => {
   return manifest
 }
 
-/** Adds elements to the log, in turns. */
 const append = Effect.fnUntraced(function*(
   run: Run,
   elements: ReadonlyArray<unknown>
@@ -141,10 +138,8 @@ const append = Effect.fnUntraced(function*(
   RunLog.wakeAll(log)
 })
 
-/** Whether pages are written, or compared with those of another run. */
 const isEncoded = (log: RunLog.RunLog, { writes }: Writer): boolean => (log.isWhole && writes) || log.comparing > 0
 
-/** Encodes an element. `undefined` if its codec refuses it, and the stream is not stored. */
 const encode = (
   run: Run,
   codec: Codec<unknown, any>,
@@ -198,13 +193,11 @@ const closePage = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<void, 
 const maxBytesOf = ({ storeTier: tier }: Engine): number =>
   tier?.store.maxSize === undefined ? streams.maxBytes : tier.store.maxSize * streams.shareOfMaxSize
 
-/** Stops new consumers from joining the run, and its result from being stored. */
 const breakUp = ({ engine, flight, log }: Run): void => {
   RunLog.breakUp(log)
   if (flight !== undefined && engine.flights.get(flight.id) === flight) detach(engine, flight.id)
 }
 
-/** Keeps or removes the pages of a run whose flight has ended. */
 export const settled = ({ channel: { log } }: StreamRequest, flight: Flight): void => {
   const run = log && runs.get(log)
   if (log === undefined || run === undefined || run.flight !== flight) return

@@ -1,8 +1,7 @@
 /**
- * The log of a run: its elements in pages, for consumers that read at their own pace.
- *
- * While the log is whole, every page stays in the store or in memory until the run ends, and no consumer delays it.
- * Otherwise the log keeps a window of pages, and the run waits a limited time for slow consumers.
+ * The log of a run: its elements in pages, for consumers that read at their own pace. While it is whole, every page
+ * stays in the store or in memory until the run ends, and no consumer delays it. Otherwise it keeps a window of pages,
+ * and the run waits a limited time for slow consumers.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -13,11 +12,9 @@ interface Page {
   readonly elements: Array<unknown>
   bytes: number
   isClosed: boolean
-  /** Whether the store has it. */
   isWritten: boolean
 }
 
-/** The position of a consumer. */
 export interface Cursor {
   page: number
   offset: number
@@ -36,20 +33,16 @@ export interface RunLog {
   readonly id: string
   readonly run: string
   readonly pages: Map<number, Page>
-  /** The number of pages begun. */
   count: number
   elements: number
   bytes: number
   /** The digests of all pages up to each encoded one. */
   readonly digests: Array<number>
-  /** The number of consumers that compare digests with those of another run. */
   comparing: number
   /** Whether it can still be stored and joined. */
   isWhole: boolean
-  /** Defined when the run is over. */
   end: Exit.Exit<unknown, unknown> | undefined
   readonly cursors: Set<Cursor>
-  /** Incremented when all are woken. */
   wakes: number
   /** Resumes the run, which waits for a consumer. */
   resumeRun: (() => void) | undefined
@@ -74,9 +67,7 @@ export const make = (id: string, run: string): RunLog => ({
   dispose: undefined
 })
 
-// ---------------------------------------------------------------------------------------------------------------------
-// The run
-// ---------------------------------------------------------------------------------------------------------------------
+// --- The run
 
 /** The page being filled, or a new one if the last is closed. */
 export const openPage = (self: RunLog): Page => {
@@ -94,13 +85,11 @@ export const add = (self: RunLog, page: Page, element: unknown, bytes: number): 
   self.bytes += bytes
 }
 
-/** Wakes consumers that wait for elements or for the end. */
 export const wakeAll = (self: RunLog): void => {
   self.wakes++
   for (const cursor of Array.from(self.cursors)) if (cursor.isWaiting) cursor.wake()
 }
 
-/** Makes the log neither storable nor joinable. */
 export const breakUp = (self: RunLog): void => {
   self.isWhole = false
   trim(self)
@@ -112,9 +101,7 @@ export const finish = (self: RunLog, end: Exit.Exit<unknown, unknown>): void => 
   wakeAll(self)
 }
 
-/**
- * Drops pages not needed here: those in the store, except for the last ones, and those that all consumers have read.
- */
+/** Drops the pages in the store, except for the last ones, and those that all consumers have read. */
 export const trim = (self: RunLog): void => {
   const needed = neededFrom(self)
   for (const [number, page] of self.pages) {
@@ -124,7 +111,6 @@ export const trim = (self: RunLog): void => {
   }
 }
 
-/** The first page that some consumer has not read. */
 const neededFrom = (self: RunLog): number => {
   let first = Infinity
   for (const { page } of self.cursors) first = Math.min(first, page)
@@ -193,9 +179,7 @@ const until = (self: RunLog, condition: () => boolean): Effect.Effect<void> =>
     })
   })
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Consumers
-// ---------------------------------------------------------------------------------------------------------------------
+// --- Consumers
 
 export const join = (self: RunLog, cursor: Cursor): void => {
   self.cursors.add(cursor)
@@ -208,7 +192,6 @@ export const leave = (self: RunLog, cursor: Cursor): void => {
   disposeIfIdle(self)
 }
 
-/** Removes the pages, which are not kept, once no consumer reads them. */
 export const disposeWith = (self: RunLog, dispose: () => void): void => {
   self.dispose = dispose
   disposeIfIdle(self)
@@ -221,18 +204,13 @@ const disposeIfIdle = (self: RunLog): void => {
   dispose()
 }
 
-/** Asks for more elements after reading all of them. */
 export const ask = (self: RunLog, cursor: Cursor): void => {
   cursor.isWaiting = true
   cursor.heldUpMillis = 0
   self.resumeRun?.()
 }
 
-/**
- * The next elements of a consumer. Moves its position behind them.
- * - `undefined`: there are none yet, or the run has ended.
- * - `"elsewhere"`: its page is only in the store.
- */
+/** `undefined`: there are none yet, or the run has ended. `"elsewhere"`: only the store has the page. */
 export const next = (self: RunLog, cursor: Cursor): ReadonlyArray<unknown> | "elsewhere" | undefined => {
   while (cursor.page < self.count) {
     const page = self.pages.get(cursor.page)
@@ -247,7 +225,6 @@ export const next = (self: RunLog, cursor: Cursor): ReadonlyArray<unknown> | "el
   return undefined
 }
 
-/** The first page in memory. */
 export const firstInMemory = ({ count, pages }: RunLog): number => pages.keys().next().value ?? count
 
 export const passPage = (self: RunLog, cursor: Cursor): void => {

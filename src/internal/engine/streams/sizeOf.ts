@@ -23,7 +23,7 @@ export const sizeOf = (root: unknown): number => {
   return size
 }
 
-/** Adds the parts of an object. Returns the size of those not visited. */
+/** Returns the size of the parts not visited. */
 const partsOf = (value: object, waiting: Array<unknown>): number => {
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length && i < previewedParts; i++) waiting.push(value[i])

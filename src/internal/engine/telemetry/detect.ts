@@ -1,14 +1,12 @@
-/** Detectors: collect how individual reads are answered. */
+/** Detectors collect how individual reads are answered, also for the outer detectors. */
 import { dependsOnOf } from "#platform/store/markers/dependsOn"
 import type * as Exit from "effect/Exit"
 import type { Timing } from "../../../CacheEntry.ts"
 import type { Detected, DetectedValue, Source } from "../../../CacheEvent.ts"
 
-/** Collects how reads are answered, also for the outer detectors. */
 export interface Detector {
   /** `undefined` once its scope has ended, because a fiber forked inside may continue to read. */
   found: Array<Detected> | undefined
-  /** Also collects the values: its items are `DetectedValue`s. */
   readonly values: boolean
   readonly outer: Detector | undefined
 }

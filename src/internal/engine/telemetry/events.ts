@@ -32,7 +32,6 @@ export const without = <A>(list: ReadonlyArray<A> | undefined, item: A): Readonl
 
 type OfId = Extract<CacheEvent, { readonly keyClass: unknown }>
 
-/** Emits an event about one id without its value. */
 export const emitOf = <E extends Exclude<OfId, { readonly _tag: Valued }>>(
   self: Telemetry,
   key: Key,
@@ -42,13 +41,11 @@ export const emitOf = <E extends Exclude<OfId, { readonly _tag: Valued }>>(
   if (self.listeners.events !== undefined) emit(self, { ...event, id, keyClass: infoOf(key)?.name } as never)
 }
 
-/** The subject of an event with a value: an entry, or an ended flight. */
 interface Answer {
   readonly id: string
   readonly exit?: Exit.Exit<unknown, unknown> | undefined
 }
 
-/** Like `emitOf`, for an event about a value. */
 export const emitValue = <E extends Extract<OfId, { readonly _tag: Valued }>>(
   self: Telemetry,
   key: Key,
@@ -79,6 +76,5 @@ export const noteMiss = (self: Telemetry, key: Key, id: string): void => {
   emitOf(self, key, id, miss)
 }
 
-/** The outcome of a load in the `Load` event. */
 export const outcomeOf = (exit: Exit.Exit<unknown, unknown>): "success" | "failure" | "interrupted" =>
   Exit.isSuccess(exit) ? "success" : Exit.hasInterrupts(exit) ? "interrupted" : "failure"

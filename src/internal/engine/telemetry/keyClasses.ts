@@ -1,9 +1,7 @@
 /**
- * Detects two key classes with the same ids in one cache. They would share entries by mistake, and one would read what
- * the other has stored, with different services or another meaning.
- *
- * A hot reload evaluates the definition of a class again, and the newer class replaces the older for good. Two classes
- * that may be one definition are therefore reported only if the older one is used again.
+ * Detects two key classes with the same ids in one cache, which would share entries by mistake. A hot reload evaluates
+ * a class again, and the newer one replaces the older for good: two classes that may be one definition are therefore
+ * reported only if the older one is used again.
  */
 import { mayBeOne, siteOf, textOf } from "#platform/key/site"
 import { keyClasses } from "../../defaults/bounds.ts"

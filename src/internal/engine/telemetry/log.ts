@@ -10,7 +10,6 @@ export interface About {
   readonly key: Key
 }
 
-/** The subject of a log and its cause. */
 interface Details {
   readonly about?: About
   readonly cause?: Cause.Cause<unknown>
@@ -25,7 +24,6 @@ export const annotationsOf = ({ id, key }: About): { readonly [name: string]: st
 export const warning = (self: Telemetry, message: string, details: Details = {}): void =>
   inBackground(self, Effect.logWarning, message, details)
 
-/** Like `warning`, once per topic. */
 export const warnOnce = (self: Telemetry, topic: string, message: string, details: Details = {}): void => {
   const { warned } = self
   if (warned.has(topic)) return
@@ -34,13 +32,9 @@ export const warnOnce = (self: Telemetry, topic: string, message: string, detail
   warning(self, message, details)
 }
 
-/**
- * The part of a topic that identifies the cause: the class of a key, or the known part of the cause. String keys
- * themselves carry ids, and a mistake in the code behind thousands of them is one mistake.
- */
+/** Identifies the cause. String keys carry ids, and a mistake in the code behind thousands of them is one mistake. */
 export const topicOf = ({ key }: About, cause?: string): string => infoOf(key)?.name ?? `~${cause}`
 
-/** The code location of an exception, if it can be determined. */
 export const placeOf = (thrown: unknown): string | undefined => {
   try {
     return /\n.+:\d+:\d+/.exec((thrown as Error).stack!)?.[0]

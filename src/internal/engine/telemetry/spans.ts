@@ -9,20 +9,16 @@ import * as Tracer from "effect/Tracer"
 import { spanLinks } from "../../defaults/bounds.ts"
 
 export interface Trace {
-  /** Defined once the load has begun. */
   span: Tracer.Span | undefined
   readonly links: Array<Tracer.SpanLink>
 }
 
-/** The part of a flight that tracing needs. */
 interface Traced {
   readonly id: string
   readonly refresh: boolean
-  /** Defined if tracing is enabled. */
   trace: Trace | undefined
 }
 
-/** Links the load to the span of another caller. */
 export const linkTo = (flight: Traced, span: Tracer.AnySpan): void => {
   const trace = flight.trace ??= { span: undefined, links: [] }
   const { links } = trace
@@ -34,10 +30,9 @@ export const linkTo = (flight: Traced, span: Tracer.AnySpan): void => {
 }
 
 /**
- * Runs the load in a root span linked to the spans of its callers, because it may outlive the span in which it started.
- * Called when the load begins, since callers may join before. Sampled if one of these callers is.
- *
- * Without a tracer there is no span: Effect's native one exports nothing and would add a kilobyte to every bundle.
+ * A root span linked to those of its callers, because a load may outlive the span in which it started. Made when the
+ * load begins, since callers may join before. Sampled if one of these callers is. No span without a tracer: Effect's
+ * native one exports nothing and would add a kilobyte to every bundle.
  */
 export const traced = (
   { id, refresh, trace }: Traced,

@@ -3,7 +3,6 @@ import { infoOf, type Key } from "../../key/ofKey.ts"
 import { meetClass } from "./keyClasses.ts"
 import { type Counters, noCounters, type Telemetry } from "./telemetry.ts"
 
-/** The counters of a key's class, or those of the whole cache for a string key. */
 export const countersOf = (self: Telemetry, key: Key): Counters => {
   const info = infoOf(key)
   // The keys of streams have a class, without a name for string keys.
@@ -16,7 +15,6 @@ export const countersOf = (self: Telemetry, key: Key): Counters => {
   return counters
 }
 
-/** Figures derived from counters. */
 export interface Ratios {
   /** `hits` plus `storeHits`, divided by these plus `misses`. 1 before the first read. */
   readonly hitRatio: number

@@ -50,7 +50,6 @@ export type Counters = typeof noCounters
 export interface KeyClasses {
   /** Stored in a class as the cache that used it last. */
   readonly mark: number
-  /** By the common prefix of a class's ids. */
   readonly byPrefix: Map<string, Met>
 }
 
@@ -60,10 +59,9 @@ interface Met {
   readonly former: WeakSet<KeyInfo>
 }
 
-/** Receives an event and its value. Nothing else retains the value. */
+/** Nothing else retains the value. */
 export type EventListener = (event: CacheEvent, exit: Exit.Exit<unknown, unknown> | undefined) => void
 
-/** The listeners of a cache. Without any, an event costs one branch. */
 interface Listeners {
   /** An array, which a hit iterates faster than a set. */
   events: ReadonlyArray<EventListener> | undefined
@@ -77,9 +75,7 @@ export interface Telemetry {
   readonly listeners: Listeners
   /** The topics of warnings already logged. */
   readonly warned: Set<string>
-  /**
-   * Whether a hit does more than count, because there is or was a listener, or a strategy whose reads move a deadline.
-   */
+  /** False until there is a listener, or a strategy whose reads move a deadline. */
   hitsHaveEffects: boolean
   /** The context of the fiber that built the layer, for logs and replays. */
   readonly context: Context.Context<never>

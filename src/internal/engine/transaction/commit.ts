@@ -31,7 +31,7 @@ import { isPublishable, type ReadCheck } from "./loads.ts"
 import { type Checks, copyOf, countStep, endOf, loadedHere, type Overlay, type Sweep, type Write } from "./overlay.ts"
 import { inTurn } from "./turns.ts"
 
-/** The parts of a commit, in order. The results of loads come last. */
+/** The results of loads come last. */
 type Item =
   | { readonly _tag: "Write"; readonly id: string; readonly write: Write; readonly order: number }
   | { readonly _tag: "Sweep"; readonly sweep: Sweep; readonly order: number }
@@ -45,7 +45,6 @@ type Item =
 
 type Failure = TransactionConflict | StoreError | SerializerError
 
-/** Commits the writes of the outermost level if everything the transaction has read still holds. */
 export const commit = (self: Overlay): Effect.Effect<void, Failure, any> =>
   Effect.suspend(() => {
     const { base, checks } = self.root
@@ -65,9 +64,7 @@ export const commit = (self: Overlay): Effect.Effect<void, Failure, any> =>
   })
 
 /**
- * Lists the loads of a commit as unanswered until it ends, because an invalidation by pattern finds them nowhere else:
- * they are neither in memory, nor in a flight, nor stored. After a `StoreError` the store may still carry the commit
- * out.
+ * Only here an invalidation by pattern finds the commit's loads. After a `StoreError` the store may still carry it out.
  */
 const listingLoads = <A>(
   tier: StoreTier,
@@ -84,7 +81,6 @@ const listingLoads = <A>(
     }))
 }
 
-/** Fails with a conflict if something the transaction read has changed, which may have caused the effect's failure. */
 export const validate = (self: Overlay): Effect.Effect<void, TransactionConflict, any> =>
   Effect.suspend(() => {
     self.writes.clear()
@@ -121,9 +117,7 @@ const itemsOf = (self: Overlay): ReadonlyArray<Item> => {
   return items.sort((a, b) => a.order === b.order ? 0 : a.order - b.order)
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Without a store: one synchronous step
-// ---------------------------------------------------------------------------------------------------------------------
+// --- Without a store: one synchronous step
 
 const inMemory = (
   base: Engine,
@@ -190,9 +184,7 @@ const committed = (base: Engine, { entry, life }: Extract<Write, { readonly _tag
   return copyOf(entry, { bornAt, createdAt: now, softExpiresAt: expiresAt, expiresAt, writeId })
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// With a store
-// ---------------------------------------------------------------------------------------------------------------------
+// --- With a store
 
 const inStore = Effect.fnUntraced(function*(
   base: Engine,
@@ -268,7 +260,7 @@ const inStore = Effect.fnUntraced(function*(
   yield* Effect.uninterruptible(Commits.commit(tier, concernedBy(items), carriedOut))
 })
 
-/** The written ids, or `undefined` if tags or the whole cache are affected and the ids are therefore unknown. */
+/** `undefined` if tags or the whole cache are affected and the ids are therefore unknown. */
 const concernedBy = (items: ReadonlyArray<Item>): ReadonlySet<string> | undefined =>
   items.some(({ _tag }) => _tag === "Sweep")
     ? undefined
@@ -339,9 +331,7 @@ const replayed = (tier: StoreTier, items: ReadonlyArray<Item>, budget: Budget): 
   )
 }
 
-/**
- * `displaced`: another write of the target was in flight. The order in the store is unknown, so memory keeps neither.
- */
+/** `displaced`: another write was in flight. The order in the store is unknown, so memory keeps neither. */
 type Sent = ReadonlyMap<Pending.Item, { readonly displaced: boolean }>
 
 /** Until the store has answered, memory is not filled with the store's values of these ids and tags. */
@@ -389,7 +379,6 @@ const doubt = (base: Engine, tier: StoreTier, items: ReadonlyArray<Item>, sent: 
 
 interface Settling {
   readonly entries: ReadonlyMap<string, Entry>
-  /** Nothing else was written or invalidated in the meantime. */
   readonly isAlone: boolean
   readonly now: number
 }

@@ -9,12 +9,10 @@ import * as Counters from "../operations/counters.ts"
 import { lock } from "./locks.ts"
 import { type Count, countStep, type Overlay } from "./overlay.ts"
 
-/** The lock name of a counter. Ids and counters have separate names. */
+/** The locks of ids and of counters have separate names. */
 const lockName = (name: string): string => `counter:${name}`
 
-/**
- * Appends a change of a counter. Increments are merged unless they add up to zero, which would not create the counter.
- */
+/** Increments are merged unless they add up to zero, which would not create the counter. */
 export const addCount = (self: Overlay, count: Count): void => {
   const { name } = count
   const counts = self.counts.get(name) ?? []
@@ -27,7 +25,6 @@ export const addCount = (self: Overlay, count: Count): void => {
   else counts.push(count)
 }
 
-/** The counter at the level below. Remembered for the commit. */
 const below = (self: Overlay, name: string): Effect.Effect<Counter | undefined, StoreError> => {
   const { isCleared, parent, root } = self
   if (isCleared || self.counts.get(name)?.[0]?._tag === "RemoveCounter") return Effect.undefined
@@ -62,7 +59,6 @@ const locked = <A>(self: Overlay, name: string, effect: Effect.Effect<A, StoreEr
 export const counter = (self: Overlay, name: string): Effect.Effect<Counter | undefined, StoreError> =>
   locked(self, name, present(self, name))
 
-/** Returns the sum after the addition, and keeps the addition for the commit. */
 export const increment = (
   self: Overlay,
   name: string,

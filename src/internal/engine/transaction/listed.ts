@@ -1,7 +1,6 @@
 /**
- * Checks that the listings of a serializable transaction still hold in a cache without a store. A large memory is
- * scanned in turns of the event loop. The commit is one step, so it only asks whether anything has changed since the
- * last scan.
+ * Checks the listings of a serializable transaction in a cache without a store. Memory is scanned in turns of the event
+ * loop. The commit is one step, so it only asks whether anything has changed since the last scan.
  */
 import * as Entries from "#platform/engine/memory/entries"
 import type * as Clock from "effect/Clock"
@@ -17,7 +16,6 @@ type Listed = ReadonlyMap<string, ReadonlyArray<Entry>>
 /** Scans in turns before a memory that changes constantly is scanned in one step. */
 const looksInTurns = 3
 
-/** Remembers the entries of a prefix as they are when it is first listed. */
 export const remember = (
   base: Engine,
   listed: Map<string, ReadonlyArray<Entry>>,
@@ -38,7 +36,7 @@ export const remember = (
 const matching = (base: Engine, prefix: string, id: string, clock: Clock.Clock): Entry | undefined =>
   id.startsWith(prefix) && !isPage(id) ? liveEntry(base, id, clock.currentTimeMillisUnsafe()) : undefined
 
-/** The result of a scan. Valid until anything changes or one of the entries expires. */
+/** Valid until anything changes or one of the entries expires. */
 interface Look {
   readonly state: number
   soonest: number

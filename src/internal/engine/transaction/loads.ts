@@ -13,7 +13,6 @@ import { ask, type Asking, budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 
-/** The conditions under which the result of a load may be stored. */
 export interface ReadCheck {
   readonly flight: Flight
   /** Whether the result may be stored at all. Inside the transaction it is visible in any case. */
@@ -26,7 +25,6 @@ export interface ReadCheck {
   readonly since: number
 }
 
-/** By id. The last of several loads of one id counts. */
 export type ReadChecks = Map<string, ReadCheck>
 
 /** The steps around a load. It neither waits for other processes nor makes them wait. */
@@ -48,9 +46,8 @@ export const loadsOf =
   }
 
 /**
- * Finds a cycle through the load around the transaction. That load is no flight of the transaction, so the wait graph
- * does not contain it, and a load inside that needs it would start it again for ever. `parent` is the load in which the
- * transaction runs or reads.
+ * Finds a cycle through the load around the transaction, which the wait graph does not contain: a load inside that
+ * needs it would start it again for ever. `parent`: the load in which the transaction runs.
  */
 export const cycleOf = (parent: Flight | undefined, { engine, id }: Pick<Flight, "engine" | "id">) => {
   for (let one = parent; one !== undefined; one = one.parent) {
@@ -62,7 +59,7 @@ export const cycleOf = (parent: Flight | undefined, { engine, id }: Pick<Flight,
 
 const refused = { isGranted: false, generation: undefined, markers: undefined }
 
-/** Acquires a generation of the id and the markers of its tags. `undefined` if the result must not be stored. */
+/** `undefined` if the result must not be stored. */
 const granted = Effect.fnUntraced(function*(
   base: Engine,
   { budget, tier }: Asking,
@@ -92,14 +89,12 @@ const granted = Effect.fnUntraced(function*(
   return { isGranted: true, generation: acquired.generation, markers }
 })
 
-/** Whether the result of a load may be stored, judging by what this process knows. */
 export const isPublishable = (base: Engine, { bornAt, flight, isGranted, since }: ReadCheck): boolean => {
   if (!isGranted) return false
   const { entry, storable } = flight
   // The value derives from uncommitted values.
   if (flight.attempt.dependencies !== undefined) return false
   return entry !== undefined && storable && !TagEpochs.movedSince(base.tagEpochs, entry.tags, bornAt) &&
-    // A store has ended the generation as well, except after an invalidation by pattern, which sees stored entries
-    // only.
+    // A store has ended the generation as well, except after an invalidation by pattern, which sees stored ids only.
     !Watches.hasChanged(base, { since }, flight.id)
 }

@@ -22,7 +22,6 @@ class Failed {
 
 export const fail = (root: Root, error: LockError | Fault): Effect.Effect<never> => Effect.die(new Failed(root, error))
 
-/** Turns the defect into a typed failure at the boundary of the transaction. */
 export const surfacing = <A, E, R>(
   root: Root,
   self: Effect.Effect<A, E, R>
@@ -36,9 +35,7 @@ export const surfacing = <A, E, R>(
     return Effect.failCause(cause)
   })
 
-/**
- * Locks each name once, until the transaction ends. The order is the same in every transaction, which avoids deadlocks.
- */
+/** Locks until the transaction ends. The order is the same in every transaction, which avoids deadlocks. */
 export const lock = ({ root }: Overlay, names: ReadonlyArray<string>): Effect.Effect<void> => {
   if (root.isolation !== "locked") return Effect.void
   const locked = Effect.suspend(() => {

@@ -1,6 +1,6 @@
 /**
  * One level of a transaction: its writes, and a private engine in which it reads and loads. Nested levels are
- * savepoints. The checks are shared by all levels, because a level that was rolled back has influenced the others.
+ * savepoints. The checks are shared by all levels, because one that was rolled back has influenced the others.
  */
 import * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
@@ -26,13 +26,11 @@ export type Isolation = "fast" | "locked" | "serializable"
 /** The ttl of a write counts from the commit. `until` keeps the expiry of the replaced entry. */
 export type Life = { readonly ttlMillis: number } | { readonly until: number }
 
-/** The change of one id. */
 export type Write =
   | { readonly _tag: "Set"; readonly key: Key; readonly entry: Entry; readonly life: Life; readonly order: number }
   | { readonly _tag: "Touch"; readonly ttlMillis: number; readonly order: number }
   | { readonly _tag: "Remove"; readonly order: number }
 
-/** A change of several ids at once. */
 export type Sweep =
   | {
     readonly _tag: "Tags"
@@ -42,15 +40,12 @@ export type Sweep =
   }
   | { readonly _tag: "Clear"; readonly order: number }
 
-/** A change of a counter. */
 export type Count =
   | { readonly _tag: "Increment"; readonly name: string; readonly by: number; readonly ttlMillis: number }
   | { readonly _tag: "TouchCounter"; readonly name: string; readonly ttlMillis: number }
   | { readonly _tag: "RemoveCounter"; readonly name: string }
 
-/** The conditions that must hold at the commit. */
 export interface Checks {
-  /** By id: the first entry found. */
   readonly ids: Map<string, TransactCheck>
   /** Conditions of conditional sets, where ids are not checked. */
   readonly conditions: Array<TransactCheck>
@@ -63,9 +58,7 @@ export interface Checks {
   readonly listed: Map<string, ReadonlyArray<Entry>>
 }
 
-/** The state shared by all levels of one try. */
 export interface Root {
-  /** The cache in which the transaction began. */
   readonly outer: Cache
   readonly base: Engine.Engine
   readonly isolation: Isolation
@@ -73,7 +66,6 @@ export interface Root {
   readonly bypasses: boolean
   readonly checks: Checks
   readonly acquire: Acquire
-  /** Holds the locks. */
   readonly scope: Scope.Closeable
   /** Names that are locked or being acquired. */
   readonly locked: Map<string, "held" | Latch.Latch>
@@ -91,14 +83,11 @@ export interface Overlay {
   readonly parent: Overlay | undefined
   /** The engine for reads and loads of this level. Its memory holds everything seen, written and loaded. */
   own: Engine.Engine
-  /** The cache over `own`. */
   inside: Cache
-  /** Loads whose results may be stored at the commit. */
   readChecks: ReadChecks
   readonly writes: Map<string, Write>
   readonly sweeps: Array<Sweep>
   readonly counts: Map<string, Array<Count>>
-  /** The levels below are no longer visible. */
   isCleared: boolean
   order: number
   isOpen: boolean
@@ -221,7 +210,6 @@ export const loadedHere = (self: Overlay, id: string): Entry | undefined => {
   return loaded !== undefined && Memory.peek(self.own.memory, self.own.tagEpochs, id) === loaded ? loaded : undefined
 }
 
-/** Whether this level has invalidated one of the tags. */
 export const isSwept = ({ sweeps }: Overlay, tags: ReadonlyArray<string>): boolean =>
   sweeps.some((sweep) => sweep._tag === "Tags" && sweep.mode === "hard" && tags.some((tag) => sweep.tags.includes(tag)))
 
@@ -260,7 +248,6 @@ export const countStep = (count: Count, now: number): TransactStep => {
   return { ...step, expiresAt: now + ttlMillis }
 }
 
-/** Turns a use after the end, or an exception, into a defect of the effect. */
 export const guarded = <A, E, R>(self: Overlay, run: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
     requireOpen(self)

@@ -28,7 +28,6 @@ const isKnown = (self: Overlay, id: string): boolean =>
   self.isCleared || (self.writes.get(id) ?? touch)._tag !== "Touch" || self.own.flights.has(id) ||
   Memory.peek(self.own.memory, self.own.tagEpochs, id) !== undefined
 
-/** Copies entries of the level below into the memory of this level. */
 export const look = (self: Overlay, keys: ReadonlyArray<Key>, purpose: Purpose): Effect.Effect<void, never, any> =>
   Effect.withFiber((fiber) => {
     const rebaseAll = () => {
@@ -86,11 +85,9 @@ const remember = ({ root: { checks } }: Overlay, id: string, entry: Entry | unde
   })
 }
 
-/** The entry of an id at this level, expired or not. */
 const peekIn = (self: Overlay) => (key: Key): Entry | undefined =>
   Memory.peek(self.own.memory, self.own.tagEpochs, idOf(key))
 
-/** Like `peekIn`, for unexpired entries only. */
 export const liveIn = (self: Overlay, key: Key, now: number): Entry | undefined => {
   const entry = peekIn(self)(key)
   return entry !== undefined && now < entry.expiresAt ? entry : undefined
@@ -126,7 +123,6 @@ const circle = (
   return cycle && Effect.die(cycle)
 }
 
-/** Runs the steps before a read: the invalidation of `invalidateFurther`, and the lookup in the level below. */
 const before = <A, E>(
   self: Overlay,
   policy: Policy.Policy,

@@ -28,7 +28,6 @@ export const remove = Effect.fnUntraced(
   }
 )
 
-/** Whether an entry exists. `undefined` if only the store knows. */
 const isThere = (self: Overlay, id: string, now: number): boolean | undefined => {
   const entry = entryIn(self, id, now)
   if (entry !== undefined) return entry !== null && now < entry.expiresAt
@@ -48,7 +47,6 @@ const entryIn = (self: Overlay, id: string, now: number): Entry | null | undefin
   return below && isSwept(self, below.tags) ? null : below
 }
 
-/** Counts the ids that are in the store. */
 const inStore = Effect.fnUntraced(
   function*(self: Overlay, ids: ReadonlyArray<string>, now: number): Effect.fn.Return<number> {
     const { storeTier: tier } = self.root.base

@@ -123,7 +123,6 @@ const tryOnce = <A, E, R>(
     })
   )
 
-/** Ends all activity of a transaction. */
 const end = (self: Overlay.Overlay, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { base, scope } = self.root

@@ -18,9 +18,7 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import * as Overlay from "./overlay.ts"
 import { enter, isOverlay, make as cacheOver } from "./transactionCache.ts"
 
-/**
- * The invalidations after the commit. Includes set values, since the later of two transactions may arrive here first.
- */
+/** Includes set values, since the later of two transactions may arrive here first. */
 interface Targets {
   readonly all: boolean
   readonly ids: ReadonlyArray<string>
@@ -71,7 +69,6 @@ interface Begun {
   readonly base: Engine.Engine
   readonly lock: Lock
   readonly sql: SqlClient
-  /** The name of the table. */
   readonly outbox: string | undefined
 }
 
@@ -134,7 +131,7 @@ export const withSql = <A, E, R>(
     })
   )
 
-/** Inserts the row of the outbox inside the transaction. Returns the effect that deletes it. */
+/** Returns the effect that deletes the row again. */
 const writeRow = (
   sql: SqlClient,
   table: string,
@@ -165,9 +162,7 @@ export const makeTable = (sql: SqlClient, table: string): Effect.Effect<void, Sq
   return Effect.asVoid(Effect.catch(look, () => made))
 }
 
-/**
- * Performs the invalidations left in the outbox by crashed processes. `foreign` collects unreadable rows, left alone.
- */
+/** Performs the invalidations of crashed processes. `foreign` collects unreadable rows, left alone. */
 export const replay = Effect.fnUntraced(function*(
   cache: Cache,
   sql: SqlClient,

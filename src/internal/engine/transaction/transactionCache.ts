@@ -111,7 +111,6 @@ export const make = (self: Overlay): Cache => {
   return cache
 }
 
-/** Another cache of the program: reads work as usual. */
 const elsewhere = (other: Cache): Cache => ({
   ...other,
   perform: (operation, ...args) => {

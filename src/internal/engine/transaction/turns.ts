@@ -12,8 +12,8 @@ import type { Overlay } from "./overlay.ts"
 const turns = new WeakMap<Engine | Overlay, Semaphore.Semaphore>()
 
 /**
- * Runs a commit alone in its cache: its writes are pending until answered and must not displace another's. Runs a
- * savepoint alone in its level: concurrent ones would not see each other's writes.
+ * A commit runs alone in its cache: its writes are pending until answered and must not displace another's. A savepoint
+ * runs alone in its level: concurrent ones would not see each other's writes.
  */
 export const inTurn = <A, E, R>(of: Engine | Overlay, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
   const turn = turns.get(of) ?? Semaphore.makeUnsafe(1)

@@ -58,7 +58,6 @@ const setNow = (self: Overlay, { key, now, options, value }: Setting): Effect.Ef
   return Effect.succeed(true)
 }
 
-/** The remaining life of the entry to be replaced. */
 const lifeOf = (self: Overlay, id: string, existing: Entry): Life => {
   for (let level: Overlay | undefined = self; level !== undefined; level = level.parent) {
     const write = level.writes.get(id)
@@ -160,7 +159,6 @@ export const clear = (self: Overlay): Effect.Effect<void> =>
     return Invalidate.clear(self.own)
   })
 
-/** Merges the writes of a successful level into the level around it. */
 export const merge = (from: Overlay, into: Overlay, now: number): Effect.Effect<void> =>
   Effect.gen(function*() {
     const writes = Array.from(from.writes, ([id, write]) => ({ id, write, order: write.order }))

@@ -37,7 +37,6 @@ const partsOf = (asts: ReadonlyArray<SchemaAST.AST>, isOfResult: boolean): Reado
 }
 
 interface Property {
-  /** Its types, in each of the parts that have it. */
   readonly types: ReadonlyArray<SchemaAST.AST>
   readonly isOptional: boolean
 }
@@ -56,7 +55,6 @@ const propertyOf = (parts: Iterable<SchemaAST.AST>, name: string): Property => {
   return { types, isOptional }
 }
 
-/** Whether a property may be `null` or `undefined`. */
 const absencesOf = ({ isOptional, types }: Property): ReadonlySet<unknown> => {
   const absences = new Set<unknown>(isOptional ? [undefined] : [])
   for (const { _tag } of partsOf(types, false)) {

@@ -15,7 +15,6 @@ export type Own = ((value: never) => string) | {
 
 export type Fail = (problem: string) => CacheConfigError
 
-/** The text of one hole, and the value itself if the text does not preserve all of it. */
 export interface Filled {
   readonly text: string
   readonly lost: string
@@ -40,7 +39,6 @@ const percent = (one: string): string => {
   return encoded === one ? `%${one.charCodeAt(0).toString(16).toUpperCase()}` : encoded
 }
 
-/** 132 bits. */
 export const digestLength = 22
 
 interface Type {
@@ -77,10 +75,7 @@ const ofSecret = "is a secret, which must not be in a key: only the formatter jw
 const isSecret = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Declaration" && representation(ast)?.id === "effect/schema/Redacted"
 
-/**
- * Precedes a value in a hole of several kinds, because 1 and "1" are two values. No text begins with `%` and such a
- * letter.
- */
+/** 1 and "1" are two values. No text begins with `%` and such a letter. */
 const marks: Record<Kind, string> = { string: "", number: "%n", boolean: "%t", bigint: "%i" }
 
 const mismatch = ({ wrong }: Type, expected: string, value: unknown): CacheConfigError =>
@@ -205,9 +200,7 @@ export const formats: { readonly [name: string]: (type: Type, argument: string |
 const claimText = (claim: unknown): string =>
   typeof claim === "string" ? escape(claim) : `%j${escape(JSON.stringify(claim))}`
 
-/**
- * A claim of a JSON Web Token, without verifying its signature. `undefined` if it is not a token, or lacks the claim.
- */
+/** Does not verify the signature. `undefined` if the text is not a token, or lacks the claim. */
 const claimOf = (token: string, claim: string): unknown => {
   try {
     const payload = token.split(".")[1]!.replaceAll("-", "+").replaceAll("_", "/")

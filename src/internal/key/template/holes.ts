@@ -1,11 +1,7 @@
-/**
- * The types of key templates. A hole that names no field, or a formatter that does not accept its value, is a type
- * error.
- */
+/** The types of key templates: a hole that names no field, or a formatter that refuses its value, is a type error. */
 import type * as Context from "effect/Context"
 import type * as Redacted from "effect/Redacted"
 
-/** The texts between braces. */
 export type Holes<Text extends string, Found extends string = never> = Text extends
   `${string}{${infer Hole}}${infer Rest}` ? Holes<Rest, Found | Hole> : Found
 
@@ -15,10 +11,8 @@ type FormatOf<Hole extends string> = Hole extends `${string}:${infer Format}`
   ? Format extends `${infer Name}(${string})` ? Name : Format
   : never
 
-/** The values that a hole accepts without a formatter. */
 type Plain = string | number | boolean | bigint | null | undefined
 
-/** The value at a path in a payload. */
 type At<P, Path extends string> = P extends ReadonlyArray<unknown> ? never
   : P extends object ? Path extends `${infer Field}.${infer Rest}` ? Field extends keyof P ? At<P[Field], Rest> : never
     : Path extends keyof P ? P[Path]
@@ -42,7 +36,6 @@ interface Takes {
   readonly jwt: string | Redacted.Redacted<string>
 }
 
-/** The user's formatters for values of these types. */
 export type FormattersOf<Values> = {
   readonly [Name in keyof Values]:
     | ((value: Values[Name]) => string)

@@ -1,9 +1,7 @@
 /**
- * Key templates: texts with holes, which different values fill differently.
- *
- * A value is percent-encoded, except for the characters in `safe`. A text between two holes begins with another
- * character, so each value ends there. Information that a formatter loses is added at the end, as a digest of the
- * values.
+ * Key templates: texts with holes, which different values fill differently. Values are percent-encoded except for the
+ * characters in `safe`, and a text between two holes begins with another character, so each value ends there.
+ * Information that a formatter loses is added at the end, as a digest of the values.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -55,7 +53,6 @@ export const make = (text: string, fields: Schema.Struct.Fields, options: Option
   return template
 }
 
-/** Ensures that different keys have different ids. */
 const refuseMissing = (name: string, fields: ReadonlyArray<string>, shown: ReadonlySet<string>): void => {
   const missing = fields.find((field) => !shown.has(field))
   if (missing === undefined) return
@@ -72,7 +69,6 @@ const readable = (text: string): string => text.startsWith("#") ? `%${text}` : t
 const inContext = <A>({ context }: Options, f: (contextValue: Given["contextValue"]) => A): Effect.Effect<A> =>
   Effect.withFiber((fiber) => Effect.sync(() => f((name) => fiber.getRef(context![name]!))))
 
-/** All texts from the fillings of the holes, with the lost values. */
 const join = (literals: ReadonlyArray<string>, fills: ReadonlyArray<Fill>, given: Given): ReadonlyArray<string> => {
   let all: ReadonlyArray<Filled> = [{ text: literals[0]!, lost: "" }]
   for (let i = 0; i < fills.length; i++) {

@@ -19,9 +19,7 @@ export interface Lined {
   readonly storage: Storage
   readonly tags: Tags
   readonly leases: SyncLeases
-  /** The operations on ids, in sequence for each id. */
   readonly lines: Lines.Lines
-  /** The operations that clear the storage, in sequence. */
   readonly clearing: Lines.Lines
   readonly tokensOf: (fiber: Fiber.Fiber<any, any>) => Tokens.Tokens
 }
@@ -52,10 +50,7 @@ export const set = (
     ? write(self, id, entry)
     : Effect.flatMap(accepts(self, id, condition), (holds) => holds ? write(self, id, entry) : Exit.succeed(false))
 
-/**
- * While a `clear` runs, the entry counts as removed, whether it still exists or not. A `clear` that begins later finds
- * the id busy, and removes it after this step.
- */
+/** While a `clear` runs, the entry counts as removed. A `clear` that begins later removes it after this step. */
 export const touch = (self: Lined, id: string, options: TouchOptions): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() =>
     self.clearing.size > 0
@@ -67,10 +62,7 @@ export const touch = (self: Lined, id: string, options: TouchOptions): Effect.Ef
         }))
   )
 
-/**
- * Joins the line by itself. Ends the generation twice: at once, so that no waiting `commit` stores, and in its turn,
- * for leases acquired in the meantime.
- */
+/** Ends the generation at once, so that no waiting `commit` stores, and in its turn, for leases acquired since. */
 export const remove = ({ leases, lines, storage }: Lined, id: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
     leases.end(id)
@@ -103,8 +95,7 @@ export const commit = (
 ): Effect.Effect<boolean, StoreError> =>
   Effect.clockWith((clock) =>
     leases.isCurrent(id, generation, clock.currentTimeMillisUnsafe())
-      // After the write, because a failed commit does not end the generation, and another load under it may still be
-      // stored.
+      // After the write: a failed commit does not end the generation, and another load under it may still be stored.
       ? Effect.map(storage.set(id, entry), () => {
         leases.end(id)
         return true
@@ -112,7 +103,6 @@ export const commit = (
       : Exit.succeed(false)
   )
 
-/** Removes the ids with operations under way, after those operations. */
 const removeBusy = (self: Lined, held: ReadonlySet<string>): Effect.Effect<void, StoreError> =>
   Effect.forEach(Array.from(self.lines.keys()).filter((id) => !held.has(id)), (id) => remove(self, id), {
     concurrency: "unbounded",
@@ -121,7 +111,7 @@ const removeBusy = (self: Lined, held: ReadonlySet<string>): Effect.Effect<void,
 
 export const canClear = ({ storage: { clear, scan } }: Lined): boolean => (clear ?? scan) !== undefined
 
-/** Clears the storage after earlier clearings. `undefined` if it cannot be cleared. */
+/** `undefined` if the storage cannot be cleared. */
 const clearStored = ({ clearing, leases, storage }: Lined): Store["clear"] | undefined => {
   const { scan } = storage
   const clear = storage.clear ??
@@ -140,10 +130,7 @@ export const clear = (self: Lined): Store["clear"] | undefined => {
   })
 }
 
-/**
- * `clear` as a step of a transaction, which holds the lines of some ids. It does not wait for the removals of other
- * busy ids, because their operations may wait for an id of this transaction.
- */
+/** Does not wait for other busy ids, whose operations may wait for an id of this transaction. */
 export const clearWhileHolding = (self: Lined, held: ReadonlySet<string>): Effect.Effect<unknown, StoreError> =>
   Effect.suspend(() => {
     self.leases.endAll()

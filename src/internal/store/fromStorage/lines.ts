@@ -1,6 +1,5 @@
 /**
- * Runs effects on one id one after another, in the order of the calls. The next one begins when the previous one has
- * ended, not when its caller was interrupted. Ids do not wait for each other.
+ * Runs effects on one id in the order of the calls, each after the former has ended (not its caller was interrupted).
  */
 import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -18,14 +17,9 @@ interface Task {
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
-/**
- * The kind of an effect decides the result of interrupting its caller. Before its turn, a `read` or a `write` leaves
- * the line, and a `removal` still runs. In its turn, a `read` is interrupted and the line continues, while a `write` or
- * a `removal` runs to its end.
- */
+/** Interrupted before its turn, only a `removal` still runs; in its turn, only a `read` does not run to its end. */
 type Kind = "read" | "write" | "removal"
 
-/** The line of each id with running or waiting effects. */
 export type Lines = Map<string, Array<Task>>
 
 export const make = (): Lines => new Map()

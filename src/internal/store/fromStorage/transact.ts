@@ -10,11 +10,10 @@ import * as Entries from "./entries.ts"
 import * as Lines from "./lines.ts"
 
 /**
- * While it runs, all other writes of its ids wait, but reads do not. If a step fails, the ids of all steps are removed,
- * so that no reader gets half of it. A process that dies leaves the part it has already written.
- *
- * Counters are read first and changed at the end, each separately. A counter incremented elsewhere in the meantime
- * keeps both sums, but its check may have been too early.
+ * Other writes of its ids wait, but reads do not. If a step fails, the ids of all steps are removed, so that no reader
+ * gets half of it. A process that dies leaves the part it has written.
+ * Counters are read first and changed at the end: one incremented elsewhere in the meantime keeps both sums, but its
+ * check may have been too early.
  */
 export const transacting = (self: Entries.Lined, store: Store): NonNullable<Store["transact"]> => (request) =>
   Transact.unlessTooLarge(store.name, request, () => {
@@ -67,7 +66,7 @@ const undo = ({ leases, storage }: Entries.Lined, steps: ReadonlyArray<TransactS
     return Effect.exit(storage.remove(id))
   }, { discard: true })
 
-/** Runs a step on an id, or on tags. `false` if the generation of a `Commit` has ended. */
+/** `false` if the generation of a `Commit` has ended. */
 const stepOf = (
   self: Entries.Lined,
   step: TransactStep,
@@ -112,10 +111,7 @@ const countIn = (store: Store, step: TransactStep): Effect.Effect<unknown, Store
   }
 }
 
-/**
- * Runs an effect in the turn of all ids. Two transactions never wait for each other, because each requests all its
- * turns in one step.
- */
+/** Two transactions never wait for each other, because each requests all its turns in one step. */
 const holding = <A, E>(
   lines: Lines.Lines,
   ids: ReadonlyArray<string>,

@@ -10,7 +10,7 @@ import { orThrow, type Sync } from "./sync.ts"
 
 type Read = () => ReadonlyArray<Change>
 
-/** Starts to listen to the changes of the storage. `undefined` if it reports none. */
+/** `undefined` if the storage reports no changes. */
 export const listeningTo = ({ keepsMarkers, storage }: Sync): (() => Read) | undefined => {
   const { changes } = storage
   return changes && (() => {

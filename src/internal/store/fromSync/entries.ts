@@ -48,7 +48,6 @@ interface ConditionalSet extends SetRequest {
 export const setIf = (self: Sync, request: ConditionalSet, now: number): boolean =>
   accepts(self, request.id, request.condition, now) && set(self, request, now)
 
-/** Whether the condition of a write holds. A missing condition always holds. */
 export const accepts = (self: Sync, id: string, condition: SetCondition | undefined, now: number): boolean =>
   condition === undefined || holds(condition, stored(self, id), now, self.tags)
 

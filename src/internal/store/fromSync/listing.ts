@@ -19,7 +19,6 @@ const page = <A>(rest: Iterator<A>): readonly [ReadonlyArray<A>, Option.Option<I
   return [items, Option.some(rest)]
 }
 
-/** A listing in pages, each of which is one step. `undefined` if the storage has none. */
 export const paged = <A>(
   storage: SyncStorage,
   operation: string,
@@ -31,7 +30,6 @@ export const paged = <A>(
       return Stream.paginate(rest, (rest) => once(storage, operation, () => page(rest)))
     }))
 
-/** Counts the entries visible to users. `undefined` if the storage cannot count them. */
 export const countOf = ({ keepsMarkers, storage: { scan, size } }: Sync): (() => number) | undefined => {
   const all = size ?? (scan && (() => Array.from(scan("")).filter(({ id }) => !isPage(id)).length))
   if (!keepsMarkers || all === undefined) return all
@@ -39,7 +37,6 @@ export const countOf = ({ keepsMarkers, storage: { scan, size } }: Sync): (() =>
   return scan && (() => all() - Array.from(scan(MarkerEntries.prefix)).filter(MarkerEntries.isMarker).length)
 }
 
-/** Removes all entries, and ends all generations. `undefined` if the storage does not support it. */
 export const clearingOf = (self: Sync): (() => void) | undefined => {
   const { clear, scan } = self.storage
   const clearStored = clear ?? (scan && (() => {

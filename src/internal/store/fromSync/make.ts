@@ -1,7 +1,4 @@
-/**
- * A store over a synchronous storage. Each operation is one synchronous step, so operations of a process never
- * interleave.
- */
+/** A store over a synchronous storage: each operation is one step, so those of a process never interleave. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { SyncStorage } from "../../../ports/storage.ts"

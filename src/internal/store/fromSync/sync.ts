@@ -19,7 +19,6 @@ export interface Sync {
   readonly keepsMarkers: boolean
   readonly leases: SyncLeases
   readonly tags: Markers.TagTable
-  /** The place where this process keeps the markers. */
   readonly look: Look | undefined
   readonly counters: SyncCounters
   readonly atomic: NonNullable<SyncStorage["atomic"]>
@@ -76,7 +75,6 @@ export const orThrow = <A>(storage: SyncStorage, operation: string, run: () => A
 
 export const nowOf = (fiber: Fiber.Fiber<any, any>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
 
-/** Runs a step that needs the clock or tokens. */
 export const withFiber = <A>(
   self: Sync,
   operation: string,
@@ -87,10 +85,7 @@ export const withFiber = <A>(
 export const atomically = <A>(self: Sync, operation: string, step: (now: number) => A): Effect.Effect<A, StoreError> =>
   withFiber(self, operation, (fiber) => self.atomic(() => step(nowOf(fiber))))
 
-/**
- * Runs a step for each item, in atomic groups. The storage makes room for one entry, so if it was too full for a group,
- * and has undone it as a whole, its items are tried one by one.
- */
+/** Runs atomic groups. The storage makes room for one entry, so a group that was too large is tried one by one. */
 export const forMany = <A, B>(
   self: Sync,
   operation: string,

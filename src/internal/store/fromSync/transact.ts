@@ -37,7 +37,7 @@ export const transact = (self: Sync, { checks, steps }: TransactRequest, now: nu
   return { _tag: "Committed", refused, position: positionOf(self) }
 }
 
-/** Runs the steps on entries and tags. Returns the ids of `Commit`s whose generation has ended. */
+/** Returns the ids of `Commit`s whose generation has ended. */
 const carryOutAll = (self: Sync, steps: ReadonlyArray<TransactStep>, now: number): ReadonlyArray<string> => {
   try {
     return steps.flatMap((step) => carryOut(self, step, now) ? [] : [(step as { readonly id: string }).id])
@@ -71,10 +71,7 @@ const carryOut = (self: Sync, step: TransactStep, now: number): boolean => {
   return true
 }
 
-/**
- * Removes the entries of all steps, after one has failed in a storage that is not atomic, so that no reader gets half
- * of it.
- */
+/** One step has failed in a storage that is not atomic: no reader may get half of the steps. */
 const undo = (self: Sync, steps: ReadonlyArray<TransactStep>): void => {
   for (const id of Transact.idsOf(steps)) {
     try {

@@ -1,7 +1,7 @@
 /** The sources of a derived entry (`inherit: "changes"`), for inspection. */
 import { isInherited, ofGroup, ofId } from "./idTags.ts"
 
-/** The ids, and the groups as `group:*`, that tags stand for. No property if there are none. */
+/** Groups are shown as `group:*`. No property if there are none. */
 export const dependsOnOf = (tags: ReadonlyArray<string> = []): { readonly dependsOn?: ReadonlyArray<string> } => {
   if (!tags.some(isInherited)) return {}
   return {

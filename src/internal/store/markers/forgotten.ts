@@ -1,7 +1,4 @@
-/**
- * Warns of entries of an earlier process in a storage that is not declared as lasting. The markers of their tags were
- * in the memory of that process, so each of them is a miss.
- */
+/** Warns of an earlier process's entries in a storage that is not lasting: without their markers, each is a miss. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Stored } from "../../../CacheEntry.ts"
@@ -10,7 +7,6 @@ import { firstEntries } from "../../defaults/stores.ts"
 import { isInherited } from "./idTags.ts"
 import type { ProcessTags } from "./markers.ts"
 
-/** Looks at an entry that was read. */
 export type Look = (entry: Stored | undefined) => void
 
 export const lookFor = ({ capabilities, name }: Pick<Storage, "name" | "capabilities">, table: ProcessTags): Look => {

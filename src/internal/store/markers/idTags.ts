@@ -1,8 +1,7 @@
 /**
- * Tags that stand for ids. An entry that derives from another one (`inherit: "changes"`) carries the tag of its id
- * beside its own tags. A store creates the marker of such a tag when an entry first depends on the id. Removals and
- * writes by hand of the id delete it, and a missing marker is an invalid one. No tag of a user or a class begins like
- * these.
+ * Tags that stand for ids. An entry that derives from another one (`inherit: "changes"`) carries the tag of its id. A
+ * store creates the marker when an entry first depends on the id; removals and writes by hand delete it, and a missing
+ * marker is an invalid one. No tag of a user or a class begins like these.
  */
 
 export const ofId = "~="
@@ -16,18 +15,15 @@ export const idTag = (id: string): string => ofId + id
 /** Stands for all ids of a group, for a load that reads many of them. */
 export const groupTag = (group: string): string => ofGroup + group
 
-/** The part of an id before its first `:`. */
 export const groupOf = (id: string): string => {
   const end = id.indexOf(":")
   return end < 0 ? id : id.slice(0, end)
 }
 
-/** The tags whose markers end with a removal, or a write by hand, of an id. */
 export const tagsOfId = (id: string): ReadonlyArray<string> => [idTag(id), groupTag(groupOf(id))]
 
 /** Whether a tag is not one of the entry's own. */
 export const isInherited = (tag: string): boolean =>
   tag.charCodeAt(0) === 0x7e && (tag.startsWith(ofId) || tag.startsWith(ofGroup) || tag === unverified)
 
-/** The id that a tag stands for, or `undefined` for any other tag. */
 export const idOfTag = (tag: string): string | undefined => tag.startsWith(ofId) ? tag.slice(2) : undefined

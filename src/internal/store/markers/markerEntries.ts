@@ -1,22 +1,18 @@
-/**
- * Markers as entries of a storage, under ids that no key has: no id or tag of the library begins with `~:`, and a
- * string key that begins with `~` gets another one.
- */
+/** Markers as entries, under ids that no key has: no id begins with `~:`, and string keys with `~` get another one. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { Storage } from "../../../ports/storage.ts"
 import type { Change } from "../../../ports/store.ts"
 
-/** The beginning of the ids of all markers. */
 export const prefix = "~:t:"
 
 export const idOf = (tag: string): string => prefix + tag
 
 /**
- * The id that keeps the version of a tag's last hard invalidation, in a storage of several processes. A soft
- * invalidation reads a marker, writes it, and then reads this id. If another process has invalidated the tag hard in
- * between, the soft write has restored the previous hard half. No tag begins with `~:`.
+ * Keeps the version of a tag's last hard invalidation, in a storage of several processes. A soft invalidation reads a
+ * marker, writes it, and then reads this id: if another process has invalidated the tag hard in between, the soft write
+ * has restored the previous hard half.
  */
 export const hardIdOf = (tag: string): string => hardPrefix + tag
 
@@ -24,7 +20,6 @@ const hardPrefix = `${prefix}~:`
 
 export const isMarker = ({ id }: { readonly id: string }): boolean => id.startsWith(prefix)
 
-/** Converts a reported change of a marker to a change of its tag. */
 export const toChange = (change: Change): Change =>
   change?._tag === "Changed" && typeof change.id === "string" && isMarker(change)
     ? { _tag: "TagChanged", tag: tagOf(change.id) }
@@ -32,7 +27,6 @@ export const toChange = (change: Change): Change =>
 
 const tagOf = (id: string): string => id.slice(id.startsWith(hardPrefix) ? hardPrefix.length : prefix.length)
 
-/** The listing, the size and the changes of an asynchronous storage, without its markers. */
 export const hiddenIn = (
   { changes, scan, size }: Pick<Storage, "scan" | "size" | "changes">
 ): Pick<Storage, "scan" | "size" | "changes"> => {

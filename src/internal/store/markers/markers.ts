@@ -1,7 +1,4 @@
-/**
- * Markers inside one process, and the rules that every table of markers shares. A removed marker comes back with
- * another version, which costs a load but never causes a stale read.
- */
+/** Markers inside one process, and the rules of all tables of them. A removed one comes back with another version. */
 import type { TagVersion } from "../../../CacheEntry.ts"
 import type { SyncTags } from "../../../ports/storage.ts"
 import type { Acquired, InvalidationMode, Marker, Markers } from "../../../ports/store.ts"
@@ -21,7 +18,6 @@ export interface TagTable extends Pick<SyncTags, "version" | "remove"> {
 
 export const noVersions: ReadonlyArray<undefined> = []
 
-/** The versions of tags, `undefined` for a tag without a marker. */
 export const versionsOf = (
   table: Pick<TagTable, "version">,
   tags: ReadonlyArray<string>
@@ -63,7 +59,6 @@ export const nextVersion = (
   return mode === "soft" && before !== undefined ? before.slice(0, softAt) + fresh.slice(softAt) : fresh
 }
 
-/** Markers in the memory of this process. */
 export interface ProcessTags extends SyncTags {
   /** Whether none has given way for room. */
   readonly isWhole: () => boolean

@@ -1,10 +1,8 @@
 /**
- * The markers of a storage, as known to this process. A storage of several processes does not count invalidations, so
- * the `seq` of a marker is counted here: it is the moment at which this process first saw its version.
- *
- * A version never comes back. So a marker with the same version before and after a load was not invalidated in between
- * by any process. A marker unknown to this process before the load proves nothing, and gets a `seq` later than the
- * load.
+ * The markers of a storage of several processes, which does not count invalidations: the `seq` of a marker is the
+ * moment at which this process first saw its version. A version never comes back, so a marker with the same version
+ * before and after a load was not invalidated in between. One unknown before the load proves nothing, and gets a `seq`
+ * later than the load.
  */
 import type { Marker } from "../../../ports/store.ts"
 import { markersKept } from "../../defaults/stores.ts"
@@ -12,11 +10,8 @@ import { markersKept } from "../../defaults/stores.ts"
 export interface Seen {
   /** The number of markers that were seen for the first time, or changed. */
   readonly seq: () => number
-  /** Whether the marker is known with this version. */
   readonly isKnown: (tag: string, version: string | undefined) => boolean
-  /** Registers a marker found in the storage. */
   readonly found: (tag: string, version: string) => Marker
-  /** Registers a marker created for a tag that had none. */
   readonly made: (tag: string, version: string) => Marker
   /** The tags are about to get other versions. Until `changed` is called, any version in the storage counts as new. */
   readonly changing: (tags: ReadonlyArray<string>) => void

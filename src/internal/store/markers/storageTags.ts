@@ -11,9 +11,7 @@ import * as Markers from "./markers.ts"
 export interface Tags {
   /** The current `seq`; see `Markers`. */
   readonly seq: () => number
-  /** An entry and the versions of tags, in one step. */
   readonly get: (id: string, tags: ReadonlyArray<string>) => Effect.Effect<Answer, StoreError>
-  /** The current versions of the tags of an entry. */
   readonly of: (entry: Stored | undefined) => Effect.Effect<Pick<Markers.TagTable, "version">, StoreError>
   readonly markers: (tags: ReadonlyArray<string>, newVersion: () => string) => Effect.Effect<Answered, StoreError>
   readonly invalidate: (

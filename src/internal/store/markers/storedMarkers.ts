@@ -1,8 +1,6 @@
 /**
- * Tag markers that an asynchronous storage keeps among its entries.
- *
- * They are created and changed in lines, in sequence for each tag. So within this process a soft invalidation never
- * restores a part of a version that a hard one has changed, and changes of a marker are seen in order.
+ * Tag markers that an asynchronous storage keeps among its entries. They change in lines, in sequence for each tag:
+ * within this process a soft invalidation never restores a part of a version that a hard one has changed.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

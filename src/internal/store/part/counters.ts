@@ -1,7 +1,4 @@
-/**
- * The counters of a part of a store. Their names contain the version of the part, so that all have new names after a
- * `clear`.
- */
+/** The counters of a part of a store. Their names contain its version, so that all are new after a `clear`. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
@@ -10,7 +7,6 @@ import { type Part, withVersion } from "./part.ts"
 
 export const nameOf = ({ before }: Part, version: string, name: string): string => `${before}${version}/${name}`
 
-/** The name of a counter without the prefix and the version. */
 export const stripName = ({ before }: Part, version: string, name: string): string =>
   name.slice(before.length + version.length + 1)
 

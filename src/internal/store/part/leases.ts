@@ -24,10 +24,7 @@ const reopen = (
     : Effect.succeed({ ...acquired, entry })
 }
 
-/**
- * The version is read first, so that a result is refused if the part is cleared from here on. An older version hides
- * nothing.
- */
+/** The version is read first, so that a result is refused if the part is cleared from here on. */
 export const acquire = (self: Part, request: AcquireRequest): Effect.Effect<Acquired, StoreError> =>
   withVersion(self, (version) => {
     const { id, ...options } = request
@@ -47,7 +44,7 @@ export const acquireMany = (
       (answers) => Effect.forEach(answers, (acquired, i) => reopen(self, requests[i]!, version, acquired))
     ))
 
-/** The stored form of a `commit`, or `undefined` if a `clear` has ended its generation. */
+/** `undefined` if a `clear` has ended the generation. */
 export const closeCommit = (
   self: Part,
   { entry, generation, id }: CommitRequest,
@@ -59,7 +56,6 @@ export const closeCommit = (
     entry: close(self, entry, version)
   }
 
-/** Forgets the leases of ids that an operation has ended. */
 export const ended = <A>(
   { leased }: Part,
   ids: ReadonlyArray<string>,

@@ -24,10 +24,7 @@ const scan = (self: Part.Part, options?: ScanOptions): Stream.Stream<Scanned, St
       )
     )))
 
-/**
- * Ends the part, and frees its room as far as time allows. Results of running loads are no longer stored, so the next
- * loads must not wait for their leases.
- */
+/** Frees room as time allows. Running loads are no longer stored, so the next ones must not wait for their leases. */
 const clear = (self: Part.Part): Effect.Effect<void, StoreError> => {
   const { everything, leased, store } = self
   const releaseLeases = Effect.suspend(() => {

@@ -1,8 +1,6 @@
 /**
- * The part of a store under a prefix: ids, tags and counters are written with the prefix and read without it.
- *
- * Every entry of the part has an additional tag, which `clear` invalidates in one step. This also keeps out the results
- * of running loads in other processes. The version of that tag is the version of the part.
+ * The part of a store under a prefix, with which ids, tags and counters are written. Every entry has an additional tag,
+ * whose version is that of the part: `clear` invalidates it in one step, which also keeps out running loads elsewhere.
  */
 import * as Effect from "effect/Effect"
 import type { Meta, Stored, TagVersion } from "../../../CacheEntry.ts"
@@ -12,7 +10,6 @@ import { leasesRemembered } from "../../defaults/stores.ts"
 
 export interface Part {
   readonly store: Store
-  /** The beginning of all ids, tags and names. */
   readonly before: string
   /** The tag of all entries. It has no slash, so it is not a tag of any part. */
   readonly everything: string
@@ -53,13 +50,11 @@ export const withVersion = <A>(
 ): Effect.Effect<A, StoreError> =>
   Effect.flatMap(Effect.suspend(() => store.markers([everything])), ({ markers }) => use(markers[0]!.version))
 
-/** The stored form of an entry. */
 export const close = (self: Part, { meta, payload }: Stored, version: string): Stored => {
   const tags = meta.tags.map(({ tag, version }) => ({ tag: add(self, tag), version }))
   return { meta: { ...meta, tags: [{ tag: self.everything, version }, ...tags] }, payload }
 }
 
-/** The original metadata of a stored entry. */
 export const openMeta = (self: Part, meta: Meta): Meta => ({
   ...meta,
   tags: meta.tags.slice(1).map(({ tag, version }): TagVersion => ({ tag: strip(self, tag), version }))
@@ -79,14 +74,12 @@ export const asked = (self: Part, tags: ReadonlyArray<string>): ReadonlyArray<st
   self.everything
 ]
 
-/** The answer to a `get` of those tags. */
 export const answered = (self: Part, { entry, versions, ...more }: Answer): Answer => ({
   ...more,
   entry: open(self, entry, versions.at(-1)),
   versions: versions.slice(0, -1)
 })
 
-/** Converts a change of the store to one of the part. */
 export const changesIn = (self: Part, change: Change): ReadonlyArray<Change> => {
   const isMine = (text: string): boolean => text.startsWith(self.before)
   switch (change._tag) {

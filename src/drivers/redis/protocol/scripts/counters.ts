@@ -1,7 +1,6 @@
 /** Scripts of counters. */
 import { foreign, type Sources } from "./script.ts"
 
-/** The answer if a sum is not a safe integer. */
 export const outOfRange = "RANGE"
 
 const most = Number.MAX_SAFE_INTEGER

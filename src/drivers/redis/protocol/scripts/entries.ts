@@ -25,9 +25,8 @@ ${requireWritable}${write}return 1
 `
   },
   /**
-   * Writes a mark in place of a value that the server does not accept: like `commit`, if a generation is given and an
-   * older value is stored, or like `set` without a generation. The mark is smaller than any entry, so a full server
-   * accepts it.
+   * Writes a mark in place of a value that the server does not accept: like `commit` with a generation, if an older
+   * value is stored, else like `set`. The mark is smaller than any entry, so a full server accepts it.
    */
   entomb: {
     keys: keysOfWrite(isCluster),
@@ -47,9 +46,7 @@ return 1
 ${write}${endMarkers(isCluster)}return 1
 `
   },
-  /**
-   * Changes the deadlines, if the stored value still begins with the bytes that were read. The generation does not end.
-   */
+  /** Changes the deadlines if the value still begins with the bytes that were read. The generation does not end. */
   touch: {
     keys: ["v"],
     args: ["frame", "ttl", "head"],
@@ -60,8 +57,7 @@ ${put}return 1
   },
   /**
    * Writes and removes a missing value, so that the server sends an invalidation. Leaves a foreign value alone. Returns
-   * the bytes of a tagged entry up to the end of its tags (see `frame.ts`), so that its markers show whether it was
-   * still valid.
+   * the bytes of a tagged entry up to the end of its tags, so that its markers show whether it was still valid.
    */
   remove: {
     keys: keysOfWrite(isCluster),

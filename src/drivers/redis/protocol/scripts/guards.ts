@@ -1,8 +1,7 @@
 /**
- * Scripts of guards, step by step as in `src/internal/guard/`. A test compares both on random inputs.
- *
- * The first argument is the time, if a test sets one. If it is empty, the server's time applies, and the state expires.
- * The answer is a list of numbers, as text with all digits.
+ * Scripts of guards, step by step as in `src/internal/guard/`; a test compares both on random inputs. The first
+ * argument is the time, if a test sets one. If it is empty, the server's time applies, and the state expires. The
+ * answer is a list of numbers, as text with all digits.
  */
 import { slotsOfWindow } from "../../../../internal/guard/circuit.ts"
 import type { Sources } from "./script.ts"

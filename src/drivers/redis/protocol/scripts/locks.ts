@@ -25,7 +25,6 @@ return { token }
 return redis.call("PEXPIRE", k, lease)
 `
   },
-  /** Publishes a message that wakes the waiters. */
   unlock: {
     keys: ["k"],
     args: ["token"],

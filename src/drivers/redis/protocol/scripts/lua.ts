@@ -10,27 +10,19 @@ export const nowMicros = `local time = redis.call("TIME")
 local micros = time[1] * 1000000 + time[2]
 `
 
-/** Indents all but the first line of a snippet, for use inside a block. */
 export const indented = (lua: string): string => lua.replaceAll("\n", "\n  ")
 
-/**
- * Whether a value that begins with these bytes belongs to another program or a newer release. A truncated frame counts
- * as one of this release.
- */
+/** Whether a value is of another program or a newer release. A truncated frame counts as one of this release. */
 export const isForeign = (begin: string): string =>
   `type(${begin}) ~= "string" or string.sub(${begin}, 1, 2) ~= "ec" or (string.byte(${begin}, 3) or 0) > ${Frame.format}`
 
-/** Refuses to overwrite a frame of a newer release or the value of another program. */
 export const requireWritable = `local stored = redis.pcall("GET", v)
 if stored and (${isForeign("stored")}) then
   return redis.status_reply("${foreign}")
 end
 `
 
-/**
- * Sets the same deadline again, so that the server sends an invalidation for a foreign value that stays. Other
- * processes may have a copy of an entry in memory.
- */
+/** Makes the server send an invalidation for a foreign value that stays: others may have an entry in memory. */
 export const sendInvalidation = (v: string): string =>
   `  local deadline = redis.call("PEXPIRETIME", ${v})
   if deadline > 0 then redis.call("PEXPIREAT", ${v}, deadline)

@@ -1,8 +1,7 @@
 /**
- * Compiles a script from its source: names the keys and arguments, and adds the check of the era.
- *
- * On a single server every script compares the era first, and answers `ERA` if it has changed. On a cluster the era is
- * in another slot, so it is read beside the script. Scripts that free memory also run on a full server.
+ * Compiles a script: names the keys and arguments, and adds the check of the era. On a single server every script
+ * compares the era first, and answers `ERA` if it has changed. On a cluster the era is in another slot, so it is read
+ * beside the script. Scripts that free memory also run on a full server.
  */
 import { createHash } from "node:crypto"
 
@@ -17,7 +16,6 @@ export interface Source {
   readonly keys: ReadonlyArray<string>
   readonly args: ReadonlyArray<string>
   readonly body: string
-  /** Also runs on a full server. */
   readonly whenFull?: boolean
   /** The keys belong to no era, or the script is about the era itself. */
   readonly withoutEra?: boolean
@@ -25,15 +23,12 @@ export interface Source {
 
 export type Sources = Readonly<Record<string, Source>>
 
-/** The answer of a script if the era has changed. */
 export const otherEra = "ERA"
 
 /** The answer of a write that found a value unknown to this release, and left it unchanged. */
 export const foreign = "FOREIGN"
 
-/**
- * Reads text, and treats another kind of value as missing. Any other error, such as a missing right, stays an error.
- */
+/** Treats another kind of value as missing. Any other error, such as a missing right, stays an error. */
 const textOf = `local function textOf(k)
   local found = redis.pcall("GET", k)
   if type(found) ~= "table" then return found end

@@ -3,10 +3,7 @@ import * as Limits from "../../../../internal/defaults/redis.ts"
 import { countInvalidation, readSequence } from "./lua.ts"
 import type { Source } from "./script.ts"
 
-/**
- * Whether a value is a marker: a version, followed by the sequence of its invalidation in digits. Another value counts
- * as missing.
- */
+/** A marker is a version, followed by the sequence of its invalidation. Another value counts as missing. */
 const isMarker = (found: string) => `type(${found}) == "string" and toCount(string.sub(${found}, 13))`
 
 const marker = `local function marker(t, version)

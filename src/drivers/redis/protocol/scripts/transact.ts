@@ -1,14 +1,13 @@
 /**
- * The script of transactions. Its arguments are checks (a letter, a key and the expected value), followed by steps (a
- * letter, a key and three arguments). The script refuses everything it may refuse before the first step. On a cluster
- * all keys are in one slot, and the sequence of invalidations is in another.
+ * The script of transactions. Its arguments are checks (a letter, a key and the expected value), then steps (a letter,
+ * a key and three arguments). Everything is refused before the first step. On a cluster all keys are in one slot, and
+ * the sequence of invalidations is in another.
  */
 import { isNoCounter, isOutOfRange, outOfRange } from "./counters.ts"
 import { countInvalidation, indented, isForeign, keysOfWrite, sendInvalidation } from "./lua.ts"
 import { foreign, type Sources } from "./script.ts"
 import { invalidate } from "./tags.ts"
 
-/** The number of keys before those of checks and steps. */
 const before = (isCluster: boolean) => isCluster ? 0 : 2
 
 const checks = (isCluster: boolean) => {

@@ -16,12 +16,10 @@ export interface Program {
   readonly keys: Array<Named>
   readonly checks: Array<Arg>
   readonly steps: Array<Arg>
-  /** The ids of the commits, by their numbers. */
   readonly committed: Array<string>
   readonly changes: Array<Told>
 }
 
-/** The entries and counters for which the checks were evaluated. */
 export interface Facts {
   readonly entries: ReadonlyMap<string, Present>
   readonly counters: ReadonlyMap<string, Counter | undefined>
@@ -44,7 +42,7 @@ export const programOf = Effect.fnUntraced(function*(
   return program
 })
 
-/** Adds keys. Answers with the position of the first one. */
+/** Answers with the position of the first key. */
 const add = ({ keys }: Program, ...named: ReadonlyArray<Named>): string =>
   String(keys.push(...named) - named.length + 1)
 

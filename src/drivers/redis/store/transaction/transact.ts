@@ -44,10 +44,7 @@ const onCluster = Effect.fnUntraced(function*(
     : answer
 })
 
-/**
- * Stores the results of loads in other slots, and answers with those that were refused. The transaction is already
- * committed, so this does not wait for a master that does not answer.
- */
+/** Answers with the refused loads. The transaction is committed: does not wait for a master that does not answer. */
 const commitElsewhere = (self: StoreState, steps: ReadonlyArray<Commit>): Effect.Effect<ReadonlyArray<string>> =>
   Effect.map(
     Effect.timeoutOption(
