@@ -31,15 +31,15 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "a batch answers for the wrong key",
     sought: "always",
-    in: "begin",
-    find: "item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)",
-    replace: "item.resume(Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - i]!)"
+    in: "beginCall",
+    find: "Exit.isFailure(exits) ? exits : exits.value[i]!",
+    replace: "Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - i]!"
   },
   {
     name: "a batch forgets a withdrawn call",
-    in: "withdraw",
-    find: "if (call.waiting.size === 0) call.fiber?.interruptUnsafe()",
-    replace: "if (call.waiting.size === 0) return Effect.void"
+    in: "leaveCall",
+    find: "call.fiber?.interruptUnsafe()",
+    replace: ""
   },
   {
     name: "a closed cache loads",

@@ -161,9 +161,9 @@ const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredT
   {
     name: "a call for several ids answers for the wrong one",
     draws: ["classes"],
-    in: "begin",
-    find: "item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)",
-    replace: "item.resume(Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - i]!)"
+    in: "beginCall",
+    find: "Exit.isFailure(exits) ? exits : exits.value[i]!",
+    replace: "Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - i]!"
   },
   {
     name: "further answers of a bulk lookup are stored over what others changed during it",

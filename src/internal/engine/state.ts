@@ -142,9 +142,7 @@ export interface Flight {
   starter: ReadContext
   /** The flight whose load started this one. `undefined` for a refresh, for which nothing waits. */
   parent: Flight | undefined
-  fiber: Fiber.Fiber<unknown, unknown> | undefined
-  /** Its place in a call for many keys, which takes its steps. Such a flight has no fiber. */
-  seat: Seat | undefined
+  fiber: Runner | undefined
   lease: FlightLease | undefined
   /** The slot of a refresh, or its place in the queue. */
   unit: Unit | undefined
@@ -156,11 +154,10 @@ export interface Flight {
   trace: Trace | undefined
 }
 
-/** A flight in a call for many keys. */
-export interface Seat {
-  readonly flight: Flight
-  /** The flight inside of which the call runs. `undefined` before the call begins. */
-  readonly leader: Flight | undefined
+/** Runs a flight: its fiber, or a call for many keys, which runs inside of another flight, its `leader`. */
+export interface Runner {
+  readonly interruptUnsafe: (fiberId?: number) => void
+  readonly leader?: Flight | undefined
 }
 
 export interface Caller {
@@ -519,8 +516,6 @@ export interface Batch {
   readonly drop: (flight: Flight, dispatcher: SchedulerDispatcher) => void
   /** Takes the steps of a flight that begins, instead of a fiber of its own. Returns whether it does. */
   readonly seat: (flight: Flight) => boolean
-  /** Ends an abandoned flight that has a seat. */
-  readonly leave: (seat: Seat) => void
   readonly rejoin: (flight: Flight) => void
   /** The load of each of its flights. */
   readonly load: Effect.Effect<unknown, unknown, any>
@@ -584,9 +579,4 @@ export interface FlightsById {
   readonly all: () => ReadonlyArray<Flight>
 }
 
-export interface Running {
-  readonly size: number
-  readonly add: (flight: Flight) => void
-  readonly delete: (flight: Flight) => void
-  readonly all: () => ReadonlyArray<Flight>
-}
+export type Running = Pick<FlightsById, "size" | "delete" | "all"> & { readonly add: (flight: Flight) => void }

@@ -19,15 +19,15 @@ import { loadContext } from "../load/loadContext.ts"
 import { inScope } from "../load/loadScope.ts"
 import { retried } from "../load/retried.ts"
 import { Aside, endAttempt, loadingOf } from "../request/attempt.ts"
-import type { Batch, BatchAnswers, BatchOptions, Flight, Groups, LoadAll, Resume, Seat, Watch } from "../state.ts"
+import type { Batch, BatchAnswers, BatchOptions, Flight, Groups, LoadAll, Resume, Runner, Watch } from "../state.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import { make as makeGroups } from "./groups.ts"
 import { keepUnasked, sortAnswers, type Sorted } from "./unasked.ts"
 
 export type { Batch, LoadAll } from "../state.ts"
 
-/** A flight in a call: one with a fiber, which is resumed with the answer, or one with a seat, which the call ends. */
-class Item implements Seat {
+/** A flight in a call. One with a fiber is resumed with the answer. One with a seat is run by the call. */
+class Item implements Runner {
   readonly flight: Flight
   readonly key: Key
   /** Those of the fiber. `undefined` for a seat. */
@@ -43,6 +43,14 @@ class Item implements Seat {
     this.resume = resume
     this.call = undefined
     this.state = "waiting"
+  }
+
+  interruptUnsafe(): void {
+    leave(this)
+  }
+
+  get interruptible(): boolean | undefined {
+    return (this.call?.fiber as { readonly interruptible?: boolean } | undefined)?.interruptible
   }
 
   get leader(): Flight | undefined {
@@ -80,9 +88,8 @@ export const make = (options: BatchOptions): Batch => {
     dropOut: (flight) => dropOut(state, flight),
     drop: (flight, dispatcher) => drop(state, flight, dispatcher),
     seat: (flight) => seat(state, flight),
-    leave: (item) => leave(state, item as Item),
     rejoin: (flight) => void state.pending.add(flight),
-    fiberOf: (flight) => ((flight.seat as Item | undefined) ?? state.loading.get(flight))?.call?.fiber,
+    fiberOf: (flight) => state.loading.get(flight)?.call?.fiber,
     isLedBy: (flight) => state.leading.has(flight),
     load: Effect.withFiber((fiber) => load(state, fiber)),
     close: () => close(state),
@@ -172,19 +179,18 @@ const leaveCall = (call: Call, item: Item): boolean => {
 const seat = (self: State, flight: Flight): boolean => {
   const { depth, engine, policy, readsStore, trace } = flight
   if (!self.isOpen || engine.isPrivate || readsStore || trace !== undefined || depth % 32 === 0) return false
-  if (engine.storeTier !== undefined && policy.writes) return false
+  if (engine.throughStore !== undefined && policy.writes) return false
   begin(flight)
   engine.running.add(flight)
   const item = new Item(flight)
-  flight.seat = item
+  flight.fiber = item
   self.ready.add(item)
   arrived(self, flight)
   return true
 }
 
-const leave = (self: State, item: Item): void => {
+const leave = (item: Item): void => {
   const { call, flight } = item
-  self.ready.delete(item)
   if (call !== undefined && leaveCall(call, item)) return
   item.state = "left"
   complete(flight.engine, flight, Exit.interrupt())
@@ -192,8 +198,9 @@ const leave = (self: State, item: Item): void => {
 
 const fireIfComplete = (self: State): void => {
   if (self.isOpen || self.pending.size > 0 || self.ready.size === 0) return
-  const items = Array.from(self.ready)
+  const items = Array.from(self.ready).filter(({ state }) => state === "waiting")
   self.ready.clear()
+  if (items.length === 0) return
   fire(self, items)
 }
 
@@ -290,7 +297,7 @@ const settle = (self: State, call: Call, exits: Exit.Exit<BatchAnswers, unknown>
   for (const { flight } of call.items) {
     flight.attempt.endedAt = endedAt
     if (flight !== first) {
-      if (flight.seat === undefined) removeEdge(flight.attempt, first)
+      removeEdge(flight.attempt, first)
       // Everything the call has read is part of each result.
       recordShared(flight.attempt, first.attempt)
       if (first.attempt.derivedFromStale) flight.attempt.derivedFromStale = true

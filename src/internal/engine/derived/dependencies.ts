@@ -9,7 +9,6 @@ import { CacheConfigError } from "../../../CacheError.ts"
 import { dependencies as limits } from "../../defaults/bounds.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import { groupOf, groupTag, idOfTag, idTag, isInherited, unverified } from "../../store/markers/idTags.ts"
-import { awaitedBy } from "../flight/waitGraph.ts"
 import * as Dependents from "../memory/dependents.ts"
 import { type Entry, versionsOf } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
@@ -287,8 +286,8 @@ export const hasMovedForJoining = (flight: Flight): boolean => {
 const hasMovedInside = (flight: Flight): boolean => {
   const seen = new Set([flight])
   // Iterating a set includes elements added during the iteration.
-  for (const outer of seen) {
-    for (const inner of awaitedBy(outer)) {
+  for (const { attempt: { waitsOn }, fiber } of seen) {
+    for (const inner of [...waitsOn?.keys() ?? [], ...fiber?.leader === undefined ? [] : [fiber.leader]]) {
       const { attempt: { dependencies }, bornAt, engine, request } = inner
       if (dependencies !== undefined && hasMoved(dependencies)) return true
       if (typeof request.options.tags === "function") return true

@@ -131,8 +131,9 @@ const interrupted = (self: Flights, caller: Caller): Effect.Effect<void> => {
   const { flight } = caller
   removeCaller(caller)
   endIfUnneeded(self, flight)
-  const runs = flight.fiber !== undefined || flight.seat !== undefined
-  if (flight.callers.size > 0 || flight.pinned || flight.exit !== undefined || !runs) return Effect.void
+  if (flight.callers.size > 0 || flight.pinned || flight.exit !== undefined || flight.fiber === undefined) {
+    return Effect.void
+  }
   return Effect.callback((resume) => {
     if (flight.exit !== undefined) return resume(Effect.void)
     // Added once more, so that `respond` resumes it like every other caller.

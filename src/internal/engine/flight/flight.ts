@@ -65,7 +65,6 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
     starter,
     parent,
     fiber: undefined,
-    seat: undefined,
     lease: undefined,
     unit: undefined,
     after: undefined,
@@ -152,7 +151,6 @@ export const letGo = (flight: Flight): void => {
   flight.starter = noContext
   flight.parent = undefined
   flight.fiber = undefined
-  flight.seat = undefined
   flight.unit = undefined
   flight.after = undefined
   flight.limit = undefined

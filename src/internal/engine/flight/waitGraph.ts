@@ -16,13 +16,9 @@ export const removeEdge = (from: Attempt | undefined, to: Flight): void => {
   else edges.set(to, count - 1)
 }
 
-export const waits = ({ attempt, seat }: Flight): boolean => attempt.waitsOn !== undefined || seat?.leader !== undefined
-
-/** The flights for which a flight waits. One with a seat waits for the leader of its call, without an edge. */
-export function* awaitedBy({ attempt, seat }: Flight): Generator<Flight> {
-  if (attempt.waitsOn !== undefined) yield* attempt.waitsOn.keys()
-  if (seat?.leader !== undefined) yield seat.leader
-}
+/** A flight that a call runs waits for the leader of the call, without an edge. */
+export const waits = ({ attempt, fiber }: Flight): boolean =>
+  attempt.waitsOn !== undefined || fiber?.leader !== undefined
 
 export const reaches = (from: Flight, to: Flight): boolean => {
   if (from === to) return true
@@ -37,7 +33,8 @@ export function* reached(from: Flight): Generator<Flight> {
   // Iterating a set includes elements added during the iteration.
   for (const flight of seen) {
     yield flight
-    for (const next of awaitedBy(flight)) seen.add(next)
+    for (const next of flight.attempt.waitsOn?.keys() ?? []) seen.add(next)
+    if (flight.fiber?.leader !== undefined) seen.add(flight.fiber.leader)
   }
 }
 

@@ -51,7 +51,8 @@ const untilEnded = (flight: Flight): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { exit, fiber } = flight
     if (exit !== undefined || fiber === undefined) return Exit.void
-    return Effect.flatMap(Fiber.await(fiber), () => flight.fiber === fiber ? Exit.void : untilEnded(flight))
+    return Effect.flatMap(Fiber.await(fiber as Fiber.Fiber<unknown, unknown>), () =>
+      flight.fiber === fiber ? Exit.void : untilEnded(flight))
   })
 
 const stop = (self: Flights, flight: Flight): void => {

@@ -42,7 +42,7 @@ export const answerIfBehind = (self: Flights, caller: Caller): void => {
 
 export const abandon = (self: Flights, flight: Flight): void => {
   flight.abandoned = true
-  if (flight.fiber === undefined && flight.seat === undefined) return
+  if (flight.fiber === undefined) return
   self.work.ended.push(flight)
   workInline(self)
 }
@@ -97,8 +97,7 @@ const endNext = (self: Flights): boolean => {
     }
     if (flight.exit === undefined) {
       ended.shift()
-      if (flight.seat === undefined) flight.fiber?.interruptUnsafe()
-      else flight.request.batch!.leave(flight.seat)
+      flight.fiber?.interruptUnsafe()
       return true
     }
     const caller = flight.callers.next()

@@ -12,7 +12,7 @@ import { circles } from "../../defaults/processes.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import { answerNow } from "../flight/callers.ts"
 import { endIfUnneeded } from "../flight/ending.ts"
-import { awaitedBy, reached, waits } from "../flight/waitGraph.ts"
+import { reached, waits } from "../flight/waitGraph.ts"
 import type { Flight, Flights, LeaseWait, LeaseWaits } from "../state.ts"
 import { spawn } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
@@ -165,7 +165,10 @@ const endWait = (self: Flights, holder: Flight, awaited: Flight, path: ReadonlyA
     for (const caller of callers) answerNow(caller, Effect.die(new CacheCycle({ path })))
     endIfUnneeded(self, end)
     // A refresh is queued behind it, whose callers wait for both.
-    if (callers.length > 0) continue
-    for (const flight of inside) for (const awaited of awaitedBy(flight)) if (awaited === end) ends.add(flight)
+    if (callers.length === 0) {
+      for (const flight of inside) {
+        if (flight.attempt.waitsOn?.has(end) || flight.fiber?.leader === end) ends.add(flight)
+      }
+    }
   }
 }
