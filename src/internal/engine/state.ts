@@ -142,7 +142,8 @@ export interface Flight {
   starter: ReadContext
   /** The flight whose load started this one. `undefined` for a refresh, for which nothing waits. */
   parent: Flight | undefined
-  fiber: Runner | undefined
+  /** Its fiber, or its place in a call for many keys, which runs it. */
+  fiber: Pick<Fiber.Fiber<unknown, unknown>, "interruptUnsafe"> | undefined
   lease: FlightLease | undefined
   /** The slot of a refresh, or its place in the queue. */
   unit: Unit | undefined
@@ -152,12 +153,6 @@ export interface Flight {
   /** Writes the outcome of the load. Called by `launch` if the load interrupted itself (`renewed`). */
   conclude: ((exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, unknown, any>) | undefined
   trace: Trace | undefined
-}
-
-/** Runs a flight: its fiber, or a call for many keys, which runs inside of another flight, its `leader`. */
-export interface Runner {
-  readonly interruptUnsafe: (fiberId?: number) => void
-  readonly leader?: Flight | undefined
 }
 
 export interface Caller {

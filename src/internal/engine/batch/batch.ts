@@ -19,7 +19,7 @@ import { loadContext } from "../load/loadContext.ts"
 import { inScope } from "../load/loadScope.ts"
 import { retried } from "../load/retried.ts"
 import { Aside, endAttempt, loadingOf } from "../request/attempt.ts"
-import type { Batch, BatchAnswers, BatchOptions, Flight, Groups, LoadAll, Resume, Runner, Watch } from "../state.ts"
+import type { Batch, BatchAnswers, BatchOptions, Flight, Groups, LoadAll, Resume, Watch } from "../state.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import { make as makeGroups } from "./groups.ts"
 import { keepUnasked, sortAnswers, type Sorted } from "./unasked.ts"
@@ -27,7 +27,7 @@ import { keepUnasked, sortAnswers, type Sorted } from "./unasked.ts"
 export type { Batch, LoadAll } from "../state.ts"
 
 /** A flight in a call. One with a fiber is resumed with the answer. One with a seat is run by the call. */
-class Item implements Runner {
+class Item {
   readonly flight: Flight
   readonly key: Key
   /** Those of the fiber. `undefined` for a seat. */
@@ -51,11 +51,6 @@ class Item implements Runner {
 
   get interruptible(): boolean | undefined {
     return (this.call?.fiber as { readonly interruptible?: boolean } | undefined)?.interruptible
-  }
-
-  get leader(): Flight | undefined {
-    const leader = this.call?.items[0]!.flight
-    return leader === this.flight ? undefined : leader
   }
 }
 
@@ -222,10 +217,12 @@ const fire = (self: State, items: ReadonlyArray<Item>): void => {
   const now = clock.currentTimeMillisUnsafe()
   for (const item of items) item.call = call
   // The call runs as part of the first flight. The other flights wait for that one, so that cycles are found.
+  const edges = new Map([[first, 1]])
   const wait = ({ flight, resume, state }: Item): void => {
     if (resume === undefined) {
       if (state !== "waiting") return
       flight.counters.loads++
+      if (flight !== first) flight.attempt.waitsOn = edges
       return beginLoading(flight, now)
     }
     // The load begins now, without the wait for the other flights.

@@ -286,8 +286,8 @@ export const hasMovedForJoining = (flight: Flight): boolean => {
 const hasMovedInside = (flight: Flight): boolean => {
   const seen = new Set([flight])
   // Iterating a set includes elements added during the iteration.
-  for (const { attempt: { waitsOn }, fiber } of seen) {
-    for (const inner of [...waitsOn?.keys() ?? [], ...fiber?.leader === undefined ? [] : [fiber.leader]]) {
+  for (const { attempt: { waitsOn } } of seen) {
+    for (const inner of waitsOn?.keys() ?? []) {
       const { attempt: { dependencies }, bornAt, engine, request } = inner
       if (dependencies !== undefined && hasMoved(dependencies)) return true
       if (typeof request.options.tags === "function") return true

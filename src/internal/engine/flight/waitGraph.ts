@@ -16,13 +16,9 @@ export const removeEdge = (from: Attempt | undefined, to: Flight): void => {
   else edges.set(to, count - 1)
 }
 
-/** A flight that a call runs waits for the leader of the call, without an edge. */
-export const waits = ({ attempt, fiber }: Flight): boolean =>
-  attempt.waitsOn !== undefined || fiber?.leader !== undefined
-
 export const reaches = (from: Flight, to: Flight): boolean => {
   if (from === to) return true
-  if (!waits(from)) return false
+  if (from.attempt.waitsOn === undefined) return false
   for (const flight of reached(from)) if (flight === to) return true
   return false
 }
@@ -34,7 +30,6 @@ export function* reached(from: Flight): Generator<Flight> {
   for (const flight of seen) {
     yield flight
     for (const next of flight.attempt.waitsOn?.keys() ?? []) seen.add(next)
-    if (flight.fiber?.leader !== undefined) seen.add(flight.fiber.leader)
   }
 }
 

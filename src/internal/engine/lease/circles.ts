@@ -12,7 +12,7 @@ import { circles } from "../../defaults/processes.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import { answerNow } from "../flight/callers.ts"
 import { endIfUnneeded } from "../flight/ending.ts"
-import { reached, waits } from "../flight/waitGraph.ts"
+import { reached } from "../flight/waitGraph.ts"
 import type { Flight, Flights, LeaseWait, LeaseWaits } from "../state.ts"
 import { spawn } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
@@ -76,15 +76,15 @@ const holdersOf = (
   const holders = new Map<Flight, ReadonlyArray<LeaseWait>>()
   let steps = 0
   for (const flight of running.all()) {
-    if (flight.lease === undefined || flight.lease.heldUntil <= now || !waits(flight)) continue
-    const found: Array<LeaseWait> = []
+    if (flight.lease === undefined || flight.lease.heldUntil <= now || flight.attempt.waitsOn === undefined) continue
+    const waits: Array<LeaseWait> = []
     for (const inner of reached(flight)) {
       for (const wait of waiting.get(inner.id) ?? []) {
-        if (wait.flight === inner && wait.since <= before) found.push(wait)
+        if (wait.flight === inner && wait.since <= before) waits.push(wait)
       }
-      if (++steps === circles.steps || found.length === circles.waits) break
+      if (++steps === circles.steps || waits.length === circles.waits) break
     }
-    if (found.length > 0) holders.set(flight, found)
+    if (waits.length > 0) holders.set(flight, waits)
     if (steps === circles.steps || holders.size === circles.loads) break
   }
   return holders
@@ -165,10 +165,6 @@ const endWait = (self: Flights, holder: Flight, awaited: Flight, path: ReadonlyA
     for (const caller of callers) answerNow(caller, Effect.die(new CacheCycle({ path })))
     endIfUnneeded(self, end)
     // A refresh is queued behind it, whose callers wait for both.
-    if (callers.length === 0) {
-      for (const flight of inside) {
-        if (flight.attempt.waitsOn?.has(end) || flight.fiber?.leader === end) ends.add(flight)
-      }
-    }
+    if (callers.length === 0) { for (const flight of inside) if (flight.attempt.waitsOn?.has(end)) ends.add(flight) }
   }
 }
