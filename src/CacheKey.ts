@@ -39,6 +39,8 @@ export interface Types<out A, out E, out R> {
   readonly _A: (_: never) => A
   readonly _E: (_: never) => E
   readonly _R: (_: never) => R
+  // A method, because these do not make the type invariant.
+  _takes(value: A): void
 }
 
 /**

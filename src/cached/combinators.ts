@@ -15,8 +15,10 @@ import type {
   ErrorOf,
   FallbackFor,
   Fits,
+  IfUnknown,
   KeyFor,
   ReadOptionsFor,
+  TagBeside,
   ValueFor,
   ValueOf
 } from "./combinator.ts"
@@ -276,8 +278,8 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
 export const untilInvalidated: Combinator<"untilInvalidated"> = Combine.combinator(Kinds.untilInvalidated)
 
 /** The functions of a strategy get the value of the effect. Without an effect, they determine its type. */
-interface WithStrategyOptions<K, X, A, E, Causes, T, Tag extends string, OfStrategy, FailuresOfStrategy>
-  extends ReadOptionsFor<K, X, A, E, T>, FallbackFor<Causes, T, Tag>
+interface WithStrategyOptions<K, X, Self, A, E, Causes, T, Tag extends string, OfStrategy, FailuresOfStrategy>
+  extends ReadOptionsFor<K, X, Self, A, E, T>, FallbackFor<Causes, T, TagBeside<NoInfer<Self>, X, Tag>>
 {
   readonly strategy?:
     | Strategy<OfStrategy, K extends string ? FailuresOfStrategy : ErrorOf<X>, NoInfer<K>>
@@ -318,6 +320,7 @@ export const withStrategy: {
   <
     K extends Any | string,
     X,
+    Self,
     Values,
     Failures,
     Causes,
@@ -326,12 +329,23 @@ export const withStrategy: {
     OfStrategy = unknown,
     FailuresOfStrategy = unknown
   >(
-    options: WithStrategyOptions<K, X, Values, Failures, Causes | ErrorOf<X>, T, Tag, OfStrategy, FailuresOfStrategy>
+    options: WithStrategyOptions<
+      K,
+      X,
+      Self,
+      IfUnknown<Self, Values, Effect.Success<Self>>,
+      IfUnknown<Self, Failures, Effect.Error<Self>>,
+      IfUnknown<Self, Causes, Effect.Error<Self>> | ErrorOf<X>,
+      T,
+      Tag,
+      IfUnknown<Self, OfStrategy, Effect.Success<Self>>,
+      IfUnknown<Self, FailuresOfStrategy, Effect.Error<Self>>
+    >
   ): <A, E, R>(
     self:
       & Effect.Effect<A, E, R>
-      & Fits<X, E, Values, Failures, Causes, Tag>
-      & Effect.Effect<OfStrategy, unknown extends X ? FailuresOfStrategy : unknown, unknown>
+      & Fits<Self, X, E, Values, Failures, Causes, Tag>
+      & IfUnknown<Self, Effect.Effect<OfStrategy, IfUnknown<X, FailuresOfStrategy, unknown>, unknown>, unknown>
   ) => Effect.Effect<
     ValueFor<X, A>,
     E | ErrorOf<X> | TimeoutError<T>,
@@ -342,6 +356,7 @@ export const withStrategy: {
     options: WithStrategyOptions<
       K,
       X,
+      unknown,
       NoInfer<A>,
       NoInfer<E>,
       NoInfer<E | ErrorOf<X>>,

@@ -57,8 +57,12 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  * @since 0.1.0
  */
 export const withHeapLimit: {
+  // One signature for each number of arguments. With several, the compiler reports first that none of them fits.
   (options?: HeapLimitOptions): <Out, E, R>(cache: Layer.Layer<Out, E, R> & CacheLayer) => Layer.Layer<Out, E, R>
-  <Out, E, R>(cache: Layer.Layer<Out, E, R> & CacheLayer, options?: HeapLimitOptions): Layer.Layer<Out, E, R>
+  <Out, E, R>(
+    cache: Layer.Layer<Out, E, R> & CacheLayer,
+    options: HeapLimitOptions | undefined
+  ): Layer.Layer<Out, E, R>
 } = dual(
   (given) => Layer.isLayer(given[0]),
   <Out, E, R>(

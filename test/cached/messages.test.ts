@@ -12,6 +12,7 @@ import {
   Serializer,
   type Store,
   Strategy,
+  Transaction,
   Ttl
 } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
@@ -485,6 +486,53 @@ describe("values that a store cannot take", () => {
         "the value is not JSON at [user], where its schema accepts anything (it is an Option): give that part a schema of " +
           "its own"
       )])
+    }))
+
+  it.effect("string keys: once for each type of value, with its place", () =>
+    Effect.gen(function*() {
+      const values = [new Date(0), { at: new Date(1) }, new Date(2), new Map(), [NaN], () => 1, { at: [new Map()] }]
+      const lines = yield* logged(
+        Effect.forEach(values, (value, i) => put(value, `k${i}`), { discard: true }),
+        over(Json)
+      )
+      const advice = "which is not JSON: give the key a schema that encodes it as JSON"
+      expect(lines).toEqual([
+        notStored("k0", "json", `the value is an object of class Date, ${advice}`),
+        notStored("k1", "json", `the value at [at] is an object of class Date, ${advice}`),
+        notStored("k3", "json", `the value is an object of class Map, ${advice}`),
+        notStored("k4", "json", `the value at [0] is the number NaN, ${advice}`),
+        notStored("k5", "json", `the value is a function, ${advice}`),
+        notStored("k6", "json", `the value at [at][0] is an object of class Map, ${advice}`)
+      ])
+    }))
+
+  it.effect("a conditional set or a transaction fails, and nothing stays in memory, so nothing is logged", () =>
+    Effect.gen(function*() {
+      const reasonOf = (error: unknown) =>
+        error instanceof CacheError.StoreError || error instanceof CacheError.SerializerError ? error.message : error
+      const refused = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.map(Effect.flip(effect), reasonOf)
+      const messages: Array<unknown> = []
+      const lines = yield* logged(
+        Effect.gen(function*() {
+          yield* Cached.set("there", 1)
+          for (const condition of ["ifAbsent", "ifPresent"] as const) {
+            const key = condition === "ifAbsent" ? "k" : "there"
+            messages.push(yield* refused(Cached.set(key, new Date(0), { [condition]: true })))
+          }
+          messages.push(yield* refused(Transaction.run(Cached.set("k", new Date(0)))))
+        }),
+        over(Json)
+      )
+      expect(lines).toEqual([])
+      for (const message of messages) expect(message).toContain("an object of class Date, which is not JSON")
+    }))
+
+  it.effect("a conditional set that is refused in memory alone", () =>
+    Effect.gen(function*() {
+      const wrong = Cached.set(ada, any(1), { ifPresent: true })
+      expect(yield* logged(wrong, CacheLayer.memory())).toEqual([])
+      const lines = yield* logged(Effect.andThen(Cached.set(ada, "Ada"), wrong), CacheLayer.memory())
+      expect(lines).toEqual([expect.stringContaining(`The value of "${idOfAda}" is cached in memory, but no store`)])
     }))
 
   it.effect("a circular one: the circle is named once", () =>

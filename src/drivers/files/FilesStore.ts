@@ -149,8 +149,6 @@ export const layer = (options: Options): Layer.Layer<Store.Store, StoreError> =>
 
 type SyncStore = ReturnType<typeof Store.makeSync>
 
-// --- options
-
 interface Config {
   readonly directory: string
   readonly maxSize: number
@@ -168,8 +166,6 @@ const validate = (options: Options): Config => {
     trustFolder: trustOf(what, options.trustFolder)
   }
 }
-
-// --- operations
 
 const name = "files"
 

@@ -77,8 +77,6 @@ const makeFolders = (self: Folder): void => {
 
 const pathOf = ({ directory }: Folder, name: string): string => path.join(directory, name)
 
-// --- reading
-
 /** `undefined` if the file does not exist. */
 export const read = (self: Folder, name: string): Buffer | undefined => {
   try {
@@ -122,8 +120,6 @@ export const names = function*(self: Folder, below = ""): Generator<string, void
     if (dir !== undefined && opened.delete(dir)) dir.closeSync()
   }
 }
-
-// --- writing
 
 /** Replaces files in the given order. All drafts are written before the first one is renamed. */
 export const write = (self: Folder, files: ReadonlyArray<File>): void =>
@@ -185,8 +181,6 @@ const inFolder = <A>(self: Folder, run: () => A): A => {
     return run()
   }
 }
-
-// --- drafts
 
 const isDraft = (name: string): boolean => /^[0-9a-f]{16}-\d+-\d+\.tmp$/.test(name)
 

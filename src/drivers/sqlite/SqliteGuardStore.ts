@@ -107,8 +107,6 @@ export const make = (options: Options): Effect.Effect<GuardStore.GuardStore, Sto
 export const layer = (options: Options): Layer.Layer<never, StoreError> =>
   Layer.effect(GuardStore.GuardStore, make(options))
 
-// --- steps
-
 /** Steps between two removals of expired states. */
 const tidyEvery = 1024
 
@@ -152,8 +150,6 @@ const over = (file: SideFile.SideFile<Tables, StoreError>): GuardStore.GuardStor
 
 const bitsOf = (tables: Tables, filter: string, number: number): Uint8Array | undefined =>
   tables.getBits.get(toColumn(filter), number)?.["bits"] as Uint8Array | undefined
-
-// --- the file
 
 const schema = `
   CREATE TABLE guard (kind TEXT NOT NULL, name NOT NULL, state TEXT NOT NULL, expires_at REAL NOT NULL,

@@ -121,8 +121,6 @@ export const layer = (options: Options): Layer.Layer<never, LockError> => {
   return Layer.effect(Lock.Lock, lock)
 }
 
-// --- operations
-
 type File = SideFile.SideFile<Tables, LockError>
 
 const backendOf = (file: File): Lock.Backend => {
@@ -212,8 +210,6 @@ const waitOf = ({ millis, until }: Row, now: number): Lock.Acquired => ({
   _tag: "Wait",
   leftMillis: Math.min(until - now, millis)
 })
-
-// --- the file
 
 // Tokens are counted for all names together: a name that is not held leaves nothing behind.
 const schema = `

@@ -166,8 +166,6 @@ export const layer = (options: Options): Layer.Layer<Store.Store, StoreError> =>
 
 type SyncStore = ReturnType<typeof Store.makeSync>
 
-// --- options
-
 interface Config extends FolderOptions {
   readonly maxSize: number
   readonly maxValue: number
@@ -185,8 +183,6 @@ const validate = (options: Options): Config => {
     millis: toMillis(options.storeTimeout ?? OptionsDefaults.layer.storeTimeoutMillis, `${what}: "storeTimeout"`)
   }
 }
-
-// --- operations
 
 const storageOf = (operations: Operations.Operations): SyncStorage => {
   const { connection } = operations

@@ -106,8 +106,6 @@ export const close = (self: Connection): void => {
   leave(self)
 }
 
-// --- reads and operations
-
 export const tables = (self: Connection): Tables => self.tables ?? open(self)
 
 /** The same, for one read, which may be a part of an operation. */
@@ -212,8 +210,6 @@ export const listen = (self: Connection): () => ReadonlyArray<Change> => {
   }
 }
 
-// --- opening
-
 /** How large the database may become beside the reserve. */
 const sizeOf = ({ bound, config }: Connection): number => config.maxSize - bound
 
@@ -278,8 +274,6 @@ const invalidateAgain = (self: Connection, { batch, counters, entries, leases, t
   recent.ended(undefined)
 }
 
-// --- leaving
-
 /** Answers whether the database was no longer in use. */
 const leaveFormer = (self: Connection, kind?: Kind): boolean => {
   endSnapshot(self)
@@ -335,8 +329,6 @@ const startNext = (opened: Databases.Opened): void => {
     if (InUse.stateOf(opened.inUse) !== "replaced") throw thrown
   }
 }
-
-// --- room
 
 /** Takes the reserve back, not at every write: where others fill the disk it is in vain. */
 const regainReserve = (self: Connection): void => {

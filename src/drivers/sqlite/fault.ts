@@ -2,8 +2,6 @@
 import { StoreError, type StoreErrorReason } from "../../CacheError.ts"
 import * as FileErrors from "../shared/fileErrors.ts"
 
-// --- errors of SQLite
-
 const reasons = new Map<number | undefined, StoreErrorReason>([
   [3, "Denied"],
   [5, "Timeout"],
@@ -57,8 +55,6 @@ const primaryCode = (thrown: unknown): number | undefined => {
   const extended = code(thrown)
   return extended === undefined ? undefined : extended & 0xff
 }
-
-// --- values that are not stored now, although the database could be written
 
 const refusals = new WeakSet<StoreError>()
 

@@ -135,8 +135,6 @@ const toStoreError = (operation: string, thrown: unknown): StoreError =>
     ? thrown
     : new StoreError({ store: "sqlite", operation, reason: reasonOf(thrown, operation), cause: thrown })
 
-// --- attempts
-
 /** Every operation is safe to repeat. */
 export const attempt = <A>(operation: string, options: Retrying, run: () => A): Effect.Effect<A, StoreError> =>
   retrying(Effect.suspend(() => exitOf(operation, run)), options)
@@ -151,8 +149,6 @@ const retrying = <A>(
   }
   return Backoff.retrying(once, { millis, refusedBy })
 }
-
-// --- giving room back
 
 /** The pause between two steps of giving room back, so that others have most of the time. */
 const vacuumEvery = "100 millis"

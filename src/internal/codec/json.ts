@@ -38,10 +38,10 @@ export const strictJson: Format = {
   pack: (value, id) => {
     const other = otherIn(value, exactly)
     if (other === undefined) return json.pack(value, id)
-    const { path, what } = other
+    const { kind, path, what } = other
     const reason = what === undefined
-      ? `is not JSON${placeOf(path)}: give the key a schema that encodes it as JSON`
-      : `${placeOf(path).trimStart()} is ${sentence(what)}`.trimStart()
-    return Exit.fail(fault(name, "encode", `the value ${reason}`))
+      ? `${kind}, which is not JSON: give the key a schema that encodes it as JSON`
+      : sentence(what)
+    return Exit.fail(fault(name, "encode", `the value${placeOf(path)} is ${reason}`))
   }
 }

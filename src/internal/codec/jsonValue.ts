@@ -1,4 +1,5 @@
 /** Whether a value is JSON, and which part is not. */
+import { describe } from "../key/text.ts"
 import { circular, type Known, pathToCircle, whatIs } from "./whatIs.ts"
 
 interface Rule {
@@ -20,19 +21,27 @@ export const upToForm: Rule = {
 
 interface Other {
   readonly path: ReadonlyArray<PropertyKey>
+  /** The type of the value, which tells the mistakes of different values apart. */
+  readonly kind: string
   readonly what: Known | undefined
 }
 
 export const otherIn = (value: unknown, rule: Rule): Other | undefined => {
   const path: Array<PropertyKey> = []
   try {
-    return isJson(value, rule, path) ? undefined : { path, what: whatIs(partAt(value, path)) }
+    if (isJson(value, rule, path)) return undefined
+    const part = partAt(value, path)
+    return { path, kind: kindOf(part), what: whatIs(part) }
   } catch {
     // The value is nested so deeply that the path would be useless.
     const circle = pathToCircle(value)
-    return circle === undefined ? { path: [], what: undefined } : { path: circle, what: circular }
+    const kind = "nested too deeply"
+    return circle === undefined ? { path: [], kind, what: undefined } : { path: circle, kind, what: circular }
   }
 }
+
+const kindOf = (part: unknown): string =>
+  typeof part === "number" ? `the number ${Object.is(part, -0) ? "-0" : part}` : describe(part)
 
 const partAt = (value: unknown, path: ReadonlyArray<PropertyKey>): unknown =>
   path.reduce((part, step) => (part as { readonly [step: PropertyKey]: unknown })[step], value)

@@ -1,6 +1,6 @@
 /** Mistakes that the first line of the compiler names, with the words after `says`. */
 import { Effect, Schema } from "effect"
-import { Cached, Strategy } from "effect-cached"
+import { Cached, CacheLayer, Strategy } from "effect-cached"
 import { ada, load, User } from "./given.ts"
 
 const strategy = Strategy.ttl({ ttl: "1 hour" })
@@ -49,3 +49,17 @@ Cached.fn((id: number) => `user:${id}`, () => load, { strategy, colour: "red" })
 Cached.fn((id: number) => `user:${id}`, { lookup: () => load, strategy })
 // No `strategy` of a function of many. Says Property 'strategy' is missing
 Cached.many(User, { lookup: () => Effect.succeed([]) })
+// A value that is not that of the key. Says Type 'User' is not assignable to type 'User & KeyForValue<string>'
+Effect.succeed("Ada").pipe(Cached.ttl({ key: ada, ttl: "1 hour" }))
+// The same, by any strategy. Says Type 'User' is not assignable to type 'User & KeyForValue<string>'
+Effect.succeed("Ada").pipe(Cached.withStrategy({ key: ada, strategy }))
+// A tag that no failure has. Says Type '"Dwon"' is not assignable to type '"Down" | "NotFound"'
+load.pipe(Cached.softTtl({ key: ada, ttl: "1 hour", softTtl: "1 minute", fallbackOn: ["Dwon"] }))
+// The same, beside a string. Says Did you mean '"NotFound"'?
+load.pipe(Cached.ttl({ key: "ada", ttl: "1 hour", storeFailures: ["NotFond"] }))
+// A function of another value, beside a string. Says Type '(name: string) => boolean' is not assignable to type
+load.pipe(Cached.ttl({ key: "ada", ttl: "1 hour", storeIf: (name: string) => name !== "" }))
+// A misspelt option of a layer in a pipe. Says Did you mean to write 'above'?
+CacheLayer.memory().pipe(CacheLayer.withHeapLimit({ abov: 0.7 }))
+// An option of a layer in a pipe that is no number. Says Type 'string' is not assignable to type 'number'
+CacheLayer.memory().pipe(CacheLayer.withHeapLimit({ above: "70 %" }))

@@ -119,8 +119,6 @@ const mastersOf = ({ nodes, owners }: Cluster): ReadonlyArray<Node | undefined> 
 const isWhole = ({ nodes }: Cluster): boolean =>
   Array.from(nodes.values()).every(({ connection }) => Connection.isUp(connection))
 
-// --- nodes and slots
-
 const keepLooking = (self: Cluster): Effect.Effect<never> =>
   Effect.forever(Effect.gen(function*() {
     yield* self.isOutdated.await
@@ -211,8 +209,6 @@ const adopt = Effect.fnUntraced(function*(
   }
   return opened.map(([, fault]) => fault).find((fault) => fault !== undefined)
 })
-
-// --- redirections
 
 interface Sending {
   readonly slot: number

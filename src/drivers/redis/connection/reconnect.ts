@@ -73,8 +73,6 @@ const keepBeating = (self: Connection.Connection): Effect.Effect<never> =>
     })
   ))
 
-// --- one client
-
 interface Ended {
   readonly why: Fault
   readonly wasReady: boolean
@@ -171,8 +169,6 @@ const explained = (
 
 const plain = "does not speak TLS: use redis://, without the option \"tls\""
 const secure = "speaks TLS: use rediss://, or the option \"tls\""
-
-// --- clocks
 
 /** How far a test has moved the program's clock beyond the time that has really passed. */
 const movedMillis = (clock: Clock.Clock): number =>

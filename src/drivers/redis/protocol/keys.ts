@@ -126,8 +126,6 @@ export const make = (given: string): Keys => {
   }
 }
 
-// --- slots
-
 export const slotCount = 16_384
 
 const table = Uint16Array.from({ length: 256 }, (_, byte) => {

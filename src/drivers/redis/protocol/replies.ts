@@ -7,8 +7,6 @@ import type { Counter, Failures, Marker } from "../../../ports/store.ts"
 import type { Address } from "../connection/client.ts"
 import { slotCount } from "./keys.ts"
 
-// --- entries
-
 /** Moves the times of an entry to a clock that is `offset` milliseconds ahead. */
 const shifted = ({ meta, payload }: Stored, offset: number): Stored => ({
   meta: {
@@ -59,8 +57,6 @@ export const rawWriteId = (frame: Buffer): Buffer => frame.subarray(4, 20)
 
 export const toRaw = (hex: string): Buffer => Buffer.from(hex, "hex")
 
-// --- leases
-
 type LeaseAnswer =
   | { readonly _tag: "Stored"; readonly frame: Buffer }
   | { readonly _tag: "Wait"; readonly leftMillis: number }
@@ -97,8 +93,6 @@ const toFailures = (bytes: Buffer): Failures | undefined => {
     : undefined
 }
 
-// --- tags
-
 const versionSize = 12
 
 export const toVersion = (answer: unknown): string | undefined =>
@@ -119,8 +113,6 @@ export const toEra = (answer: unknown): string | undefined => toCount(answer) ==
 
 export const toText = (answer: unknown): string | undefined => Buffer.isBuffer(answer) ? answer.toString() : undefined
 
-// --- counters
-
 export const toInteger = (answer: unknown): number | undefined => {
   const text = toText(answer)
   return text !== undefined && /^-?\d{1,16}$/.test(text) && Number.isSafeInteger(Number(text))
@@ -135,8 +127,6 @@ export const toCounter = (value: unknown, expires: unknown, offset: number): Cou
   return { value: number, expiresAt: expires < 0 ? Infinity : expires - offset }
 }
 
-// --- listings
-
 export interface KeyPage {
   readonly cursor: string
   readonly keys: ReadonlyArray<Buffer>
@@ -148,8 +138,6 @@ export const toPage = (answer: unknown): KeyPage | undefined => {
   return /^\d+$/.test(cursor) ? { cursor, keys: (answer[1] as Array<unknown>).filter(Buffer.isBuffer) } : undefined
 }
 
-// --- servers
-
 /** The answer to `TIME` in epoch milliseconds, or `NaN` if it is malformed. */
 export const toTime = (answer: unknown): number => {
   const [seconds, micros] = Array.isArray(answer) ? answer.map(Number) : []
@@ -158,8 +146,6 @@ export const toTime = (answer: unknown): number => {
 
 export const hasRole = (answer: unknown, role: "slave" | "sentinel"): boolean =>
   Array.isArray(answer) && String(answer[0]) === role
-
-// --- clusters
 
 export interface SlotRange {
   readonly from: number

@@ -58,8 +58,6 @@ const versionOf = (self: StoreState, answer: unknown): string | undefined => {
   return self.lastVersion
 }
 
-// --- many
-
 const noMarkers: ReadonlyArray<Named> = []
 
 /** Reads many keys. Answers are decoded as they arrive, while the next ones are on their way. */
@@ -95,8 +93,6 @@ export const getMany = (self: StoreState, ids: ReadonlyArray<string>): Operation
     ids.map(entryOf),
     (frame, id) => Replies.toEntry(id, frame, self.session.wire.offset()).entry
   )
-
-// --- entries with the versions of their tags
 
 /** How many bytes of a frame identify the write and its deadlines. */
 export const headSize = 51

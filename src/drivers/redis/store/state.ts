@@ -68,8 +68,6 @@ export const make = (options: StateOptions): StoreState => ({
 
 export const now = ({ clock }: StoreState): number => clock.currentTimeMillisUnsafe()
 
-// --- times as arguments
-
 /** Any longer time means forever. */
 export const longest = Number.MAX_SAFE_INTEGER / 4
 
@@ -82,8 +80,6 @@ export const ttlOf = (self: StoreState, expiresAt: number): string => {
 /** A moment on the server's clock. Empty means never. */
 export const momentOf = ({ session }: StoreState, millis: number): string =>
   millis < longest ? String(Math.max(1, Math.ceil(millis + session.wire.offset()))) : ""
-
-// --- questions and answers
 
 export type Operation<A> = Effect.Effect<A, StoreError>
 

@@ -18,8 +18,6 @@ import { remember } from "../tracking/remember.ts"
 import { headSize, versionsFor } from "./reads.ts"
 import { asking, askingAll, isDone, longest, now, type Operation, type StoreState, ttlOf, write } from "./state.ts"
 
-// --- before a write
-
 export const refusal = (
   { maxValue }: StoreState,
   operation: "set" | "commit",
@@ -97,8 +95,6 @@ const entomb = (self: StoreState, { expiresAt, generation = "", id }: Tomb, done
   }, done)
 }
 
-// --- set
-
 export const set = (self: StoreState, request: SetRequest): Operation<boolean> =>
   checked(self, "set", [request], asking("set", (done) => setOne(self, request, done), isDone))
 
@@ -127,8 +123,6 @@ const setOne = (self: StoreState, request: SetRequest, done: Done): void => {
     done(answer)
   })
 }
-
-// --- commit
 
 export const commit = (self: StoreState, request: CommitRequest): Operation<boolean> =>
   Effect.suspend(() => {
@@ -166,8 +160,6 @@ export const commitOne = (self: StoreState, request: CommitRequest, done: Done):
 }
 
 const tombOf = ({ entry: { meta }, ...rest }: CommitRequest): Tomb => ({ ...rest, expiresAt: meta.expiresAt })
-
-// --- remove
 
 export const remove = (self: StoreState, id: string): Operation<boolean> =>
   Effect.flatMap(

@@ -60,8 +60,6 @@ export const make = (session: Session, sender: string, scrub: Scrub): Published 
   return self
 }
 
-// --- publishing
-
 /** Checks whether other processes need messages. Their announcement may have appeared or expired. */
 export const look = (self: Published): void => {
   const { keys, wire } = self.session
@@ -110,8 +108,6 @@ const send = (self: Published, changes: ReadonlyArray<Told>): void => {
     if (--self.unconfirmed === 0) self.onConfirmed?.()
   })
 }
-
-// --- subscribing
 
 /** Subscribes until the scope closes. The returned effect fails when messages stop arriving. */
 export const subscribe = Effect.fnUntraced(function*(

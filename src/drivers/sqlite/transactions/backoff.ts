@@ -133,8 +133,6 @@ const lead = <A>(self: Backoff, attempt: Effect.Effect<A>): Effect.Effect<A> =>
       })
   )
 
-// --- operations that are tried again
-
 export interface Refused {
   readonly backoff: Backoff
   readonly thrown: unknown

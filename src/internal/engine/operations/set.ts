@@ -18,7 +18,7 @@ import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { ask, type Asking, budgetOf } from "../storeTier/ask.ts"
-import { encode } from "../storeTier/codec.ts"
+import { encode, encodeForCaller } from "../storeTier/codec.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Fault } from "../storeTier/storeTier.ts"
@@ -61,7 +61,6 @@ export const set = Effect.fnUntraced(function*(
   const { mutations } = self
   const expiresAt = existing?.expiresAt ?? now + options.ttlMillis
   const entry = entryToSet(self, key, value, { ...options, now, expiresAt })
-  warnOfValue(self, { key }, entry.exit)
   const emitSet = () => emitValue(self, key, entry, { _tag: "Set" })
   if (condition !== undefined) {
     if (tier === undefined) {
@@ -86,6 +85,7 @@ export const set = Effect.fnUntraced(function*(
   // The next reader's `memoryTtl` decides how long it stays in memory.
   if (tier !== undefined) entry.memoryExpiresAt = -Infinity
   const setHere = () => {
+    warnOfValue(self, { key }, entry.exit)
     put(self, entry, now)
     emitSet()
   }
@@ -173,7 +173,7 @@ const setIf = Effect.fnUntraced(function*(
   const { store } = tier
   const unknown = { store: store.name, operation: "set", reason: "Unavailable" } as const
   if (!(yield* isReplayed(asking, entry))) return yield* new StoreError(unknown)
-  const stored = yield* toStored(asking, key, entry)
+  const stored = yield* toStored(asking, key, entry, encodeForCaller)
   if (stored === undefined) return undefined
   if (isFault(stored)) {
     // The store is fine, and trying again is of no use: no store can take this value.
@@ -202,7 +202,8 @@ const isReplayed = ({ budget, tier }: Asking, { id, tags }: Entry): Effect.Effec
 const toStored = Effect.fnUntraced(function*(
   asking: Asking,
   key: Key,
-  entry: Entry
+  entry: Entry,
+  encoded = encode
 ): Effect.fn.Return<Stored | undefined | Fault, never, any> {
   const { budget, tier } = asking
   const markers = entry.tags.length === 0
@@ -210,7 +211,7 @@ const toStored = Effect.fnUntraced(function*(
     : yield* ask(tier, budget, "markers", tier.store.markers(entry.tags))
   const tags = isFault(markers) ? markers : yield* versionsOf(asking, entry.tags, entry.tags, markers)
   if (isFault(tags) || tags === undefined) return tags
-  const stored = yield* encode(tier, key, entry, tags)
+  const stored = yield* encoded(tier, key, entry, tags)
   return TagEpochs.changedSince(tier.front.tagEpochs, entry.tags, entry.checkedAt) ? undefined : stored
 })
 

@@ -90,8 +90,6 @@ const timeoutMillisOf = (name: Timeout, input: AnyReadOptions[Timeout]): number 
 
 type Timeout = "timeout" | "softTimeout"
 
-// --- Before a load
-
 export const thrownBy = <A, B>(check: (a: A, b: B) => void, a: A, b: B): {} | undefined => {
   try {
     check(a, b)
@@ -181,8 +179,6 @@ export const ownOrAgain = (
   if (reason === undefined || !Cause.isDieReason(reason) || !(reason.defect instanceof StrategyThrew)) return undefined
   return reason.defect.strategy === strategy ? Exit.die(reason.defect.cause) : again()
 }
-
-// --- About a loaded value
 
 interface Result extends Log.About {
   readonly counters: Counters

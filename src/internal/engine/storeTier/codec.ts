@@ -11,7 +11,7 @@ import { infoOf, type Key } from "../../key/ofKey.ts"
 import { Entry, keepVersions } from "../memory/entry.ts"
 import * as Log from "../telemetry/log.ts"
 import { countersOf } from "../telemetry/stats.ts"
-import { noteMisfit } from "./faults.ts"
+import { noteMisfit, noteRefused } from "./faults.ts"
 import type { Codecs, Fault, StoreTier } from "./storeTier.ts"
 
 type AnyCodec = Schema.Codec<unknown, unknown, any, any>
@@ -103,8 +103,8 @@ const tagOf = (failure: unknown): string => {
   return typeof tag === "string" ? `"${tag}"` : `a ${typeof failure}`
 }
 
-/** `undefined` for a failure without an error schema. */
-export const encode = (
+const encodeNoting = (note: typeof noteMisfit) =>
+(
   tier: StoreTier,
   key: Key,
   entry: Entry,
@@ -120,19 +120,25 @@ export const encode = (
   if (tags.length > maxTags) {
     const reason = `it has ${tags.length} tags, and at most ${maxTags} can be stored`
     const fault = new SerializerError({ serializer: tier.serializer.name, operation: "encode", reason })
-    return Effect.succeed(noteMisfit(tier, key, fault))
+    return Effect.succeed(note(tier, key, fault))
   }
   const value = valueOf(exit)
   const encoded = (exit: Exit.Exit<Uint8Array, unknown>): Stored | Fault =>
     Exit.isSuccess(exit)
       ? { payload: exit.value, meta: metaOf(entry, codec.id, tags) }
-      : noteMisfit(tier, key, toFault(tier, exit.cause), outcome === "success" ? undefined : tagOf(value))
+      : note(tier, key, toFault(tier, exit.cause), outcome === "success" ? undefined : tagOf(value))
   const encoding = encodeNow(codec, value, id)
   // Most codecs answer synchronously.
   return Exit.isExit(encoding)
     ? Exit.succeed(encoded(encoding as Exit.Exit<Uint8Array, unknown>))
     : Effect.map(Effect.exit(encoding), encoded)
 }
+
+/** Encodes an entry for the store. `undefined` for a failure without an error schema. */
+export const encode = encodeNoting(noteMisfit)
+
+/** As `encode`, for a caller that gets the fault, and then nothing stays in memory. */
+export const encodeForCaller = encodeNoting((tier, _, fault) => noteRefused(tier, fault))
 
 const valueOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause)

@@ -119,6 +119,12 @@ export const undecodable = (
   return new Rejected(stored.meta.writeId)
 }
 
+/** Counts a value that the serializer refused for its caller. */
+export const noteRefused = (tier: StoreTier, fault: SerializerError): SerializerError => {
+  noteCorrupt(tier, fault.operation)
+  return fault
+}
+
 /** Matches what varies between messages of one cause: ids, paths in values, counts. */
 const unlikeIn = /".*"|\[.*\]|\d+/g
 

@@ -116,8 +116,6 @@ const makeConsumer = (engine: Engine, streaming: Streaming, scope: Scope.Scope):
 const requestOf = (self: Consumer): StreamRequest =>
   makeRequest(self.engine, self.streaming, { load, settled, onFollow: (channel) => follow(self, channel) })
 
-// --- The read of the manifest
-
 const start = (self: Consumer, answer: Effect.Effect<unknown, unknown, any>): Effect.Effect<void, never, any> =>
   Effect.flatMap(Scope.addFinalizer(self.scope, Effect.sync(() => leave(self))), () =>
     Effect.map(
@@ -219,8 +217,6 @@ const waiting = (self: Consumer): Effect.Effect<Chunk, unknown, any> => {
     () => next(self)
   )
 }
-
-// --- Elements
 
 const next = (self: Consumer): Effect.Effect<Chunk, unknown, any> => {
   if (self.replay !== undefined) return nextOfReplay(self, self.replay)
@@ -355,8 +351,6 @@ const readPage = (self: Consumer, { end, page, run }: Asked): Effect.Effect<Page
     return reading === undefined ? read(page) : Fiber.join(reading)
   })
 }
-
-// --- Stored streams
 
 const replay = (
   self: Consumer,

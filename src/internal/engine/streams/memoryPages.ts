@@ -55,8 +55,6 @@ const leaveTogether = (engine: Engine, entry: Entry, cause: RemovalCause): void 
   for (let page = 0; page < manifest.pages; page++) Memory.remove(memory, pageId(manifest.run, page, entry.id), cause)
 }
 
-// --- Without a store
-
 export const keep = (engine: Engine, { id, pages, run }: RunLog, entry: Entry): void => {
   if (manifestIn(entry)?.decoded !== undefined) return
   const { memory } = engine

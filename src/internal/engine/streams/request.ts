@@ -51,8 +51,6 @@ export interface StreamRequest extends Request {
   readonly onFollow: (channel: Channel) => void
 }
 
-// --- The key
-
 const none: ReadonlyArray<string> = []
 
 let strings: KeyInfo | undefined
@@ -92,8 +90,6 @@ const keyOf = (tier: StoreTier | undefined, key: Key): Key => {
     ? { "~id": idOf(key), "~tags": none, "~class": own } as never
     : Object.create(key, { "~id": { value: idOf(key) }, "~class": { value: own } })
 }
-
-// --- Arguments of the options' functions
 
 /** Unwraps the failures of the stream in a cause. */
 export const ownCause = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
@@ -146,8 +142,6 @@ const optionsOf = ({ readDefaults }: Engine, { key, options }: Streaming): AnyRe
 /** The lifetime of a page written now, in addition to the duration of its run. */
 export const longestTtl = ({ maxTtlMillis, strategy }: Streaming): number =>
   constantOfStrategy(strategy)?.ttl ?? maxTtlMillis
-
-// --- The request
 
 const StreamRequest = withPrototype<new() => StreamRequest>(
   function() {},

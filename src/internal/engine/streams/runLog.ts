@@ -67,8 +67,6 @@ export const make = (id: string, run: string): RunLog => ({
   dispose: undefined
 })
 
-// --- The run
-
 /** The page being filled, or a new one if the last is closed. */
 export const openPage = (self: RunLog): Page => {
   const last = self.pages.get(self.count - 1)
@@ -178,8 +176,6 @@ const until = (self: RunLog, condition: () => boolean): Effect.Effect<void> =>
       self.resumeRun = undefined
     })
   })
-
-// --- Consumers
 
 export const join = (self: RunLog, cursor: Cursor): void => {
   self.cursors.add(cursor)

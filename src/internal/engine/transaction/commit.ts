@@ -19,7 +19,7 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import { holdsInMemory, put } from "../operations/set.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { ask, budgetOf } from "../storeTier/ask.ts"
-import { encode } from "../storeTier/codec.ts"
+import { encode, encodeForCaller } from "../storeTier/codec.ts"
 import * as Commits from "../storeTier/commits.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { addUnanswered } from "../storeTier/makeStoreTier.ts"
@@ -117,8 +117,6 @@ const itemsOf = (self: Overlay): ReadonlyArray<Item> => {
   return items.sort((a, b) => a.order === b.order ? 0 : a.order - b.order)
 }
 
-// --- Without a store: one synchronous step
-
 const inMemory = (
   base: Engine,
   { asked, counts, items }: Committing,
@@ -184,8 +182,6 @@ const committed = (base: Engine, { entry, life }: Extract<Write, { readonly _tag
   return copyOf(entry, { bornAt, createdAt: now, softExpiresAt: expiresAt, expiresAt, writeId })
 }
 
-// --- With a store
-
 const inStore = Effect.fnUntraced(function*(
   base: Engine,
   tier: StoreTier,
@@ -208,7 +204,7 @@ const inStore = Effect.fnUntraced(function*(
     } else {
       const entry = committed(base, item.write, now)
       const tags = entry.tags.map((tag): TagVersion => ({ tag, version: versions.get(tag)! }))
-      return Effect.flatMap(encode(tier, item.write.key, entry, tags), (stored) => {
+      return Effect.flatMap(encodeForCaller(tier, item.write.key, entry, tags), (stored) => {
         if (stored instanceof StoreError || stored instanceof SerializerError) return Effect.fail(stored)
         entries.set(item.id, entry)
         steps.push({ _tag: "Set", id: item.id, entry: stored! })
