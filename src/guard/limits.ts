@@ -58,7 +58,7 @@ export interface RateLimitOptions extends LimitOptions {
 export interface SlidingRateLimitOptions extends LimitOptions {
   /**
    * `"log"`: keeps the times of all calls, 10,000 at most, and no window of that length admits more than `limit`.
-   * `"counter"`: keeps two numbers, and may admit up to twice the limit if calls are not spread evenly.
+   * `"counter"`: keeps only counts, and may admit up to twice the limit if calls are not spread evenly.
    * @default `"log"`
    */
   readonly algorithm?: "log" | "counter" | undefined
