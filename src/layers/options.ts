@@ -199,14 +199,16 @@ const refreshParts: Parts<RefreshOptions, Refresh> = {
 }
 
 const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
-  capacity: (given, name) => ({ capacity: wholeNumber(name, given) }),
+  capacity: (given, name) => ({
+    capacity: wholeNumber(name, given, " (for a size pass maxWeight with a weigher, like Weigher.bytes)")
+  }),
   maxWeight: (given, name) => ({ capacity: bound(name, given) }),
   weigher: (given, name) => {
     refuseUnless(typeof given === "function", `${name} must be a function, like Weigher.bytes`)
     return { weigher: given }
   },
   eviction: (given, name) => {
-    refuseUnless(typeof given.make === "function", `${name} must be an Eviction, like Eviction.fifo`)
+    refuseUnless(typeof given.make === "function", `${name} must be an Eviction, like Eviction.lru`)
     return { eviction: given }
   },
   curve: (given, name) => {
@@ -214,7 +216,7 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
     return { curve: given }
   },
   refresh: (given, name, layer) => {
-    const options = objectOf(name, given)
+    const options = objectOf(name, given, "concurrency")
     refuseUnknown(name, options, Object.keys(refreshParts))
     return { refresh: made(options, refreshParts, { defaults: Caching.defaults.refresh, layer, prefix: "refresh." }) }
   },
@@ -298,10 +300,12 @@ export const checkMemory = (given: MemoryOptions | undefined): Caching.MakeOptio
 export const checkLayer = <O extends LayerOptions>(
   layer: string,
   given: O | undefined,
-  own: Checks<Omit<O, keyof LayerOptions>>
+  own: Checks<Omit<O, keyof LayerOptions>>,
+  ownHomes?: { readonly [option: string]: string }
 ): Caching.MakeOptions => {
-  const options = objectOf(layer, given)
-  refuseUnknown(layer, options, [...Object.keys(own), ...Object.keys(layerParts)], homes)
+  const names = [...Object.keys(own), ...Object.keys(layerParts)]
+  const options = objectOf(layer, given, names[0])
+  refuseUnknown(layer, options, names, { ...homes, ...ownHomes })
   checkBounds(layer, options)
   refuseUnless(
     !(options.curve && options.memory === false),
@@ -323,7 +327,7 @@ const checkBounds = (layer: string, { capacity, maxWeight, weigher }: MemoryOpti
     `${layer} must be bounded by capacity, or by maxWeight with a weigher, like Weigher.bytes`
   )
 
-const objectOf = <A extends object>(what: string, options: A | undefined): Partial<A> => {
-  refuseUnless(typeof (options ?? {}) === "object", `The options of ${what} must be an object`)
+const objectOf = <A extends object>(what: string, options: A | undefined, name = "capacity"): Partial<A> => {
+  refuseUnless(typeof (options ?? {}) === "object", `The options of ${what} must be an object, like { ${name}: … }`)
   return options ?? {}
 }

@@ -51,7 +51,8 @@ export const refuseUnknown = (
   known: ReadonlySet<string> | ReadonlyArray<string>,
   homes?: { readonly [option: string]: string }
 ): void => {
-  requireObject(what, options)
+  const [first] = known
+  requireObject(what, options, `an object, like { ${first}: … }`)
   const unknown = unknownOf(options, known)
   if (unknown !== undefined) throw mistake(`${what} has ${noOption(unknown, known, homes?.[unknown])}`)
 }
@@ -73,7 +74,8 @@ export const noOption = (
 
 /** The name that was probably meant, with at most every third letter wrong, missing or added. */
 export const nearest = (given: string, names: ReadonlyArray<string>): string | undefined => {
-  let best: string | undefined
+  let best = names.find((name) => given.length > 2 && name.startsWith(given))
+  if (best !== undefined) return best
   let least = Math.floor(given.length / 3) + 1
   for (const name of names) {
     const distance = distanceOf(given.toLowerCase(), name.toLowerCase())
