@@ -10,7 +10,7 @@ export const requireEffect = (what: string, given: unknown): void => {
 export const insteadOfEffect = (given: unknown): string => {
   if (given instanceof Promise) return "a Promise: wrap it, like Effect.tryPromise(() => fetch(url))"
   if (typeof given === "function") {
-    return "a function: call it, or pass Effect.sync(() => …), or Effect.tryPromise(async () => …)"
+    return "a function: call it, or pass Effect.sync(() => …) or Effect.tryPromise(() => …)"
   }
   return `${kindOf(given)}: pass an effect, like Effect.succeed(…)`
 }

@@ -52,7 +52,7 @@ export const refuseUnknown = (
   homes?: { readonly [option: string]: string }
 ): void => {
   const [first] = known
-  requireObject(what, options, `an object, like { ${first}: … }`)
+  requireObject(what, options, `{ ${first}: … }`)
   const unknown = unknownOf(options, known)
   if (unknown !== undefined) throw mistake(`${what} has ${noOption(unknown, known, homes?.[unknown])}`)
 }
@@ -74,8 +74,7 @@ export const noOption = (
 
 /** The name that was probably meant, with at most every third letter wrong, missing or added. */
 export const nearest = (given: string, names: ReadonlyArray<string>): string | undefined => {
-  let best = names.find((name) => given.length > 2 && name.startsWith(given))
-  if (best !== undefined) return best
+  let best: string | undefined
   let least = Math.floor(given.length / 3) + 1
   for (const name of names) {
     const distance = distanceOf(given.toLowerCase(), name.toLowerCase())
