@@ -140,7 +140,13 @@ export const serverOptions: ReadonlyArray<string> = ["url", "database", "sentine
 const address = "url names the server, like redis://127.0.0.1:6379."
 
 /** Hints for options that other clients name differently. */
-export const homes = { host: address, port: address, socket: address, db: "database is its number.", keyPrefix: "use prefix." }
+export const homes = {
+  host: address,
+  port: address,
+  socket: address,
+  db: "database is its number.",
+  keyPrefix: "use prefix."
+}
 
 export const clusterOptions: ReadonlyArray<string> = ["nodes", ...common]
 
