@@ -24,13 +24,17 @@ import type { SerializerError, StoreError } from "./CacheError.ts"
 import * as KeepAlive from "./internal/engine/flight/waitUntil.ts"
 import * as Policy from "./internal/engine/request/callPolicy.ts"
 import { surfacing } from "./internal/engine/storeTier/strict.ts"
+import { requireEffect } from "./internal/options/given.ts"
 import { mistake, positiveMillis } from "./internal/options/options.ts"
 import type * as Ttl from "./Ttl.ts"
 
 const under = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   change: (policy: Policy.Policy) => Policy.Policy
-): Effect.Effect<A, E, R> => Effect.updateService(self, Policy.Current, change)
+): Effect.Effect<A, E, R> => {
+  requireEffect("CachePolicy", self)
+  return Effect.updateService(self, Policy.Current, change)
+}
 
 /**
  * Loads again, whatever is cached, and stores the result. A failure reaches the caller and keeps the stored value.

@@ -25,10 +25,15 @@ import * as Overlay from "./internal/engine/transaction/overlay.ts"
 import * as Run from "./internal/engine/transaction/run.ts"
 import * as Sql from "./internal/engine/transaction/sql.ts"
 import { enter, isOverlay } from "./internal/engine/transaction/transactionCache.ts"
+import { requireEffect } from "./internal/options/given.ts"
 import { checkOptions, type Checks, optional, positiveMillis } from "./internal/options/options.ts"
 import { Client } from "./internal/sql/sqlTransaction.ts"
 import { Lock } from "./Lock.ts"
 import type * as Ttl from "./Ttl.ts"
+
+/** Whether the effect comes first, or a mistake in its place. */
+const isDataFirst = ([first]: IArguments): boolean =>
+  Effect.isEffect(first) || typeof first === "function" || first instanceof Promise
 
 /**
  * The isolation of a transaction. Under each level its writes are committed in one step.
@@ -144,8 +149,9 @@ export const run: {
     options?: Options<I>
   ): Effect.Effect<A, E | Failure<I>, R | Caching>
 } = dual(
-  (args) => Effect.isEffect(args[0]),
+  isDataFirst,
   <A, E, R>(self: Effect.Effect<A, E, R>, given: Options = {}): Effect.Effect<A, E | Run.Failure, R | Caching> => {
+    requireEffect("Transaction.run", self)
     const { isolation, retry, timeoutMillis } = parse(given)
     return withCaching((outer): Effect.Effect<A, E | Run.Failure, R | Caching> => {
       const entered = outer.perform(enter)
@@ -312,11 +318,12 @@ export const withSql: {
     options?: SqlOptions
   ): Effect.Effect<A, E | SqlError, R | SqlClient | Caching>
 } = dual(
-  (args) => Effect.isEffect(args[0]),
+  isDataFirst,
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     options: SqlOptions = {}
   ): Effect.Effect<A, E | SqlError, R | SqlClient | Caching> => {
+    requireEffect("Transaction.withSql", self)
     checkOptions("Transaction.withSql", options, sqlChecks)
     return Effect.flatMap(Client, (sql) =>
       withCaching((outer) => {

@@ -60,7 +60,8 @@ describe("bad options throw a CacheConfigError at once", () => {
   it.each([
     [
       () => CacheLayer.memory({ capacity: 0 }),
-      "capacity of CacheLayer.memory must be a whole number of at least 1, or Infinity for no limit, not 0"
+      "capacity of CacheLayer.memory must be a whole number of at least 1 (capacity bounds entries, maxWeight with " +
+      "Weigher.bytes their size), or Infinity for no limit, not 0"
     ],
     [() => CacheLayer.layerWith({ lease: 0 }), "lease of CacheLayer.layerWith must be longer than 0, not 0 ms"],
     [

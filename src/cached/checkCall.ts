@@ -4,6 +4,7 @@ import type * as CacheKey from "../CacheKey.ts"
 import { optionsOfClass } from "../internal/key/info.ts"
 import { isKey } from "../internal/key/isKey.ts"
 import { idOf, type Key } from "../internal/key/ofKey.ts"
+import { insteadOfEffect, kindOf } from "../internal/options/given.ts"
 import {
   checkGiven,
   type Checks,
@@ -208,19 +209,6 @@ export const effectOf = (
       insteadOfEffect(answer)
     }`
   )
-}
-
-const insteadOfEffect = (given: unknown): string => {
-  if (given instanceof Promise) return "a Promise: wrap it, like Effect.tryPromise(() => fetch(url))"
-  if (typeof given === "function") return "a function: call it, or pass Effect.sync(() => …)"
-  return `${kindOf(given)}: pass an effect, like Effect.succeed(…)`
-}
-
-const kindOf = (given: unknown): string => {
-  if (given === undefined || given === null) return String(given)
-  return typeof (given as { readonly keyName?: unknown }).keyName === "string"
-    ? "a key class"
-    : `a value of type ${typeof given}`
 }
 
 const exampleOfStrategy = `Strategy.ttl({ ttl: "1 hour" })`

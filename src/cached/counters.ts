@@ -10,6 +10,7 @@ import type { StoreError } from "../CacheError.ts"
 import type { Caching } from "../Caching.ts"
 import { incrementBy } from "../internal/defaults/options.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
+import { kindOf } from "../internal/options/given.ts"
 import { checkOptions, type Checks, mistake, optional, requireObject } from "../internal/options/options.ts"
 import type { NamedCounter } from "../ports/store.ts"
 import type * as Ttl from "../Ttl.ts"
@@ -70,7 +71,7 @@ export const increment = (name: string, options?: IncrementOptions): Effect.Effe
 const incrementOptions: Checks<IncrementOptions> = {
   by: optional((by) => {
     if (Number.isSafeInteger(by)) return
-    throw mistake(`Cached.increment cannot add ${String(by)}: pass a safe integer as by`)
+    throw mistake(`Cached.increment cannot add ${typeof by === "number" ? by : kindOf(by)}: pass a safe integer as by`)
   }),
   ttl: optional((ttl) => void toMillis(ttl, "ttl of Cached.increment"))
 }

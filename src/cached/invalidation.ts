@@ -12,6 +12,7 @@ import type { Caching, Progress } from "../Caching.ts"
 import { invalidateIds } from "../internal/engine/invalidation/invalidate.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { Current } from "../internal/engine/request/callPolicy.ts"
+import { requireEffect } from "../internal/options/given.ts"
 import { checkOptions, type Checks, mistake, optional } from "../internal/options/options.ts"
 import { afterCommit } from "../internal/sql/sqlTransaction.ts"
 import {
@@ -27,7 +28,7 @@ import {
   toStored,
   type Where
 } from "./targets.ts"
-import { type AnyKey, streamWithCaching, tagsOf, withCaching } from "./withCaching.ts"
+import { type AnyKey, streamWithCaching, tagOf, withCaching } from "./withCaching.ts"
 
 /**
  * Invalidates a key, or another target: no read that starts afterwards sees a value whose load began before. A load
@@ -142,7 +143,7 @@ export const invalidateTag: {
   (tag: string): Effect.Effect<void, never, Caching>
   (tag: string, options: InvalidateOptions | undefined): Effect.Effect<void, never, Caching>
 } = (tag: string, options?: InvalidateOptions | number): Effect.Effect<void, never, Caching> =>
-  invalidateByTags(() => tagsOf([tag]), options)
+  invalidateByTags(() => [tagOf(tag)], options)
 
 /** Invalidates by stored tags. */
 const invalidateByTags = (
@@ -347,6 +348,7 @@ export const invalidateAfter: {
     targets: After<A, C, Cs>
   ): Effect.Effect<A, E, R | Caching>
 } = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, given: unknown): Effect.Effect<A, E, R | Caching> => {
+  requireEffect("Cached.invalidateAfter", self)
   const targets = typeof given === "function" && !isKeyClass(given) ? undefined : parseGiven(given)
   // An interruption after the success of the effect must not skip the invalidation.
   return Effect.uninterruptibleMask((restore) => {

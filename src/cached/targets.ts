@@ -10,6 +10,7 @@ import type { Policy } from "../internal/engine/state.ts"
 import { strictly } from "../internal/engine/storeTier/strict.ts"
 import type { KeyInfo } from "../internal/key/info.ts"
 import { isKey } from "../internal/key/isKey.ts"
+import { kindOf } from "../internal/options/given.ts"
 import { mistake } from "../internal/options/options.ts"
 import * as Glob from "../internal/text/glob.ts"
 import { type AnyKey, idOf, tagOf, withCaching } from "./withCaching.ts"
@@ -100,8 +101,8 @@ const parseOne = (target: unknown): Parsed => {
     return parsers[kind]!((target as { readonly [kind: string]: never })[kind]!)
   }
   throw mistake(
-    "A target of an invalidation cannot be used: pass a key, { tag }, { all: Class }, { where: [Class, fields] } or " +
-      "{ matching: pattern }"
+    `A target of an invalidation cannot be ${kindOf(target)}: pass a key, { tag }, { all: Class }, ` +
+      "{ where: [Class, fields] } or { matching: pattern }"
   )
 }
 

@@ -17,6 +17,7 @@ import { update as bounds } from "../internal/defaults/bounds.ts"
 import type { Cache } from "../internal/engine/boundCache.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { tagsOf, tagsWith } from "../internal/key/ofKey.ts"
+import { insteadOfEffect, kindOf } from "../internal/options/given.ts"
 import { mistake, refuseUnknown } from "../internal/options/options.ts"
 import type * as Ttl from "../Ttl.ts"
 import { setOne, type SetOptions, setOptions, type Setting } from "./byHand.ts"
@@ -108,7 +109,9 @@ export const update: {
     withCaching((caching, policy) =>
       Effect.flatMap(Around, (around) => {
         refuseUnknown("Cached.update", options, optionsOfUpdate)
-        if (typeof change !== "function") throw mistake("Cached.update needs a function from the current value")
+        if (typeof change !== "function") {
+          throw mistake(`Cached.update needs a function from the current value, not ${kindOf(change)}`)
+        }
         const id = idOf(key)
         for (let outer = around; outer !== undefined; outer = outer.around) {
           if (outer.isOpen && outer.caching === caching && outer.id === id) {
@@ -220,7 +223,7 @@ const updated = Effect.fnUntraced(function*(
     if (!Option.isOption(after)) {
       throw mistake(
         `The function of Cached.update for "${id}" must return an Option, such as Option.some(value), or an effect of one, ` +
-          `not ${after instanceof Promise ? "a Promise: use Effect.promise" : `a value of type ${typeof after}`}`
+          `not ${after instanceof Promise ? insteadOfEffect(after) : kindOf(after)}`
       )
     }
     if (after === before || current === undefined || !writes) return after

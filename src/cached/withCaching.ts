@@ -11,6 +11,7 @@ import { Current } from "../internal/engine/request/callPolicy.ts"
 import { copyOf } from "../internal/engine/request/copy.ts"
 import { isKey } from "../internal/key/isKey.ts"
 import { escapeTag, idOf as idOfKey } from "../internal/key/ofKey.ts"
+import { kindOf } from "../internal/options/given.ts"
 import { mistake } from "../internal/options/options.ts"
 
 export type AnyKey = Any | string
@@ -72,7 +73,7 @@ export const valueFor = <K extends AnyKey>({ copy }: Cache, key: K, value: unkno
 
 export const checked = <K extends AnyKey>(key: K): K => {
   if (typeof key === "string" || isKey(key)) return key
-  throw mistake(`A key cannot be a value of type ${typeof key}: pass an instance of a CacheKey class, or a string`)
+  throw mistake(`A key cannot be ${kindOf(key)}: pass an instance of a CacheKey class, or a string`)
 }
 
 export const idOf = (key: AnyKey): string => idOfKey(checked(key))
@@ -80,7 +81,10 @@ export const idOf = (key: AnyKey): string => idOfKey(checked(key))
 /** Escapes a tag for the cache. */
 export const tagOf = (tag: string): string => {
   if (typeof tag === "string") return escapeTag(tag)
-  throw mistake(`A tag cannot be ${String(tag)}: pass a string`)
+  throw mistake(
+    `A tag cannot be ${kindOf(tag)}: pass a string` +
+      (Array.isArray(tag) ? `, and several to Cached.invalidateMany, as { tag }` : "")
+  )
 }
 
 /** Escapes tags for the cache. */

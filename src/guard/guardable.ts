@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { insteadOfEffect } from "../internal/options/given.ts"
 import { mistake } from "../internal/options/options.ts"
 
 /**
@@ -63,7 +64,7 @@ export const guard = <Options, Checked>(
   const apply = (self: unknown, options: Checked): unknown => {
     if (Effect.isEffect(self)) return onEffect(self as AnyEffect, options)
     if (Stream.isStream(self)) return onStream(self, options)
-    throw mistake("A guard needs an effect or a stream")
+    throw mistake(`A guard needs an effect or a stream, not ${insteadOfEffect(self)}`)
   }
   return (...args: [unknown] | [unknown, Options]) => {
     if (args.length > 1) return apply(args[0], check(args[1] as Options))

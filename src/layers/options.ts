@@ -128,6 +128,11 @@ type Parts<O, Made> = {
   readonly [Name in keyof O]-?: (given: NonNullable<O[Name]>, name: string, layer: string) => Partial<Made>
 }
 
+const flag = (name: string, given: boolean): boolean => {
+  refuseUnless(typeof given === "boolean", `${name} must be true or false`)
+  return given
+}
+
 const refreshParts: Parts<RefreshOptions, Refresh> = {
   concurrency: (given, name) => ({ concurrency: wholeNumber(name, given) }),
   timeout: (given, name) => ({ timeoutMillis: positive(name, given) }),
@@ -137,25 +142,25 @@ const refreshParts: Parts<RefreshOptions, Refresh> = {
   }
 }
 
+const bounds = "capacity bounds entries, maxWeight with Weigher.bytes their size"
+
 const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
-  capacity: (given, name) => ({ capacity: wholeNumber(name, given) }),
+  capacity: (given, name) => ({
+    capacity: wholeNumber(name, given, ` (${bounds})`)
+  }),
   maxWeight: (given, name) => ({ capacity: bound(name, given) }),
   weigher: (given, name) => {
     refuseUnless(typeof given === "function", `${name} must be a function, like Weigher.bytes`)
     return { weigher: given }
   },
   eviction: (given, name) => {
-    refuseUnless(typeof given.make === "function", `${name} must be an Eviction, like Eviction.fifo`)
+    refuseUnless(typeof given.make === "function", `${name} must be an Eviction, like Eviction.lru`)
     return { eviction: given }
   },
-  curve: (given, name) => {
-    refuseUnless(typeof given === "boolean", `${name} must be true or false`)
-    return { curve: given }
-  },
+  curve: (given, name) => ({ curve: flag(name, given) }),
   refresh: (given, name, layer) => {
-    const options = objectOf(name, given)
-    refuseUnknown(name, options, Object.keys(refreshParts))
-    return { refresh: made(options, refreshParts, { defaults: Caching.defaults.refresh, layer, prefix: "refresh." }) }
+    refuseUnknown(name, given, Object.keys(refreshParts))
+    return { refresh: made(given, refreshParts, { defaults: Caching.defaults.refresh, layer, prefix: "refresh." }) }
   },
   inherit: (given, name) => {
     checkInherit(given, name)
@@ -185,10 +190,7 @@ const layerParts: Parts<LayerOptions, Caching.MakeOptions> = Object.assign(
   memoryParts,
   {
     // After the capacity, which it overrides.
-    memory: (given, name) => {
-      refuseUnless(typeof given === "boolean", `${name} must be true or false`)
-      return given ? {} : { capacity: 0 }
-    },
+    memory: (given, name) => flag(name, given) ? {} : { capacity: 0 },
     storeTimeout: (given, name) => ({ storeTimeoutMillis: positive(name, given) }),
     lease: (given, name) => {
       const leaseMillis = positive(name, given)
@@ -226,7 +228,7 @@ const made = <O extends object, Made extends object>(
 
 export const checkMemory = (given: MemoryOptions | undefined): Caching.MakeOptions => {
   const layer = "CacheLayer.memory"
-  const options = objectOf(layer, given)
+  const options = given ?? {}
   refuseUnknown(layer, options, Object.keys(memoryParts), homes)
   checkBounds(layer, options)
   return made(options, memoryParts, { defaults: Caching.defaults, layer, prefix: "" })
@@ -236,10 +238,12 @@ export const checkMemory = (given: MemoryOptions | undefined): Caching.MakeOptio
 export const checkLayer = <O extends LayerOptions>(
   layer: string,
   given: O | undefined,
-  own: Checks<Omit<O, keyof LayerOptions>>
+  own: Checks<Omit<O, keyof LayerOptions>>,
+  ownHomes?: { readonly [option: string]: string }
 ): Caching.MakeOptions => {
-  const options = objectOf(layer, given)
-  refuseUnknown(layer, options, [...Object.keys(own), ...Object.keys(layerParts)], homes)
+  const names = [...Object.keys(own), ...Object.keys(layerParts)]
+  const options: Partial<O> = given ?? {}
+  refuseUnknown(layer, options, names, { ...homes, ...ownHomes })
   checkBounds(layer, options)
   refuseUnless(
     !(options.curve && options.memory === false),
@@ -249,10 +253,8 @@ export const checkLayer = <O extends LayerOptions>(
   return made<LayerOptions, Caching.MakeOptions>(options, layerParts, { defaults: Caching.defaults, layer, prefix: "" })
 }
 
-const bounds = "capacity bounds entries, maxWeight with Weigher.bytes their size."
-
 /** Hints for options that other caches name differently. */
-const homes = { max: bounds, maxSize: bounds, ttl: "strategy says how long entries live." }
+const homes = { max: `${bounds}.`, maxSize: `${bounds}.`, ttl: "strategy says how long entries live." }
 
 /** A bound is a number of entries, or a weight with a weigher. */
 const checkBounds = (layer: string, { capacity, maxWeight, weigher }: MemoryOptions): void =>
@@ -260,8 +262,3 @@ const checkBounds = (layer: string, { capacity, maxWeight, weigher }: MemoryOpti
     (maxWeight === undefined) === !weigher && (!weigher || !capacity),
     `${layer} must be bounded by capacity, or by maxWeight with a weigher, like Weigher.bytes`
   )
-
-const objectOf = <A extends object>(what: string, options: A | undefined): Partial<A> => {
-  refuseUnless(typeof (options ?? {}) === "object", `The options of ${what} must be an object`)
-  return options ?? {}
-}

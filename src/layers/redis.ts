@@ -5,7 +5,7 @@
 import type * as Layer from "effect/Layer"
 import type { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
-import { configOf, type ServerOptions, serverOptions } from "../drivers/redis/options.ts"
+import { configOf, homes, type ServerOptions, serverOptions } from "../drivers/redis/options.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
 import { overRedis, unchecked } from "./overRedis.ts"
 
@@ -52,6 +52,6 @@ export interface RedisOptions extends LayerOptions, ServerOptions {}
  */
 export const redis = (options: RedisOptions = {}): Layer.Layer<Caching.Caching, StoreError> => {
   const what = "CacheLayer.redis"
-  const checked = checkLayer(what, options, unchecked<ServerOptions>(serverOptions))
+  const checked = checkLayer(what, options, unchecked<ServerOptions>(serverOptions), homes)
   return overRedis(checked, configOf(what, options))
 }

@@ -90,9 +90,8 @@ const check = (quotas: Quotas): void => {
   for (const [name, most] of Object.entries(quotas)) {
     if (bytesIn(most)) continue
     throw new CacheConfigError({
-      message: `The quota of "${name}" in CacheLayer.withQuotas must be a whole number of at least 1, not ${
-        String(most)
-      }`
+      message: `The quota of "${name}" in CacheLayer.withQuotas must be a whole number of at least 1, or a size like ` +
+        `"100 MB", not ${typeof most === "string" ? `"${most}"` : String(most)}`
     })
   }
 }

@@ -48,8 +48,8 @@ export type SetCondition =
 export interface TouchOptions {
   /** Touches the entry only if it still has this `writeId`. */
   readonly writeId?: string | undefined
-  /** With a `writeId`: touches the entry only if it still has `isConstant`, so that no lifetime by hand is undone. */
-  readonly isConstant?: true | undefined
+  /** With a `writeId`: `true` touches the entry only if it still has `isConstant`, which a lifetime by hand ends. */
+  readonly isConstant?: boolean | undefined
   readonly softExpiresAt: number
   readonly expiresAt: number
 }

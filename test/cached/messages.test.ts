@@ -8,6 +8,7 @@ import {
   CacheLayer,
   CachePolicy,
   type Caching,
+  Guard,
   Lock,
   Serializer,
   type Store,
@@ -16,6 +17,7 @@ import {
   Ttl
 } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
+import { RedisStore } from "effect-cached/redis"
 import { Json } from "effect-cached/serializers/Json"
 import { Structured } from "effect-cached/serializers/Structured"
 import { SqliteStore } from "effect-cached/sqlite"
@@ -170,7 +172,7 @@ describe("a combinator names itself and its key, and the stack is the user's", (
     [
       "a class as key",
       () => Cached.ttl(any({ key: User, ttl: 5 })),
-      "Cached.ttl: key cannot be a key class: pass an instance of a CacheKey class, or a string"
+      "Cached.ttl: key cannot be the key class \"User\": pass an instance of a CacheKey class, or a string"
     ],
     [
       "a when that is no function",
@@ -239,7 +241,10 @@ describe("a combinator names itself and its key, and the stack is the user's", (
       expect(yield* cache(Promise.resolve(1)))
         .toBe(`Cached.ttl (key "a") needs an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`)
       expect(yield* cache(() => 1))
-        .toBe(`Cached.ttl (key "a") needs an effect, not a function: call it, or pass Effect.sync(() => …)`)
+        .toBe(
+          `Cached.ttl (key "a") needs an effect, not a function: call it, or pass Effect.sync(() => …) or ` +
+            "Effect.tryPromise(() => …)"
+        )
       expect(yield* cache(1))
         .toBe(
           `Cached.ttl (key "a") needs an effect, not a value of type number: pass an effect, like Effect.succeed(…)`
@@ -433,7 +438,9 @@ describe("a layer", () => {
     }))
 
   it("with a capacity that is none", () => {
-    const rule = "capacity of CacheLayer.memory must be a whole number of at least 1, or Infinity for no limit"
+    const rule =
+      "capacity of CacheLayer.memory must be a whole number of at least 1 (capacity bounds entries, maxWeight " +
+      "with Weigher.bytes their size), or Infinity for no limit"
     expect(thrown(() => CacheLayer.memory({ capacity: 0 }))).toBe(`${rule}, not 0`)
     expect(thrown(() => CacheLayer.memory({ capacity: any("5") }))).toBe(`${rule}, not "5"`)
     CacheLayer.memory({ capacity: Infinity })
@@ -793,6 +800,58 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
       () => any(CacheKey.Class)()("A", { success: Schema.String, version: 2 }),
       `The key class "A": \`version\` is not a string: pass one, like "2"`
     ],
+    [
+      "a function in place of the effect of a transaction",
+      () => Transaction.run(any(async () => 1)),
+      "Transaction.run needs an effect, not a function: call it, or pass Effect.sync(() => …) or Effect.tryPromise(() => …)"
+    ],
+    [
+      "a promise in place of one, as the last argument",
+      () => any(Transaction.run({}))(Promise.resolve(1)),
+      "Transaction.run needs an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))"
+    ],
+    [
+      "a promise in an SQL transaction",
+      () => Transaction.withSql(any(Promise.resolve(1))),
+      "Transaction.withSql needs an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))"
+    ],
+    [
+      "a promise under a policy",
+      () => any(CachePolicy.refresh)(Promise.resolve(1)),
+      "CachePolicy needs an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))"
+    ],
+    [
+      "a promise before an invalidation",
+      () => any(Cached.invalidateAfter("a"))(Promise.resolve(1)),
+      "Cached.invalidateAfter needs an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))"
+    ],
+    [
+      "a promise behind a guard",
+      () => any(Guard.rateLimit({ key: "a", limit: 1, window: 1 }))(Promise.resolve(1)),
+      "A guard needs an effect or a stream, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))"
+    ],
+    [
+      "a class as a target after an effect",
+      () => Cached.invalidateAfter(one, any(User)),
+      "A target of an invalidation cannot be the key class \"User\": pass a key, { tag }, { all: Class }, " +
+      "{ where: [Class, fields] } or { matching: pattern }"
+    ],
+    [
+      "the name of an eviction",
+      () => CacheLayer.memory(any({ eviction: "lru" })),
+      "eviction of CacheLayer.memory must be an Eviction, like Eviction.lru"
+    ],
+    [
+      "a path in place of options",
+      () => CacheLayer.disk(any(".cache")),
+      "CacheLayer.disk needs options: pass { directory: … }"
+    ],
+    [
+      "the word of another kind as a quota",
+      () => CacheLayer.withQuotas(CacheLayer.memory(), any({ User: "many" })),
+      "The quota of \"User\" in CacheLayer.withQuotas must be a whole number of at least 1, or a size like \"100 MB\", not " +
+      "\"many\""
+    ],
     ["a number as a pattern of counters", () => any(Cached.counters)(5), `Cached.counters needs a pattern ${aPattern}`],
     ["a pattern of entries that is empty", () => Cached.entries(""), `Cached.entries needs a pattern ${aPattern}`],
     [
@@ -815,6 +874,51 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
   it.each(wrong)("%s", (_, call, message) => {
     expect(thrown(call)).toBe(message)
   })
+
+  it("the host of a server, which is part of its URL", () => {
+    const hint = ` has no option "host": url names the server, like redis://127.0.0.1:6379. Use one of url, `
+    expect(thrown(() => CacheLayer.redis(any({ host: "127.0.0.1" })))).toContain(`CacheLayer.redis${hint}`)
+    expect(thrown(() => RedisStore.make(any({ host: "127.0.0.1" })))).toContain(`RedisStore.make${hint}`)
+  })
+
+  it.effect.each([
+    [
+      "a list of tags",
+      Cached.invalidateTag(any(["a", "b"])),
+      `A tag cannot be a list: pass a string, and several to Cached.invalidateMany, as { tag }`
+    ],
+    [
+      "a class as a target",
+      Effect.suspend(() => Cached.invalidate(any(User))),
+      "A target of an invalidation cannot be the key class \"User\": pass a key, { tag }, { all: Class }, " +
+      "{ where: [Class, fields] } or { matching: pattern }"
+    ],
+    [
+      "a class as a key",
+      Cached.set(any(User), "x"),
+      "A key cannot be the key class \"User\": pass an instance of a CacheKey class, or a string"
+    ],
+    [
+      "an asynchronous function of an update",
+      Cached.update("a", any(async () => Option.some(1))),
+      "The function of Cached.update for \"a\" must return an Option, such as Option.some(value), or an effect of one, not " +
+      "a Promise: wrap it, like Effect.tryPromise(() => fetch(url))"
+    ],
+    [
+      "a promise as the function of an update",
+      Cached.update("a", any(Promise.resolve(1))),
+      "Cached.update needs a function from the current value, not a value of type object"
+    ],
+    ["a text as a ttl's options", Cached.set("a", 1, any("1 hour")), "Cached.set needs options: pass { ttl: … }"],
+    [
+      "a text as an increment",
+      Cached.increment("c", any({ by: "1" })),
+      "Cached.increment cannot add a value of type string: pass a safe integer as by"
+    ]
+  ])("%s", ([, effect, message]) =>
+    Effect.gen(function*() {
+      expect(yield* defect(any(effect))).toBe(message)
+    }))
 
   const noTags = "CacheConfigError: A tags function must return a list of strings, like [\"users\"]"
   it.effect.each([["a text", "users"], ["numbers", [1]], ["an effect", Effect.succeed(["users"])]])(

@@ -155,8 +155,8 @@ const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredT
     name: "a cache without memory has one",
     draws: ["layers"],
     in: "layerParts",
-    find: "return given ? {} : { capacity: 0 }",
-    replace: "return {}"
+    find: "flag(name, given) ? {} : { capacity: 0 }",
+    replace: "({})"
   },
   {
     name: "a call for several ids answers for the wrong one",

@@ -14,7 +14,7 @@ export const checkPinned = (self: World, load: Load, exit: Exit.Exit<unknown, un
   // A load that has found its value to be still right ends itself.
   const endsItself = interruptedItself.has(load) || flight.attempt.renewed
   const interrupted = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause) && !endsItself
-  if (interrupted && flight.pinned && !flight.timedOutUnattended) {
+  if (interrupted && flight.pinned && !flight.ranTooLong) {
     violate(self, `P3: ${what} was interrupted, though nobody had to wait for it`)
   }
   // One call for many runs as long as a caller waits for any of its keys.

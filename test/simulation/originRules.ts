@@ -307,7 +307,7 @@ const checkGoesOn = (self: World, read: Read, origin: Origin, what: string): voi
       continue
     }
     const endsItself = interruptedItself.has(load) || flight.attempt.renewed
-    if (Cause.hasInterrupts(load.exit.cause) && !endsItself && !flight.timedOutUnattended) {
+    if (Cause.hasInterrupts(load.exit.cause) && !endsItself && !flight.ranTooLong) {
       violate(self, `softTimeout: ${what}, and the load #${load.n} was interrupted`)
     }
   }

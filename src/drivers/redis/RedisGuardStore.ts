@@ -63,7 +63,7 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  * @since 0.1.0
  */
 export const make = (options: Options = {}): Effect.Effect<GuardStore.GuardStore, StoreError, Scope.Scope> => {
-  refuseUnknown("RedisGuardStore.make", options, Config.serverOptions.filter(Config.isOfConnection))
+  refuseUnknown("RedisGuardStore.make", options, Config.serverOptions.filter(Config.isOfConnection), Config.homes)
   return open(Config.configOf("RedisGuardStore.make", options))
 }
 

@@ -66,7 +66,7 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  * @since 0.1.0
  */
 export const make = (options: Options = {}): Effect.Effect<Lock.Lock, LockError, Scope.Scope> => {
-  refuseUnknown("RedisLock.make", options, Config.serverOptions.filter(Config.isOfConnection))
+  refuseUnknown("RedisLock.make", options, Config.serverOptions.filter(Config.isOfConnection), Config.homes)
   return open(Config.configOf("RedisLock.make", options))
 }
 

@@ -78,7 +78,7 @@ export interface ClusterOptions extends Config.ClusterOptions {
  * @since 0.1.0
  */
 export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreError, Scope.Scope> => {
-  refuseUnknown("RedisStore.make", options, [...Config.serverOptions, "storeTimeout"])
+  refuseUnknown("RedisStore.make", options, [...Config.serverOptions, "storeTimeout"], Config.homes)
   return open(Config.configOf("RedisStore.make", options))
 }
 

@@ -120,6 +120,17 @@ const common = ["prefix", "username", "password", "tls", "connect", "maxValue", 
 
 export const serverOptions: ReadonlyArray<string> = ["url", "database", "sentinel", "client", ...common]
 
+const address = "url names the server, like redis://127.0.0.1:6379."
+
+/** Hints for options that other clients name differently. */
+export const homes = {
+  host: address,
+  port: address,
+  socket: address,
+  db: "database is its number.",
+  keyPrefix: "use prefix."
+}
+
 export const clusterOptions: ReadonlyArray<string> = ["nodes", ...common]
 
 interface Timed {

@@ -108,7 +108,7 @@ export interface Flight {
   pinned: boolean
   abandoned: boolean
   /** Interrupted for running too long without callers. */
-  timedOutUnattended: boolean
+  ranTooLong: boolean
 
   /** The stored entry was changed after the store was last asked, so a pending answer may be outdated. */
   changedWhileAsked: boolean
@@ -443,7 +443,7 @@ export interface Attempt {
   /** How often memory had been cleared at the start, because changes could not be read. */
   clears: number
   /** Whether it read a stale cached value. If so, the result is not stored. */
-  derivedFromStale: boolean
+  fromStale: boolean
   /** `undefined` until a cache serves something inside it. */
   recorder: Recorder | undefined
   /** `undefined` until it reads. */

@@ -35,7 +35,9 @@ export const sizesOf = (
 ): { readonly maxSize: number; readonly maxValue: number } => {
   const maxSize = bytes(what, "maxSize", given.maxSize) ?? usual
   if (maxSize < leastMaxSize) {
-    throw mistake(`${what}: "maxSize" must be at least ${leastMaxSize} bytes, not ${maxSize}`)
+    throw mistake(
+      `${what}: "maxSize" must be at least ${leastMaxSize} bytes (${leastMaxSize / 1024} KiB), not ${maxSize}`
+    )
   }
   const most = Math.floor(maxSize * valueShare)
   const maxValue = bytes(what, "maxValue", given.maxValue) ?? Math.min(Defaults.maxValue, most)

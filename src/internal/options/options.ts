@@ -48,7 +48,8 @@ export const refuseUnknown = (
   known: ReadonlySet<string> | ReadonlyArray<string>,
   homes?: { readonly [option: string]: string }
 ): void => {
-  requireObject(what, options)
+  const [first] = known
+  requireObject(what, options, `{ ${first}: … }`)
   const unknown = unknownOf(options, known)
   if (unknown !== undefined) throw mistake(`${what} has ${noOption(unknown, known, homes?.[unknown])}`)
 }

@@ -19,7 +19,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a read that does not write takes the prolongation from the next",
     in: "adopt",
-    find: "policy.writes ? constant : entry.constant",
+    find: "writes ? constant : entry.constant",
     replace: "constant",
     by: "test/cached/constants.test.ts"
   },

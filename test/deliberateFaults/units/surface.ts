@@ -32,7 +32,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a failure of a key class without `error` stays in memory without a warning",
-    in: "encode",
+    in: "encodeNoting",
     find: "warnOfFailure(tier, key, entry)",
     replace: "",
     by: "test/cached/unfit.test.ts"

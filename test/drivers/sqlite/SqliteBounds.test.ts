@@ -64,7 +64,7 @@ describe("a smaller maxSize", () => {
 
   it("below 1 MiB is a mistake that is named", () => {
     const make = (maxSize: number | string) => () => SqliteStore.make({ directory: "x", maxSize: maxSize as never })
-    expect(make(1024 ** 2 - 1)).toThrow(/"maxSize" must be at least 1048576 bytes, not 1048575/)
+    expect(make(1024 ** 2 - 1)).toThrow(/"maxSize" must be at least 1048576 bytes \(1024 KiB\), not 1048575/)
     expect(make("500 kB")).toThrow(/"maxSize"/)
     expect(make(1024 ** 2)).not.toThrow()
   })

@@ -297,7 +297,7 @@ const settle = (self: State, call: Call, exits: Exit.Exit<BatchAnswers, unknown>
       removeEdge(flight.attempt, first)
       // Everything the call has read is part of each result.
       recordShared(flight.attempt, first.attempt)
-      if (first.attempt.derivedFromStale) flight.attempt.derivedFromStale = true
+      if (first.attempt.fromStale) flight.attempt.fromStale = true
     }
     if (self.loading.size > 0) self.loading.delete(flight)
   }

@@ -164,6 +164,6 @@ const flightOf = (self: Flights, { flight, requestOf, starter, watch }: Call, ke
   own.attempt.endedAt = attempt.endedAt ?? now
   // Everything the call has read is part of each result.
   recordShared(own.attempt, attempt)
-  own.attempt.derivedFromStale = attempt.derivedFromStale
+  own.attempt.fromStale = attempt.fromStale
   return own
 }

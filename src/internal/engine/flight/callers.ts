@@ -227,7 +227,7 @@ export const respond = (self: Flights, caller: Caller): void => {
   }
   if (caller.within !== undefined) {
     recordLoaded(caller.within, flight)
-    if (isDerivedFromStale(flight)) caller.within.derivedFromStale = true
+    if (isDerivedFromStale(flight)) caller.within.fromStale = true
   }
   const outcome = orStale(self, caller, exit, now)
   if (outcome === exit && caller.policy.detector !== undefined) noteLoaded(caller, exit, now)

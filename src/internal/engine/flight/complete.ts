@@ -114,7 +114,7 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
     return allowFallback(self, flight)
   }
   const interrupted = Cause.hasInterrupts(exit.cause)
-  if (interrupted && !flight.timedOutUnattended) return
+  if (interrupted && !flight.ranTooLong) return
   // The failure of a leader in another process is counted there.
   if (hasBegun(flight)) flight.counters.loadFailures++
   if ((flight.stale !== undefined || hasGoodValue(self, flight, now)) && isAnswerOf(self, flight, exit)) {
@@ -122,10 +122,10 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
     // The origin is not down. A refresh waits before the next try nevertheless.
     if (!flight.refresh) return
   }
-  if ((!hasFallback(self, flight) && !flight.refresh) || !flight.storable && !flight.timedOutUnattended) return
+  if ((!hasFallback(self, flight) && !flight.refresh) || !flight.storable && !flight.ranTooLong) return
   const pauseMillis = rulesOf(self, flight.request).retryAfterMillis
   const message = flight.refresh
-    ? `The refresh of "${id}" ${flight.timedOutUnattended ? "took too long" : "failed"}: the stale value stays`
+    ? `The refresh of "${id}" ${flight.ranTooLong ? "took too long" : "failed"}: the stale value stays`
     : `The load of "${id}" failed: a stale value may be served`
   if (pauseMillis > 0) holdOff(self, id, now, pauseMillis)
   const isLogged = batch?.isLogged === true || self.failing.has(counters)

@@ -116,7 +116,7 @@ export const limitUnattended = (self: Flights, flight: Flight): void => {
     leaveUnit(self, flight)
     // It has callers again and is like any other load from here on.
     if (flight.callers.size > 0 || flight.exit !== undefined) return
-    flight.timedOutUnattended = true
+    flight.ranTooLong = true
     endIfUnneeded(self, flight)
   })
 }

@@ -45,7 +45,7 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
     storable: true,
     pinned: refresh,
     abandoned: false,
-    timedOutUnattended: false,
+    ranTooLong: false,
     changedWhileAsked: false,
     rejectedWriteId,
     protectedUntil: options.protectedUntil ?? -Infinity,
@@ -88,7 +88,7 @@ export const isAskingStore = ({ phase, readsStore }: Flight): boolean =>
 
 export const isRefresh = ({ policy, refresh }: Flight): boolean => refresh || policy.joins === "refresh"
 
-export const isDerivedFromStale = ({ attempt, found }: Flight): boolean => found?.isStale ?? attempt.derivedFromStale
+export const isDerivedFromStale = ({ attempt, found }: Flight): boolean => found?.isStale ?? attempt.fromStale
 
 /** Whether the load began before memory was cleared while untracked. Its result may be older than `maxStaleness`. */
 export const isBeforeClear = ({ storeTier }: Flights, { attempt }: Flight): boolean =>

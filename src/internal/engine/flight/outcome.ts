@@ -33,7 +33,7 @@ const noteFound = (
   // Record before notifying listeners, which may change what was read.
   if (within !== undefined) {
     recordServed(self, within, entry, flight.asOf)
-    if (isStale) within.derivedFromStale = true
+    if (isStale) within.fromStale = true
   }
   if (insteadOfLoad) emitValue(self, request.key, entry, { _tag: "Stale" })
   else emitHit(self, request.key, entry, "store")
@@ -62,7 +62,7 @@ export const noteFallback = (
   stale.reads++
   if (within !== undefined) {
     recordServed(self, within, stale)
-    within.derivedFromStale = true
+    within.fromStale = true
   }
   emitValue(self, request.key, stale, { _tag: "Stale" })
   if (policy.detector === undefined) return

@@ -47,8 +47,8 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
   const { counters, id, request } = flight
   const lifetime = annotated(flight, lifetimeOf(request, exit))
   if (lifetime === "skip" || lifetime.ttl <= 0 || isTooQuick(self, flight, now)) return undefined
-  const { annotations, dependencies, derivedFromStale, previous, recorder, renewed } = flight.attempt
-  if (derivedFromStale) return refuse(self, flight, "stale")
+  const { annotations, dependencies, fromStale, previous, recorder, renewed } = flight.attempt
+  if (fromStale) return refuse(self, flight, "stale")
   const share = shareOf(self, flight)
   const softExpiresAt = now + lifetime.softTtl * share
   const expiresAt = now + lifetime.ttl * share

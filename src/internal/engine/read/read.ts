@@ -304,7 +304,7 @@ const register = ({ engine, id, policy }: Reader, flight: Flight, before: Flight
 const startNow = ({ engine, fiber, policy, request }: Reader, flight: Flight): void => {
   // The load begins in a later turn than the calls that share it, so it sees everything written before them.
   if (policy.writes && isRefresh(flight) && !engine.isPrivate) startLater(engine, flight, fiber.currentDispatcher)
-  else if (flight.phase === "Queued" && request.batch?.seat(flight) !== true) launch(engine, flight, request.load)
+  else if (flight.phase === "Queued" && !request.batch?.seat(flight)) launch(engine, flight, request.load)
 }
 
 /** The flight of the id that must end first: a loading refresh, or an abandoned load that continues. */

@@ -42,7 +42,7 @@ export const recordAnswer = ({ engine, fiber }: Reader, entry: Entry, source: Se
   const { within } = readContextOf(engine, fiber)
   if (within === undefined) return
   recordServed(engine, within, entry)
-  if (!isFresh(source)) within.derivedFromStale = true
+  if (!isFresh(source)) within.fromStale = true
 }
 
 export const tellAnswer = ({ engine, fiber, policy, request }: Reader, entry: Entry, source: Served): void => {

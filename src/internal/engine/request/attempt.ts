@@ -8,7 +8,7 @@ export const makeAttempt = (id: string): Attempt => ({
   flight: undefined,
   startedAt: undefined,
   clears: 0,
-  derivedFromStale: false,
+  fromStale: false,
   recorder: undefined,
   dependencies: undefined,
   renewed: false,

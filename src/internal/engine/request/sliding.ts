@@ -17,6 +17,6 @@ export const slide = (self: Flights, request: Request, entry: Entry, now: number
   const step = (moved - now) / 10
   const before = now - (moved - expiresAt)
   if (Math.floor((now - createdAt) / step) === Math.floor((before - createdAt) / step)) return
-  const isConstant = constant === undefined ? undefined : true
+  const isConstant = constant !== undefined
   tier.steps.touch(tier, entry.id, { writeId, isConstant, softExpiresAt, expiresAt: moved })
 }

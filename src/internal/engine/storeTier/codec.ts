@@ -103,13 +103,14 @@ const tagOf = (failure: unknown): string => {
   return typeof tag === "string" ? `"${tag}"` : `a ${typeof failure}`
 }
 
-const encodeNoting = (note: typeof noteMisfit) =>
-(
+type Encode = (
   tier: StoreTier,
   key: Key,
   entry: Entry,
   tags: ReadonlyArray<TagVersion>
-): Effect.Effect<Stored | undefined | Fault, never, any> => {
+) => Effect.Effect<Stored | undefined | Fault, never, any>
+
+const encodeNoting = (note: typeof noteMisfit): Encode => (tier, key, entry, tags) => {
   const { exit, id, outcome } = entry
   const codecs = codecsOf(tier, key)
   const codec = outcome === "success" ? codecs.success : codecs.failure
