@@ -151,6 +151,6 @@ describe("the pages for users", () => {
     expect(read(page).split("\n").length).toBeLessThan(500)
     // The list of messages is written from the sources, and is searched, not read.
     if (page === "docs/messages.md") return
-    expect(Buffer.byteLength(read(page))).toBeLessThanOrEqual(page === "docs/troubleshooting.md" ? 14_000 : 12_000)
+    expect(Buffer.byteLength(read(page))).toBeLessThanOrEqual(12_000)
   })
 })

@@ -1,4 +1,4 @@
-/** The messages of `docs/troubleshooting.md` are those of the code (or its golden texts), and of the compiler. */
+/** The messages that the pages explain are those of the code (or its golden texts), and of the compiler. */
 import { expect, it } from "@effect/vitest"
 import { globSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
@@ -29,7 +29,7 @@ it.each(["What a program dies with", "What the log says"])("%s: each message is 
 })
 
 it("What the compiler says: each message is in the golden texts, or in a type", () => {
-  const messages = messagesOf(section("What the compiler says"))
+  const messages = messagesOf(read("docs/troubleshooting/compiler.md"))
   expect(messages.length).toBeGreaterThan(8)
   const said = read("test/types/mistakes/messages.txt") + source
   expect(messages.filter((message) => !said.includes(message))).toEqual([])
