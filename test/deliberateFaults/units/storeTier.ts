@@ -73,6 +73,27 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/unaskedInStore.test.ts"
   },
   {
+    name: "a value set by hand does not wait for an unsent invalidation of its tags",
+    in: "set",
+    find: "const unsent = unsentOf(self, key, options)",
+    replace: "const unsent: ReadonlyArray<Pending.Item> = []",
+    by: "test/cached/sentAgain.test.ts"
+  },
+  {
+    name: "a strict set succeeds although an earlier invalidation will remove its value",
+    in: "set",
+    find: "isUndone && policy.strict",
+    replace: "false",
+    by: "test/cached/sentAgain.test.ts"
+  },
+  {
+    name: "counters do not know of an unsent clear",
+    in: "afterClear",
+    find: "unsent.length === 0",
+    replace: "true",
+    by: "test/cached/sentAgain.test.ts"
+  },
+  {
     name: "a ping fails as the read that it asks for",
     in: "ping",
     find: "new StoreError({ ...error, operation, cause: error.cause })",

@@ -6,10 +6,40 @@ import type { Counter, NamedCounter } from "../../../ports/store.ts"
 import * as Counters from "../../store/counters.ts"
 import * as InTurns from "../../time/streamsInTurns.ts"
 import type { Engine } from "../engine.ts"
+import { isStuck, sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
+import * as Policy from "../request/callPolicy.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
+import type { StoreTier } from "../storeTier/storeTier.ts"
 import { asked, askedPages } from "./inspect.ts"
 
 const nowThen = <A, E>(use: (now: number) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.clockWith((clock) => use(clock.currentTimeMillisUnsafe()))
+
+/** Sends a clear that the store has not acknowledged first: sent later, it would undo what was added meanwhile. */
+const afterClear = <A>(
+  tier: StoreTier,
+  operation: string,
+  use: Effect.Effect<A, StoreError>
+): Effect.Effect<A, StoreError> => {
+  const unsentOf = () => Pending.unsentOf(tier.pending, "", [])
+  return Effect.flatMap(Policy.Current, (policy) => {
+    const unsent = unsentOf()
+    if (unsent.length === 0) return use
+    return Effect.flatMap(
+      sendAgain(tier, policy, unsent),
+      (left) =>
+        isStuck(unsent, unsentOf())
+          ? Effect.fail(unacknowledged(tier, operation))
+          : Effect.provideService(use, Policy.Current, left)
+    )
+  })
+}
+
+const askedAfterClear = <A>(
+  tier: StoreTier,
+  operation: string,
+  effect: Effect.Effect<A, StoreError>
+): Effect.Effect<A, StoreError> => afterClear(tier, operation, asked(tier, operation, effect))
 
 /** The ttl applies only when the counter is created. */
 export const increment = (
@@ -25,7 +55,7 @@ export const increment = (
         try: () => Counters.increment(self.counters, { store: "memory", name, by, now, expiresAt }),
         catch: (error) => error as StoreError
       })
-      : asked(self.storeTier, "increment", self.storeTier.store.increment(name, by, { expiresAt }))
+      : askedAfterClear(self.storeTier, "increment", self.storeTier.store.increment(name, by, { expiresAt }))
   })
 
 export const counter = (
@@ -36,7 +66,7 @@ export const counter = (
     storeTier === undefined
       ? Effect.succeed(Counters.live(counters, name, now))
       // The store's clock may differ: a counter it returns has not expired there.
-      : asked(storeTier, "counter", storeTier.store.counter(name))
+      : askedAfterClear(storeTier, "counter", storeTier.store.counter(name))
   )
 
 export const touchCounter = (
@@ -48,7 +78,7 @@ export const touchCounter = (
     const expiresAt = now + ttlMillis
     return storeTier === undefined
       ? Effect.succeed(Counters.touch(counters, name, { expiresAt, now }))
-      : asked(storeTier, "touchCounter", storeTier.store.touchCounter(name, expiresAt))
+      : askedAfterClear(storeTier, "touchCounter", storeTier.store.touchCounter(name, expiresAt))
   })
 
 export const removeCounter = (
@@ -58,7 +88,7 @@ export const removeCounter = (
   nowThen((now) =>
     storeTier === undefined
       ? Effect.succeed(Counters.remove(counters, name, now))
-      : asked(storeTier, "removeCounter", storeTier.store.removeCounter(name))
+      : askedAfterClear(storeTier, "removeCounter", storeTier.store.removeCounter(name))
   )
 
 export const counters = (
@@ -70,7 +100,10 @@ export const counters = (
       Stream.filter(
         storeTier === undefined
           ? Stream.suspend(() => InTurns.each(counters.scan(prefix)))
-          : askedPages(storeTier, "scanCounters", storeTier.store.scanCounters({ prefix })),
+          : Stream.unwrap(Effect.as(
+            afterClear(storeTier, "scanCounters", Effect.void),
+            askedPages(storeTier, "scanCounters", storeTier.store.scanCounters({ prefix }))
+          )),
         ({ expiresAt }) => now < expiresAt
       )
     )

@@ -13,6 +13,7 @@ import { detach } from "../flight/ending.ts"
 import { replaceInStore } from "../invalidation/inStore.ts"
 import { forget, invalidateIds } from "../invalidation/invalidate.ts"
 import { replay } from "../invalidation/replay.ts"
+import { isStuck, sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
@@ -44,7 +45,7 @@ export const set = Effect.fnUntraced(function*(
   value: unknown,
   options: SetOptions
 ): Effect.fn.Return<boolean, StoreError, any> {
-  const policy = yield* Policy.Current
+  const given = yield* Policy.Current
   const id = idOf(key)
   const { condition } = options
   const { storeTier: tier } = self
@@ -52,6 +53,11 @@ export const set = Effect.fnUntraced(function*(
     yield* invalidateIds(self, [id])
     return true
   }
+  // The lifetime counts from the call.
+  const calledAt = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  const unsent = unsentOf(self, key, options)
+  const policy = unsent.length === 0 ? given : yield* sendAgain(tier!, given, unsent)
+  const isUndone = isStuck(unsent, unsentOf(self, key, options))
   // `keepTtl` reads as part of the write: the policy's rules for reads do not apply.
   const reading: Policy.Policy = { ...policy, readsMemory: true, readsStore: true, invalidate: undefined }
   const existing = options.keepTtl
@@ -59,7 +65,7 @@ export const set = Effect.fnUntraced(function*(
     : undefined
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   const { mutations } = self
-  const expiresAt = existing?.expiresAt ?? now + options.ttlMillis
+  const expiresAt = existing?.expiresAt ?? (unsent.length === 0 ? now : calledAt) + options.ttlMillis
   const entry = entryToSet(self, key, value, { ...options, now, expiresAt })
   const emitSet = () => emitValue(self, key, entry, { _tag: "Set" })
   if (condition !== undefined) {
@@ -93,19 +99,30 @@ export const set = Effect.fnUntraced(function*(
     setHere()
     return true
   }
-  const stored = yield* replaceInStore(
-    tier,
-    id,
-    setHere,
-    toStored({ tier, budget: budgetOf(tier, policy) }, key, entry)
-  )
+  const asking = { tier, budget: budgetOf(tier, policy) }
+  const replacing = replaceInStore(tier, id, setHere, toStored(asking, key, entry))
+  const stored = yield* policy === given ? replacing : Effect.provideService(replacing, Policy.Current, policy)
   // Repeated, because entries derived from it may have been read from the store before its answer.
   self.mutations++
   Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
   if (!Pending.isPending(tier.pending, id)) dropOthers(self, entry)
   if (isFault(stored) && policy.strict) yield* strictly(stored)
+  if (isUndone && policy.strict) yield* strictly(unacknowledged(tier, "set"))
   return true
 })
+
+/**
+ * The unsent invalidations of everything and of the value's tags. Sent after the value, they would remove it. That of
+ * its id is replaced by the value, and a condition needs all of them.
+ */
+const unsentOf = (
+  { storeTier: tier }: Engine,
+  key: Key,
+  { condition, tags }: SetOptions
+): ReadonlyArray<Pending.Item> =>
+  tier === undefined || condition !== undefined || tier.pending.unsent.size === 0
+    ? []
+    : Pending.unsentOf(tier.pending, "", tagsOfValue(key, tags))
 
 /** Removes the result of a refresh that began during the write, which the store has not accepted. */
 const dropOthers = (self: Engine, { id, writeId }: Entry): void => {
@@ -132,13 +149,16 @@ export const entryToSet = (
     softExpiresAt: expiresAt,
     expiresAt,
     loadMillis: 0,
-    tags: tags === undefined ? tagsOf(key) : tagsWith(key, tags),
+    tags: tagsOfValue(key, tags),
     bornAt: TagEpochs.epochNow(self.tagEpochs),
     writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
     etag,
     constant: undefined,
     counters: countersOf(self, key)
   })
+
+const tagsOfValue = (key: Key, tags: ReadonlyArray<string> | undefined): ReadonlyArray<string> =>
+  tags === undefined ? tagsOf(key) : tagsWith(key, tags)
 
 export const holdsInMemory = (self: Engine, id: string, condition: SetCondition, now: number): boolean => {
   const entry = Memory.peek(self.memory, self.tagEpochs, id)

@@ -193,6 +193,8 @@ const inStore = Effect.fnUntraced(function*(
   const now = clock.currentTimeMillisUnsafe()
   const entries = new Map<string, Entry>()
   const steps: Array<TransactStep> = []
+  // First, because sent later it would move the versions that the entries are written with.
+  yield* replayed(tier, { counts, items }, budget)
   const versions = yield* versionsOf(tier, items, budget)
   yield* Turns.forEachEffect(items, (item): Effect.Effect<void, Failure, any> | undefined => {
     if (item._tag === "Sweep") steps.push(sweepStep(base, item.sweep, versions))
@@ -222,7 +224,6 @@ const inStore = Effect.fnUntraced(function*(
   }
   const refusal = tooLarge(store.name, sizeOf(steps))
   if (refusal !== undefined) return yield* refusal
-  yield* replayed(tier, items, budget)
   const carriedOut = Effect.suspend(() => {
     const sent = begin(tier, items)
     const { mutations } = base
@@ -306,8 +307,13 @@ const loadStep = Effect.fnUntraced(function*(
 })
 
 /** Resends unsent invalidations that concern the transaction: the store still has what they remove. */
-const replayed = (tier: StoreTier, items: ReadonlyArray<Item>, budget: Budget): Effect.Effect<void, StoreError> => {
+const replayed = (
+  tier: StoreTier,
+  { counts, items }: Pick<Committing, "counts" | "items">,
+  budget: Budget
+): Effect.Effect<void, StoreError> => {
   const isUnsent = () =>
+    counts.length > 0 && Pending.isUnsent(tier.pending, "", []) ||
     items.some((item) =>
       item._tag === "Sweep"
         ? Pending.isUnsent(tier.pending, "", item.sweep._tag === "Tags" ? item.sweep.tags : [])
