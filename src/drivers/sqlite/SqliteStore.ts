@@ -9,6 +9,7 @@ import type * as Layer from "effect/Layer"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import type { StoreError } from "../../CacheError.ts"
+import { openingMillis } from "../../internal/defaults/folders.ts"
 import * as OptionsDefaults from "../../internal/defaults/options.ts"
 import { sizesOf } from "../../internal/options/folder.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
@@ -59,7 +60,7 @@ export interface Options {
    */
   readonly trustFolder?: boolean | undefined
   /**
-   * How long to try again while another process writes.
+   * How long to try again while another process writes. A start tries for 5 seconds at least.
    * @default 500 ms
    */
   readonly storeTimeout?: Ttl.Input | undefined
@@ -114,6 +115,7 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
       values: Backoff.make(now, dispatcher)
     }
     const retrying = { backoffs, millis: config.millis }
+    const starting = { backoffs, millis: Math.max(config.millis, openingMillis) }
     const opening = {
       ...config,
       now,
@@ -122,13 +124,13 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
       wallNow: () => clock.currentTimeMillisUnsafe()
     }
     const connection = yield* Effect.acquireRelease(
-      Operations.attempt("open", retrying, () => Connection.make(opening)),
+      Operations.attempt("open", starting, () => Connection.make(opening)),
       (connection) => Effect.sync(() => Connection.close(connection))
     )
     yield* warnOfNetwork(config.directory, "SQLite cannot lock files there as it needs to")
     const operations = Operations.make({ ...retrying, connection, clock, dispatcher, scope })
     yield* Operations.vacuum(operations)
-    return yield* Operations.attempt("open", retrying, () => Store.makeSync(storageOf(operations)))
+    return yield* Operations.attempt("open", starting, () => Store.makeSync(storageOf(operations)))
   })
 }
 

@@ -26,6 +26,9 @@ export const backoff = {
   sideFileMillis: 500
 }
 
+/** How long a start tries at least while another process makes the database: it ends the program where it fails. */
+export const openingMillis = 5000
+
 /** Reads of a database that follow one another in one step of the program are one transaction. */
 export const snapshot = {
   /** Reads within this time of one another belong together. */

@@ -1,6 +1,6 @@
 /** The SQLite store: restarts, unusable files, its size, other writers. */
 import { describe, expect, it, vi } from "@effect/vitest"
-import { Effect, Fiber, Stream } from "effect"
+import { Effect, Exit, Fiber, Stream } from "effect"
 import { CacheError } from "effect-cached"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
@@ -51,6 +51,31 @@ describe("a restart", () => {
       expect(database.prepare("PRAGMA auto_vacuum").get()).toEqual({ auto_vacuum: 2 })
       expect(database.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" })
       database.close()
+    }))
+})
+
+describe("a start while another process has the whole database", () => {
+  const locked = (heldMillis: number) =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, () => Effect.void)
+      const database = new DatabaseSync(fileOf(directory))
+      database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
+      const opening = yield* Effect.forkChild(Effect.exit(using(directory, (store) => store.increment("n", 1))))
+      yield* TestClock.adjust(heldMillis)
+      database.close()
+      yield* TestClock.adjust("1 second")
+      return yield* Fiber.join(opening)
+    })
+
+  it.effect("waits for it, for longer than `storeTimeout`", () =>
+    Effect.gen(function*() {
+      expect(yield* locked(4000)).toEqual(Exit.succeed(1))
+    }))
+
+  it.effect("fails after five seconds", () =>
+    Effect.gen(function*() {
+      expect(Exit.isFailure(yield* locked(6000))).toBe(true)
     }))
 })
 
