@@ -2,12 +2,16 @@
  * A read of thousands of keys asks the store in groups: each of them is answered within the time that the store has.
  */
 import { expect, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Schema, Semaphore } from "effect"
-import { Cached, CacheKey, Strategy } from "effect-cached"
+import { Duration, Effect, Exit, Fiber, Latch, Schema, Semaphore } from "effect"
+import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { type FakeStore, fakeStore, over, start } from "../support/caches.ts"
 
-class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
+class User extends CacheKey.Class<User>()("User", {
+  payload: { id: Schema.Int },
+  success: Schema.Int,
+  error: Schema.String
+}) {}
 
 const keys = 3000
 
@@ -48,4 +52,41 @@ it.effect("one that is far away, and writes all at once, gets them in a few grou
   return Effect.gen(function*() {
     expect(yield* readAll(fake)).toBeLessThanOrEqual(1000)
   }).pipe(Effect.provide(over(fake)))
+})
+
+// By the clock of the machine, which ends a turn before all have joined.
+it.live("a read that is interrupted before all its keys have joined calls nothing", () => {
+  let calls = 0
+  const users = Cached.many(User, {
+    lookup: (keys) =>
+      Effect.sync(() => {
+        calls++
+        return keys.map(({ id }) => Exit.succeed(id))
+      }),
+    strategy: Strategy.ttl({ ttl: "1 hour" })
+  })
+  return Effect.gen(function*() {
+    const reading = yield* start(users(Array.from({ length: 50_000 }, (_, id) => ({ id }))))
+    yield* Fiber.interrupt(reading)
+    yield* Effect.yieldNow
+    expect(calls).toBe(0)
+    expect(yield* Cached.stats).toMatchObject({ loads: 0 })
+  }).pipe(Effect.provide(CacheLayer.memory()))
+})
+
+it.effect("a key that no reader waits for has no failure, while its call continues for another", () => {
+  const open = Latch.makeUnsafe()
+  const users = Cached.many(User, {
+    lookup: (keys) => Effect.uninterruptible(Effect.as(open.await, keys.map(() => Exit.fail("late")))),
+    strategy: Strategy.ttl({ ttl: "1 hour" })
+  })
+  return Effect.gen(function*() {
+    const both = yield* start(users([{ id: 1 }, { id: 2 }]))
+    const second = yield* start(users([{ id: 2 }]))
+    const interrupting = yield* start(Fiber.interrupt(both))
+    yield* open.open
+    yield* Fiber.join(interrupting)
+    expect(yield* Fiber.join(second)).toEqual([Exit.fail("late")])
+    expect(yield* Cached.stats).toMatchObject({ loads: 2, loadFailures: 1 })
+  }).pipe(Effect.provide(CacheLayer.memory()))
 })

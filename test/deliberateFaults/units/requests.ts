@@ -3,6 +3,20 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a call for many keys begins for keys that no reader waits for",
+    in: "fireIfComplete",
+    find: `.filter(({ state }) => state === "waiting")`,
+    replace: "",
+    by: "test/cached/bulkOfThousands.test.ts"
+  },
+  {
+    name: "an abandoned key of a call that continues has the result of the call",
+    in: "beginCall",
+    find: `state === "waiting" ? exit : Exit.interrupt()`,
+    replace: "exit",
+    by: "test/cached/bulkOfThousands.test.ts"
+  },
+  {
     name: "a read prolongs an entry whose lifetime another process has set by hand",
     in: "touched",
     find: "needsConstant === true && isConstant !== true",

@@ -54,7 +54,7 @@ export const set = Effect.fnUntraced(function*(
     return true
   }
   // The lifetime counts from the call.
-  const calledAt = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   const unsent = unsentOf(self, key, options)
   const policy = unsent.length === 0 ? given : yield* sendAgain(tier!, given, unsent)
   const isUndone = isStuck(unsent, unsentOf(self, key, options))
@@ -63,9 +63,8 @@ export const set = Effect.fnUntraced(function*(
   const existing = options.keepTtl
     ? yield* Effect.provideService(lookupUnrecorded(self, key), Policy.Current, reading)
     : undefined
-  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   const { mutations } = self
-  const expiresAt = existing?.expiresAt ?? (unsent.length === 0 ? now : calledAt) + options.ttlMillis
+  const expiresAt = existing?.expiresAt ?? now + options.ttlMillis
   const entry = entryToSet(self, key, value, { ...options, now, expiresAt })
   const emitSet = () => emitValue(self, key, entry, { _tag: "Set" })
   if (condition !== undefined) {
