@@ -283,7 +283,7 @@ describe("the checker", () => {
 
   it.each(cases)("%s", (_, violation, lines) => {
     const { violations } = check(lines)
-    if (violation === undefined) expect(violations).toEqual([])
+    if (violation === undefined) expect(violations, violations.slice(0, 5).join("\n")).toEqual([])
     else expect(violations.join("\n")).toMatch(violation)
   })
 })

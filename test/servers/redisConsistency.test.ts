@@ -23,7 +23,7 @@ describe.skipIf(isMissing(program))("processes on one Redis server that are kill
         folder
       })
       const verdict = check(linesOf(file))
-      expect(verdict.violations).toEqual([])
+      expect(verdict.violations, verdict.violations.slice(0, 5).join("\n")).toEqual([])
       expect(Math.min(kills, silences, stops, thefts)).toBeGreaterThan(0)
       expect(verdict.reads).toBeGreaterThan(500)
       expect(verdict.stored).toBeGreaterThan(50)

@@ -112,8 +112,7 @@ export const acquireLease = Effect.fnUntraced(function*(
         // After a wait the lease may be granted in addition to another's. The first renewal shows this.
         if (!waited) flight.lease.heldUntil = askedAt + leaseMillis
       }
-      // Changes from before the lease are older than this load. Applied later, they would end it.
-      self.tagEpochs.look?.()
+      lookBefore(self, flight)
       // The result will not be stored: other processes need not wait for it.
       if (!flight.storable) releaseLease(flight)
       // Without declared tags, `seq` shows whether a tag known only after the load was invalidated since.
@@ -139,6 +138,13 @@ export const acquireLease = Effect.fnUntraced(function*(
   }
   return undefined
 })
+
+/** Changes from before the lease are older than this load. Applied later, or to a flight born before, they would end it. */
+const lookBefore = ({ tagEpochs }: Flights, flight: Flight): void => {
+  const { epoch } = tagEpochs
+  tagEpochs.look?.()
+  if (flight.bornAt === epoch) flight.bornAt = tagEpochs.epoch
+}
 
 /** Whether the answer of `acquire` is complete for a reader: only reported changes end an entry without tags. */
 const isWhole = ({ changedWhileAsked }: Flight, { meta }: Stored): boolean =>
