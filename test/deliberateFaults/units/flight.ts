@@ -103,7 +103,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a load is ended by what others changed before it had its lease",
     in: "acquireLease",
-    find: "self.tagEpochs.look?.()",
+    find: "tagEpochs.look?.()",
     replace: "",
     by: "test/promises/crossings.test.ts"
   },
