@@ -9,11 +9,10 @@ import type * as Scope from "effect/Scope"
 import type * as Key from "../CacheKey.ts"
 import type { AnyClass, Error as KeyError, Input, Services, Success } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
-import { chunk } from "../internal/defaults/bounds.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { mistake, requireList } from "../internal/options/options.ts"
-import { chunksOf } from "../internal/time/chunks.ts"
-import { setOne, type SetOptions, setOptions } from "./byHand.ts"
+import * as Turns from "../internal/time/turns.ts"
+import { copiedFor, setAll, type SetOptions, setOptions } from "./byHand.ts"
 import { checkFn } from "./checkCall.ts"
 import * as Combine from "./combine.ts"
 import type { OptionsFor } from "./functions.ts"
@@ -65,7 +64,7 @@ export const getMany = <K extends AnyKey>(
 
 /**
  * Stores several values in place of the entries of their keys. The options apply to every entry. Entries are written
- * concurrently, at most 256 at once, and not in one atomic step.
+ * in waves of 256, each with one request to the store, and not in one atomic step.
  *
  * **When to use**
  *
@@ -94,17 +93,16 @@ export const setMany = <K extends AnyKey>(
     if (!policy.writes || policy.disabled.has("set")) return Effect.void
     const given = setOptions(options ?? {})
     if (given.condition !== undefined) throw mistake("Cached.setMany takes no condition: call Cached.set for each key")
-    // One set per key: of two concurrent sets, the first might end last.
-    const all = Array.from(
-      new Map(Array.from(entries, (entry) => [idOf(checkedPair(entry)[0]), entry])).values()
+    // One value per key: of two concurrent writes, the first might end last.
+    const pairs = new Map<string, readonly [key: K, value: unknown]>()
+    const collected = Turns.forEach(Array.from(entries), (entry) => {
+      const [key, value] = checkedPair(entry)
+      pairs.set(idOf(key), [key, copiedFor(caching, key, value, given.copy)])
+    })
+    return Effect.andThen(
+      collected,
+      Effect.suspend(() => setAll(caching, Array.from(pairs.values()), given) as Effect.Effect<void>)
     )
-    const setAll = (part: Readonly<typeof all>): Effect.Effect<void> =>
-      Effect.forEach(part, (entry) => setOne(caching, entry, given) as Effect.Effect<boolean>, {
-        concurrency: "unbounded",
-        discard: true
-      })
-    if (all.length <= chunk) return setAll(all)
-    return Effect.forEach(chunksOf(all), (part) => Effect.andThen(Effect.yieldNow, setAll(part)), { discard: true })
   })
 }
 

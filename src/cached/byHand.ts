@@ -220,16 +220,23 @@ export const setOptions = (options: SetOptions & Partial<Conditions>, call = "Ca
   }
 }
 
-/** Sets one value, copied at once because the store may take its time. */
+/** A value to set, copied at once because the store may take its time. */
+export const copiedFor = (caching: Cache, key: AnyKey, value: unknown, copy: Setting["copy"]): unknown =>
+  copy === undefined ? valueFor(caching, key, value) : copyOf<unknown>(copy, key)(value)
+
 export const setOne = (
   caching: Cache,
   [key, value]: readonly [key: AnyKey, value: unknown],
   { copy, ttlMillis = ttlOf(caching), ...options }: Setting
-): ReturnType<typeof Operations.set.over> => {
-  checked(key)
-  const copied = copy === undefined ? valueFor(caching, key, value) : copyOf<unknown>(copy, key)(value)
-  return caching.perform(Operations.set, key, copied, { ...options, ttlMillis })
-}
+): ReturnType<typeof Operations.set.over> =>
+  caching.perform(Operations.set, checked(key), copiedFor(caching, key, value, copy), { ...options, ttlMillis })
+
+/** Sets values that are copied already. */
+export const setAll = (
+  caching: Cache,
+  pairs: ReadonlyArray<readonly [key: AnyKey, value: unknown]>,
+  { copy: _, ttlMillis = ttlOf(caching), ...options }: Setting
+): ReturnType<typeof Operations.setMany.over> => caching.perform(Operations.setMany, pairs, { ...options, ttlMillis })
 
 const ttlOf = ({ strategy }: Cache): number => (strategy && constantOfStrategy(strategy))?.ttl ?? Infinity
 

@@ -238,6 +238,7 @@ const recorders = new Map<Operation<any, any>, Recorder>([
     (keys) => keys,
     (entries, keys) => keys.map((key, i) => looked(key, entries[i]))
   ),
+  after(Operations.setMany, (_, pairs) => pairs.map(([key]) => ({ _tag: "Set", id: CacheKey.id(key) }))),
   after(Operations.set, (isSet, key) => isSet ? [{ _tag: "Set", id: CacheKey.id(key) }] : []),
   after(Operations.touch, (isTouched, key) => isTouched ? [{ _tag: "Touch", id: CacheKey.id(key) }] : []),
   after(Operations.increment, (_, name, by) => [{ _tag: "Increment", name, by }]),

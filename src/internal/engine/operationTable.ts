@@ -75,6 +75,14 @@ export const set: Operation<
   without: () => Effect.succeed(false)
 }
 
+export const setMany: Operation<
+  [pairs: ReadonlyArray<readonly [key: Key, value: unknown]>, options: Entries.SetOptions],
+  Effect.Effect<void, StoreError, any>
+> = {
+  over: Entries.setMany,
+  without: () => Effect.void
+}
+
 /** The entry that an update changes, at its first or a later try. `undefined` if nothing can be stored. */
 export const current: Operation<
   [key: Key, tries: number],

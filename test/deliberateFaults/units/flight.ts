@@ -102,7 +102,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a load is ended by what others changed before it had its lease",
-    in: "acquireLease",
+    in: "lookBefore",
     find: "tagEpochs.look?.()",
     replace: "",
     by: "test/promises/crossings.test.ts"

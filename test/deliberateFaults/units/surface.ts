@@ -82,9 +82,30 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "what is set twice in one call has the value that was stored last",
     in: "setMany",
-    find: "[idOf(checkedPair(entry)[0]), entry]",
-    replace: "[checkedPair(entry) as never, entry]",
+    find: "pairs.set(idOf(key), ",
+    replace: "pairs.set(entry as never, ",
     by: "test/cached/bulk.test.ts"
+  },
+  {
+    name: "a wave of values is sent over what was invalidated meanwhile",
+    in: "currentOf",
+    find: "return isCurrent",
+    replace: "return true",
+    by: "test/cached/setMany.test.ts"
+  },
+  {
+    name: "one refused value takes its wave with it",
+    in: "acknowledged",
+    find: "items.length > 1 && alone !== undefined",
+    replace: "false",
+    by: "test/cached/setMany.test.ts"
+  },
+  {
+    name: "a value of a wave that cannot be encoded leaves its older one in the store",
+    in: "replaceAllInStore",
+    find: "removals.push(write)",
+    replace: "void removals",
+    by: "test/cached/setMany.test.ts"
   },
   {
     name: "a simulation tells policies of no hit",

@@ -2,7 +2,8 @@
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
-import { chunk } from "../../defaults/bounds.ts"
+import type { SetRequest } from "../../../ports/store.ts"
+import { chunk, many } from "../../defaults/bounds.ts"
 import { isKeptOut } from "../../store/tooLarge.ts"
 import { startsOf } from "../../time/chunks.ts"
 import * as Policy from "../request/callPolicy.ts"
@@ -29,7 +30,7 @@ export const sendToStore = (
 
 const removal = (tier: StoreTier, item: Pending.Item): Effect.Effect<unknown> => {
   const { effect, operation } = sendingOf(tier.store, item.target)
-  return acknowledged<unknown>(tier, [item], operation, effect)
+  return acknowledged<unknown>(tier, [item], { operation, effect })
 }
 
 const removeFromStore = (
@@ -40,11 +41,15 @@ const removeFromStore = (
   const { store } = tier
   const [first] = ids
   if (first !== undefined && ids.length === 1) {
-    return Effect.map(acknowledged(tier, items, "remove", store.remove(first)), (was) => [was === true])
+    return Effect.map(
+      acknowledged(tier, items, { operation: "remove", effect: store.remove(first) }),
+      (was) => [was === true]
+    )
   }
   const parts = Effect.forEach(startsOf(ids), (from) => {
     const part = ids.slice(from, from + chunk)
-    const answered = acknowledged(tier, items.slice(from, from + chunk), "remove", store.removeMany(part))
+    const sending = { operation: "remove", effect: store.removeMany(part) }
+    const answered = acknowledged(tier, items.slice(from, from + chunk), sending)
     // A store that fails synchronously answers within this turn.
     return Effect.map(
       from === 0 ? answered : Effect.andThen(Effect.yieldNow, answered),
@@ -90,17 +95,78 @@ export const replaceInStore = <R>(
       // If the value cannot be stored, the older one must not stay in the store.
       return stored === undefined || isFault(stored) || pending.clears !== clears
         ? removal(tier, item)
-        : acknowledged(tier, [item], "set", store.set(id, stored))
+        : acknowledged<unknown>(tier, [item], { operation: "set", effect: store.set(id, stored) })
     })
     return orUnsent(tier, [item], restore(replacing))
   })
+
+/** As `replaceInStore`, for many values in one request. The answers of `values` are in the order of the ids. */
+export const replaceAllInStore = <R>(
+  tier: StoreTier,
+  ids: ReadonlyArray<string>,
+  replaceHere: () => void,
+  values: Effect.Effect<ReadonlyArray<Stored | undefined | Fault>, never, R>
+): Effect.Effect<ReadonlyArray<Stored | undefined | Fault>, never, R> =>
+  Effect.uninterruptibleMask((restore) => {
+    const { pending } = tier
+    const items = ids.map((id) => Pending.addWrite(pending, id))
+    const { clears } = pending
+    replaceHere()
+    const replacing = Effect.tap(values, (stored) => {
+      const writes: Array<Write> = []
+      const removals: Array<Write> = []
+      stored.forEach((entry, i) => {
+        const write = { id: ids[i]!, item: items[i]!, entry: entry as Stored }
+        if (entry === undefined || isFault(entry) || pending.clears !== clears) removals.push(write)
+        else writes.push(write)
+      })
+      const removed = currentOf(tier, removals)
+      return Effect.andThen(
+        removeFromStore(tier, removed.map(({ id }) => id), removed.map(({ item }) => item)),
+        setInStore(tier, writes)
+      )
+    })
+    return orUnsent(tier, items, restore(replacing))
+  })
+
+interface Write extends SetRequest {
+  readonly item: Pending.Item
+}
+
+/** Without those that a later operation on their id has replaced: see `replaceInStore`. */
+const currentOf = ({ pending }: StoreTier, writes: ReadonlyArray<Write>): ReadonlyArray<Write> =>
+  writes.filter(({ id, item }) => {
+    const isCurrent = pending.ids.get(id) === item
+    if (!isCurrent) Pending.markUnsent(pending, item)
+    return isCurrent
+  })
+
+/** A store that refuses one value may refuse them all, so each is sent alone then. */
+const setInStore = (tier: StoreTier, writes: ReadonlyArray<Write>): Effect.Effect<unknown> => {
+  const current = currentOf(tier, writes)
+  if (current.length === 0) return Effect.void
+  const { store } = tier
+  const [{ entry, id }] = current as [Write]
+  const alone = () =>
+    Effect.forEach(current, (write) => setInStore(tier, [write]), { concurrency: many.concurrency, discard: true })
+  const effect: Effect.Effect<unknown, StoreError> = current.length === 1
+    ? store.set(id, entry)
+    : store.setMany(current.map(({ entry, id }) => ({ id, entry })))
+  return acknowledged(tier, current.map(({ item }) => item), { operation: "set", effect, alone })
+}
+
+interface Sending<A> {
+  readonly operation: string
+  readonly effect: Effect.Effect<A, StoreError>
+  /** Sends each of several writes by itself. */
+  readonly alone?: () => Effect.Effect<A | undefined>
+}
 
 /** Call it inside `orUnsent`. Items that the store does not acknowledge stay pending. Only a strict caller fails. */
 const acknowledged = <A>(
   tier: StoreTier,
   items: ReadonlyArray<Pending.Item>,
-  operation: string,
-  effect: Effect.Effect<A, StoreError>
+  { alone, effect, operation }: Sending<A>
 ): Effect.Effect<A | undefined> =>
   Effect.withFiber((fiber) => {
     const { pending } = tier
@@ -115,9 +181,10 @@ const acknowledged = <A>(
         }
         const told = policy.strict ? strictly(answer) : Effect.undefined
         const [item] = items
-        // At once, because other processes read the older value. Not if a newer write has replaced the item.
-        if (operation === "set" && item!.places > 0 && isRefusal(operation, answer)) {
-          return Effect.andThen(removal(tier, item!), told)
+        if (operation === "set" && isRefusal(operation, answer)) {
+          if (items.length > 1 && alone !== undefined) return alone()
+          // At once, because other processes read the older value. Not if a newer write has replaced the item.
+          if (item!.places > 0) return Effect.andThen(removal(tier, item!), told)
         }
         for (const item of items) markUnsent(tier, item)
         return told

@@ -139,7 +139,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   return undefined
 })
 
-/** Changes from before the lease are older than this load. Applied later, or to a flight born before, they would end it. */
+/** Changes from before the lease are older than the load. Applied later, they would end it, or detach its flight. */
 const lookBefore = ({ tagEpochs }: Flights, flight: Flight): void => {
   const { epoch } = tagEpochs
   tagEpochs.look?.()

@@ -8,9 +8,11 @@ import type { Stored } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
 import type { SetCondition } from "../../../ports/store.ts"
 import { idOf, type Key, tagsOf, tagsWith } from "../../key/ofKey.ts"
+import { chunksOf } from "../../time/chunks.ts"
+import * as Turns from "../../time/turns.ts"
 import type { Engine } from "../engine.ts"
 import { detach } from "../flight/ending.ts"
-import { replaceInStore } from "../invalidation/inStore.ts"
+import { replaceAllInStore, replaceInStore } from "../invalidation/inStore.ts"
 import { forget, invalidateIds } from "../invalidation/invalidate.ts"
 import { replay } from "../invalidation/replay.ts"
 import { isStuck, sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
@@ -123,6 +125,58 @@ const unsentOf = (
     ? []
     : Pending.unsentOf(tier.pending, "", tagsOfValue(key, tags))
 
+/**
+ * Sets values of different keys, in waves: each asks the store once for its markers and once to take its values. A
+ * wave that must read entries, or send earlier invalidations first, sets each value by itself.
+ */
+export const setMany = (
+  self: Engine,
+  pairs: ReadonlyArray<readonly [key: Key, value: unknown]>,
+  options: SetOptions
+): Effect.Effect<void, StoreError, any> => {
+  if (options.ttlMillis <= 0) return Effect.asVoid(invalidateIds(self, pairs.map(([key]) => idOf(key))))
+  return Turns.forEachEffect(chunksOf(pairs), (wave) => {
+    const isPlain = !options.keepTtl && wave.every(([key]) => unsentOf(self, key, options).length === 0)
+    if (isPlain) return setWave(self, wave, options)
+    return Effect.forEach(wave, ([key, value]) => set(self, key, value, options), {
+      concurrency: "unbounded",
+      discard: true
+    })
+  })
+}
+
+const setWave = Effect.fnUntraced(function*(
+  self: Engine,
+  wave: ReadonlyArray<readonly [key: Key, value: unknown]>,
+  options: SetOptions
+): Effect.fn.Return<void, never, any> {
+  const policy = yield* Policy.Current
+  const { storeTier: tier } = self
+  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  const expiresAt = now + options.ttlMillis
+  const entries = wave.map(([key, value]) => entryToSet(self, key, value, { ...options, now, expiresAt }))
+  const setHere = () =>
+    entries.forEach((entry, i) => {
+      const key = wave[i]![0]
+      // As in `set`.
+      if (tier !== undefined) entry.memoryExpiresAt = -Infinity
+      warnOfValue(self, { key }, entry.exit)
+      put(self, entry, now)
+      emitValue(self, key, entry, { _tag: "Set" })
+    })
+  if (tier === undefined) return setHere()
+  const keys = wave.map(([key]) => key)
+  const encoded = allToStored({ tier, budget: budgetOf(tier, policy) }, keys, entries)
+  const stored = yield* replaceAllInStore(tier, entries.map(({ id }) => id), setHere, encoded)
+  self.mutations++
+  for (const entry of entries) {
+    Dependents.idChanged(self.memory.dependents, self.tagEpochs, entry.id)
+    if (!Pending.isPending(tier.pending, entry.id)) dropOthers(self, entry)
+  }
+  const fault = policy.strict ? stored.find(isFault) : undefined
+  if (fault !== undefined) yield* strictly(fault)
+})
+
 /** Removes the result of a refresh that began during the write, which the store has not accepted. */
 const dropOthers = (self: Engine, { id, writeId }: Entry): void => {
   detach(self, id)
@@ -232,6 +286,31 @@ const toStored = Effect.fnUntraced(function*(
   if (isFault(tags) || tags === undefined) return tags
   const stored = yield* encoded(tier, key, entry, tags)
   return TagEpochs.changedSince(tier.front.tagEpochs, entry.tags, entry.checkedAt) ? undefined : stored
+})
+
+/** As `toStored`, with one request for the markers of all tags. */
+const allToStored = Effect.fnUntraced(function*(
+  { budget, tier }: Asking,
+  keys: ReadonlyArray<Key>,
+  entries: ReadonlyArray<Entry>
+): Effect.fn.Return<ReadonlyArray<Stored | undefined | Fault>, never, any> {
+  const names = Array.from(new Set(entries.flatMap(({ tags }) => tags)))
+  const answer = names.length === 0
+    ? undefined
+    : yield* ask(tier, budget, "markers", tier.store.markers(names))
+  if (isFault(answer)) return entries.map(() => answer)
+  const versions = new Map(names.map((tag, i) => [tag, answer!.markers[i]!.version]))
+  const encodings: Array<Effect.Effect<Stored | undefined | Fault, never, any>> = []
+  yield* Turns.forEach(entries, (entry) => {
+    const tags = entry.tags.map((tag) => ({ tag, version: versions.get(tag)! }))
+    encodings.push(encode(tier, keys[encodings.length]!, entry, tags))
+  })
+  // Most codecs have answered synchronously.
+  const stored = yield* Effect.all(encodings, { concurrency: encodings.every(Exit.isExit) ? 1 : "unbounded" })
+  const { tagEpochs } = tier.front
+  return stored.map((one, i) =>
+    TagEpochs.changedSince(tagEpochs, entries[i]!.tags, entries[i]!.checkedAt) ? undefined : one
+  )
 })
 
 export const put = (self: Engine, entry: Entry, now: number): void => {

@@ -57,6 +57,7 @@ const operations = new Map<Operation<any, any>, Inside>([
   ),
   effect(Operations.lookupMany, Reads.lookupMany),
   effect(Operations.set, Writes.set),
+  effect(Operations.setMany, Writes.setMany),
   effect(Operations.touch, Writes.touch),
   effect(Operations.increment, Counts.increment),
   effect(Operations.counter, Counts.counter),
@@ -81,6 +82,7 @@ const withWriteId = (self: Overlay, entry: any) => {
 /** Operations refused on other caches inside a transaction: they would not be undone. */
 const writing: ReadonlySet<Operation<any, any>> = new Set<Operation<any, any>>([
   Operations.set,
+  Operations.setMany,
   Operations.touch,
   Operations.increment,
   Operations.touchCounter,

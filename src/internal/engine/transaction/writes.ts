@@ -30,6 +30,13 @@ export const set = (
   return looked === Effect.void ? written : Effect.andThen(looked, written)
 }
 
+export const setMany = (
+  self: Overlay,
+  pairs: ReadonlyArray<readonly [key: Key, value: unknown]>,
+  options: Entries.SetOptions
+): Effect.Effect<void, StoreError, any> =>
+  Effect.forEach(pairs, ([key, value]) => set(self, key, value, options), { discard: true })
+
 interface Setting {
   readonly key: Key
   readonly value: unknown

@@ -1,0 +1,113 @@
+/** `Cached.setMany` over a store: waves, values that the store refuses, and other operations on the same keys. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Latch, Layer, Option } from "effect"
+import { Cached, CachePolicy, Store } from "effect-cached"
+import { StoreError } from "effect-cached/CacheError"
+import { TestClock } from "effect/testing"
+import { fakeStore, over, settle, start } from "../support/caches.ts"
+
+const rows = (count: number, tags: ReadonlyArray<string> = []) => ({
+  ids: Array.from({ length: count }, (_, i) => `row:${i}`),
+  set: (value: (i: number) => unknown = (i) => i) =>
+    Cached.setMany(Array.from({ length: count }, (_, i) => [`row:${i}`, value(i)] as const), { ttl: "1 hour", tags })
+})
+
+/** Counts the requests for many entries, and answers them as the fake store's entries do, or fails. */
+const watched = (fails: (ids: ReadonlyArray<string>) => StoreError["reason"] | undefined = () => undefined) => {
+  const fake = fakeStore()
+  const calls: Array<string> = []
+  const gate = Latch.makeUnsafe(true)
+  const failing = (ids: ReadonlyArray<string>) => {
+    const reason = fails(ids)
+    return reason && Effect.fail(new StoreError({ store: "fake", operation: "set", reason }))
+  }
+  const store: Store.Store = {
+    ...fake.store,
+    set: (id, entry, condition) => {
+      calls.push("set")
+      return failing([id]) ?? fake.store.set(id, entry, condition)
+    },
+    setMany: (requests) => {
+      calls.push(`setMany ${requests.length}`)
+      return failing(requests.map(({ id }) => id)) ?? fake.store.setMany(requests)
+    },
+    markers: (tags) => {
+      calls.push(`markers ${tags.length}`)
+      return Effect.andThen(gate.await, fake.store.markers(tags))
+    }
+  }
+  return { fake, calls, gate, layer: over({ layer: Layer.succeed(Store.Store, store) }, { memory: false }) }
+}
+
+describe("AI-03 · Cached.setMany over a store", () => {
+  it.effect("asks once a wave for the markers and once to take its values", () => {
+    const { calls, fake, layer } = watched()
+    return Effect.gen(function*() {
+      yield* rows(600, ["a", "b"]).set()
+      expect(calls).toEqual([256, 256, 88].flatMap((size) => ["markers 2", `setMany ${size}`]))
+      expect(fake.entries.size).toBe(600)
+      expect((yield* Cached.getMany(["row:0", "row:599"])).map(Option.getOrUndefined)).toEqual([0, 599])
+      yield* Cached.invalidateTag("b")
+      expect(yield* Cached.getMany(["row:0", "row:599"])).toEqual([Option.none(), Option.none()])
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("a refused value takes its older one with it, and all others are stored", () => {
+    let isStrict = false
+    const { fake, layer } = watched((ids) => isStrict && ids.includes("row:3") ? "Unsupported" : undefined)
+    return Effect.gen(function*() {
+      const { ids, set } = rows(10)
+      yield* set()
+      isStrict = true
+      yield* set((i) => -i)
+      const left = ids.filter((id) => id !== "row:3")
+      expect(Array.from(fake.entries.keys()).toSorted()).toEqual(left)
+      expect((yield* Cached.getMany(left)).map(Option.getOrUndefined)).toEqual(left.map((id) => -Number(id.slice(4))))
+      expect(yield* CachePolicy.strict(Effect.exit(set()))).toMatchObject({ _tag: "Failure" })
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("a value that cannot be encoded takes its older one with it, and all others are stored", () => {
+    const { fake, layer } = watched()
+    return Effect.gen(function*() {
+      const { ids, set } = rows(10)
+      yield* set()
+      yield* set((i) => i === 3 ? () => {} : i)
+      expect(Array.from(fake.entries.keys()).toSorted()).toEqual(ids.filter((id) => id !== "row:3"))
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("a key that is invalidated while the wave waits stays invalidated", () => {
+    const { fake, gate, layer } = watched()
+    return Effect.gen(function*() {
+      const { set } = rows(10)
+      gate.closeUnsafe()
+      const setting = yield* start(rows(10, ["tag"]).set())
+      yield* Cached.invalidate("row:3")
+      gate.openUnsafe()
+      yield* Fiber.join(setting)
+      yield* settle
+      expect(Array.from(fake.entries.keys())).not.toContain("row:3")
+      expect(fake.entries.size).toBe(9)
+      yield* set()
+      expect(fake.entries.size).toBe(10)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("values of a store that fails are sent again as removals, and none is read from before", () => {
+    let isDown = false
+    const { fake, layer } = watched(() => isDown ? "Unavailable" : undefined)
+    return Effect.gen(function*() {
+      const { ids, set } = rows(300)
+      yield* set()
+      isDown = true
+      yield* set((i) => -i)
+      expect(yield* Cached.getMany(ids.slice(0, 2))).toEqual([Option.none(), Option.none()])
+      isDown = false
+      yield* TestClock.adjust("1 minute")
+      expect(fake.entries.size).toBe(0)
+      yield* set((i) => i + 1)
+      expect((yield* Cached.getMany(ids.slice(0, 2))).map(Option.getOrUndefined)).toEqual([1, 2])
+    }).pipe(Effect.provide(layer))
+  })
+})
