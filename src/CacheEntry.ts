@@ -1,68 +1,68 @@
 /**
- * The metadata of a cached result.
+ * The metadata of a cached result, such as its deadlines and tags.
  *
- * Freshness is decided from these numbers and Effect's `Clock`; a store's own expiry only frees space. Times are epoch
- * milliseconds, `Infinity` for what never happens.
+ * A strategy decides from these times and Effect's `Clock` whether an entry is fresh; a store's own expiry only frees
+ * space. Times are epoch milliseconds, and `Infinity` means never.
  * @since 0.1.0
  */
 
 /**
- * The times of an entry, from which a `Strategy` decides.
+ * The times and the outcome of an entry, from which a `Strategy` decides whether to serve it.
  * @category models
  * @since 0.1.0
  */
 export interface Timing {
-  /** When the load ended and the result was stored, or when its oldest part was made (`inherit: "age"`). */
+  /** When the load ended, or with `inherit: "age"` the creation time of the oldest cached value that the load read. */
   readonly createdAt: number
-  /** From then on it is stale, and the strategy decides what that means. */
+  /** The entry is stale from this time on, and the strategy decides whether to serve it. */
   readonly softExpiresAt: number
-  /** From then on it is never served. */
+  /** The entry is never served from this time on. */
   readonly expiresAt: number
   readonly loadMillis: number
   readonly outcome: Outcome
-  /** The reads in this process served from memory. Unknown to a store. */
+  /** How many reads this process has served from the entry in memory. A store does not record the number. */
   readonly reads?: number | undefined
 }
 
 /**
- * Whether a value or a typed failure is stored.
+ * The outcome stored in an entry: a value (`success`) or a typed failure (`failure`).
  * @category models
  * @since 0.1.0
  */
 export type Outcome = "success" | "failure"
 
 /**
- * A tag with the version of its marker when the load began.
+ * A tag, with the version that its marker in the store had when the load began.
  * @category models
  * @since 0.1.0
  */
 export interface TagVersion {
   readonly tag: string
-  /** 12 random bytes as 24 lower-case hexadecimal digits. */
+  /** 12 random bytes, written as 24 lower-case hexadecimal digits. */
   readonly version: string
 }
 
 /**
- * The metadata that a store keeps with the payload of an entry.
+ * The metadata that a store keeps with an entry's payload.
  * @category models
  * @since 0.1.0
  */
 export interface Meta extends Timing {
   readonly tags: ReadonlyArray<TagVersion>
-  /** 16 random bytes as 32 lower-case hexadecimal digits. Different for each write. */
+  /** Unique to each write: 16 random bytes, written as 32 lower-case hexadecimal digits. */
   readonly writeId: string
-  /** The number of the serializer that wrote the payload, 1 to 255. An entry of another serializer is a miss. */
+  /** The number of the serializer that wrote the payload, 1 to 255. Readers with another serializer miss the entry. */
   readonly serializer: number
-  /** The origin's name for this version of the value (an HTTP ETag): any text. */
+  /** The origin's identifier for this version of the value, such as an HTTP ETag. Any text is allowed. */
   readonly etag?: string | undefined
-  /** The lifetime is a strategy's constant, which the constant of each reader replaces. Absent in old entries. */
+  /** The lifetime is a strategy's constant: readers with another constant apply theirs. Old entries lack the field. */
   readonly isConstant?: true | undefined
-  /** Ends with the values it was made of (`inherit`). A reader's constant may shorten it, and never prolongs it. */
+  /** The entry ends with the cached values that its load read (`inherit`). Readers may only shorten its lifetime. */
   readonly endsWithParts?: true | undefined
 }
 
 /**
- * An entry in a `Store`: metadata and bytes, without a schema or a decoded value.
+ * An entry as a `Store` keeps it: metadata and encoded bytes, without a schema or a decoded value.
  * @category models
  * @since 0.1.0
  */
@@ -79,11 +79,11 @@ export interface Stored {
 export interface Known extends Omit<Timing, "reads"> {
   readonly id: string
   readonly tags: ReadonlyArray<string>
-  /** The ids it derives from, if it was made with `inherit: "changes"`. `"user:*"` is a whole group. */
+  /** The ids that the entry depends on with `inherit: "changes"`. `"user:*"` stands for all ids of the group `user`. */
   readonly dependsOn?: ReadonlyArray<string> | undefined
   readonly etag: string | undefined
   readonly writeId: string | undefined
-  /** The reads in this process served from memory. */
+  /** How many reads this process has served from the entry in memory. */
   readonly reads: number
 }
 
@@ -93,6 +93,6 @@ export interface Known extends Omit<Timing, "reads"> {
  * @since 0.1.0
  */
 export interface InMemory extends Known {
-  /** Its weight against the bound of memory: 1 without a weigher. */
+  /** The entry's weight, which counts towards the memory capacity. 1 without a weigher. */
   readonly weight: number
 }

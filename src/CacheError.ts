@@ -1,8 +1,8 @@
 /**
  * The errors of the cache itself: tagged errors with fields to act on. Their schemas are in `CacheErrorSchema`. The
- * failure of a load is never wrapped in one of them. A fault of a store or serializer reaches the program only under
- * `CachePolicy.strict`, from operations that depend on the store's answer (`Cached.increment`, a conditional
- * `Cached.set`, scans), and when a layer over a folder is built. Otherwise it is logged, counted and worked around.
+ * failure of a load is never wrapped in one of these errors. A failure of the store or serializer reaches the program
+ * only under `CachePolicy.strict`, from operations that depend on the store's answer (`Cached.increment`, a conditional
+ * `Cached.set`, scans), and while a layer over a folder is built. Otherwise the cache logs, counts and tolerates it.
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
@@ -15,25 +15,25 @@ import { messageOf, phraseOf, whyOf, withCause } from "./internal/text/failures.
  * @since 0.1.0
  */
 export type StoreErrorReason =
-  /** The store cannot be reached, or the operation failed for another reason (see `cause`). */
+  /** The store cannot be reached, or the operation failed for a reason not listed here (see `cause`). */
   | "Unavailable"
-  /** The store did not answer within the store budget. */
+  /** The store did not answer within the store budget (`storeTimeout`). */
   | "Timeout"
-  /** The store does not have this operation, or does not run on this platform. */
+  /** The store lacks this operation, or does not run on this platform. */
   | "Unsupported"
-  /** No room: the value was not stored. */
+  /** The store is full, so the value was not stored. */
   | "Full"
   /** The value is larger than the store accepts. */
   | "TooLarge"
-  /** The sum of an increment is beyond the safe integers: the counter is unchanged. */
+  /** An increment would exceed the range of safe integers. The counter is unchanged. */
   | "OutOfRange"
   /** The stored data cannot be read. */
   | "Corrupt"
-  /** The store, or its directory, refuses access. */
+  /** The store or its directory denies access. */
   | "Denied"
 
 /**
- * A store failed: `store` is its name, `operation` the failed operation, `reason` why it failed.
+ * A store operation failed. `store` and `operation` name the store and the operation, and `reason` says why it failed.
  *
  * **Example** (Acting on a reason)
  *
@@ -65,7 +65,7 @@ export class StoreError extends Data.TaggedError("StoreError")<{
 /**
  * A value could not be encoded for the store, or stored bytes could not be decoded.
  *
- * **Example** (Refusing a value that JSON does not have)
+ * **Example** (Encoding a value that JSON cannot represent)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -92,7 +92,7 @@ export class SerializerError extends Data.TaggedError("SerializerError")<{
 }
 
 /**
- * A lock was not acquired within `wait`, was lost, or its backend is unavailable.
+ * A lock was not acquired within `wait` or was lost, or its backend is unavailable or lacks an operation.
  *
  * **Example** (Trying a lock once)
  *
@@ -116,7 +116,7 @@ export class LockError extends Data.TaggedError("LockError")<{
   readonly name: string
   readonly reason: "Timeout" | "Lost" | "Unavailable" | "Unsupported"
   readonly cause?: unknown
-  /** With `Timeout`: how long the holder still has its lease, unless it renews or releases it. */
+  /** With `Timeout`: the remaining time of the holder's lease, unless the holder renews or releases it. */
   readonly retryAfterMillis?: number
 }> {
   override get message(): string {
@@ -137,14 +137,14 @@ export class LockError extends Data.TaggedError("LockError")<{
   get retryAfter(): Duration.Duration {
     return Duration.millis(this.retryAfterMillis ?? 0)
   }
-  /** `retryAfter` for the header `Retry-After` of an HTTP response: whole seconds. */
+  /** `retryAfter` in whole seconds, rounded up, for the HTTP header `Retry-After`. */
   get retryAfterHeader(): string {
     return headerOf(this.retryAfterMillis ?? 0)
   }
 }
 
 /**
- * A limit of calls is reached: `Guard.rateLimit`, `Guard.slidingRateLimit`.
+ * A rate limit refused a call: `Guard.rateLimit`, `Guard.slidingRateLimit`.
  *
  * **Example** (Telling a client when to come back)
  *
@@ -175,15 +175,15 @@ export class RateLimitExceeded extends Data.TaggedError("RateLimitExceeded")<{
   get retryAfter(): Duration.Duration {
     return Duration.millis(this.retryAfterMillis)
   }
-  /** `retryAfter` for the header `Retry-After` of an HTTP response: whole seconds. */
+  /** `retryAfter` in whole seconds, rounded up, for the HTTP header `Retry-After`. */
   get retryAfterHeader(): string {
     return headerOf(this.retryAfterMillis)
   }
 }
 
 /**
- * A circuit breaker lets no call through: `Guard.circuitBreaker`. `state` is `Open`, or `HalfOpen` while another call
- * tests whether the circuit can close.
+ * A circuit breaker refused a call: `Guard.circuitBreaker`. `state` is `Open`, or `HalfOpen` while another call tests
+ * whether the circuit can close.
  *
  * **Example** (Answering for a service that is down)
  *
@@ -215,19 +215,19 @@ export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
   get retryAfter(): Duration.Duration {
     return Duration.millis(this.retryAfterMillis)
   }
-  /** `retryAfter` for the header `Retry-After` of an HTTP response: whole seconds. */
+  /** `retryAfter` in whole seconds, rounded up, for the HTTP header `Retry-After`. */
   get retryAfterHeader(): string {
     return headerOf(this.retryAfterMillis)
   }
 }
 
-// Rounded up: a client that retries a moment too early is refused once more.
+// Rounds up, because a client that retries a moment too early is refused again.
 const headerOf = (millis: number): string => String(Math.ceil(millis / 1000))
 
 /**
- * An update was not stored, because others wrote its entry in each of its `tries` (`Cached.update`).
+ * `Cached.update` stored nothing, because other writers changed the entry during each of its `tries`.
  *
- * **Example** (Losing against oneself)
+ * **Example** (Conflicting with its own write)
  *
  * ```ts
  * import { Effect, Option } from "effect"
@@ -255,11 +255,11 @@ export class UpdateConflict extends Data.TaggedError("UpdateConflict")<{
 }
 
 /**
- * A transaction was not committed, because something it had read, or a condition it relied on, was changed by others:
- * `ids` of entries and `names` of counters, both empty if the entries of a listing have changed. Nothing was written.
+ * A transaction was not committed and wrote nothing, because other writers changed something it had read or relied on.
+ * `ids` are the changed entries and `names` the changed counters. Both are empty if the result of a listing changed.
  * `Transaction.run` retries before it fails with this error.
  *
- * **Example** (Losing against another write)
+ * **Example** (Conflicting with another write)
  *
  * ```ts
  * import { Effect, Schedule } from "effect"
@@ -297,7 +297,7 @@ export class TransactionConflict extends Data.TaggedError("TransactionConflict")
 }
 
 /**
- * A transaction took longer than its `timeout`, including retries and waits for locks. Nothing was written.
+ * A transaction took longer than its `timeout`, which includes retries and waits for locks. Nothing was written.
  *
  * **Example** (Giving up)
  *
@@ -322,7 +322,7 @@ export class TransactionTimeout extends Data.TaggedError("TransactionTimeout")<{
 }
 
 /**
- * A caller waited for a load longer than its `timeout`. Only this caller fails: the load may continue for others.
+ * A caller waited longer than its `timeout` for a load. Only this caller fails; the load may continue for others.
  *
  * **Example** (Limiting one caller)
  *
@@ -348,9 +348,9 @@ export class LoadTimeout extends Data.TaggedError("LoadTimeout")<{
 }
 
 /**
- * A consumer of a cached stream was too slow: the elements it would have read next are gone. As long as a stream can be
- * stored, no consumer is too slow. Beyond `maxBytes` a run keeps a few pages, and waits 5 seconds for slower consumers,
- * or without a limit with `whenSlow: "wait"`.
+ * A consumer of a cached stream was too slow, and the elements it would have read next are gone. This cannot happen
+ * while the stream can still be stored. Beyond `maxBytes`, the stream keeps only a few pages. It waits for a slow
+ * consumer for 5 seconds in total, or without a limit with `whenSlow: "wait"`.
  *
  * **Example** (Describing the failure)
  *
@@ -372,8 +372,8 @@ export class StreamLagged extends Data.TaggedError("StreamLagged")<{
 }
 
 /**
- * The rest of a stored stream is lost, and the origin no longer begins with the elements already delivered. Consume the
- * stream again: its content has changed.
+ * The rest of a stored stream is lost, and the origin no longer begins with the elements that the consumer has already
+ * received. Consume the stream again, because its content has changed.
  *
  * **Example** (Describing the failure)
  *
@@ -396,11 +396,11 @@ export class StreamCut extends Data.TaggedError("StreamCut")<{
 }
 
 /**
- * A defect: loads wait for each other in a cycle. `path` names them, and its first and last element are the same.
- * `Cached.recursive` can break a cycle, the cache itself cannot. A fiber forked by a load counts as part of it while
- * the load runs, because the cache cannot see whether the load waits for it.
+ * A defect: loads wait for each other in a cycle. `path` lists their ids, beginning and ending with the same id. A
+ * program can break a cycle with `Cached.recursive`, but the cache itself cannot. A fiber forked by a load counts as
+ * part of the load while the load runs, because the cache cannot see whether the load waits for the fiber.
  *
- * **Example** (Finding a circle)
+ * **Example** (Detecting a cycle)
  *
  * ```ts
  * import { Cause, Effect } from "effect"
@@ -428,7 +428,7 @@ export class CacheCycle extends Data.TaggedError("CacheCycle")<{
 }
 
 /**
- * A defect: a load was started in a cache whose layer is closed. The program uses the cache outside its scope.
+ * A defect: the layer of the cache closed before a load could start or finish. Keep the layer open while it is used.
  *
  * **Example** (Describing the defect)
  *
@@ -450,8 +450,8 @@ export class CacheClosed extends Data.TaggedError("CacheClosed")<{
 }
 
 /**
- * A programming mistake: a duration that does not parse, an unknown option, a key that has no canonical form. Thrown by
- * the function that receives the invalid argument. If it is detected only later, the first read dies with it.
+ * A programming mistake, such as a duration that does not parse, an unknown option, or a key without a canonical form.
+ * The function that receives the invalid argument throws it. A mistake found later makes the first read die.
  *
  * **Example** (Misspelling an option)
  *

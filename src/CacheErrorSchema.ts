@@ -1,19 +1,19 @@
 /**
- * The schemas of the cache's errors, for programs that send them to other processes or store them. Separate from
- * `CacheError`, so that other programs do not bundle them.
+ * The schemas of the cache's errors, for programs that store these errors or send them to other processes. They are
+ * separate from `CacheError`, so that programs that do not need these schemas do not bundle them.
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as CacheError from "./CacheError.ts"
 
-/** The schema of an error, which encodes exactly its fields. */
+/** Makes the schema of an error class, which encodes exactly the given fields. */
 const schemaOf = <Self extends object, Fields extends Schema.Struct.Fields>(
   error: new(fields: never) => Self,
   fields: Fields
 ): Schema.decodeTo<Schema.instanceOf<Self>, Schema.Struct<Fields>> => {
   const plainOf = (self: object): object =>
-    // `message` is not enumerable.
+    // Copies each field by name, because a spread would omit `message`, which is not enumerable.
     Object.fromEntries(
       Object.keys(fields).flatMap((name) => name in self ? [[name, self[name as keyof typeof self]]] : [])
     )
@@ -95,7 +95,7 @@ export const StoreError = schemaOf(CacheError.StoreError, {
  * Schema.decodeUnknownSync(CacheErrorSchema.SerializerError)(json).serializer // => "json"
  * ```
  *
- * @see {@link StoreError} for encoding too
+ * @see {@link StoreError} for an example that also encodes
  * @category schemas
  * @since 0.1.0
  */
@@ -120,7 +120,7 @@ export const SerializerError = schemaOf(CacheError.SerializerError, {
  * Schema.decodeUnknownSync(CacheErrorSchema.LockError)(json).name // => "report"
  * ```
  *
- * @see {@link StoreError} for encoding too
+ * @see {@link StoreError} for an example that also encodes
  * @category schemas
  * @since 0.1.0
  */
@@ -145,7 +145,7 @@ export const LockError = schemaOf(CacheError.LockError, {
  * Schema.decodeUnknownSync(CacheErrorSchema.RateLimitExceeded)(json).key // => "api"
  * ```
  *
- * @see {@link StoreError} for encoding too
+ * @see {@link StoreError} for an example that also encodes
  * @category schemas
  * @since 0.1.0
  */
@@ -169,7 +169,7 @@ export const RateLimitExceeded = schemaOf(CacheError.RateLimitExceeded, {
  * Schema.decodeUnknownSync(CacheErrorSchema.CircuitOpen)(json).key // => "api"
  * ```
  *
- * @see {@link StoreError} for encoding too
+ * @see {@link StoreError} for an example that also encodes
  * @category schemas
  * @since 0.1.0
  */
@@ -193,7 +193,7 @@ export const CircuitOpen = schemaOf(CacheError.CircuitOpen, {
  * Schema.decodeUnknownSync(CacheErrorSchema.LoadTimeout)(json).key // => "user:1"
  * ```
  *
- * @see {@link StoreError} for encoding too
+ * @see {@link StoreError} for an example that also encodes
  * @category schemas
  * @since 0.1.0
  */
@@ -215,7 +215,7 @@ export const LoadTimeout = schemaOf(CacheError.LoadTimeout, {
  * Schema.decodeUnknownSync(CacheErrorSchema.StreamLagged)({ _tag: "StreamLagged", key: "rows" }).key // => "rows"
  * ```
  *
- * @see {@link StoreError} for encoding too
+ * @see {@link StoreError} for an example that also encodes
  * @category schemas
  * @since 0.1.0
  */
@@ -236,7 +236,7 @@ export const StreamLagged = schemaOf(CacheError.StreamLagged, {
  * Schema.decodeUnknownSync(CacheErrorSchema.StreamCut)({ _tag: "StreamCut", key: "rows" }).key // => "rows"
  * ```
  *
- * @see {@link StoreError} for encoding too
+ * @see {@link StoreError} for an example that also encodes
  * @category schemas
  * @since 0.1.0
  */
@@ -258,7 +258,7 @@ export const StreamCut = schemaOf(CacheError.StreamCut, {
  * Schema.decodeUnknownSync(CacheErrorSchema.UpdateConflict)(json).key // => "cart:1"
  * ```
  *
- * @see {@link StoreError} for encoding too
+ * @see {@link StoreError} for an example that also encodes
  * @category schemas
  * @since 0.1.0
  */
@@ -281,7 +281,7 @@ export const UpdateConflict = schemaOf(CacheError.UpdateConflict, {
  * Schema.decodeUnknownSync(CacheErrorSchema.TransactionConflict)(json).ids // => ["cart:1"]
  * ```
  *
- * @see {@link StoreError} for encoding too
+ * @see {@link StoreError} for an example that also encodes
  * @category schemas
  * @since 0.1.0
  */
@@ -304,7 +304,7 @@ export const TransactionConflict = schemaOf(CacheError.TransactionConflict, {
  * Schema.decodeUnknownSync(CacheErrorSchema.TransactionTimeout)(json).timeoutMillis // => 5000
  * ```
  *
- * @see {@link StoreError} for encoding too
+ * @see {@link StoreError} for an example that also encodes
  * @category schemas
  * @since 0.1.0
  */
@@ -326,7 +326,7 @@ export const TransactionTimeout = schemaOf(CacheError.TransactionTimeout, {
  * Schema.decodeUnknownSync(CacheErrorSchema.CacheCycle)(json).path // => ["a", "b", "a"]
  * ```
  *
- * @see {@link StoreError} for encoding too
+ * @see {@link StoreError} for an example that also encodes
  * @category schemas
  * @since 0.1.0
  */
@@ -347,7 +347,7 @@ export const CacheCycle = schemaOf(CacheError.CacheCycle, {
  * Schema.decodeUnknownSync(CacheErrorSchema.CacheClosed)({ _tag: "CacheClosed", key: "user:1" }).key // => "user:1"
  * ```
  *
- * @see {@link StoreError} for encoding too
+ * @see {@link StoreError} for an example that also encodes
  * @category schemas
  * @since 0.1.0
  */
@@ -369,7 +369,7 @@ export const CacheClosed = schemaOf(CacheError.CacheClosed, {
  * Schema.decodeUnknownSync(CacheErrorSchema.CacheConfigError)(json).message // => "ttl must be positive"
  * ```
  *
- * @see {@link StoreError} for encoding too
+ * @see {@link StoreError} for an example that also encodes
  * @category schemas
  * @since 0.1.0
  */

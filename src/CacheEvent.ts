@@ -1,20 +1,20 @@
 /**
- * Events of a cache, as reported by `Cached.events`, `Cached.detect` and `Cached.onRemoval`. They carry ids, and values
- * for `onRemoval` or on request.
+ * The events that `Cached.events`, `Cached.detect` and `Cached.onRemoval` report. Events contain ids. Only `onRemoval`,
+ * `Cached.eventsWith` and `Cached.detectWith` report values as well.
  * @since 0.1.0
  */
 import type * as Exit from "effect/Exit"
 import type { StoreErrorReason } from "./CacheError.ts"
 
 /**
- * The source of an answer.
+ * The source of a read's answer.
  *
- * - `memory`: from memory, fresh
- * - `store`: from the store, fresh
- * - `load`: from a load that this read started
- * - `joined`: from a load that another read had started
- * - `stale`: past its soft ttl, while a refresh runs or because a load has just failed
- * - `fallback`: a stored value instead of a load that failed or took too long
+ * - `memory`: a fresh entry in memory
+ * - `store`: a fresh entry in the store
+ * - `load`: a load that this read started
+ * - `joined`: a load that another read had started
+ * - `stale`: an entry past its soft ttl, served during a refresh or shortly after a failed load
+ * - `fallback`: a cached value, served because the load of this read failed or took too long
  * @category models
  * @since 0.1.0
  */
@@ -23,77 +23,77 @@ export type Source = "memory" | "store" | "load" | "joined" | "stale" | "fallbac
 /**
  * Why an entry left the memory tier.
  *
- * - `evicted`: there was no room, and nothing had expired
- * - `expired`: it was past its ttl, and there was no room or another entry replaced it
- * - `replaced`: a newer value replaced it
- * - `invalidated`: its key, one of its tags or the whole cache was invalidated, here or by another process
- * - `unverified`: changes by other processes could not be read within `maxStaleness`, or the store contradicts the copy
+ * - `evicted`: memory needed room, and no entry had expired
+ * - `expired`: the entry was past its ttl
+ * - `replaced`: the id got a newer value
+ * - `invalidated`: this or another process invalidated the key, one of the entry's tags or the whole cache
+ * - `unverified`: the entry may be outdated: this process may have missed changes by others, or the store disagrees
  * @category models
  * @since 0.1.0
  */
 export type RemovalCause = "evicted" | "expired" | "replaced" | "invalidated" | "unverified"
 
 /**
- * An entry that has left the memory tier.
+ * An entry that left the memory tier, with the cause.
  * @category models
  * @since 0.1.0
  */
 export interface Removal {
   readonly id: string
-  /** The name of the key's class, `undefined` for a string. */
+  /** The name of the key's class. `undefined` for a string key. */
   readonly keyClass: string | undefined
   readonly cause: RemovalCause
   readonly exit: Exit.Exit<unknown, unknown>
 }
 
 /**
- * How a read was answered: an item of `Cached.detect`.
+ * How a read was answered: one of the reads that `Cached.detect` reports.
  * @category models
  * @since 0.1.0
  */
 export interface Detected {
   readonly key: string
   readonly source: Source
-  /** The age of the value in milliseconds. 0 if it is not cached. */
+  /** The age of the value in milliseconds. 0 if the value is not cached. */
   readonly ageMillis: number
-  /** The remaining lifetime in milliseconds. 0 if it is not cached. */
+  /** The remaining lifetime of the value in milliseconds. 0 if the value is not cached. */
   readonly ttlMillis: number
-  /** The name of the strategy that decided. */
+  /** The name of the read's strategy. */
   readonly strategy: string
-  /** The ids it derives from, if it was made with `inherit: "changes"`. `"user:*"` is a whole group. */
+  /** The ids that the entry depends on with `inherit: "changes"`. `"user:*"` stands for all ids of the group `user`. */
   readonly dependsOn?: ReadonlyArray<string> | undefined
 }
 
 /**
- * How a read was answered, with the answer: an item of `Cached.detectWith`.
+ * How a read was answered, with the answer itself: one of the reads that `Cached.detectWith` reports.
  * @category models
  * @since 0.1.0
  */
 export interface DetectedValue extends Detected {
-  /** The answer. With the option `copy` it is the value that was copied for the reader. */
+  /** The answer. With the option `copy`, this is the cached value and not the reader's copy. */
   readonly exit: Exit.Exit<unknown, unknown>
 }
 
-/** The fields of all events about one id. */
+/** The fields shared by all events that are about a single id. */
 interface OfId {
   readonly id: string
-  /** The name of the key's class, `undefined` for a string. */
+  /** The name of the key's class. `undefined` for a string key. */
   readonly keyClass: string | undefined
 }
 
 /**
- * The events of a cache by name. A table of the documentation is made from it (`npm run docs`).
+ * The events of a cache by name. `npm run docs` generates a table of the documentation from this interface.
  * @category models
  * @since 0.1.0
  */
 export interface Events {
-  /** A read or lookup was answered with a cached value from `memory` or the `store`. A refresh may follow the read. */
+  /** A read, or a lookup like `Cached.getOption`, found an entry in `memory` or the `store`. A refresh may follow. */
   readonly Hit: OfId & { readonly source: "memory" | "store" }
-  /** A read found nothing to simply serve, or a lookup nothing at all. Emitted after the store was asked. */
+  /** A read found no entry to serve at once, or a lookup found no entry, even in the store. */
   readonly Miss: OfId
-  /** A read waits for a flight that another read began. */
+  /** A read joined a load that another read or a refresh had started. */
   readonly Joined: OfId
-  /** A load has ended, after `millis` milliseconds. `refresh` if it began without a caller. */
+  /** A load ended after `millis` milliseconds. `refresh` is `true` if the load began without a caller. */
   readonly Load: OfId & {
     readonly outcome: "success" | "failure" | "interrupted" | "notModified"
     readonly refresh: boolean
@@ -101,26 +101,26 @@ export interface Events {
   }
   /** A background refresh was requested. */
   readonly Refresh: OfId
-  /** A read was answered with a stale value, instead of a load that failed or took too long. */
+  /** A read was answered with a stale value, because the load failed or took too long. */
   readonly Stale: OfId
-  /** A value was stored by hand. */
+  /** A value was stored explicitly, for example with `Cached.set`. */
   readonly Set: OfId
   /**
-   * A result is not cached. `because`: its id or a tag was invalidated in the meantime (`changed`), it derives from a
-   * stale value (`stale`), from values that `inherit` rejects (too old, or `"refuse"`), or from something that changed
-   * (`dependency`). Emitted before its `Load`.
+   * The result of a load was not cached. `changed`: its id or a tag was invalidated or set during the load. `stale`:
+   * the load read a stale value. `inherit`: the load read a value that the option `inherit` rejects. `dependency`: a
+   * value that the load read has changed since. Emitted before the event `Load`.
    */
   readonly Refused: OfId & { readonly because: "changed" | "stale" | "inherit" | "dependency" }
-  /** An entry left the memory tier because there was no room. */
+  /** An entry was evicted from the memory tier to make room. */
   readonly Evict: OfId
-  /** This process invalidated ids or tags, or cleared the cache. Many ids are reported in several events. */
+  /** This process invalidated ids or tags, or cleared the cache (`all`). Many ids are split into several events. */
   readonly Invalidate: {
     readonly ids: ReadonlyArray<string>
     readonly tags: ReadonlyArray<string>
     readonly mode: "hard" | "soft"
     readonly all: boolean
   }
-  /** An operation of the store failed, or a value could not be encoded or decoded (`encode`, `decode`). */
+  /** A store operation failed, or a value could not be encoded or decoded (operations `encode` and `decode`). */
   readonly StoreFailure: { readonly operation: string; readonly reason: StoreErrorReason }
 }
 
@@ -132,14 +132,14 @@ export interface Events {
 export type CacheEvent = { readonly [Name in keyof Events]: Events[Name] & { readonly _tag: Name } }[keyof Events]
 
 /**
- * The events about a value: a hit, a load, a stale answer, a write by hand and an eviction.
+ * The names of the events about a value: hits, loads, stale answers, explicit writes and evictions.
  * @category models
  * @since 0.1.0
  */
 export type Valued = "Hit" | "Load" | "Stale" | "Set" | "Evict"
 
 /**
- * An event of a cache, with `exit` if it is about a value: an element of `Cached.eventsWith`.
+ * An event of a cache, with `exit` if the event is about a value: an element of the stream `Cached.eventsWith`.
  * @category models
  * @since 0.1.0
  */
@@ -160,8 +160,8 @@ export type ValueEvent = {
  * @since 0.1.0
  */
 export interface Progress {
-  /** The ids checked so far. */
+  /** The number of ids checked so far. */
   readonly scanned: number
-  /** The ids among them with something to invalidate. */
+  /** The number of ids so far whose entries were invalidated. */
   readonly invalidated: number
 }

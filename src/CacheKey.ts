@@ -1,8 +1,8 @@
 /**
  * Keys: the names of cached results.
  *
- * A key class declares what identifies a result, and the result's type. A change of either makes new keys, so values
- * stored by an older version of a program are never misread. A plain `string` is a key too.
+ * A key class declares the fields that identify a result, and the type of the result. Changing either one produces new
+ * keys, so that a program never misreads values stored by an older version. A plain `string` is also a key.
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -21,9 +21,9 @@ import { make as makeTemplate } from "./internal/key/template/make.ts"
 import { mistake, refuseUnless } from "./internal/options/options.ts"
 
 /**
- * A key: the name of a cached result, which is a value of type `A` or a failure of type `E`. `R` are the services that
- * their codecs need. The members of a key have names that begin with `~`, so every other name is free for the payload:
- * read them with {@link id} and {@link tags}.
+ * A key: the name of a cached result, which is a value of type `A` or a failure of type `E`. `R` is the type of the
+ * services that the codecs of both need. A key's own members have names that begin with `~`, so fields of the payload
+ * may have all other names. Read the members with {@link id} and {@link tags}.
  * @category models
  * @since 0.1.0
  */
@@ -34,12 +34,12 @@ export interface CacheKey<out A, out E = never, out R = never> extends PrimaryKe
   readonly "~class": KeyInfo
 }
 
-/** The types that a key names. @internal */
+/** The types that a key carries for the compiler. @internal */
 export interface Types<out A, out E, out R> {
   readonly _A: (_: never) => A
   readonly _E: (_: never) => E
   readonly _R: (_: never) => R
-  // A method, because these do not make the type invariant.
+  // A method, because a property with a function type would make `A` invariant.
   _takes(value: A): void
 }
 
@@ -51,14 +51,14 @@ export interface Types<out A, out E, out R> {
 export type Any = CacheKey<any, any, any>
 
 /**
- * The type of the values that a key names.
+ * The type of a key's value.
  * @category utility types
  * @since 0.1.0
  */
 export type Success<K> = K extends CacheKey<infer A, any, any> ? A : never
 
 /**
- * The type of the failures that a key names, `never` if its class declares no error.
+ * The type of a key's failure. `never` if the key's class declares no error.
  * @category utility types
  * @since 0.1.0
  */
@@ -94,10 +94,10 @@ export interface KeyClass<
   /** The declared indexes. Exists only for the compiler. */
   readonly "~indexes": I
   readonly keyName: Name
-  /** The struct of the fields. */
+  /** The schema of the payload: a struct of the fields. */
   readonly payload: Schema.Struct<Fields>
   readonly success: S
-  /** The schema of the failures, `Schema.Never` if the class declares none. */
+  /** The schema of the failures. `Schema.Never` if the class declares none. */
   readonly error: E
   /** Validates and decodes unknown input, such as the parameters of an HTTP request, into a key. */
   readonly decode: (
@@ -107,8 +107,8 @@ export interface KeyClass<
 }
 
 /**
- * Any class of keys, for functions that take one. With `C extends AnyClass`, the key is `InstanceType<C>`, and its
- * constructor takes {@link Input} of `C`.
+ * Any class of keys, for generic functions that take a key class. With `C extends AnyClass`, the type of a key is
+ * `InstanceType<C>`, and the constructor's parameter is `Input<C>` (see {@link Input}).
  * @category models
  * @since 0.1.0
  */
@@ -130,7 +130,7 @@ export interface AnyClass {
 export type Input<C extends AnyClass> = C["~type.make.in"]
 
 /**
- * The arguments of a function that takes a payload, optional if no field is required.
+ * The arguments of a function that takes a payload. The payload is optional if none of its fields is required.
  * @category utility types
  * @since 0.1.0
  */
@@ -143,7 +143,7 @@ type CodecServices<S extends Schema.Constraint, E extends Schema.Constraint> =
   | E["EncodingServices"]
 
 /**
- * The indexes that a key class may declare: fields of its payload, and combinations of fields.
+ * The indexes that a key class may declare: single fields of the payload, or combinations of fields.
  * @category utility types
  * @since 0.1.0
  */
@@ -160,25 +160,25 @@ export interface Options<
   E extends Schema.Constraint,
   I extends Indexes<NoInfer<Fields>> = Indexes<NoInfer<Fields>>
 > {
-  /** The fields that identify a result. @default none: there is one result */
+  /** The fields that identify a result. @default none: the class has a single key */
   readonly payload?: Fields | undefined
   /** The schema of the result. */
   readonly success: S
-  /** The schema of the failures that may be stored. @default none: a stored failure stays in memory */
+  /** The schema of the failures that a store may keep. @default none: cached failures stay in memory */
   readonly error?: E | undefined
   /** Fields that the load may use but that do not identify the result, such as a trace id or a credential. */
   readonly ignore?: ReadonlyArray<keyof NoInfer<Fields>> | undefined
-  /** Part of the fingerprint: change it when results change in a way that no schema shows. */
+  /** A part of the fingerprint. Change the version when results change in a way that no schema shows. */
   readonly version?: string | undefined
   /** Tags of every key of this class: a list, or a function of the payload. */
   readonly tags?:
     | ReadonlyArray<string>
     | ((payload: Schema.Struct<NoInfer<Fields>>["Type"]) => ReadonlyArray<string>)
     | undefined
-  /** The fields, and combinations of fields, by whose values keys of this class can be invalidated together. */
+  /** Fields, and combinations of fields. All keys with the same values in an index can be invalidated together. */
   readonly indexes?: I | undefined
   /**
-   * Writes the payload in the ids of the class readably: a `CacheKey.template` that names all its fields.
+   * Makes ids readable: a `CacheKey.template` for the payload that names every field not listed in `ignore`.
    * @default the canonical text of the payload
    */
   readonly id?: Template<Schema.Struct<NoInfer<Fields>>["Type"]> | undefined
@@ -189,26 +189,26 @@ export interface Options<
  *
  * **When to use**
  *
- * Use for keys of several fields, and for values that are stored outside the process: the schema decodes them.
+ * Use for keys with several fields, and for values stored outside the process, which the schema decodes.
  *
  * **Details**
  *
- * - The id of a key is `~Name@fingerprint:payload`. The *fingerprint* is a hash of the structure of payload, success
- *   and error: a change that shows in a schema makes new keys. In the *payload*, equal values have the same text and
- *   different values have different ones, regardless of the order of fields, records, sets and maps. Ids over 200 bytes
- *   of UTF-8 are hashed (SHA-256).
- * - The constructor normalizes a key by its schema: `"ADA"` and `"ada"` are one key if a field is lower-cased. `decode`
- *   also validates.
- * - The class is also a `PrimaryKey`, a `Persistable` and a `Request`, with `Equal` and `Hash` by id.
+ * - The id of a key is `~Name@fingerprint:payload`. The *fingerprint* is a hash of the schemas of payload, success and
+ *   error, so changing the structure of a schema produces new keys. The *payload* is a canonical text: equal values
+ *   have equal texts and different values have different texts. The order of fields and the order within records, sets
+ *   and maps do not matter. If an id exceeds 200 bytes of UTF-8, the payload is hashed (SHA-256).
+ * - The constructor normalizes fields with their schemas: if the schema lower-cases a field, `"ADA"` and `"ada"` make
+ *   the same key. `decode` also validates.
+ * - A key is also a `PrimaryKey`, a `Persistable` and a `Request`. Keys with the same id are equal (`Equal`, `Hash`).
  *
  * **Gotchas**
  *
- * - Logic inside filters and transformations does not show in the fingerprint. Change `version` with it.
- * - Two classes with the same name, shape and version have the same ids, and share their entries, with a warning. A
- *   class made again by a hot reload replaces the former one.
- * - The definition throws a `CacheConfigError` for an ambiguous name, an unknown option or field, a field that cannot
- *   be in an id (`Schema.Unknown`, `Redacted`, …), and a declared type without representation if there is no `version`.
- *   Reading the id throws one for a value that does not fit its field.
+ * - Logic inside filters and transformations is not part of the fingerprint. Change `version` when that logic changes.
+ * - Two classes with the same name, shape and version have the same ids and share their entries, and the cache logs a
+ *   warning. If a hot reload defines a class again, the new class replaces the old one.
+ * - The definition throws a `CacheConfigError` for an invalid name, an unknown option or field, a field that cannot be
+ *   in an id (`Schema.Unknown`, `Redacted`, …), and, without a `version`, a declared type without `representation`.
+ *   Reading the id throws a `CacheConfigError` if a value does not fit its field.
  *
  * **Example** (Defining a key class)
  *
@@ -225,7 +225,7 @@ export interface Options<
  * CacheKey.tags(new Weather({ city: "Berlin", days: 3 })) // => ["~Weather:city=6:Berlin", "~Weather:~4:city4:days=6:Berlin3,"]
  * ```
  *
- * @see {@link template} for ids that people read
+ * @see {@link template} for ids that people can read
  * @category constructors
  * @since 0.1.0
  */
@@ -247,7 +247,7 @@ export const Class = <Self = never>(...none: []) => {
 }
 
 /**
- * A key template of a payload.
+ * A key template, which formats a payload as a string key, as a tag, or for the ids of a class.
  * @category models
  * @since 0.1.0
  */
@@ -256,7 +256,7 @@ export interface Template<in Payload> {
 }
 
 /**
- * A key template of a payload that reads the context.
+ * Like {@link Template}, for a template that also reads the context.
  * @category models
  * @since 0.1.0
  */
@@ -265,8 +265,8 @@ export interface ContextTemplate<in Payload> {
 }
 
 /**
- * A key template of payload and result, for the option `tags` of a read: one tag for each element of a list, and none
- * for a failure or a value that is `null` or `undefined`.
+ * A key template that makes tags from the payload and the result, for the option `tags` of a read. A list in the result
+ * makes one tag for each element. A failure, `null` or `undefined` makes none.
  * @category models
  * @since 0.1.0
  */
@@ -275,7 +275,7 @@ export interface ResultTemplate<in Payload, in Result> {
 }
 
 /**
- * Like {@link ResultTemplate}, for a template that reads the context too.
+ * Like {@link ResultTemplate}, for a template that also reads the context.
  * @category models
  * @since 0.1.0
  */
@@ -299,37 +299,37 @@ export interface TemplateOptions<
   Formatters = {}
 > {
   /**
-   * `true`: payloads that a formatter makes equal are intentionally one key.
-   * @default `false`: a digest of the information lost by a formatter is added
+   * `true`: payloads that a formatter makes look the same share one key on purpose.
+   * @default `false`: the text ends with a digest of the information that formatters lose
    */
   readonly lossy?: boolean | undefined
-  /** `true`: the tokens that `jwt` reads are verified, as `lossy` requires: others can be forged. @default `false` */
+  /** `true`: the tokens that `jwt` reads are verified. `lossy` requires it: tokens can be forged. @default `false` */
   readonly verified?: boolean | undefined
-  /** Functions that return a string, or `{ format, injective: true }` if no two values look alike. */
+  /** Functions that return a string, or `{ format, injective: true }` if different values give different strings. */
   readonly formatters?: FormattersOf<Formatters> | undefined
-  /** References of the context, for placeholders like `{@tenant}`. */
+  /** The context references that placeholders like `{@tenant}` read. */
   readonly context?: Refs | undefined
-  /** The schema of the result, for placeholders like `{result.owner}` in tags. */
+  /** The schema of the result, which placeholders like `{result.owner}` in tags read. */
   readonly result?: S | undefined
 }
 
 /**
- * Creates a function that formats a payload by a text with placeholders: a string key, the ids of a class, or a tag.
+ * Creates a function that fills the placeholders of a text from a payload, for string keys, ids of a class, or tags.
  *
  * **When to use**
  *
- * Use if people or other programs read ids, as with patterns or in a store shared with another cache.
+ * Use if people or programs read the ids, for example in patterns or in a store shared with another cache.
  *
  * **Details**
  *
- * - `{id}` and `{user.team.id}` show a value that is a string, number, boolean, bigint, `null` (`%-`) or `undefined`
- *   (`%_`). Everything but letters, digits and `. _ -` is percent-encoded, so different values have different texts.
- * - `{name:lower}`, `upper`, `length`, `hash` (`hash(8)`: its first 8 characters), `jwt(sub)` (a claim of a token), and
- *   custom formatters. The information they lose is added at the end as a digest, unless the template is `lossy`.
- * - `{@tenant}` shows a reference of the context. The function then returns an `Effect`.
- * - `{result.owner}` shows a part of the result: such a template is the option `tags` of a read.
- * - Adjacent placeholders, or ones separated by a text that a value may contain, throw a `CacheConfigError`. So does an
- *   unknown field or formatter, which does not compile either.
+ * - `{id}` and `{user.team.id}` insert a string, number, boolean, bigint, `null` (`%-`) or `undefined` (`%_`). All
+ *   characters except A-Z, a-z, 0-9 and `. _ -` are percent-encoded, so different values have different texts.
+ * - `{name:lower}` applies a formatter: `lower`, `upper`, `length`, `hash` (`hash(8)` for 8 characters), `jwt(sub)` (a
+ *   claim of a token), or your own. A digest of the lost information ends the text, unless the template is `lossy`.
+ * - `{@tenant}` inserts the value of a context reference. The created function returns an `Effect`.
+ * - `{result.owner}` inserts a part of the result, for the option `tags` of a read.
+ * - Two placeholders need a text between them that begins with a character that no value contains, like `:`. Otherwise
+ *   `template` throws a `CacheConfigError`. An unknown field or formatter throws, too, and does not compile.
  *
  * **Example** (Readable keys)
  *
@@ -360,7 +360,7 @@ export const template = <
 type MissingSelf = `Missing \`Self\` generic - use \`class Self extends CacheKey.Class<Self>()(...)\``
 
 /**
- * Creates a `version` of a key class from the source text of functions: a change of a function makes new keys.
+ * Creates a `version` for a key class from the source text of functions, so changing a function produces new keys.
  *
  * **When to use**
  *
@@ -368,9 +368,9 @@ type MissingSelf = `Missing \`Self\` generic - use \`class Self extends CacheKey
  *
  * **Gotchas**
  *
- * - Only the text counts: not the values that a function captures, nor the functions that it calls, unless they are
- *   listed too. A build tool that rewrites source may change the string with every build.
- * - Functions without source text (built-in and bound ones) throw a `CacheConfigError`.
+ * - Only the source text counts. The values that a function captures do not, nor do the functions that it calls, unless
+ *   they are passed as well. A build tool that rewrites source text may change the version with every build.
+ * - A function without source text (built-in or bound) makes `codeOf` throw a `CacheConfigError`.
  *
  * **Example** (Making a version from a function)
  *
@@ -422,8 +422,8 @@ type AnyFunction = (...args: ReadonlyArray<never>) => unknown
 export const isCacheKey = (u: unknown): u is Any => isKey(u)
 
 /**
- * Gets the id under which the result of a key is stored. A string is its own id. A string that begins with `~` gets one
- * more `~`, so it never equals the id of a class's key.
+ * Gets the id under which a key's result is stored. A string key is its own id, but gets another `~` if it begins with
+ * `~`, so that it never equals the id of a class's key. A string over 200 bytes of UTF-8 is hashed.
  *
  * **Example** (Reading ids)
  *
@@ -440,8 +440,8 @@ export const isCacheKey = (u: unknown): u is Any => isKey(u)
 export const id = (key: Any | string): string => typeof key === "string" ? idOfString(key) : key["~id"]
 
 /**
- * Gets the tags that the class of a key declares for it, those of its indexes first. A string key has none. They are
- * escaped as in the cache: a user's tag that begins with `~` has one more `~`.
+ * Gets the tags that a key's class declares for the key, beginning with the tags of the indexes. A string key has no
+ * tags. The tags are escaped as in the cache: a declared tag that begins with `~` gets another `~`.
  *
  * **Example** (Reading tags)
  *

@@ -1,6 +1,6 @@
 /**
- * Ready-made caches as layers. Provide a layer once, at the edge of the program: the same layer in two `Effect.provide`
- * makes two caches. This file is a table of contents; each layer is a file of `layers/`.
+ * Ready-made caches as layers. Provide a layer once, at the edge of the program, because two calls of `Effect.provide`
+ * with the same layer make two caches. This file only exports the layers, which are in `layers/`.
  * @since 0.1.0
  */
 export type { SizeInput } from "./internal/options/size.ts"

@@ -1,12 +1,12 @@
 /**
  * Policies: how the calls inside an effect use the cache.
  *
- * Each policy wraps any effect, not only a cached one, and applies to everything that runs in it. A load starts with
- * the standard policy again, except under `bypass`. Inside an open SQL transaction (`sql.withTransaction`) every read
- * of a cached effect runs under `bypass`: it sees the writes of the transaction, and no other reader gets values that
- * may be rolled back.
+ * A policy wraps any effect, not only a cached one, and applies to every cache call inside that effect. A load returns
+ * to the standard policy, except under `bypass`. Inside an open SQL transaction (`sql.withTransaction`), cached effects
+ * run under `bypass`, so that a read sees the writes of the transaction, and no other reader gets values that may be
+ * rolled back.
  *
- * | policy | reads memory | reads store | joins a flight | others may join its flight | writes |
+ * | policy | reads memory | reads store | joins a running load | others may join its load | writes |
  * |---|---|---|---|---|---|
  * | (none) | yes | yes | yes | yes | yes |
  * | `refresh` | no | no | a `refresh` whose load has not begun | yes | yes |
@@ -14,8 +14,8 @@
  * | `writeOnly`, `disable("get")` | no | no | no | yes | yes |
  * | `bypass`, `disable("get", "set")` | no | no | no | no | no |
  *
- * Invalidations are carried out under every policy, unless `disable` names them. Operations on counters are carried out
- * under every policy.
+ * Invalidations take effect under every policy, unless `disable` names them. Counter operations take effect under every
+ * policy.
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"
@@ -37,7 +37,7 @@ const under = <A, E, R>(
 }
 
 /**
- * Loads again, whatever is cached, and stores the result. A failure reaches the caller and keeps the stored value.
+ * Loads again even if a value is cached, and stores the result. A failure reaches the caller; the cached value stays.
  *
  * **When to use**
  *
@@ -45,11 +45,11 @@ const under = <A, E, R>(
  *
  * **Details**
  *
- * - The load begins in a later turn of the event loop than the call, so it sees everything written before the call. All
- *   calls made until it begins share it.
- * - It follows a running refresh, even one in the background: calls in the meantime share one more load. The older
- *   result goes to its own callers and does not replace the newer one.
- * - It does not wait for an ordinary running load, whose callers get its result, which is not stored.
+ * - The load begins in a later turn of the event loop, so it sees everything written before the call. All `refresh`
+ *   calls made before the load begins share the load.
+ * - If a refresh is already running, even in the background, the new load begins after it and serves all `refresh`
+ *   calls made meanwhile. The older result goes only to its own callers and does not replace the newer one.
+ * - The new load does not wait for an ordinary load in progress, whose result reaches its callers but is not stored.
  *
  * **Example** (Loading again)
  *
@@ -71,7 +71,7 @@ const under = <A, E, R>(
 export const refresh = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => under(self, Policy.refreshing)
 
 /**
- * Serves cached values and joins running loads, loads what is missing, and stores nothing.
+ * Serves cached values, joins running loads, and loads missing values without storing them.
  *
  * **When to use**
  *
@@ -89,7 +89,7 @@ export const refresh = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A,
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
  *
- * @see {@link bypass} for reads that do not use the cache either
+ * @see {@link bypass} for reads that also ignore cached values
  * @category combinators
  * @since 0.1.0
  */
@@ -123,13 +123,13 @@ export const writeOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<
   under(self, (policy) => ({ ...policy, readsMemory: false, readsStore: false, joins: "none" }))
 
 /**
- * Runs cached effects unwrapped, in loads too.
+ * Runs cached effects as if they were not cached, even those inside loads.
  *
  * **When to use**
  *
- * Use if a call must see the origin and its result is not for others: an administrator's view, a diagnosis.
+ * Use if a call must reach the origin and its result must stay private, as for an administrator's view or a diagnosis.
  *
- * **Example** (Going past the cache)
+ * **Example** (Bypassing the cache)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -157,8 +157,8 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
   }))
 
 /**
- * Makes failures of the store and the serializer failures of the effect. Without it they are logged and counted, and
- * the program continues without the cache.
+ * Lets the effect fail when the store or the serializer fails. Without `strict`, the cache logs and counts such
+ * failures, and the program continues without the store.
  *
  * **When to use**
  *
@@ -166,11 +166,11 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  *
  * **Details**
  *
- * - While this process cannot read the changes of other processes, memory is not trusted: a read asks the store.
- * - If the store has not acknowledged an invalidation of a key or of one of its tags, a read of the key sends it again
- *   first, and fails if the store still does not acknowledge it.
+ * - While this process cannot follow changes by other processes, reads do not trust memory and ask the store.
+ * - If the store has not acknowledged an invalidation of a key or of one of its tags, a read of the key first repeats
+ *   the invalidation, and fails if the store still does not acknowledge the invalidation.
  *
- * **Example** (Failing where the store is down)
+ * **Example** (Failing when the store is down)
  *
  * ```ts
  * import { Effect, Layer } from "effect"
@@ -193,11 +193,11 @@ export const strict = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
   surfacing(under(self, (policy) => ({ ...policy, strict: true })))
 
 /**
- * Sets the total time for all store steps of one read, instead of the layer's `storeTimeout`.
+ * Limits the total time that one read may spend on the store, in place of the layer's `storeTimeout`.
  *
  * **When to use**
  *
- * Use if a call can wait less for the store than the rest of the program, or has to wait longer.
+ * Use if a call should wait for the store for a shorter or longer time than the rest of the program.
  *
  * **Example** (Waiting less for the store)
  *
@@ -212,7 +212,7 @@ export const strict = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  * await Effect.runPromise(answer.pipe(CachePolicy.storeTimeout("20 millis"), Effect.provide(cache))) // => 42
  * ```
  *
- * @see {@link strict} for failing when that time is over
+ * @see {@link strict} for failing when the time has passed
  * @category delays & timeouts
  * @since 0.1.0
  */
@@ -231,12 +231,12 @@ export type Operation = Policy.Operation
 const operations: ReadonlySet<string> = new Set<Operation>(["get", "set", "remove", "invalidate", "clear"])
 
 /**
- * Switches single operations off: `get` reads nothing, `set` writes nothing (nor does `Cached.touch`); `remove`,
- * `invalidate` (by key, tag, class, index and pattern) and `clear` leave what they would remove.
+ * Disables single operations: `get` (reads), `set` (writes, including `Cached.touch`), `remove`, `invalidate` (by key,
+ * tag, class, index and pattern) and `clear`. All other operations continue to work.
  *
  * **When to use**
  *
- * Use for what no other policy switches off, such as invalidations in a dry run.
+ * Use for operations that no other policy disables, such as invalidations in a dry run.
  *
  * **Example** (Neither reading nor writing)
  *
@@ -251,7 +251,7 @@ const operations: ReadonlySet<string> = new Set<Operation>(["get", "set", "remov
  * ```
  *
  * @see {@link readOnly} for reads that store nothing
- * @see {@link bypass} for no cache at all
+ * @see {@link bypass} for not using the cache at all
  * @category combinators
  * @since 0.1.0
  */
@@ -273,9 +273,9 @@ export const disable = (...names: ReadonlyArray<Operation>) => {
 }
 
 /**
- * Keeps a request alive while its background work runs: refreshes in the background, and loads past a `softTimeout`.
- * For caches whose layer has `flights: "private"`, in Workers. Without it there is no background work: the next reader
- * after the `ttl` loads. It is called with an effect that never fails, and has to run it.
+ * A function that keeps a request alive during background refreshes and loads past a `softTimeout`. Only layers
+ * with `flights: "private"`, as in Workers, use the function. They call it with an effect that never fails and must be
+ * run. Without the function, nothing runs in the background, and the first read after the `ttl` loads.
  *
  * **Example** (Refreshing in a Worker, after the response)
  *

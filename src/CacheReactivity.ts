@@ -15,23 +15,23 @@ import * as Policy from "./internal/engine/request/callPolicy.ts"
 import { escapeTag } from "./internal/key/ofKey.ts"
 
 /**
- * Connects a cache layer with `Reactivity`: provide it instead of the cache layer and of `Reactivity.layer`.
+ * Connects a cache with `Reactivity`. Provide this layer instead of the cache layer and `Reactivity.layer`.
  *
  * **When to use**
  *
- * Use if the program has queries of `Reactivity`, such as atoms, that read through the cache.
+ * Use if the program has `Reactivity` queries, such as atoms, that read through the cache.
  *
  * **Details**
  *
- * - Keys invalidated through `Reactivity` (`invalidate`, `mutation`, also after the commit of an SQL transaction) first
- *   invalidate the tags of the same name, so that no query that runs again gets an old value.
- * - Invalidated tags (`Cached.invalidateTag`, `Cached.invalidateAfter`) run the queries of the same name again, after
- *   the cache has removed its entries. Queries of other processes get a new value the next time they run.
- * - A list of keys names tags. Numbers and booleans count as text. A record names its keys and each id, as in
- *   `Reactivity` itself: `{ users: [1, 2] }` names the tags `users`, `users:1` and `users:2`. An object has no tag in a
- *   list, and the tag of its hash in a record.
- * - Within `Reactivity.withBatch` the cache is invalidated at once, and again at the end of the batch, before the
- *   queries run: a load in between may have read what the batch had not written yet.
+ * - When `Reactivity` invalidates keys (`invalidate`, `mutation`, also after the commit of an SQL transaction), the
+ *   cache first invalidates the tags with the same names, so that a query that runs again never gets an old value.
+ * - When the cache invalidates tags (`Cached.invalidateTag`, `Cached.invalidateAfter`), it removes its entries and then
+ *   the queries with the same names run again. Queries in other processes get a new value the next time they run.
+ * - Each key in a list is the name of a tag, with numbers and booleans as text. A record names its keys and their ids,
+ *   as in `Reactivity` itself: `{ users: [1, 2] }` names the tags `users`, `users:1` and `users:2`. An object in a list
+ *   has no tag, and an object in a record stands for its hash.
+ * - Within `Reactivity.withBatch`, the cache is invalidated at once, and again at the end of the batch before the
+ *   queries run, because a load in between may have read data that the batch had not yet changed.
  *
  * **Example** (Invalidating by a mutation)
  *
@@ -71,7 +71,7 @@ export const layer = <E, R>(
 
 type Keys = Parameters<Reactivity.Reactivity["invalidate"]>[0]
 
-/** The underlying cache and `Reactivity`. Neither knows the other, so invalidations do not loop. */
+/** The original cache and `Reactivity`. Neither calls the other, so invalidations do not loop. */
 interface Bridge {
   readonly caching: Cache
   readonly reactivity: Reactivity.Reactivity
@@ -80,7 +80,7 @@ interface Bridge {
 
 const isName = (key: unknown): boolean => ["string", "number", "bigint", "boolean"].includes(typeof key)
 
-/** The keys in one list, named as in `Reactivity`. */
+/** Flattens keys into one list, and combines a key and an id like `Reactivity` does. */
 const listOf = (keys: Keys): ReadonlyArray<unknown> =>
   Array.isArray(keys)
     ? keys
@@ -91,10 +91,10 @@ const listOf = (keys: Keys): ReadonlyArray<unknown> =>
 
 const tagsOf = (keys: Keys): ReadonlyArray<string> => listOf(keys).filter(isName).map((key) => escapeTag(String(key)))
 
-/** The keys, and their tags: the cache escapes some tags, and reports them escaped. */
+/** Returns the keys and their tags, because the cache escapes some tags and reports them in escaped form. */
 const withTags = (keys: Keys): ReadonlyArray<unknown> => [...listOf(keys), ...tagsOf(keys)]
 
-/** The tags to invalidate again when the batch ends, by kind of invalidation. */
+/** The tags to invalidate again at the end of the current batch, by kind of invalidation. */
 const Batch = Context.Reference<Map<string, Again> | undefined>("effect-cached/CacheReactivity/Batch", {
   defaultValue: () => undefined
 })
@@ -126,7 +126,7 @@ const invalidateBoth = (
     ofQueries: reactivity.invalidate(tags)
   })
 
-/** The queries run even if the cache fails, because its entries were invalid in this process before that. */
+/** Reruns queries even if the cache invalidation fails, because this process has dropped its entries by then. */
 const both = (tags: ReadonlyArray<string>, { ofCache, ofQueries, way }: {
   readonly way: string
   readonly ofCache: Invalidate
@@ -161,11 +161,11 @@ const reactivityOf = ({ caching, fork, reactivity }: Bridge): Reactivity.Reactiv
     stream: (keys, effect) => reactivity.stream(withTags(keys), effect),
     invalidate,
     invalidateUnsafe: (keys) => {
-      // The cache invalidates this process in its first synchronous step, before the queries run.
+      // The first step of the fork is synchronous and drops this process's entries before the queries run.
       fork(ofCache(tagsOf(keys)))
       reactivity.invalidateUnsafe(withTags(keys))
     },
-    // A mutation that has happened is followed by its invalidation, even if the caller is interrupted.
+    // After a successful mutation, the invalidation runs even if the caller is interrupted.
     mutation: (keys, effect) => Effect.onExit(effect, (exit) => Exit.isSuccess(exit) ? invalidate(keys) : Effect.void),
     withBatch: (effect) =>
       Effect.suspend(() => {

@@ -1,6 +1,6 @@
 /**
  * The operations of the cache: combinators that cache effects, cached functions, and operations on entries. This file
- * is a table of contents. Each part is a file of `cached/`.
+ * only exports the files in `cached/`.
  * @since 0.1.0
  */
 export * from "./cached/bulk.ts"

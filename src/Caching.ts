@@ -1,5 +1,5 @@
 /**
- * The service behind every combinator: a cache. A `CacheLayer` provides it; programs name it in types only.
+ * The service that every combinator uses: the cache. A `CacheLayer` provides it, and programs name it only in types.
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -18,43 +18,43 @@ export type { Known } from "./CacheEntry.ts"
 export type { Progress } from "./CacheEvent.ts"
 
 /**
- * The counts of a cache since its layer was built: `Cached.stats`.
+ * The statistics of a cache since its layer was built, as returned by `Cached.stats`.
  * @category models
  * @since 0.1.0
  */
 export interface Stats extends Readonly<Counters>, Ratios {
-  /** Entries that left the memory tier because it was full. */
+  /** Entries evicted because the memory tier was full. */
   readonly evictions: number
-  /** The total weight of those entries. */
+  /** The total weight of all evicted entries. */
   readonly evictedWeight: number
-  /** Entries that left the memory tier, by cause: the causes of `Cached.onRemoval`. */
+  /** Entries that left the memory tier, counted by the causes that `Cached.onRemoval` reports. */
   readonly removals: { readonly [cause in RemovalCause]: number }
-  /** Unexpired entries in the memory tier. Those invalidated by a tag count until they are read, listed or removed. */
+  /** Unexpired entries in the memory tier. Entries with an invalidated tag count until read, listed or removed. */
   readonly size: number
-  /** The total weight of those entries. Without a `weigher` each weighs 1. */
+  /** The total weight of the entries in the memory tier. Without a `weigher` each entry weighs 1. */
   readonly weight: number
-  /** The counts by key class. String keys, and counts without a key, are only in the totals. */
+  /** The counts by key class. Only the totals include string keys and counts without a key. */
   readonly classes: { readonly [keyClass: string]: Readonly<Counters> & Ratios }
 }
 
 /**
- * The hit ratio that the memory tier would have had at other capacities: `Cached.curve`.
+ * The hit ratios that the memory tier would have had at other capacities, as returned by `Cached.curve`.
  * @category models
  * @since 0.1.0
  */
 export interface Curve {
-  /** The current bound of memory, in entries or weight. */
+  /** The current capacity of the memory tier, in entries or weight. */
   readonly capacity: number
-  /** The reads of memory that were counted. */
+  /** The number of reads on which the curve is based. */
   readonly reads: number
-  /** The share of ids that are sampled. The smaller it is, the coarser the curve. */
+  /** The share of ids that the curve samples. A smaller share makes a coarser curve. */
   readonly share: number
-  /** Capacities in ascending order, with their hit ratios. A larger capacity than the last gains nothing. */
+  /** Capacities in ascending order, with their hit ratios. A capacity beyond the last one gains nothing. */
   readonly points: ReadonlyArray<{ readonly capacity: number; readonly hitRatio: number }>
 }
 
 /**
- * A cache as an opaque value. Only `Cached` and `CachePolicy` look into it.
+ * A cache as an opaque value. Programs use it through `Cached` and `CachePolicy`.
  * @category models
  * @since 0.1.0
  */
@@ -63,7 +63,7 @@ export interface Shape {
 }
 
 /**
- * The cache in use. `Effect<A, E, Caching>` is an effect that needs one.
+ * The service tag of the cache in use. `Effect<A, E, Caching>` is an effect that needs a cache.
  *
  * **Example** (Requiring a cache)
  *
@@ -83,7 +83,7 @@ export interface Shape {
 export class Caching extends Context.Service<Caching, Shape>()("effect-cached/Caching") {}
 
 /**
- * The parts and limits of a cache, for `make`. Not validated here: the layers validate their options.
+ * The parts and limits of a cache, for `make`, which does not validate them. Layers validate their options.
  * @see {@link make}
  * @category models
  * @since 0.1.0
@@ -91,7 +91,7 @@ export class Caching extends Context.Service<Caching, Shape>()("effect-cached/Ca
 export interface MakeOptions extends EngineOptions {}
 
 /**
- * The parts and limits of a cache whose layer has no options.
+ * The parts and limits of a cache whose layer gets no options.
  *
  * **Example** (Reading a default)
  *
@@ -140,11 +140,11 @@ export const defaults: MakeOptions = {
 export const make: (options: MakeOptions) => Effect.Effect<Shape, never, Scope.Scope> = OverStore.make
 
 /**
- * A cache that caches nothing: every effect runs unwrapped.
+ * A cache that caches nothing: every effect runs as if it were not cached.
  *
  * **When to use**
  *
- * Use as the value of a service. Programs use the layer `CacheLayer.disabled`.
+ * Use with `Effect.provideService`. To provide a layer, use `CacheLayer.disabled`.
  *
  * **Example** (Providing no cache)
  *

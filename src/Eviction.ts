@@ -1,5 +1,5 @@
 /**
- * Eviction policies: select the entry that leaves memory when it is full and nothing in it has expired. Memory has only
+ * Eviction policies select the entry to remove when memory is full and no entry has expired. Memory contains only
  * complete results, so a running load is never evicted.
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import type { Eviction } from "./ports/eviction.ts"
 
 export type * from "./ports/eviction.ts"
 
-/** The policies of this module. The engine calls them directly, and a user's own through a guard. @internal */
+/** A policy of this module. The engine calls it directly, and a user's policy through a guard. @internal */
 export class Own implements Eviction {
   readonly name: string
   readonly make: Eviction["make"]
@@ -23,14 +23,14 @@ export class Own implements Eviction {
 }
 
 /**
- * Learns what to keep by a duel of three rules (LRU, LIRS, S3): the one that would have hit most leads. It is the
- * default. A shadow of sampled ids without values simulates each of the three rules, and the cache follows the best.
- * Ids are hashed with a secret seed. Up to 32 entries it is `lru`, beyond that the next entry to leave is unspecified.
+ * The default policy. It simulates three rules (LRU, LIRS and S3) on a sample of ids without values, and the cache
+ * follows the rule that would have had the most hits. Ids are hashed with a secret seed. With a capacity of at most 32
+ * entries the policy is `lru`. With a larger capacity, the next entry to be evicted is unspecified.
  *
  * **When to use**
  *
- * Use if the access pattern is unknown or changes: under loops, scans and mixed loads it keeps more of what is read
- * again than any fixed rule, and hardly less than `lru` where `lru` is the best.
+ * Use if the access pattern is unknown or changes. Under loops, scans and mixed workloads, `adaptive` gets more hits
+ * than any fixed rule. Where `lru` is the best rule, `adaptive` gets hardly fewer hits.
  *
  * **Example** (Keeping a part of a loop)
  *
@@ -54,13 +54,13 @@ export class Own implements Eviction {
 export const adaptive: Eviction = new Own("adaptive", makeAdaptive)
 
 /**
- * S3-FIFO as published (SOSP 2023): new entries have to be read twice in a small queue before they may stay.
+ * S3-FIFO as published (SOSP 2023): a new entry enters a small queue, and stays only if it is read twice there.
  *
  * **When to use**
  *
- * Use if many ids are read once and never again, as on the web. `adaptive` detects that by itself.
+ * Use if many ids are read once and never again, as on the web. `adaptive` detects such a pattern by itself.
  *
- * **Example** (Evicting what is read once)
+ * **Example** (Evicting entries that are read once)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -83,13 +83,13 @@ export const adaptive: Eviction = new Own("adaptive", makeAdaptive)
 export const s3Fifo: Eviction = new Own("s3Fifo", makeS3Fifo)
 
 /**
- * W-TinyLFU as in Caffeine, with its hill climber: frequently read entries stay, and new entries have a window.
+ * W-TinyLFU as in Caffeine, including the hill climber: frequently read entries stay, and new ones begin in a window.
  *
  * **When to use**
  *
- * Use if the same ids stay popular for long. Each hit counts in a sketch, so it costs more than with the others.
+ * Use if the same ids stay popular for a long time. A hit updates a sketch, so it costs more than in other policies.
  *
- * **Example** (Keeping what is asked for often)
+ * **Example** (Keeping frequently read entries)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -116,9 +116,9 @@ export const wTinyLfu: Eviction = new Own("wTinyLfu", makeWTinyLfu)
  *
  * **When to use**
  *
- * Use if it must be clear which entry leaves next.
+ * Use if it must be predictable which entry is evicted next.
  *
- * **Example** (Keeping what is read)
+ * **Example** (Keeping the entries that are read)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -142,7 +142,7 @@ export const wTinyLfu: Eviction = new Own("wTinyLfu", makeWTinyLfu)
 export const lru: Eviction = new Own("lru", makeLru)
 
 /**
- * Evicts the oldest entry. Neither reads nor new values under the same id count.
+ * Evicts the entry that was added first (first in, first out). Neither a read nor a new value changes the order.
  *
  * **When to use**
  *
@@ -169,11 +169,11 @@ export const lru: Eviction = new Own("lru", makeLru)
 export const fifo: Eviction = new Own("fifo", makeFifo)
 
 /**
- * Evicts the entry with the oldest value. A new value under an id counts, reads do not.
+ * Evicts the entry with the oldest value. Only a new value for an id makes its entry young again, not a read.
  *
  * **When to use**
  *
- * Use if old values are worth less regardless of reads, such as prices or positions.
+ * Use if values become less useful with age, even if they are read often, such as prices or positions.
  *
  * **Example** (Evicting the oldest value)
  *

@@ -1,6 +1,6 @@
 /**
- * Guards decide whether an effect or a stream may run: a lock, limits of calls, a circuit breaker, and filters that
- * rule out absent items. They cache nothing, and belong inside a cached effect, around its load.
+ * Guards decide whether an effect or a stream may run: locks, rate limits, circuit breakers, and Bloom filters that
+ * rule out absent items. Guards cache nothing. Place them inside a cached effect, around the load.
  * @since 0.1.0
  */
 export {

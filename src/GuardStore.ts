@@ -1,6 +1,6 @@
 /**
- * The place for the state of guards: limits, circuits and filters. A step on a state is a pure function, run as one
- * atomic step in the place, so a limit holds for all processes that share it.
+ * The store for the state of guards: rate limits, circuit breakers and filters. A guard changes its state with a pure
+ * function that the guard store runs atomically, so a limit holds for all processes that share the guard store.
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -11,19 +11,19 @@ import type * as Port from "./ports/guardStore.ts"
 export type { Block, Kind, Step } from "./ports/guardStore.ts"
 
 /**
- * A place for the state of guards.
+ * A store for the state of guards.
  * @category models
  * @since 0.1.0
  */
 export type GuardStore = Port.GuardStore
 
 /**
- * The place in use. Without one, guards keep their state in the memory of this process, separately for each cache.
+ * The guard store in use. Without one, guards keep their state in the memory of the process, separately for each cache.
  *
  * **When to use**
  *
- * `CacheLayer.disk` and the layers over Redis provide a place that all processes share. Provide one yourself if a
- * program has limits without such a cache, or if limits belong in another place than results.
+ * `CacheLayer.disk` and the layers over Redis provide a guard store that all processes share. Provide a guard store
+ * yourself if a program has limits without such a cache, or if limits and results belong in different stores.
  *
  * **Example** (A separate limit for a test)
  *
@@ -37,8 +37,8 @@ export type GuardStore = Port.GuardStore
  * await Effect.runPromise(once) // => "called"
  * ```
  *
- * @see {@link layerMemory} for a place of this process
- * @see `SqliteGuardStore.layer` and `RedisGuardStore.layer` for places that processes share
+ * @see {@link layerMemory} for a guard store in the memory of this process
+ * @see `SqliteGuardStore.layer` and `RedisGuardStore.layer` for guard stores that processes share
  * @category services
  * @since 0.1.0
  */
@@ -47,11 +47,11 @@ export const GuardStore: Context.Reference<Port.GuardStore | undefined> = Contex
 >("effect-cached/GuardStore", { defaultValue: () => undefined })
 
 /**
- * Creates a place in the memory of this process, which shares nothing with another.
+ * Creates a guard store in the memory of this process, which shares no state with other guard stores.
  *
  * **When to use**
  *
- * Use if the program needs the place itself.
+ * Use if the program needs the guard store as a value.
  *
  * **Example** (Counting calls)
  *
@@ -68,18 +68,18 @@ export const GuardStore: Context.Reference<Port.GuardStore | undefined> = Contex
  * await Effect.runPromise(Effect.all([call, call])) // => ["called", "refused"]
  * ```
  *
- * @see {@link layerMemory} for providing it
+ * @see {@link layerMemory} for a layer that provides a guard store
  * @category constructors
  * @since 0.1.0
  */
 export const makeMemory = (): Port.GuardStore => memory.make()
 
 /**
- * Provides a place in the memory of this process.
+ * Provides a guard store in the memory of this process.
  *
  * **When to use**
  *
- * Use to keep the limits of a test or of a part of the program apart.
+ * Use to separate the limits of a test, or of one part of the program, from all others.
  *
  * **Example** (Keeping limits apart)
  *
@@ -91,8 +91,8 @@ export const makeMemory = (): Port.GuardStore => memory.make()
  * await Effect.runPromise(call.pipe(Effect.provide(GuardStore.layerMemory))) // => "called"
  * ```
  *
- * @see `SqliteGuardStore.layer` for processes of one machine
- * @see `RedisGuardStore.layer` for processes of several machines
+ * @see `SqliteGuardStore.layer` for processes on one machine
+ * @see `RedisGuardStore.layer` for processes on several machines
  * @category layers
  * @since 0.1.0
  */
