@@ -9,6 +9,7 @@ import type * as Scope from "effect/Scope"
 import type * as Key from "../CacheKey.ts"
 import type { AnyClass, Error as KeyError, Input, Services, Success } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
+import { chunk } from "../internal/defaults/bounds.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { mistake, requireList } from "../internal/options/options.ts"
 import * as Turns from "../internal/time/turns.ts"
@@ -138,8 +139,24 @@ export const removeMany = (keys: Iterable<AnyKey>): Effect.Effect<number, never,
   return withCaching((caching, policy) =>
     policy.disabled.has("remove")
       ? Effect.succeed(0)
-      : caching.perform(Operations.invalidate, Array.from(new Set(Array.from(keys, idOf))))
+      : inTurns(keys, idOf, (ids) => caching.perform(Operations.invalidate, Array.from(new Set(ids))))
   )
+}
+
+/** Makes something of each item, such as its key. Long lists, copied first, do not block the event loop. */
+const inTurns = <A, B, C, E, R>(
+  items: Iterable<A>,
+  make: (item: A) => B,
+  use: (made: ReadonlyArray<B>) => Effect.Effect<C, E, R>
+): Effect.Effect<C, E, R> => {
+  // Iterating over an array is several times as slow.
+  const list = Array.isArray(items) ? items.slice() as ReadonlyArray<A> : Array.from(items)
+  if (list.length <= chunk) return use(list.map((item) => make(item)))
+  return Effect.suspend(() => {
+    const made: Array<B> = []
+    const making = Turns.forEach(list, (item) => void made.push(make(item)))
+    return Effect.andThen(making, Effect.suspend(() => use(made)))
+  })
 }
 
 type Instance<C extends AnyClass> = InstanceType<C>
@@ -226,15 +243,14 @@ export const many = <C extends AnyClass, E, E2, R, T extends Given<Instance<C>> 
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
   const call = (payloads: Iterable<unknown>) => {
     requireList(`The function of many "${keyClass.keyName}"`, payloads, "payload")
-    // Iterating over an array is several times as fast.
-    return readMany(Array.isArray(payloads) ? payloads.map(keyOf) : Array.from(payloads, keyOf))
+    return inTurns(payloads, keyOf, readMany)
   }
   Combine.markMany(call)
   return Object.assign(call, {
     key: keyOf,
     invalidate: (payloads: Iterable<unknown>) => {
       requireList(`The function of many "${keyClass.keyName}"`, payloads, "payload")
-      return invalidateMany(Array.from(payloads, keyOf))
+      return inTurns(payloads, keyOf, invalidateMany)
     },
     refresh: (payloads: Iterable<unknown>) => Combine.refreshing(call(payloads))
   }) as never

@@ -10,7 +10,8 @@ import type { Counter, NamedCounter } from "../../ports/store.ts"
 import type { Key } from "../key/ofKey.ts"
 import type { SizeInput } from "../options/size.ts"
 import type { Glob } from "../text/glob.ts"
-import * as Many from "./batch/readMany.ts"
+import type { ManyRequest } from "./batch/reading.ts"
+import { readMany as readManyOver } from "./batch/readMany.ts"
 import { loadWithoutCache } from "./batch/withoutCache.ts"
 import type { Operation } from "./boundCache.ts"
 import type { Engine } from "./engine.ts"
@@ -42,10 +43,10 @@ interface LookedUp extends Known {
 }
 
 export const readMany: Operation<
-  [fiber: Fiber.Fiber<any, any>, many: Many.ManyRequest],
+  [fiber: Fiber.Fiber<any, any>, many: ManyRequest],
   Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, unknown, any>
 > = {
-  over: Many.readMany,
+  over: readManyOver,
   without: (_, many) => loadWithoutCache(many)
 }
 

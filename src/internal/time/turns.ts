@@ -18,6 +18,13 @@ export const forEach = <A>(items: Iterable<A>, step: (item: A) => void): Effect.
     return Effect.suspend(turn)
   })
 
+/** As `forEach`. Few items are processed at once, and need no effect. */
+export const forEachNow = <A>(items: ReadonlyArray<A>, step: (item: A) => void): Effect.Effect<void> | undefined => {
+  if (items.length > chunk) return forEach(items, step)
+  for (const item of items) step(item)
+  return undefined
+}
+
 export interface Turning {
   readonly clock: Clock.Clock
   readonly dispatcher: SchedulerDispatcher

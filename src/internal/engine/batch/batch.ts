@@ -244,7 +244,6 @@ const beginCall = (self: State, call: Call, context: Context.Context<never>): vo
   const fiber = Effect.runForkWith(within as Context.Context<any>)(lookup(self, call))
   call.fiber = fiber
   fiber.addObserver((exits) => {
-    const isLate = settle(self, call, exits)
     const resume = ([i, { flight, resume, state }]: readonly [number, Item]): void => {
       if (state === "left") return
       const exit = Exit.isFailure(exits) ? exits : exits.value[i]!
@@ -257,10 +256,11 @@ const beginCall = (self: State, call: Call, context: Context.Context<never>): vo
       self.groups.entered(flight)
       resume(exit)
     }
-    self.groups.forEach(items.entries(), call.turning, resume, () => {
-      if (watch !== undefined) keepOthers(self, call, exits, watch)
-      if (isLate) release(flight.attempt)
-    })
+    settle(self, call, exits, (isLate) =>
+      self.groups.forEach(items.entries(), call.turning, resume, () => {
+        if (watch !== undefined) keepOthers(self, call, exits, watch)
+        if (isLate) release(flight.attempt)
+      }))
   })
   if (call.waiting === 0) fiber.interruptUnsafe()
 }
@@ -284,14 +284,19 @@ const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, a
   return checked(keys, Effect.withFiber((fiber) => inScope(fiber, calling, (_, exit) => onRelease(exit), undefined)))
 }
 
-const settle = (self: State, call: Call, exits: Exit.Exit<BatchAnswers, unknown>): boolean => {
+const settle = (
+  self: State,
+  call: Call,
+  exits: Exit.Exit<BatchAnswers, unknown>,
+  end: (isLate: boolean) => void
+): void => {
   const { flight: first } = firstOf(call)
   if (Exit.isFailure(exits)) self.batch.failed = exits.cause
   self.leading.delete(first)
   const isLate = first.exit !== undefined
   if (isLate) endAttempt(first.attempt)
   const endedAt = call.turning.clock.currentTimeMillisUnsafe()
-  for (const { flight } of call.items) {
+  Turns.forEachUnsafe(call.items, call.turning, ({ flight }) => {
     flight.attempt.endedAt = endedAt
     if (flight !== first) {
       removeEdge(flight.attempt, first)
@@ -300,8 +305,7 @@ const settle = (self: State, call: Call, exits: Exit.Exit<BatchAnswers, unknown>
       if (first.attempt.fromStale) flight.attempt.fromStale = true
     }
     if (self.loading.size > 0) self.loading.delete(flight)
-  }
-  return isLate
+  }, () => end(isLate))
 }
 
 const keepOthers = (

@@ -4,7 +4,8 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import * as Turns from "../../time/turns.ts"
-import * as Many from "../batch/readMany.ts"
+import type { ManyRequest } from "../batch/reading.ts"
+import { readMany as readManyOver } from "../batch/readMany.ts"
 import { loadWithoutCache } from "../batch/withoutCache.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
@@ -142,13 +143,13 @@ const before = <A, E>(
 
 export const readMany = (
   self: Overlay,
-  many: Many.ManyRequest
+  many: ManyRequest
 ): Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, unknown, any> =>
   self.root.bypasses
     ? loadWithoutCache(many)
     : Effect.flatMap(
       Policy.Current,
-      (policy) => before(self, policy, many.keys, Effect.withFiber((fiber) => Many.readMany(self.own, fiber, many)))
+      (policy) => before(self, policy, many.keys, Effect.withFiber((fiber) => readManyOver(self.own, fiber, many)))
     )
 
 /** Like `current` of a cache: serves no value, so no dependency is recorded. */

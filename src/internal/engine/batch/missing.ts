@@ -1,0 +1,163 @@
+/** Keys of a read of many that memory did not answer: the store is asked for all, and the rest is one load. */
+import { derives } from "#platform/engine/derived/dependencies"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { Load, Serve } from "../../../Strategy.ts"
+import * as Turns from "../../time/turns.ts"
+import { putInMemory } from "../flight/complete.ts"
+import { Entry } from "../memory/entry.ts"
+import * as Memory from "../memory/memory.ts"
+import { joinOrStart } from "../read/read.ts"
+import { serve } from "../read/serve.ts"
+import * as Policy from "../request/callPolicy.ts"
+import { nowOf, readContextOf } from "../request/context.ts"
+import { decide } from "../request/decide.ts"
+import { defectOf } from "../request/rules.ts"
+import type { Flights, Joining, Resume } from "../state.ts"
+import { isFault } from "../storeTier/faults.ts"
+import { fetchMany } from "../storeTier/fetchMany.ts"
+import type { StoreTier } from "../storeTier/storeTier.ts"
+import { StrictFault } from "../storeTier/strict.ts"
+import * as Batch from "./batch.ts"
+import {
+  afterServed,
+  concluded,
+  type Exits,
+  isServed,
+  loadOf,
+  type Missing,
+  readerOf,
+  type Reading,
+  refuse
+} from "./reading.ts"
+
+export const loadMissing = (
+  self: Flights,
+  reading: Reading,
+  missing: ReadonlyArray<Missing>
+): Effect.Effect<Exits, unknown, any> => {
+  if (self.storeTier === undefined || !Policy.readsNormally(reading.policy)) return joinAll(self, reading, missing)
+  return Effect.andThen(
+    askStore(self, self.storeTier, reading, missing),
+    Effect.suspend(() =>
+      afterServed(self, reading, () => {
+        const rest = missing.filter(({ places: [place] }) => reading.exits[place!] === undefined)
+        return rest.length === 0 ? concluded(reading, []) : joinAll(self, reading, rest)
+      })
+    )
+  )
+}
+
+const askStore = (
+  self: Flights,
+  tier: StoreTier,
+  reading: Reading,
+  missing: ReadonlyArray<Missing>
+): Effect.Effect<void, never, any> => {
+  const { budget, fiber, mutations, policy } = reading
+  const toAsk = missing.filter(({ asked }) => !asked)
+  if (toAsk.length === 0) return Effect.void
+  const asking = fetchMany(tier, budget!, { keys: toAsk.map(({ key }) => key), ids: toAsk.map(({ id }) => id) })
+  return Effect.flatMap(asking, (found) => {
+    const now = nowOf(fiber)
+    const take = (i: number): void => {
+      const one = toAsk[i]!
+      const answer = found[i]
+      // A store that has failed is not asked again for each of them.
+      one.asked = true
+      if (isFault(answer)) {
+        if (policy.strict) refuse(reading, one, Exit.die(new StrictFault(answer)))
+        return
+      }
+      // Its dependencies were unknown in the meantime, so any change may concern them: a flight asks again.
+      if (answer instanceof Entry && self.mutations !== mutations && derives(answer)) return void (one.asked = false)
+      if (!(answer instanceof Entry) || answer.writeId === one.rejectedWriteId) {
+        one.rejectedWriteId = answer?.writeId ?? one.rejectedWriteId
+        return
+      }
+      const decision = decide(self, fiber, reading.many.template, answer)
+      if (decision === Load) one.rejectedWriteId = answer.writeId
+      // Memory gets the answer only if nothing has changed since the question. The reader gets it in any case.
+      else if (
+        self.mutations === mutations && policy.writes && !self.flights.has(one.id) &&
+        self.memory.entries.get(one.id) === one.former
+      ) {
+        putInMemory(self, reading.many.template, answer, now)
+      }
+      if (decision === Serve) {
+        const exit = serve(readerOf(self, reading, one.key), answer, "store")
+        for (const place of one.places) reading.exits[place] = exit
+      } else if (decision !== Load) {
+        for (const place of one.places) {
+          if (isServed(self, reading, { place, key: one.key, entry: answer, decision, source: "store" })) continue
+          one.stale = answer
+          one.rejectedWriteId = answer.writeId
+        }
+      }
+    }
+    let at = 0
+    return Turns.forEach(toAsk, (one) => {
+      const defect = defectOf(take, at++)
+      if (defect !== undefined) refuse(reading, one, defect)
+    })
+  })
+}
+
+const joinAll = (
+  self: Flights,
+  reading: Reading,
+  missing: ReadonlyArray<Missing>
+): Effect.Effect<Exits, unknown, any> =>
+  Effect.callback<Exits, unknown>((resume) => {
+    const { budget, exits, fiber, many, mutations, policy } = reading
+    const batch = Batch.make({ ...loadOf(many), leftMillis: budget?.leftMillis })
+    // This read's own batch, and those of the flights it joins: a failed call of any may fail the read.
+    const batches = new Set([batch])
+    const cleanups: Array<Effect.Effect<void>> = []
+    let left = missing.length
+    const answer = ({ places }: Missing, exit: Exit.Exit<unknown, unknown>): void => {
+      for (const place of places) exits[place] = exit
+      if (--left === 0) resume(concluded(reading, batches))
+    }
+    const joinOne = (one: Missing): void => {
+      const { asked, id, key, rejectedWriteId, stale } = one
+      const running = self.flights.get(id)?.request.batch
+      if (running !== undefined) batches.add(running)
+      const joining: Joining = {
+        readsStore: Policy.readsNormally(policy) && self.storeTier !== undefined && !asked,
+        stale,
+        rejectedWriteId: rejectedWriteId ?? stale?.writeId ?? toReplace(self, policy, id),
+        mutations
+      }
+      const resumeOne: Resume = (effect) => {
+        if (Exit.isExit(effect)) return answer(one, effect)
+        const asking = Effect.runForkWith(fiber.context as Context.Context<any>)(effect)
+        cleanups.push(Effect.sync(() => asking.interruptUnsafe()))
+        asking.addObserver((exit) => answer(one, exit))
+      }
+      const cleanup = joinOrStart(
+        { engine: self, fiber, policy, id, request: many.requestOf(key, batch) },
+        joining,
+        resumeOne
+      )
+      if (cleanup !== undefined) cleanups.push(cleanup)
+    }
+    let isLeft = false
+    const turning = { clock: readContextOf(self, fiber).clock, dispatcher: fiber.currentDispatcher }
+    const join = (one: Missing): void => {
+      if (isLeft) return
+      const defect = defectOf(joinOne, one)
+      if (defect !== undefined) answer(one, defect)
+    }
+    // Even after an exception about a key, or without callers: others may have joined and wait for `close`.
+    batch.inGroups(missing, turning, join, batch.close)
+    return Effect.suspend(() => {
+      isLeft = true
+      return Effect.forEach(cleanups, (cleanup) => cleanup, { concurrency: "unbounded", discard: true })
+    })
+  })
+
+/** Under a policy that does not read: the `writeId` of the entry in memory, which the load replaces. */
+const toReplace = (self: Flights, policy: Policy.Policy, id: string): string | undefined =>
+  Policy.readsNormally(policy) ? undefined : Memory.peek(self.memory, self.tagEpochs, id)?.writeId

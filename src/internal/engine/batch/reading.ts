@@ -1,0 +1,152 @@
+/** The state of a read of many keys, and the steps that its parts share. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import { type Decision, LoadOrStale, ServeAndRefresh } from "../../../Strategy.ts"
+import { idOf, type Key } from "../../key/ofKey.ts"
+import * as Turns from "../../time/turns.ts"
+import { enqueue, makeUnit, offer } from "../flight/refreshing.ts"
+import { retryOf } from "../load/refreshLoad.ts"
+import type { Entry } from "../memory/entry.ts"
+import { answerWith, recordAnswer, tellAnswer } from "../read/serve.ts"
+import { refusal } from "../read/validate.ts"
+import type * as Policy from "../request/callPolicy.ts"
+import { nowOf, readContextOf } from "../request/context.ts"
+import { type Served, servedAs } from "../request/decide.ts"
+import { standsIn } from "../request/throttle.ts"
+import type { Flights, Reader, Request } from "../state.ts"
+import type { Budget } from "../storeTier/storeTier.ts"
+import * as Batch from "./batch.ts"
+import { conclude } from "./conclude.ts"
+
+export interface ManyRequest {
+  readonly keys: ReadonlyArray<Key>
+  readonly template: Request
+  readonly requestOf: (key: Key, batch: Batch.Batch) => Request
+  readonly loadAll: Batch.LoadAll
+  /** Each key has its own reader (a resolver): a refusal or a failed call is the answer of its key, not of the read. */
+  readonly isPerKey: boolean
+}
+
+export type Exits = ReadonlyArray<Exit.Exit<unknown, unknown>>
+
+export interface Missing {
+  readonly key: Key
+  readonly id: string
+  readonly places: Array<number>
+  readonly former: Entry | undefined
+  stale: Entry | undefined
+  rejectedWriteId: string | undefined
+  asked: boolean
+}
+
+export interface Reading {
+  readonly exits: Array<Exit.Exit<unknown, unknown>>
+  readonly missing: Map<string, Missing>
+  readonly due: Map<string, { readonly key: Key; readonly entry: Entry }>
+  /** Served entries not yet reported: see `tellServed`. */
+  readonly served: Array<{ readonly key: Key; readonly entry: Entry; readonly source: Served }>
+  readonly fiber: Fiber.Fiber<any, any>
+  readonly many: ManyRequest
+  readonly policy: Policy.Policy
+  readonly mutations: number
+  readonly budget: Budget | undefined
+  /** Whether a key was refused, or its strategy has failed. */
+  isBroken: boolean
+}
+
+export interface Decided {
+  readonly place: number
+  readonly key: Key
+  readonly entry: Entry | undefined
+  readonly decision: Decision
+  readonly source: "memory" | "store"
+}
+
+export const noBatch = Batch.make({ loadAll: () => Effect.succeed([]) })
+
+export const readerOf = (engine: Flights, { fiber, many, policy }: Reading, key: Key): Reader => ({
+  engine,
+  fiber,
+  policy,
+  id: idOf(key),
+  request: many.requestOf(key, noBatch)
+})
+
+/** Returns whether it served an entry: one due for a refresh, or stale within `retryAfter`. */
+export const isServed = (
+  self: Flights,
+  reading: Reading,
+  { decision, entry, key, place, source }: Decided
+): boolean => {
+  const { fiber, many } = reading
+  const isDue = decision === ServeAndRefresh
+  if (!isDue && !(decision === LoadOrStale && standsIn(self, many.template, entry!, nowOf(fiber)))) return false
+  if (isDue) reading.due.set(entry!.id, { key, entry: entry! })
+  const served = servedAs(entry!, decision, nowOf(fiber), source)
+  reading.exits[place] = answerWith(readerOf(self, reading, key), entry!, served)
+  reading.served.push({ key, entry: entry!, source: served })
+  return true
+}
+
+export const afterwards = <A, E, R>(
+  first: Effect.Effect<void> | undefined,
+  next: () => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => first === undefined ? next() : Effect.andThen(first, Effect.suspend(next))
+
+/** Reports what was served, and requests the refreshes that are due. */
+export const afterServed = <A, E, R>(
+  self: Flights,
+  reading: Reading,
+  next: () => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  afterwards(tellServed(self, reading), () => {
+    refreshDue(self, reading)
+    return next()
+  })
+
+/** Reports served entries after the last one, so that a listener cannot change the answer of a repeated key. */
+const tellServed = (self: Flights, reading: Reading): Effect.Effect<void> | undefined => {
+  const served = reading.served.splice(0)
+  if (served.length === 0) return undefined
+  if (readContextOf(self, reading.fiber).within !== undefined) {
+    for (const { entry, key, source } of served) recordAnswer(readerOf(self, reading, key), entry, source)
+  }
+  return Turns.forEachNow(
+    served,
+    ({ entry, key, source }) => tellAnswer(readerOf(self, reading, key), entry, source)
+  )
+}
+
+const refreshDue = (self: Flights, { due, fiber, many, mutations, policy }: Reading): void => {
+  if (due.size === 0) return
+  const entries = Array.from(due.values())
+  due.clear()
+  if (!policy.writes) return
+  const starter = readContextOf(self, fiber)
+  const batch = Batch.make({ ...loadOf(many), retry: retryOf(self) })
+  const unit = makeUnit()
+  const request = ({ entry, key }: (typeof entries)[number]): void => {
+    const request = many.requestOf(key, batch)
+    if (refusal(self, request) !== undefined) return
+    enqueue(self, { starter, request, id: entry.id, entry, mutations, now: nowOf(fiber) }, unit)
+  }
+  // The read does not wait for it, and may end in between.
+  Turns.forEachUnsafe(entries, { clock: starter.clock, dispatcher: fiber.currentDispatcher }, request, () => {
+    offer(self, unit, fiber.currentDispatcher)
+    batch.close()
+  })
+}
+
+/** The load of a batch. A resolver answers each request separately, and no further keys. */
+export const loadOf = ({ isPerKey, loadAll, requestOf }: ManyRequest) => ({
+  loadAll,
+  requestOf: isPerKey ? undefined : requestOf
+})
+
+export const refuse = ({ exits }: Reading, { places }: Missing, exit: Exit.Exit<never>): void => {
+  for (const place of places) exits[place] = exit
+}
+
+export const concluded = ({ exits, many }: Reading, batches: Iterable<Batch.Batch>): Exit.Exit<Exits, unknown> =>
+  many.isPerKey ? Exit.succeed(exits) : conclude(exits, batches)
