@@ -27,7 +27,7 @@ export type Serializer = Port.Serializer
  *
  * **When to use**
  *
- * Provide another serializer to a cache layer whose values need another format than the default.
+ * Provide a serializer to a cache layer whose values need a format other than the default.
  *
  * **Example** (Encoding every value as JSON)
  *
@@ -69,13 +69,13 @@ const standard: Port.Serializer = {
  * @since 0.1.0
  */
 export interface Options {
-  /** The name of the format. Reading bytes that another format has written is a miss. */
+  /** The name of the format. A read of bytes in another format is a miss. */
   readonly name: string
   /** The file extension, like `".yaml"`, in a store that keeps each value in its own file. */
   readonly extension: string
   /** The media type of the encoded bytes. @default `application/octet-stream` */
   readonly contentType?: string | undefined
-  /** Encodes a value of the entry `id` as bytes or text. If `encode` throws, the value is not stored. */
+  /** Encodes the value of the entry `id` as bytes or text. If `encode` throws, the value is not stored. */
   readonly encode: (value: unknown, id: string) => string | Uint8Array
   /** Decodes the bytes stored under `id`. If `decode` throws, the read is a miss. */
   readonly decode: (bytes: Uint8Array, id: string) => unknown

@@ -1,6 +1,6 @@
 /**
  * Strategies: values that decide whether to serve a stored entry or to load, and how long to keep a new result. A
- * strategy is pure, so a table of inputs and decisions can test it.
+ * strategy is pure, so its tests need neither a cache nor a clock.
  * @since 0.1.0
  */
 import * as Defaults from "./internal/defaults/options.ts"
@@ -35,8 +35,8 @@ export interface UntilInvalidatedOptions<in A, in out E, in K> {
  */
 export interface Options<in A, in out E, in K> extends UntilInvalidatedOptions<A, E, K> {
   /**
-   * How long a result is served after its load: a duration, or a function of the outcome and the key. It may expire
-   * earlier, with cached values that its load read (`inherit`). A result with a `ttl` of zero or less is not stored.
+   * How long a result is served after its load: a duration, or a function of the outcome and the key. The result may
+   * expire earlier, with cached values that its load read (`inherit`). With a `ttl` of zero or less, it is not stored.
    */
   readonly ttl: Ttl.Input | Of<A, E, K, Ttl.Input>
   /** The largest share of the lifetime, 0 to 1, to subtract at random, which spreads expirations. @default 0 */

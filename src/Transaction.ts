@@ -103,7 +103,7 @@ export type Failure<I extends Isolation> =
  * - After a conflict the effect runs again from its beginning, so its side effects must be repeatable.
  * - More than 20,000 writes, or values of more than 32 MiB, fail the transaction with a `StoreError` (`TooLarge`).
  * - The store must write several entries in one step, as memory, `CacheLayer.disk`, a Redis server and custom storages
- *   without other processes do. Any other store fails the transaction with a `StoreError` (`Unsupported`). A Redis
+ *   that no other process uses do. Any other store fails the transaction with a `StoreError` (`Unsupported`). A Redis
  *   cluster does so for keys of one slot: other transactions fail at the commit, and write nothing.
  *
  * **Gotchas**
@@ -211,7 +211,7 @@ const parse = (options: Options) => {
 /**
  * Discards the writes that the innermost transaction has made so far, and continues the transaction. The commit still
  * checks the transaction's reads, and its locks stay locked. Dies with a `CacheConfigError` outside a transaction, and
- * inside `Transaction.withSql`, because database rows would not be discarded: let the effect fail instead.
+ * inside `Transaction.withSql`, because the database rows would remain: let the effect fail instead.
  *
  * **When to use**
  *
@@ -277,11 +277,12 @@ export interface SqlOptions {
  * **Details**
  *
  * - Opens the transaction with `SqlClient.withTransaction` of `effect/sql`. Inside another SQL transaction it is a
- *   savepoint, and invalidates after the outermost commit, with the `outbox` of either. A rollback invalidates nothing.
+ *   savepoint: it invalidates after the outermost commit, with the outer `outbox` if there is one, or else its own. A
+ *   rollback invalidates nothing.
  * - Inside the transaction, explicit reads (`Cached.getOption` …) see its earlier writes. Cached effects bypass the
  *   cache, because the rows that they read may be rolled back.
  * - A value set inside the transaction is not stored. Its key is invalidated after the commit, because two transactions
- *   on one row may reach the cache in the wrong order. Counters change after the commit. Every store is supported.
+ *   on one row may reach the cache in the opposite order. Counters change after the commit. Any store will do.
  * - Returns once the invalidations are carried out, or the store has not answered in time. In the latter case they are
  *   sent again and cause no failure, even under `CachePolicy.strict`. They are also carried out after a failed commit,
  *   because its outcome is unknown.
@@ -374,8 +375,8 @@ export interface OutboxOptions {
  *
  * **Details**
  *
- * - The layer looks for rows that are older than 5 seconds, by the clocks of the processes, when it is built and every
- *   10 seconds. Several processes may run the layer at once.
+ * - When it is built and every 10 seconds, the layer looks for rows that are older than 5 seconds by the processes' own
+ *   clocks. Several processes may run the layer at once.
  * - A missing table is created, with the columns `id` (64 characters, the primary key), `created` (a 64-bit number) and
  *   `targets` (a text). A table with other columns fails the layer.
  * - An unreadable row is kept, and logged once as a warning, because a later release may have written it.

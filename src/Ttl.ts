@@ -115,15 +115,15 @@ const notADuration = (text: string): never => {
   })
 }
 
-// Parsed strings by text: `Duration.fromInputUnsafe("10 minutes")` is slow, and programs use few different strings.
+// Parsed durations by text: `Duration.fromInputUnsafe` runs a regular expression, and programs use few different texts.
 const parsed = new Map<string, number>()
 // The last converted string: if reads extend an entry, every hit converts a duration, mostly the same one.
 let lastText: string | undefined
 let lastMillis = 0
 
 /**
- * Converts a duration to milliseconds, possibly `Infinity`. Invalid input throws a `CacheConfigError` that calls the
- * option `what`. `NaN` is invalid too, although Effect treats it as zero.
+ * Converts a duration, which may be infinite, to milliseconds. Invalid input throws a `CacheConfigError` that names the
+ * option as `what`. `NaN` is invalid too, although Effect treats it as zero.
  *
  * **When to use**
  *

@@ -39,7 +39,7 @@ export interface FilesOptions extends LayerOptions {
  * A cache in a folder, with one file for each entry and another for its metadata, and a memory tier in front. The
  * entries outlive the process. Only one process at a time should use the folder, because loads of several are not
  * coordinated. A file is indented JSON (`effect-cached/serializers/IndentedJson`), unless the program provides a
- * `Serializer` or sets `serializer`. Runtimes and failures are those of `CacheLayer.disk`.
+ * `Serializer` or sets `serializer`. Supported runtimes and failures are the same as for `CacheLayer.disk`.
  *
  * **When to use**
  *

@@ -39,8 +39,8 @@ export type SetCondition =
   | { readonly _tag: "IfUnchanged"; readonly writeId: string }
 
 /**
- * The new deadlines of an entry for `Store.touch`, in epoch milliseconds. Without a `writeId`, they are set as they
- * are, and a changed soft deadline ends `isConstant`. With the `writeId` of the entry that a read found and extends, no
+ * The new deadlines of an entry for `Store.touch`, in epoch milliseconds. Without a `writeId`, they replace the old
+ * deadlines, and a changed soft deadline ends `isConstant`. With the `writeId` of the entry that a read extends, no
  * deadline becomes earlier.
  * @category models
  * @since 0.1.0
@@ -60,7 +60,7 @@ export interface TouchOptions {
  * @since 0.1.0
  */
 export interface ScanOptions {
-  /** Lists only ids, or counter names, that begin with this text, in which no character has a special meaning. */
+  /** Lists only ids, or counter names, that begin with exactly this text. It is not a pattern. */
   readonly prefix?: string | undefined
 }
 

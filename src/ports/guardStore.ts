@@ -3,8 +3,8 @@ import type * as Effect from "effect/Effect"
 import type { StoreError } from "../CacheError.ts"
 
 /**
- * The result of one step of a guard: the answer to the caller, and the new state. From `expiresAt` on, by the clock of
- * the step's `now`, the state counts as missing.
+ * The result of one step of a guard: the answer to the caller, and the new state. From `expiresAt` on, by the same
+ * clock as `now` in `Kind.step`, the state counts as missing.
  * @category models
  * @since 0.1.0
  */
@@ -50,8 +50,8 @@ export interface GuardStore {
     input: Input
   ) => Effect.Effect<Answer, StoreError>
   /**
-   * Like `run`, but synchronous, and with the time: `now` is in milliseconds of a monotonic clock with any origin. Only
-   * for a store in memory, which neither waits nor fails.
+   * Like `run`, but synchronous. `now` is the time in milliseconds, from a monotonic clock with any origin. Only for a
+   * store in memory, which neither waits nor fails.
    */
   readonly runUnsafe?:
     | (<State, Input, Answer>(kind: Kind<State, Input, Answer>, name: string, input: Input, now: number) => Answer)

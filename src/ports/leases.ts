@@ -19,7 +19,7 @@ export interface Failures {
  * The answer to `Store.acquire`.
  *
  * - `Hit`: the store has an entry other than the one that the reader rejected
- * - `Granted`: the caller may load, and its result is stored under this generation
+ * - `Granted`: the caller may load, and `Store.commit` stores the result under this generation
  * - `Wait`: another owner holds the lease for `leftMillis` more milliseconds
  * @category models
  * @since 0.1.0

@@ -31,7 +31,7 @@ export interface Codec<in out A, out R = never> {
 }
 
 /**
- * A format for stored values: compiles a `Codec` for a schema, or for any structured value without one (string keys).
+ * A format for stored values: compiles a `Codec` for a schema, or, for string keys, for any structured value.
  * @category models
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * The storages from which `Store.make` and `Store.makeSync` create a store: the types.
+ * The types of the storages from which `Store.make` and `Store.makeSync` create a store.
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -88,7 +88,9 @@ export interface Storage {
   readonly clear?: Store["clear"] | undefined
   /** Counters that the storage keeps, and its `clear` removes (default: counters kept in this process). */
   readonly counters?: StorageCounters | undefined
-  /** Streams the changes by other processes, first `Coherent`; see `Store.changes` (default: nothing is reported). */
+  /**
+   * The stream of changes by other processes, which begins with `Coherent`; see `Store.changes` (default: no changes).
+   */
   readonly changes?: Store["changes"] | undefined
 }
 
@@ -142,7 +144,7 @@ export interface SyncStorage {
   readonly atomic?: (<A>(steps: () => A) => A) | undefined
   /**
    * Runs `look`, which only reads and must not wait for a writer, and returns its result. If the result is `undefined`,
-   * runs `steps` like `atomic`. `isSame`: nothing has changed since `look` (default: `look`, then `atomic`).
+   * runs `steps` like `atomic`. `isSame` means that nothing has changed since `look` (default: `look`, then `atomic`).
    */
   readonly orAtomic?: (<A>(look: () => A | undefined, steps: (isSame: boolean) => A) => A) | undefined
   /**
@@ -195,10 +197,7 @@ export interface SyncCounters {
   /** Removes a counter, and answers whether there was one. */
   readonly remove: (name: string) => boolean
   readonly clear: () => void
-  /**
-   * Lists the counters whose names begin with a prefix, even expired ones, lazily, 256 in one step (default:
-   * unsupported).
-   */
+  /** Lists counters by a prefix of their names, even expired ones, lazily, in steps of 256 (default: unsupported). */
   readonly scan?: ((prefix: string) => Iterable<NamedCounter>) | undefined
 }
 

@@ -75,7 +75,7 @@ export interface Capabilities {
  *   together.
  * - A store may return an entry past its `expiresAt`, which the engine checks. An unreadable entry is a miss.
  * - Operations fail only with a `StoreError`. The engine tolerates failures, missing answers and wrong answers.
- * - `storeLaws` of `effect-cached/testing` test an adapter. `sharedStoreLaws` test one that several processes use.
+ * - `storeLaws` of `effect-cached/testing` test an adapter; `sharedStoreLaws` test an adapter that processes share.
  *
  * **Example** (Reading a store without a cache)
  *
@@ -153,7 +153,7 @@ export interface Store {
   readonly renew: (id: string, owner: string, leaseMillis: number) => Effect.Effect<boolean, StoreError>
   /**
    * Ends the lease of `owner` without a result. `false` if `owner` does not hold it. A note records a failure, which
-   * `Granted` reports for one second. Without a note, failures are cleared, as `commit`, `set` and `remove` do.
+   * `Granted` reports for one second. A call without a note clears the failures, like `commit`, `set` and `remove`.
    */
   readonly release: (id: string, owner: string, note?: Uint8Array) => Effect.Effect<boolean, StoreError>
   /** Reads the markers of tags, and creates missing ones. */

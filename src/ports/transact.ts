@@ -56,7 +56,7 @@ export interface TransactRequest {
  *
  * - `Committed`: every check held, and every step ran. `refused` lists the ids of `Commit`s whose generation had ended.
  *   `position`, if the store has one, is for a later `Position` check
- * - `Conflict`: no step ran. `ids` and `names` had a failed check; both are empty if only a `Position` failed
+ * - `Conflict`: no step ran. `ids` and `names` list the failed checks; both are empty if only a `Position` failed
  * @category models
  * @since 0.1.0
  */

@@ -14,8 +14,8 @@ export interface Weighed {
 }
 
 /**
- * Computes the weight of an entry that enters memory, which counts towards `maxWeight`: a number above zero, rounded up
- * to a whole number. An entry of weight `Infinity` is not kept. For a stored failure, `value` is its `Cause`.
+ * Computes an entry's weight towards `maxWeight` when the entry enters memory: a number above zero, rounded up to a
+ * whole number. An entry of weight `Infinity` is not kept. For a stored failure, `value` is its `Cause`.
  * @category models
  * @since 0.1.0
  */
