@@ -31,7 +31,7 @@ export interface FilesOptions extends LayerOptions {
    * @default 8 MiB, or `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
-  /** Accepts a folder that other users can write to, and trusts its content like the program's. @default `false` */
+  /** Accepts a folder that other users can write to, and trusts everything they write there. @default `false` */
   readonly trustFolder?: boolean | undefined
 }
 

@@ -1,4 +1,4 @@
-/** The lock and the guard store that a layer in a folder provides with its cache. */
+/** The lock and the guard store that `CacheLayer.disk` provides with its cache, in the same folder. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"

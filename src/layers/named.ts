@@ -14,7 +14,7 @@ const services = new WeakMap<Caching.Shape, Context.Key<any, Caching.Shape>>()
 const built = new WeakMap<Layer.MemoMap, Map<string, Context.Key<any, Caching.Shape>>>()
 
 /**
- * Provides a cache under a name: as a service of your own instead of the default cache.
+ * Provides a cache as a service of your own, under that service's name, instead of as the default cache.
  *
  * **When to use**
  *
@@ -78,7 +78,7 @@ export const named = <Self, Out, E, R>(
   )
 }
 
-/** Warns if another service with the same name is provided in the same build, or around it. */
+/** Logs a warning if another cache service with the same name is provided, in the same build or around it. */
 const meet = (memoMap: Layer.MemoMap, name: Context.Key<any, Caching.Shape>): Effect.Effect<void> =>
   Effect.contextWith((context: Context.Context<never>) => {
     const around = Context.getOrUndefined(context as Context.Context<unknown>, name)

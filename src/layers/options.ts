@@ -60,7 +60,7 @@ export interface MemoryOptions {
   /**
    * How cached values that a load reads limit its result. `"life"`: the result expires no later than the earliest of
    * them. `"changes"`: it is also invalidated with any of them. `"age"`: its life counts from the creation of the
-   * oldest of them. `"refuse"`: it is not stored. `false`: not at all. A read may override the option.
+   * oldest of them. `"refuse"`: it is not stored. `false`: they do not limit it. A read may override the option.
    * @default `"life"`
    */
   readonly inherit?: Inherit | undefined
@@ -253,7 +253,7 @@ export const checkLayer = <O extends LayerOptions>(
   return made<LayerOptions, Caching.MakeOptions>(options, layerParts, { defaults: Caching.defaults, layer, prefix: "" })
 }
 
-/** Hints for the names that options have in other caches. */
+/** Hints in the errors for options that only other caches have. */
 const homes = { max: `${bounds}.`, maxSize: `${bounds}.`, ttl: "strategy says how long entries live." }
 
 /** Checks that memory is bounded either by `capacity`, or by `maxWeight` with a `weigher`. */

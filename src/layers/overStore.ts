@@ -11,11 +11,12 @@ import { Serializer } from "../Serializer.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
 
 /**
- * A cache over any `Store`, with a memory tier in front, and options. `Serializer` sets the format of values.
+ * A cache over any `Store`, with a memory tier in front and with the given options. The reference `Serializer` sets the
+ * format of values.
  *
  * **When to use**
  *
- * Use for a store without a ready-made layer: `IndexedDbStore`, a `Cached.tapStore`, or a custom store.
+ * Use for stores without a ready-made layer: `IndexedDbStore`, a store wrapped by `Cached.tapStore`, or your own.
  *
  * **Example** (Reading every value from the store)
  *
