@@ -1,7 +1,7 @@
 /**
- * Locks: the port to mutual exclusion across processes. A lock protects a resource outside the cache, so its holder
- * gets a growing token: the resource can refuse any token smaller than the last one it saw (M. Kleppmann, "How to do
- * distributed locking", 2016).
+ * Locks: the port for mutual exclusion across processes, and its constructors. A lock protects a resource outside the
+ * cache. Each holder gets a fencing token, larger than all earlier ones, so that the resource can refuse a holder whose
+ * lease has expired (M. Kleppmann, "How to do distributed locking", 2016).
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -12,14 +12,14 @@ import type * as Port from "./ports/lock.ts"
 export type { Acquired, AcquireOptions, Backend, Lease } from "./ports/lock.ts"
 
 /**
- * Mutual exclusion by name, among all users of the same place.
+ * A service of named locks: mutual exclusion among all callers that share its backend.
  * @category models
  * @since 0.1.0
  */
 export type Lock = Port.Lock
 
 /**
- * The lock in use: a reference whose default (`ProcessLock`) excludes callers of this process.
+ * The reference to the lock service of a program. The default (`ProcessLock`) excludes only callers in one process.
  *
  * **When to use**
  *
@@ -39,8 +39,8 @@ export type Lock = Port.Lock
  * await Effect.runPromise(Effect.scoped(report)) // => "written"
  * ```
  *
- * @see `SqliteLock.layer` for processes of one machine
- * @see `RedisLock.layer` for processes of several machines
+ * @see `SqliteLock.layer` for processes on one machine
+ * @see `RedisLock.layer` for processes on several machines
  * @category services
  * @since 0.1.0
  */
@@ -49,12 +49,12 @@ export const Lock: Context.Reference<Port.Lock> = Context.Reference<Port.Lock>("
 })
 
 /**
- * Creates a `Lock` over a backend, and derives waiting, renewal and release. Among the callers in this process that
- * wait for one name, only the first asks the backend.
+ * Creates a `Lock` from a backend, and adds waiting, automatic renewal and release. If several callers in this process
+ * wait for the same name, only the first of them asks the backend.
  *
  * **When to use**
  *
- * Use for a backend of your own, such as a lock service.
+ * Use for a custom backend, such as a lock service.
  *
  * **Example** (Keeping locks in a map)
  *
@@ -69,7 +69,7 @@ export const Lock: Context.Reference<Port.Lock> = Context.Reference<Port.Lock>("
  *   pollMillis: 50,
  *   tryAcquire: (name, leaseMillis) =>
  *     Effect.sync(() => {
- *       if (held.has(name)) return { _tag: "Wait", leftMillis: leaseMillis } // a real place lets leases end
+ *       if (held.has(name)) return { _tag: "Wait", leftMillis: leaseMillis } // a real backend lets leases expire
  *       held.set(name, ++last)
  *       return { _tag: "Held", token: last }
  *     }),
@@ -81,7 +81,7 @@ export const Lock: Context.Reference<Port.Lock> = Context.Reference<Port.Lock>("
  * second.token > first.token // => true
  * ```
  *
- * @see {@link Lock} for the lock in use
+ * @see {@link Lock} for the lock service of a program
  * @category constructors
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * Serializers: the port that converts values to bytes and back.
+ * Serializers: the port for converting values to bytes and back, and its constructors.
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -14,22 +14,22 @@ import type * as Port from "./ports/serializer.ts"
 export type { Codec } from "./ports/serializer.ts"
 
 /**
- * Compiles a `Codec` for a schema, or for any structured value if there is no schema.
+ * A format for stored values. It compiles a `Codec` for a schema, or for any structured value if there is no schema.
  * @category models
  * @since 0.1.0
  */
 export type Serializer = Port.Serializer
 
 /**
- * The serializer of a cache: a reference with a default. Values with a schema become JSON through the schema's own
- * codec. Values without one become JSON if that is exact, and MessagePack otherwise (see
- * `effect-cached/serializers/Structured`).
+ * The reference to the serializer that a cache layer uses. By default, a value with a schema is encoded as JSON through
+ * the schema's JSON codec. A value without a schema is encoded as JSON if JSON preserves it exactly, and as MessagePack
+ * otherwise (see `effect-cached/serializers/Structured`).
  *
  * **When to use**
  *
- * Provide it to a cache layer whose values need another format than the default.
+ * Provide a serializer to a cache layer whose values need a format other than the default.
  *
- * **Example** (Writing JSON for keys without a schema too)
+ * **Example** (Encoding every value as JSON)
  *
  * ```ts
  * import { Effect, Layer } from "effect"
@@ -64,37 +64,36 @@ const standard: Port.Serializer = {
 }
 
 /**
- * The options of `make`, which describe a custom format.
+ * The options of `Serializer.make`, which describe a custom format.
  * @category options
  * @since 0.1.0
  */
 export interface Options {
-  /** The name of the format. Bytes written by a serializer of another name are a miss. */
+  /** The name of the format. A read of bytes in another format is a miss. */
   readonly name: string
-  /** The extension of files that hold one value, like `".yaml"`. */
+  /** The file extension, like `".yaml"`, in a store that keeps each value in its own file. */
   readonly extension: string
-  /** The media type of its bytes. @default `application/octet-stream` */
+  /** The media type of the encoded bytes. @default `application/octet-stream` */
   readonly contentType?: string | undefined
-  /** Converts a value to bytes or text, for the id of an entry. A value for which it throws is not stored. */
+  /** Encodes the value of the entry `id` as bytes or text. If `encode` throws, the value is not stored. */
   readonly encode: (value: unknown, id: string) => string | Uint8Array
-  /** Restores a value from the bytes found under `id`. Bytes for which it throws are a miss. */
+  /** Decodes the bytes stored under `id`. If `decode` throws, the read is a miss. */
   readonly decode: (bytes: Uint8Array, id: string) => unknown
 }
 
 /**
- * Creates a custom serializer: YAML, compressed JSON, signed bytes.
+ * Creates a serializer for a custom format, such as YAML, compressed JSON or signed bytes.
  *
  * **When to use**
  *
- * Use for a format, a compression or a signature that no other serializer has.
+ * Use for a format, a compression or a signature that no built-in serializer supports.
  *
  * **Details**
  *
- * - With a schema, `encode` receives the schema's JSON form, and the schema validates the result of `decode`, so the
+ * - With a schema, `encode` receives the value's JSON form, and the schema validates the result of `decode`, so the
  *   format only has to support JSON values. If the schema accepts anything (`Schema.Any`), values other than JSON are
- *   refused first. Without a schema, `encode` receives any value, and should throw for one it cannot restore.
- * - `encode` and `decode` also receive the id of the entry. A signature that covers the id refuses bytes that were
- *   copied to another id.
+ *   refused before `encode` is called. Without a schema, `encode` should throw for a value that it cannot restore.
+ * - `encode` and `decode` also receive the entry's id. A signature over the id detects bytes copied to another id.
  * - The format is assumed not to encrypt, so a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
  *
  * **Example** (Compressing JSON)
@@ -143,7 +142,7 @@ const formatOf = ({ decode, encode, name }: Options): throughSchema.Format => ({
   name,
   id: idOf(name),
   holds: "json",
-  // The thrown error may contain the value, so it is not passed on.
+  // The thrown error may contain the cached value, so the `SerializerError` does not include it.
   pack(value, id) {
     try {
       const bytes = encode(value, id)
@@ -163,7 +162,7 @@ const formatOf = ({ decode, encode, name }: Options): throughSchema.Format => ({
   }
 })
 
-/** 128 to 255, the same in every process. Smaller numbers belong to this library. */
+/** A custom format's codec id, 128 to 255, hashed from its name. Smaller ids belong to the built-in formats. */
 const idOf = (name: string): number => {
   let hash = 0
   for (let i = 0; i < name.length; i++) hash = (hash * 31 + name.charCodeAt(i)) % 0xff_ffff

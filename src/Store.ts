@@ -1,5 +1,5 @@
 /**
- * Stores: the port to a storage, and its constructors. A store handles encoded entries and knows no schemas.
+ * Stores: the port between the cache and a storage, and its constructors. Stores handle only encoded entries.
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -15,30 +15,30 @@ export * from "./ports/storage.ts"
 export * from "./ports/store.ts"
 
 /**
- * A `Store` over a storage of three functions. Leases, counters and operations on many ids are derived inside this
- * process. Tags are derived too: in the storage if it is `lasting` or `shared`, otherwise in this process.
+ * Creates a `Store` from a storage with three functions. Leases, and by default counters, are kept in this process. Tag
+ * markers are kept in the storage if it is `lasting` or `shared`, and otherwise in this process.
  *
  * **When to use**
  *
- * Use for a storage that answers with effects: a driver, a bucket, a service.
+ * Use for a storage with asynchronous operations: a database driver, an object store, a remote service.
  *
  * **Details**
  *
- * - Operations on one id run in order, and a started one runs to its end even if its caller is interrupted. A `commit`
- *   whose generation has ended never reaches the storage.
+ * - Operations on one id run in order. An operation that has started runs to its end, even if its caller is
+ *   interrupted. A `commit` whose generation has ended never reaches the storage.
  * - An operation that cannot be derived fails with reason `Unsupported`.
  * - Throws a `CacheConfigError` for an unknown option, and for a `shared` storage without `setIfAbsent`.
  *
  * **Gotchas**
  *
- * - A write that never answers blocks its id for ever: give the storage's operations a timeout.
- * - A storage that outlives its process must declare it: `capabilities: { lasting: true }`. Otherwise its tags end with
- *   the process, and every entry with a tag is then a miss. Every entry of a key class has one.
- * - Processes that share such a storage have only entries and tags in common. Leases, conditional sets and touches are
- *   atomic inside one process: two that miss at the same moment both load.
- * - A tag that only the load names (`Cached.annotate`) needs a marker that this process knew before the load: the first
- *   load with a new tag creates the marker and is not stored.
- * - A storage that can do better than a derived operation replaces it, together with its operation on many ids:
+ * - A write that never completes blocks its id forever: give the storage's operations a timeout.
+ * - A storage whose entries outlive the process must declare `capabilities: { lasting: true }`. Otherwise tag markers
+ *   are lost with the process, and later processes miss every tagged entry, which includes every entry of a key class.
+ * - Processes that share the storage share only entries and tags. Leases, conditional sets and touches are atomic only
+ *   inside one process: if two processes miss an id at the same time, both load it.
+ * - A tag that is first named during a load (`Cached.annotate`) needs a marker that this process knew before the load.
+ *   The first load that names a new tag creates the tag's marker, and the result is not stored.
+ * - To replace a derived operation with a better one, also replace its bulk form, or set the bulk form to `undefined`:
  *   `Store.complete({ ...Store.make(simple), acquire, acquireMany: undefined })`.
  *
  * **Example** (Storing in a map)
@@ -57,7 +57,7 @@ export * from "./ports/store.ts"
  * Effect.runSync(store.remove("nothing")) // => false
  * ```
  *
- * @see {@link makeSync} for a storage that answers without waiting
+ * @see {@link makeSync} for a synchronous storage
  * @see {@link complete} for a store that implements the core itself
  * @category constructors
  * @since 0.1.0
@@ -65,7 +65,7 @@ export * from "./ports/store.ts"
 export const make: (storage: Storage) => Store = fromStorage.make
 
 /**
- * A `Store` over a storage that answers without waiting: like `make`, with plain functions, no fibers and no queues.
+ * Creates a `Store` from a synchronous storage: like `Store.make`, but with plain functions, no fibers and no queues.
  *
  * **When to use**
  *
@@ -86,7 +86,7 @@ export const make: (storage: Storage) => Store = fromStorage.make
  * store.getUnsafe("nothing", []).entry // => undefined
  * ```
  *
- * @see {@link make} for a storage that answers with effects
+ * @see {@link make} for an asynchronous storage
  * @category constructors
  * @since 0.1.0
  */
@@ -94,22 +94,22 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
   fromSync.make
 
 /**
- * A `Store` made from its core: the missing operations are derived.
+ * Creates a `Store` from its core operations, and derives the missing ones.
  *
  * **When to use**
  *
- * Use for a store that keeps leases and tags itself, and for one that changes some operations of another.
+ * Use for a store that implements leases and tags itself, or that overrides some operations of another store.
  *
  * **Details**
  *
- * Operations on many ids are derived from those on one, and `size` from `scan`. Without `increment`, all operations on
- * counters are those of this process. An operation that cannot be derived fails with reason `Unsupported`, and so does
- * a missing `clear`. Throws a `CacheConfigError` for a missing or invalid part of the core.
+ * Bulk operations are derived from the operations on one id, and `size` from `scan`. Without `increment`, all counters
+ * are kept in this process. A missing `clear`, like any other operation that cannot be derived, fails with reason
+ * `Unsupported`. Throws a `CacheConfigError` for a missing or invalid part of the core.
  *
  * **Gotchas**
  *
- * A store that is spread into `complete` includes its operations on many ids. Set those that a new operation replaces
- * to `undefined`.
+ * A store that is spread into `complete` brings its bulk operations along. If you override an operation on one id, set
+ * its bulk form to `undefined`, so that it is derived again.
  *
  * **Example** (Refusing large payloads)
  *
@@ -134,11 +134,11 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
 export const complete: (core: StoreCore) => Store = completion.complete
 
 /**
- * The layer of a store that an effect opens. The store is closed with the layer.
+ * A layer that provides the store that an effect opens. Closing the layer runs the effect's finalizers.
  *
  * **When to use**
  *
- * Use to provide a store to `CacheLayer.layer` and `CacheLayer.layerWith`, if opening it is an effect.
+ * Use if the store for `CacheLayer.layer` or `CacheLayer.layerWith` has to be opened and closed.
  *
  * **Example** (Opening and closing a store)
  *
@@ -152,7 +152,7 @@ export const complete: (core: StoreCore) => Store = completion.complete
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store))))) // => 1
  * ```
  *
- * @see {@link make} for a store over three functions
+ * @see {@link make} for creating a store from three functions
  * @category layers
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
  * Strategies: values that decide whether to serve a stored entry or to load, and how long to keep a new result. A
- * strategy is pure and can be tested as a table.
+ * strategy is pure, so its tests need neither a cache nor a clock.
  * @since 0.1.0
  */
 import * as Defaults from "./internal/defaults/options.ts"
@@ -12,34 +12,34 @@ import type * as Ttl from "./Ttl.ts"
 export * from "./ports/strategy.ts"
 
 /**
- * Options for every strategy: which outcomes are stored. An outcome is stored only if every given condition accepts it.
+ * The options that all strategies share: which outcomes are stored. Every given condition must accept an outcome.
  * @category options
  * @since 0.1.0
  */
 export interface UntilInvalidatedOptions<in A, in out E, in K> {
   /**
-   * Whether an outcome is stored. Never called for defects and interruptions, which are not stored.
+   * Whether to store an outcome. Not called for defects and interruptions, which are never stored.
    * @default only successes, and the failures that `storeFailures` names
    */
   readonly when?: Of<A, E, K, boolean> | undefined
-  /** Whether a value is stored. Never called for failures. @default every value is stored */
+  /** Whether to store a value. Not called for failures. @default every value is stored */
   readonly storeIf?: ((value: A, key: K) => boolean) | undefined
-  /** The tags of the failures that are stored. @default none; with `when`, those that it accepts */
+  /** The tags (`_tag`) of the failures to store. @default none; with `when`, the failures that it accepts */
   readonly storeFailures?: ReadonlyArray<TagOf<E>> | undefined
 }
 
 /**
- * Options for every timed strategy: which outcomes are stored, and for how long.
+ * The options that all strategies with a time limit share: which outcomes are stored, and for how long.
  * @category options
  * @since 0.1.0
  */
 export interface Options<in A, in out E, in K> extends UntilInvalidatedOptions<A, E, K> {
   /**
-   * The longest time that a result is served, from the end of its load, unless it expires earlier with the cached
-   * values it was made of (`inherit`): a duration, or a function of outcome and key. Zero or less: it is not stored.
+   * How long a result is served after its load: a duration, or a function of the outcome and the key. The result may
+   * expire earlier, with cached values that its load read (`inherit`). With a `ttl` of zero or less, it is not stored.
    */
   readonly ttl: Ttl.Input | Of<A, E, K, Ttl.Input>
-  /** The share of the lifetime, 0 to 1, that is subtracted at random: results then expire apart. @default 0 */
+  /** The largest share of the lifetime, 0 to 1, to subtract at random, which spreads expirations. @default 0 */
   readonly jitter?: number | undefined
 }
 
@@ -50,8 +50,8 @@ export interface Options<in A, in out E, in K> extends UntilInvalidatedOptions<A
  */
 export interface SoftTtlOptions<in A, in out E, in K> extends Options<A, E, K> {
   /**
-   * The age from which a read loads again, and falls back on the stored value: a duration below `ttl`, or a function of
-   * outcome and key. If it is zero or negative, every read loads.
+   * The age from which a read loads again, and falls back to the stored value if the load fails: a duration below
+   * `ttl`, or a function of the outcome and the key. If it is zero or negative, every read loads.
    */
   readonly softTtl: Ttl.Input | Of<A, E, K, Ttl.Input>
 }
@@ -63,8 +63,8 @@ export interface SoftTtlOptions<in A, in out E, in K> extends Options<A, E, K> {
  */
 export interface RefreshAheadOptions<in A, in out E, in K> extends Options<A, E, K> {
   /**
-   * The age from which a read is served at once and refreshes in the background: a duration below `ttl`, or a function
-   * of outcome and key. If it is zero or negative, every read refreshes.
+   * The age from which a read is served from the cache and also starts a refresh in the background: a duration below
+   * `ttl`, or a function of the outcome and the key. If it is zero or negative, every read starts a refresh.
    */
   readonly refreshAfter: Ttl.Input | Of<A, E, K, Ttl.Input>
 }
@@ -75,7 +75,7 @@ export interface RefreshAheadOptions<in A, in out E, in K> extends Options<A, E,
  * @since 0.1.0
  */
 export interface ProbabilisticOptions<in A, in out E, in K> extends Options<A, E, K> {
-  /** How early to refresh: above 1 earlier, below 1 later. @default 1, the paper's optimum */
+  /** How early to refresh: values above 1 refresh earlier, values below 1 later. @default 1, the XFetch optimum */
   readonly beta?: number | undefined
 }
 
@@ -88,8 +88,8 @@ export interface SlidingOptions<in A, in out E, in K> extends Omit<Options<A, E,
   /** How long an entry lives without being read. */
   readonly idle: Ttl.Input
   /**
-   * The longest time that a result is served, regardless of reads: a duration, or a function of outcome and key.
-   * @default for ever
+   * The longest time that a result is served, however often it is read: a duration, or a function of outcome and key.
+   * @default forever
    */
   readonly ttl?: Ttl.Input | Of<A, E, K, Ttl.Input> | undefined
 }
@@ -102,16 +102,16 @@ export interface SlidingOptions<in A, in out E, in K> extends Omit<Options<A, E,
 export interface MaxHitsOptions<in A, in out E, in K> extends Options<A, E, K> {
   /** How many reads in this process an entry serves, not counting the read that loaded it. */
   readonly hits: number
-  /** The number of the read from which each also refreshes in the background. @default no refresh */
+  /** The number (from 1) of the first read that also starts a refresh, as all later ones do. @default no refresh */
   readonly refreshAfter?: number | undefined
 }
 
 /**
- * Creates a strategy that serves until `ttl`, then loads again.
+ * Creates a strategy that serves an entry until `ttl`, and then loads it again.
  *
  * **When to use**
  *
- * Use if a value may be up to `ttl` old, and the first read after that can wait for a load.
+ * Use if a value may be up to `ttl` old, and the first read after `ttl` can wait for a load.
  *
  * **Example** (Deciding by age)
  *
@@ -133,7 +133,8 @@ export const ttl = <A = unknown, E = unknown, K = unknown>(options: Options<A, E
   make(Kinds.ttl, options)
 
 /**
- * Creates a strategy that serves until `softTtl`, then loads again and falls back on what is stored until `ttl`.
+ * Creates a strategy that serves an entry until `softTtl`. From `softTtl` until `ttl`, a read loads again, and falls
+ * back to the stored value if the load fails or takes too long.
  *
  * **When to use**
  *
@@ -159,13 +160,13 @@ export const softTtl = <A = unknown, E = unknown, K = unknown>(options: SoftTtlO
   make(Kinds.softTtl, options)
 
 /**
- * Creates a strategy that serves until `ttl`, and from `refreshAfter` on also refreshes in the background.
+ * Creates a strategy that serves an entry until `ttl`, and from `refreshAfter` on also refreshes it in the background.
  *
  * **When to use**
  *
- * Use for values that are read all the time, so that no reader waits for a load.
+ * Use for frequently read values, so that no reader waits for a load.
  *
- * **Example** (Refreshing behind a read)
+ * **Example** (Refreshing in the background)
  *
  * ```ts
  * import { Strategy } from "effect-cached"
@@ -185,13 +186,13 @@ export const refreshAhead = <A = unknown, E = unknown, K = unknown>(
 ): Strategy<A, E, K> => make(Kinds.refreshAhead, options)
 
 /**
- * Creates a strategy that serves until `ttl`, and refreshes in the background with a probability that grows towards
- * `ttl` and with the duration of the last load (XFetch: Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache
- * Stampede Prevention", VLDB 2015).
+ * Creates a strategy that serves an entry until `ttl`, and refreshes it in the background with a probability that grows
+ * as `ttl` approaches, and with the duration of the last load (XFetch: Vattani, Chierichetti, Lowenstein, "Optimal
+ * Probabilistic Cache Stampede Prevention", VLDB 2015).
  *
  * **When to use**
  *
- * Use when many processes share a store: they refresh at different times without any communication.
+ * Use if many processes share a store: they refresh at different times without any communication.
  *
  * **Example** (Refreshing by chance)
  *
@@ -213,14 +214,14 @@ export const probabilistic = <A = unknown, E = unknown, K = unknown>(
 ): Strategy<A, E, K> => make(Kinds.probabilistic, options)
 
 /**
- * Creates a strategy that serves until an entry has not been read for `idle`, and until `ttl` at most. A read in memory
- * is reported to the store at most ten times per `idle`.
+ * Creates a strategy that serves an entry until no read has used it for `idle`, and until `ttl` at most. Reads from
+ * memory extend the entry in the store at most ten times per `idle`.
  *
  * **When to use**
  *
  * Use for values that should live as long as they are in use: sessions, drafts, carts.
  *
- * **Example** (Moving the end of an entry)
+ * **Example** (Extending an entry's life)
  *
  * ```ts
  * import { Strategy } from "effect-cached"
@@ -239,12 +240,13 @@ export const sliding = <A = unknown, E = unknown, K = unknown>(options: SlidingO
   make(Kinds.sliding, options)
 
 /**
- * Creates a strategy that serves `hits` reads of this process, then loads again; from read number `refreshAfter` on it
- * also refreshes in the background.
+ * Creates a strategy that serves an entry for `hits` reads in this process, and then loads it again. From read number
+ * `refreshAfter` on, each read also starts a refresh in the background.
  *
  * **When to use**
  *
- * Use if a value may serve only so many reads. It needs a memory tier, which counts them, from 0 after an eviction.
+ * Use if a value may serve only a limited number of reads. The memory tier counts the reads, so the strategy needs one.
+ * After an eviction, the count restarts at 0.
  *
  * **Example** (Deciding by reads)
  *
@@ -257,7 +259,7 @@ export const sliding = <A = unknown, E = unknown, K = unknown>(options: SlidingO
  * Array.of(0, 1, 2, 3).map(after) // => ["Serve", "ServeAndRefresh", "ServeAndRefresh", "Load"]
  * ```
  *
- * @see {@link dynamic} for a ready-made one
+ * @see {@link dynamic} for a preset
  * @see {@link ttl} for a limit by age alone
  * @category constructors
  * @since 0.1.0
@@ -266,13 +268,13 @@ export const maxHits = <A = unknown, E = unknown, K = unknown>(options: MaxHitsO
   make(Kinds.maxHits, options)
 
 /**
- * The strategy `maxHits` with `{ hits: 3, refreshAfter: 1, ttl: "24 hours" }`: each read also refreshes it.
+ * The strategy `maxHits` with `{ hits: 3, refreshAfter: 1, ttl: "24 hours" }`: each read starts a refresh.
  *
  * **When to use**
  *
  * Use for values that change often and are cheap to load.
  *
- * **Example** (Refreshing behind every read)
+ * **Example** (Refreshing on every read)
  *
  * ```ts
  * import { Strategy } from "effect-cached"
@@ -292,7 +294,7 @@ export const dynamic: Strategy = maxHits(Defaults.dynamic)
  *
  * **When to use**
  *
- * Use to survive failures of the source. It saves no loads.
+ * Use to survive failures of the source. The strategy saves no loads.
  *
  * **Example** (Loading on every read)
  *
@@ -312,13 +314,13 @@ export const failover = <A = unknown, E = unknown, K = unknown>(options: Options
   make(Kinds.failover, options)
 
 /**
- * The strategy that serves until the key or one of its tags is invalidated.
+ * The strategy that serves an entry until its key or one of its tags is invalidated.
  *
  * **When to use**
  *
- * Use if the program sees every change of a value and invalidates it.
+ * Use if the program sees every change of a value and invalidates the value's key or tag.
  *
- * **Example** (Living for ever)
+ * **Example** (Never expiring)
  *
  * ```ts
  * import { Exit } from "effect"

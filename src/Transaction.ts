@@ -1,5 +1,5 @@
 /**
- * Transactions: several entries, tags and counters change together, or not at all.
+ * Transactions: changes of several entries, tags and counters that are committed together, or not at all.
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
@@ -31,21 +31,21 @@ import { Client } from "./internal/sql/sqlTransaction.ts"
 import { Lock } from "./Lock.ts"
 import type * as Ttl from "./Ttl.ts"
 
-/** Whether the effect comes first, or a mistake in its place. */
+/** Whether the first argument is the effect, or something that a caller passed by mistake in place of an effect. */
 const isDataFirst = ([first]: IArguments): boolean =>
   Effect.isEffect(first) || typeof first === "function" || first instanceof Promise
 
 /**
- * The isolation of a transaction. Under each level its writes are committed in one step.
+ * The isolation level of a transaction. At every level, the transaction's writes are committed in one atomic step.
  *
- * - `"fast"`: nothing is locked, and only the conditions of `Cached.set` are checked at the commit. Writes of others
- *   between a read and the commit are overwritten
+ * - `"fast"`: nothing is locked, and the commit checks only the conditions of `Cached.set`. Writes that others make
+ *   between a read of the transaction and its commit are overwritten
  * - `"locked"`: the keys and counters of explicit operations (`Cached.getOption`, `set`, `increment` …) are locked from
- *   their first use on, in all processes that share the `Lock`. Their reads are also checked at the commit, because a
- *   plain `Cached.set` takes no lock. Answers of cached effects are not checked
- * - `"serializable"`: nothing is locked. All reads are checked at the commit: answers of cached effects, and listings
+ *   their first use on, in all processes that share the `Lock`. The commit also checks what these operations read,
+ *   because a `Cached.set` outside a transaction takes no lock. Results of cached effects are not checked
+ * - `"serializable"`: nothing is locked. The commit checks all reads, including results of cached effects and listings
  *   (in memory and on disk; elsewhere a listing fails with a `StoreError` of reason `Unsupported`). The result is as if
- *   it had run alone. A transaction that fails because of concurrent changes is retried as well
+ *   the transaction had run alone. A transaction that fails because of concurrent changes is retried as well
  * @category models
  * @since 0.1.0
  */
@@ -58,23 +58,23 @@ export type Isolation = Overlay.Isolation
  */
 export interface Options<I extends Isolation = Isolation> {
   /**
-   * The isolation level: `"fast"` (checks conditions of `Cached.set` only), `"locked"` (locks keys and counters of
-   * explicit operations) or `"serializable"` (checks everything that was read). A nested transaction has at most that
-   * of the outer one.
+   * The isolation level: `"fast"` (checks only the conditions of `Cached.set`), `"locked"` (locks the keys and counters
+   * of explicit operations) or `"serializable"` (checks everything that was read). A nested transaction must not have a
+   * stricter level than the outer one.
    * @default `"locked"`
    */
   readonly isolation?: I | undefined
-  /** How long all tries and waits for locks may take together before a `TransactionTimeout`. @default 10 seconds */
+  /** How long all attempts and lock waits may take together before a `TransactionTimeout`. @default 10 seconds */
   readonly timeout?: Ttl.Input | undefined
   /**
-   * The schedule of retries after a `TransactionConflict`, from the beginning. No effect in a nested transaction.
-   * @default 5 times, with growing pauses from 10 ms, and jitter
+   * The schedule for retrying the whole transaction after a `TransactionConflict`. Ignored in a nested transaction.
+   * @default 5 times, with exponential backoff from 10 ms and jitter
    */
   readonly retry?: Schedule.Schedule<unknown, TransactionConflict> | undefined
 }
 
 /**
- * The failures of a transaction in addition to those of its effect.
+ * The errors of a transaction, in addition to the errors of its effect.
  * @category models
  * @since 0.1.0
  */
@@ -86,31 +86,31 @@ export type Failure<I extends Isolation> =
   | ("locked" extends I ? LockError : never)
 
 /**
- * Runs an effect as a transaction: its writes to the cache become visible in one step when it succeeds, and not at all
- * if it fails, dies, is interrupted, or takes too long.
+ * Runs an effect as a transaction: the effect's writes to the cache become visible in one step when it succeeds, and
+ * not at all if it fails, dies, is interrupted, or takes too long.
  *
  * **When to use**
  *
- * Use if several entries must change together. For one entry, `Cached.update` needs no transaction.
+ * Use if several entries must change together. A change of one entry needs no transaction: use `Cached.update`.
  *
  * **Details**
  *
- * - Inside, reads see earlier writes: `Cached.set`, `touch`, `remove`, `increment`, conditional sets, bulk operations,
- *   tags, patterns, listings. A `ttl` counts from the commit.
- * - A cached effect inside is answered with a value written there, a cached value, or a load of its own, whose result
- *   is stored with the commit, unless its key was invalidated in the meantime.
+ * - Reads inside the transaction see its earlier writes: `Cached.set`, `touch`, `remove`, `increment`, conditional
+ *   sets, bulk operations, tags, patterns, listings. A `ttl` counts from the commit.
+ * - A cached effect inside the transaction returns a value that the transaction wrote, a cached value, or the result of
+ *   its own load. The commit stores that result, unless its key was invalidated in the meantime.
  * - A nested transaction is a savepoint: if it fails, only its own writes are discarded, and the outer one continues.
- * - After a conflict the effect runs again from its beginning, so it should do nothing that cannot be repeated.
- * - More than 20,000 writes, or values of more than 32 MiB, are refused as a whole (`StoreError`, `TooLarge`).
- * - It needs a store that writes several entries in one step: memory, `CacheLayer.disk` and a Redis server do, and
- *   custom storages that no other process uses. Any other fails with `StoreError` (`Unsupported`). A Redis cluster does
- *   so for the keys of one slot: anything else fails at the commit, and nothing is written.
+ * - After a conflict the effect runs again from its beginning, so its side effects must be repeatable.
+ * - More than 20,000 writes, or values of more than 32 MiB, fail the transaction with a `StoreError` (`TooLarge`).
+ * - The store must write several entries in one step, as memory, `CacheLayer.disk`, a Redis server and custom storages
+ *   that no other process uses do. Any other store fails the transaction with a `StoreError` (`Unsupported`). A Redis
+ *   cluster does so for keys of one slot: other transactions fail at the commit, and write nothing.
  *
  * **Gotchas**
  *
- * - If the store does not answer the commit, its outcome is unknown. The transaction fails with the `StoreError`, and
- *   its writes are removed as soon as the store answers: readers find the old value, the new value, or nothing.
- * - A fiber that outlives the transaction may not use its cache, which dies with a `CacheConfigError`.
+ * - An unacknowledged commit has an unknown outcome. The transaction fails with the `StoreError`, and the keys that it
+ *   wrote are removed once the store answers: readers find the old value, the new value, or nothing.
+ * - A fiber that outlives the transaction must not use the transaction's cache, which dies with a `CacheConfigError`.
  *
  * **Example** (Moving an amount)
  *
@@ -135,7 +135,7 @@ export type Failure<I extends Isolation> =
  * ```
  *
  * @see {@link rollback} for discarding the writes so far and continuing
- * @see {@link withSql} for a transaction of a database
+ * @see {@link withSql} for an SQL transaction
  * @see `Cached.update` for one entry
  * @category combinators
  * @since 0.1.0
@@ -209,13 +209,13 @@ const parse = (options: Options) => {
 }
 
 /**
- * Discards the writes of the innermost transaction so far, and continues inside it. Its reads are still checked at the
- * commit, and its locks stay locked. It dies with a `CacheConfigError` outside of a transaction, and inside
- * `Transaction.withSql`, whose rows it would not discard: let that fail instead.
+ * Discards the writes that the innermost transaction has made so far, and continues the transaction. The commit still
+ * checks the transaction's reads, and its locks stay locked. Dies with a `CacheConfigError` outside a transaction, and
+ * inside `Transaction.withSql`, because the database rows would remain: let the effect fail instead.
  *
  * **When to use**
  *
- * Use to give up the writes of a step without failing.
+ * Use to discard the writes of one step without failing the transaction.
  *
  * **Example** (Starting over)
  *
@@ -231,7 +231,7 @@ const parse = (options: Options) => {
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["final"]
  * ```
  *
- * @see {@link run} for discarding all writes by a failure
+ * @see {@link run} for discarding all writes by failing
  * @category combinators
  * @since 0.1.0
  */
@@ -261,32 +261,33 @@ export const rollback: Effect.Effect<void, never, Caching> = withCaching((cachin
  */
 export interface SqlOptions {
   /**
-   * The table that holds the invalidations until they are carried out, so that they survive a crash after the commit.
-   * @default none: changes of a crashed process may go unnoticed until the ttl
+   * The table that records invalidations until they are carried out, so that they survive a crash after the commit.
+   * @default none: after a crash, old values may stay cached until their `ttl`
    */
   readonly outbox?: string | undefined
 }
 
 /**
- * Runs an effect in an SQL transaction, and invalidates its changes of the cache after the commit.
+ * Runs an effect in an SQL transaction. After the commit, invalidates the cache entries that the effect changed.
  *
  * **When to use**
  *
- * Use if a program writes to its database and to a cache of its content: neither is changed without the other.
+ * Use if a program changes its database and a cache of the same data: a rollback leaves both unchanged.
  *
  * **Details**
  *
- * - It opens the transaction (`SqlClient.withTransaction` of `effect/sql`). Inside one it is a savepoint, and
- *   invalidates after the outermost commit, with the `outbox` of either. A rollback invalidates nothing.
- * - Inside, reads by hand see earlier writes. Cached effects bypass the cache: they see the rows of the transaction,
- *   which may be rolled back.
- * - A value that is set inside is invalidated after the commit, not stored: of two transactions on one row the earlier
- *   one may be the last to reach the cache. Counters are changed after the commit. Any store is supported.
- * - It returns when the invalidations are carried out, or the store has not answered in time. In that case they are
- *   sent again without a failure, even under `CachePolicy.strict`. They are also carried out after a failed commit,
- *   whose outcome is unknown.
- * - If the table of the `outbox` is missing, the transaction fails (`SqlError`) and is rolled back: provide
- *   `Transaction.outbox`, which creates it.
+ * - Opens the transaction with `SqlClient.withTransaction` of `effect/sql`. Inside another SQL transaction it is a
+ *   savepoint: it invalidates after the outermost commit, with the outer `outbox` if there is one, or else its own. A
+ *   rollback invalidates nothing.
+ * - Inside the transaction, explicit reads (`Cached.getOption` …) see its earlier writes. Cached effects bypass the
+ *   cache, because the rows that they read may be rolled back.
+ * - A value set inside the transaction is not stored. Its key is invalidated after the commit, because two transactions
+ *   on one row may reach the cache in the opposite order. Counters change after the commit. Any store will do.
+ * - Returns once the invalidations are carried out, or the store has not answered in time. In the latter case they are
+ *   sent again and cause no failure, even under `CachePolicy.strict`. They are also carried out after a failed commit,
+ *   because its outcome is unknown.
+ * - If the `outbox` table is missing, the transaction fails with an `SqlError` and is rolled back: provide the layer
+ *   `Transaction.outbox`, which creates the table.
  *
  * **Example** (Renaming a user)
  *
@@ -305,7 +306,7 @@ export interface SqlOptions {
  * ```
  *
  * @see `Cached.invalidateAfter` for a single effect
- * @see {@link run} for entries without a database
+ * @see {@link run} for a transaction of the cache alone
  * @category combinators
  * @since 0.1.0
  */
@@ -335,7 +336,7 @@ export const withSql: {
             Sql.withSql({ outer, base: entered, lock, sql, outbox: options.outbox }, body))
         }
         if (entered.root.bypasses) {
-          // The outermost transaction commits for both.
+          // The outermost transaction invalidates for both, so it adopts this `outbox` if it has none.
           entered.root.outbox ??= options.outbox
           const inside = { isolation: undefined, timeoutMillis: Infinity, around: sql.withTransaction }
           return Run.nested(entered, inside, body) as Effect.Effect<A, E | SqlError, R>
@@ -361,25 +362,24 @@ const sqlChecks: Checks<SqlOptions> = { outbox: optional(tableName("The outbox o
  * @since 0.1.0
  */
 export interface OutboxOptions {
-  /** The name of the table, which is created if it is missing. */
+  /** The name of the outbox table, which is created if it is missing. */
   readonly table: string
 }
 
 /**
- * A layer that carries out the invalidations of processes that crashed between the commit of their SQL transaction and
- * the invalidation.
+ * A layer that carries out the invalidations of processes that crashed between an SQL commit and its invalidations.
  *
  * **When to use**
  *
- * Use if no old value may stay cached after a process crashes between its commit and the invalidation.
+ * Use with `Transaction.withSql` if a crash right after an SQL commit must not leave old values in the cache.
  *
  * **Details**
  *
- * - It looks for rows that are older than 5 seconds, by the clocks of the processes, when it is built and every 10
- *   seconds. Several processes may do so at once.
- * - It creates a missing table, with the columns `id` (64 characters, the primary key), `created` (a 64-bit number) and
+ * - When it is built and every 10 seconds, the layer looks for rows that are older than 5 seconds by the processes' own
+ *   clocks. Several processes may run the layer at once.
+ * - A missing table is created, with the columns `id` (64 characters, the primary key), `created` (a 64-bit number) and
  *   `targets` (a text). A table with other columns fails the layer.
- * - An unreadable row is left alone, with one warning: it may come from a later release.
+ * - An unreadable row is kept, and logged once as a warning, because a later release may have written it.
  *
  * **Example** (Providing the replay)
  *
@@ -391,7 +391,7 @@ export interface OutboxOptions {
  * Layer.isLayer(outbox) // => true
  * ```
  *
- * @see {@link withSql} for what writes the rows
+ * @see {@link withSql} for the transactions that write the rows
  * @category layers
  * @since 0.1.0
  */
@@ -404,7 +404,7 @@ export const outbox = (options: OutboxOptions): Layer.Layer<never, SqlError, Sql
       const look = Effect.catchCause(
         Sql.replay(cache, sql, table, foreign),
         (cause) =>
-          // A closed connection is expected when the program ends.
+          // A connection that closes as the program ends interrupts the query, which deserves no warning.
           Cause.hasInterruptsOnly(cause)
             ? Effect.void
             : Effect.logWarning(

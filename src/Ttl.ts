@@ -1,5 +1,5 @@
 /**
- * Lifetimes: the forms in which users write them, and their conversion to milliseconds.
+ * Durations, such as TTLs: the forms in which users write them, and their conversion to milliseconds.
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
@@ -12,16 +12,16 @@ type Hours = `${number}h${Minutes | ""}` | Minutes
 type Days = `${number}d${Hours | ""}` | Hours
 
 /**
- * A compact duration, as in URLs and configuration: `"250ms"`, `"10m"`, `"1d12h"`. Each of the units `w d h m s ms` at
- * most once, from the largest to the smallest.
+ * A compact duration, as in URLs and configuration: `"250ms"`, `"10m"`, `"1d12h"`. Each of the units `w d h m s ms`
+ * occurs at most once, from the largest to the smallest.
  * @category models
  * @since 0.1.0
  */
 export type Compact = `${number}w${Days | ""}` | Days
 
 /**
- * The input of every option that is a duration: a {@link Compact} text, or any of Effect's inputs. A bare number is a
- * number of milliseconds.
+ * The type of every option that is a duration: a {@link Compact} text, or any `Duration.Input` of Effect. A bare number
+ * is in milliseconds.
  *
  * **Example** (Writing ten minutes)
  *
@@ -48,7 +48,7 @@ const units: Readonly<Record<string, number>> = {
 }
 
 /**
- * Parses a compact duration. Text that does not parse completely throws a `CacheConfigError`.
+ * Parses a duration from text. Throws a `CacheConfigError` if any part of the text is not understood.
  *
  * **When to use**
  *
@@ -71,7 +71,7 @@ const units: Readonly<Record<string, number>> = {
  * Duration.toMillis(Ttl.parse("90")) // => 90000
  * ```
  *
- * @see {@link toMillis} for the input of options
+ * @see {@link toMillis} for converting the value of an option
  * @category constructors
  * @since 0.1.0
  */
@@ -94,7 +94,7 @@ const fromText = (text: string): Duration.Duration => {
   return millis === undefined ? Duration.fromInputUnsafe(text as Duration.Input) : Duration.millis(millis)
 }
 
-/** The milliseconds of a compact duration. `undefined` for any other text. */
+/** Converts a compact duration to milliseconds. `undefined` for any other text. */
 const compactMillis = (text: string): number | undefined => {
   const parts = Array.from(text.matchAll(/(\d+(?:\.\d+)?)(ms|[wdhms])/gi))
   if (parts.length === 0 || parts.map(([part]) => part).join("") !== text) return undefined
@@ -115,19 +115,19 @@ const notADuration = (text: string): never => {
   })
 }
 
-// `Duration.fromInputUnsafe("10 minutes")` runs a regular expression, and programs use few different strings.
+// Parsed durations by text: `Duration.fromInputUnsafe` runs a regular expression, and programs use few different texts.
 const parsed = new Map<string, number>()
-// With a strategy whose reads move a deadline, every hit asks, mostly about the same duration.
+// The last converted string: if reads extend an entry, every hit converts a duration, mostly the same one.
 let lastText: string | undefined
 let lastMillis = 0
 
 /**
- * Converts a duration to milliseconds, including `Infinity`. Invalid input throws a `CacheConfigError` that names
- * `what`. So does `NaN`, which Effect itself treats as zero.
+ * Converts a duration, which may be infinite, to milliseconds. Invalid input throws a `CacheConfigError` that names the
+ * option as `what`. `NaN` is invalid too, although Effect treats it as zero.
  *
  * **When to use**
  *
- * Use for a duration of your own options: it accepts what every option here accepts.
+ * Use for duration options of your own: the function accepts the same input as every option of this library.
  *
  * **Example** (Converting a duration)
  *
@@ -191,7 +191,7 @@ const namesOfUnits: ReadonlyArray<string> = [
   "nanoseconds"
 ]
 
-/** Input that Effect treats as zero although something else was intended. */
+/** Describes input that Effect treats as zero although the caller meant something else. `undefined` for other input. */
 const strangerOf = (input: unknown): string | undefined => {
   if (Number.isNaN(input)) return "NaN"
   if (typeof input !== "object" || input === null) return undefined

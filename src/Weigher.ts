@@ -1,5 +1,5 @@
 /**
- * Weighers: the weight of an entry against the `maxWeight` of a memory tier.
+ * Weighers: functions that compute how much an entry counts towards the `maxWeight` of a memory tier.
  * @since 0.1.0
  */
 import { CacheConfigError } from "./CacheError.ts"
@@ -9,18 +9,18 @@ import type { Weigher } from "./ports/weigher.ts"
 
 export type * from "./ports/weigher.ts"
 
-/** The overhead of an entry for a weigher that is called without `entryBytes`. */
+/** The overhead of an entry, in bytes, if `Weigher.bytes` is called without `entryBytes`. */
 const bytesOfEntry = 200
 
 /**
- * The bytes of a value in the memory of Node, including headers: exact for strings and buffers, an estimate for all
- * else. A string takes 16 bytes and one per character, or two if it has characters beyond Latin-1, rounded up to eight.
- * A part of a large value is inspected, and the rest assumed to be alike. Data shared with other values counts for
- * each.
+ * The memory that a value takes in Node, in bytes, including object headers: exact for strings and buffers, estimated
+ * for all other values. A string takes 16 bytes plus one per character (two per character if any is beyond Latin-1),
+ * rounded up to a multiple of eight. Only a part of a large value is inspected, and the rest is assumed to be alike.
+ * Data that several values share counts in full for each of them.
  *
  * **When to use**
  *
- * Use in a weigher of your own, or to see how much memory a value takes.
+ * Use in a custom weigher, or to see how much memory a value takes.
  *
  * **Example** (Estimating values)
  *
@@ -39,12 +39,12 @@ const bytesOfEntry = 200
 export const sizeOf = (value: unknown): number => estimate(value)
 
 /**
- * Weighs entries by their bytes in memory: those of `sizeOf`, of the id, and of the entry itself, which are 200, and
- * more with tags or in front of a store. So `maxWeight` is within 20 % of the heap that the entries take.
+ * Weighs an entry by its bytes in memory: the `sizeOf` of its value and its id, plus an overhead of 200 bytes, or more
+ * with tags or a store behind memory. The total weight is within 20 % of the heap that the entries take.
  *
  * **When to use**
  *
- * Use if values differ in size and memory is to be bounded in bytes.
+ * Use to bound memory in bytes if values differ in size.
  *
  * **Example** (Bounding memory by bytes)
  *
@@ -61,14 +61,14 @@ export const sizeOf = (value: unknown): number => estimate(value)
  * ```
  *
  * @see {@link atMost} to keep out large values
- * @see {@link byClass} for another measure for each class
+ * @see {@link byClass} for a separate measure for each key class
  * @category constructors
  * @since 0.1.0
  */
 export const bytes: Weigher = (value, { entryBytes = bytesOfEntry, id }) => estimate(value) + estimate(id) + entryBytes
 
 /**
- * A weigher for each key class, by its name, and one for all others.
+ * Creates a weigher that uses a separate weigher for each key class, by class name, and `otherwise` for all other keys.
  *
  * **When to use**
  *
@@ -86,7 +86,7 @@ export const bytes: Weigher = (value, { entryBytes = bytesOfEntry, id }) => esti
  * weigher("<h1>", { id: "Page:1", keyClass: "Page" }) // => 4
  * ```
  *
- * @see {@link bytes} for one measure of all
+ * @see {@link bytes} for one measure for all entries
  * @category constructors
  * @since 0.1.0
  */
@@ -100,13 +100,13 @@ export const byClass = (weighers: { readonly [keyClass: string]: Weigher }, othe
 }
 
 /**
- * Like another weigher, but an entry heavier than a limit is not kept in memory at all.
+ * Limits a weigher: an entry heavier than `limit` is not kept in memory at all.
  *
  * **When to use**
  *
- * Use if one large value would push out thousands of small ones.
+ * Use if one large value would evict thousands of small ones.
  *
- * **Example** (Keeping out what is too large)
+ * **Example** (Keeping out large values)
  *
  * ```ts
  * import { Weigher } from "effect-cached"
@@ -115,7 +115,7 @@ export const byClass = (weighers: { readonly [keyClass: string]: Weigher }, othe
  * weigher("x".repeat(1_000_000), { id: "large", keyClass: undefined }) // => Infinity
  * ```
  *
- * @see {@link bytes} for the weigher that it limits
+ * @see {@link bytes} for a weigher to limit
  * @category combinators
  * @since 0.1.0
  */

@@ -1,16 +1,16 @@
 /**
- * The layer without a cache.
+ * The layer that disables caching.
  * @since 0.1.0
  */
 import * as Layer from "effect/Layer"
 import * as Caching from "../Caching.ts"
 
 /**
- * A layer that caches nothing: every effect runs unwrapped.
+ * A layer that caches nothing: every cached effect runs as if it were not wrapped.
  *
  * **When to use**
  *
- * Use to test or run a program without its cache.
+ * Use to test or run a program without caching.
  *
  * **Example** (Loading every time)
  *

@@ -1,5 +1,5 @@
 /**
- * The layer of a cache in a folder, in an embedded SQLite database.
+ * The layer of a cache on disk: an embedded SQLite database in a folder.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -19,32 +19,32 @@ import { overStore } from "./overStore.ts"
  * @since 0.1.0
  */
 export interface DiskOptions extends LayerOptions {
-  /** The folder. Created if it does not exist. */
+  /** The folder of the database, which is created if it does not exist. */
   readonly directory: string
-  /** How large the database may become, at least 1 MiB. @default 1 GiB */
+  /** The maximum size of the database, at least 1 MiB. @default 1 GiB */
   readonly maxSize?: SizeInput | undefined
   /**
-   * The largest value that is stored, at most a quarter of `maxSize`: writing a larger one would block the process.
+   * The maximum size of a stored value, at most a quarter of `maxSize`. Writing a larger value would block the process.
    * @default 8 MiB, or a quarter of `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
-  /** Accepts a folder that other users can write to, and trusts its content like the program's. @default `false` */
+  /** Accepts a folder that other users can write to, and trusts everything they write there. @default `false` */
   readonly trustFolder?: boolean | undefined
 }
 
 /**
- * A cache in a folder (embedded SQLite), with a memory tier in front. It outlives the process.
+ * A cache in a folder (embedded SQLite), with a memory tier in front. The entries outlive the process.
  *
  * **When to use**
  *
- * Use for results that are worth keeping across restarts, and for processes of one machine that share a cache.
+ * Use for results that are worth keeping across restarts, and for processes on one machine that share a cache.
  *
  * **Details**
  *
- * - Runs under Node, Bun and Deno; elsewhere the layer fails with a `StoreError` of reason `Unsupported`. A folder that
- *   cannot be written fails it too.
- * - It also provides a `Lock` and a `GuardStore`, shared by all processes that use the folder, unless the program
- *   provides its own: to this layer, with `Layer.provide`, or around it.
+ * - Runs under Node, Bun and Deno; elsewhere the layer fails with a `StoreError` of reason `Unsupported`. The layer
+ *   also fails if the folder is not writable.
+ * - The layer also provides a `Lock` and a `GuardStore`, shared by all processes that use the folder, unless the
+ *   program provides its own, either to the layer with `Layer.provide` or around it.
  *
  * **Example** (Keeping a result across two runs)
  *
@@ -57,13 +57,13 @@ export interface DiskOptions extends LayerOptions {
  * const directory = `${mkdtempSync(`${tmpdir()}/cache-`)}/answers`
  * let loads = 0
  * const answer = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- * // as two processes would, one after the other
+ * // like two processes, one after the other
  * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.disk({ directory })))) // => 1
  * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.disk({ directory })))) // => 1
  * ```
  *
  * @see {@link files} for entries as readable files
- * @see {@link redis} for processes of several machines
+ * @see {@link redis} for processes on several machines
  * @category layers
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * The layer of a cache in a folder with one readable file for each entry.
+ * The layer of a cache in a folder, with one readable file for each entry.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -20,26 +20,26 @@ import { overStore } from "./overStore.ts"
  * @since 0.1.0
  */
 export interface FilesOptions extends LayerOptions {
-  /** The folder. Created if it does not exist. It should hold nothing else. */
+  /** The folder of the entries, created if it does not exist. It should hold nothing else. */
   readonly directory: string
-  /** The format of the files, and their extension. @default indented JSON, or the program's `Serializer` */
+  /** Sets the format and the extension of the files. @default indented JSON, or the program's `Serializer` */
   readonly serializer?: Serializer | undefined
-  /** How large all payloads may become together, without the metadata of some 600 bytes per entry. @default 1 GiB */
+  /** The maximum size of all payloads together, without some 600 bytes of metadata per entry. @default 1 GiB */
   readonly maxSize?: SizeInput | undefined
   /**
-   * The largest value that is stored, at most `maxSize`: writing a larger one would block the process.
+   * The maximum size of a stored value, at most `maxSize`. Writing a larger value would block the process.
    * @default 8 MiB, or `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
-  /** Accepts a folder that other users can write to, and trusts its content like the program's. @default `false` */
+  /** Accepts a folder that other users can write to, and trusts everything they write there. @default `false` */
   readonly trustFolder?: boolean | undefined
 }
 
 /**
- * A cache in a folder with one file for each entry and another for its metadata, with a memory tier in front. It
- * outlives the process. It is for one process at a time: loads of several are not coordinated. A file is indented JSON
- * (`effect-cached/serializers/IndentedJson`), unless the program provides a `Serializer` or the option `serializer` is
- * set. Where it runs and how it fails: as `disk`.
+ * A cache in a folder, with one file for each entry and another for its metadata, and a memory tier in front. The
+ * entries outlive the process. Only one process at a time should use the folder, because loads of several are not
+ * coordinated. A file is indented JSON (`effect-cached/serializers/IndentedJson`), unless the program provides a
+ * `Serializer` or sets `serializer`. Supported runtimes and failures are the same as for `CacheLayer.disk`.
  *
  * **When to use**
  *

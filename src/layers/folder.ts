@@ -1,4 +1,4 @@
-/** The options of all layers in a folder. */
+/** The options that the layers in a folder (`CacheLayer.disk` and `CacheLayer.files`) have in common. */
 import { checkDirectory, sizesOf, trustOf } from "../internal/options/folder.ts"
 import type { Checks } from "../internal/options/options.ts"
 import type { SizeInput } from "../internal/options/size.ts"
@@ -10,7 +10,7 @@ interface FolderOptions {
   readonly trustFolder?: boolean | undefined
 }
 
-/** The checks of the options. Sizes are checked together, with `sizesOf`. */
+/** Checks each folder option except the sizes, which `storeOptions` checks together. */
 export const folderOptions: Checks<FolderOptions> = {
   directory: (directory, layer) => checkDirectory(layer, directory),
   maxSize: () => {},

@@ -1,4 +1,4 @@
-/** The lock and the guard store that a folder provides with its cache. */
+/** The lock and the guard store that `CacheLayer.disk` provides with its cache, in the same folder. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -13,7 +13,7 @@ interface Folder {
   readonly trustFolder?: boolean | undefined
 }
 
-/** Provides both. Their files are created on first use, because most programs need neither. */
+/** Provides a lock and a guard store. Their files are created on first use, because most programs need neither. */
 export const folderParts = (folder: Folder): Layer.Layer<never, StoreError> =>
   Layer.effectContext(lockAndGuards({ lock: lock(folder), guards: guards(folder) }))
 
@@ -22,14 +22,14 @@ const options = ({ directory, trustFolder }: Folder) => ({
   ...trustFolder === undefined ? {} : { trustFolder }
 })
 
-/** Loads a module now, while the working directory is that of the cache. */
+/** Imports a module while the layer is built, so that a relative folder is the same folder as for the cache. */
 const load = <Module>(module: () => Promise<Module>): Effect.Effect<Module, StoreError> =>
   Effect.tryPromise({
     try: module,
     catch: (cause) => new StoreError({ store: "sqlite", operation: "open", reason: "Unsupported", cause })
   })
 
-/** Opens a resource on first use, until the scope closes. */
+/** Opens a resource on first use, and keeps it open until `scope` closes. */
 const onFirstUse = <A, E>(open: Effect.Effect<A, E, Scope.Scope>, scope: Scope.Scope): Effect.Effect<A, E> => {
   let opened: A | undefined
   return Effect.suspend(() =>

@@ -1,4 +1,4 @@
-/** The lock and the guard store that a layer provides with its cache, unless the program has its own. */
+/** The lock and the guard store that a layer provides with its cache, unless the program provides its own. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { GuardStore } from "../GuardStore.ts"
@@ -9,7 +9,7 @@ interface LockAndGuards<E, R> {
   readonly guards: Effect.Effect<GuardStore, E, R>
 }
 
-/** Opens those that the surrounding layers do not provide. */
+/** Opens the lock and the guard store, each only if the surrounding layers do not provide one. */
 export const lockAndGuards = Effect.fnUntraced(function*<E, R>(
   { guards, lock }: LockAndGuards<E, R>
 ): Effect.fn.Return<Context.Context<never>, E, R> {

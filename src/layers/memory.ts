@@ -8,11 +8,11 @@ import { makeInMemory } from "../internal/engine/boundCache.ts"
 import { checkMemory, type MemoryOptions } from "./options.ts"
 
 /**
- * A cache in the memory of the process. Nothing is encoded.
+ * A cache in the memory of the process. Values are stored as they are, without encoding.
  *
  * **When to use**
  *
- * Use for everything that may be loaded again after a restart.
+ * Use for values that can be loaded again after a restart.
  *
  * **Example** (Bounding the number of entries)
  *
@@ -25,7 +25,7 @@ import { checkMemory, type MemoryOptions } from "./options.ts"
  * ```
  *
  * @see {@link disk} for results that survive a restart
- * @see {@link redis} for results that machines share
+ * @see {@link redis} for results that several machines share
  * @category layers
  * @since 0.1.0
  */

@@ -10,26 +10,26 @@ import * as Caching from "../Caching.ts"
 
 const services = new WeakMap<Caching.Shape, Context.Key<any, Caching.Shape>>()
 
-/** The services built by a program, by name. */
+/** The cache services that each build of layers provides, by name. */
 const built = new WeakMap<Layer.MemoMap, Map<string, Context.Key<any, Caching.Shape>>>()
 
 /**
- * Provides a cache under a name, a service of your own.
+ * Provides a cache as a service of your own, under that service's name, instead of as the default cache.
  *
  * **When to use**
  *
- * Use for another cache with its own store, size and rules.
+ * Use for an additional cache with its own store, size and rules.
  *
  * **Details**
  *
- * - `Cached.withCache` selects the effects that use it.
- * - Other services of the layer (of `CacheReactivity.layer`, of a `RecordingCache`) are still provided.
+ * - `Cached.withCache` selects the effects that use the named cache.
+ * - Other services of the given layer (`CacheReactivity.layer`, a `RecordingCache`) are still provided.
  *
  * **Gotchas**
  *
- * Each name needs its own layer: call `CacheLayer.memory()` once for each. A layer is built once, so one layer under
- * two names would be one cache, and dies with a `CacheConfigError` when it is built. Two services with the same name
- * (the text in `Context.Service`) are one for Effect, and both get the cache that was provided last.
+ * Each name needs its own layer: call `CacheLayer.memory()` once for each name. Effect builds a layer only once, so one
+ * layer under two names would be one cache, and dies with a `CacheConfigError`. Effect treats two services with the
+ * same name (the text in `Context.Service`) as one, so both get the cache that was provided last.
  *
  * **Example** (Caching pages apart from everything else)
  *
@@ -44,7 +44,7 @@ const built = new WeakMap<Layer.MemoMap, Map<string, Context.Key<any, Caching.Sh
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.named(Pages, CacheLayer.memory())))) // => [1, 1]
  * ```
  *
- * @see `Cached.withCache` for choosing it
+ * @see `Cached.withCache` for selecting the named cache
  * @category layers
  * @since 0.1.0
  */
@@ -64,7 +64,7 @@ export const named = <Self, Out, E, R>(
       message: `CacheLayer.named needs a layer for "${name.key}", like CacheLayer.memory()`
     })
   }
-  // The type of `cache` says that it provides a cache.
+  // The type of the parameter `cache` ensures that the layer provides a cache.
   const layer = Layer.flatMap(
     cache as Layer.Layer<Out | Caching.Caching, E, R>,
     (built) =>
@@ -78,7 +78,7 @@ export const named = <Self, Out, E, R>(
   )
 }
 
-/** Warns of another service with the same name, provided together with this one or around it. */
+/** Logs a warning if another cache service with the same name is provided, in the same build or around it. */
 const meet = (memoMap: Layer.MemoMap, name: Context.Key<any, Caching.Shape>): Effect.Effect<void> =>
   Effect.contextWith((context: Context.Context<never>) => {
     const around = Context.getOrUndefined(context as Context.Context<unknown>, name)
@@ -102,7 +102,7 @@ const give = (service: Context.Key<any, Caching.Shape>, shape: Caching.Shape): E
       })
     )
   }
-  // A disabled cache may have many names.
+  // All disabled caches are one object, which may have many names.
   if (shape !== Caching.disabled) services.set(shape, service)
   return Effect.succeed(shape)
 }

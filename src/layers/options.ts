@@ -1,6 +1,6 @@
 /**
- * The options of all layers: each option once, with its effect on a cache. The tables of the documentation are made
- * from the comments here (`npm run docs`).
+ * The options of all cache layers, and how each of them configures a cache. `npm run docs` makes the documentation's
+ * tables of options from these comments.
  * @since 0.1.0
  */
 import * as Schedule from "effect/Schedule"
@@ -22,16 +22,16 @@ import type { Strategy } from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 
 /**
- * Options of refreshes in the background.
+ * Options of background refreshes.
  * @category options
  * @since 0.1.0
  */
 export interface RefreshOptions {
-  /** How many run at once. More of them wait in a bounded queue, and the latest request starts first. @default 16 */
+  /** How many refreshes run at once. Others wait in a bounded queue, and the latest starts first. @default 16 */
   readonly concurrency?: number | undefined
-  /** How long one may take, including retries. @default 1 minute */
+  /** How long one refresh may take, including retries. @default 1 minute */
   readonly timeout?: Ttl.Input | undefined
-  /** The `Schedule` of its retries if it fails. @default 2 times, with exponential backoff from 100 ms and jitter */
+  /** The `Schedule` for retries of a refresh. @default 2 times, with exponential backoff from 100 ms and jitter */
   readonly retry?: Schedule.Schedule<unknown, unknown> | undefined
 }
 
@@ -41,78 +41,78 @@ export interface RefreshOptions {
  * @since 0.1.0
  */
 export interface MemoryOptions {
-  /** The largest number of entries in memory. @default 10,000 */
+  /** The maximum number of entries in memory. @default 10,000 */
   readonly capacity?: number | undefined
   /**
-   * The largest total weight of the entries in memory, instead of `capacity`: a number, or a size like `"100 MB"`. It
+   * The maximum total weight of the entries in memory, instead of `capacity`: a number, or a size like `"100 MB"`. It
    * needs a `weigher`.
    * @default none: entries are counted
    */
   readonly maxWeight?: SizeInput | undefined
-  /** The weight of an entry against `maxWeight`, like `Weigher.bytes`. @default none: entries are counted */
+  /** Computes an entry's weight for `maxWeight`, like `Weigher.bytes`. @default none: entries are counted */
   readonly weigher?: Weigher | undefined
   /** The policy that selects the entry to evict from a full memory tier. @default `Eviction.adaptive` */
   readonly eviction?: Eviction | undefined
   /** `true`: `Cached.curve` estimates the hit ratio at other capacities, in at most 1 MB. @default `false` */
   readonly curve?: boolean | undefined
-  /** Options of refreshes in the background: `concurrency`, `timeout`, `retry`. @default each has its own */
+  /** Options of background refreshes: `concurrency`, `timeout`, `retry`. @default each has its own */
   readonly refresh?: RefreshOptions | undefined
   /**
-   * The inheritance from cached values read during a load. `"life"`: it expires no later than the earliest of them.
-   * `"changes"`: also when any of them is invalidated. `"age"`: its life counts from the birth of the oldest of them.
-   * `"refuse"`: it is not stored. `false`: nothing. A read may override it.
+   * How cached values that a load reads limit its result. `"life"`: the result expires no later than the earliest of
+   * them. `"changes"`: it is also invalidated with any of them. `"age"`: its life counts from the creation of the
+   * oldest of them. `"refuse"`: it is not stored. `false`: they do not limit it. A read may override the option.
    * @default `"life"`
    */
   readonly inherit?: Inherit | undefined
   /**
-   * The strategy of `Cached.withStrategy({ key })`; cached functions name theirs. Its constant `ttl` is that of each
-   * `Cached.set` and `Cached.setMany` without one.
-   * @default none: `Cached.withStrategy` names one
+   * The strategy of `Cached.withStrategy({ key })`; cached functions name their own. Its `ttl`, if constant, is also
+   * the default `ttl` of `Cached.set` and `Cached.setMany`.
+   * @default none: `Cached.withStrategy` must name one
    */
   readonly strategy?: Strategy | undefined
   /**
    * The default options of all reads: `retryAfter`, `jitter`, `softTimeout`, `fallbackOn`, `fallbackWhen`, `copy`,
-   * `memoryTtl`, `minLoad`, `lease`, `waitForWrite`. A read overrides each of them by itself, and so does a strategy.
+   * `memoryTtl`, `minLoad`, `lease`, `waitForWrite`. A read or a strategy may override each of them separately.
    * @default each has its own
    */
   readonly defaults?: ReadDefaults | undefined
-  /** How long closing waits for loads with callers. @default 5 seconds */
+  /** How long the layer, when it is closed, waits for loads with callers. @default 5 seconds */
   readonly shutdownTimeout?: Ttl.Input | undefined
   /**
-   * `"private"`: each reader runs its own load, which neither joins nor delays another, and its result is shared once
-   * stored. Refreshes are handed to `CachePolicy.WaitUntil`, and without it there are none. For Workers, where one
-   * request may not wait for another.
+   * `"private"`: each reader runs its own load, which neither joins nor delays another, and readers share only stored
+   * results. Refreshes are handed to `CachePolicy.WaitUntil`; without that, none run. For Cloudflare Workers, where one
+   * request must not wait for another.
    * @default `"shared"`
    */
   readonly flights?: "shared" | "private" | undefined
 }
 
 /**
- * Options of every layer over a store, in addition to those of all layers.
+ * Options of every layer with a store, in addition to the options of all layers.
  * @category options
  * @since 0.1.0
  */
 export interface LayerOptions extends MemoryOptions {
-  /** `false`: there is no memory tier, and every read asks the store. @default `true` */
+  /** `false`: the cache has no memory tier, and every read asks the store. @default `true` */
   readonly memory?: boolean | undefined
   /**
-   * The store budget: how long all store steps of one read may take together, unless `CachePolicy.storeTimeout` says
-   * otherwise.
+   * The store budget: how long all store steps of one read may take together. `CachePolicy.storeTimeout` overrides it.
    * @default 500 ms
    */
   readonly storeTimeout?: Ttl.Input | undefined
-  /** How long a load holds its cross-process lease, which is renewed while the load runs. @default 5 seconds */
+  /** How long a load's cross-process lease lasts without renewal. Running loads renew it. @default 5 seconds */
   readonly lease?: Ttl.Input | undefined
   /**
-   * How long loads wait for a live load of another process. After each such time, one of all waiting processes loads as
-   * well. A process that has died is replaced at the end of its lease.
+   * How long a load waits for a running load of the same id in another process. After each such time, one of the
+   * waiting processes loads as well. A process that has died is replaced when its lease ends.
    * @default none: as long as the other process renews its lease
    */
   readonly wait?: Ttl.Input | undefined
-  /** How long a load renews its lease. After that another process may take over. @default 10 minutes */
+  /** How long a load renews its lease. Afterwards, another process may load. @default 10 minutes */
   readonly maxLoad?: Ttl.Input | undefined
   /**
-   * How long memory is trusted while changes of other processes cannot be read. Under `CachePolicy.strict` not at all.
+   * How long entries in memory are trusted while changes by other processes cannot be received. Under
+   * `CachePolicy.strict`, they are not trusted at all.
    * @default 10 seconds
    */
   readonly maxStaleness?: Ttl.Input | undefined
@@ -121,8 +121,8 @@ export interface LayerOptions extends MemoryOptions {
 type Refresh = Caching.MakeOptions["refresh"]
 
 /**
- * The effect of each option on a cache, or on its refreshes: an option without its part does not compile. `name` is
- * its name in errors. A later part overrides an earlier one.
+ * For each option, the required function that checks it and returns the settings it changes. `name` is the option's
+ * name in errors. A later function overrides the settings of an earlier one.
  */
 type Parts<O, Made> = {
   readonly [Name in keyof O]-?: (given: NonNullable<O[Name]>, name: string, layer: string) => Partial<Made>
@@ -173,7 +173,7 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
   defaults: (given, name) => {
     refuseUnknown(name, given, Object.keys(readDefaults))
     within(name, () => checkAll(name, given, readDefaults))
-    // By name, because a spread copy of a class instance has no getters.
+    // Each option is read by name, because a spread copy of a class instance has no getters.
     const names = Object.keys(readDefaults) as Array<keyof ReadDefaults>
     return { readDefaults: Object.fromEntries(names.map((name) => [name, given[name]])) }
   },
@@ -184,12 +184,12 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
   }
 }
 
-// A call instead of a spread, which bundlers can drop where it is unused.
+// `Object.assign` instead of a spread, because bundlers can drop this call if its result is unused.
 const layerParts: Parts<LayerOptions, Caching.MakeOptions> = Object.assign(
   {},
   memoryParts,
   {
-    // After the capacity, which it overrides.
+    // `memory` comes after `capacity`, because `memory: false` overrides the capacity.
     memory: (given, name) => flag(name, given) ? {} : { capacity: 0 },
     storeTimeout: (given, name) => ({ storeTimeoutMillis: positive(name, given) }),
     lease: (given, name) => {
@@ -234,7 +234,7 @@ export const checkMemory = (given: MemoryOptions | undefined): Caching.MakeOptio
   return made(options, memoryParts, { defaults: Caching.defaults, layer, prefix: "" })
 }
 
-/** The options of a layer over a store. `own` checks those specific to this layer. */
+/** Checks the options of a layer with a store. `own` checks the options that only this layer has. */
 export const checkLayer = <O extends LayerOptions>(
   layer: string,
   given: O | undefined,
@@ -253,10 +253,10 @@ export const checkLayer = <O extends LayerOptions>(
   return made<LayerOptions, Caching.MakeOptions>(options, layerParts, { defaults: Caching.defaults, layer, prefix: "" })
 }
 
-/** Hints for options that other caches name differently. */
+/** Hints in the errors for options that only other caches have. */
 const homes = { max: `${bounds}.`, maxSize: `${bounds}.`, ttl: "strategy says how long entries live." }
 
-/** A bound is a number of entries, or a weight with a weigher. */
+/** Checks that memory is bounded either by `capacity`, or by `maxWeight` with a `weigher`. */
 const checkBounds = (layer: string, { capacity, maxWeight, weigher }: MemoryOptions): void =>
   refuseUnless(
     (maxWeight === undefined) === !weigher && (!weigher || !capacity),

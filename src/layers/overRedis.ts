@@ -1,4 +1,4 @@
-/** A cache, a lock and a guard store over one connection to Redis. Loads the client when the layer is built. */
+/** The layer of a cache, a lock and a guard store over one Redis connection. It imports the client when it is built. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

@@ -1,5 +1,5 @@
 /**
- * The layer of a cache over any store.
+ * The layers of a cache over any store.
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -11,11 +11,12 @@ import { Serializer } from "../Serializer.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
 
 /**
- * A cache over any `Store`, with a memory tier in front, options, and the serializer of the reference `Serializer`.
+ * A cache over any `Store`, with a memory tier in front and with the given options. The reference `Serializer` sets the
+ * format of values.
  *
  * **When to use**
  *
- * Use for a store without a ready-made cache: `IndexedDbStore`, one wrapped by `Cached.tapStore`, or a custom one.
+ * Use for stores without a ready-made layer: `IndexedDbStore`, a store wrapped by `Cached.tapStore`, or your own.
  *
  * **Example** (Reading every value from the store)
  *
@@ -39,7 +40,7 @@ export const layerWith = (options?: LayerOptions): Layer.Layer<Caching.Caching, 
 
 export const overStore = (checked: Caching.MakeOptions): Layer.Layer<Caching.Caching, never, Store> => {
   const layers = new WeakMap<Store, Layer.Layer<Caching.Caching>>()
-  // A memo map identifies builds by layer only, so each store needs its own layer.
+  // Effect's `MemoMap` builds each layer only once, so each store needs its own layer.
   const over = (store: Store): Layer.Layer<Caching.Caching> => {
     const layer = layers.get(store) ?? Layer.effect(
       Caching.Caching,
@@ -62,7 +63,7 @@ export const overStore = (checked: Caching.MakeOptions): Layer.Layer<Caching.Cac
  *
  * **When to use**
  *
- * Use over a `Store` layer if the defaults fit.
+ * Use with the layer of a `Store` if the default options fit.
  *
  * **Example** (Caching over a store in memory)
  *

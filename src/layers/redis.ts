@@ -17,22 +17,22 @@ import { overRedis, unchecked } from "./overRedis.ts"
 export interface RedisOptions extends LayerOptions, ServerOptions {}
 
 /**
- * A cache on a Redis server, with a memory tier in front. Processes of many machines share it.
+ * A cache on a Redis server, with a memory tier in front. Processes on many machines can share the cache.
  *
  * **When to use**
  *
- * Use if several machines need the same results: one of them loads an entry that the others wait for.
+ * Use if several machines need the same results: one machine loads an entry, and the others wait for the result.
  *
  * **Details**
  *
- * - Needs the package `redis` (node-redis) and Redis 7.0 or newer.
+ * - The layer needs the package `redis` (node-redis) and Redis 7.0 or newer.
  * - While the server cannot be reached, the cache works from memory, and loads missing entries. Permanent errors (a
- *   wrong password, a server that is too old) fail the layer with a `StoreError`. With `connect: "required"`, so does a
- *   server that cannot be reached.
- * - Changes by other processes reach the copies in memory at once (client-side caching). While they are interrupted,
- *   memory is trusted for at most `maxStaleness` (10 seconds).
- * - It also provides a `Lock` and a `GuardStore`, shared by all processes with the same server and prefix, unless the
- *   program provides its own: to this layer, with `Layer.provide`, or around it.
+ *   wrong password, a server that is too old) fail the layer with a `StoreError`. With `connect: "required"`, a server
+ *   that cannot be reached also fails the layer.
+ * - Redis reports changes by other processes at once (client-side caching). While the reports are interrupted, entries
+ *   in memory are trusted for at most `maxStaleness` (10 seconds).
+ * - The layer also provides a `Lock` and a `GuardStore`, shared by all processes with the same server and prefix. A
+ *   `Lock` or `GuardStore` that the program provides to the layer (`Layer.provide`), or around it, takes precedence.
  *
  * **Example** (Sharing results among machines)
  *
@@ -46,7 +46,7 @@ export interface RedisOptions extends LayerOptions, ServerOptions {}
  * ```
  *
  * @see {@link redisCluster} for a cluster
- * @see {@link disk} for processes of one machine
+ * @see {@link disk} for processes on one machine
  * @category layers
  * @since 0.1.0
  */

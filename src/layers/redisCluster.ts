@@ -17,12 +17,12 @@ import { overRedis, unchecked } from "./overRedis.ts"
 export interface RedisClusterOptions extends LayerOptions, ClusterOptions {}
 
 /**
- * A cache on a Redis cluster, with a memory tier in front, like `redis`. All keys of one id are on one master. Replaced
- * masters and moving slots are followed.
+ * A cache on a Redis cluster, with a memory tier in front, like `CacheLayer.redis`. All Redis keys of one id are on one
+ * master. The client follows failovers and slot migrations.
  *
  * **When to use**
  *
- * Use if several machines need the same results and the server is a cluster.
+ * Use if several machines need the same results, and the Redis server is a cluster.
  *
  * **Example** (Sharing results over a cluster)
  *

@@ -1,5 +1,5 @@
 /**
- * A memory that shrinks while the heap of the process is almost full.
+ * A limit that shrinks the memory tier of a cache while the process heap is almost full.
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -19,27 +19,27 @@ import { refuseUnknown } from "../internal/options/options.ts"
  * @since 0.1.0
  */
 export interface HeapLimitOptions {
-  /** The share of `--max-old-space-size` in use after a collection, above which memory shrinks. @default 0.8 */
+  /** Memory shrinks above this share of `--max-old-space-size` in use after a garbage collection. @default 0.8 */
   readonly above?: number | undefined
 }
 
 type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
 
 /**
- * Lets the memory of a cache shrink while the heap of the process is almost full, so that a cache that is too large
- * costs misses instead of the process. Only in Node: elsewhere the layer dies when it is built. A program still runs
- * out of memory if it fills its heap faster than it is collected, or with other data.
+ * Shrinks the memory tier of a cache while the process heap is almost full, so that a cache that is too large causes
+ * misses instead of a crash. Only in Node: elsewhere the layer dies when it is built. A program still runs out of
+ * memory if it fills the heap faster than garbage is collected, or with data outside the cache.
  *
  * **When to use**
  *
- * Use as a last resort, in addition to a fitting `capacity`, or for values of very different sizes, `maxWeight`.
+ * Use as a last resort, in addition to a suitable `capacity`, or `maxWeight` for values of very different sizes.
  *
  * **Details**
  *
- * - The heap is checked after each full collection, so there is no timer, and an idle cache does nothing.
- * - Above the limit, memory is bounded to half of its content, a few evictions per turn. Below nine tenths of the
- *   limit, the bound doubles with each collection, up to its previous value. The first time is logged as a warning.
- * - A `Cached.resize` in the meantime is not undone.
+ * - The heap is checked after each full garbage collection, without a timer, so an idle cache does nothing.
+ * - Above the limit, memory is bounded to half of its content, with a few evictions per turn. Below nine tenths of the
+ *   limit, the bound doubles with each collection, up to its previous value. The first time logs a warning.
+ * - A bound that `Cached.resize` sets in the meantime is kept.
  *
  * **Example** (Shrinking rather than failing)
  *
@@ -51,13 +51,13 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  * await Effect.runPromise(Cached.set("answer", 42).pipe(Effect.andThen(Cached.size), Effect.provide(cache))) // => 1
  * ```
  *
- * @see {@link withQuotas} for bounds of key classes
+ * @see {@link withQuotas} for limits on key classes
  * @see `Cached.resize` for a bound that the program sets
  * @category combinators
  * @since 0.1.0
  */
 export const withHeapLimit: {
-  // One signature for each number of arguments. With several, the compiler reports first that none of them fits.
+  // One signature for each number of arguments: with several, the compiler reports first that none of them fits.
   (options?: HeapLimitOptions): <Out, E, R>(cache: Layer.Layer<Out, E, R> & CacheLayer) => Layer.Layer<Out, E, R>
   <Out, E, R>(
     cache: Layer.Layer<Out, E, R> & CacheLayer,

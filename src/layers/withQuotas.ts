@@ -1,5 +1,5 @@
 /**
- * Quotas of key classes within the memory of a cache.
+ * Quotas that limit how much of a cache's memory a key class takes.
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -13,8 +13,8 @@ import * as Operations from "../internal/engine/operationTable.ts"
 import { bytesIn, type SizeInput } from "../internal/options/size.ts"
 
 /**
- * The upper bounds of key classes in memory, by name of the class: a number of entries, or a weight (also as a size
- * like `"10 MB"`) if the layer has a `maxWeight`.
+ * The quota of each key class in memory, by class name: a number of entries, or, if the layer has a `maxWeight`, a
+ * weight (also as a size like `"10 MB"`).
  * @category models
  * @since 0.1.0
  */
@@ -25,23 +25,23 @@ export interface Quotas {
 type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
 
 /**
- * Gives key classes a quota of a cache's memory, so that one class cannot push out all others. It changes the cache of
- * the given layer. A layer that is also provided without quotas, and already in use, dies with a `CacheConfigError`
- * when it is built.
+ * Limits key classes to a quota of a cache's memory, so that one class cannot evict the entries of all others. The
+ * quotas change the cache of the given layer. If that layer is also provided without quotas, and its cache is already
+ * in use, it dies with a `CacheConfigError` when it is built.
  *
  * **When to use**
  *
- * Use if one class has very many keys, such as searches, and another has few that matter more.
+ * Use if one key class has very many keys, such as searches, and another has few keys that matter more.
  *
  * **Details**
  *
- * - A class never exceeds its quota: its own entries are evicted, by the layer's eviction policy. Other classes, and
- *   string keys, share the rest of `capacity` or `maxWeight`.
- * - A quota is a limit and not a reservation: if memory as a whole is full, any entry may leave.
- * - An entry that is heavier than its quota is not kept in memory. Each entry of a class with a quota takes some 150
- *   bytes more.
+ * - A class at its quota evicts its own entries, by the layer's eviction policy. Other classes, and string keys, share
+ *   the rest of `capacity` or `maxWeight`.
+ * - A quota is a limit and not a reservation: if memory as a whole is full, any entry may be evicted.
+ * - An entry that is heavier than the quota of its class is not kept in memory. Each entry of a class with a quota
+ *   takes some 150 bytes more.
  *
- * **Example** (Keeping searches from pushing out users)
+ * **Example** (Keeping searches from evicting users)
  *
  * ```ts
  * import { Effect, Schema } from "effect"
@@ -59,8 +59,8 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => [true, 21]
  * ```
  *
- * @see `Weigher.atMost` for a limit of a single entry
- * @see {@link withHeapLimit} for the heap of the process
+ * @see `Weigher.atMost` for a limit on each entry
+ * @see {@link withHeapLimit} for a limit on the process heap
  * @category combinators
  * @since 0.1.0
  */

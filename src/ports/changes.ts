@@ -1,19 +1,19 @@
 /**
- * The changes that a store reports: the type of `Store.changes` and `Store.changesUnsafe`.
+ * The changes that a store reports: the type of the items of `Store.changes` and `Store.changesUnsafe`.
  * @since 0.1.0
  */
 import type { StoreError } from "../CacheError.ts"
 
 /**
- * A change that another process made to a store.
+ * A change that another process made to a store, or a signal about whether all such changes are reported.
  *
- * - `Changed`: the entry of an id was written, touched or removed, or its removal was requested although there was none
- * - `ManyChanged`: more entries changed than can be reported singly. `mayBe` answers whether an id may be among them
+ * - `Changed`: the entry of an id was written, touched or removed, or the removal of a missing entry was requested
+ * - `ManyChanged`: more entries changed than can be listed. `mayBe` answers whether an id may be among them
  * - `TagChanged`: a tag was invalidated, hard or soft
  * - `AllChanged`: the store was cleared
- * - `Gap`: changes were lost, so every copy has to be read again
- * - `Coherent`: from here on nothing is missed. The `changes` stream begins with it, as soon as it listens
- * - `Partial`: some changes may be missed until the next `Coherent`, for the given reason; reported changes still count
+ * - `Gap`: some changes were lost, so every entry in memory has to be read again
+ * - `Coherent`: from this item on, no change is missed. The `changes` stream begins with `Coherent`, once it listens
+ * - `Partial`: some changes may be missed until the next `Coherent`, because of `why`; reported changes still count
  * @category models
  * @since 0.1.0
  */

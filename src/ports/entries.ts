@@ -5,20 +5,20 @@
 import type { Meta, Stored } from "../CacheEntry.ts"
 
 /**
- * The answer to `get`: the entry, and the versions of the requested tags, in their order.
+ * The answer to `Store.get`: the entry, and the versions of the requested tags, in the order of the request.
  * @category models
  * @since 0.1.0
  */
 export interface Answer {
   readonly entry: Stored | undefined
-  /** The versions of the tags; `undefined` for a tag without a marker. */
+  /** The version of each requested tag, or `undefined` for a tag without a marker. */
   readonly versions: ReadonlyArray<string | undefined>
-  /** Whether an unreadable entry is stored under the id. */
+  /** Whether the id has an entry that cannot be read. */
   readonly isDamaged?: boolean | undefined
 }
 
 /**
- * One request of `setMany`.
+ * One entry to write with `Store.setMany`.
  * @category models
  * @since 0.1.0
  */
@@ -28,8 +28,8 @@ export interface SetRequest {
 }
 
 /**
- * The condition of a `set`, checked in the same atomic step. An entry that has expired, or that a tag has removed,
- * counts as absent. A stale entry counts as present.
+ * A condition of `Store.set`, checked in the same atomic step as the write. An entry that has expired, or that a hard
+ * invalidation of a tag has removed, counts as absent. A stale entry counts as present.
  * @category models
  * @since 0.1.0
  */
@@ -39,33 +39,33 @@ export type SetCondition =
   | { readonly _tag: "IfUnchanged"; readonly writeId: string }
 
 /**
- * The new deadlines that `touch` gives an entry, in epoch milliseconds. A changed soft deadline without a `writeId` was
- * set by hand, so the entry loses `isConstant`. Reads pass the `writeId` of the entry they prolong, and keep the later
- * deadline of the two.
+ * The new deadlines of an entry for `Store.touch`, in epoch milliseconds. Without a `writeId`, they replace the old
+ * deadlines, and a changed soft deadline ends `isConstant`. With the `writeId` of the entry that a read extends, no
+ * deadline becomes earlier.
  * @category models
  * @since 0.1.0
  */
 export interface TouchOptions {
   /** Touches the entry only if it still has this `writeId`. */
   readonly writeId?: string | undefined
-  /** With a `writeId`: `true` touches the entry only if it still has `isConstant`, which a lifetime by hand ends. */
+  /** With a `writeId`: `true` touches the entry only if its metadata still has `isConstant`. */
   readonly isConstant?: boolean | undefined
   readonly softExpiresAt: number
   readonly expiresAt: number
 }
 
 /**
- * The arguments of `scan` and `scanCounters`.
+ * The options of `Store.scan` and `Store.scanCounters`.
  * @category models
  * @since 0.1.0
  */
 export interface ScanOptions {
-  /** Only ids, or names, that begin with this text, taken literally. */
+  /** Lists only ids, or counter names, that begin with exactly this text. It is not a pattern. */
   readonly prefix?: string | undefined
 }
 
 /**
- * A stored id with the metadata of its entry.
+ * A stored id with its entry's metadata: an item of `Store.scan`.
  * @category models
  * @since 0.1.0
  */

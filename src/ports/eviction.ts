@@ -1,18 +1,18 @@
-/** The port to an eviction policy: the types. The policies of the library are in `src/Eviction.ts`. */
+/** The port for eviction policies: its types. The built-in policies are in `src/Eviction.ts`. */
 
 /**
- * An entry as an eviction policy sees it. The links and the mark belong to the policy, so that it needs no index of its
- * own.
+ * An entry as an eviction policy sees it. The fields `previous`, `next` and `mark` belong to the policy, so that the
+ * policy needs no index of its own.
  * @category models
  * @since 0.1.0
  */
 export interface Node {
   readonly id: string
-  /** Its weight against the bound. 1 if absent. */
+  /** The weight of the entry, which counts towards the capacity. 1 if absent. */
   readonly weight?: number | undefined
   previous: Node | undefined
   next: Node | undefined
-  /** A number for the policy's use. Small integers take no room of their own. */
+  /** A number for the policy's own use. V8 stores a small integer without an extra allocation. */
   mark?: number | undefined
 }
 
@@ -22,37 +22,37 @@ export interface Node {
  * @since 0.1.0
  */
 export interface Policy {
-  /** An entry was added, or replaced one with the same id that was `removed` before. */
+  /** Called for a new entry, and for a replacement after `removed` was called for the old entry. */
   readonly added: (node: Node) => void
-  /** An entry replaced another one with the same id. Without this method, `old` is `removed` and `node` is `added`. */
+  /** Called if `node` replaces `old` under the same id. If absent, `removed` and then `added` are called instead. */
   readonly replaced?: ((old: Node, node: Node) => void) | undefined
   readonly read: (node: Node) => void
-  /** An entry left, for any cause. */
+  /** Called when an entry has left memory, for any reason. */
   readonly removed: (node: Node) => void
-  /** All entries were removed at once. Without this method, `removed` is called for each. */
+  /** Called when all entries have been removed at once. If absent, `removed` is called for each entry. */
   readonly cleared?: (() => void) | undefined
-  /** Returns the entry to evict next, which is then `removed`. `undefined` evicts the newest one. */
+  /** Returns the next entry to evict, which is then passed to `removed`. `undefined` evicts the newest entry. */
   readonly victim: () => Node | undefined
-  /** The bound of memory has changed. */
+  /** Called when the capacity of the memory tier has changed. */
   readonly resized?: ((capacity: number) => void) | undefined
 }
 
 /**
- * The properties of the memory tier for which a policy is created.
+ * The properties of the memory tier for which `Eviction.make` creates a policy.
  * @category models
  * @since 0.1.0
  */
 export interface PolicyOptions {
-  /** The bound: a number of entries, or, in a tier that weighs them, a weight. */
+  /** The bound of the memory tier: a number of entries, or a total weight if the entries are weighed. */
   readonly capacity: number
-  /** Whether entries are weighed. */
+  /** Whether the memory tier weighs its entries instead of counting them. */
   readonly weighed: boolean
-  /** 32 random bits, for hashes that an attacker cannot predict. Drawn with each call; a simulation passes its own. */
+  /** Returns 32 new random bits, for hashes that an attacker cannot predict. A simulation passes a seeded function. */
   readonly seed: () => number
 }
 
 /**
- * An eviction policy, which creates its state for each memory tier.
+ * An eviction policy. `make` creates the policy's state for one memory tier.
  * @category models
  * @since 0.1.0
  */

@@ -1,23 +1,23 @@
-/** The port to the state of guards: the types. Its reference and constructors are in `GuardStore`. */
+/** The port for the state of guards: its types. Its reference and constructors are in `GuardStore`. */
 import type * as Effect from "effect/Effect"
 import type { StoreError } from "../CacheError.ts"
 
 /**
- * The result of a step: its answer, and the new state. The state counts as missing from `expiresAt` on, on the same
- * clock as `now`.
+ * The result of one step of a guard: the answer to the caller, and the new state. From `expiresAt` on, by the same
+ * clock as `now` in `Kind.step`, the state counts as missing.
  * @category models
  * @since 0.1.0
  */
 export interface Step<out State, out Answer> {
-  /** `undefined` keeps nothing. */
+  /** The state to store. `undefined` removes the stored state. */
   readonly state: State | undefined
   readonly expiresAt: number
   readonly answer: Answer
 }
 
 /**
- * A kind of state, as a pure function. The time is an argument, in milliseconds (since the epoch, if processes share
- * the state), and the previous state is never mutated. A state is a JSON value.
+ * A kind of guard state, such as a rate limit, with the pure function that advances it. `now` is in milliseconds (since
+ * the epoch, if processes share the state). The previous state is never mutated. A state is a JSON value.
  * @category models
  * @since 0.1.0
  */
@@ -27,7 +27,7 @@ export interface Kind<State, in Input, out Answer> {
 }
 
 /**
- * A block of the bits of a filter: its number, and its bytes.
+ * A block of a filter's bits: the number of the block, and its bytes.
  * @category models
  * @since 0.1.0
  */
@@ -37,31 +37,31 @@ export interface Block {
 }
 
 /**
- * The place where guards keep their state. Each operation is one atomic step for all processes that share the place.
+ * The storage in which guards keep their state. Each operation is one atomic step for all processes that share it.
  * @category models
  * @since 0.1.0
  */
 export interface GuardStore {
   readonly name: string
-  /** Runs a step of a kind. States of two kinds may have the same name. */
+  /** Runs `kind.step` on the state with this name, and stores the new state. Two kinds may use the same name. */
   readonly run: <State, Input, Answer>(
     kind: Kind<State, Input, Answer>,
     name: string,
     input: Input
   ) => Effect.Effect<Answer, StoreError>
   /**
-   * `run`, synchronously and at the given time, in milliseconds that only grow, from any origin. Only for a place in
-   * memory, which neither waits nor fails.
+   * Like `run`, but synchronous. `now` is the time in milliseconds, from a monotonic clock with any origin. Only for a
+   * store in memory, which neither waits nor fails.
    */
   readonly runUnsafe?:
     | (<State, Input, Answer>(kind: Kind<State, Input, Answer>, name: string, input: Input, now: number) => Answer)
     | undefined
-  /** The blocks of a filter, in the order of their numbers. `undefined` for a block without merged bits. */
+  /** Reads blocks of a filter, in the order of `numbers`. `undefined` for a block without merged bits. */
   readonly readBits: (
     filter: string,
     numbers: ReadonlyArray<number>
   ) => Effect.Effect<ReadonlyArray<Uint8Array | undefined>, StoreError>
-  /** Adds the bits of blocks to the stored ones, and answers with the resulting blocks, in the same order. */
+  /** Merges the bits of blocks into the stored blocks, and answers with the merged blocks, in the same order. */
   readonly mergeBits: (
     filter: string,
     blocks: ReadonlyArray<Block>

@@ -5,8 +5,8 @@
 import type { Stored } from "../CacheEntry.ts"
 
 /**
- * The number of consecutive leaders of an id that failed with a note, and the encoded failure of the last one. The
- * store forgets them one second after the last failure.
+ * The recent failures of an id: how many loads in a row released the lease with a note, and the note of the last one,
+ * an encoded failure. The store forgets them one second after the last failure.
  * @category models
  * @since 0.1.0
  */
@@ -16,11 +16,11 @@ export interface Failures {
 }
 
 /**
- * The answer to `acquire`.
+ * The answer to `Store.acquire`.
  *
- * - `Hit`: an entry other than the rejected one is stored
- * - `Granted`: the caller may load, and its result is stored under this generation
- * - `Wait`: another owner holds the lease for `leftMillis` milliseconds more
+ * - `Hit`: the store has an entry other than the one that the reader rejected
+ * - `Granted`: the caller may load, and `Store.commit` stores the result under this generation
+ * - `Wait`: another owner holds the lease for `leftMillis` more milliseconds
  * @category models
  * @since 0.1.0
  */
@@ -29,43 +29,43 @@ export type Acquired =
   | {
     readonly _tag: "Granted"
     readonly generation: string
-    /** The failed leaders before this one, if there are any. */
+    /** The failures of the loads before this one, if the store remembers any. */
     readonly failures?: Failures | undefined
-    /** The invalidation counter, as in `Markers`, for tags that are known only after the load. */
+    /** The store's invalidation counter (`Markers.seq`), for tags that become known only during the load. */
     readonly seq?: number | undefined
   }
   | { readonly _tag: "Wait"; readonly leftMillis: number }
 
 /**
- * The arguments of `acquire` beside the id.
+ * The options of `Store.acquire`.
  * @category models
  * @since 0.1.0
  */
 export interface AcquireOptions {
   readonly owner: string
-  /** The length of the lease unless it is renewed, in milliseconds. */
+  /** How long the lease lasts without renewal, in milliseconds. */
   readonly leaseMillis: number
-  /** The `writeId` of an entry that the reader rejected: `acquire` does not answer `Hit` with it. */
+  /** The `writeId` of the entry that the reader rejected, for which `acquire` does not answer `Hit`. */
   readonly rejectedWriteId: string | undefined
   /** The behavior while another owner holds the lease. */
   readonly join: Join
 }
 
 /**
- * The behavior of `acquire` while another owner holds the lease.
+ * The answer of `Store.acquire` while another owner holds the lease.
  *
  * - `false`: `Wait`
- * - `true`: `Granted`, under the holder's generation. The holder keeps the lease
- * - `{ afterMillis }`: `Granted` like `true` if no process was granted the id in this way within the last `afterMillis`
- *   milliseconds, or since the holder took the lease; otherwise `Wait` with the time left. The store records the grant
- *   with the lease in the same atomic step, and a take-over of the lease clears the record
+ * - `true`: `Granted` with the holder's generation. The holder keeps the lease
+ * - `{ afterMillis }`: like `true`, but for one process per `afterMillis` milliseconds. The others get `Wait` with the
+ *   time left. The store records the grant with the lease in the same atomic step, and clears the record when another
+ *   owner takes over the lease
  * @category models
  * @since 0.1.0
  */
 export type Join = boolean | { readonly afterMillis: number }
 
 /**
- * One request of `acquireMany`.
+ * One lease to request with `Store.acquireMany`.
  * @category models
  * @since 0.1.0
  */
@@ -74,7 +74,7 @@ export interface AcquireRequest extends AcquireOptions {
 }
 
 /**
- * One request of `commitMany`.
+ * One result to store with `Store.commitMany`.
  * @category models
  * @since 0.1.0
  */

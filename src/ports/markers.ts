@@ -4,15 +4,15 @@
  */
 
 /**
- * The marker that a store keeps for a tag: a version that changes with every invalidation, and the position of the last
- * change in the order of invalidations.
+ * The marker that a store keeps for a tag: a version that changes with every invalidation of the tag, and `seq`, the
+ * position of the marker's last change in the store's order of invalidations.
  *
- * A version is 24 lower-case hexadecimal digits, 12 of a hard half and 12 of a soft half. A hard invalidation changes
- * both halves, a soft one only the soft half. An entry keeps the versions from the start of its load:
+ * A version is 24 lower-case hexadecimal digits: a hard half of 12 and a soft half of 12. A hard invalidation changes
+ * both halves, a soft one only the soft half. An entry keeps the versions that its tags had at the start of its load:
  *
- * - all versions equal the markers': the entry is valid
- * - only soft halves differ: the entry is stale
- * - a hard half differs, or a marker is missing: the entry is gone
+ * - if all versions equal those of the markers, the entry is valid
+ * - if only soft halves differ, the entry is stale
+ * - if a hard half differs, or a marker is missing, the entry is invalid
  * @category models
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ export interface Marker {
 }
 
 /**
- * The effect of an invalidation on the entries of a tag: `hard` makes them gone, `soft` makes them stale.
+ * The effect of an invalidation on the entries of a tag: `hard` removes them, `soft` makes them stale.
  * @see {@link Marker} for how a store records it
  * @category models
  * @since 0.1.0
@@ -30,12 +30,12 @@ export interface Marker {
 export type InvalidationMode = "hard" | "soft"
 
 /**
- * The answer to `markers`: one marker for each tag, created if missing.
+ * The answer to `Store.markers`: one marker for each tag, created if missing.
  * @category models
  * @since 0.1.0
  */
 export interface Markers {
-  /** The store's invalidation counter, read before any marker was created. */
+  /** The store's invalidation counter, read before any missing marker was created. */
   readonly seq: number
   readonly markers: ReadonlyArray<Marker>
 }

@@ -1,11 +1,11 @@
-/** The port that converts values to bytes and back: the types. Its constructors are in `Serializer`. */
+/** The port for converting values to bytes and back: its types. Its constructors are in `Serializer`. */
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { SerializerError } from "../CacheError.ts"
 
 /**
- * A serializer compiled for one schema. Both directions answer synchronously, with an `Exit`, unless a transformation
- * in the schema is asynchronous.
+ * A serializer compiled for one schema. `encode` and `decode` are synchronous and return an `Exit`, unless a
+ * transformation in the schema is asynchronous.
  *
  * **Example** (Encoding a value for an id)
  *
@@ -22,24 +22,24 @@ import type { SerializerError } from "../CacheError.ts"
  * @since 0.1.0
  */
 export interface Codec<in out A, out R = never> {
-  /** The serializer's number, 1 to 255, stored with the payload. Bytes of another serializer are a miss. */
+  /** The serializer's number, 1 to 255, stored with the payload. A payload with another number is a miss. */
   readonly id: number
-  /** Encodes a value. `id` is the id of the entry, so that a signature can cover it. */
+  /** Encodes a value. `id` is the id of the entry, which a signature can cover. */
   readonly encode: (value: A, id: string) => Effect.Effect<Uint8Array, SerializerError, R>
-  /** Decodes bytes found under `id`. */
+  /** Decodes the bytes stored under `id`. */
   readonly decode: (bytes: Uint8Array, id: string) => Effect.Effect<A, SerializerError, R>
 }
 
 /**
- * Compiles a `Codec` for a schema, or for any structured value if there is no schema (string keys).
+ * A format for stored values: compiles a `Codec` for a schema, or, for string keys, for any structured value.
  * @category models
  * @since 0.1.0
  */
 export interface Serializer {
   readonly name: string
   readonly contentType: string
-  /** The extension of files that hold one value, with its dot. */
+  /** The file extension, with its dot, in a store that keeps each value in its own file. */
   readonly extension: string
-  /** Compiles a codec. Throws a `CacheConfigError` for a schema that this format cannot serve. */
+  /** Compiles a codec. Throws a `CacheConfigError` for a schema that the format does not support. */
   readonly make: <A, R>(schema: Schema.Codec<A, any, R, R> | undefined) => Codec<A, R>
 }

@@ -1,5 +1,5 @@
 /**
- * The storages from which `Store.make` and `Store.makeSync` create a store: the types.
+ * The types of the storages from which `Store.make` and `Store.makeSync` create a store.
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -18,7 +18,7 @@ import type {
 } from "./store.ts"
 
 /**
- * The answer of a `SyncStorage` for an entry that exists but cannot be read. It is a miss, and the cache warns.
+ * The answer of `SyncStorage.get` for an entry that exists but cannot be read. The read is a miss, and the cache warns.
  *
  * **Example** (Reporting a damaged file)
  *
@@ -44,28 +44,28 @@ import type {
 export const Damaged: unique symbol = Symbol.for("effect-cached/Store/Damaged")
 
 /**
- * The users and the lifetime of a storage.
+ * Whether a storage is shared by several processes, and whether it outlives them.
  *
- * In a storage that is `lasting` or `shared`, the markers of tags are entries too, under ids with the prefix `~:t:`,
- * without a deadline: one for each tag, or two if the storage is shared. `scan`, `size` and patterns leave them out,
- * `clear` removes them. A storage may evict them, which makes the entries of the tag misses.
+ * In a storage that is `lasting` or `shared`, tag markers are entries too, with ids that begin with `~:t:` and without
+ * a deadline: one entry for each tag, or two if the storage is shared. `scan`, `size` and patterns leave markers out,
+ * `clear` removes them. A storage may evict a marker, which makes the entries of its tag misses.
  * @category models
  * @since 0.1.0
  */
 export interface StorageCapabilities {
-  /** Other processes may use the same storage (default `false`). */
+  /** Whether other processes may use the same storage (default `false`). */
   readonly shared?: boolean | undefined
   /**
-   * The storage outlives the process, and its tags do too (default: `true` if it is shared or has `setIfAbsent`).
-   * Otherwise every entry with a tag, and so every entry of a key class, is a miss for the next process.
+   * Whether the storage and its tags outlive the process (default: `true` if it is shared or has `setIfAbsent`). If
+   * not, every entry with a tag, and so every entry of a key class, is a miss for the next process.
    */
   readonly lasting?: boolean | undefined
 }
 
 /**
- * A storage for `Store.make`: three functions, and optional ones for further abilities. A `StoreError` is passed on. A
- * defect counts as a failure of the store.
- * @see {@link SyncStorage} for a storage that answers without waiting
+ * A storage for `Store.make`: three functions, and optional ones that replace derived operations. A `StoreError` is
+ * passed on. A defect counts as a failure of the store.
+ * @see {@link SyncStorage} for a synchronous storage
  * @category models
  * @since 0.1.0
  */
@@ -74,37 +74,39 @@ export interface Storage {
   readonly capabilities?: StorageCapabilities | undefined
   readonly get: (id: string) => Effect.Effect<Stored | undefined, StoreError>
   readonly set: (id: string, entry: Stored) => Effect.Effect<void, StoreError>
-  /** Writes an entry if the id has none: one atomic step for all processes. A `shared` storage needs it. */
+  /** Writes an entry if the id has none, in one atomic step for all processes. Required if the storage is `shared`. */
   readonly setIfAbsent?: ((id: string, entry: Stored) => Effect.Effect<boolean, StoreError>) | undefined
   /** Removes an entry, and answers whether there was one. */
   readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
-  /** The entries of many ids (default: `get` for each). */
+  /** Reads the entries of many ids (default: one `get` for each). */
   readonly getMany?: Store["getMany"] | undefined
-  /** The stored ids with their metadata (default: unsupported). */
+  /** Lists the stored ids with their metadata (default: unsupported). */
   readonly scan?: Store["scan"] | undefined
-  /** The number of entries (default: counts what `scan` finds). */
+  /** Counts the entries (default: the entries that `scan` finds). */
   readonly size?: Store["size"] | undefined
   /** Removes all entries, and the counters that the storage keeps (default: removes the entries that `scan` finds). */
   readonly clear?: Store["clear"] | undefined
-  /** Counters kept by the storage; its `clear` has to remove them (default: counters of this process). */
+  /** Counters that the storage keeps, and its `clear` removes (default: counters kept in this process). */
   readonly counters?: StorageCounters | undefined
-  /** The changes by other processes, beginning with `Coherent`; see `Store.changes` (default: nothing is reported). */
+  /**
+   * The stream of changes by other processes, which begins with `Coherent`; see `Store.changes` (default: no changes).
+   */
   readonly changes?: Store["changes"] | undefined
 }
 
 /**
- * Counters as effects: the operations of `Store` on counters, each one atomic step.
+ * The counters of a `Storage`: the counter operations of `Store`, each one atomic step.
  * @category models
  * @since 0.1.0
  */
 export interface StorageCounters extends Pick<Store, "increment" | "counter" | "touchCounter" | "removeCounter"> {
-  /** The counters, in any order (default: unsupported). */
+  /** Lists the counters, in any order (default: unsupported). */
   readonly scanCounters?: Store["scanCounters"] | undefined
 }
 
 /**
- * A storage for `Store.makeSync`, which answers without waiting: plain functions. Their errors become `StoreError`s.
- * @see {@link Storage} for a storage that answers with effects
+ * A synchronous storage for `Store.makeSync`: plain functions. An error that one of them throws becomes a `StoreError`.
+ * @see {@link Storage} for an asynchronous storage
  * @category models
  * @since 0.1.0
  */
@@ -113,119 +115,116 @@ export interface SyncStorage {
   readonly capabilities?: StorageCapabilities | undefined
   /** The entry of an id, or `Damaged` for an entry that cannot be read. */
   readonly get: (id: string) => Stored | typeof Damaged | undefined
-  /** Writes an entry. `now` is in epoch milliseconds. */
+  /** Writes an entry. `now` is the current time in epoch milliseconds. */
   readonly set: (id: string, entry: Stored, now: number) => void
-  /** Writes an entry if the id has none: one atomic step for all processes. A `shared` storage needs it, or `tags`. */
+  /** Writes an entry if the id has none, atomically for all processes. A `shared` storage needs this or `tags`. */
   readonly setIfAbsent?: ((id: string, entry: Stored, now: number) => boolean) | undefined
   /** Removes an entry, and answers whether there was one. */
   readonly remove: (id: string) => boolean
   /** The capacity of the storage in bytes (default: unknown). */
   readonly maxSize?: number | undefined
-  /** The stored ids that begin with a prefix, read lazily, 256 in one step. */
+  /** Lists the stored ids that begin with a prefix. The iterable is read lazily, in steps of 256 ids. */
   readonly scan?: ((prefix: string) => Iterable<Scanned>) | undefined
-  /** The number of entries (default: counts what `scan` finds). */
+  /** Counts the entries (default: the entries that `scan` finds). */
   readonly size?: (() => number) | undefined
-  /** Removes all entries (default: removes what `scan` finds). */
+  /** Removes all entries (default: removes the entries that `scan` finds). */
   readonly clear?: (() => void) | undefined
-  /** Counters kept by the storage (default: counters of this process). */
+  /** Counters that the storage keeps (default: counters kept in this process). */
   readonly counters?: SyncCounters | undefined
-  /** Tag markers kept by the storage (default: entries of a `lasting` storage, otherwise markers of this process). */
+  /** Tag markers kept apart from entries (default: entries in a `lasting` storage, otherwise kept in this process). */
   readonly tags?: SyncTags | undefined
-  /** Leases kept by the storage (default: leases of this process). */
+  /** Leases that the storage keeps (default: leases kept in this process). */
   readonly leases?: SyncLeases | undefined
-  /** Starts to listen, and returns a function that reports the changes by other processes since its last call. */
+  /** Starts to listen, and returns a function that returns the changes by other processes since its previous call. */
   readonly changes?: (() => () => ReadonlyArray<Change>) | undefined
   /**
-   * Runs several steps atomically with respect to other processes, and undoes them if one throws: all writes of
-   * entries, leases and counters, but not those of `tags` (default: runs the steps as they are; a `shared` storage then
-   * has no `transact`).
+   * Runs `steps` atomically with respect to other processes. If they throw, undoes their writes of entries, leases and
+   * counters, but not of `tags` (default: runs `steps` without atomicity; a `shared` storage then has no `transact`).
    */
   readonly atomic?: (<A>(steps: () => A) => A) | undefined
   /**
-   * Returns the result of `look`, which only reads and must not wait for a writer. If that is `undefined`, runs `steps`
-   * like `atomic`. `isSame` is `true` if nothing has changed since the look (default: `look`, and then `atomic`).
+   * Runs `look`, which only reads and must not wait for a writer, and returns its result. If the result is `undefined`,
+   * runs `steps` like `atomic`. `isSame` means that nothing has changed since `look` (default: `look`, then `atomic`).
    */
   readonly orAtomic?: (<A>(look: () => A | undefined, steps: (isSame: boolean) => A) => A) | undefined
   /**
-   * Runs several reads that see all of what another process has written inside `atomic`, or nothing of it. They must
-   * not wait for a writer (default: runs the reads as they are).
+   * Runs `reads` on one snapshot: they see all writes of another process's `atomic`, or none of them, and must not wait
+   * for a writer (default: runs `reads` without a snapshot).
    */
   readonly snapshot?: (<A>(reads: () => A) => A) | undefined
-  /** A text that changes with every write, removal and invalidation, by other processes too. Read inside `atomic`. */
+  /** Returns a text that changes with every write, removal and invalidation by any process. Called inside `atomic`. */
   readonly position?: (() => string) | undefined
-  /** See `Store.workedMillis`. */
+  /** Milliseconds the storage has spent working so far; see `Store.workedMillis`. */
   readonly workedMillis?: (() => number) | undefined
-  /** The reason for a thrown error (default: `Unavailable`). */
+  /** Returns the `StoreError` reason for a thrown error (default: `Unavailable`). */
   readonly reasonOf?: ((thrown: unknown) => StoreErrorReason) | undefined
-  /** Runs an operation, for instance again while the storage is busy (default: once). */
+  /** Runs an operation, and may repeat it, for instance while the storage is busy (default: runs it once). */
   readonly attempt?: (<A>(operation: string, run: () => A) => Effect.Effect<A, StoreError>) | undefined
 }
 
 /**
- * Tag markers as plain functions, for a storage with a separate place for them: `Store.markers` and
- * `Store.invalidateTags` of a `SyncStorage`. Each is an atomic step by itself and does not run inside `atomic`, except
- * `invalidate` as a part of `Store.transact`.
+ * The tag markers of a `SyncStorage` that keeps them apart from its entries, as plain functions. Each is one atomic
+ * step by itself and runs outside `SyncStorage.atomic`, except `remove`, and `invalidate` as a part of
+ * `Store.transact`.
  * @category models
  * @since 0.1.0
  */
 export interface SyncTags {
-  /** The version of a tag's marker, if it has one. */
+  /** The version of a tag's marker, or `undefined` if the tag has none. */
   readonly version: (tag: string) => string | undefined
-  /** The markers of tags. `newVersion` creates the version of a missing one. */
+  /** Returns the markers of tags, and creates missing ones with a version from `newVersion`. */
   readonly markers: (tags: ReadonlyArray<string>, newVersion: () => string) => Markers
-  /** Gives each tag a new version. With `soft`, the first 12 digits of its current version stay (default `hard`). */
+  /** Gives each tag a new version. Mode `soft` keeps the first 12 digits of the current version (default `hard`). */
   readonly invalidate: (tags: ReadonlyArray<string>, newVersion: () => string, mode?: InvalidationMode) => void
   /**
-   * Deletes the markers of tags that stand for ids, as the last step of a removal or a write by hand, inside `atomic`.
-   * Deleted markers are reported as `TagChanged`, and so is a marker dropped to make room. Usually there are none
-   * (default: none; then there is no `inherit: "changes"` over the storage).
+   * Deletes the markers of tags that stand for ids, as the last step of a removal or an explicit write, inside
+   * `atomic`. Usually there are none. Deleted markers are reported as `TagChanged`, and so is a marker that the storage
+   * evicts. If absent, the storage does not support `inherit: "changes"`.
    */
   readonly remove?: ((tags: ReadonlyArray<string>) => void) | undefined
 }
 
 /**
- * Counters as plain functions. Each change runs inside `atomic`.
+ * The counters of a `SyncStorage`, as plain functions. Functions that change counters run inside `SyncStorage.atomic`.
  * @category models
  * @since 0.1.0
  */
 export interface SyncCounters {
-  /** The counter as it was set, whether expired or not. */
+  /** The counter as it was last written, even if it has expired. */
   readonly get: (name: string) => Counter | undefined
-  /** Writes a counter. Counters that have expired at `now` may be removed. */
+  /** Writes a counter, and may remove counters that have expired at `now`. */
   readonly set: (name: string, counter: Counter, now: number) => void
   /** Removes a counter, and answers whether there was one. */
   readonly remove: (name: string) => boolean
   readonly clear: () => void
-  /**
-   * The counters whose names begin with a prefix, expired or not, read lazily, 256 in one step (default: unsupported).
-   */
+  /** Lists counters by a prefix of their names, even expired ones, lazily, in steps of 256 (default: unsupported). */
   readonly scan?: ((prefix: string) => Iterable<NamedCounter>) | undefined
 }
 
 /**
- * Leases as plain functions: `acquire`, `commit`, `renew` and `release` of a `SyncStorage`. All but `leftMillis` run
- * inside `atomic`.
+ * The leases of a `SyncStorage`, as plain functions behind `Store.acquire`, `commit`, `renew` and `release`. All except
+ * `leftMillis` run inside `SyncStorage.atomic`.
  * @category models
  * @since 0.1.0
  */
 export interface SyncLeases {
-  /** How long `acquire` would have to wait, 0 if it is worth a try. A hint, which may be outdated. */
+  /** How many milliseconds `acquire` would have to wait, or 0 if it may succeed. A hint, which may be outdated. */
   readonly leftMillis: (id: string, options: AcquireOptions, now: number) => number
-  /** Grants the right to load, or answers how long to wait. `newGeneration` names a new generation. */
+  /** Grants the lease of an id, or answers how long to wait. `newGeneration` names a new generation. */
   readonly acquire: (
     id: string,
     options: AcquireOptions,
     now: number,
     newGeneration: () => string
   ) => Exclude<Acquired, { readonly _tag: "Hit" }>
-  /** `acquire`, called if nothing has changed since `leftMillis` with the same arguments (default: `acquire`). */
+  /** Replaces `acquire` if nothing has changed since `leftMillis` with the same arguments (default: `acquire`). */
   readonly acquireSame?: SyncLeases["acquire"] | undefined
-  /** Whether this is the current generation of the id. */
+  /** Whether `generation` is the current generation of the id. */
   readonly isCurrent: (id: string, generation: string, now: number) => boolean
   readonly end: (id: string) => void
   readonly endAll: () => void
-  /** See `Store.renew`. */
+  /** Restarts the lease of `owner`, as `Store.renew` does. */
   readonly renew: (id: string, owner: string, leaseMillis: number, now: number) => boolean
-  /** See `Store.release`. */
+  /** Ends the lease of `owner`, as `Store.release` does. */
   readonly release: (id: string, owner: string, now: number, note?: Uint8Array) => boolean
 }

@@ -1,5 +1,5 @@
 /**
- * The port to a storage: the types. Its constructors are in `Store`.
+ * The port for stores: its types. Its constructors are in `Store`.
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -21,19 +21,19 @@ export type * from "./markers.ts"
 export type * from "./transact.ts"
 
 /**
- * A counter of a store.
+ * A counter of a store: its value and its expiry.
  * @category models
  * @since 0.1.0
  */
 export interface Counter {
-  /** A safe integer. */
+  /** The value of the counter, a safe integer. */
   readonly value: number
-  /** Its expiry, in epoch milliseconds. `Infinity` means never. */
+  /** The expiry of the counter, in epoch milliseconds. `Infinity` means never. */
   readonly expiresAt: number
 }
 
 /**
- * A counter of a store, with its name: an item of a listing.
+ * A counter of a store with its name: an item of `Store.scanCounters`.
  * @category models
  * @since 0.1.0
  */
@@ -42,41 +42,40 @@ export interface NamedCounter extends Counter {
 }
 
 /**
- * The abilities of a store beyond the core.
+ * The optional capabilities of a store.
  * @category models
  * @since 0.1.0
  */
 export interface Capabilities {
-  /** Other processes may use the same storage, so a load acquires the lease of its id first. */
+  /** Whether other processes may use the same storage. If so, a load first acquires the lease of its id. */
   readonly shared: boolean
-  /** `changes` reports the changes by other processes. */
+  /** Whether `Store.changes` reports the changes by other processes. */
   readonly changes: boolean
   /**
-   * Whether the store can keep entries that derive from others. `remove`, `set`, `transact` and their forms for many
-   * ids then delete the markers of the id and of its group in the same step (the tags `~=` and the id, and `~*` and its
-   * part before the first `:`), and report the deleted ones as `TagChanged`. A store that evicts such a marker reports
-   * it too. `clear` ends the versions of all of them. `"ids"`: only the markers of ids, because those of a group cannot
-   * be deleted in the same step. Without this capability there is no `inherit: "changes"`.
+   * Whether the store can keep entries that derive from others (`inherit: "changes"`). If so, `remove`, `set`,
+   * `transact` and their bulk forms also delete the markers of the id (tag `~=` plus the id) and of its group (tag `~*`
+   * plus the id up to its first `:`) in the same step, and report deleted markers as `TagChanged`. A store that evicts
+   * such a marker reports it too. `clear` ends the versions of all such markers. `"ids"`: the store deletes only the
+   * markers of ids, because it cannot delete those of a group in the same step.
    */
   readonly dependencies?: boolean | "ids" | undefined
 }
 
 /**
- * A storage of entries: the port between the cache and a database, a folder or a server. It moves entries and knows no
- * schema.
+ * A storage of encoded entries: the port between the cache and a database, a folder or a server. It knows no schemas.
  *
  * **When to use**
  *
- * Use it to cache in a storage that no ready-made layer covers. Most adapters use `Store.make` or `Store.makeSync`, and
- * need three functions.
+ * Use to cache in a storage that no ready-made layer covers. Most adapters use `Store.make` or `Store.makeSync`, which
+ * need only three functions.
  *
  * **Details**
  *
  * - Every operation on one id is one atomic step. An operation on many ids is one atomic step for each id, not for all
  *   together.
- * - A store may or may not return an entry past its `expiresAt`; the engine checks it. An unreadable entry is a miss.
- * - An operation fails with a `StoreError`. The engine works around failures, missing answers and wrong answers.
- * - `storeLaws` of `effect-cached/testing` check an adapter, and `sharedStoreLaws` one that several processes use.
+ * - A store may return an entry past its `expiresAt`, which the engine checks. An unreadable entry is a miss.
+ * - Operations fail only with a `StoreError`. The engine tolerates failures, missing answers and wrong answers.
+ * - `storeLaws` of `effect-cached/testing` test an adapter; `sharedStoreLaws` test an adapter that processes share.
  *
  * **Example** (Reading a store without a cache)
  *
@@ -99,76 +98,76 @@ export interface Capabilities {
 export interface Store {
   readonly name: string
   readonly capabilities: Capabilities
-  /** Whether all servers of the store answer: an incident lasts until then. If absent, the first success ends it. */
+  /** Whether all servers of the store answer, which ends an incident. If absent, the first success ends an incident. */
   readonly isWhole?: (() => boolean) | undefined
   /**
    * Milliseconds the store has spent working so far. Only for synchronous stores that queue concurrent operations. If
    * present, `storeTimeout` measures this instead of elapsed time, so time spent waiting for a busy event loop is not
    * counted (within limits). If absent, elapsed time is used, excluding periods in which the event loop was blocked. An
-   * `acquire` that fails with `Timeout`, or is interrupted while it is queued, must never be carried out: the cache
-   * does not release its lease.
+   * `acquire` that fails with `Timeout`, or is interrupted while it is queued, must never be carried out later, because
+   * the cache does not release its lease.
    */
   readonly workedMillis?: (() => number) | undefined
-  /** The capacity of the store in bytes, if known. A stream takes at most a share of it. */
+  /** The capacity of the store in bytes, if known. A cached stream takes at most a share of the capacity. */
   readonly maxSize?: number | undefined
-  /** The entry of an id, and the versions of tags. */
+  /** Reads the entry of an id, and the versions of tags. */
   readonly get: (id: string, tags: ReadonlyArray<string>) => Effect.Effect<Answer, StoreError>
-  /** `get` as a plain function that may throw a `StoreError`. Only for stores that answer without waiting. */
+  /** A synchronous `get`, which may throw a `StoreError`. Only for stores that answer without waiting. */
   readonly getUnsafe: ((id: string, tags: ReadonlyArray<string>) => Answer) | undefined
   /**
-   * `get` with a callback, which is called once, perhaps at once, and never throws. Only for stores that wait for each
-   * answer: it saves a fiber and a timer on each read.
+   * A `get` that calls `done` with its answer, once, perhaps before it returns. `done` never throws. Only for stores
+   * that wait for each answer: it saves a fiber and a timer on each read.
    */
   readonly getCallback:
     | ((id: string, tags: ReadonlyArray<string>, done: (exit: Exit.Exit<Answer, StoreError>) => void) => void)
     | undefined
-  /** The entries of many ids, in their order. */
+  /** Reads the entries of many ids, in the order of `ids`. */
   readonly getMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Stored | undefined>, StoreError>
   /** Writes an entry and ends the generation of its id. `false` if the condition does not hold. */
   readonly set: (id: string, entry: Stored, condition?: SetCondition) => Effect.Effect<boolean, StoreError>
-  /** `set` for each, without a condition. If it fails, some entries may have been written. */
+  /** Writes entries like `set`, without a condition. If it fails, some entries may have been written. */
   readonly setMany: (requests: ReadonlyArray<SetRequest>) => Effect.Effect<void, StoreError>
   /**
-   * Removes an entry and ends the generation of its id. Answers whether there was a live one, which had neither expired
-   * nor been removed by a tag. Of several callers that remove one entry at the same time, only one gets `true`.
+   * Removes an entry and ends the generation of its id. `true` if the entry was live: neither expired nor removed by a
+   * hard invalidation of a tag. If several callers remove an entry at the same time, only one of them gets `true`.
    */
   readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
-  /** `remove` for each, answered in their order. If it fails, some entries may have been removed. */
+  /** Removes entries like `remove`, and answers in their order. If it fails, some entries may have been removed. */
   readonly removeMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
   /**
-   * Changes the deadlines of an entry and nothing else. No generation ends, and the change is reported. `false` if the
-   * entry is missing, has expired, was removed by a tag, or has another `writeId`.
+   * Changes only the deadlines of an entry. Its generation continues, and the change is reported to other processes.
+   * `false` if the entry is missing, has expired, was removed by an invalidation of a tag, or has another `writeId`.
    */
   readonly touch: (id: string, options: TouchOptions) => Effect.Effect<boolean, StoreError>
-  /** Requests the right to load an id and looks once more for a stored entry, in one atomic step. */
+  /** Requests the lease of an id, and looks once more for a stored entry, in one atomic step. */
   readonly acquire: (id: string, options: AcquireOptions) => Effect.Effect<Acquired, StoreError>
-  /** `acquire` for each, answered in their order. Each is one atomic step, but not all of them together. */
+  /** Requests leases like `acquire`, and answers in their order. Each request is one atomic step by itself. */
   readonly acquireMany: (
     requests: ReadonlyArray<AcquireRequest>
   ) => Effect.Effect<ReadonlyArray<Acquired>, StoreError>
-  /** Stores the result of a load and ends its generation. `false`, and nothing stored, if it has already ended. */
+  /** Stores a load's result and ends its generation. If the generation has already ended, only returns `false`. */
   readonly commit: (id: string, generation: string, entry: Stored) => Effect.Effect<boolean, StoreError>
-  /** `commit` for each, answered in their order. */
+  /** Stores results like `commit`, and answers in the order of `requests`. */
   readonly commitMany: (requests: ReadonlyArray<CommitRequest>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
-  /** Restarts the lease of an owner with this length. `false` if the caller is not the owner. */
+  /** Restarts the lease of `owner` with this length. `false` if `owner` does not hold the lease. */
   readonly renew: (id: string, owner: string, leaseMillis: number) => Effect.Effect<boolean, StoreError>
   /**
-   * Ends the lease of an owner without a result. `false` if the caller is not the owner. With a note it records a
-   * failure, which `Granted` reports for one second. Without a note it clears them, as `commit`, `set` and `remove` do.
+   * Ends the lease of `owner` without a result. `false` if `owner` does not hold it. A note records a failure, which
+   * `Granted` reports for one second. A call without a note clears the failures, like `commit`, `set` and `remove`.
    */
   readonly release: (id: string, owner: string, note?: Uint8Array) => Effect.Effect<boolean, StoreError>
-  /** The markers of tags, created if missing. */
+  /** Reads the markers of tags, and creates missing ones. */
   readonly markers: (tags: ReadonlyArray<string>) => Effect.Effect<Markers, StoreError>
-  /** Gives each tag a new version, or with `soft` a new soft half; default `hard`. */
+  /** Gives each tag a new version, or with mode `soft` only a new soft half of the version. The default is `hard`. */
   readonly invalidateTags: (tags: ReadonlyArray<string>, mode?: InvalidationMode) => Effect.Effect<void, StoreError>
-  /** The stored ids with their metadata, in any order. */
+  /** Lists the stored ids with their metadata, in any order. */
   readonly scan: (options?: ScanOptions) => Stream.Stream<Scanned, StoreError>
   readonly size: Effect.Effect<number, StoreError>
   /** Removes all entries and all counters, and ends all generations. */
   readonly clear: Effect.Effect<void, StoreError>
   /**
-   * Adds to a counter, which starts at 0, and answers with the sum. `expiresAt` counts only when the counter is
-   * created. A sum that is not a safe integer fails with reason `OutOfRange`. Adding 0 only reads.
+   * Adds to a counter, which starts at 0, and returns the sum. `expiresAt` applies only if the counter is created. A
+   * sum that is not a safe integer fails with reason `OutOfRange`. Adding 0 only reads the counter.
    */
   readonly increment: (
     name: string,
@@ -177,34 +176,34 @@ export interface Store {
   ) => Effect.Effect<number, StoreError>
   /** Reads a counter. `undefined` if it does not exist or has expired. */
   readonly counter: (name: string) => Effect.Effect<Counter | undefined, StoreError>
-  /** Gives a counter another expiry, in epoch milliseconds. `false` if it does not exist. */
+  /** Changes the expiry of a counter, in epoch milliseconds. `false` if the counter does not exist. */
   readonly touchCounter: (name: string, expiresAt: number) => Effect.Effect<boolean, StoreError>
-  /** Removes a counter. `false` if it did not exist. */
+  /** Removes a counter. `false` if the counter did not exist. */
   readonly removeCounter: (name: string) => Effect.Effect<boolean, StoreError>
-  /** The counters, in any order, possibly with expired ones. */
+  /** Lists the counters, in any order, possibly with expired ones. */
   readonly scanCounters: (options?: ScanOptions) => Stream.Stream<NamedCounter, StoreError>
   /**
-   * Runs checks and steps on many ids, tags and counters as one atomic step, all or nothing. If it fails with a
-   * `StoreError` other than `Timeout` and `Unavailable`, nothing has changed. Without it there are no transactions.
+   * Runs checks and steps on many ids, tags and counters as one atomic step, all or nothing. After a `StoreError` other
+   * than `Timeout` and `Unavailable`, nothing has changed. If absent, the store supports no transactions.
    */
   readonly transact?: ((request: TransactRequest) => Effect.Effect<Transacted, StoreError>) | undefined
   /**
-   * The changes that other processes make from now on: endless if `capabilities.changes`, empty otherwise. It begins
-   * with `Coherent` as soon as it listens. If it can no longer listen, it fails or ends; changes until it runs again
-   * are lost, and the process then trusts memory for at most `maxStaleness`.
+   * Streams the changes that other processes make from now on: endless if `capabilities.changes`, empty otherwise. The
+   * stream begins with `Coherent` as soon as it listens. If it can no longer listen, it fails or ends. Changes until it
+   * runs again are lost, and the process then trusts memory for at most `maxStaleness`.
    */
   readonly changes: Stream.Stream<Change, StoreError>
   /**
-   * The changes that other processes made since the last call (at the first call: since the store was created), in
-   * order, without the changes of this store. It throws a `StoreError` if it is temporarily unable to answer; a later
-   * call then reports the missing ones. It has to be cheap if nothing happened: the engine calls it, instead of
-   * following `changes`, every 50 ms while the cache is used, and before it serves a copy after a pause.
+   * Returns the changes that other processes made since the previous call (at first: since the store was created), in
+   * order, without changes by this store. Throws a `StoreError` if the store is temporarily unable to answer; a later
+   * call then returns the missed changes. Must be cheap if nothing has changed: the engine calls it instead of
+   * `changes`, every 50 ms while the cache is in use, and before it serves an entry from memory after a pause.
    */
   readonly changesUnsafe: (() => ReadonlyArray<Change>) | undefined
 }
 
 /**
- * The operations that every store implements, with the others optional.
+ * The operations that every store must implement. All other operations are optional.
  * @see {@link Store} for all operations; `Store.complete` derives the missing ones
  * @category models
  * @since 0.1.0
@@ -229,11 +228,11 @@ export type CoreOperation =
   | "invalidateTags"
 
 /**
- * The service of a store, required by `CacheLayer.layer` and `CacheLayer.layerWith`.
+ * The service that provides a store, required by `CacheLayer.layer` and `CacheLayer.layerWith`.
  *
  * **When to use**
  *
- * Use to provide a custom store, or to reach the store of a cache in a test.
+ * Use to provide a custom store, or to access the store of a cache in a test.
  *
  * **Example** (Providing a custom store)
  *

@@ -1,5 +1,5 @@
 /**
- * The port to a strategy: its types and decisions. The strategies of the library are in `Strategy`.
+ * The port for strategies: its types and decisions. The built-in strategies are in `Strategy`.
  * @since 0.1.0
  */
 import type * as Exit from "effect/Exit"
@@ -22,7 +22,7 @@ import type * as Ttl from "../Ttl.ts"
  * Strategy.ttl({ ttl: 100 }).decide(entry, 99, () => 0.5) === Strategy.Serve // => true
  * ```
  *
- * @see {@link ServeAndRefresh} for a new value behind the read
+ * @see {@link ServeAndRefresh} for a refresh in the background
  * @category decisions
  * @since 0.1.0
  */
@@ -66,7 +66,7 @@ export const ServeAndRefresh = "ServeAndRefresh"
  * Strategy.ttl({ ttl: 100 }).decide(undefined, 0, () => 0.5) === Strategy.Load // => true
  * ```
  *
- * @see {@link LoadOrStale} for an entry that is still a fallback
+ * @see {@link LoadOrStale} for an entry that is still good enough as a fallback
  * @category decisions
  * @since 0.1.0
  */
@@ -89,7 +89,7 @@ export const Load = "Load"
  * strategy.decide(entry, 60, () => 0.5) === Strategy.LoadOrStale // => true
  * ```
  *
- * @see {@link Load} for an entry that is too old for that
+ * @see {@link Load} for an entry that is too old for a fallback
  * @category decisions
  * @since 0.1.0
  */
@@ -108,14 +108,14 @@ export type Decision = typeof Serve | typeof ServeAndRefresh | typeof Load | typ
  * @since 0.1.0
  */
 export interface Lifetime {
-  /** The time after which it is stale. The strategy decides the consequences. */
+  /** The time after which the result is stale. The strategy then decides whether to serve it. */
   readonly softTtl: number
-  /** The time after which it is never served. */
+  /** The time after which the result is never served. */
   readonly ttl: number
 }
 
 /**
- * A caching strategy: two pure functions, and some preferences. A custom one needs `name`, `decide` and `lifetime`.
+ * A caching strategy: two pure functions, and some settings. A custom strategy needs `name`, `decide` and `lifetime`.
  *
  * **Example** (Writing a strategy)
  *
@@ -141,20 +141,18 @@ export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
   readonly decide: (entry: Timing | undefined, now: number, random: () => number) => Decision
   /** How long to keep the outcome of a load. `"skip"` stores nothing. */
   readonly lifetime: (exit: Exit.Exit<A, E>, key: K) => Lifetime | "skip"
-  /**
-   * The new `expiresAt` of an entry after a read at `now`. Only for strategies whose reads extend the life of an entry.
-   */
+  /** The new `expiresAt` of an entry after a read at `now`. Only for strategies whose reads extend an entry's life. */
   readonly touch?: ((entry: Timing, now: number) => number) | undefined
-  /** Whether it decides by `entry.reads`, which only memory counts. */
+  /** Whether `decide` uses `entry.reads`, which only the memory tier counts. */
   readonly countsReads?: boolean | undefined
-  /** The share of the lifetime to subtract at random, 0 to 1. */
+  /** The largest share of the lifetime to subtract at random, 0 to 1. */
   readonly jitter?: number | undefined
-  /** How long a stale value is served without another load, after a failed load. */
+  /** How long a stale value is served after a failed load, before another load begins. */
   readonly retryAfter?: Ttl.Input | undefined
 }
 
 /**
- * A function of the outcome of a load and its key.
+ * A function of a load's outcome and its key.
  * @category models
  * @since 0.1.0
  */

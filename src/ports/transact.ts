@@ -7,11 +7,11 @@ import type { SetCondition, TouchOptions } from "./entries.ts"
 import type { InvalidationMode } from "./markers.ts"
 
 /**
- * A check that has to hold for a `transact` to run.
+ * A condition that must hold for `Store.transact` to run its steps.
  *
  * - `Entry`: the condition holds for the entry of an id
- * - `Counter`: the counter has this value, or does not exist (`undefined`)
- * - `Position`: nothing was written or removed since a `transact` answered with this position
+ * - `Counter`: the counter has this value, or does not exist if `value` is `undefined`
+ * - `Position`: nothing was written or removed since a `transact` returned this position
  * @category models
  * @since 0.1.0
  */
@@ -21,12 +21,12 @@ export type TransactCheck =
   | { readonly _tag: "Position"; readonly position: string }
 
 /**
- * A step of a `transact`. It has the same effect as the operation of that name, including the end of generations and
- * the reported changes.
+ * A step of `Store.transact`. It has the same effect as the store operation with its name: it also ends generations,
+ * and other processes receive its changes.
  *
  * - `Commit` stores nothing if its generation has ended; the other steps still run
- * - `InvalidateTags` contains the new versions, so that entries set after it can have them. A soft one changes only the
- *   soft half: if another invalidation has changed the hard half in the meantime, that half stays
+ * - `InvalidateTags` contains the new versions, so that entries of later steps can have them. Mode `soft` changes only
+ *   the soft half: if another invalidation has changed the hard half in the meantime, that hard half stays
  * @category models
  * @since 0.1.0
  */
@@ -42,7 +42,7 @@ export type TransactStep =
   | { readonly _tag: "Clear" }
 
 /**
- * The arguments of `transact`. Steps run in their order.
+ * The checks and steps of a `Store.transact`. The steps run in their order.
  * @category models
  * @since 0.1.0
  */
@@ -52,11 +52,11 @@ export interface TransactRequest {
 }
 
 /**
- * The answer to `transact`.
+ * The answer to `Store.transact`.
  *
- * - `Committed`: every check held, and every step ran. `refused`: the ids of `Commit`s whose generation had ended.
- *   `position`: the text for a later `Position` check, if the store has one
- * - `Conflict`: no step ran. `ids` and `names` are those whose check failed; both are empty if only a `Position` failed
+ * - `Committed`: every check held, and every step ran. `refused` lists the ids of `Commit`s whose generation had ended.
+ *   `position`, if the store has one, is for a later `Position` check
+ * - `Conflict`: no step ran. `ids` and `names` list the failed checks; both are empty if only a `Position` failed
  * @category models
  * @since 0.1.0
  */

@@ -1,7 +1,7 @@
-/** The port to a weigher: the types. The weighers of the library are in `src/Weigher.ts`. */
+/** The port for weighers: its types. The built-in weighers are in `src/Weigher.ts`. */
 
 /**
- * The entry whose value is weighed.
+ * The entry that is weighed, without its value.
  * @category models
  * @since 0.1.0
  */
@@ -9,13 +9,13 @@ export interface Weighed {
   readonly id: string
   /** The name of the key class, or `undefined` for a string key. */
   readonly keyClass: string | undefined
-  /** The bytes of the entry besides its id and value, which grow with tags, `jitter`, and a store behind memory. */
+  /** The entry's bytes besides its id and value. They grow with tags, `jitter`, and a store behind memory. */
   readonly entryBytes?: number | undefined
 }
 
 /**
- * The weight of an entry against `maxWeight`, computed when it enters memory: a number above zero, rounded up to a
- * whole one. An entry of weight `Infinity` is not kept. For a stored failure, the value is its `Cause`.
+ * Computes an entry's weight towards `maxWeight` when the entry enters memory: a number above zero, rounded up to a
+ * whole number. An entry of weight `Infinity` is not kept. For a stored failure, `value` is its `Cause`.
  * @category models
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * Compact bytes that follow the schema (`effect/encoding/SchemaBinary`): smaller than JSON, and faster for large
- * values, but not readable by people.
+ * A compact binary format that follows the schema (`effect/encoding/SchemaBinary`): smaller than JSON, and faster for
+ * large values, but not readable by people.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -19,12 +19,12 @@ import type { Codec, Serializer } from "../Serializer.ts"
 const name = "binary"
 const id = 3
 
-/** The first byte, which identifies the rest. */
+/** The first byte of a payload, which says whether the binary format or JSON follows. */
 const frame = 0
 const text = 1
 
 /**
- * The binary serializer. For a key without a schema it writes the same bytes as `Structured`.
+ * The binary serializer. For a key without a schema, it writes the same bytes as `Structured`.
  *
  * **When to use**
  *
@@ -32,11 +32,11 @@ const text = 1
  *
  * **Details**
  *
- * - Two kinds of values are written as JSON: strings with half a surrogate pair or U+FFFD, and values of schemas that
- *   contain `Schema.Unknown`, `Any` or `ObjectKeyword`, whose parts must be JSON.
- * - It does not encrypt, so a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
- * - Only the schema that wrote the bytes can read them. A key class ensures that, because another schema produces
- *   another id.
+ * - Two kinds of values are written as JSON: values that contain strings with a lone surrogate or U+FFFD, and values of
+ *   schemas that contain `Schema.Unknown`, `Any` or `ObjectKeyword`, whose parts must be JSON.
+ * - The format does not encrypt, so a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
+ * - Only the schema that wrote the bytes can read them. A key class ensures that the schema is the same, because
+ *   another schema produces another id.
  *
  * **Example** (Encoding a struct)
  *
@@ -49,7 +49,7 @@ const text = 1
  * Effect.runSync(codec.decode(bytes, "report")).city // => "Berlin"
  * ```
  *
- * @see `effect-cached/serializers/Json` for bytes that other programs read
+ * @see `effect-cached/serializers/Json` for bytes that other programs can read
  * @category serializers
  * @since 0.1.0
  */
@@ -62,7 +62,7 @@ export const Binary: Serializer = {
 
 const fromSchema = <A, R>(schema: Schema.Codec<A, any, R, R>): Codec<A, R> => {
   refuseRedacted(schema.ast, name)
-  // The binary format would silently change a value other than JSON in such a part.
+  // In a part for which the schema accepts anything, the binary format would silently change values that are not JSON.
   const open = hasPart(schema.ast, isOpen)
   const codec = SchemaBinary.toCodec(schema)
   const toFrame = throughSchema.guard<Uint8Array, R>(name, "encode", SchemaParser.encodeUnknownEffect(codec))
@@ -93,7 +93,7 @@ const fromSchema = <A, R>(schema: Schema.Codec<A, any, R, R>): Codec<A, R> => {
   }
 }
 
-/** A copy, because `SchemaBinary` returns a view into a shared buffer. */
+/** Prepends `kind` to a copy of the bytes, because `SchemaBinary` returns a view into a shared buffer. */
 const prefixed = (kind: number, bytes: Uint8Array): Uint8Array => {
   const copy = new Uint8Array(bytes.length + 1)
   copy[0] = kind
@@ -101,7 +101,7 @@ const prefixed = (kind: number, bytes: Uint8Array): Uint8Array => {
   return copy
 }
 
-/** Whether the bytes contain U+FFFD, which UTF-8 also uses for half a surrogate pair. */
+/** Whether the bytes contain U+FFFD, which UTF-8 encoders also write in place of a lone surrogate. */
 const hasReplacement = (bytes: Uint8Array): boolean => {
   for (let at = bytes.indexOf(0xef); at >= 0; at = bytes.indexOf(0xef, at + 1)) {
     if (bytes[at + 1] === 0xbf && bytes[at + 2] === 0xbd) return true

@@ -1,5 +1,5 @@
 /**
- * JSON for people to read: `effect-cached/serializers/Json`, with a line for each property.
+ * JSON for people to read: the format of `effect-cached/serializers/Json`, indented, with one line for each property.
  * @since 0.1.0
  */
 import * as Exit from "effect/Exit"
@@ -15,7 +15,7 @@ const indent = (bytes: Uint8Array): Uint8Array => {
   try {
     return encoder.encode(`${JSON.stringify(JSON.parse(decoder.decode(bytes)), undefined, 2)}\n`)
   } catch {
-    // The value is nested so deeply that the indentation would be too long.
+    // Indentation can make the text of a deeply nested value too long for a string, so such a value stays on one line.
     return bytes
   }
 }
@@ -26,13 +26,13 @@ const indented = (format: throughSchema.Format): throughSchema.Format => ({
 })
 
 /**
- * The JSON serializer with indentation, the default of `CacheLayer.files`. It and `Json` read each other's bytes.
+ * The JSON serializer with indentation, the default of `CacheLayer.files`. `Json` can read its bytes, and vice versa.
  *
  * **When to use**
  *
  * Use for files that people read.
  *
- * **Example** (Writing lines)
+ * **Example** (Writing indented JSON)
  *
  * ```ts
  * import { Effect } from "effect"

@@ -1,5 +1,5 @@
 /**
- * JSON through the codec of a schema (`Schema.toCodecJson`): readable by people and other programs.
+ * JSON that is encoded through the schema of a value (`Schema.toCodecJson`): readable by people and other programs.
  * @since 0.1.0
  */
 import { json, strictJson } from "../internal/codec/json.ts"
@@ -15,10 +15,10 @@ import type { Serializer } from "../Serializer.ts"
  *
  * **Details**
  *
- * - For a key without a schema, the value must be JSON. Anything else is a `SerializerError`.
+ * - For a key without a schema, the value must be JSON. Any other value fails with a `SerializerError`.
  * - A part for which the schema accepts anything (`Schema.Unknown`, `Any`, `ObjectKeyword`) must be JSON too.
- * - It does not encrypt, so a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
- * - JSON has no -0. With a schema it is restored as 0.
+ * - The format does not encrypt, so a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
+ * - JSON has no -0. With a schema, -0 is restored as 0.
  *
  * **Example** (Encoding a plain value)
  *

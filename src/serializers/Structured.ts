@@ -1,6 +1,6 @@
 /**
- * Any structured value, as JSON if that is exact, and as MessagePack otherwise. A decoded value equals the encoded one,
- * or decoding fails.
+ * A format for any structured value: JSON if JSON preserves the value exactly, and MessagePack otherwise. A decoded
+ * value equals the encoded one, or decoding fails.
  * @since 0.1.0
  */
 import { structured } from "../internal/codec/structured.ts"
@@ -12,17 +12,17 @@ import type { Serializer } from "../Serializer.ts"
  *
  * **When to use**
  *
- * Use for values without a schema that are more than JSON: dates, maps, sets, big integers.
+ * Use for values without a schema that JSON cannot represent: dates, maps, sets, big integers.
  *
  * **Details**
  *
- * - It encodes plain objects and arrays, `Date`, `Map`, `Set`, `BigInt`, `RegExp`, typed arrays, `undefined`, `NaN`,
- *   `-0`, `Infinity` and strings with lone surrogates, nested in each other. Two references to one object are restored
- *   as two equal objects.
- * - A value that it cannot restore (functions, symbols, circular references, instances of classes, `Redacted`) is a
- *   `SerializerError` that names its position.
- * - With a schema, values are converted to the schema's JSON form, as with `Json`, and validated when read. Instances
- *   of classes are then allowed, and parts with `Schema.Any` and `ObjectKeyword` may hold any value it encodes without.
+ * - The serializer encodes plain objects and arrays, `Date`, `Map`, `Set`, `BigInt`, `RegExp`, typed arrays,
+ *   `undefined`, `NaN`, `-0`, `Infinity` and strings with lone surrogates, nested in each other. Two references to one
+ *   object are restored as two equal objects.
+ * - A value that cannot be restored (a function, a symbol, a circular reference, a class instance, a `Redacted`) fails
+ *   with a `SerializerError` that names its position.
+ * - With a schema, values are converted to the schema's JSON form, as with `Json`, and validated when read. Class
+ *   instances are then allowed, and parts with `Schema.Any` or `ObjectKeyword` may hold any value that needs no schema.
  *
  * **Example** (Encoding a map)
  *
@@ -41,7 +41,7 @@ import type { Serializer } from "../Serializer.ts"
  */
 export const Structured: Serializer = {
   name: structured.name,
-  // One byte identifies the format of the rest.
+  // The first byte of a payload says whether JSON or MessagePack follows, so even JSON is not plain text.
   contentType: "application/octet-stream",
   extension: ".bin",
   make: (schema) =>
