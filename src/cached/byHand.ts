@@ -31,8 +31,7 @@ import {
 } from "./withCaching.ts"
 
 /**
- * Gets the cached value of a key without loading it. An absent or expired entry and a cached failure give
- * `Option.none()`.
+ * Gets a key's cached value, and loads nothing. An expired entry or a cached failure gives `Option.none()`.
  *
  * **When to use**
  *
@@ -265,7 +264,7 @@ export interface FoundEntry<A> extends Known {
 }
 
 /**
- * Gets a key's cached value with its metadata, and loads nothing. An expired entry or a cached failure gives none.
+ * Gets a key's cached value with its metadata, and loads nothing. An expired entry or a failure gives `Option.none()`.
  *
  * **When to use**
  *

@@ -63,10 +63,7 @@ interface KeyForValue<A> {
   readonly "~effect-cached/CacheKey": { readonly _takes: (value: A) => void }
 }
 
-/**
- * The failure tags that an option may name: the effect's own, or `Tag` while the effect is unknown. @internal
- * @internal
- */
+/** The failure tags that an option may name: the effect's, or `Tag` while the effect is unknown. @internal */
 export type TagBeside<Self, X, Tag extends string> = IfUnknown<Self, Tag, TagOf<Effect.Error<Self> | ErrorOf<X>>>
 
 /** The fallback options. `Causes` is the type of the effect's failures, which `fallbackWhen` receives. @internal */
