@@ -20,8 +20,7 @@ import { toMillis } from "../Ttl.ts"
  * - `"life"`, the default: the entry expires no later than any of its inputs, or any result of a load it waited for
  * - `"changes"`: like `"life"`, and the entry also ends when an input is invalidated, removed or set by hand: it
  *   carries the tags and ids of its inputs, including those that they inherited with `"changes"`
- * - `"age"`: the entry's lifetime counts from the creation of its oldest input. It is not stored if that is over
- *   already
+ * - `"age"`: the entry's lifetime counts from the creation of its oldest input. A result past its `ttl` is not stored
  * - `"refuse"`: the entry is not stored if it has inputs
  * - `false`: the entry inherits nothing, and its lifetime counts from the end of its load
  * @category options
@@ -66,7 +65,7 @@ export interface ReadOptions<in out A, in E, in K> {
    * @default no copy
    */
   readonly copy?: "structured" | "freeze" | ((value: A) => A) | undefined
-  /** How long memory serves an entry before a read asks the store again, or 0. @default the entry's lifetime */
+  /** How long memory may answer before a read asks the store again; 0 for never. @default the entry's lifetime */
   readonly memoryTtl?: Ttl.Input | undefined
   /** Stores a result only if its load took longer than this duration, and if `when` accepts it too. @default none */
   readonly minLoad?: Ttl.Input | undefined
