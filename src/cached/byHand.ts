@@ -195,7 +195,7 @@ const optionsOfSet = {
 
 /** The parsed options of `Cached.set`: the engine's options, and the way to copy the value. */
 export interface Setting extends Omit<EngineOptions, "ttlMillis"> {
-  /** The constant `ttl` of the layer's strategy applies if this is `undefined`. */
+  /** Defaults to the constant `ttl` of the layer's strategy. */
   readonly ttlMillis: number | undefined
   readonly copy: AnyReadOptions["copy"]
 }
@@ -268,8 +268,8 @@ export interface FoundEntry<A> extends Known {
  *
  * **When to use**
  *
- * Use if the age, tags or ETag of a value matter, or for a compare and set: pass the `writeId` to {@link set} as
- * `ifUnchanged`.
+ * Use if the age, tags or ETag of a value matter, or for a compare and set with `writeId` as `ifUnchanged` of {@link
+ * set}.
  *
  * **Example** (Comparing and setting)
  *
@@ -418,7 +418,7 @@ export const expiresIn = <K extends AnyKey>(
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false]
  * ```
  *
- * @see `Cached.invalidate` for an invalidation without this answer
+ * @see `Cached.invalidate` for an invalidation that returns nothing
  * @see `Cached.removeMany` for several keys
  * @category mutations
  * @since 0.1.0

@@ -48,7 +48,7 @@ export interface Called {
   readonly example: string
   readonly known: ReadonlySet<string>
   readonly homeOf: HomeOf
-  /** `undefined` for `Cached.withStrategy`, which takes the strategy as an option. */
+  /** The kind of the strategy. `undefined` for `Cached.withStrategy`, which takes the strategy as an option. */
   readonly kind: Kind | undefined
 }
 

@@ -66,8 +66,8 @@ export const ttl: Combinator<"ttl"> = Combine.combinator(Kinds.ttl)
  *
  * **Gotchas**
  *
- * Without `fallbackOn`, every typed failure counts as an outage, even a 404 for a deleted row. With `fallbackOn:
- * ["HttpError"]`, every other failure is a definitive answer: the caller gets the failure, and the old value is not
+ * Without `fallbackOn`, every typed failure counts as an outage, even a 404 for a deleted row. If it is set, such as to
+ * `["HttpError"]`, every other failure is a definitive answer: the caller gets the failure, and the old value is not
  * used as a fallback again until a load succeeds.
  *
  * **Example** (Surviving a failure of the source)
@@ -128,8 +128,8 @@ export const softTtl: Combinator<"softTtl"> = Combine.combinator(Kinds.softTtl)
 export const refreshAhead: Combinator<"refreshAhead"> = Combine.combinator(Kinds.refreshAhead, refreshLoad)
 
 /**
- * Caches an effect: serves its value for the duration `ttl`, and refreshes it in the background at random. A refresh
- * becomes more likely as the expiry approaches, and the longer a load takes.
+ * Caches an effect: serves its value for the duration `ttl`, and refreshes it in the background at random. A refresh is
+ * more likely the closer the expiry is, and the longer loads take.
  *
  * **When to use**
  *
@@ -165,7 +165,7 @@ export const probabilistic: Combinator<"probabilistic"> = Combine.combinator(
 )
 
 /**
- * Caches an effect: serves its value until it has not been read for the duration `idle`, and for `ttl` at most.
+ * Caches an effect: serves its value as long as it is read at least once every `idle`, and for `ttl` at most.
  *
  * **When to use**
  *

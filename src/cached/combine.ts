@@ -68,7 +68,7 @@ class CachedEffect {
   declare readonly key: CacheKey.Any | string
   declare readonly copy: AnyOptions["copy"]
   declare readonly ttl: unknown
-  /** Set by `Cached.many` only, so that programs without it do not bundle its code. */
+  /** Set by `Cached.many` only, so that programs without `Cached.many` do not bundle the code of batches. */
   declare batch?: Batch
   declare rules: Request["rules"]
 
@@ -202,7 +202,7 @@ let lastTimes: Times | undefined
 
 /**
  * Makes a combinator whose options are checked before a load. The first calls check them at once, so that an error's
- * stack leads to the call. Later ones do not: a program that makes options for each read would pay with every hit.
+ * stack leads to the call. If every call did, programs that make options for each read would pay on every hit.
  */
 const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never => {
   let unchecked = checkedCalls
@@ -271,7 +271,7 @@ const checkerOf = (called: Called): Traits["validate"] => {
   }
 }
 
-/** Whether the key and the durations are the only options. `false` for a class instance, whose getters are hidden. */
+/** Whether the key and the durations are the only options. `false` for class instances, which may have getters. */
 const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): boolean => {
   if (Object.getPrototypeOf(options) !== Object.prototype) return false
   for (const name in options) if (name !== "key" && name !== "ttl" && name !== beside) return false
@@ -340,7 +340,7 @@ export const withStrategy: never = dual(calledWithStrategy, traitsIn)
 
 const unchecked = (): boolean => true
 
-/** Makes the function from a key to the effect of a cached function. A hit does not call `lookup`. */
+/** Returns a function that makes a cached function's effect for a key. A hit does not call `lookup`. */
 export const callsOf = (options: FnOptions): (key: CacheKey.Any) => Effect.Effect<unknown, unknown, any> => {
   const load = ({ key }: CachedEffect) => Effect.suspend(() => effectOf(key, options.lookup(key as never)))
   const traits = traitsOf(options.strategy, { load, validate: unchecked })
@@ -374,7 +374,7 @@ export const markMany = (call: object): void => void manies.add(call)
 /** Whether a cached function takes many payloads at once. */
 export const isMany = (call: object): boolean => manies.has(call)
 
-/** Makes reads of many keys. The load of each key is part of the load of a batch. */
+/** Returns a function that reads many keys, in which the load of each key is part of a batch's load. */
 export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.Any>) => Effect.Effect<never> => {
   const load = ({ batch }: CachedEffect) => batch!.load
   const traits = traitsOf(options.strategy, { load, validate: unchecked })

@@ -100,7 +100,7 @@ export interface CachedCounter {
 }
 
 /**
- * Makes a handle on a named counter. Each operation is one atomic step and ignores `CachePolicy`. The first increment
+ * Makes a handle to a named counter. Each operation is one atomic step and ignores `CachePolicy`. The first increment
  * creates the counter.
  *
  * **When to use**

@@ -19,7 +19,7 @@ import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
- * The previous value, which a load is about to replace. Returned by {@link previous}.
+ * The value that a load is about to replace, returned by {@link previous}.
  * @category models
  * @since 0.1.0
  */
@@ -33,8 +33,8 @@ export interface Previous<A> {
 
 /**
  * Gets the value that the running load of a key class is about to replace. Returns `Option.none()` if the value has
- * expired, was invalidated or never existed, outside a load, in the load of another class or of a batch, if a policy or
- * layer does not read the cache, and if the store does not answer within its budget.
+ * expired, was invalidated or never existed; outside a load, and in the load of another class or of a batch; if a
+ * policy or layer does not read the cache; and if the store does not answer within its budget.
  *
  * **When to use**
  *
@@ -101,7 +101,7 @@ const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
  *
  * **Details**
  *
- * - The load ends at this call, past its error handlers. Finalizers run, as after an interruption.
+ * - The load ends at this call and skips its error handlers. Finalizers run, as after an interruption.
  * - The load's callers get the previous value, which starts a new lifetime (from the strategy or `annotate`) and keeps
  *   its ETag and tags. If the key was invalidated or set during the load, the renewed value is not stored.
  *
@@ -161,7 +161,7 @@ const nothingToRenew = (why: string): Effect.Effect<never> =>
  */
 const end = ({ flight }: Attempt): Effect.Effect<never> =>
   Effect.withFiber((fiber) => {
-    // `flight` is `undefined` once the load has ended. The load's fiber then completes the flight.
+    // Once the load has ended, `flight` is `undefined`, because its fiber must complete without an interruption.
     flight?.fiber?.interruptUnsafe(fiber.id)
     if (fiber !== flight?.fiber) fiber.interruptUnsafe(fiber.id)
     return Effect.interrupt
@@ -202,7 +202,7 @@ export interface Annotations {
  * - If a load calls it several times, the last value of each option applies.
  * - `ttl` replaces the strategy's `ttl`, whether shorter or longer. The strategy's `softTtl`, `refreshAfter` and `idle`
  *   still apply, up to the new expiry.
- * - A result that the strategy does not store is not stored with annotations either.
+ * - A result that the strategy does not store stays out of the cache, whatever its annotations.
  * - It has no effect outside a load, after the load has ended, or in the load of a batch.
  *
  * **Example** (Tagging by what was loaded)

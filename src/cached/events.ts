@@ -54,7 +54,7 @@ const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.
  * }).pipe(Effect.provide(CacheLayer.memory()))) // => ["Miss", "Load", "Hit"]
  * ```
  *
- * @see `Cached.stats` for counters
+ * @see `Cached.stats` for totals
  * @see {@link detect} for the reads of one effect
  * @see {@link eventsWith} for events that include the values
  * @category subscriptions
@@ -81,7 +81,7 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
 
 /**
  * Like {@link events}, including the values: `Hit`, `Load`, `Stale`, `Set` and `Evict` have an `exit`. The values are
- * those of the cache, not copies: do not modify them, and do not reveal secrets in them. A subscriber's buffered events
+ * those of the cache, not copies: do not modify them, and do not print secrets in them. A subscriber's buffered events
  * keep their values in memory.
  *
  * **When to use**
@@ -106,7 +106,7 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
  * }).pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(["user:1", Exit.succeed("Ada")])
  * ```
  *
- * @see {@link events} for ids alone, which retain nothing
+ * @see {@link events} for events without values, which retain nothing
  * @category subscriptions
  * @since 0.1.0
  */

@@ -47,7 +47,7 @@ export interface CachedFn<K extends Key.Any, In, E, R> {
 
 type Instance<C extends AnyClass> = InstanceType<C>
 
-/** The options of a cached function. `KE` is the failure type that its key declares, `E` its load's. @internal */
+/** `KE` is the failure type that the key of a cached function declares, `E` that of its load. @internal */
 export interface OptionsFor<K, A, KE, E, T>
   extends FallbackOptions<E | TimeoutError<T>, TagOf<E>>, Timeout<T, K>, ReadOptions<A, KE, K>
 {
@@ -108,7 +108,7 @@ interface NamedFnOptions<
 {}
 
 /**
- * The options that declare the key of `Cached.fn` with a name. They are the options of a key class.
+ * The options with which `Cached.fn`, called with a name, declares its key class.
  * @category options
  * @since 0.1.0
  */
@@ -152,7 +152,7 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  *
  * **Details**
  *
- * The first argument may also be
+ * Instead of a key class, the first argument may be
  *
  * - the name of a new key class, with the class's `payload` and `success` among the options. The class is then the
  *   function's property `Key`. With `version: "code"`, a change of the code of `lookup` changes the keys;
@@ -262,7 +262,7 @@ export const fn: {
   if (typeof first === "string") {
     checkNamedFn(`Cached.fn("${first}")`, options)
     const { error, id, ignore, indexes, payload, success, tags, version, ...rest } = options as AnyNamedOptions
-    // Called directly, because `define` finds the place of the definition by its distance in the stack.
+    // `define` is called in this function because it finds the place of the definition by its distance in the stack.
     const keyClass = define(first, {
       error,
       id,

@@ -17,7 +17,7 @@ import { streamWithCaching, withCaching } from "./withCaching.ts"
  *
  * **When to use**
  *
- * Use in tools, to see ages, tags and lifetimes: it reads the entire store, or with a pattern all ids that begin with
+ * Use in tools, to see ages, tags and lifetimes: it reads the entire store or, with a pattern, all ids that begin with
  * the pattern's text before its first special character.
  *
  * **Details**
@@ -143,7 +143,7 @@ export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, 
 )
 
 /**
- * Gets the statistics of the cache since its layer was built.
+ * Gets the statistics of the cache, collected since its layer was built.
  *
  * **When to use**
  *
@@ -175,7 +175,7 @@ export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching)
  *
  * **When to use**
  *
- * Use to choose a capacity. Without the layer's option `curve: true` it fails with a `CacheConfigError`.
+ * Use to choose a capacity. Without the layer's option `curve: true`, the effect fails with a `CacheConfigError`.
  *
  * **Details**
  *
@@ -236,7 +236,7 @@ export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCachin
  * ```
  *
  * @see {@link curve} for choosing the capacity
- * @see `CacheLayer.withHeapLimit` for a bound that follows the size of the heap
+ * @see `CacheLayer.withHeapLimit` for a memory that shrinks while the heap is almost full
  * @category mutations
  * @since 0.1.0
  */

@@ -51,7 +51,7 @@ import { type AnyKey, streamWithCaching, tagOf, withCaching } from "./withCachin
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, undefined, 2]
  * ```
  *
- * @see `Cached.remove` for an answer whether the key had an entry
+ * @see `Cached.remove` for a removal that returns whether the key had an entry
  * @see {@link invalidateTag} for entries whose keys are not known
  * @see {@link invalidateAfter} for invalidating after a write
  * @category mutations
@@ -88,7 +88,7 @@ export const invalidateMany = <Cs extends ReadonlyArray<unknown>>(
   targets: Iterable<AnyKey> | List<Cs>
 ): Effect.Effect<void, never, Caching> => invalidateGiven(targets as Iterable<unknown>)
 
-// An invalid target makes the effect die rather than this call throw, like a key whose field has an invalid value.
+// Suspended, so that an invalid target is a defect of the effect, like a key whose field has an invalid value.
 const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never, Caching> =>
   Effect.suspend(() => invalidateTargets(toStored(parse(targets))))
 
@@ -334,7 +334,7 @@ export const invalidateFurther = <A, E, R>(self: Effect.Effect<A, E, R>): Effect
  * }).pipe(Effect.provide(CacheLayer.memory()))) // => ["Grace", 0]
  * ```
  *
- * @see {@link invalidate} for an invalidation without an effect before it
+ * @see {@link invalidate} for an invalidation on its own
  * @see `Transaction.withSql` for a write of several statements
  * @category combinators
  * @since 0.1.0
@@ -361,7 +361,7 @@ export const invalidateAfter: {
   })
 })
 
-// A key class passed by mistake instead of `{ all }` must not be called as a function after the effect has run.
+// Whether a key class was passed by mistake instead of `{ all }`. It must not be called as a function of the result.
 const isKeyClass = (given: Function): boolean => "keyName" in given
 
 type ToTargets = (exit: Exit.Exit<unknown>) => unknown

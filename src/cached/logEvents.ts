@@ -33,7 +33,7 @@ export interface LogEventsOptions {
 /**
  * Logs each event of the cache while the scope is open. A line shows the event, its id and its fields, and is annotated
  * with `cache.key` and `cache.class`. Reads never wait for the log: at most 1024 events are buffered, and beyond that
- * the oldest are lost. Below the minimum log level there is no listener, and events cost nothing.
+ * the oldest are lost. If `level` is below the minimum log level, there is no listener, and events cost nothing.
  *
  * **When to use**
  *
@@ -55,7 +55,7 @@ export interface LogEventsOptions {
  * ```
  *
  * @see `Cached.events` for the events themselves
- * @see `Cached.stats` for counters
+ * @see `Cached.stats` for totals
  * @category subscriptions
  * @since 0.1.0
  */

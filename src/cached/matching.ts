@@ -21,8 +21,8 @@ import { streamWithCaching, valueFor, withCaching } from "./withCaching.ts"
  *
  * **When to use**
  *
- * Use in tools, if only a pattern of the keys is known: it reads the entire store, or all ids that begin with the
- * pattern's text before its first special character.
+ * Use in tools, if only a pattern of the keys is known: it reads the entire store, or all ids that begin with the text
+ * before the pattern's first special character.
  *
  * **Details**
  *

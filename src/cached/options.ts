@@ -65,14 +65,14 @@ export interface ReadOptions<in out A, in E, in K> {
    * @default no copy
    */
   readonly copy?: "structured" | "freeze" | ((value: A) => A) | undefined
-  /** How long memory may answer before a read asks the store again; 0 for never. @default the entry's lifetime */
+  /** How long memory serves reads before one asks the store again; 0 always asks. @default the entry's lifetime */
   readonly memoryTtl?: Ttl.Input | undefined
   /** Stores a result only if its load took longer than this duration, and if `when` accepts it too. @default none */
   readonly minLoad?: Ttl.Input | undefined
   /**
    * How the entry inherits from cached values read during the load. `"life"`: it expires no later than any of them.
    * `"changes"`: it also ends when any of them is invalidated. `"age"`: its lifetime counts from the creation of the
-   * oldest. `"refuse"`: it is not stored. `false`: it inherits nothing.
+   * oldest one. `"refuse"`: it is not stored. `false`: it inherits nothing.
    * @default the layer's `inherit`
    */
   readonly inherit?: Inherit | undefined
@@ -96,14 +96,14 @@ export type {
  */
 export interface FallbackOptions<E, Tag extends string = Strategy.TagOf<E>> {
   /**
-   * The tags of the failures for which the caller gets the stale value, as after a timeout. Any other typed failure is
-   * a definitive answer: the caller gets it, and no stale value serves as a fallback again until a load succeeds.
+   * The tags of the failures after which the caller gets the stale value, as after a timeout. Any other typed failure
+   * is a definitive answer: the caller gets it, and no stale value serves as a fallback again until a load succeeds.
    * @default every typed failure that is not stored
    */
   readonly fallbackOn?: ReadonlyArray<Tag> | undefined
   /**
-   * Whether the caller gets the stale value after a load has failed with a cause. It never does after an interruption.
-   * Together with `fallbackOn`, the function decides about the failures that `fallbackOn` does not name.
+   * Whether the caller gets the stale value after a load has failed with this cause. It never does after an
+   * interruption. Together with `fallbackOn`, the function decides about the failures that `fallbackOn` does not name.
    * @default accepts typed failures and timeouts; with `fallbackOn`, accepts no other failures
    */
   readonly fallbackWhen?: ((cause: Cause.Cause<E>) => boolean) | undefined
@@ -127,7 +127,7 @@ type OfKey<K> = (key: K) => Ttl.Input
 /** @internal */
 export type Given<K> = Ttl.Input | OfKey<K> | undefined
 
-/** The options of a read, untyped, because the public functions have already checked the user's types. @internal */
+/** The options of a read without the user's types, which the compiler checks at the public functions. @internal */
 export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions<any, string> & Timeout<Given<any>, any>
 
 const duration = (name: string) => optional((given: Ttl.Input) => void toMillis(given, name))
@@ -192,7 +192,7 @@ export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
 }
 
 /**
- * The read options that `ReadDefaults` omits: they belong to one result, change its type, or exist in the layer itself.
+ * The read options that `ReadDefaults` omits: they belong to one result, add a failure, or exist in the layer itself.
  */
 type OfOneRead = "tags" | "timeout" | "inherit"
 

@@ -18,7 +18,7 @@ const ranked = (name: "hottest" | "coldest", count: number): Effect.Effect<Reado
 }
 
 /**
- * Gets the metadata of the entries in memory that have served the most reads, most read first, then youngest first.
+ * Gets the metadata of the most read entries in memory, in descending order of reads, then youngest first.
  *
  * **When to use**
  *
@@ -52,7 +52,7 @@ export const hottest = (
 ): Effect.Effect<ReadonlyArray<InMemory>, never, Caching> => ranked("hottest", count)
 
 /**
- * Gets the metadata of the entries in memory that have served the fewest reads, least read first, then oldest first.
+ * Gets the metadata of the least read entries in memory, in ascending order of reads, then oldest first.
  *
  * **When to use**
  *

@@ -117,7 +117,7 @@ export const resolver = <K extends Requested>(
 
 type Entries<K> = ReadonlyArray<Request.Entry<K>>
 
-/** Groups requests by policy, by the load that makes them and waits for them, and by open SQL transaction. */
+/** Groups requests by policy, by the enclosing load that waits for them, and by the open SQL transaction. */
 const groupsOf = <K>(entries: Entries<K>): ReadonlyArray<Entries<K>> =>
   split(entries, (context) => Context.get(context, Policy.Current))
     .flatMap((group) => split(group, (context) => Context.get(context, Within)))

@@ -58,7 +58,7 @@ export interface StreamOptions<in out E, in K>
   extends Pick<ReadOptions<StreamEnd, E, K>, typeof ofReads[number]>, FallbackOptions<E>
 {
   /**
-   * The largest stream that is stored. Current consumers receive a larger stream too, but later ones do not join it.
+   * The largest stream that is stored. A larger one still reaches its consumers, but later consumers do not join it.
    * @default 16 MiB; an eighth of `maxSize` if the store is a folder
    */
   readonly maxBytes?: SizeInput | undefined
@@ -68,11 +68,11 @@ export interface StreamOptions<in out E, in K>
    * @default 1 hour
    */
   readonly maxRun?: Ttl.Input | undefined
-  /** The longest `ttl` that a function may return. Pages are stored before the function is called. @default 1 day */
+  /** The longest `ttl` that a function may return: pages are stored before the function is called. @default 1 day */
   readonly maxTtl?: Ttl.Input | undefined
   /**
-   * How to treat a consumer that is 16 pages behind, if the stream is not stored. `"fail"`: with `StreamLagged`, after
-   * it has delayed the others for 5 seconds in total. `"wait"`: the run and all other consumers wait for it.
+   * How to treat a consumer that is 16 pages behind, if the stream is not stored. `"fail"`: it gets `StreamLagged`
+   * after delaying the others for 5 seconds in total. `"wait"`: the run and all others wait for it.
    * @default `"fail"`
    */
   readonly whenSlow?: "fail" | "wait" | undefined
@@ -97,7 +97,7 @@ type Errors = StreamLagged | StreamCut
 
 /**
  * Caches a stream: stores its elements as they are emitted, and serves them once the stream has succeeded. A key holds
- * either a stream or the value of an effect. Reading one as the other is a miss, as is `Cached.getOption`.
+ * a stream or the value of an effect: reading one as the other is a miss, and `Cached.getOption` finds no stream.
  *
  * **When to use**
  *
@@ -185,7 +185,7 @@ const ownOptions: Checks<Own> = {
   emit: optional((given) => oneOf("emit", given, ["atOnce", "whenComplete"]))
 }
 
-/** Throws if `maxRun` is too long: the cache removes the pages of older runs and forgets their generations. */
+/** Parses `maxRun`. It is limited, because the cache removes the pages of older runs and forgets their generations. */
 const runMillis = (given: Ttl.Input): number => {
   const millis = positiveMillis("maxRun", given)
   if (millis <= streams.maxRunMillis) return millis

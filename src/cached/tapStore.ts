@@ -43,13 +43,13 @@ export interface StoreCall {
  */
 export interface TapStoreOptions<R> {
   /**
-   * Wraps every operation, to log, time, count, repeat or refuse it. A synchronous store is then called as an effect.
-   * Each page of a `scan` is one call. Following the changes of other processes is not a call.
+   * Wraps every operation, to log, time, count, repeat or refuse it. A synchronous store is then called through
+   * effects. Each page of a `scan` is one call. Following the changes of other processes is not a call.
    */
   readonly around?:
     | (<A>(call: StoreCall, effect: Effect.Effect<A, StoreError>) => Effect.Effect<A, StoreError, R>)
     | undefined
-  /** Confines the cache to a part of the store: added to ids, tags and counters on a write, removed on a read. */
+  /** Confines the cache to a part of the store: writes add the prefix to ids, tags and counters, reads remove it. */
   readonly prefix?: string | undefined
   /** The largest payload that is written to the store. @default unlimited */
   readonly maxSize?: SizeInput | undefined
@@ -70,12 +70,11 @@ export interface TapStoreOptions<R> {
  *
  * - An id is written as the prefix, a slash and the id. `%` and `/` in the prefix are percent-encoded, so the prefixes
  *   `"a"` and `"a:v"` never collide.
- * - With a prefix, `clear` empties only that part of the store, in one step for all processes. It waits for loads of
- *   other processes, whose results are not stored. It then deletes entries for up to 100 ms; the rest expire.
+ * - With a prefix, `clear` empties only the prefix's part of the store, in one step for all processes. It waits for
+ *   loads of other processes, whose results are not stored. It then deletes entries for up to 100 ms; the rest expire.
  * - A payload that is too large or too small stays in memory, which is not a failure, even under `CachePolicy.strict`.
  *   `Cached.set` of such a value removes the stored entry; with a condition, it fails with reason `TooLarge`.
- * - The services that `around` needs are captured when the layer is built. Services of the calling program take
- *   precedence.
+ * - The services that `around` needs are captured when the layer is built. The caller's services take precedence.
  *
  * **Gotchas**
  *

@@ -62,11 +62,11 @@ interface Stored {
   readonly ids: Array<string>
   readonly tags: Array<string>
   readonly globs: Array<Glob.Glob>
-  /** A string key that looks like a pattern, for a warning. */
+  /** A string key that looks like a pattern, which a warning names. */
   patternLike: string | undefined
 }
 
-/** A checked target. Its id is made only on a call, because a schema may refer to a class that is not defined yet. */
+/** A checked target. Makes ids only when it is called: a schema may refer to a class that is not defined yet. */
 type Parsed = (stored: Stored) => void
 
 const parsers: { readonly [kind: string]: (given: never) => Parsed } = {
@@ -146,7 +146,7 @@ const warnOfPatternLike = (caching: Cache, key: string): void =>
       "invalidated. Pass { matching } for all keys that match (logged once)"
   )
 
-/** Invalidates all matches of a pattern. Only logs a failure, unless `strict`: the write before it has succeeded. */
+/** Invalidates all matches of a pattern. Only logs a failure unless `strict`, as the write before has succeeded. */
 const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob): Effect.Effect<void> =>
   Effect.catch(Stream.runDrain(caching.perform(Operations.invalidateMatching, glob)), (error) => {
     if (strict) return strictly(error)
@@ -182,7 +182,7 @@ export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: o
   }
 }
 
-/** Compiles a pattern, and throws if it is not a non-empty string. */
+/** Compiles a pattern. Throws if the pattern is empty or not a string. */
 export const globOf = (what: string, pattern: string): Glob.Glob => {
   if (typeof pattern === "string" && pattern !== "") return Glob.make(pattern)
   throw mistake(`${what} needs a pattern like "user:*"`)

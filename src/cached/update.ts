@@ -31,7 +31,7 @@ import { type AnyKey, type CodecsOf, idOf, valueFor, type ValueOf, withCaching }
 export interface UpdateOptions<out A = unknown> extends Pick<SetOptions<A>, "etag" | "copy"> {
   /**
    * How long the new value is served after the update. `"Infinity"` keeps the value forever.
-   * @default the remaining lifetime of the value that it replaces; for a new entry, that of `Cached.set`
+   * @default the replaced value's remaining lifetime; for a new entry, the default of `Cached.set`
    */
   readonly ttl?: Ttl.Input | undefined
   /** Whether `ttl` applies only to a new entry, and an existing one keeps its expiry. @default `false` with a `ttl` */
@@ -59,8 +59,8 @@ type Change<A, B, E, R> = {
  * **Details**
  *
  * - The function gets the current value, or `Option.none()` if it has expired, is a cached failure or does not exist.
- *   It returns the new value as an `Option`, or an effect of one. `Option.none()` removes the entry; the given option
- *   keeps it.
+ *   It returns the new value as an `Option`, or an effect of one. `Option.none()` removes the entry, and returning the
+ *   given option keeps it.
  * - Read and write are one atomic step across all processes that share the store: the write is a compare and set, like
  *   `Cached.set` with `ifUnchanged`. If the key is being loaded, the load's result is not stored.
  * - Updates of one key in one process run one at a time. If one takes longer than a second, the next may start.
@@ -73,7 +73,7 @@ type Change<A, B, E, R> = {
  * **Gotchas**
  *
  * - The function may be called several times. It must return a new value and not modify the given one.
- * - The function must not update the same key. Such an update dies with a `CacheConfigError` instead of a deadlock.
+ * - The function must not update the same key: this dies with a `CacheConfigError` instead of causing a deadlock.
  *
  * **Example** (Adding to a list)
  *
@@ -158,7 +158,7 @@ const Around = Context.Reference<Updating | undefined>("effect-cached/Cached/upd
   defaultValue: () => undefined
 })
 
-/** Serializes updates of one key in this process. Without it, a thousand concurrent ones need half a million tries. */
+/** Serializes updates of one key in this process. A thousand concurrent updates would otherwise take 500,000 tries. */
 interface Turns {
   readonly semaphore: Semaphore.Semaphore
   users: number
@@ -188,7 +188,7 @@ const inTurn = (self: Updating): Effect.Effect<AnyOption, unknown, any> => {
   )
 }
 
-/** Runs the effect that `change` has returned. If slow, it gives up its turn: it may wait for an update of the key. */
+/** Runs the effect of `change`. A slow effect gives up its turn, because it may wait for an update of the same key. */
 const answerOf = (
   self: Updating,
   answer: Effect.Effect<unknown, unknown, any>,
