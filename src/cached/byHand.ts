@@ -87,7 +87,7 @@ export interface SetOptions<out A = unknown> {
   /**
    * How the value is copied before it is stored, so that the caller may modify the original afterwards: `"structured"`
    * for plain data, or a function. `"freeze"` makes no copy: it freezes plain objects and arrays in place.
-   * @default no copy
+   * @default the layer's `copy`, or no copy if the layer has none
    */
   // Declared as a method, so that a function may declare a narrower parameter type than a string key's `unknown`.
   readonly copy?: "structured" | "freeze" | { copy(value: A): A }["copy"] | undefined

@@ -30,8 +30,8 @@ import type { AnyReadOptions } from "./options.ts"
 import { cacheOfFiber } from "./withCaching.ts"
 
 /**
- * Traits shared by all effects of one combinator, cached function or strategy. All traits have the same fields in the
- * same order, so that V8 finds the fields quickly.
+ * The properties shared by all effects of one combinator, cached function or strategy. All traits have the same fields
+ * in the same order, so that V8 finds the fields quickly.
  */
 interface Traits {
   /** The combinator's kind, if its effects serve as their own strategies. */

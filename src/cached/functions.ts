@@ -213,8 +213,9 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  * @since 0.1.0
  */
 export const fn: {
-  // This overload comes first because tools show the first one before the type arguments are inferred. `Beside` leaves
-  // one overload for each number of arguments: with more, type errors begin with "No overload matches this call".
+  // This overload comes first because callers that inspect the type of `fn` before inference see the first one.
+  // `Beside` leaves one overload for each number of arguments: with more, type errors begin with "No overload matches
+  // this call".
   <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined, Text = unknown, Result = unknown>(
     keyClass: C & First<Text, Result>,
     options: FnOptions<Instance<C>, Success<Instance<C>>, KeyError<Instance<C>>, E, R, T>,

@@ -139,7 +139,7 @@ export interface InvalidateOptions {
  * @since 0.1.0
  */
 export const invalidateTag: {
-  // A separate overload for `Effect.forEach(tags, Cached.invalidateTag)`, which passes an index as the second argument.
+  // A separate overload, because `Effect.forEach(tags, Cached.invalidateTag)` passes an index as the second argument.
   (tag: string): Effect.Effect<void, never, Caching>
   (tag: string, options: InvalidateOptions | undefined): Effect.Effect<void, never, Caching>
 } = (tag: string, options?: InvalidateOptions | number): Effect.Effect<void, never, Caching> =>

@@ -206,7 +206,7 @@ const answerOf = (
     }
   )
 
-/** Reads, changes and writes the entry, and repeats this until no other write has come in between. */
+/** Reads, changes and writes the entry, and starts again if another write has come in between. */
 const updated = Effect.fnUntraced(function*(
   self: Updating,
   leave: Effect.Effect<void>

@@ -44,9 +44,9 @@ export interface WarmProgress {
  * @since 0.1.0
  */
 export interface WarmOptions {
-  /** How many loads run at once, or for a function of `Cached.many`, how many calls. @default 16 */
+  /** How many loads run at once; for a function made by `Cached.many`, how many calls. @default 16 */
   readonly concurrency?: number | undefined
-  /** How many payloads one call of a function of `Cached.many` gets. @default 100 */
+  /** How many payloads a function made by `Cached.many` gets in one call. @default 100 */
   readonly chunk?: number | undefined
 }
 
@@ -59,7 +59,7 @@ export interface WarmOptions {
  *
  * **Details**
  *
- * - Emits one element after each read, or after each call of a function of `Cached.many`, and none without payloads.
+ * - Emits one element after each read, or for a function made by `Cached.many` after each call. None without payloads.
  * - A failed load is counted and logged at debug level, and the next payloads are still read. An invalid option or a
  *   closed cache ends the stream with a defect.
  *
@@ -147,7 +147,7 @@ const failuresOf = <F extends AnyCached>(
     )
   })
 
-/** The causes of a failed read: of the whole read, or of single keys of a function of `Cached.many`. */
+/** The causes of a failed read: of the whole read, or of single keys for a function made by `Cached.many`. */
 const causesOf = (self: AnyCached, exit: Exit.Exit<unknown, unknown>): ReadonlyArray<Cause.Cause<unknown>> => {
   if (Exit.isFailure(exit)) return [exit.cause]
   if (!isMany(self)) return []
@@ -185,10 +185,10 @@ const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idO
  * **Details**
  *
  * - It runs in the background until the scope closes or the schedule ends, one load at a time. To wait for the first
- *   value, read it.
+ *   value, call the cached function.
  * - If a load fails, the old value stays and `loadFailures` of `Cached.stats` grows. The first failure is logged as a
  *   warning, later ones only after a load has succeeded.
- * - For a function of `Cached.many`, the payload is a list of payloads.
+ * - For a function made by `Cached.many`, the payload is a list of payloads.
  *
  * **Example** (Loading once a minute)
  *
