@@ -214,8 +214,7 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  */
 export const fn: {
   // This overload comes first because callers that inspect the type of `fn` before inference see the first one.
-  // `Beside` leaves one overload for each number of arguments: with more, type errors begin with "No overload matches
-  // this call".
+  // `Beside` leaves one overload for each number of arguments: with more, type errors begin with "No overload matches".
   <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined, Text = unknown, Result = unknown>(
     keyClass: C & First<Text, Result>,
     options: FnOptions<Instance<C>, Success<Instance<C>>, KeyError<Instance<C>>, E, R, T>,
