@@ -1,5 +1,5 @@
 /**
- * Operations on many keys: one request to the store, and one load of everything that is missing.
+ * Operations on many keys, which share store requests and loads.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -22,12 +22,12 @@ import type { Given, TimeoutError } from "./options.ts"
 import { type AnyKey, checked, type CodecsOf, idOf, valueFor, type ValueOf, withCaching } from "./withCaching.ts"
 
 /**
- * Gets the cached values of several keys, in their order, and loads nothing. A key without an entry, or with a cached
- * failure, gives `Option.none()`. The store is asked once for all entries that memory does not have.
+ * Gets the cached values of several keys, in the order of the keys, and loads nothing. A key without an entry, or with
+ * a cached failure, gives `Option.none()`. One store request covers all entries that are not in memory.
  *
  * **When to use**
  *
- * Use for several known keys whose missing values are not needed.
+ * Use for several known keys, if missing values need not be loaded.
  *
  * **Example** (Reading several values)
  *
@@ -39,9 +39,9 @@ import { type AnyKey, checked, type CodecsOf, idOf, valueFor, type ValueOf, with
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [Option.some("Ada"), Option.none()]
  * ```
  *
- * @see {@link many} for a function that loads what is missing
+ * @see {@link many} for a function that loads missing values
  * @see `Cached.getOption` for one key
- * @see `Cached.getMatching` for keys of a pattern
+ * @see `Cached.getMatching` for keys that match a pattern
  * @category accessors
  * @since 0.1.0
  */
@@ -64,8 +64,8 @@ export const getMany = <K extends AnyKey>(
 }
 
 /**
- * Stores several values in place of the entries of their keys. The options apply to every entry. Entries are written
- * in waves of 256, each with one request to the store, and not in one atomic step.
+ * Stores several values under their keys, replacing existing entries. The options apply to every entry. Entries are
+ * written in waves of 256, each with one request to the store, and not in one atomic step.
  *
  * **When to use**
  *
@@ -94,7 +94,7 @@ export const setMany = <K extends AnyKey>(
     if (!policy.writes || policy.disabled.has("set")) return Effect.void
     const given = setOptions(options ?? {})
     if (given.condition !== undefined) throw mistake("Cached.setMany takes no condition: call Cached.set for each key")
-    // One value per key: of two concurrent writes, the first might end last.
+    // Keeps only the last value of each key: of two concurrent writes of one key, the first might end last.
     const pairs = new Map<string, readonly [key: K, value: unknown]>()
     const collected = Turns.forEach(Array.from(entries), (entry) => {
       const [key, value] = checkedPair(entry)
@@ -129,8 +129,8 @@ const checkedPair = <Pair extends ReadonlyArray<unknown>>(entry: Pair): Pair => 
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 1
  * ```
  *
- * @see `Cached.invalidateMany` for the same without the count
- * @see `Cached.removeMatching` for keys of a pattern
+ * @see `Cached.invalidateMany` for an invalidation without the count
+ * @see `Cached.removeMatching` for keys that match a pattern
  * @category mutations
  * @since 0.1.0
  */
@@ -149,7 +149,7 @@ const inTurns = <A, B, C, E, R>(
   make: (item: A) => B,
   use: (made: ReadonlyArray<B>) => Effect.Effect<C, E, R>
 ): Effect.Effect<C, E, R> => {
-  // Iterating over an array is several times as slow.
+  // Copying an array is several times faster than iterating over it.
   const list = Array.isArray(items) ? items.slice() as ReadonlyArray<A> : Array.from(items)
   if (list.length <= chunk) return use(list.map((item) => make(item)))
   return Effect.suspend(() => {
@@ -170,7 +170,7 @@ export interface CachedMany<K extends Key.Any, In, E, E2, R> {
   (payloads: Iterable<In>): Effect.Effect<ReadonlyArray<Exit.Exit<Success<K>, E>>, E2, R>
   readonly key: (payload: In) => K
   readonly invalidate: (payloads: Iterable<In>) => Effect.Effect<void, never, Caching>
-  /** Loads all payloads again, in one call; a failure keeps the stored value. */
+  /** Loads the results for all payloads again, in one call. If the load of a key fails, its stored value stays. */
   readonly refresh: (payloads: Iterable<In>) => Effect.Effect<ReadonlyArray<Exit.Exit<Success<K>, E>>, E2, R>
 }
 
@@ -193,13 +193,13 @@ interface ManyOptions<K, A, KE, E, E2, R, T> extends OptionsFor<K, A, KE, NoInfe
  *
  * **Details**
  *
- * - `lookup` gets every missing key once and returns an `Exit` for each: a list in their order, or a `Map` by key. A
- *   failing key does not fail the others.
- * - Successes in a map for other keys are kept in memory unless something newer is known: at most 1,000 of a call, and
- *   a tenth of the memory's capacity.
- * - If `lookup` itself fails, so does the read, unless every missing key has a stale value to fall back on.
- * - Loads are shared with single reads of the same key. A key that another process is loading is waited for.
- * - The scope of `lookup` closes when the call ends, before any caller has a value: do not return resources.
+ * - `lookup` gets every missing key once and returns an `Exit` for each: a list in the order of the keys, or a `Map` by
+ *   key. A failing key does not fail the others.
+ * - If a map has successes for further keys, memory keeps them unless a newer value may exist: at most 1,000 for each
+ *   call, and a tenth of the memory's capacity.
+ * - If `lookup` itself fails, the read fails too, unless every missing key has a stale value to fall back on.
+ * - Loads are shared with single reads of the same key. If another process is loading a key, the read waits for it.
+ * - The scope of `lookup` closes when the call ends, before any caller has a value, so do not return resources.
  *
  * **Example** (Loading what is missing in one call)
  *

@@ -1,5 +1,5 @@
 /**
- * Reading and writing entries by hand, without a load.
+ * Reads and writes single entries directly, without a load.
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
@@ -31,11 +31,11 @@ import {
 } from "./withCaching.ts"
 
 /**
- * Gets the cached value of a key, if there is one within its `ttl`, not a cached failure, and loads nothing.
+ * Gets a key's cached value, and loads nothing. An expired entry or a cached failure gives `Option.none()`.
  *
  * **When to use**
  *
- * Use to look at a value without loading it. A cached effect reads and loads.
+ * Use to look up a value without triggering a load. A cached effect loads a missing value.
  *
  * **Example** (Reading without a load)
  *
@@ -50,7 +50,7 @@ import {
  * ```
  *
  * @see {@link getEntry} for the value with its metadata
- * @see {@link has} for cached failures too
+ * @see {@link has} for a check that counts cached failures too
  * @category accessors
  * @since 0.1.0
  */
@@ -74,41 +74,41 @@ export const getOption = <K extends AnyKey>(
  */
 export interface SetOptions<out A = unknown> {
   /**
-   * How long the value is served. Zero or negative removes the entry, and `"Infinity"` keeps it for ever.
-   * @default the `ttl` of the layer's strategy, or else for ever
+   * How long the value is served. Zero or a negative duration removes the entry; `"Infinity"` keeps the value forever.
+   * @default the constant `ttl` of the layer's strategy, or `Infinity` if there is none
    */
   readonly ttl?: Ttl.Input | undefined
-  /** Tags of the entry, instead of the `tags` of its key class. @default those of the key */
+  /** The entry's tags, in place of the `tags` of its key class. @default the tags of the key class */
   readonly tags?: ReadonlyArray<string> | undefined
-  /** Whether the value keeps the expiry of the entry it replaces, if there is one. @default `false` */
+  /** Whether the value keeps the expiry of the entry that it replaces, if there is one. @default `false` */
   readonly keepTtl?: boolean | undefined
-  /** The origin's name for this version of the value, for `Cached.previous`. */
+  /** The origin's ETag for this version of the value, which `Cached.previous` returns to the next load. */
   readonly etag?: string | undefined
   /**
-   * How the value is copied, so that it may be changed afterwards: `"structured"` for plain data, or a function.
-   * `"freeze"` freezes its plain objects and arrays in place.
-   * @default the value itself
+   * How the value is copied before it is stored, so that the caller may modify the original afterwards: `"structured"`
+   * for plain data, or a function. `"freeze"` makes no copy: it freezes plain objects and arrays in place.
+   * @default the layer's `copy`, or no copy if the layer has none
    */
-  // A method: the value of a string key is `unknown`, and a function may declare its parameter type.
+  // Declared as a method, so that a function may declare a narrower parameter type than a string key's `unknown`.
   readonly copy?: "structured" | "freeze" | { copy(value: A): A }["copy"] | undefined
 }
 
 /**
- * A condition of `Cached.set`: the value is stored only if it holds.
+ * A condition for `Cached.set`, which stores the value only if the condition holds.
  * @category options
  * @since 0.1.0
  */
 export type SetCondition =
   | {
-    /** There is no entry, or only an expired or invalidated one. */
+    /** Stores the value only if the key has no entry, or only an expired or invalidated one. */
     readonly ifAbsent: true
   }
   | {
-    /** There is an entry, even a stale one, `undefined` or a failure. */
+    /** Stores the value only if the key has an entry, even if it is stale or holds `undefined` or a failure. */
     readonly ifPresent: true
   }
   | {
-    /** The entry has this `writeId` from `getEntry`: it has not been written since. */
+    /** Stores the value only if the entry still has this `writeId` (from `getEntry`), so nothing was written since. */
     readonly ifUnchanged: string
   }
 
@@ -118,18 +118,18 @@ type GivenCondition<C> = Seen<
 >
 
 /**
- * Stores a value, replacing the entry of a key, and returns whether it did.
+ * Stores a value under a key, replacing any existing entry, and returns whether the value was stored.
  *
  * **When to use**
  *
- * Use for a value that comes from elsewhere: a message, a form, the answer to a write.
+ * Use for a value that the program already has: from a message, a form or the response to a write.
  *
  * **Details**
  *
- * - Returns `false` if its condition does not hold or the policy does not write.
- * - The result of a running load is not stored: the value that was set stays.
- * - A condition is checked and the value stored in one atomic step, across all processes that share the store. A
- *   failing store then fails the caller (`StoreError`). Without a condition its failure is logged and counted.
+ * - Returns `false` if the condition does not hold or the policy does not allow writes.
+ * - If the key is being loaded, the load's result is not stored, so it does not replace the value that was set.
+ * - With a condition, the check and the write are one atomic step across all processes that share the store, and the
+ *   call fails with a `StoreError` if the store fails. Without a condition, a store failure is only logged and counted.
  *
  * **Example** (Storing only where nothing is stored)
  *
@@ -144,14 +144,14 @@ type GivenCondition<C> = Seen<
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false]
  * ```
  *
- * @see {@link touch} for a new lifetime of the same value
- * @see `Cached.update` for a change of the cached value
+ * @see {@link touch} for changing the lifetime alone
+ * @see `Cached.update` for a new value computed from the cached one
  * @see `Cached.setMany` for several keys
  * @category mutations
  * @since 0.1.0
  */
 export const set: {
-  // `beside` leaves one signature. With two, the compiler reports first that none of them fits.
+  // The parameter `beside` rules out one of the overloads, so that type errors do not begin with "No overload matches".
   <K extends AnyKey, Condition = unknown>(
     key: K,
     value: ValueOf<K>,
@@ -169,7 +169,7 @@ export const set: {
   value: ValueOf<K>,
   options?: SetOptions & Partial<Conditions>
 ): Effect.Effect<boolean, never, CodecsOf<K> | Caching> =>
-  // A store fails the caller only under a condition, and only then the type includes the error.
+  // A store failure reaches the caller only if there is a condition, and only that overload declares `StoreError`.
   withCaching((caching, policy) =>
     !policy.writes || policy.disabled.has("set")
       ? Effect.succeed(false)
@@ -193,16 +193,16 @@ const optionsOfSet = {
   ifUnchanged: true
 } satisfies { readonly [Name in keyof SetOptions | keyof Conditions]: true }
 
-/** The options of `set` for the engine, and how to copy a value. */
+/** The parsed options of `Cached.set`: the engine's options, and the way to copy the value. */
 export interface Setting extends Omit<EngineOptions, "ttlMillis"> {
-  /** `undefined`: the `ttl` of the layer's strategy. */
+  /** Defaults to the constant `ttl` of the layer's strategy. */
   readonly ttlMillis: number | undefined
   readonly copy: AnyReadOptions["copy"]
 }
 
 type EngineOptions = Parameters<typeof Operations.set.over>[3]
 
-/** Parses the options of `set`, and of operations that set like it. */
+/** Parses the options of `Cached.set`, and of operations that take the same options. */
 export const setOptions = (options: SetOptions & Partial<Conditions>, call = "Cached.set"): Setting => {
   refuseUnknown(call, options, Object.keys(optionsOfSet))
   try {
@@ -220,7 +220,7 @@ export const setOptions = (options: SetOptions & Partial<Conditions>, call = "Ca
   }
 }
 
-/** A value to set, copied at once because the store may take its time. */
+/** The value to set: a copy, because the caller may modify the original before the store has written it. */
 export const copiedFor = (caching: Cache, key: AnyKey, value: unknown, copy: Setting["copy"]): unknown =>
   copy === undefined ? valueFor(caching, key, value) : copyOf<unknown>(copy, key)(value)
 
@@ -242,7 +242,7 @@ const ttlOf = ({ strategy }: Cache): number => (strategy && constantOfStrategy(s
 
 const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined => {
   const { ifAbsent = false, ifPresent = false, ifUnchanged } = options
-  // An invalid condition must not be ignored.
+  // Ignoring an invalid condition would turn a conditional write into an unconditional one.
   if (typeof ifAbsent !== "boolean" || typeof ifPresent !== "boolean") {
     throw mistake("ifAbsent and ifPresent of Cached.set must be true or false")
   }
@@ -266,17 +266,17 @@ const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined =
  */
 export interface FoundEntry<A> extends Known {
   readonly value: A
-  /** Identifies the write of this value, for `ifUnchanged`. */
+  /** Identifies the write that stored this value. Pass it to `Cached.set` as `ifUnchanged`. */
   readonly writeId: string
 }
 
 /**
- * Gets the cached value of a key with its metadata, if there is one within its `ttl`, and loads nothing.
+ * Gets a key's cached value with its metadata, and loads nothing. An expired entry or a failure gives `Option.none()`.
  *
  * **When to use**
  *
- * Use if the age, the tags or the ETag of a value matter, or with `writeId` as the condition `ifUnchanged` of
- * {@link set} (compare and set).
+ * Use if the age, tags or ETag of a value matter, or for a compare and set with `writeId` as `ifUnchanged` of {@link
+ * set}.
  *
  * **Example** (Comparing and setting)
  *
@@ -313,12 +313,12 @@ export const getEntry = <K extends AnyKey>(
   )
 
 /**
- * Gives the entry of a key a new lifetime from now on, and returns whether there was one. Zero or negative removes the
- * entry. With `Infinity` it lives until it is invalidated.
+ * Gives the entry of a key a new lifetime, counted from now, and returns whether the key had an entry. Zero or a
+ * negative duration removes the entry. With `Infinity` the entry lives until it is invalidated.
  *
  * **When to use**
  *
- * Use to change a lifetime and keep the value. The strategy `sliding` does so with every read.
+ * Use to change the lifetime of an entry and keep its value. The strategy `sliding` extends a lifetime with every read.
  *
  * **Example** (Keeping an entry until it is invalidated)
  *
@@ -334,7 +334,7 @@ export const getEntry = <K extends AnyKey>(
  * }).pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(Duration.infinity)
  * ```
  *
- * @see {@link set} for another value
+ * @see {@link set} for storing a new value
  * @category mutations
  * @since 0.1.0
  */
@@ -346,11 +346,11 @@ export const touch = (key: AnyKey, ttl: Ttl.Input): Effect.Effect<boolean, never
   )
 
 /**
- * Checks whether a key has an entry within its `ttl`, including a cached failure.
+ * Checks whether a key has an entry within its `ttl`. A cached failure counts as an entry.
  *
  * **When to use**
  *
- * Use if the value does not matter, or if a cached failure counts too.
+ * Use if the value itself does not matter, or if a cached failure counts too.
  *
  * **Example** (Checking for an entry)
  *
@@ -370,11 +370,11 @@ export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, Cod
   withCaching((caching) => Effect.map(caching.perform(Operations.lookup, checked(key)), (entry) => entry !== undefined))
 
 /**
- * Gets the remaining lifetime of a key's entry: `Option.none()` without one, `Duration.infinity` if it never expires.
+ * Gets the remaining lifetime of a key's entry: `Option.none()` if there is none, `Duration.infinity` if it never ends.
  *
  * **When to use**
  *
- * Use for the remaining lifetime alone, such as for `Cache-Control: max-age`.
+ * Use if only the remaining lifetime is needed, such as for `Cache-Control: max-age`.
  *
  * **Example** (Reading the remaining lifetime)
  *
@@ -390,7 +390,7 @@ export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, Cod
  * }).pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => Option.some(Duration.minutes(40))
  * ```
  *
- * @see {@link getEntry} for the value with all its times
+ * @see {@link getEntry} for the value with all its metadata
  * @category accessors
  * @since 0.1.0
  */
@@ -409,11 +409,11 @@ export const expiresIn = <K extends AnyKey>(
   )
 
 /**
- * Removes the entry of a key, and returns whether there was one. A store may count one that has expired.
+ * Removes the entry of a key, and returns whether the key had one. A store may count an expired entry.
  *
  * **When to use**
  *
- * Use if it matters whether there was an entry.
+ * Use if it matters whether the key had an entry.
  *
  * **Example** (Removing an entry)
  *
@@ -425,7 +425,7 @@ export const expiresIn = <K extends AnyKey>(
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false]
  * ```
  *
- * @see `Cached.invalidate` for the same without the answer
+ * @see `Cached.invalidate` for an invalidation that returns nothing
  * @see `Cached.removeMany` for several keys
  * @category mutations
  * @since 0.1.0

@@ -1,4 +1,4 @@
-/** Checks the arguments of combinators and cached functions. Errors name the call. */
+/** Checks the arguments of combinators and cached functions, and throws errors that name the call. */
 import * as Effect from "effect/Effect"
 import type * as CacheKey from "../CacheKey.ts"
 import { optionsOfClass } from "../internal/key/info.ts"
@@ -41,18 +41,18 @@ export interface StringFnOptions extends AnyReadOptions {
   readonly strategy: Strategy<any, any, any>
 }
 
-/** A combinator as users call it. */
+/** The description of a combinator that its argument checks and error messages use. */
 export interface Called {
   readonly name: string
-  /** Example options, for errors. */
+  /** Example options, shown in error messages. */
   readonly example: string
   readonly known: ReadonlySet<string>
   readonly homeOf: HomeOf
-  /** `undefined`: the strategy is an option. */
+  /** The kind of the strategy. `undefined` for `Cached.withStrategy`, which takes the strategy as an option. */
   readonly kind: Kind | undefined
 }
 
-/** Names the place of a misplaced option. */
+/** Explains which function or strategy a misplaced option belongs to. `undefined` if it belongs to none. */
 type HomeOf = (option: string) => string | undefined
 
 export const calledOf = (kind: Kind): Called => ({
@@ -73,7 +73,7 @@ export const calledWithStrategy: Called = {
   kind: undefined
 }
 
-/** The mistake in a combinator's options, or `undefined`. Throws if there are no options. */
+/** Returns the mistake in a combinator's options, or `undefined`. Throws if `options` is not an object. */
 export const mistakeIn = (called: Called, options: unknown): unknown => {
   requireObject(called.name, Effect.isEffect(options) ? undefined : options, called.example)
   try {
@@ -84,14 +84,14 @@ export const mistakeIn = (called: Called, options: unknown): unknown => {
   }
 }
 
-/** Throws for invalid options of a combinator. */
+/** Throws if the options of a combinator are invalid. */
 export const checkOptions = ({ example, homeOf, kind, known, name }: Called, options: CombinatorOptions): void => {
   requireObject(name, options, example)
   try {
     refuseUnknown(options, known, homeOf)
     refuseKey(options.key)
     if (kind !== undefined) validate(kind, options as never)
-    // Without a strategy it uses that of its layer.
+    // `Cached.withStrategy` without a strategy uses the strategy of the layer.
     else if (options.strategy !== undefined) checkStrategy(options.strategy)
     checkGiven(name, options, checks)
   } catch (thrown) {
@@ -113,7 +113,7 @@ export const checkLoad = ({ name }: Called, load: unknown, { key }: CombinatorOp
   throw mistake(`${withKey(name, key)} needs an effect, not ${insteadOfEffect(load)}`)
 }
 
-/** Throws for an invalid key of a combinator whose other options are valid. */
+/** Throws if the key of a combinator is invalid, for options that are otherwise known to be valid. */
 export const checkKey = ({ name }: Called, { key }: CombinatorOptions): void => {
   if (typeof key === "string") return
   within(name, () => refuseKey(key))
@@ -124,12 +124,12 @@ const refuseKey = (key: unknown): void => {
   throw mistake(`key cannot be ${kindOf(key)}: pass an instance of a CacheKey class, or a string`)
 }
 
-/** Names a call with its key, because many calls may have the same mistake. */
+/** Adds the key to the name of a call, so that an error message identifies the call among many similar ones. */
 const withKey = (name: string, key: unknown): string => {
   try {
     if (typeof key === "string" || isKey(key)) return `${name} (key "${idOf(key as Key)}")`
   } catch {
-    // The key has a value that does not fit its field. The read reports it.
+    // The key has no id, because one of its fields does not match its schema. The read reports that mistake.
   }
   return name
 }
@@ -137,10 +137,10 @@ const withKey = (name: string, key: unknown): string => {
 const knownOfStringFn = shared
 const knownOfFn = namesIn(shared, ["lookup"])
 const knownOfNamedFn = namesIn(optionsOfClass, knownOfFn)
-// A request's type cannot include `LoadTimeout`.
+// A resolver takes no `timeout`, because the error type of a request cannot include `LoadTimeout`.
 const knownOfResolver = namesIn(Array.from(shared).filter((name) => name !== "timeout"))
 
-/** Throws for invalid arguments of a cached function. `name` is the function that makes it. */
+/** Throws if the arguments of a function such as `Cached.fn` are invalid. `name` is the name of that function. */
 export const checkFn = (name: string, keyClass: CacheKey.AnyClass, options: FnOptions): void => {
   const className: string | undefined = keyClass?.keyName
   if (typeof keyClass !== "function" || className === undefined) {
@@ -151,13 +151,13 @@ export const checkFn = (name: string, keyClass: CacheKey.AnyClass, options: FnOp
   checkLookup(call, options)
 }
 
-/** Throws for invalid arguments of a cached function that makes its key class. The class checks the key's options. */
+/** Throws if the arguments of `Cached.fn` with a name are invalid. Defining the key class checks the key's options. */
 export const checkNamedFn = (call: string, options: FnOptions): void => {
   checkShared(call, options, knownOfNamedFn, "payload: { id: Schema.Int }, success: Schema.String, lookup, ")
   checkLookup(call, options)
 }
 
-/** Throws for invalid arguments of a cached function over string keys. */
+/** Throws if the arguments of `Cached.fn` with string keys are invalid. */
 export const checkStringFn = (lookup: unknown, options: Omit<StringFnOptions, "lookup">): void => {
   const call = "Cached.fn(() => key)"
   if (typeof lookup !== "function") {
@@ -169,19 +169,19 @@ export const checkStringFn = (lookup: unknown, options: Omit<StringFnOptions, "l
   checkShared(call, options, knownOfStringFn, "")
 }
 
-/** Throws if a cached function has no lookup. */
+/** Throws if the options of a cached function have no `lookup` function. */
 const checkLookup = (call: string, options: { readonly lookup?: unknown }): void => {
   if (typeof options.lookup === "function") return
   throw mistake(`${call} needs a lookup, a function from a key to an effect`)
 }
 
-/** Checks the key returned by the user's function of a cached function over string keys. */
+/** Returns the key that the user's key function has returned, and throws if it is not a string. */
 export const stringKey = (key: string): string => {
   if (typeof key === "string") return key
   throw mistake(`The key of Cached.fn(() => key) cannot be ${kindOf(key)}: return a string, or pass a key class`)
 }
 
-/** Throws for invalid options of a resolver. */
+/** Throws if the options of `Cached.resolver` are invalid. */
 export const checkResolver = (options: AnyReadOptions): void =>
   checkShared("Cached.resolver", options, knownOfResolver, "")
 

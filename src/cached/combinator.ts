@@ -1,5 +1,5 @@
 /**
- * The type of a combinator: an effect and a key (of a class, or a string) become a cached effect.
+ * The type of a combinator, which turns an effect and a key into a cached effect.
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -23,16 +23,16 @@ import type {
 } from "./options.ts"
 
 /**
- * The options of each combinator, by its name. Each is an interface, because for a composed type the compiler reports
- * first that it does not fit, and only then which option is missing.
+ * The options of each combinator, by its name. Each type is an interface, because for an intersection type the compiler
+ * first reports that the whole object does not fit, and only then which option is missing.
  *
- * - `X`: the `CacheKey.Types` of a key of a class, `unknown` beside a string. It is inferred from the key, because a
- *   condition on `K` stays open where that is a parameter of the caller.
- * - `Self`: the effect of a pipe, which the compiler knows before the options, so that they can be wrong for it;
- *   otherwise `unknown`.
- * - `A`, `E`, `Causes`: the value and the failures that functions take. Beside a key of a class `A` and `E` are not
- *   used.
- * - `T`: the `timeout`; `Tag`: the tags in `fallbackOn`; `Stored`: those in `storeFailures` beside a string.
+ * - `X`: the `CacheKey.Types` of an instance of a key class, `unknown` for a string key. `X` is inferred from the key,
+ *   because a conditional type on `K` stays unresolved if `K` is a type parameter of the caller.
+ * - `Self`: in a pipe, the type of the effect, which the compiler knows before it checks the options, so that it
+ *   reports a mistake at the option; otherwise `unknown`.
+ * - `A`, `E`, `Causes`: the value and failure types that functions among the options receive. With a key class, `X`
+ *   determines them instead of `A` and `E`.
+ * - `T`: the type of `timeout`; `Tag`: the tags in `fallbackOn`; `Stored`: for a string key, those in `storeFailures`.
  * @internal
  */
 interface OptionsBy<K, X, Self, A, E, Causes, T, Tag extends string, Stored extends string> {
@@ -46,7 +46,7 @@ interface OptionsBy<K, X, Self, A, E, Causes, T, Tag extends string, Stored exte
   readonly untilInvalidated: UntilInvalidatedOptionsFor<K, X, Self, A, E, T, Stored>
 }
 
-/** The options of every combinator. @internal */
+/** The options that every combinator takes. @internal */
 export interface ReadOptionsFor<K, X, Self, A, E, T>
   extends ReadOptions<ValueFor<X, A>, FailureFor<X, E>, KeyFor<K, X>>, Timeout<T, KeyFor<K, X>>
 {
@@ -58,22 +58,22 @@ type KeyBeside<Self, X> = IfUnknown<X, unknown, IfUnknown<Self, unknown, KeyForV
 /** @internal */
 export type IfUnknown<X, Then, Else> = unknown extends X ? Then : Else
 
-/** A key that takes values of `A`. Its name is in the compiler's message. */
+/** A key whose value type includes `A`. The compiler's error messages show the name of this interface. */
 interface KeyForValue<A> {
   readonly "~effect-cached/CacheKey": { readonly _takes: (value: A) => void }
 }
 
-/** The tags that an option may name: those of the effect, or any in `Tag` if it is not known yet. @internal */
+/** The failure tags that an option may name: the effect's, or `Tag` while the effect is unknown. @internal */
 export type TagBeside<Self, X, Tag extends string> = IfUnknown<Self, Tag, TagOf<Effect.Error<Self> | ErrorOf<X>>>
 
-/** `Causes`: the failures of the effect that `fallbackWhen` takes. @internal */
+/** The fallback options. `Causes` is the type of the effect's failures, which `fallbackWhen` receives. @internal */
 export interface FallbackFor<Causes, T, Tag extends string> extends FallbackOptions<Causes | TimeoutError<T>, Tag> {}
 
-/** A type to infer `X` from that requires nothing: it is `unknown` once `X` is inferred. @internal */
+/** Infers `X` from `Inferred` without restricting the argument: `unknown` once `X` is inferred. @internal */
 export type Seen<X, Inferred> = [unknown, X] extends [never, unknown] ? Inferred : unknown
 
 type StoreFor<O, Self, X, Stored extends string> = Omit<O, "storeFailures"> & {
-  /** The tags of the failures that are stored. @default none; beside `when`, those that it accepts */
+  /** The tags of the failures that are stored. @default none; with `when`, those of the failures that `when` accepts */
   readonly storeFailures?:
     | (unknown extends X ? ReadonlyArray<TagBeside<Self, X, Stored>> : ReadonlyArray<TagOf<ErrorOf<X>>>)
     | undefined
@@ -136,19 +136,19 @@ type FailureFor<X, E> = unknown extends X ? E : ErrorOf<X>
 /** @internal */
 export type KeyFor<K, X> = unknown extends X ? string : K
 
-/** The failures that a key declares. @internal */
+/** The failures that the key class declares. @internal */
 export type ErrorOf<X> = X extends Types<any, infer E, any> ? E : never
 
-/** The values that an effect may give beside a key. @internal */
+/** The values that an effect with this key may have. @internal */
 export type ValueOf<X> = X extends Types<infer A, any, any> ? A : unknown
 
-/** The services that the codecs of a key need. @internal */
+/** The services that the key's codecs need. @internal */
 export type CodecsOf<X> = X extends Types<any, any, infer R> ? R : never
 
 /**
- * A requirement on an effect whose options were given before it: its values and failures are those that functions among
- * the options take, and its failures have the tags that `fallbackOn` and `storeFailures` name. In a pipe the
- * options are checked themselves instead, so that a mistake is reported at the option.
+ * The requirement on an effect whose options were passed before it: functions among the options must accept its values
+ * and failures, and its failures must have the tags that `fallbackOn` and `storeFailures` name. In a pipe, the compiler
+ * checks the options against the effect instead, so that it reports a mistake at the option.
  * @internal
  */
 export type Fits<Self, X, E, Values, Failures, Causes, Tag extends string> = [IfUnknown<Self, Tag, never>] extends
@@ -161,15 +161,15 @@ export type Fits<Self, X, E, Values, Failures, Causes, Tag extends string> = [If
   : { readonly "fallbackOn or storeFailures names no failure of this effect": Exclude<Tag, TagOf<E | ErrorOf<X>>> }
 
 /**
- * A combinator that caches an effect, data-first and data-last, by the name of its strategy. With a key of a class, the
- * value of the effect must be the key's, and the effect may fail with more than the key declares.
+ * A combinator, data-first and data-last, by the name of its strategy. With an instance of a key class as key, the
+ * effect's value must have the type that the class declares, and the effect may fail with more than it declares.
  * @category models
  * @since 0.1.0
  */
 export interface Combinator<
   Name extends keyof OptionsBy<never, never, never, never, never, never, never, never, never>
 > {
-  // One signature for each number of arguments. With several, the compiler reports first that none of them fits.
+  // One overload for each number of arguments. With more, type errors begin with "No overload matches this call".
   <
     K extends Any | string,
     X,

@@ -1,5 +1,5 @@
 /**
- * The combinators: each caches an effect under a key, by one strategy.
+ * The combinators. Each caches an effect under a key with one strategy.
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -26,16 +26,16 @@ import * as Combine from "./combine.ts"
 import type { Given, TagOf, TimeoutError } from "./options.ts"
 
 /**
- * Caches an effect: serves its value until `ttl`, then loads again.
+ * Caches an effect: serves its value for the duration `ttl`, then loads again.
  *
  * **When to use**
  *
- * Use as the default: a value may be up to `ttl` old, and the first read after that can wait for a load.
+ * Use as the default, if a value may be up to `ttl` old and the first read after its expiry may wait for a load.
  *
  * **Gotchas**
  *
- * Like every combinator, it closes the effect's scope when the load ends: a resource (`Effect.acquireRelease`) is
- * released before its first reader gets it. Share resources with `RcMap`, or close them in `Cached.onRemoval`.
+ * Like every combinator, it closes the effect's scope when the load ends, so a resource (`Effect.acquireRelease`) is
+ * already released when the first reader gets it. Share resources with `RcMap`, or close them in `Cached.onRemoval`.
  *
  * **Example** (Loading once)
  *
@@ -50,7 +50,7 @@ import type { Given, TagOf, TimeoutError } from "./options.ts"
  *
  * @see {@link softTtl} for a source that is sometimes down
  * @see {@link refreshAhead} for reads that do not wait for a load
- * @see {@link untilInvalidated} for values whose changes the program sees
+ * @see {@link untilInvalidated} for values that the program invalidates at every change
  * @category combinators
  * @since 0.1.0
  */
@@ -66,9 +66,9 @@ export const ttl: Combinator<"ttl"> = Combine.combinator(Kinds.ttl)
  *
  * **Gotchas**
  *
- * Without `fallbackOn` every typed failure counts as an outage, even the 404 of a deleted row. With
- * `fallbackOn: ["HttpError"]` every other failure is an answer: the caller gets it, and the old value is not used as a
- * fallback again until a load succeeds.
+ * Without `fallbackOn`, every typed failure counts as an outage, even a 404 for a deleted row. If it is set, such as to
+ * `["HttpError"]`, every other failure is a definitive answer: the caller gets the failure, and the old value is not
+ * used as a fallback again until a load succeeds.
  *
  * **Example** (Surviving a failure of the source)
  *
@@ -97,13 +97,13 @@ export const ttl: Combinator<"ttl"> = Combine.combinator(Kinds.ttl)
 export const softTtl: Combinator<"softTtl"> = Combine.combinator(Kinds.softTtl)
 
 /**
- * Caches an effect: serves its value until `ttl`, and refreshes it in the background after `refreshAfter`. A failed
- * refresh keeps the stored value.
+ * Caches an effect: serves its value for the duration `ttl`, and refreshes it in the background after `refreshAfter`.
+ * If a refresh fails, the stored value stays.
  *
  * **When to use**
  *
- * Use for values that are read all the time, so that no reader waits for a load. The layer's `refresh` options retry a
- * failing refresh and end a hanging one.
+ * Use for values that are read so often that no reader should wait for a load. The layer's `refresh` options set a
+ * timeout and retries for refreshes.
  *
  * **Example** (Refreshing behind a read)
  *
@@ -128,8 +128,8 @@ export const softTtl: Combinator<"softTtl"> = Combine.combinator(Kinds.softTtl)
 export const refreshAhead: Combinator<"refreshAhead"> = Combine.combinator(Kinds.refreshAhead, refreshLoad)
 
 /**
- * Caches an effect: serves its value until `ttl`, and refreshes it in the background with a probability that grows
- * towards `ttl` and with the duration of the load.
+ * Caches an effect: serves its value for the duration `ttl`, and refreshes it in the background at random. A refresh is
+ * more likely the closer the expiry is, and the longer loads take.
  *
  * **When to use**
  *
@@ -149,7 +149,7 @@ export const refreshAhead: Combinator<"refreshAhead"> = Combine.combinator(Kinds
  * )
  * await Effect.runPromise(Effect.gen(function*() {
  *   const first = yield* Effect.raceFirst(report, Effect.andThen(TestClock.adjust("1 second"), Effect.never))
- *   // the load took a second: an hour before its end it is not worth another
+ *   // the load took one second: an hour before the expiry, a refresh is very unlikely
  *   return [first, yield* report]
  * }).pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1]
  * ```
@@ -165,7 +165,7 @@ export const probabilistic: Combinator<"probabilistic"> = Combine.combinator(
 )
 
 /**
- * Caches an effect: serves its value until it has not been read for `idle`, and until `ttl` at most.
+ * Caches an effect: serves its value as long as it is read at least once every `idle`, and for `ttl` at most.
  *
  * **When to use**
  *
@@ -192,12 +192,12 @@ export const probabilistic: Combinator<"probabilistic"> = Combine.combinator(
 export const sliding: Combinator<"sliding"> = Combine.combinator(Kinds.sliding)
 
 /**
- * Caches an effect: serves its value for `hits` reads of this process, until `ttl` at most, then loads again. From read
- * number `refreshAfter` on, each read also refreshes the value in the background.
+ * Caches an effect: serves its value for `hits` reads in this process, and for `ttl` at most, then loads again. From
+ * read number `refreshAfter` on, each read also starts a refresh in the background.
  *
  * **When to use**
  *
- * Use if a value may serve only so many reads, such as a sample or a rotation.
+ * Use if a value may be served only a limited number of times, such as a random sample.
  *
  * **Example** (Serving two reads)
  *
@@ -225,8 +225,8 @@ export const maxHits: Combinator<"maxHits"> = Combine.combinator(Kinds.maxHits, 
  *
  * **When to use**
  *
- * Use to survive failures of the source. It saves no loads. Without `fallbackOn` every typed failure counts as one,
- * even the 404 of a deleted row.
+ * Use to survive outages of the source. The number of loads stays the same. Without `fallbackOn`, every typed failure
+ * counts as an outage, even a 404 for a deleted row.
  *
  * **Example** (Serving the last good value)
  *
@@ -256,7 +256,7 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
  *
  * **When to use**
  *
- * Use if the program sees every change of the value and invalidates it. If it can miss one, use `ttl`.
+ * Use if the program sees every change of the value and invalidates it. If the program may miss a change, use `ttl`.
  *
  * **Example** (Loading again after an invalidation)
  *
@@ -271,13 +271,13 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
  * ```
  *
  * @see {@link ttl} for changes that the program does not see
- * @see `Cached.invalidateAfter` for ending the value after a write
+ * @see `Cached.invalidateAfter` for invalidating the value after a write
  * @category combinators
  * @since 0.1.0
  */
 export const untilInvalidated: Combinator<"untilInvalidated"> = Combine.combinator(Kinds.untilInvalidated)
 
-/** The functions of a strategy get the value of the effect. Without an effect, they determine its type. */
+/** In a pipe, the strategy's functions receive the effect's value. Otherwise, they determine the effect's type. */
 interface WithStrategyOptions<K, X, Self, A, E, Causes, T, Tag extends string, OfStrategy, FailuresOfStrategy>
   extends ReadOptionsFor<K, X, Self, A, E, T>, FallbackFor<Causes, T, TagBeside<NoInfer<Self>, X, Tag>>
 {
@@ -287,11 +287,11 @@ interface WithStrategyOptions<K, X, Self, A, E, Causes, T, Tag extends string, O
 }
 
 /**
- * Caches an effect by any `Strategy`, such as your own. Without one, uses that of its layer.
+ * Caches an effect with any `Strategy`, such as your own. Without the option `strategy`, it uses the layer's strategy.
  *
  * **When to use**
  *
- * Use for a strategy of your own, one that is chosen at run time, or that of the layer.
+ * Use for a strategy of your own, a strategy that is chosen at run time, or the strategy of the layer.
  *
  * **Example** (Writing a strategy)
  *

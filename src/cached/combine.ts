@@ -30,45 +30,45 @@ import type { AnyReadOptions } from "./options.ts"
 import { cacheOfFiber } from "./withCaching.ts"
 
 /**
- * Traits shared by all effects of one combinator, cached function or strategy. One shape for all, as all effects have
- * one class, so that V8 finds the fields at once.
+ * The properties shared by all effects of one combinator, cached function or strategy. All traits have the same fields
+ * in the same order, so that V8 finds the fields quickly.
  */
 interface Traits {
-  /** The kind of a combinator, whose effects are their own strategies. */
+  /** The combinator's kind, if its effects serve as their own strategies. */
   readonly kind: Kind | undefined
-  /** The strategy of all other effects. */
+  /** The strategy of effects that have no `kind`. */
   readonly strategy: Strategy<any, any, any> | undefined
-  /** The constant lifetime of that strategy. */
+  /** The constant lifetime of `strategy`, if it has one. */
   readonly constant: Lifetime | undefined
-  /** The option that sets a lifetime in addition to `ttl`. */
+  /** The name of the kind's second duration besides `ttl`, such as `softTtl`. */
   readonly beside: Kind["beside"]
   readonly deadlinesOnly: boolean
   readonly servesFresh: boolean
   readonly slides: boolean
   readonly refreshLoad: Request["refreshLoad"]
-  /** Only for effects without a strategy, which use that of their layer: makes a separate request for each cache. */
+  /** For effects without a strategy, which use the layer's strategy: makes a separate request for each cache. */
   readonly ofLayer: ((cache: Cache, self: CachedEffect) => CachedEffect) | undefined
   readonly load: (self: CachedEffect) => Effect.Effect<unknown, unknown, any>
   readonly validate: (self: CachedEffect) => boolean
 }
 
-/** The options that a hit needs, read once where V8 knows their shape. A program's options have many shapes. */
+/** The options that a hit needs, copied into one shape that V8 knows. The shapes of users' option objects vary. */
 interface Given {
   readonly key: unknown
   readonly copy?: unknown
   readonly ttl?: unknown
 }
 
-/** Effect, strategy and request in one object, because every read makes one. Options are parsed on a miss only. */
+/** Effect, strategy and request in one object, because every read makes one. Only a miss parses the options. */
 class CachedEffect {
   declare readonly traits: Traits
-  /** The source of the load: an effect, or the arguments of a function. */
+  /** The source of the load: an effect, or the arguments of a cached function. */
   declare readonly source: unknown
   declare readonly options: AnyOptions
   declare readonly key: CacheKey.Any | string
   declare readonly copy: AnyOptions["copy"]
   declare readonly ttl: unknown
-  /** Only for `Cached.many`. Programs without it do not bundle its code. */
+  /** Set by `Cached.many` only, so that programs without `Cached.many` do not bundle the code of batches. */
   declare batch?: Batch
   declare rules: Request["rules"]
 
@@ -79,7 +79,7 @@ class CachedEffect {
     this.key = key as string
     this.copy = copy as undefined
     this.ttl = ttl
-    // Assigned here, so that requests with and without rules have the same shape.
+    // Assigned in the constructor, so that requests with and without rules have the same shape.
     this.rules = undefined
   }
 
@@ -183,7 +183,7 @@ Object.setPrototypeOf(
 interface AnyOptions extends CombinatorOptions, StrategyOptions {}
 
 /**
- * The constant of a strategy with two times, as they were given. The constant of one with `ttl` alone is that `ttl`.
+ * The `constant` of a kind with two durations, as the user passed them. A kind with `ttl` alone uses the `ttl` itself.
  */
 class Times {
   readonly kind: Kind
@@ -197,12 +197,12 @@ class Times {
   }
 }
 
-/** Cached for the most recent entry, so consecutive entries with the same lifetime share one object. */
+/** The most recent `Times`, so that consecutive entries with the same lifetime share one object. */
 let lastTimes: Times | undefined
 
 /**
- * Checks options before a load. For the first calls also when the combinator is called, so that the stack of an error
- * leads there. A program that makes options for each read would pay for this with every hit.
+ * Makes a combinator whose options are checked before a load. The first calls check them at once, so that an error's
+ * stack leads to the call. If every call did, programs that make options for each read would pay on every hit.
  */
 const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never => {
   let unchecked = checkedCalls
@@ -212,7 +212,7 @@ const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never 
     const mistake = mistakeIn(called, options)
     const of = (load: unknown) => {
       const effect = new CachedEffect(traitsIn(options), load, options, options)
-      // Its load dies with the mistake already found.
+      // The load of this effect dies with the mistake that the check has already found.
       return mistake === undefined ? effect : Object.defineProperty(effect, "validate", {
         value: () => {
           throw mistake
@@ -221,7 +221,7 @@ const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never 
     }
     return second === undefined ? of : of(first)
   }
-  // Not `arguments`, which in a closure per call would cost more than the whole hit.
+  // Avoids `arguments`, which in a closure made for each call would cost more than an entire hit.
   return ((first: AnyOptions, second?: AnyOptions): unknown => {
     if (unchecked > 0) return makeChecked(first, second)
     if (second !== undefined) {
@@ -255,7 +255,7 @@ export const combinator = (kind: Kind, refreshLoad?: Request["refreshLoad"]): ne
 const sourceOf = ({ source }: CachedEffect): Effect.Effect<unknown, unknown, any> => source as Effect.Effect<unknown>
 
 const checkerOf = (called: Called): Traits["validate"] => {
-  // The times last found valid: every miss is checked, and most have the same times as the one before.
+  // The durations that were last found valid. Every miss is checked, and most misses repeat the previous durations.
   let right: { readonly ttl: unknown; readonly beside: unknown } | undefined
   return ({ options, source, traits }) => {
     const isPlain = hasTimesAlone(options, traits.beside)
@@ -271,14 +271,14 @@ const checkerOf = (called: Called): Traits["validate"] => {
   }
 }
 
-/** Whether the key and the times are the only options. A class instance may have getters, which are not listed. */
+/** Whether the key and the durations are the only options. `false` for class instances, which may have getters. */
 const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): boolean => {
   if (Object.getPrototypeOf(options) !== Object.prototype) return false
   for (const name in options) if (name !== "key" && name !== "ttl" && name !== beside) return false
   return true
 }
 
-/** How effects with their own strategy are loaded and checked. */
+/** How effects that have no `kind` are loaded and checked. */
 type Ways = Pick<Traits, "load" | "validate"> & Partial<Pick<Traits, "ofLayer">>
 
 const traitsOf = (strategy: AnyStrategy | undefined, { load, ofLayer, validate }: Ways): Traits => ({
@@ -313,7 +313,7 @@ interface OfLayer extends CachedEffect {
 const ofLayer = ({ strategy }: Cache, self: OfLayer): CachedEffect => {
   const { key, last, options, source } = self
   if (strategy === undefined) {
-    // A strategy's option in the wrong place may explain why there is none.
+    // A misplaced option of a strategy, if there is one, explains why the strategy is missing.
     checkOptions(calledWithStrategy, options)
     throw noStrategy(options)
   }
@@ -331,7 +331,7 @@ const traitsIn = ({ strategy }: CombinatorOptions): Traits => {
   const known = traitsOfStrategies.get(strategy)
   if (known !== undefined) return known
   const traits = traitsOf(strategy, { load: sourceOf, validate: validateGiven })
-  // A value that is not an object is refused before the load.
+  // A `WeakMap` cannot hold a strategy that is not an object. The check before the load rejects it.
   if (Object(strategy) === strategy) traitsOfStrategies.set(strategy, traits)
   return traits
 }
@@ -340,7 +340,7 @@ export const withStrategy: never = dual(calledWithStrategy, traitsIn)
 
 const unchecked = (): boolean => true
 
-/** Makes the calls of a cached function. A hit does not call its lookup. */
+/** Returns a function that makes a cached function's effect for a key. A hit does not call `lookup`. */
 export const callsOf = (options: FnOptions): (key: CacheKey.Any) => Effect.Effect<unknown, unknown, any> => {
   const load = ({ key }: CachedEffect) => Effect.suspend(() => effectOf(key, options.lookup(key as never)))
   const traits = traitsOf(options.strategy, { load, validate: unchecked })
@@ -348,7 +348,7 @@ export const callsOf = (options: FnOptions): (key: CacheKey.Any) => Effect.Effec
   return (key) => new CachedEffect(traits, undefined, options, { copy, key }) as never
 }
 
-/** Like `callsOf`, under a string key, which does not contain the arguments of the lookup. */
+/** Like `callsOf`, for string keys. Takes the arguments of `lookup` too, because a string key does not contain them. */
 export const callsByString = (
   options: StringFnOptions
 ): (key: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, any> => {
@@ -359,11 +359,11 @@ export const callsByString = (
   return (key, args) => new CachedEffect(traits, args, options, { copy, key }) as never
 }
 
-/** The options of `Cached.many`, without its types. */
+/** The options of `Cached.many` and `Cached.resolver`, without the users' types. */
 export interface ManyOptions extends AnyReadOptions {
   readonly lookup: (keys: ReadonlyArray<never>) => ReturnType<LoadAll>
   readonly strategy: Strategy<any, any, any>
-  /** Each key has its own reader. */
+  /** Whether each key has its own reader, which alone gets the failure of that key's load. */
   readonly isPerKey?: boolean | undefined
 }
 
@@ -374,7 +374,7 @@ export const markMany = (call: object): void => void manies.add(call)
 /** Whether a cached function takes many payloads at once. */
 export const isMany = (call: object): boolean => manies.has(call)
 
-/** Makes reads of many distinct keys. The load of each is part of the load of a batch. */
+/** Returns a function that reads many keys, in which the load of each key is part of a batch's load. */
 export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.Any>) => Effect.Effect<never> => {
   const load = ({ batch }: CachedEffect) => batch!.load
   const traits = traitsOf(options.strategy, { load, validate: unchecked })

@@ -1,5 +1,5 @@
 /**
- * Counters: integers with their own names and lifetimes, separate from keys.
+ * Counters: integers with their own names and lifetimes, stored apart from cache entries.
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
@@ -24,16 +24,16 @@ import { streamWithCaching, withCaching } from "./withCaching.ts"
  * @since 0.1.0
  */
 export interface IncrementOptions {
-  /** The integer to add, which may be negative. 0 reads the counter and does not create one. @default 1 */
+  /** The integer to add, which may be negative. 0 reads the counter without creating it. @default 1 */
   readonly by?: number | undefined
-  /** How long the counter lives from its creation. Later calls do not renew it. @default for ever */
+  /** How long the counter lives after its creation. Later calls do not extend its lifetime. @default forever */
   readonly ttl?: Ttl.Input | undefined
 }
 
 /**
- * Adds to a counter that starts at 0, and returns the sum, in one atomic step across all processes that share the
- * store. A store that fails fails the caller (`StoreError`). A sum beyond the safe integers fails with reason
- * `OutOfRange` and leaves the counter unchanged.
+ * Adds to a counter, which starts at 0, and returns the sum, in one atomic step across all processes that share the
+ * store. Fails with a `StoreError` if the store fails. A sum that is not a safe integer fails with reason `OutOfRange`
+ * and leaves the counter unchanged.
  *
  * **When to use**
  *
@@ -49,7 +49,7 @@ export interface IncrementOptions {
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 11]
  * ```
  *
- * @see {@link counter} for all operations on a counter
+ * @see {@link counter} for the other operations on a counter
  * @see `Cached.update` for values other than numbers
  * @category mutations
  * @since 0.1.0
@@ -81,31 +81,31 @@ const checkName = (of: string, name: string): void => {
 }
 
 /**
- * A counter of the cache, made by {@link counter}. A store that fails fails the caller, since a sum cannot be guessed.
+ * A counter, made by {@link counter}. Its operations fail if the store fails, because a sum cannot be guessed.
  * @category models
  * @since 0.1.0
  */
 export interface CachedCounter {
   readonly name: string
-  /** Gets the value, or 0 if there is no counter. */
+  /** Gets the value of the counter, or 0 if the counter does not exist. */
   readonly get: Effect.Effect<number, StoreError, Caching>
   /** Adds to the counter, like {@link increment}. */
   readonly increment: (options?: IncrementOptions) => Effect.Effect<number, StoreError, Caching>
-  /** Gives the counter a new lifetime from now on, and returns whether there was one. Zero or negative removes it. */
+  /** Gives the counter a new lifetime from now on, and returns whether it existed. Zero or negative removes it. */
   readonly touch: (ttl: Ttl.Input) => Effect.Effect<boolean, StoreError, Caching>
-  /** Gets the remaining lifetime: `Option.none()` without a counter, `Duration.infinity` if it does not expire. */
+  /** Gets the remaining lifetime: `Option.none()` if the counter is absent, `Duration.infinity` if it never expires. */
   readonly expiresIn: Effect.Effect<Option.Option<Duration.Duration>, StoreError, Caching>
-  /** Removes the counter, and returns whether there was one. */
+  /** Removes the counter, and returns whether it existed. */
   readonly remove: Effect.Effect<boolean, StoreError, Caching>
 }
 
 /**
- * Names a counter: a value with all its operations, each of which is one atomic step, under every policy. Nothing is
- * created before the first increment.
+ * Makes a handle to a named counter. Each operation is one atomic step and ignores `CachePolicy`. The first increment
+ * creates the counter.
  *
  * **When to use**
  *
- * Use if a program also reads, sets or removes a counter.
+ * Use if a program also reads or removes a counter, or changes its lifetime.
  *
  * **Example** (Limiting requests by the minute)
  *
@@ -124,8 +124,8 @@ export interface CachedCounter {
  * }).pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => 0
  * ```
  *
- * @see {@link counters} for a list
- * @see {@link increment} for adding alone
+ * @see {@link counters} for listing counters
+ * @see {@link increment} for a single addition
  * @category constructors
  * @since 0.1.0
  */
@@ -152,11 +152,11 @@ export const counter = (name: string): CachedCounter => {
 
 /**
  * Streams the counters whose names match a pattern (as in `Cached.entries`), with their values, in no particular order.
- * A store that cannot list its counters fails the stream with its `StoreError` (`Unsupported`).
+ * If the store cannot list counters, the stream fails with a `StoreError` (`Unsupported`).
  *
  * **When to use**
  *
- * Use in tools, not for every request: it reads all counters of the store.
+ * Use in tools, not for every request: the stream may read all counters of the store.
  *
  * **Example** (Listing counters)
  *
@@ -171,7 +171,7 @@ export const counter = (name: string): CachedCounter => {
  * }).pipe(Effect.provide(CacheLayer.memory()))) // => [{ name: "visits:home", value: 2, expiresAt: Infinity }]
  * ```
  *
- * @see {@link counter} for one of them
+ * @see {@link counter} for one counter
  * @category accessors
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * Operations for code inside a load: its previous value, its renewal, and annotations of its result.
+ * Operations for code inside a load: get the previous value, renew it, or annotate the new result.
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"
@@ -19,27 +19,27 @@ import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
- * The value that a load replaces, returned by {@link previous}.
+ * The value that a load is about to replace, returned by {@link previous}.
  * @category models
  * @since 0.1.0
  */
 export interface Previous<A> {
   readonly value: A
-  /** The origin's name for this version of the value, as `annotate` or `set` stored it. */
+  /** The origin's ETag for this version of the value, as `Cached.annotate` or `Cached.set` stored it. */
   readonly etag: string | undefined
-  /** When it was loaded or last renewed, or when its oldest part was made (`inherit`), in epoch milliseconds. */
+  /** When the value, or with `inherit: "age"` its oldest input, was loaded or last renewed, in epoch milliseconds. */
   readonly createdAt: number
 }
 
 /**
- * Gets the value that the running load of a key class replaces, if there is one within its `ttl`. It is `Option.none()`
- * if the value has expired, was invalidated or never existed, outside of a load, in the load of another class or of a
- * batch, if a policy or layer does not read the cache, and if the store does not answer within its budget.
+ * Gets the value that the running load of a key class is about to replace. Returns `Option.none()` if the value has
+ * expired, was invalidated or never existed; outside a load, and in the load of another class or of a batch; if a
+ * policy or layer does not read the cache; and if the store does not answer within its budget.
  *
  * **When to use**
  *
- * Use inside a load to ask the origin whether the value is still right (`If-None-Match`, RFC 9110, section 13.1.2), or
- * to load only what has changed since.
+ * Use inside a load to ask the origin whether the value is still current (`If-None-Match`, RFC 9110, section 13.1.2),
+ * or to load only the changes since then.
  *
  * **Example** (Adding to the previous value)
  *
@@ -71,7 +71,7 @@ export const previous = <C extends AnyClass>(
     const attempt = loadingOf(fiber.context as Context.Context<never>)
     const flight = attempt?.flight
     if (flight === undefined || infoOf(flight.request.key)?.name !== keyClass.keyName) return Effect.succeedNone
-    // The flight was started with the services of the codecs, so the context of the load has them.
+    // The load's context contains the services of the codecs, because its flight was started with them.
     return Effect.map(
       previousOf(attempt!) as Effect.Effect<Entry | undefined>,
       (entry) =>
@@ -84,7 +84,7 @@ export const previous = <C extends AnyClass>(
   })
 }
 
-/** A load gets a copy, like any caller, if its reader asked for copies. */
+/** Returns the value of an entry, copied if the request has the option `copy`, as for any caller. */
 const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
   const { value } = entry.exit as Exit.Success<unknown>
   const copy = optionOf(engine, request, "copy")
@@ -92,18 +92,18 @@ const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
 }
 
 /**
- * Ends the load and renews the value that it was to replace. It dies with `CacheConfigError` if there is no value to
- * renew: outside of a load, after its end, in the load of a batch, or if {@link previous} returns none.
+ * Ends the running load and renews the previous value. Dies with a `CacheConfigError` if there is no value to renew:
+ * outside a load, after the load has ended, in the load of a batch, or if {@link previous} returns none.
  *
  * **When to use**
  *
- * Use if the origin answers that the value is still right (304).
+ * Use if the origin answers that the value is still current (HTTP 304).
  *
  * **Details**
  *
- * - The load ends here, past its error handlers. Finalizers run, as after an interruption.
- * - Its callers get the value, which starts a new lifetime (from the strategy or `annotate`) and keeps its ETag and
- *   tags. If the key was invalidated or set in the meantime, it is not stored.
+ * - The load ends at this call and skips its error handlers. Finalizers run, as after an interruption.
+ * - The load's callers get the previous value, which starts a new lifetime (from the strategy or `annotate`) and keeps
+ *   its ETag and tags. If the key was invalidated or set during the load, the renewed value is not stored.
  *
  * **Example** (Answering a 304)
  *
@@ -144,7 +144,7 @@ export const notModified: Effect.Effect<never> = Effect.withFiber((fiber) => {
       return nothingToRenew(`no value that may be served is stored for "${id}". Check Cached.previous first`)
     }
     attempt.renewed = true
-    // It counts as loaded: it is stored even if the last caller leaves now.
+    // The renewed value counts as loaded: it is stored even if the last caller leaves before the load has ended.
     flight.pinned = true
     return end(attempt)
   })
@@ -156,12 +156,12 @@ const nothingToRenew = (why: string): Effect.Effect<never> =>
   )
 
 /**
- * Interrupts the load, and this call's fiber if it is a different one: only an interruption passes every handler. It
- * takes effect at the end of an uninterruptible region.
+ * Interrupts the load's fiber, and the calling fiber if it is another one, because only an interruption skips every
+ * error handler. Inside an uninterruptible region, the interruption takes effect when the region ends.
  */
 const end = ({ flight }: Attempt): Effect.Effect<never> =>
   Effect.withFiber((fiber) => {
-    // After the end of the load its fiber completes the flight.
+    // Once the load has ended, `flight` is `undefined`, because its fiber must complete without an interruption.
     flight?.fiber?.interruptUnsafe(fiber.id)
     if (fiber !== flight?.fiber) fiber.interruptUnsafe(fiber.id)
     return Effect.interrupt
@@ -173,37 +173,37 @@ const end = ({ flight }: Attempt): Effect.Effect<never> =>
  * @since 0.1.0
  */
 export interface Annotations {
-  /** Tags in addition to those of the key and of the options. @default none; a renewed value keeps its tags */
+  /** Tags in addition to those of the key and the options. @default none; a renewed value keeps its tags */
   readonly tags?: ReadonlyArray<string> | undefined
-  /** How long the result is served at most. Zero or negative: it is not stored. @default the strategy's `ttl` */
+  /** How long the result is served at most. If zero or negative, it is not stored. @default the strategy's `ttl` */
   readonly ttl?: Ttl.Input | undefined
   /**
-   * The age at which the result becomes stale, instead of the strategy's `softTtl` or `refreshAfter`, limited by its
-   * lifetime. Zero or negative: from the beginning.
-   * @default the strategy's
+   * The age at which the result becomes stale, in place of the strategy's `softTtl` or `refreshAfter`, and no later
+   * than its expiry. If zero or negative, the result is stale from the beginning.
+   * @default the strategy's `softTtl` or `refreshAfter`
    */
   readonly softTtl?: Ttl.Input | undefined
   /**
-   * The origin's name for this version of the value (an HTTP `ETag`), for `previous` in the next load.
-   * @default none; a renewed value keeps its own
+   * The origin's ETag for this version of the value, which {@link previous} returns in the next load.
+   * @default none; a renewed value keeps its ETag
    */
   readonly etag?: string | undefined
 }
 
 /**
- * Sets tags, lifetimes and ETag of a result from inside its load.
+ * Sets the tags, lifetimes and ETag of a load's result from inside the load.
  *
  * **When to use**
  *
- * Use if only the load knows a tag, a lifetime or an ETag, such as from the headers of a response.
+ * Use if only the load knows a tag, a lifetime or an ETag, such as from response headers.
  *
  * **Details**
  *
- * - If it is called several times, the last value of each option counts.
- * - `ttl` replaces the strategy's `ttl`, whether shorter or longer. `softTtl`, `refreshAfter` and `idle` stay, up to
- *   the new end.
- * - A result that the strategy does not store stays out of the cache.
- * - It does nothing outside of a load, after its end, and in the load of a batch.
+ * - If a load calls it several times, the last value of each option applies.
+ * - `ttl` replaces the strategy's `ttl`, whether shorter or longer. The strategy's `softTtl`, `refreshAfter` and `idle`
+ *   still apply, up to the new expiry.
+ * - A result that the strategy does not store stays out of the cache, whatever its annotations.
+ * - It has no effect outside a load, after the load has ended, or in the load of a batch.
  *
  * **Example** (Tagging by what was loaded)
  *
@@ -220,7 +220,7 @@ export interface Annotations {
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, undefined, 2]
  * ```
  *
- * @see {@link previous} for the ETag at the next load
+ * @see {@link previous} for reading the ETag in the next load
  * @category annotations
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * Watching a cache: its events, the entries that leave memory, and how reads were answered.
+ * Observes a cache: its events, the entries that leave memory, and how reads are answered.
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
@@ -33,8 +33,8 @@ const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.
   )
 
 /**
- * A stream of a cache's events, from the moment the stream runs. No read waits for a subscriber: at most 1024 events
- * are buffered for each, and a slow one loses the oldest.
+ * A stream of a cache's events, beginning when the stream starts to run. Reads never wait for a subscriber: each
+ * subscriber has a buffer of at most 1024 events, and a slow one loses the oldest events.
  *
  * **When to use**
  *
@@ -54,9 +54,9 @@ const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.
  * }).pipe(Effect.provide(CacheLayer.memory()))) // => ["Miss", "Load", "Hit"]
  * ```
  *
- * @see `Cached.stats` for counters
+ * @see `Cached.stats` for totals
  * @see {@link detect} for the reads of one effect
- * @see {@link eventsWith} for the values too
+ * @see {@link eventsWith} for events that include the values
  * @category subscriptions
  * @since 0.1.0
  */
@@ -68,7 +68,7 @@ export const events: Stream.Stream<CacheEvent, never, Caching> = streamOf((event
  * @since 0.1.0
  */
 export interface ValueOptions {
-  /** Includes the values as `exit`: what was served, loaded, set or evicted. */
+  /** Includes the value that was served, loaded, set or evicted, as `exit`. */
   readonly values: true
 }
 
@@ -80,13 +80,13 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
 }
 
 /**
- * Like {@link events}, with the values that the events are about: `Hit`, `Load`, `Stale`, `Set` and `Evict` have an
- * `exit`. Values are those of the cache, not copies: do not change them, and do not show secrets in them. They live as
- * long as the events buffered for this subscriber.
+ * Like {@link events}, including the values: `Hit`, `Load`, `Stale`, `Set` and `Evict` have an `exit`. The values are
+ * those of the cache, not copies: do not modify them, and do not print secrets in them. A subscriber's buffered events
+ * keep their values in memory.
  *
  * **When to use**
  *
- * Use if a subscriber needs the values too, such as a mirror of the cache or a test.
+ * Use for a subscriber that needs the values, such as a mirror of the cache or a test.
  *
  * **Example** (Watching what is stored by hand)
  *
@@ -106,7 +106,7 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
  * }).pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(["user:1", Exit.succeed("Ada")])
  * ```
  *
- * @see {@link events} for ids alone, which retain nothing
+ * @see {@link events} for events without values, which retain nothing
  * @category subscriptions
  * @since 0.1.0
  */
@@ -116,16 +116,16 @@ export const eventsWith = (options: ValueOptions): Stream.Stream<ValueEvent, nev
 }
 
 /**
- * Runs an effect for every entry that leaves memory, for as long as the scope is open.
+ * Runs an effect for every entry that leaves memory, as long as the scope is open.
  *
  * **When to use**
  *
- * Use to close or count values that are no longer cached. Entries in memory when the cache closes are not reported.
+ * Use to close or count values that are no longer cached. When the cache closes, its entries are not reported.
  *
  * **Details**
  *
- * - Entries are handled one at a time. A failure or defect is logged, and the next entry follows.
- * - At most 1024 entries are buffered; beyond that the oldest are lost. Closing the scope waits for the buffered ones.
+ * - Entries are handled one at a time. If the effect fails or dies, the error is logged and the next entry is handled.
+ * - At most 1024 entries are buffered; beyond that, the oldest are lost. Closing the scope waits for buffered entries.
  *
  * **Example** (Recording removals)
  *
@@ -152,7 +152,7 @@ export const onRemoval = <E, R>(
 ): Effect.Effect<void, never, R | Caching | Scope.Scope> =>
   handleAll<Removal, E, R>((caching, offer) => caching.perform(Operations.onRemoval, offer), f)
 
-/** Handles the events of a listener one at a time, until the scope closes and all are handled. */
+/** Passes a listener's items to `f` one at a time. Closing the scope waits until `f` has handled all items. */
 export const handleAll = <A, E, R>(
   subscribe: (caching: Cache, offer: (item: A) => void) => () => void,
   f: (item: A) => Effect.Effect<void, E, R>
@@ -182,8 +182,8 @@ export const handleAll = <A, E, R>(
   })
 
 /**
- * Runs an effect and also returns how each cached read in it was answered, in the order of the answers. If the effect
- * fails, so does `detect`: wrap the effect in `Effect.exit` to get its reads nevertheless.
+ * Runs an effect and returns its result together with how each cached read in it was answered, in the order of the
+ * answers. If the effect fails, so does `detect`: wrap the effect in `Effect.exit` to get its reads even then.
  *
  * **When to use**
  *
@@ -191,9 +191,9 @@ export const handleAll = <A, E, R>(
  *
  * **Details**
  *
- * Includes the reads of loads that the effect starts, of fibers that it forks (until it ends), and of inner `detect`s.
- * Excludes reads that are interrupted, that give up after their `timeout`, that bypass the cache
- * (`CachePolicy.bypass`), and reads that never load (`getOption`).
+ * Includes reads in loads that the effect starts, in fibers that it forks (until the effect ends), and in inner calls
+ * of `detect`. Excludes reads that are interrupted, that exceed their `timeout`, that bypass the cache
+ * (`CachePolicy.bypass`), and that never load (`getOption`).
  *
  * **Example** (Seeing where values came from)
  *
@@ -209,7 +209,7 @@ export const handleAll = <A, E, R>(
  * }).pipe(Effect.provide(CacheLayer.memory()))) // => ["answer: load", "answer: memory"]
  * ```
  *
- * @see {@link detectWith} for the answers themselves
+ * @see {@link detectWith} for the values that the reads returned
  * @see {@link events} for all reads of the cache
  * @category combinators
  * @since 0.1.0
@@ -219,11 +219,11 @@ export const detect = <A, E, R>(
 ): Effect.Effect<readonly [result: A, reads: ReadonlyArray<Detected>], E, R> => detecting(self, false)
 
 /**
- * Like {@link detect}, with the answer of each read: `exit` is the cached value, even if the reader gets a `copy`.
+ * Like {@link detect}, including the result of each read: `exit` is the cached value, even if the reader gets a `copy`.
  *
  * **When to use**
  *
- * Use if the answers matter too, such as in a test.
+ * Use if the values that the reads returned matter too, such as in a test.
  *
  * **Example** (Seeing what was served)
  *
@@ -238,7 +238,7 @@ export const detect = <A, E, R>(
  * }).pipe(Effect.provide(CacheLayer.memory()))) // => Exit.succeed(42)
  * ```
  *
- * @see {@link detect} for reads without their answers
+ * @see {@link detect} for reads without their values
  * @category combinators
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * Cached functions: a key class, its load and its strategy in one place.
+ * Cached functions, which declare a key class, its load and its strategy in one place.
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -39,22 +39,22 @@ import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError 
 export interface CachedFn<K extends Key.Any, In, E, R> {
   (...payload: Arguments<In>): Effect.Effect<Success<K>, E, R>
   readonly key: (...payload: Arguments<In>) => K
-  /** Invalidates the result of a payload. */
+  /** Invalidates the result for a payload. */
   readonly invalidate: (...payload: Arguments<In>) => Effect.Effect<void, never, Caching>
-  /** Loads again, as under `CachePolicy.refresh`. A failure keeps the stored value. */
+  /** Loads the result again, as under `CachePolicy.refresh`. If the load fails, the stored value stays. */
   readonly refresh: (...payload: Arguments<In>) => Effect.Effect<Success<K>, E, R>
 }
 
 type Instance<C extends AnyClass> = InstanceType<C>
 
-/** `KE`: the failures of the key. `E`: the failures of a load. @internal */
+/** `KE` is the failure type that the key of a cached function declares, `E` that of its load. @internal */
 export interface OptionsFor<K, A, KE, E, T>
   extends FallbackOptions<E | TimeoutError<T>, TagOf<E>>, Timeout<T, K>, ReadOptions<A, KE, K>
 {
   readonly strategy: Strategy<A, KE, K>
 }
 
-/** The failures `E` of a load are inferred from `lookup` alone. Functions among the other options get them. */
+/** The failure type `E` of a load is inferred from `lookup` alone, and the functions among the other options use it. */
 interface FnOptions<K, A, KE, E, R, T> extends OptionsFor<K, A, KE, NoInfer<E> | KE, T> {
   readonly lookup: (key: K) => Effect.Effect<NoInfer<A>, E, R>
 }
@@ -108,7 +108,7 @@ interface NamedFnOptions<
 {}
 
 /**
- * The options of `Cached.fn` by name that declare its key: those of a key class.
+ * The options with which `Cached.fn`, called with a name, declares its key class.
  * @category options
  * @since 0.1.0
  */
@@ -119,8 +119,8 @@ export interface NamedKeyOptions<
   I extends Key.Indexes<NoInfer<Fields>>
 > extends Omit<Key.Options<Fields, S, E, I>, "version"> {
   /**
-   * Part of the fingerprint: change it when results change in a way that no schema shows. `"code"`: the source text of
-   * `lookup`, so that results of other code are not read (see `CacheKey.codeOf` for its limits).
+   * A part of the key's fingerprint: change it when results change in a way that no schema shows. `"code"` stands for
+   * the source text of `lookup`, so that results of different code are not read (see `CacheKey.codeOf` for its limits).
    * @default none
    */
   readonly version?: "code" | (string & {}) | undefined
@@ -139,7 +139,7 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
   (...args: Args): Effect.Effect<A, E, R>
   readonly key: (...args: Args) => string
   readonly invalidate: (...args: Args) => Effect.Effect<void, never, Caching>
-  /** Loads again, as under `CachePolicy.refresh`. A failure keeps the stored value. */
+  /** Loads the result again, as under `CachePolicy.refresh`. If the load fails, the stored value stays. */
   readonly refresh: (...args: Args) => Effect.Effect<A, E, R>
 }
 
@@ -148,18 +148,18 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  *
  * **When to use**
  *
- * Use if several places call, invalidate or warm the same results: key, load and strategy are then declared once.
+ * Use if several places read, invalidate or warm the same results, to declare key, load and strategy only once.
  *
  * **Details**
  *
- * Instead of a class it takes
+ * Instead of a key class, the first argument may be
  *
- * - the name of one, with its `payload` and `success` among the options: the class is then `Key` of the function. With
- *   `version: "code"`, different code of `lookup` means different keys;
- * - a function from arguments to a string key, and the load as a second one, for values that stay in memory or are
- *   plain data.
+ * - the name of a new key class, with the class's `payload` and `success` among the options. The class is then the
+ *   function's property `Key`. With `version: "code"`, a change of the code of `lookup` changes the keys;
+ * - a function from arguments to a string key, followed by the load as the second argument, for values that stay in
+ *   memory or are plain data.
  *
- * Like every combinator it closes the scope of the load when it ends: see `Cached.ttl`.
+ * Like every combinator, a cached function closes the load's scope when the load ends: see `Cached.ttl`.
  *
  * **Example** (Caching a function)
  *
@@ -213,8 +213,8 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  * @since 0.1.0
  */
 export const fn: {
-  // The first overload: callers that inspect the type before inference see this one. `Beside` leaves one signature for
-  // each number of arguments, because with several the compiler reports first that none of them fits.
+  // This overload comes first because callers that inspect the type of `fn` before inference see the first one.
+  // `Beside` leaves one overload for each number of arguments: with more, type errors begin with "No overload matches".
   <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined, Text = unknown, Result = unknown>(
     keyClass: C & First<Text, Result>,
     options: FnOptions<Instance<C>, Success<Instance<C>>, KeyError<Instance<C>>, E, R, T>,
@@ -262,7 +262,7 @@ export const fn: {
   if (typeof first === "string") {
     checkNamedFn(`Cached.fn("${first}")`, options)
     const { error, id, ignore, indexes, payload, success, tags, version, ...rest } = options as AnyNamedOptions
-    // Here, because the stack shows where the class is defined.
+    // `define` is called in this function because it finds the place of the definition by its distance in the stack.
     const keyClass = define(first, {
       error,
       id,
@@ -281,13 +281,13 @@ export const fn: {
 type OverStrings = "over string keys the lookup is the second argument, and the options are the third"
 
 /**
- * A first argument: `Text` is inferred from the name of a class, `Result` from a function, and neither from a class.
+ * The first argument of `fn`. `Text` is inferred from a name, `Result` from a key function, and neither from a class.
  */
 type First<Text, Result> = Seen<Text | Result, { readonly codePointAt: Text } | ((...args: any) => Result)>
 
 type KindOf<Text, Result> = unknown extends Text ? unknown extends Result ? "class" : "function" : "name"
 
-/** More arguments than any call has, if the first one is of another kind. */
+/** Rules out an overload for another kind of first argument, by requiring more arguments than any call has. */
 type Beside<Kind, Text, Result> = KindOf<Text, Result> extends Kind ? [] : [never, never, never, never]
 
 type ToKey = (...args: ReadonlyArray<never>) => string
@@ -296,8 +296,8 @@ const isToKey = (first: AnyClass | ToKey): first is ToKey =>
   typeof first === "function" && !("keyName" in first) && !/^class\b/.test(Function.prototype.toString.call(first))
 
 /**
- * In the load of a {@link recursive} function: a failure of that function beyond those that its key declares. The
- * members are unknown while the load is type-checked, so it is empty there.
+ * A failure of a {@link recursive} function that its key does not declare, as the load of the function sees it. The
+ * type has no members, because they are unknown while the compiler checks the load.
  * @category models
  * @since 0.1.0
  */
@@ -310,13 +310,13 @@ export interface FailureOfSelf {
  *
  * **When to use**
  *
- * Use if a result is made of other results of the same function: trees, graphs, prices of parts.
+ * Use if a result is computed from other results of the same function: trees, graphs, bills of materials.
  *
  * **Details**
  *
- * - Each value is loaded once, however often and deep it is needed. One that needs itself dies with `CacheCycle`.
- * - The load may fail with more than its key declares. Inside the load, such a failure of `self` is a
- *   {@link FailureOfSelf}: to inspect it, declare it as `error` of the key class.
+ * - Each value is loaded once, however often and deep it is needed. A value that needs itself dies with `CacheCycle`.
+ * - The load may fail with failures that its key does not declare. Inside the load, such a failure of `self` has the
+ *   type {@link FailureOfSelf}. To inspect it, declare it as `error` of the key class.
  *
  * **Example** (Computing Fibonacci numbers)
  *
@@ -355,7 +355,7 @@ export const recursive = <C extends AnyClass, E, R, T extends Given<Instance<C>>
   return self as never
 }
 
-// The callers have the types: here a key class only constructs keys.
+// Untyped, because `fn` and `recursive` declare the types. The key class is only needed for constructing keys.
 const makeFn = (name: string, keyClass: AnyClass, options: AnyFnOptions): never => {
   checkFn(name, keyClass, options)
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)

@@ -1,5 +1,5 @@
 /**
- * The cache as a whole: its entries, size, counters and health.
+ * Inspects and changes a cache as a whole: its entries, size, statistics and health.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -12,18 +12,18 @@ import { globOf } from "./targets.ts"
 import { streamWithCaching, withCaching } from "./withCaching.ts"
 
 /**
- * Streams the metadata of all servable entries, in no particular order. Entries added or removed while the stream runs
- * may or may not be included.
+ * Streams the metadata of all entries that may be served, in no particular order. Entries that are added or removed
+ * while the stream runs may or may not be included.
  *
  * **When to use**
  *
- * Use in tools, to see ages, tags and lifetimes: it reads the entire store, or all ids that begin with the text before
- * the first special character of the pattern.
+ * Use in tools, to see ages, tags and lifetimes: it reads the entire store or, with a pattern, all ids that begin with
+ * the pattern's text before its first special character.
  *
  * **Details**
  *
- * A pattern selects entries by `CacheKey.id`, which must match it completely: `*` is any run of characters, `?` is one,
- * `[a-z]` is one of a set.
+ * A pattern must match the complete `CacheKey.id`: `*` matches any run of characters, `?` any one character, and
+ * `[a-z]` one character of a set.
  *
  * **Example** (Listing entries by pattern)
  *
@@ -51,11 +51,11 @@ export const entries = (pattern = "*"): Stream.Stream<Known, StoreError, Caching
 }
 
 /**
- * Streams the ids of all servable entries, in no particular order.
+ * Streams the ids of all entries that may be served, in no particular order.
  *
  * **When to use**
  *
- * Use in tools, if the ids are enough.
+ * Use in tools that need only the ids.
  *
  * **Example** (Listing ids by pattern)
  *
@@ -67,7 +67,7 @@ export const entries = (pattern = "*"): Stream.Stream<Known, StoreError, Caching
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["user:1"]
  * ```
  *
- * @see {@link entries} for the metadata, and for patterns
+ * @see {@link entries} for the metadata and the pattern syntax
  * @category accessors
  * @since 0.1.0
  */
@@ -75,11 +75,11 @@ export const scan = (pattern = "*"): Stream.Stream<string, StoreError, Caching> 
   Stream.map(entries(pattern), ({ id }) => id)
 
 /**
- * Counts the entries in the store, or in memory without a store. A store may count expired entries too.
+ * Counts the entries in the store, or in memory if there is no store. A store may include expired entries in the count.
  *
  * **When to use**
  *
- * Use for the number of all entries. `Cached.stats` has that of memory, and does not ask the store.
+ * Use for the total number of entries. `Cached.stats` has the number in memory and makes no request to the store.
  *
  * **Example** (Counting entries)
  *
@@ -100,7 +100,7 @@ export const size: Effect.Effect<number, StoreError, Caching> = withCaching((cac
 )
 
 /**
- * Checks that the store, if there is one, answers within its budget, and fails with its `StoreError` if it does not.
+ * Checks that the store, if there is one, answers within its budget. Fails with the store's `StoreError` otherwise.
  *
  * **Example** (Checking the health of a cache)
  *
@@ -118,7 +118,7 @@ export const size: Effect.Effect<number, StoreError, Caching> = withCaching((cac
 export const ping: Effect.Effect<void, StoreError, Caching> = withCaching((caching) => caching.perform(Operations.ping))
 
 /**
- * Empties memory and the store, including counters and the entries of other processes.
+ * Removes all entries and counters from memory and from the store, including those that other processes have stored.
  *
  * **When to use**
  *
@@ -143,11 +143,11 @@ export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, 
 )
 
 /**
- * Gets the counters of the cache since its layer was built.
+ * Gets the statistics of the cache, collected since its layer was built.
  *
  * **When to use**
  *
- * Use for hit ratios and totals, in a metric or a health page.
+ * Use for hit ratios and totals in metrics or on a status page.
  *
  * **Example** (Counting hits and loads)
  *
@@ -164,7 +164,7 @@ export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, 
  * ```
  *
  * @see `Cached.events` for individual events
- * @see `Cached.storeTimings` for the operations of the store
+ * @see `Cached.storeTimings` for the durations of store operations
  * @category accessors
  * @since 0.1.0
  */
@@ -175,14 +175,14 @@ export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching)
  *
  * **When to use**
  *
- * Use to find the right capacity. It needs the layer's `curve: true`, or fails with a `CacheConfigError`.
+ * Use to choose a capacity. Without the layer's option `curve: true`, the effect fails with a `CacheConfigError`.
  *
  * **Details**
  *
- * - Each point is the hit ratio of an LRU memory of that capacity (or weight, if entries are weighed) for the reads
- *   since the layer was built. The adaptive policy is hardly ever below it, and mostly above.
- * - Ids are sampled (SHARDS: Waldspurger et al., FAST 2015), at most 4096, so its memory is bounded. If the sample is
- *   smaller than the set of ids, points are mostly within two hundredths of the truth.
+ * - Each point is the hit ratio of an LRU cache with that capacity (or weight, if entries are weighed) for the reads
+ *   since the layer was built. The adaptive eviction policy mostly has a higher hit ratio, and hardly ever a lower one.
+ * - At most 4096 ids are sampled (SHARDS: Waldspurger et al., FAST 2015), so memory use is bounded. If there are more
+ *   ids, points are mostly within two hundredths of the true hit ratio.
  * - A read of a value that expired or was invalidated in memory is a miss at every capacity. Setting a value that was
  *   not in memory counts as a read. A failed load does not count.
  *
@@ -204,7 +204,7 @@ export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching)
  * capacity > 700 && capacity < 1400 // => true
  * ```
  *
- * @see `simulate` of `effect-cached/testing` for other policies, with recorded reads
+ * @see `simulate` of `effect-cached/testing` for comparing other policies with recorded reads
  * @see {@link resize} for changing the capacity
  * @category accessors
  * @since 0.1.0
@@ -214,13 +214,13 @@ export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCachin
 )
 
 /**
- * Changes the bound of the memory tier while it is in use: a number of entries, or a weight (also as a size like
- * `"10 MB"`) if it has a `maxWeight`. Without a memory tier it does nothing. The surplus is evicted, a few entries in
- * each turn of the event loop. The effect ends when the rest fits.
+ * Changes the bound of the memory tier while the cache is in use: a number of entries, or a weight (also as a size like
+ * `"10 MB"`) if the tier has a `maxWeight`. The surplus is evicted, a few entries in each turn of the event loop, and
+ * the effect ends when the remaining entries fit. Without a memory tier, nothing happens.
  *
  * **When to use**
  *
- * Use to give a running cache the capacity that `Cached.curve` recommends, or to make room for something else.
+ * Use to give a running cache the capacity that `Cached.curve` suggests, or to free memory for other uses.
  *
  * **Example** (Shrinking)
  *
@@ -235,8 +235,8 @@ export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCachin
  * }).pipe(Effect.provide(CacheLayer.memory({ capacity: 10 })))) // => 2
  * ```
  *
- * @see {@link curve} for the right capacity
- * @see `CacheLayer.withHeapLimit` for a bound by the heap
+ * @see {@link curve} for choosing the capacity
+ * @see `CacheLayer.withHeapLimit` for a memory that shrinks while the heap is almost full
  * @category mutations
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * Invalidation: by key, tag, class, index and pattern.
+ * Invalidates entries by key, tag, key class, index or pattern.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -31,13 +31,13 @@ import {
 import { type AnyKey, streamWithCaching, tagOf, withCaching } from "./withCaching.ts"
 
 /**
- * Invalidates a key, or another target: no read that starts afterwards sees a value whose load began before. A load
- * that is running then gives its result to its current callers, and the result is not stored.
+ * Invalidates a key or another target: no read that starts afterwards gets a value whose load began before. If a load
+ * is running at that time, its current callers still get its result, which is not stored.
  *
  * **When to use**
  *
- * Use if the data behind one key has changed. A string is a key, never a pattern or a tag: `Cached.Target` lists the
- * targets of other kinds.
+ * Use if the data behind one key has changed. A string is always a key, never a pattern or a tag. `Cached.Target` lists
+ * the other kinds of targets.
  *
  * **Example** (Loading again after an invalidation)
  *
@@ -51,20 +51,20 @@ import { type AnyKey, streamWithCaching, tagOf, withCaching } from "./withCachin
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, undefined, 2]
  * ```
  *
- * @see `Cached.remove` to know whether there was an entry
+ * @see `Cached.remove` for a removal that returns whether the key had an entry
  * @see {@link invalidateTag} for entries whose keys are not known
- * @see {@link invalidateAfter} for a write that changes the data
+ * @see {@link invalidateAfter} for invalidating after a write
  * @category mutations
  * @since 0.1.0
  */
 export const invalidate = <C>(target: Target<C>): Effect.Effect<void, never, Caching> => invalidateGiven([target])
 
 /**
- * Invalidates several keys, or targets of other kinds.
+ * Invalidates several keys or other targets.
  *
  * **When to use**
  *
- * Use for several known keys.
+ * Use if the data behind several known keys has changed.
  *
  * **Example** (Invalidating a key and a tag)
  *
@@ -79,8 +79,8 @@ export const invalidate = <C>(target: Target<C>): Effect.Effect<void, never, Cac
  * }).pipe(Effect.provide(CacheLayer.memory()))) // => 0
  * ```
  *
- * @see {@link invalidate} for one of them
- * @see `Cached.removeMany` for the count
+ * @see {@link invalidate} for one target
+ * @see `Cached.removeMany` for the number of removed entries
  * @category mutations
  * @since 0.1.0
  */
@@ -88,7 +88,7 @@ export const invalidateMany = <Cs extends ReadonlyArray<unknown>>(
   targets: Iterable<AnyKey> | List<Cs>
 ): Effect.Effect<void, never, Caching> => invalidateGiven(targets as Iterable<unknown>)
 
-// An invalid target is a defect of the effect, like a value of the wrong type in a field.
+// Suspended, so that an invalid target is a defect of the effect, like a key whose field has an invalid value.
 const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never, Caching> =>
   Effect.suspend(() => invalidateTargets(toStored(parse(targets))))
 
@@ -99,7 +99,7 @@ const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never,
  */
 export interface InvalidateOptions {
   /**
-   * `"hard"`: entries are gone for every read that starts afterwards. `"soft"`: entries are stale. `softTtl` and
+   * `"hard"`: no read that starts afterwards gets the entries. `"soft"`: the entries are stale. `softTtl` and
    * `failover` may serve them if the load fails, `refreshAhead` while it refreshes. All other strategies load.
    * @default `"hard"`
    */
@@ -107,11 +107,11 @@ export interface InvalidateOptions {
 }
 
 /**
- * Invalidates all entries with a tag, regardless of their keys, in constant time.
+ * Invalidates all entries with a tag, whatever their keys, in constant time.
  *
  * **When to use**
  *
- * Use if a change affects entries of any keys, such as everything that shows one user.
+ * Use if a change affects entries of unrelated keys, such as all pages that show one user.
  *
  * **Example** (Making entries stale, then removing them)
  *
@@ -134,18 +134,18 @@ export interface InvalidateOptions {
  * ```
  *
  * @see {@link invalidateAll} for all results of a key class
- * @see {@link invalidateWhere} for a field of a key class, without tags
+ * @see {@link invalidateWhere} for invalidating by a field of a key class, without tags
  * @category mutations
  * @since 0.1.0
  */
 export const invalidateTag: {
-  // A separate overload, because `Effect.forEach(tags, Cached.invalidateTag)` passes an index too.
+  // A separate overload, because `Effect.forEach(tags, Cached.invalidateTag)` passes an index as the second argument.
   (tag: string): Effect.Effect<void, never, Caching>
   (tag: string, options: InvalidateOptions | undefined): Effect.Effect<void, never, Caching>
 } = (tag: string, options?: InvalidateOptions | number): Effect.Effect<void, never, Caching> =>
   invalidateByTags(() => [tagOf(tag)], options)
 
-/** Invalidates by stored tags. */
+/** Invalidates by tags in their stored form. Ignores an index that `Effect.forEach` passes instead of options. */
 const invalidateByTags = (
   tags: () => ReadonlyArray<string>,
   given: InvalidateOptions | number | undefined
@@ -186,7 +186,7 @@ const invalidateOptions: Checks<InvalidateOptions> = {
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, undefined, 2]
  * ```
  *
- * @see {@link invalidateWhere} for some of its results
+ * @see {@link invalidateWhere} for the results that share a field
  * @see `Cached.clear` for everything in the cache
  * @category mutations
  * @since 0.1.0
@@ -198,12 +198,12 @@ export const invalidateAll: {
   invalidateByTags(() => [infoOf("Cached.invalidateAll", keyClass).tag], options)
 
 /**
- * Invalidates all results of a key class that have the given values in one of its `indexes`, in constant time. Fields
- * that are not exactly those of one index do not compile.
+ * Invalidates all results of a key class whose keys have the given values in one of the class's `indexes`, in constant
+ * time. The call compiles only if the fields are exactly those of one index.
  *
  * **When to use**
  *
- * Use if a change affects the results of one class that share a field, such as those of a tenant.
+ * Use if a change affects the results of one class that share a field, such as all results of one tenant.
  *
  * **Example** (Invalidating by a field)
  *
@@ -237,13 +237,13 @@ export const invalidateWhere = <C extends AnyClass>(
   invalidateByTags(() => [indexTag("Cached.invalidateWhere", keyClass, where)()], options)
 
 /**
- * Invalidates all entries whose id matches a pattern, and streams the progress after each batch of a few hundred. An
- * invalid pattern throws a `CacheConfigError` at once, and a store that cannot be scanned fails the stream with its
- * `StoreError`. An entry that another process stores in the meantime may remain.
+ * Invalidates all entries whose ids match a pattern, and streams the progress after each batch of a few hundred
+ * entries. An invalid pattern throws a `CacheConfigError` at once. If the store cannot be scanned, the stream fails
+ * with a `StoreError`. An entry that another process stores while the stream runs may remain.
  *
  * **When to use**
  *
- * Use for keys without a tag or an index, in tools that show the progress. Patterns are those of `Cached.entries`.
+ * Use in tools that show the progress, for keys without a tag or an index. `Cached.entries` explains the patterns.
  *
  * **Example** (Invalidating by pattern)
  *
@@ -258,8 +258,8 @@ export const invalidateWhere = <C extends AnyClass>(
  * }).pipe(Effect.provide(CacheLayer.memory()))) // => 1
  * ```
  *
- * @see {@link invalidateTag} for the fast and exact way
- * @see `Cached.removeMatching` for the count alone
+ * @see {@link invalidateTag} for a faster invalidation that misses no entry
+ * @see `Cached.removeMatching` for the number of removed entries alone
  * @category mutations
  * @since 0.1.0
  */
@@ -271,8 +271,8 @@ export const invalidateMatching = (pattern: string): Stream.Stream<Progress, Sto
 }
 
 /**
- * Makes each cached read in an effect invalidate its key first, and so load again for all readers. Reads inside the
- * loads are answered as usual.
+ * Makes each cached read in an effect invalidate its key first, so that the value is loaded again for all readers.
+ * Reads inside those loads are answered as usual.
  *
  * **When to use**
  *
@@ -290,8 +290,8 @@ export const invalidateMatching = (pattern: string): Stream.Stream<Progress, Sto
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
  *
- * @see `CachePolicy.refresh` for keeping the stored value if the load fails
- * @see {@link invalidate} for a key that is not read now
+ * @see `CachePolicy.refresh` for a new load whose failure keeps the stored value
+ * @see {@link invalidate} for invalidating a key without reading it
  * @category combinators
  * @since 0.1.0
  */
@@ -303,20 +303,20 @@ export const invalidateFurther = <A, E, R>(self: Effect.Effect<A, E, R>): Effect
   )
 
 /**
- * Invalidates targets of every kind once an effect has succeeded, before its value is returned.
+ * Invalidates keys or other targets after an effect has succeeded, before its value is returned.
  *
  * **When to use**
  *
- * Use for a write to the origin, so that later reads load again. An interruption after the write does not skip the
- * invalidation.
+ * Use for a write to the origin, so that later reads load the new data. An interruption after the write does not skip
+ * the invalidation.
  *
  * **Details**
  *
- * - Invalid targets throw a `CacheConfigError`, or make the effect die with one before it runs. Targets of a function
- *   are known only after the effect has run.
- * - Inside an open SQL transaction (`sql.withTransaction` of `effect/sql`) the invalidation follows the commit. It is
- *   dropped if the transaction, or the savepoint around the effect, is rolled back.
- * - A store that cannot be scanned for `{ matching }` does not fail the effect, except under `CachePolicy.strict`.
+ * - An invalid target throws a `CacheConfigError`, or makes the effect die with one before it runs. Targets that a
+ *   function returns are checked only after the effect has run.
+ * - Inside an open SQL transaction (`sql.withTransaction` of `effect/sql`), the invalidation runs after the commit. It
+ *   is dropped if the transaction, or the savepoint around the effect, is rolled back.
+ * - If the store cannot be scanned for `{ matching }`, the effect still succeeds, except under `CachePolicy.strict`.
  *
  * **Example** (Invalidating after a write)
  *
@@ -334,7 +334,7 @@ export const invalidateFurther = <A, E, R>(self: Effect.Effect<A, E, R>): Effect
  * }).pipe(Effect.provide(CacheLayer.memory()))) // => ["Grace", 0]
  * ```
  *
- * @see {@link invalidate} for an invalidation by itself
+ * @see {@link invalidate} for an invalidation on its own
  * @see `Transaction.withSql` for a write of several statements
  * @category combinators
  * @since 0.1.0
@@ -350,7 +350,7 @@ export const invalidateAfter: {
 } = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, given: unknown): Effect.Effect<A, E, R | Caching> => {
   requireEffect("Cached.invalidateAfter", self)
   const targets = typeof given === "function" && !isKeyClass(given) ? undefined : parseGiven(given)
-  // An interruption after the success of the effect must not skip the invalidation.
+  // An interruption after the effect has succeeded must not skip the invalidation.
   return Effect.uninterruptibleMask((restore) => {
     const known = targets === undefined ? undefined : toStored(targets)
     return Effect.tap(
@@ -361,7 +361,7 @@ export const invalidateAfter: {
   })
 })
 
-// A class intended as `{ all }` must not be called as a function after the effect has run.
+// Whether a key class was passed by mistake instead of `{ all }`. It must not be called as a function of the result.
 const isKeyClass = (given: Function): boolean => "keyName" in given
 
 type ToTargets = (exit: Exit.Exit<unknown>) => unknown

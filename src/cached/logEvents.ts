@@ -1,5 +1,5 @@
 /**
- * A log line for each event of a cache.
+ * Logs a line for each event of a cache.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -24,16 +24,16 @@ import { handleAll } from "./events.ts"
  */
 export interface LogEventsOptions {
   /**
-   * Whether lines show 200 characters of the values at most, secrets too unless they are `Redacted`.
+   * Whether lines show the values, cut to 200 characters. Secrets are shown too unless they are `Redacted`.
    * @default `false`
    */
   readonly values?: boolean | undefined
 }
 
 /**
- * Logs each event of the cache while the scope is open. Below the minimum log level there is no listener, and events
- * cost nothing. A line has the event, its id and its fields, and is annotated with `cache.key` and `cache.class`. No
- * read waits for a line: at most 1024 events are buffered, and beyond that the oldest are lost.
+ * Logs each event of the cache while the scope is open. A line shows the event, its id and its fields, and is annotated
+ * with `cache.key` and `cache.class`. Reads never wait for the log: at most 1024 events are buffered, and beyond that
+ * the oldest are lost. If `level` is below the minimum log level, there is no listener, and events cost nothing.
  *
  * **When to use**
  *
@@ -55,7 +55,7 @@ export interface LogEventsOptions {
  * ```
  *
  * @see `Cached.events` for the events themselves
- * @see `Cached.stats` for counters
+ * @see `Cached.stats` for totals
  * @category subscriptions
  * @since 0.1.0
  */
@@ -108,7 +108,7 @@ const shown = (exit: Exit.Exit<unknown, unknown>): string =>
     ? `value=${preview(exit.value, loggedCharacters)}`
     : `failure=${preview(failureOf(exit), loggedCharacters)}`
 
-/** The typed failure, if it is the only reason of the cause. */
+/** The typed failure, if the cause has no other reason; otherwise the cause itself. */
 const failureOf = ({ cause }: Exit.Failure<unknown, unknown>): unknown => {
   const [reason, ...others] = cause.reasons
   return others.length === 0 && reason?._tag === "Fail" ? reason.error : cause

@@ -17,19 +17,19 @@ import { globOf } from "./targets.ts"
 import { streamWithCaching, valueFor, withCaching } from "./withCaching.ts"
 
 /**
- * Streams the string keys that match a pattern (as in `Cached.entries`), each with its cached value, in any order.
+ * Streams the string keys that match a pattern (as in `Cached.entries`) with their cached values, in any order.
  *
  * **When to use**
  *
- * Use in tools, for string keys of which only a pattern is known: it reads the entire store, or all ids that begin with
- * the text before the first special character of the pattern.
+ * Use in tools, if only a pattern of the keys is known: it reads the entire store, or all ids that begin with the text
+ * before the pattern's first special character.
  *
  * **Details**
  *
- * - An invalid pattern throws a `CacheConfigError` at once. A store that cannot be scanned fails the stream with its
- *   `StoreError`. Values are not put in memory, where they would evict others.
- * - Excludes cached failures, keys of over 200 bytes, whose ids are hashes, and keys of a class, because their values
- *   need its schema.
+ * - An invalid pattern throws a `CacheConfigError` at once. If the store cannot be scanned, the stream fails with a
+ *   `StoreError`. Values are not put in memory, where they would evict other entries.
+ * - Excludes cached failures, string keys of over 200 bytes (whose ids are hashes), and instances of key classes (whose
+ *   values need the class's schema).
  *
  * **Example** (Reading values by pattern)
  *
@@ -76,17 +76,17 @@ const valuesOf = (
         return exit !== undefined && Exit.isSuccess(exit) ? [[key, valueFor(caching, key, exit.value)] as const] : []
       })
     ),
-    // An entry read only once, with many others, is not put in memory.
+    // A scan reads each entry only once, so it does not put entries in memory, where they would evict others.
     Effect.updateService(Current, (policy) => ({ ...policy, writes: false }))
   )
 
 /**
- * Removes the entries of all keys whose id matches a pattern, and returns how many there were.
+ * Removes all entries whose ids match a pattern, and returns how many it removed.
  *
  * **When to use**
  *
- * Use in tools, for keys without a tag or an index, if their number is enough. Patterns, key classes and failures are
- * those of `Cached.invalidateMatching`.
+ * Use in tools, for keys without a tag or an index, if the number of removed entries is enough. Patterns, key classes
+ * and failures are treated as by `Cached.invalidateMatching`.
  *
  * **Example** (Removing by pattern)
  *

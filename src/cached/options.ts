@@ -1,8 +1,8 @@
 /**
- * The options of combinators and cached functions: each once, with its check. The tables of the documentation are made
- * from the comments here (`npm run docs`).
+ * Declares the options of combinators and cached functions, with their checks. `npm run docs` makes the tables of the
+ * documentation from the comments in this file.
  *
- * The engine reads these options too, so this file stands on the lowest floor.
+ * The engine uses these options too, so this file belongs to the lowest floor of the architecture.
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
@@ -15,14 +15,14 @@ import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
- * How an entry inherits from the cached values read during its load.
+ * How an entry inherits from its inputs: the cached values that its load has read.
  *
- * - `"life"`, the default: it expires no later than the earliest of them, and than the results of loads it waited for
- * - `"changes"`: like `"life"`, and it also ends with each invalidation, removal and write by hand of any of them: it
- *   carries their tags and ids, including those that they inherited with `"changes"`
- * - `"age"`: its life counts from the birth of the oldest of them. A result already past its `ttl` is not stored
- * - `"refuse"`: it is not stored if there are any
- * - `false`: it inherits nothing; its life counts from the end of its load
+ * - `"life"`, the default: the entry expires no later than any of its inputs, or any result of a load it waited for
+ * - `"changes"`: like `"life"`, and the entry also ends when an input is invalidated, removed or set by hand: it
+ *   carries the tags and ids of its inputs, including those that they inherited with `"changes"`
+ * - `"age"`: the entry's lifetime counts from the creation of its oldest input. A result past its `ttl` is not stored
+ * - `"refuse"`: the entry is not stored if it has inputs
+ * - `false`: the entry inherits nothing, and its lifetime counts from the end of its load
  * @category options
  * @since 0.1.0
  */
@@ -35,45 +35,45 @@ export type Inherit = "life" | "changes" | "age" | "refuse" | false
  */
 export interface ReadOptions<in out A, in E, in K> {
   /**
-   * The tags of the entry, instead of the `tags` of its key class: a list, or a function of outcome and key.
-   * @default those of the key
+   * The tags of the entry, in place of the `tags` of its key class: a list, or a function of the outcome and the key.
+   * @default the tags of the key class
    */
   readonly tags?: ReadonlyArray<string> | Strategy.Of<A, E, NoInfer<K>, ReadonlyArray<string>> | undefined
-  /** How long a stale value is served without another load after a failed one. @default 5 seconds; 0 for `failover` */
+  /** How long a stale value is served after a failed load before the next load. @default 5 seconds; 0 for `failover` */
   readonly retryAfter?: Ttl.Input | undefined
   /**
-   * `true`: one load across the processes that share the store. `false`: this process loads independently of others.
-   * Invalidations apply in both cases.
+   * Whether processes that share the store also share loads. `true`: only one of them loads a key at a time. `false`:
+   * this process loads on its own. Invalidations reach all processes in both cases.
    * @default `true` if the store is shared
    */
   readonly lease?: boolean | undefined
   /**
-   * `false`: this caller gets its loaded value before the store has acknowledged the write, which continues. Under
-   * `CachePolicy.strict` it waits nevertheless.
+   * Whether the caller waits until the store has acknowledged the write of the loaded value. If `false`, the write
+   * continues in the background. Under `CachePolicy.strict`, the caller always waits.
    * @default `true`
    */
   readonly waitForWrite?: boolean | undefined
   /**
-   * How long this caller waits for a load before it gets the stale value, if its strategy falls back on one: a duration
+   * How long the caller waits for a load before it gets the stale value, if its strategy falls back on one: a duration
    * below `timeout`, or a function of the key. The load continues in the background.
    */
   readonly softTimeout?: Ttl.Input | OfKey<K> | undefined
   /**
-   * How the value is copied when it is stored, and for each caller: `"structured"` for plain data (`structuredClone`,
-   * which refuses functions and loses the classes of instances), or a function. `"freeze"` copies nothing: plain
-   * objects and arrays are frozen once, when they are stored or decoded.
-   * @default the value itself
+   * How the value is copied when it is stored, and again for each caller: `"structured"` for plain data
+   * (`structuredClone`, which rejects functions and drops the classes of instances), or a function. `"freeze"` makes no
+   * copies: plain objects and arrays are frozen once, when they are stored or decoded.
+   * @default no copy
    */
   readonly copy?: "structured" | "freeze" | ((value: A) => A) | undefined
-  /** How long memory answers before a read asks the store again; 0: not at all. @default as long as the entry lives */
+  /** How long memory serves reads before one asks the store again; 0 always asks. @default the entry's lifetime */
   readonly memoryTtl?: Ttl.Input | undefined
-  /** Stores only results whose load took longer than this, if `when` accepts them too. @default none */
+  /** Stores a result only if its load took longer than this duration, and if `when` accepts it too. @default none */
   readonly minLoad?: Ttl.Input | undefined
   /**
-   * The inheritance from cached values read during the load. `"life"`: it expires no later than the earliest of them.
-   * `"changes"`: also when any of them is invalidated. `"age"`: its life counts from the birth of the oldest of them.
-   * `"refuse"`: it is not stored. `false`: nothing.
-   * @default that of the layer
+   * How the entry inherits from cached values read during the load. `"life"`: it expires no later than any of them.
+   * `"changes"`: it also ends when any of them is invalidated. `"age"`: its lifetime counts from the creation of the
+   * oldest one. `"refuse"`: it is not stored. `false`: it inherits nothing.
+   * @default the layer's `inherit`
    */
   readonly inherit?: Inherit | undefined
 }
@@ -90,21 +90,21 @@ export type {
 } from "../Strategy.ts"
 
 /**
- * Options for strategies that fall back on a stale value. `E`: the failures of the effect.
+ * Options for strategies that fall back on a stale value. `E` is the type of the effect's failures.
  * @category options
  * @since 0.1.0
  */
 export interface FallbackOptions<E, Tag extends string = Strategy.TagOf<E>> {
   /**
-   * The tags of the failures that are answered with the stale value, as a timeout always is. Every other typed failure
-   * is an answer: the caller gets it, and the stale value is not used as a fallback again until a load succeeds.
+   * The tags of the failures after which the caller gets the stale value, as after a timeout. Any other typed failure
+   * is a definitive answer: the caller gets it, and no stale value serves as a fallback again until a load succeeds.
    * @default every typed failure that is not stored
    */
   readonly fallbackOn?: ReadonlyArray<Tag> | undefined
   /**
-   * Whether a failed load is answered with the stale value; an interrupted one never is. Together with `fallbackOn` it
-   * decides about all other failures.
-   * @default typed failures and timeouts, or none together with `fallbackOn`
+   * Whether the caller gets the stale value after a load has failed with this cause. It never does after an
+   * interruption. Together with `fallbackOn`, the function decides about the failures that `fallbackOn` does not name.
+   * @default accepts typed failures and timeouts; with `fallbackOn`, accepts no other failures
    */
   readonly fallbackWhen?: ((cause: Cause.Cause<E>) => boolean) | undefined
 }
@@ -112,8 +112,8 @@ export interface FallbackOptions<E, Tag extends string = Strategy.TagOf<E>> {
 /** @internal */
 export interface Timeout<T, K> {
   /**
-   * How long this caller waits for a load before it fails with `LoadTimeout`, or gets the stale value if its strategy
-   * falls back on one: a duration, or a function of the key.
+   * How long the caller waits for a load, as a duration or a function of the key. After that it fails with
+   * `LoadTimeout`, or gets the stale value if its strategy falls back on one.
    */
   readonly timeout?: T | OfKey<K>
 }
@@ -121,30 +121,30 @@ export interface Timeout<T, K> {
 /** @internal */
 export type TimeoutError<T> = T extends undefined ? never : LoadTimeout
 
-/** A duration as a function of the key, evaluated for each caller that waits for a load. */
+/** A duration as a function of the key, called for each caller that waits for a load. */
 type OfKey<K> = (key: K) => Ttl.Input
 
 /** @internal */
 export type Given<K> = Ttl.Input | OfKey<K> | undefined
 
-/** The options of a read without the user's types, which are checked at the call. @internal */
+/** The options of a read without the user's types, which the compiler checks at the public functions. @internal */
 export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions<any, string> & Timeout<Given<any>, any>
 
 const duration = (name: string) => optional((given: Ttl.Input) => void toMillis(given, name))
 
-// The result of a function is checked when it is called.
+// If the duration is a function, its result is checked when the function is called.
 const constantOf = (name: string, given: Ttl.Input | OfKey<any>): number | undefined =>
   typeof given === "function" ? undefined : toMillis(given, name)
 
 const waysToInherit: ReadonlySet<Inherit> = new Set(["life", "changes", "age", "refuse"])
 
-/** Throws for an invalid way to inherit. `what` begins its message. @internal */
+/** Throws if the value of an option `inherit` is invalid. The message begins with `what`. @internal */
 export const checkInherit = (inherit: Inherit, what: string): void => {
   if (inherit === false || waysToInherit.has(inherit)) return
   throw mistake(`${what} must be "life", "changes", "age", "refuse" or false`)
 }
 
-/** The checks of the options of every read. @internal */
+/** The checks for the options of every read. @internal */
 export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>, any>> = {
   tags: optional((tags) => {
     if (typeof tags === "function") return
@@ -153,7 +153,7 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
   timeout: optional((timeout) => void constantOf("timeout", timeout)),
   retryAfter: duration("retryAfter"),
   lease: optional((lease) => {
-    // The layer's option of that name is a duration.
+    // The layer's option `lease` is a duration, which users may pass to a read by mistake.
     if (typeof lease === "boolean") return
     throw mistake("lease must be true or false: its length is an option of the layer")
   }),
@@ -163,7 +163,7 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
   softTimeout: optional((softTimeout, _, beside) => {
     const { timeout = Infinity } = beside as Timeout<Ttl.Input | undefined, any>
     const [soft, hard] = [constantOf("softTimeout", softTimeout), constantOf("timeout", timeout)]
-    // An infinite `softTimeout` disables that of the layer.
+    // An infinite `softTimeout` disables the layer's `softTimeout`, so it may exceed `timeout`.
     if (soft === undefined || hard === undefined || soft < hard || soft === Infinity) return
     throw mistake(`softTimeout (${soft} ms) must be shorter than timeout (${hard} ms)`)
   }),
@@ -178,7 +178,7 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
   inherit: optional((inherit) => checkInherit(inherit, "inherit"))
 }
 
-/** The checks of the options of strategies that fall back. @internal */
+/** The checks for the options of strategies that fall back on a stale value. @internal */
 export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
   fallbackOn: optional((fallbackOn) =>
     refuseUnless(isListOfText(fallbackOn), "fallbackOn must be a list of the tags of failures")
@@ -192,7 +192,7 @@ export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
 }
 
 /**
- * The options without a default in a layer: they belong to one result, change the failures of a read, or exist there.
+ * The read options that `ReadDefaults` omits: they belong to one result, add a failure, or exist in the layer itself.
  */
 type OfOneRead = "tags" | "timeout" | "inherit"
 
@@ -205,13 +205,13 @@ type OfOneRead = "tags" | "timeout" | "inherit"
 export interface ReadDefaults
   extends Omit<ReadOptions<any, unknown, CacheKey.Any | string>, OfOneRead>, FallbackOptions<unknown, string>
 {
-  /** The share of the lifetime that is subtracted at random, 0 to 1, if the strategy has no `jitter`. */
+  /** The largest share of a lifetime, 0 to 1, that is subtracted at random if the strategy has no `jitter`. */
   readonly jitter?: number | undefined
 }
 
 const { inherit: _inherit, tags: _tags, timeout: _timeout, ...ofAllReads } = readOptions
 
-/** The checks of the defaults of a layer. @internal */
+/** The checks for a layer's default read options. @internal */
 export const readDefaults: Checks<ReadDefaults> = {
   ...ofAllReads,
   ...fallbackOptions,

@@ -1,5 +1,5 @@
 /**
- * The hottest and the coldest entries of memory.
+ * Finds the entries in memory that have served the most or the fewest reads.
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -18,16 +18,16 @@ const ranked = (name: "hottest" | "coldest", count: number): Effect.Effect<Reado
 }
 
 /**
- * Gets the metadata of the entries in memory that have served the most reads, the hottest and youngest first.
+ * Gets the metadata of the most read entries in memory, in descending order of reads, then youngest first.
  *
  * **When to use**
  *
- * Use in tools: to see what a cache is used for, or which keys deserve their own strategy.
+ * Use in tools that show how a cache is used, or which keys deserve their own strategy.
  *
  * **Details**
  *
- * - The number of entries is 10 by default and 1,000 at most. Entries that are only in a store are not included.
- * - An entry counts the reads it has served since its value was stored.
+ * - Returns 10 entries by default and 1,000 at most. Entries that are only in a store are not included.
+ * - An entry counts the reads that it has served since its value was stored.
  *
  * **Example** (Finding what is read most)
  *
@@ -43,7 +43,7 @@ const ranked = (name: "hottest" | "coldest", count: number): Effect.Effect<Reado
  * ```
  *
  * @see {@link coldest} for entries that are hardly read
- * @see `Cached.entries` for all entries, also of the store
+ * @see `Cached.entries` for all entries, including those that are only in the store
  * @category accessors
  * @since 0.1.0
  */
@@ -52,11 +52,11 @@ export const hottest = (
 ): Effect.Effect<ReadonlyArray<InMemory>, never, Caching> => ranked("hottest", count)
 
 /**
- * Gets the metadata of the entries in memory that have served the fewest reads, the coldest and oldest first.
+ * Gets the metadata of the least read entries in memory, in ascending order of reads, then oldest first.
  *
  * **When to use**
  *
- * Use in tools: to see values that are stored but not read again, and their weight. It is not the order of eviction.
+ * Use in tools that show which values are stored but not read again, and their weight. Eviction uses another order.
  *
  * **Example** (Finding values that are not read)
  *

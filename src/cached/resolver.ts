@@ -1,5 +1,5 @@
 /**
- * A cached `RequestResolver`: each request is a key.
+ * Caches a `RequestResolver` whose requests are keys.
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -26,8 +26,8 @@ type SuccessOf<K> = K extends CacheKey<infer A, any, any> ? A : never
 type ErrorOf<K> = K extends CacheKey<any, infer E, any> ? E : never
 
 /**
- * Options for `Cached.resolver`: a strategy, and the options of all reads but `timeout`, since the type of a request
- * cannot include `LoadTimeout`. Put `Effect.timeout` around the request.
+ * Options for `Cached.resolver`: a strategy, and all read options except `timeout`, because the error type of a request
+ * cannot include `LoadTimeout`. Put `Effect.timeout` around the request instead.
  * @category options
  * @since 0.1.0
  */
@@ -40,7 +40,7 @@ export type ResolverOptions<K> =
   }
 
 /**
- * Creates a caching `RequestResolver` from one whose requests are keys.
+ * Creates a caching `RequestResolver` from a resolver whose requests are keys.
  *
  * **When to use**
  *
@@ -48,12 +48,12 @@ export type ResolverOptions<K> =
  *
  * **Details**
  *
- * - Cached results are answered at once. Missing ones reach the resolver, each key once, even across batches.
- * - It is an effect that needs the cache and returns one resolver for each cache. Pass it to `Effect.request` as it is,
- *   or run it and pass its result.
- * - Requests made together are read together. `batchN`, `grouped` and the delay of the resolver apply to requests that
- *   reach it.
- * - A request that the resolver leaves unanswered is a defect of that request only.
+ * - Requests with a cached result are answered at once. The others reach `self`, each key once, even across batches.
+ * - The returned effect needs the cache and gives one resolver for each cache. Pass the effect itself to
+ *   `Effect.request`, or run it and pass its result.
+ * - Requests that are made together are looked up together. `batchN`, `grouped` and the delay of `self` apply only to
+ *   requests that reach it.
+ * - If `self` leaves a request unanswered, only that request dies.
  *
  * **Example** (Resolving only what is missing)
  *
@@ -92,11 +92,11 @@ export const resolver = <K extends Requested>(
   const resolve = (key: K): Effect.Effect<unknown, unknown, any> => Effect.request(key, self)
   const readMany = Combine.callMany({
     ...options,
-    // Each key separately: the resolver decides what is a batch.
+    // Requests each key separately, because `self` decides which requests form a batch.
     lookup: (keys) => Effect.forEach(keys, (key) => Effect.exit(resolve(key)), { concurrency: "unbounded" }),
     isPerKey: true
   } as Combine.ManyOptions)
-  // One resolver per cache: Effect collects the requests of one resolver.
+  // One resolver for each cache, because Effect batches the requests that are made with the same resolver.
   const resolvers = new WeakMap<Caching["Service"], RequestResolver.RequestResolver<K>>()
   const make = (caching: Caching["Service"]): RequestResolver.RequestResolver<K> =>
     RequestResolver.make<K>((entries) =>
@@ -117,7 +117,7 @@ export const resolver = <K extends Requested>(
 
 type Entries<K> = ReadonlyArray<Request.Entry<K>>
 
-/** Groups requests by policy, load (which tracks what it waits for) and SQL transaction (with uncommitted changes). */
+/** Groups requests by policy, by the enclosing load that waits for them, and by the open SQL transaction. */
 const groupsOf = <K>(entries: Entries<K>): ReadonlyArray<Entries<K>> =>
   split(entries, (context) => Context.get(context, Policy.Current))
     .flatMap((group) => split(group, (context) => Context.get(context, Within)))
@@ -134,7 +134,7 @@ const split = <K>(entries: Entries<K>, by: (context: Context.Context<never>) => 
   return Array.from(groups.values())
 }
 
-/** Answers all requests of a group, whatever happens. */
+/** Completes all requests of a group, even if their read fails. */
 const readGroup = <K extends Requested>(
   readMany: ReturnType<typeof Combine.callMany>,
   caching: Caching["Service"],
@@ -142,7 +142,7 @@ const readGroup = <K extends Requested>(
 ): Effect.Effect<void, never, any> => {
   const context = Context.add(group[0]!.context as Context.Context<never>, Caching, caching)
   const read = Effect.suspend(() => readMany(group.map(({ request }) => checked(request))))
-  // Replaces the resolver's context, which is that of its first request.
+  // Effect runs a resolver in the context of the batch's first request, which may belong to another group.
   return Effect.map(Effect.exit(Effect.updateContext(read, () => context)), (exits) => {
     for (const [i, entry] of group.entries()) {
       entry.completeUnsafe((Exit.isSuccess(exits) ? (exits.value as ReadonlyArray<unknown>)[i] : exits) as never)

@@ -9,14 +9,14 @@ import { monotonicMillis } from "../internal/time/monotonic.ts"
 import type { StoreCall } from "./tapStore.ts"
 
 /**
- * The timing of one operation of a store, in milliseconds.
+ * The call counts and times, in milliseconds, of one store operation.
  * @category models
  * @since 0.1.0
  */
 export interface StoreTiming {
-  /** How many calls have ended. */
+  /** How many calls of the operation have ended. */
   readonly count: number
-  /** How many of them failed or were interrupted. */
+  /** How many of these calls failed or were interrupted. */
   readonly failures: number
   readonly totalMillis: number
   readonly minMillis: number
@@ -25,24 +25,24 @@ export interface StoreTiming {
 }
 
 /**
- * Timings of the operations of a store, made by {@link storeTimings}.
+ * A recorder of store timings, made by {@link storeTimings}.
  * @category models
  * @since 0.1.0
  */
 export interface StoreTimings {
-  /** For the option `around` of `Cached.tapStore`. */
+  /** Measures one store call. Pass it to `Cached.tapStore` as the option `around`. */
   readonly around: <A>(call: StoreCall, effect: Effect.Effect<A, StoreError>) => Effect.Effect<A, StoreError>
   /** Gets the timings so far, by operation. Operations that were never called are missing. */
   readonly read: Effect.Effect<{ readonly [operation in StoreCall["operation"]]?: StoreTiming }>
 }
 
 /**
- * Makes timings for `Cached.tapStore`: how often each operation of a store was called, and how long it took.
+ * Makes a recorder for `Cached.tapStore` that counts and times the calls of each store operation.
  *
  * **When to use**
  *
- * Use for a metric, or to see what makes a cache slow. One value may watch several stores, counted together. Each page
- * of a `scan` is an operation.
+ * Use for metrics, or to find out why a cache is slow. A recorder may watch several stores and counts their calls
+ * together. Each page of a `scan` is one call.
  *
  * **Example** (Timing a store)
  *
@@ -60,7 +60,7 @@ export interface StoreTimings {
  * commit?.failures // => 0
  * ```
  *
- * @see `Cached.stats` for the answers of the cache
+ * @see `Cached.stats` for hits, misses and loads
  * @category constructors
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * Cached streams: elements are stored as they pass, and served once the stream has ended.
+ * Caches streams: stores their elements as they are emitted, and serves them once the stream has ended successfully.
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
@@ -37,13 +37,13 @@ import {
 import { checked, streamWithCaching } from "./withCaching.ts"
 
 /**
- * The end of a successful stream, passed to functions of the options.
+ * The summary of a successful stream, passed to functions among the options.
  * @category models
  * @since 0.1.0
  */
 export interface StreamEnd extends Ended {
   readonly elements: number
-  /** The size of the encoded elements, or without a store an estimate of their size in memory. */
+  /** The size of the encoded elements or, without a store, an estimate of their size in memory. */
   readonly bytes: number
 }
 
@@ -58,34 +58,34 @@ export interface StreamOptions<in out E, in K>
   extends Pick<ReadOptions<StreamEnd, E, K>, typeof ofReads[number]>, FallbackOptions<E>
 {
   /**
-   * How large the stored stream may be. A larger one still reaches its consumers, but later ones do not join it.
+   * The largest stream that is stored. A larger one still reaches its consumers, but later consumers do not join it.
    * @default 16 MiB; an eighth of `maxSize` if the store is a folder
    */
   readonly maxBytes?: SizeInput | undefined
   /**
-   * How long the run of a stored stream may take, at most an hour. With `lease: true` also how long it renews its
-   * lease.
+   * How long a run of the source may take and still be stored, at most an hour. With `lease: true`, the run renews its
+   * lease for that long.
    * @default 1 hour
    */
   readonly maxRun?: Ttl.Input | undefined
-  /** The longest lifetime that a function may return, because pages are written before it is called. @default 1 day */
+  /** The longest `ttl` that a function may return: pages are stored before the function is called. @default 1 day */
   readonly maxTtl?: Ttl.Input | undefined
   /**
-   * The treatment of a consumer that is 16 pages behind, if the stream is not stored: `"fail"` (after delaying others
-   * for 5 seconds in total, it gets `StreamLagged`) or `"wait"` (the run, and with it all others, waits for it).
+   * How to treat a consumer that is 16 pages behind, if the stream is not stored. `"fail"`: it gets `StreamLagged`
+   * after delaying the others for 5 seconds in total. `"wait"`: the run and all others wait for it.
    * @default `"fail"`
    */
   readonly whenSlow?: "fail" | "wait" | undefined
   /**
-   * `"whenComplete"`: this consumer gets nothing before the stream has succeeded, so that `softTtl` can fall back on
-   * the whole stale stream until then; `"atOnce"`: elements as they come.
+   * When the consumer gets elements. `"atOnce"`: as they are emitted. `"whenComplete"`: only once the stream has
+   * succeeded, so that `softTtl` can fall back on the whole stale stream until then.
    * @default `"atOnce"`
    */
   readonly emit?: "atOnce" | "whenComplete" | undefined
 }
 
 /**
- * The lifetime of a stream: a `ttl` with its conditions, or a strategy.
+ * The options for the lifetime of a stream: a `ttl` with its conditions, or a strategy.
  * @category models
  * @since 0.1.0
  */
@@ -96,8 +96,8 @@ export type StreamLifetime<E, K, OfStrategy = E> =
 type Errors = StreamLagged | StreamCut
 
 /**
- * Caches a stream: its elements are stored as they pass, and served once it has succeeded. A key holds either a stream
- * or the value of an effect. Each is a miss for the other, and for `Cached.getOption`.
+ * Caches a stream: stores its elements as they are emitted, and serves them once the stream has succeeded. A key holds
+ * a stream or the value of an effect: reading one as the other is a miss, and `Cached.getOption` finds no stream.
  *
  * **When to use**
  *
@@ -105,14 +105,14 @@ type Errors = StreamLagged | StreamCut
  *
  * **Details**
  *
- * - One run serves all concurrent consumers, each at its own pace, and pulls for the foremost. A late consumer starts
- *   with the first element.
- * - Only a complete stream is served again: one that fails, or that all consumers have left, is not stored. With `when`
- *   or `storeFailures` a failure is stored as its end.
- * - With a class as key, `success` is the schema of an element.
- * - `strategy` is `Strategy.ttl`, `softTtl` (falls back on the whole stale stream as long as this consumer has received
+ * - One run of the source serves all concurrent consumers, each at its own pace: the fastest one drives the run. A late
+ *   consumer starts with the first element.
+ * - Only a complete stream is stored: a stream that fails, or that all consumers have left, is not. With `when` or
+ *   `storeFailures`, a failure is stored as the end of the stream.
+ * - If the key is an instance of a key class, `success` of the class is the schema of one element.
+ * - `strategy` is `Strategy.ttl`, `softTtl` (falls back on the whole stale stream as long as the consumer has received
  *   nothing), or `untilInvalidated`.
- * - Other processes run the stream as well, and the first to end stores it. With `lease: true` only one runs.
+ * - Each process runs the source itself, and the first to finish stores it. With `lease: true`, only one runs it.
  *
  * **Example** (Reading a stream twice)
  *
@@ -135,7 +135,7 @@ export const stream: {
     options:
       & { readonly key: K & CacheKey<A, E, KR> }
       & StreamOptions<NoInfer<E> | Failures, NoInfer<K>>
-      // The failures of a strategy are not known yet when it is made.
+      // `any`, because the failure type of a strategy is unknown when the strategy is made.
       & StreamLifetime<NoInfer<E> | Failures, NoInfer<K>, any>
   ): <A2 extends A, E2, R>(
     self: Stream.Stream<A2, E2, R> & Stream.Stream<unknown, Failures, unknown>
@@ -185,7 +185,7 @@ const ownOptions: Checks<Own> = {
   emit: optional((given) => oneOf("emit", given, ["atOnce", "whenComplete"]))
 }
 
-/** Limits a run, because pages of older runs are swept and their generations forgotten. */
+/** Parses `maxRun`. It is limited, because the cache removes the pages of older runs and forgets their generations. */
 const runMillis = (given: Ttl.Input): number => {
   const millis = positiveMillis("maxRun", given)
   if (millis <= streams.maxRunMillis) return millis
@@ -197,12 +197,12 @@ const oneOf = (option: string, given: unknown, values: ReadonlyArray<string>): v
   throw mistake(`${option} must be ${values.map((one) => `"${one}"`).join(" or ")}`)
 }
 
-/** The options of `Strategy.ttl`, for a stream without a strategy. */
+/** The options of `Strategy.ttl` that a stream without a strategy takes directly. */
 const ofTtl = ["ttl", "jitter", "when", "storeIf", "storeFailures"]
 
 const strategies: ReadonlySet<string> = new Set(["ttl", "softTtl", "untilInvalidated"])
 
-/** Only built-in strategies, which agree with the engine about stale streams. */
+/** Throws unless the strategy is a built-in one that handles stale streams as the engine expects. */
 const checkStrategy = (strategy: unknown): void => {
   const isOwn = (typeof strategy === "object" || typeof strategy === "function") && strategy !== null &&
     Object.hasOwn(strategy, fallsBack)

@@ -1,5 +1,5 @@
 /**
- * A layer that changes a cache's store operations: a prefix, size limits, and effects around them.
+ * Wraps the store of a cache: adds a prefix, size limits, and an effect around each operation.
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -14,7 +14,7 @@ import { type Tap, tapped } from "../internal/store/tapped.ts"
 import { Store } from "../ports/store.ts"
 
 /**
- * A store operation of a cache.
+ * A call of one store operation.
  * @category models
  * @since 0.1.0
  */
@@ -31,7 +31,7 @@ export interface StoreCall {
     | "changes"
     | "changesUnsafe"
   >
-  /** The ids, tags or counter name concerned, without any prefix. Empty for `scan`, `size`, `clear`. */
+  /** The ids, tags or counter name of the call, without the prefix. Empty for `scan`, `size` and `clear`. */
   readonly ids: ReadonlyArray<string>
   readonly store: string
 }
@@ -43,44 +43,43 @@ export interface StoreCall {
  */
 export interface TapStoreOptions<R> {
   /**
-   * Runs every operation, and may log, time, count, repeat or refuse it. A synchronous store is then called as an
-   * effect, each page of a `scan` is a call, and following the changes of other processes is not one.
+   * Wraps every operation, to log, time, count, repeat or refuse it. A synchronous store is then called through
+   * effects. Each page of a `scan` is one call. Following the changes of other processes is not a call.
    */
   readonly around?:
     | (<A>(call: StoreCall, effect: Effect.Effect<A, StoreError>) => Effect.Effect<A, StoreError, R>)
     | undefined
-  /** The part of the store for this cache: ids, tags and counters are written with it and read back without it. */
+  /** Confines the cache to a part of the store: writes add the prefix to ids, tags and counters, reads remove it. */
   readonly prefix?: string | undefined
-  /** The largest payload that is written. @default unlimited */
+  /** The largest payload that is written to the store. @default unlimited */
   readonly maxSize?: SizeInput | undefined
-  /** The smallest payload that is written. @default 0 */
+  /** The smallest payload that is written to the store. @default 0 */
   readonly minSize?: SizeInput | undefined
 }
 
 /**
- * Changes a cache's store operations: runs an effect around each, confines them to a part of the store, and skips
- * payloads that are too large or too small.
+ * Wraps the store of a cache: runs an effect around each operation, confines the cache to a part of the store, and
+ * skips writes of payloads that are too large or too small.
  *
  * **When to use**
  *
- * Use `prefix` to let several caches share one store, the sizes to keep payloads in memory only, and `around` to watch
- * a store or to make it fail in a test.
+ * Use `prefix` to let several caches share one store, the size limits to keep some payloads in memory only, and
+ * `around` to watch a store or to make it fail in a test.
  *
  * **Details**
  *
- * - An id is written as the prefix, a slash, and the id (`%` and `/` in the prefix are percent-encoded), so `"a"` and
- *   `"a:v"` never collide.
- * - With a prefix, `clear` empties only its own part, in one step and in all processes. It waits for loads of other
- *   processes, which are not stored. Then it frees room for up to 100 ms, and the rest goes as it expires.
+ * - An id is written as the prefix, a slash and the id. `%` and `/` in the prefix are percent-encoded, so the prefixes
+ *   `"a"` and `"a:v"` never collide.
+ * - With a prefix, `clear` empties only the prefix's part of the store, in one step for all processes. It waits for
+ *   loads of other processes, whose results are not stored. It then deletes entries for up to 100 ms; the rest expire.
  * - A payload that is too large or too small stays in memory, which is not a failure, even under `CachePolicy.strict`.
- *   `Cached.set` of such a value removes the stored one. With a condition it fails with reason `TooLarge`.
- * - The services that `around` needs are taken when the layer is built. The context of the reading program takes
- *   precedence.
+ *   `Cached.set` of such a value removes the stored entry; with a condition, it fails with reason `TooLarge`.
+ * - The services that `around` needs are captured when the layer is built. The caller's services take precedence.
  *
  * **Gotchas**
  *
- * With a prefix, each operation on entries reads one more tag: for a write or a lease that is a request of its own.
- * `size` reads all ids of the prefix.
+ * With a prefix, each operation on entries also reads a tag of the prefix, which takes another request for a write or a
+ * lease. `size` reads all ids of the prefix.
  *
  * **Example** (Recording the calls of a store)
  *
@@ -162,7 +161,7 @@ const bytes = (name: string, input: SizeInput | undefined, otherwise: number): n
   return size!
 }
 
-// The context of the caller takes precedence over that of the layer: spans, logs and the clock are the caller's.
+// The caller's context takes precedence over the layer's, so that spans, logs and the clock are the caller's.
 const runAround = <R>(
   store: string,
   around: NonNullable<TapStoreOptions<R>["around"]>,

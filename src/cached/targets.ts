@@ -1,4 +1,4 @@
-/** The targets of invalidations: keys, and names of several entries. */
+/** Parses the targets of invalidations: keys, tags, key classes, index values and patterns. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { CacheConfigError } from "../CacheError.ts"
@@ -16,8 +16,8 @@ import * as Glob from "../internal/text/glob.ts"
 import { type AnyKey, idOf, tagOf, withCaching } from "./withCaching.ts"
 
 /**
- * The values of the fields of one index of a key class: exactly the fields of the index. It is `never` if the class
- * declares no index.
+ * The field values that select entries by an index of a key class: exactly the fields of one index. `never` if the
+ * class declares no index.
  * @see `Cached.invalidateWhere`
  * @category models
  * @since 0.1.0
@@ -35,13 +35,13 @@ type Exactly<Payload, Field extends PropertyKey> =
 /**
  * The target of an invalidation.
  *
- * | target | what is invalidated |
+ * | target | invalidates |
  * |---|---|
- * | a key | that entry. A string is a key, never a pattern or a tag |
+ * | a key | the entry of the key. A string is always a key, never a pattern or a tag |
  * | `{ tag }` | all entries with the tag |
  * | `{ all: Items }` | all results of a key class |
- * | `{ where: [Items, { page }] }` | those with these values in an index of the class |
- * | `{ matching: "items:page:*" }` | those whose id matches the pattern |
+ * | `{ where: [Items, { page }] }` | all results of a key class with these values in an index of the class |
+ * | `{ matching: "items:page:*" }` | all entries whose ids match the pattern |
  *
  * @see `Cached.invalidateAfter`
  * @category models
@@ -52,7 +52,7 @@ export type Target<C = any> = Simple | { readonly where: readonly [keyClass: C, 
 type Simple = AnyKey | { readonly tag: string } | { readonly all: AnyClass } | { readonly matching: string }
 
 export type List<Cs extends ReadonlyArray<unknown>> =
-  // A separate member, because the compiler otherwise finds no common type for lists of different lengths.
+  // A separate union member, because otherwise the compiler finds no common type for lists of different lengths.
   | ReadonlyArray<Simple>
   | { readonly [I in keyof Cs]: Target<Cs[I]> }
 
@@ -62,11 +62,11 @@ interface Stored {
   readonly ids: Array<string>
   readonly tags: Array<string>
   readonly globs: Array<Glob.Glob>
-  /** A string key that looks like a pattern. */
+  /** A string key that looks like a pattern, which a warning names. */
   patternLike: string | undefined
 }
 
-/** A checked target. Makes ids when it runs, because a schema may refer to a class that is not defined yet. */
+/** A checked target. Makes ids only when it is called: a schema may refer to a class that is not defined yet. */
 type Parsed = (stored: Stored) => void
 
 const parsers: { readonly [kind: string]: (given: never) => Parsed } = {
@@ -106,9 +106,9 @@ const parseOne = (target: unknown): Parsed => {
   )
 }
 
-/** Checks targets. Throws a `CacheConfigError` for the first invalid one. */
+/** Checks targets. Throws a `CacheConfigError` for the first invalid target. */
 export const parse = (targets: Iterable<unknown>): ReadonlyArray<Parsed> => {
-  // A string is iterable too: its letters would be the keys.
+  // Rejects a string, which is iterable too: each of its letters would be a key.
   if (typeof targets === "object" && targets !== null && Symbol.iterator in targets) {
     return Array.from(targets, parseOne)
   }
@@ -118,7 +118,7 @@ export const parse = (targets: Iterable<unknown>): ReadonlyArray<Parsed> => {
 /** Like `parse`, for one target or a list. */
 export const parseGiven = (given: unknown): ReadonlyArray<Parsed> => parse(Array.isArray(given) ? given : [given])
 
-/** Makes the ids and tags. Throws a `CacheConfigError` for a key with a value that does not fit its field. */
+/** Collects the ids, tags and patterns of targets. Throws a `CacheConfigError` if a key does not match its schema. */
 export const toStored = (targets: ReadonlyArray<Parsed>): Stored => {
   const stored: Stored = { ids: [], tags: [], globs: [], patternLike: undefined }
   for (const add of targets) add(stored)
@@ -146,7 +146,7 @@ const warnOfPatternLike = (caching: Cache, key: string): void =>
       "invalidated. Pass { matching } for all keys that match (logged once)"
   )
 
-/** Invalidates by a pattern, to its end. Its failure must not fail the effect before it, which has succeeded. */
+/** Invalidates all matches of a pattern. Only logs a failure unless `strict`, as the write before has succeeded. */
 const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob): Effect.Effect<void> =>
   Effect.catch(Stream.runDrain(caching.perform(Operations.invalidateMatching, glob)), (error) => {
     if (strict) return strictly(error)
@@ -165,7 +165,7 @@ export const infoOf = (what: string, keyClass: AnyClass | undefined): KeyInfo =>
   throw mistake(`${what} needs a key class: pass a class made with CacheKey.Class`)
 }
 
-/** The tag of a class's keys with these values. Throws a `CacheConfigError` for values that do not fit. */
+/** Makes the tag that a class's keys with these values share. Throws a `CacheConfigError` for invalid values. */
 export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: object | undefined): () => string => {
   const info = infoOf(what, keyClass)
   if (typeof fields !== "object" || fields === null) {
@@ -177,12 +177,12 @@ export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: o
     return () => tag
   } catch (thrown) {
     if (thrown instanceof CacheConfigError) throw thrown
-    // Its schema refers to a class that is not defined yet.
+    // A schema of the class refers to another class that is not defined yet, so the tag is made later.
     return make
   }
 }
 
-/** Compiles a pattern. */
+/** Compiles a pattern. Throws if the pattern is empty or not a string. */
 export const globOf = (what: string, pattern: string): Glob.Glob => {
   if (typeof pattern === "string" && pattern !== "") return Glob.make(pattern)
   throw mistake(`${what} needs a pattern like "user:*"`)

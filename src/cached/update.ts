@@ -1,5 +1,5 @@
 /**
- * Atomic read, change and write of an entry, without losing concurrent writes.
+ * Updates entries atomically: reads, changes and writes an entry without losing concurrent writes.
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -30,27 +30,27 @@ import { type AnyKey, type CodecsOf, idOf, valueFor, type ValueOf, withCaching }
  */
 export interface UpdateOptions<out A = unknown> extends Pick<SetOptions<A>, "etag" | "copy"> {
   /**
-   * How long the new value is served, from the update on. `"Infinity"` is for ever.
-   * @default the rest of the changed value's lifetime; for a new one as `Cached.set`
+   * How long the new value is served after the update. `"Infinity"` keeps the value forever.
+   * @default the replaced value's remaining lifetime; for a new entry, the default of `Cached.set`
    */
   readonly ttl?: Ttl.Input | undefined
-  /** Whether `ttl` is only for a new entry, and a changed one keeps its expiry. @default `false` with a `ttl` */
+  /** Whether `ttl` applies only to a new entry, and an existing one keeps its expiry. @default `false` with a `ttl` */
   readonly keepTtl?: boolean | undefined
   /**
-   * Tags of the entry, instead of its previous tags and the `tags` of its key class.
-   * @default its previous tags, and those of the key
+   * The entry's tags, in place of its previous tags and the `tags` of its key class.
+   * @default the previous tags and those of the key class
    */
   readonly tags?: ReadonlyArray<string> | undefined
 }
 
-/** A method: the value of a string key is `unknown`, and a function may declare its parameter type. */
+/** Declared as a method, so that a function may declare a narrower parameter type than a string key's `unknown`. */
 type Change<A, B, E, R> = {
   change(current: Option.Option<A>): Option.Option<B> | Effect.Effect<Option.Option<B>, E, R>
 }["change"]
 
 /**
- * Changes the entry of a key by a function of its value, and returns the new one. No concurrent write is lost: after
- * one, the function is called again with the new value.
+ * Applies a function to the value of a key, stores the function's result and returns it. No concurrent write is lost:
+ * after a conflict, the function is called again with the newer value.
  *
  * **When to use**
  *
@@ -58,21 +58,22 @@ type Change<A, B, E, R> = {
  *
  * **Details**
  *
- * - The function gets `Option.none()` if there is no value (none within its `ttl`, or a stored failure). It returns the
- *   new value, or an effect of it. `Option.none()` removes the entry. Returning the given option leaves it unchanged.
- * - Read and write are one atomic step, across all processes that share the store: the write is a compare and set, like
- *   `Cached.set` with `ifUnchanged`. The result of a running load of the key is not stored.
- * - Updates of one key in one process run one at a time. If a function takes longer than a second, the others proceed.
- * - After 30 tries, with pauses of up to 250 ms, it fails with `UpdateConflict`. A failing store is a `StoreError`. A
- *   failure or interruption of the function's effect changes nothing.
- * - Inside `Transaction.run` it is part of the transaction, and conflicts are detected at the commit.
- * - Under a policy that does not write (`CachePolicy.readOnly`, `bypass`) the function is called and its result
- *   returned, but nothing is stored. Policies do not affect its argument.
+ * - The function gets the current value, or `Option.none()` if it has expired, is a cached failure or does not exist.
+ *   It returns the new value as an `Option`, or an effect of one. `Option.none()` removes the entry, and returning the
+ *   given option keeps it.
+ * - Read and write are one atomic step across all processes that share the store: the write is a compare and set, like
+ *   `Cached.set` with `ifUnchanged`. If the key is being loaded, the load's result is not stored.
+ * - Updates of one key in one process run one at a time. If one takes longer than a second, the next may start.
+ * - It fails with `UpdateConflict` after 30 tries, with pauses of up to 250 ms, and with a `StoreError` if the store
+ *   fails. If the function's effect fails or is interrupted, nothing changes.
+ * - Inside `Transaction.run`, the update is part of the transaction, and the commit detects conflicts.
+ * - Under a policy that does not write (`CachePolicy.readOnly`, `bypass`), the function is called and its result
+ *   returned, but nothing is stored. The function gets the stored value under every policy.
  *
  * **Gotchas**
  *
- * - The function may be called several times. It must return a new value and not change the given one.
- * - It must not update its own key, which dies with a `CacheConfigError` instead of a deadlock.
+ * - The function may be called several times. It must return a new value and not modify the given one.
+ * - The function must not update the same key: this dies with a `CacheConfigError` instead of causing a deadlock.
  *
  * **Example** (Adding to a list)
  *
@@ -146,18 +147,18 @@ interface Updating {
   readonly options: UpdateOptions
   readonly setting: Setting
   readonly writes: boolean
-  /** The update around this one. */
+  /** The enclosing update, if this update runs inside the function of another. */
   readonly around: Updating | undefined
-  /** Whether the effect of its function is running. */
+  /** Whether the effect that `change` has returned is running. */
   isOpen: boolean
 }
 
-/** The update in whose function a fiber runs. */
+/** The innermost update whose function the fiber is running. */
 const Around = Context.Reference<Updating | undefined>("effect-cached/Cached/update", {
   defaultValue: () => undefined
 })
 
-/** Serializes updates of one key in this process. Otherwise a thousand at once would take half a million tries. */
+/** Serializes updates of one key in this process. A thousand concurrent updates would otherwise take 500,000 tries. */
 interface Turns {
   readonly semaphore: Semaphore.Semaphore
   users: number
@@ -187,7 +188,7 @@ const inTurn = (self: Updating): Effect.Effect<AnyOption, unknown, any> => {
   )
 }
 
-/** Runs the effect of a function. Its turn ends if it takes long: waiting for an update of its key is a deadlock. */
+/** Runs the effect of `change`. A slow effect gives up its turn, because it may wait for an update of the same key. */
 const answerOf = (
   self: Updating,
   answer: Effect.Effect<unknown, unknown, any>,
@@ -205,7 +206,7 @@ const answerOf = (
     }
   )
 
-/** Reads, changes and writes until the write finds the value that was read. */
+/** Reads, changes and writes the entry, and starts again if another write has come in between. */
 const updated = Effect.fnUntraced(function*(
   self: Updating,
   leave: Effect.Effect<void>
@@ -242,14 +243,14 @@ const pause = (tries: number): Effect.Effect<void> =>
 
 type Current = NonNullable<Effect.Success<ReturnType<typeof Operations.current.over>>>
 
-/** Writes unless another writer came first, and returns whether it wrote. */
+/** Writes the new value unless the entry has changed since the read. Returns whether it wrote. */
 const write = (
   { caching, key, options, setting }: Updating,
   { condition, entry }: Current,
   before: AnyOption,
   after: AnyOption
 ): ReturnType<typeof setOne> => {
-  // A conditional removal: the entry expires now.
+  // Removes the entry under the condition, by writing it with an immediate expiry.
   if (Option.isNone(after)) {
     const value = Option.getOrThrow(before)
     return setOne(caching, [key, value], { ...setting, condition, ttlMillis: 0, keepTtl: false })
@@ -263,7 +264,7 @@ const write = (
   })
 }
 
-/** Tags of the key and of the entry, without those that every entry of the key has. */
+/** Tags of the key and of the entry, without those of class and indexes, which every entry of the key gets anyway. */
 const ownTags = (key: AnyKey, tags: ReadonlyArray<string>): ReadonlyArray<string> => {
   const structural = tagsWith(key, [])
   return Array.from(new Set([...tagsOf(key), ...tags])).filter((tag) => !structural.includes(tag))

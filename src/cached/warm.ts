@@ -1,5 +1,5 @@
 /**
- * Fills a cache ahead of its readers, and keeps entries fresh without them.
+ * Fills a cache before it is read, and keeps entries fresh on a schedule.
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
@@ -26,14 +26,14 @@ type PayloadOf<F extends AnyCached> = Parameters<F["key"]>[0]
 type ServicesOf<F extends AnyCached> = Effect.Services<ReturnType<F>>
 
 /**
- * The progress of a warming: `done + failed` of `total` payloads were read.
+ * The progress of `Cached.warm`: `done + failed` of `total` payloads are finished.
  * @category models
  * @since 0.1.0
  */
 export interface WarmProgress {
-  /** The payloads read, from the cache or by a load. */
+  /** The number of payloads that were read from the cache or loaded. */
   readonly done: number
-  /** The payloads that could not be loaded. */
+  /** The number of payloads that could not be loaded. */
   readonly failed: number
   readonly total: number
 }
@@ -44,24 +44,24 @@ export interface WarmProgress {
  * @since 0.1.0
  */
 export interface WarmOptions {
-  /** How many loads run at once, or for a function of many, how many calls. @default 16 */
+  /** How many loads run at once; for a function made by `Cached.many`, how many calls. @default 16 */
   readonly concurrency?: number | undefined
-  /** How many payloads one call gets, for a function of many. @default 100 */
+  /** How many payloads a function made by `Cached.many` gets in one call. @default 100 */
   readonly chunk?: number | undefined
 }
 
 /**
- * Reads payloads through a cached function, so that missing results are loaded, and streams the progress.
+ * Calls a cached function for each payload, so that missing results are loaded, and streams the progress.
  *
  * **When to use**
  *
- * Use before a server takes requests, or after an import.
+ * Use before a server accepts requests, or after an import.
  *
  * **Details**
  *
- * - Emits one element after each read, or after each call of a function of many, and none without payloads.
- * - A load that fails is counted, logged at debug level, and stops nothing. A wrong option or a closed cache ends the
- *   stream with its defect.
+ * - Emits one element after each read, or for a function made by `Cached.many` after each call. None without payloads.
+ * - A failed load is counted and logged at debug level, and the next payloads are still read. An invalid option or a
+ *   closed cache ends the stream with a defect.
  *
  * **Example** (Loading results ahead of their readers)
  *
@@ -80,7 +80,7 @@ export interface WarmOptions {
  * progress[2] // => { done: 2, failed: 1, total: 3 }
  * ```
  *
- * @see {@link keepFresh} for loading again by a schedule
+ * @see {@link keepFresh} for loading again on a schedule
  * @see `Cached.many` for loading many payloads in one call
  * @category caching
  * @since 0.1.0
@@ -147,7 +147,7 @@ const failuresOf = <F extends AnyCached>(
     )
   })
 
-/** The failures of a read: of the read itself, or of single keys of many. */
+/** The causes of a failed read: of the whole read, or of single keys for a function made by `Cached.many`. */
 const causesOf = (self: AnyCached, exit: Exit.Exit<unknown, unknown>): ReadonlyArray<Cause.Cause<unknown>> => {
   if (Exit.isFailure(exit)) return [exit.cause]
   if (!isMany(self)) return []
@@ -159,14 +159,14 @@ const failedOf = <A>(part: ReadonlyArray<A>, exit: Exit.Exit<unknown, unknown>):
     ? part
     : part.filter((_, i) => Exit.isFailure((exit.value as ReadonlyArray<Exit.Exit<unknown, unknown>>)[i]!))
 
-/** The first keys of payloads, for a log line. */
+/** Lists the ids of the first payloads, for a log line. */
 const namesOf = (self: AnyCached, payloads: ReadonlyArray<unknown>): string => {
   const names = payloads.slice(0, Defaults.warm.named).map((payload) => `"${nameOf(self, [payload])}"`).join(", ")
   const left = payloads.length - Defaults.warm.named
   return left > 0 ? `${names} and ${left} more` : names
 }
 
-/** Whether the next read would fail in the same way. */
+/** Whether every later read would fail in the same way: a wrong configuration, or a closed cache. */
 const isHopeless = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.some((reason) =>
     Cause.isDieReason(reason) &&
@@ -176,7 +176,7 @@ const isHopeless = (cause: Cause.Cause<unknown>): boolean =>
 const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idOf(self.key(first))
 
 /**
- * Keeps a result fresh while the scope is open: reads it at once, then loads it again by a schedule, read or not.
+ * Keeps a result fresh while the scope is open: reads it at once, then loads it again on a schedule, even if unread.
  *
  * **When to use**
  *
@@ -184,11 +184,11 @@ const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idO
  *
  * **Details**
  *
- * - It runs in the background, until the scope closes or the schedule ends. To have the value before the next step,
- *   read it. One load runs at a time.
- * - A failed load keeps the old value and counts among `loadFailures`. The first failure is logged as a warning, the
- *   next ones only after a load has succeeded.
- * - For a function of many the payload is the list of payloads.
+ * - It runs in the background until the scope closes or the schedule ends, one load at a time. To wait for the first
+ *   value, call the cached function.
+ * - If a load fails, the old value stays and `loadFailures` of `Cached.stats` grows. The first failure is logged as a
+ *   warning, later ones only after a load has succeeded.
+ * - For a function made by `Cached.many`, the payload is a list of payloads.
  *
  * **Example** (Loading once a minute)
  *

@@ -1,5 +1,5 @@
 /**
- * Several caches in one program: selects the cache of an effect.
+ * Selects the cache that an effect uses, in programs with several caches.
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -12,7 +12,7 @@ import { cacheOf } from "../internal/engine/boundCache.ts"
 import { mistake } from "../internal/options/options.ts"
 
 /**
- * The type of an effect, a stream or a function after {@link withCache}: it needs that cache instead of `Caching`.
+ * The type of an effect, a stream or a function after {@link withCache}. It needs the named cache, not `Caching`.
  * @category models
  * @since 0.1.0
  */
@@ -24,15 +24,15 @@ export type WithCache<T, Self> = T extends Effect.Effect<infer A, infer E, infer
     ? ((...args: Args) => WithCache<Out, Self>) & { readonly [Name in keyof T]: WithCache<T[Name], Self> }
   : T
 
-/** The values that can use a cache. */
+/** The values that {@link withCache} accepts. */
 type Usable =
   | Effect.Effect<any, any, any>
   | Stream.Stream<any, any, any>
-  // Parameters are contravariant: no other type accepts every function.
+  // `any`, because parameters are contravariant: no other parameter type accepts every function.
   | ((...args: any) => unknown)
 
 /**
- * Makes an effect, a stream or a function use its own cache (see `CacheLayer.named`) instead of the program's.
+ * Makes an effect, a stream or a function use a named cache (see `CacheLayer.named`) instead of the program's.
  *
  * **When to use**
  *
@@ -40,10 +40,10 @@ type Usable =
  *
  * **Details**
  *
- * - It applies to everything cached in an effect: combinators, operations, invalidations, and loads with their reads.
- *   An inner `withCache` takes precedence over an outer one.
- * - A function that returns effects or streams belongs to that cache, wherever it is called. So do `invalidate` and
- *   `refresh` of functions made by `Cached.fn`, `recursive` and `many`.
+ * - It applies to everything in an effect that uses a cache: combinators, operations, invalidations, and reads in
+ *   loads. An inner `withCache` takes precedence over an outer one.
+ * - The effects and streams that a function returns use the named cache wherever the function is called. So do
+ *   `invalidate` and `refresh` of functions made by `Cached.fn`, `recursive` and `many`.
  *
  * **Example** (Using two caches)
  *
@@ -63,7 +63,7 @@ type Usable =
  * await Effect.runPromise(program.pipe(Effect.provide(caches))) // => [0, 1]
  * ```
  *
- * @see `CacheLayer.named` for its layer
+ * @see `CacheLayer.named` for the layer of a named cache
  * @category providing services
  * @since 0.1.0
  */
@@ -92,7 +92,7 @@ type Rewire = (context: Context.Context<never>) => Context.Context<never>
 const rewire = (self: unknown, change: Rewire): unknown => {
   if (Effect.isEffect(self)) return Effect.updateContext(self as Effect.Effect<unknown, unknown>, change)
   if (Stream.isStream(self)) return Stream.updateContext(self as Stream.Stream<unknown, unknown>, change)
-  // A key class is the same for every cache.
+  // A key class does not depend on the cache, so it stays as it is.
   if (typeof self !== "function" || "keyName" in self) return self
   const members = Object.entries(self).map(([name, member]) => [name, rewire(member, change)])
   return Object.assign((...args: ReadonlyArray<unknown>) => rewire(self(...args), change), Object.fromEntries(members))
@@ -105,7 +105,7 @@ interface Change {
 
 const changes = new WeakMap<Shape, Change>()
 
-/** Keeps the last context of a cache, which the cache recognizes together with its findings. */
+/** Adds the cache to a context. Repeated calls return the same context, for which the cache remembers what it found. */
 const provideCache = (from: Context.Context<never>, cache: Shape): Context.Context<never> => {
   const last = changes.get(cache)
   if (last?.from === from) return last.to

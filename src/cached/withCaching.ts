@@ -1,4 +1,4 @@
-/** Helpers of operations: get the cache of the context, and check keys and tags. */
+/** Helpers of the public operations: get the cache from the context, and check keys and tags. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -20,7 +20,7 @@ export type ValueOf<K> = K extends string ? unknown : Success<K>
 
 export type CodecsOf<K> = K extends string ? never : Services<K>
 
-/** The last context used, and its cache. */
+/** The context of the most recent read, and its cache. */
 let lastContext: Context.Context<never> | undefined
 let lastCache: Cache | undefined
 
@@ -30,14 +30,14 @@ const forget = (): void => {
 }
 
 /**
- * The cache of a fiber's context. Throws if there is none. Kept for the next read, because many have the same context
- * and a lookup costs a tenth of a hit. Dropped at the end of the turn, so that an idle program does not retain a
- * context.
+ * Gets the cache from a fiber's context, and throws if there is none. Keeps the cache for the next read, because many
+ * reads have the same context and a lookup costs a tenth of a hit. Drops it at the end of the turn, so that an idle
+ * program does not retain a context.
  */
 export const cacheOfFiber = (fiber: Fiber.Fiber<any, any>): Cache =>
   fiber.context === lastContext ? lastCache! : look(fiber.context)
 
-// A separate function, so that the few instructions of the fast path are inlined.
+// A separate function, so that V8 can inline the few instructions of the fast path.
 const look = (context: Context.Context<never>): Cache => {
   const cache = cacheIn(context)
   if (lastContext === undefined) queueMicrotask(forget)
@@ -55,7 +55,7 @@ const cacheIn = (context: Context.Context<never>): Cache => {
   )
 }
 
-/** Runs an operation with the cache of the context and its policy. */
+/** Runs an operation with the cache and the policy of the fiber's context. */
 export const withCaching = <A, E = never, R = never>(
   f: (caching: Cache, policy: Policy.Policy) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R | Caching> =>
@@ -67,7 +67,7 @@ export const streamWithCaching = <A, E, R = never>(
 ): Stream.Stream<A, E, R | Caching> =>
   Stream.unwrap(withCaching((caching, policy) => Effect.succeed(f(caching, policy))))
 
-/** A value for a read by hand: a copy, if the layer says so. */
+/** Returns a value for an operation without a load: copied, if the layer has the option `copy`. */
 export const valueFor = <K extends AnyKey>({ copy }: Cache, key: K, value: unknown): ValueOf<K> =>
   (copy === undefined ? value : copyOf<unknown>(copy, key)(value)) as ValueOf<K>
 
@@ -78,7 +78,7 @@ export const checked = <K extends AnyKey>(key: K): K => {
 
 export const idOf = (key: AnyKey): string => idOfKey(checked(key))
 
-/** Escapes a tag for the cache. */
+/** Checks a tag and escapes it for storage. */
 export const tagOf = (tag: string): string => {
   if (typeof tag === "string") return escapeTag(tag)
   throw mistake(
@@ -87,7 +87,7 @@ export const tagOf = (tag: string): string => {
   )
 }
 
-/** Escapes tags for the cache. */
+/** Checks tags and escapes them for storage. */
 export const tagsOf = (tags: ReadonlyArray<string>): ReadonlyArray<string> => {
   if (Array.isArray(tags)) return tags.map(tagOf)
   throw mistake("tags must be a list of strings")
