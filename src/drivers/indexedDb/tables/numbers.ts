@@ -1,4 +1,4 @@
-/** The numbers of a database, as steps inside a transaction. */
+/** Steps on the numbers of a database (counts and total size), inside a transaction. */
 import type { Schema, Transaction } from "../database.ts"
 
 type Name = Schema["numbers"]["key"]
