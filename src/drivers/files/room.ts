@@ -1,4 +1,4 @@
-/** Evicts the least recently used entries of a full folder. Folders may be large, so a write measures only a few files. */
+/** Evicts the least recently used entries of a full folder. A folder may be large, so a write measures few files. */
 import { filesMeasured } from "../../internal/defaults/folders.ts"
 import { reasonOf } from "../shared/fileErrors.ts"
 import * as Folder from "./folder.ts"
