@@ -1,5 +1,5 @@
 /**
- * Bloom filters: compact sets that can tell for certain if an item was never added.
+ * Bloom filters: compact sets that never report an added item as absent, but may report an absent item as added.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -30,7 +30,7 @@ import type { Guardable } from "./guardable.ts"
 export interface BloomOptions {
   /** The name of the filter. Filters of the same name and size in one guard store are the same filter. */
   readonly key: string
-  /** How many items the filter is sized for. If it gets more, it adds layers, each twice as large as the last. */
+  /** How many items the filter is sized for. For more items, it adds layers, each twice as large as the last. */
   readonly capacity: number
   /** The share of false positives among items that were never added, above 0 and below 1. @default 0.01 */
   readonly errorRate?: number | undefined
@@ -71,7 +71,7 @@ type Either<Self, Other> = [Self, Other] extends
   : never
 
 /**
- * A Bloom filter. It tells for certain if an item was never added, and with few errors if it was.
+ * A Bloom filter. It never reports an added item as absent, but may report an item as added that never was.
  * @category models
  * @since 0.1.0
  */
@@ -101,7 +101,7 @@ export interface Bloom {
       orElse: () => Other
     ): Either<Self, Other>
   }
-  /** The size and the fill of the filter. This reads all of its bits. */
+  /** Returns the size and the fill of the filter. Reads all bits of the filter. */
   readonly report: Effect.Effect<BloomReport, StoreError>
   /** Removes all items. Other processes may still report some items as added; if that matters, use another key. */
   readonly clear: Effect.Effect<void, StoreError>

@@ -153,8 +153,8 @@ const Current = Context.Reference<Option.Option<Admission>>("effect-cached/Guard
 
 /**
  * The state of the innermost rate limit around the current effect: the calls counted so far, and the calls left. `None`
- * outside of a limit, and if the call was admitted because the state of the limit could not be read (`onStoreError:
- * "allow"`). Use it for headers such as `RateLimit-Remaining`.
+ * outside of a limit, and if a call was admitted although the state could not be read (`onStoreError: "allow"`). Use it
+ * for headers such as `RateLimit-Remaining`.
  *
  * **Example** (Reporting the calls that are left)
  *
@@ -227,7 +227,7 @@ interface Limiting<Options extends PlaceOptions> {
  *
  * **Details**
  *
- * - The limit's state is kept where the cache keeps its entries, and is shared as for `Guard.circuitBreaker`.
+ * - The limit's state is kept and shared where the cache keeps its entries (see `Guard.circuitBreaker`).
  * - Failed calls count, refused calls do not. A stream is one call.
  * - A fixed window begins with its first call, so up to twice the limit may run around the end of a window.
  *

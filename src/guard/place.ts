@@ -21,7 +21,7 @@ import { monotonicMillis } from "../internal/time/monotonic.ts"
 import type * as Port from "../ports/guardStore.ts"
 
 /**
- * The behavior of a rate limit or circuit breaker while the store of its state fails.
+ * The behavior of a rate limit or circuit breaker while the store that keeps its state fails.
  *
  * - `"local"`: continues with a separate state in this process
  * - `"allow"`: admits every call
@@ -38,7 +38,7 @@ export type OnStoreError = "local" | "allow" | "fail"
  */
 export interface PlaceOptions {
   /**
-   * The behavior while the store of the state fails: `"local"` (uses a state in this process), `"allow"` or `"fail"`.
+   * The behavior while the guard's store fails: `"local"` (uses a state in this process), `"allow"` or `"fail"`.
    * @default `"local"`
    */
   readonly onStoreError?: OnStoreError | undefined
@@ -93,7 +93,7 @@ export interface Asked<Input, Answer> {
   readonly onStoreError: OnStoreError
 }
 
-/** Runs a step: at once in memory, else as an effect, `undefined` if the guard store fails (`allow`). @internal */
+/** Runs a guard step: at once in memory, otherwise as an effect. `undefined` admits the call (`"allow"`). @internal */
 export const step = <Input, Answer>(
   fiber: AnyFiber,
   asked: Asked<Input, Answer>
@@ -178,7 +178,7 @@ const ask = <A>(
       return Effect.succeed(answer)
     },
     onFailure: (cause) => {
-      // The guard store may have been interrupted. An interruption of the caller does not run this handler.
+      // An interruption inside the guard store is a failure. An interruption of the caller does not run this handler.
       const thrown = Cause.squash(cause)
       return failed(fiber, place, thrown instanceof StoreError ? thrown : because("Unavailable", thrown))
     }

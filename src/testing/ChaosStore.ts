@@ -75,7 +75,7 @@ export interface ChaosStore {
   readonly silence: Effect.Effect<void>
   /** Removes all faults. Lost writes stay lost. */
   readonly heal: Effect.Effect<void>
-  /** The numbers of operations and faults so far. */
+  /** Returns the counts of operations and faults so far. */
   readonly counts: Effect.Effect<Counts>
 }
 
@@ -288,7 +288,7 @@ type Arguments<Part> = Part extends (...args: infer Args) => unknown ? Args : []
 
 type Success<Part> = Part extends (...args: any) => infer Asked ? Effect.Success<Asked> : Effect.Success<Part>
 
-/** How a write is treated: the answer to give if the write is lost and, for explicit writes, its place in the queue. */
+/** The treatment of a write: `lost` is the answer to give if the write is lost, and `turn` queues an explicit write. */
 interface Risk<Part> {
   readonly lost: (...args: Arguments<Part>) => Success<Part>
   readonly turn?: (order: Order, ...args: Arguments<Part>) => Turn

@@ -51,13 +51,13 @@ export type Recorded =
   | { readonly _tag: "Clear" }
 
 /**
- * A read inside another key's load that is no dependency: invalidating the read key keeps the loaded result valid.
+ * A read during the load of another key. Invalidating the key that was read does not invalidate the loaded result.
  * @category models
  * @since 0.1.0
  */
 export interface Uninherited {
   readonly id: string
-  /** The id whose load made the read. */
+  /** The id whose load performed the read. */
   readonly by: string
 }
 
@@ -259,7 +259,7 @@ const recorders = new Map<Operation<any, any>, Recorder>([
   after(Operations.clear, () => [{ _tag: "Clear" }])
 ])
 
-/** Runs a read and records its outcome for each key. Reads of other keys, made by a load inside, are ignored. */
+/** Runs a read and records its outcome for each key. Ignores reads of other keys that happen inside a load. */
 const read = <A, E, R>(
   self: Self,
   keys: ReadonlyArray<CacheKey.Any | string>,
@@ -274,7 +274,7 @@ const read = <A, E, R>(
         detector.found = undefined
         if (Exit.hasInterrupts(exit)) return
         for (const id of new Set(keys.map((key) => CacheKey.id(key)))) {
-          // If the detector has nothing for this key, the read bypassed the cache or timed out.
+          // If nothing was detected for the key, the read bypassed the cache or timed out.
           const source = found.findLast(({ key }) => key === id)?.source ?? "load"
           self.log.push({ _tag: "Read", id, outcome: outcomes[source] })
         }

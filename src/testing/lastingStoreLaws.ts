@@ -83,7 +83,7 @@ const storeTagged = (store: Store, id: string, tag: string): Effect.Effect<Store
     return tagged
   })
 
-/** Whether `set` with `IfPresent` finds the entry. After a hard invalidation of its tag, an entry counts as absent. */
+/** Whether `set` with `IfPresent` finds the entry. An entry counts as absent after a hard invalidation of its tag. */
 const isPresent = (store: Store, id: string) => store.set(id, entry(9), { _tag: "IfPresent" })
 
 const restartLaws: Record<string, Check> = {

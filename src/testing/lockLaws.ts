@@ -206,7 +206,7 @@ const waitingLaws: Record<string, Check> = {
 
 const leaseLaws: Record<string, Check> = {
   "a running holder keeps the lock beyond its lease": Effect.fnUntraced(function*(one, other) {
-    // A lease is renewed every third of its length, and lost if the machine is blocked for the other two thirds.
+    // The lock renews the lease every 500 ms. If the machine is blocked for the other 1000 ms, the lease is lost.
     const lease = yield* one.acquire("name", { ...once, lease: "1500 millis" })
     const lost = yield* Effect.forkChild(lease.lost)
     for (let i = 0; i < 8; i++) {

@@ -68,7 +68,7 @@ const shipped: ReadonlyArray<Eviction.Eviction> = [
 ]
 
 /**
- * Replays recorded reads under eviction policies and capacities, and counts the hits, with the code of real caches.
+ * Replays recorded reads under eviction policies and capacities, and counts the hits. Policies run as in a real cache.
  *
  * **When to use**
  *

@@ -16,7 +16,7 @@ import { toMillis } from "../Ttl.ts"
  * @since 0.1.0
  */
 export interface TimeOptions {
-  /** The step by which the clock advances. It may pass the effect's end by less than one step. @default 50 ms */
+  /** The step by which the clock advances. The clock stops up to one step after the effect's end. @default 50 ms */
   readonly step?: Ttl.Input | undefined
   /** The most virtual time that may pass. Then the effect is interrupted, and the test dies. @default 1 day */
   readonly atMost?: Ttl.Input | undefined

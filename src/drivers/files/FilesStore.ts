@@ -188,7 +188,7 @@ const over = (entries: Entries.Entries): SyncStore => {
     counters: Counters.storage(room),
     reasonOf
   })
-  // After the slow removal, `store.clear` removes entries written in the meantime and ends all leases, in one step.
+  // Removes entries in small steps. Finally, `store.clear` removes new entries and ends all leases, in one step.
   return { ...store, clear: Effect.andThen(clearInTurns(room), store.clear) }
 }
 

@@ -20,7 +20,7 @@ export interface Entries {
 
 export const get = ({ folder }: Entries, id: string): Stored | typeof Damaged | undefined => {
   const stem = Name.stemOf(id)
-  // If another process replaces the entry between the two reads, the files do not fit. A second look finds its write.
+  // If another process replaces the entry between the reads of its two files, a second look finds the new entry.
   for (let look = 0, seen = ""; look < 2; look++) {
     const text = readText(folder, stem)
     const metadata = parse(stem, text)

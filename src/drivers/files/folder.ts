@@ -46,7 +46,7 @@ const readPlain = { flag: fs.constants.O_RDONLY | plainOnly }
 
 const appendPlain = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | plainOnly
 
-/** The milliseconds between two use times: less than a use takes, more than the resolution of file times. */
+/** The least difference of two use times, in milliseconds. File systems can represent it, and no use is faster. */
 const step = 0.01
 
 /** Opens a folder, which must be writable. Like all operations on a folder, throws the file system's errors. */

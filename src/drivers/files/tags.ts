@@ -9,7 +9,7 @@ import * as Room from "./room.ts"
 
 interface Tags {
   readonly folder: Folder.Folder
-  /** The last known invalidation count. If the folder is removed, counting resumes here, as no number may repeat. */
+  /** The last known invalidation count. If the folder is removed, counting resumes at it, so that no number repeats. */
   counted: number
 }
 

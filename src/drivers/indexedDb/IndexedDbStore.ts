@@ -59,7 +59,7 @@ const validate = (options: Options): Config => {
 }
 
 /**
- * Opens a store in a browser. The store is closed with its scope.
+ * Opens a store in a browser, and closes the store with the scope.
  *
  * **When to use**
  *

@@ -1,4 +1,4 @@
-/** The store's operations on entries, each one transaction. */
+/** Implements the store's operations on entries, as transactions. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../CacheEntry.ts"
 import { holds, isLive, touched } from "../../internal/store/conditions.ts"

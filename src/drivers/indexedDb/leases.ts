@@ -1,4 +1,4 @@
-/** The store's operations on leases, each one transaction. */
+/** Implements the store's operations on leases, as transactions. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { StoreError } from "../../CacheError.ts"

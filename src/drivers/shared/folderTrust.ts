@@ -13,13 +13,13 @@ const othersOf = ({ gid, mode }: fs.Stats): string | undefined => {
     : undefined
 }
 
-/** Creates a folder for this user alone. Refuses one that other users can write to, unless it is trusted. */
+/** Creates a folder for this user alone. Refuses one that other users can write to, unless `trustFolder` is set. */
 export const makeFolder = (directory: string, trustFolder: boolean): void => {
   fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
   requireOwn(directory, trustFolder)
 }
 
-/** Refuses a path that other users can write to, unless it is trusted. Skips Windows, whose permissions differ. */
+/** Refuses a path that other users can write to, unless `trustFolder` is set. Does nothing on Windows. */
 const requireOwn = (path: string, trustFolder: boolean): void => {
   if (trustFolder || process.platform === "win32") return
   const others = othersOf(fs.statSync(path))

@@ -16,7 +16,7 @@ export interface Recent {
   readonly note: (changed: Changed) => void
   /** Ends the current operation. Keeps its noted changes if `now` is given, which means that they were committed. */
   readonly ended: (now: number | undefined) => void
-  /** The kept changes, without those that are too old at `now`: the ids and tags, and whether everything changed. */
+  /** The changes of the last seconds before `now`: the changed ids and tags, and whether everything has changed. */
   readonly since: (now: number) => { readonly all: boolean; readonly ids: Array<string>; readonly tags: Array<string> }
 }
 

@@ -1,4 +1,4 @@
-/** Merges the changes that wait for a busy process, so that it need not distrust more of its memory than necessary. */
+/** Merges the changes that a busy process has not read yet, so that a burst invalidates no more than necessary. */
 import type * as Effect from "effect/Effect"
 import * as Hash from "effect/Hash"
 import * as Queue from "effect/Queue"
@@ -69,7 +69,7 @@ const take = (self: Waiting): ReadonlyArray<Change> => {
   return changes
 }
 
-/** Each id sets two of 2^23 bits. After 300,000 changes, one in 200 of the other ids counts as changed, too. */
+/** Each id sets two of 2^23 bits. After 300,000 changes, one in 200 unchanged ids counts as changed. */
 const firstOf = (hash: number): number => hash & 0x7fffff
 const secondOf = (hash: number): number => Math.imul(hash, 0x9e3779b1) >>> 9
 

@@ -1,4 +1,4 @@
-/** Steps on the entries of a database, inside a transaction. */
+/** Reads, writes and evicts entries of the database inside a transaction. */
 import type { Meta, Stored } from "../../../CacheEntry.ts"
 import type { Transaction } from "../database.ts"
 import * as Numbers from "./numbers.ts"
@@ -98,7 +98,7 @@ const makeRoom = async (transaction: Transaction, { but, now, to }: {
 export const halve = async (transaction: Transaction, now: number): Promise<void> =>
   await makeRoom(transaction, { now, to: await Numbers.get(transaction, "size") / 2 })
 
-/** After how many writes expired records are removed, and the most records of each kind that are removed then. */
+/** Every 64 writes remove expired records, at most 256 of each kind. */
 const tidyEvery = 64
 const tidyAtMost = 256
 

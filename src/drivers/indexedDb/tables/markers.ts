@@ -1,4 +1,4 @@
-/** Steps on the tag markers of a database, inside a transaction. */
+/** Reads and changes tag markers of the database inside a transaction. */
 import { markersKept } from "../../../internal/defaults/stores.ts"
 import { nextVersion } from "../../../internal/store/markers/markers.ts"
 import type { InvalidationMode, Marker, Markers } from "../../../ports/store.ts"

@@ -1,4 +1,4 @@
-/** Steps on the numbers of a database (counts and total size), inside a transaction. */
+/** Reads and changes the counts and the total size of the database inside a transaction. */
 import type { Schema, Transaction } from "../database.ts"
 
 type Name = Schema["numbers"]["key"]
