@@ -1,5 +1,5 @@
 /**
- * Bloom filters: sets of items that can rule out the items never added.
+ * Bloom filters: compact sets that never report an added item as absent, but may report an absent item as added.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -28,33 +28,33 @@ import type { Guardable } from "./guardable.ts"
  * @since 0.1.0
  */
 export interface BloomOptions {
-  /** The name of the filter. Filters of one name and size are one filter, in all processes that share the place. */
+  /** The name of the filter. Filters of the same name and size in one guard store are the same filter. */
   readonly key: string
-  /** How many items the filter is sized for. Beyond that it grows, by one layer of twice the size at a time. */
+  /** How many items the filter is sized for. For more items, it adds layers, each twice as large as the last. */
   readonly capacity: number
-  /** The share of items that the filter reports although they were never added, above 0 and below 1. @default 0.01 */
+  /** The share of false positives among items that were never added, above 0 and below 1. @default 0.01 */
   readonly errorRate?: number | undefined
 }
 
 /**
- * The size and the fill of a filter: `Bloom.report`.
+ * The size and fill of a filter, as `Bloom.report` returns them.
  * @category models
  * @since 0.1.0
  */
 export interface BloomReport {
-  /** The approximate number of different items added. */
+  /** The approximate number of distinct items added. */
   readonly items: number
   readonly layers: number
   /** The bytes of all layers together. */
   readonly bytes: number
-  /** The share of set bits in the last layer. At about a half the layer is full. */
+  /** The share of set bits in the last layer. At about one half, the layer is full. */
   readonly fill: number
-  /** The current share of false positives. */
+  /** The current share of false positives, estimated from the set bits. */
   readonly errorRate: number
 }
 
 /**
- * The progress of `Bloom.fill`: the number of items it has added, and the report of the filter.
+ * The progress of `Bloom.fill`: the number of items added so far, and the report of the filter.
  * @category models
  * @since 0.1.0
  */
@@ -62,7 +62,7 @@ export interface BloomProgress extends BloomReport {
   readonly added: number
 }
 
-/** The alternative has to be of the same kind: an effect for an effect, a stream for a stream. */
+/** The type of a value or its alternative, which must both be effects or both be streams. */
 type Either<Self, Other> = [Self, Other] extends
   [Effect.Effect<infer A, infer E, infer R>, Effect.Effect<infer A2, infer E2, infer R2>]
   ? Effect.Effect<A | A2, E | E2, R | R2>
@@ -71,23 +71,23 @@ type Either<Self, Other> = [Self, Other] extends
   : never
 
 /**
- * A filter of items. It knows for certain if an item was never added, and almost for certain if it was.
+ * A Bloom filter. It never reports an added item as absent, but may report an item as added that never was.
  * @category models
  * @since 0.1.0
  */
 export interface Bloom {
   readonly key: string
-  /** Adds an item. Returns when all processes that share the place can see it. */
+  /** Adds an item. Completes when all processes that share the guard store can see the item. */
   readonly add: (item: string) => Effect.Effect<void, StoreError>
   readonly addAll: (items: Iterable<string>) => Effect.Effect<void, StoreError>
-  /** Adds the items of a stream in few steps, and reports its progress after each step. */
+  /** Adds the items of a stream in large batches, and reports the progress after each batch. */
   readonly fill: <E, R, E2 = never, R2 = never>(
     items: Stream.Stream<string, E, R>,
     options?: {
       readonly onProgress?: ((progress: BloomProgress) => Effect.Effect<unknown, E2, R2>) | undefined
     }
   ) => Effect.Effect<BloomProgress, E | E2 | StoreError, R | R2>
-  /** `false` if the item was never added. `true` also while the place of the bits fails. */
+  /** `false` if the item was never added. `true` if it may have been added, and while the guard store fails. */
   readonly mayHave: (item: string) => Effect.Effect<boolean>
   /** Runs the effect or stream if the item may have been added, and the alternative if it never was. */
   readonly guard: {
@@ -101,9 +101,9 @@ export interface Bloom {
       orElse: () => Other
     ): Either<Self, Other>
   }
-  /** The size and the fill of the filter. This reads all of its bits. */
+  /** Returns the size and the fill of the filter. Reads all bits of the filter. */
   readonly report: Effect.Effect<BloomReport, StoreError>
-  /** Removes all items. Other processes may still report some of them as added: if that matters, change the key. */
+  /** Removes all items. Other processes may still report some items as added; if that matters, use another key. */
   readonly clear: Effect.Effect<void, StoreError>
 }
 
@@ -135,23 +135,23 @@ const checked = function*(items: Iterable<string>): Generator<string> {
   }
 }
 
-/** The items added in one step. Most blocks of a filter have bits of some of them, and each block is saved once. */
+/** How many items one step adds. A block that gets bits of several items is saved only once in a step. */
 const itemsOfStep = 10_000
 
 /**
- * A filter of items, as bits in the place of the guards' state (Bloom, 1970). It never reports an added item as
- * absent.
+ * Creates a Bloom filter whose bits are kept where guards keep their state (Bloom, 1970). It never reports an added
+ * item as absent.
  *
  * **When to use**
  *
- * Use it before look-ups that mostly find nothing: names that are free, articles that do not exist.
+ * Use it before lookups that mostly find nothing, such as a check whether a user name is taken.
  *
  * **Details**
  *
- * - `add` returns when the bits are saved. From then on no process that shares the place reports the item as absent.
- * - Only the place can answer "absent"; the answer "maybe" comes from memory.
- * - An item takes about 1.5 bytes at an `errorRate` of 0.01, both in this process and in the place, and 3 after growth.
- *   Beyond `capacity` the filter grows, and its error rate stays below `errorRate`.
+ * - `add` completes when the bits are saved. From then on no process that shares the guard store reports the item as
+ *   absent. A process asks the guard store before it answers "absent", but may answer "maybe" from its own memory.
+ * - An item takes about 1.5 bytes at an `errorRate` of 0.01 (3 bytes after growth), in this process and in the guard
+ *   store. If more than `capacity` items are added, the filter grows, and its error rate stays below `errorRate`.
  * - Single items cannot be removed.
  *
  * **Example** (Asking only for names that may be taken)
@@ -170,7 +170,7 @@ const itemsOfStep = 10_000
  * }).pipe(Effect.provide(CacheLayer.memory()))) // => [true, false, 1]
  * ```
  *
- * @see {@link dualBloom} for remembering both answers of a question
+ * @see {@link dualBloom} for remembering yes-or-no answers
  * @category constructors
  * @since 0.1.0
  */
@@ -234,7 +234,7 @@ export const bloom = (options: BloomOptions): Bloom => {
   }
 }
 
-/** While the place fails, the answer is unknown. */
+/** Answers `true` ("maybe") while the guard store fails, unless the caller is strict. */
 const orMaybe = (fiber: Fiber.Fiber<any, any>, answer: Effect.Effect<boolean, StoreError>): Effect.Effect<boolean> =>
   Effect.catch(answer, (error) => fiber.getRef(Policy.Current).strict ? strictly(error) : Effect.succeed(true))
 
@@ -264,15 +264,15 @@ const reportOf = ({ layers }: Filter.Known): BloomReport => {
  */
 export interface DualBloomOptions extends BloomOptions {
   /**
-   * `true`: an answer is remembered only if no bit of its item is set yet. This gives fewer wrong answers, and fewer
-   * remembered ones.
+   * Whether an answer is remembered only if none of its item's bits is set yet. This gives fewer wrong answers, but
+   * also fewer remembered answers.
    * @default `false`
    */
   readonly noCollisions?: boolean | undefined
 }
 
 /**
- * Remembered answers, as bits in two filters, one for yes and one for no.
+ * Remembered yes-or-no answers, kept in two Bloom filters: one for yes and one for no.
  * @category models
  * @since 0.1.0
  */
@@ -283,14 +283,14 @@ export interface DualBloom {
     (item: string): <E, R>(self: Effect.Effect<boolean, E, R>) => Effect.Effect<boolean, E, R>
     <E, R>(self: Effect.Effect<boolean, E, R>, item: string): Effect.Effect<boolean, E, R>
   }
-  /** The remembered answer for an item, or `undefined` if there is none, or both. */
+  /** The remembered answer for an item, or `undefined` if neither filter reports the item, or both do. */
   readonly answer: (item: string) => Effect.Effect<boolean | undefined>
   readonly yes: Bloom
   readonly no: Bloom
 }
 
 /**
- * Remembers the answers yes and no for many items in few bits, with one filter for each answer.
+ * Remembers yes-or-no answers for many items in few bits, with one Bloom filter for each answer.
  *
  * **When to use**
  *
@@ -299,9 +299,9 @@ export interface DualBloom {
  *
  * **Details**
  *
- * - It fills itself. An item in exactly one filter is answered from there; for any other item the effect runs.
- * - Of the items that were never asked, a share of `errorRate` gets a wrong answer.
- * - While the place of the bits fails, the effect runs and its answer is not remembered.
+ * - If exactly one filter reports an item, that is the answer. Otherwise the effect runs, and its answer is remembered.
+ * - An item whose answer was never remembered gets a wrong answer with a probability of about `errorRate`.
+ * - While the guard store fails, the effect runs, and its answer is not remembered.
  *
  * **Example** (Asking once)
  *
@@ -317,7 +317,7 @@ export interface DualBloom {
  * asked // => 2
  * ```
  *
- * @see {@link bloom} for items that are known to exist or not
+ * @see {@link bloom} for a set of items that exist
  * @category constructors
  * @since 0.1.0
  */

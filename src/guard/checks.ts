@@ -1,5 +1,5 @@
 /**
- * The checks that options of guards share.
+ * Checks for options that several guards have.
  * @since 0.1.0
  */
 import { guards } from "../internal/defaults/guards.ts"
@@ -7,7 +7,7 @@ import { mistake, optional } from "../internal/options/options.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
-/** A check of one option. `expected` completes the message about an invalid value. @internal */
+/** Checks one option. `expected` completes the error message for an invalid value. @internal */
 export const checkThat =
   <A>(name: string, expected: string, holds: (given: A) => boolean) => (given: A, of: string): void => {
     if (!holds(given)) throw mistake(`${name} of ${of} must be ${expected}, not ${String(given)}`)
@@ -26,7 +26,7 @@ export const checkOneOf = (name: string, ...values: ReadonlyArray<unknown>) => {
 /** @internal */
 export const checkOnStoreError = optional(checkOneOf("onStoreError", "local", "allow", "fail"))
 
-/** A positive duration, short enough that single milliseconds still count. @internal */
+/** Checks for a positive duration of at most a century, so that times keep their precision. @internal */
 export const checkTime = (name: string) => (given: Ttl.Input, of: string): void => {
   const millis = toMillis(given, `${name} of ${of}`)
   if (millis > 0 && millis <= guards.longestMillis) return

@@ -1,5 +1,5 @@
 /**
- * Circuit breakers.
+ * The guard that stops calls to a failing service (circuit breaker).
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
@@ -37,21 +37,21 @@ export interface CircuitBreakerOptions<in A = unknown, in E = unknown> extends K
   readonly failures?: number | undefined
   /** The share of failures in `window` that opens the circuit, above 0 and at most 1. @default none */
   readonly rate?: number | undefined
-  /** How long outcomes count for `rate`: at most this long, and at least nine tenths of it. @default 1 minute */
+  /** How long an outcome counts for `rate`: between 90 and 100 % of this time. @default 1 minute */
   readonly window?: Ttl.Input | undefined
-  /** The number of calls in `window` below which no `rate` opens the circuit. @default 10 */
+  /** The fewest calls in `window` at which `rate` can open the circuit. @default 10 */
   readonly minimumCalls?: number | undefined
-  /** How long the circuit stays open before one call may test whether it can close. @default 30 seconds */
+  /** How long the circuit stays open before a call (the probe) may test the service. @default 30 seconds */
   readonly open?: Ttl.Input | undefined
   /**
-   * The longest time the circuit stays open. Each failed probe doubles that time, up to this limit.
-   * @default as `open`: it does not grow
+   * The longest time the circuit stays open. Each failed probe doubles the open time, up to this limit.
+   * @default the value of `open`, so that the time does not grow
    */
   readonly maxOpen?: Ttl.Input | undefined
-  /** The time after which a probe without an outcome counts as failed. The call continues. @default 30 seconds */
+  /** The time after which a probe that still runs counts as failed. The call itself continues. @default 30 seconds */
   readonly probeTimeout?: Ttl.Input | undefined
   /**
-   * Whether a call failed, unless it was interrupted. A stream that ended well has no value.
+   * Decides whether a call failed, given its exit. Skipped for interrupted calls. A stream succeeds with `undefined`.
    * @default every failure and defect
    */
   readonly isFailure?: ((exit: Exit.Exit<A, E>) => boolean) | undefined
@@ -114,7 +114,7 @@ const check = (options: CircuitBreakerOptions): Breaker => {
 const ask = (fiber: Fiber.Fiber<any, any>, { name, onStoreError }: Breaker, input: Circuit.Input) =>
   step(fiber, { kind: Circuit.circuit, name, input, isAnswer: Circuit.isAnswer, onStoreError })
 
-/** The generation of an admitted call, or `undefined` for a call that is not recorded. */
+/** Returns the circuit's generation for an admitted call, or `undefined` if the call's outcome is not recorded. */
 const generationOf = (
   { name }: Breaker,
   answer: Circuit.Answer | undefined
@@ -135,7 +135,7 @@ const admit = (
     : generationOf(breaker, answer.now)
 }
 
-/** Records how a call ended. A failure of the place is ignored here, because the call already has its outcome. */
+/** Records the outcome of a call. Ignores a failure of the guard store, because the call has already ended. */
 const record = (breaker: Breaker, generation: number | undefined, exit: Exit.Exit<any, any>): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     if (generation === undefined) return Effect.void
@@ -163,7 +163,7 @@ const onEffect = (self: AnyEffect, breaker: Breaker): AnyEffect =>
     )
   )
 
-/** The outcome is that of the stream itself. A failure of its consumer says nothing about the service. */
+/** Guards a stream. A failure of its consumer is not recorded, because it says nothing about the service. */
 const onStream = (self: AnyStream, breaker: Breaker): AnyStream =>
   Stream.suspend(() => {
     let failed: Exit.Exit<never, unknown> | undefined
@@ -184,26 +184,26 @@ const onStream = (self: AnyStream, breaker: Breaker): AnyStream =>
     )
   })
 
-/** In a pipe the compiler knows the guarded value. Elsewhere the next signature applies. */
+/** Rejects a signature outside of a pipe, where the guarded type is still unknown, so that the next one applies. */
 type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not known": never } : {}
 
 /**
- * Stops calls to a failing service. After too many failures the circuit opens, and calls fail with `CircuitOpen`, which
- * says when the next one may run: a probe, whose outcome closes the circuit or opens it again. It caches nothing.
+ * Stops calls to a failing service. After too many failures the circuit opens, and calls fail with `CircuitOpen` until
+ * its `retryAfterMillis` have passed. The next call is a probe: its outcome closes the circuit or opens it again.
  *
  * **When to use**
  *
- * Use it around calls of a service that may be down, inside `Cached.failover` or `Cached.softTtl`. Callers then get the
- * last value at once, and the service gets time to recover.
+ * Use it around calls to a service that may be down, with `Cached.failover` or `Cached.softTtl` around the guarded
+ * effect. Callers then get the last value at once, and the service gets time to recover. The guard caches nothing.
  *
  * **Details**
  *
- * - The state is kept where the cache keeps its own: in memory, in the folder of `CacheLayer.disk`, on the server of
- *   `CacheLayer.redis`. All users of that place share one circuit for a key.
- * - The circuit opens after `failures` consecutive failures, or when a share of `rate` has failed in `window`; with
- *   both, whichever happens first. A circuit that closes starts counting from zero.
- * - An interrupted call does not count; an interrupted probe gives its place to another one. Calls admitted before the
- *   circuit changed run to their end and change nothing. A stream is one call, with the outcome at its end.
+ * - The circuit's state is kept where the cache keeps its entries: in memory, in the folder of `CacheLayer.disk`, or on
+ *   the server of `CacheLayer.redis`. All processes that use the same folder or server share one circuit for a key.
+ * - The circuit opens after `failures` consecutive failures or, if `rate` is set, when that share of the calls in
+ *   `window` has failed. A circuit that closes starts counting from zero.
+ * - An interrupted call does not count; after an interrupted probe, another call may probe. Calls admitted before the
+ *   circuit opened or closed run to their end, but do not count. A stream is one call, and counts when it ends.
  *
  * **Example** (Serving the last value while a service is down)
  *

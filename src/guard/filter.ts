@@ -1,5 +1,5 @@
 /**
- * The bits of filters known to this process, and their exchange with the place that all processes share.
+ * Bloom filters as this process knows them, and the exchange of their bits with the guard store.
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"
@@ -20,16 +20,16 @@ export interface Filter {
   readonly size: Bits.Size
   readonly place: GuardStore
   layers: Array<KnownLayer>
-  /** The number of questions sent to the place. It identifies answers that may be older than the known bits. */
+  /** The number of requests sent to the guard store: it shows which answers may be older than the known bits. */
   questions: number
   waiting: Batch | undefined
   isSaving: boolean
 }
 
-/** A layer as this process knows it: only bits that are in the place, so that no unsaved item counts as added. */
+/** A layer as this process knows it: only bits saved in the guard store, so that no unsaved item counts as added. */
 interface KnownLayer extends Bits.Layer {
   readonly known: Map<number, Uint8Array>
-  /** The question at which each block was learned; see `questions`. */
+  /** For each block, the number of requests sent when its bits were learned. */
   readonly learnedAt: Map<number, number>
   knownBits: number
   setBits: number
@@ -41,7 +41,7 @@ interface Batch {
   readonly saved: Deferred.Deferred<void, StoreError>
 }
 
-// By place, because another place has other filters.
+// The filters by guard store and id. Each guard store has its own filters.
 const filtersOf = new WeakMap<GuardStore, Map<string, Filter>>()
 
 /** @internal */
@@ -49,11 +49,11 @@ export const filterOf = (fiber: AnyFiber, key: string, size: Bits.Size): Filter 
   const place = placeOf(fiber)
   const known = filtersOf.get(place) ?? new Map<string, Filter>()
   filtersOf.set(place, known)
-  // Filters of another size have other bits.
+  // The id includes the size, because filters of different sizes have different bits.
   const id = `${key}:${size.capacity}:${size.errorRate}`
   const filter = known.get(id) ?? { id, size, place, layers: [], questions: 0, waiting: undefined, isSaving: false }
   if (!known.has(id)) {
-    // A forgotten filter is read again.
+    // Forgets the oldest filter. If that filter is used again, its bits are read again.
     if (known.size >= filters.known) known.delete(known.keys().next().value!)
     known.set(id, filter)
     addLayer(filter)
@@ -76,7 +76,7 @@ const addLayer = (filter: Filter): KnownLayer => {
 
 const last = ({ layers }: Filter): KnownLayer => layers.at(-1)!
 
-/** The layers of the filter at the time of a question, and the number of the question. */
+/** The layers of the filter when a request was sent, and the number of that request. */
 interface Answer {
   readonly layers: ReadonlyArray<KnownLayer>
   readonly askedAt: number
@@ -85,7 +85,7 @@ interface Answer {
 const ask = (filter: Filter): Answer => ({ layers: filter.layers, askedAt: ++filter.questions })
 
 const learn = (filter: Filter, { askedAt, layers }: Answer, number: number, bytes: Uint8Array | undefined): void => {
-  // All bits have been removed since the question.
+  // All bits were removed after the request was sent.
   if (filter.layers !== layers) return
   if (number === Bits.layersBlock) {
     for (let index = filter.layers.length; index < filters.layers; index++) {
@@ -98,10 +98,10 @@ const learn = (filter: Filter, { askedAt, layers }: Answer, number: number, byte
   if (layer === undefined) return
   const before = layer.known.get(block)
   let now = bytes ?? new Uint8Array(Bits.bytesOf(layer, block))
-  // An answer to an earlier question may be older, so bits added in the meantime stay.
+  // The answer may be older than the known bits, so bits learned in the meantime are kept.
   if (before !== undefined && askedAt <= layer.learnedAt.get(block)!) now = merge(before, now)
   layer.learnedAt.set(block, filter.questions)
-  // A place in memory returns the same bytes until they change.
+  // A guard store in memory returns the same array until the bits change.
   if (before === now) return
   if (before === undefined) layer.knownBits += Bits.bitsIn(layer, block)
   layer.setBits += Bits.countBits(now) - (before === undefined ? 0 : Bits.countBits(before))
@@ -132,7 +132,7 @@ const isBlock = ({ layers }: Answer, number: number, bytes: unknown): boolean =>
   return layer === undefined || bytes.length === Bits.bytesOf(layer, block)
 }
 
-/** Saves bits, in steps. The first step records the layer that holds them. */
+/** Saves bits in chunks. The first chunk also saves which layers exist. */
 const save = (fiber: AnyFiber, filter: Filter, dirty: ReadonlyMap<number, Block>): Effect.Effect<void, StoreError> =>
   Effect.forEach(chunksOf([layersOf(filter), ...dirty.values()], filters.chunk), (slice) =>
     Effect.suspend(() => {
@@ -157,7 +157,7 @@ const layersOf = ({ layers }: Filter): Block => {
   return { number: Bits.layersBlock, bytes }
 }
 
-/** The blocks of a layer in which some bit of an item is not known to be set. `touched`: some bit of it is. */
+/** The blocks of a layer that lack a bit of an item. `touched`: at least one bit of the item is set. */
 const missingIn = (layer: KnownLayer, hash: Bits.Hash): { readonly blocks: Set<number>; readonly touched: boolean } => {
   const blocks = new Set<number>()
   let touched = false
@@ -172,7 +172,7 @@ const missingIn = (layer: KnownLayer, hash: Bits.Hash): { readonly blocks: Set<n
 const isKnown = ({ layers }: Filter, hash: Bits.Hash): boolean =>
   layers.some((layer) => missingIn(layer, hash).blocks.size === 0)
 
-/** Reads the possibly missing bits of an item, in all existing layers. */
+/** Reads the blocks that may contain unknown bits of an item, in all existing layers. */
 const lookUp = (fiber: AnyFiber, filter: Filter, hash: Bits.Hash): Effect.Effect<void, StoreError> => {
   const from = (first: number): Effect.Effect<void, StoreError> => {
     const numbers = [Bits.layersBlock]
@@ -182,14 +182,14 @@ const lookUp = (fiber: AnyFiber, filter: Filter, hash: Bits.Hash): Effect.Effect
     const count = filter.layers.length
     return Effect.flatMap(
       read(fiber, filter, numbers),
-      // Another process has started a layer.
+      // Another process has added a layer, which is searched next.
       () => filter.layers.length > count ? from(count) : Effect.void
     )
   }
   return Effect.suspend(() => from(0))
 }
 
-/** Whether an item may have been added. Asks the place if this process does not know it. @internal */
+/** Whether an item may have been added. Asks the guard store if this process does not know the item. @internal */
 export const mayHave = (fiber: AnyFiber, filter: Filter, item: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
     const hash = Bits.hashOf(item)
@@ -229,14 +229,14 @@ const setBits = (filter: Filter, { bits, dirty }: Addition, item: string): void 
   bits.set(layer, (bits.get(layer) ?? 0) + layer.unsavedBits - before)
 }
 
-/** Starts another layer when one more item would overfill the last one, judged by its known blocks: all are alike. */
+/** Adds a layer if one more item would overfill the last one. Its known blocks stand for all, as bits spread evenly. */
 const makeRoom = (filter: Filter): void => {
   const { bits, fullAt, hashes, knownBits, setBits, unsavedBits } = last(filter)
   const share = (knownBits === 0 ? 0 : setBits / knownBits) + (unsavedBits + hashes) / bits
   if (share > fullAt && filter.layers.length < filters.layers) addLayer(filter)
 }
 
-/** Finds out which layers exist, and how full the last one is, if this process does not know yet. */
+/** Finds out which layers exist and how full the last layer is, if this process does not know yet. */
 const sample = (fiber: AnyFiber, filter: Filter): Effect.Effect<void, StoreError> =>
   Effect.suspend(() => {
     const layer = last(filter)
@@ -248,8 +248,8 @@ const sample = (fiber: AnyFiber, filter: Filter): Effect.Effect<void, StoreError
   })
 
 /**
- * Adds an item, and returns when it is in the place: no caller may see it as added before. Items added while others are
- * being saved are saved together. @internal
+ * Adds an item, and completes when the guard store has saved it: no caller may see the item as added before. Items
+ * that are added while others are being saved are saved together afterwards. @internal
  */
 export const add = (fiber: AnyFiber, filter: Filter, item: string): Effect.Effect<void, StoreError> =>
   Effect.suspend(() => {
@@ -257,7 +257,7 @@ export const add = (fiber: AnyFiber, filter: Filter, item: string): Effect.Effec
     batch.items.push(item)
     if (!filter.isSaving) {
       filter.isSaving = true
-      // Not a child, so that the interruption of a waiting caller does not keep the others from being saved.
+      // Not a child fiber: an interrupted caller must not prevent the items of other callers from being saved.
       Effect.runForkWith(fiber.context as Context.Context<never>)(saveWaiting(fiber, filter))
     }
     return Deferred.await(batch.saved)
@@ -277,13 +277,13 @@ const saveWaiting = (fiber: AnyFiber, filter: Filter): Effect.Effect<void> =>
     )
   })
 
-/** Adds many items, and returns when they are in the place. @internal */
+/** Adds many items, and completes when the guard store has saved them. @internal */
 export const addMany = (fiber: AnyFiber, filter: Filter, items: Iterable<string>): Effect.Effect<void, StoreError> => {
   const addition: Addition = { dirty: new Map(), bits: new Map() }
   return sample(fiber, filter).pipe(
     Effect.andThen(InTurns.forEach(items, (item) => setBits(filter, addition, item))),
     Effect.andThen(Effect.suspend(() => save(fiber, filter, addition.dirty))),
-    // Other additions may still be in progress.
+    // Subtracts only the bits of this addition, because other additions may still be in progress.
     Effect.ensuring(Effect.sync(() => {
       for (const [layer, bits] of addition.bits) layer.unsavedBits -= bits
     }))
@@ -314,7 +314,7 @@ export const clear = (fiber: AnyFiber, filter: Filter): Effect.Effect<void, Stor
       isAnswer: (answer): answer is void => answer === undefined
     }),
     () => {
-      // A new list, so that an answer to an earlier question is not adopted.
+      // A new array, so that answers to earlier requests are ignored.
       filter.layers = []
       addLayer(filter)
     }

@@ -8,7 +8,7 @@ import { idOf } from "../internal/key/ofKey.ts"
 import { mistake } from "../internal/options/options.ts"
 
 /**
- * The key of a guard: a name, or a key of a class.
+ * The key of a guard: a name, or an instance of a key class.
  * @category models
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ export type GuardKey = string | CacheKey.Any
 
 /** @internal */
 export interface KeyOptions {
-  /** Calls with the same key share the state: a name, or a key of a class. */
+  /** A name, or an instance of a key class. Calls with the same key share the guard's state. */
   readonly key: GuardKey
 }
 

@@ -15,14 +15,14 @@ import { mistake } from "../internal/options/options.ts"
 export type Guardable = Effect.Effect<any, any, any> | Stream.Stream<any, any, any>
 
 /**
- * The effects and streams with exactly these outcomes, for guards that inspect outcomes.
+ * The effects and streams with this success and error type, for guards that inspect outcomes.
  * @category models
  * @since 0.1.0
  */
 export type GuardsOf<A, E> = Effect.Effect<A, E, any> | Stream.Stream<any, E, any>
 
 /**
- * The value of an effect. A stream that ended well has none.
+ * The success type of an effect, or `void` for a stream.
  * @category models
  * @since 0.1.0
  */
@@ -31,7 +31,7 @@ export type SuccessOf<Self> = Self extends Effect.Effect<infer A, any, any> ? A
   : never
 
 /**
- * The failures of an effect or stream.
+ * The error type of an effect or stream.
  * @category models
  * @since 0.1.0
  */
@@ -40,7 +40,7 @@ export type ErrorOf<Self> = Self extends Effect.Effect<any, infer E, any> ? E
   : never
 
 /**
- * A guarded effect or stream: it may also fail with `Failure`, and no longer needs `Provided`.
+ * The type of a guarded effect or stream, which may also fail with `Failure` and no longer requires `Provided`.
  * @category models
  * @since 0.1.0
  */
@@ -55,7 +55,7 @@ export type AnyEffect = Effect.Effect<unknown, unknown, unknown>
 /** @internal */
 export type AnyStream = Stream.Stream<unknown, unknown, unknown>
 
-/** A guard, data-first and data-last. The options are checked when the guard is created. @internal */
+/** Creates a guard, data-first and data-last. The options are checked when the guard is created. @internal */
 export const guard = <Options, Checked>(
   check: (options: Options) => Checked,
   onEffect: (self: AnyEffect, options: Checked) => AnyEffect,

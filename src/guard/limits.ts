@@ -1,5 +1,5 @@
 /**
- * Limits of calls.
+ * The guards that limit how many calls run in a time window (rate limits).
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -23,7 +23,7 @@ import { checkKey, type KeyOptions, nameOf } from "./guardKey.ts"
 import { type Asked, type OnStoreError, type Placed, type PlaceOptions, step, type StoreErrorOf } from "./place.ts"
 
 interface LimitOptions extends KeyOptions, PlaceOptions {
-  /** The number of calls that may run in a window, including failed ones. */
+  /** The number of calls to admit in a window. Failed calls count, too. */
   readonly limit: number
   /** The length of a window. */
   readonly window: Ttl.Input
@@ -37,16 +37,16 @@ interface LimitOptions extends KeyOptions, PlaceOptions {
 export interface RateLimitOptions extends LimitOptions {
   /**
    * `"fixed-window"`: a window begins with its first call, and admits `limit` calls until it ends. `"token-bucket"`:
-   * `limit` calls may run at once, and each becomes available again after its share of the window.
+   * admits up to `limit` calls at once, and regains one call each time that `window` divided by `limit` has passed.
    * @default `"fixed-window"`
    */
   readonly algorithm?: "fixed-window" | "token-bucket" | undefined
   /**
-   * How long all calls are refused after the first one above the limit of a fixed window, counted from that call.
-   * @default none: until the end of the window
+   * How long all calls are refused after a call that exceeds the limit of a fixed window, counted from that call.
+   * @default none: calls are refused until the window ends
    */
   readonly ban?: Ttl.Input | undefined
-  /** `true`: each call during a ban restarts it. @default `false` */
+  /** Whether a call during a ban restarts the ban. @default `false` */
   readonly renewBan?: boolean | undefined
 }
 
@@ -57,8 +57,8 @@ export interface RateLimitOptions extends LimitOptions {
  */
 export interface SlidingRateLimitOptions extends LimitOptions {
   /**
-   * `"log"`: keeps the times of all calls, 10,000 at most, and no window of that length admits more than `limit`.
-   * `"counter"`: keeps only counts, and may admit up to twice the limit if calls are not spread evenly.
+   * `"log"`: keeps the time of each admitted call, so that the limit is exact. `limit` may be 10,000 at most.
+   * `"counter"`: keeps only counts, and may admit up to twice the limit if calls are spread unevenly.
    * @default `"log"`
    */
   readonly algorithm?: "log" | "counter" | undefined
@@ -83,7 +83,7 @@ const ofSlidingRateLimit: Checks<SlidingRateLimitOptions> = {
   algorithm: optional(checkOneOf("algorithm", "log", "counter"))
 }
 
-/** A limit that decides whether one more call may run. */
+/** A limit with checked options: the request to the guard store, and how to read an answer. */
 interface Limit<Input, Given> extends Asked<Input, Given> {
   readonly key: string
   readonly limit: number
@@ -136,7 +136,7 @@ const checkSlidingRateLimit = (options: SlidingRateLimitOptions): AnyLimit => {
 }
 
 /**
- * The state of a limit, as an admitted call sees it; see {@link admission}.
+ * The state of a rate limit as an admitted call sees it; see {@link admission}.
  * @category models
  * @since 0.1.0
  */
@@ -152,9 +152,9 @@ const Current = Context.Reference<Option.Option<Admission>>("effect-cached/Guard
 })
 
 /**
- * The state of the innermost surrounding limit for this call: its count, and the calls that are left. It is `None`
- * outside of a limit, and if the call was admitted although the place of the limit's state failed. Use it for headers
- * such as `RateLimit-Remaining`.
+ * The state of the innermost rate limit around the current effect: the calls counted so far, and the calls left. `None`
+ * outside of a limit, and if a call was admitted although the state could not be read (`onStoreError: "allow"`). Use it
+ * for headers such as `RateLimit-Remaining`.
  *
  * **Example** (Reporting the calls that are left)
  *
@@ -169,13 +169,13 @@ const Current = Context.Reference<Option.Option<Admission>>("effect-cached/Guard
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Option.some([2, 1])
  * ```
  *
- * @see {@link rateLimit} for the limit
+ * @see {@link rateLimit} for limiting calls
  * @category accessors
  * @since 0.1.0
  */
 export const admission: Effect.Effect<Option.Option<Admission>> = Current
 
-/** Admits a call with the state of the limit, or refuses it. */
+/** Returns the state of the limit for an admitted call, and fails for a refused one. */
 const decide = (
   limit: AnyLimit,
   answer: unknown
@@ -205,7 +205,7 @@ const onStream = (self: AnyStream, limit: AnyLimit): AnyStream =>
 
 type LimitFailure<Mode> = RateLimitExceeded | StoreErrorOf<Mode>
 
-/** A limit for effects and streams, data-first and data-last. */
+/** The signatures of a rate limit for effects and streams, data-first and data-last. */
 interface Limiting<Options extends PlaceOptions> {
   <const Mode extends OnStoreError | undefined = undefined>(
     options: Placed<Options, Mode>
@@ -217,19 +217,19 @@ interface Limiting<Options extends PlaceOptions> {
 }
 
 /**
- * Admits a number of calls in a window, and fails the others with `RateLimitExceeded`, which says when the next one may
- * run. It caches nothing.
+ * Admits `limit` calls in a window, and fails further calls with `RateLimitExceeded`, whose `retryAfterMillis` says
+ * when to try again. The guard caches nothing.
  *
  * **When to use**
  *
- * Use it around calls of a service that limits them, inside `Cached.softTtl` or `Cached.failover`, which answer a
- * refused call with the last value.
+ * Use it around calls to a service that limits its callers, with `Cached.softTtl` or `Cached.failover` around the
+ * guarded effect: they answer with the last value when a call is refused.
  *
  * **Details**
  *
- * - The state is kept where the cache keeps its own (see `Guard.circuitBreaker`), for all users of that place.
- * - Failed calls count, refused ones do not. A stream is one call.
- * - A window begins with its first call, so up to twice the limit may run around the end of a window.
+ * - The limit's state is kept and shared where the cache keeps its entries (see `Guard.circuitBreaker`).
+ * - Failed calls count, refused calls do not. A stream is one call.
+ * - A fixed window begins with its first call, so up to twice the limit may run around the end of a window.
  *
  * **Example** (Serving the last value instead of failing)
  *
@@ -245,7 +245,7 @@ interface Limiting<Options extends PlaceOptions> {
  * await Effect.runPromise(Effect.all([quote, quote]).pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1]
  * ```
  *
- * @see {@link slidingRateLimit} for a limit in every window of that length
+ * @see {@link slidingRateLimit} for a limit that holds wherever the window begins
  * @see `Guard.circuitBreaker` for a service that fails
  * @category combinators
  * @since 0.1.0
@@ -253,12 +253,12 @@ interface Limiting<Options extends PlaceOptions> {
 export const rateLimit: Limiting<RateLimitOptions> = guard(checkRateLimit, onEffect, onStream)
 
 /**
- * Admits a number of calls in any window of a length, wherever it begins, and fails the others with
- * `RateLimitExceeded`. Otherwise like {@link rateLimit}.
+ * Admits `limit` calls in any window, wherever the window begins, and fails further calls with `RateLimitExceeded`.
+ * Otherwise like {@link rateLimit}.
  *
  * **When to use**
  *
- * Use if a service counts the calls of any window, so that twice the limit around the end of one is too much.
+ * Use if a service counts calls in a sliding window, and does not accept twice the limit around the end of a window.
  *
  * **Example** (Two calls in any second)
  *

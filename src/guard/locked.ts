@@ -1,5 +1,5 @@
 /**
- * Locks around effects and streams, which then run one at a time.
+ * The guard that runs effects and streams under a lock, one at a time.
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -25,14 +25,14 @@ import { checkKey, type GuardKey, nameOf } from "./guardKey.ts"
  * @since 0.1.0
  */
 export interface LockedOptions {
-  /** The name of the lock, or a key of a class. */
+  /** The name of the lock, or an instance of a key class. */
   readonly key: GuardKey
   /**
-   * How long others wait for a holder that was killed or stopped. It does not limit a running holder, which renews it.
+   * How long a holder that was killed or stopped still blocks other callers. A running holder renews its lease.
    * @default 5 seconds
    */
   readonly lease?: Ttl.Input | undefined
-  /** How long to wait for another holder. 0 tries once. @default as long as it takes */
+  /** How long to wait while another caller holds the lock. 0 tries once. @default no limit */
   readonly wait?: Ttl.Input | undefined
 }
 
@@ -61,11 +61,11 @@ const check = (options: LockedOptions): Checked => {
 }
 
 /**
- * The service inside `Guard.locked`, which provides the token. An effect that requires it must run inside the lock.
+ * The service that `Guard.locked` provides to the locked effect. An effect that requires `Held` must run under a lock.
  *
  * **When to use**
  *
- * Use in the type of an effect that must run inside a lock. For the value, read `Guard.token`.
+ * Use in the type of an effect that must run under a lock. To get the token, use `Guard.token`.
  *
  * **Example** (Requiring a lock)
  *
@@ -85,11 +85,11 @@ const check = (options: LockedOptions): Checked => {
 export class Held extends Context.Service<Held, { readonly token: bigint }>()("effect-cached/Guard/Held") {}
 
 /**
- * The fencing token of the surrounding lock, larger than all earlier ones. It compiles only inside {@link locked}.
+ * The fencing token of the current holder, larger than those of earlier holders. Compiles only inside {@link locked}.
  *
  * **When to use**
  *
- * Use if the protected resource can refuse a smaller token than the last one.
+ * Use if the protected resource can refuse a request whose token is smaller than the last one it accepted.
  *
  * **Example** (Passing the token to the resource)
  *
@@ -101,13 +101,13 @@ export class Held extends Context.Service<Held, { readonly token: bigint }>()("e
  * await Effect.runPromise(write) // => true
  * ```
  *
- * @see {@link Held} for the type of an effect that needs it
+ * @see {@link Held} for the type of an effect that needs a lock
  * @category accessors
  * @since 0.1.0
  */
 export const token: Effect.Effect<bigint, never, Held> = Effect.map(Held, ({ token }) => token)
 
-/** Holds the lock in a scope, for a stream, and for a lock created without `Lock.make`. */
+/** Holds the lock until the scope closes: for streams, and for a `Lock` that was not created with `Lock.make`. */
 const acquire = ({ leaseMillis, name, waitMillis }: Checked): Effect.Effect<Lease, LockError, Scope.Scope> =>
   Effect.withFiber((fiber) => fiber.getRef(Lock).acquire(name, { lease: leaseMillis, wait: waitMillis }))
 
@@ -130,21 +130,21 @@ const onStream = (self: AnyStream, options: Checked): AnyStream =>
   )
 
 /**
- * Runs an effect, or a stream to its end, while no other holder of the key runs. It caches nothing.
+ * Runs an effect or a stream under a lock, so that no other holder of the key runs meanwhile. Caches nothing.
  *
  * **When to use**
  *
- * Use it for work that must not run twice at once and has no result to share: a report, a migration, a file.
+ * Use it for work that must not run twice at once and has no result to share, such as a migration or a report.
  *
  * **Details**
  *
- * - The lock is the `Lock` in use: of this process with `CacheLayer.memory`, of all processes that use the folder with
- *   `CacheLayer.disk`, of all that use the server with `CacheLayer.redis`. It also excludes `Lock.acquire` with the
- *   same name, and itself: an effect that locks the same key inside waits for itself.
- * - The lease is renewed while the effect runs. A holder that loses it is interrupted, and fails with a `LockError` of
- *   reason `Lost`.
- * - If the lock is not granted in time, it fails with a `LockError` of reason `Timeout`; if the place of locks fails,
- *   of reason `Unavailable`. Without the lock the effect does not run.
+ * - The lock comes from the `Lock` service. It excludes callers in this process with `CacheLayer.memory`, in all
+ *   processes that use the folder with `CacheLayer.disk`, and in all that use the server with `CacheLayer.redis`. It
+ *   also excludes `Lock.acquire` of the same name. It is not reentrant: locking the same key inside waits for itself.
+ * - The lease is renewed while the effect runs. A holder that loses the lease is interrupted, and fails with a
+ *   `LockError` of reason `Lost`.
+ * - If the lock is not granted within `wait`, the guard fails with a `LockError` of reason `Timeout`; if the `Lock`
+ *   fails, of reason `Unavailable`. The effect never runs without the lock.
  *
  * **Example** (Writing one report at a time)
  *
@@ -163,7 +163,7 @@ const onStream = (self: AnyStream, options: Checked): AnyStream =>
  * ```
  *
  * @see {@link token} for refusing a late holder
- * @see `Guard.rateLimit` for a number of calls in a time
+ * @see `Guard.rateLimit` for limiting the calls in a time window
  * @category combinators
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * The place where guards keep their state, and their behavior while it fails.
+ * Finds the store where guards keep their state (guard store), and handles its failures.
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
@@ -21,9 +21,9 @@ import { monotonicMillis } from "../internal/time/monotonic.ts"
 import type * as Port from "../ports/guardStore.ts"
 
 /**
- * The behavior of a limit or circuit while the place of its state fails.
+ * The behavior of a rate limit or circuit breaker while the store that keeps its state fails.
  *
- * - `"local"`: continues with a state of this process alone
+ * - `"local"`: continues with a separate state in this process
  * - `"allow"`: admits every call
  * - `"fail"`: fails the call with the `StoreError`
  * @category options
@@ -32,20 +32,20 @@ import type * as Port from "../ports/guardStore.ts"
 export type OnStoreError = "local" | "allow" | "fail"
 
 /**
- * The options of guards that keep a state.
+ * The options of guards that keep state.
  * @category options
  * @since 0.1.0
  */
 export interface PlaceOptions {
   /**
-   * While the place of the state fails: `"local"` (this process continues alone), `"allow"` or `"fail"`.
+   * The behavior while the guard's store fails: `"local"` (uses a state in this process), `"allow"` or `"fail"`.
    * @default `"local"`
    */
   readonly onStoreError?: OnStoreError | undefined
 }
 
 /**
- * The options of a guard, with the type of `onStoreError`, which decides the failures of the guard.
+ * The options of a guard with the literal type of `onStoreError`: it decides whether the guard fails with `StoreError`.
  * @category options
  * @since 0.1.0
  */
@@ -56,7 +56,7 @@ export type Placed<Options extends PlaceOptions, Mode> =
   }
 
 /**
- * The additional failure of a guard whose `onStoreError` may be `"fail"`.
+ * The error that a guard adds if its `onStoreError` may be `"fail"`.
  * @category models
  * @since 0.1.0
  */
@@ -65,7 +65,7 @@ export type StoreErrorOf<Mode> = "fail" extends Mode ? StoreError : never
 /** @internal */
 export type AnyFiber = Fiber.Fiber<any, any>
 
-/** The state in memory, by cache. Programs without one have one for each clock: times of two cannot be compared. */
+/** Guard states in memory, by cache. Without a cache, by clock, because times of two clocks cannot be compared. */
 const places = new WeakMap<object, memory.MemoryGuards>()
 
 const inMemory = (owner: object): memory.MemoryGuards => {
@@ -79,7 +79,7 @@ export const placeOf = (fiber: AnyFiber): Port.GuardStore => {
   const given = fiber.getRef(GuardStore)
   if (given !== undefined) return given
   const cache = Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching)
-  // The cache that caches nothing is shared by all programs.
+  // All programs share the disabled cache, so it cannot own a state.
   return inMemory(cache === undefined || cache === disabled ? fiber.getRef(Clock.Clock) : cache)
 }
 
@@ -88,12 +88,12 @@ export interface Asked<Input, Answer> {
   readonly kind: Port.Kind<any, Input, Answer>
   readonly name: string
   readonly input: Input
-  /** Any other answer comes from a defective place. */
+  /** Whether an answer is valid. An invalid one counts as a failure of the guard store. */
   readonly isAnswer: (answer: unknown) => answer is Answer
   readonly onStoreError: OnStoreError
 }
 
-/** The answer to a step, or an effect of it: `undefined` if the place fails and calls are admitted. @internal */
+/** Runs a guard step: at once in memory, otherwise as an effect. `undefined` admits the call (`"allow"`). @internal */
 export const step = <Input, Answer>(
   fiber: AnyFiber,
   asked: Asked<Input, Answer>
@@ -104,16 +104,16 @@ export const step = <Input, Answer>(
     : { now: place.runUnsafe(asked.kind, asked.name, asked.input, memory.nowOf(fiber.getRef(Clock.Clock))) }
 }
 
-/** The failing places, and the end of their rest, on the monotonic clock. */
+/** The failing guard stores, each with the monotonic time in milliseconds until which it is not asked. */
 const failing = new WeakMap<Port.GuardStore, number>()
 
-/** Whether a place has just failed, and is resting. */
+/** Whether a guard store failed so recently that it is not asked yet. */
 const isResting = (fiber: AnyFiber, place: Port.GuardStore): boolean => {
   const rests = failing.get(place)
   return rests !== undefined && millisOf(fiber) < rests
 }
 
-/** Like `ask`, but fails at once while the place rests after a failure, so that not every call waits. @internal */
+/** Asks a guard store. Fails at once for a while after a failure, so that not every call waits. @internal */
 export const askUnlessResting = <A>(
   fiber: AnyFiber,
   place: Port.GuardStore,
@@ -156,13 +156,13 @@ interface Question<A> {
   readonly isAnswer: (answer: unknown) => answer is A
 }
 
-/** Asks a place within the store budget. Counts a failure, and logs the first one of an incident. */
+/** Asks a guard store within the store timeout. Counts each failure, and logs the first one of an incident. */
 const ask = <A>(
   fiber: AnyFiber,
   place: Port.GuardStore,
   { isAnswer, operation, run }: Question<A>
 ): Effect.Effect<A, StoreError> => {
-  // A place in memory neither waits nor fails.
+  // A guard store in memory neither waits nor fails.
   if (place.runUnsafe !== undefined) return run
   const { storeTimeoutMillis } = fiber.getRef(Policy.Current)
   const because = (reason: StoreError["reason"], cause?: unknown) =>
@@ -178,7 +178,7 @@ const ask = <A>(
       return Effect.succeed(answer)
     },
     onFailure: (cause) => {
-      // This includes an interruption of the place. An interruption of the caller does not get here.
+      // An interruption inside the guard store is a failure. An interruption of the caller does not run this handler.
       const thrown = Cause.squash(cause)
       return failed(fiber, place, thrown instanceof StoreError ? thrown : because("Unavailable", thrown))
     }
@@ -193,7 +193,7 @@ const failed = (fiber: AnyFiber, place: Port.GuardStore, error: StoreError): Eff
   return Effect.fail(error)
 }
 
-// Forked, so that a logger that throws does not fail a call.
+// Forked, so that a logger that throws does not fail the guarded call.
 const log = (fiber: AnyFiber, line: Effect.Effect<void>): void => {
   Effect.runForkWith(fiber.context as Context.Context<never>)(line)
 }

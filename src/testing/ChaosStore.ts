@@ -1,6 +1,6 @@
 /**
- * A faulty store for tests: it fails, is slow, loses writes, and answers late or not at all. Its random numbers are
- * seeded and its time is Effect's `Clock`, so the same seed gives the same faults.
+ * A store wrapper that injects faults for tests: failures, delays, lost writes, and late or missing answers. Its random
+ * numbers come from a seed and its time from Effect's `Clock`, so the same seed gives the same faults.
  * @since 0.1.0
  */
 import * as Deferred from "effect/Deferred"
@@ -19,37 +19,37 @@ import { toMillis } from "../Ttl.ts"
 import { dice } from "./SeededScheduler.ts"
 
 /**
- * The faults of a store, none by default. Rates are shares of the operations, 0 to 1.
+ * The faults to inject into a store, none by default. Each rate is the share of operations affected, from 0 to 1.
  * @category options
  * @since 0.1.0
  */
 export interface Faults {
-  /** The share of operations that fail with reason `Unavailable` and do nothing. @default 0 */
+  /** The share of operations that fail with reason `Unavailable` without reaching the store. @default 0 */
   readonly failRate?: number | undefined
-  /** The share of writes that do nothing and answer as if they had succeeded. @default 0 */
+  /** The share of writes that are lost: they never reach the store, but answer as if they had succeeded. @default 0 */
   readonly dropRate?: number | undefined
-  /** The share of operations that run, but answer later by `late`. @default 0 */
+  /** The share of operations whose answer is delayed by `late`. @default 0 */
   readonly lateRate?: number | undefined
-  /** The delay of late answers. It should exceed the store budget. @default 1 second */
+  /** The delay of late answers. It should exceed the cache's `storeTimeout`. @default 1 second */
   readonly late?: Ttl.Input | undefined
-  /** The time that an operation takes to reach the store. `[least, most]` draws it at random. */
+  /** How long an operation takes to reach the store: a fixed time, or a random one between `least` and `most`. */
   readonly delay?: Ttl.Input | readonly [least: Ttl.Input, most: Ttl.Input] | undefined
-  /** Operations do not reach the store, and are never answered. @default `false` */
+  /** Whether all operations get lost: they neither reach the store nor get an answer. @default `false` */
   readonly silent?: boolean | undefined
 }
 
 /**
- * The initial faults, and their seed.
+ * The initial faults of a `ChaosStore`, and the seed that decides which operations they affect.
  * @category options
  * @since 0.1.0
  */
 export interface Options extends Faults {
-  /** A whole number. The same seed gives the same faults. */
+  /** An integer. The same seed gives the same faults. */
   readonly seed: number
 }
 
 /**
- * The number of faults since the store was created.
+ * How many operations were requested (`asked`) and how many faults were injected since the store was created.
  * @category models
  * @since 0.1.0
  */
@@ -58,12 +58,12 @@ export interface Counts {
   readonly failed: number
   readonly dropped: number
   readonly late: number
-  /** Operations that are never answered. */
+  /** The number of operations that got no answer. */
   readonly unanswered: number
 }
 
 /**
- * A faulty store, with handles to change its faults.
+ * A store with injected faults, and the effects that change and count the faults.
  * @category models
  * @since 0.1.0
  */
@@ -73,9 +73,9 @@ export interface ChaosStore {
   readonly set: (faults: Faults) => Effect.Effect<void>
   /** Stops all answers, like `set({ silent: true })`. */
   readonly silence: Effect.Effect<void>
-  /** Ends all faults. Lost writes stay lost. */
+  /** Removes all faults. Lost writes stay lost. */
   readonly heal: Effect.Effect<void>
-  /** The number of faults so far. */
+  /** Returns the counts of operations and faults so far. */
   readonly counts: Effect.Effect<Counts>
 }
 
@@ -84,13 +84,13 @@ export interface ChaosStore {
  *
  * **When to use**
  *
- * Use to test a program, or a store, against lost, late and failing operations.
+ * Use to test how a program or a custom store copes with lost, late and failing operations.
  *
  * **Details**
  *
- * - An operation is on its way as soon as it is requested. It reaches the store even if its caller is interrupted.
- * - Explicit writes of one id (`set`, `remove`, `touch`, `transact`, and `clear` of all) reach the store in the order
- *   of their requests. Any other operation may overtake them, including `commit`.
+ * - Once requested, an operation reaches the store even if its caller is interrupted.
+ * - Explicit writes of the same id (`set`, `remove`, `touch`, `transact`, and `clear`, which affects all ids) reach the
+ *   store in the order in which they were requested. All other operations, including `commit`, may overtake them.
  * - No operation is answered synchronously, so the store has no `getUnsafe`.
  *
  * **Example** (Failing, then healing)
@@ -109,7 +109,7 @@ export interface ChaosStore {
  * await Effect.runPromise(program) // => ["Unavailable", 0]
  * ```
  *
- * @see `Cached.tapStore` for a failure at one operation
+ * @see `Cached.tapStore` for making a single operation fail
  * @category constructors
  * @since 0.1.0
  */
@@ -173,12 +173,12 @@ const check = (faults: Faults): Checked => {
 }
 
 const range = (delay: NonNullable<Faults["delay"]>): readonly [number, number] => {
-  // A pair of numbers is also a duration (seconds and nanoseconds). Here it is a range.
+  // A pair of numbers would also be a valid duration (seconds and nanoseconds), but `delay` takes it as a range.
   const [least, most] = Array.isArray(delay) ? delay : [delay, delay]
   return [toMillis(least, "delay"), toMillis(most, "delay")]
 }
 
-/** Draws the fate of an operation. The number of draws does not depend on the faults. */
+/** Draws the faults of one operation. Always draws four numbers, so that other rates do not shift later draws. */
 const draw = ({ dice, faults }: Self) => {
   const [fails, drops, late, slow] = [0, 0, 0, 0].map(() => dice.nextDoubleUnsafe()) as [number, number, number, number]
   const [least, most] = faults.delay ?? [0, 0]
@@ -194,7 +194,7 @@ interface Asked<A> {
   readonly operation: string
   readonly apply: Effect.Effect<A, StoreError>
   readonly lost?: { readonly answer: A } | undefined
-  /** The turn of an explicit write among the others. */
+  /** Queues an explicit write behind earlier writes of the same ids. */
   readonly turn?: (() => Turn) | undefined
 }
 
@@ -213,7 +213,7 @@ const ask = <A>(self: Self, asked: Asked<A>): Effect.Effect<A, StoreError> =>
       if (exit === undefined || self.faults.silent) self.counts.unanswered++
       else Deferred.doneUnsafe(answer, exit)
     })
-    // Detached, because an operation on its way reaches the store even if its caller is interrupted.
+    // Detached, so that the operation reaches the store even if its caller is interrupted.
     return Effect.andThen(Effect.forkDetach(carryOut), Deferred.await(answer))
   })
 
@@ -242,7 +242,7 @@ interface Order {
   readonly all: () => Turn
 }
 
-/** Each explicit write waits for the previous one of the same id, or of all ids. */
+/** Orders explicit writes: each waits for the previous write of the same id, or for an earlier `clear`. */
 const makeOrder = (): Order => {
   const last = new Map<string, Latch.Latch>()
   let lastForAll: Latch.Latch | undefined
@@ -288,13 +288,13 @@ type Arguments<Part> = Part extends (...args: infer Args) => unknown ? Args : []
 
 type Success<Part> = Part extends (...args: any) => infer Asked ? Effect.Success<Asked> : Effect.Success<Part>
 
-/** The risks of a write: it may be lost, and explicit writes wait for their turns. */
+/** The treatment of a write: `lost` is the answer to give if the write is lost, and `turn` queues an explicit write. */
 interface Risk<Part> {
   readonly lost: (...args: Arguments<Part>) => Success<Part>
   readonly turn?: (order: Order, ...args: Arguments<Part>) => Turn
 }
 
-/** All other operations can only fail or be late. */
+/** The operations that may be lost or are queued. All others can only fail, be late, or stay unanswered. */
 const risks: { readonly [Name in keyof Store]?: Risk<NonNullable<Store[Name]>> } = {
   set: { lost: () => true, turn: (order, id) => order.many([id]) },
   setMany: { lost: () => undefined, turn: (order, requests) => order.many(requests.map(({ id }) => id)) },

@@ -26,17 +26,16 @@ import type { Glob } from "../internal/text/glob.ts"
  * - `load`: answered by a load that the read started
  * - `joined`: answered by a load that another read had started
  * - `stale`: answered with the stored value, because the load failed or took too long
- * - `miss`: answered with nothing (`Cached.getOption`, `getMany`, `has`, `expiresIn` and the like, which load nothing)
+ * - `miss`: found no entry, in a request that does not load (`Cached.getOption`, `getMany`, `has`, `expiresIn`, …)
  * @category models
  * @since 0.1.0
  */
 export type Outcome = "hit" | "load" | "joined" | "stale" | "miss"
 
 /**
- * A request to a cache, by id (`CacheKey.id`), or an action of the cache itself, in the order of the answers.
- *
- * A read of many keys is recorded as one read of each, in their order. Interrupted requests, a `set` whose condition
- * did not hold, and a `touch` that found nothing are not recorded.
+ * A recorded request, or a refresh that the cache started. Requests are recorded in the order in which they are
+ * answered, with ids as `CacheKey.id` gives them. A read of many keys is recorded as one read for each key. Interrupted
+ * requests, a `set` whose condition did not hold, and a `touch` that found no entry are not recorded.
  * @category models
  * @since 0.1.0
  */
@@ -52,18 +51,18 @@ export type Recorded =
   | { readonly _tag: "Clear" }
 
 /**
- * A read inside the load of another key. An invalidation of the read key leaves the loaded result in place.
+ * A read during the load of another key. Invalidating the key that was read does not invalidate the loaded result.
  * @category models
  * @since 0.1.0
  */
 export interface Uninherited {
   readonly id: string
-  /** The id of the load that read it. */
+  /** The id whose load performed the read. */
   readonly by: string
 }
 
 /**
- * The records of a cache.
+ * Reads and clears the records of a cache.
  * @category models
  * @since 0.1.0
  */
@@ -71,13 +70,13 @@ export interface Shape {
   readonly log: Effect.Effect<ReadonlyArray<Recorded>>
   /** The outcomes of the reads of one key, in order. */
   readonly reads: (key: CacheKey.Any | string) => Effect.Effect<ReadonlyArray<Outcome>>
-  /** The reads inside loads that do not inherit changes (`inherit: "changes"`). */
+  /** The reads inside loads that do not set `inherit: "changes"`. */
   readonly uninherited: Effect.Effect<ReadonlyArray<Uninherited>>
   readonly forget: Effect.Effect<void>
 }
 
 /**
- * The records of the cache of a test.
+ * The service that lets a test read what its cache has recorded.
  *
  * **Example** (Reading the log)
  *
@@ -99,7 +98,7 @@ export interface Shape {
 export class RecordingCache extends Context.Service<RecordingCache, Shape>()("effect-cached/testing/RecordingCache") {}
 
 /**
- * Wraps a cache layer so that it records. Provide the result in place of that layer.
+ * Wraps a cache layer so that the cache records its requests. Provide the returned layer instead of the original.
  *
  * **When to use**
  *
@@ -202,7 +201,7 @@ const after = <Args extends ReadonlyArray<any>, A, E, R>(
     )
 ]
 
-/** Like `after`, for an operation that reads keys. */
+/** Records an operation that reads keys, and notes reads inside loads that do not inherit changes. */
 const afterRead = <Args extends ReadonlyArray<any>, A, E, R>(
   operation: Operation<Args, Effect.Effect<A, E, R>>,
   keysOf: (...args: Args) => ReadonlyArray<CacheKey.Any | string>,
@@ -222,7 +221,7 @@ const looked = (key: CacheKey.Any | string, entry: unknown): Recorded => ({
   outcome: entry === undefined ? "miss" : "hit"
 })
 
-/** The recorded operations. Of those on the whole cache, only `clear` is recorded. */
+/** The operations to record. Operations on the whole cache are not recorded, except `clear`. */
 const recorders = new Map<Operation<any, any>, Recorder>([
   [
     Operations.readMany,
@@ -261,7 +260,7 @@ const recorders = new Map<Operation<any, any>, Recorder>([
   after(Operations.clear, () => [{ _tag: "Clear" }])
 ])
 
-/** Reads with a detector. It also receives the reads of a concurrent load, so only these keys count. */
+/** Runs a read and records its outcome for each key. Ignores reads of other keys that happen inside a load. */
 const read = <A, E, R>(
   self: Self,
   keys: ReadonlyArray<CacheKey.Any | string>,
@@ -276,7 +275,7 @@ const read = <A, E, R>(
         detector.found = undefined
         if (Exit.hasInterrupts(exit)) return
         for (const id of new Set(keys.map((key) => CacheKey.id(key)))) {
-          // A read without a report has bypassed the cache, or has reached its timeout.
+          // If nothing was detected for the key, the read bypassed the cache or timed out.
           const source = found.findLast(({ key }) => key === id)?.source ?? "load"
           self.log.push({ _tag: "Read", id, outcome: outcomes[source] })
         }

@@ -1,6 +1,6 @@
 /**
  * A scheduler that runs effects in an order drawn from a seed, with its own virtual clock and random numbers. The same
- * seed gives the same run, another seed another interleaving.
+ * seed repeats a run exactly; a different seed gives a different interleaving.
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
@@ -16,14 +16,14 @@ import { checkOptions, type Checks, mistake, optional } from "../internal/option
 import * as Tokens from "../internal/token.ts"
 
 /**
- * The seed of a schedule, and its limits.
+ * The seed and the limits of a schedule.
  * @category options
  * @since 0.1.0
  */
 export interface Options {
-  /** A whole number. The same seed gives the same schedule. */
+  /** An integer. The same seed gives the same schedule. */
   readonly seed: number
-  /** The probability that a fiber yields before each of its steps, 0 to 1. @default 0.1 */
+  /** The probability that a fiber yields before a step, from 0 to 1. @default 0.1 */
   readonly yieldChance?: number | undefined
   /** The number of tasks after which a run counts as endless and stops. @default 1,000,000 */
   readonly maxTasks?: number | undefined
@@ -42,30 +42,30 @@ const checks: Checks<Options> = {
 }
 
 /**
- * A schedule. Ready tasks run in random order. When none is ready, time jumps to the next deadline, and all due timers
- * race. Priorities are respected.
+ * A schedule. Of the ready tasks with the most urgent priority, a random one runs next. When no task is ready, the
+ * virtual clock jumps to the next timer, and all timers due at that time become ready.
  * @category models
  * @since 0.1.0
  */
 export interface SeededScheduler {
-  /** The scheduler, clock, random numbers and fiber count for effects that run under this schedule. */
+  /** The services for effects that run under this schedule: scheduler, clock, random numbers and fiber count. */
   readonly context: Context.Context<never>
   /** Epoch milliseconds on the virtual clock, which starts at 0. */
   readonly now: () => number
   readonly fibers: () => number
   readonly timers: () => number
-  /** Runs a callback after some milliseconds, outside of any fiber. Returns a function that cancels it. */
+  /** Runs a callback after some virtual milliseconds, outside of any fiber. Returns a function that cancels it. */
   readonly after: (millis: number, run: () => void) => () => void
-  /** Runs until no task and no deadline is left. `false` if the run counted as endless. */
+  /** Runs until no task and no timer is left. Returns `false` if `maxTasks` tasks were not enough. */
   readonly settle: () => boolean
 }
 
 /**
- * Random numbers from a seed (Mulberry32): good enough for schedules and programs, but not for secrets.
+ * Creates a random number generator from a seed (Mulberry32). It is good enough for tests, but not for secrets.
  *
  * **When to use**
  *
- * Use for random choices of a test that a seed repeats. `make` and `run` have their own.
+ * Use for random choices in a test that a seed must reproduce. `make` and `run` already seed Effect's `Random`.
  *
  * **Example** (Repeating a draw)
  *
@@ -118,7 +118,7 @@ interface State {
  *
  * **When to use**
  *
- * Use it to run several effects, or callbacks, under one schedule.
+ * Use to run several effects, or callbacks, under one schedule.
  *
  * **Example** (Running to the end)
  *
@@ -212,7 +212,7 @@ const advance = (self: State): void => {
     if (timer.at > self.now) continue
     ready.push({
       priority: 0,
-      // Another due timer may have cancelled it.
+      // Another timer due at the same time may have cancelled this one.
       run: () => {
         if (timers.delete(timer)) timer.run()
       }
@@ -243,19 +243,19 @@ const makeClock = (now: () => number, after: SeededScheduler["after"]): Clock.Cl
  * @since 0.1.0
  */
 export interface Outcome<out A, out E> {
-  /** `undefined` if the effect never ended, because it waits for an event that never happens, or runs forever. */
+  /** `undefined` if the effect did not end, because it waits for an event that never happens or runs forever. */
   readonly exit: Exit.Exit<A, E> | undefined
   readonly fibers: number
   readonly millis: number
 }
 
 /**
- * Runs an effect to its end under one schedule, synchronously.
+ * Runs an effect synchronously to its end, under a schedule of its own.
  *
  * **When to use**
  *
- * Use to run one effect in an order that a seed decides, and the same order again. The effect may only wait for fibers
- * and the clock: a run that waits for the outside world (files, sockets) ends without an `exit`.
+ * Use to run one effect in an order that a seed determines and reproduces. The effect may wait only for fibers and the
+ * clock: if it waits for the outside world (files, sockets), the run returns without an `exit`.
  *
  * **Example** (Finding both orders of a race)
  *

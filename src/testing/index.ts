@@ -1,6 +1,6 @@
 /**
- * Tools for testing programs that cache, and adapters: a recording cache, a faulty store, a seeded scheduler, virtual
- * time, and the laws of stores, serializers and locks as values that any test framework can run.
+ * Tools for testing programs that use a cache, and custom adapters: a recording cache, a faulty store, a seeded
+ * scheduler, virtual time, and the laws of stores, serializers and locks as values that any test framework can run.
  * @since 0.1.0
  */
 export * as ChaosStore from "./ChaosStore.ts"

@@ -1,5 +1,5 @@
 /**
- * The laws of a store whose storage outlives the process.
+ * Test laws for a store whose entries outlive the process.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -11,21 +11,21 @@ import { acquireLease, asking, entry, excused, hardHalf, stores } from "./intern
 import { type Law, same } from "./law.ts"
 
 /**
- * A storage for the laws: how to open a store on it, and how to evict the markers of all tags.
+ * A storage under test: how to open a store on it, and how to evict the markers of all its tags.
  * @category models
  * @since 0.1.0
  */
 export interface LastingStorage<E = never> {
-  /** Opens a store on the storage, as another process does. */
+  /** Opens a store on the storage, as a new process would. */
   readonly open: Effect.Effect<Store, E, Scope.Scope>
-  /** Removes the markers of all tags and nothing else, as an eviction does. Without it those laws are excused. */
+  /** Evicts the markers of all tags and nothing else. If absent, the laws about evicted markers always pass. */
   readonly evictMarkers?: Effect.Effect<unknown, E> | undefined
 }
 
 /**
- * The laws of a store whose storage outlives the process, in addition to `storeLaws`: its behavior after a restart, and
- * after the storage has evicted the markers of tags. `make` creates a fresh, empty storage. Each law runs it once, and
- * opens the storage once or twice. An optional operation that fails with reason `Unsupported` is excused.
+ * The laws of a store whose entries outlive the process, in addition to `storeLaws`: its behavior after a restart, and
+ * after the storage has evicted tag markers. `make` creates a fresh, empty storage. Each law runs `make` once and opens
+ * the storage once or twice. A law about an optional operation passes if that operation fails with `Unsupported`.
  *
  * **When to use**
  *
@@ -53,7 +53,7 @@ export interface LastingStorage<E = never> {
  * await Effect.runPromise(laws[0]!.run)
  * ```
  *
- * @see `Store.make` for storages that are `lasting`
+ * @see `Store.make` for declaring that a storage is `lasting`
  * @see `storeLaws` for the laws of every store
  * @category testing
  * @since 0.1.0
@@ -83,7 +83,7 @@ const storeTagged = (store: Store, id: string, tag: string): Effect.Effect<Store
     return tagged
   })
 
-/** Whether a conditional set finds the entry. An entry removed by a tag counts as absent. */
+/** Whether `set` with `IfPresent` finds the entry. An entry counts as absent after a hard invalidation of its tag. */
 const isPresent = (store: Store, id: string) => store.set(id, entry(9), { _tag: "IfPresent" })
 
 const restartLaws: Record<string, Check> = {

@@ -1,12 +1,12 @@
 /**
- * Laws as values, for any test framework.
+ * Test laws as values that any test framework can run, and the comparison that laws use.
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 
 /**
- * A law and its check. `run` succeeds if the law holds, and otherwise fails with the expected value.
+ * A test law: a name and a check. `run` succeeds if the law holds, and fails otherwise, usually with `LawBroken`.
  *
  * **Example** (Running one law)
  *
@@ -28,7 +28,7 @@ export interface Law {
 }
 
 /**
- * The error of a broken law. `message` names the expectation, `expected` and `actual` are the values.
+ * The error of a broken law. `message` says what was expected; `expected` and `actual` are the values that differ.
  *
  * **Example** (Reading why a law broke)
  *
@@ -51,12 +51,12 @@ export class LawBroken extends Data.TaggedError("LawBroken")<{
 }> {}
 
 /**
- * Fails with `LawBroken` unless two values are the same in every way a program can observe: `-0` is not `0`, `NaN` is
- * `NaN`, a hole is not `undefined`, and classes count.
+ * Fails with `LawBroken` unless two values are the same in every way a program can observe: `-0` differs from `0`,
+ * `NaN` equals `NaN`, a hole in a list differs from `undefined`, and objects of different classes differ.
  *
  * **When to use**
  *
- * Use in a law of your own.
+ * Use to write custom laws.
  *
  * **Example** (Comparing in a law)
  *
@@ -67,7 +67,7 @@ export class LawBroken extends Data.TaggedError("LawBroken")<{
  * Effect.runSync(same(new Map([["a", 1]]), new Map([["a", 1]]), "the map"))
  * ```
  *
- * @see {@link isSame} for a check that answers
+ * @see {@link isSame} for the same comparison as a boolean
  * @category testing
  * @since 0.1.0
  */
@@ -90,7 +90,7 @@ export const same = (actual: unknown, expected: unknown, message: string): Effec
  * isSame([NaN], [NaN]) // => true
  * ```
  *
- * @see {@link same} for a check that fails
+ * @see {@link same} for an effect that fails if the values differ
  * @category testing
  * @since 0.1.0
  */

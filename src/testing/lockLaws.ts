@@ -1,5 +1,5 @@
 /**
- * The laws of every lock.
+ * Test laws that every lock has to satisfy.
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
@@ -15,9 +15,9 @@ import { oddTexts } from "./internal/storeFixtures.ts"
 import { type Law, same } from "./law.ts"
 
 /**
- * The laws of a lock. `make` opens two fresh locks over one place, as two processes would. For a lock of one process
- * they are the same. Each law runs `make` once. Laws sleep for some seconds of Effect's `Clock`, and expect the lock to
- * answer within one second.
+ * The laws of a lock. `make` opens two fresh `Lock` services on one backend, as two processes would; for a lock inside
+ * one process it returns the same service twice. Each law runs `make` once. Laws sleep for some seconds on Effect's
+ * `Clock`, and expect the lock to answer within one second.
  *
  * **When to use**
  *
@@ -75,7 +75,7 @@ const reasonOf = (exit: Exit.Exit<Lease, { readonly reason: string }>): string =
       cause.reasons.map((reason) => reason._tag === "Fail" ? reason.error.reason : reason._tag).join()
   })
 
-/** The answer, or `undefined` from a lock that does not support the question. */
+/** The answer to `isLocked`, or `undefined` if the lock does not support `isLocked`. */
 const answered = (told: Effect.Effect<boolean, LockError>): Effect.Effect<boolean | undefined, LockError> =>
   Effect.catchIf(told, ({ reason }) => reason === "Unsupported", () => Effect.undefined)
 
@@ -88,7 +88,7 @@ const elapsed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return Effect.map(effect, (result) => [clock.currentTimeMillisUnsafe() - start, result] as const)
   })
 
-// Timers of real clocks may fire slightly early.
+// The tolerance in milliseconds for real timers, which may fire slightly early.
 const early = 5
 
 const exclusionLaws: Record<string, Check> = {
@@ -206,7 +206,7 @@ const waitingLaws: Record<string, Check> = {
 
 const leaseLaws: Record<string, Check> = {
   "a running holder keeps the lock beyond its lease": Effect.fnUntraced(function*(one, other) {
-    // A third of the lease passes before each renewal. A machine that is blocked for longer loses the lock.
+    // The lock renews the lease every 500 ms. If the machine is blocked for the other 1000 ms, the lease is lost.
     const lease = yield* one.acquire("name", { ...once, lease: "1500 millis" })
     const lost = yield* Effect.forkChild(lease.lost)
     for (let i = 0; i < 8; i++) {
@@ -258,7 +258,7 @@ const leaseLaws: Record<string, Check> = {
   )
 }
 
-/** The clock of a process that can be stopped and continued, as by signals. While it is stopped, no sleep ends. */
+/** Simulates a process that is stopped and continued by signals: while the clock is stopped, no sleep ends. */
 const stoppable = (clock: Clock.Clock) => {
   const running = Latch.makeUnsafe(true)
   return {

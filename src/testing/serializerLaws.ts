@@ -1,5 +1,5 @@
 /**
- * The laws of every serializer.
+ * Test laws that every serializer has to satisfy.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -12,8 +12,8 @@ import type { Codec, Serializer } from "../Serializer.ts"
 import { isSame, type Law, LawBroken, same } from "./law.ts"
 
 /**
- * The laws of a serializer. `values` are tried without a schema, in addition to many difficult ones. Each has to be
- * restored exactly, or refused with a `SerializerError`.
+ * The laws of a serializer. In addition to many difficult values, they try the given `values` without a schema. The
+ * serializer has to restore each value exactly, or refuse it with a `SerializerError`.
  *
  * **When to use**
  *
@@ -165,7 +165,7 @@ const oddValues = (): ReadonlyArray<Named> => [
   ["a redacted value", { password: Redacted.make("secret") }]
 ]
 
-/** The changes that the JSON form of a schema may make: -0 becomes 0, and each object gets a prototype. */
+/** Values that the JSON form of a schema may alter: -0 becomes 0, and an object without a prototype gets one. */
 const changesForm: ReadonlySet<string> = new Set([
   "minus zero",
   "a list that looks like a mark",
@@ -268,7 +268,7 @@ const keepsSecrets = (serializer: Serializer) =>
     yield* hides(serializer, Schema.Redacted(Schema.String), redacted)
     yield* hides(serializer, Schema.Struct({ a: Schema.RedactedFromValue(Schema.String) }), { a: redacted })
     yield* hides(serializer, Schema.Unknown, { a: redacted })
-    // These are not secrets to the serializer, but values, which errors must not show either.
+    // The serializer cannot know that these plain texts are secrets, but its errors must not show values at all.
     yield* hidesInError(serializer.make<any, never>(undefined).encode({ text: secret, bad: () => secret }, "id"))
     yield* hidesInError(serializer.make<any, never>(Schema.Number).encode(secret, "id"))
     yield* hidesInError(

@@ -1,5 +1,5 @@
 /**
- * The laws of a store that several processes use at once.
+ * Test laws for a store that several processes use at the same time.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -21,12 +21,12 @@ import { type Law, same } from "./law.ts"
 
 /**
  * The laws of a store whose `capabilities.shared` is true, in addition to `storeLaws`. `make` opens two stores on one
- * fresh storage, as two processes would. Each law runs `make` once, and sleeps for some seconds of Effect's `Clock`. If
- * `capabilities.changes` is true, each store has to report the other's changes within one second.
+ * fresh storage, as two processes would. Each law runs `make` once, and may sleep for some seconds on Effect's `Clock`.
+ * If `capabilities.changes` is true, each store has to report the other store's changes within one second.
  *
  * **When to use**
  *
- * Use for a store that several processes use at once.
+ * Use for a store that several processes use at the same time.
  *
  * **Example** (Checking a shared store)
  *
@@ -253,13 +253,13 @@ const sharedLaws: Record<string, Check> = {
     }))
 }
 
-/** The changes that a store reports within a second of an action. */
+/** Runs an action, and returns the changes that a store reports within a second of it. */
 const reported = (store: Store, action: Effect.Effect<unknown, unknown>) =>
   Effect.gen(function*() {
     const changes: Array<Change> = []
     const listening = Stream.runForEach(store.changes, (change) => Effect.sync(() => changes.push(change)))
     yield* Effect.forkScoped(listening, { startImmediately: true })
-    // A store may have to open a connection first.
+    // The store may have to open a connection before it can report changes.
     yield* Effect.sleep("1 second")
     store.changesUnsafe?.()
     changes.length = 0

@@ -1,5 +1,5 @@
 /**
- * Simulates the hits of recorded reads under other eviction policies and capacities.
+ * Replays recorded reads under several eviction policies and capacities, and counts the hits.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -14,7 +14,7 @@ import * as Tokens from "../internal/token.ts"
 import { chart } from "./internal/chart.ts"
 
 /**
- * A read: the id that was read, or an event of `Cached.events`, of which only `Hit` and `Miss` count.
+ * An item of a trace: the id that was read, or an event from `Cached.events`, where only `Hit` and `Miss` are reads.
  * @category models
  * @since 0.1.0
  */
@@ -26,9 +26,9 @@ export type Access = string | number | CacheEvent
  * @since 0.1.0
  */
 export interface SimulateOptions {
-  /** The capacities of the caches, in entries. @default 1, 2, 5, 10, 20 and 50 % of the ids */
+  /** The capacities to simulate, in entries. @default 1, 2, 5, 10, 20 and 50 % of the number of ids */
   readonly capacities?: ReadonlyArray<number> | undefined
-  /** The seed for the hashes of the policies. The same seed gives the same numbers. @default 1 */
+  /** The seed for the hash functions of the policies. The same seed gives the same results. @default 1 */
   readonly seed?: number | undefined
 }
 
@@ -55,7 +55,7 @@ export interface Simulation {
   readonly results: ReadonlyArray<Simulated>
   /** Hit ratios in percent as a Markdown table: a row for each capacity, a column for each policy. */
   readonly table: string
-  /** Hit ratios by capacity as a picture, for light and dark pages. */
+  /** Hit ratios by capacity as an SVG chart, readable on light and dark pages. */
   readonly svg: string
 }
 
@@ -68,7 +68,7 @@ const shipped: ReadonlyArray<Eviction.Eviction> = [
 ]
 
 /**
- * Simulates recorded reads under eviction policies and capacities, with the same code that caches run.
+ * Replays recorded reads under eviction policies and capacities, and counts the hits. Policies run as in a real cache.
  *
  * **When to use**
  *
@@ -76,9 +76,9 @@ const shipped: ReadonlyArray<Eviction.Eviction> = [
  *
  * **Details**
  *
- * - A trace is a list or a stream: ids, such as the lines of a file, or events of `Cached.events`.
- * - Each missed id is stored. Lifetimes, invalidations and weights are ignored.
- * - Other fibers run in between. A million reads take about a second at most for each policy and capacity.
+ * - A trace is a list or a stream of ids, such as the lines of a file, or of events from `Cached.events`.
+ * - A miss adds the id to the simulated cache. TTLs, invalidations and weights are ignored.
+ * - The simulation yields to other fibers. For each policy and capacity, a million reads take at most about a second.
  * - Fails with a `CacheConfigError` for an invalid capacity or access, and for a policy that throws or names a victim
  *   that is not in the cache.
  *
@@ -97,7 +97,7 @@ const shipped: ReadonlyArray<Eviction.Eviction> = [
  * await Effect.runPromise(program) // => ["lru: none", "adaptive: many"]
  * ```
  *
- * @see `Cached.curve` for capacities while the program runs
+ * @see `Cached.curve` for hit ratios by capacity in a running program
  * @category constructors
  * @since 0.1.0
  */
@@ -158,7 +158,7 @@ const makeReads = (): Reads => {
   return { names, accesses, add }
 }
 
-/** The read of an event, or `undefined` for another event. */
+/** The id that was read, or `undefined` for an event that is not a read. */
 const idOf = (access: Access): string | undefined => {
   if (typeof access === "string") return access
   if (typeof access === "number") return String(access)
@@ -174,7 +174,7 @@ interface Run {
   readonly seed: number
 }
 
-/** Uses a policy as a memory tier does. */
+/** Replays the reads through one policy, calling it as the memory of a cache does. */
 const run = ({ accesses, names }: Reads, { capacity, policy, seed }: Run): Effect.Effect<Simulated> =>
   Effect.suspend(() => {
     const { word } = Tokens.make(() => Uint32Array.of(1, seed, 2, 3))

@@ -1,5 +1,5 @@
 /**
- * The laws of every store.
+ * Test laws that every store has to satisfy.
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
@@ -34,12 +34,12 @@ import { transactLaws } from "./internal/storeTransactLaws.ts"
 import { type Law, same } from "./law.ts"
 
 /**
- * The laws of a store. `make` opens a fresh store. Each law runs it once, and expects the store to answer within one
- * second of Effect's `Clock`. An optional operation that fails with reason `Unsupported` is excused.
+ * The laws of a store. `make` opens a fresh store. Each law runs `make` once, and expects the store to answer within
+ * one second on Effect's `Clock`. A law about an optional operation passes if that operation fails with `Unsupported`.
  *
  * **When to use**
  *
- * Use to test any custom store. Stores that processes share, or that outlive them, have further laws.
+ * Use to test any custom store. Stores that are shared by processes, or outlive a process, have additional laws.
  *
  * **Example** (Checking a store)
  *
@@ -52,8 +52,8 @@ import { type Law, same } from "./law.ts"
  * await Effect.runPromise(laws[0]!.run)
  * ```
  *
- * @see `sharedStoreLaws` for a store that processes share
- * @see `lastingStoreLaws` for a storage that outlives its process
+ * @see `sharedStoreLaws` for a store that several processes share
+ * @see `lastingStoreLaws` for a store whose entries outlive the process
  * @category testing
  * @since 0.1.0
  */

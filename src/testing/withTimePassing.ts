@@ -1,5 +1,5 @@
 /**
- * Virtual time for an effect that waits.
+ * Advances virtual time while an effect runs.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -16,19 +16,19 @@ import { toMillis } from "../Ttl.ts"
  * @since 0.1.0
  */
 export interface TimeOptions {
-  /** The step by which the clock moves. The effect ended at most one step before its time. @default 50 ms */
+  /** The step by which the clock advances. The clock stops up to one step after the effect's end. @default 50 ms */
   readonly step?: Ttl.Input | undefined
-  /** The longest time that may pass. After that the effect is interrupted, and the test dies. @default 1 day */
+  /** The most virtual time that may pass. Then the effect is interrupted, and the test dies. @default 1 day */
   readonly atMost?: Ttl.Input | undefined
 }
 
 /**
- * Runs an effect and lets virtual time pass until it has ended.
+ * Runs an effect, and advances virtual time until the effect has ended.
  *
  * **When to use**
  *
- * Use it in a test with `TestClock` for an effect that sleeps, waits for a slow load or retries, if its exact end does
- * not matter. While an effect waits for a real event (a file, a socket), much virtual time may pass.
+ * Use in a test with `TestClock` for an effect that sleeps, waits for a slow load or retries, if the exact time of its
+ * end does not matter. While the effect waits for a real event (a file, a socket), much virtual time may pass.
  *
  * **Example** (Waiting for a slow load)
  *
@@ -69,7 +69,7 @@ export const withTimePassing = <A, E, R>(
   })
 }
 
-// Work that can continue without the clock runs first. Otherwise a lease or ttl could end in the middle of it.
+// Runs all work that does not wait for the clock, so that no lease or TTL expires in the middle of that work.
 const settle = Effect.repeat(Effect.yieldNow, { times: 10 })
 
 const positive = (name: string) => (given: Ttl.Input | undefined, of: string): void => {

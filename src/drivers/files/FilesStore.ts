@@ -1,9 +1,9 @@
 /**
- * A store in a folder with one file for each entry, in the serializer's own format, for results that people look at. A
- * second file holds the metadata. Entries, tag invalidations and counters survive a restart.
+ * A store that keeps each entry in a file of its own, in the serializer's format, for results that people look at. A
+ * second file holds the entry's metadata. Entries, tag invalidations and counters survive a restart.
  *
- * Reads and writes are synchronous: reading a small file takes less time than decoding it. The folder therefore belongs
- * on a responsive disk; a network drive that stalls stops the process.
+ * Reads and writes are synchronous, because reading a small file takes less time than decoding it. The folder therefore
+ * belongs on a responsive disk: a network drive that stalls blocks the process.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -29,21 +29,21 @@ import * as Tags from "./tags.ts"
 import * as Tidying from "./tidying.ts"
 
 /**
- * The folder, and the room its files may take.
+ * The folder of a `FilesStore`, and its size limits.
  * @category options
  * @since 0.1.0
  */
 export interface Options {
-  /** The folder, created if it does not exist. It should hold nothing else. */
+  /** The folder of the entries, created if it does not exist. It should hold nothing else. */
   readonly directory: string
   /**
-   * The total size of all payloads; the metadata adds some 600 bytes an entry. When full, evicts the least recently
-   * used entries first.
+   * The maximum size of all payloads together. Metadata adds about 600 bytes per entry. When the store is full, it
+   * evicts the least recently used entries.
    * @default 1 GiB
    */
   readonly maxSize?: SizeInput | undefined
   /**
-   * The largest value to store, at most `maxSize`. Writing a larger one would block the process.
+   * The largest value to store, at most `maxSize`. Larger values are refused, because writing them blocks the process.
    * @default 8 MiB, or `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
@@ -55,21 +55,21 @@ export interface Options {
 }
 
 /**
- * Opens the store in a folder. Its files have the extension of the `Serializer` in the context.
+ * Opens a store in a folder. The payload files have the extension of the `Serializer` in the context.
  *
  * **When to use**
  *
- * Use if the program needs the store itself, such as to wrap it.
+ * Use if the program needs the store itself, for example to wrap it.
  *
  * **Details**
  *
  * - Fails with a `StoreError` if the folder is not writable. Throws a `CacheConfigError` for invalid options.
- * - A damaged, edited or foreign file is a miss. Files of other programs are never changed or removed.
+ * - A damaged, edited or foreign file counts as a miss. Files of other programs are never changed or removed.
  *
  * **Gotchas**
  *
- * Several processes may use one folder, and none sees half a file. However, leases, conditional sets, touches, soft
- * invalidations and increments are atomic inside one process only. Otherwise use `SqliteStore`.
+ * Several processes may use one folder, and no process sees a partly written file. However, leases, conditional sets,
+ * touches, soft invalidations and increments are atomic inside one process only. To share them, use `SqliteStore`.
  *
  * **Example** (Opening a folder)
  *
@@ -86,7 +86,7 @@ export interface Options {
  * await Effect.runPromise(program) // => 1
  * ```
  *
- * @see {@link layer} for a cache over it
+ * @see {@link layer} for providing the store to a cache
  * @category constructors
  * @since 0.1.0
  */
@@ -101,7 +101,7 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
       try: () => Folder.open({ directory, subfolders, owner, trustFolder }),
       catch: toError("open")
     })
-    // A store created outside a scope has no end.
+    // A store that is created outside of a scope is never closed.
     const scope = yield* Effect.serviceOption(Scope.Scope)
     if (Option.isSome(scope)) yield* Scope.addFinalizer(scope.value, Effect.sync(() => Folder.close(folder)))
     yield* warnOfNetwork(directory, "while it stalls, the process is blocked")
@@ -120,7 +120,7 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
  *
  * **When to use**
  *
- * Use for entries as readable files, under a cache with options of your own. `CacheLayer.files` is the ready-made one.
+ * Use to keep entries as readable files, under a cache with custom options. `CacheLayer.files` is a ready-made cache.
  *
  * **Example** (Caching in files)
  *
@@ -188,7 +188,7 @@ const over = (entries: Entries.Entries): SyncStore => {
     counters: Counters.storage(room),
     reasonOf
   })
-  // The last step, all at once, removes the entries written in the meantime, and ends the leases.
+  // Removes entries in small steps. Finally, `store.clear` removes new entries and ends all leases, in one step.
   return { ...store, clear: Effect.andThen(clearInTurns(room), store.clear) }
 }
 

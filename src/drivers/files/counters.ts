@@ -1,4 +1,4 @@
-/** Counters, one small file each, so that they survive a restart. */
+/** Stores each counter in a small file of its own, so that counters survive a restart. */
 import type { SyncCounters } from "../../ports/storage.ts"
 import type { NamedCounter } from "../../ports/store.ts"
 import * as Folder from "./folder.ts"
@@ -49,6 +49,6 @@ const readFile = (folder: Folder.Folder, file: string): NamedCounter | undefined
     : undefined
 }
 
-/** JSON has no `Infinity`; it is stored as `null`. */
+/** Reads an expiry. JSON has no `Infinity`, so a counter that never expires is stored with `null`. */
 const expiryOf = ({ expiresAt }: { readonly [name: string]: unknown }): number =>
   typeof expiresAt === "number" ? expiresAt : Infinity

@@ -1,4 +1,4 @@
-/** The entries of a folder, each a file with its payload and another with its metadata. */
+/** Reads and writes the entries of a folder, each in two files: one with its payload and one with its metadata. */
 import type { Stored } from "../../CacheEntry.ts"
 import { isPage } from "../../internal/store/pageIds.ts"
 import { tooLarge } from "../../internal/store/tooLarge.ts"
@@ -20,11 +20,11 @@ export interface Entries {
 
 export const get = ({ folder }: Entries, id: string): Stored | typeof Damaged | undefined => {
   const stem = Name.stemOf(id)
-  // Another process may be writing this entry. The second attempt finds its write.
+  // If another process replaces the entry between the reads of its two files, a second look finds the new entry.
   for (let look = 0, seen = ""; look < 2; look++) {
     const text = readText(folder, stem)
     const metadata = parse(stem, text)
-    // A metadata file is replaced in one step, so an unreadable one was changed by another program.
+    // Metadata files are replaced atomically, so an unreadable one was changed by another program.
     if (text !== undefined && metadata === undefined) return Damaged
     if (metadata?.id !== id || metadata.meta.writeId === seen) return undefined
     const payload = Folder.read(folder, metadata.file)
@@ -37,7 +37,7 @@ export const get = ({ folder }: Entries, id: string): Stored | typeof Damaged | 
   return undefined
 }
 
-/** Between the two renames the pair is a miss, never another entry's payload, nor one without metadata. */
+/** Replaces the metadata, then the payload. A read in between misses, and no payload is ever without metadata. */
 export const set = (self: Entries, id: string, entry: Stored, now: number): void => {
   const { extension, folder, maxValue, room } = self
   const size = entry.payload.length
@@ -50,7 +50,7 @@ export const set = (self: Entries, id: string, entry: Stored, now: number): void
   Tidying.noteWrite(self.tidying, now)
 }
 
-/** The payload first; see `set`. */
+/** Removes the payload before the metadata, so that no payload is ever without metadata. */
 export const remove = ({ extension, folder }: Entries, id: string): boolean => {
   const stem = Name.stemOf(id)
   const file = stem + extension

@@ -1,4 +1,4 @@
-/** A folder whose files are replaced in one step, by writing a draft and renaming it. */
+/** A folder whose files are replaced atomically: a new version is written to a draft, which is then renamed. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { draftMillis } from "../../internal/defaults/folders.ts"
@@ -15,9 +15,9 @@ interface Options {
 
 export interface Folder extends Options {
   drafts: number
-  /** The time of the last use, on the clock of the file system. Only the order matters. */
+  /** The time of the last use, in milliseconds of the file system's clock. Only the order of uses matters. */
   usedAt: number
-  /** Directories that are being read. The garbage collector closes one left open, with a warning. */
+  /** The open directories, so that `close` can close them. Node warns if the garbage collector has to. */
   readonly opened: Set<fs.Dir>
 }
 
@@ -26,7 +26,7 @@ interface File {
   readonly content: string | Uint8Array
 }
 
-/** Backups leave such folders out. See https://bford.info/cachedir. */
+/** The file that marks a folder as a cache, so that backups skip the folder. See https://bford.info/cachedir. */
 const tag = {
   name: "CACHEDIR.TAG",
   content: `Signature: 8a477f597d28d172789f06886806bc55
@@ -35,7 +35,7 @@ const tag = {
 `
 }
 
-/** The file does not exist. A link or a pipe counts as missing. */
+/** The errors that mean that a file does not exist. A link or a pipe counts as missing. */
 const missing = new Set<unknown>(["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "EAGAIN"])
 
 const isMissing = (thrown: unknown): boolean => missing.has(codeOf(thrown))
@@ -46,10 +46,10 @@ const readPlain = { flag: fs.constants.O_RDONLY | plainOnly }
 
 const appendPlain = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | plainOnly
 
-/** Milliseconds between two uses: shorter than a real use, longer than the precision of file systems. */
+/** The least difference of two use times, in milliseconds. File systems can represent it, and no use is faster. */
 const step = 0.01
 
-/** Opens a folder that must be writable. Like all operations, throws the errors of the file system. */
+/** Opens a folder, which must be writable. Like all operations on a folder, throws the file system's errors. */
 export const open = (options: Options): Folder => {
   const self: Folder = { ...options, drafts: 0, usedAt: 0, opened: new Set() }
   makeFolders(self)
@@ -77,7 +77,7 @@ const makeFolders = (self: Folder): void => {
 
 const pathOf = ({ directory }: Folder, name: string): string => path.join(directory, name)
 
-/** `undefined` if the file does not exist. */
+/** Reads a file. Returns `undefined` if the file does not exist. */
 export const read = (self: Folder, name: string): Buffer | undefined => {
   try {
     return fs.readFileSync(pathOf(self, name), readPlain)
@@ -105,7 +105,7 @@ export const list = (self: Folder, below = ""): ReadonlyArray<string> => {
   }
 }
 
-/** The names in the folder, read in small steps. Names that appear or disappear in the meantime may be missing. */
+/** Lists a folder in small steps. Files that are created or removed in the meantime may be missing. */
 export const names = function*(self: Folder, below = ""): Generator<string, void> {
   const { opened } = self
   let dir: fs.Dir | undefined
@@ -114,14 +114,14 @@ export const names = function*(self: Folder, below = ""): Generator<string, void
     opened.add(dir)
     for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) yield entry.name
   } catch (thrown) {
-    // A listing closed in the meantime has ended.
+    // If `close` has closed the directory in the meantime, the listing ends without an error.
     if (!isMissing(thrown) && (dir === undefined || opened.has(dir))) throw thrown
   } finally {
     if (dir !== undefined && opened.delete(dir)) dir.closeSync()
   }
 }
 
-/** Replaces files in the given order. All drafts are written before the first one is renamed. */
+/** Replaces files in the given order. All drafts are written before the first draft is renamed. */
 export const write = (self: Folder, files: ReadonlyArray<File>): void =>
   inFolder(self, () =>
     withDrafts(self, files, (drafts) => {
@@ -162,7 +162,7 @@ export const touch = (self: Folder, name: string): void => {
   try {
     setUsed(self, pathOf(self, name), 0)
   } catch {
-    // The file was removed, or the folder has become read-only. The read has succeeded nevertheless.
+    // The file was removed, or the folder has become read-only. The read itself has succeeded, so this is no failure.
   }
 }
 
@@ -171,7 +171,7 @@ const setUsed = (self: Folder, file: string, writtenAt: number): void => {
   fs.utimesSync(file, self.usedAt / 1000, self.usedAt / 1000)
 }
 
-/** Runs once more if the folder was removed in the meantime. */
+/** Runs an operation. If the folder was removed, creates it again and runs the operation once more. */
 const inFolder = <A>(self: Folder, run: () => A): A => {
   try {
     return run()
@@ -214,7 +214,7 @@ const discard = (draft: string): void => {
   try {
     fs.unlinkSync(draft)
   } catch {
-    // It was renamed, or a program that opens the folder after an hour removes it.
+    // The draft has been renamed, or is removed when a program opens the folder an hour later.
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Entries as plain files, which other programs can read.
+ * A store that keeps entries as plain files, which other programs can read.
  * @since 0.1.0
  */
 export * as FilesStore from "./FilesStore.ts"

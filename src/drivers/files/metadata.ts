@@ -1,4 +1,4 @@
-/** The metadata file beside a payload, for people and for the store. */
+/** The format of the metadata file beside a payload, which people can read as well as the store. */
 import { hash } from "node:crypto"
 import { crc32 } from "node:zlib"
 import type { Meta, Stored } from "../../CacheEntry.ts"
@@ -11,7 +11,7 @@ export interface Metadata {
   readonly meta: Meta
 }
 
-/** Increases with every change of the folder's layout. Entries of another format are misses. */
+/** The version of the folder's layout, increased with every change. Entries of another version are misses. */
 const format = 2
 
 const sha256 = (payload: Uint8Array): string => hash("sha256", payload, "hex")
@@ -45,11 +45,11 @@ export const make = (id: string, file: string, { meta, payload }: Stored): Metad
   }
 }
 
-/** Whether metadata and payload belong to one write, or to two writes of the same bytes. */
+/** Whether a payload has the bytes that the metadata describes, by size and hash. */
 export const fits = (metadata: Metadata, payload: Uint8Array): boolean =>
   payload.length === metadata.bytes && sha256(payload) === metadata.sha256
 
-/** JSON has no `Infinity`, so the check covers `null` instead. */
+/** The checksum of metadata. JSON has no `Infinity`, so the checksum covers `null` in its place. */
 const check = ({ bytes, file, id, meta, sha256 }: Metadata): string =>
   crc32(JSON.stringify([format, id, file, bytes, sha256, meta])).toString(16).padStart(8, "0")
 
@@ -60,7 +60,7 @@ export const showTime = (millis: number): string => {
   return Math.abs(millis) <= latest ? new Date(millis).toISOString() : String(millis)
 }
 
-/** Indented JSON. The formatted times are for people; no code reads them. */
+/** Renders metadata as indented JSON. The formatted times are for people; no code reads them. */
 export const render = (metadata: Metadata): string => {
   const { bytes, file, id, meta, sha256 } = metadata
   const shown = {
@@ -79,7 +79,7 @@ export const render = (metadata: Metadata): string => {
 
 const orForever = (time: number | null): number => time ?? Infinity
 
-/** `undefined` for a text that `render` did not write: damaged, truncated, edited, foreign, or of another release. */
+/** Parses metadata. Returns `undefined` for a text that is damaged, edited, foreign, or of another format version. */
 export const parse = (text: string): Metadata | undefined => {
   try {
     const shown = JSON.parse(text) as Metadata & { readonly check: string }

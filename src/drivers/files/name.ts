@@ -1,18 +1,18 @@
 /**
- * A file name for any text: readable, the same on every file system, different for different texts. `user:1` becomes
- * `user=1~…`, `~Weather@MCzotVDh:6:Berlin` becomes `Weather@MCzotVDh=6=Berlin~…`: letters, digits and `- _ . ,` stay,
- * `:` becomes `=`, a space `+`, and any other character `%` and the number of the UTF-16 unit. After the last `~` comes
- * the beginning of the text's SHA-256. It separates names that a file system treats as equal (`A` and `a`, two forms of
- * `é`) or that were cut, and marks the file as one of this store.
+ * Turns any text into a file name that is readable, valid on every file system, and different for different texts.
+ * `user:1` becomes `user=1~…`, `~Weather@MCzotVDh:6:Berlin` becomes `Weather@MCzotVDh=6=Berlin~…`: letters, digits and
+ * `- _ . ,` stay, `:` becomes `=`, a space `+`, and any other character `%` and the number of the UTF-16 unit. The last
+ * `~` is followed by the beginning of the text's SHA-256. The hash distinguishes names that a file system treats as
+ * equal (`A` and `a`, two forms of `é`) or that were cut, and marks the file as belonging to this store.
  */
 import { hash } from "node:crypto"
 
 const unsafe = /[^A-Za-z0-9\-_.,\p{L}\p{N}]/u
 
-/** Names of devices on Windows, with any extension; hidden files; names that look like an option. */
+/** Names to avoid: device names of Windows (with any extension), hidden files, and names that look like options. */
 const reserved = /^(?:[.-]|(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³])(?=\.))/i
 
-/** The size of the readable part, in bytes. A whole name has at most 143, which every file system accepts. */
+/** The maximum bytes of a name's readable part. A whole name has at most 143 bytes, which all file systems accept. */
 const readableSize = 110
 
 const escapeUnit = (unit: number): string =>
@@ -30,7 +30,7 @@ const escapeChar = (char: string): string => {
   return unsafe.test(char) ? escapeUnits(char) : char
 }
 
-/** The escaped text, cut before the first character that does not fit. */
+/** Escapes a text for a file name, and cuts it before the first character that does not fit. */
 const escape = (text: string, room: number): string => {
   let escaped = ""
   for (const char of text) {
@@ -51,7 +51,7 @@ const unescape = (text: string): string =>
 
 const digest = (text: string): string => hash("sha256", Buffer.from(text, "utf16le"), "hex").slice(0, 12)
 
-/** The id of a key class. Its `~` is dropped and its `@` stays; no other text keeps an `@`. */
+/** Matches ids of key classes. A file name drops their `~` and keeps their `@`, which other texts have to escape. */
 const ofClass = /^~([^~@]+)@(.*)$/s
 
 const readable = (text: string): string => {
@@ -63,7 +63,7 @@ const readable = (text: string): string => {
 
 export const stemOf = (text: string): string => `${readable(text)}~${digest(text)}`
 
-/** `undefined` if the name was cut or is foreign. */
+/** Restores the text from a file name. Returns `undefined` if the name was cut or belongs to another program. */
 export const textOf = (stem: string): string | undefined => {
   const at = stem.lastIndexOf("~")
   const [first, ...rest] = stem.slice(0, at).split("@").map(unescape)
@@ -76,7 +76,7 @@ const ours = /^(.*~[0-9a-f]{12})(\.meta\.json|\.\w+)$/s
 
 export const metadataOf = (stem: string): string => stem + metadataExtension
 
-/** `undefined` for a foreign file. */
+/** Parses a file name. Returns `undefined` for a file of another program. */
 export const parse = (name: string): { readonly stem: string; readonly isMetadata: boolean } | undefined => {
   const parts = ours.exec(name)
   return parts === null ? undefined : { stem: parts[1]!, isMetadata: parts[2] === metadataExtension }

@@ -1,4 +1,4 @@
-/** Evicts the least recently used entries. A folder may hold very many files, so each write measures only a few. */
+/** Evicts the least recently used entries of a full folder. A folder may be large, so a write measures few files. */
 import { filesMeasured } from "../../internal/defaults/folders.ts"
 import { reasonOf } from "../shared/fileErrors.ts"
 import * as Folder from "./folder.ts"
@@ -7,7 +7,7 @@ import * as Name from "./name.ts"
 export interface Room {
   readonly folder: Folder.Folder
   readonly maxSize: number
-  /** The bytes of all payloads. Exact only while no other process writes, so it is measured again from time to time. */
+  /** The size of all payloads in bytes. Measured again from time to time, because other processes may write, too. */
   total: number
   sinceMeasured: number
   /** The least recently used entries, as of the last measurement. */
@@ -26,11 +26,11 @@ interface Scan {
   readonly names: Generator<string>
   readonly oldest: Array<Measured>
   bytes: number
-  /** The bytes written during the pass. They may be counted twice, until the next pass. */
+  /** The bytes written during this scan. The scan may count them as well; the next scan corrects that. */
   grown: number
 }
 
-/** The share of the limit that is freed at once, so that a full folder is not measured at every write. */
+/** The share of `maxSize` that one eviction frees, so that a full folder is not measured at every write. */
 const slack = 1 / 16
 
 const byUse = (a: Measured, b: Measured): number => a.usedAt - b.usedAt
@@ -54,7 +54,7 @@ export const reserve = (self: Room, stem: string, growth: number): void => {
   if (self.scan !== undefined) self.scan.grown += growth
 }
 
-/** If the disk is full, makes room for a payload of this size, with a margin, and runs once more. */
+/** Runs a write. If the disk is full, evicts entries for `size` bytes and a margin, and runs the write once more. */
 export const withRoom = <A>(self: Room, size: number, run: () => A): A => {
   try {
     return run()
@@ -108,10 +108,10 @@ const endScan = (self: Room, { bytes, grown, oldest }: Scan): void => {
   self.scan = undefined
 }
 
-/** A payload without metadata is unreadable, so it counts as never used. */
+/** The time of an entry's last use. A payload without metadata cannot be read, so it counts as never used. */
 const usedAtOf = ({ folder }: Room, stem: string): number => Folder.stat(folder, Name.metadataOf(stem))?.mtimeMs ?? 0
 
-/** Removes the least recently used entries, as far as measured, but none used since its measurement. */
+/** Evicts the least recently used of the measured entries, except those used again after their measurement. */
 const shrink = (self: Room, target: number, except: string): void => {
   const { folder, oldest } = self
   const spared: Array<Measured> = []

@@ -1,4 +1,4 @@
-/** Tag markers, one small file each, so that they survive a restart. */
+/** Stores each tag marker in a small file of its own, so that invalidations survive a restart. */
 import { nextVersion } from "../../internal/store/markers/markers.ts"
 import type { SyncTags } from "../../ports/storage.ts"
 import type { InvalidationMode, Marker, Markers } from "../../ports/store.ts"
@@ -9,13 +9,13 @@ import * as Room from "./room.ts"
 
 interface Tags {
   readonly folder: Folder.Folder
-  /** If the folder is removed, the counter continues from here, because it must not repeat a number. */
+  /** The last known invalidation count. If the folder is removed, counting resumes at it, so that no number repeats. */
   counted: number
 }
 
 export const subfolder = "tags"
 
-/** The size of this file is the number of invalidations. Appending to it is one atomic step across processes. */
+/** A file whose size is the number of invalidations. Appending to it is one atomic step for all processes. */
 const counter = `${subfolder}/invalidations`
 
 export const storage = (room: Room.Room): SyncTags => {
@@ -35,7 +35,7 @@ const read = ({ folder }: Tags, tag: string): Marker | undefined => {
     : undefined
 }
 
-/** The counter is read first, so that a marker written later has a larger number. */
+/** Reads the invalidation count before the markers, so that a marker written in the meantime has a larger number. */
 const markers = (self: Tags, tags: ReadonlyArray<string>, newVersion: () => string): Markers => {
   const seq = Folder.stat(self.folder, counter)?.size ?? 0
   self.counted = Math.max(self.counted, seq)
@@ -46,7 +46,7 @@ const create = (self: Tags, tag: string, marker: Marker): Marker => {
   if (Folder.create(self.folder, render(tag, marker))) return marker
   const winner = read(self, tag)
   if (winner !== undefined) return winner
-  // The file exists, but is unreadable.
+  // The file of the marker exists but is unreadable, so it is replaced.
   Folder.write(self.folder, [render(tag, marker)])
   return marker
 }
@@ -65,7 +65,7 @@ const invalidate = (
       Folder.write(folder, [render(tag, { version: nextVersion(before, mode, newVersion), seq })])
     }
   } catch (thrown) {
-    // A missing marker invalidates as well, and removing it needs no room.
+    // A missing marker also invalidates its tag, and removing a marker needs no disk space.
     remove(self, tags)
     throw thrown
   }

@@ -1,4 +1,4 @@
-/** Removes expired entries and counters, and excess markers, one part of the folder after a number of writes. */
+/** Removes expired entries and counters, and excess markers: after every 64 writes, in one part of the folder. */
 import { markersKept } from "../../internal/defaults/stores.ts"
 import * as Counters from "./counters.ts"
 import * as Folder from "./folder.ts"
@@ -16,7 +16,7 @@ const tidyEvery = 64
 
 export const make = (folder: Folder.Folder): Tidying => ({ folder, writes: 0, rest: all(folder) })
 
-/** Counts a write, and tidies when a round is due. `now` is in epoch milliseconds. */
+/** Counts a write, and tidies a part of the folder after every 64 writes. `now` is in epoch milliseconds. */
 export const noteWrite = (self: Tidying, now: number): void => {
   if (++self.writes % tidyEvery !== 0) return
   const { folder } = self
@@ -31,7 +31,7 @@ export const noteWrite = (self: Tidying, now: number): void => {
       else if (Name.parse(file)?.isMetadata === true) tidyEntry(folder, file, now)
     }
   } catch {
-    // The write has succeeded. A later pass removes the rest.
+    // The write has already succeeded, so a failure is ignored. A later round removes the rest.
   }
 }
 
@@ -43,7 +43,7 @@ const tidyEntry = (folder: Folder.Folder, file: string, now: number): void => {
   Folder.remove(folder, file)
 }
 
-/** The names of all entries and counters, read in small steps. Excess markers are removed on the way. */
+/** Lists the files to tidy, in small steps. Removes excess markers while listing. */
 const all = function*(folder: Folder.Folder): Generator<string, void> {
   yield* Folder.names(folder)
   for (const file of Folder.names(folder, Counters.subfolder)) yield `${Counters.subfolder}/${file}`

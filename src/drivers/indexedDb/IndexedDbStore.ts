@@ -1,5 +1,5 @@
 /**
- * A store in a browser, shared by its tabs and workers: an `IndexedDB` database, accessed through the library `idb`.
+ * A store in a browser's `IndexedDB`, shared by tabs and workers, and accessed through the library `idb`.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -22,7 +22,7 @@ import { asking, type IndexedDb, storeName } from "./operations.ts"
 import * as Tags from "./tags.ts"
 
 /**
- * The options of `make` and `layer`.
+ * The options of an `IndexedDbStore`.
  * @category options
  * @since 0.1.0
  */
@@ -30,7 +30,7 @@ export interface Options {
   /** The name of the database. Programs of one origin that use the same name share their entries. */
   readonly name: string
   /**
-   * The total size of all entries. When full, evicts expired entries first, then the oldest-written.
+   * The maximum size of all entries together. When full, the store evicts expired entries, then the oldest-written.
    * @default 100 MiB
    */
   readonly maxSize?: SizeInput | undefined
@@ -59,21 +59,22 @@ const validate = (options: Options): Config => {
 }
 
 /**
- * Opens a store in a browser, until the scope closes.
+ * Opens a store in a browser, and closes the store with the scope.
  *
  * **When to use**
  *
- * Use if the program needs the store itself, such as to wrap it.
+ * Use if the program needs the store itself, for example to wrap it.
  *
  * **Details**
  *
  * - Needs the package `idb` and a platform with `IndexedDB`: pages and workers of a browser. Fails with a `StoreError`
  *   of reason `Unsupported` elsewhere, and of reason `Denied` if the browser refuses access. Throws a
  *   `CacheConfigError` for invalid options.
- * - Each operation is one transaction, so no tab sees half of it. If a tab is closed while it loads for others, one of
- *   them takes over: at once if the page has Web Locks, otherwise when the lease ends.
- * - Tabs report their changes to each other. A page that resumes after a freeze treats everything as changed.
- * - If the browser has no room, half of the entries are evicted and the write is retried once; then it fails (`Full`).
+ * - Each operation is one transaction, so no tab sees it half done. If a tab is closed during a load for which other
+ *   tabs wait, one of them takes over: at once if the page has Web Locks, otherwise when the lease expires.
+ * - Tabs report their changes to each other. A page that resumes after a freeze treats all entries as changed.
+ * - If the browser refuses a write because its storage is full, the store evicts half of its entries and retries once.
+ *   If there is still no room, the write fails with reason `Full`.
  *
  * **Gotchas**
  *
@@ -94,7 +95,7 @@ const validate = (options: Options): Config => {
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
  *
- * @see {@link layer} for a cache over it
+ * @see {@link layer} for providing the store to a cache
  * @category constructors
  * @since 0.1.0
  */
@@ -106,7 +107,7 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, S
       Effect.sync(() => Database.make(config.name)),
       (database) => Effect.sync(() => Database.close(database))
     )
-    // Opens at once, so that a program without IndexedDB fails at its start.
+    // Opens the database at once, so that a program without IndexedDB fails at startup.
     yield* Effect.timeoutOrElse(asking("open", () => Database.open(database)), {
       duration: Defaults.browser.openMillis,
       orElse: () => Effect.fail(new StoreError({ store: storeName, operation: "open", reason: "Timeout" }))
@@ -122,8 +123,8 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, S
  *
  * **When to use**
  *
- * Use for results that outlive the page and that the tabs of a browser share: one tab loads for all of them, and all
- * of them see an invalidation.
+ * Use for results that outlive the page and are shared by the browser's tabs: one tab loads for all tabs, and all tabs
+ * see an invalidation.
  *
  * **Example** (Caching in the browser)
  *

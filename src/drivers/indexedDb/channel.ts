@@ -1,6 +1,6 @@
 /**
- * Changes of a database, which tabs report to each other over a `BroadcastChannel`, before and after each write. A tab
- * closed in between never sends the second message: the others treat the first one as a change.
+ * Reports changes to other tabs over a `BroadcastChannel`, with a message before and one after each write. If a tab is
+ * closed in between, the second message never arrives, and the other tabs treat the announced changes as made.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -14,11 +14,11 @@ import * as Waiting from "../shared/waitingChanges.ts"
 
 type Changes = ReadonlyArray<Change>
 
-/** The first message lists the changes that may follow, the second those that did. `write` is a token. */
+/** `Before` lists the changes that a write may make, `After` those that it made. `write` is a token for the pair. */
 type Message =
   | { readonly _tag: "Before"; readonly write: string; readonly changes: Changes }
   | { readonly _tag: "After"; readonly write: string; readonly changes: Changes }
-  /** From a listener to itself. It arrives once the channel is open. */
+  /** Sent by a listener to itself. Its arrival shows that the channel is open. */
   | { readonly _tag: "Echo"; readonly token: string }
 
 export interface Channel {
@@ -44,7 +44,7 @@ export const make = (
     const broadcast = yield* open(name)
     const listeners: Channel["listeners"] = new Set()
     broadcast.addEventListener("message", ({ data }: MessageEvent<Message>) => {
-      // Another program may use this name.
+      // Another program may use a channel of the same name and send anything.
       if (typeof data === "object" && data !== null) { for (const listener of listeners) listener(data) }
     })
     return { name, newToken, broadcast, listeners }
@@ -54,11 +54,11 @@ const post = ({ broadcast }: Channel, message: Message): void => {
   try {
     broadcast.postMessage(message)
   } catch {
-    // The channel is closed, and so is the store.
+    // The channel is closed because the store is closed.
   }
 }
 
-/** Reports a write to the other tabs. `changed` derives the changes from the answer of the write. */
+/** Runs a write and reports it to the other tabs. `changed` derives the changes from the write's answer. */
 export const telling = <A, E>(
   self: Channel,
   changes: Changes,
@@ -72,7 +72,7 @@ export const telling = <A, E>(
       Effect.sync(() => {
         if (changes.length + changed.length > 0) post(self, { _tag: "After", write: token, changes: changed })
       })
-    // A write that failed or was interrupted may have happened nevertheless.
+    // A write that failed or was interrupted may still have been made, so all announced changes are reported.
     return Effect.onExit(write, (exit) => after(Exit.isSuccess(exit) ? changed(exit.value) : changes))
   })
 
@@ -83,7 +83,7 @@ export const changes = ({ listeners, name, newToken }: Channel): Stream.Stream<C
       const self: Listener = { offer, token, context: yield* Effect.context<never>(), unfinished: new Map() }
       const onMessage = (message: Message) => listen(self, message)
       const onResumed = (event: Event) => {
-        // A page that was frozen may have missed any message.
+        // A page that was frozen may have missed messages.
         if (event.type === "resume" || (event as PageTransitionEvent).persisted) offer({ _tag: "Gap" })
       }
       yield* Effect.acquireRelease(
@@ -100,7 +100,7 @@ export const changes = ({ listeners, name, newToken }: Channel): Stream.Stream<C
             for (const stop of self.unfinished.values()) stop()
           })
       )
-      // A channel receives every message but its own.
+      // A channel does not receive its own messages, so the echo is sent from a second channel of the same name.
       const other = yield* open(name)
       other.postMessage({ _tag: "Echo", token } satisfies Message)
     })
@@ -110,7 +110,7 @@ interface Listener {
   readonly offer: Waiting.Offer
   readonly token: string
   readonly context: Context.Context<never>
-  /** Writes whose second message has not arrived, each with a function that stops the wait for it. */
+  /** Writes whose `After` message has not arrived, each with a function that stops waiting for the message. */
   readonly unfinished: Map<string, () => void>
 }
 

@@ -1,4 +1,4 @@
-/** The operations on counters. */
+/** Implements the store's operations on counters, as transactions. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Counters from "../../internal/store/counters.ts"

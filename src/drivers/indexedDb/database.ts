@@ -1,4 +1,4 @@
-/** A database of the browser: opened when needed, and opened again after another page has closed it. */
+/** An IndexedDB database that is opened on first use, and again after the browser or another page has closed it. */
 import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from "idb"
 import type { Meta } from "../../CacheEntry.ts"
 import type { StoreErrorReason } from "../../CacheError.ts"
@@ -9,7 +9,7 @@ export interface LeaseRecord extends Lease {
   isLocked?: boolean
 }
 
-/** An entry without its payload. Listings and evictions read no payload. */
+/** An entry without its payload, which is in a table of its own so that listings and evictions need not read it. */
 interface Row {
   readonly meta: Meta
   readonly size: number
@@ -17,14 +17,14 @@ interface Row {
   readonly order: number
 }
 
-/** The tables of the database. Its keys are JavaScript strings, so half a surrogate pair is a valid key. */
+/** The tables of the database. Keys are JavaScript strings, so even a lone surrogate is a valid key. */
 export interface Schema extends DBSchema {
   entries: { key: string; value: Row; indexes: { expiresAt: number; order: number } }
   payloads: { key: string; value: Uint8Array }
   leases: { key: string; value: LeaseRecord; indexes: { dies: number } }
   markers: { key: string; value: Marker; indexes: { seq: number } }
   counters: { key: string; value: Counter; indexes: { expiresAt: number } }
-  /** `seq` counts invalidations, `order` counts writes, `size` is the total of all entries. */
+  /** `seq` counts invalidations, `order` counts writes, `size` is the total size of all entries. */
   numbers: { key: "seq" | "order" | "size"; value: number }
 }
 
@@ -32,7 +32,7 @@ export type Table = "entries" | "payloads" | "leases" | "markers" | "counters" |
 
 export type Transaction = IDBPTransaction<Schema, Array<Table>, "readwrite">
 
-/** A part of the database's name, so that a page of another release, open in some tab, blocks no other. */
+/** A part of the database's name, so that a tab with another release of the program blocks no upgrade. */
 const format = 1
 
 export interface Database {
@@ -46,7 +46,7 @@ export const make = (name: string): Database => ({ name, opened: undefined, isCl
 export const open = async (self: Database): Promise<IDBPDatabase<Schema>> => {
   if (self.isClosed) throw new Error("the store is closed")
   if (self.opened !== undefined) return await self.opened
-  // Some browsers define the name without a value.
+  // Some browsers define `indexedDB` without a value.
   if (globalThis.indexedDB === undefined || globalThis.indexedDB === null) {
     throw new ReferenceError("this platform has no IndexedDB, or denies it to this page")
   }
@@ -76,7 +76,7 @@ const openNow = (name: string, onClosed: () => void): Promise<IDBPDatabase<Schem
       database.createObjectStore("counters").createIndex("expiresAt", "expiresAt")
       database.createObjectStore("numbers")
     },
-    // Another page deletes the database. Keeping it open would block the deletion.
+    // Another page wants to delete the database. An open connection would block the deletion.
     blocking(_current, _blocked, event) {
       const database = event.target as IDBDatabase
       database.close()
@@ -90,7 +90,7 @@ interface RunOptions {
   readonly signal?: AbortSignal
 }
 
-/** Runs steps as one transaction, all or nothing. They may await only the transaction. */
+/** Runs steps as one transaction, all or nothing. The steps may await only requests of the transaction. */
 export const run = async <A>(
   self: Database,
   tables: ReadonlyArray<Table>,
@@ -98,7 +98,7 @@ export const run = async <A>(
   { mode = "readwrite", signal }: RunOptions = {}
 ): Promise<A> => {
   const transaction = await begin(self, tables, mode)
-  // The error of a transaction is that of its failed step.
+  // If the transaction fails, its error is that of the failed request.
   const done = transaction.done.catch((thrown: unknown) => ({ thrown }))
   const abort = () => {
     try {
@@ -133,7 +133,7 @@ const begin = async (
     return start(await open(self))
   } catch (thrown) {
     if ((thrown as { readonly name?: unknown }).name !== "InvalidStateError") throw thrown
-    // The database was closed without an event.
+    // The browser has closed the database without an event, so it is opened again.
     self.opened = undefined
     return start(await open(self))
   }
@@ -143,7 +143,7 @@ const reasons = new Map<unknown, StoreErrorReason>([
   ["QuotaExceededError", "Full"],
   ["SecurityError", "Denied"],
   ["NotAllowedError", "Denied"],
-  // Thrown by `open`.
+  // `open` throws this error on a platform without IndexedDB.
   ["ReferenceError", "Unsupported"]
 ])
 

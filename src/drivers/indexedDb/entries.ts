@@ -1,4 +1,4 @@
-/** The operations on entries. */
+/** Implements the store's operations on entries, as transactions. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../CacheEntry.ts"
 import { holds, isLive, touched } from "../../internal/store/conditions.ts"
@@ -52,7 +52,7 @@ export const remove = (self: IndexedDb): Store["remove"] => (id) =>
       await Leases.update(transaction, id, (leases) => leases.end(id))
       return await Entries.remove(transaction, id) && wasLive
     }),
-    // Other tabs may have a copy of an entry that the browser has removed.
+    // Reports the id even if no entry was found: other tabs may have a copy of an entry that the browser removed.
     () => changeOf(id)
   )
 

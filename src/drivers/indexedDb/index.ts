@@ -1,5 +1,5 @@
 /**
- * Entries in the database of a browser.
+ * A store in a browser's database (IndexedDB).
  * @since 0.1.0
  */
 export * as IndexedDbStore from "./IndexedDbStore.ts"

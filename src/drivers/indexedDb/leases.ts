@@ -1,4 +1,4 @@
-/** The operations on leases. */
+/** Implements the store's operations on leases, as transactions. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { StoreError } from "../../CacheError.ts"
@@ -39,7 +39,7 @@ export const acquire = (self: IndexedDb): Store["acquire"] => (id, options) => {
   )
 }
 
-/** Requests a lease, and requests it once more if a closed tab holds it. */
+/** Requests a lease. If its holder's tab has been closed, takes the lease over with a second request. */
 const acquireFromClosed = (self: IndexedDb, locks: Locks.Locks, id: string, asked: Asked) =>
   Effect.flatMap(acquireNow(self, id, asked), ({ acquired, holder }) =>
     holder === undefined
@@ -59,7 +59,7 @@ const acquireNow = (
     if (isOtherWrite(stored, options.rejectedWriteId)) return { acquired: { _tag: "Hit", entry: stored } }
     const answer = await Leases.update(transaction, id, (leases, recordOf): Answer => {
       const before = recordOf()
-      // The lease ends with its tab.
+      // The holder's tab has been closed, so the lease ends now.
       if (before !== undefined && before.owner === gone) before.until = now
       const acquired = leases.acquire(id, options, now, () => newGeneration(self.tokens))
       const record = recordOf()!
@@ -88,7 +88,7 @@ export const commit = (self: IndexedDb): Store["commit"] => (id, generation, ent
         return isCurrent
       })
     ),
-    // Otherwise the owner releases it.
+    // After a refused commit, the owner lets go of its Web Lock when it releases the lease.
     (isCurrent) => isCurrent ? Effect.sync(() => letGo(self, id, self.owners.get(id))) : Effect.void
   )
 

@@ -1,4 +1,4 @@
-/** Web Locks beside leases: the browser releases them with their tab, so that no tab waits for a closed one. */
+/** Web Locks that accompany leases: the browser releases a closed tab's locks, so that no tab waits for its leases. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
@@ -9,10 +9,10 @@ export interface Locks {
   readonly held: Map<string, () => void>
 }
 
-/** `undefined` if the platform has no Web Locks. Leases then end by time alone. */
+/** Returns `undefined` if the platform has no Web Locks. The leases of a closed tab then end only by expiry. */
 export const make = (name: string): Effect.Effect<Locks | undefined, never, Scope.Scope> =>
   Effect.suspend(() => {
-    // An insecure page has none.
+    // A page in an insecure context has no Web Locks.
     const manager = (globalThis.navigator as Partial<Navigator> | undefined)?.locks
     if (manager === undefined) return Effect.undefined
     const self: Locks = { name, manager, held: new Map() }
@@ -27,7 +27,7 @@ export const hold = (self: Locks, owner: string): Effect.Effect<boolean> =>
     const { held, manager } = self
     if (held.has(owner)) return resume(Effect.succeed(true))
     let isWanted = true
-    // At once or never, because no other tab uses this owner's name.
+    // The request need not wait for a lock: no other tab uses this owner's name.
     manager.request(lockOf(self, owner), { ifAvailable: true }, (lock) => {
       if (lock === null) return resume(Effect.succeed(false))
       if (!isWanted) return

@@ -1,4 +1,4 @@
-/** Runs the operations of the store. Each is one transaction, reported to the other tabs. */
+/** Runs each operation of the store as one transaction, and reports writes to the other tabs. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -47,7 +47,7 @@ export const reading = <A>(
 ): Effect.Effect<A, StoreError> =>
   asking(operation, (signal) => Database.run(database, tables, steps, { mode: "readonly", signal }))
 
-/** Writes. If the browser has no room, evicts half of the entries and writes once more. */
+/** Runs a write as one transaction. If the browser's storage is full, evicts half of the entries and retries once. */
 export const writing = <A>(
   { database }: IndexedDb,
   operation: string,
@@ -63,7 +63,7 @@ export const writing = <A>(
     return Effect.catchIf(once, ({ reason }) => reason === "Full", () => Effect.andThen(halve, once))
   })
 
-/** Reports a write to the other tabs, unless its answer is `false`, which means that it changed nothing. */
+/** Runs a write and reports it to the other tabs. By default, the answer `false` means that it changed nothing. */
 export const telling = <A>(
   { channel }: IndexedDb,
   changes: ReadonlyArray<Change>,
@@ -79,7 +79,7 @@ interface Listing<Table extends "entries" | "counters", A> {
   readonly toItem: (key: string, row: Database.Schema[Table]["value"]) => A
 }
 
-/** Each page is a transaction of its own, so it may contain later writes. */
+/** Lists a table page by page. Each page is a transaction of its own, so later pages may contain later writes. */
 export const listing = <Table extends "entries" | "counters", A>(
   self: IndexedDb,
   { operation, table, toItem }: Listing<Table, A>

@@ -1,4 +1,4 @@
-/** The operations on tags. */
+/** Implements the store's operations on tags, as transactions. */
 import * as Effect from "effect/Effect"
 import { newVersion } from "../../internal/store/markers/markers.ts"
 import type { Change, Store } from "../../ports/store.ts"

@@ -1,6 +1,6 @@
 /**
- * A store of bytes in this process, the reference for other stores and their replacement in tests. It keeps an entry
- * until it is removed; for a cache in memory alone, use `CacheLayer.memory`.
+ * A store in the memory of this process: the reference for other stores, and their replacement in tests. It never
+ * evicts entries; for a cache in memory alone, use `CacheLayer.memory`.
  * @since 0.1.0
  */
 import * as Layer from "effect/Layer"
@@ -29,7 +29,7 @@ const copy = (entry: Stored): Stored => ({ meta: copyMeta(entry.meta), payload: 
  * Effect.runSync(store.size) // => 0
  * ```
  *
- * @see {@link layer} for a cache over it
+ * @see {@link layer} for providing the store to a cache
  * @category constructors
  * @since 0.1.0
  */
@@ -38,7 +38,7 @@ export const make = () => {
   return Store.makeSync({
     name: "memory",
     capabilities: { lasting: false },
-    // Copies in both directions, so that neither a writer nor a reader can change the stored entry.
+    // Copies entries when they are stored and read, so that no caller can change the stored entry.
     get(id) {
       const entry = entries.get(id)
       return entry === undefined ? undefined : copy(entry)
@@ -48,7 +48,7 @@ export const make = () => {
     },
     remove: (id) => entries.delete(id),
     *scan(prefix) {
-      // A copy of the list, because a caller may remove and rewrite entries while it scans.
+      // A copy of the ids, because a caller may remove and rewrite entries during the scan.
       for (const id of Array.from(entries.keys())) {
         const entry = id.startsWith(prefix) ? entries.get(id) : undefined
         if (entry !== undefined) yield { id, meta: copyMeta(entry.meta) }
@@ -64,11 +64,11 @@ export const make = () => {
 }
 
 /**
- * Provides an empty store of its own.
+ * Provides a new, empty store.
  *
  * **When to use**
  *
- * Use in tests of code that needs a `Store`. A cache in memory alone is `CacheLayer.memory`.
+ * Use in tests of code that needs a `Store`. For a cache in memory alone, use `CacheLayer.memory`.
  *
  * **Example** (Caching over a store in memory)
  *

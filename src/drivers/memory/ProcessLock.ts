@@ -1,5 +1,5 @@
 /**
- * Locks inside this process, for callers of the same `Lock` value. A holder keeps its lock while its scope is open,
+ * Locks inside this process, for callers that share one `Lock` value. A holder keeps its lock while its scope is open,
  * unless the event loop is blocked for longer than the lease.
  * @since 0.1.0
  */
@@ -8,11 +8,11 @@ import * as processLocks from "../../internal/lock/process.ts"
 import * as Lock from "../../Lock.ts"
 
 /**
- * Creates a lock that shares nothing with another.
+ * Creates a `Lock` that is independent of all others.
  *
  * **When to use**
  *
- * Use for a lock that a test or a part of the program has for itself.
+ * Use for locks that belong to one test or to one part of the program.
  *
  * **Example** (Excluding a second holder)
  *
@@ -30,18 +30,18 @@ import * as Lock from "../../Lock.ts"
  * error.reason // => "Timeout"
  * ```
  *
- * @see {@link layer} for providing it
+ * @see {@link layer} for providing the lock to a program
  * @category constructors
  * @since 0.1.0
  */
 export const make = (): Lock.Lock => Lock.make(processLocks.make())
 
 /**
- * Provides a lock of its own.
+ * Provides a new `Lock`, independent of all others.
  *
  * **When to use**
  *
- * Use to keep the locks of a test or of a part of the program apart.
+ * Use to separate the locks of a test or of a part of the program from all other locks.
  *
  * **Example** (Reading growing tokens)
  *

@@ -1,21 +1,21 @@
-/** The use of the process's heap, on Node. */
+/** Measures how full the heap of this process is, on Node. */
 import { constants, type PerformanceEntry, PerformanceObserver } from "node:perf_hooks"
 import { getHeapStatistics } from "node:v8"
 import { resourceLimits } from "node:worker_threads"
 
-/** A garbage collection as an observer receives it. Node's types leave out its kind. */
+/** A garbage collection as a `PerformanceObserver` receives it. Node's own type lacks the kind of the collection. */
 interface Collection extends PerformanceEntry {
   readonly detail?: { readonly kind?: number }
 }
 
 const mebibyte = 2 ** 20
 
-/** The part of V8's limit reserved for new objects, which a cache cannot fill: three spaces of 64 MiB. */
+/** The part of V8's heap limit for young objects, which long-lived entries do not use: three spaces of 64 MiB. */
 const young = 192 * mebibyte
 
 const flag = /--max[-_]old[-_]space[-_]size[= ](\d+)/
 
-/** The room for old objects, in bytes. V8 reports only its sum with the room for new ones. */
+/** The heap limit for old objects, in bytes. V8 reports only the sum of the limits for old and young objects. */
 const limitOf = (): number => {
   const given = flag.exec([process.env["NODE_OPTIONS"], ...process.execArgv].join(" "))?.[1]
   const megabytes = resourceLimits?.maxOldGenerationSizeMb ?? (given === undefined ? undefined : Number(given))
@@ -24,7 +24,7 @@ const limitOf = (): number => {
   return Math.max(heap_size_limit - young, heap_size_limit / 2)
 }
 
-/** Calls the listener after full collections: in between the heap is full of garbage. Keeps no process alive. */
+/** Reports the heap's used share after full collections: garbage inflates it in between. Keeps no process alive. */
 export const watchHeap = (listener: (share: number) => void): () => void => {
   const limit = limitOf()
   const observer = new PerformanceObserver((list) => {

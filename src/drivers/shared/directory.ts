@@ -1,8 +1,8 @@
-/** The option `directory` of a store, a lock or guards. */
+/** Checks and resolves the option `directory` of a store, a lock or a guard store. */
 import * as path from "node:path"
 import { checkDirectory } from "../../internal/options/folder.ts"
 
-/** Its absolute path, which stays the same when the program changes its working directory. */
+/** Returns the absolute path of `directory`, so that a later change of the working directory does not affect it. */
 export const absolute = (what: string, { directory }: { readonly directory: string }): string => {
   checkDirectory(what, directory)
   return path.resolve(directory)

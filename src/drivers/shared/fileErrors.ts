@@ -1,11 +1,11 @@
-/** The errors of the file system, and the reasons they stand for. */
+/** Maps errors of the file system to the reasons of a `StoreError`. */
 import type { StoreErrorReason } from "../../CacheError.ts"
 
 const reasons = new Map<unknown, StoreErrorReason>([
   ["EACCES", "Denied"],
   ["EPERM", "Denied"],
   ["EROFS", "Denied"],
-  // Deno reports a missing permission this way.
+  // The name of Deno's error for a missing permission.
   ["NotCapable", "Denied"],
   ["ENOSPC", "Full"],
   ["EDQUOT", "Full"],

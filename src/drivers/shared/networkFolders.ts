@@ -1,8 +1,8 @@
-/** Folders on network file systems. Databases and files belong on a local disk. */
+/** Detects folders on network file systems. Databases and files of a cache belong on a local disk. */
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 
-/** Linux's type numbers of network file systems. */
+/** The types of network file systems, as `statfs` reports them on Linux. */
 const networks = new Map([
   [0x6969, "NFS"],
   [0x517b, "SMB"],
@@ -16,7 +16,7 @@ const networks = new Map([
 
 export const networkOf = (type: number): string | undefined => networks.get(type >>> 0)
 
-/** Warns about a folder on a network file system, if this machine can tell. `consequence` is a clause. */
+/** Logs a warning if a folder is on a network file system (only on Linux). `consequence` ends the message. */
 export const warnOfNetwork = (directory: string, consequence: string): Effect.Effect<void> =>
   Effect.suspend(() => {
     const network = networkOfFolder(directory)

@@ -1,6 +1,6 @@
 /**
- * The changes by this process in the last seconds, to be repeated in a database that replaces the one in use and may be
- * an older copy: a restored backup, a moved folder, or a server that lost its unsaved writes.
+ * Remembers this process's changes of the last seconds. They are repeated when the database in use is replaced by one
+ * that may be an older copy: a restored backup, a moved folder, or a server that lost its unsaved writes.
  */
 import { recentInvalidations } from "../../internal/defaults/stores.ts"
 
@@ -9,20 +9,20 @@ export type Changed =
   | { readonly _tag: "Tag"; readonly tag: string }
   | { readonly _tag: "All" }
 
-/** A change as other processes receive it. It includes results and failures of loads, which need not be repeated. */
+/** A change to report to other processes. The end of a load (`Load`) is reported too, but need not be repeated. */
 export type Told = Changed | { readonly _tag: "Load"; readonly id: string }
 
 export interface Recent {
   readonly note: (changed: Changed) => void
-  /** Ends the current operation. `now` is set if its changes were committed and have to be kept. */
+  /** Ends the current operation. Keeps its noted changes if `now` is given, which means that they were committed. */
   readonly ended: (now: number | undefined) => void
-  /** The changes within the kept seconds before the given time: everything, or these entries and tags. */
+  /** The changes of the last seconds before `now`: the changed ids and tags, and whether everything has changed. */
   readonly since: (now: number) => { readonly all: boolean; readonly ids: Array<string>; readonly tags: Array<string> }
 }
 
-/** All times are of a monotonic clock. */
+/** Creates an empty record of recent changes. All times are milliseconds of a monotonic clock. */
 export const make = (): Recent => {
-  // The last change of each, the oldest first.
+  // The time at which each id or tag last changed, oldest first.
   const ids = new Map<string, number>()
   const tags = new Map<string, number>()
   let allAt = -Infinity
@@ -38,7 +38,7 @@ export const make = (): Recent => {
   }
 
   const keepIn = (times: Map<string, number>, name: string, at: number) => {
-    // Moves the name to the end.
+    // Deleting the name first moves it to the end of the map.
     times.delete(name)
     times.set(name, at)
   }

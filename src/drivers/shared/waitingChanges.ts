@@ -1,4 +1,4 @@
-/** The changes that wait for their reader, each once: a busy process must not lose more trust than necessary. */
+/** Merges the changes that a busy process has not read yet, so that a burst invalidates no more than necessary. */
 import type * as Effect from "effect/Effect"
 import * as Hash from "effect/Hash"
 import * as Queue from "effect/Queue"
@@ -9,7 +9,7 @@ import type { Change } from "../../ports/store.ts"
 
 export type Offer = (change: Change) => void
 
-/** A stream of the changes offered until `listen` ends. */
+/** A stream of the changes that `listen` offers. It fails if `listen` fails. */
 export const stream = <E, R>(
   listen: (offer: Offer) => Effect.Effect<unknown, E, R | Scope.Scope>
 ): Stream.Stream<Change, E, Exclude<R, Scope.Scope>> =>
@@ -17,7 +17,7 @@ export const stream = <E, R>(
     const waiting: Waiting = { ids: new Set(), tags: new Set(), others: [], bits: undefined }
     const signals = Stream.callback<void, E, R>((queue) =>
       listen((change) => {
-        // One signal for all waiting changes.
+        // One signal announces all waiting changes.
         if (isEmpty(waiting)) Queue.offerUnsafe(queue, undefined)
         keep(waiting, change)
       })
@@ -28,13 +28,13 @@ export const stream = <E, R>(
 interface Waiting {
   ids: Set<string>
   tags: Set<string>
-  /** Changes that concern no single entry or tag: the last of each kind. */
+  /** Changes that do not concern a single entry or tag: only the last change of each kind. */
   others: ReadonlyArray<Change>
-  /** A Bloom filter, in place of too many ids. */
+  /** A Bloom filter of the changed ids, used once there are too many to list. */
   bits: Uint8Array | undefined
 }
 
-/** A change may be applied later than it is received, so one change may stand for several. */
+/** Adds a change. Equal changes are merged, because a change may be applied later than it is received. */
 const keep = (self: Waiting, change: Change): void => {
   if (change._tag === "Changed") keepId(self, change.id)
   else if (change._tag === "TagChanged" && self.tags.size < waitingChanges) self.tags.add(change.tag)
@@ -69,7 +69,7 @@ const take = (self: Waiting): ReadonlyArray<Change> => {
   return changes
 }
 
-/** Two bits of 2^23 for an id. After 300,000 changes, one of 200 other ids counts as changed, too. */
+/** Each id sets two of 2^23 bits. After 300,000 changes, one in 200 unchanged ids counts as changed. */
 const firstOf = (hash: number): number => hash & 0x7fffff
 const secondOf = (hash: number): number => Math.imul(hash, 0x9e3779b1) >>> 9
 

@@ -1,4 +1,4 @@
-/** Draws lines as an SVG, in colors that are readable on light and dark pages. */
+/** Draws line charts as SVG, in colors that are readable on light and dark pages. */
 
 interface Line {
   readonly name: string
@@ -8,7 +8,7 @@ interface Line {
 const [width, height] = [720, 400]
 const [left, right, top, bottom] = [56, 560, 24, 352]
 
-/** The colors differ in both schemes, also for color-blind readers (after Okabe and Ito), and so do the dashes. */
+/** Line colors for light and dark pages, distinct for color-blind readers too (after Okabe and Ito), and dashes. */
 const light = ["#0072b2", "#d55e00", "#007a5a", "#a8327e", "#6b5b00", "#444444"]
 const dark = ["#56b4e9", "#ff9a4d", "#2fd6a3", "#f08fc8", "#e6d44c", "#dddddd"]
 const dashes = ["", "7 3", "2 3", "10 3 2 3", "4 4", "1 2"]
@@ -28,7 +28,7 @@ const style = [
 ].join("")
 
 const escaped = (text: string): string =>
-  // Removes characters that XML cannot hold.
+  // Removes characters that XML does not allow.
   text.replaceAll(/[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu, "")
     .replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("\"", "&quot;")
 
@@ -36,7 +36,7 @@ const rounded = (n: number): number => Math.round(n * 10) / 10
 
 const shortened = (name: string): string => Array.from(name).slice(0, 18).join("")
 
-/** Draws shares (0 to 1) by a positive number, on a logarithmic scale. */
+/** Draws lines of shares (`y`, 0 to 1) over positive numbers (`x`, on a logarithmic scale). */
 export const chart = (lines: ReadonlyArray<Line>): string => {
   const xs = Array.from(new Set(lines.flatMap(({ points }) => points.map(({ x }) => x)))).sort((a, b) => a - b)
   const [first = 1, last = 1] = [xs[0], xs.at(-1)]
@@ -53,7 +53,7 @@ export const chart = (lines: ReadonlyArray<Line>): string => {
   }
   let free = -Infinity
   for (const x of xs) {
-    // Omits labels that would touch.
+    // Omits labels that would overlap the previous one.
     if (across(x) < free) continue
     free = across(x) + 12 + 8 * `${x}`.length
     parts.push(`<text x="${across(x)}" y="${bottom + 20}" text-anchor="middle">${x}</text>`)

@@ -1,4 +1,4 @@
-/** Laws of counters. */
+/** Test laws for the counters of a store. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"

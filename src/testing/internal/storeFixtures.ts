@@ -1,4 +1,4 @@
-/** Fixtures for the laws of stores. */
+/** Fixtures for the test laws of stores. */
 import * as Effect from "effect/Effect"
 import type { Meta, Stored } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
@@ -11,7 +11,7 @@ export const writeId = (n: number) => n.toString(16).padStart(32, "0")
 
 export const version = (n: number) => n.toString(16).padStart(24, "0")
 
-/** The half of a version that a soft invalidation keeps. */
+/** The half of a tag version that a soft invalidation keeps. */
 export const hardHalf = (version: string) => version.slice(0, 12)
 
 export const meta: Meta = {
@@ -35,7 +35,7 @@ export const read = (store: Store, id: string) => Effect.map(store.get(id, []), 
 export const stores = (store: Store, id: string, expected: Stored | undefined, message: string) =>
   Effect.flatMap(read(store, id), (stored) => same(plain(stored), expected, message))
 
-/** An entry with its bytes as a plain `Uint8Array`. A store may return any class of bytes. */
+/** An entry whose payload is a plain `Uint8Array`. A store may return a subclass, such as `Buffer`. */
 export const plain = (stored: Stored | undefined): Stored | undefined =>
   stored === undefined ? undefined : { meta: stored.meta, payload: Uint8Array.from(stored.payload) }
 
@@ -53,7 +53,7 @@ export const acquireLease = (store: Store, id: string, options: AcquireOptions) 
       ? Effect.succeed(acquired.generation)
       : Effect.as(same(acquired._tag, "Granted", `${options.owner} may load`), ""))
 
-/** The failures in an answer to `acquire`: their number and the bytes of the last note. */
+/** The failures that a granted lease reports: their number and the bytes of the last note. */
 export const failuresOf = (acquired: Acquired): unknown =>
   acquired._tag === "Granted"
     ? acquired.failures && [acquired.failures.count, Array.from(acquired.failures.note)]
@@ -62,7 +62,7 @@ export const failuresOf = (acquired: Acquired): unknown =>
 export const excused = <A>(effect: Effect.Effect<A, unknown>): Effect.Effect<A | void, unknown> =>
   Effect.catch(effect, (error) => (error as StoreError).reason === "Unsupported" ? Effect.void : Effect.fail(error))
 
-/** Texts that break encodings, separators, glob patterns or SQL. */
+/** Texts that tend to break encodings, separators, glob patterns or SQL. */
 export const oddTexts: ReadonlyArray<string> = [
   ...[
     "",

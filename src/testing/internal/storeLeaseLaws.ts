@@ -1,4 +1,4 @@
-/** Laws of leases and generations: which results are stored, and which arrive too late. */
+/** Test laws for leases and generations: which results are stored, and which are refused as too late. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Stored } from "../../CacheEntry.ts"

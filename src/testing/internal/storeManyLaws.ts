@@ -1,4 +1,4 @@
-/** Laws of operations on many ids. Each has the same effect as the operation on one id. */
+/** Test laws for operations on many ids, which have to act like the same operation on each single id. */
 import * as Effect from "effect/Effect"
 import type { AcquireRequest } from "../../ports/store.ts"
 import { same } from "../law.ts"

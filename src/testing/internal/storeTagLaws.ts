@@ -1,4 +1,4 @@
-/** Laws of tag markers and invalidations. */
+/** Test laws for tag markers and invalidations. */
 import * as Effect from "effect/Effect"
 import type { Store } from "../../ports/store.ts"
 import { same } from "../law.ts"

@@ -1,4 +1,4 @@
-/** Laws of `touch`, which changes the deadlines and nothing else. */
+/** Test laws for `touch`, which changes an entry's deadlines and nothing else. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"

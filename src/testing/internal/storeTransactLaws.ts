@@ -1,4 +1,4 @@
-/** Laws of `transact`, for stores that support it. */
+/** Test laws for `transact`, for stores that support it. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Store, Transacted, TransactRequest, TransactStep } from "../../ports/store.ts"
@@ -17,7 +17,7 @@ import {
 
 type Transact = (request: Partial<TransactRequest>) => ReturnType<NonNullable<Store["transact"]>>
 
-/** A law that is excused if the store has no `transact`, or does not support one of its steps. */
+/** A law that always passes if the store has no `transact`, or does not support one of the steps. */
 const law = (check: (store: Store, transact: Transact) => Effect.Effect<unknown, unknown>): Check => (store) => {
   const { transact } = store
   return transact === undefined

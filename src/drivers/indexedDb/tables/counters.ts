@@ -1,4 +1,4 @@
-/** The counters of a database, as steps inside a transaction. */
+/** Updates counters of the database inside a transaction. */
 import type { SyncCounters } from "../../../ports/storage.ts"
 import type { Counter } from "../../../ports/store.ts"
 import type { Transaction } from "../database.ts"

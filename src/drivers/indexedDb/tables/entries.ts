@@ -1,15 +1,15 @@
-/** The entries of a database, as steps inside a transaction. */
+/** Reads, writes and evicts entries of the database inside a transaction. */
 import type { Meta, Stored } from "../../../CacheEntry.ts"
 import type { Transaction } from "../database.ts"
 import * as Numbers from "./numbers.ts"
 
-/** The approximate bytes of an entry, without its payload, id and tags. */
+/** The approximate size of an entry in bytes, without its payload, id and tags. */
 const rowSize = 500
 
 const sizeOf = (id: string, { meta, payload }: Stored): number =>
   rowSize + payload.length + 2 * id.length + meta.tags.reduce((size, { tag }) => size + 2 * tag.length + 32, 0)
 
-/** The entry of an id, or `"damaged"` if another program has changed it. */
+/** Reads an entry. Returns `"damaged"` if another program has changed the entry's records. */
 export const find = async (transaction: Transaction, id: string): Promise<Stored | "damaged" | undefined> => {
   const [row, payload] = await Promise.all([
     transaction.objectStore("entries").get(id),
@@ -20,7 +20,7 @@ export const find = async (transaction: Transaction, id: string): Promise<Stored
   return isWhole ? { meta: row.meta, payload } : "damaged"
 }
 
-/** Like `find`, but a damaged entry counts as missing. */
+/** Reads an entry. A damaged entry counts as missing. */
 export const readable = async (transaction: Transaction, id: string): Promise<Stored | undefined> => {
   const found = await find(transaction, id)
   return found === "damaged" ? undefined : found
@@ -37,7 +37,7 @@ export const put = async (transaction: Transaction, id: string, entry: Stored, l
   const order = await Numbers.add(transaction, "order", 1)
   await Promise.all([
     entries.put({ meta: entry.meta, size, order }, id),
-    // A copy, because a view would be stored with its whole buffer.
+    // A copy, because a view would be stored together with its whole buffer.
     transaction.objectStore("payloads").put(entry.payload.slice(), id)
   ])
   const all = await Numbers.add(transaction, "size", size - (former?.size ?? 0))
@@ -98,7 +98,7 @@ const makeRoom = async (transaction: Transaction, { but, now, to }: {
 export const halve = async (transaction: Transaction, now: number): Promise<void> =>
   await makeRoom(transaction, { now, to: await Numbers.get(transaction, "size") / 2 })
 
-/** How many writes happen between two removals of expired records, and how many of each kind one removes. */
+/** Every 64 writes remove expired records, at most 256 of each kind. */
 const tidyEvery = 64
 const tidyAtMost = 256
 

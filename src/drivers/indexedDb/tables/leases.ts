@@ -1,4 +1,4 @@
-/** The leases of a database, as steps inside a transaction. */
+/** Updates leases of the database inside a transaction. */
 import * as Leases from "../../../internal/store/leases.ts"
 import type { SyncLeases } from "../../../ports/storage.ts"
 import type { LeaseRecord, Transaction } from "../database.ts"

@@ -1,4 +1,4 @@
-/** The tag markers of a database, as steps inside a transaction. */
+/** Reads and changes tag markers of the database inside a transaction. */
 import { markersKept } from "../../../internal/defaults/stores.ts"
 import { nextVersion } from "../../../internal/store/markers/markers.ts"
 import type { InvalidationMode, Marker, Markers } from "../../../ports/store.ts"
@@ -16,7 +16,7 @@ export const versionsOf = async (
   return { version: (tag) => found.get(tag) }
 }
 
-/** The markers of tags, created if missing, and the tags whose markers were dropped to make room. */
+/** Reads markers, and creates missing ones. `dropped` are the tags whose markers were dropped to make room. */
 export const getOrMake = async (
   transaction: Transaction,
   tags: ReadonlyArray<string>,
@@ -33,7 +33,7 @@ export const getOrMake = async (
   return { seq, markers, dropped: await dropMarkers(transaction) }
 }
 
-/** Gives tags new versions. Answers with the tags whose markers were dropped to make room. */
+/** Gives tags new versions. Returns the tags whose markers were dropped to make room. */
 export const invalidate = async (
   transaction: Transaction,
   tags: ReadonlyArray<string>,

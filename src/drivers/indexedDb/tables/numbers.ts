@@ -1,4 +1,4 @@
-/** The numbers of a database, as steps inside a transaction. */
+/** Reads and changes the counts and the total size of the database inside a transaction. */
 import type { Schema, Transaction } from "../database.ts"
 
 type Name = Schema["numbers"]["key"]
