@@ -28,7 +28,7 @@ export const otherEra = "ERA"
 /** The answer of a write that did not replace a value, because another program or a newer release stored the value. */
 export const foreign = "FOREIGN"
 
-/** Lua that reads a string. A value of another type counts as missing. Other errors, like a missing right, are raised. */
+/** Lua that reads a string. A value of another type counts as missing. Raises other errors, such as a missing right. */
 const textOf = `local function textOf(k)
   local found = redis.pcall("GET", k)
   if type(found) ~= "table" then return found end
@@ -36,7 +36,7 @@ const textOf = `local function textOf(k)
 end
 `
 
-/** Lua that accepts only non-negative safe integers, like `toCount` in `protocol/replies.ts`. Otherwise returns `nil`. */
+/** Lua that returns a text if it is a non-negative safe integer, like `toCount` in `protocol/replies.ts`. */
 const toCount = `local function toCount(text)
   if type(text) == "string" and #text <= 16 and string.find(text, "^%d+$") and tonumber(text) <= ${Number.MAX_SAFE_INTEGER} then
     return text
