@@ -71,7 +71,7 @@ const askWhetherOwn = (
   )
 
 /**
- * Reports a tag as changed, unless its marker has the known version. Earlier answers have already arrived by then.
+ * Reports a tag as changed, unless its marker's version is known. By then, this process knows the markers it created.
  */
 const onMarker = ({ markerVersions, questions, session }: Invalidations, marker: Named, tag: string): void => {
   const answer = inTime(questions, (is) => {
