@@ -60,7 +60,7 @@ export interface Options {
    */
   readonly trustFolder?: boolean | undefined
   /**
-   * How long to retry an operation while another process writes. Opening the store is retried for at least 5 seconds.
+   * How long to retry an operation while another process writes. Opening the store is retried for 5 seconds or more.
    * @default 500 ms
    */
   readonly storeTimeout?: Ttl.Input | undefined
@@ -81,7 +81,7 @@ export interface Options {
  *   running processes of the directory move to the new database. A deleted directory is created again. A release with
  *   another format uses files of its own.
  * - A lease that is neither renewed nor released is removed after an hour, or ten times its length if that is longer.
- * - The last 10,000 changes are kept (fewer if `maxSize` is below 40 MB). A process that has missed more receives `Gap`.
+ * - The last 10,000 changes are kept (fewer if `maxSize` is below 40 MB). A process that has missed more gets a `Gap`.
  *
  * **Example** (Opening a directory)
  *
