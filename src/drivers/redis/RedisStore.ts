@@ -16,7 +16,7 @@ import * as Config from "./options.ts"
 import { storeOver } from "./store/store.ts"
 
 /**
- * The address of the server, and how the store uses it.
+ * How to connect to the server, and limits for stored values and commands.
  * @category options
  * @since 0.1.0
  */
@@ -29,7 +29,7 @@ export interface Options extends Config.ServerOptions {
 }
 
 /**
- * The address of the cluster, and how the store uses it.
+ * How to connect to the cluster, and limits for stored values and commands.
  * @category options
  * @since 0.1.0
  */

@@ -176,7 +176,7 @@ const acquire = (tables: Tables, { clock, file, leaseMillis, name, pruning }: Ac
   return SideFile.write(file, () => {
     const row = look(tables, name)
     if (row !== undefined && isHeld(row, now)) {
-      // The clock was set back. The lease restarts now, so that a dead holder does not keep the lock any longer.
+      // The clock was set back. The lease restarts now, so that it does not last until the clock has caught up.
       if (isAhead(row, now)) tables.restart.run(now + row.millis, name)
       return waitOf(row, now)
     }

@@ -44,8 +44,8 @@ export interface Options {
   /** The directory. It is created if it does not exist. Several processes of one machine may use it at once. */
   readonly directory: string
   /**
-   * The maximum size of the database, at least 1 MiB. When full, evicts expired entries first, then the oldest-written.
-   * An entry read by this process since it was written gets one second chance (some 10,000 reads are remembered).
+   * The maximum size of the database, at least 1 MiB. If full, evicts expired entries first, then those written longest
+   * ago. An entry that this process has read since gets one second chance (about 10,000 reads are remembered).
    * @default 1 GiB
    */
   readonly maxSize?: SizeInput | undefined

@@ -1,6 +1,6 @@
 /**
  * The connection to the database in use, which may be replaced while the program runs. If the file is damaged, the
- * connection creates the next database. If another process did so, or removed files, it moves to the one in use.
+ * connection creates the next database. If another process has done so or removed files, it moves to the one in use.
  */
 import { tagsOfId } from "../../internal/store/markers/idTags.ts"
 import type { Change } from "../../ports/store.ts"
@@ -44,7 +44,7 @@ export interface Backoffs {
 
 /** Properties of an operation that decide when it may run and whether it is repeated. */
 export interface Kind {
-  /** Whether the operation's changes are permanent, so that they are repeated in an older copy of the database. */
+  /** Whether the operation's changes must last, so that they are repeated if an older copy replaces the database. */
   readonly isKept: boolean
   /** Whether the operation only removes or ends something, so that it may run while nothing may be stored. */
   readonly passes: boolean
@@ -290,7 +290,7 @@ const leaveFormer = (self: Connection, kind?: Kind): boolean => {
   return true
 }
 
-/** Leaves the database if an error shows that it is unusable. Returns whether to repeat the operation elsewhere. */
+/** Leaves the database if an error shows that it is unusable. Returns whether to repeat the operation on another. */
 const leaveUnusable = (self: Connection, thrown: unknown): boolean => {
   const { lock, values } = self.config.backoffs
   // The error was thrown again during a pause of a backoff, so it says nothing about the database.

@@ -69,6 +69,6 @@ export const refusal = (message: string): StoreError => {
 
 export const isRefusal = (error: StoreError): boolean => refusals.has(error)
 
-/** The error for a write to a full disk, whose last free room is needed for removals. */
+/** The error for a write to a full disk. The last free room is kept for removals. */
 export const noRoom = (): StoreError =>
   notStored("Full", "the disk is full: nothing is stored before there is room again")

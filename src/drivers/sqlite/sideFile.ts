@@ -16,7 +16,7 @@ import type { FolderOptions } from "./options.ts"
 import * as Backoff from "./transactions/backoff.ts"
 import { countOperation } from "./transactions/snapshot.ts"
 
-/** How often to try to open the file, because it may be removed in the meantime, perhaps with its folder. */
+/** How many times to try to open the file, which may be removed during an attempt, perhaps with its folder. */
 const mostOpens = 8
 
 interface Options<Statements, E> extends FolderOptions {

@@ -48,7 +48,7 @@ interface Command {
   done: Done | undefined
   /** Receives the server's answer if it arrives after `done` was called with a timeout. */
   readonly late: Done | undefined
-  /** When the command was sent, in program time (without blocked turns of the event loop) on the machine's clock. */
+  /** When the command was sent, in program time: the time in which this program could have received an answer. */
   readonly sentAt: number
   isAnswered: boolean
 }

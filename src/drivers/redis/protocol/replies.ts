@@ -41,8 +41,8 @@ export const toEntry = (id: string, answer: unknown, offset: number): Decoded =>
 }
 
 /**
- * Encodes a mark that is stored in place of a value that was too large or found the server full. Every process reads
- * the mark as a miss. The mark's unique text tells the process that wrote the mark that no other write has followed.
+ * Encodes a mark, which stands for a value that was too large, or for which the server had no memory. All processes
+ * read a mark as a miss. By the mark's unique text, its writer recognizes that no other write has followed.
  */
 export const toMark = (text: string): Buffer => Buffer.from(`${beginOfMark}${text}`, "latin1")
 

@@ -32,7 +32,7 @@ export interface StateOptions {
 export interface StoreState extends StateOptions {
   readonly ownWrites: OwnWrites.OwnWrites
   readonly markerVersions: MarkerVersions.MarkerVersions
-  /** The expiry of each value that was too large or found the server full, by id. Removing such an id leaves a mark. */
+  /** The expiry of each value that could not be stored by `set`, by id. The removal of such an id writes a mark. */
   readonly unstored: Map<string, number>
   /** The most recently read tags with their markers, reused because consecutive reads often have the same tags. */
   last: Tagged
@@ -71,13 +71,13 @@ export const now = ({ clock }: StoreState): number => clock.currentTimeMillisUns
 /** A time or duration from this number of milliseconds on means "never expires". */
 export const longest = Number.MAX_SAFE_INTEGER / 4
 
-/** The time to live in whole milliseconds, rounded up, as an argument. The empty string means forever. */
+/** The time to live as a script argument, in milliseconds, rounded up. The empty string means forever. */
 export const ttlOf = (self: StoreState, expiresAt: number): string => {
   const millis = Math.max(1, Math.ceil(expiresAt - now(self)))
   return millis < longest ? String(millis) : ""
 }
 
-/** Converts a time to the server's clock, as an argument. The empty string means never. */
+/** Converts a time to the server's clock, as a script argument in milliseconds. The empty string means never. */
 export const momentOf = ({ session }: StoreState, millis: number): string =>
   millis < longest ? String(Math.max(1, Math.ceil(millis + session.wire.offset()))) : ""
 

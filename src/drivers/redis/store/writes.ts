@@ -186,7 +186,7 @@ const removedOf = (answer: unknown): Removed | Fault =>
 
 const isFirst = ([first]: ReadonlyArray<boolean>): boolean => first === true
 
-/** Whether removed entries were still valid. A tag invalidated after the removal counts: the two are concurrent. */
+/** Whether removed entries were valid. An invalidation just after the removal counts, because both are concurrent. */
 const areLive = (self: StoreState, removed: ReadonlyArray<Removed>): Operation<ReadonlyArray<boolean>> =>
   Effect.map(
     versionsFor(self, "remove", removed.flatMap((one) => typeof one === "boolean" ? [] : one)),

@@ -71,7 +71,7 @@ const askWhetherOwn = (
   )
 
 /**
- * Reports a tag as changed, unless its marker's version is known. By then, this process knows the markers it created.
+ * Reports a tag as changed, unless its marker still has the version that this process has last read or created.
  */
 const onMarker = ({ markerVersions, questions, session }: Invalidations, marker: Named, tag: string): void => {
   const answer = inTime(questions, (is) => {

@@ -1,4 +1,4 @@
-/** Frees room on a full disk. Removals are first written to the log, for which the reserve is given up and restored. */
+/** Frees room on a full disk. Removals need room in the log, so the reserve is given up first, and restored later. */
 import type { DatabaseSync } from "node:sqlite"
 import * as Room from "../tables/makeRoom.ts"
 import * as Reserve from "./reserve.ts"

@@ -106,7 +106,7 @@ export const open = (file: string, maxSize: number): DatabaseSync | undefined =>
   }
 }
 
-/** Whether a file was truncated: it is empty but has a log. Checks the log first, because a new file gets one later. */
+/** Whether a file was truncated: it is empty but has a log. Looks for the log first, to exclude files in creation. */
 const wasCut = (file: string): boolean =>
   fs.existsSync(`${file}-wal`) && fs.statSync(file, { throwIfNoEntry: false })?.size === 0
 

@@ -34,7 +34,7 @@ export const step = (self: Vacuum, now: number): boolean => {
   return self.isDue = pagesAbove(self) > 0 || isFree(self, 1 / 4)
 }
 
-/** Sets the page limit, and returns how many pages exceed it, because SQLite keeps its limit above the pages in use. */
+/** Sets the page limit, and returns how many pages exceed it. SQLite never sets the limit below the pages in use. */
 const pagesAbove = ({ database, mostPages }: Vacuum): number =>
   Math.max(0, pragma(database, `max_page_count = ${mostPages}`) - mostPages)
 

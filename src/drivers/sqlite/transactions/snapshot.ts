@@ -33,7 +33,7 @@ let operations = 0
 
 export const countOperation = (): void => void operations++
 
-/** Schedules microtasks, unlike `queueMicrotask`, even if a test framework has replaced the global functions. */
+/** A resolved promise to schedule microtasks. Test frameworks may replace `queueMicrotask`, but not promises. */
 const now = Promise.resolve()
 
 export const make = (database: DatabaseSync, clock: () => number): Snapshot => {

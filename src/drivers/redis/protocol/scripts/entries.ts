@@ -25,8 +25,8 @@ ${requireWritable}${write}return 1
 `
   },
   /**
-   * Writes a mark (see `toMark`) in place of a value that was too large or found the server full. With a generation, it
-   * acts like `commit`, and only if a value is stored. Without one, it acts like `set`. It also runs on a full server.
+   * Writes a mark (see `toMark`) in place of a value that was too large, or for which the server had no memory. With a
+   * generation, acts like `commit`, but only if a value is stored, else like `set`. Also runs on a full server.
    */
   entomb: {
     keys: keysOfWrite(isCluster),
@@ -38,7 +38,7 @@ ${write}if generation == "" then ${endMarkers(isCluster).trimEnd()} end
 return 1
 `
   },
-  /** Acts like `set` if the stored value still begins with `head`, the bytes read before. Empty: still missing. */
+  /** Acts like `set`, if the stored value still begins with `head`. An empty `head` requires that no value exists. */
   setIf: {
     keys: keysOfWrite(isCluster),
     args: ["frame", "ttl", "head"],
