@@ -1,6 +1,6 @@
 /**
- * State of guards, shared by all processes that use one Redis server or cluster. Needs the package `redis` (node-redis)
- * and Redis 7.0 or newer.
+ * Keeps the state of guards in Redis, shared by all processes that use the same server or cluster. Requires the package
+ * `redis` (node-redis) and Redis 7.0 or newer.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -15,35 +15,35 @@ import * as Open from "./open.ts"
 import * as Config from "./options.ts"
 
 /**
- * The address of the server: the options of `RedisStore.make`, without those about values.
+ * How to connect to the server: the options of `RedisStore.make`, except those about values and timeouts.
  * @category options
  * @since 0.1.0
  */
 export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replicas"> {}
 
 /**
- * The address of the cluster: the options of `RedisStore.makeCluster`, without those about values.
+ * How to connect to the cluster: the options of `RedisStore.makeCluster`, except those about values and timeouts.
  * @category options
  * @since 0.1.0
  */
 export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" | "replicas"> {}
 
 /**
- * The state of guards on a server, until the scope closes. All processes with the same server and prefix share it.
+ * Opens a guard store on a Redis server until the scope closes. All processes with the same server and prefix share it.
  *
  * **When to use**
  *
- * Use to keep limits on another server than that of `CacheLayer.redis`, or without such a cache.
+ * Use to keep limits on a different server than `CacheLayer.redis` uses, or without a Redis cache.
  *
  * **Details**
  *
- * - A step of any guard except a filter is one script, which runs in the server's time.
+ * - Each step of a guard, except of a filter, runs as one script and uses the server's clock.
  * - While the server is unreachable, guards follow their `onStoreError`. Permanent errors (a wrong password, a server
- *   that is too old) fail here. Throws a `CacheConfigError` for invalid options.
+ *   that is too old) fail `make` with a `StoreError`. Invalid options throw a `CacheConfigError`.
  *
  * **Gotchas**
  *
- * A replica that replaces a server without its last steps may admit some calls again.
+ * After a failover, a replica that had not yet received the latest steps may admit some calls again.
  *
  * **Example** (One limit for all machines)
  *
@@ -68,11 +68,11 @@ export const make = (options: Options = {}): Effect.Effect<GuardStore.GuardStore
 }
 
 /**
- * The state of guards on a Redis cluster, until the scope closes.
+ * Opens a guard store on a Redis cluster until the scope closes.
  *
  * **When to use**
  *
- * Use to keep limits on another cluster than that of `CacheLayer.redisCluster`, or without such a cache.
+ * Use to keep limits on a different cluster than `CacheLayer.redisCluster` uses, or without a Redis cache.
  *
  * **Example** (One limit on a cluster)
  *
@@ -89,7 +89,7 @@ export const make = (options: Options = {}): Effect.Effect<GuardStore.GuardStore
  * await Effect.runPromise(Effect.scoped(program)) // => "called"
  * ```
  *
- * @see {@link make} for its guarantees
+ * @see {@link make} for the guarantees of the guard store
  * @see {@link layerCluster} for providing it
  * @category constructors
  * @since 0.1.0
@@ -102,11 +102,11 @@ export const makeCluster = (
 }
 
 /**
- * Provides the state of guards on a server.
+ * Provides a guard store on a Redis server.
  *
  * **When to use**
  *
- * Use for limits of processes of several machines. `CacheLayer.redis` provides one for its server and prefix.
+ * Use for limits that several machines share. `CacheLayer.redis` already provides a guard store for its own server.
  *
  * **Example** (One circuit for all machines)
  *
@@ -120,8 +120,8 @@ export const makeCluster = (
  * await Effect.runPromise(call.pipe(Effect.provide(guards))) // => "called"
  * ```
  *
- * @see {@link make} for its guarantees
- * @see `SqliteGuardStore.layer` for processes of one machine
+ * @see {@link make} for the guarantees of the guard store
+ * @see `SqliteGuardStore.layer` for the processes of a single machine
  * @category layers
  * @since 0.1.0
  */
@@ -129,11 +129,11 @@ export const layer = (options: Options = {}): Layer.Layer<never, StoreError> =>
   Layer.effect(GuardStore.GuardStore, make(options))
 
 /**
- * Provides the state of guards on a Redis cluster.
+ * Provides a guard store on a Redis cluster.
  *
  * **When to use**
  *
- * Use for limits on a cluster. `CacheLayer.redisCluster` provides one for its prefix.
+ * Use for limits on a cluster. `CacheLayer.redisCluster` already provides a guard store for its own cluster.
  *
  * **Example** (One limit on a cluster)
  *
@@ -147,7 +147,7 @@ export const layer = (options: Options = {}): Layer.Layer<never, StoreError> =>
  * await Effect.runPromise(call.pipe(Effect.provide(guards))) // => "called"
  * ```
  *
- * @see {@link make} for its guarantees
+ * @see {@link make} for the guarantees of the guard store
  * @see {@link layer} for a single server
  * @category layers
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * Locks shared by all processes that use one Redis server or cluster. Needs the package `redis` (node-redis) and Redis
- * 7.0 or newer.
+ * Locks in Redis, shared by all processes that use the same server or cluster. Requires the package `redis`
+ * (node-redis) and Redis 7.0 or newer.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -14,38 +14,38 @@ import * as Open from "./open.ts"
 import * as Config from "./options.ts"
 
 /**
- * The address of the server: the options of `RedisStore.make`, without those about values.
+ * How to connect to the server: the options of `RedisStore.make`, except those about values and timeouts.
  * @category options
  * @since 0.1.0
  */
 export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replicas"> {}
 
 /**
- * The address of the cluster: the options of `RedisStore.makeCluster`, without those about values.
+ * How to connect to the cluster: the options of `RedisStore.makeCluster`, except those about values and timeouts.
  * @category options
  * @since 0.1.0
  */
 export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" | "replicas"> {}
 
 /**
- * A lock on a server, until the scope closes. All processes with the same server and prefix exclude each other.
+ * Opens a lock service on a Redis server until the scope closes. Processes with the same server and prefix share it.
  *
  * **When to use**
  *
- * Use if the program needs the lock itself.
+ * Use if the program needs the lock service as a value.
  *
  * **Details**
  *
- * - When the lock is released, a message wakes its waiters. They also try again every 250 ms.
- * - Leases are measured by the server's clock. Fencing tokens grow even if the server loses its data, as long as its
- *   clock is not set back.
+ * - When a lock is released, a message wakes the waiting callers. They also try again every 250 ms.
+ * - The server's clock measures leases. Fencing tokens grow even if the server loses its data, unless its clock is set
+ *   back.
  * - While the server is unreachable, `acquire` fails with reason `Unavailable`. Permanent errors (a wrong password, a
- *   server that is too old) fail here. Throws a `CacheConfigError` for invalid options.
+ *   server that is too old) fail `make` with a `LockError`. Invalid options throw a `CacheConfigError`.
  *
  * **Gotchas**
  *
- * A server may fail before it has replicated a lock. The replica that replaces it may then grant the lock again. If
- * that would do harm, let the protected resource refuse the smaller token.
+ * If a server fails before it has replicated a lock, the replica that takes over may grant the lock a second time. If a
+ * second holder would do harm, make the protected resource reject the smaller token.
  *
  * **Example** (Locking on a server)
  *
@@ -71,11 +71,11 @@ export const make = (options: Options = {}): Effect.Effect<Lock.Lock, LockError,
 }
 
 /**
- * A lock on a Redis cluster, until the scope closes.
+ * Opens a lock service on a Redis cluster until the scope closes.
  *
  * **When to use**
  *
- * Use if the program needs the lock itself and the server is a cluster.
+ * Use if the program needs the lock service as a value, on a cluster.
  *
  * **Example** (Locking on a cluster)
  *
@@ -101,11 +101,11 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Lock.Lock, L
 }
 
 /**
- * Provides a lock on a server.
+ * Provides a lock service on a Redis server.
  *
  * **When to use**
  *
- * Use for locks of processes of several machines. `CacheLayer.redis` provides one for its server and prefix.
+ * Use for locks that several machines share. `CacheLayer.redis` already provides a lock service for its own server.
  *
  * **Example** (Running one report at a time, on any machine)
  *
@@ -123,18 +123,18 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Lock.Lock, L
  * ```
  *
  * @see {@link make} for the guarantees of the lock
- * @see `SqliteLock.layer` for processes of one machine
+ * @see `SqliteLock.layer` for the processes of a single machine
  * @category layers
  * @since 0.1.0
  */
 export const layer = (options: Options = {}): Layer.Layer<never, LockError> => Layer.effect(Lock.Lock, make(options))
 
 /**
- * Provides a lock on a Redis cluster.
+ * Provides a lock service on a Redis cluster.
  *
  * **When to use**
  *
- * Use for locks on a cluster. `CacheLayer.redisCluster` provides one for its prefix.
+ * Use for locks on a cluster. `CacheLayer.redisCluster` already provides a lock service for its own cluster.
  *
  * **Example** (Locking on a cluster)
  *

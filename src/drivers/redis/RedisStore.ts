@@ -1,6 +1,6 @@
 /**
- * A store on a Redis server, shared by processes on many machines: entries, tags and counters outlive all of them.
- * Needs the package `redis` (node-redis) and Redis 7.0 or newer.
+ * A store on a Redis server or cluster. Processes on many machines share its entries, tags and counters, which survive
+ * restarts of those processes. Requires the package `redis` (node-redis) and Redis 7.0 or newer.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -16,48 +16,48 @@ import * as Config from "./options.ts"
 import { storeOver } from "./store/store.ts"
 
 /**
- * The address of the server, and how the store uses it.
+ * How to connect to the server, and limits for stored values and commands.
  * @category options
  * @since 0.1.0
  */
 export interface Options extends Config.ServerOptions {
   /**
-   * The time limit of a command. A connection that gives no answer for twice as long is replaced.
+   * How long to wait for the answer to a command. A connection that stays silent for twice as long is replaced.
    * @default 500 ms
    */
   readonly storeTimeout?: Ttl.Input | undefined
 }
 
 /**
- * The address of the cluster, and how the store uses it.
+ * How to connect to the cluster, and limits for stored values and commands.
  * @category options
  * @since 0.1.0
  */
 export interface ClusterOptions extends Config.ClusterOptions {
   /**
-   * The time limit of a command. A connection that gives no answer for twice as long is replaced.
+   * How long to wait for the answer to a command. A connection that stays silent for twice as long is replaced.
    * @default 500 ms
    */
   readonly storeTimeout?: Ttl.Input | undefined
 }
 
 /**
- * Opens the store on a server, until the scope closes.
+ * Opens a store on a Redis server until the scope closes.
  *
  * **When to use**
  *
- * Use if the program needs the store itself, such as to wrap it.
+ * Use if the program needs the store as a value, for example to wrap it.
  *
  * **Details**
  *
- * - While the server is unreachable, the store tries again with growing pauses, and every operation fails at once. With
- *   `connect: "required"`, opening fails with a `StoreError` instead.
- * - Permanent errors always fail with a `StoreError`: a wrong password or a missing right (reason `Denied`), mismatched
- *   TLS, a server that is too old, a replica, a node of a cluster, or a missing package `redis` (reason `Unsupported`).
- *   Throws a `CacheConfigError` for invalid options.
- * - Every operation on one id is one script, which runs in the server's time. All reads in one turn share a command.
+ * - While the server is unreachable, the store reconnects with growing pauses, and every operation fails at once. With
+ *   `connect: "required"`, opening the store fails with a `StoreError` instead.
+ * - Permanent errors always fail `make` with a `StoreError`: a wrong password, a missing right or mismatched TLS
+ *   (reason `Denied`), a server that is too old, a replica, a node of a cluster, or a missing package `redis` (reason
+ *   `Unsupported`). Invalid options throw a `CacheConfigError`.
+ * - A write to one id is one script, which uses the server's clock. All reads in one turn share a command.
  * - Values larger than `maxValue` are refused (reason `TooLarge`).
- * - A value stored by another program, or by a newer release, is a miss and is not overwritten.
+ * - A value stored by another program, or by a newer release, counts as a miss and is not overwritten.
  *
  * **Example** (Counting on a server)
  *
@@ -73,7 +73,7 @@ export interface ClusterOptions extends Config.ClusterOptions {
  * ```
  *
  * @see {@link makeCluster} for a cluster
- * @see {@link layer} for a cache over it
+ * @see {@link layer} for providing the store
  * @category constructors
  * @since 0.1.0
  */
@@ -83,16 +83,16 @@ export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreErr
 }
 
 /**
- * Opens the store on a Redis cluster, until the scope closes.
+ * Opens a store on a Redis cluster until the scope closes.
  *
  * **When to use**
  *
- * Use if the program needs the store itself and the server is a cluster.
+ * Use if the program needs the store as a value, on a cluster.
  *
  * **Details**
  *
- * - All keys of one id share a slot. Operations on many ids go to all masters at once.
- * - Any node is enough to find the masters. The store follows moved slots and replaced masters.
+ * - All keys of one id are in one slot. Operations on many ids run on all masters concurrently.
+ * - One reachable node is enough to find the masters. The store follows moved slots and replaced masters.
  *
  * **Example** (Opening a cluster)
  *
@@ -108,7 +108,7 @@ export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreErr
  * ```
  *
  * @see {@link make} for a single server
- * @see {@link layerCluster} for a cache over it
+ * @see {@link layerCluster} for providing the store
  * @category constructors
  * @since 0.1.0
  */
@@ -118,12 +118,12 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Store.Store,
 }
 
 /**
- * Provides a store on a server.
+ * Provides a store on a Redis server.
  *
  * **When to use**
  *
- * Use for processes of several machines, under a cache with options of your own. `CacheLayer.redis` is the ready-made
- * one.
+ * Use to share a store between machines under a cache that you configure yourself. `CacheLayer.redis` combines a store
+ * and a cache.
  *
  * **Example** (Caching on a server)
  *
@@ -139,8 +139,8 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Store.Store,
  * ```
  *
  * @see {@link make} for the guarantees of the store
- * @see `CacheLayer.redis` for the cache over it
- * @see `SqliteStore.layer` for processes of one machine
+ * @see `CacheLayer.redis` for a cache over such a store
+ * @see `SqliteStore.layer` for the processes of a single machine
  * @category layers
  * @since 0.1.0
  */
@@ -151,7 +151,7 @@ export const layer = (options: Options = {}): Layer.Layer<Store.Store, StoreErro
  *
  * **When to use**
  *
- * Use over a cluster, under a cache with options of your own. `CacheLayer.redisCluster` is the ready-made one.
+ * Use under a cache that you configure yourself. `CacheLayer.redisCluster` combines a store and a cache.
  *
  * **Example** (Caching on a cluster)
  *
@@ -167,7 +167,7 @@ export const layer = (options: Options = {}): Layer.Layer<Store.Store, StoreErro
  * ```
  *
  * @see {@link makeCluster} for the guarantees of the store
- * @see `CacheLayer.redisCluster` for the cache over it
+ * @see `CacheLayer.redisCluster` for a cache over such a store
  * @see {@link layer} for a single server
  * @category layers
  * @since 0.1.0

@@ -1,4 +1,4 @@
-/** Failures of commands and connections. */
+/** Classifies failures of commands and connections, and removes secrets from their messages. */
 import { StoreError, type StoreErrorReason } from "../../CacheError.ts"
 
 export class Fault {
@@ -15,10 +15,10 @@ export class Fault {
   }
 }
 
-/** A lasting fault: the server, or an option of the program, is of the wrong kind. */
+/** A permanent fault: the server or an option of the program is unsuitable, so retrying does not help. */
 export const unfit = (message: string): Fault => new Fault("Unsupported", message, "UNFIT", true)
 
-/** Removes secrets from a text. Servers repeat commands they do not understand, even `AUTH`. */
+/** Removes secrets from a text. Servers quote commands that they do not understand in errors, even `AUTH`. */
 export type Scrub = (text: string) => string
 
 export const scrubbing = (secrets: ReadonlyArray<string>): Scrub => {
@@ -26,7 +26,7 @@ export const scrubbing = (secrets: ReadonlyArray<string>): Scrub => {
   return (text) => known.reduce((text, secret) => text.replaceAll(secret, "<redacted>"), withoutUnknown(text))
 }
 
-// The program may have passed a client of its own, whose password is unknown here.
+// Removes passwords that are not known to this module, such as the password of a client that the program created.
 const withoutUnknown = (text: string): string =>
   text
     .replace(/(:\/\/[^\s:@/]*):\S+@/g, "$1:<redacted>@")
@@ -47,7 +47,7 @@ const passing =
 
 const ofTls = /^(ERR_TLS|ERR_SSL|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH)/
 
-/** Answers to a login from servers that cannot be used, each with the remedy. */
+/** Login errors from servers that the store cannot use, each with a message that says what to change. */
 const misfits: ReadonlyArray<readonly [RegExp, string]> = [
   [
     /^ERR (DB index is out of range|invalid DB index)/i,
@@ -65,7 +65,7 @@ const misfits: ReadonlyArray<readonly [RegExp, string]> = [
 
 const wordOf = (message: string): string => /^[A-Z]{2,}\b/.exec(message)?.[0] ?? ""
 
-/** Keeps only the message: the error holds the command, and with it the value or the password. */
+/** Converts an error to a fault. Keeps only the message, because the error also holds the command and its arguments. */
 export const faultOf = (thrown: unknown, scrub: Scrub): Fault => {
   const { code, message, name } = (thrown ?? {}) as Partial<Record<"code" | "message" | "name", unknown>>
   const text = scrub(typeof message === "string" ? message : String(thrown)).slice(0, 300)

@@ -1,4 +1,4 @@
-/** Guards on Redis. Their keys belong to no era, so `clear` leaves them alone. */
+/** Implements the guard store on Redis. Keys of guards do not contain the era, so `clear` does not affect them. */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../CacheError.ts"
 import type { Admission } from "../../internal/guard/admission.ts"
@@ -86,7 +86,7 @@ const kinds = {
   }
 } satisfies Partial<Record<keyof typeof guards, Coded>>
 
-/** The guard store over open connections. `at` replaces the server's time in tests. */
+/** Creates the guard store over open connections. In tests, `at` replaces the server's clock. */
 export const guardsOver = ({ session }: Opened, at?: () => number): GuardStore => ({
   name: storeName,
   run: (kind, name, input) => run(session, { kind, name, args: [at === undefined ? "" : String(at()), input] }),

@@ -1,5 +1,5 @@
 /**
- * Stores, locks and the state of guards on Redis servers.
+ * Stores, locks and guard stores on Redis servers.
  * @since 0.1.0
  */
 export * as RedisGuardStore from "./RedisGuardStore.ts"

@@ -1,4 +1,4 @@
-/** Locks on Redis. Their keys belong to no era, so `clear` leaves them alone. */
+/** Implements locks on Redis. Keys of locks do not contain the era, so `clear` does not affect them. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { LockError } from "../../CacheError.ts"
@@ -43,7 +43,7 @@ const tryAcquire = (session: Session, name: string, leaseMillis: number) =>
       return token === undefined ? noAnswer("lock") : { _tag: "Held", token: BigInt(token) }
     },
     late(answer) {
-      // The caller has already received a timeout, so it would never release the lock.
+      // The caller has already failed with a timeout, so the lock is released on the caller's behalf.
       const token = tokenOf(answer)
       if (token !== undefined) Effect.runFork(Effect.ignore(release(session, name, token)))
     }
@@ -57,7 +57,7 @@ interface Step<A> {
   readonly name: string
   readonly args: ReadonlyArray<string>
   readonly decode: (answer: unknown) => A | Fault
-  /** Receives an answer that arrives after the step has failed with a timeout. */
+  /** Receives the server's answer if it arrives after the step has failed with a timeout. */
   readonly late?: (answer: unknown) => void
 }
 

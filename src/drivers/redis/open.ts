@@ -1,4 +1,4 @@
-/** Opens the connections that the store, the lock and the guards share. */
+/** Opens the connections to Redis on which the store, the locks and the guards run. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { connect } from "./connection/router.ts"
@@ -16,7 +16,7 @@ export interface Opened {
   readonly recovery: Recovery.Recovery
 }
 
-/** Also checks the rights of the user. An unreachable server is tried again, unless the connection is required. */
+/** Connects and checks the user's rights. Retries an unreachable server later, unless `connect` is `"required"`. */
 export const open = Effect.fnUntraced(function*(config: Config): Effect.fn.Return<Opened, Fault, Scope.Scope> {
   const { commandMillis, isCluster, isRequired, prefix, replicas, scrub } = config
   const keys = Keys.make(prefix)

@@ -1,4 +1,4 @@
-/** The options that the store, the lock and the layers of Redis share. */
+/** Defines and validates the connection options of the Redis store, locks and guards. */
 import * as Redacted from "effect/Redacted"
 import { CacheConfigError } from "../../CacheError.ts"
 import * as OptionsDefaults from "../../internal/defaults/options.ts"
@@ -11,12 +11,12 @@ import { type Scrub, scrubbing } from "./fault.ts"
 
 interface CommonOptions {
   /**
-   * The beginning of the name of every key, so that programs can share a server.
+   * The prefix of every key, so that several programs can share a server.
    * @default `"effect-cached"`
    */
   readonly prefix?: string | undefined
   /**
-   * The user (ACL). It overrides the user in the URL.
+   * The ACL user name. It overrides the user in the URL.
    * @default none: the server's default user
    */
   readonly username?: string | undefined
@@ -32,17 +32,17 @@ interface CommonOptions {
   readonly tls?: boolean | Readonly<Record<string, unknown>> | undefined
   /**
    * `"required"`: the layer fails if the server is unreachable. `"eventually"`: the cache works without the server
-   * until it becomes reachable.
+   * until the server becomes reachable.
    * @default `"eventually"`
    */
   readonly connect?: "required" | "eventually" | undefined
   /**
-   * The largest value to store. Other commands on the connection wait behind it.
+   * The largest value to store. A large value delays the other commands on the same connection.
    * @default 1 MiB
    */
   readonly maxValue?: SizeInput | undefined
   /**
-   * How many replicas must acknowledge a write before it counts as done (`WAIT`).
+   * How many replicas must acknowledge a write before the write succeeds (`WAIT`).
    * @default 0
    */
   readonly replicas?: number | undefined
@@ -50,40 +50,40 @@ interface CommonOptions {
 
 export interface ServerOptions extends CommonOptions {
   /**
-   * The address of the server: `redis://user:password@host:6379/0`, or `rediss:` for TLS.
-   * @default the port of Redis on this machine
+   * The URL of the server: `redis://user:password@host:6379/0`, or `rediss:` for TLS.
+   * @default `"redis://127.0.0.1:6379"`
    */
   readonly url?: string | Redacted.Redacted<string> | undefined
   /**
    * The number of the database.
-   * @default that of the URL
+   * @default the database in the URL
    */
   readonly database?: number | undefined
   /**
-   * The Sentinels that monitor the master: its `name`, their `nodes` (`"host:26379"`), and their credentials.
-   * @default none: the server of `url`
+   * The Sentinels that monitor the master: the master's `name`, their `nodes` (`"host:26379"`) and their credentials.
+   * @default none: connects to `url`
    */
   readonly sentinel?: SentinelOptions | undefined
   /**
-   * Creates a client of the package `redis`, used in place of `url`. The store connects duplicates of it, with the same
-   * settings.
+   * Creates a client of the package `redis`, used instead of `url`. The store connects duplicates of the client, which
+   * have the same settings.
    * @default none
    */
   readonly client?: (() => Client) | undefined
 }
 
 interface SentinelOptions {
-  /** The name the Sentinels know the master by. */
+  /** The master's name in the configuration of the Sentinels. */
   readonly name: string
-  /** Some of the Sentinels, as `"host:26379"`. */
+  /** Addresses of some of the Sentinels, as `"host:26379"`. */
   readonly nodes: ReadonlyArray<string>
   /**
-   * The user of the Sentinels.
+   * The user name for the connections to the Sentinels.
    * @default none
    */
   readonly username?: string | undefined
   /**
-   * The password of the Sentinels.
+   * The password for the connections to the Sentinels.
    * @default none
    */
   readonly password?: Redacted.Redacted<string> | undefined
@@ -122,7 +122,7 @@ export const serverOptions: ReadonlyArray<string> = ["url", "database", "sentine
 
 const address = "url names the server, like redis://127.0.0.1:6379."
 
-/** Hints for options that other clients name differently. */
+/** Error hints for option names that other Redis clients use. */
 export const homes = {
   host: address,
   port: address,
@@ -178,12 +178,12 @@ const databaseOf = (what: string, given: number | undefined, ofUrl: number | und
   return given ?? ofUrl ?? 0
 }
 
-/** Functions of a client, some of which another library, or an older release, lacks. */
+/** The functions that a client must have. Clients of other libraries or of older releases lack some of them. */
 const functionsOfClient = ["connect", "destroy", "duplicate", "on", "pSubscribe", "sendCommand", "subscribe"] as const
 
 const checkedClient = (what: string, made: unknown): Client => {
   const isPromise = made instanceof Promise
-  // The promise is refused below and never awaited, so its rejection must not be unhandled.
+  // The promise is never awaited. Without this handler, its rejection would be reported as unhandled.
   if (isPromise) made.catch(() => {})
   const missing = functionsOfClient.find((name) =>
     typeof (made as Partial<Client> | null | undefined)?.[name] !== "function"
@@ -275,17 +275,17 @@ interface Parsed {
   readonly address: Address
   readonly username: string | undefined
   readonly password: string | undefined
-  /** `undefined` if the URL has no path. */
+  /** The number of the database. `undefined` if the URL has no path. */
   readonly database: number | undefined
   readonly isTls: boolean
 }
 
-/** Parses a URL. Errors do not repeat it, because it may contain a password. */
+/** Parses a URL. Errors do not quote the URL, because it may contain a password. */
 const parse = (what: string, option: string, given: unknown): Parsed => {
   const text = Redacted.isRedacted(given) ? Redacted.value(given) : given
   const form = `"${option}" of ${what} is not a URL like redis://user:password@host:6379/0 (or rediss: for TLS)`
   if (typeof text !== "string") return refuse(what, form)
-  // The host would end at that character, in the middle of the password.
+  // A URL parser would end the host at an unencoded `/`, `?` or `#`, in the middle of the password.
   if (/^rediss?:\/\/[^]*[/?#][^]*@/.test(text)) {
     refuse(
       what,
@@ -361,7 +361,7 @@ const sentinelsOf = (what: string, options: SentinelOptions): NonNullable<Config
     refuse(of, "\"nodes\" must be a list of at least one \"host:26379\"")
   }
   const nodes = options.nodes.map((node: unknown) => {
-    // The message does not repeat the node, because it may contain a password.
+    // The message does not quote the node, because the node may contain a password.
     if (typeof node !== "string" || !/^[^\s/?#]+$/.test(node) || !URL.canParse(`redis://${node}`)) {
       return refuse(of, "each of \"nodes\" must be \"host:26379\", without redis:// or a path")
     }
@@ -380,5 +380,5 @@ const refuse: (what: string, message: string) => never = (what, message) => {
   throw new CacheConfigError({ message: message.includes(what) ? message : `${what}: ${message}` })
 }
 
-/** Whether an option is about the connection. Locks and guards do not accept those about values. */
+/** Whether an option concerns the connection. Locks and guards do not accept the options about stored values. */
 export const isOfConnection = (option: string): boolean => option !== "maxValue" && option !== "replicas"

@@ -1,4 +1,4 @@
-/** The parts of the layers over Redis, in one module that platforms without Node replace. */
+/** Exports all that the layers over Redis need, as one module that can be replaced on platforms without Node. */
 export { storeError } from "./fault.ts"
 export { guardsOver } from "./guards.ts"
 export { lockOver } from "./locks.ts"

@@ -1,6 +1,6 @@
 /**
- * State of guards that all processes of one machine share, in a directory of its local disk (SQLite, as Node has it).
- * Not for network file systems.
+ * Keeps the state of guards in a directory on the local disk (with Node's SQLite), shared by all processes of one
+ * machine. Not for network file systems.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -17,12 +17,12 @@ import { folderOf } from "./options.ts"
 import * as SideFile from "./sideFile.ts"
 
 /**
- * The directory of the state.
+ * The directory in which the state of guards is kept.
  * @category options
  * @since 0.1.0
  */
 export interface Options {
-  /** The directory, created if it does not exist. The directory of a `SqliteStore` will do. */
+  /** The directory. It is created if it does not exist, and may be the directory of a `SqliteStore`. */
   readonly directory: string
   /**
    * Accepts a folder that other users can write to, and trusts its content as if the program had stored it.
@@ -32,18 +32,18 @@ export interface Options {
 }
 
 /**
- * The state of guards in a directory, until the scope closes. All guard stores in the same directory share it.
+ * Opens a guard store in a directory until the scope closes. All guard stores in the same directory share their state.
  *
  * **When to use**
  *
- * Use to keep limits in another folder than that of `CacheLayer.disk`, or without such a cache.
+ * Use to keep limits in a different folder than `CacheLayer.disk` uses, or without a disk cache.
  *
  * **Details**
  *
- * - A step is one transaction: a limit holds for all processes together, even if some of them are killed.
+ * - Each step of a guard is one transaction, so a limit holds across all processes, even if some are killed.
  * - Fails with a `StoreError` if the directory cannot be used. Throws a `CacheConfigError` for invalid options.
- * - A damaged file is not replaced, because others may use it: delete it. Until then, guards follow their
- *   `onStoreError`.
+ * - A damaged file is not replaced automatically, because other processes may use it. Until you delete the file, guards
+ *   follow their `onStoreError`.
  *
  * **Example** (One limit for all processes of a machine)
  *
@@ -73,11 +73,11 @@ export const make = (options: Options): Effect.Effect<GuardStore.GuardStore, Sto
 }
 
 /**
- * The layer of the state of guards in a directory.
+ * Provides a guard store in a directory.
  *
  * **When to use**
  *
- * Use for limits of all processes of one machine. `CacheLayer.disk` provides one for its folder.
+ * Use for limits that all processes of a machine share. `CacheLayer.disk` already provides a guard store in its folder.
  *
  * **Example** (Refusing a second call)
  *
@@ -99,15 +99,15 @@ export const make = (options: Options): Effect.Effect<GuardStore.GuardStore, Sto
  * await Effect.runPromise(twice) // => ["called", "refused"]
  * ```
  *
- * @see {@link make} for its guarantees
- * @see `RedisGuardStore.layer` for processes of several machines
+ * @see {@link make} for the guarantees of the guard store
+ * @see `RedisGuardStore.layer` for processes on several machines
  * @category layers
  * @since 0.1.0
  */
 export const layer = (options: Options): Layer.Layer<never, StoreError> =>
   Layer.effect(GuardStore.GuardStore, make(options))
 
-/** Steps between two removals of expired states. */
+/** How many steps of guards lie between two removals of expired states. */
 const tidyEvery = 1024
 
 const toError = (operation: string, cause: unknown): StoreError =>

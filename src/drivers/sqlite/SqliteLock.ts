@@ -1,6 +1,6 @@
 /**
- * Locks between the processes of one machine, in a directory of its local disk (SQLite, as Node has it). Not for
- * network file systems.
+ * Locks for all processes of one machine, in a directory on its local disk (with Node's SQLite). Not for network file
+ * systems.
  * @since 0.1.0
  */
 import type * as Clock from "effect/Clock"
@@ -19,12 +19,12 @@ import { folderOf } from "./options.ts"
 import * as SideFile from "./sideFile.ts"
 
 /**
- * The directory of the locks.
+ * The directory in which the locks are kept.
  * @category options
  * @since 0.1.0
  */
 export interface Options {
-  /** The directory, created if it does not exist. The directory of a `SqliteStore` will do. */
+  /** The directory. It is created if it does not exist, and may be the directory of a `SqliteStore`. */
   readonly directory: string
   /**
    * Accepts a folder that other users can write to, and trusts its content as if the program had stored it.
@@ -34,22 +34,22 @@ export interface Options {
 }
 
 /**
- * A lock in a directory, until the scope closes. All locks in the same directory exclude each other.
+ * Opens a lock service in a directory until the scope closes. Lock services in the same directory share their locks.
  *
  * **When to use**
  *
- * Use if the program needs the lock itself.
+ * Use if the program needs the lock service as a value.
  *
  * **Details**
  *
- * - A waiting caller looks every 50 ms, and when the holder's lease ends. Fencing tokens survive restarts.
- * - Fails with a `LockError` (reason `Unavailable`) if the directory cannot be used: `name` is the directory, `cause`
- *   the reason. Throws a `CacheConfigError` for invalid options.
+ * - A waiting caller checks the lock every 50 ms, and when the holder's lease ends. Fencing tokens survive restarts.
+ * - If the directory cannot be used, `make` fails with a `LockError` (reason `Unavailable`) whose `name` is the
+ *   directory and whose `cause` is the original error. Invalid options throw a `CacheConfigError`.
  *
  * **Gotchas**
  *
- * - A lock that is closed while it is held stays held until its lease ends.
- * - A damaged file is not replaced, because others may use it: delete it.
+ * - If the scope closes while a lock is held, the lock stays held until its lease ends.
+ * - A damaged file is not replaced automatically, because other processes may use it. Delete the file by hand.
  *
  * **Example** (Locking in a directory)
  *
@@ -84,11 +84,11 @@ export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scop
 }
 
 /**
- * The layer of the lock in a directory.
+ * Provides a lock service in a directory.
  *
  * **When to use**
  *
- * Use for locks of all processes of one machine. `CacheLayer.disk` provides one for its folder.
+ * Use for locks that all processes of a machine share. `CacheLayer.disk` already provides a lock service in its folder.
  *
  * **Example** (Reading growing tokens)
  *
@@ -111,8 +111,8 @@ export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scop
  * await Effect.runPromise(program.pipe(Effect.provide(SqliteLock.layer({ directory })))) // => true
  * ```
  *
- * @see {@link make} for what the lock promises
- * @see `RedisLock.layer` for processes of several machines
+ * @see {@link make} for the guarantees of the lock
+ * @see `RedisLock.layer` for processes on several machines
  * @category layers
  * @since 0.1.0
  */
@@ -154,9 +154,9 @@ const backendOf = (file: File): Lock.Backend => {
   }
 }
 
-/** Rows of dead holders are removed now and then, because that takes a look at all locks that are held. */
+/** The schedule for removing rows of expired locks. Removal is rare, because it scans all rows. */
 interface Pruning {
-  /** On the monotonic clock. */
+  /** When the next removal is due, on the monotonic clock. */
   dueAt: number
 }
 
@@ -170,13 +170,13 @@ interface Acquiring {
 
 const acquire = (tables: Tables, { clock, file, leaseMillis, name, pruning }: Acquiring): Lock.Acquired => {
   const now = clock.currentTimeMillisUnsafe()
-  // A look first: a waiting caller does not keep others from writing.
+  // Looks without a write lock first, so that waiting callers do not keep other processes from writing.
   const seen = look(tables, name)
   if (seen !== undefined && isHeld(seen, now) && !isAhead(seen, now)) return waitOf(seen, now)
   return SideFile.write(file, () => {
     const row = look(tables, name)
     if (row !== undefined && isHeld(row, now)) {
-      // The clock was set back: the lease starts again, or a dead holder would have the lock for longer.
+      // The clock was set back. The lease restarts now, so that it does not last until the clock has caught up.
       if (isAhead(row, now)) tables.restart.run(now + row.millis, name)
       return waitOf(row, now)
     }
@@ -211,7 +211,7 @@ const waitOf = ({ millis, until }: Row, now: number): Lock.Acquired => ({
   leftMillis: Math.min(until - now, millis)
 })
 
-// Tokens are counted for all names together: a name that is not held leaves nothing behind.
+// All names share one token counter, so that a released lock leaves no row behind.
 const schema = `
   CREATE TABLE lock (name PRIMARY KEY, token INTEGER NOT NULL, millis REAL NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
   CREATE TABLE last (token INTEGER NOT NULL);

@@ -1,6 +1,6 @@
 /**
- * A store in a directory of the local disk: an embedded database (SQLite, as Node has it), which all processes of one
- * machine may use. Entries, tag invalidations and counters survive a restart. Not for network file systems.
+ * A store in a directory on the local disk: an embedded database (with Node's SQLite) that all processes of one machine
+ * may use. Entries, tag invalidations and counters survive a restart. Not for network file systems.
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
@@ -36,21 +36,21 @@ import * as Backoff from "./transactions/backoff.ts"
 import * as Batch from "./transactions/batch.ts"
 
 /**
- * The directory, how large the database may become, and how long an operation may wait for another process.
+ * The directory, the maximum size of the database, and how long an operation may wait for another process.
  * @category options
  * @since 0.1.0
  */
 export interface Options {
-  /** The directory, created if it does not exist. Several processes of one machine may use it at once. */
+  /** The directory. It is created if it does not exist. Several processes of one machine may use it at once. */
   readonly directory: string
   /**
-   * How large the database may become, at least 1 MiB. When full, it evicts expired entries first, then those written
-   * longest ago. An entry that this process has read since (it remembers some 10,000) gets a second chance.
+   * The maximum size of the database, at least 1 MiB. If full, evicts expired entries first, then those written longest
+   * ago. An entry that this process has read since gets one second chance (about 10,000 reads are remembered).
    * @default 1 GiB
    */
   readonly maxSize?: SizeInput | undefined
   /**
-   * The largest value to store, at most a quarter of `maxSize`. Writing a larger one would block the process.
+   * The largest value to store, at most a quarter of `maxSize`. Writing a very large value blocks the process.
    * @default 8 MiB, or a quarter of `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
@@ -60,28 +60,28 @@ export interface Options {
    */
   readonly trustFolder?: boolean | undefined
   /**
-   * How long to try again while another process writes. A start tries for 5 seconds at least.
+   * How long to retry an operation while another process writes. Opening the store is retried for 5 seconds or more.
    * @default 500 ms
    */
   readonly storeTimeout?: Ttl.Input | undefined
 }
 
 /**
- * Opens the store in a directory, until the scope closes.
+ * Opens a store in a directory until the scope closes.
  *
  * **When to use**
  *
- * Use if the program needs the store itself, such as to wrap it.
+ * Use if the program needs the store as a value, for example to wrap it.
  *
  * **Details**
  *
  * - Fails with a `StoreError` if the directory cannot be written (reason `Denied` or `Unavailable`). Throws a
  *   `CacheConfigError` for invalid options.
- * - A database that is damaged, or of another program, is left as it is, and an empty one is started beside it. All
- *   processes of the directory move to it while they run. A deleted directory is made again. A release with another
- *   format has files of its own.
- * - A lease that is neither renewed nor released is removed after an hour, or ten times its length.
- * - The last 10,000 changes are kept (fewer if `maxSize` is below 40 MB). A process further behind gets `Gap`.
+ * - A damaged database, or one of another program, is left unchanged, and an empty database is created next to it. All
+ *   running processes of the directory move to the new database. A deleted directory is created again. A release with
+ *   another format uses files of its own.
+ * - A lease that is neither renewed nor released is removed after an hour, or ten times its length if that is longer.
+ * - The last 10,000 changes are kept (fewer if `maxSize` is below 40 MB). A process that has missed more gets a `Gap`.
  *
  * **Example** (Opening a directory)
  *
@@ -98,7 +98,7 @@ export interface Options {
  * await Effect.runPromise(Effect.scoped(program)) // => 1
  * ```
  *
- * @see {@link layer} for a cache over it
+ * @see {@link layer} for providing the store
  * @category constructors
  * @since 0.1.0
  */
@@ -135,11 +135,11 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
 }
 
 /**
- * The layer of the store in a directory.
+ * Provides a store in a directory.
  *
  * **When to use**
  *
- * Use for processes of one machine, under a cache with options of your own. `CacheLayer.disk` is the ready-made one.
+ * Use for processes of one machine, under a cache that you configure yourself. `CacheLayer.disk` combines both.
  *
  * **Example** (Caching in a database)
  *
@@ -158,9 +158,9 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 1
  * ```
  *
- * @see {@link make} for what the store promises
- * @see `CacheLayer.disk` for the cache over it
- * @see `RedisStore.layer` for processes of several machines
+ * @see {@link make} for the guarantees of the store
+ * @see `CacheLayer.disk` for a cache over such a store
+ * @see `RedisStore.layer` for processes on several machines
  * @category layers
  * @since 0.1.0
  */
@@ -171,7 +171,7 @@ type SyncStore = ReturnType<typeof Store.makeSync>
 interface Config extends FolderOptions {
   readonly maxSize: number
   readonly maxValue: number
-  /** How long to try while another process writes. */
+  /** How many milliseconds to retry an operation while another process writes. */
   readonly millis: number
 }
 

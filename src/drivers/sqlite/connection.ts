@@ -1,6 +1,6 @@
 /**
- * The database in use, which may be replaced while the program runs: if the file is damaged, the next one is started;
- * if another process started one, or files were removed, this process moves to the one in use.
+ * The connection to the database in use, which may be replaced while the program runs. If the file is damaged, the
+ * connection creates the next database. If another process has done so or removed files, it moves to the one in use.
  */
 import { tagsOfId } from "../../internal/store/markers/idTags.ts"
 import type { Change } from "../../ports/store.ts"
@@ -27,34 +27,34 @@ interface Config {
   readonly maxSize: number
   readonly maxValue: number
   readonly trustFolder: boolean
-  /** Milliseconds of a monotonic clock. */
+  /** The time of a monotonic clock, in milliseconds. */
   readonly now: () => number
   readonly newVersion: () => string
   readonly backoffs: Backoffs
-  /** Epoch milliseconds. */
+  /** The time of the wall clock, in epoch milliseconds. */
   readonly wallNow: () => number
 }
 
 export interface Backoffs {
-  /** For the lock of SQLite. */
+  /** The backoff while another process holds the write lock of SQLite. */
   readonly lock: Backoff.Backoff
-  /** Until values may be stored. */
+  /** The backoff while no values may be stored, because the log is too large. */
   readonly values: Backoff.Backoff
 }
 
-/** The purpose of an operation. */
+/** Properties of an operation that decide when it may run and whether it is repeated. */
 export interface Kind {
-  /** The operation changes something for good: it is repeated in an older copy of the database. */
+  /** Whether the operation's changes must last, so that they are repeated if an older copy replaces the database. */
   readonly isKept: boolean
-  /** The operation takes something away or ends it: it passes where nothing may be stored. */
+  /** Whether the operation only removes or ends something, so that it may run while nothing may be stored. */
   readonly passes: boolean
-  /** The operation adds next to nothing to the log, and another one follows, which checks its size. */
+  /** Whether the operation adds little to the log and another operation follows, which checks the log's size. */
   readonly isFollowed?: true
 }
 
 export interface Connection {
   readonly config: Config
-  /** How large the log may become, and how large the reserve is, in bytes. */
+  /** The maximum size of the write-ahead log, and the size of the reserve file, in bytes. */
   readonly bound: number
   readonly recent: Recent.Recent
   readonly reserve: Reserve.Reserve
@@ -76,7 +76,7 @@ const gap: ReadonlyArray<Change> = [{ _tag: "Gap" }]
 
 const reserveMillis = 100
 
-/** How often one operation moves to another database. */
+/** How often one operation may move to another database. */
 const mostMoves = 8
 
 export const make = (config: Config): Connection => {
@@ -108,14 +108,14 @@ export const close = (self: Connection): void => {
 
 export const tables = (self: Connection): Tables => self.tables ?? open(self)
 
-/** The same, for one read, which may be a part of an operation. */
+/** Returns the tables for a read. A read outside an operation may share a snapshot with the reads before it. */
 export const toRead = (self: Connection): Tables => {
   const now = tables(self)
   if (!self.isRunning) Snapshot.reads(now.snapshot)
   return now
 }
 
-/** Each page is a transaction of its own. */
+/** Reads items page by page. Each page is read in a transaction of its own. */
 export const inPages = function*<A>(self: Connection, read: (tables: Tables) => Iterable<A>): Generator<A> {
   const all = read(tables(self))[Symbol.iterator]()
   for (;;) {
@@ -126,7 +126,7 @@ export const inPages = function*<A>(self: Connection, read: (tables: Tables) => 
   }
 }
 
-/** Runs once more if the database is unusable, or if the operation has written into one no longer in use. */
+/** Runs an operation. Repeats it if the database is unusable, or if it wrote to a database that is no longer in use. */
 export const run = <A>(self: Connection, operation: () => A, kind = reading): A => {
   const wasRunning = self.isRunning
   self.isRunning = true
@@ -146,7 +146,7 @@ const runNow = <A>(self: Connection, operation: () => A, kind: Kind): A => {
     self.kind = kind
     try {
       const result = withRoom(self, operation)
-      // Only now: a load of others cannot undo what is committed before they begin to use another database.
+      // Checked after the commit, because another process may have moved to a new database during the operation.
       if (!self.hasWritten || !leaveFormer(self, kind)) {
         recent.ended(kind.isKept && self.hasWritten ? config.now() : undefined)
         return result
@@ -167,16 +167,16 @@ const endSnapshot = (self: Connection): void => {
   try {
     Snapshot.end(self.tables.snapshot)
   } catch {
-    // It cannot even end a read.
+    // A connection that cannot even end a read is unusable.
     leave(self)
   }
 }
 
-/** Takes the lock of the database. Throws where the operation must not, or where another process has it. */
+/** Runs steps that take the write lock. Throws if the operation may not write now, or another process has the lock. */
 const admitted = <A>(self: Connection, steps: () => A): A => {
   const { lock, values } = self.config.backoffs
   const { wal } = self
-  // Nothing is stored while the log is too large, or before there is room again for removing.
+  // Stores nothing while the log is too large, or while the reserve that removals need is missing.
   if (!self.kind.passes) {
     if (!self.hasReserve) throw noRoom()
     if (wal !== undefined) Backoff.attempt(values, () => Wal.admit(wal))
@@ -203,14 +203,14 @@ export const listen = (self: Connection): () => ReadonlyArray<Change> => {
       return run(self, read)
     } catch (thrown) {
       if (self.isClosed || known === self.left) throw thrown
-      // Knowledge of the former database is void, whatever the next one reports once it can be opened.
+      // The former database was left, so the caller has to distrust memory even if no other database can be opened yet.
       known = self.left
       return gap
     }
   }
 }
 
-/** How large the database may become beside the reserve. */
+/** The maximum size of the database in bytes: `maxSize` without the reserve. */
 const sizeOf = ({ bound, config }: Connection): number => config.maxSize - bound
 
 const open = (self: Connection): Tables => {
@@ -228,7 +228,7 @@ const open = (self: Connection): Tables => {
       note: recent.note,
       admitted: (steps) => admitted(self, steps)
     })
-    // It may be an older copy, whatever its number: another folder, with numbers of its own, was in its place.
+    // The database may be an older copy, even if its number is higher, because the whole folder may have been replaced.
     invalidateAgain(self, tables)
     Backoff.reset(backoffs.values)
     return self.tables = tables
@@ -244,14 +244,14 @@ const openFile = (self: Connection): Databases.Opened => {
   try {
     return openNow()
   } catch (thrown) {
-    // The log and its index are files too: where the disk is full there is no room for them but that of the reserve.
+    // On a full disk, the log and its index can be created only in the room of the reserve.
     const isWithoutRoom = isFull(thrown) || isDetached(thrown)
     if (!isWithoutRoom || Reserve.freeBytes(directory) >= bound || !Reserve.giveUp(reserve)) throw thrown
     return openNow()
   }
 }
 
-/** Does the changes of the last seconds by this process again. */
+/** Repeats the changes that this process has made in the last seconds. */
 const invalidateAgain = (self: Connection, { batch, counters, entries, leases, tags }: Tables): void => {
   const { config, recent } = self
   self.kind = reading
@@ -270,11 +270,11 @@ const invalidateAgain = (self: Connection, { batch, counters, entries, leases, t
     })
   }
   if (names.length > 0) Tags.invalidate(tags, names, config.newVersion)
-  // They are kept already, with the time when they were done first.
+  // The repeated changes are already recorded, with the time of the first execution.
   recent.ended(undefined)
 }
 
-/** Answers whether the database was no longer in use. */
+/** Leaves the database if it is no longer in use or its log cannot be emptied. Returns whether it was left. */
 const leaveFormer = (self: Connection, kind?: Kind): boolean => {
   endSnapshot(self)
   const { opened, wal } = self
@@ -290,10 +290,10 @@ const leaveFormer = (self: Connection, kind?: Kind): boolean => {
   return true
 }
 
-/** Answers whether it makes sense to try again in another database. */
+/** Leaves the database if an error shows that it is unusable. Returns whether to repeat the operation on another. */
 const leaveUnusable = (self: Connection, thrown: unknown): boolean => {
   const { lock, values } = self.config.backoffs
-  // The database was not asked.
+  // The error was thrown again during a pause of a backoff, so it says nothing about the database.
   if (Backoff.isRepeated(lock, thrown) || Backoff.isRepeated(values, thrown)) return false
   if (leaveFormer(self)) return true
   if (!isDamage(thrown) && !isDetached(thrown)) return false
@@ -313,31 +313,31 @@ const forget = (self: Connection): void => {
   self.tables = undefined
 }
 
-/** Leaves a sound database for the next one. */
+/** Removes the database, although it is intact, and moves all processes to the next one. */
 const abandon = (self: Connection, opened: Databases.Opened): true => {
   Databases.abandon(opened)
   forget(self)
   return true
 }
 
-/** If the file is gone, perhaps with its folder, there is no next one: the next process that opens it creates it. */
+/** Creates the next database. A failure does not matter if the current file is gone, perhaps with its folder. */
 const startNext = (opened: Databases.Opened): void => {
   try {
     Databases.startNext(opened)
   } catch (thrown) {
-    // Else this process would come back to the database that it has to leave: it tries again with its next operation.
+    // Without a next database, this process would reopen the current one. After an error, the next operation retries.
     if (InUse.stateOf(opened.inUse) !== "replaced") throw thrown
   }
 }
 
-/** Takes the reserve back, not at every write: where others fill the disk it is in vain. */
+/** Restores the reserve. Does not try at every write, because other programs may keep the disk full. */
 const regainReserve = (self: Connection): void => {
   const { room } = tables(self)
   const { bound, config: { directory, now }, opened, reserve } = self
   if (self.hasReserve || opened!.database.isTransaction || now() < self.reserveTriedAt + reserveMillis) return
   self.reserveTriedAt = now()
   self.hasReserve = Reserve.take(reserve)
-  // The processes that could have made room may have ended meanwhile. A small database keeps what it has.
+  // No other process may be left to free room, so this process does, unless the database is too small to help.
   const bytes = room.pageSize * pragma(opened!.database, "page_count")
   if (!self.hasReserve && Reserve.freeBytes(directory) + bytes >= bound) succeeds(() => freeDisk(self, opened!))
 }
@@ -347,7 +347,7 @@ const freeDisk = (self: Connection, { database }: Databases.Opened): void => {
   self.hasReserve = FreeDisk.free({ database, reserve, room: tables(self).room, bound, now: config.wallNow() })
 }
 
-/** Runs once more after making room in a full database, and again if another process used that room first. */
+/** Runs an operation. If the database is full, makes room and repeats the operation, until no tries are left. */
 const withRoom = <A>(self: Connection, operation: () => A, triesLeft = 3): A => {
   try {
     if (!self.kind.passes) regainReserve(self)
@@ -362,7 +362,7 @@ const withRoom = <A>(self: Connection, operation: () => A, triesLeft = 3): A => 
 const makeRoom = (self: Connection, opened: Databases.Opened): void => {
   const { entries } = tables(self)
   if (Reserve.freeBytes(self.config.directory) >= self.bound && succeeds(() => Entries.makeRoom(entries))) return
-  // Others have filled the disk: only a whole database less makes room.
+  // Other programs have filled the disk. If entries cannot be removed either, the whole database is removed.
   if (!succeeds(() => freeDisk(self, opened))) abandon(self, opened)
 }
 

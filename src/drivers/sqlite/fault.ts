@@ -1,4 +1,4 @@
-/** The errors of SQLite and the file system, what they mean, and the errors of values that are not stored now. */
+/** Classifies errors of SQLite and the file system, and creates the errors for values that cannot be stored now. */
 import { StoreError, type StoreErrorReason } from "../../CacheError.ts"
 import * as FileErrors from "../shared/fileErrors.ts"
 
@@ -19,10 +19,10 @@ const noRoomForIndex = 10 | 19 << 8
 
 const shortRead = 10 | 2 << 8
 
-/** The file can no longer be written, because it is not where it was opened. */
+/** The code `SQLITE_READONLY_DBMOVED`: the file was moved or removed after it was opened. */
 const moved = 8 | 4 << 8
 
-/** A write without room may be in the log already. Only an opening counts as `Full`: nothing has happened then. */
+/** No room for the log's index means `Full` only on opening. During a write, the data may already be in the log. */
 export const reasonOf = (thrown: unknown, operation?: string): StoreErrorReason => {
   if (operation === "open" && code(thrown) === noRoomForIndex) return "Full"
   return reasons.get(primaryCode(thrown)) ?? FileErrors.reasonOf(thrown)
@@ -32,16 +32,16 @@ export const isBusy = (thrown: unknown): boolean => reasonOf(thrown) === "Timeou
 
 export const isFull = (thrown: unknown): boolean => primaryCode(thrown) === 13
 
-/** The file is damaged, it or its log was cut off, or its tables were removed. */
+/** Whether the database is damaged: its file is corrupt, its file or log is truncated, or its tables are missing. */
 export const isDamage = (thrown: unknown): boolean =>
   [11, 26].includes(primaryCode(thrown) ?? 0) ||
   code(thrown) === shortRead ||
   (primaryCode(thrown) === 1 && /^no such (table|column)/.test(String((thrown as Error).message)))
 
-/** The error that SQLite would throw if it knew what belongs into the file. */
+/** Creates an error that counts as damage, for damage that SQLite itself cannot detect. */
 export const damage = (message: string): Error => Object.assign(new Error(message), { errcode: 11 })
 
-/** The file may be sound, but this connection cannot reach it: the disk failed, or it or its folder was removed. */
+/** Whether a connection cannot reach its file, which may be intact: the disk failed, or the file or folder is gone. */
 export const isDetached = (thrown: unknown): boolean =>
   FileErrors.codeOf(thrown) === "ENOENT" || code(thrown) === moved ||
   ([10, 14].includes(primaryCode(thrown) ?? 0) && !isDamage(thrown))
@@ -69,6 +69,6 @@ export const refusal = (message: string): StoreError => {
 
 export const isRefusal = (error: StoreError): boolean => refusals.has(error)
 
-/** The disk is full, and the room kept for removals must stay free. */
+/** The error for a write to a full disk. The last free room is kept for removals. */
 export const noRoom = (): StoreError =>
   notStored("Full", "the disk is full: nothing is stored before there is room again")

@@ -1,5 +1,5 @@
 /**
- * Entries, locks and the state of guards in a directory of the local disk, as SQLite databases.
+ * Stores, locks and guard stores in a directory on the local disk, as SQLite databases.
  * @since 0.1.0
  */
 export * as SqliteGuardStore from "./SqliteGuardStore.ts"

@@ -1,4 +1,4 @@
-/** Runs the operations of the store: those that come at once together, and again while another process writes. */
+/** Runs the store's operations. Combines concurrent ones in one transaction, retries while another process writes. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -38,7 +38,7 @@ interface Operation {
   readonly steps: () => unknown
 }
 
-/** By the name of the operation. All others store for now. */
+/** The kinds of operations, by name. Any other operation has the kind `storing`. */
 const kinds = new Map<string, Connection.Kind>([
   ["set", { isKept: true, passes: false }],
   ["transact", { isKept: true, passes: false }],
@@ -61,7 +61,7 @@ export const make = (options: Options): Operations => {
     ...options,
     queue: Queue.make({
       now: () => monotonicMillis(clock),
-      // If very many load at once, those that have a lease end first: a caller that waits for one has lost nothing.
+      // Stores results of finished loads first. A caller that still waits for a lease has no work to lose.
       goesFirst: ({ name }) => name === "commit",
       dispatcher,
       run: (operations) => runTimed(self, operations)
@@ -83,7 +83,7 @@ export const run = <A>(self: Operations, name: string, steps: () => A): Effect.E
   return Effect.tap(retried, () => vacuum(self))
 }
 
-/** How long the store has been slow, in all: waiting for other processes counts. */
+/** The total time in which the store was slow, including waits for other processes, in milliseconds. */
 export const workedMillis = ({ backoffs: { lock, values }, slowMillis }: Operations): number =>
   slowMillis + Backoff.allRefusedMillis(lock) + Backoff.allRefusedMillis(values)
 
@@ -99,7 +99,7 @@ const runTimed = (
   return exits
 }
 
-/** Runs operations together. None of them passes where nothing may be stored. */
+/** Runs queued operations in one transaction. Operations with `passes` are never queued. */
 const runAll = (
   connection: Connection.Connection,
   operations: ReadonlyArray<Operation>
@@ -117,7 +117,7 @@ const runAll = (
         : Exit.fail(toStoreError(operations[i]!.name, ended.failure))
     )
   } catch {
-    // Nothing is done: the others may succeed where one of them has failed.
+    // The transaction was rolled back. Each operation runs alone, so that one failure does not affect the others.
     return alone()
   }
 }
@@ -135,7 +135,7 @@ const toStoreError = (operation: string, thrown: unknown): StoreError =>
     ? thrown
     : new StoreError({ store: "sqlite", operation, reason: reasonOf(thrown, operation), cause: thrown })
 
-/** Every operation is safe to repeat. */
+/** Runs an operation, and retries it while another process writes. Every operation is safe to repeat. */
 export const attempt = <A>(operation: string, options: Retrying, run: () => A): Effect.Effect<A, StoreError> =>
   retrying(Effect.suspend(() => exitOf(operation, run)), options)
 
@@ -150,7 +150,7 @@ const retrying = <A>(
   return Backoff.retrying(once, { millis, refusedBy })
 }
 
-/** The pause between two steps of giving room back, so that others have most of the time. */
+/** The pause between two steps of `Vacuum`, which leaves most of the time to other operations. */
 const vacuumEvery = "100 millis"
 
 export const vacuum = (self: Operations): Effect.Effect<void> => {

@@ -1,4 +1,4 @@
-/** The options that the store, the lock and the guard store share. */
+/** Validates the folder options that the SQLite store, lock and guard store share. */
 import * as path from "node:path"
 import { CacheConfigError } from "../../CacheError.ts"
 import { trustOf } from "../../internal/options/folder.ts"
@@ -14,13 +14,13 @@ export interface FolderOptions {
   readonly trustFolder: boolean
 }
 
-/** `what` names the function that has the options, in errors. */
+/** Validates the options. `what` is the name of the public function in errors. */
 export const folderOf = (what: string, options: Given): FolderOptions => ({
   directory: directoryOf(what, options),
   trustFolder: trustOf(what, options.trustFolder)
 })
 
-/** The longest path of a file that SQLite opens on Unix, in bytes: 512, less the suffix that it appends. */
+/** The longest path of a database on Unix, in bytes: SQLite's limit of 512, less room for the suffixes of its files. */
 const longest = 512 - 8
 
 const directoryOf = (what: string, options: Given): string => {

@@ -1,4 +1,4 @@
-/** A small database beside that of a cache: the file of locks, and the file of guards. */
+/** A small SQLite database for locks or guards, separate from the database of a cache. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Scheduler from "effect/Scheduler"
@@ -16,12 +16,12 @@ import type { FolderOptions } from "./options.ts"
 import * as Backoff from "./transactions/backoff.ts"
 import { countOperation } from "./transactions/snapshot.ts"
 
-/** A file that is opened may be removed meanwhile, perhaps with its folder. */
+/** How many times to try to open the file, which may be removed during an attempt, perhaps with its folder. */
 const mostOpens = 8
 
 interface Options<Statements, E> extends FolderOptions {
   readonly name: string
-  /** It goes up with every change of the schema, and is a part of the name of the file. */
+  /** The version of the schema, which is part of the file name. */
   readonly format: number
   readonly schema: string
   readonly prepare: (database: DatabaseSync) => Statements
@@ -41,7 +41,7 @@ export interface SideFile<Statements, E = unknown> extends Options<Statements, E
   isClosed: boolean
 }
 
-/** `operation` is that of the error if the file cannot be opened. */
+/** Opens the file until the scope closes. `operation` is passed to `toError` if the file cannot be opened. */
 export const make = <Statements, E extends { readonly cause?: unknown }>(
   operation: string,
   options: Options<Statements, E>
@@ -61,7 +61,7 @@ export const make = <Statements, E extends { readonly cause?: unknown }>(
     return Effect.acquireRelease(opened, () => Effect.sync(() => close(self)))
   })
 
-/** Steps that were refused have changed nothing. */
+/** Runs steps, and repeats them while another process holds the lock. Refused steps have changed nothing. */
 export const attempt = <Statements, E extends { readonly cause?: unknown }, A>(
   self: SideFile<Statements, E>,
   operation: string,
@@ -79,16 +79,16 @@ export const attempt = <Statements, E extends { readonly cause?: unknown }, A>(
     })
   })
 
-/** Within `attempt`: runs steps that write as one. */
+/** Runs steps in one write transaction. Must be called within `attempt`. */
 export const write = <Statements, A>({ backoff, opened }: SideFile<Statements>, steps: () => A): A =>
   Backoff.attempt(backoff, () => atomically(opened!.database, steps))
 
-/** Runs steps on the file in the directory, which is opened if it is not open, or was replaced. */
+/** Runs steps on the file. Opens the file first if it is not open or was replaced. */
 const run = <Statements, A>(self: SideFile<Statements>, steps: (statements: Statements) => A): A => {
   try {
     return steps(current(self).statements)
   } catch (thrown) {
-    // The next operation opens it again, and it may have been repaired.
+    // Closes the file, so that the next operation opens it again, perhaps after a repair.
     if (isDamage(thrown) || isDetached(thrown)) leave(self)
     throw thrown
   } finally {

@@ -1,4 +1,4 @@
-/** The client library: the package `redis`, or clients that the program creates. */
+/** Creates Redis clients, either with the package `redis` or with a function of the program. */
 import * as Effect from "effect/Effect"
 import { CacheConfigError } from "../../../CacheError.ts"
 import { Fault, faultOf, type Scrub, unfit } from "../fault.ts"
@@ -22,7 +22,7 @@ export interface Settings {
   readonly username: string | undefined
   readonly password: string | undefined
   readonly database: number
-  /** Options of `node:tls`, or `undefined` without TLS. */
+  /** Options of `node:tls`. `undefined` disables TLS. */
   readonly tls: Readonly<Record<string, unknown>> | undefined
 }
 
@@ -33,10 +33,10 @@ export interface ClientOptions {
   readonly emitInvalidate?: boolean
 }
 
-/** Bulk strings arrive as bytes, because stored values are not text. */
+/** The RESP type of bulk strings (`$`). The client returns them as bytes, because stored values are not text. */
 const blobString = 36
 
-/** No timeout: the client's own costs an `AbortSignal` and a timer per command. Each connection checks the time. */
+/** A client timeout would cost an `AbortSignal` and a timer per command, so each connection checks the time itself. */
 const ours = {
   RESP: 2,
   disableOfflineQueue: true,
@@ -51,7 +51,7 @@ interface Library {
 
 export const load: Effect.Effect<Library, Fault> = Effect.suspend(() =>
   Effect.flatMap(
-    // A bundler understands from this form that the package may be missing.
+    // The rejection handler directly after `import()` tells bundlers that the package is optional.
     Effect.promise(() => import("redis").then((library) => library as unknown as Library, () => undefined)),
     (library) =>
       library === undefined
@@ -80,8 +80,8 @@ export const fromLibrary =
     })
 
 /**
- * Duplicates a client of the program, with its settings but without its reconnect strategy. A function that throws
- * before it has created any client is a mistake of the program; later failures may be temporary. Throws `Fault`s.
+ * Duplicates a client that the program's function `make` creates, with the same settings but without a reconnect
+ * strategy. An error in the first call of `make` is a permanent fault. Errors in later calls may be temporary.
  */
 export const fromClient = (make: () => Client, scrub: Scrub): MakeClient => {
   let hasMade = false
@@ -111,6 +111,6 @@ export const destroy = (client: Client): void => {
   try {
     client.destroy()
   } catch {
-    // It was never open, or is already closed.
+    // The client was never open, or is already closed.
   }
 }

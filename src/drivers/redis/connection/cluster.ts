@@ -1,7 +1,7 @@
 /**
- * The masters of a cluster. A command goes to the master that last owned its slot. If the slot has moved, the answer
- * names another node (`MOVED`, `ASK`), which is asked next. A lost connection, and `MOVED`, trigger another look at all
- * slots.
+ * Routes commands to the masters of a cluster. A command goes to the last known owner of its slot. If the slot has
+ * moved, the answer names another node (`MOVED`, `ASK`), and the command is sent to that node. A lost connection or
+ * `MOVED` makes the cluster look up the owners of all slots again.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -40,16 +40,16 @@ interface Cluster {
   readonly controlSlot: number
   readonly nodes: Map<string, Node>
   readonly opening: Map<string, Effect.Effect<Opened>>
-  /** Open while the slots have to be looked up. */
+  /** Open while the owners of the slots must be looked up again. */
   readonly isOutdated: Latch.Latch
   readonly onMasters: Set<() => void>
   owners: ReadonlyArray<string | undefined>
   masters: string
-  /** The answer to commands for a slot without a master. */
+  /** The fault with which commands for a slot without a known master fail. */
   down: Fault
 }
 
-/** Opens connections to all masters. If no node answered, the fault is that of the last node asked. */
+/** Opens connections to all masters. If no node answers, returns the fault of the last node that was asked. */
 export const open = Effect.fnUntraced(function*(
   options: Options
 ): Effect.fn.Return<readonly [Wire, Fault | undefined], never, Scope.Scope> {
@@ -126,11 +126,11 @@ const keepLooking = (self: Cluster): Effect.Effect<never> =>
     const fault = yield* look(self)
     if (fault !== undefined) self.down = fault
     yield* onMachineClock(Effect.sleep(Limits.cluster.lookMillis))
-    // A missing master may have been replaced.
+    // A master that cannot be reached may be replaced by another node, so the slots are looked up again.
     if (fault !== undefined || !isWhole(self)) self.isOutdated.openUnsafe()
   }))
 
-/** The connection to a node. A new connection is ready, or has failed, after its first attempt. */
+/** Returns the connection to a node, or opens one. A new connection is returned after its first attempt to connect. */
 const nodeAt = (self: Cluster, address: Address): Effect.Effect<Opened> => {
   const { context, nodes, opening } = self
   const at = nameOf(address)
@@ -163,7 +163,7 @@ const openNode = Effect.fnUntraced(function*(self: Cluster, address: Address): E
   return [node, fault]
 })
 
-/** Asks nodes for the slots until one knows all of them. Answers with the fault that keeps a master from being used. */
+/** Asks one node after another until one knows the owners of all slots. Returns a fault if a master cannot be used. */
 const look = Effect.fnUntraced(function*(self: Cluster): Effect.fn.Return<Fault | undefined> {
   const up = Array.from(self.nodes.values()).filter(({ connection }) => Connection.isUp(connection))
   let fault: Fault | undefined
@@ -203,7 +203,7 @@ const adopt = Effect.fnUntraced(function*(
   }
   for (const [name, node] of self.nodes) {
     if (byName.has(name)) continue
-    // The node has lost its slots, or has become a replica.
+    // The node is no longer a master: it has lost its slots or has become a replica.
     self.nodes.delete(name)
     yield* Effect.forkIn(node.close, self.scope)
   }
@@ -230,7 +230,7 @@ const sendTo = (self: Cluster, connection: Connection.Connection | undefined, se
   }, sending.late)
 }
 
-/** Sends a command to the node that the answer names, or again if the fault is temporary. */
+/** Sends a command to the node that `MOVED` or `ASK` names, or after a temporary fault again to its slot's owner. */
 const redirect = (self: Cluster, sending: Sending, fault: Fault): void => {
   const { context, nodes, options } = self
   const redirection = Replies.redirection(fault.message)

@@ -1,7 +1,7 @@
 /**
- * A connection to one server, and the commands that have no answer yet. The client's own timeout ends when a command is
- * written, its offline queue keeps commands for later, and its pings wait forever, so none is used. A connection whose
- * oldest command stays unanswered is replaced. Nothing is sent while it is down.
+ * A connection to one server, with the commands that have no answer yet. The client's own timeout covers only the
+ * sending of a command, and its pings have no timeout, so the connection measures time itself. If its oldest command
+ * stays unanswered for too long, the client is replaced. While the connection is down, commands fail at once.
  */
 import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
@@ -14,20 +14,20 @@ import type { Address, Client, MakeClient, Settings } from "./client.ts"
 
 export type Args = ReadonlyArray<string | Uint8Array>
 
-/** Receives the answer to a command, or a `Fault`. Called once, possibly before `send` returns. */
+/** A callback for the answer to a command, or a `Fault`. It is called once, possibly before `send` returns. */
 export type Done = (answer: unknown) => void
 
 export interface Fresh {
   readonly client: Client
-  /** The run of the previous server, if it is known. */
+  /** The `run_id` of the previously connected server, if known. It changes with each start of a server. */
   readonly formerRun: string | undefined
-  /** When the connection to that server was lost, on the monotonic clock. */
+  /** When the previous connection was lost, on the monotonic clock. */
   readonly lostAt: number
 }
 
 export interface ConnectionOptions {
   readonly name: string
-  /** Finds the server before each attempt. `undefined` if the client knows its address. */
+  /** Finds the server's address before each attempt to connect. `undefined` if the client has its own address. */
   readonly locate: Effect.Effect<Address | undefined, Fault>
   readonly makeClient: MakeClient
   readonly settings: Settings
@@ -36,43 +36,43 @@ export interface ConnectionOptions {
   readonly scrub: Scrub
   readonly connectMillis: number
   readonly commandMillis: number
-  /** Runs before the first command to a server that may lack data of the previous one. */
+  /** Runs before the first command to a server that may lack data of the previously connected server. */
   readonly recover: (fresh: Fresh) => Effect.Effect<void, Fault>
-  /** The first server of this connection may lack data, too, because it replaces the server of another connection. */
+  /** Whether `recover` also runs for the first server, because it may replace the server of another connection. */
   readonly mayLack?: boolean
   readonly onLost?: (() => void) | undefined
 }
 
 interface Command {
-  /** Cleared after its call. Otherwise its closure would outlive the young generation of the heap. */
+  /** Cleared after the call. Otherwise the closure would stay reachable and move to the heap's old generation. */
   done: Done | undefined
-  /** Receives an answer that arrives after `done` got a timeout. */
+  /** Receives the server's answer if it arrives after `done` was called with a timeout. */
   readonly late: Done | undefined
-  /** In program time on the machine's clock. */
+  /** When the command was sent, in program time: the time in which this program could have received an answer. */
   readonly sentAt: number
   isAnswered: boolean
 }
 
 export interface Connection {
   readonly options: ConnectionOptions
-  /** The program's clock. It dates entries; timers of the connection use the machine's clock. */
+  /** The program's clock, which dates entries. Timers of the connection use the machine's clock instead. */
   readonly clock: Clock.Clock
   readonly isBusy: Latch.Latch
   client: Client | undefined
   lose: ((why: Fault) => void) | undefined
-  /** The answer to commands while the connection is down. */
+  /** The fault with which commands fail while the connection is down. */
   down: Fault
   commands: Array<Command>
   answered: number
   isWaiting: boolean
   hasConnected: boolean
-  /** The server's clock minus the local one, in milliseconds. 0 if they agree. */
+  /** The server's clock minus the local clock, in milliseconds. 0 if the clocks agree. */
   offset: number
-  /** How far a test had moved the program's clock before the first measurement. */
+  /** How many milliseconds a test had moved the program's clock before the clocks were first compared. */
   movedBefore: number | undefined
-  /** The run of the server that has all data. */
+  /** The `run_id` of the last server on which `recover` has succeeded or was not needed. */
   run: string | undefined
-  /** When the last connection to that server was lost. */
+  /** When the last usable connection was lost, on the monotonic clock. */
   lostAt: number
 }
 
@@ -111,14 +111,14 @@ export const send = (self: Connection, args: Args, done: Done, late?: Done): voi
     (answer) => settle(self, command, answer),
     (thrown: unknown) => {
       const fault = faultOf(thrown, self.options.scrub)
-      // The server was a master when the connection began.
+      // The server was a master when the connection began and is now a replica, so the connection is replaced.
       if (fault.code === "READONLY") self.lose?.(fault)
       settle(self, command, fault)
     }
   )
 }
 
-/** Program time counts while a command waits for its answer. */
+/** Measures program time while at least one command waits for its answer. */
 const keepTime = (self: Connection): void => {
   if (self.isWaiting === self.commands.length > self.answered) return
   self.isWaiting = !self.isWaiting
@@ -153,7 +153,7 @@ export const failAll = (self: Connection, why: Fault): void => {
   for (const command of commands) complete(command, why)
 }
 
-/** Fails commands whose answer is late, and drops a connection that has stopped answering. */
+/** Fails commands whose answer is late, and drops the connection if the server has stopped answering. */
 export const look = (self: Connection): void => {
   const { answered, commands, options: { commandMillis, name } } = self
   const now = programMillis(machineClock)

@@ -1,4 +1,4 @@
-/** The questions that a connection asks a server before its first use. */
+/** Checks a server before its first use: its version, mode and role, and whether it speaks TLS. */
 import * as net from "node:net"
 import * as tls from "node:tls"
 import { Fault, faultOf, isFault, type Scrub, unfit } from "../fault.ts"
@@ -20,16 +20,16 @@ interface Wanted {
   readonly nowMillis: () => number
 }
 
-/** The oldest release whose features the scripts need. */
+/** The oldest major version of Redis that supports the features of the scripts. */
 const oldest = 7
 
-/** Rejects with a `Fault` if the store cannot use the server. */
+/** Asks a server for its time, version and role. Rejects with a `Fault` if the store cannot use the server. */
 export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> => {
   const { isCluster, nowMillis, scripts, scrub } = wanted
   const ask = (...args: Array<string>): Promise<unknown> =>
     client.sendCommand(args).catch((thrown: unknown) => {
       const fault = faultOf(thrown, scrub)
-      // The first command of the store tests the rights that it needs.
+      // A missing right to run these commands does no harm. The store's first script checks the rights that matter.
       return fault.code === "NOPERM" || fault.code === "NOSCRIPT" ? undefined : fault
     })
   const askedAt = nowMillis()
@@ -43,7 +43,7 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
     )
   }
   const mode = /^(?:redis|server)_mode:(\w+)/m.exec(text)?.[1]
-  // First, because a Sentinel has no `TIME`.
+  // Checked before the faults, because a Sentinel answers `TIME` with an error.
   if (mode === "sentinel" || hasRole(role, "sentinel")) {
     throw unfit(
       isCluster
@@ -66,27 +66,27 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
   return { time: toTime(time), tookMillis, run: /^run_id:(\w+)/m.exec(text)?.[1] ?? "" }
 }
 
-/** Whether a server that did not answer a TLS greeting answers a plain one. */
+/** Whether a server that did not answer a TLS handshake answers a plain-text `PING`. */
 export const speaksPlainly = ({ host, port }: Address, timeout: number): Promise<boolean> =>
   answered((end) => {
     const socket = net.connect({ host, port, timeout }, () => void socket.write("PING\r\n"))
-    // The answer may be an error about a missing password.
+    // An error (`-`), such as one about a missing password, proves plain text as well as a simple string (`+`) does.
     socket.once("data", (bytes: Uint8Array) => end(bytes[0] === 0x2b || bytes[0] === 0x2d))
     return socket
   })
 
-/** Whether a server that closed a plain connection speaks TLS. */
+/** Whether a server that closed a plain-text connection speaks TLS. */
 export const speaksTls = ({ host, port }: Address, timeout: number): Promise<boolean> =>
   answered((end) => {
     const servername = net.isIP(host) === 0 ? { servername: host } : {}
     const socket = tls.connect({ host, port, timeout, rejectUnauthorized: false, ...servername })
     socket.once("secureConnect", () => end(true))
-    // A server that requires a client certificate speaks TLS, too.
+    // A server that requires a client certificate rejects the handshake with a TLS alert.
     socket.once("error", (error: Error) => end(/alert/i.test(error.message)))
     return socket
   })
 
-/** The first answer of a socket, or `false` if it closes without one. */
+/** Returns the first answer of a socket, or `false` if the socket fails, times out or closes without an answer. */
 const answered = (open: (end: (answer: boolean) => void) => net.Socket): Promise<boolean> =>
   new Promise((resolve) => {
     const end = (answer: boolean) => {

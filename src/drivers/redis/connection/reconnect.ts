@@ -1,4 +1,4 @@
-/** Keeps a connection open: reconnects whenever it is lost, and compares the clocks. */
+/** Keeps a connection open: reconnects whenever it is lost, and compares the server's clock with the local clock. */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -13,7 +13,7 @@ import { type Address, type Client, destroy } from "./client.ts"
 import * as Connection from "./connection.ts"
 import { greet, speaksPlainly, speaksTls } from "./greeting.ts"
 
-/** Opens a connection, until the scope closes. Answers after the first attempt, with its fault if it failed. */
+/** Opens a connection until the scope closes. Returns after the first attempt, with a fault if the attempt failed. */
 export const open = Effect.fnUntraced(function*(
   options: Connection.ConnectionOptions
 ): Effect.fn.Return<readonly [Connection.Connection, Fault | undefined], never, Scope.Scope> {
@@ -46,7 +46,7 @@ const keepConnected = Effect.fnUntraced(function*(self: Connection.Connection, f
       self.options.onLost?.()
     }
     const jitter = 0.5 + (yield* Random.next) / 2
-    // A replica may become the master again, or its name may point to another server.
+    // A replica may soon become a master, or the host name may soon point to another server, so the pause stays short.
     const isRefused = why.isLasting && why.code !== "REPLICA"
     yield* Effect.sleep(isRefused ? refusedMillis : pause * jitter)
     pause = Math.min(longestPauseMillis, pause * 2)
@@ -62,7 +62,7 @@ const keepLooking = (self: Connection.Connection): Effect.Effect<never> =>
     )
   ))
 
-/** Detects that an idle connection is dead, and compares the clocks. */
+/** Sends `TIME` at intervals, to detect a dead idle connection and to compare the server's clock with the local one. */
 const keepBeating = (self: Connection.Connection): Effect.Effect<never> =>
   Effect.forever(Effect.andThen(
     Effect.sleep(Limits.connection.heartbeatMillis),
@@ -99,7 +99,7 @@ const use = (
   const ended = Deferred.makeUnsafe<Fault>()
   let wasReady = false
   const end = (why: Fault) => {
-    // At once, so that nothing more is sent to this client.
+    // The client is cleared at once, so that no further command is sent to it.
     if (self.client === client) {
       self.client = undefined
       self.lostAt = monotonicMillis(machineClock)
@@ -152,7 +152,7 @@ const ready = (self: Connection.Connection, client: Client, address: Address | u
   )
 }
 
-/** If only one side speaks TLS, the other one closes the connection or stays silent. Waiting does not help then. */
+/** If only one side speaks TLS, the connection is closed or times out. Replaces such a fault by a permanent one. */
 const explained = (
   fault: Fault,
   address: Address | undefined,
@@ -170,14 +170,14 @@ const explained = (
 const plain = "does not speak TLS: use redis://, without the option \"tls\""
 const secure = "speaks TLS: use rediss://, or the option \"tls\""
 
-/** How far a test has moved the program's clock beyond the time that has really passed. */
+/** How many milliseconds a test has moved the program's clock beyond the elapsed time. */
 const movedMillis = (clock: Clock.Clock): number =>
   clock === machineClock ? 0 : monotonicMillis(clock) - monotonicMillis(machineClock)
 
-/** Records the distance between the clocks, if it exceeds the error of the measurement. */
+/** Records the offset between the server's clock and the local clock, if it exceeds the measurement error. */
 const adjust = (self: Connection.Connection, time: number, tookMillis: number): void => {
   const { clock } = self
-  // A test moves its clock to make entries expire. The server's clock does not move with it.
+  // A test may move the program's clock to make entries expire. The offset must not include such a move.
   self.movedBefore ??= movedMillis(clock)
   const measured = time - clock.currentTimeMillisUnsafe() + tookMillis / 2 + movedMillis(clock) - self.movedBefore
   const slack = Limits.connection.clockMillis + tookMillis / 2

@@ -1,4 +1,4 @@
-/** Connects to one server, to the master that Sentinels name, or to the masters of a cluster. */
+/** Connects to a single server, to the master that Sentinels name, or to the masters of a cluster. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { CacheConfigError } from "../../../CacheError.ts"
@@ -12,13 +12,13 @@ import * as Reconnect from "./reconnect.ts"
 import { locateMaster } from "./sentinel.ts"
 import type { Wire } from "./wire.ts"
 
-/** Fails if waiting does not help. An unreachable server is tried again, unless the connection is required. */
+/** Fails on a permanent fault. Retries an unreachable server in the background, unless `connect` is `"required"`. */
 export const connect = Effect.fnUntraced(function*(
   config: Config,
   { controlTag, ...more }: Pick<Connection.ConnectionOptions, "recover" | "scripts"> & { readonly controlTag: string }
 ): Effect.fn.Return<Wire, Fault, Scope.Scope> {
   const { addresses, client, commandMillis, isCluster, isRequired, name, scrub, sentinel, settings } = config
-  // A program that allows commands more time allows a connection as much.
+  // If the program allows commands more time than the default for connecting, connecting may take as long.
   const connectMillis = Math.max(Limits.connection.connectMillis, commandMillis)
   const makeClient = client === undefined ? fromLibrary(yield* load, connectMillis) : fromClient(client, scrub)
   const options = { ...more, makeClient, settings, scrub, commandMillis, connectMillis, isCluster }
@@ -26,7 +26,7 @@ export const connect = Effect.fnUntraced(function*(
     ? yield* Cluster.open({ ...options, addresses, name, controlTag })
     : yield* single(config, options)
   if (fault?.code === misconfigured) return yield* Effect.die(new CacheConfigError({ message: fault.message }))
-  // For a moment, Sentinels may still name the former master.
+  // After a failover, Sentinels may name the former master, now a replica, for a moment. Retrying helps.
   const isPassing = fault?.code === "REPLICA" && sentinel !== undefined
   if (fault !== undefined && (isRequired || fault.isLasting && !isPassing)) return yield* Effect.fail(fault)
   return wire
@@ -43,7 +43,7 @@ const single = (
     Effect.flatMap(locate, (address) =>
       Effect.try({
         try: () => options.makeClient(address, options.settings, more),
-        // The program's function may throw.
+        // The function `client` of the program may throw any error.
         catch: (thrown) => isFault(thrown) ? thrown : faultOf(thrown, scrub)
       }))
   return Effect.map(Reconnect.open({ ...options, name, locate }), ([connection, fault]) => [{
@@ -53,7 +53,7 @@ const single = (
     masters: () => [connection],
     makeClient,
     makeClients: (more) => Effect.map(makeClient(more), (client) => [client]),
-    // A change of master shows as a lost connection.
+    // If a single server's master changes, its connection is lost, so no listener has to be called.
     onMasters: () => () => {},
     offset: () => connection.offset,
     run: () => connection.run ?? ""

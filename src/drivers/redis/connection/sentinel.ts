@@ -1,4 +1,4 @@
-/** Finds the master through its Sentinels. */
+/** Asks the Sentinels for the address of their master. */
 import * as Effect from "effect/Effect"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { Fault, faultOf, type Scrub } from "../fault.ts"
@@ -18,7 +18,7 @@ export const locateMaster = (sentinel: Sentinel, asking: Asking): Effect.Effect<
     for (const address of sentinel.addresses) {
       const found = yield* Effect.result(ask(address, sentinel, asking))
       if (found._tag === "Success") return found.success
-      // A Sentinel that is down may answer later, so its failure counts for more than a wrong address.
+      // Prefers the fault of an unreachable Sentinel, which may answer later, to the fault "not a Sentinel".
       if (last === undefined || found.failure.code !== noSentinel) last = found.failure
     }
     return yield* Effect.fail(last ?? new Fault("Unavailable", "no Sentinel is configured"))

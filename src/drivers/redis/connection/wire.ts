@@ -1,4 +1,4 @@
-/** The path to the servers: a single one, or the masters of a cluster. */
+/** The interface through which commands reach a single server or the masters of a cluster. */
 import type * as Effect from "effect/Effect"
 import type { Fault } from "../fault.ts"
 import type { Client, ClientOptions } from "./client.ts"
@@ -6,16 +6,16 @@ import type { Args, Connection, Done } from "./connection.ts"
 
 export interface Wire {
   readonly isCluster: boolean
-  /** Sends a command to the master of a slot. `tag` is the hash tag of its keys, the text between their braces. */
+  /** Sends a command to the master that owns the slot of `tag`, the hash tag (text in braces) of the command's keys. */
   readonly send: (tag: string, args: Args, done: Done, late?: Done) => void
   readonly isWhole: () => boolean
   readonly masters: () => ReadonlyArray<Connection>
-  /** Creates a client for one of the servers. Any server delivers published messages. */
+  /** Creates a client for one of the servers, to receive published messages, which every server delivers. */
   readonly makeClient: (more?: ClientOptions) => Effect.Effect<Client, Fault>
   readonly makeClients: (more?: ClientOptions) => Effect.Effect<ReadonlyArray<Client>, Fault>
-  /** Returns a function that unsubscribes the listener. */
+  /** Calls the listener when the masters change. Returns a function that unsubscribes the listener. */
   readonly onMasters: (listener: () => void) => () => void
   readonly offset: () => number
-  /** The run of the server that holds the era. */
+  /** The `run_id` of the server that holds the era key. */
   readonly run: () => string
 }

@@ -1,20 +1,20 @@
-/** The names of the keys on a server: prefix, kind, era, and a hash tag, which keeps the keys of one id in one slot. */
+/** Builds key names from a prefix, a kind, the era, and a hash tag, which keeps all keys of one id in one slot. */
 import { crc32 } from "node:zlib"
 import { groupOf, groupTag, idOfTag } from "../../../internal/store/markers/idTags.ts"
 
-/** v: an entry, l: its lease, f: its last leader's failure note, d: its marker, t: a tag's marker, n: a counter. */
+/** `v`: an entry, `l`: a lease, `f`: a failure note, `d`: an id's marker, `t`: a tag's marker, `n`: a counter. */
 export type KeyKind = "v" | "l" | "f" | "d" | "t" | "n"
 
 export type Named = readonly [kind: KeyKind, text: string]
 
-/** The marker of a tag. The marker of an id is in the slot of the id. */
+/** Returns the key of a tag's marker. If the tag stands for an id, the marker is in the same slot as the id's entry. */
 export const markerOf = (tag: string): Named => {
   const id = idOfTag(tag)
   return id === undefined ? ["t", tag] : ["d", id]
 }
 
 export const keysOfWrite = (id: string, isCluster: boolean): ReadonlyArray<Named> =>
-  // On a cluster, the marker of the group would be in another slot.
+  // On a cluster, the marker of the id's group would be in a different slot, so the write leaves it alone.
   isCluster
     ? [["v", id], ["l", id], ["f", id], ["d", id]]
     : [["v", id], ["l", id], ["f", id], ["d", id], markerOf(groupTag(groupOf(id)))]
@@ -23,19 +23,19 @@ export const leaseKeys = (id: string): ReadonlyArray<Named> => [["v", id], ["l",
 
 const special = /[%:{}*?[\]\\]/g
 
-/** Encodes the characters that have a meaning in keys and patterns, so that two prefixes never share a key. */
+/** Percent-encodes characters that are special in keys or patterns, so that two prefixes never produce the same key. */
 const encodePrefix = (prefix: string): string =>
   prefix.replace(special, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
 
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-/** The part of a text that decides its slot: the beginning in braces, as in `{cart:7}:items`, or all of it. */
+/** The part of a text that determines its slot: a leading part in braces, as in `{cart:7}:items`, or the whole text. */
 const placeOf = (text: string): string => {
   const end = text.startsWith("{") ? text.indexOf("}") : 0
   return end > 1 ? text.slice(1, end) : text
 }
 
-/** Returns six letters. The id itself cannot serve as a hash tag: `}` would end it, and Redis ignores an empty one. */
+/** Returns a hash tag of six characters. A raw text may contain `}`, which ends a hash tag, or be empty. */
 export const hashOf = (text: string): string => {
   const sum = crc32(placeOf(text))
   return letters[sum & 63]! + letters[sum >>> 6 & 63]! + letters[sum >>> 12 & 63]! + letters[sum >>> 18 & 63]! +
@@ -47,7 +47,7 @@ const hashSize = 6
 const unusual = /[\0\ud800-\udfff]/
 const escaped = /\0|[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]/g
 
-/** Escapes lone surrogates, which have no UTF-8 form, with a preceding NUL; NUL itself is escaped too. */
+/** Escapes NUL and lone surrogates, which UTF-8 cannot encode. Each escape sequence begins with NUL. */
 const escape = (text: string): string =>
   unusual.test(text)
     ? text.replace(escaped, (part) =>
@@ -62,27 +62,27 @@ const unescape = (text: string): string =>
 
 export interface Keys {
   readonly prefix: string
-  /** The current era, shared by all keys. `clear` starts another one. */
+  /** The key that holds the current era, which is part of most key names. `clear` starts a new era. */
   readonly era: string
   readonly sequence: string
-  /** A time written during one run of the server. */
+  /** The key that holds the time last written during a run of the server. `run` is the server's `run_id`. */
   readonly timeOf: (run: string) => string
-  /** The hash tag of keys that belong to no id, such as the era and the sequence. */
+  /** The hash tag of the keys that belong to the whole store, such as the era and the sequence of invalidations. */
   readonly controlTag: string
   readonly of: (kind: KeyKind, era: string, text: string) => string
-  /** A pattern for the keys of one kind and era whose texts begin with a prefix. It may match other keys. */
+  /** A pattern for the keys of a kind and an era whose texts begin with `prefix`. It may match other keys too. */
   readonly pattern: (kind: KeyKind, era: string, prefix: string) => string
   readonly partsOf: (key: string) => KeyParts | undefined
-  /** The lock, its last token and the guards belong to no era. */
+  /** The key of a lock. Keys of locks, fencing tokens and guards do not contain the era. */
   readonly lock: (name: string) => string
   readonly lockToken: (name: string) => string
   readonly guard: (kind: string, name: string) => string
-  /** The prefixes of tracked keys: entries, failure notes, markers, the era and `untracked`. */
+  /** The prefixes of the keys to track: entries, failure notes, markers, the era and `untracked`. */
   readonly tracked: ReadonlyArray<string>
-  /** Exists while some process lacks the right to track. The others then publish their changes. */
+  /** A key that exists while some process may not track changes. All other processes then publish their changes. */
   readonly untracked: string
   readonly changes: string
-  /** A pattern for all channels. An ACL that allows exactly these channels allows this pattern, and no narrower one. */
+  /** A pattern for all channels. An ACL allows a pattern subscription only if it contains the identical pattern. */
   readonly allChannels: string
   readonly allEras: string
 }
@@ -107,7 +107,7 @@ export const make = (given: string): Keys => {
     controlTag: prefix,
     of: (kind, era, text) => `${headOf(kind, era)}${hashOf(text)}}${escape(text)}`,
     pattern: (kind, era, text) =>
-      // A lone surrogate at the end may be half of a character in a longer text.
+      // A trailing lone surrogate may be half of a character in a longer text, so the pattern then omits the text.
       `${headOf(kind, era)}??????}${unusual.test(text) ? "" : text.replace(glob, "\\$&")}*`,
     partsOf(key) {
       const found = parts.exec(key)

@@ -1,4 +1,4 @@
-/** Decoders of the servers' answers. An answer of another shape becomes `undefined` or a fault; nothing here throws. */
+/** Decodes the answers of servers. A malformed answer becomes `undefined` or a fault. No decoder throws. */
 import { crc32 } from "node:zlib"
 import type { Stored } from "../../../CacheEntry.ts"
 import { toHex } from "../../../internal/codec/bytes.ts"
@@ -7,7 +7,7 @@ import type { Counter, Failures, Marker } from "../../../ports/store.ts"
 import type { Address } from "../connection/client.ts"
 import { slotCount } from "./keys.ts"
 
-/** Moves the times of an entry to a clock that is `offset` milliseconds ahead. */
+/** Converts the times of an entry to a clock that is `offset` milliseconds ahead. */
 const shifted = ({ meta, payload }: Stored, offset: number): Stored => ({
   meta: {
     ...meta,
@@ -18,7 +18,7 @@ const shifted = ({ meta, payload }: Stored, offset: number): Stored => ({
   payload
 })
 
-/** The bytes of an entry, with its times on the server's clock. */
+/** Encodes an entry, and converts its times to the server's clock, which is `offset` milliseconds ahead. */
 export const toFrame = (id: string, entry: Stored, offset: number): Buffer => {
   const frame = Frame.encode(id, offset === 0 ? entry : shifted(entry, offset), crc32)
   return Buffer.from(frame.buffer, frame.byteOffset, frame.length)
@@ -26,13 +26,13 @@ export const toFrame = (id: string, entry: Stored, offset: number): Buffer => {
 
 interface Decoded {
   readonly entry: Stored | undefined
-  /** The frame is of this release, but its bytes are corrupt. */
+  /** Whether the stored bytes have the format of this release but are corrupt. */
   readonly isDamaged: boolean
 }
 
 const missing: Decoded = { entry: undefined, isDamaged: false }
 
-/** Decodes the value under the key of an id. A frame of another release, or a value of another program, is a miss. */
+/** Decodes the stored value of an id. A value of another program or of a release with another format is a miss. */
 export const toEntry = (id: string, answer: unknown, offset: number): Decoded => {
   if (!Buffer.isBuffer(answer) || !isOurs(answer)) return missing
   const entry = Frame.decode(id, answer, crc32)
@@ -41,8 +41,8 @@ export const toEntry = (id: string, answer: unknown, offset: number): Decoded =>
 }
 
 /**
- * A mark in place of a value that the server did not accept. It looks like a frame of a release that never existed, so
- * every process reads it as a miss, and its text lets the one that has the value in memory recognize it.
+ * Encodes a mark, which stands for a value that was too large, or for which the server had no memory. All processes
+ * read a mark as a miss. By the mark's unique text, its writer recognizes that no other write has followed.
  */
 export const toMark = (text: string): Buffer => Buffer.from(`${beginOfMark}${text}`, "latin1")
 
@@ -52,7 +52,7 @@ export const isMark = (begin: unknown): boolean => toText(begin) === beginOfMark
 
 const isOurs = (frame: Buffer): boolean => frame[0] === 0x65 && frame[1] === 0x63 && frame[2] === Frame.format
 
-/** The `writeId` of a frame as bytes, even if the frame is damaged. */
+/** The bytes of the `writeId` in an encoded entry, even if the entry is damaged. */
 export const rawWriteId = (frame: Buffer): Buffer => frame.subarray(4, 20)
 
 export const toRaw = (hex: string): Buffer => Buffer.from(hex, "hex")
@@ -84,7 +84,7 @@ export const toLease = (answer: unknown): LeaseAnswer | undefined => {
 
 const space = 32
 
-/** A failure note: the number of failures, a space, and the note. */
+/** Decodes a failure note: the number of failures, a space, and the note itself. */
 const toFailures = (bytes: Buffer): Failures | undefined => {
   const end = bytes.indexOf(space)
   const count = end <= 0 ? NaN : Number(bytes.toString("latin1", 0, end))
@@ -120,7 +120,7 @@ export const toInteger = (answer: unknown): number | undefined => {
     : undefined
 }
 
-/** The expiry is in epoch milliseconds of the server. -1 means never, -2 that the counter does not exist. */
+/** `expires` is on the server's clock, in epoch milliseconds. -1: the counter never expires, -2: it does not exist. */
 export const toCounter = (value: unknown, expires: unknown, offset: number): Counter | undefined => {
   const number = toInteger(value)
   if (number === undefined || typeof expires !== "number" || expires === -2) return undefined
@@ -138,7 +138,7 @@ export const toPage = (answer: unknown): KeyPage | undefined => {
   return /^\d+$/.test(cursor) ? { cursor, keys: (answer[1] as Array<unknown>).filter(Buffer.isBuffer) } : undefined
 }
 
-/** The answer to `TIME` in epoch milliseconds, or `NaN` if it is malformed. */
+/** Converts the answer to `TIME` to epoch milliseconds. A malformed answer becomes `NaN`. */
 export const toTime = (answer: unknown): number => {
   const [seconds, micros] = Array.isArray(answer) ? answer.map(Number) : []
   return seconds === undefined || micros === undefined ? NaN : seconds * 1000 + micros / 1000
@@ -153,7 +153,7 @@ export interface SlotRange {
   readonly address: Address
 }
 
-/** The answer to `CLUSTER SLOTS`, if every slot has a master. `host` is the host of the queried node. */
+/** Decodes the answer to `CLUSTER SLOTS`, if every slot has a master. `host` is the host of the queried node. */
 export const slots = (answer: unknown, host: string): ReadonlyArray<SlotRange> | undefined => {
   if (!Array.isArray(answer)) return undefined
   const ranges: Array<SlotRange> = []
@@ -164,7 +164,7 @@ export const slots = (answer: unknown, host: string): ReadonlyArray<SlotRange> |
     const named = at === null || at === undefined ? "" : String(at)
     if (!isSlot(from) || !isSlot(to) || from > to || !isPort(port)) return undefined
     covered += to - from + 1
-    // A node that does not know its own name is reachable at the address that was queried.
+    // A node that does not know its own host name is reachable under the host of this query.
     ranges.push({ from, to, address: { host: named === "" || named === "?" ? host : named, port } })
   }
   return covered === slotCount ? ranges : undefined
@@ -180,7 +180,7 @@ interface Redirection extends Address {
   readonly kind: "MOVED" | "ASK"
 }
 
-/** The node that a redirection names: `MOVED 3999 127.0.0.1:6381`. */
+/** Parses an error that names another node, such as `MOVED 3999 127.0.0.1:6381`. */
 export const redirection = (message: string): Redirection | undefined => {
   const match = /^(MOVED|ASK) \d+ (\S*):(\d{1,5})$/.exec(message)
   return match === null || !isPort(Number(match[3]))

@@ -1,4 +1,4 @@
-/** Combines the answers to several commands, and converts them to effects. */
+/** Combines the answers to several commands, and converts callbacks to effects. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Limits from "../../../internal/defaults/redis.ts"
@@ -6,7 +6,7 @@ import { chunksOf } from "../../../internal/time/chunks.ts"
 import type { Done } from "../connection/connection.ts"
 import { type Fault, isFault } from "../fault.ts"
 
-/** Asks for all items at once. Answers in their order, or with the first fault. `decode` receives faults, too. */
+/** Asks for all items concurrently. `done` gets the answers in order or the first fault. `decode` gets faults too. */
 export const all = <A>(
   items: ReadonlyArray<A>,
   ask: (item: A, done: Done) => void,
@@ -55,6 +55,6 @@ export const asEffect = <A, E>(
     })
   })
 
-/** No items give one empty group. */
+/** Splits items into groups that fit into one command. An empty list becomes one empty group. */
 export const perCommand = <A>(items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
   items.length === 0 ? [items] : chunksOf(items, Limits.keysPerCommand)

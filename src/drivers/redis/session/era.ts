@@ -1,4 +1,4 @@
-/** The current era, and scripts that run in it. */
+/** Reads the current era (the version in key names that `clear` changes), and runs scripts in the current era. */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import type { Args, Done } from "../connection/connection.ts"
 import { Fault, isFault, noAnswer } from "../fault.ts"
@@ -10,7 +10,7 @@ import { both } from "./answers.ts"
 import { evaluate } from "./evaluate.ts"
 import type { Control, Session } from "./session.ts"
 
-/** All callers in a turn share one command, sent after their calls. */
+/** Reads the era and the sequence of invalidations. All callers in a turn of the event loop share one command. */
 export const control = (session: Session, done: (answer: Control | Fault) => void): void => {
   if (session.controls !== undefined) return void session.controls.push(done)
   session.controls = [done]
@@ -28,7 +28,7 @@ const askControl = (session: Session): void => {
   wire.send(controlTag, ["MGET", era, sequence], (found) => {
     const control = toControl(found)
     if (control !== undefined) return answer(control)
-    // One of them is missing or damaged.
+    // The era or the sequence is missing or damaged, so a script recreates it.
     evaluate(
       session,
       { script: scripts.control, tag: controlTag, rest: ["2", era, sequence] },
@@ -61,12 +61,12 @@ export const cleared = new Fault("Unavailable", "the store is cleared again and 
 interface Task {
   readonly attempt: (era: string, done: Done) => void
   readonly done: Done
-  /** The answer if the era has changed, for steps that began in the previous one. Without it they start again. */
+  /** The answer if the era changes, for a step that makes no sense in another era. If absent, the task starts again. */
   readonly ended?: unknown
   attempts: number
 }
 
-/** Runs a task in the current era. On a cluster, the era is read at the same time and compared afterwards. */
+/** Runs a task in the current era. On a cluster, reads the era concurrently, and compares it after the task. */
 export const inEra = (session: Session, task: Task): void => {
   if (--task.attempts < 0) return task.done(cleared)
   const { era } = session
@@ -91,13 +91,13 @@ const startAgain = (session: Session, task: Task): void =>
   task.ended === undefined ? inEra(session, task) : task.done(task.ended)
 
 export interface ScriptCall {
-  /** The keys, which follow the era's key. */
+  /** The keys whose names contain the era. They follow the era's key and the `fixed` keys. */
   readonly keys?: ReadonlyArray<Named> | undefined
-  /** Keys of no era, which precede them. */
+  /** The keys whose names do not contain the era. They precede `keys`. */
   readonly fixed?: ReadonlyArray<string> | undefined
   readonly args?: Args | undefined
   readonly ended?: unknown
-  /** Answers only when enough replicas have the write. */
+  /** Whether the answer waits until enough replicas have acknowledged the write. */
   readonly isWrite?: boolean | undefined
 }
 

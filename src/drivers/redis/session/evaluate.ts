@@ -1,4 +1,4 @@
-/** Runs scripts by their hash, and by their source if the server does not have them. */
+/** Runs scripts by hash (`EVALSHA`), or by source (`EVAL`) if the server does not know the script. */
 import type { Args, Done } from "../connection/connection.ts"
 import { Fault, isFault } from "../fault.ts"
 import type { Name } from "../protocol/scripts/all.ts"
@@ -10,7 +10,7 @@ interface Evaluation {
   readonly script: Script
   readonly tag: string
   readonly rest: Args
-  /** Answers only when enough replicas have the write. */
+  /** Whether the answer waits until enough replicas have acknowledged the write. */
   readonly isWrite?: boolean
   readonly late?: Done | undefined
 }
@@ -39,7 +39,7 @@ const send = (
     )
   })
   wire.send(tag, args, onAnswer)
-  // `WAIT` counts only the writes sent before it.
+  // `WAIT` covers only writes that were sent earlier on the same connection.
   wire.send(tag, ["WAIT", String(replicas), String(waitMillis)], onReplicas)
 }
 
@@ -47,7 +47,7 @@ interface OutsideEras {
   readonly tag: string
   readonly keys: ReadonlyArray<string>
   readonly args: Args
-  /** Receives an answer that arrives after `done` got a timeout. */
+  /** Receives the server's answer if it arrives after `done` was called with a timeout. */
   readonly late?: Done | undefined
 }
 

@@ -1,4 +1,4 @@
-/** Reads. All reads in a turn share one `MGET`, with the era as its first key. */
+/** Reads keys. All reads in a turn of the event loop share one `MGET`, whose first key is the era's key. */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import type { Done } from "../connection/connection.ts"
 import { isFault, noAnswer } from "../fault.ts"
@@ -10,7 +10,7 @@ import type { Read, Session } from "./session.ts"
 
 const nowhere: ReadonlyArray<number> = []
 
-/** Reads keys, followed by markers that other reads may share. Answers in their order. */
+/** Reads `keys` and `markers`, and passes their values to `done` in that order. Several reads may share markers. */
 export const read = (
   session: Session,
   keys: ReadonlyArray<Named>,
@@ -88,7 +88,7 @@ const answersOf = ({ from, keys: { length }, places }: Read, answer: ReadonlyArr
   return own
 }
 
-/** On a cluster, one command cannot read keys of several slots. */
+/** Reads each key with its own command, because on a cluster one command cannot read keys of several slots. */
 const readEach = (session: Session, named: ReadonlyArray<Named>, done: Done): void => {
   const { keys, wire } = session
   const attempt = (era: string, answered: Done): void => {
@@ -98,5 +98,5 @@ const readEach = (session: Session, named: ReadonlyArray<Named>, done: Done): vo
   inEra(session, { attempt, done, attempts: Limits.clears })
 }
 
-/** A key that holds another kind of value counts as missing. */
+/** Treats a key that holds a value of another type (such as a list) as missing. */
 const withoutOtherKinds = (answer: unknown): unknown => isFault(answer) && answer.code === "WRONGTYPE" ? null : answer

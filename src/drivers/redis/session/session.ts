@@ -1,7 +1,7 @@
 /**
- * The state that the commands of a store share. `clear` starts another era, and the keys of the previous one are never
- * read again. A command that finds another era starts again in that one. On a single server each command compares the
- * era. On a cluster it is read beside the commands, once a turn.
+ * The state that the commands of a store share. Key names contain the current era. `clear` starts a new era, and keys
+ * of former eras are never read again. A command that finds a new era is repeated in the new era. On a single server,
+ * each command compares the era. On a cluster, the era is read concurrently with the commands, once per turn.
  */
 import type { Done } from "../connection/connection.ts"
 import type { Wire } from "../connection/wire.ts"
@@ -16,7 +16,7 @@ export interface Control {
 
 export interface Read {
   readonly keys: ReadonlyArray<Named>
-  /** Other reads may share the same list. */
+  /** The markers to read. Several reads may share one list. */
   readonly markers: ReadonlyArray<Named>
   readonly done: Done
   attempts: number
@@ -34,19 +34,19 @@ interface SessionOptions {
 
 export interface Session extends SessionOptions {
   era: string | undefined
-  /** The callers that wait for the era in this turn. */
+  /** The callbacks that wait for the era in the current turn of the event loop. */
   controls: Array<(answer: Control | Fault) => void> | undefined
   reads: Array<Read>
-  /** Sends the reads of a turn: one function for all turns, created with the first read. */
+  /** Sends the reads of a turn. The function is created for the first read, and used for all later turns. */
   flush: (() => void) | undefined
-  /** The positions of markers in the current command. Many entries have the same markers. */
+  /** The positions of markers in the command being built, by key, so that a marker of many entries is read once. */
   readonly places: Map<string, number>
-  /** The most recently placed list of markers. Many reads have the same list. */
+  /** The most recent list of markers. Consecutive reads with the same list reuse its positions. */
   lastMarkers: ReadonlyArray<Named> | undefined
   lastPlaces: ReadonlyArray<number>
 }
 
-// Without a spread, because properties that follow one are slower to read.
+// Lists each property instead of spreading the options, because properties after a spread are slower to read.
 export const make = ({ keys, replicas, scripts, waitMillis, wire }: SessionOptions): Session => ({
   keys,
   wire,

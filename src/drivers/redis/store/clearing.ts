@@ -1,4 +1,4 @@
-/** `clear`: starts another era, and removes the keys of former ones in the background. */
+/** Implements `clear`: starts a new era, and removes the keys of former eras in the background. */
 import * as Effect from "effect/Effect"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import * as Connection from "../connection/connection.ts"
@@ -13,7 +13,7 @@ export const clear = (self: StoreState): Operation<void> =>
     (era) => startSweeping(self, era)
   )
 
-/** Frees the memory of former eras, until the scope closes. Keys that it does not reach expire. */
+/** Removes keys of former eras until the scope closes. Keys that are not removed by then expire. */
 const startSweeping = (self: StoreState, before: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     const isRunning = self.sweptBefore !== undefined
@@ -24,7 +24,7 @@ const startSweeping = (self: StoreState, before: number): Effect.Effect<void> =>
   })
 
 const sweepAll = Effect.fnUntraced(function*(self: StoreState) {
-  // Another `clear` during the sweep leaves keys behind the cursor.
+  // Another `clear` during the sweep leaves old keys in parts that the cursor has already passed, so the sweep repeats.
   for (let done = 0; done !== self.sweptBefore;) {
     done = self.sweptBefore!
     for (const master of self.session.wire.masters()) yield* Effect.ignore(sweep(self, master))

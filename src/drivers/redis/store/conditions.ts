@@ -1,4 +1,4 @@
-/** Conditional writes: they read, decide and write, and start again if another process has written in between. */
+/** Conditional writes. Each reads, decides and writes, and starts again if another process has written in between. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
@@ -13,7 +13,7 @@ import { beginWrite, checked, keysToWrite } from "./writes.ts"
 interface ConditionalWrite {
   readonly id: string
   readonly script: "setIf" | "touch"
-  /** `undefined` if the condition does not hold. */
+  /** Returns the entry to write. `undefined` if the condition does not hold. */
   readonly decide: (present: Present) => Stored | undefined
 }
 

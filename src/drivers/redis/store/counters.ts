@@ -1,4 +1,4 @@
-/** Counters. */
+/** Reads and changes the counters of a store on Redis. */
 import type { Counter } from "../../../ports/store.ts"
 import type { Done } from "../connection/connection.ts"
 import { noAnswer } from "../fault.ts"
@@ -26,7 +26,7 @@ export const increment = (self: StoreState, name: string, by: number, expiresAt:
 export const counter = (self: StoreState, name: string): Operation<Counter | undefined> =>
   asking("counter", (done) => ask(self, name, done), (answer) => counterOf(self, answer))
 
-/** Counters, in the order of their names. */
+/** Reads counters, in the order of the given names. */
 export const counters = (
   self: StoreState,
   operation: string,

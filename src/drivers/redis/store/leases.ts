@@ -1,4 +1,4 @@
-/** Leases: the right to load an id. */
+/** Acquires, renews and releases leases. A lease is the right of one process to load an id. */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { lifeMillis } from "../../../internal/store/leases.ts"
 import type { Acquired, AcquireRequest, Join } from "../../../ports/store.ts"
@@ -43,7 +43,7 @@ const attempt = (self: StoreState, acquiring: Acquiring): void => {
   if (attempts === 0) return done(contended)
   const { isCluster } = session.wire
   let told: Control | Fault | undefined
-  // In the same turn as the script, so that all answers date from one moment before the load.
+  // The sequence is read in the same turn as the lease, so that both answers are older than the load.
   if (isCluster) control(session, (answer) => told = answer)
   run(session, "acquire", {
     keys: leaseKeys(id),
@@ -59,7 +59,7 @@ const attempt = (self: StoreState, acquiring: Acquiring): void => {
     }
     const { entry } = Replies.toEntry(id, lease.frame, session.wire.offset())
     if (entry !== undefined) return done({ _tag: "Hit", entry } satisfies Acquired)
-    // The entry is damaged. The caller cannot know its write, so it is rejected on the caller's behalf.
+    // The caller cannot reject a damaged entry that it has not seen, so the entry's write is rejected on its behalf.
     attempt(self, { ...acquiring, rejected: Replies.rawWriteId(lease.frame), attempts: attempts - 1 })
   })
 }

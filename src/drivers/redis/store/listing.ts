@@ -1,4 +1,4 @@
-/** Listings of entries and counters. */
+/** Lists and counts entries, and lists counters, with `SCAN`. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -41,7 +41,7 @@ export const scanCounters = (self: StoreState, prefix: string): Stream.Stream<Na
       )
   })
 
-/** Counts entries. Reads the beginning of each value, to leave out marks for values that the server refused. */
+/** Counts entries. Reads the first bytes of each value, to exclude marks that stand for refused values. */
 export const size = (self: StoreState): Operation<number> =>
   Effect.suspend(() => {
     const { keys, wire } = self.session
@@ -73,7 +73,7 @@ interface Place {
   readonly count: number
 }
 
-/** Lists the keys of a kind, master by master and page by page. `SCAN` may return a key twice; it is listed once. */
+/** Lists the keys of a kind, master by master and page by page. Skips duplicates, which `SCAN` may return. */
 const listing = <A>(self: StoreState, given: Listing<A>): Stream.Stream<A, StoreError> =>
   Stream.suspend(() => {
     const { session } = self
@@ -112,7 +112,7 @@ const pageOf = <A>(
       era,
       masters: isEnd ? others : place.masters,
       cursor: found.cursor,
-      // If the server holds many other keys, skips more of them at once.
+      // An empty page suggests many unrelated keys, so the next page covers more keys.
       count: found.keys.length === 0 ? Math.min(2 * count, Limits.keysSkipped) : Limits.keysPerCommand
     }
     return Effect.map(Turns.inParts(texts, (part) => read(part, era), Limits.keysPerCommand), (items): Page<A> => [

@@ -1,4 +1,4 @@
-/** Reads of entries, and of the versions of their tags. */
+/** Reads entries and the versions of their tags. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Stored, TagVersion } from "../../../CacheEntry.ts"
@@ -38,7 +38,7 @@ export const get = (
   tags: ReadonlyArray<string>
 ): Operation<Answer> => Effect.callback((resume) => getCallback(self, id, tags, resume))
 
-/** Copies the tags, because the caller may change its list. */
+/** Returns the markers of tags, cached for the most recent list. Copies the list, because the caller may change it. */
 const tagged = (self: StoreState, tags: ReadonlyArray<string>): Tagged => {
   if (!areSame(tags, self.last.tags)) self.last = { tags: Array.from(tags), markers: tags.map(markerOf) }
   return self.last
@@ -60,7 +60,7 @@ const versionOf = (self: StoreState, answer: unknown): string | undefined => {
 
 const noMarkers: ReadonlyArray<Named> = []
 
-/** Reads many keys. Answers are decoded as they arrive, while the next ones are on their way. */
+/** Reads many keys. Decodes each answer on arrival, while the following answers are still on their way. */
 const readMany = <A>(
   { session }: StoreState,
   operation: string,
@@ -94,13 +94,13 @@ export const getMany = (self: StoreState, ids: ReadonlyArray<string>): Operation
     (frame, id) => Replies.toEntry(id, frame, self.session.wire.offset()).entry
   )
 
-/** How many bytes of a frame identify the write and its deadlines. */
+/** How many leading bytes of an encoded entry identify its write and its deadlines. */
 export const headSize = 51
 
-/** A stored entry, as a condition sees it. */
+/** The state of an id on the server, for the evaluation of a condition. */
 export interface Present {
   readonly entry: Stored | undefined
-  /** The first bytes of the stored value. Empty if there is none. */
+  /** The first bytes of the stored value. Empty if no value is stored. */
   readonly head: Buffer
   readonly versions: ReadonlyMap<string, string | undefined>
 }

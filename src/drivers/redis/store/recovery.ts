@@ -1,8 +1,8 @@
 /**
- * Repeats changes on a server that replaces the one in use and may lack them: it was restarted from an older snapshot,
- * or is a replica promoted before it had received everything. The process repeats its changes of the last seconds
- * before any other command. Every few seconds all processes write the time under a key of the server's run: if that is
- * older than the repeated changes, the store is cleared once, because the process that clears also writes the time.
+ * Repeats recent changes on a server that may lack them: a server restarted from an older snapshot, or a replica that
+ * was promoted before it had received all writes. Each process first repeats its own changes of the last seconds. All
+ * processes also write the time every few seconds, under a key named after the server's run. If that time is too old,
+ * more changes are lost than a process can repeat, so the first process to notice clears the store and writes the time.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -38,9 +38,9 @@ interface RecoveryOptions {
 export interface Recovery extends RecoveryOptions {
   readonly clock: Clock.Clock
   readonly recent: Recent.Recent
-  /** `undefined` while there is nothing to recover. */
+  /** The session whose changes are repeated. `undefined` until a store uses the connections. */
   inUse: InUse | undefined
-  /** The last time written: on the server's clock, on the monotonic clock, and the run. */
+  /** The last time written: `time` on the server's clock, `at` on the monotonic clock, and the server's run. */
   written: { readonly time: number; readonly at: number; readonly run: string } | undefined
 }
 
@@ -50,7 +50,7 @@ export const make = (options: RecoveryOptions): Effect.Effect<Recovery> =>
     (clock) => ({ ...options, clock, recent: Recent.make(), inUse: undefined, written: undefined })
   )
 
-/** Records changes that the server has confirmed. Results of loads need not be repeated. */
+/** Records changes that the server has confirmed, except results of loads, which need not be repeated. */
 export const note = ({ recent }: Recovery, changes: ReadonlyArray<Recent.Told>): void => {
   for (const change of changes) if (change._tag !== "Load") recent.note(change)
   recent.ended(monotonicMillis(machineClock))
@@ -75,13 +75,13 @@ export const recover = Effect.fnUntraced(function*(self: Recovery, fresh: Fresh)
   )
   const { all, ids, tags } = recent.since(fresh.lostAt)
   const { clear, invalidateTags, removeMany } = inUse.invalidatorOver(session)
-  // An earlier era is back, or the server has a later one.
+  // The server has an earlier era than this process, so it has lost a `clear`.
   const isBehind = Number(era) < Number(inUse.session.era ?? 0)
   const isCleared = all || isBehind || lacksMore(self, fresh, found)
   const changes = isCleared ? clear : Effect.andThen(removeMany(ids), invalidateTags(tags))
   yield* Effect.mapError(changes, ({ cause }) => new Fault("Unavailable", String(cause)))
   if (!isCleared || fresh.formerRun === undefined) return
-  // The store is empty now, so later processes must not clear the entries stored since.
+  // The written time tells other processes that the store is already cleared, so they do not clear it again.
   const { args } = timeIn(self, fresh.formerRun, wire)
   yield* Effect.ignore(asking((done) => session.wire.send(keys.controlTag, args, done)))
 })
@@ -91,7 +91,7 @@ const asking = <A = unknown>(
   decode: (answer: unknown) => A = (answer) => answer as A
 ): Effect.Effect<A, Fault> => asEffect(ask, decode, (fault) => fault)
 
-/** A session with one server only. Data in slots of other servers is not lost with it. */
+/** A session with the new server only. Skips changes in slots of other servers, which have not lost them. */
 const sessionWith = ({ keys, scripts, scrub }: Recovery, client: Client, wire: Wire): Session.Session =>
   Session.make({
     keys,
@@ -110,14 +110,14 @@ const sessionWith = ({ keys, scripts, scrub }: Recovery, client: Client, wire: W
     }
   })
 
-/** Whether the server has lost more than the recent changes. */
+/** Whether the server has lost changes that are older than the recorded changes. */
 const lacksMore = ({ written }: Recovery, { formerRun, lostAt }: Fresh, found: unknown): boolean => {
   if (written === undefined || written.run !== formerRun) return false
   const time = Number(Buffer.isBuffer(found) ? found.toString() : NaN)
   return !(time >= written.time + (lostAt - written.at) - recentInvalidations.millis)
 }
 
-/** No server is expected to be down for longer. */
+/** How long a written time is kept: longer than a server is expected to be down. */
 const timeKeptMillis = 7 * 24 * 3_600_000
 
 const timeIn = ({ clock, keys }: Recovery, run: string, wire: Wire) => {

@@ -1,4 +1,4 @@
-/** The state of a store on Redis, and helpers that its operations share. */
+/** The state of a store on Redis, and helpers that the store's operations share. */
 import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -25,21 +25,21 @@ export interface StateOptions {
   readonly scope: Scope.Scope
   readonly maxValue: number
   readonly published: Published.Published
-  /** Called with changes the server has confirmed, which another server may lack. */
+  /** Called with changes that the server has confirmed, so that they can be repeated if the server loses them. */
   readonly changed: (changes: ReadonlyArray<Told>) => void
 }
 
 export interface StoreState extends StateOptions {
   readonly ownWrites: OwnWrites.OwnWrites
   readonly markerVersions: MarkerVersions.MarkerVersions
-  /** The expiry of each value that the server did not accept, by id. The removal of such a value leaves a mark. */
+  /** The expiry of each value that could not be stored by `set`, by id. The removal of such an id writes a mark. */
   readonly unstored: Map<string, number>
-  /** The most recently read tags, and their markers. Many entries have the same tags. */
+  /** The most recently read tags with their markers, reused because consecutive reads often have the same tags. */
   last: Tagged
-  /** The most recent answer for a marker, and its version. Reads in one turn share the answer. */
+  /** The most recent answer for a marker, decoded to `lastVersion` once, because reads in one turn share the answer. */
   lastAnswer: unknown
   lastVersion: string | undefined
-  /** Eras before this one are being removed. `undefined` if none are. */
+  /** The era before which all keys are being removed. `undefined` if no removal is running. */
   sweptBefore: number | undefined
 }
 
@@ -48,7 +48,7 @@ export interface Tagged {
   readonly markers: ReadonlyArray<Named>
 }
 
-// Without a spread, because properties that follow one are slower to read.
+// Lists each property instead of spreading the options, because properties after a spread are slower to read.
 export const make = (options: StateOptions): StoreState => ({
   session: options.session,
   tokens: options.tokens,
@@ -68,16 +68,16 @@ export const make = (options: StateOptions): StoreState => ({
 
 export const now = ({ clock }: StoreState): number => clock.currentTimeMillisUnsafe()
 
-/** Any longer time means forever. */
+/** A time or duration from this number of milliseconds on means "never expires". */
 export const longest = Number.MAX_SAFE_INTEGER / 4
 
-/** The time to live for Redis. Empty means forever. Fractions of milliseconds are rounded up. */
+/** The time to live as a script argument, in milliseconds, rounded up. The empty string means forever. */
 export const ttlOf = (self: StoreState, expiresAt: number): string => {
   const millis = Math.max(1, Math.ceil(expiresAt - now(self)))
   return millis < longest ? String(millis) : ""
 }
 
-/** A moment on the server's clock. Empty means never. */
+/** Converts a time to the server's clock, as a script argument in milliseconds. The empty string means never. */
 export const momentOf = ({ session }: StoreState, millis: number): string =>
   millis < longest ? String(Math.max(1, Math.ceil(millis + session.wire.offset()))) : ""
 
@@ -122,7 +122,7 @@ const notOurs = new Fault(
 export const refusalOf = (answer: unknown): Fault | undefined =>
   answer === outOfRangeStatus ? outOfRange : answer === foreign ? notOurs : undefined
 
-/** Decodes the answer of a script that reports whether it changed anything (1 or 0). */
+/** Decodes the answer of a script that returns 1 if it has changed data and 0 if not. */
 export const isDone = (answer: unknown): boolean | Fault => {
   if (answer === 1) return true
   if (answer === 0) return false

@@ -1,4 +1,4 @@
-/** The store on Redis, in the form of the port. */
+/** Implements the `Store` port on Redis. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -26,7 +26,7 @@ export const storeOver = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Store, never, Scope.Scope> {
   const tokens = Tokens.make(yield* Tokens.Seed)
   const published = Published.make(session, tokens.next(8), scrub)
-  // The connection closes after this finalizer.
+  // This finalizer runs before the connection closes, so the last messages can still be sent.
   yield* Effect.addFinalizer(() => Published.settle(published))
   const options: State.StateOptions = {
     session,

@@ -1,4 +1,4 @@
-/** Tags: their markers, and invalidations. */
+/** Reads the markers of tags, and invalidates tags. */
 import type { InvalidationMode, Marker, Markers } from "../../../ports/store.ts"
 import type { Told } from "../../shared/recentChanges.ts"
 import type { Args, Done } from "../connection/connection.ts"
@@ -10,7 +10,7 @@ import { control, run } from "../session/era.ts"
 import * as MarkerVersions from "../tracking/markerVersions.ts"
 import { asking, confirmed, list, type Operation, type StoreState } from "./state.ts"
 
-/** The sequence was read before the first marker was written. */
+/** Reads or creates the markers of tags, and before them the sequence of invalidations. */
 export const markers = (self: StoreState, tags: ReadonlyArray<string>): Operation<Markers> =>
   asking("markers", (done) => {
     const { markerVersions, session } = self
@@ -20,7 +20,7 @@ export const markers = (self: StoreState, tags: ReadonlyArray<string>): Operatio
       done(answer)
     }
     if (!session.wire.isCluster) {
-      // Each command answers with the sequence, followed by markers. The first sequence was read before all markers.
+      // Each script returns the sequence, followed by markers. The first script's sequence is older than all markers.
       return runForTags(self, "markers", { tags, args: [] }, (answers) =>
         answered(
           isFault(answers) ? answers : [
@@ -71,12 +71,12 @@ export const invalidateTags = (
 
 interface ForTags {
   readonly tags: ReadonlyArray<string>
-  /** The arguments before the new versions. On a cluster they include the sequence. */
+  /** The script's arguments before the new versions. On a cluster, they include the sequence. */
   readonly args: Args
   readonly isWrite?: boolean
 }
 
-/** Runs a script for many tags at once. On a cluster, where tags are in several slots, runs one for each. */
+/** Runs a script for many tags at once. On a cluster, where tags are in different slots, runs it for each tag. */
 const runForTags = (
   { session, tokens }: StoreState,
   script: "markers" | "invalidate",

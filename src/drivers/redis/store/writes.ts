@@ -1,4 +1,4 @@
-/** Writes and removals of entries. */
+/** Writes and removes entries. */
 import * as Effect from "effect/Effect"
 import type { Stored, TagVersion } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
@@ -43,13 +43,13 @@ export const checked = <A>(
     return rest
   })
 
-/** The keys of a write by hand or a removal, which deletes the markers of the id. */
+/** The keys of a removal or an explicit `set`, which also delete the id's markers, so their versions are forgotten. */
 export const keysToWrite = ({ markerVersions, session }: StoreState, id: string): ReadonlyArray<Named> => {
   MarkerVersions.forgetId(markerVersions, id)
   return keysOfWrite(id, session.wire.isCluster)
 }
 
-/** Records a write, and returns its arguments: the frame, and its time to live. */
+/** Records a write of this process, and returns the arguments of its script: the encoded entry and the time to live. */
 export const beginWrite = (self: StoreState, { entry, id }: SetRequest): readonly [Buffer, string] => {
   self.unstored.delete(id)
   keepMarkers(self, entry)
@@ -58,7 +58,7 @@ export const beginWrite = (self: StoreState, { entry, id }: SetRequest): readonl
   return [frame, ttlOf(self, entry.meta.expiresAt)]
 }
 
-/** Extends the life of markers, which have to outlive the entries with their tags. */
+/** Extends the time to live of an entry's markers, because a marker must outlive all entries with its tag. */
 const keepMarkers = (self: StoreState, { meta }: Stored): void => {
   const { era, keys, wire } = self.session
   const ttl = meta.expiresAt - now(self)
@@ -81,7 +81,7 @@ interface Tomb {
 }
 
 /**
- * While the mark is stored, the id is unchanged: this write's invalidation removes nothing here, the next one's does.
+ * Writes a mark in place of a value that was not stored. This process keeps the value in memory while the mark exists.
  */
 const entomb = (self: StoreState, { expiresAt, generation = "", id }: Tomb, done: Done): void => {
   const { ownWrites, session, tokens } = self
@@ -129,7 +129,7 @@ export const commit = (self: StoreState, request: CommitRequest): Operation<bool
     const error = refusal(self, "commit", request)
     return error === undefined
       ? asking("commit", (done) => commitOne(self, request, done), isDone)
-      // The generation may have ended as well.
+      // If the load's generation has ended too, the answer is `false` instead of the error about the size.
       : Effect.flatMap(
         asking("commit", (done) => entomb(self, tombOf(request), done), isDone),
         (isCurrent) => isCurrent ? Effect.fail(error) : Effect.succeed(false)
@@ -178,7 +178,7 @@ export const removeMany = (self: StoreState, ids: ReadonlyArray<string>): Operat
     (removed) => areLive(self, removed)
   )
 
-/** Whether an entry was removed, or its tags, which may have invalidated it already. */
+/** Whether an entry was removed, or the removed entry's tags, which show whether it was still valid. */
 type Removed = boolean | ReadonlyArray<TagVersion>
 
 const removedOf = (answer: unknown): Removed | Fault =>
@@ -186,7 +186,7 @@ const removedOf = (answer: unknown): Removed | Fault =>
 
 const isFirst = ([first]: ReadonlyArray<boolean>): boolean => first === true
 
-/** A tag invalidated since the removal counts, because both happened at the same time. */
+/** Whether removed entries were valid. An invalidation just after the removal counts, because both are concurrent. */
 const areLive = (self: StoreState, removed: ReadonlyArray<Removed>): Operation<ReadonlyArray<boolean>> =>
   Effect.map(
     versionsFor(self, "remove", removed.flatMap((one) => typeof one === "boolean" ? [] : one)),
@@ -199,7 +199,7 @@ const areLive = (self: StoreState, removed: ReadonlyArray<Removed>): Operation<R
 const removeOne = (self: StoreState, id: string, done: Done): void => {
   const expiresAt = self.unstored.get(id)
   if (expiresAt === undefined) return removeStored(self, id, done)
-  // Only once, because a later mark might follow a change by another process.
+  // Only the first removal writes a mark, because another process may change the id before a second removal.
   self.unstored.delete(id)
   MarkerVersions.forgetId(self.markerVersions, id)
   entomb(self, { id, expiresAt }, (answer) => {

@@ -1,4 +1,4 @@
-/** Questions that time out in looks, so that the answer to a busy program arrives before the last look. */
+/** Time limits for questions. Each is split into short sleeps, so that a busy program can read an answer in time. */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
@@ -37,7 +37,7 @@ const look = (self: Questions): void => {
   if (self.open.size === 0) self.isAsked.closeUnsafe()
 }
 
-/** Wraps a callback so that it receives only the first answer: the given one, or `false` if that takes too long. */
+/** Wraps a callback so that it is called once: with the given answer, or with `false` if the answer takes too long. */
 export const inTime = (self: Questions, answer: Answer): Answer => {
   const question: Question = { answer, askedAt: self.looks }
   self.open.add(question)

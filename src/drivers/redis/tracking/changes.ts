@@ -1,8 +1,8 @@
 /**
- * Follows changes with Redis client-side tracking in broadcasting mode, expirations and evictions included. Each master
- * has a connection of its own for it, because a client that reconnects silently loses the mode: the connection is
- * closed on any fault, and the reader starts again. Every half second the server is asked for its mode; the answer
- * proves that all earlier invalidations have arrived.
+ * Follows changes, expirations and evictions with Redis client-side tracking in broadcasting mode. Tracking uses one
+ * dedicated connection per master. A client that reconnected silently would lose the tracking mode, so any fault closes
+ * the connection and ends the stream of changes. Every half second the server is asked for the mode of the connection.
+ * The answer proves that all earlier invalidations have arrived.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -22,13 +22,13 @@ import { type Invalidations, onInvalidate, type Tracking } from "./invalidations
 import * as MarkerVersions from "./markerVersions.ts"
 import * as Published from "./published.ts"
 
-/** Ends with the first lost connection, and when the masters change, because it may have missed changes. */
+/** Fails when a connection is lost or the masters of a cluster change, because changes may have been missed. */
 export const changesOf = (tracking: Tracking): Stream.Stream<Change, StoreError> =>
   Waiting.stream((offer) =>
     Effect.mapError(onMachineClock(follow(tracking, offer)), (fault) => storeError("listen", fault))
   )
 
-/** If a server refuses tracking, listens to published changes, and retries tracking from time to time. */
+/** Tracks changes. If a server refuses tracking, subscribes to published changes, and retries tracking at intervals. */
 const follow = Effect.fnUntraced(function*(tracking: Tracking, offer: Waiting.Offer): Effect.fn.Return<never, Fault> {
   const subscription = yield* Scope.make()
   const unsubscribe = Scope.close(subscription, Exit.void)
@@ -39,7 +39,7 @@ const follow = Effect.fnUntraced(function*(tracking: Tracking, offer: Waiting.Of
     Effect.gen(function*() {
       for (;;) {
         const refused = yield* Effect.scoped(track(tracking, offer, began)).pipe(
-          // A reader that received all changes must know at once that this has ended.
+          // Once tracking has worked, any fault ends the stream at once, so that the reader stops trusting memory.
           Effect.catch((fault) => fault.isLasting && !wasTracked ? Effect.succeed(fault) : Effect.fail(fault))
         )
         if (subscribed === undefined) {
@@ -85,7 +85,7 @@ const track = Effect.fnUntraced(function*(
   )
 })
 
-/** Waits for a connection to every master. The connections for commands detect when a server is back. */
+/** Waits until the connections for commands have reached every master. */
 const whole = (wire: Wire): Effect.Effect<void> =>
   Effect.suspend(() =>
     wire.isWhole() && wire.masters().length > 0

@@ -1,4 +1,4 @@
-/** A client that receives the invalidations of one master (client-side caching in broadcasting mode). */
+/** A Redis client that receives the invalidations of one master (client-side caching in broadcasting mode). */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Limits from "../../../internal/defaults/redis.ts"
@@ -16,7 +16,7 @@ interface Listener {
 
 type Ask = (...args: ReadonlyArray<string>) => Effect.Effect<unknown, Fault>
 
-/** Connects a client. From then on the listener receives all invalidations, until the scope closes. */
+/** Connects a client, whose invalidations the listener receives until the scope closes. */
 export const listen = Effect.fnUntraced(function*(
   client: Client,
   { keys, onInvalidate, onLost, scrub }: Listener
@@ -25,7 +25,7 @@ export const listen = Effect.fnUntraced(function*(
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       destroy(client)
-      // Destroying does not stop a client that is still connecting.
+      // A client that is still connecting has to be destroyed again once it is connected.
       void connecting.then(() => destroy(client), () => {})
     })
   )
@@ -38,15 +38,15 @@ export const listen = Effect.fnUntraced(function*(
     Effect.tryPromise({ try: () => connecting = client.connect(), catch: (thrown) => faultOf(thrown, scrub) })
   )
   yield* requireMaster(ask)
-  // The client has switched on another mode.
+  // With `emitInvalidate`, the client enables tracking in the default mode. Broadcasting mode replaces it.
   yield* ask("CLIENT", "TRACKING", "OFF")
   yield* ask("CLIENT", "TRACKING", "ON", "BCAST", ...keys.tracked.flatMap((prefix) => ["PREFIX", prefix]))
-  // Before memory is trusted, because without this right the process cannot prove that the server still tracks.
+  // Fails at once if the user may not run the command that later proves that the server still tracks.
   yield* ask("CLIENT", "TRACKINGINFO")
   return ask
 })
 
-/** Looks several times instead of setting one timer, so that the answer to a busy program arrives by the next look. */
+/** Sleeps several times instead of once, so that a busy program can read the answer between two sleeps. */
 const withTimeout = <A>(effect: Effect.Effect<A, Fault>): Effect.Effect<A, Fault> =>
   Effect.raceFirst(
     effect,
@@ -58,10 +58,10 @@ const withTimeout = <A>(effect: Effect.Effect<A, Fault>): Effect.Effect<A, Fault
 
 const looks = [1, 2, 3, 4]
 
-/** A master that has become a replica sends late or different invalidations. */
+/** Fails if the server is a replica. A master that has become a replica sends late or different invalidations. */
 const requireMaster = (ask: Ask): Effect.Effect<void, Fault> =>
   Effect.flatMap(
-    // The right to run `ROLE` is optional.
+    // A user without the right to run `ROLE` is accepted.
     Effect.catch(ask("ROLE"), (fault) => fault.code === "NOPERM" ? Effect.succeed([]) : Effect.fail(fault)),
     (role) =>
       hasRole(role, "slave")
@@ -69,7 +69,7 @@ const requireMaster = (ask: Ask): Effect.Effect<void, Fault> =>
         : Effect.void
   )
 
-/** Asks repeatedly whether the server still tracks. Ends when it does not. */
+/** Asks repeatedly whether the server still tracks the connection. Fails when the server no longer does. */
 export const watch = Effect.fnUntraced(function*(ask: Ask): Effect.fn.Return<never, Fault> {
   for (let beat = 1;; beat++) {
     yield* Effect.sleep(Limits.tracking.heartbeatMillis)

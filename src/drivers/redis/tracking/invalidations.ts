@@ -1,4 +1,4 @@
-/** Interprets the invalidations that a server sends. */
+/** Converts the invalidation messages of a server to changes of ids and tags. */
 import { idTag, isInherited } from "../../../internal/store/markers/idTags.ts"
 import type { Offer } from "../../shared/waitingChanges.ts"
 import { isFault } from "../fault.ts"
@@ -35,7 +35,7 @@ export const onInvalidate = (self: Invalidations, invalidated: unknown): void =>
     return offer({ _tag: "AllChanged" })
   }
   const parts = keys.partsOf(key)
-  // The keys of a former era are never read again.
+  // Keys of a former era are never read again, so their invalidations are ignored.
   if (parts === undefined || Number(parts.era) < Number(session.era ?? 0)) return
   const { era, kind, text } = parts
   if (kind === "v" || kind === "f") return onEntry(self, text, era)
@@ -49,7 +49,7 @@ const onEntry = (self: Invalidations, id: string, era: string): void => {
   const { offer, ownWrites, questions, session } = self
   const head = ownWrites.get(id)
   if (head === undefined) return offer({ _tag: "Changed", id })
-  // Memory serves the entry until the answer arrives, so a slow server must not take long.
+  // Memory serves the entry until the answer arrives, so the wait for a slow server has a time limit.
   const answer = inTime(questions, (is) => {
     if (is) return
     ownWrites.delete(id)
@@ -58,7 +58,7 @@ const onEntry = (self: Invalidations, id: string, era: string): void => {
   askWhetherOwn(session, [id, era, head], answer)
 }
 
-/** Whether the invalidation belongs to the last own write. Counting does not do: one may cover several writes. */
+/** Asks whether the stored entry is still this process's own write. One invalidation may stand for several writes. */
 const askWhetherOwn = (
   { keys, wire }: Session,
   [id, era, head]: readonly [id: string, era: string, head: Uint8Array],
@@ -71,7 +71,7 @@ const askWhetherOwn = (
   )
 
 /**
- * The answer follows those to earlier reads (on a cluster that of the era), so own new markers are recorded by then.
+ * Reports a tag as changed, unless its marker still has the version that this process has last read or created.
  */
 const onMarker = ({ markerVersions, questions, session }: Invalidations, marker: Named, tag: string): void => {
   const answer = inTime(questions, (is) => {

@@ -1,11 +1,11 @@
-/** Versions of markers. New markers and a longer life cause invalidations too: only another version is a change. */
+/** The known versions of markers. An invalidation of a marker is a change only if the marker's version is different. */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { isInherited, tagsOfId } from "../../../internal/store/markers/idTags.ts"
 import { remember } from "./remember.ts"
 
 export interface MarkerVersions {
   readonly ofIds: Map<string, string>
-  /** A full map records no further tags: forgetting one would lose changes of entries that memory may hold. */
+  /** A full map accepts no further tags, because a tag removed from the map would hide a change of its entries. */
   readonly ofTags: Map<string, string>
   isFull: boolean
   readonly asked: Map<string, number>
@@ -20,7 +20,7 @@ export const make = (): MarkerVersions => ({
   listeners: new Set()
 })
 
-/** Records an answer. If another version was recorded, the tag has changed, perhaps before its invalidation arrives. */
+/** Records a marker's version. If a different version was known, reports the tag as changed. */
 export const note = (self: MarkerVersions, tag: string, version: string | undefined): void => {
   const versions = isInherited(tag) ? self.ofIds : self.ofTags
   const before = versions.get(tag)
@@ -45,12 +45,12 @@ export const changed = (self: MarkerVersions, tag: string): void => {
   for (const listener of self.listeners) listener(tag)
 }
 
-/** Called when this process deletes the markers of an id. */
+/** Forgets the versions of an id's markers, when this process deletes the markers. */
 export const forgetId = (self: MarkerVersions, id: string): void => {
   for (const tag of tagsOfId(id)) self.ofIds.delete(tag)
 }
 
-/** Called when this process gives a tag another version. */
+/** Forgets the version of a tag, when this process invalidates the tag. */
 export const forgetTag = (self: MarkerVersions, tag: string): void => void self.ofTags.delete(tag)
 
 export const asking = (self: MarkerVersions, tags: ReadonlyArray<string>): void => {
@@ -67,7 +67,7 @@ export const answered = (self: MarkerVersions, tags: ReadonlyArray<string>): voi
 
 export const isKnown = (self: MarkerVersions, tag: string): boolean => self.ofTags.has(tag) || self.asked.has(tag)
 
-/** Returns a function that unsubscribes the listener. */
+/** Calls the listener with each changed tag. Returns a function that unsubscribes the listener. */
 export const subscribe = (self: MarkerVersions, listener: (tag: string) => void): () => void => {
   self.listeners.add(listener)
   return () => void self.listeners.delete(listener)

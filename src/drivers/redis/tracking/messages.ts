@@ -1,4 +1,4 @@
-/** A subscriber with a connection of its own, opened for the first listener. */
+/** Receives published messages on a dedicated connection, which is opened for the first listener. */
 import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -13,19 +13,19 @@ interface Messages {
   readonly wire: Wire
   readonly pattern: string
   readonly context: Context.Context<Scope.Scope>
-  /** By channel. */
+  /** The listeners of each channel. */
   readonly listeners: Map<string, Set<() => void>>
   isStarted: boolean
 }
 
-/** Subscribes to a pattern. Messages are lost while the connection is down; it is opened again after a pause. */
+/** Creates a subscriber to a pattern. It reconnects after a pause, and misses messages while it is not connected. */
 export const make = (wire: Wire, pattern: string): Effect.Effect<Messages, never, Scope.Scope> =>
   Effect.map(
     Effect.context<Scope.Scope>(),
     (context): Messages => ({ wire, pattern, context, listeners: new Map(), isStarted: false })
   )
 
-/** Calls the listener also when the connection begins to receive. Returns a function that unsubscribes it. */
+/** Calls the listener for each message, and after each (re)connection. Returns a function that unsubscribes it. */
 export const listen = (self: Messages, channel: string, listener: () => void): () => void => {
   start(self)
   const { listeners } = self

@@ -1,4 +1,4 @@
-/** The first bytes of the newest own entries, by id: they tell the invalidations of own writes from others. */
+/** The first bytes of the entries written last by this process, to recognize the invalidations of its own writes. */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { remember } from "./remember.ts"
 
@@ -7,6 +7,6 @@ export type OwnWrites = Map<string, Uint8Array>
 export const make = (): OwnWrites => new Map()
 
 export const note = (self: OwnWrites, id: string, head: Uint8Array): void => {
-  // A copy, so that the rest of the frame can be collected.
+  // Copies the bytes, so that the garbage collector can free the rest of the encoded entry.
   remember(self, id, Uint8Array.from(head), Limits.tracking.ownWrites)
 }

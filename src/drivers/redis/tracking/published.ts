@@ -1,10 +1,10 @@
 /**
- * Changes that processes publish to each other, for processes that an ACL or a proxy denies client-side tracking. These
- * announce that under a key, which all others track: they publish only while it exists.
+ * Publishes changes for processes that an ACL or a proxy denies client-side tracking. Such a process sets the key
+ * `untracked`, which all other processes track. Processes publish their changes only while that key exists.
  *
- * A message is sent after the server has answered the write, so its reader sees the written value. A message may be
- * lost, and none announces an expiration, an eviction or a write of another program, so memory is still trusted for
- * `maxStaleness` only.
+ * A change is published after the server has answered the write, so a subscriber then reads the new value. A message
+ * may be lost, and expirations, evictions and writes of other programs are not published. So a process without tracking
+ * still trusts memory for `maxStaleness` only.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -22,19 +22,19 @@ export interface Published {
   readonly session: Session
   readonly sender: string
   readonly scrub: Scrub
-  /** Whether this process may not track. */
+  /** Whether the server denies this process client-side tracking. */
   isUntracked: boolean
-  /** Whether there are other such processes, or `undefined` if that is unknown. */
+  /** Whether the server denies tracking to another process. `undefined` if unknown. */
   areOthersUntracked: boolean | undefined
   changes: Array<Told>
-  /** How many messages this process has published since it last received one of its own. */
+  /** How many messages this process has published since it last received one of its own messages. */
   unheard: number
-  /** How many messages the server has not confirmed yet. */
+  /** How many published messages the server has not confirmed yet. */
   unconfirmed: number
   onConfirmed: (() => void) | undefined
 }
 
-/** The sender, the results of loads, the ids changed by hand, the tags, and whether the cache was cleared. */
+/** Changes of one sender: ids stored by loads, ids written or removed explicitly, tags, and whether all was cleared. */
 type Message = readonly [
   sender: string,
   loads: ReadonlyArray<string>,
@@ -55,12 +55,12 @@ export const make = (session: Session, sender: string, scrub: Scrub): Published 
     unconfirmed: 0,
     onConfirmed: undefined
   }
-  // At once, for a process that writes immediately and then ends.
+  // Asks at once, so that even a process that writes immediately and then ends publishes its changes.
   look(self)
   return self
 }
 
-/** Checks whether other processes need messages. Their announcement may have appeared or expired. */
+/** Checks whether the key `untracked` exists, which tells that other processes need published changes. */
 export const look = (self: Published): void => {
   const { keys, wire } = self.session
   wire.send(keys.controlTag, ["EXISTS", keys.untracked], (answer) => {
@@ -68,7 +68,7 @@ export const look = (self: Published): void => {
   })
 }
 
-/** Called when invalidations of that key stop arriving. Other processes get messages until its state is known again. */
+/** Called when tracking ends. Changes are published until it is known again whether the key `untracked` exists. */
 export const forget = (self: Published): void => void (self.areOthersUntracked = undefined)
 
 export const publish = (self: Published, changes: ReadonlyArray<Told>): void => {
@@ -80,7 +80,7 @@ export const publish = (self: Published, changes: ReadonlyArray<Told>): void => 
   }
 }
 
-/** Sends the remaining changes, and waits for the server's confirmation within a time limit. */
+/** Publishes the remaining changes, and waits for the server's confirmation within a time limit. */
 export const settle = (self: Published): Effect.Effect<void> =>
   Effect.ignore(Effect.timeout(
     Effect.callback<void>((resume) => {
@@ -109,7 +109,7 @@ const send = (self: Published, changes: ReadonlyArray<Told>): void => {
   })
 }
 
-/** Subscribes until the scope closes. The returned effect fails when messages stop arriving. */
+/** Subscribes to published changes until the scope closes. The returned effect fails when messages stop arriving. */
 export const subscribe = Effect.fnUntraced(function*(
   self: Published,
   offer: (change: Change) => void
@@ -146,7 +146,7 @@ export const subscribe = Effect.fnUntraced(function*(
   return Effect.raceFirst(Deferred.await(lost), announcing)
 })
 
-/** Announces that this process may not track, and publishes a message that it has to receive itself. */
+/** Sets the key `untracked`, and publishes an empty message, which proves on arrival that the subscription works. */
 const announce = (self: Published): void => {
   const { keys, wire } = self.session
   const args = ["SET", keys.untracked, "", "PX", String(3 * Limits.tracking.announceMillis)]
@@ -156,7 +156,7 @@ const announce = (self: Published): void => {
 
 const onMessage = (self: Published, text: unknown, offer: (change: Change) => void): void => {
   const message = parse(text)
-  // Another release uses other messages, so anything may have changed.
+  // A message in an unknown format may come from another release, so anything may have changed.
   if (message === undefined) return offer({ _tag: "AllChanged" })
   const [sender, loads, ids, tags, all] = message
   if (sender === self.sender) {

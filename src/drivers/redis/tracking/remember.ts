@@ -1,6 +1,6 @@
-/** Maps that keep only the newest keys. */
+/** Bounds a map by removing its oldest key. */
 
-/** If the map then exceeds `most`, removes the oldest key and returns it. */
+/** Sets a key as the newest. If the map then has more than `most` keys, removes the oldest key and returns it. */
 export const remember = <A>(map: Map<string, A>, key: string, value: A, most: number): string | undefined => {
   map.delete(key)
   map.set(key, value)

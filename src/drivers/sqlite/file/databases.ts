@@ -1,11 +1,11 @@
 /**
- * The databases of a directory: `cache.v<format>.<n>.db`. The one with the highest number is in use. Making a file with
- * the next number takes all processes there: that needs no room on the disk, and nothing that could be half written. A
- * database that must no longer be used is not renamed, emptied or taken up again while others have it open. Releases of
- * another format have files of their own.
+ * The database files of a directory, `cache.v<format>.<n>.db`. All processes use the file with the highest number. To
+ * abandon a database, a process creates an empty file with the next number, which needs no disk space and cannot be
+ * half written. The abandoned file is not renamed, emptied or reused while other processes may have it open. Releases
+ * with another format use files of their own.
  *
- * `cache.v<format>.current` has the highest number ever used: if all files but an old one are removed, the old one
- * stays unused. It is a hint; without it the files count.
+ * The pointer file `cache.v<format>.current` holds the highest number ever used, so that an old file stays unused even
+ * if all newer files are removed. Without the pointer file, the existing database files decide.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -33,10 +33,10 @@ const numberOf = (name: string): number | undefined => {
   return match === null || Number(match[1]) !== File.format ? undefined : Number(match[2])
 }
 
-/** There is no pointer, or a link or a pipe in its place. */
+/** Error codes for a pointer file that is missing, or replaced by a link, a pipe or a directory. */
 const unread = new Set<unknown>(["ENOENT", "ELOOP", "EAGAIN", "EISDIR"])
 
-/** The number in the pointer, and 1 where it has none. */
+/** Reads the number in the pointer file. Returns 1 if the file is missing or holds no number. */
 const pointed = (directory: string): number => {
   try {
     const text = fs.readFileSync(pointerOf(directory), { encoding: "utf8", flag: fs.constants.O_RDONLY | plainOnly })
@@ -51,7 +51,7 @@ const pointed = (directory: string): number => {
 const newest = (directory: string): number =>
   Math.max(pointed(directory), ...fs.readdirSync(directory).map((name) => numberOf(name) ?? 1))
 
-/** Not by rename: half a number is a lower one, and then the files count. */
+/** Writes the pointer file in place. A half-written number is lower, and then the existing database files decide. */
 const point = (directory: string, number: number): void => {
   if (fs.existsSync(pointerOf(directory)) && pointed(directory) >= number) return
   try {
@@ -63,11 +63,11 @@ const point = (directory: string, number: number): void => {
       fs.closeSync(file)
     }
   } catch {
-    // The disk is full, or something is in the way: the database itself says that it is in use.
+    // The pointer file cannot be written, for example on a full disk. The database's own file name suffices.
   }
 }
 
-/** Keeps the last unusable file: it may show what happened. */
+/** Removes old database files, but keeps the most recent of them, which may help to find out what happened. */
 const removeBefore = (directory: string, number: number): void => {
   for (const name of fs.readdirSync(directory)) {
     if ((numberOf(name) ?? number) < number - 1) fs.rmSync(path.join(directory, name), { force: true })
@@ -104,13 +104,13 @@ export const open = (directory: string, maxSize: number, trustFolder = false): O
   throw damage(`there is no usable database in ${directory}`)
 }
 
-/** All databases of the directory share one reserve. */
+/** The path of the reserve file, which all databases of the directory share. */
 export const reserveOf = (directory: string): string => path.join(directory, `cache.v${File.format}.reserve`)
 
-/** Takes all processes to the next database. This one is to be closed afterwards: closing it may remove its log. */
+/** Creates the next database, to which all processes move. Must run before the current one is closed. */
 export const startNext = ({ directory, number }: Opened): void => File.create(pathOf(directory, number + 1))
 
-/** Takes all processes to the next database, and removes this one: it is sound, but takes too much room. */
+/** Creates the next database, to which all processes move, and removes the current one, which takes too much room. */
 export const abandon = (opened: Opened): void => {
   startNext(opened)
   File.close(opened.database)
@@ -119,7 +119,7 @@ export const abandon = (opened: Opened): void => {
 }
 
 export const close = (opened: Opened): void => {
-  // Others may have found another log beside one that is not in use: this one must not become a part of it.
+  // If the files were replaced, the log's name may belong to another log, which this connection must not touch.
   if (InUse.stateOf(opened.inUse) === "current") emptyLog(opened.database)
   File.close(opened.database)
 }
@@ -128,6 +128,6 @@ const emptyLog = (database: DatabaseSync): void => {
   try {
     Wal.empty(database)
   } catch {
-    // Others use it, and the last one to close it does this; or the file is damaged.
+    // Another process uses the log, and the last process to close the database empties it. Or the file is damaged.
   }
 }

@@ -1,4 +1,4 @@
-/** Frees a full disk. SQLite writes removals into the log first: they use the reserve, which is then taken back. */
+/** Frees room on a full disk. Removals need room in the log, so the reserve is given up first, and restored later. */
 import type { DatabaseSync } from "node:sqlite"
 import * as Room from "../tables/makeRoom.ts"
 import * as Reserve from "./reserve.ts"
@@ -13,19 +13,19 @@ interface Options {
   readonly now: number
 }
 
-/** How much of the database is freed beyond the reserve, so that the disk is not full again at once. */
+/** The share of the database that is freed in addition to the reserve, so that the disk is not full again at once. */
 const slack = 1 / 16
 
-/** A step frees some hundred kilobytes. */
+/** The maximum number of steps. Each step frees a few hundred kilobytes. */
 const mostSteps = 256
 
-/** Answers whether the reserve is back. Throws the errors of SQLite where not even removing is possible. */
+/** Removes entries and shrinks the file. Returns whether the reserve is restored. Throws if even removals fail. */
 export const free = ({ bound, database, now, reserve, room }: Options): boolean => {
   const pages = () => pragma(database, "page_count")
-  // Each transaction has to fit into the room that the reserve has left.
+  // Each transaction must fit into the room that the released reserve leaves.
   const pagesOfStep = Math.max(4, Math.floor(bound / 4 / room.pageSize))
   Reserve.giveUp(reserve)
-  // Before anything is written: the log as it is is room to win.
+  // Empties the log before anything is written, to gain its room.
   Wal.empty(database)
   const enough = pages() * (1 - slack)
   for (let step = 0; step < mostSteps; step++) {

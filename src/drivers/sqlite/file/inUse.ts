@@ -1,12 +1,12 @@
 /**
- * Whether an open database is still the one that all processes use. SQLite does not notice when a file that it has open
- * is removed or made again: it continues in a file that others cannot find.
+ * Detects whether an open database is still the one that all processes use. SQLite does not notice when an open file is
+ * removed or replaced: it continues in a file that other processes cannot find.
  */
 import * as fs from "node:fs"
 
 /**
- * `replaced`: others use another one: this one was removed, or there is a next one. `split`: its log or the index of
- * that was removed: a process that opens it now does not see what those write that have it open.
+ * `replaced`: the file was removed, or a file with the next number exists. `split`: the log or the log's index was
+ * removed, so a process that opens the database now misses the writes of processes that already have it open.
  */
 export type State = "current" | "replaced" | "split"
 
@@ -23,27 +23,27 @@ interface Mark {
 
 export type InUse = ReturnType<typeof make>
 
-/** Two changes within this time may have one time stamp: some file systems count in steps of two seconds. */
+/** Changes within this time may have equal timestamps, because some file systems count in steps of two seconds. */
 const sameMillis = 2500
 
-/** FAT keeps no times of folders on Windows. */
+/** Whether the timestamps of folders can be trusted. On Windows, a FAT file system does not keep them. */
 const hasTimes = process.platform !== "win32"
 
-/** The database has been read, so SQLite has opened all its files: no other file gets their numbers meanwhile. */
+/** Must be called after a first read, when SQLite has all files open, so that their inode numbers cannot be reused. */
 export const make = ({ directory, file, next }: Paths) => ({
   directory,
   next,
   file: marked(file),
   log: marked(`${file}-wal`),
   index: marked(`${file}-shm`),
-  /** The folder as it was when nothing had changed in it for long. */
+  /** The folder's state, recorded when nothing had changed in the folder for a while. */
   known: undefined as fs.Stats | undefined,
   knownFrom: hasTimes ? -Infinity : Infinity,
-  /** How many bytes the log had, if the last look went that far. */
+  /** The log's size in bytes, if the last call of `stateOf` has read it. */
   logBytes: undefined as number | undefined
 })
 
-/** A file that comes, goes or is renamed changes the time of its folder: one unchanged for long needs no other look. */
+/** Returns the state. If the folder's timestamps are unchanged, no file was created, removed or renamed in it. */
 export const stateOf = (self: InUse): State => {
   self.logBytes = undefined
   if (self.known !== undefined && isUnchanged(statOf(self.directory), self.known)) return "current"
@@ -56,10 +56,10 @@ export const stateOf = (self: InUse): State => {
   return "current"
 }
 
-/** How many bytes the log has, after a look that has found `current`: no file is looked at twice. */
+/** The log's size in bytes. Reuses the size that `stateOf` has just read. */
 export const logBytes = (self: InUse): number => self.logBytes ?? statOf(self.log.path)?.size ?? 0
 
-/** Measures by the time of the log just written, because the clocks of program and file system may differ. */
+/** Records the folder's state if it is old enough. Compares file timestamps, because the program's clock may differ. */
 const learn = (self: InUse, writtenAt: number): void => {
   if (writtenAt <= self.knownFrom) return
   const folder = statOf(self.directory)

@@ -1,4 +1,4 @@
-/** Room kept for a full disk: a removal needs some in the log. The bytes are random, so they cannot be compressed. */
+/** A file that reserves room for the log, which removals on a full disk need. Its random bytes cannot be compressed. */
 import { randomBytes } from "node:crypto"
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -9,7 +9,7 @@ export interface Reserve {
   readonly bytes: number
 }
 
-/** Answers whether the room is there. */
+/** Creates the reserve, if necessary. Returns whether it has its full size. */
 export const take = (self: Reserve): boolean => {
   const { bytes, file } = self
   if (sizeOf(file) >= bytes) return true
@@ -18,13 +18,13 @@ export const take = (self: Reserve): boolean => {
     extend(self)
     return true
   } catch {
-    // A part of it is of no use, and may be the room that another process needs.
+    // A partial reserve is useless, and may take the room that another process needs.
     giveUp(self)
     return false
   }
 }
 
-/** Appends: two processes at once write more, not less. */
+/** Appends the missing bytes. Two processes at once make the file too large, but never too small. */
 const extend = ({ bytes, file }: Reserve): void => {
   const handle = fs.openSync(file, fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | plainOnly)
   try {
@@ -34,7 +34,7 @@ const extend = ({ bytes, file }: Reserve): void => {
   }
 }
 
-/** Answers whether there was any room to give up. */
+/** Removes the reserve. Returns whether it existed. */
 export const giveUp = ({ file }: Reserve): boolean => {
   const was = fs.existsSync(file)
   fs.rmSync(file, { force: true })
@@ -43,7 +43,7 @@ export const giveUp = ({ file }: Reserve): boolean => {
 
 const sizeOf = (file: string): number => fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0
 
-/** The room that the disk of a directory has left; `Infinity` where that is unknown. */
+/** The number of free bytes on a directory's disk. `Infinity` if unknown. */
 export const freeBytes = (directory: string): number => {
   try {
     const { bavail, bsize } = fs.statfsSync(directory)

@@ -1,17 +1,17 @@
-/** One database file: its schema and how texts are stored in it, statements that run as one, opening and closing. */
+/** Opens and closes a database file. Defines its schema, the encoding of texts, and transactions. */
 import * as fs from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { fromUtf16, isWellFormed, toUtf16 } from "../../../internal/codec/bytes.ts"
 import { isDamage } from "../fault.ts"
 
-/** Goes up with every change of the schema, or of how processes find the file in use. */
+/** The version of the format. It grows with each change of the schema, or of how processes find the file in use. */
 export const format = 2
 
-/** How long SQLite itself waits, in milliseconds. That blocks the process, so a schedule does the rest. */
+/** How long SQLite waits for a lock, in milliseconds. This wait blocks the process, so longer waits use a `Backoff`. */
 export const busyMillis = 5
 
-// `entry.seq` is the order of writing. `id`, `tag`, `name` and `subject` have no type, because of `toColumn`. The
-// newest row of `change` is never deleted, so its `seq` only grows, and without holes.
+// `entry.seq` is the order of writes. `id`, `tag`, `name` and `subject` have no type, because `toColumn` returns text
+// or bytes. The newest row of `change` is never deleted, so that `change.seq` grows without gaps.
 const schema = `
   CREATE TABLE entry (seq INTEGER PRIMARY KEY, id NOT NULL UNIQUE, frame BLOB NOT NULL, expires_at REAL NOT NULL);
   CREATE INDEX entry_expires_at ON entry (expires_at) WHERE expires_at < 9e999;
@@ -26,7 +26,7 @@ const schema = `
   PRAGMA user_version = ${format};
 `
 
-/** Lone surrogates would become the same in UTF-8, and U+0000 ends a text for Deno: such texts are stored as bytes. */
+/** Stores a text with lone surrogates (all equal in UTF-8) or U+0000 (which ends a text in Deno) as bytes. */
 export const toColumn = (text: string): string | Uint8Array =>
   isWellFormed(text) && !text.includes("\u0000") ? text : toUtf16(text)
 
@@ -36,7 +36,7 @@ export const fromColumn = (column: unknown): string =>
 export const pragma = (database: DatabaseSync, name: string): number =>
   Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0] as number
 
-/** Runs several statements as one. `IMMEDIATE` locks at once: a transaction that asks for the lock later is refused. */
+/** Runs statements in one transaction. `IMMEDIATE` takes the lock at once: a later request for it may be refused. */
 export const atomically = <A>(database: DatabaseSync, steps: () => A): A => {
   database.exec("BEGIN IMMEDIATE")
   try {
@@ -44,13 +44,13 @@ export const atomically = <A>(database: DatabaseSync, steps: () => A): A => {
     database.exec("COMMIT")
     return result
   } catch (thrown) {
-    // Some failures have already rolled back.
+    // After some errors, SQLite has already rolled back the transaction.
     if (database.isTransaction) database.exec("ROLLBACK")
     throw thrown
   }
 }
 
-/** Runs several statements of a transaction: those of one that fails are undone, and the others are not. */
+/** Runs a part of a transaction in a savepoint. An error undoes only this part, not the rest of the transaction. */
 export const partly = <A>(database: DatabaseSync, steps: () => A): A => {
   database.exec("SAVEPOINT part")
   try {
@@ -63,7 +63,7 @@ export const partly = <A>(database: DatabaseSync, steps: () => A): A => {
   }
 }
 
-/** Whether the database is ours, after making an empty one ours. */
+/** Creates the schema in an empty database. Returns whether the database then has the format of this release. */
 const adopt = (database: DatabaseSync): boolean => {
   if (pragma(database, "user_version") === format) return true
   if (isUntouched(database)) {
@@ -73,7 +73,7 @@ const adopt = (database: DatabaseSync): boolean => {
       if (isUntouched(database)) database.exec(schema)
     })
   }
-  // Another process may have made it ours between any two of these steps.
+  // Another process may have created the schema between any two of these steps.
   return pragma(database, "user_version") === format
 }
 
@@ -83,11 +83,11 @@ const isUntouched = (database: DatabaseSync): boolean =>
 
 const configure = (database: DatabaseSync, maxSize: number): void => {
   database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(maxSize / pragma(database, "page_size")))}`)
-  // Reads the pages that every operation needs: a file that lost them fails here.
+  // Reads the pages that every operation needs, so that a file without them fails on opening.
   for (const table of ["entry", "change"]) database.prepare(`SELECT max(seq) FROM ${table}`).get()
 }
 
-/** `undefined` for a file that cannot be used. Throws the errors of SQLite and the file system. */
+/** Opens a database file. Returns `undefined` if the file is damaged or has another format. Throws all other errors. */
 export const open = (file: string, maxSize: number): DatabaseSync | undefined => {
   if (wasCut(file)) return undefined
   const database = new DatabaseSync(file, { timeout: busyMillis })
@@ -106,17 +106,17 @@ export const open = (file: string, maxSize: number): DatabaseSync | undefined =>
   }
 }
 
-/** A file without a byte has no log, unless it was cut. The log is looked for first: the file may be in the making. */
+/** Whether a file was truncated: it is empty but has a log. Looks for the log first, to exclude files in creation. */
 const wasCut = (file: string): boolean =>
   fs.existsSync(`${file}-wal`) && fs.statSync(file, { throwIfNoEntry: false })?.size === 0
 
-/** Makes an empty file, unless there is one. By SQLite itself: a file that others close takes its locks away. */
+/** Creates an empty file if none exists. Uses SQLite, because any other code that closes the file drops its locks. */
 export const create = (file: string): void => new DatabaseSync(file).close()
 
 export const close = (database: DatabaseSync): void => {
   try {
     database.close()
   } catch {
-    // Nothing is left to close.
+    // The database is already closed.
   }
 }

@@ -1,4 +1,4 @@
-/** Gives room back to the file system, in small steps: after much was removed, and if `maxSize` was larger before. */
+/** Returns free pages to the file system in small steps, after large removals or after `maxSize` was reduced. */
 import type { DatabaseSync } from "node:sqlite"
 import * as Room from "../tables/makeRoom.ts"
 import { pragma } from "./schema.ts"
@@ -10,7 +10,7 @@ export interface Vacuum {
   isDue: boolean
 }
 
-/** How many pages are freed at once: about 3 ms. */
+/** How many pages one step frees, in about 3 ms. */
 const pagesOfStep = 200
 
 export const make = (database: DatabaseSync, maxSize: number, room: Room.Room): Vacuum => {
@@ -24,7 +24,7 @@ export const check = (self: Vacuum): void => {
   self.isDue ||= isFree(self, 1 / 2) || pagesAbove(self) > 0
 }
 
-/** Answers whether there are more pages to free. `now` is in epoch milliseconds. */
+/** Frees some pages. Returns whether more pages remain to be freed. `now` is in epoch milliseconds. */
 export const step = (self: Vacuum, now: number): boolean => {
   const { database, room } = self
   const wanted = Math.min(pagesOfStep, pagesAbove(self))
@@ -34,7 +34,7 @@ export const step = (self: Vacuum, now: number): boolean => {
   return self.isDue = pagesAbove(self) > 0 || isFree(self, 1 / 4)
 }
 
-/** Sets the limit of this connection, and answers how many pages are above it. SQLite never goes below those in use. */
+/** Sets the page limit, and returns how many pages exceed it. SQLite never sets the limit below the pages in use. */
 const pagesAbove = ({ database, mostPages }: Vacuum): number =>
   Math.max(0, pragma(database, `max_page_count = ${mostPages}`) - mostPages)
 

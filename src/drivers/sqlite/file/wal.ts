@@ -1,6 +1,6 @@
 /**
- * The bound of the log (WAL) beside a database. SQLite copies the log into the database when no process writes, a
- * moment that several busy writers never leave. So a process that finds it too large empties it before storing more.
+ * Bounds the size of a database's write-ahead log (WAL). SQLite starts the log over only at a moment when no process
+ * writes, which several busy writers may never leave. So a process that finds the log too large first empties it.
  */
 import * as fs from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
@@ -17,7 +17,7 @@ interface Options {
 
 export type Wal = ReturnType<typeof make>
 
-/** How large the log may become before it is emptied, and how large the reserve for a full disk is, in bytes. */
+/** The size in bytes above which the log is emptied. It is also the size of the reserve for a full disk. */
 export const boundOf = (maxSize: number): number => Math.floor(Math.min(limits.bytes, maxSize * limits.shareOfMaxSize))
 
 export const make = (options: Options) => {
@@ -28,14 +28,14 @@ export const make = (options: Options) => {
   return {
     ...options,
     bytes: 0,
-    /** Since when it could not be emptied. */
+    /** Since when attempts to empty the log have failed. */
     pinnedAt: undefined as number | undefined,
-    /** How large it was when that had lasted for too long, and how many transactions have made it larger since. */
+    /** The log's size after it could not be emptied for too long, and how many transactions have enlarged it since. */
     grown: undefined as { readonly from: number; transactions: number } | undefined
   }
 }
 
-/** Answers `false` if some program reads an older state. */
+/** Copies the log into the database and truncates it. Returns `false` if a reader of an older state prevents that. */
 export const empty = (database: DatabaseSync): boolean =>
   database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] === 0
 
@@ -66,6 +66,6 @@ export const noteSize = (self: Wal, bytes: number): void => {
   self.bytes = bytes
 }
 
-/** A program reads an old state of the database without an end, and what has to be written meanwhile is too much. */
+/** Whether a program that keeps reading an old state of the database has made the log grow far beyond its bound. */
 export const isHopeless = ({ bound, bytes, grown }: Wal): boolean =>
   grown !== undefined && grown.transactions > 1 && bytes > grown.from + limits.hopelessAfter * bound

@@ -1,6 +1,6 @@
 /**
- * The log of changes to the database, for the other processes. A row costs a few bytes and is written in the
- * transaction of its change. A process further behind than the kept rows gets a `Gap`.
+ * A table of recent changes, which other processes read. A row takes a few bytes, and is written in the transaction of
+ * its change. A process that has not read all rows before they are removed gets a `Gap`.
  */
 import type { DatabaseSync } from "node:sqlite"
 import { changesKept } from "../../../internal/defaults/stores.ts"
@@ -17,15 +17,15 @@ const kinds = { changed: 0, tagChanged: 1, allChanged: 2, gap: 3 }
 const gap: Change = { _tag: "Gap" }
 const nothing: ReadonlyArray<Change> = []
 
-/** The longest text that is kept. A longer one is logged as a gap. */
+/** The maximum length of an id or tag. The change of a longer id or tag is logged as a gap. */
 const longest = 512
 
 const pruneEvery = 256
 
-/** `note` is called with the changes by this process itself. */
+/** Prepares the statements. `note` is called with each change that this process makes. */
 export const make = (database: DatabaseSync, maxPages: number, note: (changed: Changed) => void) => ({
   note,
-  // Marks the rows of this connection, which it does not report. SQLite draws it: two programs may share a seed.
+  // Marks this connection's rows, which it skips on reading. SQLite draws the number: two programs may share a seed.
   origin: Number(database.prepare("SELECT random() & 0x1fffffffffffff AS origin").get()?.["origin"]),
   kept: Math.min(changesKept, Math.max(64, maxPages)),
   insert: database.prepare("INSERT INTO change (origin, kind, subject) VALUES (?, ?, ?)"),
@@ -45,7 +45,7 @@ export const tagsChanged = (self: Changes, tags: ReadonlyArray<string>): void =>
   recordTags(self, tags)
 }
 
-/** Known versions of these tags are void, also in this process: the marker of an id reports no further change. */
+/** Reports tags whose markers were removed, even to this process, because later changes may go unreported. */
 export const markersDropped = (self: Changes, tags: ReadonlyArray<string>): void => recordTags(self, tags, noOrigin)
 
 export const allChanged = (self: Changes): void => {
@@ -53,10 +53,10 @@ export const allChanged = (self: Changes): void => {
   record(self, kinds.allChanged, undefined)
 }
 
-/** The present end of the log, which moves with every change, also of this process. */
+/** The number of the last change. It grows with every change, by any process. */
 export const position = ({ last }: Changes): string => String(last.get()?.["seq"] ?? 0)
 
-/** The function reads the changes by other processes since its last call. */
+/** Returns a function that reads the changes that other processes have made since its last call. */
 export const listen = (self: Changes): () => ReadonlyArray<Change> => {
   let seen = Number(position(self))
   return () => {

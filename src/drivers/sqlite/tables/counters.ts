@@ -1,4 +1,4 @@
-/** The counters of a database. */
+/** Stores counters in a table of the database. */
 import type { DatabaseSync } from "node:sqlite"
 import { chunk } from "../../../internal/defaults/bounds.ts"
 import type { SyncCounters } from "../../../ports/storage.ts"
@@ -7,7 +7,7 @@ import { fromColumn, toColumn } from "../file/schema.ts"
 
 export type Counters = ReturnType<typeof make>
 
-/** Writes between two removals of expired counters. */
+/** How many writes lie between two removals of expired counters. */
 const tidyEvery = 1024
 
 const rows = "SELECT name, value, expires_at FROM counter"
@@ -23,7 +23,7 @@ export const make = (database: DatabaseSync) => ({
   writes: 0
 })
 
-/** The port over the counters of the database in use, whichever that is. `scan` is not a step of the store. */
+/** Implements the counters of `SyncStorage`. `current` returns the table of the database that is now in use. */
 export const storage = (current: () => Counters): Omit<SyncCounters, "scan"> => ({
   get(name) {
     const row = current().select.get(toColumn(name))

@@ -1,4 +1,4 @@
-/** Frees a database full of markers, leases and counters, which cost a load at most. Counters to end last go last. */
+/** Frees pages of a full database without entries: removes first the oldest markers, then leases, then counters. */
 import type { DatabaseSync } from "node:sqlite"
 import { fromColumn, pragma } from "../file/schema.ts"
 import * as Changes from "./changes.ts"

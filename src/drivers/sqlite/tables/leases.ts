@@ -1,4 +1,4 @@
-/** Leases between processes: `internal/store/leases.ts` in a table. */
+/** Stores leases in a table of the database, with the rules of `internal/store/leases.ts`. */
 import type { DatabaseSync } from "node:sqlite"
 import { leaseLife, sharedFailureMillis } from "../../../internal/defaults/processes.ts"
 import {
@@ -24,11 +24,11 @@ interface Generation {
 
 interface Lease extends Held, Generation {}
 
-/** Granted leases between two removals of dead ones. */
+/** How many leases are granted between two removals of outdated lease rows. */
 const pruneEvery = 1024
 
 export const make = (database: DatabaseSync) => {
-  // An object for each row costs a commit more than to find it.
+  // Returns rows as arrays, because creating an object takes longer than finding the row.
   const current = database.prepare("SELECT 1 FROM lease WHERE id = ? AND generation = ? AND dies > ?")
   current.setReturnArrays(true)
   return {
@@ -58,7 +58,7 @@ export const make = (database: DatabaseSync) => {
   }
 }
 
-/** The port over the leases of the database in use, whichever that is. */
+/** Implements the leases of `SyncStorage`. `current` returns the table of the database that is now in use. */
 export const storage = (current: () => Leases): SyncLeases => ({
   leftMillis(id, options, now) {
     const self = current()
@@ -133,7 +133,7 @@ const grant = (
 const granted = ({ failed, generation }: Generation): Acquired & { readonly _tag: "Granted" } =>
   failed === undefined ? { _tag: "Granted", generation } : { _tag: "Granted", generation, failures: failed }
 
-/** A failure in the future, because the clock was set back, is forgotten too. A row lives while its failures count. */
+/** Returns recent failures of loads. Ignores old failures, and failures far in the future if the clock was set back. */
 const failedOf = ({ failed_at: at, failures, note }: Record<string, unknown>, now: number): Failures | undefined => {
   const count = Number(failures)
   if (count === 0 || Math.abs(now - Number(at)) >= sharedFailureMillis) return undefined

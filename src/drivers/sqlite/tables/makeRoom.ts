@@ -1,7 +1,7 @@
 /**
- * Makes room: expired entries go first, then those written longest ago, with a second chance (F. J. Corbató, "A Paging
- * Experiment with the Multics System", 1968): an entry that was read is moved behind the others instead. Reads are
- * remembered in this process alone, so that no read has to write.
+ * Evicts entries: first expired entries, then the oldest-written, with a second chance (F. J. Corbató, "A Paging
+ * Experiment with the Multics System", 1968): an entry that was read is moved to the end of the queue instead. Each
+ * process remembers only its own reads, so that a read does not have to write.
  */
 import type { DatabaseSync } from "node:sqlite"
 import { readsRemembered } from "../../../internal/defaults/folders.ts"
@@ -15,25 +15,25 @@ interface Row {
   readonly size: number
 }
 
-/** How many bytes are moved at once: moving an entry writes it again. */
+/** How many bytes of entries are moved at once. The number is limited, because moving an entry rewrites it. */
 const mostMoved = 4 * 1024 * 1024
 
-/** `dropOthers` frees so many pages where no entry is left that could. */
+/** Prepares the statements. `dropOthers` frees the given number of pages when no entries are left to evict. */
 export const make = (database: DatabaseSync, maxSize: number, dropOthers: (pages: number) => void) => {
   const pageSize = pragma(database, "page_size")
   return {
     database,
     dropOthers,
     pageSize,
-    // Freed in addition, so that not every write makes room. At least some pages: a few small entries may free none.
+    // Bytes freed in addition, so that not every write evicts. A few small entries may free no page, hence the minimum.
     slack: Math.max(maxSize / 1024, 4 * pageSize),
-    /** The ids of entries that this process has read since they were written, the first that was read first. */
+    /** Ids of entries that this process has read since they were written, ordered by their first read. */
     wasRead: new Set<string>(),
     nextEnd: database.prepare(
       "SELECT expires_at AS at FROM entry WHERE expires_at < 9e999 ORDER BY expires_at LIMIT 1"
     ),
     expired: database.prepare(
-      // SQLite looks in the index for the first bound only. The second one selects the index: first, it would scan all.
+      // SQLite searches by the first condition only. The second one selects the partial index, and must not be first.
       `DELETE FROM entry WHERE seq IN (SELECT seq FROM entry WHERE expires_at <= ? AND expires_at < 9e999 LIMIT ?)
        RETURNING length(frame) AS size`
     ),
@@ -48,12 +48,12 @@ export const noteRead = ({ wasRead }: Room, id: string): void => {
   wasRead.add(id)
 }
 
-/** Its new state has no reads yet. */
+/** Forgets the reads of an entry that was written again. */
 export const noteWrite = ({ wasRead }: Room, id: string): void => void wasRead.delete(id)
 
-/** Answers the bytes of the removed entries. */
+/** Removes expired entries, at most `most` of them. Returns their total size in bytes. */
 export const dropExpired = ({ expired, nextEnd }: Room, now: number, most: number): number => {
-  // To find that there is nothing to remove costs much less than to remove nothing.
+  // Looking up the next expiry is much cheaper than a `DELETE` that removes nothing.
   const next = nextEnd.get()
   if (next === undefined || Number(next["at"]) > now) return 0
   return expired.all(now, most).reduce((total, { size }) => total + Number(size), 0)
@@ -70,16 +70,16 @@ export const free = (self: Room, size: number, now: number): void => {
     return spared
   })
   const moving = atMost(spared, mostMoved)
-  // Spared once, moved or not: an entry that is read all the time must not stay for ever.
+  // An entry is spared once, whether it is moved or not, so that a frequently read entry does not stay forever.
   for (const { id } of moving) wasRead.delete(id)
   try {
     atomically(database, () => moving.forEach(({ seq }) => moveBehind.run(seq)))
   } catch {
-    // There is room, as was asked. Entries that were not moved have had their chance.
+    // The requested room is already free. Entries that could not be moved lose their second chance.
   }
 }
 
-/** Answers the entries that were spared. */
+/** Evicts the oldest entries until enough bytes are free. Returns the entries that were spared because of a read. */
 const dropUnread = (self: Room, wanted: number, now: number): ReadonlyArray<Row> => {
   const spared: Array<Row> = []
   let freed = dropExpired(self, now, 1024)
@@ -88,7 +88,7 @@ const dropUnread = (self: Room, wanted: number, now: number): ReadonlyArray<Row>
     if (self.wasRead.has(row.id)) spared.push(row)
     else freed += dropRow(self, row)
   }
-  // All entries that are left were read: the oldest go.
+  // All remaining entries were read, so the oldest of them are evicted.
   let gone = 0
   while (freed < wanted && gone < spared.length) freed += dropRow(self, spared[gone++]!)
   return spared.slice(gone)
@@ -108,7 +108,7 @@ const dropRow = ({ drop }: Room, { seq, size }: Row): number => {
   return size
 }
 
-/** Returns at least one row. The others are moved the next time. */
+/** Returns the first rows, up to a total number of bytes, and at least one row. */
 const atMost = (rows: ReadonlyArray<Row>, bytes: number): ReadonlyArray<Row> => {
   let total = 0
   return rows.filter(({ size }, i) => (total += size) <= bytes || i === 0)

@@ -1,4 +1,4 @@
-/** The tables of an open database, with their statements, and the transactions on them. */
+/** Prepares the statements for all tables of an open database. */
 import type { DatabaseSync } from "node:sqlite"
 import type * as Recent from "../../shared/recentChanges.ts"
 import * as Vacuum from "../file/vacuum.ts"
@@ -15,9 +15,9 @@ import * as Tags from "./tags.ts"
 interface Options {
   readonly maxSize: number
   readonly maxValue: number
-  /** Milliseconds of a monotonic clock. */
+  /** The time of a monotonic clock, in milliseconds. */
   readonly now: () => number
-  /** Runs what takes the lock of the database, or throws instead. */
+  /** Runs steps that take the database's write lock, or throws if they may not run now. */
   readonly admitted: Batch.Batch["admitted"]
   readonly note: Recent.Recent["note"]
 }

@@ -1,4 +1,4 @@
-/** The tag markers of a database. */
+/** Stores the markers (versions) of tags in a table of the database. */
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { markerShare } from "../../../internal/defaults/folders.ts"
 import { markersKept } from "../../../internal/defaults/stores.ts"
@@ -30,13 +30,13 @@ export const make = (database: DatabaseSync, options: Options) => ({
   forget: database.prepare(
     "DELETE FROM marker WHERE tag IN (SELECT tag FROM marker ORDER BY seq DESC LIMIT -1 OFFSET ?) RETURNING tag"
   ),
-  // Tags of ids are behind nearly all others, so that one look says where nothing depends on any id.
+  // Tags of ids sort after nearly all other tags, so one lookup shows whether any entry depends on an id.
   someOfIds: database.prepare(`SELECT 1 FROM marker WHERE tag >= '${ofGroup}' LIMIT 1`),
   delete: database.prepare("DELETE FROM marker WHERE tag = ? OR tag = ?"),
   written: 0
 })
 
-/** The port over the markers of the database in use, whichever that is. */
+/** Implements the tags of `SyncStorage`. `current` returns the table of the database that is now in use. */
 export const storage = (current: () => Tags): SyncTags => ({
   version: (tag) => read(current(), tag)?.version,
   markers: (names, newVersion) => markers(current(), names, newVersion),
@@ -49,7 +49,7 @@ const read = ({ select }: Tags, tag: string): Marker | undefined => {
   return row === undefined ? undefined : { version: String(row["version"]), seq: Number(row["seq"]) }
 }
 
-/** The counter is read first: a marker written since then has a larger number. */
+/** Reads the counter of invalidations before the markers, so that any later invalidation has a larger number. */
 const markers = (self: Tags, names: ReadonlyArray<string>, newVersion: () => string): Markers => {
   const seq = count(self.readCount)
   const markers = names.map((tag) => read(self, tag))
@@ -87,7 +87,7 @@ export const remove = (self: Tags, names: ReadonlyArray<string>): void => {
   if (Number(self.delete.run(toColumn(id), toColumn(group)).changes) > 0) Changes.tagsChanged(self.changes, names)
 }
 
-/** The counter of invalidations: without it every marker would look as if it were older than all loads. */
+/** Reads the counter of invalidations. Throws if it is missing, because each marker would seem older than all loads. */
 const count = (statement: StatementSync): number => {
   const value = statement.get()?.["value"]
   if (typeof value !== "number") throw damage("The counter of invalidations is missing")

@@ -1,7 +1,7 @@
 /**
- * Back-off for a lock that another process holds. SQLite blocks the thread while it waits, so after a refusal this
- * process makes no further attempt until a pause, which doubles, has passed. Then one operation, the leader, makes an
- * attempt for all that wait. Thousands may wait, so the leader resumes them, a limited number in each turn.
+ * Backoff for a lock that another process holds. SQLite blocks the thread while it waits, so after a refusal this
+ * process makes no further attempt until a pause, which doubles each time, has passed. Then one operation, the leader,
+ * makes an attempt for all waiting operations. Thousands may wait, so only a limited number resumes in each turn.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -18,24 +18,24 @@ interface Waiting {
   readonly resume: (outcome: "again" | "timeout") => void
 }
 
-/** `now` is of a monotonic clock. `dispatcher` runs tasks in later turns. */
+/** `now` reads a monotonic clock, in milliseconds. `dispatcher` runs tasks in later turns of the event loop. */
 export const make = (now: () => number, dispatcher: SchedulerDispatcher) => ({
   now,
   dispatcher,
   waiting: new Set<Waiting>(),
-  /** Operations that make the attempts: one, or two for a moment. */
+  /** How many operations are making attempts: at most one, or two for a moment. */
   leaders: 0,
   isResuming: false,
-  /** The last error of an attempt: until the pause is over it is thrown again at once. */
+  /** The error of the last refused attempt, which is thrown again at once until the pause is over. */
   refusal: undefined as unknown,
   pauseMillis: 0,
   pauseEndsAt: -Infinity,
   refusedSince: undefined as number | undefined,
-  /** How long attempts were refused before that, in all. */
+  /** How many milliseconds attempts were refused in total before `refusedSince`. */
   refusedMillisBefore: 0
 })
 
-/** While a pause lasts it throws at once what was thrown last. */
+/** Runs steps that may be refused. During a pause, throws the last refusal again instead. */
 export const attempt = <A>(self: Backoff, steps: () => A): A => {
   if (leftMillis(self) > 0) throw self.refusal
   const result = steps()
@@ -56,12 +56,12 @@ const endRefusals = (self: Backoff, at: number): void => {
   self.refusedSince = undefined
 }
 
-/** Begins the next pause after a refusal, unless that was thrown again because of a pause. */
+/** Begins the next pause after a refusal, unless the refusal was only thrown again during a pause. */
 const refuse = (self: Backoff, thrown: unknown): void => {
   if (isRepeated(self, thrown)) return
   const now = self.now()
   self.refusal = thrown
-  // Nothing was attempted for a while.
+  // No attempt was made for a while, so the earlier refusals ended with their pause.
   if (now > self.pauseEndsAt + 2 * pauses.longestMillis) endRefusals(self, self.pauseEndsAt)
   if (self.refusedSince === undefined) self.pauseMillis = 0
   self.pauseMillis = self.pauseMillis === 0
@@ -74,13 +74,13 @@ const refuse = (self: Backoff, thrown: unknown): void => {
 export const isRepeated = ({ refusal }: Backoff, thrown: unknown): boolean =>
   refusal !== undefined && thrown === refusal
 
-/** How long the pause lasts. The clock is asked only after a refusal: a small write makes several attempts. */
+/** The rest of the pause in milliseconds. Reads the clock only after a refusal, because this runs often. */
 const leftMillis = (self: Backoff): number =>
   self.pauseEndsAt === -Infinity ? 0 : Math.max(0, self.pauseEndsAt - self.now())
 
 const refusedMillis = ({ now, refusedSince }: Backoff): number => refusedSince === undefined ? 0 : now() - refusedSince
 
-/** How long attempts were refused up to now, in all. */
+/** How many milliseconds attempts have been refused in total. */
 export const allRefusedMillis = (self: Backoff): number => self.refusedMillisBefore + refusedMillis(self)
 
 const wait = (self: Backoff, millis: number): Effect.Effect<"again" | "timeout"> =>
@@ -91,14 +91,14 @@ const wait = (self: Backoff, millis: number): Effect.Effect<"again" | "timeout">
     return Effect.sync(() => self.waiting.delete(one))
   })
 
-/** Not in the step of an attempt: each resumed operation would resume the next one within its own step. */
+/** Resumes waiting operations in the next turn. In the same turn, each would resume the next one recursively. */
 const resumeInNextTurn = (self: Backoff): void => {
   if (self.isResuming || self.waiting.size === 0) return
   self.isResuming = true
   self.dispatcher.scheduleTask(() => resumeSome(self), 0)
 }
 
-/** Without a leader all are resumed, and the first one that is refused becomes the leader. */
+/** Resumes some waiting operations. Without a leader, the first operation that is refused becomes the leader. */
 const resumeSome = (self: Backoff): void => {
   self.isResuming = false
   const isRefused = self.refusedSince !== undefined
@@ -113,7 +113,7 @@ const resumeSome = (self: Backoff): void => {
   }
 }
 
-/** The pause is somewhat random, so that processes do not ask in step. It ends with the first timeout. */
+/** The leader's pause, randomized so that processes do not retry in step. It lasts until the next timeout at most. */
 const leaderPauseMillis = (self: Backoff, longestMillis: number, random: number): number => {
   const now = self.now()
   let endsAt = now + longestMillis
@@ -121,7 +121,7 @@ const leaderPauseMillis = (self: Backoff, longestMillis: number, random: number)
   return Math.max(1, Math.ceil(Math.min(leftMillis(self) * (1 + 0.4 * random), endsAt - now)))
 }
 
-/** After it, or an interruption, another operation may lead. */
+/** Runs an attempt as the leader. Afterwards, even if interrupted, another operation may become the leader. */
 const lead = <A>(self: Backoff, attempt: Effect.Effect<A>): Effect.Effect<A> =>
   Effect.acquireUseRelease(
     Effect.sync(() => self.leaders++),
@@ -140,11 +140,11 @@ export interface Refused {
 
 interface Retrying<E> {
   readonly millis: number
-  /** `undefined` for an error that does not go by itself. */
+  /** The backoff that has refused the operation. `undefined` for an error that a retry does not resolve. */
   readonly refusedBy: (error: E) => Refused | undefined
 }
 
-/** The operation can be run twice. It does not wait if this process has not got the lock for so long already. */
+/** Retries a refused operation for at most `millis`. Refusals of this process's earlier attempts count towards that. */
 export const retrying = <A, E>(once: Effect.Effect<A, E>, options: Retrying<E>): Effect.Effect<A, E> =>
   Effect.catchIf(
     once,

@@ -1,4 +1,4 @@
-/** Runs operations as one transaction, whose begin and commit take longer than they do. Each can fail by itself. */
+/** Runs operations in one transaction, because `BEGIN` and `COMMIT` take longer than an operation. */
 import * as Result from "effect/Result"
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { StoreError } from "../../../CacheError.ts"
@@ -14,11 +14,11 @@ export const make = (database: DatabaseSync, admitted: <A>(steps: () => A) => A)
   beginWriting: database.prepare("BEGIN IMMEDIATE"),
   commit: database.prepare("COMMIT"),
   isTogether: false,
-  /** The answer of the `BEGIN` of those that run together, if one of them has written. */
+  /** The result of the shared transaction's `BEGIN`. `undefined` until one of the operations writes. */
   begun: undefined as Result.Result<void, unknown> | undefined
 })
 
-/** Runs several steps as one: a transaction of its own, or a part of that of all operations that run together. */
+/** Runs steps atomically, in a transaction of their own or in a savepoint of the transaction that operations share. */
 export const atomic = <A>(self: Batch, steps: () => A): A => {
   const { admitted, database } = self
   if (self.isTogether) {
@@ -29,8 +29,8 @@ export const atomic = <A>(self: Batch, steps: () => A): A => {
 }
 
 /**
- * Asks for no lock if the look answers, and otherwise runs the steps in the same transaction if no other process
- * writes: to begin and to end one takes longer than to look. `isSame` tells the steps whether it is the same one.
+ * Takes no write lock if `look` finds an answer. Otherwise runs `steps`, in the same transaction if no other process
+ * writes, because a second `BEGIN` and `COMMIT` would take longer. `isSame` is `true` in the same transaction.
  */
 export const orAtomic = <A>(self: Batch, look: () => A | undefined, steps: (isSame: boolean) => A): A => {
   const afterwards = () => atomic(self, () => steps(false))
@@ -43,17 +43,17 @@ export const orAtomic = <A>(self: Batch, look: () => A | undefined, steps: (isSa
       return found ?? self.admitted(() => steps(true))
     })
   } catch (thrown) {
-    // Others write, or the log is to be emptied: a transaction that has read cannot wait.
+    // Another process writes, or the log must be emptied first. A transaction that has read cannot wait for either.
     if (hasLooked && isBusy(thrown)) return afterwards()
     throw thrown
   }
 }
 
-/** Runs reads as one: they see all of what another process has committed, or nothing of it. */
+/** Runs reads in one transaction. They see either all changes of another process's transaction or none. */
 export const snapshot = <A>(self: Batch, reads: () => A): A =>
   self.database.isTransaction ? reads() : transaction(self, self.beginReading, reads)
 
-/** Answers what each has answered or thrown. Throws if the database failed: then none has changed anything. */
+/** Returns the result or error of each operation. Throws if the database failed, after undoing all operations. */
 export const together = (
   self: Batch,
   operations: ReadonlyArray<() => unknown>
@@ -73,13 +73,13 @@ export const together = (
   }
 }
 
-/** Not before one of them writes: those that only read wait for no writer of another process. */
+/** Begins the shared transaction at the first write, so that mere reads do not wait for another process's write. */
 const beginTogether = (self: Batch): void => {
   self.begun ??= tried(() => self.admitted(() => self.database.exec("BEGIN IMMEDIATE")))
   Result.getOrThrowWith(self.begun, (thrown) => thrown)
 }
 
-/** As `atomically`, with statements that are prepared once. */
+/** Runs steps in a transaction, like `atomically`, but with prepared statements. */
 const transaction = <A>({ commit, database }: Batch, begin: StatementSync, steps: () => A): A => {
   begin.run()
   try {
@@ -92,7 +92,7 @@ const transaction = <A>({ commit, database }: Batch, begin: StatementSync, steps
   }
 }
 
-/** An error that says nothing about the database is the failure of this operation alone. */
+/** Returns an error as a failure of this operation alone, unless the error concerns the whole database. */
 const tried = <A>(operation: () => A): Result.Result<A, unknown> => {
   try {
     return Result.succeed(operation())

@@ -1,6 +1,6 @@
 /**
- * Writes wait for turns of the event loop. SQLite stops the process while it works: hundreds of writes at once, each
- * with some tenths of a millisecond, would stop it for too long. Those that have waited run together, which takes less.
+ * Spreads writes over turns of the event loop. SQLite blocks the thread while it works, so hundreds of writes in one
+ * turn would block it for too long. Writes that have waited run in one transaction, which takes less time.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -9,7 +9,7 @@ import { writeQueue as limits } from "../../../internal/defaults/folders.ts"
 
 interface Options<Operation, A, E> {
   readonly now: () => number
-  /** Whether an operation goes before others that wait: it ends what has waited already. */
+  /** Whether an operation overtakes other waiting operations, because it finishes work that has already begun. */
   readonly goesFirst: (operation: Operation) => boolean
   readonly dispatcher: SchedulerDispatcher
   readonly run: (operations: ReadonlyArray<Operation>) => ReadonlyArray<Exit.Exit<A, E>>
@@ -21,7 +21,7 @@ interface Waiting<Operation, A, E> {
 }
 
 export interface Queue<Operation, A, E> extends Options<Operation, A, E> {
-  /** The oldest first. */
+  /** Waiting operations that overtake `others`, in order of arrival. */
   readonly first: Set<Waiting<Operation, A, E>>
   readonly others: Set<Waiting<Operation, A, E>>
   startedAt: number | undefined
@@ -34,7 +34,7 @@ export const make = <Operation, A, E>(options: Options<Operation, A, E>): Queue<
   startedAt: undefined
 })
 
-/** Runs an operation in this turn, or in a later one, in the order in which they came. */
+/** Runs an operation in this turn, or in a later turn if others wait or the turn has taken too long. */
 export const run = <Operation, A, E>(self: Queue<Operation, A, E>, operation: Operation): Effect.Effect<A, E> =>
   Effect.suspend(() => {
     if (self.startedAt === undefined) begin(self)

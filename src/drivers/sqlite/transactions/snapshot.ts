@@ -1,8 +1,8 @@
 /**
- * Reads that follow one another in one step of the program are one transaction: to begin and to end one takes SQLite
- * longer than to find a small entry. The program cannot distinguish it: within one step it cannot learn of changes by
- * other processes, and its own end the snapshot. It is short, because it prevents others from emptying the log.
- * Programs whose steps run for long after their reads have none.
+ * Runs consecutive reads within one step of the event loop in a transaction (a snapshot), because `BEGIN` and `COMMIT`
+ * take longer than finding a small entry. The program sees no difference: within a step it cannot learn of changes by
+ * other processes, and its own changes end the snapshot. A snapshot must be short, because it keeps other processes
+ * from emptying the log. So a program whose steps run for long after a read gets no snapshots.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { snapshot as limits } from "../../../internal/defaults/folders.ts"
@@ -15,25 +15,25 @@ export interface Snapshot {
   readonly endOfStep: () => void
   isOpen: boolean
   hasRead: boolean
-  /** Reads of this step have followed one another. */
+  /** Whether several reads of this step have followed one another quickly. */
   hasSeries: boolean
   beganAt: number
   readAt: number
-  /** The operation of this thread after which it began. */
+  /** The value of the counter `operations` when the snapshot began. */
   bornIn: number
   isTrusted: boolean
   mistrustedUntil: number
 }
 
 /**
- * Counts the operations of all connections of this thread: others here have a snapshot from before. Those of locks and
- * guards count too, because processes tell one another by them what they have done.
+ * Counts the operations of all connections in this thread. Each operation makes older snapshots outdated. Operations of
+ * locks and guards count too, because through them a program may learn of changes by other processes.
  */
 let operations = 0
 
 export const countOperation = (): void => void operations++
 
-/** A promise, because test frameworks put their own in the place of `queueMicrotask`, and run it when they like. */
+/** A resolved promise to schedule microtasks. Test frameworks may replace `queueMicrotask`, but not promises. */
 const now = Promise.resolve()
 
 export const make = (database: DatabaseSync, clock: () => number): Snapshot => {
@@ -55,7 +55,7 @@ export const make = (database: DatabaseSync, clock: () => number): Snapshot => {
   return self
 }
 
-/** Before each read. */
+/** Must be called before each read. Begins a snapshot, or ends an outdated one. */
 export const reads = (self: Snapshot): void => {
   const at = self.clock()
   if (!self.hasRead) {
@@ -79,7 +79,7 @@ export const reads = (self: Snapshot): void => {
   self.bornIn = operations
 }
 
-/** Before anything else is asked of the database, or by another connection. */
+/** Ends the snapshot. Must be called before any operation that is not a single read. */
 export const end = (self: Snapshot): void => {
   if (!self.isOpen) return
   self.isOpen = false
@@ -91,7 +91,7 @@ export const end = (self: Snapshot): void => {
   }
 }
 
-/** Nothing ends a snapshot during a computation, so the program's steps must have proved to be short before. */
+/** Decides whether to trust the program with snapshots. Its steps must be short, because a snapshot may last a step. */
 const judge = (self: Snapshot, at: number, by: "read" | "endOfStep"): void => {
   const idleMillis = at - self.readAt
   if (idleMillis > limits.idleMillis) {
@@ -107,7 +107,7 @@ const endStep = (self: Snapshot): void => {
   try {
     end(self)
   } catch {
-    // It was closed meanwhile.
+    // The database was closed in the meantime.
   }
   if (self.hasSeries) judge(self, self.clock(), "endOfStep")
   self.hasSeries = false

@@ -1,4 +1,4 @@
-/** All scripts by name: the atomic steps, in Lua. */
+/** Compiles all Lua scripts, by name. The server runs each script atomically. */
 import { counters } from "./counters.ts"
 import { entries } from "./entries.ts"
 import { era } from "./era.ts"

@@ -1,4 +1,4 @@
-/** Scripts of counters. */
+/** Lua scripts that read and change counters. */
 import { foreign, type Sources } from "./script.ts"
 
 export const outOfRange = "RANGE"

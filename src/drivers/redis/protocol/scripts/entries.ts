@@ -1,4 +1,4 @@
-/** Scripts of entries. */
+/** Lua scripts that write, touch and remove entries. */
 import { keysOfWrite, requireWritable, sendInvalidation } from "./lua.ts"
 import type { Sources } from "./script.ts"
 
@@ -25,8 +25,8 @@ ${requireWritable}${write}return 1
 `
   },
   /**
-   * Writes a mark in place of a value that the server does not accept: like `commit` with a generation, if an older
-   * value is stored, else like `set`. The mark is smaller than any entry, so a full server accepts it.
+   * Writes a mark (see `toMark`) in place of a value that was too large, or for which the server had no memory. With a
+   * generation, acts like `commit`, but only if a value is stored, else like `set`. Also runs on a full server.
    */
   entomb: {
     keys: keysOfWrite(isCluster),
@@ -38,7 +38,7 @@ ${write}if generation == "" then ${endMarkers(isCluster).trimEnd()} end
 return 1
 `
   },
-  /** `set`, if the stored value still begins with the bytes that were read, or is still missing. */
+  /** Acts like `set`, if the stored value still begins with `head`. An empty `head` requires that no value exists. */
   setIf: {
     keys: keysOfWrite(isCluster),
     args: ["frame", "ttl", "head"],
@@ -46,7 +46,7 @@ return 1
 ${write}${endMarkers(isCluster)}return 1
 `
   },
-  /** Changes the deadlines if the value still begins with the bytes that were read. The generation does not end. */
+  /** Changes an entry's deadlines if the stored value still begins with `head`. Its load generation stays valid. */
   touch: {
     keys: ["v"],
     args: ["frame", "ttl", "head"],
@@ -56,8 +56,8 @@ ${put}return 1
 `
   },
   /**
-   * Writes and removes a missing value, so that the server sends an invalidation. Leaves a foreign value alone. Returns
-   * the bytes of a tagged entry up to the end of its tags, so that its markers show whether it was still valid.
+   * Removes an entry. Writes a missing value first, so that the server sends an invalidation anyway. Keeps a value of
+   * another program. Returns a tagged entry's bytes up to its tags, so that the caller can check whether it was valid.
    */
   remove: {
     keys: keysOfWrite(isCluster),

@@ -1,9 +1,9 @@
-/** Scripts of the era. */
+/** Lua scripts that read the era (the version in key names) and start a new era to clear the store. */
 import { indented, nowMicros, readSequence } from "./lua.ts"
 import type { Sources } from "./script.ts"
 
 export const era = {
-  /** Answers with the era and the sequence of invalidations. Creates those that are missing or damaged. */
+  /** Returns the era and the sequence of invalidations. Recreates each of the two if it is missing or damaged. */
   control: {
     keys: ["e", "s"],
     args: [],

@@ -1,12 +1,12 @@
 /**
- * Scripts of guards, step by step as in `src/internal/guard/`; a test compares both on random inputs. The first
- * argument is the time, if a test sets one. If it is empty, the server's time applies, and the state expires. The
- * answer is a list of numbers, as text with all digits.
+ * Lua scripts of guards. They repeat `src/internal/guard/` step by step, and a test compares both on random inputs. The
+ * first argument is the current time in tests, and empty otherwise: a script then uses the server's clock, and lets the
+ * state expire. Scripts return numbers as text, to keep all digits.
  */
 import { slotsOfWindow } from "../../../../internal/guard/circuit.ts"
 import type { Sources } from "./script.ts"
 
-/** `expire` sets how many milliseconds a state is kept. After that it is equivalent to a missing one. */
+/** Lua helpers. `expire` sets how many milliseconds a guard's state is kept. An older state equals a missing state. */
 const prelude = `local now = tonumber(at)
 if not now then
   local time = redis.call("TIME")
@@ -201,7 +201,7 @@ if trips then opened(now) end
 return keep(false)
 `
 
-/** Merges blocks into those of a filter, and answers with the results. `a` and `b` are keys for this step alone. */
+/** Merges blocks of bits into a filter, and returns the merged blocks. `a` and `b` are temporary keys. */
 const mergeBits = `local merged = {}
 for i = 1, #ARGV, 2 do
   redis.call("SET", a, redis.call("HGET", g, ARGV[i]) or "")

@@ -1,10 +1,10 @@
-/** Scripts of locks. */
+/** Lua scripts that acquire, renew, release and check locks. */
 import { lockLifeMillis } from "../../../../internal/defaults/processes.ts"
 import { nowMicros } from "./lua.ts"
 import type { Sources } from "./script.ts"
 
 export const locks = {
-  /** Answers with the token of the new holder, or how long another holder keeps the lock. */
+  /** Returns the new holder's fencing token, or in how many milliseconds the current holder's lease ends. */
   lock: {
     keys: ["k", "i"],
     args: ["lease"],

@@ -1,4 +1,4 @@
-/** Lua that several scripts share. */
+/** Lua fragments that several scripts share. */
 import * as Frame from "../../../../internal/codec/frame.ts"
 import { foreign } from "./script.ts"
 
@@ -12,7 +12,7 @@ local micros = time[1] * 1000000 + time[2]
 
 export const indented = (lua: string): string => lua.replaceAll("\n", "\n  ")
 
-/** Whether a value is of another program or a newer release. A truncated frame counts as one of this release. */
+/** Whether a stored value comes from another program or a newer release. A truncated entry does not count. */
 export const isForeign = (begin: string): string =>
   `type(${begin}) ~= "string" or string.sub(${begin}, 1, 2) ~= "ec" or (string.byte(${begin}, 3) or 0) > ${Frame.format}`
 
@@ -22,7 +22,7 @@ if stored and (${isForeign("stored")}) then
 end
 `
 
-/** Makes the server send an invalidation for a foreign value that stays: others may have an entry in memory. */
+/** Makes the server send an invalidation, without changing the value, for processes with an older entry in memory. */
 export const sendInvalidation = (v: string): string =>
   `  local deadline = redis.call("PEXPIRETIME", ${v})
   if deadline > 0 then redis.call("PEXPIREAT", ${v}, deadline)
@@ -32,12 +32,12 @@ export const sendInvalidation = (v: string): string =>
   end
 `
 
-/** The keys of a write by hand or a removal. Deleting the id's markers invalidates derived entries. */
+/** The keys of a removal or an explicit `set`, which delete the id's markers to invalidate its derived entries. */
 export const keysOfWrite = (
   isCluster: boolean
 ): ReadonlyArray<string> => ["v", "l", "f", "d", ...isCluster ? [] : ["g"]]
 
-/** Reads the sequence of invalidations. A missing or damaged sequence starts at the time, above any former value. */
+/** Reads the sequence of invalidations. A lost sequence restarts at the current time, above all earlier numbers. */
 export const readSequence = `local seq = toCount(textOf(s))
 if not seq then
   ${indented(nowMicros)}seq = string.format("%.0f", micros)

@@ -1,14 +1,14 @@
 /**
- * Compiles a script: names the keys and arguments, and adds the check of the era. On a single server every script
- * compares the era first, and answers `ERA` if it has changed. On a cluster the era is in another slot, so it is read
- * beside the script. Scripts that free memory also run on a full server.
+ * Compiles a Lua script: names its keys and arguments, and adds the check of the era. On a single server, a script
+ * first compares the era, and returns `ERA` if the era has changed. On a cluster, the era is in another slot, so the
+ * caller reads the era separately. Scripts that free memory are allowed to run on a full server.
  */
 import { createHash } from "node:crypto"
 
 export interface Script {
   readonly source: string
   readonly sha: string
-  /** The first key and the first argument are the era. */
+  /** Whether the first key is the era's key, and the first argument the expected era. */
   readonly checksEra: boolean
 }
 
@@ -17,7 +17,7 @@ export interface Source {
   readonly args: ReadonlyArray<string>
   readonly body: string
   readonly whenFull?: boolean
-  /** The keys belong to no era, or the script is about the era itself. */
+  /** Omits the check of the era, because the key names do not contain the era or the script reads the era itself. */
   readonly withoutEra?: boolean
 }
 
@@ -25,10 +25,10 @@ export type Sources = Readonly<Record<string, Source>>
 
 export const otherEra = "ERA"
 
-/** The answer of a write that found a value unknown to this release, and left it unchanged. */
+/** The answer of a write that did not replace a value, because another program or a newer release stored the value. */
 export const foreign = "FOREIGN"
 
-/** Treats another kind of value as missing. Any other error, such as a missing right, stays an error. */
+/** Lua that reads a string. A value of another type counts as missing. Raises other errors, such as a missing right. */
 const textOf = `local function textOf(k)
   local found = redis.pcall("GET", k)
   if type(found) ~= "table" then return found end
@@ -36,7 +36,7 @@ const textOf = `local function textOf(k)
 end
 `
 
-/** Like `toCount` in `protocol/replies.ts`: anything but a non-negative safe integer counts as missing. */
+/** Lua that returns a text if it is a non-negative safe integer, like `toCount` in `protocol/replies.ts`. */
 const toCount = `local function toCount(text)
   if type(text) == "string" and #text <= 16 and string.find(text, "^%d+$") and tonumber(text) <= ${Number.MAX_SAFE_INTEGER} then
     return text

@@ -1,9 +1,9 @@
-/** Scripts of tags and their markers. */
+/** Lua scripts that read and invalidate tags through their markers (the stored versions of tags). */
 import * as Limits from "../../../../internal/defaults/redis.ts"
 import { countInvalidation, readSequence } from "./lua.ts"
 import type { Source } from "./script.ts"
 
-/** A marker is a version, followed by the sequence of its invalidation. Another value counts as missing. */
+/** A marker holds a version of 12 bytes and the sequence number of its invalidation. Any other value is no marker. */
 const isMarker = (found: string) => `type(${found}) == "string" and toCount(string.sub(${found}, 13))`
 
 const marker = `local function marker(t, version)
@@ -33,7 +33,7 @@ const count: Source = { keys: ["s"], args: [], whenFull: true, body: `${countInv
 
 const onServer: TagSources = {
   count,
-  /** Answers with markers, and creates those that are missing or damaged. */
+  /** Returns the markers of tags. Creates the markers that are missing or damaged. */
   markers: {
     keys: ["s"],
     args: [],
@@ -50,7 +50,7 @@ return markers
   }
 }
 
-/** On a cluster, each tag takes a script of its own, which receives the sequence as an argument. */
+/** On a cluster, tags are in different slots. A script runs once for each tag, with the sequence as an argument. */
 const onCluster: TagSources = {
   count,
   markers: { keys: ["t"], args: ["seq", "version"], body: `${marker}return { marker(t, version) }\n` },

@@ -1,7 +1,7 @@
 /**
- * The script of transactions. Its arguments are checks (a letter, a key and the expected value), then steps (a letter,
- * a key and three arguments). Everything is refused before the first step. On a cluster all keys are in one slot, and
- * the sequence of invalidations is in another.
+ * The Lua script of transactions. Its arguments are checks (a letter, a key's position and the expected value), then
+ * steps (a letter, a key's position and three arguments). The script refuses a transaction before the first step runs.
+ * On a cluster, the sequence of invalidations is in another slot, so a transaction cannot invalidate tags.
  */
 import { isNoCounter, isOutOfRange, outOfRange } from "./counters.ts"
 import { countInvalidation, indented, isForeign, keysOfWrite, sendInvalidation } from "./lua.ts"

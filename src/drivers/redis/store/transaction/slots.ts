@@ -1,4 +1,4 @@
-/** Limits a transaction on a cluster to one slot, the reach of a script. */
+/** Checks that a transaction on a cluster stays in one slot, because a script reaches only one slot. */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../../../CacheError.ts"
 import type { TransactRequest, TransactStep } from "../../../../ports/store.ts"
@@ -10,7 +10,7 @@ export type Commit = Extract<TransactStep, { readonly _tag: "Commit" }>
 
 export interface Placed {
   readonly request: TransactRequest
-  /** `undefined` on a single server. */
+  /** The slot of all keys on a cluster. `undefined` on a single server. */
   readonly slot: number | undefined
 }
 
@@ -24,7 +24,7 @@ export const unsupported = (message: string): StoreError =>
 const howToShare =
   `a transaction reaches one slot. Ids and names that begin with the same text in braces share a slot, like "{cart:7}:items" and "{cart:7}:sum"`
 
-/** The script cannot compare a marker in another slot. */
+/** The error for a checked entry with a tag in another slot, whose marker the script cannot compare. */
 export const otherSlot = (id: string, tag: string): StoreError =>
   unsupported(
     `"${id}" is checked, and its tag "${tag.slice(0, 200)}" is in another slot of the cluster: ${howToShare}`
@@ -33,7 +33,7 @@ export const otherSlot = (id: string, tag: string): StoreError =>
 export const reaches = (slot: number | undefined, tag: string): boolean =>
   slot === undefined || slotOfKey(markerOf(tag)) === slot
 
-/** Separates the results of loads in other slots, which need not be stored in the same step. */
+/** Separates results of loads that are in other slots: they may be stored after the transaction. */
 export const inOneSlot = ({ checks, steps }: TransactRequest): Operation<PlacedOnCluster> => {
   const places = new Map<number, string>()
   for (const one of [...checks, ...steps]) {

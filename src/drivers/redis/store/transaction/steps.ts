@@ -1,4 +1,4 @@
-/** Encodes checks and steps for the script. A check is a letter, a key and a value. A step has three arguments. */
+/** Encodes a transaction for its script: a check as a letter, a key and a value, a step with three more arguments. */
 import * as Effect from "effect/Effect"
 import * as Conditions from "../../../../internal/store/conditions.ts"
 import * as Turns from "../../../../internal/time/turns.ts"
@@ -24,7 +24,7 @@ export interface Facts {
   readonly entries: ReadonlyMap<string, Present>
   readonly counters: ReadonlyMap<string, Counter | undefined>
   readonly now: number
-  /** Whether the script can compare the marker of a tag. */
+  /** Whether a tag's marker is in the transaction's slot, so that the script can compare it. */
   readonly reaches: (tag: string) => boolean
 }
 
@@ -42,7 +42,7 @@ export const programOf = Effect.fnUntraced(function*(
   return program
 })
 
-/** Answers with the position of the first key. */
+/** Adds keys to the program, and returns the position of the first added key. */
 const add = ({ keys }: Program, ...named: ReadonlyArray<Named>): string =>
   String(keys.push(...named) - named.length + 1)
 

@@ -1,4 +1,4 @@
-/** `transact`: evaluates the checks here, and compares in the script that they still hold. */
+/** Implements `transact`: evaluates the checks in this process, and lets the script verify that nothing has changed. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { StoreError } from "../../../../CacheError.ts"
@@ -22,7 +22,7 @@ export const transact = (self: StoreState, request: TransactRequest): Operation<
     const tooLarge = Transact.tooLarge(storeName, Transact.sizeOf(steps), Limits.transaction)
     if (tooLarge !== undefined) return Effect.fail(tooLarge)
     for (const step of steps) {
-      // Another era has other keys.
+      // `Clear` would start a new era, and the script has the key names of the current era only.
       if (step._tag === "Clear") return Effect.fail(unsupported("a transaction on Redis cannot clear the store"))
       const refused = "entry" in step ? refusal(self, "set", step) : undefined
       if (refused !== undefined) return Effect.fail(refused)
@@ -44,7 +44,7 @@ const onCluster = Effect.fnUntraced(function*(
     : answer
 })
 
-/** Answers with the refused loads. The transaction is committed: does not wait for a master that does not answer. */
+/** Returns the ids of refused loads. Waits only briefly, because the transaction itself is already committed. */
 const commitElsewhere = (self: StoreState, steps: ReadonlyArray<Commit>): Effect.Effect<ReadonlyArray<string>> =>
   Effect.map(
     Effect.timeoutOption(
@@ -58,7 +58,7 @@ const commitElsewhere = (self: StoreState, steps: ReadonlyArray<Commit>): Effect
     (answers) => steps.filter((_, i) => Option.isNone(answers) || !answers.value[i]).map(({ id }) => id)
   )
 
-/** Starts again if another process has written between the checks and the script. */
+/** Evaluates the checks and runs the script. Starts again if another process has written in between. */
 const attempt = Effect.fnUntraced(function*(
   self: StoreState,
   { request: { checks, steps }, slot }: Placed
@@ -85,7 +85,7 @@ const attempt = Effect.fnUntraced(function*(
     if (conflict !== undefined) return conflict
     for (const id of Transact.idsOf(checks)) {
       const beyond = Array.from(facts.entries.get(id)!.versions.keys()).find((tag) => !facts.reaches(tag))
-      // An entry invalidated by a tag stays invalid.
+      // An invalid entry stays invalid, so only a valid entry needs the check of a marker in another slot.
       if (beyond === undefined || !holds(id, { _tag: "IfPresent" })) continue
       return yield* Effect.fail(otherSlot(id, beyond))
     }
@@ -98,7 +98,7 @@ const attempt = Effect.fnUntraced(function*(
 
 interface Answered {
   readonly isCommitted: boolean
-  /** The numbers of the refused commits, or of the checks that no longer hold. */
+  /** The numbers of refused commits if the transaction was committed, else those of checks that no longer hold. */
   readonly numbers: ReadonlyArray<number>
 }
 
