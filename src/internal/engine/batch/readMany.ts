@@ -1,4 +1,4 @@
-/** A read of many keys: cached ones are answered at once, and the rest is one load. */
+/** Reads many keys: cached ones are answered at once, and one call loads the rest. */
 import { derives, isCompared } from "#platform/engine/derived/dependencies"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -54,7 +54,7 @@ export interface ManyRequest {
   readonly template: Request
   readonly requestOf: (key: Key, batch: Batch.Batch) => Request
   readonly loadAll: Batch.LoadAll
-  /** Each key has its own reader (a resolver): a refusal or a failed call is the answer of its key, not of the read. */
+  /** Whether each key has its own reader (a resolver). A refusal or failed call then answers a key, not the read. */
   readonly isPerKey: boolean
 }
 
@@ -97,7 +97,7 @@ export const readMany = (
     )
 }
 
-/** Runs a read inside a load after capturing markers. The timeouts of the keys include this step. */
+/** Runs a read inside a load after capturing markers. The keys' timeouts include this step. */
 const captureFirst = (
   self: Flights,
   reading: { readonly policy: Policy.Policy; readonly within: Attempt },
@@ -146,7 +146,7 @@ const readTogether = (
   const reading: Reading = { ...beside, exits, fiber, many, policy, mutations, budget }
   const { within } = readContextOf(self, fiber)
   const usesMemory = Policy.readsNormally(policy) && trustsMemory(self, policy)
-  // One time for all keys, in one step.
+  // All keys are read in one step, at the same time.
   const now = nowOf(fiber)
   const random = randomOf(fiber)
   const isObserved = self.listeners.events !== undefined || policy !== Policy.standard
@@ -223,7 +223,7 @@ interface Reading {
   readonly exits: Array<Exit.Exit<unknown, unknown>>
   readonly missing: Map<string, Missing>
   readonly due: Map<string, { readonly key: Key; readonly entry: Entry }>
-  /** Served entries not yet reported: see `tellServed`. */
+  /** Served entries that are not yet reported to listeners (`tellServed`). */
   readonly served: Array<{ readonly key: Key; readonly entry: Entry; readonly source: Served }>
   readonly fiber: Fiber.Fiber<any, any>
   readonly many: ManyRequest
@@ -249,7 +249,7 @@ const readerOf = (engine: Flights, { fiber, many, policy }: Reading, key: Key): 
 })
 const noBatch = Batch.make({ loadAll: () => Effect.succeed([]) })
 
-/** Returns whether it served an entry: one due for a refresh, or stale within `retryAfter`. */
+/** Serves an entry that is due for a refresh, or stale within `retryAfter`. Returns whether it did. */
 const isServed = (self: Flights, reading: Reading, { decision, entry, key, place, source }: Decided): boolean => {
   const { fiber, many } = reading
   const isDue = decision === ServeAndRefresh
@@ -261,7 +261,7 @@ const isServed = (self: Flights, reading: Reading, { decision, entry, key, place
   return true
 }
 
-/** Reports served entries after the last one, so that a listener cannot change the answer of a repeated key. */
+/** Reports entries after all were served, so that a listener cannot change the answer of a repeated key. */
 const tellServed = (self: Flights, reading: Reading): void => {
   const served = reading.served.splice(0)
   if (readContextOf(self, reading.fiber).within !== undefined) {
@@ -318,13 +318,13 @@ const askStore = (
     const take = (i: number): void => {
       const one = toAsk[i]!
       const answer = found[i]
-      // A store that has failed is not asked again for each of them.
+      // After a failure, the store is not asked again for each key.
       one.asked = true
       if (isFault(answer)) {
         if (policy.strict) refuse(reading, one, Exit.die(new StrictFault(answer)))
         return
       }
-      // Its dependencies were unknown in the meantime, so any change may concern them: a flight asks again.
+      // The entry's dependencies were unknown until now, so any change may concern them: its flight asks again.
       if (answer instanceof Entry && self.mutations !== mutations && derives(answer)) return void (one.asked = false)
       if (!(answer instanceof Entry) || answer.writeId === one.rejectedWriteId) {
         one.rejectedWriteId = answer?.writeId ?? one.rejectedWriteId
@@ -332,7 +332,7 @@ const askStore = (
       }
       const decision = decide(self, fiber, reading.many.template, answer)
       if (decision === Load) one.rejectedWriteId = answer.writeId
-      // Memory gets the answer only if nothing has changed since the question. The reader gets it in any case.
+      // Memory gets the answer only if nothing has changed since the store was asked. The reader gets it in any case.
       else if (
         self.mutations === mutations && policy.writes && !self.flights.has(one.id) &&
         self.memory.entries.get(one.id) === one.former
@@ -358,7 +358,7 @@ const askStore = (
   })
 }
 
-/** The load of a batch. A resolver answers each request separately, and no further keys. */
+/** The load of a batch. A resolver answers each request separately, and takes no answers for other keys. */
 const loadOf = ({ isPerKey, loadAll, requestOf }: ManyRequest) => ({
   loadAll,
   requestOf: isPerKey ? undefined : requestOf
@@ -376,7 +376,7 @@ const joinAll = (
   Effect.callback<Exits, unknown>((resume) => {
     const { budget, exits, fiber, many, mutations, policy } = reading
     const batch = Batch.make({ ...loadOf(many), leftMillis: budget?.leftMillis })
-    // This read's own batch, and those of the flights it joins: a failed call of any may fail the read.
+    // This read's own batch, and those of the flights it joins: a failed call of any of them may fail the read.
     const batches = new Set([batch])
     const cleanups: Array<Effect.Effect<void>> = []
     let left = missing.length
@@ -414,7 +414,7 @@ const joinAll = (
       const defect = defectOf(joinOne, one)
       if (defect !== undefined) answer(one, defect)
     }
-    // Even after an exception about a key, or without callers: others may have joined and wait for `close`.
+    // The batch is closed even after an exception about a key, or without callers: other reads may wait for it.
     batch.inGroups(missing, turning, join, batch.close)
     return Effect.suspend(() => {
       isLeft = true
@@ -425,6 +425,6 @@ const joinAll = (
 const concluded = ({ exits, many }: Reading, batches: Iterable<Batch.Batch>): Exit.Exit<Exits, unknown> =>
   many.isPerKey ? Exit.succeed(exits) : conclude(exits, batches)
 
-/** Under a policy that does not read: the `writeId` of the entry in memory, which the load replaces. */
+/** The `writeId` of the entry in memory that the load replaces. `undefined` if the policy reads normally. */
 const toReplace = (self: Flights, policy: Policy.Policy, id: string): string | undefined =>
   Policy.readsNormally(policy) ? undefined : Memory.peek(self.memory, self.tagEpochs, id)?.writeId
