@@ -255,7 +255,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   const asked = hasTimeouts ? askTimeouts(engine, request) : request
   if (asked !== request) return withTimeouts(reader, asked, joining, resume)
   const { protectedUntil, readsStore, rejectedWriteId, storeMillis } = joining
-  // A running private load is older than this read allows, so its result must not replace this one's.
+  // A running private load is older than this read allows, so its result must not replace the result of this read.
   if (engine.isPrivate && policy.writes && !Policy.readsNormally(policy)) noteRefresh(engine, id)
   const flight = makeFlight(engine, {
     id,

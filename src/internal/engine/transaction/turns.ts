@@ -23,7 +23,7 @@ export const inTurn = <A, E, R>(of: Engine | Overlay, effect: Effect.Effect<A, E
 
 const beginnings = new WeakMap<Engine, TurnLimit.TurnLimit>()
 
-/** Waits for a later turn of the event loop if many of the cache's transactions have begun in this one. */
+/** Waits for a later turn of the event loop if many of the cache's transactions have begun in the current turn. */
 export const inLaterTurn = (of: Engine): Effect.Effect<void> =>
   Effect.suspend(() => {
     const limit = beginnings.get(of) ??
